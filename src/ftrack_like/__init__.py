@@ -1,0 +1,1 @@
+"""A client for the ftrack production tracking API."""

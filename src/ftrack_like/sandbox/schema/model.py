@@ -1,0 +1,182 @@
+"""The shape of the sandbox's own declarative schema: what a type and a property are.
+
+From values of these classes follow the JSON schemas that clients receive, the database
+tables, the way a query is compiled and what a create or an update may say. Declarations live
+in the modules beside this one; nothing here knows SQL or HTTP.
+
+Words used here: *type* is an entity type that clients see (``Task``); *table* is where its
+rows are stored (several types may share one: ``Task``, ``Shot`` and ``Project`` are rows of
+``context``); *column* is the name of the stored value in that table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional, Union
+
+__all__ = [
+    "Collection",
+    "Derived",
+    "EntityType",
+    "ManyToMany",
+    "Model",
+    "OneToMany",
+    "Property",
+    "Reference",
+    "Scalar",
+]
+
+
+@dataclass(frozen=True)
+class Property:
+    """What every property of a type has in common.
+
+    *name* is what clients write; *facets* are the remaining JSON schema entries exactly as
+    served (``alias_for``, ``description``, ``default``, ``format``, ``enum``, ``transform``,
+    ``restricted_projection``, …), without ``type``, ``$ref`` and ``items``, which follow from
+    the class of the property.
+    """
+
+    name: str
+    facets: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def alias(self) -> str:
+        """Return the server-side name, which events use (``statusid`` for ``status_id``)."""
+        return str(self.facets.get("alias_for", self.name))
+
+
+@dataclass(frozen=True)
+class Scalar(Property):
+    """A single value.
+
+    *type* is the JSON schema type (``string``, ``number``, ``integer``, ``boolean``,
+    ``object``, ``variable`` or None where the schema states none). *column* names the stored
+    column. *computed* names a computation instead (then *column* is None): a key of the
+    computation table of the query compiler, such as ``link`` or ``thumbnail_url``.
+    A foreign key is a Scalar with ``format: foreign_key``; *references* then is
+    ``(type name, property name)`` of what it points at, or None where the target varies.
+    """
+
+    type: Optional[str] = "string"
+    column: Optional[str] = None
+    computed: Optional[str] = None
+    references: Optional[tuple[str, str]] = None
+
+    @property
+    def format(self) -> Optional[str]:
+        """Return ``date-time``, ``date``, ``foreign_key`` or None."""
+        value = self.facets.get("format")
+        return str(value) if value is not None else None
+
+
+@dataclass(frozen=True)
+class Reference(Property):
+    """A to-one relation: *column* of the own table holds *target_column* of *target*'s table.
+
+    *computed* names a computation where the relation is not stored (``latest_version``).
+    """
+
+    target: str = ""
+    column: Optional[str] = None
+    target_column: str = "id"
+    computed: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class OneToMany:
+    """Members are the rows of the target whose *column* holds the owner's *own_column*.
+
+    *where* are further fixed values of the target's columns (``{"parent_type": "task"}``).
+    """
+
+    column: str
+    own_column: str = "id"
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ManyToMany:
+    """Members are linked by rows of *table*: *own* holds the owner's id, *other* the member's.
+
+    *where* are further fixed values of the link rows. *read_only* links are kept by the
+    server (``context_ancestry``).
+    """
+
+    table: str
+    own: str
+    other: str
+    where: Mapping[str, Any] = field(default_factory=dict)
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Members come from the named computation of the query compiler (``custom_attributes``)."""
+
+    computation: str
+
+
+@dataclass(frozen=True)
+class Collection(Property):
+    """A to-many relation to *target*; *how* says where its members are found.
+
+    With *key_value* (``("key", "value")``) it is a ``mapped_array``, as is one that is
+    ``restricted_projection`` (which may be filtered but not projected).
+    """
+
+    target: str = ""
+    how: Union[OneToMany, ManyToMany, Derived] = field(default_factory=lambda: Derived(""))
+    key_value: Optional[tuple[str, str]] = None
+
+    @property
+    def mapped(self) -> bool:
+        """Return whether the schema says ``mapped_array``."""
+        return self.key_value is not None or bool(self.facets.get("restricted_projection"))
+
+
+@dataclass(frozen=True)
+class EntityType:
+    """An entity type.
+
+    *table*: where rows are stored. *classifier*: column values that mark a row of *table* as
+    this type, used both to filter queries and to fill creates (``{"context_type": "task",
+    "object_type_id": "bad9…"}`` for ``Shot``; only ``{"context_type": "task"}`` for
+    ``TypedContext``; ``{}`` for ``Context``). *concrete*: whether rows answer as this very
+    type (``Shot``) or as their concrete one (``TypedContext``). *bases*: names of the types
+    that a query of which includes this one (``Shot``: ``("TypedContext", "Context")``).
+    *read_only*: clients may not create, update or delete. The remaining fields are the JSON
+    schema's, in its words.
+    """
+
+    name: str
+    table: str
+    properties: Mapping[str, Property]
+    classifier: Mapping[str, Any] = field(default_factory=dict)
+    bases: tuple[str, ...] = ()
+    concrete: bool = True
+    read_only: bool = False
+    primary_key: tuple[str, ...] = ("id",)
+    default_projections: tuple[str, ...] = ("id",)
+    system_projections: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    immutable: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()
+    alias_for: Any = None
+    mixin: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """All types, by name. ``model.types["Task"].properties["status"].target == "Status"``."""
+
+    types: Mapping[str, EntityType]
+
+    def subtypes(self, name: str) -> tuple[EntityType, ...]:
+        """Return the concrete types whose rows a query of *name* answers, *name*'s own too."""
+        return tuple(
+            type_
+            for type_ in self.types.values()
+            if type_.concrete and (type_.name == name or name in type_.bases)
+        )
