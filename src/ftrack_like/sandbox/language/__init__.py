@@ -1,0 +1,47 @@
+"""The query language: text to tree and back. Nothing here knows a schema, a table or SQL."""
+
+from __future__ import annotations
+
+from ftrack_like.sandbox.language.errors import ExpressionError, did_you_mean
+from ftrack_like.sandbox.language.parser import parse, parse_path
+from ftrack_like.sandbox.language.printer import to_text
+from ftrack_like.sandbox.language.tree import (
+    AGGREGATES,
+    OPERATORS,
+    Aggregate,
+    And,
+    Compare,
+    Criteria,
+    Literal,
+    Not,
+    Or,
+    Order,
+    Part,
+    Path,
+    Query,
+    Some,
+    Within,
+)
+
+__all__ = [
+    "AGGREGATES",
+    "OPERATORS",
+    "Aggregate",
+    "And",
+    "Compare",
+    "Criteria",
+    "ExpressionError",
+    "Literal",
+    "Not",
+    "Or",
+    "Order",
+    "Part",
+    "Path",
+    "Query",
+    "Some",
+    "Within",
+    "did_you_mean",
+    "parse",
+    "parse_path",
+    "to_text",
+]

@@ -1,0 +1,65 @@
+"""The one error of the query language."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ExpressionError", "did_you_mean"]
+
+#: Columns of the expression shown around the faulty place.
+_BEFORE, _AFTER = 60, 40
+
+
+class ExpressionError(ValueError):
+    """Raise when an expression cannot be understood or names what does not exist.
+
+    *message* is one sentence; *position* counts characters of *text* from 0. The text of the
+    error is the message, then the line of the expression with a caret under the place.
+    """
+
+    def __init__(self, message: str, position: int, text: str) -> None:
+        self.message = message
+        self.position = max(0, min(position, len(text)))
+        self.text = text
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        """Return the message, the line it is about and a caret."""
+        line, column = self._excerpt()
+        return f"{self.message}\n  {line}\n  {' ' * column}^"
+
+    @property
+    def line(self) -> int:
+        """Return the line of the place, from 1."""
+        return self.text.count("\n", 0, self.position) + 1
+
+    def _excerpt(self) -> tuple[str, int]:
+        """Return the shown part of the line, and the column of the place within it."""
+        start = self.text.rfind("\n", 0, self.position) + 1
+        end = self.text.find("\n", self.position)
+        end = len(self.text) if end < 0 else end
+        first = max(start, self.position - _BEFORE)
+        last = min(end, self.position + _AFTER)
+        before = "…" if first > start else ""
+        after = "…" if last < end else ""
+        shown = "".join(c if c.isprintable() else " " for c in self.text[first:last])
+        return f"{before}{shown}{after}", self.position - first + len(before)
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return " Did you mean 'status'?" for the *candidates* near to *name*, else no text.
+
+    Near is a small difference in spelling or case, or one name at the end of the other
+    (``Version`` for ``AssetVersion``).
+    """
+    known = {}
+    for candidate in candidates:
+        known.setdefault(candidate.lower(), candidate)
+    folded = name.lower()[:100]
+    near = difflib.get_close_matches(folded, known, n=1, cutoff=0.6)
+    contained = [key for key in known if folded and key.endswith(folded)]
+    found = known.get(folded) or next(
+        (known[key] for key in (*near, *sorted(contained, key=len))), None
+    )
+    return f" Did you mean {found!r}?" if found else ""

@@ -1,0 +1,369 @@
+"""Recursive descent over the tokens of an expression.
+
+::
+
+    query     = ["select" projection {"," projection} "from"] NAME ["where" or] {tail}
+    tail      = "group" "by" path {"," path} | "order" "by" order {"," order}
+              | "offset" NUMBER | "limit" NUMBER          (each once, in any order)
+    projection = path | AGGREGATE "(" path ")"
+    order     = path ["asc" | "ascending" | "desc" | "descending"]
+    or        = and {"or" and}
+    and       = not {"and" not}
+    not       = "not" not | "(" or ")" | condition
+    condition = path ("any" | "has") "(" [or] ")"
+              | path ("in" | "not_in") "(" (query | [value {"," value} [","]]) ")"
+              | path OPERATOR value
+    path      = NAME ["[" NAME "]"] {"." NAME ["[" NAME "]"]}
+
+Keywords are names like others wherever a name must stand, so attributes may be called
+``from`` or ``group``. Nesting, the parts of a path and the conditions of a query are bounded, so
+that no text costs more than its length deserves.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Callable, Optional, TypeVar, Union
+
+from ftrack_like.sandbox.language.errors import did_you_mean
+from ftrack_like.sandbox.language.tokens import Scanner, Token
+from ftrack_like.sandbox.language.tree import (
+    AGGREGATES,
+    OPERATORS,
+    Aggregate,
+    And,
+    Compare,
+    Criteria,
+    Literal,
+    Not,
+    Or,
+    Order,
+    Part,
+    Path,
+    Query,
+    Some,
+    Within,
+)
+
+__all__ = ["MAXIMUM_CONDITIONS", "MAXIMUM_DEPTH", "MAXIMUM_PARTS", "parse", "parse_path"]
+
+#: Parentheses, negations and sub-queries within one another.
+MAXIMUM_DEPTH = 24
+#: Conditions in one query, its sub-queries included.
+MAXIMUM_CONDITIONS = 2_000
+#: Names in one path.
+MAXIMUM_PARTS = 12
+#: Items of each comma list that is not the list of an ``in``.
+MAXIMUM_ITEMS = 1_000
+#: The largest offset and limit.
+MAXIMUM_NUMBER = 2**53
+
+_DIRECTIONS = {"asc": False, "ascending": False, "desc": True, "descending": True}
+_TAILS = ("group", "order", "offset", "limit")
+#: Two words where the language has one.
+_SPLIT = {"not in": "not_in", "not like": "not_like", "is not": "is_not"}
+
+_Item = TypeVar("_Item")
+
+
+def parse(text: str) -> Query:
+    """Return the tree of the query *text*.
+
+    Raise :exc:`~ftrack_like.sandbox.language.errors.ExpressionError` when it is not one.
+    """
+    # A short text is likely to come again (only its parameters changed by the page).
+    return _parse_cached(text) if len(text) <= 4_000 else _Parser(text).whole()
+
+
+def parse_path(text: str) -> Path:
+    """Return the path *text*, as in a list of projections."""
+    return _Parser(text).lone_path()
+
+
+@lru_cache(maxsize=512)
+def _parse_cached(text: str) -> Query:
+    return _Parser(text).whole()
+
+
+class _Parser:
+    """One reading of one text."""
+
+    def __init__(self, text: str) -> None:
+        self._scanner = Scanner(text)
+        self._fail = self._scanner.fail
+        self._depth = 0
+        self._conditions = 0
+
+    # -- small steps ------------------------------------------------------------------
+
+    def _peek(self) -> Token:
+        return self._scanner.peek()
+
+    def _take(self) -> Token:
+        return self._scanner.take()
+
+    def _word(self, *words: str) -> Optional[Token]:
+        """Return the next token, taken, when it is one of *words*; else None."""
+        token = self._peek()
+        return self._take() if token.kind == "name" and token.word in words else None
+
+    def _symbol(self, symbol: str) -> Optional[Token]:
+        token = self._peek()
+        return self._take() if token.kind == "symbol" and token.text == symbol else None
+
+    def _expect_symbol(self, symbol: str, where: str) -> Token:
+        token = self._symbol(symbol)
+        if token is None:
+            found = self._peek()
+            raise self._fail(
+                f"Expected {symbol!r} {where}, found {found.describe()}.", found.position
+            )
+        return token
+
+    def _name(self, what: str) -> Token:
+        token = self._peek()
+        if token.kind != "name":
+            raise self._fail(f"Expected {what}, found {token.describe()}.", token.position)
+        return self._take()
+
+    def _list(self, item: Callable[[], _Item]) -> tuple[_Item, ...]:
+        """Return one or more items between commas."""
+        items = [item()]
+        while self._symbol(","):
+            items.append(item())
+            if len(items) > MAXIMUM_ITEMS:
+                raise self._fail(
+                    f"A list has more than {MAXIMUM_ITEMS:,} items.", self._peek().position
+                )
+        return tuple(items)
+
+    def _deeper(self, step: Callable[[], _Item]) -> _Item:
+        """Return what *step* reads one level further in."""
+        self._depth += 1
+        if self._depth > MAXIMUM_DEPTH:
+            raise self._fail(
+                f"The expression nests deeper than {MAXIMUM_DEPTH} levels.", self._peek().position
+            )
+        result = step()
+        self._depth -= 1
+        return result
+
+    # -- queries ----------------------------------------------------------------------
+
+    def whole(self) -> Query:
+        query = self._query()
+        self._end(query)
+        return query
+
+    def lone_path(self) -> Path:
+        path = self._path()
+        token = self._peek()
+        if token.kind != "end":
+            raise self._fail(f"Expected the end, found {token.describe()}.", token.position)
+        return path
+
+    def _query(self) -> Query:
+        projections = None
+        if self._word("select"):
+            projections = self._list(self._projection)
+            if not self._word("from"):
+                token = self._peek()
+                raise self._fail(
+                    f"Expected ',' or 'from' after the projections, found {token.describe()}.",
+                    token.position,
+                )
+        type_ = self._name("an entity type")
+        criteria = self._or() if self._word("where") else None
+        return Query(
+            type_.text,
+            projections,
+            criteria,
+            position=type_.position,
+            **self._tails(),
+        )
+
+    def _tails(self) -> dict[str, Any]:
+        """Return what stands behind the criteria, by the names of the query's fields."""
+        readers: dict[str, tuple[str, Callable[[], Any]]] = {
+            "group": ("group_by", lambda: self._by(self._path)),
+            "order": ("order_by", lambda: self._by(self._order)),
+            "offset": ("offset", self._number),
+            "limit": ("limit", self._number),
+        }
+        found: dict[str, Any] = {}
+        while True:
+            token = self._word(*_TAILS)
+            if token is None:
+                return found
+            field, reader = readers[token.word]
+            if field in found:
+                raise self._fail(f"{token.word!r} is given twice.", token.position)
+            found[field] = reader()
+
+    def _by(self, item: Callable[[], _Item]) -> tuple[_Item, ...]:
+        if not self._word("by"):
+            token = self._peek()
+            raise self._fail(f"Expected 'by', found {token.describe()}.", token.position)
+        return self._list(item)
+
+    def _number(self) -> int:
+        token = self._scanner.value()
+        digits = token.text if token.kind in ("bare", "text") else ""
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
+            raise self._fail(
+                f"Expected a whole number, not negative, found {token.describe()}.", token.position
+            )
+        return min(int(digits), MAXIMUM_NUMBER)
+
+    def _end(self, query: Query) -> None:
+        token = self._peek()
+        if token.kind == "end":
+            return
+        if token.word == "where":
+            message = "'where' must stand directly behind the entity type."
+        elif token.text == ")":
+            message = "This ')' closes nothing."
+        elif query.criteria is not None:
+            message = f"Expected 'and', 'or' or the end, found {token.describe()}."
+        else:
+            message = f"Expected 'where' or the end, found {token.describe()}."
+        message += did_you_mean(token.word, ("where", "and", "or", "order", "limit", "offset"))
+        raise self._fail(message, token.position)
+
+    # -- paths ------------------------------------------------------------------------
+
+    def _projection(self) -> Union[Path, Aggregate]:
+        token = self._peek()
+        path = self._path()
+        if len(path.parts) > 1 or not self._symbol("("):
+            return path
+        if token.word not in AGGREGATES:
+            raise self._fail(
+                f"Unknown function {token.text!r}.{did_you_mean(token.text, AGGREGATES)}",
+                token.position,
+            )
+        inner = self._path()
+        self._expect_symbol(")", f"after {token.word}({inner}")
+        return Aggregate(token.word, inner, token.position)
+
+    def _order(self) -> Order:
+        path = self._path()
+        direction = self._word(*_DIRECTIONS)
+        return Order(path, direction is not None and _DIRECTIONS[direction.word])
+
+    def _path(self) -> Path:
+        parts = [self._part("an attribute")]
+        while self._symbol("."):
+            parts.append(self._part("an attribute after '.'"))
+            if len(parts) > MAXIMUM_PARTS:
+                raise self._fail(f"A path has more than {MAXIMUM_PARTS} parts.", parts[0].position)
+        return Path(tuple(parts))
+
+    def _part(self, what: str) -> Part:
+        name = self._name(what)
+        if not self._symbol("["):
+            return Part(name.text, None, name.position)
+        cast = self._name("an entity type inside '[…]'")
+        self._expect_symbol("]", f"after {name.text}[{cast.text}")
+        return Part(name.text, cast.text, name.position, cast.position)
+
+    # -- criteria ---------------------------------------------------------------------
+
+    def _or(self) -> Criteria:
+        operands = [self._and()]
+        while self._word("or"):
+            operands.append(self._and())
+        return operands[0] if len(operands) == 1 else Or(tuple(operands))
+
+    def _and(self) -> Criteria:
+        operands = [self._not()]
+        while self._word("and"):
+            operands.append(self._not())
+        return operands[0] if len(operands) == 1 else And(tuple(operands))
+
+    def _not(self) -> Criteria:
+        if self._word("not"):
+            return Not(self._deeper(self._not))
+        if self._symbol("("):
+            criteria = self._deeper(self._or)
+            self._expect_symbol(")", "to close the parentheses")
+            return criteria
+        return self._condition()
+
+    def _condition(self) -> Criteria:
+        self._conditions += 1
+        if self._conditions > MAXIMUM_CONDITIONS:
+            raise self._fail(
+                f"The query has more than {MAXIMUM_CONDITIONS:,} conditions.",
+                self._peek().position,
+            )
+        path = self._path()
+        token, operator = self._operator(path)
+        if operator in ("any", "has"):
+            return Some(path, operator, self._inner(operator), token.position)
+        if operator in ("in", "not_in"):
+            return Within(path, self._members(operator), operator == "not_in", token.position)
+        return Compare(path, operator, self._literal(), token.position)
+
+    def _operator(self, path: Path) -> tuple[Token, str]:
+        token = self._peek()
+        operator = OPERATORS.get(token.word) if token.kind in ("name", "symbol") else None
+        if operator is None:
+            raise self._unknown_operator(path, token)
+        self._take()
+        return token, operator
+
+    def _unknown_operator(self, path: Path, token: Token) -> Exception:
+        if token.kind == "name" and token.word not in ("and", "or", *_TAILS):
+            self._take()
+            two = f"{token.word} {self._peek().word}"
+            hint = (
+                f" Did you mean {_SPLIT[two]!r}?"
+                if two in _SPLIT
+                else did_you_mean(token.text, OPERATORS)
+            )
+            return self._fail(
+                f"Unknown operator {token.text!r} after {path}.{hint}", token.position
+            )
+        return self._fail(
+            f"Expected an operator after {path}, found {token.describe()}.", token.position
+        )
+
+    def _inner(self, quantifier: str) -> Optional[Criteria]:
+        self._expect_symbol("(", f"after {quantifier!r}")
+        criteria = None
+        if not (self._peek().kind == "symbol" and self._peek().text == ")"):
+            criteria = self._deeper(self._or)
+        self._expect_symbol(")", f"to close {quantifier!r}")
+        return criteria
+
+    def _members(self, operator: str) -> Union[tuple[Literal, ...], Query]:
+        self._expect_symbol("(", f"after {operator!r}")
+        members = self._deeper(self._query) if self._select_follows() else self._literals()
+        self._expect_symbol(")", f"to close {operator!r}")
+        return members
+
+    def _select_follows(self) -> bool:
+        token = self._peek()
+        if token.kind != "name" or token.word != "select":
+            return False
+        behind = self._scanner.text[token.end :][:1]
+        return behind.isspace()
+
+    def _literals(self) -> tuple[Literal, ...]:
+        literals: list[Literal] = []
+        while not (self._peek().kind == "symbol" and self._peek().text == ")"):
+            literals.append(self._literal())
+            if not self._symbol(","):
+                break
+        return tuple(literals)
+
+    def _literal(self) -> Literal:
+        token = self._scanner.value()
+        if token.kind not in ("bare", "text"):
+            raise self._fail(f"Expected a value, found {token.describe()}.", token.position)
+        two = f"is {token.word}"
+        following = self._peek()
+        if token.kind == "bare" and two in _SPLIT and following.kind in ("text", "name"):
+            raise self._fail(f"Unknown operator {two!r}. Did you mean 'is_not'?", token.position)
+        return Literal(token.text, token.kind == "text", token.position)
