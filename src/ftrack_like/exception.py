@@ -1,0 +1,591 @@
+"""All errors of the library, under one root.
+
+The tree below is the whole of it; a name in brackets is a class from elsewhere that the error
+also is, so that code which catches that class keeps working::
+
+    Error
+    ├── AccessorError
+    │   ├── AccessorOperationFailedError
+    │   │   ├── AccessorPermissionDeniedError
+    │   │   └── AccessorUnsupportedOperationError
+    │   ├── AccessorResourceError
+    │   │   ├── AccessorContainerNotEmptyError
+    │   │   ├── AccessorParentResourceNotFoundError
+    │   │   ├── AccessorResourceInvalidError
+    │   │   └── AccessorResourceNotFoundError
+    │   └── AccessorResourceIdentifierError
+    │       └── AccessorFilesystemPathError
+    ├── AttributeError
+    │   ├── ImmutableAttributeError
+    │   └── UnknownAttributeError [KeyError]
+    ├── AuthenticationError
+    │   └── ServerAuthenticationError [ServerError]
+    ├── CollectionError
+    │   ├── DuplicateItemInCollectionError
+    │   └── ImmutableCollectionError
+    ├── ConfigurationError [TypeError]
+    ├── ConnectionClosedError
+    ├── EntityTypeError
+    │   └── UnrecognisedEntityTypeError [KeyError]
+    ├── EventHubError
+    │   ├── EventHubConnectionError
+    │   └── EventHubPacketError
+    ├── IncorrectResultError
+    │   ├── MultipleResultsFoundError
+    │   └── NoResultFoundError
+    ├── InvalidStateError
+    │   └── InvalidStateTransitionError
+    ├── LocationError
+    │   ├── ComponentInLocationError
+    │   ├── ComponentNotInAnyLocationError
+    │   └── ComponentNotInLocationError
+    ├── NotFoundError
+    │   └── ServerNotFoundError [ServerError]
+    ├── NotUniqueError
+    │   └── ServerNotUniqueError [ServerError]
+    ├── OperationError
+    ├── ParseError
+    │   └── ServerParseError [ServerError]
+    ├── PermissionDeniedError
+    │   └── ServerPermissionDeniedError [ServerError]
+    ├── ServerError
+    │   ├── ServerAnswerError [ValueError]
+    │   ├── ServerCompatibilityError
+    │   ├── ServerConnectionError [requests.exceptions.ConnectionError]
+    │   │   └── ServerTimeoutError [requests.exceptions.Timeout]
+    │   └── ServerValidationError
+    └── StructureError
+
+An error keeps a template in *message* and its values in *details*; ``str(error)`` joins the two
+and never raises, whatever the values are.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import requests.exceptions
+
+__all__ = [
+    "AccessorContainerNotEmptyError",
+    "AccessorError",
+    "AccessorFilesystemPathError",
+    "AccessorOperationFailedError",
+    "AccessorParentResourceNotFoundError",
+    "AccessorPermissionDeniedError",
+    "AccessorResourceError",
+    "AccessorResourceIdentifierError",
+    "AccessorResourceInvalidError",
+    "AccessorResourceNotFoundError",
+    "AccessorUnsupportedOperationError",
+    "AttributeError",
+    "AuthenticationError",
+    "CollectionError",
+    "ComponentInLocationError",
+    "ComponentNotInAnyLocationError",
+    "ComponentNotInLocationError",
+    "ConfigurationError",
+    "ConnectionClosedError",
+    "DuplicateItemInCollectionError",
+    "EntityTypeError",
+    "Error",
+    "EventHubConnectionError",
+    "EventHubError",
+    "EventHubPacketError",
+    "ImmutableAttributeError",
+    "ImmutableCollectionError",
+    "IncorrectResultError",
+    "InvalidStateError",
+    "InvalidStateTransitionError",
+    "LocationError",
+    "MultipleResultsFoundError",
+    "NoResultFoundError",
+    "NotFoundError",
+    "NotUniqueError",
+    "OperationError",
+    "ParseError",
+    "PermissionDeniedError",
+    "ServerAnswerError",
+    "ServerAuthenticationError",
+    "ServerCompatibilityError",
+    "ServerConnectionError",
+    "ServerError",
+    "ServerNotFoundError",
+    "ServerNotUniqueError",
+    "ServerParseError",
+    "ServerPermissionDeniedError",
+    "ServerTimeoutError",
+    "ServerValidationError",
+    "StructureError",
+    "UnknownAttributeError",
+    "UnrecognisedEntityTypeError",
+]
+
+
+def _readable(value: Any) -> Any:
+    """Return *value* with bytes turned into text; anything else as it is."""
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "replace")
+    return value
+
+
+class Error(Exception):
+    """The root of all errors of this library."""
+
+    default_message = "Unspecified error occurred."
+
+    def __init__(
+        self, message: str | None = None, details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Initialise with the template *message* and the *details* that fill it.
+
+        *message* defaults to the class's ``default_message``; *details* is a mapping of the names
+        in the template to their values. The formatted trace of the exception being handled, if
+        there is one, stays readable as *traceback*.
+        """
+        self.message = self.default_message if message is None else message
+        self.details = dict(details or {})
+        self.traceback = traceback.format_exc() if sys.exc_info()[0] else "NoneType: None\n"
+
+    def __str__(self) -> str:
+        """Return the finished text, or the bare template when it cannot be filled."""
+        message = _readable(self.message)
+        if not self.details:
+            return str(message)
+        try:
+            values = {str(name): _readable(value) for name, value in self.details.items()}
+            return str(message.format(**values))
+        except Exception:
+            # An error that cannot be printed hides what it has to say: print what there is.
+            return str(message)
+
+    def __repr__(self) -> str:
+        """Return the class and the finished text."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class ServerError(Error):
+    """The server could not be asked, refused the request or answered nonsense.
+
+    *error_code* is the server's machine-readable code, None when it sent none; *exception_name*
+    is the server's name for the fault (such as ``"ValidationError"``), None when there is none.
+    """
+
+    default_message = "Server reported error processing request."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        error_code: str | None = None,
+        exception_name: str | None = None,
+    ) -> None:
+        """Initialise as :class:`Error`, with *error_code* and *exception_name* of the server."""
+        Error.__init__(self, message, details)
+        self.error_code = error_code
+        self.exception_name = exception_name
+
+
+class ServerCompatibilityError(ServerError):
+    """The server's version is too old for this library."""
+
+    default_message = "Server incompatible."
+
+
+class ServerValidationError(ServerError):
+    """The server refused a value: an unknown attribute, a wrong type, something required absent."""
+
+    default_message = "The server refused a value."
+
+
+class ServerAnswerError(ServerError, ValueError):
+    """The answer is not what the protocol promises: no JSON, not UTF-8, too few results."""
+
+    default_message = "The server's answer cannot be understood."
+
+
+class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
+    """The server cannot be reached, or the connection broke before the answer was whole."""
+
+    default_message = "The server cannot be reached."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        error_code: str | None = None,
+        exception_name: str | None = None,
+    ) -> None:
+        """Initialise as :class:`ServerError`; *request* and *response* are None."""
+        ServerError.__init__(self, message, details, error_code, exception_name)
+        # OSError fills *args* in an initialiser that is never called here.
+        self.args = () if message is None else (message,)
+        self.request = None
+        self.response = None
+
+
+class ServerTimeoutError(
+    ServerConnectionError, requests.exceptions.ConnectTimeout, requests.exceptions.ReadTimeout
+):
+    """The server did not answer in time."""
+
+    default_message = "The server did not answer in time."
+
+
+class AuthenticationError(Error):
+    """Who is calling could not be established."""
+
+    default_message = "Authentication error."
+
+
+class ServerAuthenticationError(ServerError, AuthenticationError):
+    """The server does not accept the API key for this user."""
+
+    default_message = "The server does not accept the API key for this user."
+
+
+class PermissionDeniedError(Error):
+    """The user may not do this."""
+
+    default_message = "Permission denied."
+
+
+class ServerPermissionDeniedError(ServerError, PermissionDeniedError):
+    """The server says that the user may not do this."""
+
+    default_message = "The server denied permission."
+
+
+class NotFoundError(Error):
+    """Something that must exist does not."""
+
+    default_message = "Not found."
+
+
+class ServerNotFoundError(ServerError, NotFoundError):
+    """The server does not know the entity."""
+
+    default_message = "The server does not know the entity."
+
+
+class NotUniqueError(Error):
+    """A value that must be unique is taken."""
+
+    default_message = "Non-unique value detected."
+
+
+class ServerNotUniqueError(ServerError, NotUniqueError):
+    """The server already holds an entity with this unique value."""
+
+    default_message = "The server already holds this unique value."
+
+
+class ParseError(Error):
+    """A text does not follow its language."""
+
+    default_message = "Failed to parse."
+
+
+class ServerParseError(ServerError, ParseError):
+    """The server cannot read a query expression."""
+
+    default_message = "The server cannot read the expression."
+
+
+class ConfigurationError(Error, TypeError):
+    """A setting that is needed is missing or cannot be used."""
+
+    default_message = "A setting is missing or cannot be used."
+
+
+class ConnectionClosedError(Error):
+    """The session was closed; nothing can be sent any more."""
+
+    default_message = "Connection closed."
+
+
+class OperationError(Error):
+    """An operation cannot be recorded or sent."""
+
+    default_message = "Operation error."
+
+
+class StructureError(Error):
+    """A structure cannot work out where something belongs."""
+
+    default_message = "Unspecified structure error"
+
+
+class IncorrectResultError(Error):
+    """A query found another number of entities than asked for."""
+
+    default_message = "Incorrect result detected."
+
+
+class MultipleResultsFoundError(IncorrectResultError):
+    """More than one entity was found."""
+
+    default_message = "Expected single result, but received multiple results."
+
+
+class NoResultFoundError(IncorrectResultError):
+    """No entity was found."""
+
+    default_message = "Expected result, but no result was found."
+
+
+class EntityTypeError(Error):
+    """An entity type cannot be used this way."""
+
+    default_message = "Entity type error."
+
+
+class UnrecognisedEntityTypeError(EntityTypeError, KeyError):
+    """The server's schemas have no such entity type."""
+
+    default_message = 'Entity type "{entity_type}" not recognised.'
+
+    def __init__(self, entity_type: Any, suggestion: str = "", **kw: Any) -> None:
+        """Initialise with the unknown *entity_type*; *suggestion* follows in the text."""
+        details = {"entity_type": entity_type, **kw.pop("details", {})}
+        message = kw.pop("message", self.default_message)
+        if suggestion:
+            details["suggestion"] = suggestion
+            message = message + " {suggestion}"
+        super().__init__(message=message, details=details, **kw)
+
+
+class AttributeError(Error):
+    """An attribute cannot be used this way."""
+
+    default_message = "Attribute error."
+
+
+class UnknownAttributeError(AttributeError, KeyError):
+    """The entity type has no such attribute."""
+
+    default_message = "{entity_type} has no attribute {attribute_name!r}."
+
+    def __init__(
+        self, attribute_name: Any = "", entity_type: Any = "Entity", suggestion: str = "", **kw: Any
+    ) -> None:
+        """Initialise with the unknown *attribute_name* of *entity_type*."""
+        details = {"attribute_name": attribute_name, "entity_type": entity_type}
+        message = kw.pop("message", self.default_message)
+        if suggestion:
+            details["suggestion"] = suggestion
+            message = message + " {suggestion}"
+        super().__init__(message=message, details={**details, **kw.pop("details", {})}, **kw)
+
+
+class ImmutableAttributeError(AttributeError):
+    """The attribute keeps its first value."""
+
+    default_message = "Cannot modify value of immutable {attribute.name!r} attribute."
+
+    def __init__(self, attribute: Any, **kw: Any) -> None:
+        """Initialise with the *attribute*, an object that has a *name*."""
+        super().__init__(**_with_details(kw, attribute=attribute))
+
+
+class CollectionError(Error):
+    """A collection cannot be used this way."""
+
+    default_message = "Collection error."
+
+    def __init__(self, collection: Any, **kw: Any) -> None:
+        """Initialise with the *collection* concerned."""
+        super().__init__(**_with_details(kw, collection=collection))
+
+
+class DuplicateItemInCollectionError(CollectionError):
+    """The collection already holds the item."""
+
+    default_message = "Item {item!r} already exists in collection {collection!r}."
+
+    def __init__(self, item: Any, collection: Any, **kw: Any) -> None:
+        """Initialise with the *item* and the *collection* that holds it."""
+        super().__init__(collection, **_with_details(kw, item=item))
+
+
+class ImmutableCollectionError(CollectionError):
+    """The collection shows values that cannot be changed here."""
+
+    default_message = "Cannot modify value of immutable collection {collection!r}."
+
+
+class InvalidStateError(Error):
+    """An entity is in a state that does not allow this."""
+
+    default_message = "Invalid state."
+
+
+class InvalidStateTransitionError(InvalidStateError):
+    """An entity cannot go from its state to that one."""
+
+    default_message = (
+        "Invalid transition from {current_state!r} to {target_state!r} state for entity {entity!r}"
+    )
+
+    def __init__(self, current_state: Any, target_state: Any, entity: Any, **kw: Any) -> None:
+        """Initialise with the *current_state* and *target_state* of the *entity*."""
+        states = {"current_state": current_state, "target_state": target_state}
+        super().__init__(**_with_details(kw, entity=entity, **states))
+
+
+class EventHubError(Error):
+    """Something about events went wrong."""
+
+    default_message = "Event hub error occurred."
+
+
+class EventHubPacketError(EventHubError):
+    """A packet of the event server cannot be understood."""
+
+    default_message = "Invalid packet."
+
+
+class EventHubConnectionError(EventHubError):
+    """The event hub needs a connection and has none."""
+
+    default_message = "Event hub is not connected."
+
+
+class LocationError(Error):
+    """A location cannot do this."""
+
+    default_message = "Unspecified location error"
+
+
+class _ComponentsOfLocationError(LocationError):
+    """What the two errors about components in one location have in common."""
+
+    def __init__(self, components: Any, location: Any, **kw: Any) -> None:
+        """Initialise with the *components* (one or several) and the *location* concerned."""
+        one = isinstance(components, Mapping) or not hasattr(components, "__iter__")
+        several = [components] if one else list(components)
+        super().__init__(
+            **_with_details(
+                kw,
+                components=components,
+                formatted_components=", ".join(str(component) for component in several),
+                location=location,
+            )
+        )
+
+
+class ComponentInLocationError(_ComponentsOfLocationError):
+    """The location already holds a component."""
+
+    default_message = "Component(s) {formatted_components} already exist in location {location}."
+
+
+class ComponentNotInAnyLocationError(LocationError):
+    """No accessible location holds the component."""
+
+    default_message = "Component not available in any location."
+
+
+class ComponentNotInLocationError(_ComponentsOfLocationError):
+    """The location does not hold a component."""
+
+    default_message = "Component(s) {formatted_components} not found in location {location}."
+
+
+class AccessorError(Error):
+    """An accessor could not reach its storage."""
+
+    default_message = "Unspecified accessor error"
+
+
+class _AccessorFault(AccessorError):
+    """What the errors about one operation on one resource have in common."""
+
+    def __init__(
+        self, operation: Any = "", resource_identifier: Any = None, error: Any = None, **kw: Any
+    ) -> None:
+        """Initialise with the *operation* (a verb), the *resource_identifier* and the *error*.
+
+        *error*, when it is an exception, becomes the cause.
+        """
+        super().__init__(
+            **_with_details(
+                kw, operation=operation, resource_identifier=resource_identifier, error=error
+            )
+        )
+        if isinstance(error, BaseException):
+            self.__cause__ = error
+
+
+class AccessorOperationFailedError(_AccessorFault):
+    """The storage did not carry out an operation."""
+
+    default_message = "Operation {operation} failed: {error}"
+
+
+class AccessorPermissionDeniedError(AccessorOperationFailedError):
+    """The storage does not allow the operation."""
+
+    default_message = "Cannot {operation} {resource_identifier}. Permission denied."
+
+
+class AccessorUnsupportedOperationError(AccessorOperationFailedError):
+    """The accessor does not know the operation."""
+
+    default_message = "Operation {operation} unsupported."
+
+
+class AccessorResourceError(_AccessorFault):
+    """A resource is not as the operation needs it."""
+
+    default_message = "Unspecified resource error: {resource_identifier}"
+
+
+class AccessorContainerNotEmptyError(AccessorResourceError):
+    """A container that should go still holds something."""
+
+    default_message = "Container is not empty: {resource_identifier}"
+
+
+class AccessorParentResourceNotFoundError(AccessorResourceError):
+    """The container that should hold the resource does not exist."""
+
+    default_message = "Parent resource is missing: {resource_identifier}"
+
+
+class AccessorResourceInvalidError(AccessorResourceError):
+    """The resource is of another kind than the operation needs."""
+
+    default_message = "Resource invalid: {resource_identifier}"
+
+
+class AccessorResourceNotFoundError(AccessorResourceError):
+    """The resource does not exist."""
+
+    default_message = "Resource not found: {resource_identifier}"
+
+
+class AccessorResourceIdentifierError(AccessorError):
+    """The accessor cannot work with the resource identifier."""
+
+    default_message = "Resource identifier is invalid: {resource_identifier}."
+
+    def __init__(self, resource_identifier: Any, **kw: Any) -> None:
+        """Initialise with the *resource_identifier* that cannot be used."""
+        super().__init__(**_with_details(kw, resource_identifier=resource_identifier))
+
+
+class AccessorFilesystemPathError(AccessorResourceIdentifierError):
+    """The resource has no path in the file system."""
+
+    default_message = (
+        "Could not determine filesystem path from resource identifier: {resource_identifier}."
+    )
+
+
+def _with_details(keywords: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """Return *keywords* with *values* added to its details; the caller's own details win."""
+    return {**keywords, "details": {**values, **(keywords.get("details") or {})}}

@@ -1,0 +1,95 @@
+"""Names with an identity of their own, and the fixed ids and topics of the ftrack server."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+__all__ = [
+    "CHUNK_SIZE",
+    "COMPONENT_ADDED_TO_LOCATION_TOPIC",
+    "COMPONENT_REMOVED_FROM_LOCATION_TOPIC",
+    "CONNECT_LOCATION_ID",
+    "CREATED",
+    "DELETED",
+    "JOB_SYNC_USERS_LDAP",
+    "MODIFIED",
+    "NOT_SET",
+    "ORIGIN_LOCATION_ID",
+    "REVIEW_LOCATION_ID",
+    "SERVER_LOCATION_ID",
+    "UNMANAGED_LOCATION_ID",
+    "Symbol",
+]
+
+
+class Symbol:
+    """A constant that is compared by identity and may count as false."""
+
+    def __init__(self, name: str, value: bool = True) -> None:
+        """Initialise the symbol *name*; its truth is the truth of *value*."""
+        self.name = name
+        self.value = value
+
+    def __str__(self) -> str:
+        """Return the bare name."""
+        return self.name
+
+    def __repr__(self) -> str:
+        """Return the name marked as a symbol."""
+        return f"{type(self).__name__}({self.name})"
+
+    def __bool__(self) -> bool:
+        """Return whether the symbol counts as true."""
+        return bool(self.value)
+
+    def __copy__(self) -> Symbol:
+        """Return the symbol itself: a copy would no longer be found by ``is``."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Symbol:
+        """Return the symbol itself, as :meth:`__copy__` does."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """Pickle a symbol of this module by its name, so that it comes back as the same object."""
+        for constant, known in globals().items():
+            if known is self:
+                return constant
+        return super().__reduce__()
+
+
+#: The three states that an entity can have towards the server.
+DELETED = Symbol("DELETED")
+MODIFIED = Symbol("MODIFIED")
+CREATED = Symbol("CREATED")
+
+#: No value has been loaded or set; counts as false, unlike an empty value that is known.
+NOT_SET = Symbol("NOT_SET", False)
+
+#: Published when components entered or left a location.
+COMPONENT_ADDED_TO_LOCATION_TOPIC = "ftrack.location.component-added"
+COMPONENT_REMOVED_FROM_LOCATION_TOPIC = "ftrack.location.component-removed"
+
+#: Locations that every server has.
+CONNECT_LOCATION_ID = "07b82a97-8cf9-11e3-9383-20c9d081909b"
+ORIGIN_LOCATION_ID = "ce9b348f-8809-11e3-821c-20c9d081909b"
+REVIEW_LOCATION_ID = "cd41be70-8809-11e3-b98a-20c9d081909b"
+SERVER_LOCATION_ID = "3a372bde-05bc-11e4-8908-20c9d081909b"
+UNMANAGED_LOCATION_ID = "cb268ecc-8809-11e3-a7e2-20c9d081909b"
+
+
+def _chunk_size(text: str | None) -> int:
+    """Return *text* as a number of bytes, one mebibyte when it is absent, zero or no number."""
+    try:
+        size = int(text or 0)
+    except ValueError:
+        size = 0
+    return size if size > 0 else 1024 * 1024
+
+
+#: How many bytes of a file are handled at a time.
+CHUNK_SIZE = _chunk_size(os.environ.get("FTRACK_API_FILE_CHUNK_SIZE"))
+
+#: The job that brings users over from LDAP.
+JOB_SYNC_USERS_LDAP = Symbol("SYNC_USERS_LDAP")
