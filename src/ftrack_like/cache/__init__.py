@@ -1,0 +1,40 @@
+"""Caches, the makers of their keys, and memoisation.
+
+A cache maps a key to a value. They stack: the session keeps a :class:`LayeredCache` whose first
+layer is a :class:`MemoryCache` and whose second may be any backend of the user, wrapped in a
+:class:`SerialisedCache` so that it has to store text only (a :class:`FileCache`, a
+:class:`RedisCache`).
+"""
+
+from __future__ import annotations
+
+from ftrack_like.cache.base import (
+    Cache,
+    LayeredCache,
+    MemoryCache,
+    ProxyCache,
+    SerialisedCache,
+    set_many,
+)
+from ftrack_like.cache.file import FileCache
+from ftrack_like.cache.keys import KeyMaker, ObjectKeyMaker, StringKeyMaker
+from ftrack_like.cache.memoisation import Memoiser, memoise, memoise_decorator, memoiser
+from ftrack_like.cache.redis import RedisCache
+
+__all__ = [
+    "Cache",
+    "FileCache",
+    "KeyMaker",
+    "LayeredCache",
+    "Memoiser",
+    "MemoryCache",
+    "ObjectKeyMaker",
+    "ProxyCache",
+    "RedisCache",
+    "SerialisedCache",
+    "StringKeyMaker",
+    "memoise",
+    "memoise_decorator",
+    "memoiser",
+    "set_many",
+]
