@@ -1,7 +1,7 @@
 """Install packages with pip, every direct dependency at the lowest version that is allowed.
 
-tox calls this in place of ``pip install`` in its environment ``lowest``. pip itself always takes the
-newest version that fits, so the lower bounds of pyproject.toml are handed to it as constraints.
+tox calls this in place of ``pip install`` in its environment ``lowest``. pip itself always takes
+the newest version that fits, so the lower bounds of pyproject.toml become its constraints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ else:
     from pip._vendor import tomli as tomllib
 
 PROJECT_FILE = Path(__file__).resolve().parent.parent / "pyproject.toml"
-LOWER_BOUND = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*>=\s*(?P<version>[0-9][^,;\s]*)")
+LOWER_BOUND = re.compile(
+    r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*>=\s*(?P<version>[0-9][^,;\s]*)"
+)
 
 
 def constraints(project: dict[str, Any]) -> list[str]:
