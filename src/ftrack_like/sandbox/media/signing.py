@@ -1,0 +1,73 @@
+"""Addresses that may be used without credentials for a while, because they are signed.
+
+The signature covers every parameter of the address, so that a client can change none of them;
+the secret lives beside the data and never leaves the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import pathlib
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Callable, Optional
+from urllib.parse import urlencode
+
+__all__ = ["SignatureError", "Signer"]
+
+
+class SignatureError(Exception):
+    """An address is not ours, has been changed or has expired; the text says which."""
+
+
+class Signer:
+    """Signs and checks addresses. *clock* returns seconds since the epoch."""
+
+    def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+        """Prepare to sign with *secret*."""
+        self._secret = secret
+        self._clock = clock
+
+    @classmethod
+    def in_folder(cls, folder: pathlib.Path) -> Signer:
+        """Return a signer whose secret is kept in *folder*, made on first use, for us alone."""
+        path = folder / "secret"
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return cls(bytes.fromhex(path.read_text("ascii")))
+        secret = secrets.token_bytes(32)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secret.hex())
+        return cls(secret)
+
+    def sign(self, address: str, parameters: Mapping[str, object], seconds: float) -> str:
+        """Return *address* with *parameters*, good for *seconds* from now."""
+        named = {name: str(value) for name, value in parameters.items() if value is not None}
+        named["expires"] = str(int(self._clock() + seconds))
+        named["signature"] = self._signature(address, named)
+        return f"{address}?{urlencode(named)}"
+
+    def check(self, address: str, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Return the signed *parameters* of a request for *address*.
+
+        *address* is what :meth:`sign` was given. Raise :exc:`SignatureError` when it is not
+        signed by us or has expired.
+        """
+        named = dict(parameters)
+        signature: Optional[str] = named.pop("signature", None)
+        if signature is None or not hmac.compare_digest(
+            signature.encode("utf-8"), self._signature(address, named).encode("ascii")
+        ):
+            raise SignatureError("The address is not one that this server gave out.")
+        if float(named.pop("expires", "0")) < self._clock():
+            raise SignatureError("The address has expired; ask for a new one.")
+        return named
+
+    def _signature(self, address: str, parameters: Mapping[str, str]) -> str:
+        # Encoded, so that no value can pass for the beginning of another parameter.
+        text = f"{address}?{urlencode(sorted(parameters.items()))}"
+        return hmac.new(self._secret, text.encode("utf-8"), hashlib.sha256).hexdigest()
