@@ -1,0 +1,176 @@
+"""What stands under ``/component``: data, thumbnails, removal and uploads.
+
+Reading and removing take the credentials as headers, as the parameters ``username`` and
+``apiKey`` (the protocol's way for addresses that a browser opens), or as an address signed by
+this server. Uploads go to signed addresses alone.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import pathlib
+from collections.abc import Callable
+from typing import Optional
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ftrack_like.sandbox.errors import SandboxError
+from ftrack_like.sandbox.media import images
+from ftrack_like.sandbox.media.signing import SignatureError, Signer
+from ftrack_like.sandbox.media.store import ComponentStore, IncomingFile, TransferError
+
+__all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes"]
+
+GET_PATH = "/component/get"
+THUMBNAIL_PATH = "/component/thumbnail"
+REMOVE_PATH = "/component/remove"
+UPLOAD_PATH = "/component/upload"
+
+#: Bytes that are collected before they are handed to the disk.
+_WRITE_SIZE = 1024 * 1024
+
+
+class FileRoutes:
+    """The handlers over *store* and *signer*.
+
+    *authenticate* is called with user name and key on a worker thread and raises
+    :exc:`~ftrack_like.sandbox.errors.SandboxError` for those it does not know; *name_of*
+    returns the file name of a component id, None for an unknown one.
+    """
+
+    def __init__(
+        self,
+        store: ComponentStore,
+        signer: Signer,
+        authenticate: Callable[[str, str], object],
+        name_of: Callable[[str], Optional[str]],
+    ) -> None:
+        """Prepare the handlers."""
+        self._store = store
+        self._signer = signer
+        self._authenticate = authenticate
+        self._name_of = name_of
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes, for the application to mount."""
+        return [
+            Route(GET_PATH, self.get, methods=["GET"]),
+            Route(THUMBNAIL_PATH, self.thumbnail, methods=["GET"]),
+            Route(REMOVE_PATH, self.remove, methods=["GET"]),
+            Route(UPLOAD_PATH, self.upload, methods=["PUT"]),
+        ]
+
+    async def get(self, request: Request) -> Response:
+        """Answer the data of a component, whole or the range that was asked for."""
+        refused = await self._refuse(request, GET_PATH)
+        if refused is not None:
+            return refused
+        component_id = request.query_params.get("id", "")
+        if not self._store.exists(component_id):
+            return _no_data(component_id)
+        name = await run_in_threadpool(self._name_of, component_id) or component_id
+        return FileResponse(
+            self._store.path(component_id),
+            media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+            filename=name,
+            content_disposition_type="inline",
+        )
+
+    async def thumbnail(self, request: Request) -> Response:
+        """Answer a component's image, scaled; a placeholder where there is none."""
+        refused = await self._refuse(request, THUMBNAIL_PATH)
+        if refused is not None:
+            return refused
+        component_id = request.query_params.get("id", "")
+        try:
+            size = int(request.query_params.get("size") or images.DEFAULT_SIZE)
+        except ValueError:
+            return PlainTextResponse("size must be a number of pixels.", 400)
+        size = max(1, min(size, images.MAXIMUM_SIZE))
+        path = await run_in_threadpool(self._scaled, component_id, size)
+        if path is None:
+            return Response(images.placeholder(min(size, 1024)), media_type="image/png")
+        return FileResponse(path, media_type="image/jpeg")
+
+    async def remove(self, request: Request) -> Response:
+        """Remove the data of a component."""
+        refused = await self._refuse(request, REMOVE_PATH)
+        if refused is not None:
+            return refused
+        component_id = request.query_params.get("id", "")
+        if not self._store.exists(component_id):
+            return _no_data(component_id)
+        await run_in_threadpool(self._store.remove, component_id)
+        return PlainTextResponse("Removed.")
+
+    async def upload(self, request: Request) -> Response:
+        """Take the data of a component, or a part of it, at a signed address."""
+        try:
+            signed = self._signer.check(UPLOAD_PATH, dict(request.query_params))
+        except SignatureError as error:
+            return PlainTextResponse(str(error), 403)
+        part = signed.get("part")
+        if part is None:
+            incoming = self._store.receive(signed["id"])
+        else:
+            incoming = self._store.receive_part(signed["upload"], int(part))
+        size = int(signed["size"]) if "size" in signed else None
+        try:
+            await _receive(request, incoming, size)
+            await run_in_threadpool(incoming.commit, size, signed.get("checksum"))
+        except TransferError as error:
+            return PlainTextResponse(str(error), 400)
+        except OSError as error:
+            return PlainTextResponse(f"The data could not be stored: {error.strerror}.", 507)
+        finally:
+            incoming.abort()
+        return PlainTextResponse("Stored.", headers={"ETag": f'"{incoming.checksum}"'})
+
+    async def _refuse(self, request: Request, path: str) -> Optional[Response]:
+        """Return the answer for a client that may not, None for one that may."""
+        parameters = request.query_params
+        if "signature" in parameters:
+            try:
+                self._signer.check(path, dict(parameters))
+            except SignatureError as error:
+                return PlainTextResponse(str(error), 403)
+            return None
+        user = request.headers.get("ftrack-user") or parameters.get("username", "")
+        key = request.headers.get("ftrack-api-key") or parameters.get("apiKey", "")
+        try:
+            await run_in_threadpool(self._authenticate, user, key)
+        except SandboxError as error:
+            return PlainTextResponse(error.content, error.status)
+        return None
+
+    def _scaled(self, component_id: str, size: int) -> Optional[pathlib.Path]:
+        if not self._store.exists(component_id):
+            return None
+        target = self._store.thumbnail(component_id, size)
+        if target.is_file() or images.scale(self._store.path(component_id), target, size):
+            return target
+        return None
+
+
+async def _receive(request: Request, incoming: IncomingFile, size: Optional[int]) -> None:
+    """Write the body of *request* to *incoming*, no more than *size* bytes where it is known."""
+    waiting: list[bytes] = []
+    length = 0
+    async for chunk in request.stream():
+        waiting.append(chunk)
+        length += len(chunk)
+        if size is not None and incoming.size + length > size:
+            raise TransferError(f"More than the {size} bytes that were announced arrive.")
+        if length >= _WRITE_SIZE:
+            await run_in_threadpool(incoming.write, b"".join(waiting))
+            waiting, length = [], 0
+    await run_in_threadpool(incoming.write, b"".join(waiting))
+
+
+def _no_data(component_id: str) -> Response:
+    return PlainTextResponse(
+        f"There is no data for the component {component_id[:64]!r} on this server.", 404
+    )
