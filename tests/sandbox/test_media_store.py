@@ -1,0 +1,164 @@
+"""The data of components on disk: whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import pathlib
+
+import pytest
+
+pytest.importorskip("starlette", reason="the sandbox extra is not installed")
+
+from ftrack_like.sandbox.media.signing import SignatureError, Signer
+from ftrack_like.sandbox.media.store import ComponentStore, TransferError
+
+
+@pytest.fixture
+def store(tmp_path: pathlib.Path) -> ComponentStore:
+    """Return a store in a folder of its own."""
+    return ComponentStore(tmp_path)
+
+
+def files_below(folder: pathlib.Path) -> list[str]:
+    """Return the names of all files below *folder*."""
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def checksum(data: bytes) -> str:
+    """Return the base64 MD5 of *data*, as uploads announce it."""
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
+
+
+def test_data_shows_only_when_it_is_committed(store, tmp_path):
+    """What is being written is not there for readers, and is there whole afterwards."""
+    incoming = store.receive("abc-1")
+    incoming.write(b"half")
+    assert not store.exists("abc-1")
+    incoming.write(b" and half")
+    incoming.commit(size=13, checksum=checksum(b"half and half"))
+    assert store.path("abc-1").read_bytes() == b"half and half"
+    assert store.size("abc-1") == 13
+    assert files_below(tmp_path) == ["abc-1"]
+
+
+@pytest.mark.parametrize(
+    ("size", "digest", "words"),
+    [(5, None, "4 bytes arrived where 5"), (4, checksum(b"other"), "checksum")],
+)
+def test_what_differs_from_the_announcement_leaves_no_trace(store, tmp_path, size, digest, words):
+    """A short or changed transfer is refused in words and its data is gone."""
+    incoming = store.receive("abc-2")
+    incoming.write(b"data")
+    with pytest.raises(TransferError, match=words):
+        incoming.commit(size=size, checksum=digest)
+    assert files_below(tmp_path) == []
+
+
+def test_a_refused_transfer_keeps_what_was_there(store):
+    """The data of an earlier upload stays when a later one fails."""
+    first = store.receive("abc-3")
+    first.write(b"good")
+    first.commit()
+    second = store.receive("abc-3")
+    second.write(b"bad")
+    with pytest.raises(TransferError):
+        second.commit(size=100)
+    assert store.path("abc-3").read_bytes() == b"good"
+
+
+def test_leftovers_of_a_killed_server_are_removed(store, tmp_path):
+    """What was being written when the server died is gone after the next start."""
+    incoming = store.receive("abc-4")
+    incoming.write(b"half")
+    assert len(files_below(tmp_path)) == 1
+    ComponentStore(tmp_path)
+    assert files_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "", "a/b", "a" * 65, "a\n"])
+def test_no_id_leads_out_of_the_folder(store, name):
+    """Text that is no id is refused before it becomes a path."""
+    assert not store.exists(name)
+    with pytest.raises(ValueError, match="not an id"):
+        store.path(name)
+
+
+def test_parts_are_joined_in_the_order_of_their_numbers(store, tmp_path):
+    """Parts that arrive in any order make the file, and are gone afterwards."""
+    digests = {}
+    for number, data in ((2, b"world"), (1, b"hello "), (10, b"!")):
+        part = store.receive_part("upload-1", number)
+        part.write(data)
+        part.commit()
+        digests[number] = part.checksum
+    size = store.join("abc-5", "upload-1", [(n, f'"{d}"') for n, d in digests.items()])
+    assert size == 12
+    assert store.path("abc-5").read_bytes() == b"hello world!"
+    assert files_below(tmp_path) == ["abc-5"]
+
+
+def test_a_missing_or_other_part_is_named_and_the_rest_kept(store, tmp_path):
+    """A wrong list of parts is refused by number, so that the client can send that part again."""
+    part = store.receive_part("upload-2", 1)
+    part.write(b"one")
+    part.commit()
+    with pytest.raises(TransferError, match="Part 2 has not been uploaded"):
+        store.join("abc-6", "upload-2", [(1, part.checksum), (2, "x")])
+    with pytest.raises(TransferError, match="Part 1 is another"):
+        store.join("abc-6", "upload-2", [(1, "0" * 32)])
+    with pytest.raises(TransferError, match="No parts"):
+        store.join("abc-6", "upload-2", [])
+    assert files_below(tmp_path) == ["00001"]
+
+
+def test_removed_data_is_gone_with_its_thumbnails(store):
+    """Removing says whether there was anything, and forgets scaled images too."""
+    incoming = store.receive("abc-7")
+    incoming.write(b"x")
+    incoming.commit()
+    thumbnail = store.thumbnail("abc-7", 100)
+    thumbnail.parent.mkdir(parents=True)
+    thumbnail.write_bytes(b"jpeg")
+    assert store.remove("abc-7") is True
+    assert store.remove("abc-7") is False
+    assert not thumbnail.exists()
+
+
+def test_a_signed_address_holds_until_it_expires():
+    """The parameters come back as signed, and not after their time."""
+    now = [1000.0]
+    signer = Signer(b"secret", clock=lambda: now[0])
+    parameters = parse(signer.sign("/upload", {"id": "a b&c", "part": None}, seconds=60))
+    assert signer.check("/upload", parameters) == {"id": "a b&c"}
+    now[0] += 61
+    with pytest.raises(SignatureError, match="expired"):
+        signer.check("/upload", parameters)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id": "b"}, {"expires": "9999999999"}, {"signature": "00"}, {"more": "x"}],
+)
+def test_a_changed_address_is_refused(change):
+    """Neither a value nor the time nor the number of parameters can be changed."""
+    signer = Signer(b"secret")
+    parameters = parse(signer.sign("/upload", {"id": "a"}, seconds=60))
+    with pytest.raises(SignatureError, match="not one that this server"):
+        signer.check("/upload", {**parameters, **change})
+    with pytest.raises(SignatureError, match="not one that this server"):
+        signer.check("/other", parameters)
+
+
+def test_the_secret_stays_and_is_ours_alone(tmp_path):
+    """A restarted server accepts the addresses of the one before; nobody else reads the secret."""
+    address = Signer.in_folder(tmp_path).sign("/upload", {"id": "a"}, seconds=60)
+    assert Signer.in_folder(tmp_path).check("/upload", parse(address)) == {"id": "a"}
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
+
+
+def parse(address: str) -> dict[str, str]:
+    """Return the parameters of *address*."""
+    from urllib.parse import parse_qsl, urlsplit
+
+    return dict(parse_qsl(urlsplit(address).query))
