@@ -75,13 +75,18 @@ class Scalar(Property):
 class Reference(Property):
     """A to-one relation: *column* of the own table holds *target_column* of *target*'s table.
 
-    *computed* names a computation where the relation is not stored (``latest_version``).
+    *computed* names a computation where the relation is not stored (``latest_version``); *also*
+    are further columns of the target that equal own ones (``{"group": "group"}``: target column
+    to own column), for targets whose key is composed. *served_target* is the type that the JSON
+    schema names where rows may be of more types (``Task`` for any ``TypedContext``).
     """
 
     target: str = ""
     column: Optional[str] = None
     target_column: str = "id"
     computed: Optional[str] = None
+    also: Mapping[str, str] = field(default_factory=dict)
+    served_target: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,9 @@ class OneToMany:
 class ManyToMany:
     """Members are linked by rows of *table*: *own* holds the owner's id, *other* the member's.
 
-    *where* are further fixed values of the link rows. *read_only* links are kept by the
-    server (``context_ancestry``).
+    *own* matches the owner's *own_column*. *where* are further fixed values of the link rows,
+    *unless* are values that a link row must not have (``{"depth": 0}``). *read_only* links are
+    kept by the server (``context_ancestry``).
     """
 
     table: str
@@ -109,6 +115,8 @@ class ManyToMany:
     other: str
     where: Mapping[str, Any] = field(default_factory=dict)
     read_only: bool = False
+    own_column: str = "id"
+    unless: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,12 +131,14 @@ class Collection(Property):
     """A to-many relation to *target*; *how* says where its members are found.
 
     With *key_value* (``("key", "value")``) it is a ``mapped_array``, as is one that is
-    ``restricted_projection`` (which may be filtered but not projected).
+    ``restricted_projection`` (which may be filtered but not projected). *served_target* is as
+    for a :class:`Reference`.
     """
 
     target: str = ""
     how: Union[OneToMany, ManyToMany, Derived] = field(default_factory=lambda: Derived(""))
     key_value: Optional[tuple[str, str]] = None
+    served_target: Optional[str] = None
 
     @property
     def mapped(self) -> bool:
@@ -146,8 +156,13 @@ class EntityType:
     ``TypedContext``; ``{}`` for ``Context``). *concrete*: whether rows answer as this very
     type (``Shot``) or as their concrete one (``TypedContext``). *bases*: names of the types
     that a query of which includes this one (``Shot``: ``("TypedContext", "Context")``).
-    *read_only*: clients may not create, update or delete. The remaining fields are the JSON
-    schema's, in its words.
+    *read_only*: clients may not create, update or delete. *json_type* is what the schema states
+    as its ``type`` (three types state none). The remaining fields are the JSON schema's, in its
+    words.
+
+    A query of a type answers the rows that fit the classifier of the type or of one of its
+    sub-types (see :meth:`Model.alternatives`); a row is of the concrete type with the longest
+    classifier that it fits (see :meth:`Model.type_of_row`).
     """
 
     name: str
@@ -165,6 +180,7 @@ class EntityType:
     computed: tuple[str, ...] = ()
     alias_for: Any = None
     mixin: Optional[str] = None
+    json_type: Optional[str] = "object"
 
 
 @dataclass(frozen=True)
@@ -180,3 +196,43 @@ class Model:
             for type_ in self.types.values()
             if type_.concrete and (type_.name == name or name in type_.bases)
         )
+
+    def alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """Return the column values that mark rows of *name*: any one of them must hold.
+
+        ``({"context_type": "task", "object_type_id": "bad9…"},)`` for ``Shot``. Empty means that
+        every row of the table fits. Columns of the table alone are named, so that the answer can
+        be turned into a condition as it is.
+        """
+        asked = self.types[name]
+        beside = [type_ for type_ in self.types.values() if type_.table == asked.table]
+        below = [type_ for type_ in beside if name in type_.bases]
+        everything = len(below) + 1 == len(beside)
+        if everything or (asked.concrete and not asked.classifier):
+            return ()
+        found = [type_.classifier for type_ in (asked, *below) if type_.classifier]
+        wider = [one for one in found if not any(_narrows(one, other) for other in found)]
+        return tuple(one for place, one in enumerate(wider) if one not in wider[:place])
+
+    def type_of_row(self, name: str, row: Mapping[str, Any]) -> EntityType:
+        """Return the concrete type of *row* (values by column) among *name* and its sub-types.
+
+        Without one that fits, *name* itself: an object type that a site added has no type of
+        its own, its rows answer as what was asked for.
+        """
+        fitting = [
+            type_
+            for type_ in self.subtypes(name)
+            if all(row.get(column) == value for column, value in type_.classifier.items())
+        ]
+        return max(fitting, key=lambda type_: len(type_.classifier), default=self.types[name])
+
+    def classifier_columns(self, name: str) -> tuple[str, ...]:
+        """Return the columns that :meth:`type_of_row` needs to tell the sub-types of *name*."""
+        columns = {column for type_ in self.subtypes(name) for column in type_.classifier}
+        return tuple(sorted(columns))
+
+
+def _narrows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether every row that fits *one* also fits *other*, which asks for less."""
+    return len(other) < len(one) and other.items() <= one.items()

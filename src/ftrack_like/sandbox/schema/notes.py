@@ -1,0 +1,154 @@
+"""Notes with their labels, recipients and attachments; metadata; conversations."""
+
+from __future__ import annotations
+
+from ftrack_like.sandbox.schema.contexts import CREATED
+from ftrack_like.sandbox.schema.declare import (
+    boolean,
+    date_time,
+    entity_type,
+    integer,
+    mapping,
+    metadata,
+    one_to_many,
+    reference,
+    text,
+    to_one,
+    type_named,
+    unique_id,
+)
+from ftrack_like.sandbox.schema.model import EntityType
+
+__all__ = ["ATTACHMENT_ADDRESSES", "TYPES"]
+
+#: Where the data of a row's component can be fetched, whole and as a small image.
+ATTACHMENT_ADDRESSES = (
+    mapping("url", computed="component_url"),
+    mapping("thumbnail_url", computed="component_thumbnail_url"),
+)
+
+NOTE = entity_type(
+    "Note",
+    unique_id("noteid"),
+    text("content", alias="text"),
+    date_time("date"),
+    date_time("thread_activity", alias="triggerdate"),
+    integer("frame_number"),
+    boolean("is_todo", default=False),
+    date_time("completed_at"),
+    to_one("completed_by", "User", shown="user_id"),
+    to_one("author", "User", alias="user", key="user_id", shown="user_id", key_alias="userid"),
+    to_one("category", "NoteCategory", key_alias="categoryid"),
+    to_one("in_reply_to", "Note", alias="noteparent", key_alias="noteparentid"),
+    to_one("project", "Project", shown="project_id"),
+    text("parent_id"),
+    type_named("parent_type"),
+    one_to_many("replies", "Note", "in_reply_to_id", alias="notes"),
+    one_to_many("recipients", "Recipient", "note_id", alias="note_recipients"),
+    one_to_many("note_components", "NoteComponent", "note_id"),
+    one_to_many("note_label_links", "NoteLabelLink", "note_id"),
+    metadata(),
+    required=("id", "user_id"),
+)
+
+
+def _label(name: str) -> EntityType:
+    """Return one of the two types under which note labels are known."""
+    return entity_type(
+        name,
+        unique_id("categoryid"),
+        text("name"),
+        text("color"),
+        integer("sort", default=0),
+        table="note_category",
+        alias_for="NoteCategory",
+    )
+
+
+NOTE_LABEL_LINK = entity_type(
+    "NoteLabelLink",
+    to_one("note", "Note"),
+    to_one("label", "NoteLabel"),
+    primary_key=("note_id", "label_id"),
+)
+
+NOTE_COMPONENT = entity_type(
+    "NoteComponent",
+    to_one("component", "Component"),
+    to_one("note", "Note"),
+    ATTACHMENT_ADDRESSES,
+    primary_key=("component_id", "note_id"),
+    immutable=("component_id", "note_id", "thumbnail_url", "url"),
+    computed=("thumbnail_url", "url"),
+)
+
+NOTE_ANNOTATION_COMPONENT = entity_type(
+    "NoteAnnotationComponent",
+    mapping("data"),
+    extends=NOTE_COMPONENT,
+    classifier={"note_component_type": "annotation"},
+    mixin="NoteComponent",
+    system_projections=("note_component_type",),
+)
+
+RECIPIENT = entity_type(
+    "Recipient",
+    to_one("note", "Note", alias="recipient_note"),
+    to_one("recipient", "Resource", alias="recipient_resource", key="resource_id"),
+    reference("user", "User", column="resource_id"),
+    text("text_mentioned"),
+    primary_key=("note_id", "resource_id"),
+)
+
+METADATA = entity_type(
+    "Metadata",
+    text("parent_id", alias="meta_id"),
+    type_named("parent_type", alias="meta_type"),
+    text("key", alias="variable"),
+    text("value"),
+    alias_for="Meta",
+    primary_key=("parent_id", "key"),
+    required=("parent_id", "key", "value", "parent_type"),
+    default_projections=("parent_id", "key", "value", "parent_type"),
+)
+
+CONVERSATION = entity_type(
+    "Conversation",
+    unique_id(),
+    CREATED,
+    one_to_many("messages", "Message", "conversation_id"),
+    one_to_many("participants", "Participant", "conversation_id"),
+    required=("id", "created_by_id", "created_at"),
+)
+
+MESSAGE = entity_type(
+    "Message",
+    unique_id(),
+    text("text"),
+    CREATED,
+    to_one("conversation", "Conversation"),
+    required=("id", "conversation_id", "created_at", "created_by_id"),
+)
+
+PARTICIPANT = entity_type(
+    "Participant",
+    unique_id(),
+    date_time("last_visit"),
+    to_one("conversation", "Conversation"),
+    to_one("resource", "Resource"),
+    required=("id", "conversation_id", "resource_id"),
+)
+
+TYPES = (
+    NOTE,
+    _label("NoteCategory"),
+    _label("NoteLabel"),
+    NOTE_LABEL_LINK,
+    NOTE_COMPONENT,
+    NOTE_ANNOTATION_COMPONENT,
+    RECIPIENT,
+    METADATA,
+    CONVERSATION,
+    MESSAGE,
+    PARTICIPANT,
+)
