@@ -150,7 +150,7 @@ def _name(obj: Any) -> str:
     """
     name: str = obj.__name__
     qualified: str = obj.__qualname__
-    if qualified == name or vars(sys.modules.get(obj.__module__, object)).get(name) is obj:
+    if vars(sys.modules.get(obj.__module__, object)).get(name) is obj:
         return name
     if "<" in qualified:
         return f"{name}\0{_token(obj)}"
