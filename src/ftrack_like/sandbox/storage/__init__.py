@@ -1,0 +1,1 @@
+"""Where the sandbox keeps its rows, and how queries read them."""
