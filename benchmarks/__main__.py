@@ -1,0 +1,143 @@
+"""Run the workloads with both libraries in turn and print what came out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import importlib.util
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.floors import FLOORS
+from benchmarks.workloads import WORKLOADS, Workload
+
+PUBLISHED = "ftrack_api"
+OURS = "ftrack_like"
+FLOOR = "floor"
+Samples = dict  # figure name → {module name: [value of each round]}
+
+
+@contextlib.contextmanager
+def canned_server(schemas: Path, tasks: int, latency: float) -> Iterator[str]:
+    """Yield the address of a canned server with *tasks* tasks; stop it afterwards."""
+    command = [sys.executable, "-m", "benchmarks.server", "--schemas", str(schemas)]
+    command += ["--tasks", str(tasks), "--latency", str(latency)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def measure(module: str, name: str, server: str, size: int, folder: Path) -> dict[str, float]:
+    """Return the figures of one run of the workload *name* in a new process."""
+    own = folder / module
+    own.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "benchmarks.measure", module, name]
+    command += ["--server", server, "--size", str(size), "--folder", str(own)]
+    figures: dict[str, float] = json.loads(subprocess.check_output(command, text=True))
+    return figures
+
+
+def rounds_of(
+    name: str, workload: Workload, size: int, modules: list[str], rounds: int, folder: Path
+) -> Samples:
+    """Return the figures of *rounds* rounds, in each of which every module runs once."""
+    samples: Samples = {}
+    chosen = modules + ([FLOOR] if name in FLOORS else [])
+    with canned_server(folder / "schemas.json", max(size, 500), workload.latency) as server:
+        for _ in range(rounds):
+            for module in chosen:
+                for figure, value in measure(module, name, server, size, folder).items():
+                    samples.setdefault(figure, {}).setdefault(module, []).append(value)
+    return samples
+
+
+def text(value: float, figure: str) -> str:
+    """Return *value* readably in the unit that stands at the end of *figure*."""
+    if "(s" not in figure:
+        return f"{value:,.0f}"
+    for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if value < limit:
+            return f"{value * factor:.3g} {unit}"
+    return f"{value:.3g} s"
+
+
+def show(samples: Samples) -> None:
+    """Print median, range and ratio of each figure."""
+    for figure, by_module in samples.items():
+        print(f"  {figure}")
+        for module, values in by_module.items():
+            middle = text(statistics.median(values), figure)
+            spread = f"{text(min(values), figure)} … {text(max(values), figure)}"
+            print(f"    {module:<12} {middle:>10}   ({spread})")
+        if {PUBLISHED, OURS} <= set(by_module):
+            ours = statistics.median(by_module[OURS])
+            ratio = statistics.median(by_module[PUBLISHED]) / ours if ours else float("inf")
+            print(f"    {'ratio':<12} {ratio:>10.2f}")
+    sys.stdout.flush()
+
+
+def write_schemas(path: Path) -> None:
+    """Write the JSON schemas of the sandbox to *path*: the types that both libraries build."""
+    schema: Any = importlib.import_module("ftrack_like.sandbox.schema")
+    path.write_text(json.dumps(schema.json_schemas()), encoding="utf-8")
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes, two rounds")
+    parser.add_argument("--rounds", type=int, help="runs of each library (default 5)")
+    parser.add_argument("--size", type=int, action="append", help="in place of the listed sizes")
+    parser.add_argument("--only", action="append", choices=sorted(WORKLOADS), help="repeatable")
+    parser.add_argument("--module", action="append", help=f"default {PUBLISHED} and {OURS}")
+    parser.add_argument("--json", type=Path, help="also write all samples to this file")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    options = arguments()
+    rounds = options.rounds or (2 if options.quick else 5)
+    modules = options.module or [PUBLISHED, OURS]
+    absent = [module for module in modules if importlib.util.find_spec(module) is None]
+    if absent:
+        raise SystemExit(f"Not installed here: {', '.join(absent)}. Use: tox run -e bench")
+    everything: dict[str, Samples] = {}
+    failed: list[str] = []
+    print(f"Python {platform.python_version()}, {platform.machine()}, {rounds} rounds in turn")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_schemas(folder / "schemas.json")
+        for name in options.only or WORKLOADS:
+            workload = WORKLOADS[name]
+            for size in options.size or (workload.quick if options.quick else workload.sizes):
+                title = f"{name} {size:,}" if size else name
+                print(f"{title}: {workload.function.__doc__}", flush=True)
+                try:
+                    everything[title] = rounds_of(name, workload, size, modules, rounds, folder)
+                except subprocess.CalledProcessError as error:
+                    failed.append(title)
+                    print(f"  FAILED: {' '.join(map(str, error.cmd))}", flush=True)
+                else:
+                    show(everything[title])
+    if options.json:
+        options.json.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+    if failed:
+        raise SystemExit(f"Failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

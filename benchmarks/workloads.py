@@ -1,0 +1,275 @@
+"""What is measured. A workload takes a :class:`Run` and leaves figures in it.
+
+All of them use the public API alone and take the module as an argument, so that any library with
+the interface of ``ftrack_api`` can be measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import importlib
+import json
+import resource
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any, Callable
+
+from benchmarks import pages
+
+TIMES = 20_000  # repetitions of what takes nanoseconds
+
+
+class Run:
+    """One run of a workload with the module named *module_name*.
+
+    *size* is what the workload grows with, *folder* keeps the schema cache between runs.
+    ``figures`` maps a figure's name, with its unit in round brackets, to the value.
+    """
+
+    def __init__(self, module_name: str, server_url: str, size: int, folder: str) -> None:
+        self.module_name = module_name
+        self.server_url = server_url
+        self.size = size
+        self.folder = folder
+        self.figures: dict[str, float] = {}
+
+    def session(self) -> Any:
+        """Return a session on the canned server that keeps its schemas in the folder."""
+        module: Any = importlib.import_module(self.module_name)
+        return module.Session(
+            server_url=self.server_url,
+            api_key="key",
+            api_user="benchmark",
+            plugin_paths=[],
+            schema_cache_path=self.folder,
+        )
+
+    def loaded(self) -> tuple[Any, list[Any]]:
+        """Return a session and as many tasks in it as the size says."""
+        session = self.session()
+        return session, list(session.query(pages.EXPRESSION).all()[: self.size])
+
+    @contextlib.contextmanager
+    def timed(self, name: str, unit: str = "s", divide: float = 1.0) -> Iterator[None]:
+        """Keep the seconds that the block takes, divided by *divide*, as the figure *name*."""
+        start = time.perf_counter()
+        yield
+        self.figures[f"{name} ({unit})"] = (time.perf_counter() - start) / divide
+
+    def requests(self) -> int:
+        """Return how many calls the server has answered so far."""
+        with urllib.request.urlopen(self.server_url) as answer:
+            return int(json.load(answer)["requests"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """*sizes* are those of a full run, *quick* those of a short one; *latency* is in seconds."""
+
+    function: Callable[[Run], None]
+    sizes: tuple[int, ...]
+    quick: tuple[int, ...]
+    latency: float = 0.0
+
+
+WORKLOADS: dict[str, Workload] = {}
+
+
+def workload(
+    sizes: tuple[int, ...] = (0,), quick: tuple[int, ...] | None = None, latency: float = 0.0
+) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
+    """Return a decorator that enters a function among the workloads under its own name."""
+
+    def enter(function: Callable[[Run], None]) -> Callable[[Run], None]:
+        short = sizes if quick is None else quick
+        WORKLOADS[function.__name__] = Workload(function, sizes, short, latency)
+        return function
+
+    return enter
+
+
+@workload(sizes=(10_000,), quick=(2_000,))
+def query_tasks(run: Run) -> None:
+    """Query tasks with nested projections, read all of it, query again."""
+    session = run.session()
+    with run.timed("query, decode and merge"):
+        tasks = session.query(pages.EXPRESSION).all()
+    with run.timed("first read of every projected attribute"):
+        for task in tasks:
+            read_projected(task)
+    with run.timed("the same query again"):
+        again = session.query(pages.EXPRESSION).all()
+    if len(tasks) < run.size or any(a is not b for a, b in zip(tasks, again)):
+        raise RuntimeError("the second query gave other objects")
+
+
+def read_projected(task: Any) -> None:
+    """Read every attribute of *task* that the expression selects."""
+    for name in ("name", "bid", "description", "start_date", "end_date"):
+        task[name]
+    task["status"]["name"], task["status"]["color"], task["type"]["name"], task["parent"]["name"]
+    for assignment in task["assignments"]:
+        assignment["resource"]["username"]
+
+
+@workload(sizes=(1_000, 10_000, 50_000), quick=(500, 2_000))
+def commit_one_change(run: Run) -> None:
+    """Change one task among many that are loaded, and commit."""
+    session, tasks = run.loaded()
+    times = []
+    for number in range(5):
+        tasks[number]["description"] = f"changed {number}"
+        start = time.perf_counter()
+        session.commit()
+        times.append(time.perf_counter() - start)
+    run.figures["commit of one change (s)"] = sorted(times)[2]
+    with run.timed("session.modified"):
+        list(session.modified)
+    tasks[0]["description"] = "to be taken back"
+    with run.timed("rollback of one change"):
+        session.rollback()
+
+
+@workload()
+def import_module(run: Run) -> None:
+    """Import the library in a fresh process, beside importing requests alone."""
+    for label, module in (("import", run.module_name), ("import of requests alone", "requests")):
+        code = (
+            "import sys, time; start = time.perf_counter(); "
+            f"import {module}; print(time.perf_counter() - start, len(sys.modules))"
+        )
+        command = [sys.executable, "-c", code]
+        seconds, modules = subprocess.check_output(command, text=True).split()
+        run.figures[f"{label} (s)"] = float(seconds)
+        run.figures[f"modules after the {label} (count)"] = float(modules)
+
+
+@workload()
+def start_session(run: Run) -> None:
+    """Start sessions while the schema cache is warm."""
+    run.session().close()
+    count = 10
+    with run.timed("start", divide=count):
+        sessions = [run.session() for _ in range(count)]
+    for session in sessions:
+        session.close()
+
+
+@workload(sizes=(500,))
+def access_attributes(run: Run) -> None:
+    """Read, compare, hash and write attributes of a loaded task."""
+    _, tasks = run.loaded()
+    task, other = tasks[0], tasks[1]
+    actions: dict[str, Callable[[], Any]] = {
+        'entity["name"]': lambda: task["name"],
+        'entity["status"]["name"]': lambda: task["status"]["name"],
+        "hash(entity)": lambda: hash(task),
+        "entity == other": lambda: task == other,
+        "entity.keys()": lambda: list(task.keys()),
+    }
+    for label, action in actions.items():
+        action()
+        with run.timed(label, unit="s each", divide=TIMES):
+            for _ in range(TIMES):
+                action()
+    values = [str(number) for number in range(2_000)]
+    with run.timed("write", unit="s each", divide=len(values)):
+        for value in values:
+            task["description"] = value
+
+
+@workload(sizes=(5_000,), quick=(1_000,))
+def create_and_commit(run: Run) -> None:
+    """Create many tasks and commit them at once."""
+    session = run.session()
+    parent = session.create("Shot", {"id": pages.make_id("shot", 1), "name": "new"}, True)
+    with run.timed("create and commit"):
+        for number in range(run.size):
+            session.create("Task", {"name": f"new {number}", "parent": parent})
+        session.commit()
+
+
+@workload(sizes=(10_000,), quick=(2_000,))
+def hold_in_memory(run: Run) -> None:
+    """Hold tasks: bytes of resident memory each, before and after everything was read."""
+    session = run.session()
+    session.query(f'{pages.EXPRESSION} where id is "{pages.make_id("task", 0)}"').all()
+    gc.collect()
+    before = resident()
+    tasks = session.query(pages.EXPRESSION).all()
+    gc.collect()
+    held = resident()
+    for task in tasks:
+        read_projected(task)
+    gc.collect()
+    run.figures["memory per task held (B)"] = (held - before) / len(tasks)
+    run.figures["memory per task once read (B)"] = (resident() - before) / len(tasks)
+
+
+def resident() -> float:
+    """Return the bytes of this process that are in memory (elsewhere than Linux: at most)."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except FileNotFoundError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@workload(sizes=(500,), quick=(100,), latency=0.005)
+def read_unloaded(run: Run) -> None:
+    """Loop over tasks and read two attributes that the query did not ask for."""
+    session = run.session()
+    tasks = session.query(pages.EXPRESSION).all()[: run.size]
+    before = run.requests()
+    with run.timed("loop over unloaded attributes"):
+        for task in tasks:
+            task["context_type"], task["object_type_id"]
+    run.figures["requests of the loop (count)"] = run.requests() - before
+
+
+@workload()
+def publish_locally(run: Run) -> None:
+    """Publish synchronously to 200 subscribers, of which one topic's listen."""
+    base: Any = importlib.import_module(f"{run.module_name}.event.base")
+    session = run.session()
+    hub = session.event_hub
+    with run.timed("subscribe", unit="s each", divide=200):
+        for number in range(200):
+            hub.subscribe(f"topic=bench.topic{number % 20} and data.kind=a", lambda event: None)
+    count = 200
+    with run.timed("local publish", unit="s each", divide=count):
+        for number in range(count):
+            event = base.Event(topic=f"bench.topic{number % 20}", data={"kind": "a"})
+            hub.publish(event, synchronous=True)
+
+
+@workload(sizes=(5_000,), quick=(1_000,))
+def encode_entities(run: Run) -> None:
+    """Encode loaded entities as JSON."""
+    session, tasks = run.loaded()
+    with run.timed("encode, persisted_only"):
+        session.encode(tasks, entity_attribute_strategy="persisted_only")
+
+
+@workload(sizes=(500,), latency=0.05)
+def query_in_threads(run: Run) -> None:
+    """Query a page in each of eight threads of one session, beside one thread that does it once."""
+    session = run.session()
+    with run.timed("one thread, one page"):
+        session.query(pages.EXPRESSION).all()[: run.size]
+    session.reset()
+    threads = [
+        threading.Thread(target=lambda: session.query(pages.EXPRESSION).all()[: run.size])
+        for _ in range(8)
+    ]
+    with run.timed("eight threads, a page each"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
