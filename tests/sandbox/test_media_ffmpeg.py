@@ -89,7 +89,7 @@ def test_what_is_no_media_is_refused_in_words(program, tmp_path):
     path.write_text("no media here")
     with pytest.raises(ffmpeg.FFmpegError, match="no picture and no sound"):
         ffmpeg.probe(program, path)
-    with pytest.raises(ffmpeg.FFmpegError, match="ffmpeg failed: .*notes.txt"):
+    with pytest.raises(ffmpeg.FFmpegError, match=r"ffmpeg failed: .*notes\.txt"):
         ffmpeg.run(ffmpeg.video_command(program, ["-i", str(path)], tmp_path / "out.mp4"))
 
 
