@@ -1,0 +1,171 @@
+"""Plugins: Python files with a function ``register``, found in folders and called once each."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import inspect
+import logging
+import os
+import stat
+import sys
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Optional
+
+from ftrack_like.logging import LazyLogMessage as L
+
+__all__ = ["discover", "load_source"]
+
+
+def load_source(modname: str, filename: str) -> ModuleType:
+    """Return the module that the Python source at *filename* makes, named *modname*.
+
+    The file may have any name and suffix. The module is not added to ``sys.modules``.
+    """
+    loader = importlib.machinery.SourceFileLoader(modname, str(filename))
+    module = importlib.util.module_from_spec(_specify(modname, loader))
+    loader.exec_module(module)
+    return module
+
+
+def _specify(
+    name: str, loader: importlib.machinery.SourceFileLoader
+) -> importlib.machinery.ModuleSpec:
+    specification = importlib.util.spec_from_file_location(name, loader.path, loader=loader)
+    if specification is None:
+        raise ImportError(f"Cannot load {loader.path} as a module.")
+    return specification
+
+
+def discover(
+    paths: Iterable[Any],
+    positional_arguments: Optional[Sequence[Any]] = None,
+    keyword_arguments: Optional[Mapping[str, Any]] = None,
+) -> None:
+    """Load every plugin under the folders *paths* and call its ``register`` function.
+
+    The folders are searched with their sub-folders, in the order given; within a folder plugins
+    come by name. Folders that do not exist are passed over. Each ``register`` is called with as
+    many of *positional_arguments* and *keyword_arguments* as its signature takes; when some are
+    left out, a warning is logged.
+
+    A plugin that cannot be loaded, or whose ``register`` fails, is logged (one warning, and one
+    debug record with the trace); the others still load.
+    """
+    logger = logging.getLogger(f"{__name__}.discover")
+    positional, keywords = tuple(positional_arguments or ()), dict(keyword_arguments or {})
+    for path in paths:
+        for module_path in _module_paths(path):
+            _warn_of_permissions(module_path, logger)
+            try:
+                _load(module_path, positional, keywords, logger)
+            except (Exception, SystemExit) as error:
+                # A plugin that calls sys.exit must not end the program that loads it.
+                logger.warning(
+                    L('Failed to load plugin from "{0}": {1}', module_path, _summary(error))
+                )
+                logger.debug(traceback.format_exc())
+
+
+def _module_paths(path: Any) -> Iterator[str]:
+    """Yield the paths of the Python sources under the folder *path*."""
+    for folder, folder_names, file_names in os.walk(path):
+        folder_names.sort()
+        for name in sorted(file_names):
+            if os.path.splitext(name)[1] == ".py":
+                yield os.path.join(folder, name)
+
+
+def _warn_of_permissions(module_path: str, logger: logging.Logger) -> None:
+    """Log a warning if anybody may change the plugin at *module_path*."""
+    if os.name == "nt":
+        return  # The mode says nothing about who may write there.
+    try:
+        mode = os.stat(module_path).st_mode
+    except OSError:
+        return  # Loading it will tell.
+    if mode & stat.S_IWOTH:
+        logger.warning(
+            L("Plugin {0} can be changed by every user: remove the right to write.", module_path)
+        )
+
+
+def _load(
+    module_path: str, positional: tuple[Any, ...], keywords: dict[str, Any], logger: logging.Logger
+) -> None:
+    """Load the plugin at *module_path* and call its ``register`` function."""
+    module = _load_unique(module_path)
+    register = getattr(module, "register", None)
+    if register is None:
+        logger.warning(
+            L(
+                'Failed to load plugin without a function "register" at the module level: {0}',
+                module_path,
+            )
+        )
+        return
+    arguments, options = _trim(register, positional, keywords)
+    register(*arguments, **options)
+    if len(arguments) < len(positional) or len(options) < len(keywords):
+        logger.warning(
+            L(
+                "Passed fewer arguments than given, to fit the register function of plugin {0}.",
+                module_path,
+            )
+        )
+
+
+def _load_unique(module_path: str) -> ModuleType:
+    """Return the module of the plugin at *module_path*, under a name that no other has."""
+    name = uuid.uuid4().hex
+    loader = importlib.machinery.SourceFileLoader(name, module_path)
+    module = importlib.util.module_from_spec(_specify(name, loader))
+    # Data classes and pickle look the module of a class up.
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _trim(
+    register: Callable[..., Any], positional: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return those of the arguments that the signature of *register* takes."""
+    try:
+        parameters = inspect.signature(register).parameters.values()
+    except ValueError:  # Written in C, without a signature.
+        return positional, keywords
+    kinds = {parameter.kind for parameter in parameters}
+    places = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        positional = positional[: len(places)]
+    filled = {parameter.name for parameter in places[: len(positional)]}
+    named = {
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    takes_any = inspect.Parameter.VAR_KEYWORD in kinds
+    options = {
+        name: value
+        for name, value in keywords.items()
+        if name not in filled and (takes_any or name in named)
+    }
+    return positional, options
+
+
+def _summary(error: BaseException) -> str:
+    """Return *error* in words: what it says, or its name when it says nothing or only a number."""
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    return str(error) or type(error).__name__
