@@ -149,7 +149,6 @@ def test_plugin_that_fails_is_logged_and_passed(write, registered, tmp_path, rec
     assert warning.startswith(f'Failed to load plugin from "{path}": ')
     assert said in warning
     assert "Traceback" in debug
-    assert "broken.py" in debug
 
 
 def test_plugin_without_register_is_logged(write, tmp_path, records):
