@@ -4,40 +4,35 @@ An expression is made of conditions, `key.path OP value` with OP one of `= != >=
 by `and`, `or`, `not` and parentheses; `and` binds tighter than `or`. A value is bare (letters,
 digits and `-_,./*@+`) or quoted. A value with a star at its end matches what begins with the rest.
 
-How values compare (what the event carries decides, since an expression holds only text):
-
-* a number compares with a number, `data.frame > 9`;
-* text compares with text, but text made of digits compares as a whole number, and text that looks
-  like a version compares part by part, so that `3.10.1` comes after `v3.9`;
-* what cannot be compared is simply false, and so is any condition on a key that is missing.
+How values compare is told in :mod:`ftrack_like.event.comparison`. A condition on a key that is
+missing is false.
 
 Everything here is pure and may be used by any thread.
 """
 
 from __future__ import annotations
 
-import operator as operators
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any as AnyValue
 from typing import Callable, NamedTuple, NoReturn, Optional, Union
 
 from ftrack_like import exception
+from ftrack_like.event.comparison import OPERATORS, Comparison, tester
 
-__all__ = ["All", "Any", "Condition", "Expression", "Not", "Parser", "compile_expression"]
+__all__ = [
+    "All",
+    "Any",
+    "Condition",
+    "Expression",
+    "Not",
+    "Parser",
+    "compile_expression",
+    "topics_of",
+]
 
 #: What an expression becomes: tells whether a mapping matches.
 Matcher = Callable[[Mapping[str, AnyValue]], bool]
-Comparison = Callable[[AnyValue, AnyValue], bool]
-
-OPERATORS: dict[str, Comparison] = {
-    "=": operators.eq,
-    "!=": operators.ne,
-    ">=": operators.ge,
-    "<=": operators.le,
-    ">": operators.gt,
-    "<": operators.lt,
-}
 SYMBOLS = {comparison: symbol for symbol, comparison in OPERATORS.items()}
 
 #: Parentheses and `not` may be nested this deep; more is refused rather than overflow the stack.
@@ -113,8 +108,8 @@ class Condition(Expression):
         """Initialise with *key*, a dotted path, *operator* and *value*.
 
         *operator* is one of the symbols `= != >= <= > <` or a function of two values, such as
-        those of the module `operator`. *value* is usually text; see the module about how it
-        compares.
+        those of the module `operator`. *value* is usually text; how it compares is told in
+        :mod:`ftrack_like.event.comparison`.
 
         Raise :exc:`ValueError` if *operator* is a symbol that is not known.
         """
@@ -180,7 +175,7 @@ _COMPILERS: dict[type, Callable[[AnyValue], Matcher]] = {
 def _compile_condition(key: str, comparison: Comparison, value: AnyValue) -> Matcher:
     """Return a function that looks *key* up in a mapping and compares what it finds."""
     find = _finder(key)
-    test = _tester(comparison, value)
+    test = tester(comparison, value)
 
     def match(candidate: Mapping[str, AnyValue]) -> bool:
         found = find(candidate)
@@ -213,97 +208,40 @@ def _finder(key: str) -> Callable[[Mapping[str, AnyValue]], AnyValue]:
     return find_below if rest else find_here
 
 
-def _tester(comparison: Comparison, value: AnyValue) -> Callable[[AnyValue], bool]:
-    """Return a function that tells whether a value found in an event compares with *value*."""
-    if isinstance(value, str) and value.endswith("*") and comparison in _PREFIX_SENSE:
-        prefix, wanted = value[:-1], _PREFIX_SENSE[comparison]
-        return lambda found: _begins(found, prefix) is wanted
+# Which topics an expression can be about, so that an event need not visit every subscriber.
 
-    def test(found: AnyValue) -> bool:
-        try:
-            left, right = comparable(found, value, ordered=comparison not in _PREFIX_SENSE)
-            return bool(comparison(left, right))
-        except TypeError:
-            return False
-
-    if comparison is operators.eq and isinstance(value, str):
-        # Text is equal to itself: most tests end here.
-        return lambda found: found == value or (not isinstance(found, str) and test(found))
-    return test
+#: Exact topics, and prefixes of topics.
+Bound = tuple[frozenset[str], frozenset[str]]
 
 
-#: The operators that know the star, and whether they hold when the beginning fits.
-_PREFIX_SENSE: dict[Comparison, bool] = {operators.eq: True, operators.ne: False}
+def topics_of(expression: Expression) -> Optional[Bound]:
+    """Return the topics that *expression* can match, or None if it may match any topic.
 
-
-def _begins(found: AnyValue, prefix: str) -> bool:
-    if isinstance(found, str):
-        return found.startswith(prefix)
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
-        return str(found).startswith(prefix)
-    return False
-
-
-# Values that compare sensibly.
-
-_WHOLE = re.compile(r"[+-]?[0-9]{1,300}\Z")
-_VERSION = re.compile(r"[vV]?([0-9]{1,18}(?:\.[0-9]{1,18}){0,15})([-.]?[A-Za-z][A-Za-z0-9.-]*)?\Z")
-_RUNS = re.compile(r"[0-9]+|[^0-9]+")
-
-
-def comparable(found: AnyValue, value: AnyValue, ordered: bool) -> tuple[AnyValue, AnyValue]:
-    """Return *found* and *value* in a form that Python compares as a person would.
-
-    *found* comes from an event, *value* from an expression. *ordered* tells whether the two are
-    asked for their order and not just for being equal. The pair may still refuse to compare.
+    The first set holds whole topics, the second one prefixes of topics.
     """
-    if not isinstance(value, str):
-        return found, value
-    if isinstance(found, bool):
-        return found, _truth(value)
-    if isinstance(found, (int, float)):
-        number = _number(value)
-        return (str(found), value) if number is None and not ordered else (found, number)
-    if isinstance(found, str) and ordered:
-        return _ordered_text(found, value)
-    return found, value
-
-
-def _truth(value: str) -> Optional[bool]:
-    return {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
-
-
-def _number(value: str) -> Union[int, float, None]:
-    try:
-        return int(value) if _WHOLE.match(value) else float(value)
-    except ValueError:
+    kind = type(expression)
+    if kind is Condition:
+        return _condition_topics(expression)
+    if kind not in (All, Any):
         return None
-
-
-def _ordered_text(found: str, value: str) -> tuple[AnyValue, AnyValue]:
-    if _WHOLE.match(found) and _WHOLE.match(value):
-        return int(found), int(value)
-    left, right = _version(found), _version(value)
-    return (found, value) if left is None or right is None else (left, right)
-
-
-def _version(text: str) -> Optional[tuple[AnyValue, ...]]:
-    """Return a sort key for text that looks like a version, or None.
-
-    Zeros at the end do not count, and a version with letters behind it (`2.0rc1`, `2.0-beta`)
-    comes before the one without.
-    """
-    fit = _VERSION.match(text)
-    if fit is None:
+    bounds = [topics_of(member) for member in expression._expressions]  # type: ignore[attr-defined]
+    known = [bound for bound in bounds if bound is not None]
+    if kind is All:
+        return min(known, key=lambda bound: (len(bound[1]), len(bound[0])), default=None)
+    if len(known) < len(bounds):
         return None
-    numbers = [int(part) for part in fit.group(1).split(".")]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    letters = [
-        (0, int(run), "") if run.isdigit() else (1, 0, run)
-        for run in _RUNS.findall((fit.group(2) or "").lstrip("-."))
-    ]
-    return (numbers, not letters, letters)
+    exact: frozenset[str] = frozenset().union(*(bound[0] for bound in known))
+    prefixes: frozenset[str] = frozenset().union(*(bound[1] for bound in known))
+    return exact, prefixes
+
+
+def _condition_topics(expression: AnyValue) -> Optional[Bound]:
+    value = expression._value
+    if (expression._key, expression._operator) != ("topic", OPERATORS["="]) or not value:
+        return None
+    if value.endswith("*"):
+        return frozenset(), frozenset([value[:-1]])
+    return frozenset([value]), frozenset()
 
 
 # Reading text.

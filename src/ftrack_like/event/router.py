@@ -6,18 +6,15 @@ holds a lock around its methods; what they return may be used without.
 
 from __future__ import annotations
 
-import bisect
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ftrack_like.event import expression as event_expression
 from ftrack_like.event.subscriber import Subscriber
+from ftrack_like.wire.topics import TopicIndex, Topics
 
 __all__ = ["Router", "SubscriberList", "target_matcher"]
-
-#: How many topics keep their list of candidates ready.
-CACHED_TOPICS = 1024
 
 
 @functools.lru_cache(maxsize=1024)
@@ -55,47 +52,14 @@ for _name in (*_CHANGES, "__delitem__", "__iadd__", "__imul__", "__setitem__"):
     setattr(SubscriberList, _name, _noticed(_name))
 
 
-class _Bucket:
-    """Subscribers in the order in which they are called: priority, then order of subscribing."""
-
-    def __init__(self) -> None:
-        self._keys: list[tuple[Any, int]] = []
-        self._entries: list[Subscriber] = []
-
-    def add(self, key: tuple[Any, int], subscriber: Subscriber) -> None:
-        index = bisect.bisect(self._keys, key)
-        self._keys.insert(index, key)
-        self._entries.insert(index, subscriber)
-
-    def remove(self, subscriber: Subscriber) -> None:
-        for index, entry in enumerate(self._entries):
-            if entry is subscriber:
-                del self._keys[index], self._entries[index]
-                return
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def items(self) -> Iterable[tuple[tuple[Any, int], Subscriber]]:
-        return zip(self._keys, self._entries)
-
-
 class Router:
-    """Knows the subscribers, and which of them a topic can concern.
-
-    Subscribers are kept by the topics of their subscription, in order of priority, so that an
-    event visits nobody who asked for other topics only.
-    """
+    """Knows the subscribers, by their identifiers and by the topics they ask for."""
 
     def __init__(self) -> None:
         """Initialise a router without subscribers."""
         self.subscribers = SubscriberList()
-        self._everything = _Bucket()
-        self._exact: dict[str, _Bucket] = {}
-        self._prefixes: dict[str, _Bucket] = {}
+        self._index: TopicIndex[Subscriber] = TopicIndex()
         self._by_identifier: dict[Any, Subscriber] = {}
-        self._candidates: dict[str, tuple[Subscriber, ...]] = {}
-        self._sequence = 0
 
     def __len__(self) -> int:
         """Return how many subscribers there are."""
@@ -105,20 +69,16 @@ class Router:
         """Add *subscriber*, behind those with the same priority."""
         self._refresh()
         list.append(self.subscribers, subscriber)
-        self._index(subscriber)
+        self._enter(subscriber)
 
     def remove(self, subscriber: Subscriber) -> None:
         """Remove *subscriber*. Raise :exc:`ValueError` if it is not there."""
         self._refresh()
         list.remove(self.subscribers, subscriber)
-        for bucket in self._buckets_of(subscriber):
-            bucket.remove(subscriber)
-        self._exact = {topic: bucket for topic, bucket in self._exact.items() if len(bucket)}
-        self._prefixes = {start: bucket for start, bucket in self._prefixes.items() if len(bucket)}
+        self._index.remove(subscriber, _topics(subscriber))
         identifier = subscriber.metadata.get("id")
         if self._by_identifier.get(identifier) is subscriber:
             del self._by_identifier[identifier]
-        self._candidates.clear()
 
     def get(self, identifier: Any) -> Optional[Subscriber]:
         """Return the subscriber whose metadata has *identifier* as id, or None."""
@@ -128,48 +88,22 @@ class Router:
     def candidates(self, topic: Any) -> tuple[Subscriber, ...]:
         """Return the subscribers that an event about *topic* may concern, first one first."""
         self._refresh()
-        if not isinstance(topic, str):
-            return tuple(sorted(self.subscribers, key=lambda entry: entry.priority))
-        found = self._candidates.get(topic)
-        if found is None:
-            if len(self._candidates) >= CACHED_TOPICS:
-                self._candidates.clear()
-            found = self._candidates[topic] = self._merge(topic)
-        return found
-
-    def _merge(self, topic: str) -> tuple[Subscriber, ...]:
-        buckets = [self._everything]
-        if topic in self._exact:
-            buckets.append(self._exact[topic])
-        buckets += [bucket for prefix, bucket in self._prefixes.items() if topic.startswith(prefix)]
-        merged = {key: entry for bucket in buckets for key, entry in bucket.items()}
-        return tuple(merged[key] for key in sorted(merged))
+        return self._index.candidates(topic)
 
     def _refresh(self) -> None:
         """Sort the subscribers anew if somebody changed the list by hand."""
         if self.subscribers.stale:
-            self._everything = _Bucket()
-            self._exact.clear()
-            self._prefixes.clear()
+            self._index = TopicIndex()
             self._by_identifier.clear()
-            self._candidates.clear()
             for subscriber in self.subscribers:
-                self._index(subscriber)
+                self._enter(subscriber)
             self.subscribers.stale = False
 
-    def _index(self, subscriber: Subscriber) -> None:
-        key = (subscriber.priority, self._sequence)
-        self._sequence += 1
-        for bucket in self._buckets_of(subscriber):
-            bucket.add(key, subscriber)
+    def _enter(self, subscriber: Subscriber) -> None:
+        self._index.add(subscriber, _topics(subscriber), subscriber.priority)
         self._by_identifier.setdefault(subscriber.metadata.get("id"), subscriber)
-        self._candidates.clear()
 
-    def _buckets_of(self, subscriber: Subscriber) -> list[_Bucket]:
-        # A look-alike that somebody put in the list by hand may not know its topics.
-        topics = getattr(subscriber.subscription, "topics", None)
-        if topics is None:
-            return [self._everything]
-        buckets = [self._exact.setdefault(topic, _Bucket()) for topic in topics.exact]
-        buckets += [self._prefixes.setdefault(prefix, _Bucket()) for prefix in topics.prefixes]
-        return buckets
+
+def _topics(subscriber: Subscriber) -> Optional[Topics]:
+    # A look-alike that somebody put into the list by hand may not know its topics.
+    return getattr(subscriber.subscription, "topics", None)

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from ftrack_like.event import expression as event_expression
+from ftrack_like.wire.topics import Topics
 
-__all__ = ["Subscription", "Topics"]
-
-
-class Topics(NamedTuple):
-    """The topics that an expression can match: the *exact* ones and those beginning so."""
-
-    exact: frozenset[str]
-    prefixes: frozenset[str]
+__all__ = ["Subscription"]
 
 
 class Subscription:
@@ -38,41 +32,9 @@ class Subscription:
     @property
     def topics(self) -> Optional[Topics]:
         """Return the topics that the subscription can be about; None means any topic."""
-        return _topics(self._expression)
+        bound = event_expression.topics_of(self._expression)
+        return None if bound is None else Topics(*bound)
 
     def includes(self, event: Mapping[str, Any]) -> bool:
         """Return whether *event* is one that the subscription asks for."""
         return self._matcher(event)
-
-
-def _topics(expression: event_expression.Expression) -> Optional[Topics]:
-    """Return a bound on the topics that *expression* can match, or None where there is none."""
-    kind = type(expression)
-    if kind is event_expression.Condition:
-        return _condition_topics(expression)
-    if kind not in (event_expression.All, event_expression.Any):
-        return None
-    bounds = [_topics(member) for member in expression._expressions]  # type: ignore[attr-defined]
-    known = [bound for bound in bounds if bound is not None]
-    if kind is event_expression.All:
-        return min(known, key=_looseness, default=None)
-    if len(known) < len(bounds):
-        return None
-    return Topics(
-        frozenset().union(*(bound.exact for bound in known)),
-        frozenset().union(*(bound.prefixes for bound in known)),
-    )
-
-
-def _condition_topics(expression: Any) -> Optional[Topics]:
-    comparison = event_expression.OPERATORS["="]
-    value = expression._value
-    if (expression._key, expression._operator) != ("topic", comparison) or not value:
-        return None
-    if value.endswith("*"):
-        return Topics(frozenset(), frozenset([value[:-1]]))
-    return Topics(frozenset([value]), frozenset())
-
-
-def _looseness(topics: Topics) -> tuple[int, int]:
-    return len(topics.prefixes), len(topics.exact)
