@@ -1,0 +1,170 @@
+"""What encoding a component makes: pure decisions, as operations of the protocol.
+
+A movie becomes a file that browsers play, an image one that they show; each with a thumbnail.
+The components exist, with their version, as soon as the job does; their data follows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ftrack_like.symbol import SERVER_LOCATION_ID
+
+__all__ = [
+    "JOB_TYPE",
+    "THUMBNAIL",
+    "Encoding",
+    "Output",
+    "kind_of",
+    "media_metadata",
+    "plan_encoding",
+]
+
+#: ``type`` of the jobs that encode.
+JOB_TYPE = "encode_media"
+
+_IMAGES = frozenset(
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "tga", "dpx", "exr"),
+        *("hdr", "psd", "jp2", "ppm", "cin", "sgi"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file to be made: *name* and *file_type* of its component and its MIME *format*."""
+
+    name: str
+    file_type: str
+    format: str
+
+
+MP4 = Output("ftrackreview-mp4", ".mp4", "video/mp4")
+WEBM = Output("ftrackreview-webm", ".webm", "video/webm")
+IMAGE = Output("ftrackreview-image", ".jpg", "image/jpeg")
+THUMBNAIL = Output("thumbnail", ".jpg", "image/jpeg")
+
+_OUTPUTS: dict[str, tuple[Output, ...]] = {
+    "video": (MP4, THUMBNAIL),
+    "sequence": (MP4, THUMBNAIL),
+    "image": (IMAGE, THUMBNAIL),
+    "document": (IMAGE, THUMBNAIL),
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """An encode job that is about to be: its id and the *operations* that create it all."""
+
+    job_id: str
+    operations: Sequence[Mapping[str, Any]]
+
+
+def kind_of(component: Mapping[str, Any]) -> str:
+    """Return ``video``, ``image``, ``document`` or ``sequence`` for a component's record.
+
+    Anything that is not known by its file type is taken for a movie: ffmpeg reads hundreds of
+    formats and says clearly when it cannot.
+    """
+    file_type = str(component.get("file_type") or "").lower()
+    if component.get("__entity_type__") == "SequenceComponent":
+        return "sequence"
+    if file_type == ".pdf":
+        return "document"
+    return "image" if file_type in _IMAGES else "video"
+
+
+def plan_encoding(
+    component: Mapping[str, Any],
+    *,
+    version_id: Optional[str],
+    keep_original: bool,
+    user_id: str,
+    new_id: Callable[[], str],
+    webm: bool = False,
+) -> Encoding:
+    """Return what encoding *component* creates.
+
+    *component* is its record with ``id`` and ``file_type``. Without *version_id* the outputs
+    stay unattached. *webm* asks for that format beside mp4.
+    """
+    outputs = _OUTPUTS[kind_of(component)]
+    if webm and MP4 in outputs:
+        outputs = (*outputs, WEBM)
+    job_id, made = new_id(), [(output, new_id()) for output in outputs]
+    data = {
+        "description": "Encoding media",
+        "source_component_id": component["id"],
+        "keep_original": keep_original,
+        "version_id": version_id,
+        "progress": 0.0,
+        "output": [
+            {"name": output.name, "format": output.format, "component_id": id_}
+            for output, id_ in made
+        ],
+    }
+    operations: list[dict[str, Any]] = [
+        _create(
+            "Job",
+            {
+                "id": job_id,
+                "type": JOB_TYPE,
+                "status": "queued",
+                "user_id": user_id,
+                "data": json.dumps(data),
+            },
+        )
+    ]
+    for output, id_ in made:
+        operations += _output_operations(output, id_, version_id, job_id, new_id)
+    return Encoding(job_id, operations)
+
+
+def media_metadata(
+    *, width: int, height: int, frame_rate: Optional[float] = None, frames: int = 1
+) -> str:
+    """Return the JSON text of ``ftr_meta``: frames count from 0, sizes are pixels."""
+    values: dict[str, Any] = {"width": width, "height": height}
+    if frame_rate:
+        values.update(frameIn=0, frameOut=max(frames - 1, 0), frameRate=frame_rate)
+    return json.dumps(values)
+
+
+def _output_operations(
+    output: Output,
+    component_id: str,
+    version_id: Optional[str],
+    job_id: str,
+    new_id: Callable[[], str],
+) -> list[dict[str, Any]]:
+    component = {"id": component_id, "name": output.name, "file_type": output.file_type}
+    if version_id is not None:
+        component["version_id"] = version_id
+    location = {
+        "id": new_id(),
+        "component_id": component_id,
+        "location_id": SERVER_LOCATION_ID,
+        "resource_identifier": component_id,
+    }
+    link = {"component_id": component_id, "job_id": job_id}
+    return [
+        _create("FileComponent", component),
+        _create("ComponentLocation", location),
+        _create("JobComponent", link, key=("component_id", "job_id")),
+    ]
+
+
+def _create(
+    entity_type: str, data: Mapping[str, Any], key: Sequence[str] = ("id",)
+) -> dict[str, Any]:
+    return {
+        "action": "create",
+        "entity_type": entity_type,
+        "entity_key": [data[name] for name in key],
+        "entity_data": {"__entity_type__": entity_type, **data},
+    }
