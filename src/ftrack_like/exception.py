@@ -208,9 +208,13 @@ class ServerAnswerError(ServerError, ValueError):
 
 
 class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
-    """The server cannot be reached, or the connection broke before the answer was whole."""
+    """The server cannot be reached, or the connection broke before the answer was whole.
+
+    *request_sent* is False when the request certainly never arrived.
+    """
 
     default_message = "The server cannot be reached."
+    request_sent = True
 
     def __init__(
         self,

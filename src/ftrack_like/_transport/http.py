@@ -1,0 +1,88 @@
+"""Request sessions that keep credentials at home, and their connection pools."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import requests
+import requests.adapters
+import urllib3
+
+from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
+from ftrack_like._transport.redaction import mask_urllib3_logs
+from ftrack_like._transport.settings import ConnectionSettings
+
+__all__ = ["GuardedSession", "PooledAdapter", "request_session"]
+
+#: Connections kept a host; more threads than this still work, and close theirs after use.
+POOL_SIZE = 32
+
+#: What may go along when a redirect leads to another host.
+_HARMLESS_HEADERS = frozenset(
+    {"accept", "accept-encoding", "connection", "content-length", "content-type", "range"}
+    | {"user-agent", "if-match", "if-none-match", "if-range", "host"}
+)
+
+
+class PooledAdapter(requests.adapters.HTTPAdapter):
+    """An adapter with room for many threads that never speaks less than TLS 1.2."""
+
+    def __init__(self, pool_size: int = POOL_SIZE) -> None:
+        """Initialise with *pool_size* connections a host."""
+        super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Create the pools; urllib3 2 asks for TLS 1.2 by itself, older ones are told to."""
+        if urllib3.__version__.startswith("1."):
+            context = urllib3.util.ssl_.create_urllib3_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            kwargs["ssl_context"] = context
+        super().init_poolmanager(*args, **kwargs)
+
+
+class GuardedSession(requests.Session):
+    """A request session that follows redirects to other hosts without anything of ours."""
+
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        """Strip credentials, cookies and own headers off a redirect that leaves the host."""
+        super().rebuild_auth(prepared_request, response)
+        if leaves_host(response.request.url, prepared_request.url):
+            for name in list(prepared_request.headers):
+                if name.lower() not in _HARMLESS_HEADERS:
+                    del prepared_request.headers[name]
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Return the settings of one request; what was set on the session beats the environment.
+
+        Plain requests lets REQUESTS_CA_BUNDLE win over ``session.verify``.
+        """
+        if verify is None and self.verify is not True:
+            verify = self.verify
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
+def request_session(
+    settings: ConnectionSettings,
+    api_key: str,
+    api_user: str,
+    headers: Optional[Mapping[str, str]] = None,
+    cookies: Any = None,
+) -> GuardedSession:
+    """Return a request session with the credentials, *headers*, *cookies* and *settings*.
+
+    *cookies* is a mapping of names to values, or a cookie jar.
+    """
+    mask_urllib3_logs()
+    made = GuardedSession()
+    made.auth = SessionAuthentication(api_key, api_user)
+    made.headers.update(headers or {})
+    if cookies:
+        made.cookies.update(cookies)
+    settings.apply(made)
+    for prefix in ("https://", "http://"):
+        made.mount(prefix, PooledAdapter())
+    return made
