@@ -53,7 +53,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     Near is a small difference in spelling or case, or one name at the end of the other
     (``Version`` for ``AssetVersion``).
     """
-    known = {}
+    known: dict[str, str] = {}
     for candidate in candidates:
         known.setdefault(candidate.lower(), candidate)
     folded = name.lower()[:100]

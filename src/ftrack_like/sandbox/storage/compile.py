@@ -1,0 +1,177 @@
+"""A query as one statement."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from ftrack_like.sandbox.language import Aggregate, Path, Query
+from ftrack_like.sandbox.schema.model import EntityType
+from ftrack_like.sandbox.storage.conditions import Conditions
+from ftrack_like.sandbox.storage.names import Catalogue, Names
+from ftrack_like.sandbox.storage.paths import Paths, Value
+from ftrack_like.sandbox.storage.sources import Source
+from ftrack_like.sandbox.storage.sql import Expression, folded
+
+__all__ = ["Compiler"]
+
+
+class Compiler:
+    """Compiles the query of one *text* over *catalogue*."""
+
+    def __init__(self, catalogue: Catalogue, text: str) -> None:
+        self.names = Names(catalogue, text)
+        self.paths = Paths(self.names)
+        self._conditions = Conditions(self.paths, self._subquery)
+
+    def source(self, query: Query) -> Source:
+        """Return the rows that *query* is about."""
+        return self.paths.any_row(self.names.type_(query.entity_type, query.position))
+
+    def rows(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+        """Return the statement that selects *columns* of the rows that fit *query*, in order.
+
+        Offset and limit are left to the caller.
+        """
+        statement = self._filtered(query, source, columns)
+        return statement.order_by(*self._order(query, source), *_stable_order(source))
+
+    def _filtered(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+        statement = select(*columns).select_from(source.from_).where(*source.conditions)
+        if query.criteria is not None:
+            statement = statement.where(self._conditions.of(query.criteria, source))
+        return statement
+
+    def _order(self, query: Query, source: Source) -> list[Expression]:
+        return [
+            ordered(
+                self.paths.sortable(source, order.path, descending=order.descending),
+                order.descending,
+            )
+            for order in query.order_by
+        ]
+
+    # -- queries within queries ---------------------------------------------------------
+
+    def _subquery(self, query: Query) -> tuple[Select[Any], str]:
+        """Return the statement of *query*, which selects one attribute, and that one's kind."""
+        path = self._one_projection(query)
+        source = self.source(query)
+        value, statement = self._select_path(query, source, path)
+        if query.limit is not None or query.offset:
+            statement = statement.order_by(*self._order(query, source), *_stable_order(source))
+            statement = limited(statement, query.offset, query.limit)
+        return statement, value.kind
+
+    def _one_projection(self, query: Query) -> Path:
+        projections = query.projections or ()
+        if len(projections) != 1 or isinstance(projections[0], Aggregate):
+            raise self.names.fail(
+                "A query inside 'in' must select exactly one attribute.", query.position
+            )
+        return projections[0]
+
+    def _select_path(self, query: Query, source: Source, path: Path) -> tuple[Value, Select[Any]]:
+        """Return the values at *path*, one for each way, and the statement that selects them."""
+        owner, joined = source, []
+        for part in path.parts[:-1]:
+            _, step = self.paths.step(owner, part)
+            joined.append(step)
+            owner = step.target
+        value = self.paths.final(owner, path.parts[-1])
+        chosen = folded(value.expression, "é") if value.kind == "text" else value.expression
+        statement = self._filtered(query, source, [chosen]).where(value.expression.is_not(None))
+        for step in joined:
+            statement = statement.select_from(step.from_).where(step.joined())
+        return value, statement
+
+    # -- groups -------------------------------------------------------------------------
+
+    def groups(self, query: Query) -> tuple[list[str], Select[Any], list[str]]:
+        """Return names, statement and kinds for a *query* with ``group by`` or aggregates."""
+        source = self.source(query)
+        grouped = {str(path): self.paths.sortable(source, path) for path in query.group_by}
+        columns: list[Expression] = []
+        names: list[str] = []
+        kinds: list[str] = []
+        for projection in query.projections or query.group_by:
+            value = self._group_column(source, projection, grouped)
+            columns.append(value.expression)
+            kinds.append(value.kind)
+            names.append(group_name(projection))
+        statement = self._filtered(query, source, columns)
+        if grouped:
+            sorting = [value.sorting() for value in grouped.values()]
+            statement = statement.group_by(*sorting)
+        statement = statement.order_by(*self._group_order(query, grouped))
+        return names, limited(statement, query.offset, query.limit), kinds
+
+    def _group_order(self, query: Query, grouped: dict[str, Value]) -> list[Expression]:
+        keys = []
+        for order in query.order_by:
+            value = grouped.get(str(order.path))
+            if value is None:
+                raise self.names.fail(
+                    f"{order.path} is not grouped by and cannot order the groups.",
+                    order.path.position,
+                )
+            keys.append(ordered(value, order.descending))
+        return [*keys, *(ordered(value, False) for value in grouped.values())]
+
+    def _group_column(self, source: Source, projection: Any, grouped: dict[str, Value]) -> Value:
+        if isinstance(projection, Aggregate):
+            return self._aggregate(source, projection)
+        value = grouped.get(str(projection))
+        if value is None:
+            raise self.names.fail(
+                f"{projection} must stand in 'group by' to be selected beside aggregates.",
+                projection.position,
+            )
+        if value.kind != "text":
+            return value
+        # Of texts that differ in case one stands for the group.
+        return Value(func.min(value.expression), value.kind)
+
+    def _aggregate(self, source: Source, aggregate: Aggregate) -> Value:
+        value = self.paths.sortable(source, aggregate.path)
+        function: ColumnElement[Any] = getattr(func, aggregate.function)(value.expression)
+        if aggregate.function in ("avg", "sum") and value.kind != "number":
+            raise self.names.fail(
+                f"{aggregate} needs numbers; {aggregate.path} holds none.",
+                aggregate.path.position,
+            )
+        kind = "number" if aggregate.function in ("avg", "count", "sum") else value.kind
+        return Value(function, kind)
+
+
+def group_name(projection: Any) -> str:
+    """Return the key of *projection* in a row of groups: ``count_id`` for ``count(id)``."""
+    if isinstance(projection, Aggregate):
+        return f"{projection.function}_{projection.path}".replace(".", "_")
+    return str(projection)
+
+
+def ordered(value: Value, descending: bool) -> Expression:
+    """Return *value* as a key of an order: empty values come first, last when *descending*."""
+    key = value.sorting()
+    return key.desc().nulls_last() if descending else key.asc().nulls_first()
+
+
+def limited(statement: Select[Any], offset: int, limit: Optional[int]) -> Select[Any]:
+    """Return *statement* cut to *limit* rows (None: all) after the first *offset*."""
+    if offset:
+        statement = statement.offset(offset)
+    return statement if limit is None else statement.limit(limit)
+
+
+def _stable_order(source: Source) -> list[Expression]:
+    """Return the keys that make any order the same each time."""
+    return [source.column(key_column(source.type_, name)) for name in source.type_.primary_key]
+
+
+def key_column(type_: EntityType, name: str) -> str:
+    """Return the column of the key attribute *name* of *type_*."""
+    property_ = type_.properties[name]
+    column: str = getattr(property_, "column", None) or name
+    return column

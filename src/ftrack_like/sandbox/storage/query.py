@@ -1,0 +1,181 @@
+"""Answering queries: from the text of an expression to records as they travel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Optional, Union
+
+from sqlalchemy import Connection, Select, and_, or_
+
+from ftrack_like.sandbox.language import Aggregate, Path, Query, parse, parse_path, to_text
+from ftrack_like.sandbox.schema.model import Model
+from ftrack_like.sandbox.storage.compile import Compiler, key_column, limited
+from ftrack_like.sandbox.storage.computed import NOW
+from ftrack_like.sandbox.storage.context import RequestContext
+from ftrack_like.sandbox.storage.names import Catalogue, Names
+from ftrack_like.sandbox.storage.plans import Plan, root_plan
+from ftrack_like.sandbox.storage.projections import Loader
+from ftrack_like.sandbox.storage.selections import NOTHING, Selection, selection_of
+from ftrack_like.sandbox.storage.sql import keys_parameter, prepare
+from ftrack_like.sandbox.storage.tables import TABLES
+
+__all__ = ["MAXIMUM_PAGE", "QueryResult", "read_records", "run_query"]
+
+#: Rows of one answer; *next_offset* tells those who ask for more where to go on.
+MAXIMUM_PAGE = 50_000
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """*records* as they travel, and where the next page starts, None after the last."""
+
+    records: list[dict[str, Any]]
+    next_offset: Optional[int]
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A query that is ready to run: *plan* reads the rows of *statement*."""
+
+    plan: Plan
+    statement: Select[Any]
+    offset: int
+    limit: int
+
+
+def run_query(
+    connection: Connection,
+    model: Model,
+    expression: Union[str, Query],
+    context: RequestContext,
+) -> QueryResult:
+    """Return the answer to *expression*.
+
+    With ``group by`` or aggregates the records are plain mappings, ``{"count_id": 3,
+    "status.name": "Done"}``. Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` when the
+    expression cannot be understood or names what does not exist.
+    """
+    # A tree is printed first, so that errors can point into a text.
+    text = expression if isinstance(expression, str) else to_text(expression)
+    prepare(connection)
+    catalogue = _catalogue(model)
+    query = parse(text)
+    if query.group_by or any(isinstance(one, Aggregate) for one in query.projections or ()):
+        return _run_groups(connection, catalogue, query, text, context)
+    compiled = (
+        _compiled(catalogue, text) if len(text) <= 4_000 else _compile(catalogue, text, query)
+    )
+    parameters = {NOW: context.now.isoformat()}
+    rows: Sequence[Any] = connection.execute(compiled.statement, parameters).all()
+    more = len(rows) > compiled.limit
+    records = Loader(connection, catalogue, context).load(
+        compiled.plan, rows[: compiled.limit] if more else rows
+    )
+    return QueryResult(records, compiled.offset + compiled.limit if more else None)
+
+
+def _catalogue(model: Model) -> Catalogue:
+    """Return the catalogue of *model*, the same each time: plans are kept by it."""
+    known = _CATALOGUES.get(id(model))
+    if known is None or known.model is not model:
+        known = _CATALOGUES[id(model)] = Catalogue(model, TABLES)
+    return known
+
+
+_CATALOGUES: dict[int, Catalogue] = {}
+
+
+@lru_cache(maxsize=512)
+def _compiled(catalogue: Catalogue, text: str) -> _Compiled:
+    return _compile(catalogue, text, parse(text))
+
+
+def _compile(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
+    compiler = Compiler(catalogue, text)
+    type_ = compiler.names.type_(query.entity_type, query.position)
+    paths = [path for path in query.projections or () if isinstance(path, Path)]
+    selection = selection_of(compiler.names, type_, paths)
+    plan = root_plan(catalogue, type_.name, selection)
+    statement = compiler.rows(query, plan.source, plan.columns)
+    limit = MAXIMUM_PAGE if query.limit is None else min(query.limit, MAXIMUM_PAGE)
+    # One row more than asked for tells whether there is another page.
+    return _Compiled(plan, limited(statement, query.offset, limit + 1), query.offset, limit)
+
+
+def _run_groups(
+    connection: Connection,
+    catalogue: Catalogue,
+    query: Query,
+    text: str,
+    context: RequestContext,
+) -> QueryResult:
+    names, statement, kinds = Compiler(catalogue, text).groups(query)
+    rows = connection.execute(statement, {NOW: context.now.isoformat()})
+    records = [
+        {name: _group_value(kind, value) for name, kind, value in zip(names, kinds, row)}
+        for row in rows
+    ]
+    return QueryResult(records, None)
+
+
+def _group_value(kind: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind == "date-time":
+        return {"__type__": "datetime", "value": value}
+    if kind == "date":
+        return {"__type__": "date", "value": value}
+    return bool(value) if kind in ("boolean", "flag") else value
+
+
+def read_records(
+    connection: Connection,
+    model: Model,
+    type_name: str,
+    keys: Iterable[Sequence[Any]],
+    projections: Optional[Iterable[str]],
+    context: RequestContext,
+) -> list[dict[str, Any]]:
+    """Return the entities of *type_name* with *keys*, in that order, as they travel.
+
+    *keys* are values in the order of the type's primary key; those of no entity are left out.
+    *projections* are paths as after ``select``; None gives what every record carries.
+    """
+    prepare(connection)
+    catalogue = _catalogue(model)
+    type_ = catalogue.types[type_name]
+    plan = root_plan(catalogue, type_name, _selection(catalogue, type_name, projections))
+    wanted = [tuple(key) for key in keys]
+    columns = [plan.source.column(key_column(type_, name)) for name in type_.primary_key]
+    statement = Compiler(catalogue, type_name).rows(parse(type_name), plan.source, plan.columns)
+    if len(columns) == 1:
+        values = list(dict.fromkeys(key[0] for key in wanted))
+        condition = keys_parameter(columns[0], "keys", numeric=_numeric(values))
+        rows = connection.execute(statement.where(condition), {"keys": values}).all()
+    else:
+        rows = []
+        for start in range(0, len(wanted), 200):
+            some = wanted[start : start + 200]
+            matches = [and_(*(c == v for c, v in zip(columns, key))) for key in some]
+            rows += connection.execute(statement.where(or_(*matches))).all()
+    records = Loader(connection, catalogue, context).load(plan, rows)
+    by_key = {tuple(record[name] for name in type_.primary_key): record for record in records}
+    return [by_key[key] for key in dict.fromkeys(wanted) if key in by_key]
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    return bool(values) and not isinstance(values[0], str)
+
+
+def _selection(
+    catalogue: Catalogue, type_name: str, projections: Optional[Iterable[str]]
+) -> Selection:
+    if projections is None:
+        return NOTHING
+    paths = list(projections)
+    text = ", ".join(paths)
+    return selection_of(
+        Names(catalogue, text), catalogue.types[type_name], [parse_path(path) for path in paths]
+    )

@@ -1,0 +1,119 @@
+"""Rows of types within a statement, and the steps from one to another through relations.
+
+A :class:`Source` is one row of a type as a statement sees it. A :class:`Step` leads from an
+owner's row to the rows at the other end of a relation; it can say that one of them fits a
+condition, or be joined to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+from sqlalchemy import FromClause, and_, exists, or_, select
+
+from ftrack_like.sandbox.schema.model import Collection, EntityType, ManyToMany, OneToMany
+from ftrack_like.sandbox.storage.names import Catalogue
+from ftrack_like.sandbox.storage.sql import Expression, all_of
+
+__all__ = ["Source", "Step", "collection_step", "fits_type", "table_source"]
+
+
+class Source:
+    """A row of *type_* in a statement.
+
+    *from_* is what the statement selects from and *columns* are the values of the row by the
+    names of the table's columns; *conditions* must hold in each statement that has the row.
+    """
+
+    def __init__(
+        self,
+        type_: EntityType,
+        from_: FromClause,
+        columns: Mapping[str, Expression],
+        conditions: tuple[Expression, ...] = (),
+    ) -> None:
+        self.type_ = type_
+        self.from_ = from_
+        self.columns = columns
+        self.conditions = conditions
+
+    def column(self, name: str) -> Expression:
+        """Return the value of the column *name*."""
+        return self.columns[name]
+
+
+def table_source(catalogue: Catalogue, type_: EntityType) -> Source:
+    """Return any row of the table of *type_*."""
+    alias = catalogue.tables[type_.table].alias()
+    return Source(type_, alias, alias.c)
+
+
+def fits_type(catalogue: Catalogue, source: Source, type_: EntityType) -> Optional[Expression]:
+    """Return whether the row of *source* is of *type_*, None where every row is."""
+    alternatives = [
+        all_of([source.column(column) == value for column, value in classifier.items()])
+        for classifier in catalogue.alternatives(type_.name)
+    ]
+    return or_(*alternatives) if alternatives else None
+
+
+class Step:
+    """A step from an owner to *target* rows.
+
+    The owner's *own* value equals *other*, a value of the rows that the step brings in
+    (*from_*); *conditions* also hold. Either may be None for a step that *conditions* alone
+    describe, which then name the owner.
+    """
+
+    def __init__(
+        self,
+        target: Source,
+        from_: FromClause,
+        own: Optional[Expression],
+        other: Optional[Expression],
+        conditions: tuple[Expression, ...] = (),
+    ) -> None:
+        self.target = target
+        self.from_ = from_
+        self.own = own
+        self.other = other
+        self.conditions = (*conditions, *target.conditions)
+
+    def exists(self, inner: Optional[Expression]) -> Expression:
+        """Return whether a target fits *inner*; None fits all."""
+        conditions = [*self.conditions] if inner is None else [*self.conditions, inner]
+        if inner is None or self.own is None or self.other is None:
+            link = [] if self.own is None else [self.other == self.own]
+            return exists().select_from(self.from_).where(*link, *conditions)
+        # Databases evaluate this once and drive the search by it; "exists" they ask each row.
+        members = select(self.other).select_from(self.from_).where(*conditions)
+        return self.own.in_(members)
+
+    def joined(self) -> Expression:
+        """Return the condition under which a statement that selects from both joins them."""
+        link = [] if self.own is None else [self.other == self.own]
+        return and_(*link, *self.conditions)
+
+
+def collection_step(
+    catalogue: Catalogue, owner: Source, collection: Collection, target: Source
+) -> Step:
+    """Return the step from *owner* to the members of a stored *collection*."""
+    how = collection.how
+    if isinstance(how, OneToMany):
+        where = tuple(target.column(name) == value for name, value in how.where.items())
+        own = owner.column(how.own_column)
+        return Step(target, target.from_, own, target.column(how.column), where)
+    assert isinstance(how, ManyToMany)
+    link = catalogue.tables[how.table].alias()
+    from_ = link.join(target.from_, link.c[how.other] == target.column("id"))
+    conditions = link_conditions(link, how)
+    return Step(target, from_, owner.column(how.own_column), link.c[how.own], conditions)
+
+
+def link_conditions(link: FromClause, how: ManyToMany) -> tuple[Expression, ...]:
+    """Return what rows of *link* must fulfil to count."""
+    wanted = [link.c[name] == value for name, value in how.where.items()]
+    unwanted = [link.c[name] != value for name, value in how.unless.items()]
+    return (*wanted, *unwanted)
