@@ -21,6 +21,8 @@ __all__ = ["Answer", "Exchange"]
 
 _MOST_REDIRECTS = 5
 
+DEFAULT_POLICY = RetryPolicy()
+
 
 @dataclass
 class Answer:
@@ -52,7 +54,7 @@ class Exchange:
     repeatable: bool
     patient: bool
     secret: Optional[str] = None
-    policy: RetryPolicy = RetryPolicy()
+    policy: RetryPolicy = DEFAULT_POLICY
     on_retry: Callable[[float, Exception], None] = lambda wait, error: None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

@@ -35,7 +35,7 @@ class PooledAdapter(requests.adapters.HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the pools; urllib3 2 asks for TLS 1.2 by itself, older ones are told to."""
-        if urllib3.__version__.startswith("1."):
+        if str(getattr(urllib3, "__version__", "2")).startswith("1."):
             context = urllib3.util.ssl_.create_urllib3_context()
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             kwargs["ssl_context"] = context
@@ -47,7 +47,7 @@ class GuardedSession(requests.Session):
 
     def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
         """Strip credentials, cookies and own headers off a redirect that leaves the host."""
-        super().rebuild_auth(prepared_request, response)
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
         if leaves_host(response.request.url, prepared_request.url):
             for name in list(prepared_request.headers):
                 if name.lower() not in _HARMLESS_HEADERS:
