@@ -183,7 +183,7 @@ class Plan:
 
     def _reference(self, reference: Reference, inner: Selection) -> RelationPlan:
         if reference.computed is None:
-            places = (self._column(_stored(reference)),)
+            places: tuple[int, ...] = (self._column(_stored(reference)),)
         else:
             key = self._paths.key(self.source, reference)
             places = self._place(("computed", reference.computed), key)

@@ -73,8 +73,8 @@ class Loader:
             for relation in type_plan.relations:
                 keys = tuple([row[place] for place in relation.places])
                 if None in keys:
-                    empty = None if relation.members.way == "reference" else []
-                    record.links[relation.name] = empty
+                    single = relation.members.way == "reference"
+                    record.links[relation.name] = None if single else []
                 else:
                     waiting.setdefault(relation.members, []).append((record, relation.name, keys))
         for computation, wanted in gathering.items():

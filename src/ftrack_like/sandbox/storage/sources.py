@@ -8,9 +8,9 @@ condition, or be joined to.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Optional
+from typing import Any, Optional
 
-from sqlalchemy import FromClause, and_, exists, or_, select
+from sqlalchemy import FromClause, exists, or_, select
 
 from ftrack_like.sandbox.schema.model import Collection, EntityType, ManyToMany, OneToMany
 from ftrack_like.sandbox.storage.names import Catalogue
@@ -46,7 +46,7 @@ class Source:
 def table_source(catalogue: Catalogue, type_: EntityType) -> Source:
     """Return any row of the table of *type_*."""
     alias = catalogue.tables[type_.table].alias()
-    return Source(type_, alias, alias.c)
+    return Source(type_, alias, dict(alias.c.items()))
 
 
 def fits_type(catalogue: Catalogue, source: Source, type_: EntityType) -> Optional[Expression]:
@@ -80,20 +80,24 @@ class Step:
         self.other = other
         self.conditions = (*conditions, *target.conditions)
 
+    def _link(self) -> list[Expression]:
+        if self.own is None or self.other is None:
+            return []
+        matched: Any = self.other == self.own
+        return [matched]
+
     def exists(self, inner: Optional[Expression]) -> Expression:
         """Return whether a target fits *inner*; None fits all."""
         conditions = [*self.conditions] if inner is None else [*self.conditions, inner]
         if inner is None or self.own is None or self.other is None:
-            link = [] if self.own is None else [self.other == self.own]
-            return exists().select_from(self.from_).where(*link, *conditions)
+            return exists().select_from(self.from_).where(*self._link(), *conditions)
         # Databases evaluate this once and drive the search by it; "exists" they ask each row.
         members = select(self.other).select_from(self.from_).where(*conditions)
         return self.own.in_(members)
 
     def joined(self) -> Expression:
         """Return the condition under which a statement that selects from both joins them."""
-        link = [] if self.own is None else [self.other == self.own]
-        return and_(*link, *self.conditions)
+        return all_of([*self._link(), *self.conditions])
 
 
 def collection_step(
