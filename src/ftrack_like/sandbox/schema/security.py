@@ -32,7 +32,14 @@ SECURITY_ROLE = entity_type(
     "SecurityRole",
     unique_id("roleid"),
     text("name"),
-    foreign_key("type", "SecurityRoleType.id", alias="typeid", column="type_id"),
+    # The type that this key points at is served by no schema.
+    text(
+        "type",
+        alias="typeid",
+        column="type_id",
+        description="Foreign key(s): SecurityRoleType.id",
+        format="foreign_key",
+    ),
     one_to_many("user_security_roles", "UserSecurityRole", "security_role_id", alias="userRoles"),
     alias_for="Auth_Role",
     default_projections=("id", "name"),

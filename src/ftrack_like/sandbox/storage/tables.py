@@ -3,9 +3,10 @@
 A column is what some property says it is; columns that several types share are one. Beside the
 types' tables there are those that only link (``context_scope``) and a few of the server's own:
 
-``user_api_key``   a digest of each user's API key (:mod:`ftrack_like.sandbox.storage.keys`)
-``server_value``   what the server remembers about itself, by name
-``upload``         transfers that are announced, running or done
+``context_ancestry``  who is above whom, and how far: every context with itself at depth 0
+``user_api_key``      a digest of each user's API key (:mod:`ftrack_like.sandbox.storage.keys`)
+``server_value``      what the server remembers about itself, by name
+``upload``            transfers that are announced, running or done
 
 Stored forms: ids and all texts as text; moments as ``YYYY-MM-DDTHH:MM:SS`` in UTC; objects and
 values of no fixed type as JSON text. Texts that people compare know no case in SQLite; in
@@ -84,7 +85,6 @@ _SIMPLE_TYPES: Mapping[Optional[str], TypeEngine[Any]] = {
 #: Columns that no property names, by table.
 _FURTHER_COLUMNS: Mapping[str, Mapping[str, TypeEngine[Any]]] = {
     "action": {"action_type": WORDS},
-    "context_ancestry": {"depth": Integer()},
     "custom_attribute_configuration": {"kind": WORDS},
     "custom_attribute_value": {"text": WORDS, "number": Float()},
     "note_component": {"note_component_type": WORDS},
@@ -136,7 +136,7 @@ class _Layout:
         self.types = list(types)
         self.key = self.types[0].primary_key
         self.kinds: dict[str, TypeEngine[Any]] = {}
-        self.targets: dict[str, ForeignKey] = {}
+        self.targets: dict[str, set[str]] = defaultdict(set)
         for type_ in self.types:
             for property_ in type_.properties.values():
                 if isinstance(property_, (Scalar, Reference)) and property_.column is not None:
@@ -152,21 +152,25 @@ class _Layout:
             self.kinds.setdefault(column, Text())
             pointed_at = (property_.target, property_.target_column)
         if pointed_at is not None and _can_be_checked(*pointed_at):
-            self.targets.setdefault(column, _foreign_key(*pointed_at))
+            self.targets[column].add(_place(*pointed_at))
 
     def columns(self) -> Iterator[Column[Any]]:
         """Yield the columns, those of the key first."""
         kinds = {**self.kinds, **_FURTHER_COLUMNS.get(self.name, {})}
         never_null = set(self.key) | self._always_filled()
         for name in (*self.key, *sorted(kinds.keys() - set(self.key))):
-            constraint = None if self.key == (name,) else self.targets.get(name)
             yield Column(
                 name,
                 kinds[name],
-                *([] if constraint is None else [constraint]),
+                *self._constraint(name),
                 primary_key=name in self.key,
                 nullable=name not in never_null,
             )
+
+    def _constraint(self, column: str) -> Iterator[ForeignKey]:
+        """Yield the constraint of *column*, if it points at rows of one table throughout."""
+        if self.key != (column,) and len(self.targets[column]) == 1:
+            yield _foreign_key(*self.targets[column])
 
     def _always_filled(self) -> set[str]:
         """Return the columns, beside the key, that no row can be without."""
@@ -199,14 +203,18 @@ def _kind(scalar: Scalar, in_key: bool) -> TypeEngine[Any]:
 
 
 def _can_be_checked(target: str, name: str) -> bool:
-    """Return whether *name* alone is the key of *target*, a type that there is."""
-    return target in MODEL.types and MODEL.types[target].primary_key == (name,)
+    """Return whether *name* alone is the key of *target*."""
+    return MODEL.types[target].primary_key == (name,)
 
 
-def _foreign_key(target: str, column: str) -> ForeignKey:
-    """Return the constraint that a column holds *column* of a row of *target*'s table."""
-    table = MODEL.types[target].table
-    return ForeignKey(f"{table}.{column}", deferrable=True, initially="DEFERRED")
+def _place(target: str, column: str) -> str:
+    """Return table and column that hold *column* of *target*."""
+    return f"{MODEL.types[target].table}.{column}"
+
+
+def _foreign_key(place: str) -> ForeignKey:
+    """Return the constraint that a column holds a value found at *place*."""
+    return ForeignKey(place, deferrable=True, initially="DEFERRED")
 
 
 def _collections() -> Iterator[tuple[EntityType, Collection]]:
@@ -234,30 +242,27 @@ def _make_link_tables() -> None:
     for type_, collection in _collections():
         how = collection.how
         if isinstance(how, ManyToMany) and how.table not in METADATA.tables:
-            Table(
-                how.table,
-                METADATA,
-                _link_column(how.own, type_.name),
-                _link_column(how.other, collection.target),
-                *_further_columns(how.table),
-            )
+            own = _link_column(how.own, type_.name)
+            Table(how.table, METADATA, own, _link_column(how.other, collection.target))
 
 
 def _link_column(name: str, target: str) -> Column[Any]:
-    return Column(name, Text(), _foreign_key(target, "id"), primary_key=True)
-
-
-def _further_columns(table: str) -> Iterator[Column[Any]]:
-    for name, kind in _FURTHER_COLUMNS.get(table, {}).items():
-        yield Column(name, kind, nullable=False)
+    return Column(name, Text(), _foreign_key(_place(target, "id")), primary_key=True)
 
 
 def _make_server_tables() -> None:
-    """Make the tables that clients never see."""
+    """Make the tables that the server alone writes."""
+    Table(
+        "context_ancestry",
+        METADATA,
+        _link_column("ancestor_id", "Context"),
+        _link_column("descendant_id", "Context"),
+        Column("depth", Integer(), nullable=False),
+    )
     Table(
         "user_api_key",
         METADATA,
-        Column("user_id", Text(), _foreign_key("User", "id"), primary_key=True),
+        Column("user_id", Text(), _foreign_key("resource.id"), primary_key=True),
         Column("digest", Text(), nullable=False, unique=True),
         Column("created_at", MOMENT, nullable=False),
     )
@@ -327,8 +332,8 @@ def _make_lower_case_index(table: Table, columns: tuple[str, ...]) -> None:
 
 
 _make_type_tables()
-_make_link_tables()
 _make_server_tables()
+_make_link_tables()
 _make_indexes()
 
 #: All tables by name.

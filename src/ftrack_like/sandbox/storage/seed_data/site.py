@@ -1,0 +1,123 @@
+"""The site itself: roles, kinds of users and managers, locations, labels, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = [
+    "ADMINISTRATOR_ROLE",
+    "API_ROLE",
+    "DISKS",
+    "LIST_CATEGORIES",
+    "LOCATIONS",
+    "MANAGER_TYPES",
+    "NOTE_LABELS",
+    "SCOPES",
+    "SECURITY_ROLES",
+    "SETTINGS",
+    "USER_TYPES",
+    "Disk",
+    "Location",
+    "NoteLabel",
+    "Setting",
+]
+
+
+class Location(NamedTuple):
+    """One of the locations that always exist."""
+
+    name: str
+    id: str
+    label: str
+    description: str
+
+
+class NoteLabel(NamedTuple):
+    """A label for notes, also known as a category."""
+
+    name: str
+    color: str
+
+
+class Disk(NamedTuple):
+    """A disk that projects live on, as the two families of systems see it."""
+
+    name: str
+    unix: str
+    windows: str
+
+
+class Setting(NamedTuple):
+    """A setting of the site; *value* is text."""
+
+    group: str
+    name: str
+    value: str
+
+
+LOCATIONS = (
+    Location(
+        "ftrack.origin",
+        "ce9b348f-8809-11e3-821c-20c9d081909b",
+        "Origin",
+        "Where data was when it was first registered.",
+    ),
+    Location(
+        "ftrack.unmanaged",
+        "cb268ecc-8809-11e3-a7e2-20c9d081909b",
+        "Unmanaged",
+        "Data that nobody but its owner moves.",
+    ),
+    Location(
+        "ftrack.review",
+        "cd41be70-8809-11e3-b98a-20c9d081909b",
+        "Review",
+        "What is shown in reviews.",
+    ),
+    Location(
+        "ftrack.connect",
+        "07b82a97-8cf9-11e3-9383-20c9d081909b",
+        "Connect",
+        "What the desktop application publishes.",
+    ),
+    Location(
+        "ftrack.server",
+        "3a372bde-05bc-11e4-8908-20c9d081909b",
+        "Server",
+        "Data that the server stores itself.",
+    ),
+)
+
+ADMINISTRATOR_ROLE = "Administrator"
+API_ROLE = "API"
+
+#: Name to type: what the role may be given to.
+SECURITY_ROLES: Mapping[str, str] = {
+    ADMINISTRATOR_ROLE: "user",
+    "Project manager": "user",
+    "User": "user",
+    "Restricted user": "user",
+    API_ROLE: "api",
+}
+
+USER_TYPES = ("User", "Restricted", "API")
+
+MANAGER_TYPES = ("Producer", "Coordinator", "Supervisor", "Lead")
+
+LIST_CATEGORIES = ("Default", "Dailies", "Client reviews", "Deliveries")
+
+NOTE_LABELS = (
+    NoteLabel("Internal", "#3498DB"),
+    NoteLabel("Client feedback", "#E67E22"),
+    NoteLabel("Production", "#9B59B6"),
+    NoteLabel("Technical", "#16A085"),
+    NoteLabel("Reminder", "#F1C40F"),
+)
+
+SCOPES = ("In-house", "Outsourced")
+
+DISKS = (Disk("Projects", "/mnt/projects", "P:\\projects"),)
+
+#: The storage scenario is JSON; clients write it, ``query_server_information`` repeats it.
+SETTINGS = (Setting("STORAGE", "storage_scenario", "null"),)
