@@ -1,0 +1,99 @@
+"""Which custom attribute configurations apply to an entity.
+
+A configuration says for which kind of entity it is (``task``, ``show``, ``assetversion``,
+``asset``, ``user`` or ``list``), for which object type, and whether for one project alone; one for
+the entity's project comes before one for all. Hierarchical ones apply to every context.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+__all__ = ["applicable", "configuration"]
+
+_FIELDS = ("key", "project_id", "id", "object_type_id", "entity_type", "is_hierarchical")
+
+_KINDS = {"Project": "show", "AssetVersion": "assetversion", "Asset": "asset", "User": "user"}
+
+
+def configuration(entity: Any, key: str) -> Optional[Any]:
+    """Return the configuration with *key* that applies to *entity*, or None.
+
+    Raise :exc:`ValueError` if entities of this type cannot have custom attributes.
+    """
+    return _choose(entity, [each for each in _all(entity.session) if each["key"] == key]).get(key)
+
+
+def applicable(entity: Any) -> dict[str, Any]:
+    """Return the configurations that apply to *entity* as ``{key: configuration}``.
+
+    Raise :exc:`ValueError` if entities of this type cannot have custom attributes.
+    """
+    return _choose(entity, _all(entity.session))
+
+
+def _all(session: Any) -> list[Any]:
+    """Return all configurations, read once until the session forgets its entities."""
+    known: Optional[list[Any]] = session.__dict__.get("_custom_attribute_configurations")
+    # A reset clears the identity map: what was read before it belongs to another life.
+    if known and session._identity_map.resident(known[0]) is known[0]:
+        return known
+    attributes = session.types["CustomAttributeConfiguration"].attributes
+    names = [name for name in _FIELDS if attributes.get(name) is not None]
+    found = session.query(f"select {', '.join(names)} from CustomAttributeConfiguration").all()
+    session.__dict__["_custom_attribute_configurations"] = found
+    return list(found)
+
+
+def _choose(entity: Any, candidates: list[Any]) -> dict[str, Any]:
+    """Return those of *candidates* that apply to *entity*, by key, its project's own first."""
+    kind = _kind(entity)
+    fitting = [each for each in candidates if _fits(each, entity, kind)]
+    chosen = {each["key"]: each for each in fitting if not each["project_id"]}
+    if any(each["project_id"] for each in fitting):
+        project_id = _project_id(entity)
+        chosen.update(
+            {
+                each["key"]: each
+                for each in fitting
+                if each["project_id"] and each["project_id"] == project_id
+            }
+        )
+    return chosen
+
+
+def _kind(entity: Any) -> str:
+    """Return what configurations call the kind of *entity*."""
+    kind = _KINDS.get(entity.entity_type)
+    if kind is not None:
+        return kind
+    if entity.attributes.get("object_type_id") is not None:
+        return "task"
+    if entity.entity_type.endswith("List"):
+        return "list"
+    raise ValueError(f"Entities of the type {entity.entity_type} have no custom attributes.")
+
+
+def _fits(candidate: Any, entity: Any, kind: str) -> bool:
+    """Return whether *candidate* is for entities of this *kind* and object type."""
+    if kind in {"task", "show"} and "is_hierarchical" in candidate and candidate["is_hierarchical"]:
+        return True
+    if candidate["entity_type"] != kind:
+        return False
+    if kind == "task":
+        return bool(candidate["object_type_id"] == entity["object_type_id"])
+    if kind == "list" and candidate["object_type_id"]:
+        return bool(candidate["object_type_id"] == entity["category_id"])
+    return True
+
+
+def _project_id(entity: Any) -> Any:
+    """Return the id of the project that *entity* belongs to, or None where it has none."""
+    if entity.entity_type == "Project":
+        return entity["id"]
+    if "project_id" in entity and entity["project_id"]:
+        return entity["project_id"]
+    for name in ("project", "parent", "asset"):
+        if name in entity and entity[name]:
+            return _project_id(entity[name])
+    return None

@@ -1,0 +1,1 @@
+"""The collaborators of a session: each does one thing and knows the session alone."""

@@ -1,0 +1,161 @@
+"""The identity map: one entity object for each identity in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
+
+from ftrack_like import cache, inspection
+
+__all__ = ["DirtyEntities", "IdentityMap"]
+
+
+class DirtyEntities:
+    """The entities that have local values, told apart as objects, in the order of change.
+
+    Single calls may be made from any thread.
+    """
+
+    __slots__ = ("_entities",)
+
+    def __init__(self) -> None:
+        """Initialise without an entity."""
+        self._entities: dict[int, Any] = {}
+
+    def add(self, entity: Any) -> None:
+        """Add *entity*, which is kept alive thereby."""
+        self._entities[id(entity)] = entity
+
+    def discard(self, entity: Any) -> None:
+        """Remove *entity* if it is there."""
+        self._entities.pop(id(entity), None)
+
+    def clear(self) -> None:
+        """Remove all entities."""
+        self._entities.clear()
+
+    def __contains__(self, entity: object) -> bool:
+        """Return whether *entity* is there."""
+        return id(entity) in self._entities
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the entities as they are now."""
+        return iter(list(self._entities.values()))
+
+    def __len__(self) -> int:
+        """Return the number of entities."""
+        return len(self._entities)
+
+
+class IdentityMap:
+    """The attached entities of a session, which are the values of its top memory cache.
+
+    What is found, attached or removed here shows in ``session._local_cache``, and the other way
+    round. It may be used from any thread; two that attach the same new identity at once get the
+    same entity.
+    """
+
+    def __init__(self, session: Any) -> None:
+        """Initialise for *session*, whose caches and key maker are read at each use."""
+        self._session = session
+        #: The entities with local values: what a commit or a rollback has to look at.
+        self.dirty = DirtyEntities()
+
+    @property
+    def plain_keys(self) -> bool:
+        """Return whether the key of an entity is the text of its identity."""
+        return type(self._session.cache_key_maker) is cache.StringKeyMaker
+
+    def key(self, identity: tuple[str, Sequence[Any]]) -> Any:
+        """Return the cache key of *identity*, ``(entity type, [key values])``."""
+        return self._session.cache_key_maker.key((identity[0], list(identity[1])))
+
+    def key_of(self, entity: Any) -> Any:
+        """Return the cache key of *entity*; :exc:`KeyError` if its primary key is not set."""
+        return self._session.cache_key_maker.key(inspection.identity(entity))
+
+    def entities(self) -> Any:
+        """Return what maps keys to attached entities: ``get``, ``setdefault`` and ``values``.
+
+        It is the dictionary of the top cache itself, where that is a plain memory cache.
+        """
+        top = self._session._local_cache
+        if type(top) is cache.MemoryCache:
+            return top._cache
+        return _CacheView(top)
+
+    def resident(self, entity: Any) -> Optional[Any]:
+        """Return the attached entity with the identity of *entity*, or None."""
+        return self.entities().get(self.key_of(entity))
+
+    def find(self, entity_type: str, key_values: Sequence[Any]) -> Optional[Any]:
+        """Return the attached entity of *entity_type* with the primary key *key_values*, or None.
+
+        Only what is in memory counts; :meth:`recall` also asks the lower cache layers.
+        """
+        return self.entities().get(self.key((entity_type, key_values)))
+
+    def attach(self, entity: Any) -> Any:
+        """Make *entity* the one of its identity, unless there is one; return the one."""
+        return self.entities().setdefault(self.key_of(entity), entity)
+
+    def discard(self, entity: Any) -> None:
+        """Forget *entity* in all cache layers, with its local values' mark."""
+        self.dirty.discard(entity)
+        try:
+            self._session.cache.remove(self.key_of(entity))
+        except KeyError:
+            pass  # It was not attached, which is what was asked for.
+
+    def forget_local_values(self) -> None:
+        """Drop the local values of all entities, at a cost that follows what was changed."""
+        for entity in self.dirty:
+            self.dirty.discard(entity)
+            entity._forget_local_values()
+
+    def lower_caches(self) -> list[Any]:
+        """Return the cache layers below the top one."""
+        caches = getattr(self._session.cache, "caches", ())
+        return list(caches[1:])
+
+    def recall(self, key: Any) -> Optional[Any]:
+        """Return what a lower cache layer has under *key*, a detached entity, or None."""
+        for layer in self.lower_caches():
+            try:
+                return layer.get(key)
+            except KeyError:
+                continue
+        return None
+
+    def store_below(self, entities: dict[Any, Any]) -> None:
+        """Write *entities*, ``{key: entity}``, to each lower cache layer in one go."""
+        if entities:
+            for layer in self.lower_caches():
+                cache.set_many(layer, entities)
+
+
+class _CacheView:
+    """Any cache, with the few methods of a dictionary that are needed of it."""
+
+    def __init__(self, backend: Any) -> None:
+        """Initialise over the cache *backend*."""
+        self._backend = backend
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the value under *key*, or *default*."""
+        try:
+            return self._backend.get(key)
+        except KeyError:
+            return default
+
+    def setdefault(self, key: Any, value: Any) -> Any:
+        """Return the value under *key*, after setting it to *value* if there was none."""
+        existing = self.get(key)
+        if existing is not None:
+            return existing
+        self._backend.set(key, value)
+        return value
+
+    def values(self) -> Any:
+        """Return the values."""
+        return self._backend.values()

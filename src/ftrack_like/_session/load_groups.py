@@ -1,0 +1,53 @@
+"""Load groups: entities that arrived together, and will be asked more about together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["LoadGroup"]
+
+
+class LoadGroup:
+    """The entities of one page of a query, those nested in it too.
+
+    It holds their identity map keys, not the entities: what the session forgets is gone from the
+    group, and an entity costs it one pointer.
+    """
+
+    __slots__ = ("keys",)
+
+    def __init__(self) -> None:
+        """Initialise without members."""
+        self.keys: list[Any] = []
+
+    def lacking(self, entity: Any, attribute_name: str, resident: Any, limit: int) -> list[Any]:
+        """Return *entity* and up to *limit* less one of its fellows that lack the same value.
+
+        *resident* is a function that gives the entity of a key, or None. Fellows are members
+        of the group of the same class that were not created here and have neither a local nor
+        a remote value of *attribute_name*. Those that come after *entity* go first.
+        """
+        found = [entity]
+        class_ = type(entity)
+        for key in self._from(entity._key):
+            member = resident(key)
+            if (
+                type(member) is class_
+                and member is not entity
+                and member._group is self
+                and attribute_name not in member._remote
+                and not (member._local and attribute_name in member._local)
+                and not member._created
+            ):
+                found.append(member)
+                if len(found) >= limit:
+                    break
+        return found
+
+    def _from(self, key: Any) -> list[Any]:
+        """Return the keys, those from *key* on before the others."""
+        try:
+            start = self.keys.index(key)
+        except ValueError:
+            return self.keys
+        return self.keys[start:] + self.keys[:start]

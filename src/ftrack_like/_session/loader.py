@@ -1,0 +1,293 @@
+"""The loader: from what the server sends to attached entities, in one pass."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Optional
+
+from ftrack_like import exception, inspection
+from ftrack_like._session.batch import RawBatch
+from ftrack_like._session.load_groups import LoadGroup
+from ftrack_like._session.reader import make_reader
+from ftrack_like.collection import Collection, MappedCollectionProxy
+from ftrack_like.entity.base import Entity
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["Loader"]
+
+#: Bounds of one query for many entities: how many of them, and how long its condition, in
+#: characters. A page of a query holds as many entities.
+GROUP_SIZE = 500
+CONDITION_LENGTH = 32_000
+
+#: The methods of a session that raw records do not pass through. A session that overrides one
+#: of them gets entities by way of it.
+_SEAMS = ("_decode", "_create", "merge", "_merge")
+
+
+class Loader:
+    """Attach what the server sends to the session, and ask it for what is missing.
+
+    It may be used from any thread. No lock is held while the server is waited for.
+    """
+
+    def __init__(self, session: Any) -> None:
+        """Initialise for *session*."""
+        self._session = session
+        self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+
+    # Reading
+
+    def fetch(self, expression: str) -> tuple[list[Any], Optional[int]]:
+        """Return the entities that one call answers to the query *expression*.
+
+        With them comes the offset of the next page, None on the last.
+        """
+        session = self._session
+        operation = {"action": "query", "expression": expression}
+        if self._takes_plain_path():
+            result = session.call([operation])[0]
+            entities = [session.merge(entity) for entity in result["data"]]
+        else:
+            result = session.call(RawBatch([operation]))[0]
+            entities = self.load(result["data"])
+        return entities, _next_offset(result)
+
+    def _takes_plain_path(self) -> bool:
+        """Return whether the session overrides a method that raw records do not pass."""
+        session = self._session
+        for name in _SEAMS:
+            function = getattr(session, name, None)
+            function = getattr(function, "__func__", function)
+            if function is not None and function.__module__ not in _OWN_MODULES:
+                return True
+        return False
+
+    def load(self, records: Iterable[Any]) -> list[Any]:
+        """Return the attached entities for *records* as the server sent them.
+
+        Each mapping with ``__entity_type__`` becomes the session's one entity of its identity,
+        with its values; those in it too. Entities are merged; anything else stays as it is. The
+        mappings become part of the entities: the caller must not use them afterwards.
+
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for a type without
+        schema.
+        """
+        group = LoadGroup() if getattr(self._session, "_load_groups", True) else None
+        reader = make_reader(self._session, group)
+        read = reader.read
+        found = []
+        for record in records:
+            if type(record) is dict:
+                found.append(read(record) if "__entity_type__" in record else record)
+            else:
+                found.append(self.merge(record))
+        reader.finish()
+        return found
+
+    # Merging
+
+    def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
+        """Return *value* with every entity in it replaced by the attached one of its identity.
+
+        Values that the entities have set are taken over. Lists, tuples, sets and mappings are
+        gone through; anything else is returned as it is. *merged* maps identities to the
+        entities merged so far, so that circles end.
+        """
+        merged = {} if merged is None else merged
+        if isinstance(value, Entity):
+            return self._merge_entity(value, merged)
+        if isinstance(value, (Collection, MappedCollectionProxy)):
+            members = value._data if isinstance(value, Collection) else value.collection._data
+            for member in members:
+                self.merge(member, merged)
+            return value
+        if isinstance(value, Mapping):
+            return {name: self.merge(inner, merged) for name, inner in value.items()}
+        if isinstance(value, (list, tuple, set)):
+            return type(value)(self.merge(inner, merged) for inner in value)
+        return value
+
+    def _merge_entity(self, entity: Any, merged: dict[Any, Any]) -> Any:
+        """Return the attached entity of the identity of *entity*, with its values."""
+        identity_map = self._session._identity_map
+        try:
+            key = identity_map.key_of(entity)
+        except KeyError:
+            return entity  # Without a whole primary key it cannot be told from others.
+        done = merged.get(key)
+        if done is not None:
+            return done
+        attached = identity_map.entities().get(key)
+        if attached is None:
+            attached = identity_map.recall(key)
+            attached = identity_map.attach(entity if attached is None else attached)
+        merged[key] = attached
+        if attached is entity:
+            self._merge_contents(entity, merged)
+        else:
+            attached.merge(entity, merged)
+        identity_map.store_below({key: attached})
+        return attached
+
+    def _merge_contents(self, entity: Any, merged: dict[Any, Any]) -> None:
+        """Replace the entities that the newly attached *entity* refers to by attached ones."""
+        for values in (entity._remote, entity._local or {}):
+            for name, value in list(values.items()):
+                if isinstance(value, Entity):
+                    values[name] = self._merge_entity(value, merged)
+                elif isinstance(value, list):
+                    values[name] = [self.merge(inner, merged) for inner in value]
+
+    # Loading what is missing
+
+    def populate(self, entities: Any, projections: Any) -> None:
+        """Load *projections* of *entities*, as far as they are not set.
+
+        *entities* is one entity, or several of any types; *projections* is their names,
+        ``"name, status.name"``, or a list of names. Entities that are created but not committed
+        are left out.
+        """
+        if isinstance(entities, Entity):
+            entities = [entities]
+        names = _names(projections)
+        by_type: dict[str, list[Any]] = {}
+        for entity in entities:
+            if not entity._created and any(_is_missing(entity, name.split(".")) for name in names):
+                by_type.setdefault(entity.entity_type, []).append(entity)
+        for entity_type, members in by_type.items():
+            for condition, chunk in _conditions(members):
+                expression = f"select {', '.join(names)} from {entity_type} where {condition}"
+                self._complete(chunk, self._session.query(expression).all(), names)
+
+    def _complete(self, entities: list[Any], found: list[Any], names: list[str]) -> None:
+        """Give those of *entities* that are not attached what was *found* for them."""
+        residents = None
+        for entity in entities:
+            for name in {name.split(".")[0] for name in names}:
+                if name in entity._remote:
+                    continue
+                if residents is None:
+                    residents = {resident: resident for resident in found}
+                resident = residents.get(entity)
+                if resident is not None and resident is not entity and name in resident._remote:
+                    entity._remote[name] = resident._remote[name]
+
+    def lazy_load(
+        self, entity: Any, attribute_name: str, projections: Optional[str] = None
+    ) -> None:
+        """Load the value *attribute_name* of *entity*, and of its load group on the way.
+
+        *projections* is what to select for it, by default its name.
+        """
+        self._announce(entity, attribute_name)
+        members = [entity]
+        group = entity._group
+        if group is not None:
+            resident = self._session._identity_map.entities().get
+            members = group.lacking(entity, attribute_name, resident, GROUP_SIZE)
+        self._session.populate(members, projections or attribute_name)
+        if len(members) > 1:
+            self._session._statistics.grouped_loads += 1
+            for member in members:
+                if attribute_name not in member._remote:
+                    member._group = None  # The server has none: do not ask for it again and again.
+
+    def _announce(self, entity: Any, attribute_name: str) -> None:
+        """Warn of a lazy load, or refuse it, as the session was told to."""
+        policy = getattr(self._session, "_on_lazy_load", "ignore")
+        if policy == "ignore":
+            return
+        text = (
+            f"{entity}[{attribute_name!r}] is not loaded and would be asked of the server. "
+            f"Project it in the query, or call session.populate(entities, {attribute_name!r})."
+        )
+        if policy == "raise":
+            raise exception.Error(text)
+        warnings.warn(text, RuntimeWarning, stacklevel=6)
+
+
+_OWN_MODULES = frozenset({"ftrack_like.session"})
+
+
+def _next_offset(result: Any) -> Optional[int]:
+    """Return the offset of the page after *result*, or None if it is the last."""
+    try:
+        offset: Optional[int] = result["metadata"]["next"]["offset"]
+    except (KeyError, TypeError):
+        return None  # A server without pages sends all at once.
+    return offset
+
+
+def _names(projections: Any) -> list[str]:
+    """Return the single names of *projections*, a text or a list of texts."""
+    parts = projections.split(",") if isinstance(projections, str) else list(projections)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _is_missing(entity: Any, path: list[str]) -> bool:
+    """Return whether a value on *path*, a list of attribute names, is not loaded."""
+    name = path[0].split("[")[0]
+    attribute = entity.attributes.get(name)
+    if attribute is None or not attribute.is_set(entity):
+        return True
+    if len(path) == 1:
+        return False
+    value = attribute.get_local_value(entity)
+    if value is NOT_SET:
+        value = entity._remote.get(name)
+    if isinstance(value, MappedCollectionProxy):
+        value = value.collection
+    if isinstance(value, Entity):
+        return _is_missing(value, path[1:])
+    if isinstance(value, (list, Collection)):
+        return any(isinstance(each, Entity) and _is_missing(each, path[1:]) for each in value)
+    return False
+
+
+def _quoted(value: Any) -> str:
+    """Return *value* as a text of the query language."""
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _conditions(entities: list[Any]) -> Iterable[tuple[str, list[Any]]]:
+    """Return conditions that select *entities*, of one type, with the entities of each."""
+    names = entities[0].primary_key_attributes
+    join: Callable[[list[str]], str]
+    if len(names) == 1:
+        texts = [_quoted(_key_values(entity)[0]) for entity in entities]
+        join = lambda parts: (  # noqa: E731
+            f"{names[0]} is {parts[0]}"
+            if len(parts) == 1
+            else f"{names[0]} in ({', '.join(parts)})"
+        )
+    else:
+        texts = [
+            "("
+            + " and ".join(
+                [f"{name} is {_quoted(value)}" for name, value in zip(names, _key_values(entity))]
+            )
+            + ")"
+            for entity in entities
+        ]
+        join = " or ".join
+    chunk: list[str] = []
+    members: list[Any] = []
+    length = 0
+    for text, entity in zip(texts, entities):
+        if chunk and (len(chunk) >= GROUP_SIZE or length + len(text) > CONDITION_LENGTH):
+            yield join(chunk), members
+            chunk, members, length = [], [], 0
+        chunk.append(text)
+        members.append(entity)
+        length += len(text) + 4
+    if chunk:
+        yield join(chunk), members
+
+
+def _key_values(entity: Any) -> list[Any]:
+    """Return the values of the primary key of *entity*."""
+    return list(inspection.primary_key(entity).values())

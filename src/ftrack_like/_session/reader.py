@@ -1,0 +1,174 @@
+"""The inmost loop of loading: one record, one entity.
+
+Everything here is written for speed: a page of a query goes through it, and nothing is done
+twice or for what did not come. What the schema says about a record's keys is worked out once for
+each combination of keys and kept with the attribute table as a *plan*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Optional
+
+from ftrack_like import exception
+from ftrack_like._suggest import did_you_mean
+from ftrack_like.attribute import AbstractCollectionAttribute, ReferenceAttribute
+from ftrack_like.entity.base import Entity
+
+__all__ = ["Plan", "Reader", "make_reader"]
+
+
+class Plan(NamedTuple):
+    """What to do with the values of a record, by its keys."""
+
+    #: Names of references.
+    references: tuple[str, ...]
+    #: Names of collections.
+    collections: tuple[str, ...]
+    #: Keys that are no attributes.
+    dropped: tuple[str, ...]
+    #: The primary key, if it is whole and of one part.
+    single_key: Optional[str]
+    #: The primary key, if it is whole and of several parts.
+    key_parts: tuple[str, ...]
+    #: Whether there is nothing beside the primary key.
+    is_reference: bool
+
+
+class Reader(NamedTuple):
+    """The functions that a page is read with."""
+
+    #: Called with a record (a mapping with ``__entity_type__``); returns the attached entity.
+    read: Callable[[dict[str, Any]], Any]
+    #: To be called when the page is read.
+    finish: Callable[[], None]
+
+
+def _make_plan(class_: Any, shape: tuple[str, ...]) -> Plan:
+    """Return the plan for records of *class_* with the keys *shape*, and keep it."""
+    attributes = class_.attributes
+    known = {name: attributes.get(name) for name in shape}
+    key = tuple(class_.primary_key_attributes)
+    is_whole = bool(key) and all(name in known for name in key)
+    plan = Plan(
+        references=tuple(
+            name for name, each in known.items() if isinstance(each, ReferenceAttribute)
+        ),
+        collections=tuple(
+            name for name, each in known.items() if isinstance(each, AbstractCollectionAttribute)
+        ),
+        dropped=tuple(name for name, each in known.items() if each is None),
+        single_key=key[0] if is_whole and len(key) == 1 else None,
+        key_parts=key if is_whole and len(key) > 1 else (),
+        is_reference=is_whole
+        and all(name in key for name, each in known.items() if each is not None),
+    )
+    attributes._plans[shape] = plan
+    return plan
+
+
+def make_reader(session: Any, group: Any) -> Reader:
+    """Return the functions that read records of one page into *session*.
+
+    New entities, and those that come again, become members of *group* unless it is None.
+    """
+    identity_map = session._identity_map
+    entities = identity_map.entities()
+    find, settle = entities.get, entities.setdefault
+    types = session.types
+    has_plain_keys = identity_map.plain_keys
+    make_key = session.cache_key_maker.key
+    join_group = None if group is None else group.keys.append
+    has_lower_caches = bool(identity_map.lower_caches())
+    touched: dict[Any, Any] = {}
+    allocate = object.__new__
+
+    def read(record: dict[str, Any]) -> Any:
+        """Return the attached entity for *record*."""
+        type_name = record["__entity_type__"]
+        try:
+            class_ = types[type_name]
+        except KeyError:
+            raise unknown_type(session, type_name) from None
+        shape = tuple(record)
+        plan = class_.attributes._plans.get(shape)
+        if plan is None:
+            plan = _make_plan(class_, shape)
+        references, collections, dropped, single_key, key_parts, is_reference = plan
+        for name in dropped:
+            del record[name]
+        for name in references:
+            value = record[name]
+            if value is not None:
+                record[name] = read_value(value)
+        for name in collections:
+            value = record[name]
+            record[name] = [read_value(each) for each in value] if value else []
+
+        if single_key is not None:
+            identity = f"({type_name!r}, [{record[single_key]!r}])"
+        elif key_parts:
+            identity = f"({type_name!r}, {[record[name] for name in key_parts]!r})"
+        else:
+            return class_(session, data=record, reconstructing=True)
+        key = (
+            identity
+            if has_plain_keys
+            else make_key((type_name, [record[name] for name in key_parts or (single_key,)]))
+        )
+
+        entity = find(key)
+        if entity is None and has_lower_caches:
+            entity = recall(key)
+        if entity is None:
+            if class_.__init__ is Entity.__init__:
+                entity = allocate(class_)
+                entity.session = session
+                entity._remote = record
+                entity._local = None
+                entity._key = identity
+                entity._group = None
+                entity._created = False
+            else:
+                entity = class_(session, data=record, reconstructing=True)
+                entity._key = identity
+            entity = settle(key, entity)
+            if has_lower_caches and not is_reference:
+                touched[key] = entity
+        elif not is_reference:
+            entity._remote.update(record)
+            if entity._local is not None and collections:
+                for name in collections:
+                    class_.attributes.get(name)._refresh(entity)
+            if has_lower_caches:
+                touched[key] = entity
+        if join_group is not None and entity._group is not group:
+            entity._group = group
+            join_group(key)
+        return entity
+
+    def read_value(value: Any) -> Any:
+        """Return the entity for *value* if it is a record, else *value*."""
+        if type(value) is dict and "__entity_type__" in value:
+            return read(value)
+        return value
+
+    def recall(key: Any) -> Any:
+        """Return the entity that a lower cache layer has under *key*, attached, or None."""
+        found = identity_map.recall(key)
+        if found is None:
+            return None
+        return session._loader.merge(found)
+
+    def finish() -> None:
+        """Write what came to the lower cache layers, in one go."""
+        if touched:
+            identity_map.store_below(touched)
+
+    return Reader(read, finish)
+
+
+def unknown_type(session: Any, type_name: Any) -> Exception:
+    """Return the error that the server sent an entity of a type without schema."""
+    hint = did_you_mean(str(type_name), session.types)
+    return exception.UnrecognisedEntityTypeError(type_name, suggestion=hint)

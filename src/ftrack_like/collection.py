@@ -1,0 +1,424 @@
+"""Collections of entities: the values of to-many attributes."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
+from typing import Any, Optional
+
+from ftrack_like import _custom_attributes, cache, exception, inspection
+from ftrack_like.operation import UpdateEntityOperation
+
+__all__ = [
+    "Collection",
+    "CustomAttributeCollectionProxy",
+    "KeyValueMappedCollectionProxy",
+    "MappedCollectionProxy",
+    "PerSessionDefaultKeyMaker",
+    "memoise_session",
+]
+
+
+class PerSessionDefaultKeyMaker(cache.KeyMaker):
+    """Make keys that tell sessions apart by identity, for results remembered once a session."""
+
+    def __init__(self) -> None:
+        """Initialise with the maker of the keys of everything but sessions."""
+        super().__init__()
+        self._fallback = cache.ObjectKeyMaker()
+
+    def _key(self, obj: Any) -> Any:
+        """Return the key of *obj*: the identity of a session, else that of its value."""
+        if isinstance(obj, Mapping):
+            return str(sorted((str(name), str(self._key(value))) for name, value in obj.items()))
+        if hasattr(obj, "recorded_operations") and hasattr(obj, "server_url"):
+            return str(id(obj))
+        return str(self._fallback.key(obj))
+
+
+#: Remember what a function returned, for each session it is called with.
+memoise_session = cache.memoise_decorator(
+    cache.Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
+)
+
+
+def _identity_text(entity: Any) -> str:
+    """Return the identity of *entity* as text; entities remember theirs."""
+    key = getattr(entity, "_key", None)
+    return key if type(key) is str else str(inspection.identity(entity))
+
+
+class Collection(MutableSequence[Any]):
+    """The entities of a to-many attribute, in order, each at most once.
+
+    Every change records an update of the attribute with the whole new list, unless the
+    session's recording is off.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_changed",
+        "_data",
+        "_known",
+        "attribute",
+        "entity",
+        "mutable",
+    )
+
+    def __init__(
+        self,
+        entity: Any,
+        attribute: Any,
+        mutable: bool = True,
+        data: Optional[Iterable[Any]] = None,
+    ) -> None:
+        """Initialise the value of *attribute* of *entity*, holding the entities of *data*.
+
+        Raise :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *data* holds an
+        entity twice.
+        """
+        self.entity = entity
+        self.attribute = attribute
+        self.mutable = mutable
+        self._changed = False
+        self._data: list[Any] = [] if data is None else list(data)
+        self._known: Optional[set[str]] = None
+        if self._data:
+            self._known = self._distinct(self._data)
+
+    @classmethod
+    def _trusted(cls, entity: Any, attribute: Any, mutable: bool, data: list[Any]) -> Collection:
+        """Return a collection of *data* from the server, which is neither copied nor checked."""
+        self = cls(entity, attribute, mutable)
+        self._data = data
+        return self
+
+    @property
+    def _identities(self) -> set[str]:
+        """Return the identities of the members as texts."""
+        if self._known is None:
+            self._known = {_identity_text(item) for item in self._data}
+        return self._known
+
+    def _distinct(self, items: list[Any]) -> set[str]:
+        """Return the identities of *items*; raise if one comes twice."""
+        known: set[str] = set()
+        for item in items:
+            text = _identity_text(item)
+            if text in known:
+                raise exception.DuplicateItemInCollectionError(item, self)
+            known.add(text)
+        return known
+
+    def _follow(self, data: list[Any]) -> bool:
+        """Take over *data* from the server unless there are changes; return whether it was."""
+        if self._changed:
+            return False
+        self._data = data
+        self._known = None
+        return True
+
+    def _replace(self, items: list[Any], known: Optional[set[str]] = None) -> None:
+        """Make *items* the members, and record that. *known* are their identities if at hand."""
+        if not self.mutable:
+            raise exception.ImmutableCollectionError(self)
+        if known is None:
+            known = self._distinct(items)
+        before = self._data
+        self._data = items
+        self._known = known
+        self._changed = True
+        self._record(before)
+
+    def _record(self, before: list[Any]) -> None:
+        """Tell the session that the members were *before* and are now others."""
+        session = self.entity.session
+        self.entity._adopt(self)
+        if not session.record_operations:
+            return
+        session.recorded_operations.push(
+            UpdateEntityOperation(
+                self.entity.entity_type,
+                inspection.primary_key(self.entity),
+                self.attribute.name,
+                self._trusted(self.entity, self.attribute, self.mutable, before),
+                copy.copy(self),
+            )
+        )
+
+    def __copy__(self) -> Collection:
+        """Return a collection with the same members whose list is its own."""
+        copied = self._trusted(self.entity, self.attribute, self.mutable, list(self._data))
+        copied._known = None if self._known is None else set(self._known)
+        copied._changed = self._changed
+        return copied
+
+    def insert(self, index: int, item: Any) -> None:
+        """Insert *item* before *index*.
+
+        Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if the collection may not
+        change and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *item* is a
+        member already.
+        """
+        if not self.mutable:
+            raise exception.ImmutableCollectionError(self)
+        text = _identity_text(item)
+        if text in self._identities:
+            raise exception.DuplicateItemInCollectionError(item, self)
+        items = list(self._data)
+        items.insert(index, item)
+        self._replace(items, self._identities | {text})
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Add *values* at the end, as one change."""
+        additions = list(values)
+        if additions:
+            self._replace([*self._data, *additions])
+
+    def reverse(self) -> None:
+        """Turn the order round, as one change."""
+        self._replace(self._data[::-1])
+
+    def clear(self) -> None:
+        """Remove all members, as one change."""
+        if self._data:
+            self._replace([])
+
+    def __contains__(self, value: Any) -> bool:
+        """Return whether *value* is a member, told by its identity."""
+        return _identity_text(value) in self._identities
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the member at *index*, or a list of members for a slice."""
+        return self._data[index]
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        """Put *item* at *index*, or the entities of *item* in place of a slice."""
+        items = list(self._data)
+        items[index] = item
+        self._replace(items)
+
+    def __delitem__(self, index: Any) -> None:
+        """Remove the member at *index*, or those of a slice."""
+        items = list(self._data)
+        del items[index]
+        self._replace(items)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the members as they are now."""
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        """Return the number of members."""
+        return len(self._data)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether *other* is a collection of the same members, in any order."""
+        if not isinstance(other, Collection):
+            return False
+        return self._identities == other._identities
+
+    def __ne__(self, other: object) -> bool:
+        """Return whether *other* is not a collection of the same members."""
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]  # what may change cannot be a key
+
+    def __repr__(self) -> str:
+        """Return a text that names the members and never asks the server."""
+        shown = ", ".join([str(item) for item in self._data[:5]])
+        more = f", … {len(self._data) - 5} more" if len(self._data) > 5 else ""
+        return f"<{type(self).__name__}({self.attribute.name}) [{shown}{more}]>"
+
+
+class MappedCollectionProxy(MutableMapping[Any, Any]):
+    """A collection of items that reads like a dictionary. Concrete ones say how."""
+
+    def __init__(self, collection: Collection) -> None:
+        """Initialise over *collection*, which stays reachable as ``collection``."""
+        super().__init__()
+        self.collection = collection
+
+    @functools.cached_property
+    def logger(self) -> logging.Logger:
+        """Return the logger of this class."""
+        return logging.getLogger(f"{__name__}.{type(self).__name__}")
+
+    def __copy__(self) -> MappedCollectionProxy:
+        """Return a proxy over a copy of the collection."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        copied.collection = copy.copy(self.collection)
+        return copied
+
+    @property
+    def mutable(self) -> bool:
+        """Return whether the collection may change."""
+        return self.collection.mutable
+
+    @mutable.setter
+    def mutable(self, value: bool) -> None:
+        self.collection.mutable = value
+
+    @property
+    def attribute(self) -> Any:
+        """Return the attribute whose value the collection is."""
+        return self.collection.attribute
+
+    @attribute.setter
+    def attribute(self, value: Any) -> None:
+        self.collection.attribute = value
+
+    def _require_mutable(self) -> None:
+        """Raise an error if the collection may not change."""
+        if not self.mutable:
+            raise exception.ImmutableCollectionError(self.collection)
+
+    def __repr__(self) -> str:
+        """Return a text that shows how many items there are and never asks the server."""
+        return f"<{type(self).__name__}({self.attribute.name}) of {len(self.collection)} items>"
+
+
+class KeyValueMappedCollectionProxy(MappedCollectionProxy):
+    """A collection of key and value entities (metadata, say) that reads like a dictionary."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        creator: Callable[[Any, dict[str, Any]], Any],
+        key_attribute: str,
+        value_attribute: str,
+    ) -> None:
+        """Initialise over *collection*.
+
+        *creator* is called with the proxy and a mapping of *key_attribute* and
+        *value_attribute* to what a new item is to hold, and returns the new entity.
+        """
+        super().__init__(collection)
+        self.creator = creator
+        self.key_attribute = key_attribute
+        self.value_attribute = value_attribute
+
+    def _index(self, key: Any) -> int:
+        """Return the position of the item with *key*; :exc:`KeyError` if there is none."""
+        name = self.key_attribute
+        for index, item in enumerate(self.collection._data):
+            if item[name] == key:
+                return index
+        raise KeyError(key)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the value under *key*; :exc:`KeyError` if there is none."""
+        return self.collection._data[self._index(key)][self.value_attribute]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Set *value* under *key*: in the item that has it, else in a new one."""
+        self._require_mutable()
+        try:
+            item = self.collection._data[self._index(key)]
+        except KeyError:
+            data = {self.key_attribute: key, self.value_attribute: value}
+            self.collection.append(self.creator(self, data))
+        else:
+            item[self.value_attribute] = value
+
+    def __delitem__(self, key: Any) -> None:
+        """Remove the item with *key* and delete it from the session; :exc:`KeyError` if none."""
+        index = self._index(key)
+        item = self.collection[index]
+        del self.collection[index]
+        item.session.delete(item)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the keys, each once."""
+        name = self.key_attribute
+        return iter(dict.fromkeys([item[name] for item in self.collection._data]))
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+        name = self.key_attribute
+        return len({item[name] for item in self.collection._data})
+
+    def keys(self) -> Any:
+        """Return a list of the keys."""
+        return list(self)
+
+
+class CustomAttributeCollectionProxy(MappedCollectionProxy):
+    """Custom attribute values of an older server that read like a dictionary.
+
+    The keys are those of the configurations that apply to the entity; where no value is stored
+    the configuration's default is read.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        """Initialise over the *collection* of stored values."""
+        super().__init__(collection)
+        self.key_attribute = "configuration_id"
+        self.value_attribute = "value"
+
+    def _configurations(self) -> dict[str, Any]:
+        """Return the configurations that apply to the entity, by their keys."""
+        return _custom_attributes.applicable(self.collection.entity)
+
+    def get_configuration_id_from_key(self, key: str) -> Any:
+        """Return the id of the configuration with *key*; :exc:`KeyError` if there is none."""
+        return self._configurations()[key]["id"]
+
+    def _item(self, configuration_id: Any) -> Any:
+        """Return the stored value's entity for *configuration_id*, or None."""
+        for item in self.collection:
+            if item[self.key_attribute] == configuration_id:
+                return item
+        return None
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the value of the custom attribute *key*; :exc:`KeyError` if it has none."""
+        configuration = self._configurations()[key]
+        item = self._item(configuration["id"])
+        return configuration["default"] if item is None else item[self.value_attribute]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Set the custom attribute *key* to *value*; :exc:`KeyError` if there is no such."""
+        configuration_id = self.get_configuration_id_from_key(key)
+        self._require_mutable()
+        item = self._item(configuration_id)
+        if item is not None:
+            item[self.value_attribute] = value
+            return
+        entity = self.collection.entity
+        data = {
+            self.key_attribute: configuration_id,
+            self.value_attribute: value,
+            "entity_id": next(iter(inspection.primary_key(entity).values())),
+        }
+        self.collection.append(entity.session.create("CustomAttributeValue", data))
+
+    def __delitem__(self, key: Any) -> None:
+        """Delete the stored value of the custom attribute *key*, so that its default shows.
+
+        Do nothing if none is stored; raise :exc:`KeyError` if there is no such attribute.
+        """
+        item = self._item(self.get_configuration_id_from_key(key))
+        if item is not None:
+            self.collection.remove(item)
+            item.session.delete(item)
+
+    def __eq__(self, collection: object) -> bool:
+        """Return whether *collection* is a proxy of a collection with the same members."""
+        if not isinstance(collection, CustomAttributeCollectionProxy):
+            return False
+        return self.collection == collection.collection
+
+    __hash__ = None  # type: ignore[assignment]  # what may change cannot be a key
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the keys of the configurations that apply."""
+        return iter(list(self._configurations()))
+
+    def __len__(self) -> int:
+        """Return the number of the configurations that apply."""
+        return len(self._configurations())

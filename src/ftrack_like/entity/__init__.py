@@ -1,0 +1,1 @@
+"""Entities: what the classes made from the schemas are built on."""

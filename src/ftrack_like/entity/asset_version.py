@@ -1,0 +1,32 @@
+"""The behaviour of asset versions."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ftrack_like.entity.base import Entity
+
+__all__ = ["AssetVersion"]
+
+
+class AssetVersion(Entity):
+    """A version of an asset, with the components published in it."""
+
+    def create_component(
+        self, path: str, data: Optional[Any] = None, location: Optional[Any] = None
+    ) -> Any:
+        """Return a new component of this version for the data at *path*.
+
+        *data* are further values of the component; *location* is where to put its data, as
+        for :meth:`Session.create_component <ftrack_like.session.Session.create_component>`.
+        """
+        data = {**(data or {}), "version": self}
+        return self.session.create_component(path, data=data, location=location)
+
+    def encode_media(self, media: Any, keep_original: Any = "auto") -> Any:
+        """Have *media*, a path or a component, encoded for this version; return the job.
+
+        The outputs become components of the version. *keep_original* says whether the source
+        stays; ``"auto"`` keeps a component and drops what was uploaded from a path.
+        """
+        return self.session.encode_media(media, version_id=self["id"], keep_original=keep_original)

@@ -1,0 +1,418 @@
+"""The base of all entity classes.
+
+An entity keeps what the server sent in ``_remote`` and what was set here since in ``_local``,
+two plain dictionaries by attribute name. A name in neither is not loaded. ``_remote`` is the very
+dictionary that the JSON reader made: dates in it are read when they are first looked at, and
+collections are plain lists until then.
+"""
+
+from __future__ import annotations
+
+import abc
+import logging
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Optional
+
+from ftrack_like import exception, inspection
+from ftrack_like._suggest import did_you_mean
+from ftrack_like.attribute import (
+    AbstractCollectionAttribute,
+    ReferenceAttribute,
+    ScalarAttribute,
+)
+from ftrack_like.operation import CreateEntityOperation
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["DynamicEntityTypeMetaclass", "Entity"]
+
+
+class _ClassLogger:
+    """A logger named after the class that it is read on; instances may set their own."""
+
+    def __get__(self, instance: Any, owner: type) -> logging.Logger:
+        """Return the logger of the class *owner*."""
+        return logging.getLogger(f"{__name__}.{owner.__name__}")
+
+
+class _EntityBase:
+    """What all entities are, beside mappings: slots for their values."""
+
+    __slots__ = ()
+
+
+class DynamicEntityTypeMetaclass(abc.ABCMeta):
+    """The class of entity classes, which are made from schemas at run time."""
+
+    def __repr__(self) -> str:
+        """Return a text with the name of the class."""
+        return f"<dynamic ftrack class {self.__name__!r}>"
+
+
+class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass):
+    """An entity: a mapping of attribute names to values.
+
+    Values that are not loaded are asked of the server when they are read, unless the session
+    is told not to.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_created",
+        "_group",
+        "_key",
+        "_local",
+        "_remote",
+        "session",
+    )
+
+    entity_type: str = "Entity"
+    attributes: Any = None
+    primary_key_attributes: Any = None
+    default_projections: Any = None
+    logger: Any = _ClassLogger()
+
+    session: Any
+    _remote: dict[str, Any]
+    _local: Optional[dict[str, Any]]
+    #: The identity as text, once it is known.
+    _key: Optional[str]
+    #: The load group that the entity came with, or None.
+    _group: Any
+    #: Whether a creation is recorded that is not committed yet: the server knows nothing.
+    _created: bool
+
+    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+        """Initialise an entity of *session* with *data*, ``{attribute name: value}``.
+
+        With *reconstructing*, *data* is what the server holds. Otherwise the entity is new: it
+        gets the schema's defaults, and its creation is recorded for the next commit.
+        """
+        super().__init__()
+        self.session = session
+        self._remote = {}
+        self._local = None
+        self._key = None
+        self._group = None
+        self._created = False
+        if reconstructing:
+            self._reconstruct({} if data is None else data)
+        else:
+            self._construct({} if data is None else data)
+
+    def _construct(self, data: Any) -> None:
+        """Set the values of the new entity from *data* and the defaults; record its creation."""
+        scalars, others = self._split(data)
+        for name, default in self._defaults():
+            if scalars.get(name, NOT_SET) is NOT_SET:
+                scalars[name] = default(self) if callable(default) else default
+        self._local = scalars
+        self._mark_dirty()
+        session = self.session
+        if session.record_operations:
+            key = inspection.primary_key(self)
+            self._created = True
+            session.recorded_operations.push(
+                CreateEntityOperation(self.entity_type, key, dict(scalars))
+            )
+        for name, value in others.items():
+            self[name] = value
+
+    def _split(self, data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the scalars and the other values of *data*, without unknown names."""
+        scalars, others = {}, {}
+        for name, value in data.items():
+            attribute = self.attributes.get(name)
+            if isinstance(attribute, ScalarAttribute):
+                if value is not NOT_SET:
+                    scalars[name] = value
+            elif attribute is not None:
+                others[name] = value
+            elif name != "__entity_type__":
+                self.logger.warning(
+                    "%s has no attribute %r, which is left out. %s",
+                    self.entity_type,
+                    name,
+                    did_you_mean(name, self.attributes.keys()),
+                )
+        return scalars, others
+
+    @classmethod
+    def _defaults(cls) -> list[tuple[str, Any]]:
+        """Return the names and defaults of the scalars that have one."""
+        table = cls.attributes
+        found: Optional[list[tuple[str, Any]]] = table._plans.get("defaults")
+        if found is None:
+            found = [
+                (attribute.name, attribute.default_value)
+                for attribute in table
+                if isinstance(attribute, ScalarAttribute) and attribute.default_value is not NOT_SET
+            ]
+            table._plans["defaults"] = found
+        return found
+
+    def _reconstruct(self, data: Any) -> None:
+        """Set the remote values from *data*; names that the schema lacks are left out."""
+        for name, value in data.items():
+            attribute = self.attributes.get(name)
+            if attribute is not None:
+                attribute.set_remote_value(self, value)
+
+    def _local_values(self) -> dict[str, Any]:
+        """Return the local values by attribute name, to be changed."""
+        if self._local is None:
+            self._local = {}
+        return self._local
+
+    def _mark_dirty(self) -> None:
+        """Tell the session that there are local values to commit or roll back."""
+        self.session._identity_map.dirty.add(self)
+
+    def _adopt(self, members: Any) -> None:
+        """Take note that the collection *members* of this entity has been changed."""
+        local = self._local_values()
+        if members.attribute.name not in local:
+            # It was read before a commit and is still in use: its changes count again.
+            local[members.attribute.name] = members.attribute._present(members)
+        self._mark_dirty()
+
+    def _may_populate(self, name: str) -> bool:
+        """Return whether the value *name* may be asked of the server."""
+        return (
+            not self._created
+            and name not in self.primary_key_attributes
+            and bool(self.session.auto_populate)
+        )
+
+    def _forget_local_values(self) -> None:
+        """Drop the local values: what the server sent counts."""
+        self._local = None
+        self._created = False
+
+    def __getitem__(self, key: str) -> Any:
+        """Return the value of the attribute *key*.
+
+        One that is not loaded is asked of the server, if the session does so at present; it is
+        NOT_SET where there is none. Raise :exc:`KeyError` if there is no such attribute.
+        """
+        # This is the way most code spends its time on: values are given as they are, and only
+        # what is missing or still in the wire's form goes through the attribute.
+        local = self._local
+        if local is not None and key in local:
+            return local[key]
+        try:
+            value = self._remote[key]
+        except KeyError:
+            return self._attribute(key).get_value(self)
+        class_ = value.__class__
+        if class_ is dict or class_ is list:
+            return self._attribute(key).get_value(self)
+        return value
+
+    def _read_through_attribute(self, key: str) -> Any:
+        """Return the value of the attribute *key*, as its attribute gives it.
+
+        Classes some of whose attributes read values in a way of their own have this in place
+        of :meth:`__getitem__`.
+        """
+        return self._attribute(key).get_value(self)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set the attribute *key* to *value*, to be committed.
+
+        Raise :exc:`KeyError` if there is no such attribute and
+        :exc:`~ftrack_like.exception.ImmutableAttributeError` if it may not change.
+        """
+        self._attribute(key).set_local_value(self, value)
+        if key in self.primary_key_attributes:
+            self._key = None
+
+    def __delitem__(self, key: str) -> None:
+        """Take back the local value of the attribute *key*; :exc:`KeyError` if no such."""
+        self._attribute(key).set_local_value(self, NOT_SET)
+
+    def _attribute(self, key: str) -> Any:
+        """Return the attribute *key*; raise :exc:`KeyError` with a suggestion if none."""
+        attribute = self.attributes.get(key)
+        if attribute is None:
+            raise exception.UnknownAttributeError(
+                key, self.entity_type, suggestion=_Suggestion(str(key), self.attributes.keys())
+            )
+        return attribute
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of all attributes."""
+        return iter(self.attributes._data)
+
+    def __len__(self) -> int:
+        """Return the number of attributes."""
+        return len(self.attributes._data)
+
+    def __contains__(self, key: object) -> bool:
+        """Return whether there is an attribute *key*. Never ask the server."""
+        return key in self.attributes._data
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of the attribute *key*, or *default* if there is no such attribute."""
+        return self[key] if key in self.attributes._data else default
+
+    def items(self) -> Any:
+        """Return a list of ``(attribute name, value)``, with what was missing loaded at once."""
+        self._populate_unset_attributes()
+        return [(name, self[name]) for name in self]
+
+    def values(self) -> Any:
+        """Return a list of the values, with what was missing loaded at once."""
+        self._populate_unset_attributes()
+        return [self[name] for name in self]
+
+    def clear(self) -> None:
+        """Take back all local values that differ from what the server holds."""
+        for name in list(self._local or ()):
+            if self.attributes.get(name).is_modified(self):
+                del self[name]
+
+    def __hash__(self) -> int:
+        """Return the hash of the identity."""
+        return hash(self._key or self._identity_text())
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether *other* is an entity of the same type and primary key."""
+        if other is self:
+            return True
+        if isinstance(other, Entity):
+            return (self._key or self._identity_text()) == (other._key or other._identity_text())
+        try:
+            return bool(inspection.identity(other) == inspection.identity(self))
+        except (AttributeError, KeyError, TypeError):
+            return False  # Not an entity by any of its looks.
+
+    def __ne__(self, other: object) -> bool:
+        """Return whether *other* is not the same entity."""
+        return not self == other
+
+    def _identity_text(self) -> str:
+        """Return the identity as text, and remember it."""
+        self._key = str(inspection.identity(self))
+        return self._key
+
+    def __str__(self) -> str:
+        """Return the type and primary key: ``<Task(0a1b…)>``. Never ask the server."""
+        values = ", ".join([str(value) for value in inspection.primary_key(self).values()])
+        return f"<{self.entity_type}({values})>"
+
+    def __repr__(self) -> str:
+        """Return a text that shows what is loaded. Never ask the server."""
+        shown = []
+        for name in self.attributes or ():
+            value = self._loaded(name.name)
+            if value is not NOT_SET:
+                shown.append(f"{name.name}={value}")
+        more = f", … {len(shown) - 8} more" if len(shown) > 8 else ""
+        return f"<{self.entity_type}({', '.join(shown[:8])}{more})>"
+
+    def _loaded(self, name: str) -> Any:
+        """Return a short text for the value *name* if it is loaded, else NOT_SET."""
+        value = NOT_SET
+        if self._local is not None:
+            value = self._local.get(name, NOT_SET)
+        if value is NOT_SET:
+            value = self._remote.get(name, NOT_SET)
+        if value is NOT_SET:
+            return NOT_SET
+        if isinstance(value, Entity):
+            key = ", ".join(
+                [repr(value._loaded_scalar(part)) for part in value.primary_key_attributes]
+            )
+            return f"<{value.entity_type}({key})>"
+        if isinstance(self.attributes.get(name), AbstractCollectionAttribute):
+            return f"<{len(value or ())} items>"
+        text = repr(
+            self.attributes.get(name).get_remote_value(self) if isinstance(value, dict) else value
+        )
+        return text if len(text) <= 60 else f"{text[:57]}…"
+
+    def _loaded_scalar(self, name: str) -> Any:
+        """Return the plain value *name* as far as it is loaded, else NOT_SET."""
+        if self._local is not None and name in self._local:
+            return self._local[name]
+        return self._remote.get(name, NOT_SET)
+
+    def merge(self, entity: Any, merged: Any = None) -> list[dict[str, Any]]:
+        """Take over the values that *entity*, another copy of the same one, has set.
+
+        References and members are merged into the session too; *merged* is the record of what
+        was merged so far, for the session's own use. Return the changes:
+        ``[{"type": "local_attribute" | "remote_attribute", "name", "old_value", "new_value"}]``.
+
+        Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if a primary key differs.
+        """
+        merge = self.session._loader.merge
+        merged = {} if merged is None else merged
+        changes: list[dict[str, Any]] = []
+        for attribute in entity.attributes:
+            own = self.attributes.get(attribute.name)
+            if own is None:
+                continue
+            self._merge_attribute(
+                own, attribute, entity, lambda value: merge(value, merged), changes
+            )
+        return changes
+
+    def _merge_attribute(
+        self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
+    ) -> None:
+        """Take over the local and the remote value of *other* of *entity* into *own*."""
+        local = other.get_local_value(entity)
+        if local is not NOT_SET and own.get_local_value(self) is not local:
+            value = merge(local)
+            before = own.get_local_value(self)
+            if before is NOT_SET or before != value:
+                own.set_local_value(self, value)
+                changes.append(_change("local_attribute", own.name, before, value))
+        remote = other.get_remote_value(entity)
+        if remote is NOT_SET:
+            return
+        value = merge(remote)
+        before = own.get_remote_value(self)
+        if before is not NOT_SET and not own._mutable and before != value:
+            if own.name in self.primary_key_attributes:
+                raise exception.ImmutableAttributeError(own)
+        if before is NOT_SET or before is not value and before != value:
+            own.set_remote_value(self, value)
+            changes.append(_change("remote_attribute", own.name, before, value))
+
+    def _populate_unset_scalar_attributes(self) -> None:
+        """Load all scalar attributes that have no value, in one query."""
+        self._populate_unset_attributes(ScalarAttribute)
+
+    def _populate_unset_attributes(self, kind: Any = (ScalarAttribute, ReferenceAttribute)) -> None:
+        """Load all attributes of *kind* that have no value, in one query."""
+        missing = [
+            attribute
+            for attribute in self.attributes
+            if isinstance(attribute, kind)
+            and not attribute.is_set(self)
+            and self._may_populate(attribute.name)
+        ]
+        if missing:
+            projections = ", ".join([attribute._projection(self) for attribute in missing])
+            self.session.populate([self], projections)
+
+
+class _Suggestion:
+    """A hint at the right name, worked out when it is read: most such errors are caught."""
+
+    def __init__(self, name: str, candidates: Any) -> None:
+        """Initialise for the wrong *name*, given the right *candidates*."""
+        self._name = name
+        self._candidates = candidates
+
+    def __str__(self) -> str:
+        """Return the hint."""
+        return did_you_mean(self._name, self._candidates)
+
+
+def _change(kind: str, name: str, before: Any, after: Any) -> dict[str, Any]:
+    """Return the description of a change that a merge made."""
+    return {"type": kind, "name": name, "old_value": before, "new_value": after}

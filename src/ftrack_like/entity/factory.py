@@ -1,0 +1,287 @@
+"""Make entity classes from the server's schemas."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ftrack_like import _custom_attributes, attribute, cache, inspection
+from ftrack_like._suggest import did_you_mean
+from ftrack_like.collection import PerSessionDefaultKeyMaker, memoise_session
+from ftrack_like.entity.asset_version import AssetVersion
+from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity
+from ftrack_like.entity.component import Component, CreateThumbnailMixin
+from ftrack_like.entity.job import Job
+from ftrack_like.entity.location import Location
+from ftrack_like.entity.note import CreateNoteMixin, Note
+from ftrack_like.entity.project_schema import ProjectSchema
+from ftrack_like.entity.user import User
+from ftrack_like.symbol import NOT_SET
+
+__all__ = [
+    "Factory",
+    "PerSessionDefaultKeyMaker",
+    "StandardFactory",
+    "memoise_defaults",
+    "memoise_session",
+]
+
+#: Remember the defaults of custom attributes, for each session.
+memoise_defaults = cache.memoise_decorator(
+    cache.Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
+)
+
+_DATA_TYPES = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "number": "float",
+    "object": "object",
+    "string": "string",
+    "variable": "variable",
+}
+
+#: Attribute tables by factory class and schema text. Sessions whose servers have the same
+#: schemas share them; the classes around them are each session's own.
+_tables: dict[tuple[type, str], attribute.Attributes] = {}
+_tables_lock = threading.Lock()
+
+_ATTRIBUTE_MAKERS = (
+    "create_scalar_attribute",
+    "create_reference_attribute",
+    "create_collection_attribute",
+    "create_mapped_collection_attribute",
+)
+
+_STANDARD_READERS = frozenset(
+    {
+        attribute.ScalarAttribute.get_value,
+        attribute.ReferenceAttribute.get_value,
+        attribute.AbstractCollectionAttribute.get_value,
+    }
+)
+
+
+def _new_id(entity: Any) -> str:
+    """Return a new unique id for *entity*."""
+    return str(uuid.uuid4())
+
+
+class Factory:
+    """Make an entity class from a schema."""
+
+    def __init__(self) -> None:
+        """Initialise the factory."""
+        super().__init__()
+        self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+
+    def create(self, schema: Mapping[str, Any], bases: Optional[list[Any]] = None) -> Any:
+        """Return a new class for *schema*, derived from the classes *bases*.
+
+        Without *bases* it derives from :class:`~ftrack_like.entity.base.Entity`.
+        """
+        table = self._table(schema)
+        namespace: dict[str, Any] = {
+            "entity_type": schema["id"],
+            "attributes": table,
+            "primary_key_attributes": schema["primary_key"][:],
+            "default_projections": list(schema.get("default_projections", ())),
+            "__module__": Entity.__module__,
+        }
+        if any(type(each).get_value not in _STANDARD_READERS for each in table):
+            namespace["__getitem__"] = Entity._read_through_attribute
+        return DynamicEntityTypeMetaclass(str(schema["id"]), tuple(bases or [Entity]), namespace)
+
+    def _table(self, schema: Mapping[str, Any]) -> attribute.Attributes:
+        """Return the attributes of *schema*, shared where their makers are this module's."""
+        for maker in _ATTRIBUTE_MAKERS:
+            if getattr(type(self), maker).__module__ != __name__ or maker in vars(self):
+                return self._make_attributes(schema)
+        origin = StandardFactory if isinstance(self, StandardFactory) else Factory
+        key = (origin, json.dumps(schema))
+        with _tables_lock:
+            table = _tables.get(key)
+            if table is None:
+                table = _tables[key] = self._make_attributes(schema)
+        return table._shared()
+
+    def _make_attributes(self, schema: Mapping[str, Any]) -> attribute.Attributes:
+        """Return new attributes for the properties of *schema* that clients may project."""
+        attributes = attribute.Attributes()
+        for name, fragment in schema["properties"].items():
+            if fragment.get("restricted_projection"):
+                continue
+            made = self._make_attribute(schema, name, fragment)
+            if made is not None:
+                attributes.add(made)
+        return attributes
+
+    def _make_attribute(
+        self, schema: Mapping[str, Any], name: str, fragment: Mapping[str, Any]
+    ) -> Any:
+        """Return the attribute for the property *name* of *schema*, or None if there is none."""
+        mutable = name not in schema.get("immutable", ())
+        kind = fragment.get("type")
+        if kind in _DATA_TYPES:
+            is_date = kind == "string" and fragment.get("format") == "date-time"
+            return self.create_scalar_attribute(
+                schema["id"],
+                name,
+                mutable,
+                name in schema.get("computed", ()),
+                self._default(fragment),
+                "datetime" if is_date else _DATA_TYPES[kind],
+            )
+        if kind is None and "$ref" in fragment:
+            return self.create_reference_attribute(schema["id"], name, mutable, fragment["$ref"])
+        if kind == "array":
+            return self.create_collection_attribute(schema["id"], name, mutable)
+        if kind == "mapped_array":
+            reference = fragment.get("items", {}).get("$ref")
+            return self.create_mapped_collection_attribute(schema["id"], name, mutable, reference)
+        self.logger.debug("Left out %s.%s, whose type %r is unknown.", schema["id"], name, kind)
+        return None
+
+    @staticmethod
+    def _default(fragment: Mapping[str, Any]) -> Any:
+        """Return the default that the property *fragment* states, or NOT_SET."""
+        default = fragment.get("default", NOT_SET)
+        return _new_id if default == "{uid}" else default
+
+    def create_scalar_attribute(
+        self,
+        class_name: str,
+        name: str,
+        mutable: bool,
+        computed: bool,
+        default: Any,
+        data_type: str,
+    ) -> Any:
+        """Return the attribute *name* of the class *class_name* that holds a plain value."""
+        return attribute.ScalarAttribute(
+            name, data_type=data_type, default_value=default, mutable=mutable, computed=computed
+        )
+
+    def create_reference_attribute(
+        self, class_name: str, name: str, mutable: bool, reference: str
+    ) -> Any:
+        """Return the attribute *name* that refers to an entity of the type *reference*."""
+        return attribute.ReferenceAttribute(name, reference, mutable=mutable)
+
+    def create_collection_attribute(self, class_name: str, name: str, mutable: bool) -> Any:
+        """Return the attribute *name* that holds several entities."""
+        return attribute.CollectionAttribute(name, mutable=mutable)
+
+    def create_mapped_collection_attribute(
+        self, class_name: str, name: str, mutable: bool, reference: str
+    ) -> Any:
+        """Return the attribute *name* that maps keys to values, held by *reference* entities.
+
+        Return None where the class shall have no such attribute.
+        """
+        self.logger.debug(
+            "Left out %s.%s, a mapping of %s that nothing is known of.",
+            class_name,
+            name,
+            reference,
+        )
+        return None
+
+
+class StandardFactory(Factory):
+    """Make entity classes with the behaviour that the known types have."""
+
+    def create(self, schema: Mapping[str, Any], bases: Optional[list[Any]] = None) -> Any:
+        """Return a new class for *schema*, derived from *bases* and what its type calls for."""
+        bases = list(bases or [])
+        special = _special_base(schema["id"])
+        if special is not None:
+            bases = [special, *[base for base in bases if base is not special]]
+        if not bases:
+            bases = [Entity]
+        if "notes" in schema.get("properties", {}):
+            bases.append(CreateNoteMixin)
+        if "thumbnail_id" in schema.get("properties", {}):
+            bases.append(CreateThumbnailMixin)
+        return super().create(schema, bases=bases)
+
+    def create_mapped_collection_attribute(
+        self, class_name: str, name: str, mutable: bool, reference: str
+    ) -> Any:
+        """Return the attribute *name* that maps metadata or custom attributes.
+
+        Return None for mappings of anything else.
+        """
+        if reference == "Metadata":
+            creator = functools.partial(_create_metadata, reference=reference)
+        elif reference == "CustomAttributeValue":
+            return attribute.CustomAttributeCollectionAttribute(name, mutable=mutable)
+        elif reference and reference.endswith("CustomAttributeValue"):
+            creator = functools.partial(_create_custom_attribute_value, reference=reference)
+        else:
+            return super().create_mapped_collection_attribute(class_name, name, mutable, reference)
+        return attribute.KeyValueMappedCollectionAttribute(
+            name, creator, "key", "value", mutable=mutable
+        )
+
+
+_SPECIAL_BASES: dict[str, Any] = {
+    "AssetVersion": AssetVersion,
+    "Job": Job,
+    "Location": Location,
+    "Note": Note,
+    "ProjectSchema": ProjectSchema,
+    "User": User,
+}
+
+
+def _special_base(entity_type: str) -> Any:
+    """Return the class with the behaviour of *entity_type*, or None if it has none of its own."""
+    if entity_type.endswith("Component"):
+        return Component
+    return _SPECIAL_BASES.get(entity_type)
+
+
+def _owner_key(entity: Any) -> Any:
+    """Return the only value of the primary key of *entity*."""
+    return next(iter(inspection.primary_key(entity).values()))
+
+
+def _create_metadata(proxy: Any, data: dict[str, Any], reference: str) -> Any:
+    """Return a new *reference* entity with *data* for the entity whose metadata *proxy* is."""
+    entity = proxy.collection.entity
+    data = {**data, "parent_id": _owner_key(entity), "parent_type": entity.entity_type}
+    return entity.session.create(reference, data)
+
+
+def _create_custom_attribute_value(proxy: Any, data: dict[str, Any], reference: str) -> Any:
+    """Return the *reference* entity that holds the value of *data* for the entity of *proxy*.
+
+    The server has a row for each configuration that applies, so the value is an update of one.
+    """
+    entity = proxy.collection.entity
+    key, value = data["key"], data["value"]
+    found = _custom_attributes.configuration(entity, key)
+    if found is None:
+        raise _missing_configuration(entity, key)
+    item = entity.session.create(
+        reference,
+        {"configuration_id": found["id"], "entity_id": _owner_key(entity), "key": key},
+        reconstructing=True,
+    )
+    item["value"] = value
+    return item
+
+
+def _missing_configuration(entity: Any, key: str) -> Exception:
+    """Return the error that no custom attribute *key* is configured for *entity*."""
+    hint = did_you_mean(str(key), _custom_attributes.applicable(entity))
+    text = (
+        f"No custom attribute {key!r} is configured for {entity}. "
+        f"Configure it on the server first. {hint}"
+    ).rstrip()
+    return ValueError(text) if entity._created else KeyError(text)

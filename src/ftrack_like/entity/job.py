@@ -1,0 +1,32 @@
+"""The behaviour of jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftrack_like.entity.base import Entity
+
+__all__ = ["Job"]
+
+#: The only type of job that clients may create.
+API_JOB = "api_job"
+
+
+class Job(Entity):
+    """A piece of work that users see the progress of."""
+
+    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+        """Initialise a job of *session* with *data*.
+
+        The data of a new job may leave out ``type``; any other type than ``api_job`` raises
+        :exc:`ValueError`. ``status`` is one of ``queued``, ``running``, ``done`` and ``failed``.
+        """
+        data = {} if data is None else data
+        if not reconstructing:
+            kind = data.get("type", API_JOB)
+            if kind not in {API_JOB, None}:
+                raise ValueError(
+                    f"A job of the type {kind!r} cannot be created: "
+                    f"jobs made through the API are of the type {API_JOB!r}."
+                )
+        super().__init__(session, data=data, reconstructing=reconstructing)

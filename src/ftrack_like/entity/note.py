@@ -1,0 +1,62 @@
+"""The behaviour of notes, and of what can be noted on."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ftrack_like.entity.base import Entity
+
+__all__ = ["CreateNoteMixin", "Note"]
+
+
+class Note(Entity):
+    """A note on an entity, or a reply to another note."""
+
+    def create_reply(self, content: str, author: Any) -> Any:
+        """Return a new note with *content* by *author*, a user, that replies to this one."""
+        reply = self.session.create("Note", {"author": author, "content": content})
+        self["replies"].append(reply)
+        return reply
+
+
+class CreateNoteMixin:
+    """Let notes be made on the entity. It needs an attribute ``notes``."""
+
+    def create_note(
+        self: Any,
+        content: str,
+        author: Any,
+        recipients: Optional[Any] = None,
+        category: Optional[Any] = None,
+        labels: Optional[Any] = None,
+    ) -> Any:
+        """Return a new note on this entity with *content* by *author*, a user.
+
+        *recipients* are the users and groups to tell of it, *labels* the labels to put on it.
+        *category* is one label, in the older way of saying so: raise :exc:`ValueError` if both
+        are given.
+        """
+        labels = list(labels or ())
+        if category:
+            if labels:
+                raise ValueError("A note takes either labels or a category, not both.")
+            labels = [category]
+        session = self.session
+        note = session.create("Note", {"content": content, "author": author})
+        self["notes"].append(note)
+        for resource in recipients or ():
+            recipient = session.create(
+                "Recipient", {"note_id": note["id"], "resource_id": resource["id"]}
+            )
+            note["recipients"].append(recipient)
+        for label in labels:
+            _link_label(session, note, label)
+        return note
+
+
+def _link_label(session: Any, note: Any, label: Any) -> None:
+    """Put *label* on *note*, as a link where the server knows such, else as its category."""
+    if "NoteLabelLink" in session.types:
+        session.create("NoteLabelLink", {"note_id": note["id"], "label_id": label["id"]})
+    else:
+        note["category"] = label

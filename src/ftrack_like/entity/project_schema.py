@@ -1,0 +1,74 @@
+"""The behaviour of project schemas: which types and statuses a project offers."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ftrack_like._suggest import did_you_mean
+from ftrack_like.entity.base import Entity
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["ProjectSchema"]
+
+
+class ProjectSchema(Entity):
+    """The types and statuses that entities of a project may have."""
+
+    def get_statuses(self, schema: str, type_id: Optional[str] = None) -> Any:
+        """Return the statuses for entities of the type *schema*, such as ``"Task"``.
+
+        *type_id* narrows them to those for tasks of this type. Raise :exc:`ValueError` if there
+        is no such type, if it has no status, or if none is configured.
+        """
+        self._require(schema, "status_id", "statuses")
+        if schema == "AssetVersion":
+            return self["_version_workflow"]["statuses"][:]
+        if schema == "Task":
+            return self._task_statuses(type_id)
+        found = self._object_type_schema(schema)
+        if found is None:
+            raise ValueError(f"The project schema configures no statuses for {schema}.")
+        return [each["task_status"] for each in found["statuses"]]
+
+    def _task_statuses(self, type_id: Optional[str]) -> Any:
+        """Return the statuses for tasks of the type *type_id*, or of any when it is None."""
+        workflow = self["_task_workflow"]
+        if type_id is not None:
+            for override in self["_overrides"]:
+                if override["type_id"] == type_id:
+                    workflow = override["workflow_schema"]
+                    break
+        return workflow["statuses"][:]
+
+    def get_types(self, schema: str) -> Any:
+        """Return the types for entities of the type *schema*, such as ``"Task"``.
+
+        Raise :exc:`ValueError` if there is no such type, if its entities have none, or if none
+        is configured.
+        """
+        self._require(schema, "type_id", "types")
+        if schema == "Task":
+            return self["_task_type_schema"]["types"][:]
+        found = self._object_type_schema(schema)
+        if found is None:
+            raise ValueError(f"The project schema configures no types for {schema}.")
+        return [each["task_type"] for each in found["types"]]
+
+    def _require(self, schema: str, attribute_name: str, what: str) -> None:
+        """Raise :exc:`ValueError` unless the type *schema* exists and has *attribute_name*."""
+        try:
+            class_ = self.session.types[schema]
+        except KeyError:
+            hint = did_you_mean(schema, self.session.types)
+            raise ValueError(f"There is no entity type {schema!r}. {hint}".rstrip()) from None
+        if class_.attributes.get(attribute_name) is None:
+            raise ValueError(f"Entities of the type {schema} have no {what}.")
+
+    def _object_type_schema(self, schema: str) -> Any:
+        """Return the part of this schema for the object type of *schema*, or None."""
+        attribute = self.session.types[schema].attributes.get("object_type_id")
+        wanted = NOT_SET if attribute is None else attribute.default_value
+        for candidate in self["_schemas"]:
+            if wanted is not NOT_SET and candidate["type_id"] == wanted:
+                return candidate
+        return None

@@ -1,0 +1,92 @@
+"""The behaviour of users."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ftrack_like import exception
+from ftrack_like.entity.base import Entity
+
+__all__ = ["User"]
+
+
+class User(Entity):
+    """Somebody who works here."""
+
+    def start_timer(
+        self,
+        context: Optional[Any] = None,
+        comment: str = "",
+        name: Optional[str] = None,
+        force: bool = False,
+    ) -> Any:
+        """Start the user's timer, commit, and return the timer.
+
+        It counts time spent on *context* and carries *comment* and *name*. A user has one timer:
+        raise :exc:`~ftrack_like.exception.NotUniqueError` if it runs already, unless *force*,
+        which stops it first and keeps its time as a time log.
+
+        Whatever else was to be committed is committed too.
+        """
+        if force:
+            self._stop_running_timer()
+        data = {"user": self, "context": context, "name": name, "comment": comment}
+        timer = self.session.create("Timer", data)
+        try:
+            self.session.commit()
+        except exception.ServerError as error:
+            if "DuplicateEntry" not in str(error) and not isinstance(
+                error, exception.NotUniqueError
+            ):
+                raise
+            raise exception.NotUniqueError(
+                f"{self} has a timer that runs already: stop it first, or start with force=True."
+            ) from error
+        return timer
+
+    def _stop_running_timer(self) -> None:
+        """Stop the user's timer if it runs."""
+        try:
+            self.stop_timer()
+        except exception.NoResultFoundError:
+            self.logger.debug("No timer of %s runs.", self)
+
+    def stop_timer(self) -> Any:
+        """Stop the user's timer, commit, and return the new time log of what it counted.
+
+        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if it does not run. Whatever else
+        was to be committed is committed too.
+        """
+        import arrow  # lazy: it is slow to import, and most scripts stop no timer
+
+        session = self.session
+        user_id = str(self["id"]).replace('"', '\\"')
+        timer = session.query(
+            "select id, user_id, context_id, start, name, comment "
+            f'from Timer where user_id is "{user_id}"'
+        ).one()
+        elapsed = arrow.utcnow() - timer["start"]
+        log = session.create(
+            "Timelog",
+            {
+                "user_id": self["id"],
+                "context_id": timer["context_id"],
+                "comment": timer["comment"],
+                "start": timer["start"],
+                "duration": int(elapsed.total_seconds()),
+                "name": timer["name"],
+            },
+        )
+        session.delete(timer)
+        session.commit()
+        return log
+
+    def send_invite(self) -> None:
+        """Send the user a mail that invites to the site."""
+        self.session.send_user_invite(self)
+
+    def reset_api_key(self) -> str:
+        """Give the user a new API key and return it. The old one stops working."""
+        answer = self.session.reset_remote("api_key", entity=self)
+        key: str = answer["api_key"]
+        return key

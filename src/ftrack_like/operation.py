@@ -1,0 +1,105 @@
+"""Operations: what a session has been asked to change and has not yet committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+__all__ = [
+    "CreateEntityOperation",
+    "DeleteEntityOperation",
+    "Operation",
+    "Operations",
+    "UpdateEntityOperation",
+]
+
+
+class Operations:
+    """A stack of operations, oldest first.
+
+    Single calls may be made from any thread.
+    """
+
+    def __init__(self) -> None:
+        """Initialise without an operation."""
+        self._stack: list[Any] = []
+
+    def clear(self) -> None:
+        """Forget all operations."""
+        self._stack.clear()
+
+    def push(self, operation: Any) -> None:
+        """Put *operation* on top."""
+        self._stack.append(operation)
+
+    def pop(self) -> Any:
+        """Remove the latest operation and return it; :exc:`IndexError` if there is none."""
+        return self._stack.pop()
+
+    def discard(self, operations: Iterable[Any]) -> None:
+        """Forget exactly these *operations*, told apart by identity; others stay in order.
+
+        Operations that other threads pushed meanwhile are thereby kept.
+        """
+        unwanted = {id(operation) for operation in operations}
+        self._stack[:] = [kept for kept in self._stack if id(kept) not in unwanted]
+
+    def __len__(self) -> int:
+        """Return the number of operations."""
+        return len(self._stack)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the operations, oldest first."""
+        return iter(self._stack)
+
+
+class Operation:
+    """A recorded change."""
+
+
+class CreateEntityOperation(Operation):
+    """An entity is to be created."""
+
+    def __init__(
+        self, entity_type: str, entity_key: Mapping[str, Any], entity_data: Mapping[str, Any]
+    ) -> None:
+        """Initialise the creation of an entity.
+
+        *entity_type* is its type's name, *entity_key* maps its primary key attributes to their
+        values, in the schema's order, and *entity_data* maps attribute names to values.
+        """
+        self.entity_type = entity_type
+        self.entity_key = entity_key
+        self.entity_data = entity_data
+
+
+class UpdateEntityOperation(Operation):
+    """An attribute of an entity is to be set."""
+
+    def __init__(
+        self,
+        entity_type: str,
+        entity_key: Mapping[str, Any],
+        attribute_name: str,
+        old_value: Any,
+        new_value: Any,
+    ) -> None:
+        """Initialise the update of *attribute_name* from *old_value* to *new_value*.
+
+        *entity_type* and *entity_key* say which entity, as for a creation. *old_value* is
+        :data:`~ftrack_like.symbol.NOT_SET` where it was not known.
+        """
+        self.entity_type = entity_type
+        self.entity_key = entity_key
+        self.attribute_name = attribute_name
+        self.old_value = old_value
+        self.new_value = new_value
+
+
+class DeleteEntityOperation(Operation):
+    """An entity is to be deleted."""
+
+    def __init__(self, entity_type: str, entity_key: Mapping[str, Any]) -> None:
+        """Initialise the deletion of the entity of *entity_type* with the key *entity_key*."""
+        self.entity_type = entity_type
+        self.entity_key = entity_key

@@ -1,0 +1,252 @@
+"""Results of queries, loaded a page at a time as they are looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Optional, cast
+
+from ftrack_like import exception
+from ftrack_like._suggest import did_you_mean
+
+__all__ = ["Outline", "QueryResult", "outline", "prepare"]
+
+#: Texts in quotes, which no keyword is looked for in, and words.
+_TOKEN = re.compile(
+    r"""
+    (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<word>[^\s"'(),]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Outline(NamedTuple):
+    """What the client has to know of an expression; its meaning is the server's."""
+
+    #: The expression without what the client says by itself: limit and offset.
+    text: str
+    #: The type that is queried, or None where none can be made out.
+    entity_type: Optional[str]
+    #: Whether projections are stated.
+    has_projections: bool
+    limit: Optional[int]
+    offset: Optional[int]
+
+
+def outline(expression: str) -> Outline:
+    """Return the outline of the query *expression*.
+
+    Keywords count in any case and with any white space, but not inside quotes.
+    """
+    words = _plain_words(expression)
+    text, numbers = _cut_bounds(expression, words)
+    lowered = [match.group().lower() for match in words]
+    has_projections = lowered[:1] == ["select"]
+    entity_type = None
+    if not has_projections:
+        entity_type = words[0].group() if words else None
+    else:
+        entity_type = _type_after_from(expression, words, lowered)
+    return Outline(text, entity_type, has_projections, numbers.get("limit"), numbers.get("offset"))
+
+
+def _plain_words(expression: str) -> list[re.Match[str]]:
+    """Return the matches of the words of *expression* that stand outside quotes."""
+    return [match for match in _TOKEN.finditer(expression) if match.lastgroup == "word"]
+
+
+def _type_after_from(
+    expression: str, words: list[re.Match[str]], lowered: list[str]
+) -> Optional[str]:
+    """Return the word after the ``from`` that ends the projections.
+
+    A projection may be called ``from`` too; then a comma stands beside it.
+    """
+    for index in range(1, len(words) - 1):
+        if lowered[index] != "from":
+            continue
+        before = expression[words[index - 1].end() : words[index].start()]
+        after = expression[words[index].end() : words[index + 1].start()]
+        is_only_projection = index == 1 and lowered[2] == "from"
+        if "," not in before and "," not in after and not is_only_projection:
+            return words[index + 1].group()
+    return None
+
+
+def prepare(expression: str, types: Mapping[str, Any]) -> str:
+    """Return *expression* with the default projections of its type, if it states none.
+
+    *types* maps names to entity classes. Raise
+    :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, if the type is
+    not one of them.
+    """
+    parts = outline(expression)
+    if parts.entity_type not in types:
+        if parts.entity_type is None and parts.has_projections:
+            return expression  # The server says best what is wrong with it.
+        name = parts.entity_type or ""
+        raise exception.UnrecognisedEntityTypeError(name, suggestion=did_you_mean(name, types))
+    if parts.has_projections:
+        return expression
+    projections = types[parts.entity_type].default_projections
+    return f"select {', '.join(projections)} from {expression.strip()}"
+
+
+def _cut_bounds(expression: str, words: list[re.Match[str]]) -> tuple[str, dict[str, int]]:
+    """Return *expression* without its limit and offset, and their numbers by keyword."""
+    numbers: dict[str, int] = {}
+    spans = []
+    for keyword, number in zip(words, words[1:]):
+        name = keyword.group().lower()
+        if name in {"limit", "offset"} and number.group().isdigit():
+            numbers[name] = int(number.group())
+            spans.append((keyword.start(), number.end()))
+    for start, end in reversed(spans):
+        expression = expression[:start].rstrip() + " " + expression[end:].lstrip()
+    return expression.strip(), numbers
+
+
+class QueryResult(Sequence[Any]):
+    """The entities that a query finds, in order.
+
+    Nothing is asked of the server before it is needed: a page is loaded when an entity on it is
+    looked at, and all pages for the length.
+    """
+
+    OFFSET_EXPRESSION = re.compile(r"(?P<offset>offset (?P<value>\d+))", re.IGNORECASE)
+    LIMIT_EXPRESSION = re.compile(r"(?P<limit>limit (?P<value>\d+))", re.IGNORECASE)
+
+    def __init__(self, session: Any, expression: str, page_size: int = 500) -> None:
+        """Initialise the result of *expression* in *session*, loaded *page_size* at a time.
+
+        An expression with a limit is loaded in pages too, as far as the limit.
+        """
+        super().__init__()
+        self._session = session
+        self._page_size = page_size
+        parts = outline(expression)
+        self._expression = parts.text
+        self._limit = parts.limit
+        self._offset = parts.offset
+        self._next_offset: Optional[int] = parts.offset or 0
+        self._results: list[Any] = []
+
+    def __repr__(self) -> str:
+        """Return a text with the expression and how much is loaded. Never ask the server."""
+        more = "all" if self._is_complete() else "more to come"
+        return f"<{type(self).__name__} {self._expression!r}: {len(self._results)} loaded, {more}>"
+
+    def _is_complete(self) -> bool:
+        """Return whether everything is loaded."""
+        return self._next_offset is None
+
+    def _load_page(self) -> None:
+        """Load the next page. Raise an error if the server sends one that leads nowhere."""
+        offset = cast(int, self._next_offset)
+        size = self._page_size
+        if self._limit is not None:
+            size = min(size, self._limit - len(self._results))
+        if size <= 0:
+            self._next_offset = None
+            return
+        found, following = self._session._loader.fetch(
+            f"{self._expression} offset {offset} limit {size}"
+        )
+        if following is not None and following <= offset:
+            raise exception.ServerAnswerError(
+                f"The server answered the page at offset {offset} of {self._expression!r} "
+                f"with a next offset of {following}, which would never end."
+            )
+        self._results.extend(found)
+        if self._limit is not None and len(self._results) >= self._limit:
+            following = None
+        self._next_offset = following
+
+    def _load_to(self, count: Optional[int]) -> list[Any]:
+        """Load until there are *count* entities, or all when it is None; return them."""
+        while not self._is_complete() and (count is None or len(self._results) < count):
+            self._load_page()
+        return self._results
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the entity at *index*, or a list of entities for a slice."""
+        return self._load_to(_needed(index))[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the entities, loading pages on the way."""
+        position = 0
+        while True:
+            while position < len(self._results):
+                yield self._results[position]
+                position += 1
+            if self._is_complete():
+                return
+            self._load_page()
+
+    def __len__(self) -> int:
+        """Return the number of entities, which needs all of them to be loaded."""
+        return len(self._load_to(None))
+
+    def all(self) -> list[Any]:
+        """Return a list of all entities."""
+        return list(self._load_to(None))
+
+    def __bool__(self) -> bool:
+        """Return whether anything is found, loading no more than a page for it."""
+        return bool(self._load_to(1))
+
+    def one(self) -> Any:
+        """Return the only entity, asking for at most two.
+
+        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if there is none,
+        :exc:`~ftrack_like.exception.MultipleResultsFoundError` if there are more, and
+        :exc:`ValueError` if the expression has a limit or an offset.
+        """
+        self._refuse_limit("one")
+        if self._offset is not None:
+            raise ValueError(
+                "one() asks whether there is a single entity, which an offset makes no sense "
+                f"for: {self._expression!r} offset {self._offset}."
+            )
+        found = self._some(2)
+        if len(found) > 1:
+            raise exception.MultipleResultsFoundError()
+        if not found:
+            raise exception.NoResultFoundError()
+        return found[0]
+
+    def first(self) -> Any:
+        """Return the first entity, or None if there is none.
+
+        Raise :exc:`ValueError` if the expression has a limit.
+        """
+        self._refuse_limit("first")
+        found = self._some(1)
+        return found[0] if found else None
+
+    def _refuse_limit(self, name: str) -> None:
+        """Raise :exc:`ValueError` if the expression has a limit, which *name* sets by itself."""
+        if self._limit is not None:
+            raise ValueError(
+                f"{name}() sets the limit itself, but the expression has one: "
+                f"{self._expression!r} limit {self._limit}."
+            )
+
+    def _some(self, count: int) -> list[Any]:
+        """Return up to *count* entities, without loading a whole page for them."""
+        if self._results or self._is_complete():
+            return self._load_to(count)[:count]
+        offset = "" if self._offset is None else f" offset {self._offset}"
+        found, _ = self._session._loader.fetch(f"{self._expression}{offset} limit {count}")
+        return found[:count]
+
+
+def _needed(index: Any) -> Optional[int]:
+    """Return how many entities must be loaded for *index*; None means all."""
+    if isinstance(index, slice):
+        bounds = (index.start or 0, index.stop, index.step or 1)
+        if bounds[1] is None or any(bound < 0 for bound in bounds):
+            return None
+        return max(bounds[:2])
+    return index + 1 if index >= 0 else None
