@@ -1,0 +1,109 @@
+"""What clients can ask for: one function for each action of the API.
+
+:data:`ACTIONS` is the table of them. :func:`run_batch` runs the operations of a request in one
+transaction: if one fails, none of them is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy.exc
+
+from ftrack_like.sandbox.actions import (
+    assets,
+    checks,
+    components,
+    contexts,
+    custom_attributes,
+    information,
+    notes,
+    people,
+    read,
+    remote,
+    security,
+    write,
+)
+from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
+from ftrack_like.sandbox.errors import (
+    DuplicateEntryError,
+    IntegrityError,
+    InvalidActionError,
+    SandboxError,
+)
+from ftrack_like.sandbox.storage.context import RequestContext
+from ftrack_like.sandbox.storage.database import Database
+
+__all__ = ["ACTIONS", "HOOKS", "READING", "run_batch"]
+
+#: Every action by its name.
+ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
+    "query_server_information": information.query_server_information,
+    "query_schemas": information.query_schemas,
+    **{name: getattr(read, name) for name in ("query", "search")},
+    **{name: getattr(write, name) for name in ("create", "delete", "update")},
+    **security.ACTIONS,
+    **remote.ACTIONS,
+}
+
+#: The actions that change nothing: a batch of them alone keeps nobody waiting.
+READING = {"query_server_information", "query_schemas", "query", "search"}
+
+#: What the server does by itself, by the name of a type.
+HOOKS: Mapping[str, tuple[Hooks, ...]] = {
+    **assets.HOOKS,
+    **components.HOOKS,
+    **contexts.HOOKS,
+    **custom_attributes.HOOKS,
+    **notes.HOOKS,
+    **people.HOOKS,
+}
+
+
+def run_batch(
+    database: Database, operations: Sequence[Operation], context: RequestContext
+) -> tuple[Batch, list[Any]]:
+    """Run *operations* in one transaction; return the batch and a result for each, in order.
+
+    Raise :exc:`SandboxError` naming the operation that failed.
+    """
+    only_reading = all(one.get("action") in READING for one in operations)
+    try:
+        with database.read() if only_reading else database.write() as connection:
+            batch = Batch(connection, context, HOOKS)
+            results = [_run(batch, index, one) for index, one in enumerate(operations)]
+            batch.settle()
+            checks.check(batch)
+            batch.store.flush()
+            batch.complete_answers()
+            return batch, results
+    except sqlalchemy.exc.IntegrityError as error:
+        raise _translate(error) from error
+
+
+def _run(batch: Batch, index: int, operation: Operation) -> Any:
+    name = operation.get("action")
+    action = ACTIONS.get(name) if isinstance(name, str) else None
+    if action is None:
+        raise InvalidActionError(f"Invalid action u'{name}'")
+    try:
+        return action(operation, batch)
+    except SandboxError as error:
+        raise _placed(error, index, operation) from error
+
+
+def _placed(error: SandboxError, index: int, operation: Operation) -> SandboxError:
+    """Return *error* saying which operation of several it is about."""
+    if index or operation.get("entity_type"):
+        about = " ".join(str(operation.get(key) or "") for key in ("action", "entity_type"))
+        error.content = f"{error.content} (operation {index}: {about.strip()})"
+    return error
+
+
+def _translate(error: sqlalchemy.exc.IntegrityError) -> IntegrityError:
+    """Return what the database refused in the words of the protocol."""
+    text = str(error.orig).splitlines()[0]
+    if "unique" in text.lower():
+        return DuplicateEntryError(f"DuplicateEntry: {text}.")
+    return IntegrityError(f"The change would leave something pointing at nothing: {text}.")

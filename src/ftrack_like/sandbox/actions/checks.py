@@ -1,0 +1,126 @@
+"""What must hold when a batch ends, whatever it looked like on the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy
+
+from ftrack_like.sandbox.actions.batch import Batch, Existence
+from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
+from ftrack_like.sandbox.errors import DuplicateEntryError, ValidationError
+from ftrack_like.sandbox.schema.model import EntityType, Scalar
+from ftrack_like.sandbox.storage.tables import TABLES
+
+__all__ = ["check"]
+
+#: Required by the schema, and left out by many who make users who never log in.
+_MAY_BE_EMPTY = {("User", "username")}
+
+
+def check(batch: Batch) -> None:
+    """Raise an error if what *batch* leaves behind is not as it must be."""
+    for type_, row in batch.made:
+        if batch.store.get(type_.table, key_of(type_.table, row)) is row:
+            _check_required(type_, row)
+    _check_references(batch)
+    _check_names(batch)
+
+
+def _check_required(type_: EntityType, row: Row) -> None:
+    missing = [name for name, column in required_columns(type_) if row[column] is None]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        raise ValidationError(
+            f"{type_.name} {_name(type_, row)} lacks the required attribute"
+            f"{'s' if len(missing) > 1 else ''} {names}."
+        )
+
+
+def required_columns(type_: EntityType) -> Iterator[tuple[str, str]]:
+    """Yield name and column of the attributes that an entity of *type_* must have."""
+    for name in type_.required:
+        property_ = type_.properties.get(name)
+        if (
+            isinstance(property_, Scalar)
+            and property_.column is not None
+            and (type_.name, name) not in _MAY_BE_EMPTY
+        ):
+            yield name, property_.column
+
+
+def _name(type_: EntityType, row: Row) -> str:
+    """Return how an error names *row*."""
+    return repr(row.get("name") or ", ".join(str(part) for part in key_of(type_.table, row)))
+
+
+# References
+
+
+def _check_references(batch: Batch) -> None:
+    """Raise :exc:`ValidationError` if something points at what is not there."""
+    wanted: dict[tuple[str, str], list[Existence]] = defaultdict(list)
+    for one in batch.references:
+        wanted[(one.table, one.column)].append(one)
+    for (table, column), existences in wanted.items():
+        values = [one.value for one in existences]
+        if (column,) == key_columns(table):
+            batch.store.prefetch(table, [(value,) for value in values])
+            found = {value for value in values if batch.store.get(table, (value,)) is not None}
+        else:
+            found = {
+                row[column]
+                for some in chunks(values)
+                for row in batch.store.find(table, **{column: list(some)})
+            }
+        for one in existences:
+            if one.value not in found:
+                raise ValidationError(
+                    f"Attribute {batch.references[one]} points at {one.value!r}, "
+                    f"which does not exist."
+                )
+
+
+# Names
+
+
+def _check_names(batch: Batch) -> None:
+    """Raise :exc:`DuplicateEntryError` if two contexts under one parent share a name."""
+    placed = [row for key, row in batch.placed.items() if batch.store.get("context", (key,)) is row]
+    for row in placed:
+        if not (row["name"] or "").strip():
+            raise ValidationError("A context needs a name: attribute 'name' is empty.")
+        if row["parent_id"] is None and row["context_type"] != "show":
+            raise ValidationError(
+                f"{row['name']!r} lacks the required attribute 'parent': only a project has none."
+            )
+    by_place: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in placed:
+        place = "parent_id" if row["parent_id"] is not None else "context_type"
+        by_place[(place, row[place])].add(row["name"])
+    for (place, value), names in by_place.items():
+        for some in chunks(sorted(names)):
+            _refuse_twins(_namesakes(batch, place, value, some), place)
+
+
+def _namesakes(batch: Batch, place: str, value: str, names: Sequence[str]) -> list[Row]:
+    """Return the contexts whose *place* is *value* and that have one of *names*."""
+    columns = TABLES["context"].c
+    if batch.store.connection.dialect.name == "sqlite":
+        named = columns.name.in_(names)  # the column knows no case
+    else:
+        named = sqlalchemy.func.lower(columns.name).in_([name.lower() for name in names])
+    statement = sqlalchemy.select(TABLES["context"]).where(columns[place] == value, named)
+    return batch.store.adopt("context", batch.store.execute(statement).mappings())
+
+
+def _refuse_twins(rows: list[Row], place: str) -> None:
+    seen: dict[str, Row] = {}
+    for row in rows:
+        name = row["name"] or ""
+        if seen.setdefault(name.lower(), row) is not row:
+            among = "among projects" if place == "context_type" else "under one parent"
+            raise DuplicateEntryError(
+                f"DuplicateEntry: the name {name!r} is taken; a name is unique {among}."
+            )

@@ -1,0 +1,64 @@
+"""What the server says about itself: its version, its schemas, the storage scenario."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any, Optional
+
+import sqlalchemy
+from sqlalchemy.engine import Connection
+
+from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.errors import ValidationError
+from ftrack_like.sandbox.schema import json_schemas, schema_hash
+from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.version import SERVER_VERSION
+
+__all__ = ["query_schemas", "query_server_information", "server_information"]
+
+#: Group and name of the setting that says where components are kept.
+_SCENARIO = ("STORAGE", "storage_scenario")
+
+
+def query_server_information(operation: Operation, batch: Batch) -> Any:
+    """Return the server information, or the *values* of it that were asked for."""
+    information = server_information(batch.store.connection)
+    wanted = operation.get("values")
+    if wanted is None:
+        return information
+    if not isinstance(wanted, list):
+        raise ValidationError("The values of query_server_information are a list of names.")
+    return {name: value for name, value in information.items() if name in wanted}
+
+
+def query_schemas(operation: Operation, batch: Batch) -> Any:
+    """Return the schemas of all types."""
+    return _schemas()
+
+
+def server_information(connection: Connection) -> dict[str, Any]:
+    """Return what clients need to know before anything else."""
+    return {
+        "version": SERVER_VERSION,
+        "schema_hash": schema_hash(),
+        "is_timezone_support_enabled": True,
+        "storage_scenario": _storage_scenario(connection),
+    }
+
+
+def _storage_scenario(connection: Connection) -> Optional[Any]:
+    """Return ``{"scenario": …, "data": {…}}`` as the setting says, None without one."""
+    columns = TABLES["setting"].c
+    group, name = _SCENARIO
+    statement = sqlalchemy.select(columns.value).where(columns.group == group, columns.name == name)
+    text = connection.execute(statement).scalar()
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None  # a setting that somebody wrote by hand keeps nobody from starting
+
+
+@functools.lru_cache(maxsize=1)
+def _schemas() -> list[dict[str, Any]]:
+    return json_schemas()

@@ -1,0 +1,57 @@
+"""Users and what only one of them may have: a name, a timer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ftrack_like.sandbox.actions.batch import Batch, Hooks
+from ftrack_like.sandbox.actions.store import Row
+from ftrack_like.sandbox.errors import DuplicateEntryError
+from ftrack_like.sandbox.schema.model import EntityType
+
+__all__ = ["HOOKS"]
+
+
+def _creating_user(batch: Batch, type_: EntityType, row: Row) -> None:
+    _refuse_taken_name(batch, row.get("id"), row.get("username"))
+
+
+def _changing_user(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:
+    _refuse_taken_name(batch, row["id"], changes.get("username"))
+
+
+def _refuse_taken_name(batch: Batch, user_id: Optional[str], username: Optional[str]) -> None:
+    if not username:
+        return
+    others = batch.store.find("resource", username=username, resource_type="user")
+    if any(one["id"] != user_id for one in others):
+        raise DuplicateEntryError(f"DuplicateEntry: there is already a user named {username!r}.")
+
+
+def _creating_timer(batch: Batch, type_: EntityType, row: Row) -> None:
+    _refuse_second_timer(batch, row["user_id"])
+
+
+def _changing_timer(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:
+    if changes.get("user_id") is not None:
+        _refuse_second_timer(batch, changes["user_id"])
+
+
+def _refuse_second_timer(batch: Batch, user_id: str) -> None:
+    if batch.store.find("timer", user_id=user_id):
+        raise DuplicateEntryError(
+            "DuplicateEntry: a timer is running for this user already; stop it first."
+        )
+
+
+def _changed_job(batch: Batch, type_: EntityType, row: Row, old: Mapping[str, Any]) -> None:
+    if "status" in old and row["status"] in {"done", "failed"} and row["finished_at"] is None:
+        batch.store.update("job", row, {"finished_at": batch.now})
+
+
+HOOKS: dict[str, tuple[Hooks, ...]] = {
+    "User": (Hooks(creating=_creating_user, changing=_changing_user),),
+    "Timer": (Hooks(creating=_creating_timer, changing=_changing_timer),),
+    "Job": (Hooks(changed=_changed_job),),
+}

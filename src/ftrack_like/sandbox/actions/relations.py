@@ -1,0 +1,167 @@
+"""New members of collections: what the other side has to say for the whole new list to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ftrack_like.sandbox.actions.attributes import read_reference, table_key
+from ftrack_like.sandbox.actions.batch import Batch, Existence, new_id
+from ftrack_like.sandbox.actions.cascade import delete_rows
+from ftrack_like.sandbox.actions.rows import change_row, concrete_type
+from ftrack_like.sandbox.actions.store import Key, Row, column_names, key_of
+from ftrack_like.sandbox.errors import ValidationError
+from ftrack_like.sandbox.schema.model import (
+    Collection,
+    Derived,
+    EntityType,
+    ManyToMany,
+    OneToMany,
+    Scalar,
+)
+
+__all__ = ["set_collection"]
+
+
+def set_collection(
+    batch: Batch, type_: EntityType, row: Row, property_: Collection, value: Sequence[Any]
+) -> None:
+    """Make the references in *value* the members of *property_* of *row*, a *type_*.
+
+    Members that do not exist yet may be created by a later operation of the batch.
+    """
+    where = f"Attribute {property_.name!r} of {type_.name}"
+    target = batch.model.types[property_.target]
+    members = {}
+    for index, item in enumerate(value):
+        member_type, columns = read_reference(batch, item, f"{where}, item {index},")
+        if member_type.table != target.table:
+            raise ValidationError(f"{where} holds {target.name}, not {member_type.name}.")
+        members[table_key(member_type, columns)] = member_type
+    _SETTERS[type(property_.how)](batch, type_, row, property_, members)
+
+
+def _set_one_to_many(
+    batch: Batch,
+    type_: EntityType,
+    row: Row,
+    property_: Collection,
+    members: dict[Key, EntityType],
+) -> None:
+    how = property_.how
+    assert isinstance(how, OneToMany)
+    target = batch.model.types[property_.target]
+    held = batch.store.find(target.table, **{how.column: row[how.own_column]}, **how.where)
+    leaving = [one for one in held if key_of(target.table, one) not in members]
+    _let_go(batch, target, how, leaving)
+    batch.store.prefetch(target.table, members)
+    for key, member_type in members.items():
+        if not _join(batch, member_type, key, how, row):
+            _join_later(batch, type_, property_, member_type, key, row)
+
+
+def _let_go(batch: Batch, target: EntityType, how: OneToMany, rows: list[Row]) -> None:
+    """Make *rows* nobody's; those that cannot be without an owner go."""
+    if not rows:
+        return
+    if _needs(target, how.column):
+        delete_rows(batch, target, rows)
+        return
+    for row in rows:
+        change_row(batch, concrete_type(batch, target, row), row, {how.column: None})
+
+
+def _needs(type_: EntityType, column: str) -> bool:
+    """Return whether entities of *type_* must have a value in *column*."""
+    return any(
+        isinstance(one, Scalar) and one.column == column
+        for one in map(type_.properties.get, (*type_.required, *type_.primary_key))
+    )
+
+
+def _join(batch: Batch, type_: EntityType, key: Key, how: OneToMany, owner: Row) -> bool:
+    """Make the member with *key* one of *owner*'s; return False if there is none yet."""
+    row = batch.store.get(type_.table, key)
+    if row is None:
+        return False
+    values = {how.column: owner[how.own_column], **how.where}
+    change_row(batch, concrete_type(batch, type_, row), row, values)
+    return True
+
+
+def _join_later(
+    batch: Batch,
+    type_: EntityType,
+    property_: Collection,
+    member_type: EntityType,
+    key: Key,
+    row: Row,
+) -> None:
+    how = property_.how
+    assert isinstance(how, OneToMany)
+    batch.settle_later(lambda: _join(batch, member_type, key, how, row))
+    if len(key) == 1:
+        _must_exist(batch, type_, property_, member_type, key[0])
+
+
+def _must_exist(
+    batch: Batch, type_: EntityType, property_: Collection, target: EntityType, value: Any
+) -> None:
+    column = batch.model.types[property_.target].properties["id"]
+    assert isinstance(column, Scalar) and column.column is not None
+    wanted = Existence(target.table, column.column, value)
+    batch.references[wanted] = f"{property_.name!r} of {type_.name}"
+
+
+def _set_many_to_many(
+    batch: Batch,
+    type_: EntityType,
+    row: Row,
+    property_: Collection,
+    members: dict[Key, EntityType],
+) -> None:
+    how = property_.how
+    assert isinstance(how, ManyToMany)
+    if how.read_only:
+        raise _kept_by_server(type_, property_)
+    own = row[how.own_column]
+    links = batch.store.find(how.table, unless=how.unless, **{how.own: own}, **how.where)
+    wanted = {key[0]: member for key, member in members.items()}
+    for link in links:
+        if link[how.other] not in wanted:
+            batch.store.delete(how.table, link)
+    linked = {link[how.other] for link in links}
+    for value, member_type in wanted.items():
+        if value not in linked:
+            values = {how.own: own, how.other: value, **how.where}
+            if "id" in column_names(how.table):
+                values["id"] = new_id()
+            batch.store.insert(how.table, values)
+            _must_exist(batch, type_, property_, member_type, value)
+
+
+def _set_derived(
+    batch: Batch,
+    type_: EntityType,
+    row: Row,
+    property_: Collection,
+    members: dict[Key, EntityType],
+) -> None:
+    # Clients send the list of the values that they hold beside the values themselves; which
+    # values an entity has follows from the configurations.
+    if property_.key_value is None:
+        raise _kept_by_server(type_, property_)
+
+
+_SETTERS: dict[type, Callable[[Batch, EntityType, Row, Collection, dict[Key, EntityType]], None]]
+_SETTERS = {
+    OneToMany: _set_one_to_many,
+    ManyToMany: _set_many_to_many,
+    Derived: _set_derived,
+}
+
+
+def _kept_by_server(type_: EntityType, property_: Collection) -> ValidationError:
+    return ValidationError(
+        f"Attribute {property_.name!r} of {type_.name} is kept by the server and cannot be set."
+    )

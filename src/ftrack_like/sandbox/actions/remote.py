@@ -1,0 +1,85 @@
+"""Further actions: API keys, jobs of the server's own, and what a full server has."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ftrack_like.sandbox.actions.attributes import answer_record, required_key
+from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
+from ftrack_like.sandbox.actions.rows import make_row
+from ftrack_like.sandbox.errors import NotAvailableError, NotFoundError, ValidationError
+from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.storage.keys import digest_key, new_key
+
+__all__ = ["ACTIONS"]
+
+#: Jobs that clients may ask for, and why there is nothing to do here.
+_DELAYED_JOBS = {
+    "SYNC_USERS_LDAP": "No LDAP server is configured: there are no users to take over."
+}
+
+
+def reset_remote(operation: Operation, batch: Batch) -> Any:
+    """Give a user a new API key; the old one no longer works."""
+    reset_type = required_key(operation, "reset_type")
+    if reset_type != "api_key" or operation.get("entity_type") != "User":
+        raise ValidationError(
+            f"Only the 'api_key' of a User can be reset, "
+            f"not {reset_type!r} of {operation.get('entity_type')!r}."
+        )
+    key = required_key(operation, "entity_key")
+    user_id = key[0] if isinstance(key, list) and key else key
+    user = batch.store.get("resource", (user_id,)) if isinstance(user_id, str) else None
+    if user is None or user["resource_type"] != "user":
+        raise NotFoundError(f"There is no User with the id {user_id!r}.")
+    api_key = new_key()
+    values = {"digest": digest_key(api_key), "created_at": batch.now}
+    row = batch.store.get("user_api_key", (user_id,))
+    if row is None:
+        batch.store.insert("user_api_key", {"user_id": user_id, **values})
+    else:
+        batch.store.update("user_api_key", row, values)
+    return {"action": "reset_remote", "data": {"api_key": api_key}}
+
+
+def delayed_job(operation: Operation, batch: Batch) -> Any:
+    """Make the job that *operation* asks for; it is over at once, its data says why."""
+    job_type = required_key(operation, "job_type")
+    if job_type not in _DELAYED_JOBS:
+        names = ", ".join(map(repr, _DELAYED_JOBS))
+        raise ValidationError(f"There is no delayed job {job_type!r}; there is {names}.")
+    type_ = MODEL.types["Job"]
+    values = {
+        "id": new_id(),
+        "type": "api_job",
+        "status": "failed",
+        "finished_at": batch.now,
+        "data": json.dumps({"description": _DELAYED_JOBS[job_type], "job_type": job_type}),
+    }
+    row = make_row(batch, type_, values)
+    data = {name: row[name] for name in ("type", "status", "data", "user_id")}
+    return {"action": "delayed_job", "data": answer_record(type_, row, data)}
+
+
+def _not_available(name: str, operation: Operation, batch: Batch) -> Any:
+    raise NotAvailableError(f"This sandbox does not do {name!r} yet; a full server does.")
+
+
+ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
+    "delayed_job": delayed_job,
+    "reset_remote": reset_remote,
+    **{
+        name: functools.partial(_not_available, name)
+        for name in (
+            "complete_multipart_upload",
+            "encode_media",
+            "get_upload_metadata",
+            "get_widget_url",
+            "send_review_session_invite",
+            "send_user_invite",
+        )
+    },
+}

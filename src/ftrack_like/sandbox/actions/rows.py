@@ -1,0 +1,76 @@
+"""Making, changing and deleting rows, with what the server does by itself around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftrack_like.sandbox.actions.batch import Batch, Change
+from ftrack_like.sandbox.actions.filling import fill
+from ftrack_like.sandbox.actions.store import Row, key_columns, key_of
+from ftrack_like.sandbox.errors import DuplicateEntryError, IntegrityError
+from ftrack_like.sandbox.schema.model import EntityType
+
+__all__ = ["change_row", "concrete_type", "make_row"]
+
+
+def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
+    """Return a new row of *type_* with *values* (by column), completed by its hooks.
+
+    Raise :exc:`DuplicateEntryError` if an entity with the same key exists.
+    """
+    row = dict(values)
+    fill(batch, type_, row)
+    hooks = batch.hooks_of(type_)
+    for one in hooks:
+        if one.creating is not None:
+            one.creating(batch, type_, row)
+    key = tuple([row.get(name) for name in key_columns(type_.table)])
+    if batch.store.get(type_.table, key) is not None:
+        raise DuplicateEntryError(
+            f"DuplicateEntry: there is already a {type_.name} with the key {list(key)}."
+        )
+    row = batch.store.insert(type_.table, row)
+    batch.made.append((type_, row))
+    batch.changes.append(Change("add", type_.name, key, row))
+    for one in hooks:
+        if one.created is not None:
+            one.created(batch, type_, row)
+    return row
+
+
+def change_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, Any]) -> None:
+    """Set *values* (by column) on *row* of the concrete *type_*, with what its hooks add.
+
+    Columns that hold their value already are no change; without any change nothing happens.
+    """
+    changes = {name: value for name, value in values.items() if row[name] != value}
+    if not changes:
+        return
+    hooks = batch.hooks_of(type_)
+    for one in hooks:
+        if one.changing is not None:
+            one.changing(batch, type_, row, changes)
+    if not changes:
+        return
+    _refuse_new_key(type_, row, changes)
+    old = {name: row[name] for name in changes}
+    batch.store.update(type_.table, row, changes)
+    batch.changes.append(Change("update", type_.name, key_of(type_.table, row), row, old))
+    for one in hooks:
+        if one.changed is not None:
+            one.changed(batch, type_, row, old)
+
+
+def concrete_type(batch: Batch, type_: EntityType, row: Row) -> EntityType:
+    """Return the concrete type of *row*, which was reached by *type_*."""
+    return batch.model.type_of_row(type_.name, row)
+
+
+def _refuse_new_key(type_: EntityType, row: Row, changes: Mapping[str, Any]) -> None:
+    moved = [name for name in key_columns(type_.table) if name in changes]
+    if moved:
+        raise IntegrityError(
+            f"The key of a {type_.name} cannot be changed: {', '.join(moved)} of "
+            f"{list(key_of(type_.table, row))}."
+        )

@@ -1,0 +1,236 @@
+"""Rows while a batch works on them: read once, changed in place, inserted by the table-full.
+
+Every row that a batch touches is one dictionary (value by column), whoever asks for it. New
+rows wait in a buffer and are inserted many at a time, before anything reads the table by other
+means than a key; foreign keys are checked at the end of the transaction, so order is free.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional
+
+import sqlalchemy
+from sqlalchemy import Table
+from sqlalchemy.engine import Connection
+
+from ftrack_like.sandbox.storage.tables import TABLES
+
+__all__ = ["Key", "Row", "Store", "chunks", "key_of"]
+
+#: Values by column.
+Row = dict[str, Any]
+
+#: Values of the primary key's columns, in the table's order.
+Key = tuple[Any, ...]
+
+#: How many keys go into one ``IN (…)``.
+_CHUNK = 500
+
+
+class Store:
+    """The rows of one transaction on *connection*; belongs to one thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Begin with nothing read."""
+        self.connection = connection
+        self._rows: dict[str, dict[Key, Optional[Row]]] = {}
+        self._new: dict[str, dict[Key, Row]] = {}
+
+    def get(self, table: str, key: Key) -> Optional[Row]:
+        """Return the row of *table* with *key*, None when there is none."""
+        known = self._rows.setdefault(table, {})
+        if key not in known:
+            found = self.connection.execute(_by_key(table), _key_parameters(key)).mappings().first()
+            known[key] = dict(found) if found is not None else None
+        return known[key]
+
+    def prefetch(self, table: str, keys: Iterable[Key]) -> None:
+        """Read the rows of *table* with *keys* by as few statements as possible.
+
+        Only tables with a key of one column gain by it; others are left to :meth:`get`.
+        """
+        columns = key_columns(table)
+        known = self._rows.setdefault(table, {})
+        missing = [key[0] for key in dict.fromkeys(keys) if len(key) == 1 and key not in known]
+        if len(columns) != 1 or not missing:
+            return
+        column = TABLES[table].c[columns[0]]
+        for chunk in chunks(missing):
+            known.update(((value,), None) for value in chunk)
+            statement = sqlalchemy.select(TABLES[table]).where(column.in_(chunk))
+            for row in self.connection.execute(statement).mappings():
+                known[(row[columns[0]],)] = dict(row)
+
+    def find(
+        self, table: str, *, unless: Optional[Mapping[str, Any]] = None, **where: Any
+    ) -> list[Row]:
+        """Return the rows of *table* whose columns have the values of *where*.
+
+        A list, or a query, stands for any of its values; *unless* are values that a row must not have.
+        """
+        self.flush()
+        statement = sqlalchemy.select(TABLES[table]).where(*_conditions(table, where))
+        for column, value in (unless or {}).items():
+            statement = statement.where(TABLES[table].c[column] != value)
+        return self.adopt(table, self.connection.execute(statement).mappings())
+
+    def adopt(self, table: str, found: Iterable[Mapping[str, Any]]) -> list[Row]:
+        """Return *found* rows of *table* as this store's own dictionaries."""
+        known = self._rows.setdefault(table, {})
+        rows = []
+        for values in found:
+            key = key_of(table, values)
+            row = known.get(key)
+            if row is None:
+                row = known[key] = dict(values)
+            rows.append(row)
+        return rows
+
+    def values(self, table: str, column: str, **where: Any) -> list[Any]:
+        """Return the values of *column* in the rows of *table* that fit *where*."""
+        self.flush()
+        statement = sqlalchemy.select(TABLES[table].c[column]).where(*_conditions(table, where))
+        return list(self.connection.execute(statement).scalars())
+
+    def execute(self, statement: sqlalchemy.Executable, parameters: Any = None) -> Any:
+        """Return the result of *statement*, which sees all rows so far.
+
+        A statement that changes rows must be followed by :meth:`forget` for their table.
+        """
+        self.flush()
+        return self.connection.execute(statement, parameters)
+
+    def insert(self, table: str, values: Mapping[str, Any]) -> Row:
+        """Return a new row of *table* with *values*; columns left out are null."""
+        row = dict.fromkeys(column_names(table))
+        row.update(values)
+        key = key_of(table, row)
+        self._new.setdefault(table, {})[key] = row
+        self._rows.setdefault(table, {})[key] = row
+        return row
+
+    def update(self, table: str, row: Row, changes: Mapping[str, Any]) -> None:
+        """Set *changes* (value by column, none of them in the key) on *row* of *table*."""
+        row.update(changes)
+        key = key_of(table, row)
+        if key in self._new.get(table, ()):
+            return
+        self.connection.execute(
+            _update_by_key(table, tuple(sorted(changes))),
+            {**_key_parameters(key), **{f"value_{name}": value for name, value in changes.items()}},
+        )
+
+    def delete(self, table: str, row: Row) -> None:
+        """Delete *row* of *table*."""
+        key = key_of(table, row)
+        self._rows.setdefault(table, {})[key] = None
+        if self._new.get(table, {}).pop(key, None) is None:
+            self.connection.execute(_delete_by_key(table), _key_parameters(key))
+
+    def delete_where(self, table: str, **where: Any) -> None:
+        """Delete the rows of *table* that fit *where*, without reading them."""
+        self.execute(sqlalchemy.delete(TABLES[table]).where(*_conditions(table, where)))
+        self.forget(table)
+
+    def update_where(self, table: str, changes: Mapping[str, Any], **where: Any) -> None:
+        """Set *changes* on the rows of *table* that fit *where*, without reading them."""
+        conditions = _conditions(table, where)
+        self.execute(sqlalchemy.update(TABLES[table]).where(*conditions).values(**changes))
+        self.refresh(table)
+
+    def forget(self, table: str) -> None:
+        """Drop what is known of *table*; dictionaries that callers hold are no longer followed."""
+        self.flush()
+        self._rows.pop(table, None)
+
+    def refresh(self, table: str) -> None:
+        """Read the known rows of *table* again, into the dictionaries that callers hold."""
+        known = {key: row for key, row in self._rows.pop(table, {}).items() if row is not None}
+        self.prefetch(table, known)
+        fresh = self._rows.setdefault(table, {})
+        for key, row in known.items():
+            found = fresh.get(key)
+            if found is not None:
+                row.update(found)
+                fresh[key] = row
+
+    def flush(self) -> None:
+        """Insert the rows that wait."""
+        waiting, self._new = self._new, {}
+        for table, rows in waiting.items():
+            if rows:
+                self.connection.execute(_insert(table), list(rows.values()))
+
+
+def key_columns(table: str) -> tuple[str, ...]:
+    """Return the names of the columns of *table*'s primary key."""
+    return _KEY_COLUMNS[table]
+
+
+def key_of(table: str, row: Mapping[str, Any]) -> Key:
+    """Return the key of *row* of *table*."""
+    return tuple([row[name] for name in _KEY_COLUMNS[table]])
+
+
+def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Yield *values* in pieces that one statement can hold."""
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
+
+
+@functools.lru_cache(maxsize=None)
+def column_names(table: str) -> tuple[str, ...]:
+    """Return the names of the columns of *table*."""
+    return tuple(column.name for column in TABLES[table].columns)
+
+
+#: What stands for any of its values.
+_MANY = (list, tuple, set, sqlalchemy.Select)
+
+_KEY_COLUMNS = {
+    name: tuple(column.name for column in table.primary_key.columns)
+    for name, table in TABLES.items()
+}
+
+
+def _conditions(table: str, where: Mapping[str, Any]) -> list[Any]:
+    columns = TABLES[table].c
+    return [
+        columns[name].in_(value) if isinstance(value, _MANY) else columns[name] == value
+        for name, value in where.items()
+    ]
+
+
+def _key_parameters(key: Key) -> dict[str, Any]:
+    return {f"key_{index}": value for index, value in enumerate(key)}
+
+
+def _key_conditions(table: Table) -> list[Any]:
+    return [
+        column == sqlalchemy.bindparam(f"key_{index}", type_=column.type)
+        for index, column in enumerate(table.primary_key.columns)
+    ]
+
+
+@functools.lru_cache(maxsize=None)
+def _by_key(table: str) -> Any:
+    return sqlalchemy.select(TABLES[table]).where(*_key_conditions(TABLES[table]))
+
+
+@functools.lru_cache(maxsize=None)
+def _insert(table: str) -> Any:
+    return sqlalchemy.insert(TABLES[table])
+
+
+@functools.lru_cache(maxsize=None)
+def _delete_by_key(table: str) -> Any:
+    return sqlalchemy.delete(TABLES[table]).where(*_key_conditions(TABLES[table]))
+
+
+@functools.lru_cache(maxsize=1024)
+def _update_by_key(table: str, names: tuple[str, ...]) -> Any:
+    values = {name: sqlalchemy.bindparam(f"value_{name}") for name in names}
+    statement = sqlalchemy.update(TABLES[table]).where(*_key_conditions(TABLES[table]))
+    return statement.values(**values)

@@ -1,0 +1,155 @@
+"""Values between the wire and the tables: checked in clear words on the way in.
+
+Stored forms are those of :mod:`ftrack_like.sandbox.storage.tables`: moments are texts in UTC
+(``2023-10-10T09:50:34``), dates texts, objects JSON texts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Optional
+
+from ftrack_like.sandbox.errors import ValidationError
+from ftrack_like.sandbox.schema.model import Scalar
+from ftrack_like.sandbox.storage.values import read_moment, wire_converter
+
+__all__ = ["moment", "moment_text", "shown", "to_stored", "to_wire"]
+
+_LARGEST_INTEGER = 2**63
+
+
+def to_stored(type_name: str, property_: Scalar, value: Any) -> Any:
+    """Return *value* as it is stored for *property_* of *type_name*.
+
+    Raise :exc:`ValidationError` naming attribute, value and wanted type if it does not fit.
+    """
+    if value is None:
+        return None
+    try:
+        stored = _READERS[_kind(property_)](value)
+    except (ValueError, TypeError, OverflowError):
+        raise _wrong_type(type_name, property_, value) from None
+    choices = property_.facets.get("enum")
+    if choices is not None and stored not in choices:
+        wanted = ", ".join(map(repr, choices))
+        raise ValidationError(
+            f"Attribute {property_.name!r} of {type_name} cannot be {shown(value)}; "
+            f"it is one of {wanted}."
+        )
+    return stored
+
+
+def to_wire(property_: Scalar, stored: Any) -> Any:
+    """Return the *stored* value of *property_* as it travels."""
+    convert = wire_converter(property_)
+    return stored if convert is None else convert(stored)
+
+
+def moment(value: Any) -> str:
+    """Return the moment *value*, a wire mapping or an ISO text, as stored text in UTC.
+
+    A date alone is its midnight, a moment without an offset is in UTC; fractions of a second
+    are cut off. Raise :exc:`ValueError` or :exc:`TypeError` for what is no moment.
+    """
+    if isinstance(value, dict) and value.get("__type__") in {"datetime", "date"}:
+        value = value.get("value")
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return read_moment(value)
+
+
+def moment_text(value: datetime) -> str:
+    """Return *value*, in UTC, as it is stored."""
+    return value.replace(tzinfo=None, microsecond=0).isoformat()
+
+
+def shown(value: Any) -> str:
+    """Return *value* for an error message, cut to what a reader wants to see of it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _wrong_type(type_name: str, property_: Scalar, value: Any) -> ValidationError:
+    wanted = _WORDS[_kind(property_)]
+    return ValidationError(
+        f"Attribute {property_.name!r} of {type_name} must be {wanted}, "
+        f"not {shown(value)} ({type(value).__name__})."
+    )
+
+
+def _kind(property_: Scalar) -> str:
+    """Return which reader and which words a property takes."""
+    if property_.format in {"date-time", "date"}:
+        return str(property_.format)
+    return property_.type or "string"
+
+
+def _date(value: Any) -> str:
+    return moment(value)[:10]
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    value.encode("utf-8")  # half a surrogate pair is no text: a ValueError
+    if "\0" in value:
+        raise ValueError("the database keeps no NUL")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError("no number")
+    return float(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        raise TypeError("no whole number")
+    if not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+        raise OverflowError("too large")
+    return int(value)
+
+
+def _boolean(value: Any) -> bool:
+    # Databases that keep truth as a number taught some scripts to send 0 and 1.
+    if value is True or value is False or (type(value) is int and value in {0, 1}):
+        return bool(value)
+    raise TypeError("no truth value")
+
+
+def _object(value: Any) -> str:
+    if not isinstance(value, (dict, list)):
+        raise TypeError("no mapping")
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True)
+    _string(text)
+    return text
+
+
+_READERS: dict[Optional[str], Callable[[Any], Any]] = {
+    "string": _string,
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "object": _object,
+    "variable": _json,
+    "date-time": moment,
+    "date": _date,
+}
+
+_WORDS = {
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "variable": "a value that JSON knows",
+    "date-time": "a moment such as 2023-10-10T09:50:34",
+    "date": "a date such as 2023-10-10",
+}

@@ -1,0 +1,113 @@
+"""The actions ``create``, ``update`` and ``delete``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftrack_like.sandbox.actions.attributes import (
+    Attributes,
+    answer_record,
+    columns_of_key,
+    defaults,
+    find_row,
+    read_attributes,
+    read_entity_data,
+    read_key,
+    required_key,
+)
+from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.cascade import delete_rows
+from ftrack_like.sandbox.actions.custom_attributes import set_value
+from ftrack_like.sandbox.actions.relations import set_collection
+from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
+from ftrack_like.sandbox.actions.store import Row
+from ftrack_like.sandbox.errors import ValidationError
+from ftrack_like.sandbox.schema.model import EntityType
+
+__all__ = ["create", "delete", "update"]
+
+
+def create(operation: Operation, batch: Batch) -> Any:
+    """Create the entity that *operation* describes."""
+    type_ = _writable_type(operation, batch)
+    if type_.table == "custom_attribute_value":
+        raise ValidationError(
+            f"A {type_.name} is not created: update it, with the key "
+            f"[{', '.join(type_.primary_key)}], and it is there."
+        )
+    data = read_entity_data(operation)
+    attributes = read_attributes(batch, type_, data)
+    values = defaults(type_)
+    values.update(attributes.columns)
+    values.update(read_key(type_, operation))
+    _refuse_other_kind(type_, values)
+    row = make_row(batch, type_, values)
+    for property_, members in attributes.collections:
+        set_collection(batch, type_, row, property_, members)
+    return _answer("create", batch, type_, row, data)
+
+
+def update(operation: Operation, batch: Batch) -> Any:
+    """Change the entity that *operation* names."""
+    type_ = _writable_type(operation, batch)
+    data = read_entity_data(operation)
+    key = _needed_key(type_, operation)
+    if type_.table == "custom_attribute_value":
+        row = set_value(batch, type_, key, data)
+        return _answer("update", batch, type_, row, {"key": row["key"], **data})
+    row = find_row(batch, type_, key)
+    concrete = concrete_type(batch, type_, row)
+    attributes = read_attributes(batch, concrete, data)
+    _refuse_fixed(concrete, row, attributes)
+    change_row(batch, concrete, row, attributes.columns)
+    for property_, members in attributes.collections:
+        set_collection(batch, concrete, row, property_, members)
+    return _answer("update", batch, type_, row, data)
+
+
+def delete(operation: Operation, batch: Batch) -> Any:
+    """Delete the entity that *operation* names, with all that belongs to it."""
+    type_ = _writable_type(operation, batch)
+    key = _needed_key(type_, operation)
+    if type_.table == "custom_attribute_value" and not batch.store.find(type_.table, **key):
+        return {"action": "delete", "data": True}  # the value was its default all along
+    delete_rows(batch, type_, [find_row(batch, type_, key)])
+    return {"action": "delete", "data": True}
+
+
+def _writable_type(operation: Operation, batch: Batch) -> EntityType:
+    type_ = batch.entity_type(required_key(operation, "entity_type"))
+    if type_.read_only:
+        raise ValidationError(f"{type_.name} is kept by the server; clients can only read it.")
+    return type_
+
+
+def _needed_key(type_: EntityType, operation: Operation) -> dict[str, Any]:
+    key = read_key(type_, operation)
+    return key or columns_of_key(type_, read_entity_data(operation))
+
+
+def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:
+    """Raise :exc:`ValidationError` if *values* make the entity one of another type."""
+    for column, wanted in type_.classifier.items():
+        if values[column] != wanted:
+            raise ValidationError(
+                f"A {type_.name} has {wanted!r} as {column!r}; it cannot be {values[column]!r}."
+            )
+
+
+def _refuse_fixed(type_: EntityType, row: Row, attributes: Attributes) -> None:
+    """Raise :exc:`ValidationError` if *attributes* change what is immutable."""
+    for name, column in attributes.names.items():
+        if name in type_.immutable and column and attributes.columns[column] != row[column]:
+            raise ValidationError(f"Attribute {name!r} of {type_.name} cannot be changed.")
+
+
+def _answer(
+    action: str, batch: Batch, type_: EntityType, row: Row, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the answer, to be completed when the server has done its part."""
+    record: dict[str, Any] = {}
+    batch.answer_later(lambda: record.update(answer_record(type_, row, data)))
+    return {"action": action, "data": record}

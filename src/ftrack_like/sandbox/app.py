@@ -1,0 +1,119 @@
+"""The sandbox over HTTP: routes, bounded bodies, and answers in the protocol's shapes.
+
+The work of a request is done by :class:`ftrack_like.sandbox.service.Service` on a worker
+thread, so that one client's long query does not hold up another's. Further subjects (files,
+events, pages) bring lists of routes of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ftrack_like.sandbox.auth import Credentials
+from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
+from ftrack_like.sandbox.service import SERVER_VERSION, Answer, Service, error_answer
+
+__all__ = ["MAXIMUM_BODY", "ROUTES", "create_app"]
+
+#: The largest body that is read, in bytes.
+MAXIMUM_BODY = 256 * 1024 * 1024
+
+_WELCOME = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>ftrack-like sandbox</title>
+<h1>ftrack-like sandbox</h1>
+<p>This server speaks ftrack's protocol. Point a client at this address.</p>
+</html>
+"""
+
+
+def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
+    """Return the web application over *service*, with *routes* before its own.
+
+    Handlers find *service* at ``request.app.state.service``.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(service.close)
+
+    app = Starlette(routes=[*routes, *ROUTES], lifespan=lifespan)
+    app.state.service = service
+    return app
+
+
+async def post_api(request: Request) -> Response:
+    """Answer a batch of operations."""
+    strict = request.headers.get("ftrack-strict-api", "").strip().lower() == "true"
+    service: Service = request.app.state.service
+    credentials = Credentials.from_headers(request.headers)
+    try:
+        user = await run_in_threadpool(service.authenticate, credentials)
+        body = await read_body(request, MAXIMUM_BODY)
+    except SandboxError as error:
+        return _respond(error_answer(error), strict)
+    answer = await run_in_threadpool(service.answer, body, user, server_url(request))
+    return _respond(answer, strict)
+
+
+async def get_api(request: Request) -> Response:
+    """Answer the server information, to those who may have it."""
+    service: Service = request.app.state.service
+    try:
+        await run_in_threadpool(service.authenticate, Credentials.from_headers(request.headers))
+    except SandboxError as error:
+        return _respond(error_answer(error), True)
+    return _respond(await run_in_threadpool(service.information), True)
+
+
+async def get_root(request: Request) -> Response:
+    """Answer the page that log-in dialogues probe for its version header."""
+    return HTMLResponse(_WELCOME, headers={"FTRACK_VERSION": SERVER_VERSION})
+
+
+async def read_body(request: Request, maximum: int) -> bytes:
+    """Return the body of *request*; raise :exc:`RequestTooLargeError` beyond *maximum* bytes."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > maximum:
+            raise RequestTooLargeError(
+                f"The body of the request is larger than {maximum} bytes. Commit less at a time."
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def server_url(request: Request) -> str:
+    """Return the address by which the client of *request* knows this server."""
+    service: Service = request.app.state.service
+    return service.server_url or str(request.base_url).rstrip("/")
+
+
+def _respond(answer: Answer, strict: bool) -> Response:
+    headers: dict[str, Any] = {"FTRACK_VERSION": SERVER_VERSION}
+    return Response(
+        answer.body,
+        status_code=answer.status if strict else 200,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+#: The routes of the API itself.
+ROUTES: list[BaseRoute] = [
+    Route("/api", post_api, methods=["POST"]),
+    Route("/api", get_api, methods=["GET"]),
+    Route("/", get_root, methods=["GET"]),
+]

@@ -1,0 +1,62 @@
+"""Who asks: credentials in headers, checked against the digests of the users' API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy
+from sqlalchemy.engine import Connection
+
+from ftrack_like.sandbox.errors import InvalidCredentialsError
+from ftrack_like.sandbox.storage.keys import digest_key, is_key
+from ftrack_like.sandbox.storage.tables import TABLES
+
+__all__ = ["Credentials", "User", "authenticate"]
+
+#: Compared with when there is no such user, so that the time taken does not tell.
+_NOBODY = digest_key("")
+
+_REFUSED = (
+    "The supplied API key is not valid: there is no such user, or it is not the user's key. "
+    "Check the user name and the key."
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request says of its user; the key never shows."""
+
+    username: str
+    api_key: str = field(repr=False)
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> Credentials:
+        """Return the credentials in *headers*, empty where they are missing."""
+        return cls(headers.get("ftrack-user", ""), headers.get("ftrack-api-key", ""))
+
+
+@dataclass(frozen=True)
+class User:
+    """The user that a request is made for."""
+
+    id: str
+    username: str
+
+
+def authenticate(connection: Connection, credentials: Credentials) -> User:
+    """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
+
+    The error is the same whether user or key are wrong, and so is the time it takes.
+    """
+    user, key = TABLES["resource"].c, TABLES["user_api_key"].c
+    statement = (
+        sqlalchemy.select(user.id, user.username, user.is_active, key.digest)
+        .join(TABLES["user_api_key"], key.user_id == user.id)
+        .where(user.username == credentials.username, user.resource_type == "user")
+    )
+    found = connection.execute(statement).first()
+    matches = is_key(credentials.api_key, found.digest if found is not None else _NOBODY)
+    if found is None or not matches or not found.is_active:
+        raise InvalidCredentialsError(_REFUSED)
+    return User(found.id, found.username)

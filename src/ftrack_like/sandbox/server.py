@@ -1,0 +1,169 @@
+"""A sandbox in this process: a web server on a thread of its own.
+
+::
+
+    with SandboxServer() as sandbox:
+        print(sandbox.server_url, sandbox.api_user, sandbox.api_key)
+"""
+
+from __future__ import annotations
+
+import pathlib
+import socket
+import threading
+from types import TracebackType
+from typing import Optional, Union
+
+import uvicorn
+
+from ftrack_like.sandbox.app import create_app
+from ftrack_like.sandbox.service import Service
+from ftrack_like.sandbox.site import Site
+
+__all__ = ["SandboxServer"]
+
+#: How long starting and stopping may take before they are given up, in seconds.
+_PATIENCE = 20.0
+
+
+class SandboxServer:
+    """A sandbox that listens on *host* and *port*; a context manager that starts and stops it.
+
+    *data* is the folder that keeps its data; None keeps nothing beyond :meth:`stop`. *database*
+    is a URL to use instead, for PostgreSQL. *port* 0 picks a free one. *user* and *key* are the
+    administrator's; a *key* of None is made up, or found beside the data. *demo* adds the demo
+    project to fresh data.
+
+    Methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        data: Union[str, pathlib.Path, None] = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        user: str = "admin",
+        key: Optional[str] = None,
+        demo: bool = False,
+        *,
+        database: Optional[str] = None,
+    ) -> None:
+        """Prepare a sandbox; nothing is opened before :meth:`start`."""
+        self._host = host
+        self._port = port
+        self._site = Site(data, user=user, key=key, demo=demo, url=database)
+        self._server: Optional[_Server] = None
+        self._thread: Optional[threading.Thread] = None
+
+    def __enter__(self) -> SandboxServer:
+        """Start the sandbox and return it."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        """Stop the sandbox."""
+        self.stop()
+
+    def __repr__(self) -> str:
+        """Return address and user; the key never shows."""
+        state = "running" if self._thread is not None else "stopped"
+        return f"<{type(self).__name__} {self.server_url} user={self.api_user!r} {state}>"
+
+    @property
+    def server_url(self) -> str:
+        """Return the address to give to clients; the port is known once started."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def api_user(self) -> str:
+        """Return the name of the administrator."""
+        return self._site.user
+
+    @property
+    def api_key(self) -> str:
+        """Return the key of the administrator."""
+        return self._site.key
+
+    def start(self) -> None:
+        """Open the data and listen; return when requests are answered.
+
+        Raise :exc:`OSError` if the address is taken or does not belong to this machine.
+        """
+        if self._thread is not None:
+            raise RuntimeError("The sandbox is running already.")
+        listener = _listen(self._host, self._port)
+        try:
+            service = Service(self._site.open())
+        except BaseException:
+            listener.close()
+            raise
+        self._port = listener.getsockname()[1]
+        self._server = _Server(service)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="ftrack-like-sandbox", daemon=True
+        )
+        self._thread.start()
+        if not self._server.answers.wait(_PATIENCE) or self._server.failed:
+            self.stop()
+            raise RuntimeError("The sandbox did not start; its log says why.")
+
+    def stop(self) -> None:
+        """Stop listening, let running requests finish, and close the data."""
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
+        if server is None or thread is None:
+            return
+        server.should_exit = True
+        thread.join(_PATIENCE)
+
+    def reset(self) -> None:
+        """Bring the data back to those of a fresh site; user and key stay."""
+        self._site.reset()
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that tells when it answers."""
+
+    def __init__(self, service: Service) -> None:
+        config = uvicorn.Config(
+            create_app(service),
+            http="h11",
+            ws="wsproto",
+            loop="asyncio",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=3,
+        )
+        super().__init__(config)
+        self.answers = threading.Event()
+        self.failed = False
+
+    async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
+        """Start as uvicorn does, then say so."""
+        try:
+            await super().startup(sockets=sockets)
+            self.failed = self.should_exit
+        except BaseException:
+            self.failed = True
+            raise
+        finally:
+            self.answers.set()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"The sandbox cannot listen on {host}:{port}: {error.strerror}. "
+            f"Choose another port; 0 picks a free one.",
+        ) from error

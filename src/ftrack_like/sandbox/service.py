@@ -1,0 +1,130 @@
+"""What the sandbox does with a request once HTTP has been taken off.
+
+A :class:`Service` owns the database and answers bytes with bytes; threads may share it. It
+knows the protocol's envelope (JSON in, JSON out, errors as mappings); what the operations in
+the envelope mean is the business of :mod:`ftrack_like.sandbox.actions`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, NoReturn, Optional
+
+from ftrack_like.sandbox.actions import run_batch
+from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.actions.information import server_information
+from ftrack_like.sandbox.auth import Credentials, User, authenticate
+from ftrack_like.sandbox.errors import MalformedRequestError, SandboxError, ServerError
+from ftrack_like.sandbox.storage.context import RequestContext
+from ftrack_like.sandbox.storage.database import Database
+from ftrack_like.sandbox.version import SERVER_VERSION
+
+__all__ = ["SERVER_VERSION", "Answer", "Service", "error_answer"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A JSON *body*, and the HTTP *status* of it for those who asked for strict statuses."""
+
+    body: bytes
+    status: int = 200
+
+
+class Service:
+    """The API over *database*.
+
+    *server_url* is the address that goes into links; None takes it from each request.
+    *listeners* are called after each commit, on the thread of the request, with the
+    :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
+    """
+
+    def __init__(self, database: Database, server_url: Optional[str] = None) -> None:
+        """Prepare to answer; the database must hold the tables and the seed by now."""
+        self.database = database
+        self.server_url = server_url
+        self.listeners: list[Callable[[Batch], None]] = []
+
+    def authenticate(self, credentials: Credentials) -> User:
+        """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`."""
+        with self.database.read() as connection:
+            return authenticate(connection, credentials)
+
+    def answer(self, body: bytes, user: User, server_url: str) -> Answer:
+        """Return the answer to *body*, a JSON batch sent by *user*."""
+        context = RequestContext(
+            user_id=user.id, username=user.username, server_url=server_url, now=_now()
+        )
+        try:
+            operations = read_operations(body)
+            return Answer(_to_json(self._run(operations, context)))
+        except SandboxError as error:
+            return error_answer(error)
+        except Exception:
+            reference = uuid.uuid4().hex[:8]
+            _LOGGER.exception("Request %s failed by a fault of the server.", reference)
+            return error_answer(
+                ServerError(f"The server failed; its log tells more under {reference}.")
+            )
+
+    def information(self) -> Answer:
+        """Return the server information."""
+        with self.database.read() as connection:
+            return Answer(_to_json(server_information(connection)))
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def _run(self, operations: list[dict[str, Any]], context: RequestContext) -> list[Any]:
+        batch, results = run_batch(self.database, operations, context)
+        if batch.changes:
+            for listener in self.listeners:
+                listener(batch)
+        return results
+
+
+def read_operations(body: bytes) -> list[dict[str, Any]]:
+    """Return the operations in *body*; a single mapping is one operation.
+
+    Raise :exc:`MalformedRequestError` for anything but a JSON list of mappings.
+    """
+    try:
+        operations = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise MalformedRequestError(f"The body is not UTF-8 text: {error}.") from error
+    except RecursionError as error:
+        raise MalformedRequestError("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise MalformedRequestError(f"The body is not JSON: {error}.") from error
+    if isinstance(operations, dict):
+        operations = [operations]
+    if not isinstance(operations, list):
+        raise MalformedRequestError("The body must be a JSON list of operations.")
+    for index, operation in enumerate(operations):
+        if not isinstance(operation, dict):
+            raise MalformedRequestError(f"Operation {index} is not a mapping.")
+    return operations
+
+
+def error_answer(error: SandboxError) -> Answer:
+    """Return *error* as the protocol shows it."""
+    return Answer(_to_json(error.as_wire()), error.status)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _to_json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("utf-8")
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
