@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import os
+import stat
 import tempfile
 from typing import Any, Optional, TypeVar, Union
 
@@ -66,6 +67,13 @@ class Data(abc.ABC):
         """Flush and close the data; nothing can be read or written afterwards."""
         self.closed = True
 
+    def remaining_size(self) -> Optional[int]:
+        """Return how many bytes can be read from the current position on; None if unknown.
+
+        Transfers compare what they moved with it.
+        """
+        return None
+
 
 class FileWrapper(Data):
     """Data in an open file of Python's own kind."""
@@ -110,6 +118,13 @@ class FileWrapper(Data):
 
 class File(FileWrapper):
     """Data in a file on disk."""
+
+    def remaining_size(self) -> Optional[int]:
+        """Return how many bytes the file has after the current position."""
+        status = os.fstat(self.wrapped_file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return max(status.st_size - self.tell(), 0)
 
     def __init__(self, path: Union[str, os.PathLike[str]], mode: str = "rb") -> None:
         """Initialise by opening the file at *path* in *mode* (as for :func:`open`).

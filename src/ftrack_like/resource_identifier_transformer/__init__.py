@@ -1,0 +1,1 @@
+"""Transformers of resource identifiers on their way to and from the server."""

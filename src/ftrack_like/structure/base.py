@@ -1,0 +1,37 @@
+"""The interface of structures."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, Optional
+
+__all__ = ["Structure"]
+
+
+class Structure(abc.ABC):
+    """A rule that gives each entity a resource identifier.
+
+    Identifiers are paths with :attr:`path_separator` between their parts, whatever the system.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        """Initialise with the *prefix* that every resource identifier starts with."""
+        self.prefix = prefix
+        self.path_separator = "/"
+        super().__init__()
+
+    @abc.abstractmethod
+    def get_resource_identifier(
+        self, entity: Any, context: Optional[Mapping[str, Any]] = None
+    ) -> str:
+        """Return the resource identifier for *entity*.
+
+        *context* is a mapping with what else is known; in a transfer between locations
+        ``{"source_resource_identifier": str, …}``. None means that nothing is.
+        """
+
+    def _get_sequence_expression(self, sequence: Any) -> str:
+        """Return the frame part of a path for the component *sequence*: ``%04d`` or ``%d``."""
+        padding = sequence["padding"]
+        return f"%{padding:02d}d" if padding else "%d"

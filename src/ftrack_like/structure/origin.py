@@ -1,0 +1,29 @@
+"""A structure that leaves data where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ftrack_like.structure.base import Structure
+
+__all__ = ["OriginStructure"]
+
+
+class OriginStructure(Structure):
+    """Give each entity the resource identifier that it has at its source."""
+
+    def get_resource_identifier(
+        self, entity: Any, context: Optional[Mapping[str, Any]] = None
+    ) -> str:
+        """Return ``context["source_resource_identifier"]``.
+
+        Raise :exc:`ValueError` if the *context* does not name a source.
+        """
+        source: Optional[str] = (context or {}).get("source_resource_identifier")
+        if source is None:
+            raise ValueError(
+                "The origin structure needs the place the data comes from: the context has no "
+                "source_resource_identifier."
+            )
+        return source
