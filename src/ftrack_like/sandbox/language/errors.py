@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from ftrack_like._suggest import closest
 
 __all__ = ["ExpressionError", "did_you_mean"]
 
@@ -48,18 +49,6 @@ class ExpressionError(ValueError):
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return " Did you mean 'status'?" for the *candidates* near to *name*, else no text.
-
-    Near is a small difference in spelling or case, or one name at the end of the other
-    (``Version`` for ``AssetVersion``).
-    """
-    known: dict[str, str] = {}
-    for candidate in candidates:
-        known.setdefault(candidate.lower(), candidate)
-    folded = name.lower()[:100]
-    near = difflib.get_close_matches(folded, known, n=1, cutoff=0.6)
-    contained = [key for key in known if folded and key.endswith(folded)]
-    found = known.get(folded) or next(
-        (known[key] for key in (*near, *sorted(contained, key=len))), None
-    )
-    return f" Did you mean {found!r}?" if found else ""
+    """Return " Did you mean 'status'?", to end a message with, or no text without a near name."""
+    found = closest(name[:100], candidates)
+    return f" Did you mean {found[0]!r}?" if found else ""

@@ -10,7 +10,8 @@ from ftrack_like.sandbox.language import Aggregate, Path, Query
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.storage.conditions import Conditions
 from ftrack_like.sandbox.storage.names import Catalogue, Names
-from ftrack_like.sandbox.storage.paths import Paths, Value
+from ftrack_like.sandbox.storage.operands import Operand
+from ftrack_like.sandbox.storage.paths import Paths
 from ftrack_like.sandbox.storage.sources import Source
 from ftrack_like.sandbox.storage.sql import Expression, folded
 
@@ -54,15 +55,18 @@ class Compiler:
 
     # -- queries within queries ---------------------------------------------------------
 
-    def _subquery(self, query: Query) -> tuple[Select[Any], str]:
-        """Return the statement of *query*, which selects one attribute, and that one's kind."""
+    def _subquery(self, query: Query, folding: bool) -> Select[Any]:
+        """Return the statement of *query*, which selects one attribute.
+
+        With *folding* the values are in lower case.
+        """
         path = self._one_projection(query)
         source = self.source(query)
-        value, statement = self._select_path(query, source, path)
+        statement = self._select_path(query, source, path, folding)
         if query.limit is not None or query.offset:
             statement = statement.order_by(*self._order(query, source), *_stable_order(source))
             statement = limited(statement, query.offset, query.limit)
-        return statement, value.kind
+        return statement
 
     def _one_projection(self, query: Query) -> Path:
         projections = query.projections or ()
@@ -72,19 +76,19 @@ class Compiler:
             )
         return projections[0]
 
-    def _select_path(self, query: Query, source: Source, path: Path) -> tuple[Value, Select[Any]]:
-        """Return the values at *path*, one for each way, and the statement that selects them."""
-        owner, joined = source, []
+    def _select_path(self, query: Query, source: Source, path: Path, folding: bool) -> Select[Any]:
+        """Return the statement that selects the values at *path*, one for each way to it."""
+        owner, steps = source, []
         for part in path.parts[:-1]:
             _, step = self.paths.step(owner, part)
-            joined.append(step)
+            steps.append(step)
             owner = step.target
-        value = self.paths.final(owner, path.parts[-1])
-        chosen = folded(value.expression, "é") if value.kind == "text" else value.expression
-        statement = self._filtered(query, source, [chosen]).where(value.expression.is_not(None))
-        for step in joined:
+        value = self.paths.final(owner, path.parts[-1]).expression
+        chosen = folded(value, None) if folding else value
+        statement = self._filtered(query, source, [chosen]).where(value.is_not(None))
+        for step in steps:
             statement = statement.select_from(step.from_).where(step.joined())
-        return value, statement
+        return statement
 
     # -- groups -------------------------------------------------------------------------
 
@@ -107,7 +111,7 @@ class Compiler:
         statement = statement.order_by(*self._group_order(query, grouped))
         return names, limited(statement, query.offset, query.limit), kinds
 
-    def _group_order(self, query: Query, grouped: dict[str, Value]) -> list[Expression]:
+    def _group_order(self, query: Query, grouped: dict[str, Operand]) -> list[Expression]:
         keys = []
         for order in query.order_by:
             value = grouped.get(str(order.path))
@@ -119,7 +123,9 @@ class Compiler:
             keys.append(ordered(value, order.descending))
         return [*keys, *(ordered(value, False) for value in grouped.values())]
 
-    def _group_column(self, source: Source, projection: Any, grouped: dict[str, Value]) -> Value:
+    def _group_column(
+        self, source: Source, projection: Any, grouped: dict[str, Operand]
+    ) -> Operand:
         if isinstance(projection, Aggregate):
             return self._aggregate(source, projection)
         value = grouped.get(str(projection))
@@ -131,9 +137,9 @@ class Compiler:
         if value.kind != "text":
             return value
         # Of texts that differ in case one stands for the group.
-        return Value(func.min(value.expression), value.kind)
+        return Operand(func.min(value.expression), value.kind)
 
-    def _aggregate(self, source: Source, aggregate: Aggregate) -> Value:
+    def _aggregate(self, source: Source, aggregate: Aggregate) -> Operand:
         value = self.paths.sortable(source, aggregate.path)
         function: ColumnElement[Any] = getattr(func, aggregate.function)(value.expression)
         if aggregate.function in ("avg", "sum") and value.kind != "number":
@@ -142,7 +148,7 @@ class Compiler:
                 aggregate.path.position,
             )
         kind = "number" if aggregate.function in ("avg", "count", "sum") else value.kind
-        return Value(function, kind)
+        return Operand(function, kind)
 
 
 def group_name(projection: Any) -> str:
@@ -152,7 +158,7 @@ def group_name(projection: Any) -> str:
     return str(projection)
 
 
-def ordered(value: Value, descending: bool) -> Expression:
+def ordered(value: Operand, descending: bool) -> Expression:
     """Return *value* as a key of an order: empty values come first, last when *descending*."""
     key = value.sorting()
     return key.desc().nulls_last() if descending else key.asc().nulls_first()

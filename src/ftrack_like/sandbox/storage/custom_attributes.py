@@ -15,18 +15,16 @@ from sqlalchemy import FromClause, and_, case, or_, select, types
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from ftrack_like.sandbox.language import Literal
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
 from ftrack_like.sandbox.storage.names import Catalogue
+from ftrack_like.sandbox.storage.operands import Variable
 from ftrack_like.sandbox.storage.sources import Source, Step, table_source
 from ftrack_like.sandbox.storage.sql import Expression
-from ftrack_like.sandbox.storage.values import to_number
 
 __all__ = [
     "all_values",
-    "as_number",
     "is_dense",
-    "number_value",
+    "operand",
     "read_value",
     "text_value",
     "value_parts",
@@ -256,33 +254,25 @@ def _compile_default_number_postgresql(element: Any, compiler: Any, **options: A
     )
 
 
+def operand(catalogue: Catalogue, source: Source) -> Variable:
+    """Return the value of the row *source* for comparing."""
+    return Variable(
+        text_value(catalogue, source),
+        "variable",
+        _effective(source, "number", _DefaultNumber),
+        _part(catalogue, source, "type_name"),
+    )
+
+
 def text_value(catalogue: Catalogue, source: Source) -> Expression:
     """Return the value where it is kept as a text, else null."""
-    return _effective(catalogue, source, "text", _DefaultText)
+    return _effective(source, "text", _DefaultText)
 
 
-def number_value(catalogue: Catalogue, source: Source) -> Expression:
-    """Return the value where it is kept as a number (true is 1, false is 0), else null."""
-    return _effective(catalogue, source, "number", _DefaultNumber)
-
-
-def _effective(
-    catalogue: Catalogue, source: Source, column: str, default: type[FunctionElement[Any]]
-) -> Expression:
+def _effective(source: Source, column: str, default: type[FunctionElement[Any]]) -> Expression:
     if "stored" not in source.columns:
         return source.column(column)
     return case(
         (source.column("stored").is_not(None), source.column(column)),
         else_=default(source.column("default_value")),
     )
-
-
-def as_number(written: Literal) -> Optional[float]:
-    """Return *written* as a number (true is 1, false is 0), None when it is none."""
-    folded = written.text.strip().lower()
-    if folded in ("true", "false"):
-        return float(folded == "true")
-    try:
-        return to_number(folded)
-    except ValueError:
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Optional
 
 from sqlalchemy import func, select
@@ -19,6 +18,7 @@ from ftrack_like.sandbox.schema.model import (
 from ftrack_like.sandbox.storage import custom_attributes
 from ftrack_like.sandbox.storage.computed import COMPUTATIONS
 from ftrack_like.sandbox.storage.names import Names, Relation
+from ftrack_like.sandbox.storage.operands import Operand
 from ftrack_like.sandbox.storage.sources import (
     Source,
     Step,
@@ -26,22 +26,10 @@ from ftrack_like.sandbox.storage.sources import (
     fits_type,
     table_source,
 )
-from ftrack_like.sandbox.storage.sql import Expression, folded
+from ftrack_like.sandbox.storage.sql import Expression
 from ftrack_like.sandbox.storage.values import kind_of
 
-__all__ = ["Paths", "Value"]
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value in a statement: *expression*, and the *kind* by which it compares."""
-
-    expression: Expression
-    kind: str
-
-    def sorting(self) -> Expression:
-        """Return what the value sorts and groups by."""
-        return folded(self.expression) if self.kind == "text" else self.expression
+__all__ = ["Paths"]
 
 
 class Paths:
@@ -103,19 +91,24 @@ class Paths:
         assert reference.column is not None
         return owner.column(reference.column)
 
-    def value(self, owner: Source, property_: Property) -> Value:
+    def operand(self, owner: Source, property_: Property) -> Operand:
         """Return the value of a scalar, or the id that a reference holds."""
         if isinstance(property_, Reference):
-            return Value(self.key(owner, property_), "key")
+            return Operand(self.key(owner, property_), "key")
         assert isinstance(property_, Scalar)
         if property_.computed is not None:
             computation = COMPUTATIONS[property_.computed]
-            return Value(computation.expression(self.catalogue, owner), computation.kind)
+            if computation.kind == "variable":
+                return custom_attributes.operand(self.catalogue, owner)
+            return Operand(computation.expression(self.catalogue, owner), computation.kind)
         assert property_.column is not None
-        return Value(owner.column(property_.column), kind_of(property_))
+        return Operand(owner.column(property_.column), kind_of(property_))
 
-    def direct_key(self, owner: Source, parts: tuple[Part, ...]) -> Optional[Value]:
-        """Return the value of ``relation.id`` when the owner's row itself holds it, else None."""
+    def key_only(self, owner: Source, parts: tuple[Part, ...]) -> Optional[Source]:
+        """Return the target of ``relation.id`` when the owner's row itself holds that id.
+
+        The source has nothing but the id. None when *parts* are something else.
+        """
         if len(parts) != 2 or parts[0].cast is not None:
             return None
         relation = self.names.relation(owner.type_, parts[0])
@@ -125,30 +118,30 @@ class Paths:
         property_ = self.names.attribute(target, parts[1])
         if not isinstance(property_, Scalar) or property_.column != relation.target_column:
             return None
-        return Value(self.key(owner, relation), "key")
+        return Source(target, owner.from_, {relation.target_column: self.key(owner, relation)})
 
-    def sortable(self, owner: Source, path: Path, *, descending: bool = False) -> Value:
+    def sortable(self, owner: Source, path: Path, *, descending: bool = False) -> Operand:
         """Return the one value at *path* for each owner; null where a relation is empty.
 
         Of the values that a collection leads to it is the first in the order asked for.
         """
         return self._sortable(owner, path.parts, descending)
 
-    def _sortable(self, owner: Source, parts: tuple[Part, ...], descending: bool) -> Value:
+    def _sortable(self, owner: Source, parts: tuple[Part, ...], descending: bool) -> Operand:
         if len(parts) == 1:
             return self.final(owner, parts[0])
-        direct = self.direct_key(owner, parts)
+        direct = self.key_only(owner, parts)
         if direct is not None:
-            return direct
+            return self.final(direct, parts[1])
         relation, step = self.step(owner, parts[0])
         inner = self._sortable(step.target, parts[1:], descending)
         chosen = inner.expression
         if isinstance(relation, Collection):
             chosen = func.max(chosen) if descending else func.min(chosen)
         statement = select(chosen).select_from(step.from_).where(step.joined())
-        return Value(statement.scalar_subquery(), inner.kind)
+        return Operand(statement.scalar_subquery(), inner.kind)
 
-    def final(self, owner: Source, part: Part) -> Value:
+    def final(self, owner: Source, part: Part) -> Operand:
         """Return the value of the last *part* of a path that must lead to one."""
         property_ = self.names.attribute(owner.type_, part)
         if isinstance(property_, Collection):
@@ -157,4 +150,4 @@ class Paths:
                 f"members, such as {part.name}.id.",
                 part.position,
             )
-        return self.value(owner, property_)
+        return self.operand(owner, property_)

@@ -129,12 +129,13 @@ def _compile_folded(element: Any, compiler: Any, **options: Any) -> str:
     return f"lower({compiler.process(element.clauses, **options)})"
 
 
-def folded(expression: Expression, *texts: str) -> Expression:
+def folded(expression: Expression, *texts: Optional[str]) -> Expression:
     """Return *expression* ready to be compared with (folded) *texts*, or to be sorted by.
 
-    SQLite by itself lowers ASCII letters only. That is enough for texts of ASCII letters.
+    SQLite by itself lowers ASCII letters only. That is enough, and can use an index, unless one
+    of *texts* has others or is not known (None).
     """
-    wide = not all(text.isascii() for text in texts)
+    wide = not all(text is not None and text.isascii() for text in texts)
     return _WideFolded(expression) if wide else _Folded(expression)
 
 
