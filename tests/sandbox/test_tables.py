@@ -114,7 +114,7 @@ def test_words_are_compared_without_case(database):
 
 
 def test_what_always_has_a_default_may_not_be_null():
-    """Keys, marks of types and defaulted truths are never null; names and parents may come later."""
+    """Keys, marks of types and defaulted truths are never null; names may come later."""
     assert not TABLES["context"].c.context_type.nullable
     assert not TABLES["asset_version"].c.is_published.nullable
     assert not TABLES["metadata"].c.key.nullable
