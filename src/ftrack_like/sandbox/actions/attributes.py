@@ -66,7 +66,8 @@ def columns_of_key(type_: EntityType, values: Mapping[str, Any]) -> dict[str, An
     columns = {}
     for name in type_.primary_key:
         property_ = type_.properties[name]
-        assert isinstance(property_, Scalar) and property_.column is not None
+        assert isinstance(property_, Scalar)
+        assert property_.column is not None
         if values.get(name) is None:
             raise ValidationError(f"A {type_.name} is named by its key, which lacks {name!r}.")
         columns[property_.column] = to_stored(type_.name, property_, values[name])

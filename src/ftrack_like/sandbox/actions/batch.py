@@ -87,6 +87,8 @@ class Batch:
         self.references: dict[Existence, str] = {}
         #: Contexts whose name or parent is new, by id.
         self.placed: dict[str, Row] = {}
+        #: Table and key of what this batch deletes, or has deleted.
+        self.going: set[tuple[str, Key]] = set()
         #: What subjects remember for the length of the batch.
         self.notes: dict[Any, Any] = {}
         self._hooks = hooks

@@ -9,8 +9,9 @@ relations and levels.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type
@@ -27,7 +28,7 @@ from ftrack_like.sandbox.schema.model import (
     Scalar,
 )
 
-__all__ = ["delete_rows"]
+__all__ = ["delete_rows", "is_gone"]
 
 #: Tables whose rows are what a studio works on: what they own goes with them.
 _OWNERS = {
@@ -131,7 +132,7 @@ def delete_rows(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
     rows = [row for row in rows if batch.store.get(type_.table, key_of(type_.table, row))]
     if not rows:
         return
-    going = batch.notes.setdefault("going", set())
+    going = batch.going
     keys = {(type_.table, key_of(type_.table, row)) for row in rows}
     rows = [row for row in rows if (type_.table, key_of(type_.table, row)) not in going]
     going.update(keys)
@@ -148,6 +149,12 @@ def delete_rows(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
         _remove(batch, type_, row)
 
 
+def is_gone(batch: Batch, type_: EntityType, columns: Mapping[str, Any]) -> bool:
+    """Return whether *batch* has deleted the row of *type_* with the key *columns*."""
+    key = tuple([columns[name] for name in key_columns(type_.table)])
+    return (type_.table, key) in batch.going
+
+
 def _remove(batch: Batch, type_: EntityType, row: Row) -> None:
     key = key_of(type_.table, row)
     if batch.store.get(type_.table, key) is not None:
@@ -161,9 +168,8 @@ def _pointing(batch: Batch, pointer: _Pointer, rows: Sequence[Row]) -> Iterator[
     values = {row[pointer.target_column] for row in rows if row[pointer.target_column] is not None}
     for some in chunks(list(values)):
         found = batch.store.find(pointer.type_.table, **{pointer.column: list(some)})
-        going = batch.notes["going"]
         table = pointer.type_.table
-        found = [row for row in found if (table, key_of(table, row)) not in going]
+        found = [row for row in found if (table, key_of(table, row)) not in batch.going]
         if found:
             yield found
 
@@ -185,7 +191,7 @@ def _treat(batch: Batch, pointer: _Pointer, rows: list[Row]) -> None:
 # What the schema says
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _pointers(table: str) -> tuple[_Pointer, ...]:
     """Return what may point at rows of *table*, what belongs to them first.
 
@@ -202,7 +208,7 @@ def _pointers(table: str) -> tuple[_Pointer, ...]:
     return tuple(sorted(found.values(), key=lambda pointer: order.index(pointer.kind)))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _links(table: str) -> tuple[_Links, ...]:
     """Return the tables that merely link rows of *table* with others."""
     own_tables = {type_.table for type_ in MODEL.types.values()}

@@ -44,7 +44,7 @@ def _value(batch: Batch, column: str, kind: str) -> Any:
     return _OTHER_ZEROS.get(column, _ZEROS[kind])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _fillings(type_name: str) -> tuple[tuple[str, str, bool, bool], ...]:
     """Return (column, what goes in, whether required, whether it is always the server's)."""
     type_ = MODEL.types[type_name]

@@ -16,19 +16,19 @@ from ftrack_like.sandbox.schema.model import Collection, EntityType, OneToMany
 __all__ = ["HOOKS"]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _tables_with(collection: str) -> tuple[str, ...]:
     """Return the tables of the types whose *collection* goes by ``parent_id``."""
     found = {}
     for type_ in MODEL.types.values():
         one = type_.properties.get(collection)
-        if isinstance(one, Collection) and isinstance(one.how, OneToMany):
-            if one.how.column == "parent_id":
-                found[type_.table] = type_.name
+        how = one.how if isinstance(one, Collection) else None
+        if isinstance(how, OneToMany) and how.column == "parent_id":
+            found[type_.table] = type_.name
     return tuple(found)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _widest(table: str) -> str:
     """Return the name of the type that all rows of *table* are of."""
     owners = [one for one in MODEL.types.values() if one.table == table]

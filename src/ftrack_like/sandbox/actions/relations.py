@@ -108,7 +108,8 @@ def _must_exist(
     batch: Batch, type_: EntityType, property_: Collection, target: EntityType, value: Any
 ) -> None:
     column = batch.model.types[property_.target].properties["id"]
-    assert isinstance(column, Scalar) and column.column is not None
+    assert isinstance(column, Scalar)
+    assert column.column is not None
     wanted = Existence(target.table, column.column, value)
     batch.references[wanted] = f"{property_.name!r} of {type_.name}"
 
@@ -125,7 +126,7 @@ def _set_many_to_many(
     if how.read_only:
         raise _kept_by_server(type_, property_)
     own = row[how.own_column]
-    links = batch.store.find(how.table, unless=how.unless, **{how.own: own}, **how.where)
+    links = batch.store.find(how.table, how.unless, **{how.own: own}, **how.where)
     wanted = {key[0]: member for key, member in members.items()}
     for link in links:
         if link[how.other] not in wanted:

@@ -30,6 +30,7 @@ def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
         raise DuplicateEntryError(
             f"DuplicateEntry: there is already a {type_.name} with the key {list(key)}."
         )
+    batch.going.discard((type_.table, key))
     row = batch.store.insert(type_.table, row)
     batch.made.append((type_, row))
     batch.changes.append(Change("add", type_.name, key, row))

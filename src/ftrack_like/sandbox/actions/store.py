@@ -64,11 +64,12 @@ class Store:
                 known[(row[columns[0]],)] = dict(row)
 
     def find(
-        self, table: str, *, unless: Optional[Mapping[str, Any]] = None, **where: Any
+        self, table: str, unless: Optional[Mapping[str, Any]] = None, /, **where: Any
     ) -> list[Row]:
         """Return the rows of *table* whose columns have the values of *where*.
 
-        A list, or a query, stands for any of its values; *unless* are values that a row must not have.
+        A list, or a query, stands for any of its values; *unless* are values that a row must
+        not have.
         """
         self.flush()
         statement = sqlalchemy.select(TABLES[table]).where(*_conditions(table, where))
@@ -76,7 +77,7 @@ class Store:
             statement = statement.where(TABLES[table].c[column] != value)
         return self.adopt(table, self.connection.execute(statement).mappings())
 
-    def adopt(self, table: str, found: Iterable[Mapping[str, Any]]) -> list[Row]:
+    def adopt(self, table: str, found: Iterable[Any]) -> list[Row]:
         """Return *found* rows of *table* as this store's own dictionaries."""
         known = self._rows.setdefault(table, {})
         rows = []
@@ -180,7 +181,7 @@ def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
         yield values[start : start + _CHUNK]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def column_names(table: str) -> tuple[str, ...]:
     """Return the names of the columns of *table*."""
     return tuple(column.name for column in TABLES[table].columns)
@@ -214,23 +215,23 @@ def _key_conditions(table: Table) -> list[Any]:
     ]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _by_key(table: str) -> Any:
     return sqlalchemy.select(TABLES[table]).where(*_key_conditions(TABLES[table]))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _insert(table: str) -> Any:
     return sqlalchemy.insert(TABLES[table])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _delete_by_key(table: str) -> Any:
     return sqlalchemy.delete(TABLES[table]).where(*_key_conditions(TABLES[table]))
 
 
 @functools.lru_cache(maxsize=1024)
 def _update_by_key(table: str, names: tuple[str, ...]) -> Any:
-    values = {name: sqlalchemy.bindparam(f"value_{name}") for name in names}
+    values: dict[str, Any] = {name: sqlalchemy.bindparam(f"value_{name}") for name in names}
     statement = sqlalchemy.update(TABLES[table]).where(*_key_conditions(TABLES[table]))
     return statement.values(**values)

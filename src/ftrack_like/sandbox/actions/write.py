@@ -17,7 +17,7 @@ from ftrack_like.sandbox.actions.attributes import (
     required_key,
 )
 from ftrack_like.sandbox.actions.batch import Batch, Operation
-from ftrack_like.sandbox.actions.cascade import delete_rows
+from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
 from ftrack_like.sandbox.actions.custom_attributes import set_value
 from ftrack_like.sandbox.actions.relations import set_collection
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
@@ -72,7 +72,9 @@ def delete(operation: Operation, batch: Batch) -> Any:
     key = _needed_key(type_, operation)
     if type_.table == "custom_attribute_value" and not batch.store.find(type_.table, **key):
         return {"action": "delete", "data": True}  # the value was its default all along
-    delete_rows(batch, type_, [find_row(batch, type_, key)])
+    # A collection without it, or its owner's deletion, may have taken it along already.
+    if not is_gone(batch, type_, key):
+        delete_rows(batch, type_, [find_row(batch, type_, key)])
     return {"action": "delete", "data": True}
 
 

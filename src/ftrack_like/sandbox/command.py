@@ -1,0 +1,142 @@
+"""The command that runs a sandbox until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from ftrack_like.sandbox.server import SandboxServer
+
+__all__ = ["add_arguments", "main", "run"]
+
+_DESCRIPTION = "Run a server that speaks ftrack's protocol, to develop and test against."
+
+_SNIPPET = """\
+The sandbox answers at {url} (user {user}). Stop it with Ctrl-C.
+Data: {data}
+
+    import ftrack_like
+
+    session = ftrack_like.Session(
+        server_url={url!r},
+        api_user={user!r},
+        api_key={key!r},
+    )
+    print(session.query("User").first())
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the sandbox to *parser*."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=5005, help="port; 0 picks a free one (default: %(default)s)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--data",
+        metavar="DIR",
+        type=pathlib.Path,
+        help="folder that keeps the data (default: one for this user)",
+    )
+    where.add_argument("--memory", action="store_true", help="keep nothing after the end")
+    where.add_argument("--database", metavar="URL", help="a PostgreSQL database to use instead")
+    add("--user", default="admin", help="name of the administrator (default: %(default)s)")
+    add("--key", help="API key of the administrator (default: made up, and kept with the data)")
+    add("--demo-project", action="store_true", help="add a demo project to fresh data")
+    add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a sandbox as *arguments* say until SIGINT or SIGTERM; return the exit status."""
+    try:
+        # lazy: "--help" answers at once, and a missing extra is told in words.
+        from ftrack_like.sandbox.server import SandboxServer
+    except ModuleNotFoundError as error:
+        return _fail(
+            f"The sandbox needs the package {error.name!r}. "
+            f"Install it with: pip install 'ftrack-like[sandbox]'"
+        )
+    folder = _folder(arguments)
+    server = SandboxServer(
+        folder,
+        arguments.host,
+        arguments.port,
+        arguments.user,
+        arguments.key,
+        arguments.demo_project,
+        database=arguments.database,
+    )
+    with _stopping() as stop:
+        try:
+            server.start()
+        except (OSError, RuntimeError) as error:
+            return _fail(str(error.strerror if isinstance(error, OSError) else error))
+        try:
+            _announce(server, str(folder or arguments.database or "kept until the end"), arguments)
+            while not stop.wait(60):
+                pass  # a wait without end could not be interrupted on Windows
+        finally:
+            server.stop()
+    return 0
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run the command with *arguments*, those of the process by default."""
+    parser = argparse.ArgumentParser("python -m ftrack_like.sandbox", description=_DESCRIPTION)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def _folder(arguments: argparse.Namespace) -> Optional[pathlib.Path]:
+    if arguments.memory or arguments.database:
+        return None
+    if arguments.data is not None:
+        return arguments.data  # type: ignore[no-any-return]
+    # lazy: only those who name no folder need it.
+    import platformdirs
+
+    return pathlib.Path(platformdirs.user_data_dir("ftrack-like", False), "sandbox")
+
+
+def _announce(server: SandboxServer, data: str, arguments: argparse.Namespace) -> None:
+    """Say where the sandbox is, in one line for programs or in words for people."""
+    known = {
+        "server_url": server.server_url,
+        "api_user": server.api_user,
+        "api_key": server.api_key,
+    }
+    if arguments.json:
+        print(json.dumps(known), flush=True)
+        return
+    url, user, key = known.values()
+    print(_SNIPPET.format(url=url, user=user, key=key, data=data), flush=True)
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Yield an event that SIGINT and SIGTERM set, from the start of the server on."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: Any) -> None:
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, ask) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
+
+
+def _fail(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1

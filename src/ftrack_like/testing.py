@@ -1,0 +1,40 @@
+"""A sandbox as a test fixture: a server of one's own, and sessions on it.
+
+::
+
+    with Sandbox() as sandbox:
+        session = sandbox.session()
+        session.create("Project", {...})
+        sandbox.reset()
+
+Needs the extra ``sandbox``: ``pip install 'ftrack-like[sandbox]'``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftrack_like.sandbox.server import SandboxServer
+from ftrack_like.session import Session
+
+__all__ = ["Sandbox"]
+
+
+class Sandbox(SandboxServer):
+    """A :class:`~ftrack_like.sandbox.server.SandboxServer` that gives out sessions."""
+
+    def __enter__(self) -> Sandbox:
+        """Start the sandbox and return it."""
+        self.start()
+        return self
+
+    def session(self, **options: Any) -> Session:
+        """Return a new session of the administrator on this sandbox.
+
+        *options* are those of :class:`~ftrack_like.session.Session`, and win over ours. Whoever
+        asks for a session closes it.
+        """
+        options.setdefault("server_url", self.server_url)
+        options.setdefault("api_user", self.api_user)
+        options.setdefault("api_key", self.api_key)
+        return Session(**options)
