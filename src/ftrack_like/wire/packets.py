@@ -119,6 +119,7 @@ class Unreadable(NamedTuple):
 Message = Union[
     Disconnect, Connect, Heartbeat, Text, Json, Event, Acknowledgement, Fault, Noop, Unreadable
 ]
+Decode = Callable[[str], Any]
 
 
 def join(packet: Packet) -> str:
@@ -137,13 +138,17 @@ def split(payload: Any) -> Packet:
     return Packet(*parts)
 
 
-def read(packet: Packet) -> Message:
-    """Return what *packet* means. Never raises."""
+def read(packet: Packet, decode: Optional[Decode] = None) -> Message:
+    """Return what *packet* means.
+
+    *decode* makes a value of JSON text, :func:`loads` if None; as long as it raises nothing but
+    :exc:`ValueError`, this function raises nothing.
+    """
     reader = READERS.get(packet.code)
     if reader is None:
         return Unreadable(f"no packet has the code {packet.code[:20]!r}")
     try:
-        return reader(packet)
+        return reader(packet, decode or loads)
     except ValueError as error:
         return Unreadable(f"{CODES[packet.code]} packet: {str(error)[:200]}")
 
@@ -191,12 +196,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _read_json(packet: Packet) -> Message:
-    return Json(loads(packet.data))
+def _read_json(packet: Packet, decode: Decode) -> Message:
+    return Json(decode(packet.data))
 
 
-def _read_event(packet: Packet) -> Message:
-    value = loads(packet.data)
+def _read_event(packet: Packet, decode: Decode) -> Message:
+    value = decode(packet.data)
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise ValueError("neither a mapping nor a name")
     arguments = value.get("args", [])
@@ -208,30 +213,31 @@ def _read_event(packet: Packet) -> Message:
 _ACKNOWLEDGEMENT = re.compile(r"([0-9]{1,18})(?:\+(.*))?\Z", re.DOTALL)
 
 
-def _read_acknowledgement(packet: Packet) -> Message:
+def _read_acknowledgement(packet: Packet, decode: Decode) -> Message:
     fit = _ACKNOWLEDGEMENT.match(packet.data)
     if fit is None:
         raise ValueError("no packet number")
-    arguments = loads(fit.group(2)) if fit.group(2) else []
+    arguments = decode(fit.group(2)) if fit.group(2) else []
     return Acknowledgement(
         int(fit.group(1)), arguments if isinstance(arguments, list) else [arguments]
     )
 
 
-def _read_fault(packet: Packet) -> Message:
+def _read_fault(packet: Packet, decode: Decode) -> Message:
     reason, _, advice = packet.data.partition("+")
     return Fault(reason, advice)
 
 
-#: One reader a code. A reader takes a packet and returns a message, or raises ValueError.
-READERS: dict[str, Callable[[Packet], Message]] = {
-    "0": lambda packet: Disconnect(),
-    "1": lambda packet: Connect(),
-    "2": lambda packet: Heartbeat(),
-    "3": lambda packet: Text(packet.data),
+#: One reader a code. A reader takes a packet and what decodes JSON, and returns a message or
+#: raises ValueError.
+READERS: dict[str, Callable[[Packet, Decode], Message]] = {
+    "0": lambda packet, decode: Disconnect(),
+    "1": lambda packet, decode: Connect(),
+    "2": lambda packet, decode: Heartbeat(),
+    "3": lambda packet, decode: Text(packet.data),
     "4": _read_json,
     "5": _read_event,
     "6": _read_acknowledgement,
     "7": _read_fault,
-    "8": lambda packet: Noop(),
+    "8": lambda packet, decode: Noop(),
 }

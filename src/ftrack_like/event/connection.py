@@ -1,0 +1,321 @@
+"""The only socket of the event hub, and the thread that keeps it open.
+
+The first half opens, reads and closes one websocket. It takes whatever
+`websocket.create_connection` returns and asks of it no more than `send`, `recv` and `close`; what
+more a real websocket can do is used when it is there.
+
+The second half, :class:`Link`, stays connected over as many websockets as it takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Optional, Union
+from urllib.parse import urlsplit
+
+import requests.utils
+
+from ftrack_like import exception
+from ftrack_like._transport.settings import ConnectionSettings, ca_bundle
+from ftrack_like.event.delivery import back_off
+from ftrack_like.wire.states import LINK, advance
+
+__all__ = ["SEND_TIMEOUT", "Link", "LinkHooks", "close_websocket", "faults", "open_websocket"]
+
+#: How long sending may stall, in seconds, before the websocket counts as broken.
+SEND_TIMEOUT = 2.0
+#: How long closing waits for the thread to end, in seconds.
+JOIN_TIMEOUT = 0.3
+#: How long a websocket may be silent, counted in heartbeats, before it counts as broken.
+SILENT_HEARTBEATS = 1.4
+
+
+def faults() -> tuple[type[BaseException], ...]:
+    """Return the errors that say that a websocket is broken."""
+    import websocket  # lazy: only who connects pays for it
+
+    return (websocket.WebSocketException, OSError)
+
+
+def open_websocket(
+    address: str,
+    headers: Mapping[str, str],
+    cookies: Mapping[str, str],
+    settings: ConnectionSettings,
+    timeout: float,
+) -> Any:
+    """Return a websocket to *address*, opened within *timeout* seconds for each step of it.
+
+    TLS and proxies are passed on explicitly, since the websocket library does not know the
+    settings of requests. Raise one of :func:`faults` if it cannot be opened.
+    """
+    import websocket  # lazy: only who connects pays for it
+
+    connection = websocket.create_connection(
+        address,
+        timeout=timeout,
+        header=[f"{name}: {value}" for name, value in headers.items()],
+        cookie="; ".join(f"{name}={value}" for name, value in cookies.items()) or None,
+        enable_multithread=True,
+        # The pure Python validation takes 50 times as long as decoding, which validates too.
+        skip_utf8_validation=True,
+        sslopt=tls_options(settings),
+        **proxy_options(address, settings),
+    )
+    if hasattr(connection, "settimeout"):
+        connection.settimeout(SEND_TIMEOUT)
+    return connection
+
+
+def tls_options(settings: ConnectionSettings) -> dict[str, Any]:
+    """Return *settings* as the TLS options of the websocket library."""
+    import ssl  # lazy: only who connects pays for it
+
+    if settings.verify is False:
+        options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
+    else:
+        bundle = settings.verify if isinstance(settings.verify, str) else ca_bundle()
+        bundle = bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH
+        place = "ca_cert_path" if os.path.isdir(bundle) else "ca_certs"
+        options = {"cert_reqs": ssl.CERT_REQUIRED, place: bundle}
+    if isinstance(settings.cert, str):
+        options["certfile"] = settings.cert
+    elif settings.cert:
+        options["certfile"], options["keyfile"] = settings.cert
+    return options
+
+
+def proxy_options(address: str, settings: ConnectionSettings) -> dict[str, Any]:
+    """Return the proxy for *address* as options of the websocket library.
+
+    The proxy is chosen as requests chooses it: from *settings*, or from the environment.
+    """
+    plain = address.replace("ws", "http", 1)
+    proxies = dict(settings.proxies or ())
+    if not proxies and not requests.utils.should_bypass_proxies(plain, no_proxy=None):
+        proxies = requests.utils.get_environ_proxies(plain)
+    chosen = requests.utils.select_proxy(plain, proxies)
+    if not chosen:
+        return {"http_no_proxy": ["*"]}
+    parts = urlsplit(chosen if "://" in chosen else f"http://{chosen}")
+    options: dict[str, Any] = {
+        "http_proxy_host": parts.hostname,
+        "http_proxy_port": parts.port or 80,
+        "proxy_type": "http" if parts.scheme == "https" else parts.scheme,
+        # Whether to pass the proxy by was decided above; an empty list would ask again.
+        "http_no_proxy": ["no-such-host.invalid"],
+    }
+    user, password = requests.utils.get_auth_from_url(parts.geturl())
+    if user:
+        options["http_proxy_auth"] = (user, password)
+    return options
+
+
+def wait_readable(connection: Any, timeout: float) -> bool:
+    """Return whether *connection* has something to read within *timeout* seconds.
+
+    A look-alike without a socket always has.
+    """
+    sock = getattr(connection, "sock", None)
+    if not isinstance(sock, socket.socket):
+        return True
+    pending = getattr(sock, "pending", None)
+    if pending is not None and pending():  # read from the network, but still within TLS
+        return True
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            return bool(selector.select(timeout))
+    except (KeyError, ValueError):  # closed meanwhile: reading will tell
+        return True
+
+
+def close_websocket(connection: Any, politely: bool = True) -> None:
+    """Close *connection* without waiting for the other end, whatever state it is in.
+
+    *politely* says goodbye first, which may take a moment.
+    """
+    with contextlib.suppress(*faults()):
+        if politely and hasattr(connection, "send_close"):
+            connection.send_close()
+    sock = getattr(connection, "sock", None)
+    with contextlib.suppress(OSError):
+        if isinstance(sock, socket.socket):
+            sock.shutdown(socket.SHUT_RDWR)  # wakes who reads or writes on other threads
+    with contextlib.suppress(*faults()):
+        finish = getattr(connection, "shutdown", None) or connection.close
+        finish()
+
+
+class LinkHooks(NamedTuple):
+    """What a link asks of its owner. All are called on the thread that opens or reads.
+
+    * *open* returns a websocket and its heartbeat in seconds, or raises
+      :exc:`~ftrack_like.exception.EventHubConnectionError`.
+    * *opened* is told of the websocket, and for how many seconds there was none; None on the
+      first one.
+    * *has_more* sends a little of what waits and returns whether more of it waits.
+    * *received* is given what was read, text or bytes; it must not raise.
+    * *lost* is told why the websocket is gone.
+    """
+
+    open: Callable[[], tuple[Any, float]]
+    opened: Callable[[Any, Optional[float]], None]
+    has_more: Callable[[], bool]
+    received: Callable[[Union[str, bytes]], None]
+    lost: Callable[[str], None]
+
+
+class Link:
+    """Keeps a websocket open, opening a new one whenever it breaks, until it is closed.
+
+    Methods may be called from any thread. After :meth:`close` nothing opens it again: whoever
+    wants to connect anew makes another link.
+    """
+
+    def __init__(self, hooks: LinkHooks, logger: logging.Logger) -> None:
+        """Initialise a link that serves *hooks* and tells *logger* what happens."""
+        self.connection: Any = None
+        self._hooks = hooks
+        self._logger = logger
+        self._state = "new"
+        self._guard = threading.Lock()
+        self._closing = threading.Event()
+        self._heartbeat = 0.0
+        self._lost_at: Optional[float] = None
+        self._thread = threading.Thread(target=self._run, name="ftrack-event-hub", daemon=True)
+
+    @property
+    def closed(self) -> bool:
+        """Return whether the link was closed."""
+        return self._closing.is_set()
+
+    def start(self) -> None:
+        """Begin to read, or to connect where :meth:`open` did not, on a thread of its own."""
+        self._thread.start()
+
+    def open(self) -> None:
+        """Open a websocket now.
+
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if that fails or if the link
+        was closed meanwhile.
+        """
+        self._step("connect")
+        if self._state == "closed":
+            raise exception.EventHubConnectionError("The event hub was closed.")
+        try:
+            connection, heartbeat = self._hooks.open()
+        except exception.EventHubConnectionError:
+            self._step("failed")
+            raise
+        with self._guard:
+            self._state = advance(LINK, self._state, "opened")
+            if self._state == "connected":
+                self.connection, self._heartbeat = connection, heartbeat
+        if self._state == "closed":
+            close_websocket(connection)
+            raise exception.EventHubConnectionError("The event hub was closed while connecting.")
+        gap = None if self._lost_at is None else time.monotonic() - self._lost_at
+        self._hooks.opened(connection, gap)
+
+    def suspect(self, connection: Any) -> None:
+        """Give up *connection*, on which sending failed; the thread will open another."""
+        if connection is self.connection:
+            close_websocket(connection, politely=False)
+
+    def close(self, politely: bool = True) -> None:
+        """Close for good; *politely* says goodbye to the server first.
+
+        A moment later the thread has ended, unless it is busy opening a websocket: that it will
+        close again as soon as it has it.
+        """
+        self._step("close")
+        self._closing.set()
+        connection = self.connection
+        if connection is not None:
+            close_websocket(connection, politely)
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(JOIN_TIMEOUT)
+
+    def _step(self, happening: str) -> None:
+        with self._guard:
+            self._state = advance(LINK, self._state, happening)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            if self.connection is None and not self._reopen():
+                return
+            reason = self._read()
+            connection, self.connection = self.connection, None
+            close_websocket(connection, politely=False)
+            self._lost_at = time.monotonic()
+            self._step("lost")
+            if not self._closing.is_set():
+                self._logger.info("The connection to the event server was lost: %s", reason)
+                self._hooks.lost(reason)
+
+    def _reopen(self) -> bool:
+        """Return True when there is a websocket again, False when the link was closed first."""
+        begin = self._lost_at or time.monotonic()
+        failures = 0
+        while not self._closing.is_set():
+            try:
+                self.open()
+                return True
+            except exception.EventHubConnectionError as error:
+                failures += 1
+                # The first failure is news, the rest of an outage is not.
+                level = logging.WARNING if failures == 1 else logging.DEBUG
+                if not self._closing.is_set():
+                    self._logger.log(level, "%s Trying again.", error)
+            self._closing.wait(back_off(time.monotonic() - begin))
+        return False
+
+    def _read(self) -> str:
+        """Read until the websocket breaks or is closed, and return why it is gone."""
+        patience = self._heartbeat * SILENT_HEARTBEATS
+        heard = time.monotonic()
+        while not self._closing.is_set():
+            more = self._hooks.has_more()
+            left = heard + patience - time.monotonic()
+            if not wait_readable(self.connection, 0 if more else max(0, left)):
+                if left <= 0:
+                    return f"it was silent for {patience:.1f} seconds."
+                continue
+            heard = time.monotonic()
+            try:
+                payload = receive(self.connection)
+            except faults() as error:
+                return f"{error}."
+            if payload is None:
+                return "it was closed by the server."
+            self._hooks.received(payload)
+        return "it was closed here."
+
+
+def receive(connection: Any) -> Union[str, bytes, None]:
+    """Return what *connection* received, or None if it is at its end.
+
+    The payload is empty when it is not complete yet, or cannot be read. Raise one of
+    :func:`faults` if the websocket is broken.
+    """
+    import websocket  # lazy: only who connects pays for it
+
+    try:
+        payload = connection.recv()
+    except websocket.WebSocketTimeoutException:  # part of a frame; the rest is still to come
+        return ""
+    except UnicodeDecodeError:
+        return b""
+    if not isinstance(payload, (str, bytes)):
+        return None
+    if not payload and not getattr(connection, "connected", True):
+        return None
+    return payload

@@ -1,0 +1,207 @@
+"""The courier brings events to the server and remembers them until they are acknowledged."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import logging
+import queue
+import threading
+import time
+from typing import Any, Callable, Optional, Protocol
+
+from ftrack_like import exception
+from ftrack_like.event.delivery import Outbox, Sending
+
+__all__ = ["BUFFER_LIMIT", "Courier", "Sender"]
+
+#: How many events may wait for a connection, and how many for their acknowledgement.
+BUFFER_LIMIT = 10_000
+#: How much is sent between two looks at what the server says.
+BATCH = 100
+
+
+class Sender(Protocol):
+    """What a courier needs of the hub."""
+
+    logger: logging.Logger
+    _event_send_queue: queue.Queue[Any]
+
+    @property
+    def connected(self) -> bool:
+        """Return whether there is a connection."""
+
+    def _emit(self, event: Any, callback: Callable[[Any], Any]) -> None:
+        """Send *event*; raise EventHubConnectionError if the connection is broken."""
+
+    def _subscribers_now(self) -> list[Any]:
+        """Return the subscribers, first one first."""
+
+    def _announce(self, subscriber: Any) -> None:
+        """Tell the server about *subscriber*; raise EventHubConnectionError if broken."""
+
+
+class Courier:
+    """Keeps the order of events, per publishing thread, over any number of connections.
+
+    Threads may share a courier; `guard` is held while one packet is sent, and never longer.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        """Initialise a courier that sends by means of *sender*."""
+        self.guard = threading.RLock()
+        self.catching_up = False
+        self._sender = sender
+        self._outbox = Outbox(BUFFER_LIMIT)
+        self._again: collections.deque[Sending] = collections.deque()
+        self._announced: dict[int, Any] = {}
+        self._settled = threading.Condition(self.guard)
+        self._sequence = 0
+
+    @property
+    def waiting(self) -> int:
+        """Return how many events have no acknowledgement, sent or not."""
+        return len(self._outbox) + len(self._again) + self._sender._event_send_queue.qsize()
+
+    def deliver(self, event: Any, callback: Callable[[Any], Any]) -> Optional[bool]:
+        """Send *event*, or keep it until there is a connection.
+
+        Return None if it was sent and True if it is kept. *callback* is called with the server's
+        answer when it comes.
+
+        Raise :exc:`~ftrack_like.exception.EventHubError` if too many are kept already.
+        """
+        sending = Sending(event, callback)
+        with self.guard:
+            busy = self.catching_up or not self._sender.connected
+            if not busy and self._send(sending):
+                return None
+            self._keep(sending)
+            return True
+
+    def announce(self, subscriber: Any) -> bool:
+        """Tell the server about *subscriber* and return True, or False if that must wait."""
+        with self.guard:
+            if self.catching_up or not self._sender.connected:
+                return False
+            return self._try_announce(subscriber)
+
+    def withdraw(self, subscriber: Any) -> bool:
+        """Forget *subscriber* and return whether the server was told about it."""
+        with self.guard:
+            return self._announced.pop(id(subscriber), None) is not None
+
+    def begin(self) -> None:
+        """Take notice of a new connection: everything has to be said again."""
+        with self.guard:
+            self.catching_up = True
+            self._announced.clear()
+            self._again.extendleft(reversed(self._outbox.take_all()))
+
+    def catch_up(self) -> bool:
+        """Send some of what waits, subscriptions first, and return whether there is more.
+
+        Where sending fails, there is nothing more to do until the next connection.
+        """
+        if not self.catching_up:
+            return False
+        subscribers = self._unannounced()[:BATCH]
+        if subscribers:
+            return all(map(self._try_announce, subscribers))
+        return all(self._send_next() for _ in range(BATCH)) and self.catching_up
+
+    def wait_settled(self, timeout: float, all_acknowledged: bool) -> bool:
+        """Return whether everything was sent, after at most *timeout* seconds.
+
+        *all_acknowledged* asks for the acknowledgements as well.
+        """
+
+        def settled() -> bool:
+            return not self.catching_up and not (all_acknowledged and self.waiting)
+
+        deadline = time.monotonic() + timeout
+        with self._settled:
+            while not settled():
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._sender.connected:
+                    return False
+                self._settled.wait(min(left, 0.1))
+            return True
+
+    def acknowledged(self, number: int, sending: Sending, response: Any) -> None:
+        """Forget *sending*, the event with that *number*, and pass *response* on."""
+        with self.guard:
+            self._outbox.acknowledge(number)
+            self._settled.notify_all()
+        if sending.callback is not None:
+            sending.callback(response)
+
+    def _unannounced(self) -> list[Any]:
+        subscribers = self._sender._subscribers_now()
+        return [entry for entry in subscribers if id(entry) not in self._announced]
+
+    def _try_announce(self, subscriber: Any) -> bool:
+        with self.guard:
+            try:
+                self._sender._announce(subscriber)
+            except exception.EventHubConnectionError:
+                return False
+            self._announced[id(subscriber)] = subscriber
+            return True
+
+    def _send_next(self) -> bool:
+        """Send what waits longest, and return whether there may be more to send."""
+        with self.guard:
+            sending = self._take_next()
+            if sending is None:
+                if self._unannounced():  # somebody subscribed meanwhile
+                    return True
+                self.catching_up = False
+                self._settled.notify_all()
+                return False
+            if self._send(sending):
+                return True
+            self._again.appendleft(sending)
+            return False
+
+    def _take_next(self) -> Optional[Sending]:
+        if self._again:
+            return self._again.popleft()
+        try:
+            item = self._sender._event_send_queue.get_nowait()
+        except queue.Empty:
+            return None
+        # The form of a waiting event is old: (event, synchronous, callback, on_reply).
+        return Sending(item[0], item[2]) if isinstance(item, tuple) else Sending(item)
+
+    def _send(self, sending: Sending) -> bool:
+        """Return False if *sending* could not be sent because the connection is broken.
+
+        An event that cannot be sent through a fault of its own is logged and let go.
+        """
+        self._sequence += 1
+        number = self._sequence
+        if not self._outbox.add(number, sending) and self._outbox.forgotten == 1:
+            self._sender.logger.warning(
+                f"The server acknowledges nothing: more than {self._outbox.limit} events wait for "
+                "it, and the oldest will not be sent again if the connection is lost."
+            )
+        try:
+            callback = functools.partial(self.acknowledged, number, sending)
+            self._sender._emit(sending.event, callback)
+        except exception.EventHubConnectionError:
+            self._outbox.acknowledge(number)
+            return False
+        except Exception:
+            self._outbox.acknowledge(number)
+            self._sender.logger.exception(f"Error sending event {sending.event}.")
+        return True
+
+    def _keep(self, sending: Sending) -> None:
+        if self._sender._event_send_queue.qsize() >= BUFFER_LIMIT:
+            raise exception.EventHubError(
+                "The event was not published: {limit} events already wait for a connection to "
+                "the event server, which is as many as the event hub keeps.",
+                details={"limit": BUFFER_LIMIT},
+            )
+        self._sender._event_send_queue.put((sending.event, False, sending.callback, None))

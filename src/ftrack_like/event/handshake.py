@@ -1,0 +1,102 @@
+"""The HTTP request with which a connection to the event server begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import requests
+
+from ftrack_like import exception
+from ftrack_like._transport.authentication import SessionAuthentication
+from ftrack_like._transport.redaction import masked
+from ftrack_like._transport.settings import ConnectionSettings
+
+__all__ = ["REPLAY_HEADER", "SocketIoSession", "shake_hands"]
+
+#: How long the server may take to answer, in seconds.
+READ_TIMEOUT = 10.0
+#: Tells a sandbox that this client acknowledges events and drops repeats, so that after a drop
+#: the sandbox may send again what was not acknowledged. Other servers ignore it.
+REPLAY_HEADER = "ftrack-like-replay"
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+class SocketIoSession(NamedTuple):
+    """What the server grants: an *id*, a heartbeat in seconds, and a list of transports."""
+
+    id: str
+    heartbeatTimeout: int  # the name that studio code reads
+    supportedTransports: list[str]
+
+
+def shake_hands(
+    server_url: str,
+    authentication: SessionAuthentication,
+    headers: Mapping[str, str],
+    cookies: Mapping[str, str],
+    settings: ConnectionSettings,
+) -> SocketIoSession:
+    """Return the session that the event server at *server_url* grants.
+
+    *headers* and *cookies* are sent besides the credentials. A redirect is refused, since it
+    could carry the credentials elsewhere.
+
+    Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the server cannot be reached,
+    refuses, or answers something else.
+    """
+    try:
+        with requests.Session() as http:
+            settings.apply(http)
+            response = http.get(
+                f"{server_url}/socket.io/1/",
+                headers={**headers, REPLAY_HEADER: "1"},
+                cookies=dict(cookies),
+                auth=authentication,
+                allow_redirects=False,
+                timeout=settings.timeout(READ_TIMEOUT),
+            )
+    except requests.exceptions.RequestException as error:
+        text = masked(error, authentication.api_key)
+        raise exception.EventHubConnectionError(
+            "Failed to connect to server: {error}.", details={"error": text}
+        ) from error
+    if response.status_code != 200:
+        raise _refused(response, authentication.api_key)
+    return _read_answer(response.text)
+
+
+def _refused(response: requests.Response, secret: str) -> exception.EventHubConnectionError:
+    """Return the error that says why *response* is no session, without showing *secret*."""
+    status = response.status_code
+    if response.is_redirect:
+        target = masked(response.headers.get("location", "")[:500], secret)
+        reason = f"it redirects to {target}; use that address as server_url"
+    elif status in (401, 403):
+        reason = f"the API key or the user name is not valid (status {status})"
+    else:
+        title = _TITLE.search(response.text[:10_000])
+        hint = " ".join((title.group(1) if title else response.text[:200]).split())
+        reason = f"it answered with status {status}: {masked(hint, secret)}"
+    return exception.EventHubConnectionError(
+        "The event server refused to connect: {reason}.", details={"reason": reason}
+    )
+
+
+def _read_answer(text: str) -> SocketIoSession:
+    """Return the session that *text*, `ID:HEARTBEAT:CLOSE:TRANSPORT,…`, stands for."""
+    parts = text.strip().split(":")
+    if len(parts) != 4 or not parts[0] or not parts[1].isdigit():
+        raise exception.EventHubConnectionError(
+            "The event server answered the handshake with something else: {text!r}.",
+            details={"text": text[:200]},
+        )
+    transports = parts[3].split(",")
+    if "websocket" not in transports:
+        raise exception.EventHubConnectionError(
+            "The event server does not offer websockets, only: {transports}.",
+            details={"transports": parts[3]},
+        )
+    return SocketIoSession(parts[0], int(parts[1]), transports)
