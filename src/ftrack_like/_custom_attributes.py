@@ -91,9 +91,9 @@ def _project_id(entity: Any) -> Any:
     """Return the id of the project that *entity* belongs to, or None where it has none."""
     if entity.entity_type == "Project":
         return entity["id"]
-    if "project_id" in entity and entity["project_id"]:
+    if entity.get("project_id"):
         return entity["project_id"]
     for name in ("project", "parent", "asset"):
-        if name in entity and entity[name]:
+        if entity.get(name):
             return _project_id(entity[name])
     return None

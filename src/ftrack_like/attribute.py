@@ -95,6 +95,14 @@ class Attributes:
         """Return the attribute called *name*, or None."""
         return self._data.get(name)
 
+    def _computed_names(self) -> frozenset[str]:
+        """Return the names of those that the server works out."""
+        names: Optional[frozenset[str]] = self._plans.get("computed")
+        if names is None:
+            names = frozenset(each.name for each in self._data.values() if each.computed)
+            self._plans["computed"] = names
+        return names
+
     def keys(self) -> list[str]:
         """Return a list of the names."""
         return list(self._data)
@@ -266,17 +274,33 @@ class Attribute:
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not
         mutable and has a value.
         """
-        self._require_mutable(entity, value)
-        before = self.get_local_value(entity)
-        if before is NOT_SET and self._is_known(entity, value):
+        name = self._name
+        local = entity._local
+        if local is not None and name in local and value is not NOT_SET and self._mutable:
+            before = local[name]
+            local[name] = value
+        elif self._is_refused(entity, value):
             return
-        _put(entity._local_values(), self._name, value)
-        self._record(entity, before, value)
+        else:
+            before = entity._local_values().pop(name, NOT_SET)
+            if value is not NOT_SET:
+                entity._local[name] = value
+            entity._mark_dirty()
+        session = entity.session
+        if session.record_operations:
+            session.recorded_operations.push(
+                UpdateEntityOperation(
+                    entity.entity_type, entity._operation_key(), name, before, value
+                )
+            )
 
-    def _require_mutable(self, entity: Any, value: Any) -> None:
-        """Raise an error if *value* may not be set on *entity*."""
-        if not self._mutable and value is not NOT_SET and self.is_set(entity):
+    def _is_refused(self, entity: Any, value: Any) -> bool:
+        """Return whether setting *value* on *entity* would change nothing; raise if it may not."""
+        if value is NOT_SET:
+            return False
+        if not self._mutable and self.is_set(entity):
             raise exception.ImmutableAttributeError(self)
+        return self._name in entity._remote and self._is_known(entity, value)
 
     def _is_known(self, entity: Any, value: Any) -> bool:
         """Return whether the server holds exactly *value* for *entity* already."""
@@ -287,21 +311,6 @@ class Attribute:
             return True
         # Only values of one type: True is no 1, and 1.0 travels otherwise than 1.
         return type(remote) is type(value) and bool(remote == value)
-
-    def _record(self, entity: Any, before: Any, value: Any) -> None:
-        """Mark *entity* as changed here and record the update from *before* to *value*."""
-        entity._mark_dirty()
-        session = entity.session
-        if session.record_operations:
-            session.recorded_operations.push(
-                UpdateEntityOperation(
-                    entity.entity_type,
-                    inspection.primary_key(entity),
-                    self._name,
-                    before,
-                    value,
-                )
-            )
 
     def set_remote_value(self, entity: Any, value: Any) -> None:
         """Set the value of *entity* as if the server had sent *value*; NOT_SET forgets it."""
@@ -413,8 +422,10 @@ class AbstractCollectionAttribute(Attribute):
             self.populate_remote_value(entity)
             members = entity._remote.get(self._name, NOT_SET)
         value = self._wrap(entity, self._members(entity, members), self._mutable)
-        # Assigned without a mark: a collection that was merely read is no change.
-        entity._local_values()[self._name] = value
+        if members is not NOT_SET or entity._created:
+            # Without a mark: a collection that was merely read is no change. One that is empty
+            # because nothing was loaded is not kept, so that it can still be loaded later.
+            entity._local_values()[self._name] = value
         return value
 
     def get_remote_value(self, entity: Any) -> Any:
@@ -462,6 +473,21 @@ class AbstractCollectionAttribute(Attribute):
         _base(adapted)._changed = True
         entity._local_values()[self._name] = adapted
         self._record(entity, local, self._snapshot(adapted))
+
+    def _record(self, entity: Any, before: Any, value: Any) -> None:
+        """Mark *entity* as changed here and record the update from *before* to *value*."""
+        entity._mark_dirty()
+        session = entity.session
+        if session.record_operations:
+            session.recorded_operations.push(
+                UpdateEntityOperation(
+                    entity.entity_type,
+                    entity._operation_key(),
+                    self._name,
+                    before,
+                    value,
+                )
+            )
 
     def _snapshot(self, value: Any) -> Any:
         """Return a copy of *value* as it is now, for an operation to keep."""

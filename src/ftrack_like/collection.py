@@ -142,7 +142,7 @@ class Collection(MutableSequence[Any]):
         session.recorded_operations.push(
             UpdateEntityOperation(
                 self.entity.entity_type,
-                inspection.primary_key(self.entity),
+                self.entity._operation_key(),
                 self.attribute.name,
                 self._trusted(self.entity, self.attribute, self.mutable, before),
                 copy.copy(self),

@@ -82,14 +82,14 @@ def prepare(expression: str, types: Mapping[str, Any]) -> str:
     not one of them.
     """
     parts = outline(expression)
-    if parts.entity_type not in types:
-        if parts.entity_type is None and parts.has_projections:
+    name = parts.entity_type or ""
+    if name not in types:
+        if not name and parts.has_projections:
             return expression  # The server says best what is wrong with it.
-        name = parts.entity_type or ""
         raise exception.UnrecognisedEntityTypeError(name, suggestion=did_you_mean(name, types))
     if parts.has_projections:
         return expression
-    projections = types[parts.entity_type].default_projections
+    projections = types[name].default_projections
     return f"select {', '.join(projections)} from {expression.strip()}"
 
 
@@ -238,7 +238,9 @@ class QueryResult(Sequence[Any]):
         if self._results or self._is_complete():
             return self._load_to(count)[:count]
         offset = "" if self._offset is None else f" offset {self._offset}"
-        found, _ = self._session._loader.fetch(f"{self._expression}{offset} limit {count}")
+        found: list[Any] = self._session._loader.fetch(f"{self._expression}{offset} limit {count}")[
+            0
+        ]
         return found[:count]
 
 
@@ -248,5 +250,5 @@ def _needed(index: Any) -> Optional[int]:
         bounds = (index.start or 0, index.stop, index.step or 1)
         if bounds[1] is None or any(bound < 0 for bound in bounds):
             return None
-        return max(bounds[:2])
-    return index + 1 if index >= 0 else None
+        return int(max(bounds[:2]))
+    return int(index) + 1 if index >= 0 else None

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import abc
 import logging
-from collections.abc import Iterator, MutableMapping
+from collections import OrderedDict
+from collections.abc import Iterator, KeysView, MutableMapping
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._suggest import did_you_mean
-from ftrack_like.attribute import (
-    AbstractCollectionAttribute,
-    ReferenceAttribute,
-    ScalarAttribute,
-)
+from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
+from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.operation import CreateEntityOperation
 from ftrack_like.symbol import NOT_SET
 
@@ -48,6 +46,20 @@ class DynamicEntityTypeMetaclass(abc.ABCMeta):
         return f"<dynamic ftrack class {self.__name__!r}>"
 
 
+class _Names(KeysView[str]):
+    """The names of the attributes of an entity, as its keys."""
+
+    _mapping: Any
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._mapping.attributes._data)
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return len(self._mapping.attributes._data)
+
+
 class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass):
     """An entity: a mapping of attribute names to values.
 
@@ -59,6 +71,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         "__dict__",
         "__weakref__",
         "_created",
+        "_fixed_key",
         "_group",
         "_key",
         "_local",
@@ -77,6 +90,8 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     _local: Optional[dict[str, Any]]
     #: The identity as text, once it is known.
     _key: Optional[str]
+    #: The primary key that operations on the entity carry, once there is one.
+    _fixed_key: Optional[OrderedDict[str, Any]]
     #: The load group that the entity came with, or None.
     _group: Any
     #: Whether a creation is recorded that is not committed yet: the server knows nothing.
@@ -93,6 +108,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         self._remote = {}
         self._local = None
         self._key = None
+        self._fixed_key = None
         self._group = None
         self._created = False
         if reconstructing:
@@ -110,7 +126,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         self._mark_dirty()
         session = self.session
         if session.record_operations:
-            key = inspection.primary_key(self)
+            key = self._operation_key()
             self._created = True
             session.recorded_operations.push(
                 CreateEntityOperation(self.entity_type, key, dict(scalars))
@@ -166,7 +182,14 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def _mark_dirty(self) -> None:
         """Tell the session that there are local values to commit or roll back."""
-        self.session._identity_map.dirty.add(self)
+        self.session._identity_map.dirty._entities[id(self)] = self
+
+    def _operation_key(self) -> OrderedDict[str, Any]:
+        """Return the primary key, which all operations on the entity share."""
+        key = self._fixed_key
+        if key is None:
+            key = self._fixed_key = inspection.primary_key(self)
+        return key
 
     def _adopt(self, members: Any) -> None:
         """Take note that the collection *members* of this entity has been changed."""
@@ -224,8 +247,8 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         :exc:`~ftrack_like.exception.ImmutableAttributeError` if it may not change.
         """
         self._attribute(key).set_local_value(self, value)
-        if key in self.primary_key_attributes:
-            self._key = None
+        if self._key is not None and key in self.primary_key_attributes:
+            self._key = self._fixed_key = None
 
     def __delitem__(self, key: str) -> None:
         """Take back the local value of the attribute *key*; :exc:`KeyError` if no such."""
@@ -233,11 +256,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def _attribute(self, key: str) -> Any:
         """Return the attribute *key*; raise :exc:`KeyError` with a suggestion if none."""
-        attribute = self.attributes.get(key)
+        attribute = self.attributes._data.get(key)
         if attribute is None:
-            raise exception.UnknownAttributeError(
-                key, self.entity_type, suggestion=_Suggestion(str(key), self.attributes.keys())
-            )
+            hint: Any = _Suggestion(str(key), self.attributes.keys())
+            raise exception.UnknownAttributeError(key, self.entity_type, suggestion=hint)
         return attribute
 
     def __iter__(self) -> Iterator[str]:
@@ -251,6 +273,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def __contains__(self, key: object) -> bool:
         """Return whether there is an attribute *key*. Never ask the server."""
         return key in self.attributes._data
+
+    def keys(self) -> KeysView[str]:
+        """Return a view of the names of all attributes."""
+        return _Names(self)
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of the attribute *key*, or *default* if there is no such attribute."""
@@ -303,40 +329,20 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def __repr__(self) -> str:
         """Return a text that shows what is loaded. Never ask the server."""
-        shown = []
-        for name in self.attributes or ():
-            value = self._loaded(name.name)
-            if value is not NOT_SET:
-                shown.append(f"{name.name}={value}")
-        more = f", … {len(shown) - 8} more" if len(shown) > 8 else ""
-        return f"<{self.entity_type}({', '.join(shown[:8])}{more})>"
+        values = {**self._remote, **(self._local or {})}
+        if self.attributes is None:
+            return f"<{self.entity_type}()>"
+        names = sorted(values, key=self._rank)
+        shown = [f"{name}={_short(values[name])}" for name in names[:8]]
+        more = f", … {len(names) - 8} more" if len(names) > 8 else ""
+        return f"<{self.entity_type}({', '.join(shown)}{more})>"
 
-    def _loaded(self, name: str) -> Any:
-        """Return a short text for the value *name* if it is loaded, else NOT_SET."""
-        value = NOT_SET
-        if self._local is not None:
-            value = self._local.get(name, NOT_SET)
-        if value is NOT_SET:
-            value = self._remote.get(name, NOT_SET)
-        if value is NOT_SET:
-            return NOT_SET
-        if isinstance(value, Entity):
-            key = ", ".join(
-                [repr(value._loaded_scalar(part)) for part in value.primary_key_attributes]
-            )
-            return f"<{value.entity_type}({key})>"
-        if isinstance(self.attributes.get(name), AbstractCollectionAttribute):
-            return f"<{len(value or ())} items>"
-        text = repr(
-            self.attributes.get(name).get_remote_value(self) if isinstance(value, dict) else value
-        )
-        return text if len(text) <= 60 else f"{text[:57]}…"
-
-    def _loaded_scalar(self, name: str) -> Any:
-        """Return the plain value *name* as far as it is loaded, else NOT_SET."""
-        if self._local is not None and name in self._local:
-            return self._local[name]
-        return self._remote.get(name, NOT_SET)
+    def _rank(self, name: str) -> int:
+        """Return where *name* comes in the text of an entity: the primary key, values, others."""
+        if name in self.primary_key_attributes:
+            return 0
+        attribute = self.attributes.get(name)
+        return 1 if isinstance(attribute, ScalarAttribute) else 2
 
     def merge(self, entity: Any, merged: Any = None) -> list[dict[str, Any]]:
         """Take over the values that *entity*, another copy of the same one, has set.
@@ -375,12 +381,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             return
         value = merge(remote)
         before = own.get_remote_value(self)
-        if before is not NOT_SET and not own._mutable and before != value:
-            if own.name in self.primary_key_attributes:
-                raise exception.ImmutableAttributeError(own)
-        if before is NOT_SET or before is not value and before != value:
-            own.set_remote_value(self, value)
-            changes.append(_change("remote_attribute", own.name, before, value))
+        if before is value or (before is not NOT_SET and before == value):
+            return
+        if before is not NOT_SET and own.name in self.primary_key_attributes:
+            raise exception.ImmutableAttributeError(own)
+        own.set_remote_value(self, value)
+        changes.append(_change("remote_attribute", own.name, before, value))
 
     def _populate_unset_scalar_attributes(self) -> None:
         """Load all scalar attributes that have no value, in one query."""
@@ -398,6 +404,27 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if missing:
             projections = ", ".join([attribute._projection(self) for attribute in missing])
             self.session.populate([self], projections)
+
+
+def _short(value: Any) -> str:
+    """Return a short text for the *value* of an attribute. Never ask the server."""
+    if isinstance(value, Entity):
+        known = {**value._remote, **(value._local or {})}
+        key = [str(known.get(name, NOT_SET)) for name in value.primary_key_attributes]
+        return f"<{value.entity_type}({', '.join(key)})>"
+    if isinstance(value, MappedCollectionProxy):
+        value = value.collection
+    if isinstance(value, Collection) or (isinstance(value, list) and _holds_entities(value)):
+        return f"<{len(value)} items>"
+    if isinstance(value, dict) and "__type__" in value:
+        return str(value.get("value"))
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _holds_entities(values: list[Any]) -> bool:
+    """Return whether *values* is a list of entities, or empty."""
+    return not values or isinstance(values[0], Entity)
 
 
 class _Suggestion:

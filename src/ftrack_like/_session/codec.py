@@ -1,0 +1,179 @@
+"""The codec: between Python values and the JSON that travels and is cached."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ftrack_like import inspection
+from ftrack_like._dates import decode_date, encode_date
+from ftrack_like.collection import Collection, MappedCollectionProxy
+from ftrack_like.entity.base import Entity
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["STRATEGIES", "Codec"]
+
+
+class Codec:
+    """Encode and decode for a session. It may be used from any thread."""
+
+    def __init__(self, session: Any) -> None:
+        """Initialise for *session*, whose ``_encode`` and ``_decode`` are reached at each use."""
+        self._session = session
+
+    def encode(self, data: Any, entity_attribute_strategy: str = "set_only") -> str:
+        """Return *data* as JSON text with sorted keys.
+
+        *entity_attribute_strategy* says which values of an entity are written: ``all`` (what is
+        missing is loaded), ``set_only`` (what is set, locally or remotely), ``modified_only``
+        (what differs from the server's) or ``persisted_only`` (what the server holds). Entities
+        inside entities are written as references.
+
+        Raise :exc:`ValueError` for another strategy or a number that JSON has no form for, and
+        :exc:`TypeError` for a value that cannot be written.
+        """
+        if entity_attribute_strategy not in STRATEGIES:
+            raise ValueError(
+                f"There is no entity_attribute_strategy {entity_attribute_strategy!r}. "
+                f"It is one of {', '.join(STRATEGIES)}."
+            )
+        encode_item = functools.partial(
+            self._session._encode, entity_attribute_strategy=entity_attribute_strategy
+        )
+        return json.dumps(data, sort_keys=True, default=encode_item, allow_nan=False)
+
+    def encode_item(self, item: Any, entity_attribute_strategy: str = "set_only") -> Any:
+        """Return *item*, which JSON has no form for, as a value that it has one for.
+
+        Raise :exc:`TypeError` if there is none.
+        """
+        if isinstance(item, Entity):
+            return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
+        members = _members(item)
+        if members is not None:
+            return [_reference(member) for member in members]
+        date = encode_date(item)
+        if date is not None:
+            return date
+        if isinstance(item, Mapping):
+            return dict(item)
+        raise TypeError(f"A value of the type {type(item).__name__} cannot be sent: {item!r}.")
+
+    def _encode_entity(self, entity: Any, select: Callable[[Any], dict[str, Any]]) -> Any:
+        """Return *entity* as a wire mapping of the values that *select* gives for it."""
+        encoded = {"__entity_type__": entity.entity_type}
+        for name, value in select(entity).items():
+            class_ = value.__class__
+            if class_ is str or class_ is int or value is None:
+                encoded[name] = value
+            elif value is not NOT_SET:
+                encoded[name] = _encode_value(value)
+        for name, value in inspection.primary_key(entity).items():
+            encoded[name] = value
+        return encoded
+
+    def decode(self, text: str) -> Any:
+        """Return the value of the JSON *text*, with dates read and entities made.
+
+        The entities are detached: the session's own are made of them by a merge.
+        """
+        return json.loads(text, object_hook=self._session._decode)
+
+    def decode_item(self, item: Any) -> Any:
+        """Return the date or entity that the JSON object *item* stands for, else *item*.
+
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an entity of a type
+        without schema.
+        """
+        if "__type__" in item and item["__type__"] in {"datetime", "date"}:
+            return decode_date(item.get("value"))
+        if "__entity_type__" in item:
+            data = dict(item)
+            return self._session._create(data.pop("__entity_type__"), data, reconstructing=True)
+        return item
+
+
+def _select_all(entity: Any) -> dict[str, Any]:
+    """Return all values of *entity*, with those that are missing loaded."""
+    return dict(entity.items())
+
+
+def _select_set(entity: Any) -> dict[str, Any]:
+    """Return the values of *entity* that are set, the local before the remote."""
+    return {**entity._remote, **(entity._local or {})}
+
+
+def _select_modified(entity: Any) -> dict[str, Any]:
+    """Return the local values of *entity* that differ from the remote ones."""
+    attributes = entity.attributes
+    return {
+        name: value
+        for name, value in (entity._local or {}).items()
+        if attributes.get(name).is_modified(entity)
+    }
+
+
+def _select_persisted(entity: Any) -> dict[str, Any]:
+    """Return the values of *entity* that the server holds, but for those that it works out."""
+    computed = entity.attributes._computed_names()
+    if not computed:
+        values: dict[str, Any] = entity._remote
+        return values
+    return {name: value for name, value in entity._remote.items() if name not in computed}
+
+
+#: Strategy to the function that chooses the values of an entity.
+STRATEGIES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "all": _select_all,
+    "set_only": _select_set,
+    "modified_only": _select_modified,
+    "persisted_only": _select_persisted,
+}
+
+
+def _members(value: Any) -> Any:
+    """Return the entities of a collection *value*, or None if it is none."""
+    if isinstance(value, Collection):
+        return value._data
+    if isinstance(value, MappedCollectionProxy):
+        return value.collection._data
+    return None
+
+
+def _encode_value(value: Any) -> Any:
+    """Return the *value* of an attribute, with entities in it as references."""
+    class_ = type(value)
+    if class_ is list:
+        return [_encode_value(inner) for inner in value]
+    if class_ is dict:
+        if value.get("__type__") == "datetime":
+            return _encode_unread_date(value)
+        return {name: _encode_value(inner) for name, inner in value.items()}
+    if isinstance(value, Entity):
+        return _reference(value)
+    members = _members(value)
+    return value if members is None else [_reference(member) for member in members]
+
+
+def _encode_unread_date(value: dict[str, Any]) -> Any:
+    """Return a date-time as the server sent it in the form that is written, with its zone."""
+    text = value.get("value")
+    if isinstance(text, str) and len(text) == 19 and text[10] == "T":
+        return {"__type__": "datetime", "value": text + "+00:00"}
+    return encode_date(decode_date(text))
+
+
+def _reference(entity: Any) -> dict[str, Any]:
+    """Return the type and primary key of *entity* as a wire mapping."""
+    reference = {"__entity_type__": entity.entity_type}
+    if isinstance(entity, Entity) and entity._local is None:
+        try:
+            for name in entity.primary_key_attributes:
+                reference[name] = entity._remote[name]
+            return reference
+        except KeyError:
+            pass  # The general way has the error to raise.
+    reference.update(inspection.primary_key(entity))
+    return reference

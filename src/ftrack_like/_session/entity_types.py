@@ -1,0 +1,168 @@
+"""The entity classes of a session, made from its schemas when they are first used."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMapping, ValuesView
+from typing import Any
+
+from ftrack_like import exception
+from ftrack_like._suggest import did_you_mean
+from ftrack_like.entity.factory import StandardFactory
+from ftrack_like.event.base import Event
+
+__all__ = ["EntityTypes", "build_entity_types"]
+
+TOPIC = "ftrack.api.session.construct-entity-type"
+
+_logger = logging.getLogger(__name__)
+
+
+class EntityTypes(dict[str, Any]):
+    """The entity classes by type name, in the order of the schemas.
+
+    It behaves as a dictionary that holds them all. A class is made when it is first looked at;
+    two threads that do so at once get the same one.
+    """
+
+    def __init__(self, session: Any, schemas: list[Any]) -> None:
+        """Initialise for *session* with its *schemas*."""
+        super().__init__()
+        self._session = session
+        self._schemas = schemas
+        self._pending = {schema["id"]: schema for schema in schemas}
+        #: The names, in order; those made and those still to be made.
+        self._names: dict[str, None] = dict.fromkeys(self._pending)
+        self._lock = threading.RLock()
+
+    def __missing__(self, name: str) -> Any:
+        """Make and return the class called *name*.
+
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, if
+        there is no schema for it.
+        """
+        with self._lock:
+            if dict.__contains__(self, name):
+                return dict.__getitem__(self, name)
+            schema = self._pending.get(name)
+            if schema is None:
+                raise exception.UnrecognisedEntityTypeError(
+                    name, suggestion=did_you_mean(str(name), self._names)
+                )
+            class_ = StandardFactory().create(schema)
+            self._put(name, class_)
+            return class_
+
+    def _put(self, name: str, class_: Any) -> None:
+        """Hold *class_* under *name*."""
+        self._names.setdefault(name)
+        dict.__setitem__(self, name, class_)
+        self._pending.pop(name, None)
+
+    def construct(self) -> None:
+        """Make all classes now, in order, each by way of the event that plugins listen for."""
+        for schema in self._schemas:
+            class_ = self._ask_subscribers(schema)
+            if class_ is None:
+                class_ = StandardFactory().create(schema)
+            self._put(class_.entity_type, class_)
+            self._pending.pop(schema["id"], None)
+
+    def _ask_subscribers(self, schema: Mapping[str, Any]) -> Any:
+        """Return the class that subscribers make for *schema*, or None to make the usual one."""
+        results = self._session.event_hub.publish(
+            Event(topic=TOPIC, data={"schema": schema, "schemas": self._schemas}),
+            synchronous=True,
+        )
+        classes = [result for result in results or () if result is not None]
+        if len(classes) > 1:
+            _logger.warning(
+                "%d subscribers made a class for %s; the last one is used.",
+                len(classes),
+                schema["id"],
+            )
+        return classes[-1] if classes else None
+
+    def __setitem__(self, name: str, class_: Any) -> None:
+        """Use *class_* for the type *name*."""
+        with self._lock:
+            self._put(name, class_)
+
+    def __delitem__(self, name: str) -> None:
+        """Remove the type *name*; :exc:`KeyError` if it is not there."""
+        with self._lock:
+            del self._names[name]
+            self._pending.pop(name, None)
+            dict.pop(self, name, None)
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a type *name*."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(list(self._names))
+
+    def __len__(self) -> int:
+        """Return the number of types."""
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        """Return a text with the number of types."""
+        return f"<{type(self).__name__} of {len(self)} types>"
+
+    def keys(self) -> KeysView[str]:
+        """Return a view of the names."""
+        return KeysView(self)
+
+    def values(self) -> ValuesView[Any]:
+        """Return a view of the classes."""
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return a view of the names and classes."""
+        return ItemsView(self)
+
+    def copy(self) -> dict[str, Any]:
+        """Return a plain dictionary of all names and classes."""
+        return dict(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether *other* is a mapping of the same names to the same classes."""
+        return isinstance(other, Mapping) and dict(self.items()) == dict(other.items())
+
+    __hash__ = None  # type: ignore[assignment]  # as a dictionary
+
+    # What a dictionary would do past the methods above.
+    get = Mapping.get  # type: ignore[assignment]
+    pop = MutableMapping.pop
+    popitem = MutableMapping.popitem
+    clear = MutableMapping.clear
+    update = MutableMapping.update
+    setdefault = MutableMapping.setdefault
+
+
+def build_entity_types(session: Any, schemas: list[Any]) -> EntityTypes:
+    """Return the entity classes of *session* for *schemas*.
+
+    They are made on first use, unless a subscriber of *session*'s hub has a say in them: then
+    all are made at once, in the order of the schemas, as plugins expect.
+    """
+    types = EntityTypes(session, schemas)
+    if _has_subscriber(session, schemas):
+        types.construct()
+    return types
+
+
+def _has_subscriber(session: Any, schemas: list[Any]) -> bool:
+    """Return whether anybody would be told of the making of one of the classes."""
+    hub = getattr(session, "_event_hub", None)
+    subscribers = list(getattr(hub, "_subscribers", ()))
+    if not subscribers:
+        return False
+    return any(
+        subscriber.interested_in(Event(topic=TOPIC, data={"schema": schema, "schemas": schemas}))
+        for subscriber in subscribers
+        for schema in schemas
+    )
