@@ -13,7 +13,7 @@ name                            what it computes
                                 ``TypedContext``
 ``version_link``                the same for the ``context_id`` of the version's asset, then one
                                 ``{"type": "AssetVersion", "id", "name"}`` for *row*, named after
-                                asset and number: ``plate v1``
+                                asset and number: ``plate - v001``
 ``group_link``                  the same for groups, type ``Group``, by ``parent_id``
 ``thumbnail_url``               ``{"value": address}`` of the image of *row*'s ``thumbnail_id``
                                 (``component/thumbnail?id=…``; for a ReviewSession of

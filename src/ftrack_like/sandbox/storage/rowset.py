@@ -7,7 +7,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import sqlalchemy
@@ -23,6 +23,7 @@ __all__ = ["RowSet", "as_moment", "named_id"]
 _NAMESPACE = uuid.UUID("6f0f2a5e-5d0c-4a57-9a51-1f1a7d6e2b11")
 
 
+@lru_cache(maxsize=4096)
 def named_id(type_name: str, *names: str) -> str:
     """Return the id of the row of *type_name* called *names*: the same in every database."""
     return str(uuid.uuid5(_NAMESPACE, "/".join((MODEL.types[type_name].table, *names))))
@@ -63,11 +64,16 @@ class RowSet:
         """Add a row of *table*, which no type stands for."""
         self._rows[table].append(values)
 
-    def insert(self, connection: Connection) -> None:
-        """Insert all rows in the transaction of *connection*."""
+    def insert(self, connection: Connection) -> dict[str, int]:
+        """Insert all rows in the transaction of *connection*, which empties this set.
+
+        Return how many each table got.
+        """
         for table, rows in self._rows.items():
             connection.execute(sqlalchemy.insert(TABLES[table]), rows)
+        counts = {table: len(rows) for table, rows in self._rows.items()}
         self._rows.clear()
+        return counts
 
 
 @cache
