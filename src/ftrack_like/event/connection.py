@@ -27,7 +27,7 @@ from ftrack_like._transport.settings import ConnectionSettings, ca_bundle
 from ftrack_like.event.delivery import back_off
 from ftrack_like.wire.states import LINK, advance
 
-__all__ = ["SEND_TIMEOUT", "Link", "LinkHooks", "close_websocket", "faults", "open_websocket"]
+__all__ = ["SEND_TIMEOUT", "Link", "LinkHooks", "faults", "open_websocket"]
 
 #: How long sending may stall, in seconds, before the websocket counts as broken.
 SEND_TIMEOUT = 2.0
@@ -137,18 +137,27 @@ def wait_readable(connection: Any, timeout: float) -> bool:
         return True
 
 
-def close_websocket(connection: Any, politely: bool = True) -> None:
-    """Close *connection* without waiting for the other end, whatever state it is in.
+def break_off(connection: Any, politely: bool = True) -> None:
+    """End the conversation on *connection* without waiting for the other end.
 
-    *politely* says goodbye first, which may take a moment.
+    *politely* says goodbye first, which may take a moment. A thread that reads or writes wakes
+    up; it is the one to call :func:`close_websocket` afterwards, since a socket that is closed
+    under its reader would let it sleep.
     """
     with contextlib.suppress(*faults()):
         if politely and hasattr(connection, "send_close"):
             connection.send_close()
     sock = getattr(connection, "sock", None)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*faults()):
         if isinstance(sock, socket.socket):
-            sock.shutdown(socket.SHUT_RDWR)  # wakes who reads or writes on other threads
+            sock.shutdown(socket.SHUT_RDWR)
+        else:
+            connection.close()
+
+
+def close_websocket(connection: Any) -> None:
+    """Close *connection* at once, whatever state it is in."""
+    break_off(connection, politely=False)
     with contextlib.suppress(*faults()):
         finish = getattr(connection, "shutdown", None) or connection.close
         finish()
@@ -228,7 +237,7 @@ class Link:
     def suspect(self, connection: Any) -> None:
         """Give up *connection*, on which sending failed; the thread will open another."""
         if connection is self.connection:
-            close_websocket(connection, politely=False)
+            break_off(connection, politely=False)
 
     def close(self, politely: bool = True) -> None:
         """Close for good; *politely* says goodbye to the server first.
@@ -240,8 +249,11 @@ class Link:
         self._closing.set()
         connection = self.connection
         if connection is not None:
-            close_websocket(connection, politely)
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            break_off(connection, politely)
+        if not self._thread.is_alive():
+            if connection is not None:
+                close_websocket(connection)
+        elif threading.current_thread() is not self._thread:
             self._thread.join(JOIN_TIMEOUT)
 
     def _step(self, happening: str) -> None:
@@ -254,7 +266,7 @@ class Link:
                 return
             reason = self._read()
             connection, self.connection = self.connection, None
-            close_websocket(connection, politely=False)
+            close_websocket(connection)
             self._lost_at = time.monotonic()
             self._step("lost")
             if not self._closing.is_set():

@@ -282,6 +282,12 @@ class ServerSide:
             link.close()
         self._tell_disconnected(reason)
 
+    def _give_up(self, connection: Any) -> None:
+        """Use *connection* no longer; the link opens another one."""
+        if self._link is not None:
+            self._connection = None
+            self._link.suspect(connection)
+
     def _say_goodbye(self, unsubscribe: bool) -> bool:
         """Finish business with the server; return False if the socket is stuck."""
         if not self._courier.guard.acquire(timeout=CLOSING_PATIENCE):
@@ -320,8 +326,7 @@ class ServerSide:
                 connection.send(packet)
             except faults() as error:
                 self._pop_packet_callback(number)
-                if self._link is not None:
-                    self._link.suspect(connection)
+                self._give_up(connection)
                 raise exception.EventHubConnectionError(
                     "Sending to the event server failed: {error}", details={"error": str(error)}
                 ) from error
@@ -400,8 +405,7 @@ class ServerSide:
 
     def _on_disconnect(self, message: packets.Disconnect, identifier: str) -> None:
         self.logger.debug("The event server is disconnecting.")
-        if self._link is not None:
-            self._link.suspect(self._connection)
+        self._give_up(self._connection)
 
     def _on_unreadable(self, message: packets.Unreadable, identifier: str) -> None:
         self.logger.warning(f"Ignoring an unreadable packet of the event server: {message.reason}")
