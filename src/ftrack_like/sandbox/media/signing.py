@@ -47,7 +47,7 @@ class Signer:
     def sign(self, address: str, parameters: Mapping[str, object], seconds: float) -> str:
         """Return *address* with *parameters*, good for *seconds* from now."""
         named = {name: str(value) for name, value in parameters.items() if value is not None}
-        named["expires"] = str(int(self._clock() + seconds))
+        named["expires"] = str(round(self._clock() + seconds))
         named["signature"] = self._signature(address, named)
         return f"{address}?{urlencode(named)}"
 

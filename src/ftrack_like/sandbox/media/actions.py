@@ -1,0 +1,145 @@
+"""The actions about files: uploads and encoding, for the table of actions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Optional
+
+from ftrack_like.sandbox.actions import write
+from ftrack_like.sandbox.actions.attributes import required_key
+from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
+from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.media.plan import plan_encoding
+from ftrack_like.sandbox.media.routes import GET_PATH, UPLOAD_PATH
+from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.media.store import ComponentStore, TransferError
+
+__all__ = ["ENCODE_JOBS", "MAXIMUM_PARTS", "UPLOAD_SECONDS", "MediaActions"]
+
+#: Where a batch notes the jobs that are to be worked on once it is committed.
+ENCODE_JOBS = "encode jobs"
+
+#: How long an upload address is good for, in seconds, and the most parts an upload may have.
+UPLOAD_SECONDS = 6 * 3600
+MAXIMUM_PARTS = 10_000
+
+_IDENTIFIER = re.compile(r"\A[0-9A-Za-z_-]{1,64}\Z")
+
+Action = Callable[[Operation, Batch], Any]
+
+
+class MediaActions:
+    """The actions over *store* and *signer*."""
+
+    def __init__(self, store: ComponentStore, signer: Signer) -> None:
+        """Prepare the actions."""
+        self._store = store
+        self._signer = signer
+
+    def table(self) -> Mapping[str, Action]:
+        """Return the actions by name."""
+        return {
+            "complete_multipart_upload": self.complete_multipart_upload,
+            "encode_media": self.encode_media,
+            "get_upload_metadata": self.get_upload_metadata,
+        }
+
+    def get_upload_metadata(self, operation: Operation, batch: Batch) -> Any:
+        """Return where to PUT the data of a component, which need not exist yet."""
+        component_id = _identifier(operation, "component_id")
+        size = _whole_number(operation, "file_size", minimum=0)
+        checksum = operation.get("checksum")
+        if checksum is not None and not isinstance(checksum, str):
+            raise ValidationError("checksum must be the MD5 of the data as base64 text.")
+        if operation.get("parts"):
+            return self._upload_in_parts(component_id, operation, batch)
+        signed = {"id": component_id, "size": size, "checksum": checksum}
+        headers = {"Content-Type": "application/octet-stream"}
+        if checksum:
+            headers["Content-MD5"] = checksum
+        return {
+            "url": batch.context.server_url
+            + self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS),
+            "component_id": component_id,
+            "headers": headers,
+        }
+
+    def complete_multipart_upload(self, operation: Operation, batch: Batch) -> Any:
+        """Join the parts of an upload."""
+        component_id = _identifier(operation, "component_id")
+        upload_id = _identifier(operation, "upload_id")
+        try:
+            parts = [
+                (int(part["part_number"]), str(part["e_tag"]))
+                for part in required_key(operation, "parts")
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValidationError(
+                'parts must be a list of {"part_number": number, "e_tag": text}.'
+            ) from error
+        try:
+            self._store.join(component_id, upload_id, parts)
+        except TransferError as error:
+            raise ValidationError(str(error)) from error
+        return {
+            "action": "complete_multipart_upload",
+            "component_id": component_id,
+            "url": f"{batch.context.server_url}{GET_PATH}?id={component_id}",
+        }
+
+    def encode_media(self, operation: Operation, batch: Batch) -> Any:
+        """Make a job that encodes a component, with the components it will fill."""
+        component_id = _identifier(operation, "component_id")
+        batch.settle()
+        row = batch.store.get("component", (component_id,))
+        if row is None:
+            raise NotFoundError(f"There is no Component with the id {component_id!r}.")
+        version_id = operation.get("version_id")
+        if version_id is not None and batch.store.get("asset_version", (version_id,)) is None:
+            raise NotFoundError(f"There is no AssetVersion with the id {version_id!r}.")
+        sequence = row["system_type"] == "sequence"
+        encoding = plan_encoding(
+            {
+                "__entity_type__": "SequenceComponent" if sequence else "FileComponent",
+                "id": component_id,
+                "file_type": row["file_type"],
+            },
+            version_id=version_id,
+            keep_original=bool(operation.get("keep_original", True)),
+            user_id=batch.user_id,
+            new_id=new_id,
+            webm="video/webm" in (operation.get("formats") or ()),
+        )
+        for each in encoding.operations:
+            write.create(each, batch)
+        batch.notes.setdefault(ENCODE_JOBS, []).append(encoding.job_id)
+        return {"action": "encode_media", "job_id": encoding.job_id}
+
+    def _upload_in_parts(
+        self, component_id: str, operation: Operation, batch: Batch
+    ) -> dict[str, Any]:
+        count = _whole_number(operation, "parts", minimum=1)
+        if count > MAXIMUM_PARTS:
+            raise ValidationError(f"An upload has at most {MAXIMUM_PARTS} parts, not {count}.")
+        upload_id = new_id()
+        urls = []
+        for number in range(1, count + 1):
+            signed = {"id": component_id, "upload": upload_id, "part": number}
+            address = self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS)
+            urls.append({"part_number": number, "signed_url": batch.context.server_url + address})
+        return {"urls": urls, "upload_id": upload_id, "component_id": component_id}
+
+
+def _identifier(operation: Operation, name: str) -> str:
+    value: Optional[Any] = required_key(operation, name)
+    if not isinstance(value, str) or not _IDENTIFIER.match(value):
+        raise ValidationError(f"{name} must be an id, not {value!r}.")
+    return value
+
+
+def _whole_number(operation: Operation, name: str, minimum: int) -> int:
+    value = required_key(operation, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValidationError(f"{name} must be a whole number from {minimum}, not {value!r}.")
+    return value

@@ -1,0 +1,80 @@
+"""Files and media as one piece of the server: storage, addresses, actions, routes, the queue."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Optional
+from urllib.parse import parse_qsl
+
+import sqlalchemy
+from starlette.routing import BaseRoute
+
+from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.media.actions import ENCODE_JOBS, Action, MediaActions
+from ftrack_like.sandbox.media.jobs import EncodeQueue, Execute
+from ftrack_like.sandbox.media.routes import FileRoutes
+from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.media.store import ComponentStore
+from ftrack_like.sandbox.storage.database import Database
+from ftrack_like.sandbox.storage.tables import TABLES
+
+__all__ = ["MediaService"]
+
+#: Addresses in answers are good for a day at least, and the same for an hour at a time, so that
+#: what is asked twice is answered alike.
+_ADDRESS_HOURS = 25
+
+
+class MediaService:
+    """What the sandbox does with files, in *folder*."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        """Open the folder; nothing runs before :meth:`start`."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.store = ComponentStore(folder)
+        self._signer = Signer.in_folder(folder)
+        self._queue: Optional[EncodeQueue] = None
+
+    def actions(self) -> Mapping[str, Action]:
+        """Return the actions about files by name."""
+        return MediaActions(self.store, self._signer).table()
+
+    def routes(
+        self, database: Database, authenticate: Callable[[str, str], object]
+    ) -> list[BaseRoute]:
+        """Return the routes below ``/component``; see :class:`FileRoutes`."""
+
+        def name_of(component_id: str) -> Optional[str]:
+            columns = TABLES["component"].c
+            statement = sqlalchemy.select(columns.name, columns.file_type)
+            with database.read() as connection:
+                found = connection.execute(statement.where(columns.id == component_id)).first()
+            return None if found is None else f"{found.name}{found.file_type or ''}"
+
+        return FileRoutes(self.store, self._signer, authenticate, name_of).routes()
+
+    def sign(self, path: str) -> str:
+        """Return the address *path* (with its parameters) as one that a plain GET may read."""
+        address, _, parameters = path.partition("?")
+        now = time.time()
+        until = (now // 3600 + _ADDRESS_HOURS) * 3600
+        return self._signer.sign(address, dict(parse_qsl(parameters)), until - now)
+
+    def start(self, execute: Execute) -> None:
+        """Begin to encode; *execute* runs operations of the protocol in a transaction."""
+        self._queue = EncodeQueue(self.store, execute)
+        self._queue.start()
+
+    def committed(self, batch: Batch) -> None:
+        """Take up the jobs that *batch* made; to be called after its commit."""
+        for job_id in batch.notes.get(ENCODE_JOBS, ()):
+            if self._queue is not None:
+                self._queue.submit(job_id)
+
+    def stop(self) -> None:
+        """Stop to encode; what is left is taken up by the next start."""
+        if self._queue is not None:
+            self._queue.stop()
+            self._queue = None
