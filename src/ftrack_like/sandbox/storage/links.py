@@ -113,14 +113,19 @@ def context_link_text(catalogue: Catalogue, source: Source) -> Expression:
 
 
 def version_link_text(catalogue: Catalogue, source: Source) -> Expression:
-    """Return the names above the version."""
+    """Return the names above the version, and that of its asset."""
+    above = _names(catalogue, source, _asset(catalogue, source, "context_id"))
+    return func.coalesce(above, "") + " / " + func.coalesce(_asset(catalogue, source, "name"), "")
+
+
+def _asset(catalogue: Catalogue, source: Source, column: str) -> Expression:
     assets = catalogue.tables["asset"].alias()
-    context_id = (
-        select(assets.c.context_id)
+    return (
+        select(assets.c[column])
         .where(assets.c.id == source.column("asset_id"))
+        .correlate(source.from_)
         .scalar_subquery()
     )
-    return _names(catalogue, source, context_id)
 
 
 def _names(catalogue: Catalogue, source: Source, context_id: Expression) -> Expression:

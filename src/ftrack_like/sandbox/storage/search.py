@@ -103,9 +103,7 @@ def _below(type_: EntityType, context_ids: Sequence[str]) -> list[Criteria]:
         "AssetVersion": ("project_id", "task_id", "asset.context_id", "asset.ancestors.id"),
     }.get(type_.name, ())
     if type_.table == "context":
-        paths = ("id", "project_id", "ancestors.id")
-        if "ancestors" not in type_.properties:
-            paths = ("id", "project_id")
+        paths = ("id",) if type_.name == "Project" else ("id", "project_id", "ancestors.id")
     elif not paths and "project_id" in type_.properties:
         paths = ("project_id",)
     return [_any_of([_among(path, context_ids) for path in paths])] if paths else []
