@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 if TYPE_CHECKING:
     from ftrack_like.session import Session
@@ -34,7 +36,7 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("FTRACK_"):
+            if name.startswith("FTRACK_") and not name.startswith("FTRACK_LIKE_TEST_"):
                 patch.delenv(name)
         for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(folder / name.lower()))
@@ -67,6 +69,100 @@ def session(sandbox: Sandbox) -> Iterator[Session]:
     """Return a new session of the administrator on ``sandbox``."""
     with sandbox.session() as opened:
         yield opened
+
+
+class ApiError(AssertionError):
+    """What a sandbox answered instead of results: *name*, *content*, *error_code*, *status*."""
+
+    def __init__(self, answer: dict[str, Any], status: int) -> None:
+        self.name = answer["exception"]
+        self.content = answer["content"]
+        self.error_code = answer["error_code"]
+        self.status = status
+        super().__init__(f"{self.name}: {self.content}")
+
+
+class Api:
+    """The API as bare operations over HTTP, without any client in between."""
+
+    Error = ApiError
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.url = sandbox.server_url
+        self.http = requests.Session()
+        self.http.headers.update(
+            {
+                "ftrack-user": sandbox.api_user,
+                "ftrack-api-key": sandbox.api_key,
+                "ftrack-strict-api": "true",
+            }
+        )
+
+    def call(self, *operations: Any) -> list[Any]:
+        """Return the results of *operations*, or raise :exc:`ApiError`."""
+        response = self.http.post(f"{self.url}/api", json=list(operations), timeout=30)
+        answer = response.json()
+        if isinstance(answer, dict):
+            raise ApiError(answer, response.status_code)
+        assert response.status_code == 200
+        return list(answer)
+
+    def make(self, entity_type: str, entity_key: Any = None, **data: Any) -> dict[str, Any]:
+        """Return a create operation."""
+        if entity_key is None:
+            entity_key = [data.setdefault("id", str(uuid.uuid4()))]
+        data["__entity_type__"] = entity_type
+        return {
+            "action": "create",
+            "entity_type": entity_type,
+            "entity_key": entity_key,
+            "entity_data": data,
+        }
+
+    def change(self, entity_type: str, key: Any, **data: Any) -> dict[str, Any]:
+        """Return an update operation."""
+        return {
+            "action": "update",
+            "entity_type": entity_type,
+            "entity_key": key if isinstance(key, list) else [key],
+            "entity_data": {"__entity_type__": entity_type, **data},
+        }
+
+    def remove(self, entity_type: str, *key: Any) -> dict[str, Any]:
+        """Return a delete operation."""
+        return {"action": "delete", "entity_type": entity_type, "entity_key": list(key)}
+
+    def create(self, entity_type: str, entity_key: Any = None, **data: Any) -> Any:
+        """Create an entity and return its id, or its key."""
+        operation = self.make(entity_type, entity_key, **data)
+        self.call(operation)
+        return operation["entity_key"][0] if entity_key is None else entity_key
+
+    def update(self, entity_type: str, key: Any, **data: Any) -> dict[str, Any]:
+        """Update an entity and return what was answered of it."""
+        return dict(self.call(self.change(entity_type, key, **data))[0]["data"])
+
+    def delete(self, entity_type: str, *key: Any) -> None:
+        """Delete an entity."""
+        assert self.call(self.remove(entity_type, *key)) == [{"action": "delete", "data": True}]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the records of a query."""
+        return list(self.call({"action": "query", "expression": expression})[0]["data"])
+
+    def one(self, expression: str) -> dict[str, Any]:
+        """Return the one record of a query."""
+        records = self.query(expression)
+        assert len(records) == 1, f"{len(records)} records for {expression!r}"
+        return records[0]
+
+
+@pytest.fixture
+def api(sandbox: Sandbox) -> Iterator[Api]:
+    """Return the bare API of ``sandbox``."""
+    opened = Api(sandbox)
+    yield opened
+    opened.http.close()
 
 
 def pytest_report_header(config: Any) -> list[str]:
