@@ -102,6 +102,7 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("parent_id", "name"),
         ("project_id", "context_type", "object_type_id"),
         ("name",),
+        ("end_date",),
     ),
     "context_ancestry": (("descendant_id", "depth"),),
     "custom_attribute_configuration": (("key",), ("entity_type",)),
