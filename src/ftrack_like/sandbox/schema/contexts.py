@@ -25,7 +25,7 @@ from ftrack_like.sandbox.schema.declare import (
 )
 from ftrack_like.sandbox.schema.model import EntityType, Property
 
-__all__ = ["CREATED", "OBJECT_TYPE_IDS", "THUMBNAIL", "TYPES"]
+__all__ = ["CREATED", "DEFAULT_PRIORITY_ID", "OBJECT_TYPE_IDS", "THUMBNAIL", "TYPES"]
 
 #: The ids of the object types that have an entity type of their own; the same on every site.
 OBJECT_TYPE_IDS: Mapping[str, str] = {

@@ -25,6 +25,7 @@ from ftrack_like.sandbox.schema.model import (
 __all__ = [
     "Declared",
     "boolean",
+    "custom_attribute_values",
     "custom_attributes",
     "date_time",
     "derived",

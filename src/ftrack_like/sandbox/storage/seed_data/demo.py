@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["ARTISTS", "ASSET_BUILDS", "GROUPS", "PROJECT_NAME", "SEQUENCES", "Artist", "Shot"]
+__all__ = [
+    "ARTISTS",
+    "ASSET_BUILDS",
+    "BUILD_TASKS",
+    "GROUPS",
+    "PROJECT_FULL_NAME",
+    "PROJECT_NAME",
+    "SEQUENCES",
+    "SHOT_TASKS",
+    "Artist",
+    "Shot",
+]
 
 PROJECT_NAME = "lighthouse"
 PROJECT_FULL_NAME = "The Lighthouse Keeper"
