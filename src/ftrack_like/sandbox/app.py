@@ -47,7 +47,11 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
         yield
         await run_in_threadpool(service.close)
 
-    app = Starlette(routes=[*routes, *ROUTES], lifespan=lifespan)
+    def authenticate(username: str, key: str) -> object:
+        return service.authenticate(Credentials(username, key))
+
+    files = service.media.routes(service.database, authenticate)
+    app = Starlette(routes=[*routes, *files, *ROUTES], lifespan=lifespan)
     app.state.service = service
     return app
 

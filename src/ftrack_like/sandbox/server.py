@@ -17,6 +17,8 @@ from typing import Optional, Union
 import uvicorn
 
 from ftrack_like.sandbox.app import create_app
+from ftrack_like.sandbox.auth import Credentials
+from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.site import Site
 
@@ -52,6 +54,7 @@ class SandboxServer:
         self._host = host
         self._port = port
         self._site = Site(data, user=user, key=key, demo=demo, url=database)
+        self._service: Optional[Service] = None
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
 
@@ -99,11 +102,16 @@ class SandboxServer:
             raise RuntimeError("The sandbox is running already.")
         listener = _listen(self._host, self._port)
         try:
-            service = Service(self._site.open())
+            database = self._site.open()
+            service = Service(database, MediaService(self._site.media_folder()))
         except BaseException:
             listener.close()
             raise
         self._port = listener.getsockname()[1]
+        service.start(
+            service.authenticate(Credentials(self.api_user, self.api_key)), self.server_url
+        )
+        self._service = service
         self._server = _Server(service)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="ftrack-like-sandbox", daemon=True
@@ -116,7 +124,7 @@ class SandboxServer:
     def stop(self) -> None:
         """Stop listening, let running requests finish, and close the data."""
         server, thread = self._server, self._thread
-        self._server = self._thread = None
+        self._server = self._thread = self._service = None
         if server is None or thread is None:
             return
         server.should_exit = True
@@ -125,6 +133,8 @@ class SandboxServer:
     def reset(self) -> None:
         """Bring the data back to those of a fresh site; user and key stay."""
         self._site.reset()
+        if self._service is not None:
+            self._service.media.store.clear()
 
 
 class _Server(uvicorn.Server):

@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NoReturn, Optional
 
-from ftrack_like.sandbox.actions import run_batch
+from ftrack_like.sandbox.actions import ACTIONS, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.auth import Credentials, User, authenticate
 from ftrack_like.sandbox.errors import MalformedRequestError, SandboxError, ServerError
+from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.version import SERVER_VERSION
@@ -45,11 +46,26 @@ class Service:
     :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
     """
 
-    def __init__(self, database: Database, server_url: Optional[str] = None) -> None:
+    def __init__(
+        self, database: Database, media: MediaService, server_url: Optional[str] = None
+    ) -> None:
         """Prepare to answer; the database must hold the tables and the seed by now."""
         self.database = database
+        self.media = media
         self.server_url = server_url
-        self.listeners: list[Callable[[Batch], None]] = []
+        self.listeners: list[Callable[[Batch], None]] = [media.committed]
+        self._actions = {**ACTIONS, **media.actions()}
+
+    def start(self, user: User, server_url: str) -> None:
+        """Begin the work that no request asks for, on behalf of *user*.
+
+        *server_url* starts the addresses in what is done.
+        """
+
+        def execute(operations: Sequence[Mapping[str, Any]]) -> list[Any]:
+            return self._run(operations, self._context(user, server_url))
+
+        self.media.start(execute)
 
     def authenticate(self, credentials: Credentials) -> User:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`."""
@@ -58,12 +74,9 @@ class Service:
 
     def answer(self, body: bytes, user: User, server_url: str) -> Answer:
         """Return the answer to *body*, a JSON batch sent by *user*."""
-        context = RequestContext(
-            user_id=user.id, username=user.username, server_url=server_url, now=_now()
-        )
         try:
             operations = read_operations(body)
-            return Answer(_to_json(self._run(operations, context)))
+            return Answer(_to_json(self._run(operations, self._context(user, server_url))))
         except SandboxError as error:
             return error_answer(error)
         except Exception:
@@ -79,11 +92,21 @@ class Service:
             return Answer(_to_json(server_information(connection)))
 
     def close(self) -> None:
-        """Close the database."""
+        """Stop all work and close the database."""
+        self.media.stop()
         self.database.close()
 
-    def _run(self, operations: list[dict[str, Any]], context: RequestContext) -> list[Any]:
-        batch, results = run_batch(self.database, operations, context)
+    def _context(self, user: User, server_url: str) -> RequestContext:
+        return RequestContext(
+            user_id=user.id,
+            username=user.username,
+            server_url=server_url,
+            now=_now(),
+            sign=self.media.sign,
+        )
+
+    def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
+        batch, results = run_batch(self.database, operations, context, self._actions)
         if batch.changes:
             for listener in self.listeners:
                 listener(batch)

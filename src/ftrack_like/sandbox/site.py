@@ -72,6 +72,16 @@ class Site:
         self._remember()
         return database
 
+    def media_folder(self) -> pathlib.Path:
+        """Return the folder for files, which need not exist: with the data of the site.
+
+        A site without a folder of its own has a private one, gone with its database.
+        """
+        if self.folder is not None:
+            return self.folder / "media"
+        assert self._database is not None, "the site is not open"
+        return self._database.private_folder() / "media"
+
     def reset(self) -> None:
         """Make the data those of a fresh site, in one transaction."""
         database = self._database

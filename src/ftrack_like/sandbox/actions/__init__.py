@@ -35,10 +35,13 @@ from ftrack_like.sandbox.errors import (
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
 
-__all__ = ["ACTIONS", "HOOKS", "READING", "run_batch"]
+__all__ = ["ACTIONS", "HOOKS", "READING", "Action", "run_batch"]
+
+#: What an action is called with, and gives the result of the operation.
+Action = Callable[[Operation, Batch], Any]
 
 #: Every action by its name.
-ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
+ACTIONS: dict[str, Action] = {
     "query_server_information": information.query_server_information,
     "query_schemas": information.query_schemas,
     **{name: getattr(read, name) for name in ("query", "search")},
@@ -47,8 +50,15 @@ ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
     **remote.ACTIONS,
 }
 
-#: The actions that change nothing: a batch of them alone keeps nobody waiting.
-READING = {"query_server_information", "query_schemas", "query", "search"}
+#: The actions that do not write to the database: a batch of them alone keeps nobody waiting.
+READING = {
+    "complete_multipart_upload",
+    "get_upload_metadata",
+    "query",
+    "query_schemas",
+    "query_server_information",
+    "search",
+}
 
 #: What the server does by itself, by the name of a type.
 HOOKS: Mapping[str, tuple[Hooks, ...]] = {
@@ -62,9 +72,14 @@ HOOKS: Mapping[str, tuple[Hooks, ...]] = {
 
 
 def run_batch(
-    database: Database, operations: Sequence[Operation], context: RequestContext
+    database: Database,
+    operations: Sequence[Operation],
+    context: RequestContext,
+    actions: Mapping[str, Action] = ACTIONS,
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
+
+    *actions* is the table of what can be asked for.
 
     Raise :exc:`SandboxError` naming the operation that failed.
     """
@@ -72,7 +87,7 @@ def run_batch(
     try:
         with database.read() if only_reading else database.write() as connection:
             batch = Batch(connection, context, HOOKS)
-            results = [_run(batch, index, one) for index, one in enumerate(operations)]
+            results = [_run(batch, actions, index, one) for index, one in enumerate(operations)]
             batch.settle()
             checks.check(batch)
             batch.store.flush()
@@ -82,9 +97,9 @@ def run_batch(
         raise _translate(error) from error
 
 
-def _run(batch: Batch, index: int, operation: Operation) -> Any:
+def _run(batch: Batch, actions: Mapping[str, Action], index: int, operation: Operation) -> Any:
     name = operation.get("action")
-    action = ACTIONS.get(name) if isinstance(name, str) else None
+    action = actions.get(name) if isinstance(name, str) else None
     if action is None:
         raise InvalidActionError(f"Invalid action u'{name}'")
     try:

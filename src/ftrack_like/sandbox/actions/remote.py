@@ -74,9 +74,6 @@ ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
     **{
         name: functools.partial(_not_available, name)
         for name in (
-            "complete_multipart_upload",
-            "encode_media",
-            "get_upload_metadata",
             "get_widget_url",
             "send_review_session_invite",
             "send_user_invite",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Optional
 
-from ftrack_like.sandbox.actions import write
+from ftrack_like.sandbox.actions import Action, write
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
@@ -25,8 +25,6 @@ UPLOAD_SECONDS = 6 * 3600
 MAXIMUM_PARTS = 10_000
 
 _IDENTIFIER = re.compile(r"\A[0-9A-Za-z_-]{1,64}\Z")
-
-Action = Callable[[Operation, Batch], Any]
 
 
 class MediaActions:

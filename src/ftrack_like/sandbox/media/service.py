@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 import sqlalchemy
 from starlette.routing import BaseRoute
 
+from ftrack_like.sandbox.actions import Action
 from ftrack_like.sandbox.actions.batch import Batch
-from ftrack_like.sandbox.media.actions import ENCODE_JOBS, Action, MediaActions
+from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
 from ftrack_like.sandbox.media.jobs import EncodeQueue, Execute
 from ftrack_like.sandbox.media.routes import FileRoutes
 from ftrack_like.sandbox.media.signing import Signer

@@ -76,6 +76,12 @@ class Database:
         name = self._engine.url.database
         return pathlib.Path(name) if self.is_sqlite and name else None
 
+    def private_folder(self) -> pathlib.Path:
+        """Return a folder that is deleted when the database is closed; made when first asked."""
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="ftrack-like-")
+        return pathlib.Path(self._folder)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one state of the database throughout."""
