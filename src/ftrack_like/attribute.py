@@ -268,6 +268,14 @@ class Attribute:
             entity._remote[self._name] = value
         return value
 
+    def _remote_values(self, entity: Any) -> Any:
+        """Return what the server sent for *entity*, collections as plain lists, or NOT_SET."""
+        return self.get_remote_value(entity)
+
+    def _adapt(self, entity: Any, value: Any) -> Any:
+        """Return *value* in the form that *entity* holds it."""
+        return value
+
     def set_local_value(self, entity: Any, value: Any) -> None:
         """Set the value of *entity* to *value*, to be committed; NOT_SET takes it back.
 
@@ -434,6 +442,11 @@ class AbstractCollectionAttribute(Attribute):
         if members is NOT_SET:
             return NOT_SET
         return self._wrap(entity, self._members(entity, members), False)
+
+    def _remote_values(self, entity: Any) -> Any:
+        """Return the list of what the server sent for *entity*, or NOT_SET."""
+        members = entity._remote.get(self._name, NOT_SET)
+        return members if members is NOT_SET else self._members(entity, members)
 
     def _members(self, entity: Any, members: Any) -> list[Any]:
         """Return the remote *members* as a list of attached entities."""

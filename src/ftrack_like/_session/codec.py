@@ -57,8 +57,8 @@ class Codec:
         date = encode_date(item)
         if date is not None:
             return date
-        if isinstance(item, Mapping):
-            return dict(item)
+        if isinstance(item, Mapping):  # The payload of an operation, for one.
+            return {name: _encode_value(value) for name, value in item.items()}
         raise TypeError(f"A value of the type {type(item).__name__} cannot be sent: {item!r}.")
 
     def _encode_entity(self, entity: Any, select: Callable[[Any], dict[str, Any]]) -> Any:

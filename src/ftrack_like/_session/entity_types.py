@@ -112,15 +112,15 @@ class EntityTypes(dict[str, Any]):
         """Return a text with the number of types."""
         return f"<{type(self).__name__} of {len(self)} types>"
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> KeysView[str]:  # type: ignore[override]  # a view all the same
         """Return a view of the names."""
         return KeysView(self)
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]  # a view all the same
         """Return a view of the classes."""
         return ValuesView(self)
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # a view all the same
         """Return a view of the names and classes."""
         return ItemsView(self)
 
@@ -132,10 +132,10 @@ class EntityTypes(dict[str, Any]):
         """Return whether *other* is a mapping of the same names to the same classes."""
         return isinstance(other, Mapping) and dict(self.items()) == dict(other.items())
 
-    __hash__ = None  # type: ignore[assignment]  # as a dictionary
+    __hash__ = None
 
     # What a dictionary would do past the methods above.
-    get = Mapping.get  # type: ignore[assignment]
+    get = Mapping.get  # type: ignore[assignment]  # overloads of the same
     pop = MutableMapping.pop
     popitem = MutableMapping.popitem
     clear = MutableMapping.clear

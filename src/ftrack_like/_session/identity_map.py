@@ -127,6 +127,24 @@ class IdentityMap:
                 continue
         return None
 
+    def complete_from_below(self, key: Any, entity: Any) -> bool:
+        """Give *entity* what a lower cache layer knows and it does not; return whether it did.
+
+        The layers hold what earlier sessions or other processes loaded; what came to *entity*
+        since is newer.
+        """
+        if not self.lower_caches():
+            return False
+        found = self.recall(key)
+        if found is None or found is entity:
+            return False
+        missing = {
+            name: value for name, value in found._remote.items() if name not in entity._remote
+        }
+        for name, value in missing.items():
+            entity._remote[name] = self._session.merge(value)
+        return bool(missing)
+
     def store_below(self, entities: dict[Any, Any]) -> None:
         """Write *entities*, ``{key: entity}``, to each lower cache layer in one go."""
         if entities:

@@ -28,11 +28,12 @@ class LoadGroup:
         a remote value of *attribute_name*. Those that come after *entity* go first.
         """
         found = [entity]
-        class_ = type(entity)
+        entity_type = entity.entity_type
         for key in self._from(entity._key):
             member = resident(key)
             if (
-                type(member) is class_
+                member is not None
+                and member.entity_type == entity_type
                 and member is not entity
                 and member._group is self
                 and attribute_name not in member._remote

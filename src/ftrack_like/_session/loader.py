@@ -120,14 +120,13 @@ class Loader:
         done = merged.get(key)
         if done is not None:
             return done
-        attached = identity_map.entities().get(key)
-        if attached is None:
-            attached = identity_map.recall(key)
-            attached = identity_map.attach(entity if attached is None else attached)
+        attached = identity_map.attach(entity)
         merged[key] = attached
         if attached is entity:
             self._merge_contents(entity, merged)
+            identity_map.complete_from_below(key, entity)
         else:
+            identity_map.dirty.discard(entity)
             attached.merge(entity, merged)
         identity_map.store_below({key: attached})
         return attached
@@ -188,12 +187,24 @@ class Loader:
         if group is not None:
             resident = self._session._identity_map.entities().get
             members = group.lacking(entity, attribute_name, resident, GROUP_SIZE)
+        members = self._complete_from_below(members, attribute_name)
+        if not members:
+            return
         self._session.populate(members, projections or attribute_name)
         if len(members) > 1:
             self._session._statistics.grouped_loads += 1
             for member in members:
                 if attribute_name not in member._remote:
                     member._group = None  # The server has none: do not ask for it again and again.
+
+    def _complete_from_below(self, entities: list[Any], attribute_name: str) -> list[Any]:
+        """Return those of *entities* whose *attribute_name* no lower cache layer has either."""
+        identity_map = self._session._identity_map
+        if not identity_map.lower_caches():
+            return entities
+        for entity in entities:
+            identity_map.complete_from_below(identity_map.key_of(entity), entity)
+        return [entity for entity in entities if attribute_name not in entity._remote]
 
     def _announce(self, entity: Any, attribute_name: str) -> None:
         """Warn of a lazy load, or refuse it, as the session was told to."""

@@ -1,8 +1,9 @@
 """The inmost loop of loading: one record, one entity.
 
-Everything here is written for speed: a page of a query goes through it, and nothing is done
-twice or for what did not come; a function call a record more is measurable. What the schema says about a record's keys is worked out once for
-each combination of keys and kept with the attribute table as a *plan*.
+Everything here is written for speed: a page of a query goes through it, nothing is done twice or
+for what did not come, and one function call more for each record can be measured. What the
+schema says about a record's keys is worked out once for each combination of keys and kept with
+the attribute table as a *plan*.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
     touched: dict[Any, Any] = {}
     allocate = object.__new__
 
-    def read(record: dict[str, Any]) -> Any:  # noqa: PLR0912  # no calls that can be saved
+    def read(record: dict[str, Any]) -> Any:  # noqa: PLR0912
         """Return the attached entity for *record*."""
         type_name = record["__entity_type__"]
         try:
@@ -118,8 +119,6 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
         )
 
         entity = find(key)
-        if entity is None and has_lower_caches:
-            entity = recall(key)
         if entity is None:
             if class_.__init__ is Entity.__init__:
                 entity = allocate(class_)
@@ -138,7 +137,7 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
                 touched[key] = entity
         elif not is_reference:
             entity._remote.update(record)
-            if entity._local is not None and collections:
+            if entity._local is not None:
                 for name in collections:
                     class_.attributes.get(name)._refresh(entity)
             if has_lower_caches:
@@ -154,17 +153,11 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
             return read(value)
         return value
 
-    def recall(key: Any) -> Any:
-        """Return the entity that a lower cache layer has under *key*, attached, or None."""
-        found = identity_map.recall(key)
-        if found is None:
-            return None
-        return session._loader.merge(found)
-
     def finish() -> None:
         """Write what came to the lower cache layers, in one go."""
-        if touched:
-            identity_map.store_below(touched)
+        for key, entity in touched.items():
+            identity_map.complete_from_below(key, entity)
+        identity_map.store_below(touched)
 
     return Reader(read, finish)
 

@@ -208,8 +208,21 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         )
 
     def _forget_local_values(self) -> None:
-        """Drop the local values: what the server sent counts."""
-        self._local = None
+        """Drop the local values: what the server sent counts, but the primary key stays.
+
+        Collections that were handed out stay in use and show what the server holds.
+        """
+        kept = {}
+        for name, value in (self._local or {}).items():
+            members = value.collection if isinstance(value, MappedCollectionProxy) else value
+            if isinstance(members, Collection):
+                members._changed = False
+                members._follow(self._remote.get(name) or [])
+                if name in self._remote:
+                    kept[name] = value
+            elif name in self.primary_key_attributes:
+                self._remote.setdefault(name, value)
+        self._local = kept or None
         self._created = False
 
     def __getitem__(self, key: str) -> Any:
@@ -353,34 +366,43 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if a primary key differs.
         """
-        merge = self.session._loader.merge
+        session_merge = self.session.merge
         merged = {} if merged is None else merged
+
+        def merge(value: Any) -> Any:
+            return session_merge(value, merged)
+
         changes: list[dict[str, Any]] = []
-        for attribute in entity.attributes:
-            own = self.attributes.get(attribute.name)
-            if own is None:
-                continue
-            self._merge_attribute(
-                own, attribute, entity, lambda value: merge(value, merged), changes
-            )
+        for name in list({**entity._remote, **(entity._local or {})}):
+            own, other = self.attributes.get(name), entity.attributes.get(name)
+            if own is not None and other is not None:
+                self._merge_local(own, other, entity, merge, changes)
+                self._merge_remote(own, other, entity, merge, changes)
         return changes
 
-    def _merge_attribute(
+    def _merge_local(
         self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
     ) -> None:
-        """Take over the local and the remote value of *other* of *entity* into *own*."""
-        local = other.get_local_value(entity)
-        if local is not NOT_SET and own.get_local_value(self) is not local:
-            value = merge(local)
-            before = own.get_local_value(self)
-            if before is NOT_SET or before != value:
-                own.set_local_value(self, value)
-                changes.append(_change("local_attribute", own.name, before, value))
-        remote = other.get_remote_value(entity)
-        if remote is NOT_SET:
+        """Take over the local value of *other* of *entity*, if it is a change, into *own*."""
+        if not other.is_modified(entity):
             return
-        value = merge(remote)
-        before = own.get_remote_value(self)
+        before = own.get_local_value(self)
+        value = own._adapt(self, merge(other.get_local_value(entity)))
+        if before is NOT_SET or before != value:
+            # Without a record: the operations on the other copy are these of this one.
+            self._local_values()[own.name] = value
+            self._mark_dirty()
+            changes.append(_change("local_attribute", own.name, before, value))
+
+    def _merge_remote(
+        self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
+    ) -> None:
+        """Take over the remote value of *other* of *entity* into *own*, where it differs."""
+        value = other._remote_values(entity)
+        if value is NOT_SET:
+            return
+        value = merge(value)
+        before = own._remote_values(self)
         if before is value or (before is not NOT_SET and before == value):
             return
         if before is not NOT_SET and own.name in self.primary_key_attributes:
