@@ -107,7 +107,7 @@ class Api:
         assert response.status_code == 200
         return list(answer)
 
-    def make(self, entity_type: str, entity_key: Any = None, **data: Any) -> dict[str, Any]:
+    def make(self, entity_type: str, entity_key: Any = None, /, **data: Any) -> dict[str, Any]:
         """Return a create operation."""
         if entity_key is None:
             entity_key = [data.setdefault("id", str(uuid.uuid4()))]
@@ -119,7 +119,7 @@ class Api:
             "entity_data": data,
         }
 
-    def change(self, entity_type: str, key: Any, **data: Any) -> dict[str, Any]:
+    def change(self, entity_type: str, key: Any, /, **data: Any) -> dict[str, Any]:
         """Return an update operation."""
         return {
             "action": "update",
@@ -132,13 +132,13 @@ class Api:
         """Return a delete operation."""
         return {"action": "delete", "entity_type": entity_type, "entity_key": list(key)}
 
-    def create(self, entity_type: str, entity_key: Any = None, **data: Any) -> Any:
+    def create(self, entity_type: str, entity_key: Any = None, /, **data: Any) -> Any:
         """Create an entity and return its id, or its key."""
         operation = self.make(entity_type, entity_key, **data)
         self.call(operation)
         return operation["entity_key"][0] if entity_key is None else entity_key
 
-    def update(self, entity_type: str, key: Any, **data: Any) -> dict[str, Any]:
+    def update(self, entity_type: str, key: Any, /, **data: Any) -> dict[str, Any]:
         """Update an entity and return what was answered of it."""
         return dict(self.call(self.change(entity_type, key, **data))[0]["data"])
 

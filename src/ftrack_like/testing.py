@@ -12,10 +12,12 @@ Needs the extra ``sandbox``: ``pip install 'ftrack-like[sandbox]'``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like.sandbox.server import SandboxServer
-from ftrack_like.session import Session
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
 
 __all__ = ["Sandbox"]
 
@@ -37,4 +39,7 @@ class Sandbox(SandboxServer):
         options.setdefault("server_url", self.server_url)
         options.setdefault("api_user", self.api_user)
         options.setdefault("api_key", self.api_key)
+        # lazy: a sandbox that other programs use starts sooner without the client.
+        from ftrack_like.session import Session
+
         return Session(**options)

@@ -55,18 +55,23 @@ def find_parent(
 
 
 def _created_note(batch: Batch, type_: EntityType, row: Row) -> None:
-    _receive(batch, row["id"], batch.user_id)
+    # At the end, lest a list of recipients that comes with the note leaves the user out.
+    batch.settle_later(lambda: _receive(batch, row["id"], batch.user_id))
     if not _settle_note(batch, row):
         batch.settle_later(lambda: _settle_note(batch, row))
     if row["category_id"] is not None:
         _label(batch, row["id"], row["category_id"])
 
 
-def _receive(batch: Batch, note_id: str, resource_id: str) -> None:
-    """Make a resource one of the recipients of a note."""
-    if batch.store.get("recipient", (note_id, resource_id)) is None:
+def _receive(batch: Batch, note_id: str, resource_id: str) -> bool:
+    """Make a resource one of the recipients of a note, unless that is gone; return True."""
+    if (
+        batch.store.get("note", (note_id,)) is not None
+        and batch.store.get("recipient", (note_id, resource_id)) is None
+    ):
         recipient = MODEL.types["Recipient"]
         make_row(batch, recipient, {"note_id": note_id, "resource_id": resource_id})
+    return True
 
 
 def _settle_note(batch: Batch, row: Row) -> bool:
