@@ -70,6 +70,7 @@ class Stage:
         self.server = server
         self.folder = folder
         self.schema_folder = folder / "schemas"
+        self.schema_folder.mkdir()
         self.memory: dict[str, Any] = {}
         self.sessions: list[Any] = []
         self._session: Any = None
