@@ -150,12 +150,12 @@ def build_entity_types(session: Any, schemas: list[Any]) -> EntityTypes:
     all are made at once, in the order of the schemas, as plugins expect.
     """
     types = EntityTypes(session, schemas)
-    if _has_subscriber(session, schemas):
+    if has_subscriber(session, schemas):
         types.construct()
     return types
 
 
-def _has_subscriber(session: Any, schemas: list[Any]) -> bool:
+def has_subscriber(session: Any, schemas: list[Any]) -> bool:
     """Return whether anybody would be told of the making of one of the classes."""
     hub = getattr(session, "_event_hub", None)
     subscribers = list(getattr(hub, "_subscribers", ()))
