@@ -7,12 +7,11 @@ from typing import Any, Optional
 from sqlalchemy import ColumnElement, Select, func, select
 
 from ftrack_like.sandbox.language import Aggregate, Path, Query
-from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.storage.conditions import Conditions
 from ftrack_like.sandbox.storage.names import Catalogue, Names
 from ftrack_like.sandbox.storage.operands import Operand
 from ftrack_like.sandbox.storage.paths import Paths
-from ftrack_like.sandbox.storage.sources import Source
+from ftrack_like.sandbox.storage.sources import Source, stable_order
 from ftrack_like.sandbox.storage.sql import Expression, folded
 
 __all__ = ["Compiler"]
@@ -36,7 +35,7 @@ class Compiler:
         Offset and limit are left to the caller.
         """
         statement = self._filtered(query, source, columns)
-        return statement.order_by(*self._order(query, source), *_stable_order(source))
+        return statement.order_by(*self._order(query, source), stable_order(source))
 
     def _filtered(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
         statement = select(*columns).select_from(source.from_).where(*source.conditions)
@@ -64,7 +63,7 @@ class Compiler:
         source = self.source(query)
         statement = self._select_path(query, source, path, folding)
         if query.limit is not None or query.offset:
-            statement = statement.order_by(*self._order(query, source), *_stable_order(source))
+            statement = statement.order_by(*self._order(query, source), stable_order(source))
             statement = limited(statement, query.offset, query.limit)
         return statement
 
@@ -169,15 +168,3 @@ def limited(statement: Select[Any], offset: int, limit: Optional[int]) -> Select
     if offset:
         statement = statement.offset(offset)
     return statement if limit is None else statement.limit(limit)
-
-
-def _stable_order(source: Source) -> list[Expression]:
-    """Return the keys that make any order the same each time."""
-    return [source.column(key_column(source.type_, name)) for name in source.type_.primary_key]
-
-
-def key_column(type_: EntityType, name: str) -> str:
-    """Return the column of the key attribute *name* of *type_*."""
-    property_ = type_.properties[name]
-    column: str = getattr(property_, "column", None) or name
-    return column

@@ -28,7 +28,13 @@ from ftrack_like.sandbox.storage.computed import COMPUTATIONS, Computation
 from ftrack_like.sandbox.storage.names import Catalogue, Names
 from ftrack_like.sandbox.storage.paths import Paths
 from ftrack_like.sandbox.storage.selections import NOTHING, Selection
-from ftrack_like.sandbox.storage.sources import Source, link_conditions, table_source
+from ftrack_like.sandbox.storage.sources import (
+    Source,
+    link_conditions,
+    stable_order,
+    stored_column,
+    table_source,
+)
 from ftrack_like.sandbox.storage.sql import Expression, keys_parameter
 from ftrack_like.sandbox.storage.values import wire_converter
 
@@ -147,7 +153,8 @@ class Plan:
 
     def _type_plan(self, type_: EntityType, selection: Selection) -> TypePlan:
         key = tuple(
-            (name, self._column(_stored(type_.properties[name]))) for name in type_.primary_key
+            (name, self._column(stored_column(type_.properties[name])))
+            for name in type_.primary_key
         )
         plan = TypePlan(type_, key)
         selected = selection.names_for(type_)
@@ -169,7 +176,7 @@ class Plan:
     def _plan_scalar(self, plan: TypePlan, scalar: Scalar) -> None:
         name = scalar.name
         if scalar.computed is None:
-            plan.fields.append((name, self._column(_stored(scalar)), wire_converter(scalar)))
+            plan.fields.append((name, self._column(stored_column(scalar)), wire_converter(scalar)))
             return
         computation = COMPUTATIONS[scalar.computed]
         parts = computation.fetched(self.catalogue, self.source)
@@ -183,7 +190,7 @@ class Plan:
 
     def _reference(self, reference: Reference, inner: Selection) -> RelationPlan:
         if reference.computed is None:
-            places: tuple[int, ...] = (self._column(_stored(reference)),)
+            places: tuple[int, ...] = (self._column(stored_column(reference)),)
         else:
             key = self._paths.key(self.source, reference)
             places = self._place(("computed", reference.computed), key)
@@ -230,11 +237,6 @@ def always_selected(type_: EntityType) -> list[str]:
     return names
 
 
-def _stored(property_: Property) -> str:
-    column: Optional[str] = getattr(property_, "column", None)
-    return column or property_.name
-
-
 # Whole plans
 
 
@@ -256,16 +258,13 @@ def _finish(
 ) -> Plan:
     plan.match(*matched)
     source = plan.source
-    order = [
-        source.column(_stored(source.type_.properties[name])) for name in source.type_.primary_key
-    ]
     numeric = isinstance(matched[0].type, (Integer, Float))
     plan.statement = (
         select(*plan.columns)
         .select_from(from_)
         .where(keys_parameter(matched[0], "keys", numeric=numeric))
         .where(*source.conditions, *conditions)
-        .order_by(*order)
+        .order_by(stable_order(source))
     )
     return plan
 

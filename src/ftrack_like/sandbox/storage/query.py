@@ -11,13 +11,14 @@ from sqlalchemy import Connection, Select, and_, or_
 
 from ftrack_like.sandbox.language import Aggregate, Path, Query, parse, parse_path, to_text
 from ftrack_like.sandbox.schema.model import Model
-from ftrack_like.sandbox.storage.compile import Compiler, key_column, limited
+from ftrack_like.sandbox.storage.compile import Compiler, limited
 from ftrack_like.sandbox.storage.computed import NOW
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.names import Catalogue, Names
 from ftrack_like.sandbox.storage.plans import Plan, root_plan
 from ftrack_like.sandbox.storage.projections import Loader
 from ftrack_like.sandbox.storage.selections import NOTHING, Selection, selection_of
+from ftrack_like.sandbox.storage.sources import key_columns
 from ftrack_like.sandbox.storage.sql import keys_parameter, prepare
 from ftrack_like.sandbox.storage.tables import TABLES
 
@@ -148,7 +149,7 @@ def read_records(
     type_ = catalogue.types[type_name]
     plan = root_plan(catalogue, type_name, _selection(catalogue, type_name, projections))
     wanted = [tuple(key) for key in keys]
-    columns = [plan.source.column(key_column(type_, name)) for name in type_.primary_key]
+    columns = key_columns(plan.source)
     statement = Compiler(catalogue, type_name).rows(parse(type_name), plan.source, plan.columns)
     if len(columns) == 1:
         values = list(dict.fromkeys(key[0] for key in wanted))

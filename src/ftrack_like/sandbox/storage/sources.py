@@ -12,11 +12,21 @@ from typing import Any, Optional
 
 from sqlalchemy import FromClause, exists, or_, select
 
-from ftrack_like.sandbox.schema.model import Collection, EntityType, ManyToMany, OneToMany
+from ftrack_like.sandbox.schema.model import Collection, EntityType, ManyToMany, OneToMany, Property
 from ftrack_like.sandbox.storage.names import Catalogue
-from ftrack_like.sandbox.storage.sql import Expression, all_of
+from ftrack_like.sandbox.storage.sql import Expression, all_of, row_order
 
-__all__ = ["Source", "Step", "collection_step", "fits_type", "table_source"]
+__all__ = [
+    "Source",
+    "Step",
+    "collection_step",
+    "fits_type",
+    "key_columns",
+    "link_conditions",
+    "stable_order",
+    "stored_column",
+    "table_source",
+]
 
 
 class Source:
@@ -121,3 +131,22 @@ def link_conditions(link: FromClause, how: ManyToMany) -> tuple[Expression, ...]
     wanted = [link.c[name] == value for name, value in how.where.items()]
     unwanted = [link.c[name] != value for name, value in how.unless.items()]
     return (*wanted, *unwanted)
+
+
+def stable_order(source: Source) -> Expression:
+    """Return the key that makes any order of rows of *source* the same each time."""
+    return row_order(*key_columns(source))
+
+
+def key_columns(source: Source) -> list[Expression]:
+    """Return the values of the row's key, in the order of the type's ``primary_key``."""
+    return [
+        source.column(stored_column(source.type_.properties[name]))
+        for name in source.type_.primary_key
+    ]
+
+
+def stored_column(property_: Property) -> str:
+    """Return the column of *property_*; keys of some types have the name alone."""
+    column: Optional[str] = getattr(property_, "column", None)
+    return column or property_.name

@@ -28,6 +28,7 @@ __all__ = [
     "member_of",
     "negation",
     "prepare",
+    "row_order",
 ]
 
 Expression = ColumnElement[Any]
@@ -94,6 +95,37 @@ class _Enclosed(FunctionElement[Any]):
 @compiles(_Enclosed)
 def _compile_enclosed(element: Any, compiler: Any, **options: Any) -> str:
     return f"({compiler.process(element.clauses, **options)})"
+
+
+# Order
+
+
+class _RowOrder(FunctionElement[Any]):
+    """An order of the rows of a table that stays: its arguments are the columns of the key."""
+
+    type = types.NullType()
+    inherit_cache = True
+
+
+@compiles(_RowOrder)
+def _compile_row_order(element: Any, compiler: Any, **options: Any) -> str:
+    return ", ".join(compiler.process(clause, **options) for clause in element.clauses)
+
+
+@compiles(_RowOrder, "sqlite")
+def _compile_row_order_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    # Rows are kept, and each index lists them, in the order in which they came: no sorting.
+    columns = [compiler.process(clause, **options) for clause in element.clauses]
+    tables = dict.fromkeys(column.rpartition(".")[0] for column in columns)
+    return ", ".join(f"{table}.rowid" for table in tables)
+
+
+def row_order(*key: Expression) -> Expression:
+    """Return an order of rows by the columns of their *key*, or as they came where that is known.
+
+    The columns may be of several tables that are joined.
+    """
+    return _RowOrder(*key)
 
 
 # Text without case
