@@ -1,0 +1,297 @@
+"""The broker: takes events from clients and from the sandbox, and passes them on.
+
+It knows no sockets: a websocket is something that takes text, and what it received is handed in.
+Every method may be called from any thread; none of them blocks.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import functools
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+from ftrack_like import exception
+from ftrack_like.event import expression as event_expression
+from ftrack_like.sandbox.events.clients import Client, Subscriber, Waiting, Websocket
+from ftrack_like.wire import events as wire_events
+from ftrack_like.wire import packets
+from ftrack_like.wire.topics import TopicIndex
+
+__all__ = ["Broker", "sent_now"]
+
+_LOGGER = logging.getLogger(__name__)
+
+#: How long a client that is away is remembered, in seconds, and how many of them.
+RETENTION = 120.0
+RETAINED_CLIENTS = 1000
+#: How many ids of events are remembered, to pass on once what was sent again.
+REMEMBERED_EVENTS = 20_000
+#: How many events the audit keeps.
+AUDITED_EVENTS = 1000
+
+Answer = dict[str, Any]
+
+
+def sent_now() -> str:
+    """Return the moment as events carry it in `sent`: UTC, with milliseconds."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+
+
+class Broker:
+    """Routes events by subscription and target, one copy for each client."""
+
+    def __init__(
+        self, heartbeat: float = 15.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Initialise a broker without clients.
+
+        A client that said nothing for 1.5 times *heartbeat* seconds, as *clock* counts them, is
+        as good as gone.
+        """
+        self.heartbeat = heartbeat
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._index: TopicIndex[Subscriber] = TopicIndex()
+        self._by_identifier: dict[str, Subscriber] = {}
+        self._clients: dict[Websocket, Client] = {}
+        self._away: collections.OrderedDict[Client, None] = collections.OrderedDict()
+        #: On which websocket an event was published first, by user, hub and event.
+        self._published: dict[tuple[str, Any, str], int] = {}
+        self._audit: collections.deque[Answer] = collections.deque(maxlen=AUDITED_EVENTS)
+
+    # Websockets.
+
+    def connect(
+        self, username: str, send: Callable[[str], None], replays: bool = False
+    ) -> Websocket:
+        """Return a new websocket of *username*, to which packets are sent by *send*."""
+        with self._lock:
+            websocket = Websocket(username, send, replays, self._clock())
+            self._clients[websocket] = Client(websocket)
+            websocket.step("connect")
+            send(packets.join(packets.Packet("1")))
+            return websocket
+
+    def receive(self, websocket: Websocket, payload: Any) -> None:
+        """Handle *payload*, text or bytes that *websocket* received; whatever it is."""
+        packet = packets.split(payload)
+        message = packets.read(packet)
+        with self._lock:
+            websocket.heard = self._clock()
+            client = self._clients.get(websocket)
+            handler = _HANDLERS.get(type(message))
+            if client is not None and handler is not None:
+                handler(self, client, message, packet.identifier)
+
+    def disconnect(self, websocket: Websocket) -> None:
+        """Take notice that *websocket* is gone. Its client may come back on another one."""
+        with self._lock:
+            websocket.step("lost")
+            client = self._clients.pop(websocket, None)
+            if client is None:
+                return
+            client.leave(self._clock())
+            if client.subscribers:
+                self._away[client] = None
+            self._forget_the_long_gone()
+
+    def is_silent(self, websocket: Websocket) -> bool:
+        """Return whether *websocket* said nothing for so long that it must be broken."""
+        return self._clock() - websocket.heard > 1.5 * self.heartbeat
+
+    def resume(self, websocket: Websocket) -> None:
+        """Let the client on *websocket*, if it is coming back, have what was held for it."""
+        with self._lock:
+            client = self._clients.get(websocket)
+            if client is not None and client.resuming:
+                for identifier in client.expected:
+                    self._remove(client.subscribers[identifier])
+                client.resume()
+
+    # Events.
+
+    def publish(self, event: Mapping[str, Any]) -> int:
+        """Pass *event*, a mapping as it travels, on to whom it concerns; return to how many.
+
+        What it lacks of `id`, `sent`, `source`, `target` and `inReplyToEvent` is filled in.
+        """
+        complete = {
+            "id": uuid.uuid4().hex,
+            "data": {},
+            "source": {},
+            "target": "",
+            "inReplyToEvent": None,
+            **event,
+            "sent": sent_now(),
+        }
+        with self._lock:
+            self._forget_the_long_gone()
+            recipients = self._recipients(complete)
+            self._audit.append({"event": complete, "recipients": len(recipients)})
+            if recipients:
+                waiting = Waiting(complete, packets.dumps(packets.event_data(complete)))
+                for client in recipients:
+                    client.deliver(waiting)
+            return len(recipients)
+
+    def audit(self, limit: int = AUDITED_EVENTS) -> list[Answer]:
+        """Return the latest events, oldest first: `{"event": {…}, "recipients": int}`."""
+        with self._lock:
+            return list(self._audit)[-limit:] if limit > 0 else []
+
+    def statistics(self) -> dict[str, int]:
+        """Return how many websockets, subscribers and clients that are away there are."""
+        with self._lock:
+            return {
+                "connections": len(self._clients),
+                "subscribers": len(self._by_identifier),
+                "away": len(self._away),
+            }
+
+    def _recipients(self, event: Mapping[str, Any]) -> list[Client]:
+        try:
+            wanted = _target_matcher(event["target"]) if event["target"] else None
+        except exception.ParseError as error:
+            raise ValueError(f"The target makes no sense. {error}") from error
+        clients: dict[Client, None] = {}
+        for subscriber in self._index.candidates(event["topic"]):
+            if subscriber.client in clients:
+                continue
+            if wanted is not None and not wanted(subscriber.metadata):
+                continue
+            if subscriber.matches(event):
+                clients[subscriber.client] = None
+        return list(clients)
+
+    # Packets of clients.
+
+    def _on_event(self, client: Client, message: packets.Event, identifier: str) -> None:
+        answer: Answer = {"success": True}
+        if message.name == packets.EVENT_NAME:
+            for argument in message.arguments:
+                try:
+                    self._take(client, argument)
+                except (ValueError, exception.ParseError) as error:
+                    answer = {"success": False, "message": str(error)}
+        if identifier and client.websocket is not None:
+            client.websocket.send(packets.join(packets.acknowledgement(identifier, answer)))
+
+    def _on_acknowledgement(
+        self, client: Client, message: packets.Acknowledgement, identifier: str
+    ) -> None:
+        client.acknowledge(message.identifier)
+
+    def _on_disconnect(self, client: Client, message: packets.Disconnect, identifier: str) -> None:
+        """Forget everything about a client that says goodbye."""
+        if client.websocket is not None:
+            client.websocket.step("disconnect")
+        for subscriber in list(client.subscribers.values()):
+            self._remove(subscriber)
+
+    def _take(self, client: Client, argument: Any) -> None:
+        """Do what an event of *client* asks for; raise ValueError or ParseError if it cannot."""
+        fields = wire_events.from_wire(argument)
+        if client.websocket is not None:
+            client.websocket.hub_id = _text(fields["source"].get("id"))
+        topic = fields["topic"]
+        if topic == "ftrack.meta.subscribe":
+            self._subscribe(Subscriber.read(fields["data"], client))
+        elif topic == "ftrack.meta.unsubscribe":
+            self._unsubscribe(client, fields["data"])
+        elif not self._is_repeat(client, fields):
+            self.publish(wire_events.to_wire(fields))
+
+    def _is_repeat(self, client: Client, fields: Mapping[str, Any]) -> bool:
+        """Return whether the event came before, on an earlier websocket of the same hub.
+
+        The same event twice on one websocket is the wish of whoever published it twice.
+        """
+        websocket, identifier = client.websocket, fields.get("id")
+        if websocket is None or identifier is None:
+            return False
+        event = (client.username, websocket.hub_id, identifier)
+        first = self._published.setdefault(event, websocket.number)
+        if len(self._published) > REMEMBERED_EVENTS:
+            del self._published[next(iter(self._published))]
+        return first != websocket.number
+
+    def _subscribe(self, subscriber: Subscriber) -> None:
+        client = subscriber.client
+        holder = self._by_identifier.get(subscriber.identifier)
+        if holder is not None:
+            if holder.client is not client:
+                self._take_over(client, holder)
+            elif subscriber.identifier not in client.expected:
+                raise ValueError(_taken(subscriber.identifier))
+            self._remove(self._by_identifier[subscriber.identifier])
+        self._by_identifier[subscriber.identifier] = subscriber
+        client.subscribers[subscriber.identifier] = subscriber
+        self._index.add(subscriber, subscriber.topics)
+        client.expected.discard(subscriber.identifier)
+        if client.resuming and not client.expected:
+            client.resume()
+
+    def _take_over(self, client: Client, holder: Subscriber) -> None:
+        """Let *client* take the place of the one that *holder* belongs to, or raise ValueError."""
+        old = holder.client
+        if old.username != client.username:
+            raise ValueError(_taken(holder.identifier))
+        if old.websocket is not None:
+            same_hub = old.hub_id is not None and old.hub_id == client.hub_id
+            if not (same_hub or self.is_silent(old.websocket)):
+                raise ValueError(_taken(holder.identifier))
+            self.disconnect(old.websocket)
+        self._away.pop(old, None)
+        client.inherit(old)
+
+    def _unsubscribe(self, client: Client, data: Any) -> None:
+        metadata = data.get("subscriber") if isinstance(data, Mapping) else None
+        identifier = metadata.get("id") if isinstance(metadata, Mapping) else None
+        subscriber = client.subscribers.get(identifier) if isinstance(identifier, str) else None
+        if subscriber is None:
+            raise ValueError(f"There is no subscriber with the id {identifier!r} to unsubscribe.")
+        self._remove(subscriber)
+
+    def _remove(self, subscriber: Subscriber) -> None:
+        self._index.remove(subscriber, subscriber.topics)
+        self._by_identifier.pop(subscriber.identifier, None)
+        subscriber.client.subscribers.pop(subscriber.identifier, None)
+
+    def _forget_the_long_gone(self) -> None:
+        now = self._clock()
+        while self._away:
+            client = next(iter(self._away))
+            recent = client.gone_at is not None and now - client.gone_at < RETENTION
+            if recent and len(self._away) <= RETAINED_CLIENTS:
+                return
+            del self._away[client]
+            for subscriber in list(client.subscribers.values()):
+                self._remove(subscriber)
+
+
+#: What to do about which packet; the other kinds need nothing.
+_HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
+    packets.Event: Broker._on_event,
+    packets.Acknowledgement: Broker._on_acknowledgement,
+    packets.Disconnect: Broker._on_disconnect,
+}
+
+
+@functools.lru_cache(maxsize=1024)
+def _target_matcher(target: str) -> Callable[[Mapping[str, Any]], bool]:
+    return event_expression.compile_expression(event_expression.Parser().parse(target))
+
+
+def _taken(identifier: str) -> str:
+    return f"A subscriber with the id {identifier} is subscribed already."
+
+
+def _text(value: Any) -> Optional[str]:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,168 @@
+"""Who is connected to the broker: clients, their subscribers, and what they have not heard yet.
+
+A client is a hub in some program. It outlives its websocket for a while, so that one that was
+dropped finds what it missed when it comes back. Everything here is pure and holds no lock: the
+broker guards it.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+from ftrack_like.event import expression as event_expression
+from ftrack_like.wire import packets
+from ftrack_like.wire.states import WEBSOCKET, advance
+from ftrack_like.wire.topics import Topics
+
+__all__ = ["BUFFER_LIMIT", "Client", "Subscriber", "Websocket"]
+
+#: How many events are kept for a client that is away, and how many until acknowledged.
+BUFFER_LIMIT = 1000
+
+_numbers = itertools.count(1)
+
+
+class Websocket:
+    """One websocket of a user; *send* takes the text of a packet and must not block."""
+
+    def __init__(
+        self, username: str, send: Callable[[str], None], replays: bool, now: float
+    ) -> None:
+        """Initialise the websocket that *username* opened at *now*.
+
+        *replays* tells that the client acknowledges events and drops repeats.
+        """
+        self.number = next(_numbers)
+        self.username = username
+        self.replays = replays
+        self.send = send
+        self.heard = now
+        self.state = "opening"
+        self.hub_id: Optional[str] = None
+
+    def step(self, happening: str) -> None:
+        """Go on to the state that follows *happening*."""
+        self.state = advance(WEBSOCKET, self.state, happening)
+
+
+@dataclass(eq=False)
+class Subscriber:
+    """A subscriber: its *metadata* as a target sees it, and what it asks for."""
+
+    identifier: str
+    metadata: Mapping[str, Any]
+    text: str
+    topics: Optional[Topics]
+    matches: Callable[[Mapping[str, Any]], bool]
+    client: Client
+
+    @classmethod
+    def read(cls, data: Any, client: Client) -> Subscriber:
+        """Return the subscriber that *data*, of an event `ftrack.meta.subscribe`, describes.
+
+        Raise :exc:`ValueError` or :exc:`~ftrack_like.exception.ParseError` if it makes no sense.
+        """
+        metadata = data.get("subscriber") if isinstance(data, Mapping) else None
+        text = data.get("subscription") if isinstance(data, Mapping) else None
+        identifier = metadata.get("id") if isinstance(metadata, Mapping) else None
+        if not (isinstance(identifier, str) and identifier):
+            raise ValueError("The data must have a mapping subscriber with an id, as text.")
+        if not isinstance(text, str):
+            raise ValueError("The data must have a subscription, as text.")
+        expression = event_expression.Parser().parse(text)
+        bound = event_expression.topics_of(expression)
+        topics = None if bound is None else Topics(*bound)
+        matches = event_expression.compile_expression(expression)
+        return cls(identifier, dict(metadata or {}), text, topics, matches, client)
+
+
+@dataclass
+class Waiting:
+    """An event on its way to one client: the event, and the JSON of its packet."""
+
+    event: Mapping[str, Any]
+    data: str
+
+
+class Client:
+    """A hub in some program, as far as the broker knows it.
+
+    `websocket` is None while the client is away. `expected` are the ids of subscribers that it
+    had and has not subscribed again; while there are any, events are held back, so that they
+    arrive in order after those that were missed.
+    """
+
+    def __init__(self, websocket: Websocket) -> None:
+        """Initialise a client that has just opened *websocket*."""
+        self.username = websocket.username
+        self.websocket: Optional[Websocket] = websocket
+        self.subscribers: dict[str, Subscriber] = {}
+        self.expected: set[str] = set()
+        self.resuming = False
+        self.gone_at: Optional[float] = None
+        self._held: collections.deque[Waiting] = collections.deque(maxlen=BUFFER_LIMIT)
+        self._unacknowledged: dict[int, Waiting] = {}
+        self._number = 0
+
+    @property
+    def hub_id(self) -> Optional[str]:
+        """Return the id that the hub bears in the events it publishes, None if not known."""
+        return None if self.websocket is None else self.websocket.hub_id
+
+    def deliver(self, waiting: Waiting) -> None:
+        """Send an event to the client, or hold it while the client is away or coming back."""
+        if self.websocket is None or self.resuming:
+            self._held.append(waiting)
+        else:
+            self._send(self.websocket, waiting)
+
+    def acknowledge(self, number: int) -> None:
+        """Forget the event that went out as packet *number*."""
+        self._unacknowledged.pop(number, None)
+
+    def leave(self, now: float) -> None:
+        """Take notice that the websocket is gone; from now on events are held."""
+        unsure = self._unacknowledged.values() if self._replays else ()
+        held = [*unsure, *self._held]
+        self._held = collections.deque(held, maxlen=BUFFER_LIMIT)
+        self._unacknowledged = {}
+        self.websocket = None
+        self.gone_at = now
+
+    def inherit(self, old: Client) -> None:
+        """Take over from *old*, the same hub on an earlier websocket, which is away."""
+        self.resuming = True
+        self._held.extendleft(reversed(old._held))
+        old._held.clear()
+        for identifier, subscriber in old.subscribers.items():
+            subscriber.client = self
+            self.subscribers.setdefault(identifier, subscriber)
+            self.expected.add(identifier)
+        old.subscribers.clear()
+
+    def resume(self) -> None:
+        """Send what was held, as far as the subscribers of now want it."""
+        self.resuming = False
+        self.expected.clear()
+        held, self._held = self._held, collections.deque(maxlen=BUFFER_LIMIT)
+        for waiting in held:
+            if any(entry.matches(waiting.event) for entry in self.subscribers.values()):
+                self.deliver(waiting)
+
+    @property
+    def _replays(self) -> bool:
+        return self.websocket is not None and self.websocket.replays
+
+    def _send(self, websocket: Websocket, waiting: Waiting) -> None:
+        identifier = ""
+        if websocket.replays:
+            self._number += 1
+            identifier = f"{self._number}+"
+            self._unacknowledged[self._number] = waiting
+            if len(self._unacknowledged) > BUFFER_LIMIT:
+                del self._unacknowledged[next(iter(self._unacknowledged))]
+        websocket.send(packets.join(packets.Packet("5", identifier, "", waiting.data)))

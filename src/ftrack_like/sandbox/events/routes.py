@@ -1,0 +1,192 @@
+"""The broker on the network: handshake, websocket and audit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Protocol
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ftrack_like.sandbox.errors import SandboxError
+from ftrack_like.sandbox.events.broker import Broker
+from ftrack_like.sandbox.events.clients import Websocket
+from ftrack_like.sandbox.events.outgoing import Outgoing
+from ftrack_like.wire import packets
+
+__all__ = ["event_routes"]
+
+#: How long a session that the handshake granted may wait for its websocket, in seconds.
+SESSION_LIFETIME = 30.0
+SESSIONS_LIMIT = 10_000
+#: How long a client that comes back has to subscribe again before it gets what it missed.
+RESUME_PATIENCE = 1.0
+#: Says in the handshake that the client acknowledges events and drops repeats.
+REPLAY_HEADER = "ftrack-like-replay"
+
+TRY_AGAIN_LATER = 1013
+GOING_AWAY = 1001
+
+
+class User(Protocol):
+    """Who is calling."""
+
+    @property
+    def username(self) -> str:
+        """Return the user's name."""
+
+
+#: Takes a user name and a key; returns the user, or raises a SandboxError.
+Authenticate = Callable[[str, str], User]
+
+
+class Session(NamedTuple):
+    """What the handshake granted, and until when."""
+
+    username: str
+    replays: bool
+    deadline: float
+
+
+def event_routes(broker: Broker, authenticate: Authenticate) -> list[BaseRoute]:
+    """Return the routes that bring *broker* on the network.
+
+    *authenticate* may block; it is called on worker threads.
+    """
+    server = _EventServer(broker, authenticate)
+    return [
+        Route("/socket.io/1/", server.shake_hands, methods=["GET", "POST"]),
+        Route("/socket.io/1", server.shake_hands, methods=["GET", "POST"]),
+        WebSocketRoute("/socket.io/1/websocket/{session}", server.converse),
+        Route("/events", server.show_audit, methods=["GET"]),
+    ]
+
+
+class _EventServer:
+    def __init__(self, broker: Broker, authenticate: Authenticate) -> None:
+        self._broker = broker
+        self._authenticate = authenticate
+        self._sessions: dict[str, Session] = {}
+
+    async def shake_hands(self, request: Request) -> Response:
+        """Answer `SESSION:HEARTBEAT:CLOSE:websocket` to a user of the sandbox."""
+        try:
+            user = await self._user_of(request)
+        except SandboxError as error:
+            return PlainTextResponse(str(error), status_code=401)
+        now = time.monotonic()
+        self._forget_stale_sessions(now)
+        identifier = secrets.token_hex(16)
+        replays = request.headers.get(REPLAY_HEADER) == "1"
+        self._sessions[identifier] = Session(user.username, replays, now + SESSION_LIFETIME)
+        heartbeat = max(1, round(self._broker.heartbeat))
+        return PlainTextResponse(f"{identifier}:{heartbeat}:{2 * heartbeat}:websocket")
+
+    async def converse(self, socket: WebSocket) -> None:
+        """Serve one websocket from its opening to its end."""
+        session = self._sessions.pop(socket.path_params["session"], None)
+        if session is None or session.deadline < time.monotonic():
+            await socket.close(GOING_AWAY)
+            return
+        await socket.accept()
+        await _Conversation(self._broker, socket, session).run()
+
+    async def show_audit(self, request: Request) -> Response:
+        """Answer the latest events as JSON, `limit` of them, and who is connected."""
+        try:
+            await self._user_of(request)
+        except SandboxError as error:
+            return JSONResponse(error.as_wire(), status_code=401)
+        limit = request.query_params.get("limit", "")
+        events = self._broker.audit(int(limit)) if limit.isdigit() else self._broker.audit()
+        return JSONResponse({"events": events, **self._broker.statistics()})
+
+    async def _user_of(self, request: Request) -> User:
+        """Return the user whom headers, or the query of a browser, tell; or raise SandboxError."""
+        headers, query = request.headers, request.query_params
+        username = headers.get("ftrack-user") or query.get("api_user") or ""
+        key = headers.get("ftrack-api-key") or query.get("api_key") or ""
+        return await run_in_threadpool(self._authenticate, username, key)
+
+    def _forget_stale_sessions(self, now: float) -> None:
+        while self._sessions:
+            oldest = next(iter(self._sessions))
+            if self._sessions[oldest].deadline > now and len(self._sessions) < SESSIONS_LIMIT:
+                return
+            del self._sessions[oldest]
+
+
+class _Conversation:
+    """One websocket: a coroutine that reads, one that writes, and the end of both."""
+
+    def __init__(self, broker: Broker, socket: WebSocket, session: Session) -> None:
+        self._broker = broker
+        self._socket = socket
+        self._outgoing = Outgoing(asyncio.get_running_loop())
+        self._websocket: Websocket = broker.connect(
+            session.username, self._outgoing.put, session.replays
+        )
+
+    async def run(self) -> None:
+        """Converse until either side has enough."""
+        tasks = [
+            asyncio.ensure_future(work())
+            for work in (self._read, self._write, self._watch, self._resume_later)
+        ]
+        try:
+            await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._broker.disconnect(self._websocket)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._say_goodbye()
+            self._outgoing.close()
+
+    async def _read(self) -> None:
+        while self._websocket.state != "closed":
+            message: Mapping[str, Any] = await self._socket.receive()
+            if message["type"] != "websocket.receive":
+                return
+            text = message.get("text")
+            self._broker.receive(self._websocket, message.get("bytes") if text is None else text)
+
+    async def _write(self) -> None:
+        while True:
+            packet = await self._outgoing.get(60.0)
+            if packet is not None:
+                await self._socket.send_text(packet)
+
+    async def _watch(self) -> None:
+        """Send heartbeats, and notice who is slow, silent, or was taken over."""
+        pause = 0.6 * self._broker.heartbeat
+        beat = time.monotonic() + pause
+        while self._websocket.state != "closed" and not self._outgoing.overflow:
+            await asyncio.sleep(min(pause, 0.25))
+            if time.monotonic() >= beat:
+                beat += pause
+                self._outgoing.put(packets.join(packets.Packet("2")))
+                if self._broker.is_silent(self._websocket):
+                    return
+
+    async def _resume_later(self) -> None:
+        """Let a client that came back, but did not subscribe all it had, have what it missed."""
+        while True:
+            await asyncio.sleep(RESUME_PATIENCE)
+            self._broker.resume(self._websocket)
+
+    async def _say_goodbye(self) -> None:
+        """Close the websocket; tell a slow reader why. A dead one is not waited for."""
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect, asyncio.TimeoutError, OSError):
+            if self._outgoing.overflow:
+                notice = packets.join(packets.Packet("7", data="reading too slowly+reconnect"))
+                await asyncio.wait_for(self._socket.send_text(notice), 0.5)
+            code = TRY_AGAIN_LATER if self._outgoing.overflow else 1000
+            await asyncio.wait_for(self._socket.close(code), 0.5)
