@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ftrack_like
+from ftrack_like import _version
 
 project = "ftrack-like"
 author = "The ftrack-like contributors"
 project_copyright = "the ftrack-like contributors"
-release = version = ftrack_like.__version__
+release = version = _version.__version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]

@@ -1,0 +1,65 @@
+"""The examples run as a reader would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+DEMO = PROJECT / "examples" / "publish_shots.py"
+
+pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
+
+
+def run_demo(folder: Path, *arguments: str) -> str:
+    """Return what the demo prints; its temporary files go below *folder*."""
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUTF8": "1"}
+    return subprocess.run(
+        [sys.executable, str(DEMO), *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+
+
+def test_demo_publishes_the_shot_list(tmp_path: Path) -> None:
+    """The demo creates the show in one commit, publishes the frames and finds them again."""
+    printed = run_demo(tmp_path)
+    assert "3 sequences, 12 shots, 41 tasks, 6 artists" in printed
+    assert re.search(r"in one commit +1 request,", printed)
+    assert re.search(r"from the warm schema cache +1 request,", printed)
+    assert len(re.findall(r"^    HRB_0\d0_00\d0  1001-", printed, re.MULTILINE)) == 12
+    assert "HRB_010_0010 / plate v001 / main in harbour.disk" in printed
+    assert "harbour/hrb_010/hrb_010_0010/plate/v001/main.1001.png" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_leaves_the_sandbox_running(tmp_path: Path) -> None:
+    """With --keep the sandbox answers after the demo has ended, where the demo says."""
+    printed = run_demo(tmp_path, "--keep")
+    found = dict(re.findall(r"export (FTRACK_\w+)=(\S+)", printed))
+    process = int(re.search(r"kill (\d+)", printed)[1])
+    try:
+        answer = requests.post(
+            f"{found['FTRACK_SERVER']}/api",
+            json=[{"action": "query", "expression": "select name from Project"}],
+            headers={
+                "ftrack-user": found["FTRACK_API_USER"],
+                "ftrack-api-key": found["FTRACK_API_KEY"],
+            },
+            timeout=30,
+        )
+    finally:
+        os.kill(process, signal.SIGTERM)
+    assert [record["name"] for record in answer.json()[0]["data"]] == ["harbour"]
+    assert len(list(tmp_path.rglob("published/**/*.png"))) == 8
