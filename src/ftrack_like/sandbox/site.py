@@ -18,6 +18,7 @@ from ftrack_like.sandbox.storage.keys import digest_key, new_key
 from ftrack_like.sandbox.storage.rowset import RowSet
 from ftrack_like.sandbox.storage.seed import seed, seed_demo_project
 from ftrack_like.sandbox.storage.seed_users import add_user
+from ftrack_like.sandbox.storage.statistics import write_statistics
 from ftrack_like.sandbox.storage.tables import LAYOUT_VERSION, METADATA, TABLES, create_tables
 
 __all__ = ["Site"]
@@ -107,6 +108,7 @@ class Site:
         """Make tables and rows in an empty database."""
         now = datetime.now(timezone.utc)
         create_tables(connection)
+        write_statistics(connection)
         user_id = seed(connection, api_user=self.user, api_key=self._key, now=now)
         if self._demo:
             seed_demo_project(connection, now=now, created_by_id=user_id)

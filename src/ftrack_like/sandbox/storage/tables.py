@@ -99,6 +99,7 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "component": (("name",),),
     "component_location": (("component_id", "location_id"), ("resource_identifier",)),
     "context": (
+        ("object_type_id", "context_type"),
         ("parent_id", "name"),
         ("project_id", "context_type", "object_type_id"),
         ("name",),
