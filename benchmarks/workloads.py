@@ -138,11 +138,12 @@ def commit_one_change(run: Run) -> None:
 
 @workload()
 def import_module(run: Run) -> None:
-    """Import the library in a fresh process, beside importing requests alone."""
+    """Import the library and its Session in a fresh process, beside importing requests alone."""
     for label, module in (("import", run.module_name), ("import of requests alone", "requests")):
         code = (
             "import sys, time; start = time.perf_counter(); "
-            f"import {module}; print(time.perf_counter() - start, len(sys.modules))"
+            f"import {module}; {module}.Session; "
+            "print(time.perf_counter() - start, len(sys.modules))"
         )
         command = [sys.executable, "-c", code]
         seconds, modules = subprocess.check_output(command, text=True).split()

@@ -40,7 +40,9 @@ def find(module: str, name: str) -> Any:
     owner: Any = reach(module)
     for part in name.split("."):
         try:
-            owner = inspect.getattr_static(owner, part)
+            # Modules may load what they name when it is asked for.
+            look_up = getattr if inspect.ismodule(owner) else inspect.getattr_static
+            owner = look_up(owner, part)
         except AttributeError:
             for start, reason in LATER.items():
                 if f"{module}:{name}".startswith(start):
