@@ -17,8 +17,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ftrack_like.sandbox.auth import Credentials
+from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
+from ftrack_like.sandbox.events.broker import Broker
+from ftrack_like.sandbox.events.routes import event_routes
+from ftrack_like.sandbox.events.update import Updates
 from ftrack_like.sandbox.service import SERVER_VERSION, Answer, Service, error_answer
 
 __all__ = ["MAXIMUM_BODY", "ROUTES", "create_app"]
@@ -39,7 +42,8 @@ _WELCOME = """<!doctype html>
 def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
     """Return the web application over *service*, with *routes* before its own.
 
-    Handlers find *service* at ``request.app.state.service``.
+    Handlers find *service* at ``request.app.state.service`` and the broker of events at
+    ``request.app.state.broker``.
     """
 
     @contextlib.asynccontextmanager
@@ -47,12 +51,16 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
         yield
         await run_in_threadpool(service.close)
 
-    def authenticate(username: str, key: str) -> object:
+    def authenticate(username: str, key: str) -> User:
         return service.authenticate(Credentials(username, key))
 
+    broker = Broker()
+    service.listeners.append(Updates(service.database, broker.publish))
+    events = event_routes(broker, authenticate)
     files = service.media.routes(service.database, authenticate)
-    app = Starlette(routes=[*routes, *files, *ROUTES], lifespan=lifespan)
+    app = Starlette(routes=[*routes, *files, *events, *ROUTES], lifespan=lifespan)
     app.state.service = service
+    app.state.broker = broker
     return app
 
 
