@@ -65,7 +65,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 import requests.exceptions
 
@@ -210,11 +210,13 @@ class ServerAnswerError(ServerError, ValueError):
 class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
     """The server cannot be reached, or the connection broke before the answer was whole.
 
-    *request_sent* is False when the request certainly never arrived.
+    *request_sent* is False when the request certainly never arrived; *retry_after* is the wait
+    in seconds that the server asked for, None when it did not.
     """
 
     default_message = "The server cannot be reached."
     request_sent = True
+    retry_after: Optional[float] = None
 
     def __init__(
         self,

@@ -21,6 +21,9 @@ __all__ = ["Answer", "Exchange"]
 
 _MOST_REDIRECTS = 5
 
+#: How JSON that begins so ends.
+_CLOSING = {"[": "]", "{": "}"}
+
 DEFAULT_POLICY = RetryPolicy()
 
 
@@ -28,6 +31,7 @@ DEFAULT_POLICY = RetryPolicy()
 class Answer:
     """What the server said: *status*, *reason*, its *text* and how many bytes came.
 
+    *address* is where it came from and *retry_after* the wait in seconds that it asks for.
     *attempts* says how often it was asked, *elapsed* how many seconds that took.
     """
 
@@ -35,6 +39,8 @@ class Answer:
     reason: str
     text: str
     received: int
+    address: str
+    retry_after: Optional[float] = None
     attempts: int = 1
     elapsed: float = 0.0
 
@@ -91,7 +97,7 @@ class Exchange:
         if not self._is_passing(answer):
             return answer, None, None
         refused = exception.ServerError(f"status {answer.status}")
-        return answer, refused, retry_after(response.headers)
+        return answer, refused, answer.retry_after
 
     def _wait(
         self, error: Exception, attempt: int, elapsed: float, asked: Optional[float]
@@ -153,7 +159,24 @@ class Exchange:
                 f"The answer of {self.address} broke off: {received} of {promised} bytes came."
             )
         reason = getattr(response, "reason", "") or ""
-        return Answer(response.status_code, str(reason), decode_text(body), received)
+        text = decode_text(body)
+        self._require_whole(text)
+        return Answer(
+            status=response.status_code,
+            reason=str(reason),
+            text=text,
+            received=received,
+            address=self.address,
+            retry_after=retry_after(response.headers),
+        )
+
+    def _require_whole(self, text: str) -> None:
+        """Raise an error when *text* begins as JSON and ends before its time."""
+        begin, end = text.lstrip()[:1], text.rstrip()[-1:]
+        if begin in _CLOSING and end != _CLOSING[begin]:
+            raise exception.ServerConnectionError(
+                f"The answer of {self.address} broke off after {len(text)} characters."
+            )
 
     def _timeout(self, error: Exception) -> exception.ServerTimeoutError:
         """Return the error for a server that took too long."""

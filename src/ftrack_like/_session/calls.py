@@ -1,0 +1,187 @@
+"""Calls: a batch goes to the server, its results come back or an error says why not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import requests
+
+from ftrack_like import exception
+from ftrack_like._session.batch import RawBatch
+from ftrack_like._transport.answers import fault_of, server_error, unexpected_page
+from ftrack_like._transport.exchange import Answer, Exchange
+from ftrack_like._transport.http import request_session
+from ftrack_like._transport.redaction import masked
+from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy
+from ftrack_like.logging import LazyLogMessage
+
+__all__ = ["Calls"]
+
+#: Actions that change nothing: the server may be asked again when their answer is lost.
+READING = frozenset({"query", "query_schemas", "query_server_information", "search"})
+
+#: Actions whose results are looked at before they are believed.
+WRITING = frozenset({"create", "delete", "update"})
+
+_HEADERS = {"content-type": "application/json", "accept": "application/json"}
+
+
+class Calls:
+    """Send a session's batches.
+
+    It may be used from any thread; no lock is held while the server is waited for.
+    """
+
+    def __init__(self, session: Any) -> None:
+        """Initialise for *session*, whose request session and codec are reached at each call."""
+        self._session = session
+        self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        #: How failed reads are repeated: before the server has answered for the first time, it
+        #: may well be the wrong address.
+        self.policy = RetryPolicy()
+        self.first_policy = RetryPolicy(attempts=5, total_time=20.0)
+        #: Whether the server has answered before: then it is worth waiting for.
+        self._has_answered = False
+
+    def call(self, data: Any) -> Any:
+        """Return the results of the batch *data*; see ``Session.call``."""
+        session = self._session
+        text = session.encode(data, entity_attribute_strategy="modified_only")
+        self._logger.debug(LazyLogMessage("Calling server with {0!r}", text[:2000]))
+        answer = self._exchange(text, _actions(data) <= READING)
+        self._has_answered = True
+        result = self._decoded(answer, isinstance(data, RawBatch))
+        fault = fault_of(result)
+        if fault is not None:
+            error = server_error(fault)
+            error.message = masked(error.message, session._api_key)
+            self._logger.debug(LazyLogMessage("{0}", error))
+            raise error
+        if answer.status >= 400:
+            raise self._unexpected(answer)
+        _check_results(data, result)
+        return result
+
+    def _exchange(self, text: str, repeatable: bool) -> Answer:
+        """Return the server's answer to the request body *text*."""
+        session = self._session
+        statistics = session._statistics
+        request = session._request
+        timeout = session._connection_settings.timeout(session.request_timeout)
+
+        def post(address: str) -> Any:
+            statistics.count(requests=1, bytes_sent=len(text))
+            return request.post(
+                address, headers=dict(_HEADERS), data=text, timeout=timeout, allow_redirects=False
+            )
+
+        def note_retry(wait: float, error: Exception) -> None:
+            statistics.count(retries=1)
+            self._logger.debug(LazyLogMessage("Asking again in {0:.2f} s: {1}", wait, error))
+
+        answer = Exchange(
+            post=post,
+            address=f"{session._server_url}/api",
+            repeatable=repeatable,
+            patient=self._has_answered,
+            secret=session._api_key,
+            policy=self.policy if self._has_answered else self.first_policy,
+            on_retry=note_retry,
+        ).run()
+        statistics.count(bytes_received=answer.received)
+        return answer
+
+    def _decoded(self, answer: Answer, raw: bool) -> Any:
+        """Return the value of *answer*: as JSON has it when *raw*, else with entities made."""
+        try:
+            return json.loads(answer.text) if raw else self._session.decode(answer.text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise self._unexpected(answer) from error
+
+    def _unexpected(self, answer: Answer) -> exception.ServerError:
+        """Return the error for an *answer* that cannot be understood."""
+        session = self._session
+        error = unexpected_page(
+            answer.status, answer.reason, masked(answer.text, session._api_key), answer.address
+        )
+        if answer.status in RETRIED_STATUSES:
+            lost = exception.ServerConnectionError(error.message)
+            lost.retry_after = answer.retry_after
+            error = lost
+        if answer.attempts > 1:
+            error.message += (
+                f"\nGave up after {answer.attempts} attempts in {answer.elapsed:.1f} s."
+            )
+        return error
+
+
+def _actions(data: Any) -> set[Any]:
+    """Return the actions of the batch *data*; what is no batch counts as an unknown one."""
+    operations = [data] if isinstance(data, Mapping) else data
+    try:
+        return {operation["action"] for operation in operations} or {None}
+    except (KeyError, TypeError):
+        return {None}
+
+
+def _check_results(data: Any, results: Any) -> None:
+    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *results* cannot be those of *data*.
+
+    A batch has as many results as operations, and what was written is confirmed one by one.
+    """
+    if not isinstance(data, (list, tuple)):
+        return
+    if not isinstance(results, list) or len(results) != len(data):
+        found = f"{len(results)} results" if isinstance(results, list) else "no list of results"
+        raise exception.ServerAnswerError(
+            f"The server answered {found} to {len(data)} operations, so it is not known what "
+            "became of them."
+        )
+    for index, (operation, result) in enumerate(zip(data, results)):
+        action = operation.get("action") if isinstance(operation, Mapping) else None
+        if action in WRITING and not _confirms(result):
+            raise exception.ServerAnswerError(
+                f"The server did not confirm operation {index + 1} of {len(data)}: {action} "
+                f"{operation.get('entity_type')} {operation.get('entity_key')}."
+            )
+        if action == "query" and not (isinstance(result, Mapping) and "data" in result):
+            raise exception.ServerAnswerError("The server's answer to a query holds no data.")
+
+
+def _confirms(result: Any) -> bool:
+    """Return whether *result* says that an operation was carried out."""
+    return isinstance(result, Mapping) and result.get("data") not in (None, False)
+
+
+def managed_request(session: Any) -> Optional[requests.Session]:
+    """Return the request session of *session*, None once it is closed.
+
+    A process that was forked off gets one of its own: connections cannot be shared.
+    """
+    values = session.__dict__
+    current = values.get("_managed_request")
+    process = os.getpid()
+    known = values.setdefault("_request_process", process)
+    if current is not None and known == process:
+        return current  # type: ignore[no-any-return]
+    if current is None and (session._closed or "_managed_request" in values):
+        return None
+    made = request_session(session._connection_settings, session._api_key, session._api_user)
+    if current is not None:
+        _take_over(current, made)
+    values["_managed_request"] = made
+    values["_request_process"] = process
+    return made
+
+
+def _take_over(parent: Any, child: Any) -> None:
+    """Give the request session *child* the headers, cookies and credentials of *parent*."""
+    child.headers.clear()
+    child.headers.update(parent.headers)
+    child.cookies.update(parent.cookies)
+    for name in ("auth", "cert", "params", "proxies", "trust_env", "verify"):
+        setattr(child, name, getattr(parent, name))

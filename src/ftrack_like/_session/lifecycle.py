@@ -1,0 +1,254 @@
+"""How a session starts and ends.
+
+The start is the list :data:`STEPS`: everything that a constructor must not do by itself, since it
+talks to the server, reads files or runs the code of others.
+"""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+import os
+import re
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+from ftrack_like import _centralized_storage_scenario, exception
+from ftrack_like._session.entity_types import has_subscriber
+from ftrack_like._transport.settings import warn_of_plain_http
+from ftrack_like.event.base import Event
+from ftrack_like.event.hub import EventHub
+
+__all__ = ["STEPS", "StartOptions", "check_version", "close", "reset", "start"]
+
+OLDEST_SERVER = (3, 3, 11)
+
+READY_TOPIC = "ftrack.api.session.ready"
+RESET_TOPIC = "ftrack.api.session.reset"
+
+#: Longest wait for a thread that is still connecting when its session closes, in seconds.
+PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class StartOptions:
+    """What the start needs of the constructor's arguments."""
+
+    event_hub_class: Any = None
+    headers: Optional[Mapping[str, str]] = None
+    cookies: Any = None
+    auto_connect_event_hub: Optional[bool] = False
+    plugin_arguments: Optional[Mapping[str, Any]] = None
+
+
+def _ask_server(session: Any, options: StartOptions) -> None:
+    """Ask the server who it is; the first request, which fails with advice if any does."""
+    warn_of_plain_http(session._server_url)
+    session._server_information = session._fetch_server_information()
+
+
+def _check_version(session: Any, options: StartOptions) -> None:
+    """Refuse servers that are too old."""
+    session.check_server_compatibility()
+
+
+def _make_hub(session: Any, options: StartOptions) -> None:
+    """Make the event hub; it connects when it is told to."""
+    settings = session._connection_settings.for_event_hub()
+    make = options.event_hub_class or EventHub
+    session._event_hub = make(
+        session._server_url,
+        session._api_user,
+        session._api_key,
+        headers=dict(options.headers or {}),
+        cookies=dict(options.cookies or {}),
+        **_accepted(make, settings),
+    )
+
+
+def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return those of *settings* that *make*, maybe an older class, takes as keywords."""
+    try:
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        return {}
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return settings
+    return {name: value for name, value in settings.items() if name in parameters}
+
+
+def _connect_hub(session: Any, options: StartOptions) -> None:
+    """Connect to the event server in the background, if that was asked for."""
+    if not options.auto_connect_event_hub:
+        return
+    # What is published from now on waits for the connection instead of failing.
+    session._event_hub.init_connection()
+    thread = threading.Thread(
+        target=_connect, args=(session._event_hub, session.logger), name="ftrack-event-hub-connect"
+    )
+    thread.daemon = True
+    session._auto_connect_event_hub_thread = thread
+    thread.start()
+
+
+def _connect(hub: Any, logger: Any) -> None:
+    """Connect *hub*, in a thread of its own, where nobody would see an error."""
+    try:
+        hub.connect()
+    except Exception as error:
+        logger.warning("The event hub could not be connected: %s", error)
+
+
+def _load_plugins(session: Any, options: StartOptions) -> None:
+    """Load the plugins."""
+    session._discover_plugins(plugin_arguments=options.plugin_arguments)
+
+
+def _load_schemas(session: Any, options: StartOptions) -> None:
+    """Load the schemas, unless a plugin needed them already."""
+    if "schemas" not in session.__dict__:
+        session.schemas = early_schemas(session)
+
+
+def _build_types(session: Any, options: StartOptions) -> None:
+    """Build the entity classes.
+
+    If a plugin needed them already, before another one had a say in them, they are built anew,
+    and what was read with the early ones is forgotten.
+    """
+    if "types" in session.__dict__:
+        if not has_subscriber(session, session.schemas):
+            return
+        session._local_cache.clear()
+    session.types = session._build_entity_type_classes(session.schemas)
+
+
+def _set_up_storage(session: Any, options: StartOptions) -> None:
+    """Follow the server's storage scenario."""
+    _centralized_storage_scenario.register(session)
+
+
+def _set_up_locations(session: Any, options: StartOptions) -> None:
+    """Configure the built-in locations and let plugins configure theirs."""
+    session._configure_locations()
+
+
+def _announce(session: Any, options: StartOptions) -> None:
+    """Tell plugins that the session can be used."""
+    session.event_hub.publish(Event(topic=READY_TOPIC, data={"session": session}), synchronous=True)
+
+
+#: The start, in order.
+STEPS: tuple[Callable[[Any, StartOptions], None], ...] = (
+    _ask_server,
+    _check_version,
+    _make_hub,
+    _connect_hub,
+    _load_plugins,
+    _load_schemas,
+    _build_types,
+    _set_up_storage,
+    _set_up_locations,
+    _announce,
+)
+
+
+def start(session: Any, options: StartOptions) -> None:
+    """Take the :data:`STEPS` for *session*; it is closed again if one of them fails."""
+    try:
+        for step in STEPS:
+            step(session, options)
+    except BaseException:
+        close(session)
+        raise
+    _open[(os.getpid(), id(session))] = session
+
+
+def early_schemas(session: Any) -> Any:
+    """Return the schemas of *session*."""
+    store = session._schema_store
+    return session._load_schemas(store.path(session._schema_cache_path))
+
+
+def early_types(session: Any) -> Any:
+    """Return entity classes for *session*, whose own are not built yet."""
+    return session._build_entity_type_classes(session.schemas)
+
+
+def check_version(version: Optional[str]) -> None:
+    """Raise :exc:`~ftrack_like.exception.ServerCompatibilityError` for too old a *version*.
+
+    What is no row of numbers, such as ``dev``, is let through; None is not.
+    """
+    if version is None:
+        raise exception.ServerCompatibilityError("The server does not say which version it is.")
+    if not re.fullmatch(r"\d+(\.\d+)*", str(version)):
+        return
+    numbers = tuple(int(part) for part in str(version).split("."))
+    if numbers < OLDEST_SERVER:
+        oldest = ".".join(str(number) for number in OLDEST_SERVER)
+        raise exception.ServerCompatibilityError(
+            f"The server has version {version}; this library needs {oldest} or a later one."
+        )
+
+
+def reset(session: Any) -> None:
+    """Forget what *session* holds in memory and configure its locations again."""
+    if len(session.recorded_operations):
+        session.logger.warning(
+            "The session is reset with %d operations that were not committed.",
+            len(session.recorded_operations),
+        )
+    session.recorded_operations.clear()
+    session._identity_map.dirty.clear()
+    session._local_cache.clear()
+    session._configure_locations()
+    session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
+
+
+def close(session: Any) -> None:
+    """End the connections of *session* and forget what it holds; again does nothing."""
+    if session._closed:
+        return
+    session._closed = True
+    _open.pop((os.getpid(), id(session)), None)
+    hub = session.__dict__.get("_event_hub")
+    if hub is not None:
+        _disconnect(session, hub)
+    request = session.__dict__.get("_managed_request")
+    session._managed_request = None
+    if request is not None:
+        request.close()
+    session.recorded_operations.clear()
+    session._identity_map.dirty.clear()
+    session._local_cache.clear()
+    session.logger.debug("Session closed.")
+
+
+def _disconnect(session: Any, hub: Any) -> None:
+    """End the connection of *hub*, and that of a thread that is still making it."""
+    thread = session._auto_connect_event_hub_thread
+    waiting = thread is not None and thread.is_alive()
+    if hub.connected or waiting:
+        try:
+            hub.disconnect(unsubscribe=False)
+        except exception.EventHubConnectionError:
+            session.logger.debug("The event hub was not connected any more.")
+    if waiting and thread is not threading.current_thread():
+        thread.join(PATIENCE)
+    session._auto_connect_event_hub_thread = None
+
+
+#: Sessions that are to be closed when the process ends, by process and object; held weakly.
+_open: weakref.WeakValueDictionary[tuple[int, int], Any] = weakref.WeakValueDictionary()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close the sessions of this process; those that it inherited belong to its parent."""
+    for (process, _), session in list(_open.items()):
+        if process == os.getpid() and not session.closed:
+            session.close()

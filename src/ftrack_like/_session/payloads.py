@@ -1,0 +1,207 @@
+"""From recorded operations to the batch that a commit sends.
+
+The batch is worked out by five passes, each a pure function from a list of payloads to a new
+one. A payload is one operation as the server takes it::
+
+    {"action": "create" | "update" | "delete", "entity_type": str, "entity_key": list,
+     "entity_data": {"__entity_type__": str, attribute name: value, …}}      (not for delete)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Callable
+
+from ftrack_like.exception import OperationError
+from ftrack_like.operation import (
+    CreateEntityOperation,
+    DeleteEntityOperation,
+    UpdateEntityOperation,
+)
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["PASSES", "OperationPayload", "optimise", "payload_of"]
+
+
+class OperationPayload(MutableMapping[str, Any]):
+    """One operation as it is sent: a mapping that equals a plain one of the same items."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Initialise as ``dict`` does, from a mapping, pairs or keywords."""
+        super().__init__()
+        self._data: dict[str, Any] = dict(*args, **kwargs)
+
+    def __getitem__(self, key: str) -> Any:
+        """Return the item *key*."""
+        return self._data[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set the item *key* to *value*."""
+        self._data[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        """Remove the item *key*."""
+        del self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the keys."""
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self._data)
+
+    def __str__(self) -> str:
+        """Return a text with all items."""
+        return f"<{type(self).__name__} {self._data}>"
+
+
+Payloads = list[OperationPayload]
+
+
+def _create_payload(operation: Any) -> OperationPayload:
+    """Return the payload of a creation."""
+    return _with_data(operation, "create", dict(operation.entity_data))
+
+
+def _update_payload(operation: Any) -> OperationPayload:
+    """Return the payload of an update."""
+    return _with_data(operation, "update", {operation.attribute_name: operation.new_value})
+
+
+def _delete_payload(operation: Any) -> OperationPayload:
+    """Return the payload of a deletion."""
+    return OperationPayload(
+        action="delete",
+        entity_type=operation.entity_type,
+        entity_key=list(operation.entity_key.values()),
+    )
+
+
+def _with_data(operation: Any, action: str, data: dict[str, Any]) -> OperationPayload:
+    """Return the payload for *action* with *data* and what *operation* says of its entity."""
+    return OperationPayload(
+        action=action,
+        entity_type=operation.entity_type,
+        entity_key=list(operation.entity_key.values()),
+        entity_data={"__entity_type__": operation.entity_type, **data},
+    )
+
+
+_MAKERS: tuple[tuple[type, Callable[[Any], OperationPayload]], ...] = (
+    (CreateEntityOperation, _create_payload),
+    (UpdateEntityOperation, _update_payload),
+    (DeleteEntityOperation, _delete_payload),
+)
+
+
+def payload_of(operation: Any) -> OperationPayload:
+    """Return the payload of *operation*.
+
+    Raise :exc:`~ftrack_like.exception.OperationError` for what is no operation of ours.
+    """
+    for kind, make in _MAKERS:
+        if isinstance(operation, kind):
+            return make(operation)
+    raise OperationError(f"{operation!r} is no operation that can be committed.")
+
+
+def identity_text(payload: Mapping[str, Any]) -> str:
+    """Return the entity of *payload* as one text."""
+    return f"({payload['entity_type']!r}, {payload['entity_key']!r})"
+
+
+def cancel_creates_with_deletes(payloads: Payloads) -> Payloads:
+    """Drop all payloads of entities that are created and deleted again here."""
+    created: dict[str, list[int]] = {}
+    dropped: set[int] = set()
+    for index, payload in enumerate(payloads):
+        entity = identity_text(payload)
+        if payload["action"] == "create":
+            created[entity] = [index]
+        elif entity in created:
+            created[entity].append(index)
+            if payload["action"] == "delete":
+                dropped.update(created.pop(entity))
+    return [payload for index, payload in enumerate(payloads) if index not in dropped]
+
+
+def keep_last_updates(payloads: Payloads) -> Payloads:
+    """Drop from updates the attributes that a later update of the same entity sets again."""
+    later: set[tuple[str, str]] = set()
+    kept = []
+    for payload in reversed(payloads):
+        if payload["action"] == "update":
+            entity = identity_text(payload)
+            data = payload["entity_data"]
+            names = [name for name in data if name != "__entity_type__"]
+            superseded = {name for name in names if (entity, name) in later}
+            later.update((entity, name) for name in names)
+            payload = _replaced(
+                payload, {name: data[name] for name in data if name not in superseded}
+            )
+        kept.append(payload)
+    kept.reverse()
+    return kept
+
+
+def drop_not_set(payloads: Payloads) -> Payloads:
+    """Drop attributes that have no value."""
+    return [
+        payload
+        if "entity_data" not in payload
+        else _replaced(
+            payload,
+            {name: value for name, value in payload["entity_data"].items() if value is not NOT_SET},
+        )
+        for payload in payloads
+    ]
+
+
+def drop_empty_updates(payloads: Payloads) -> Payloads:
+    """Drop updates that would change nothing."""
+    return [
+        payload
+        for payload in payloads
+        if payload["action"] != "update" or set(payload["entity_data"]) - {"__entity_type__"}
+    ]
+
+
+def fold_adjacent_updates(payloads: Payloads) -> Payloads:
+    """Fold an update into the create or update of the same entity directly before it."""
+    folded: Payloads = []
+    for payload in payloads:
+        before = folded[-1] if folded else None
+        if (
+            before is not None
+            and payload["action"] == "update"
+            and before["action"] in ("create", "update")
+            and identity_text(before) == identity_text(payload)
+        ):
+            folded[-1] = _replaced(before, {**before["entity_data"], **payload["entity_data"]})
+        else:
+            folded.append(payload)
+    return folded
+
+
+def _replaced(payload: OperationPayload, data: dict[str, Any]) -> OperationPayload:
+    """Return a copy of *payload* with *data* as its data."""
+    return OperationPayload({**payload, "entity_data": data})
+
+
+#: What happens to the payloads of a commit, in this order.
+PASSES: tuple[Callable[[Payloads], Payloads], ...] = (
+    cancel_creates_with_deletes,
+    keep_last_updates,
+    drop_not_set,
+    drop_empty_updates,
+    fold_adjacent_updates,
+)
+
+
+def optimise(payloads: Iterable[OperationPayload]) -> Payloads:
+    """Return the batch that does the same as *payloads* with less; they stay as they are."""
+    batch = list(payloads)
+    for one_pass in PASSES:
+        batch = one_pass(batch)
+    return batch

@@ -1,0 +1,90 @@
+"""Actions that the server carries out beyond creating, changing and querying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Optional
+
+from ftrack_like import exception, inspection, symbol
+
+__all__ = ["RemoteActions"]
+
+
+class RemoteActions:
+    """What a session asks its server to do besides; each method is one call."""
+
+    def __init__(self, session: Any) -> None:
+        """Initialise for *session*, whose methods are reached at each use."""
+        self._session = session
+
+    def _call(self, batch: list[dict[str, Any]]) -> Any:
+        """Return the results of *batch*; say so when the server does not know its action."""
+        try:
+            return self._session.call(batch)
+        except exception.ServerError as error:
+            if "Invalid action" not in str(error):
+                raise
+            version = self._session.server_information.get("version")
+            raise exception.ServerCompatibilityError(
+                f"The server (version {version}) does not know the action "
+                f"{batch[0]['action']!r}; a newer server may. {error}"
+            ) from error
+
+    def reset_remote(self, reset_type: str, entity: Any = None) -> Any:
+        """Return the data of the answer to resetting *reset_type* of *entity*."""
+        payload = {"action": "reset_remote", "reset_type": reset_type}
+        if entity is not None:
+            key = list(inspection.primary_key(entity).values())
+            payload.update(entity_type=entity.entity_type, entity_key=key[0])
+        return self._call([payload])[0]["data"]
+
+    def invite(self, action: str, name: str, entities: Iterable[Any]) -> None:
+        """Call *action* for each of *entities*, whose id goes under *name*."""
+        batch = [{"action": action, name: entity["id"]} for entity in entities]
+        if batch:
+            self._call(batch)
+
+    def get_widget_url(self, name: str, entity: Any = None, theme: Optional[str] = None) -> str:
+        """Return the address of the widget *name*."""
+        payload: dict[str, Any] = {"action": "get_widget_url", "name": name, "theme": theme}
+        if entity is not None:
+            key = list(inspection.primary_key(entity).values())
+            payload.update(entity_type=entity.entity_type, entity_key=key)
+        return str(self._call([payload])[0]["widget_url"])
+
+    def get_upload_metadata(
+        self, component_id: str, file_name: str, file_size: int, checksum: Optional[str] = None
+    ) -> Any:
+        """Return where and how to upload the data of a component."""
+        payload = {
+            "action": "get_upload_metadata",
+            "component_id": component_id,
+            "file_name": file_name,
+            "file_size": file_size,
+            "checksum": checksum,
+        }
+        return self._call([payload])[0]
+
+    def encode_media(self, media: Any, version_id: Any = None, keep_original: Any = "auto") -> Any:
+        """Return the job that encodes *media*, a path or a file component."""
+        session = self._session
+        if isinstance(media, str):
+            location = session.get("Location", symbol.SERVER_LOCATION_ID)
+            component = session.create_component(path=media, data=None, location=location)
+            # The copy on the server was made for this alone.
+            keep = False if keep_original == "auto" else keep_original
+            session.commit()
+        elif getattr(media, "entity_type", None) == "FileComponent":
+            component = media
+            keep = True if keep_original == "auto" else keep_original
+        else:
+            raise ValueError(
+                f"Media to encode is the path of a file or a FileComponent, not {media!r}."
+            )
+        payload = {
+            "action": "encode_media",
+            "component_id": component["id"],
+            "version_id": version_id,
+            "keep_original": keep,
+        }
+        return session.get("Job", self._call([payload])[0]["job_id"])

@@ -1,0 +1,676 @@
+"""The session: everything that is done with a server, and all entities that come of it.
+
+:class:`Session` is a facade. What it does is done by its collaborators in ``_session``, each
+made on first use from what stands on the session, and each reaching the session's methods when
+it needs them: a method that a subclass overrides or a test replaces is the one that is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+import requests
+
+from ftrack_like import cache as caches
+from ftrack_like import exception, inspection, operation, plugin
+from ftrack_like import query as queries
+from ftrack_like._session import calls, components, lifecycle, locations
+from ftrack_like._session.codec import Codec
+from ftrack_like._session.entity_types import build_entity_types
+from ftrack_like._session.flags import ThreadFlag, thread_flag
+from ftrack_like._session.identity_map import IdentityMap
+from ftrack_like._session.loader import Loader
+from ftrack_like._session.lookup import Lookup
+from ftrack_like._session.on_demand import OnDemand, TopCache
+from ftrack_like._session.payloads import OperationPayload
+from ftrack_like._session.remote_actions import RemoteActions
+from ftrack_like._session.schema_store import SchemaStore
+from ftrack_like._session.settings import (
+    cookie_mapping,
+    credentials,
+    header_mapping,
+    lazy_load_policy,
+    plugin_folders,
+)
+from ftrack_like._session.statistics import Statistics
+from ftrack_like._session.unit_of_work import UnitOfWork
+from ftrack_like._transport.authentication import SessionAuthentication
+from ftrack_like._transport.http import request_session
+from ftrack_like._transport.settings import ConnectionSettings
+
+__all__ = [
+    "AutoPopulatingContext",
+    "OperationPayload",
+    "OperationRecordingContext",
+    "Session",
+    "SessionAuthentication",
+]
+
+
+def _class_logger(session: Any) -> logging.Logger:
+    """Return the logger named after the class of *session*."""
+    return logging.getLogger(f"{__name__}.{type(session).__name__}")
+
+
+class Session:
+    """A connection to a server, with the entities that were read, made and changed through it.
+
+    It may be shared by threads. A process that is forked off gets connections of its own. Close
+    a session when done with it, or use it as a context manager.
+    """
+
+    # What a session has until it sets something else; its constructor may not be ours.
+    _auto_connect_event_hub_thread: Optional[threading.Thread] = None
+    _closed = False
+    _load_groups = True
+    _on_lazy_load = "ignore"
+    _plugin_paths: Any = ()
+    _schema_cache_path: Any = None
+    request_timeout: Any = 60
+    _event_hub: Any
+    _server_information: Any
+
+    logger: Any = OnDemand(_class_logger, "Where the session logs.")
+    _thread_lock: Any = OnDemand(
+        lambda session: threading.RLock(), "Guards state, and is never held during a call."
+    )
+    _connection_settings: Any = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
+    _statistics: Any = OnDemand(lambda session: Statistics(), "Counts of requests.")
+    _calls: Any = OnDemand(calls.Calls, "Sends batches.")
+    _codec: Any = OnDemand(Codec, "Encodes and decodes.")
+    _identity_map: Any = OnDemand(IdentityMap, "Holds one entity for each identity.")
+    _loader: Any = OnDemand(Loader, "Attaches what the server sends.")
+    _lookup: Any = OnDemand(Lookup, "Finds single entities, or makes them.")
+    _unit_of_work: Any = OnDemand(UnitOfWork, "Commits and takes back.")
+    _schema_store: Any = OnDemand(SchemaStore, "Keeps schemas on disk.")
+    _remote_actions: Any = OnDemand(RemoteActions, "Asks the server for other things.")
+    _local_cache: Any = TopCache()
+
+    # Set by the start; made earlier only for plugins that query in their ``register``.
+    schemas: Any = OnDemand(lifecycle.early_schemas, "The server's schemas, a list of mappings.")
+    types: Any = OnDemand(lifecycle.early_types, "The entity classes by type name.")
+
+    def __init__(
+        self,
+        server_url: Optional[str] = None,
+        api_key: Optional[str] = None,
+        api_user: Optional[str] = None,
+        auto_populate: bool = True,
+        plugin_paths: Any = None,
+        cache: Any = None,
+        cache_key_maker: Any = None,
+        auto_connect_event_hub: Optional[bool] = False,
+        schema_cache_path: Any = None,
+        plugin_arguments: Optional[Mapping[str, Any]] = None,
+        timeout: Any = 60,
+        cookies: Any = None,
+        headers: Optional[Mapping[str, str]] = None,
+        strict_api: bool = False,
+        *,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Optional[Mapping[str, str]] = None,
+        connect_timeout: Optional[float] = None,
+        event_hub_class: Any = None,
+        load_groups: bool = True,
+        on_lazy_load: str = "ignore",
+    ) -> None:
+        """Connect to a server, load plugins and build the entity types from its schemas.
+
+        *server_url*, *api_key* and *api_user* default to the environment variables
+        FTRACK_SERVER, FTRACK_API_KEY (or FTRACK_APIKEY) and FTRACK_API_USER, the last one to
+        who is logged in here.
+
+        With *auto_populate*, attributes that are not loaded are asked of the server when they
+        are read. *plugin_paths* are folders searched for plugins, by default those of
+        FTRACK_EVENT_PLUGIN_PATH; their ``register`` is called with the session and as many of
+        *plugin_arguments* as it takes.
+
+        *cache* is a cache below the session's memory cache, or a function that is called with
+        the session and returns one or None; *cache_key_maker* makes its keys, a
+        :class:`~ftrack_like.cache.StringKeyMaker` by default.
+
+        *auto_connect_event_hub* connects to the event server in the background.
+        *schema_cache_path* is the folder for the schemas; None means that of
+        FTRACK_API_SCHEMA_CACHE_PATH, else the user's cache folder, and False keeps none.
+
+        *timeout* is how long to wait for an answer and *connect_timeout* for a connection, in
+        seconds; None waits for ever, or as long as *timeout*. *cookies* (a mapping or a cookie
+        jar) and *headers* go with every request. *strict_api* asks the server for error
+        statuses. *verify*, *cert* and *proxies* are those of requests and count for events too.
+
+        *event_hub_class* replaces :class:`~ftrack_like.event.hub.EventHub`. With *load_groups*,
+        reading an attribute of one entity of a query's page loads it for its fellows as well.
+        *on_lazy_load* is ``"ignore"``, ``"warn"`` or ``"raise"``: what to do when an attribute
+        has to be asked of the server as it is read.
+
+        Raise :exc:`~ftrack_like.exception.ConfigurationError` (a :exc:`TypeError`) when server
+        or key are given nowhere, and a :exc:`~ftrack_like.exception.ServerError` when the
+        server cannot be reached, refuses the key or is too old.
+        """
+        super().__init__()
+        given = credentials(server_url, api_key, api_user)
+        self._server_url = given.server_url
+        self._api_key = given.api_key
+        self._api_user = given.api_user
+        self._connection_settings = ConnectionSettings(verify, cert, proxies, connect_timeout)
+        self._load_groups = load_groups
+        self._on_lazy_load = lazy_load_policy(on_lazy_load)
+        self._plugin_paths = plugin_folders(plugin_paths)
+        self._schema_cache_path = schema_cache_path
+        self.request_timeout = timeout
+        self._auto_populate = ThreadFlag(auto_populate)
+        self._record_operations = ThreadFlag(True)
+        self.recorded_operations = operation.Operations()
+        self._make_cache(cache, cache_key_maker)
+        own_headers, own_cookies = header_mapping(headers), cookie_mapping(cookies)
+        self._request = request_session(
+            self._connection_settings,
+            self._api_key,
+            self._api_user,
+            {**own_headers, "ftrack-strict-api": "true" if strict_api else "false"},
+            own_cookies,
+        )
+        options = lifecycle.StartOptions(
+            event_hub_class, own_headers, own_cookies, auto_connect_event_hub, plugin_arguments
+        )
+        lifecycle.start(self, options)
+
+    def _make_cache(self, cache: Any, key_maker: Any) -> None:
+        """Set the cache: memory on top, below it *cache* or what it returns, if anything."""
+        self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
+        self.cache: Any = caches.LayeredCache([caches.MemoryCache()])
+        if callable(cache):
+            cache = cache(self)
+        if cache is not None:
+            self.cache.caches.append(cache)
+
+    def __repr__(self) -> str:
+        """Return the server and the user, never the key."""
+        values = self.__dict__
+        state = ", closed" if self._closed else ""
+        url, user = values.get("_server_url"), values.get("_api_user")
+        return f"<{type(self).__name__} {url!r} as {user!r}{state}>"
+
+    def __enter__(self) -> Session:
+        """Return the session, which is closed when the block is left."""
+        return self
+
+    def __exit__(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """Close the session."""
+        self.close()
+
+    # The connection
+
+    @property
+    def _request(self) -> requests.Session:
+        """The requests session for calls; ConnectionClosedError once the session is closed."""
+        found = calls.managed_request(self)
+        if found is None:
+            raise exception.ConnectionClosedError()
+        return found
+
+    @_request.setter
+    def _request(self, value: Any) -> None:
+        """Use *value*, a ``requests.Session``, for calls from now on."""
+        self._managed_request = value
+        self._request_process = os.getpid()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session was closed."""
+        return self._closed
+
+    @property
+    def server_information(self) -> dict[str, Any]:
+        """What the server said of itself at the start, a new mapping: ``version`` and more."""
+        return dict(self._server_information)
+
+    @property
+    def server_url(self) -> str:
+        """The address of the server, without a slash at its end."""
+        return self._server_url
+
+    @property
+    def api_user(self) -> str:
+        """The name of the user in whose name everything is done."""
+        return self._api_user
+
+    @property
+    def api_key(self) -> str:
+        """The API key."""
+        return self._api_key
+
+    @property
+    def event_hub(self) -> Any:
+        """The event hub; it has to be connected before events leave this process."""
+        return self._event_hub
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counts of requests, bytes, cache hits and grouped loads since the start."""
+        found: Statistics = self._statistics
+        return found
+
+    def close(self) -> None:
+        """End all connections and forget what is held in memory; again does nothing.
+
+        What was not committed is lost. Afterwards a call raises
+        :exc:`~ftrack_like.exception.ConnectionClosedError`.
+        """
+        lifecycle.close(self)
+
+    def reset(self) -> None:
+        """Forget what is held in memory, uncommitted changes too, and configure locations anew.
+
+        Entities from before must not be used any more. A cache below the memory cache keeps what
+        it has. The event ``ftrack.api.session.reset`` is published in the end.
+        """
+        lifecycle.reset(self)
+
+    def _fetch_server_information(self) -> dict[str, Any]:
+        """Return what the server says of itself."""
+        result = self.call([{"action": "query_server_information"}])[0]
+        if not isinstance(result, Mapping):
+            raise exception.ServerAnswerError(
+                f"What answers at {self._server_url} is no ftrack server: it does not say which "
+                "version it is. Check the server address (FTRACK_SERVER)."
+            )
+        return dict(result)
+
+    def check_server_compatibility(self) -> None:
+        """Raise :exc:`~ftrack_like.exception.ServerCompatibilityError` if the server is too old."""
+        lifecycle.check_version(self._server_information.get("version"))
+
+    def call(self, data: Any) -> Any:
+        """Return the results of *data*, a list of operations, as a list in their order.
+
+        An operation is a mapping with an ``action`` and what that needs, such as
+        ``{"action": "query", "expression": "Task"}``. They are carried out in one transaction.
+        Entities in the results are detached: merge those that are to stay.
+
+        Raise a :exc:`~ftrack_like.exception.ServerError` when the server refuses an operation
+        or cannot be reached; reading is repeated before that.
+        """
+        return self._call(data)
+
+    def _call(self, data: Any) -> Any:
+        """Do what :meth:`call` does; the name by which older code calls it."""
+        return self._calls.call(data)
+
+    # Schemas, types and plugins
+
+    def _discover_plugins(self, plugin_arguments: Optional[Mapping[str, Any]] = None) -> None:
+        """Load the plugins in the plugin paths and register them with *plugin_arguments*."""
+        plugin.discover(self._plugin_paths, [self], dict(plugin_arguments or {}))
+
+    def _load_schemas(self, schema_cache_path: Any) -> Any:
+        """Return the schemas, from the file at *schema_cache_path* where that is up to date."""
+        return self._schema_store.load(schema_cache_path)
+
+    def _read_schemas_from_cache(self, schema_cache_path: str) -> Any:
+        """Return the schemas in a file and their hash, ``([], None)`` if there is no file.
+
+        Raise :exc:`ValueError` when it is broken.
+        """
+        return self._schema_store.read_file(schema_cache_path)
+
+    def _write_schemas_to_cache(self, schemas: Any, schema_cache_path: str) -> None:
+        """Write *schemas* to a file, as a whole or not at all.
+
+        Raise :exc:`TypeError` for what JSON cannot hold.
+        """
+        self._schema_store.write_file(schemas, schema_cache_path)
+
+    def _build_entity_type_classes(self, schemas: Any) -> Any:
+        """Return the entity classes for *schemas*, by type name."""
+        return build_entity_types(self, schemas)
+
+    # Settings of the calling thread
+
+    @property
+    def auto_populate(self) -> bool:
+        """Whether attributes that are not loaded are asked of the server, in this thread."""
+        return thread_flag(self, "_auto_populate").value
+
+    @auto_populate.setter
+    def auto_populate(self, value: bool) -> None:
+        """Set it for this thread alone."""
+        thread_flag(self, "_auto_populate").value = value
+
+    @property
+    def record_operations(self) -> bool:
+        """Whether changes are recorded to be committed, in this thread."""
+        return thread_flag(self, "_record_operations").value
+
+    @record_operations.setter
+    def record_operations(self, value: bool) -> None:
+        """Set it for this thread alone."""
+        thread_flag(self, "_record_operations").value = value
+
+    def auto_populating(self, auto_populate: bool) -> AutoPopulatingContext:
+        """Return a context manager that sets :attr:`auto_populate` for a block of this thread."""
+        return AutoPopulatingContext(self, auto_populate)
+
+    def operation_recording(self, record_operations: bool) -> OperationRecordingContext:
+        """Return a context manager that sets :attr:`record_operations` for a block."""
+        return OperationRecordingContext(self, record_operations)
+
+    # What is not committed
+
+    @property
+    def created(self) -> list[Any]:
+        """The entities that were created and are not committed."""
+        found: list[Any] = self._unit_of_work.created()
+        return found
+
+    @property
+    def modified(self) -> list[Any]:
+        """The entities that were modified, but not created, and are not committed."""
+        found: list[Any] = self._unit_of_work.modified()
+        return found
+
+    @property
+    def deleted(self) -> list[Any]:
+        """The entities that were deleted and are not committed."""
+        found: list[Any] = self._unit_of_work.deleted()
+        return found
+
+    def commit(self) -> None:
+        """Send what was recorded to the server, in one transaction.
+
+        On an error nothing has changed there and everything stays recorded: correct it and
+        commit again, or :meth:`rollback`. What other threads record meanwhile stays for the
+        next commit.
+
+        Raise a :exc:`~ftrack_like.exception.ServerError` that names the operation which failed,
+        where that is known.
+        """
+        self._unit_of_work.commit()
+
+    def rollback(self) -> None:
+        """Take back what was recorded since the last commit.
+
+        Entities that were created are forgotten; the others are as the server holds them.
+        """
+        self._unit_of_work.rollback()
+
+    # Entities
+
+    def create(
+        self,
+        entity_type: str,
+        data: Optional[Mapping[str, Any]] = None,
+        reconstructing: bool = False,
+    ) -> Any:
+        """Return a new entity of *entity_type* with *data*, ``{attribute name: value}``.
+
+        It is recorded to be created by the next commit. With *reconstructing*, it stands for an
+        entity that the server has already, and *data* is what it holds.
+
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type.
+        """
+        entity = self._create(entity_type, {} if data is None else data, reconstructing)
+        return self.merge(entity)
+
+    def _create(self, entity_type: str, data: Mapping[str, Any], reconstructing: bool) -> Any:
+        """Return an entity of *entity_type* that is not attached yet."""
+        return self.types[entity_type](self, data=data, reconstructing=reconstructing)
+
+    def ensure(
+        self,
+        entity_type: str,
+        data: Mapping[str, Any],
+        identifying_keys: Optional[Iterable[str]] = None,
+    ) -> Any:
+        """Return the entity of *entity_type* with *data*, made or updated as needed.
+
+        The entity is looked for by the values of *identifying_keys* in *data*, by all of them
+        if it is None. One that is found gets the rest of *data*; else one is created. Changes
+        are committed, with whatever else was recorded.
+
+        Raise :exc:`ValueError` when there is nothing to look for, :exc:`KeyError` when *data*
+        lacks an identifying key, and
+        :exc:`~ftrack_like.exception.MultipleResultsFoundError` when several entities fit.
+        """
+        return self._lookup.ensure(entity_type, data, identifying_keys)
+
+    def delete(self, entity: Any) -> None:
+        """Mark *entity* to be deleted by the next commit."""
+        if self.record_operations:
+            self.recorded_operations.push(
+                operation.DeleteEntityOperation(entity.entity_type, inspection.primary_key(entity))
+            )
+
+    def get(self, entity_type: str, entity_key: Any) -> Any:
+        """Return the entity of *entity_type* with the primary key *entity_key*, None if missing.
+
+        *entity_key* is a value, or a list of the values in the schema's order. An entity that
+        is cached is returned without asking the server.
+
+        Raise :exc:`KeyError` for an unknown type and :exc:`ValueError` when the number of
+        values is wrong.
+        """
+        return self._lookup.get(entity_type, entity_key)
+
+    def query(self, expression: str, page_size: int = 500) -> queries.QueryResult:
+        """Return the entities that the query *expression* finds, asked for as they are needed.
+
+        For example ``'select name from Task where status.name is "Done"'``. Without ``select``
+        the type's default projections are loaded. *page_size* entities come with each request.
+
+        Raise :exc:`KeyError` for an unknown type; what else is wrong with the expression is
+        said by the server, when it is asked.
+        """
+        prepared = queries.prepare(expression, self.types)
+        return queries.QueryResult(self, prepared, page_size=page_size)
+
+    def populate(self, entities: Any, projections: Any) -> None:
+        """Load *projections* of *entities*, as far as they are not loaded, in few requests.
+
+        *entities* is an entity or a list of them; *projections* is text such as
+        ``"name, status.name"``. Values that were set here and not committed stay.
+        """
+        self._loader.populate(entities, projections)
+
+    def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
+        """Return *value* with every entity in it replaced by the session's own one.
+
+        *value* may be an entity, or lists, sets and mappings with entities somewhere inside.
+        *merged* is the record of what was merged so far, for internal use.
+        """
+        return self._merge(value, {} if merged is None else merged)
+
+    def _merge(self, value: Any, merged: dict[Any, Any]) -> Any:
+        """Do what :meth:`merge` does, going on from the record *merged*."""
+        return self._loader.merge(value, merged)
+
+    # Encoding
+
+    def encode(self, data: Any, entity_attribute_strategy: str = "set_only") -> str:
+        """Return *data* as JSON text, entities as mappings of some of their values.
+
+        *entity_attribute_strategy* says which: ``all`` (what is missing is loaded),
+        ``set_only``, ``modified_only`` (set here and not committed) or ``persisted_only``
+        (as the server holds them). Raise :exc:`ValueError` for another one.
+        """
+        encoded: str = self._codec.encode(data, entity_attribute_strategy)
+        return encoded
+
+    def _encode(self, item: Any, entity_attribute_strategy: str = "set_only") -> Any:
+        """Return *item*, for which JSON has no form, as something that it has one for."""
+        return self._codec.encode_item(item, entity_attribute_strategy)
+
+    def decode(self, string: str) -> Any:
+        """Return the value of the JSON text *string*, with dates and detached entities in it."""
+        return self._codec.decode(string)
+
+    def _decode(self, item: Any) -> Any:
+        """Return what the JSON object *item* stands for: a date, an entity or itself."""
+        return self._codec.decode_item(item)
+
+    def entity_reference(self, entity: Any) -> dict[str, Any]:
+        """Return a mapping of the type and primary key of *entity*, without asking the server."""
+        with self.auto_populating(False):
+            return {"__entity_type__": entity.entity_type, **inspection.primary_key(entity)}
+
+    # Locations and components
+
+    def _configure_locations(self) -> None:
+        """Set the built-in locations up and let plugins set up theirs; may be repeated."""
+        locations.configure_locations(self)
+
+    def _get_locations(self, filter_inaccessible: bool = True) -> list[Any]:
+        """Return the locations, those without accessor left out if *filter_inaccessible*."""
+        return locations.get_locations(self, filter_inaccessible)
+
+    def create_component(
+        self, path: str, data: Optional[Mapping[str, Any]] = None, location: Any = "auto"
+    ) -> Any:
+        """Return a new component for the file or sequence at *path*, added to *location*.
+
+        A sequence is written ``/path/to/file.%04d.exr [1-5, 7, 8]``. *data* sets attributes of
+        the component. *location* is a location; None adds the component to the origin location
+        alone, and "auto" also to the one that :meth:`pick_location` gives.
+        """
+        return components.create_component(self, path, data, location)
+
+    def get_component_availability(
+        self, component: Any, locations: Optional[Iterable[Any]] = None
+    ) -> dict[str, float]:
+        """Return how much of *component* each location has: ``{location id: percentage}``.
+
+        *locations* are those to look at, by default all that are accessible.
+        """
+        return _availability(self, component, locations)
+
+    def get_component_availabilities(
+        self, components: Iterable[Any], locations: Optional[Iterable[Any]] = None
+    ) -> list[dict[str, float]]:
+        """Return the availability of each of *components*, in their order.
+
+        *locations* are those to look at, by default all that are accessible.
+        """
+        return _availabilities(self, components, locations)
+
+    def pick_location(self, component: Any = None) -> Any:
+        """Return the accessible location of the best priority, None if there is none.
+
+        With *component*, only locations that hold all of it count.
+        """
+        return locations.pick_location(self, component)
+
+    def pick_locations(self, components: Iterable[Any]) -> list[Any]:
+        """Return the best location that holds each of *components*, in their order."""
+        return locations.pick_locations(self, components)
+
+    # Other things that the server does
+
+    def get_widget_url(self, name: str, entity: Any = None, theme: Optional[str] = None) -> str:
+        """Return an address of the web widget *name* that opens without a login.
+
+        *name* is ``info``, ``tasks`` or ``tasks_browser``; *entity* is what it shows, where it
+        shows one; *theme* is a colour theme, such as ``light`` or ``dark``. The address carries
+        credentials and works for a few minutes.
+        """
+        url: str = self._remote_actions.get_widget_url(name, entity, theme)
+        return url
+
+    def encode_media(
+        self, media: Any, version_id: Optional[str] = None, keep_original: Any = "auto"
+    ) -> Any:
+        """Return the job that makes versions of *media* that a browser can play.
+
+        *media* is the path of a file, which is uploaded first, or a file component. The results
+        become components of the version *version_id*, of none if it is None.
+        *keep_original* says whether the component of *media* stays afterwards; "auto" keeps one
+        that was given and drops one that was made here.
+
+        Raise :exc:`ValueError` if *media* is something else.
+        """
+        return self._remote_actions.encode_media(media, version_id, keep_original)
+
+    def get_upload_metadata(
+        self, component_id: str, file_name: str, file_size: int, checksum: Optional[str] = None
+    ) -> Any:
+        """Return where to upload the data of a component: ``{"url", "headers", "component_id"}``.
+
+        *file_size* is in bytes, *checksum* the base64 text of the data's MD5.
+        """
+        return self._remote_actions.get_upload_metadata(
+            component_id, file_name, file_size, checksum
+        )
+
+    def send_user_invite(self, user: Any) -> None:
+        """Have an invitation mailed to *user*."""
+        self.send_user_invites([user])
+
+    def send_user_invites(self, users: Iterable[Any]) -> None:
+        """Have invitations mailed to *users*."""
+        self._remote_actions.invite("send_user_invite", "user_id", users)
+
+    def send_review_session_invite(self, invitee: Any) -> None:
+        """Have the link to a review session mailed to *invitee*, who was added to it."""
+        self.send_review_session_invites([invitee])
+
+    def send_review_session_invites(self, invitees: Iterable[Any]) -> None:
+        """Have the links to their review sessions mailed to *invitees*."""
+        self._remote_actions.invite(
+            "send_review_session_invite", "review_session_invitee_id", invitees
+        )
+
+    def reset_remote(self, reset_type: str, entity: Any = None) -> Any:
+        """Return what the server sets anew: for *reset_type* ``api_key`` a mapping with the key.
+
+        *entity* is whose it is, a user.
+        """
+        return self._remote_actions.reset_remote(reset_type, entity)
+
+
+# Their parameter names hide the modules of the same names.
+_availability = locations.get_component_availability
+_availabilities = locations.get_component_availabilities
+
+
+class AutoPopulatingContext:
+    """Set for a block whether values that are not loaded are asked of the server."""
+
+    def __init__(self, session: Session, auto_populate: bool) -> None:
+        """Initialise for the calling thread of *session*."""
+        super().__init__()
+        self._session = session
+        self._auto_populate = auto_populate
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        """Set it, remembering what was set."""
+        self._before.append(self._session.auto_populate)
+        self._session.auto_populate = self._auto_populate
+
+    def __exit__(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """Set what was set before."""
+        self._session.auto_populate = self._before.pop()
+
+
+class OperationRecordingContext:
+    """Set for a block whether changes are recorded to be committed."""
+
+    def __init__(self, session: Session, record_operations: bool) -> None:
+        """Initialise for the calling thread of *session*."""
+        super().__init__()
+        self._session = session
+        self._record_operations = record_operations
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        """Set it, remembering what was set."""
+        self._before.append(self._session.record_operations)
+        self._session.record_operations = self._record_operations
+
+    def __exit__(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """Set what was set before."""
+        self._session.record_operations = self._before.pop()
