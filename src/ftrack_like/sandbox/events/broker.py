@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ftrack_like import exception
+from ftrack_like.exception import ParseError
 from ftrack_like.event import expression as event_expression
 from ftrack_like.sandbox.events.clients import Client, Subscriber, Waiting, Websocket
 from ftrack_like.wire import events as wire_events
@@ -158,7 +158,7 @@ class Broker:
     def _recipients(self, event: Mapping[str, Any]) -> list[Client]:
         try:
             wanted = _target_matcher(event["target"]) if event["target"] else None
-        except exception.ParseError as error:
+        except ParseError as error:
             raise ValueError(f"The target makes no sense. {error}") from error
         clients: dict[Client, None] = {}
         for subscriber in self._index.candidates(event["topic"]):
@@ -178,7 +178,7 @@ class Broker:
             for argument in message.arguments:
                 try:
                     self._take(client, argument)
-                except (ValueError, exception.ParseError) as error:
+                except (ValueError, ParseError) as error:
                     answer = {"success": False, "message": str(error)}
         if identifier and client.websocket is not None:
             client.websocket.send(packets.join(packets.acknowledgement(identifier, answer)))
