@@ -21,6 +21,7 @@ _MAY_BE_EMPTY = {("User", "username")}
 
 def check(batch: Batch) -> None:
     """Raise an error if what *batch* leaves behind is not as it must be."""
+    _check_places(batch)
     for type_, row in batch.made:
         if batch.store.get(type_.table, key_of(type_.table, row)) is row:
             _check_required(type_, row)
@@ -82,21 +83,29 @@ def _check_references(batch: Batch) -> None:
                 )
 
 
-# Names
+# Places and names
 
 
-def _check_names(batch: Batch) -> None:
-    """Raise :exc:`DuplicateEntryError` if two contexts under one parent share a name."""
-    placed = [row for key, row in batch.placed.items() if batch.store.get("context", (key,)) is row]
-    for row in placed:
+def _check_places(batch: Batch) -> None:
+    """Raise :exc:`ValidationError` if a context has no name, or hangs on nothing."""
+    for row in _placed(batch):
         if not (row["name"] or "").strip():
             raise ValidationError("A context needs a name: attribute 'name' is empty.")
         if row["parent_id"] is None and row["context_type"] != "show":
             raise ValidationError(
                 f"{row['name']!r} lacks the required attribute 'parent': only a project has none."
             )
+
+
+def _placed(batch: Batch) -> list[Row]:
+    """Return the contexts that have a new place, or name, and still exist."""
+    return [row for key, row in batch.placed.items() if batch.store.get("context", (key,)) is row]
+
+
+def _check_names(batch: Batch) -> None:
+    """Raise :exc:`DuplicateEntryError` if two contexts under one parent share a name."""
     by_place: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in placed:
+    for row in _placed(batch):
         place = "parent_id" if row["parent_id"] is not None else "context_type"
         by_place[(place, row[place])].add(row["name"])
     for (place, value), names in by_place.items():

@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.errors import ParseError, ValidationError
 from ftrack_like.sandbox.language import ExpressionError
-from ftrack_like.sandbox.storage.query import run_query
+from ftrack_like.sandbox.storage.query import QueryResult, run_query
+from ftrack_like.sandbox.storage.search import run_search
 
 __all__ = ["query", "search"]
 
 
 def query(operation: Operation, batch: Batch) -> Any:
     """Return the records that the expression of *operation* asks for."""
-    expression = required_key(operation, "expression")
-    if not isinstance(expression, str):
-        raise ValidationError("The expression of a query is a text.")
-    return _answer(batch, expression)
+    expression = _expression(operation)
+    return _answer(
+        batch,
+        lambda: run_query(batch.store.connection, batch.model, expression, batch.context),
+    )
 
 
 def search(operation: Operation, batch: Batch) -> Any:
-    raise NotImplementedError
+    """Return the records of an expression that also fit terms, contexts and object types."""
+    expression = _expression(operation)
+    narrowing = {
+        name: _texts(operation, name) for name in ("terms", "context_ids", "object_type_ids")
+    }
+    return _answer(
+        batch,
+        lambda: run_search(
+            batch.store.connection,
+            batch.model,
+            expression,
+            batch.context,
+            entity_type=operation.get("entity_type"),
+            **narrowing,
+        ),
+    )
 
 
-def _answer(batch: Batch, expression: Any) -> dict[str, Any]:
+def _expression(operation: Operation) -> str:
+    expression = required_key(operation, "expression")
+    if not isinstance(expression, str):
+        raise ValidationError("The expression of a query is a text.")
+    return expression
+
+
+def _texts(operation: Operation, name: str) -> list[str]:
+    """Return the list of texts in *operation* under *name*; one text is a list of one."""
+    value = operation.get(name)
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) for one in values):
+        raise ValidationError(f"{name!r} of a search is a list of texts.")
+    return values
+
+
+def _answer(batch: Batch, run: Callable[[], QueryResult]) -> dict[str, Any]:
+    """Return what *run* finds, with all that the batch did before it."""
     batch.settle()
     batch.store.flush()
     try:
-        result = run_query(batch.store.connection, batch.model, expression, batch.context)
+        result = run()
     except ExpressionError as error:
         raise ParseError(str(error)) from error
     return {
