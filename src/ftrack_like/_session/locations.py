@@ -1,0 +1,167 @@
+"""The locations of a session: the built-in ones, which to choose, and what is where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from ftrack_like._mixin import mixin
+from ftrack_like.accessor.disk import DiskAccessor
+from ftrack_like.accessor.server import _ServerAccessor
+from ftrack_like.entity import location as location_entity
+from ftrack_like.entity.component import availabilities
+from ftrack_like.event.base import Event
+from ftrack_like.structure.entity_id import EntityIdStructure
+from ftrack_like.structure.origin import OriginStructure
+from ftrack_like.symbol import (
+    ORIGIN_LOCATION_ID,
+    REVIEW_LOCATION_ID,
+    SERVER_LOCATION_ID,
+    UNMANAGED_LOCATION_ID,
+)
+
+__all__ = [
+    "configure_locations",
+    "get_component_availabilities",
+    "get_component_availability",
+    "get_locations",
+    "pick_location",
+    "pick_locations",
+]
+
+
+class _BuiltIn(NamedTuple):
+    """One location that every session configures."""
+
+    name: str
+    identifier: str
+    mixin_class: type
+    class_name: str
+    priority: int
+    structure: type
+
+
+_BUILT_IN = (
+    _BuiltIn(
+        "ftrack.origin",
+        ORIGIN_LOCATION_ID,
+        location_entity.OriginLocationMixin,
+        "OriginLocation",
+        100,
+        OriginStructure,
+    ),
+    _BuiltIn(
+        "ftrack.unmanaged",
+        UNMANAGED_LOCATION_ID,
+        location_entity.UnmanagedLocationMixin,
+        "UnmanagedLocation",
+        90,
+        OriginStructure,
+    ),
+    _BuiltIn(
+        "ftrack.review",
+        REVIEW_LOCATION_ID,
+        location_entity.UnmanagedLocationMixin,
+        "UnmanagedLocation",
+        110,
+        OriginStructure,
+    ),
+    _BuiltIn(
+        "ftrack.server",
+        SERVER_LOCATION_ID,
+        location_entity.ServerLocationMixin,
+        "ServerLocation",
+        150,
+        EntityIdStructure,
+    ),
+)
+
+
+def configure_locations(session: Any) -> None:
+    """Configure the built-in locations of *session*, then let plugins configure theirs.
+
+    Plugins are asked by the event ``ftrack.api.session.configure-location`` with the data
+    ``{"session": session}``. Doing this again is harmless.
+    """
+    for built_in in _BUILT_IN:
+        location = session.create(
+            "Location",
+            data={"name": built_in.name, "id": built_in.identifier},
+            reconstructing=True,
+        )
+        mixin(location, built_in.mixin_class, name=built_in.class_name)
+        location.accessor = (
+            _ServerAccessor(session=session)
+            if built_in.identifier == SERVER_LOCATION_ID
+            else DiskAccessor(prefix="")
+        )
+        location.structure = built_in.structure()
+        location.priority = built_in.priority
+    session.event_hub.publish(
+        Event(topic="ftrack.api.session.configure-location", data={"session": session}),
+        synchronous=True,
+    )
+
+
+def get_locations(session: Any, filter_inaccessible: bool = True) -> list[Any]:
+    """Return the locations of *session*, the lowest priority number first.
+
+    With *filter_inaccessible*, those without an accessor are left out.
+    """
+    locations = list(session.query("select id from Location"))
+    if filter_inaccessible:
+        locations = [location for location in locations if location.accessor]
+    return sorted(locations, key=lambda location: location.priority)
+
+
+def pick_location(session: Any, component: Optional[Any] = None) -> Optional[Any]:
+    """Return the first accessible location, by priority; None if there is none.
+
+    With a *component*, it is the first one that holds at least a part of it.
+    """
+    if component is not None:
+        return pick_locations(session, [component])[0]
+    locations = get_locations(session)
+    return locations[0] if locations else None
+
+
+def pick_locations(session: Any, components: Iterable[Any]) -> list[Optional[Any]]:
+    """Return for each of *components* what :func:`pick_location` does, with few requests."""
+    components = list(components)
+    locations = get_locations(session)
+    found = session.get_component_availabilities(components, locations=locations)
+    return [_first_holding(locations, availability) for availability in found]
+
+
+def _first_holding(locations: Sequence[Any], availability: Mapping[str, float]) -> Optional[Any]:
+    """Return the first of *locations* in which *availability* is above zero, or None."""
+    for location in locations:
+        if availability[location["id"]] > 0:
+            return location
+    return None
+
+
+def get_component_availability(
+    session: Any, component: Any, locations: Optional[Iterable[Any]] = None
+) -> dict[str, float]:
+    """Return how much of *component* is in each location, as :func:`get_component_availabilities`."""
+    found: dict[str, float] = session.get_component_availabilities(
+        [component], locations=locations
+    )[0]
+    return found
+
+
+def get_component_availabilities(
+    session: Any, components: Iterable[Any], locations: Optional[Iterable[Any]] = None
+) -> list[dict[str, float]]:
+    """Return for each of *components* ``{location id: percentage}``.
+
+    The percentage goes from 0.0 (not there) to 100.0 (complete); a container is there as far as
+    its members are. *locations* are those to look at, all of them when it is None. The server is
+    always asked, a bounded number of times however many components there are.
+    """
+    components = list(components)
+    if locations is None:
+        locations = get_locations(session, filter_inaccessible=False)
+    location_ids = [location["id"] for location in locations]
+    return availabilities(session, components, location_ids)

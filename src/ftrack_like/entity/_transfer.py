@@ -1,0 +1,249 @@
+"""Adding components to a location and removing them: plans, few requests, and clean-up."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Optional
+
+from ftrack_like import exception
+from ftrack_like.entity.component import is_container
+from ftrack_like.event.base import Event
+from ftrack_like.logging import LazyLogMessage as L
+from ftrack_like.symbol import (
+    COMPONENT_ADDED_TO_LOCATION_TOPIC,
+    COMPONENT_REMOVED_FROM_LOCATION_TOPIC,
+)
+
+__all__ = ["add", "known_places", "note_stored", "remove"]
+
+#: What was asked of the server once for the transfer under way: ``{location id: {component id:
+#: (encoded) resource identifier}}``. So the methods of locations, which studios override, can ask
+#: for one component at a time without a request each.
+_KNOWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar("_KNOWN", default={})
+
+#: The data that the transfer under way has stored, to be removed if it fails.
+_STORED: ContextVar[Optional[list[tuple[Any, str]]]] = ContextVar("_STORED", default=None)
+
+
+class _Item(NamedTuple):
+    """One component to be added, and where its data comes from."""
+
+    component: Any
+    source: Any
+    #: Whether the caller named it; else it is a member of a container that was named.
+    is_named: bool
+
+
+def known_places(location: Any) -> Mapping[str, str]:
+    """Return what is known of places in *location* during a transfer, by component id."""
+    return _KNOWN.get().get(location["id"], {})
+
+
+def note_stored(location: Any, resource_identifier: str) -> None:
+    """Take note that data was stored at *resource_identifier* of *location*."""
+    stored = _STORED.get()
+    if stored is not None:
+        stored.append((location, resource_identifier))
+
+
+def add(location: Any, components: Sequence[Any], sources: Any, recursive: bool) -> None:
+    """Add *components* to *location*, as :meth:`Location.add_components` says."""
+    pairs = list(zip(components, _one_each(sources, len(components))))
+    if not location.structure:
+        raise exception.LocationError(
+            "No structure defined for location {location}.", details={"location": location}
+        )
+    items = list(_with_members(location.session, pairs, recursive))
+    _refuse_present(location, items)
+    with _known_in_sources(items), _undoing() as stored:
+        identifiers = [_add_data(location, item) for item in items]
+        _register(location, [item.component for item in items], identifiers, stored)
+    _publish(location, COMPONENT_ADDED_TO_LOCATION_TOPIC, [item.component for item in items])
+
+
+def remove(location: Any, components: Sequence[Any], recursive: bool) -> None:
+    """Remove *components* from *location*, as :meth:`Location.remove_components` says."""
+    pairs = [(component, None) for component in components]
+    affected = [item.component for item in _with_members(location.session, pairs, recursive)]
+    with _known({location["id"]: location._find_places(affected)}):
+        location.get_resource_identifiers(affected)
+        removed = []
+        try:
+            for component in affected:
+                location._remove_data(component)
+                removed.append(component)
+        finally:
+            # What has lost its data must not stay registered, even if the next one failed.
+            if removed:
+                location._deregister_components(removed)
+                _publish(location, COMPONENT_REMOVED_FROM_LOCATION_TOPIC, removed)
+
+
+def _one_each(sources: Any, count: int) -> list[Any]:
+    """Return a source for each of *count* components."""
+    if isinstance(sources, (str, Mapping)) or not isinstance(sources, Iterable):
+        return [sources] * count
+    several = list(sources)
+    if len(several) == 1:
+        return several * count
+    if len(several) != count:
+        raise ValueError(
+            f"Pass one source for all components, or one for each: there are {len(several)} "
+            f"sources for {count} components."
+        )
+    return several
+
+
+def _with_members(
+    session: Any, pairs: Iterable[tuple[Any, Any]], recursive: bool
+) -> Generator[_Item, None, None]:
+    """Yield an item for each of *pairs*, components and sources; members before containers."""
+    pairs = list(pairs)
+    if recursive:
+        _load_members(session, [component for component, _ in pairs])
+
+    def walk(component: Any, source: Any, is_named: bool) -> Generator[_Item, None, None]:
+        if recursive and is_container(component):
+            for member in component["members"] or ():
+                yield from walk(member, source, False)
+        yield _Item(component, source, is_named)
+
+    for component, source in pairs:
+        yield from walk(component, source, True)
+
+
+def _load_members(session: Any, components: Sequence[Any]) -> None:
+    """Load the members of all containers among *components*, those of a level in one go."""
+    containers = [component for component in components if is_container(component)]
+    while containers:
+        session.populate(containers, "members")
+        members = [member for container in containers for member in container["members"] or ()]
+        containers = [member for member in members if is_container(member)]
+
+
+def _refuse_present(location: Any, items: Sequence[_Item]) -> None:
+    """Raise an error if one of *items* is in *location* already."""
+    try:
+        location.get_resource_identifiers([item.component for item in items])
+        missing = set()
+    except exception.ComponentNotInLocationError as error:
+        missing = {component["id"] for component in error.details["components"]}
+    present = [item for item in items if item.component["id"] not in missing]
+    named = [item.component for item in present if item.is_named]
+    if named:
+        raise exception.ComponentInLocationError(named, location)
+    if present:
+        # Not the error above: callers take that for "nothing is left to do".
+        members = [item.component for item in present]
+        raise exception.LocationError(
+            "Cannot add a container some of whose members are there already: {error}",
+            details={"error": exception.ComponentInLocationError(members, location)},
+        )
+
+
+@contextlib.contextmanager
+def _known(places: Mapping[str, Mapping[str, str]]) -> Generator[None, None, None]:
+    """Answer questions for *places* from what is known of them, within the context."""
+    token = _KNOWN.set({**_KNOWN.get(), **places})
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
+
+
+@contextlib.contextmanager
+def _known_in_sources(items: Sequence[_Item]) -> Generator[None, None, None]:
+    """Ask each source of *items* once for the places of all components it gives."""
+    sources: dict[int, tuple[Any, list[Any]]] = {}
+    for item in items:
+        if hasattr(item.source, "_find_places"):
+            sources.setdefault(id(item.source), (item.source, []))[1].append(item.component)
+    places = {
+        source["id"]: source._find_places(components) for source, components in sources.values()
+    }
+    with _known(places):
+        yield
+
+
+def _add_data(location: Any, item: _Item) -> str:
+    """Bring the data of *item* to *location*; return the (encoded) place of it."""
+    component, source, _ = item
+    try:
+        context = location._get_context(component, source)
+        identifier: str = location.structure.get_resource_identifier(component, context)
+        location._add_data(component, identifier, source)
+        if location.resource_identifier_transformer:
+            identifier = location.resource_identifier_transformer.encode(
+                identifier, context={"component": component}
+            )
+    except Exception as error:
+        raise exception.LocationError(
+            "Failed to transfer component {component} data to location {location} due to error: "
+            "{error}",
+            details={"component": component, "location": location, "error": error},
+        ) from error
+    return identifier
+
+
+def _register(
+    location: Any,
+    components: Sequence[Any],
+    identifiers: Sequence[str],
+    stored: list[tuple[Any, str]],
+) -> None:
+    """Register *components* with *location*, whose data *stored* names."""
+    note = ""
+    try:
+        location._register_components_in_location(components, identifiers)
+    except Exception as error:
+        if isinstance(error, exception.ServerConnectionError):
+            # It may have arrived: data that the server knows of must stay.
+            note = " The server may have registered them: their data stays."
+            stored.clear()
+        raise exception.LocationError(
+            "Failed to register components with location {location} due to error: {error}{note}",
+            details={"location": location, "error": error, "note": note},
+        ) from error
+
+
+@contextlib.contextmanager
+def _undoing() -> Generator[list[tuple[Any, str]], None, None]:
+    """Remove the data stored within the context if that ends with an exception.
+
+    Yield the list of it; what is taken out of the list stays.
+    """
+    stored: list[tuple[Any, str]] = []
+    token = _STORED.set(stored)
+    try:
+        yield stored
+    except BaseException:
+        for location, identifier in reversed(stored):
+            _remove_stored(location, identifier)
+        raise
+    finally:
+        _STORED.reset(token)
+
+
+def _remove_stored(location: Any, identifier: str) -> None:
+    """Remove the data at *identifier* of *location*; say so in the log if that fails."""
+    try:
+        location.accessor.remove(identifier)
+    except Exception as error:
+        logging.getLogger(__name__).warning(
+            L("Data of a failed transfer stays at {0} in {1}: {2}", identifier, location, error)
+        )
+
+
+def _publish(location: Any, topic: str, components: Iterable[Any]) -> None:
+    """Publish an event on *topic* for each of *components*."""
+    for component in components:
+        location.session.event_hub.publish(
+            Event(
+                topic=topic,
+                data={"component_id": component["id"], "location_id": location["id"]},
+            ),
+            on_error="ignore",
+        )

@@ -1,0 +1,160 @@
+"""The behaviour of components, and of what has a thumbnail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from ftrack_like.entity.base import Entity
+from ftrack_like.symbol import ORIGIN_LOCATION_ID, SERVER_LOCATION_ID
+
+__all__ = [
+    "Component",
+    "CreateThumbnailMixin",
+    "availabilities",
+    "chunked",
+    "is_container",
+    "listed",
+]
+
+#: How many ids stand in one query.
+_CHUNK = 500
+
+
+class Component(Entity):
+    """A file, a sequence of files, or a container of such, that is published."""
+
+    def get_availability(self, locations: Optional[Iterable[Any]] = None) -> dict[str, float]:
+        """Return how much of this component is in each location, ``{location id: percentage}``.
+
+        The percentage goes from 0.0 to 100.0. *locations* are those to look at, all of them when
+        it is None.
+        """
+        availability: dict[str, float] = self.session.get_component_availability(
+            self, locations=locations
+        )
+        return availability
+
+
+class CreateThumbnailMixin:
+    """Entities that have a thumbnail."""
+
+    def create_thumbnail(self, path: str, data: Optional[Mapping[str, Any]] = None) -> Any:
+        """Upload the image at *path* as the thumbnail of this entity; return its component.
+
+        *data* are further values of the component, whose name is ``"thumbnail"`` if they do not
+        say otherwise. What is recorded in the session is committed.
+        """
+        entity: Any = self
+        session = entity.session
+        values = {"name": "thumbnail", **(data or {})}
+        component = session.create_component(path, data=values, location=None)
+        origin = session.get("Location", ORIGIN_LOCATION_ID)
+        server = session.get("Location", SERVER_LOCATION_ID)
+        server.add_component(component, [origin])
+        # The reference would make the server look for a component that came in the same batch.
+        entity["thumbnail_id"] = component["id"]
+        session.commit()
+        return component
+
+
+def is_container(component: Any) -> bool:
+    """Return whether *component* has members, as sequences and containers do."""
+    return "members" in component
+
+
+def chunked(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield *items* in pieces that fit in one query."""
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]
+
+
+def availabilities(
+    session: Any, components: Sequence[Any], location_ids: Sequence[str]
+) -> list[dict[str, float]]:
+    """Return for each of *components* ``{location id: percentage}`` for *location_ids*.
+
+    The server is asked for the members of containers, one query for each type of container and
+    level, and once for the places of all components.
+    """
+    if not components:
+        return []
+    members = _members(session, components)
+    known = {component["id"]: component for component in components}
+    for found in members.values():
+        known.update((member["id"], member) for member in found)
+    places = _places(session, [key for key, each in known.items() if _is_on_server(each)])
+    memo: dict[str, dict[str, float]] = {}
+
+    def measure(component: Any) -> dict[str, float]:
+        """Return the availability of *component*, from that of its members if it has any."""
+        component_id = component["id"]
+        if component_id not in memo:
+            memo[component_id] = {}  # A container within itself ends here.
+            parts = [measure(member) for member in members.get(component_id, ())]
+            memo[component_id] = _average(parts, places.get(component_id, set()), location_ids)
+        return memo[component_id]
+
+    return [dict(measure(component)) for component in components]
+
+
+def _is_on_server(component: Any) -> bool:
+    """Return whether the server may know *component*: it does not before the first commit."""
+    return not getattr(component, "_created", False)
+
+
+def _average(
+    parts: Sequence[Mapping[str, float]], places: set[str], location_ids: Sequence[str]
+) -> dict[str, float]:
+    """Return the mean of the *parts*; without any, what *places*, where a component is, says."""
+    if parts:
+        return {
+            location_id: sum(part.get(location_id, 0.0) for part in parts) / len(parts)
+            for location_id in location_ids
+        }
+    return {location_id: 100.0 if location_id in places else 0.0 for location_id in location_ids}
+
+
+def _members(session: Any, components: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return ``{id of a container: its members}`` for *components* and all that is in them."""
+    found: dict[str, list[Any]] = {}
+    level = list(components)
+    while level:
+        containers = {
+            component["id"]: component
+            for component in level
+            if is_container(component) and component["id"] not in found
+        }
+        _load_members(session, containers.values())
+        for container_id, container in containers.items():
+            found[container_id] = list(container["members"] or ())
+        level = [member for container_id in containers for member in found[container_id]]
+    return found
+
+
+def _load_members(session: Any, containers: Iterable[Any]) -> None:
+    """Ask the server for the members of *containers*, which others may have changed."""
+    ids_by_type: dict[str, list[str]] = {}
+    for container in containers:
+        if _is_on_server(container):
+            ids_by_type.setdefault(container.entity_type, []).append(container["id"])
+    for entity_type, ids in ids_by_type.items():
+        for chunk in chunked(ids):
+            session.query(f"select members from {entity_type} where id in ({listed(chunk)})").all()
+
+
+def _places(session: Any, component_ids: Sequence[str]) -> dict[str, set[str]]:
+    """Return ``{component id: ids of the locations it is in}`` for *component_ids*."""
+    places: dict[str, set[str]] = {}
+    for chunk in chunked(component_ids):
+        for entry in session.query(
+            "select component_id, location_id from ComponentLocation "
+            f"where component_id in ({listed(chunk)})"
+        ):
+            places.setdefault(entry["component_id"], set()).add(entry["location_id"])
+    return places
+
+
+def listed(ids: Iterable[str]) -> str:
+    """Return *ids* as they stand in a query's list."""
+    return ", ".join(f'"{each}"' for each in ids)

@@ -1,0 +1,387 @@
+"""The behaviour of locations: where the data of components is, and how it gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any, Optional
+
+from ftrack_like import exception, inspection
+from ftrack_like.accessor.base import receive
+from ftrack_like.entity import _transfer
+from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
+from ftrack_like.entity.component import chunked, is_container, listed
+from ftrack_like.symbol import NOT_SET
+
+__all__ = [
+    "Location",
+    "MemoryLocationMixin",
+    "OriginLocationMixin",
+    "ServerLocationMixin",
+    "UnmanagedLocationMixin",
+]
+
+#: The priority of locations that nobody gave another one.
+_PRIORITY = 95
+
+
+class Location(Entity):
+    """A storage for the data of components.
+
+    What a location can do depends on its *accessor* (how to reach the data), its *structure*
+    (what belongs where) and its *resource_identifier_transformer* (how places are written on the
+    server). Each is ``NOT_SET`` until a plugin sets it. Of several locations that would do, the
+    one with the lowest *priority* is chosen.
+    """
+
+    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+        """Initialise a location of *session* with *data*, as any entity."""
+        self.accessor: Any = NOT_SET
+        self.structure: Any = NOT_SET
+        self.resource_identifier_transformer: Any = NOT_SET
+        self.priority: float = _PRIORITY
+        super().__init__(session, data=data, reconstructing=reconstructing)
+
+    def __str__(self) -> str:
+        """Return ``<Location("name", id)>``; without the name if it is not loaded."""
+        with self.session.auto_populating(False):
+            name = self["name"]
+        if name is NOT_SET:
+            return super().__str__()
+        key = ", ".join(str(value) for value in inspection.primary_key(self).values())
+        return f'<{type(self).__name__}("{name}", {key})>'
+
+    # Adding
+
+    def add_component(self, component: Any, source: Any, recursive: bool = True) -> None:
+        """Add *component* to this location, its data copied from *source*.
+
+        As :meth:`add_components` for one component.
+        """
+        self.add_components([component], sources=source, recursive=recursive)
+
+    def add_components(
+        self, components: Iterable[Any], sources: Any, recursive: bool = True, _depth: int = 0
+    ) -> None:
+        """Add *components* to this location, their data copied from *sources*.
+
+        *sources* is one location for all components, or one for each of them. With *recursive*,
+        the members of containers are added too. Everything recorded in the session is committed,
+        and an event ``ftrack.location.component-added`` is published for each component.
+
+        All are added or, on an error, none: data that was copied is removed again. Raise
+        :exc:`~ftrack_like.exception.ComponentInLocationError` if one is here already and
+        :exc:`~ftrack_like.exception.LocationError` if data cannot be copied or registered;
+        :exc:`ValueError` if there are not as many sources as components.
+        """
+        _transfer.add(self, list(components), sources, recursive)
+
+    def _get_context(self, component: Any, source: Any) -> dict[str, Any]:
+        """Return what the structure is told about *component* coming from *source*.
+
+        ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
+        """
+        try:
+            identifier = source.get_resource_identifier(component)
+        except exception.ComponentNotInLocationError:
+            return {}
+        return {"source_resource_identifier": identifier}
+
+    def _add_data(self, component: Any, resource_identifier: str, source: Any) -> None:
+        """Copy the data of *component* from *source* to *resource_identifier*.
+
+        Containers have no data of their own. Raise
+        :exc:`~ftrack_like.exception.LocationError` if there is something already.
+        """
+        if is_container(component):
+            return
+        if not self.accessor:
+            raise _error("No accessor defined for target location {location}.", location=self)
+        if not source.accessor:
+            raise _error("No accessor defined for source location {location}.", location=source)
+        if self.accessor.exists(resource_identifier):
+            raise _error(
+                "There is data at {resource_identifier} already, which is not overwritten.",
+                resource_identifier=resource_identifier,
+            )
+        source_identifier = source.get_resource_identifier(component)
+        data = source.accessor.open(source_identifier, "rb")
+        try:
+            _make_container(self.accessor, resource_identifier)
+            receive(self.accessor, resource_identifier, data)
+        finally:
+            data.close()
+        _transfer.note_stored(self, resource_identifier)
+
+    def _register_component_in_location(self, component: Any, resource_identifier: str) -> None:
+        """Register that *component* is here at the (encoded) *resource_identifier*."""
+        self._register_components_in_location([component], [resource_identifier])
+
+    def _register_components_in_location(
+        self, components: Sequence[Any], resource_identifiers: Sequence[str]
+    ) -> None:
+        """Register that *components* are here at the (encoded) *resource_identifiers*.
+
+        Everything recorded is committed with it. When that fails, the registrations are taken
+        back, so that no later commit sends them.
+        """
+        created = [
+            self.session.create(
+                "ComponentLocation",
+                data={
+                    "component": component,
+                    "location": self,
+                    "resource_identifier": resource_identifier,
+                },
+            )
+            for component, resource_identifier in zip(components, resource_identifiers)
+        ]
+        try:
+            self.session.commit()
+        except BaseException:
+            for entry in created:
+                self.session.delete(entry)
+            raise
+
+    # Removing
+
+    def remove_component(self, component: Any, recursive: bool = True) -> None:
+        """Remove *component* from this location, as :meth:`remove_components` for one."""
+        self.remove_components([component], recursive=recursive)
+
+    def remove_components(self, components: Iterable[Any], recursive: bool = True) -> None:
+        """Remove *components* from this location, with their data.
+
+        With *recursive*, the members of containers are removed too. Everything recorded in the
+        session is committed, and an event ``ftrack.location.component-removed`` is published for
+        each component.
+
+        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, before anything is
+        removed, if one is not here.
+        """
+        _transfer.remove(self, list(components), recursive)
+
+    def _remove_data(self, component: Any) -> None:
+        """Remove the data of *component* from this location."""
+        if is_container(component):
+            return
+        if not self.accessor:
+            raise _error("No accessor defined for location {location}.", location=self)
+        self.accessor.remove(self.get_resource_identifier(component))
+
+    def _deregister_component_in_location(self, component: Any) -> None:
+        """Take back the registration of *component* with this location, and commit that."""
+        self._delete_registrations([component])
+
+    def _deregister_components(self, components: Sequence[Any]) -> None:
+        """Take back the registrations of *components*, all in one commit.
+
+        A class that takes back one at a time in a way of its own is asked for each.
+        """
+        one = self._deregister_component_in_location
+        if getattr(one, "__func__", None) is Location._deregister_component_in_location:
+            self._delete_registrations(components)
+            return
+        for component in components:
+            one(component)
+
+    def _delete_registrations(self, components: Sequence[Any]) -> None:
+        """Delete what the server has of *components* in this location, and commit that."""
+        for chunk in chunked([component_id(component) for component in components]):
+            for entry in self.session.query(
+                f"select id from ComponentLocation where location_id is {self['id']} "
+                f"and component_id in ({listed(chunk)})"
+            ).all():
+                self.session.delete(entry)
+        self.session.commit()
+
+    # Looking
+
+    def get_component_availability(self, component: Any) -> float:
+        """Return how much of *component* is here, from 0.0 (nothing) to 100.0 (all of it)."""
+        availability: float = self.session.get_component_availability(component, locations=[self])[
+            self["id"]
+        ]
+        return availability
+
+    def get_component_availabilities(self, components: Iterable[Any]) -> list[float]:
+        """Return for each of *components* how much of it is here, from 0.0 to 100.0."""
+        found = self.session.get_component_availabilities(list(components), locations=[self])
+        return [availability[self["id"]] for availability in found]
+
+    def get_resource_identifier(self, component: Any) -> str:
+        """Return the place of *component* in this location, for its accessor.
+
+        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if it is not here.
+        """
+        return self.get_resource_identifiers([component])[0]
+
+    def get_resource_identifiers(self, components: Iterable[Any]) -> list[str]:
+        """Return the places of *components* in this location, in their order, with one request.
+
+        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, whose details list the
+        missing ``components``, if one is not here.
+        """
+        components = list(components)
+        identifiers: list[str] = self._get_resource_identifiers(components)
+        transformer = self.resource_identifier_transformer
+        if not transformer:
+            return identifiers
+        return [
+            transformer.decode(identifier, context={"component": component})
+            for component, identifier in zip(components, identifiers)
+        ]
+
+    def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
+        """Return the (encoded) places of *components* as the server has them."""
+        known = _transfer.known_places(self)
+        unknown = [each for each in components if component_id(each) not in known]
+        return self._pick_places(components, {**known, **self._find_places(unknown)})
+
+    def _find_places(self, components: Sequence[Any]) -> dict[str, str]:
+        """Ask the server where those of *components* that are here have their data.
+
+        Return ``{component id: (encoded) resource identifier}``.
+        """
+        return {
+            entry["component_id"]: entry["resource_identifier"]
+            for chunk in chunked([component_id(component) for component in components])
+            for entry in self.session.query(
+                "select component_id, resource_identifier from ComponentLocation "
+                f"where location_id is {self['id']} and component_id in ({listed(chunk)})"
+            )
+        }
+
+    def _pick_places(self, components: Sequence[Any], found: Mapping[str, str]) -> list[str]:
+        """Return the places of *components*, of which *found* has those that are here, by id."""
+        missing = [each for each in components if component_id(each) not in found]
+        if missing:
+            raise exception.ComponentNotInLocationError(missing, self)
+        return [found[component_id(each)] for each in components]
+
+    def get_filesystem_path(self, component: Any) -> str:
+        """Return the path of *component* in the file system of this machine.
+
+        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if it is not here and
+        :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError` if the location is not in
+        a file system.
+        """
+        return self.get_filesystem_paths([component])[0]
+
+    def get_filesystem_paths(self, components: Iterable[Any]) -> list[str]:
+        """Return the paths of *components*, in their order, as :meth:`get_filesystem_path`."""
+        identifiers = self.get_resource_identifiers(components)
+        accessor = self._require_accessor()
+        return [accessor.get_filesystem_path(identifier) for identifier in identifiers]
+
+    def get_url(self, component: Any) -> str:
+        """Return an address at which the data of *component* can be read.
+
+        Raise :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError` if the location has
+        none. The address may carry credentials: treat it as a secret.
+        """
+        identifier = self.get_resource_identifier(component)
+        url: str = self._require_accessor().get_url(identifier)
+        return url
+
+    def _require_accessor(self) -> Any:
+        """Return the accessor; raise :exc:`~ftrack_like.exception.LocationError` if not set."""
+        if not self.accessor:
+            raise _error("No accessor defined for location {location}.", location=self)
+        return self.accessor
+
+
+def component_id(component: Any) -> str:
+    """Return the id of *component*."""
+    identifier: str = next(iter(inspection.primary_key(component).values()))
+    return identifier
+
+
+def _error(message: str, **details: Any) -> exception.LocationError:
+    return exception.LocationError(message, details=details)
+
+
+def _make_container(accessor: Any, resource_identifier: str) -> None:
+    """Make the container that is to hold *resource_identifier*, where there is such a thing."""
+    try:
+        container = accessor.get_container(resource_identifier)
+    except (
+        exception.AccessorParentResourceNotFoundError,
+        exception.AccessorUnsupportedOperationError,
+    ):
+        return
+    if container and not accessor.is_container(container):
+        accessor.make_container(container)
+
+
+class MemoryLocationMixin(
+    _EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass
+):
+    """Remember in memory what is in the location, instead of registering it on the server."""
+
+    @property
+    def _cache(self) -> dict[str, str]:
+        """Return ``{component id: (encoded) resource identifier}``, to be changed."""
+        places: dict[str, str] = vars(self).setdefault("_places_in_memory", {})
+        return places
+
+    def _register_component_in_location(self, component: Any, resource_identifier: str) -> None:
+        """Remember that *component* is here at the (encoded) *resource_identifier*."""
+        self._cache[component_id(component)] = resource_identifier
+
+    def _register_components_in_location(
+        self, components: Sequence[Any], resource_identifiers: Sequence[str]
+    ) -> None:
+        """Remember that *components* are here at the (encoded) *resource_identifiers*."""
+        for component, resource_identifier in zip(components, resource_identifiers):
+            self._register_component_in_location(component, resource_identifier)
+
+    def _deregister_component_in_location(self, component: Any) -> None:
+        """Forget that *component* is here."""
+        self._cache.pop(component_id(component), None)
+
+    def _find_places(self, components: Sequence[Any]) -> dict[str, str]:
+        """Return where those of *components* that are here have their data, by component id."""
+        return dict(self._cache)
+
+    def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
+        """Return the (encoded) places of *components*."""
+        location: Any = self
+        places: list[str] = location._pick_places(components, self._cache)
+        return places
+
+
+class UnmanagedLocationMixin(
+    _EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass
+):
+    """Register where data is and leave the data itself alone."""
+
+    def _add_data(self, component: Any, resource_identifier: str, source: Any) -> None:
+        """Do nothing: the data of *component* stays where it is."""
+
+    def _remove_data(self, component: Any) -> None:
+        """Do nothing: the data of *component* stays where it is."""
+
+
+class OriginLocationMixin(MemoryLocationMixin, UnmanagedLocationMixin):
+    """Remember where the data of new components comes from, for as long as the session lives."""
+
+    def _get_context(self, component: Any, source: Any) -> dict[str, Optional[str]]:
+        """Return ``{"source_resource_identifier": source}``: a *source* is a bare path here."""
+        return {"source_resource_identifier": source}
+
+
+class ServerLocationMixin(
+    _EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass
+):
+    """The storage of the server itself."""
+
+    def get_thumbnail_url(self, component: Any, size: Optional[int] = None) -> str:
+        """Return the address of a scaled image of *component*.
+
+        Its longer side has *size* pixels, what the server thinks fit when it is None. The
+        address carries credentials: treat it as a secret.
+        """
+        location: Any = self
+        identifier = location.get_resource_identifier(component)
+        url: str = location.accessor.get_thumbnail_url(identifier, size)
+        return url
