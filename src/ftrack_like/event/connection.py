@@ -299,17 +299,17 @@ class Link:
             left = heard + patience - time.monotonic()
             if not wait_readable(self.connection, 0 if more else max(0, left)):
                 if left <= 0:
-                    return f"it was silent for {patience:.1f} seconds."
+                    return f"it was silent for {patience:.1f} seconds"
                 continue
             heard = time.monotonic()
             try:
                 payload = receive(self.connection)
             except faults() as error:
-                return f"{error}."
+                return str(error)
             if payload is None:
-                return "it was closed by the server."
+                return "it was closed by the server"
             self._hooks.received(payload)
-        return "it was closed here."
+        return "it was closed here"
 
 
 def receive(connection: Any) -> Union[str, bytes, None]:

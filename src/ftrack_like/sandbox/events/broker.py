@@ -16,8 +16,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ftrack_like.exception import ParseError
 from ftrack_like.event import expression as event_expression
+from ftrack_like.exception import ParseError
 from ftrack_like.sandbox.events.clients import Client, Subscriber, Waiting, Websocket
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
@@ -30,6 +30,9 @@ _LOGGER = logging.getLogger(__name__)
 #: How long a client that is away is remembered, in seconds, and how many of them.
 RETENTION = 120.0
 RETAINED_CLIENTS = 1000
+#: How long a client that comes back may take from one subscription to the next, in seconds,
+#: before it gets what it missed.
+RESUME_PATIENCE = 1.0
 #: How many ids of events are remembered, to pass on once what was sent again.
 REMEMBERED_EVENTS = 20_000
 #: How many events the audit keeps.
@@ -106,11 +109,15 @@ class Broker:
         """Return whether *websocket* said nothing for so long that it must be broken."""
         return self._clock() - websocket.heard > 1.5 * self.heartbeat
 
-    def resume(self, websocket: Websocket) -> None:
-        """Let the client on *websocket*, if it is coming back, have what was held for it."""
+    def resume_late(self, websocket: Websocket) -> None:
+        """Let a client that comes back without some of its subscribers have what was held.
+
+        To be called now and then for each websocket.
+        """
         with self._lock:
             client = self._clients.get(websocket)
-            if client is not None and client.resuming:
+            late = client is not None and self._clock() >= client.resume_at
+            if client is not None and client.resuming and late:
                 for identifier in client.expected:
                     self._remove(client.subscribers[identifier])
                 client.resume()
@@ -235,6 +242,7 @@ class Broker:
         client.subscribers[subscriber.identifier] = subscriber
         self._index.add(subscriber, subscriber.topics)
         client.expected.discard(subscriber.identifier)
+        client.resume_at = self._clock() + RESUME_PATIENCE
         if client.resuming and not client.expected:
             client.resume()
 

@@ -93,7 +93,7 @@ class Client:
 
     `websocket` is None while the client is away. `expected` are the ids of subscribers that it
     had and has not subscribed again; while there are any, events are held back, so that they
-    arrive in order after those that were missed.
+    arrive in order after those that were missed, but not beyond `resume_at`.
     """
 
     def __init__(self, websocket: Websocket) -> None:
@@ -103,6 +103,7 @@ class Client:
         self.subscribers: dict[str, Subscriber] = {}
         self.expected: set[str] = set()
         self.resuming = False
+        self.resume_at = 0.0
         self.gone_at: Optional[float] = None
         self._held: collections.deque[Waiting] = collections.deque(maxlen=BUFFER_LIMIT)
         self._unacknowledged: dict[int, Waiting] = {}

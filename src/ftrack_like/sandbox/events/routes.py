@@ -26,8 +26,6 @@ __all__ = ["event_routes"]
 #: How long a session that the handshake granted may wait for its websocket, in seconds.
 SESSION_LIFETIME = 30.0
 SESSIONS_LIMIT = 10_000
-#: How long a client that comes back has to subscribe again before it gets what it missed.
-RESUME_PATIENCE = 1.0
 #: Says in the handshake that the client acknowledges events and drops repeats.
 REPLAY_HEADER = "ftrack-like-replay"
 
@@ -136,12 +134,9 @@ class _Conversation:
 
     async def run(self) -> None:
         """Converse until either side has enough."""
-        tasks = [
-            asyncio.ensure_future(work())
-            for work in (self._read, self._write, self._watch, self._resume_later)
-        ]
+        tasks = [asyncio.ensure_future(work()) for work in (self._read, self._write, self._watch)]
         try:
-            await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._broker.disconnect(self._websocket)
             for task in tasks:
@@ -170,17 +165,12 @@ class _Conversation:
         beat = time.monotonic() + pause
         while self._websocket.state != "closed" and not self._outgoing.overflow:
             await asyncio.sleep(min(pause, 0.25))
+            self._broker.resume_late(self._websocket)
             if time.monotonic() >= beat:
                 beat += pause
                 self._outgoing.put(packets.join(packets.Packet("2")))
                 if self._broker.is_silent(self._websocket):
                     return
-
-    async def _resume_later(self) -> None:
-        """Let a client that came back, but did not subscribe all it had, have what it missed."""
-        while True:
-            await asyncio.sleep(RESUME_PATIENCE)
-            self._broker.resume(self._websocket)
 
     async def _say_goodbye(self) -> None:
         """Close the websocket; tell a slow reader why. A dead one is not waited for."""
