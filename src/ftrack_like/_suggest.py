@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 __all__ = ["closest", "did_you_mean"]
 
+#: How alike two names must be, from 0 to 1: at once, and when nothing else comes near.
+_ALIKE = 0.75
+_REMOTELY_ALIKE = 0.6
 
-def _contained(name: str, candidates: Iterable[str]) -> list[str]:
-    """Return the *candidates* that contain *name* or are contained in it, the closest first."""
-    wanted = name.lower()
-    if len(wanted) < 3:
-        return []
-    related = [
-        candidate
-        for candidate in candidates
-        if wanted in candidate.lower() or (len(candidate) > 3 and candidate.lower() in wanted)
-    ]
-    # A name that ends alike ("Version", "AssetVersion") is nearer than one that begins alike.
-    return sorted(
-        related,
-        key=lambda each: (
-            not each.lower().endswith(wanted),
-            abs(len(each) - len(wanted)),
-            each,
-        ),
-    )
+
+def _plain(name: str) -> str:
+    """Return *name* without what is easily confused: case and underscores."""
+    return name.lower().replace("_", "")
+
+
+def _tails(candidate: str) -> list[str]:
+    """Return what *candidate* is called for short: the ends of a name in camel case."""
+    starts = [match.start() for match in re.finditer(r"(?<=[a-z0-9])[A-Z]", candidate)]
+    return [_plain(candidate[start:]) for start in starts]
+
+
+def _likeness(wanted: str, candidate: str) -> float:
+    """Return how near *candidate* is to the plain name *wanted*, from 0 to 1."""
+    # lazy: needed only on the way to an error message.
+    import difflib
+
+    def alike(other: str) -> float:
+        return difflib.SequenceMatcher(None, wanted, other).ratio()
+
+    whole = _plain(candidate)
+    score = alike(whole)
+    # A part of a longer name counts as near, the end ("Version", "AssetVersion") most.
+    if len(wanted) > 2 and wanted in whole:
+        score = max(score, 0.9 if whole.endswith(wanted) else 0.8)
+    for tail in _tails(candidate):
+        score = max(score, alike(tail) * 0.95)
+    return score
 
 
 def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
@@ -34,23 +47,15 @@ def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
     Other case, missing underscores, a slip of the keyboard and a part of a longer name count
     as near; the answer is empty when nothing is.
     """
-    # lazy: needed only on the way to an error message.
-    import difflib
-
-    known: dict[str, str] = {}
-    for candidate in candidates:
-        known.setdefault(candidate.lower().replace("_", ""), candidate)
-    plain = str(name).lower().replace("_", "")
-    if plain in known:
-        found = [known[plain]]
-    else:
-        slips = difflib.get_close_matches(plain, list(known), n=limit, cutoff=0.75)
-        found = [known[slip] for slip in slips]
-    found += [each for each in _contained(str(name), known.values()) if each not in found]
-    if not found:
-        loose = difflib.get_close_matches(plain, list(known), n=limit, cutoff=0.6)
-        found = [known[each] for each in loose]
-    return found[:limit]
+    wanted = _plain(str(name))
+    scored = sorted(
+        (-_likeness(wanted, candidate), abs(len(candidate) - len(wanted)), candidate)
+        for candidate in candidates
+    )
+    near = [candidate for score, _, candidate in scored if -score >= _ALIKE]
+    if not near:
+        near = [candidate for score, _, candidate in scored if -score >= _REMOTELY_ALIKE][:1]
+    return near[:limit]
 
 
 def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> str:

@@ -354,7 +354,7 @@ class UnrecognisedEntityTypeError(EntityTypeError, KeyError):
 
     default_message = 'Entity type "{entity_type}" not recognised.'
 
-    def __init__(self, entity_type: Any, suggestion: str = "", **kw: Any) -> None:
+    def __init__(self, entity_type: Any, *, suggestion: str = "", **kw: Any) -> None:
         """Initialise with the unknown *entity_type*; *suggestion* follows in the text."""
         details = {"entity_type": entity_type, **kw.pop("details", {})}
         message = kw.pop("message", self.default_message)

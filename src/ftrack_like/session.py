@@ -187,7 +187,8 @@ class Session:
         if callable(cache):
             cache = cache(self)
         if cache is not None:
-            self.cache.caches.append(cache)
+            layers: Any = self.cache.caches
+            layers.append(cache)
 
     def __repr__(self) -> str:
         """Return the server and the user, never the key."""

@@ -79,7 +79,9 @@ def _fault_class(fault: Mapping[str, Any]) -> type[exception.ServerError]:
 def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
     """Return the error for the server's report *fault*, with the server's own words."""
     kind = _fault_class(fault)
-    text = f"Server reported error: {fault.get('exception')}({fault.get('content')})"
+    # What follows the first line, such as a caret under a mistake, keeps its columns.
+    first, _, rest = str(fault.get("content")).partition("\n")
+    text = f"Server reported error: {fault.get('exception')}({first})" + (rest and f"\n{rest}")
     if kind is exception.ServerAuthenticationError:
         text += _CREDENTIALS_ADVICE
     code = fault.get("error_code")
