@@ -19,11 +19,7 @@ LOCATION = "harbour.disk"
 def configure_location(event: Any, publish_root: str) -> None:
     """Give the studio's location an accessor and a structure in the session of *event*."""
     session = event["data"]["session"]
-    location = session.ensure(
-        "Location",
-        {"name": LOCATION, "label": "Harbour disk", "description": "Published files on disk."},
-        identifying_keys=["name"],
-    )
+    location = session.ensure("Location", {"name": LOCATION})
     location.accessor = DiskAccessor(prefix=publish_root)
     location.structure = StandardStructure()
     location.priority = 10

@@ -37,7 +37,7 @@ def test_demo_publishes_the_shot_list(tmp_path: Path) -> None:
     printed = run_demo(tmp_path)
     assert "3 sequences, 12 shots, 41 tasks, 6 artists" in printed
     assert re.search(r"in one commit +1 request,", printed)
-    assert re.search(r"from the warm schema cache +1 request,", printed)
+    assert re.search(r"from the warm schema cache +2 requests,", printed)
     assert len(re.findall(r"^    HRB_0\d0_00\d0  1001-", printed, re.MULTILINE)) == 12
     assert "HRB_010_0010 / plate v001 / main in harbour.disk" in printed
     assert "harbour/hrb_010/hrb_010_0010/plate/v001/main.1001.png" in printed
