@@ -87,19 +87,28 @@ def _connect_hub(session: Any, options: StartOptions) -> None:
     # What is published from now on waits for the connection instead of failing.
     session._event_hub.init_connection()
     thread = threading.Thread(
-        target=_connect, args=(session._event_hub, session.logger), name="ftrack-event-hub-connect"
+        target=_connect, args=(session, session._event_hub), name="ftrack-event-hub-connect"
     )
     thread.daemon = True
     session._auto_connect_event_hub_thread = thread
     thread.start()
 
 
-def _connect(hub: Any, logger: Any) -> None:
-    """Connect *hub*, in a thread of its own, where nobody would see an error."""
+def _connect(session: Any, hub: Any) -> None:
+    """Connect *hub*, in a thread of its own, where nobody would see an error.
+
+    A server that cannot be reached now is tried again until the session is closed.
+    """
     try:
         hub.connect()
     except Exception as error:
-        logger.warning("The event hub could not be connected: %s", error)
+        if session._closed:
+            return
+        session.logger.warning("The event hub could not be connected: %s", error)
+        if isinstance(hub, EventHub):
+            hub.connect_in_background()
+            if session._closed:  # meanwhile
+                hub.close()
 
 
 def _load_plugins(session: Any, options: StartOptions) -> None:
@@ -232,7 +241,9 @@ def _disconnect(session: Any, hub: Any) -> None:
     """End the connection of *hub*, and that of a thread that is still making it."""
     thread = session._auto_connect_event_hub_thread
     waiting = thread is not None and thread.is_alive()
-    if hub.connected or waiting:
+    if isinstance(hub, EventHub) and type(hub).disconnect is EventHub.disconnect:
+        hub.close()
+    elif hub.connected or waiting:
         try:
             hub.disconnect(unsubscribe=False)
         except exception.EventHubConnectionError:

@@ -186,7 +186,7 @@ class ServerSide:
             self._intentional_disconnect = True
             self._connection_initialised = reconnect
             self._changed.notify_all()
-        polite = self._say_goodbye(unsubscribe)
+        polite = self._say_goodbye(unsubscribe, for_good=not reconnect)
         if link is not None:
             link.close(politely=polite)
         elif self._connection is not None:
@@ -194,9 +194,12 @@ class ServerSide:
         self._connection = None
 
     def close(self) -> None:
-        """Disconnect if connected, and stop trying to connect if not. Never raises."""
+        """Disconnect if connected, and stop trying to connect if not. Never raises.
+
+        Subscribers stay, for synchronous events.
+        """
         try:
-            self.disconnect()
+            self.disconnect(unsubscribe=False)
         except exception.EventHubConnectionError:
             self._connection_initialised = False
 
@@ -288,8 +291,11 @@ class ServerSide:
             self._connection = None
             self._link.suspect(connection)
 
-    def _say_goodbye(self, unsubscribe: bool) -> bool:
-        """Finish business with the server; return False if the socket is stuck."""
+    def _say_goodbye(self, unsubscribe: bool, for_good: bool) -> bool:
+        """Finish business with the server; return False if the socket is stuck.
+
+        *for_good* lets the server forget the hub at once, instead of waiting for its return.
+        """
         if not self._courier.guard.acquire(timeout=CLOSING_PATIENCE):
             return False  # somebody is stuck in sending, and closing will set them free
         self._courier.guard.release()
@@ -303,6 +309,11 @@ class ServerSide:
                 self._connection.settimeout(CLOSING_PATIENCE / 2)
         if unsubscribe:
             self._unsubscribe_all()
+        if for_good and self.connected:
+            try:
+                self._send_packet(self._code_name_mapping["disconnect"])
+            except exception.EventHubConnectionError:
+                return False
         return True
 
     # Packets.
