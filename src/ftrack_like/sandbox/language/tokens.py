@@ -54,6 +54,22 @@ class Token:
         return f"{shown!r}"
 
 
+def _refuse_unwritable(text: str) -> None:
+    """Raise :exc:`ExpressionError` if *text* holds what no database keeps."""
+    nul = text.find("\0")
+    if nul >= 0:
+        raise ExpressionError("The expression holds a NUL character.", nul, text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        clean = text.encode("utf-8", "replace").decode("utf-8")
+        raise ExpressionError(
+            "The expression holds half of a surrogate pair, which is no character.",
+            error.start,
+            clean,
+        ) from None
+
+
 class Scanner:
     """A place in *text* that moves forward."""
 
@@ -62,6 +78,7 @@ class Scanner:
             raise ExpressionError(
                 f"The expression is longer than {MAXIMUM_LENGTH:,} characters.", 0, text[:100]
             )
+        _refuse_unwritable(text)
         self.text = text
         self.position = 0
         self._next: Token | None = None

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Integer, Select, cast, func, select
 
 from ftrack_like.sandbox.language import Aggregate, Path, Query
 from ftrack_like.sandbox.storage.conditions import Conditions
 from ftrack_like.sandbox.storage.names import Catalogue, Names
 from ftrack_like.sandbox.storage.operands import Operand
 from ftrack_like.sandbox.storage.paths import Paths
-from ftrack_like.sandbox.storage.sources import Source, stable_order
+from ftrack_like.sandbox.storage.sources import Source, Step, stable_order
 from ftrack_like.sandbox.storage.sql import Expression, folded
 
 __all__ = ["Compiler"]
+
+#: Rows of one answer with ``group by``.
+MAXIMUM_GROUPS = 50_000
 
 
 class Compiler:
@@ -57,15 +60,21 @@ class Compiler:
     def _subquery(self, query: Query, folding: bool) -> Select[Any]:
         """Return the statement of *query*, which selects one attribute.
 
-        With *folding* the values are in lower case.
+        With *folding* the values are in lower case. Offset and limit count the entities that
+        *query* is about.
         """
         path = self._one_projection(query)
-        source = self.source(query)
-        statement = self._select_path(query, source, path, folding)
+        owner = self.source(query)
+        statement = self._filtered(query, owner, [])
         if query.limit is not None or query.offset:
-            statement = statement.order_by(*self._order(query, source), stable_order(source))
+            statement = statement.order_by(*self._order(query, owner), stable_order(owner))
             statement = limited(statement, query.offset, query.limit)
-        return statement
+        for part in path.parts[:-1]:
+            _, step = self.paths.step(owner, part)
+            statement = _led_on(statement, step)
+            owner = step.target
+        value = self.paths.final(owner, path.parts[-1]).expression
+        return statement.add_columns(folded(value, None) if folding else value)
 
     def _one_projection(self, query: Query) -> Path:
         projections = query.projections or ()
@@ -74,20 +83,6 @@ class Compiler:
                 "A query inside 'in' must select exactly one attribute.", query.position
             )
         return projections[0]
-
-    def _select_path(self, query: Query, source: Source, path: Path, folding: bool) -> Select[Any]:
-        """Return the statement that selects the values at *path*, one for each way to it."""
-        owner, steps = source, []
-        for part in path.parts[:-1]:
-            _, step = self.paths.step(owner, part)
-            steps.append(step)
-            owner = step.target
-        value = self.paths.final(owner, path.parts[-1]).expression
-        chosen = folded(value, None) if folding else value
-        statement = self._filtered(query, source, [chosen]).where(value.is_not(None))
-        for step in steps:
-            statement = statement.select_from(step.from_).where(step.joined())
-        return statement
 
     # -- groups -------------------------------------------------------------------------
 
@@ -108,7 +103,8 @@ class Compiler:
             sorting = [value.sorting() for value in grouped.values()]
             statement = statement.group_by(*sorting)
         statement = statement.order_by(*self._group_order(query, grouped))
-        return names, limited(statement, query.offset, query.limit), kinds
+        limit = MAXIMUM_GROUPS if query.limit is None else min(query.limit, MAXIMUM_GROUPS)
+        return names, limited(statement, query.offset, limit), kinds
 
     def _group_order(self, query: Query, grouped: dict[str, Operand]) -> list[Expression]:
         keys = []
@@ -140,7 +136,11 @@ class Compiler:
 
     def _aggregate(self, source: Source, aggregate: Aggregate) -> Operand:
         value = self.paths.sortable(source, aggregate.path)
-        function: ColumnElement[Any] = getattr(func, aggregate.function)(value.expression)
+        expression = value.expression
+        if value.kind == "boolean":
+            # PostgreSQL has no smallest truth value.
+            expression = cast(expression, Integer())
+        function: ColumnElement[Any] = getattr(func, aggregate.function)(expression)
         if aggregate.function in ("avg", "sum") and value.kind != "number":
             raise self.names.fail(
                 f"{aggregate} needs numbers; {aggregate.path} holds none.",
@@ -148,6 +148,17 @@ class Compiler:
             )
         kind = "number" if aggregate.function in ("avg", "count", "sum") else value.kind
         return Operand(function, kind)
+
+
+def _led_on(statement: Select[Any], step: Step) -> Select[Any]:
+    """Return a statement over the targets of *step*, from those owners that *statement* is over.
+
+    A row counts once, however many ways lead to it: joins would multiply.
+    """
+    if step.own is None or step.other is None or step.correlated:
+        return statement.select_from(step.from_).where(step.joined())
+    owners = statement.add_columns(step.own)
+    return select().select_from(step.from_).where(step.other.in_(owners), *step.conditions)
 
 
 def group_name(projection: Any) -> str:

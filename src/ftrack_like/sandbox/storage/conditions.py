@@ -8,7 +8,8 @@ is empty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Select, and_, or_
@@ -21,6 +22,7 @@ from ftrack_like.sandbox.language import (
     Not,
     Or,
     Part,
+    Path,
     Query,
     Some,
     Within,
@@ -32,6 +34,9 @@ from ftrack_like.sandbox.storage.sources import Source
 from ftrack_like.sandbox.storage.sql import Expression, all_of, any_of, folded, negation
 
 __all__ = ["Conditions"]
+
+#: Relations that are followed within one another.
+MAXIMUM_STEPS = 24
 
 Leaf = Callable[[Source, Part], Expression]
 
@@ -49,6 +54,7 @@ class Conditions:
         self._paths = paths
         self._names = paths.names
         self._subquery = subquery
+        self._steps = 0
 
     def of(self, node: Criteria, source: Source) -> Expression:
         """Return the condition that the row *source* fits *node*."""
@@ -58,7 +64,7 @@ class Conditions:
         return all_of([self.of(operand, source) for operand in node.operands])
 
     def _or(self, node: Or, source: Source) -> Expression:
-        return any_of([self.of(operand, source) for operand in node.operands])
+        return any_of([self.of(operand, source) for operand in _merged(node.operands)])
 
     def _not(self, node: Not, source: Source) -> Expression:
         return negation(self.of(node.operand, source))
@@ -73,7 +79,19 @@ class Conditions:
         if held is not None:
             return leaf(held, parts[1])
         _, step = self._paths.step(source, parts[0])
-        return step.exists(self._through(step.target, parts[1:], leaf))
+        with self._inside(parts[0]):
+            return step.exists(self._through(step.target, parts[1:], leaf))
+
+    @contextmanager
+    def _inside(self, part: Part) -> Iterator[None]:
+        """Count one relation more on the way in; conditions within it stand in the block."""
+        self._steps += 1
+        if self._steps > MAXIMUM_STEPS:
+            raise self._names.fail(
+                f"More than {MAXIMUM_STEPS} relations lead on from one another.", part.position
+            )
+        yield
+        self._steps -= 1
 
     def _some(self, node: Some, source: Source) -> Expression:
         def leaf(owner: Source, part: Part) -> Expression:
@@ -81,7 +99,8 @@ class Conditions:
             self._check_quantifier(node, relation, part)
             _, step = self._paths.step(owner, part)
             if node.criteria is not None:
-                return step.exists(self.of(node.criteria, step.target))
+                with self._inside(part):
+                    return step.exists(self.of(node.criteria, step.target))
             if isinstance(relation, Reference) and part.cast is None:
                 return self._paths.key(owner, relation).is_not(None)
             return step.exists(None)
@@ -142,7 +161,8 @@ class Conditions:
         if len(parts) == 1 or self._only_references(source.type_, parts):
             return negation(self._through(source, parts, self._is_known))
         _, step = self._paths.step(source, parts[0])
-        return step.exists(self._is_none(step.target, parts[1:]))
+        with self._inside(parts[0]):
+            return step.exists(self._is_none(step.target, parts[1:]))
 
     def _is_known(self, owner: Source, part: Part) -> Expression:
         property_ = self._names.attribute(owner.type_, part, relation=True)
@@ -189,7 +209,8 @@ class Conditions:
             )
         text = operand.kind == "text"
         looked_up = folded(operand.expression, None) if text else operand.expression
-        found: Expression = looked_up.in_(self._subquery(query, text))
+        with self._inside(part):
+            found: Expression = looked_up.in_(self._subquery(query, text))
         return found
 
     _makers: Mapping[type, Callable[..., Expression]] = {
@@ -200,3 +221,22 @@ class Conditions:
         Some: _some,
         Within: _within,
     }
+
+
+def _merged(operands: Sequence[Criteria]) -> list[Criteria]:
+    """Return *operands* of an "or" with those that ask one path for some value put into one.
+
+    Scripts like to join hundreds of ``name is "…"``.
+    """
+    merged: list[Criteria] = []
+    by_path: dict[Path, list[Compare]] = {}
+    for operand in operands:
+        if isinstance(operand, Compare) and operand.operator == "is" and not operand.value.null:
+            by_path.setdefault(operand.path, []).append(operand)
+        else:
+            merged.append(operand)
+    for path, alike in by_path.items():
+        values = tuple(one.value for one in alike)
+        one_by_one = len(alike) == 1
+        merged.append(alike[0] if one_by_one else Within(path, values, False, alike[0].position))
+    return merged

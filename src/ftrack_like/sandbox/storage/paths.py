@@ -72,7 +72,8 @@ class Paths:
             target.column(theirs) == owner.column(ours) for theirs, ours in reference.also.items()
         )
         own = self.key(owner, reference)
-        return Step(target, target.from_, own, target.column(reference.target_column), also)
+        other = target.column(reference.target_column)
+        return Step(target, target.from_, own, other, also, correlated=bool(also))
 
     def _collection_step(
         self, owner: Source, collection: Collection, cast: Optional[EntityType]

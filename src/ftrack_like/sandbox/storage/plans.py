@@ -38,7 +38,18 @@ from ftrack_like.sandbox.storage.sources import (
 from ftrack_like.sandbox.storage.sql import Expression, keys_parameter
 from ftrack_like.sandbox.storage.values import wire_converter
 
-__all__ = ["Members", "Plan", "RelationPlan", "TypePlan", "members_plan", "root_plan"]
+__all__ = [
+    "MAXIMUM_MEMBERS",
+    "Members",
+    "Plan",
+    "RelationPlan",
+    "TypePlan",
+    "members_plan",
+    "root_plan",
+]
+
+#: Rows that one statement may add to a page.
+MAXIMUM_MEMBERS = 500_000
 
 Converter = Optional[Callable[[Any], Any]]
 
@@ -265,6 +276,7 @@ def _finish(
         .where(keys_parameter(matched[0], "keys", numeric=numeric))
         .where(*source.conditions, *conditions)
         .order_by(stable_order(source))
+        .limit(MAXIMUM_MEMBERS + 1)
     )
     return plan
 

@@ -15,9 +15,13 @@ from sqlalchemy import Connection
 
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.names import Catalogue
-from ftrack_like.sandbox.storage.plans import Members, Plan, TypePlan, members_plan
+from ftrack_like.sandbox.storage.plans import MAXIMUM_MEMBERS, Members, Plan, TypePlan, members_plan
 
-__all__ = ["Loader"]
+__all__ = ["Loader", "TooManyRowsError"]
+
+
+class TooManyRowsError(Exception):
+    """A page leads to more rows than may be held at once."""
 
 
 class _Record:
@@ -117,6 +121,10 @@ class Loader:
         assert plan.statement is not None
         keys = list(dict.fromkeys(values[0] for _, _, values in owners))
         rows = self._connection.execute(plan.statement, {"keys": keys}).all()
+        if len(rows) > MAXIMUM_MEMBERS:
+            raise TooManyRowsError(
+                f"{members.name!r} leads to more than {MAXIMUM_MEMBERS:,} entities at once."
+            )
         records = self._read(plan, rows, waiting)
         by_owner: dict[tuple[Any, ...], list[_Record]] = {}
         for row, record in zip(rows, records):

@@ -8,15 +8,25 @@ from functools import lru_cache
 from typing import Any, Optional, Union
 
 from sqlalchemy import Connection, Select, and_, or_
+from sqlalchemy.exc import OperationalError
 
-from ftrack_like.sandbox.language import Aggregate, Path, Query, parse, parse_path, to_text
+from ftrack_like.sandbox.language import (
+    Aggregate,
+    ExpressionError,
+    Path,
+    Query,
+    parse,
+    parse_path,
+    to_text,
+)
 from ftrack_like.sandbox.schema.model import Model
 from ftrack_like.sandbox.storage.compile import Compiler, limited
 from ftrack_like.sandbox.storage.computed import NOW
 from ftrack_like.sandbox.storage.context import RequestContext
+from ftrack_like.sandbox.storage.deadline import StatementTimeoutError, deadline
 from ftrack_like.sandbox.storage.names import Catalogue, Names
 from ftrack_like.sandbox.storage.plans import Plan, root_plan
-from ftrack_like.sandbox.storage.projections import Loader
+from ftrack_like.sandbox.storage.projections import Loader, TooManyRowsError
 from ftrack_like.sandbox.storage.selections import NOTHING, Selection, selection_of
 from ftrack_like.sandbox.storage.sources import key_columns
 from ftrack_like.sandbox.storage.sql import keys_parameter, prepare
@@ -26,6 +36,8 @@ __all__ = ["MAXIMUM_PAGE", "QueryResult", "read_records", "run_query"]
 
 #: Rows of one answer; *next_offset* tells those who ask for more where to go on.
 MAXIMUM_PAGE = 50_000
+#: What the statements of one query may take, in seconds.
+MAXIMUM_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,20 +73,41 @@ def run_query(
     # A tree is printed first, so that errors can point into a text.
     text = expression if isinstance(expression, str) else to_text(expression)
     prepare(connection)
-    catalogue = _catalogue(model)
+    try:
+        with deadline(connection, MAXIMUM_SECONDS):
+            return _run(connection, _catalogue(model), text, context)
+    except StatementTimeoutError as error:
+        raise ExpressionError(f"The query takes {error}.", 0, text) from None
+    except TooManyRowsError as error:
+        raise ExpressionError(f"{error} Ask for fewer entities, by 'limit'.", 0, text) from None
+    except OperationalError as error:
+        # SQLite reads SQL only so deep; what that means for a query depends on all of it.
+        if "parser stack overflow" in str(error.orig):
+            message = "The expression nests deeper than the database can follow."
+            raise ExpressionError(message, 0, text) from None
+        raise
+
+
+def _run(
+    connection: Connection, catalogue: Catalogue, text: str, context: RequestContext
+) -> QueryResult:
     query = parse(text)
     if query.group_by or any(isinstance(one, Aggregate) for one in query.projections or ()):
         return _run_groups(connection, catalogue, query, text, context)
     compiled = (
         _compiled(catalogue, text) if len(text) <= 4_000 else _compile(catalogue, text, query)
     )
-    parameters = {NOW: context.now.isoformat()}
-    rows: Sequence[Any] = connection.execute(compiled.statement, parameters).all()
+    rows: Sequence[Any] = connection.execute(compiled.statement, _parameters(context)).all()
     more = len(rows) > compiled.limit
     records = Loader(connection, catalogue, context).load(
         compiled.plan, rows[: compiled.limit] if more else rows
     )
     return QueryResult(records, compiled.offset + compiled.limit if more else None)
+
+
+def _parameters(context: RequestContext) -> dict[str, Any]:
+    """Return what statements may ask for beside the values of the expression."""
+    return {NOW: context.now.isoformat()}
 
 
 def _catalogue(model: Model) -> Catalogue:
@@ -113,7 +146,7 @@ def _run_groups(
     context: RequestContext,
 ) -> QueryResult:
     names, statement, kinds = Compiler(catalogue, text).groups(query)
-    rows = connection.execute(statement, {NOW: context.now.isoformat()})
+    rows = connection.execute(statement, _parameters(context))
     records = [
         {name: _group_value(kind, value) for name, kind, value in zip(names, kinds, row)}
         for row in rows

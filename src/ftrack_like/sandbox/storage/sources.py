@@ -73,7 +73,7 @@ class Step:
 
     The owner's *own* value equals *other*, a value of the rows that the step brings in
     (*from_*); *conditions* also hold. Either may be None for a step that *conditions* alone
-    describe, which then name the owner.
+    describe. If *correlated*, they name the owner's row.
     """
 
     def __init__(
@@ -83,8 +83,11 @@ class Step:
         own: Optional[Expression],
         other: Optional[Expression],
         conditions: tuple[Expression, ...] = (),
+        *,
+        correlated: bool = False,
     ) -> None:
         self.target = target
+        self.correlated = correlated or own is None
         self.from_ = from_
         self.own = own
         self.other = other
