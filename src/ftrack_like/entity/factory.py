@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ftrack_like import _custom_attributes, attribute, cache, inspection
+from ftrack_like import _custom_attributes, attribute, cache, exception, inspection
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.collection import PerSessionDefaultKeyMaker, memoise_session
 from ftrack_like.entity.asset_version import AssetVersion
@@ -280,8 +280,11 @@ def _create_custom_attribute_value(proxy: Any, data: dict[str, Any], reference: 
 def _missing_configuration(entity: Any, key: str) -> Exception:
     """Return the error that no custom attribute *key* is configured for *entity*."""
     hint = did_you_mean(str(key), _custom_attributes.applicable(entity))
-    text = (
-        f"No custom attribute {key!r} is configured for {entity}. "
-        f"Configure it on the server first. {hint}"
-    ).rstrip()
-    return ValueError(text) if entity._created else KeyError(text)
+    error = exception.UnknownAttributeError(
+        key,
+        str(entity),
+        suggestion=hint,
+        message="No custom attribute {attribute_name!r} is configured for {entity_type}. "
+        "Configure it on the server first.",
+    )
+    return ValueError(str(error)) if entity._created else error
