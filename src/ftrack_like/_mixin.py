@@ -15,7 +15,8 @@ def mixin(instance: Any, mixin_class: type, name: Optional[str] = None) -> None:
     """
     if isinstance(instance, mixin_class):
         return
-    current = type(instance)
+    current: Any = type(instance)
     if name is None:
         name = f"{current.__name__}{mixin_class.__name__}"
-    instance.__class__ = type(current)(name, (mixin_class, current), {"__module__": "ftrack_like"})
+    make_class: Any = type(current)
+    instance.__class__ = make_class(name, (mixin_class, current), {"__module__": "ftrack_like"})

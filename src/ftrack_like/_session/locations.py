@@ -144,7 +144,7 @@ def _first_holding(locations: Sequence[Any], availability: Mapping[str, float]) 
 def get_component_availability(
     session: Any, component: Any, locations: Optional[Iterable[Any]] = None
 ) -> dict[str, float]:
-    """Return how much of *component* is in each location, as :func:`get_component_availabilities`."""
+    """Return what :func:`get_component_availabilities` does, for one *component*."""
     found: dict[str, float] = session.get_component_availabilities(
         [component], locations=locations
     )[0]

@@ -2,31 +2,341 @@
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import os
+from collections.abc import Mapping
+from typing import Any, Optional
+from urllib.parse import urlencode
 
+import requests
+
+from ftrack_like._transport.http import GuardedSession, PooledAdapter
+from ftrack_like._transport.redaction import masked
+from ftrack_like._transport.retry import RetryPolicy
+from ftrack_like.accessor._download import Download, DownloadError, problem
+from ftrack_like.accessor._upload import measure, upload
 from ftrack_like.accessor.base import Accessor
 from ftrack_like.data import String
+from ftrack_like.exception import AccessorOperationFailedError
 
 __all__ = ["ServerFile"]
 
+#: How often a transfer that is cut off or refused for the moment is tried.
+_POLICY = RetryPolicy(attempts=6, total_time=60.0)
+
 
 class ServerFile(String):
-    """Data of a component in the storage of the server."""
+    """The data of one component in the storage of the server.
+
+    Opened to read, it is streamed as it is read. Opened to write, it is collected (on disk when
+    it gets long) and sent by :meth:`flush` or :meth:`close`, once for each change.
+    """
 
     def __init__(self, resource_identifier: str, session: Any, mode: str = "rb") -> None:
-        """Initialise for the component *resource_identifier*."""
+        """Initialise for the component with the id *resource_identifier*.
+
+        *mode* begins with ``"r"`` or ``"w"``; content is always bytes.
+        """
         super().__init__()
-        self.resource_identifier = resource_identifier
         self.mode = mode
+        self.resource_identifier = resource_identifier
+        self._session = session
+        self._is_changed = not self._reads
+        self._download: Optional[Download] = None
+
+    @property
+    def _reads(self) -> bool:
+        """Return whether the file was opened to read."""
+        return "r" in self.mode
+
+    def _incoming(self) -> Download:
+        """Return the download, begun at the first read."""
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
+        if self._download is None:
+            transport = _Transport(self._session)
+            self._download = Download(
+                lambda headers: transport.get(self.resource_identifier, headers), _POLICY
+            )
+        return self._download
+
+    def read(self, limit: Optional[int] = None) -> bytes:
+        """Return content from the current position on, at most *limit* bytes if given.
+
+        Raise :exc:`~ftrack_like.exception.AccessorOperationFailedError` if the data cannot be
+        read whole.
+        """
+        if not self._reads:
+            content: bytes = super().read(limit)
+            return content
+        try:
+            return self._incoming().read(None if limit is None or limit < 0 else limit)
+        except DownloadError as error:
+            raise self._error("read", error) from error
+
+    def write(self, content: Any) -> None:
+        """Write *content* at the current position; raise an error if opened to read."""
+        if self._reads:
+            raise io.UnsupportedOperation("not writable")
+        self._is_changed = True
+        super().write(content)
+        self.is_binary = True
+
+    def flush(self) -> None:
+        """Send what was written to the server, if that was not done since the last change.
+
+        Raise :exc:`~ftrack_like.exception.AccessorOperationFailedError` if it does not arrive.
+        """
+        super().flush()
+        if not self._is_changed:
+            return
+        position = self.tell()
+        self.seek(0)
+        try:
+            _Transport(self._session).put(self.resource_identifier, self)
+        finally:
+            self.seek(position)
+        self._is_changed = False
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        """Move the position by *offset*, counted from *whence*."""
+        if not self._reads:
+            super().seek(offset, whence)
+            return
+        download = self._incoming()
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: download.position}.get(whence)
+        if base is None:
+            base = self._size()
+            if base is None:
+                raise NotImplementedError("The server does not tell the size of the data.")
+        download.seek(max(base + offset, 0))
+
+    def tell(self) -> int:
+        """Return the current position, in bytes from the start."""
+        return self._incoming().position if self._reads else super().tell()
+
+    def remaining_size(self) -> Optional[int]:
+        """Return how many bytes can be read from the current position on; None if unknown."""
+        if not self._reads:
+            return None
+        size = self._size()
+        return None if size is None else max(size - self.tell(), 0)
+
+    def _size(self) -> Optional[int]:
+        """Return the size of the data on the server, None if it does not say."""
+        try:
+            return self._incoming().size()
+        except DownloadError as error:
+            raise self._error("read", error) from error
+
+    def close(self) -> None:
+        """Send what was not sent yet, and close."""
+        if self.closed:
+            return
+        try:
+            self.flush()
+        finally:
+            if self._download is not None:
+                self._download.close()
+            super().close()
+
+    def _error(self, operation: str, error: Exception) -> AccessorOperationFailedError:
+        """Return the *error* of the transport as one of the accessor."""
+        return _failure(operation, self.resource_identifier, error, self._session)
 
 
 class _ServerAccessor(Accessor):
-    """Reach the storage of the server."""
+    """Reach the storage of the server, where the id of a component is its identifier."""
 
     def __init__(self, session: Any, **kw: Any) -> None:
-        """Initialise with the *session*."""
+        """Initialise with the *session* whose server it is."""
         super().__init__(**kw)
         self._session = session
 
-    list = exists = is_file = is_container = is_sequence = None  # type: ignore[assignment]
-    open = remove = make_container = get_container = None  # type: ignore[assignment]
+    def open(self, resource_identifier: str, mode: str = "rb") -> ServerFile:
+        """Return the :class:`ServerFile` of *resource_identifier*, opened in *mode*."""
+        return ServerFile(resource_identifier, session=self._session, mode=mode)
+
+    def receive(self, resource_identifier: str, source: Any) -> int:
+        """Upload everything that *source* holds, streamed; return the number of bytes.
+
+        The data appears on the server when it is complete.
+        """
+        return _Transport(self._session).put(resource_identifier, source)
+
+    def remove(self, resource_identifier: str) -> None:
+        """Remove the data of *resource_identifier*.
+
+        Raise :exc:`~ftrack_like.exception.AccessorOperationFailedError` if that fails.
+        """
+        _Transport(self._session).remove(resource_identifier)
+
+    def get_container(self, resource_identifier: str) -> Any:
+        """Return None: there are no containers."""
+        return None
+
+    def make_container(self, resource_identifier: str, recursive: bool = True) -> None:
+        """Do nothing: there are no containers."""
+
+    def list(self, resource_identifier: str) -> Any:
+        """Raise :exc:`NotImplementedError`: the server does not list its data."""
+        raise NotImplementedError("The server's storage cannot be listed.")
+
+    def exists(self, resource_identifier: str) -> bool:
+        """Return False: uploading replaces what there is, so nothing is in the way."""
+        return False
+
+    def is_file(self, resource_identifier: str) -> bool:
+        """Raise :exc:`NotImplementedError`: the server does not tell."""
+        raise NotImplementedError("The server's storage does not tell files apart.")
+
+    def is_container(self, resource_identifier: str) -> bool:
+        """Raise :exc:`NotImplementedError`: there are no containers."""
+        raise NotImplementedError("The server's storage has no containers.")
+
+    def is_sequence(self, resource_identifier: str) -> bool:
+        """Raise :exc:`NotImplementedError`: there are no sequences."""
+        raise NotImplementedError("The server's storage has no sequences.")
+
+    def get_url(self, resource_identifier: str) -> str:
+        """Return the address of the data of *resource_identifier*.
+
+        It carries the API key, since it must work without headers: treat it as a secret.
+        """
+        return self._address("get", resource_identifier)
+
+    def get_thumbnail_url(self, resource_identifier: str, size: Optional[int] = None) -> str:
+        """Return the address of a scaled image of *resource_identifier*.
+
+        Its longer side has *size* pixels, what the server thinks fit when it is None. It carries
+        the API key: treat it as a secret.
+        """
+        more = {} if size is None else {"size": str(size)}
+        return self._address("thumbnail", resource_identifier, more)
+
+    def _address(
+        self, action: str, resource_identifier: str, more: Optional[Mapping[str, str]] = None
+    ) -> str:
+        """Return the address of *action* on the data of *resource_identifier*."""
+        session = self._session
+        parameters = {
+            "id": resource_identifier,
+            "username": session.api_user,
+            "apiKey": session.api_key,
+            **(more or {}),
+        }
+        return f"{session.server_url}/component/{action}?{urlencode(parameters)}"
+
+
+class _Transport:
+    """Send and fetch data with the connection settings of a session."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._timeout = session._connection_settings.timeout(session.request_timeout)
+
+    def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Any:
+        """Return the streaming response with the data of *resource_identifier*.
+
+        The credentials go as headers, and not along on a redirect to another host.
+        """
+        return self._session._request.get(
+            f"{self._session.server_url}/component/get",
+            params={"id": resource_identifier},
+            headers=dict(headers),
+            stream=True,
+            timeout=self._timeout,
+        )
+
+    def remove(self, resource_identifier: str) -> None:
+        """Remove the data of *resource_identifier* from the server."""
+        try:
+            response = self._session._request.get(
+                f"{self._session.server_url}/component/remove",
+                params={"id": resource_identifier},
+                timeout=self._timeout,
+            )
+            response.raise_for_status()
+        except requests.exceptions.RequestException as error:
+            text = DownloadError(problem(error)) if error.response is None else error
+            raise _failure("remove", resource_identifier, text, self._session) from error
+
+    def put(self, resource_identifier: str, source: Any) -> int:
+        """Upload what *source* holds from its position on; return the number of bytes."""
+        source = _seekable(source)
+        start = source.tell()
+        size, checksum = measure(source)
+        source.seek(start)
+        name = self._file_name(resource_identifier)
+        try:
+            with _plain_session(self._session) as plain:
+                upload(
+                    source,
+                    size,
+                    lambda: self._session.get_upload_metadata(
+                        component_id=resource_identifier,
+                        file_name=name,
+                        file_size=size,
+                        checksum=checksum,
+                    ),
+                    lambda url, **options: plain.put(
+                        url, timeout=self._timeout, allow_redirects=False, **options
+                    ),
+                    _POLICY,
+                )
+        except AccessorOperationFailedError:
+            raise
+        except Exception as error:
+            raise _failure("upload", resource_identifier, error, self._session) from error
+        return size
+
+    def _file_name(self, resource_identifier: str) -> str:
+        """Return the name under which the data is to be downloaded later."""
+        component = self._session.get("FileComponent", resource_identifier)
+        if component is None:
+            return resource_identifier
+        return f"{component['name']}{component['file_type'] or ''}"
+
+
+def _plain_session(session: Any) -> requests.Session:
+    """Return a request session without credentials, with the TLS and proxies of *session*.
+
+    Upload addresses are signed and may lie on another host.
+    """
+    made = GuardedSession()
+    session._connection_settings.apply(made)
+    made.auth = _no_authentication
+    for prefix in ("https://", "http://"):
+        made.mount(prefix, PooledAdapter())
+    return made
+
+
+def _no_authentication(request: Any) -> Any:
+    """Return *request* as it is; without this, requests looks for a login in ``.netrc``."""
+    return request
+
+
+def _seekable(source: Any) -> Any:
+    """Return *source* if its data can be read twice, else a copy of what it holds."""
+    try:
+        source.seek(source.tell())
+    except (NotImplementedError, OSError, AttributeError):
+        collected = String(b"")
+        while True:
+            chunk = source.read(1024 * 1024)
+            if not chunk:
+                break
+            collected.write(chunk)
+        collected.seek(0)
+        return collected
+    return source
+
+
+def _failure(
+    operation: str, resource_identifier: str, error: Exception, session: Any
+) -> AccessorOperationFailedError:
+    """Return the error that *operation* failed, without the API key in its text."""
+    text = masked(str(error), session.api_key)
+    return AccessorOperationFailedError(
+        operation, resource_identifier=resource_identifier, error=text
+    )

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
@@ -22,7 +23,9 @@ __all__ = ["add", "known_places", "note_stored", "remove"]
 #: What was asked of the server once for the transfer under way: ``{location id: {component id:
 #: (encoded) resource identifier}}``. So the methods of locations, which studios override, can ask
 #: for one component at a time without a request each.
-_KNOWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar("_KNOWN", default={})
+_KNOWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar(
+    "_KNOWN", default=MappingProxyType({})
+)
 
 #: The data that the transfer under way has stored, to be removed if it fails.
 _STORED: ContextVar[Optional[list[tuple[Any, str]]]] = ContextVar("_STORED", default=None)

@@ -52,7 +52,7 @@ class CreateThumbnailMixin:
         origin = session.get("Location", ORIGIN_LOCATION_ID)
         server = session.get("Location", SERVER_LOCATION_ID)
         server.add_component(component, [origin])
-        # The reference would make the server look for a component that came in the same batch.
+        # By id, since not every type with a thumbnail has the reference as well.
         entity["thumbnail_id"] = component["id"]
         session.commit()
         return component
