@@ -17,6 +17,8 @@ __all__ = ["main"]
 
 #: Name of a sub-command: what it does, the module with ``add_arguments`` and ``run``.
 _COMMANDS = {
+    "events": ("watch events while they happen", "ftrack_like.cli.events"),
+    "listen": ("host plugins and handle events", "ftrack_like.cli.listen"),
     "sandbox": (
         "run a server that speaks ftrack's protocol, to develop and test against",
         "ftrack_like.sandbox.command",

@@ -1,0 +1,116 @@
+"""`ftrack-like events tail`: print events while they happen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Optional, TextIO
+
+from ftrack_like.cli._interrupt import interruptible
+
+if TYPE_CHECKING:
+    from ftrack_like.event.base import Event
+
+__all__ = ["add_arguments", "run"]
+
+#: Begin and end of a style on a terminal.
+_DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1;36m", "\x1b[0m"
+#: How much of the data is shown on a terminal, in characters.
+_SHOWN = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to *parser*."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    tail = actions.add_parser(
+        "tail",
+        help="print events while they happen, until interrupted",
+        description="Print events while they happen: coloured lines on a terminal, one line of "
+        "JSON each otherwise.",
+    )
+    tail.add_argument(
+        "expression",
+        metavar="EXPRESSION",
+        nargs="?",
+        default="topic=*",
+        help="which events, such as 'topic=ftrack.update' (default: all)",
+    )
+    tail.add_argument("--server", metavar="URL", help="default: FTRACK_SERVER")
+    tail.add_argument("--user", help="default: FTRACK_API_USER; the key is FTRACK_API_KEY")
+    tail.add_argument("--count", metavar="N", type=int, help="stop after N events")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the events that *arguments* ask for; return the exit status."""
+    from ftrack_like import exception  # lazy: "--help" answers at once
+    from ftrack_like._session.settings import credentials  # lazy: likewise
+    from ftrack_like.event.hub import EventHub  # lazy: likewise
+
+    with interruptible():
+        try:
+            found = credentials(arguments.server, None, arguments.user)
+            hub = EventHub(found.server_url, found.api_user, found.api_key)
+            printer = Printer(sys.stdout, arguments.count)
+            hub.subscribe(arguments.expression, lambda event: printer.show(event, hub.close))
+            hub.connect()
+            print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
+            try:
+                hub.wait()
+            finally:
+                hub.close()
+        except (exception.Error, ValueError) as error:
+            print(f"ftrack-like: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+class Printer:
+    """Prints events on *stream*: for people on a terminal, for programs elsewhere."""
+
+    def __init__(self, stream: TextIO, count: Optional[int] = None) -> None:
+        """Initialise with the *count* of events to print; None means any number."""
+        self._stream = stream
+        self._left = count
+        self._colours = stream.isatty() and "NO_COLOR" not in os.environ
+        self._terminal = stream.isatty()
+
+    def show(self, event: Event, stop: Any) -> None:
+        """Print *event*, and call *stop* if it was the last one."""
+        if self._left == 0 or event["sent"] is None:  # what no server sent is of this process
+            return
+        line = self._for_people(event) if self._terminal else as_json(event)
+        try:
+            print(line, file=self._stream, flush=True)
+        except BrokenPipeError:  # whoever read has gone, and Python must not complain at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._left = 1
+        if self._left is not None:
+            self._left -= 1
+            if self._left == 0:
+                stop()
+
+    def _for_people(self, event: Event) -> str:
+        user = (event["source"].get("user") or {}).get("username") or "?"
+        data = printable(json.dumps(event["data"], default=str))
+        if len(data) > _SHOWN:
+            data = f"{data[:_SHOWN]}…"
+        moment, topic = printable(str(event["sent"] or "")), printable(event["topic"])
+        if not self._colours:
+            return f"{moment} {topic} {printable(user)} {data}"
+        return (
+            f"{_DIM}{moment}{_PLAIN} {_BOLD}{topic}{_PLAIN} {printable(user)} {_DIM}{data}{_PLAIN}"
+        )
+
+
+def as_json(event: Event) -> str:
+    """Return *event* as one line of JSON, as it travelled."""
+    from ftrack_like.wire.events import to_wire  # lazy: "--help" answers at once
+
+    return json.dumps(to_wire(event), default=str)
+
+
+def printable(text: str) -> str:
+    """Return *text* without what could take control of a terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
