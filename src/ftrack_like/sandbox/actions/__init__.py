@@ -54,6 +54,7 @@ ACTIONS: dict[str, Action] = {
 READING = {
     "complete_multipart_upload",
     "get_upload_metadata",
+    "get_widget_url",
     "query",
     "query_schemas",
     "query_server_information",

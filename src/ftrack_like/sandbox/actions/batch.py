@@ -91,6 +91,8 @@ class Batch:
         self.going: set[tuple[str, Key]] = set()
         #: What subjects remember for the length of the batch.
         self.notes: dict[Any, Any] = {}
+        #: What is to be done once the transaction is committed, and not without that.
+        self.after_commit: list[Callable[[], object]] = []
         self._hooks = hooks
         self._unsettled: list[Callable[[], bool]] = []
         self._answers: list[Callable[[], None]] = []

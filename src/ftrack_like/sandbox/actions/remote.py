@@ -1,8 +1,7 @@
-"""Further actions: API keys, jobs of the server's own, and what a full server has."""
+"""Further actions: API keys, and jobs of the server's own."""
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ftrack_like.sandbox.actions.attributes import answer_record, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.actions.rows import make_row
-from ftrack_like.sandbox.errors import NotAvailableError, NotFoundError, ValidationError
+from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.storage.keys import digest_key, new_key
 
@@ -64,19 +63,7 @@ def delayed_job(operation: Operation, batch: Batch) -> Any:
     return {"action": "delayed_job", "data": answer_record(type_, row, data)}
 
 
-def _not_available(name: str, operation: Operation, batch: Batch) -> Any:
-    raise NotAvailableError(f"This sandbox does not do {name!r} yet; a full server does.")
-
-
 ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
     "delayed_job": delayed_job,
     "reset_remote": reset_remote,
-    **{
-        name: functools.partial(_not_available, name)
-        for name in (
-            "get_widget_url",
-            "send_review_session_invite",
-            "send_user_invite",
-        )
-    },
 }

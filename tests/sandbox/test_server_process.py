@@ -1,0 +1,201 @@
+"""The sandbox as a server of its own: started, stopped, found again, and reset."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
+
+from ftrack_like.sandbox.server import SandboxServer
+
+ASK = [{"action": "query_server_information"}]
+COMMANDS = (
+    [sys.executable, "-m", "ftrack_like.sandbox"],
+    [sys.executable, "-m", "ftrack_like.cli", "sandbox"],
+)
+
+
+def ask(server_url: str, api_user: str, api_key: str, body: Any = ASK) -> requests.Response:
+    """Return the answer of a sandbox to *body*."""
+    headers = {"ftrack-user": api_user, "ftrack-api-key": api_key, "ftrack-strict-api": "true"}
+    return requests.post(f"{server_url}/api", json=body, headers=headers, timeout=30)
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Return a list for processes, which do not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def start(processes: list[subprocess.Popen[str]], *command: str) -> subprocess.Popen[str]:
+    """Return a started process whose output can be read."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    processes.append(process)
+    return process
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["module", "command line"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_json_line_is_printed_when_it_answers(
+    processes: list[Any], command: list[str], number: int
+) -> None:
+    """With --json one line says where the sandbox answers; a signal ends it with status 0."""
+    process = start(processes, *command, "--json", "--memory", "--port", "0", "--key", "secret")
+    known = json.loads(process.stdout.readline())
+    assert sorted(known) == ["api_key", "api_user", "server_url"]
+    assert ask(**known).status_code == 200
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_people_get_a_snippet_to_paste(processes: list[Any], tmp_path: pathlib.Path) -> None:
+    """Without --json it prints address, user and key as a program that can be pasted."""
+    process = start(processes, *COMMANDS[0], "--data", str(tmp_path / "a" / "b"), "--port", "0")
+    lines = []
+    while "query" not in (lines or [""])[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], "the process ended"
+    text = "".join(lines)
+    assert "import ftrack_like" in text
+    assert str(tmp_path) in text
+    assert (tmp_path / "a" / "b" / "sandbox.sqlite").exists()
+
+
+def test_taken_port_is_told_in_one_line(processes: list[Any]) -> None:
+    """A port that is taken ends the command with a sentence and status 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start(processes, *COMMANDS[0], "--memory", "--port", str(port))
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (1, "")
+    assert f"cannot listen on 127.0.0.1:{port}" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_demo_project_is_there_on_request(processes: list[Any]) -> None:
+    """With --demo-project fresh data hold a project."""
+    process = start(processes, *COMMANDS[0], "--json", "--memory", "--port", "0", "--demo-project")
+    known = json.loads(process.stdout.readline())
+    query = [{"action": "query", "expression": "select name from Project"}]
+    assert len(ask(**known, body=query).json()[0]["data"]) == 1
+
+
+# In a program
+
+
+def test_data_outlive_the_server(tmp_path: pathlib.Path) -> None:
+    """A second start on the same folder finds what was there, and the same key."""
+    with SandboxServer(tmp_path) as first:
+        key = first.api_key
+        operation = {
+            "action": "create",
+            "entity_type": "Scope",
+            "entity_key": ["mine"],
+            "entity_data": {"id": "mine", "name": "mine"},
+        }
+        assert ask(first.server_url, "admin", key, [operation]).status_code == 200
+    with SandboxServer(tmp_path) as second:
+        assert second.api_key == key
+        query = [{"action": "query", "expression": "Scope where id is mine"}]
+        assert len(ask(second.server_url, "admin", key, query).json()[0]["data"]) == 1
+
+
+def test_given_user_and_key_are_let_in(tmp_path: pathlib.Path) -> None:
+    """A start with another user or key makes the user, or replaces the key."""
+    with SandboxServer(tmp_path, key="one") as server:
+        assert ask(server.server_url, "admin", "one").status_code == 200
+    with SandboxServer(tmp_path, user="boss", key="two") as server:
+        assert ask(server.server_url, "boss", "two").status_code == 200
+        assert ask(server.server_url, "admin", "one").status_code == 200
+    with SandboxServer(tmp_path, key="three") as server:
+        assert ask(server.server_url, "admin", "three").status_code == 200
+        assert ask(server.server_url, "admin", "one").status_code == 401
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_key_is_kept_for_the_owner_alone(tmp_path: pathlib.Path) -> None:
+    """The file that remembers the key can be read by nobody else; the database has no key."""
+    with SandboxServer(tmp_path / "data") as server:
+        key = server.api_key
+    kept = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    holding = [path for path in kept if key.encode() in path.read_bytes()]
+    assert [path.name for path in holding] == ["credentials.json"]
+    assert stat.S_IMODE(holding[0].stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_data_of_another_layout_are_left_alone(tmp_path: pathlib.Path) -> None:
+    """Data that another version of the sandbox made are refused, not touched."""
+    with SandboxServer(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "sandbox.sqlite") as database:
+        database.execute("UPDATE server_value SET value = '99' WHERE name = 'layout'")
+    database.close()
+    with pytest.raises(RuntimeError, match="another version"), SandboxServer(tmp_path):
+        pass
+
+
+def test_stopped_server_lets_go_of_everything(tmp_path: pathlib.Path) -> None:
+    """After a stop nothing listens, and the port can be had again."""
+    server = SandboxServer()
+    with server:
+        url, port = server.server_url, int(server.server_url.rsplit(":", 1)[1])
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
+    with SandboxServer(port=port) as again:
+        assert again.server_url == url
+
+
+def test_start_twice_is_refused() -> None:
+    """A running sandbox cannot be started again, and stopping twice is stopping."""
+    server = SandboxServer()
+    with server:
+        with pytest.raises(RuntimeError, match="running already"):
+            server.start()
+    server.stop()
+
+
+def test_repr_shows_no_key() -> None:
+    """The representation says where and who, never the key."""
+    with SandboxServer(key="very secret") as server:
+        assert server.server_url in repr(server)
+        assert "very secret" not in repr(server)
+
+
+def test_reset_brings_the_fresh_site_back(api: Any, sandbox: Any) -> None:
+    """After a reset the data are those of a fresh site, and the same key works."""
+    api.create("Scope", name="mine")
+    api.delete("User", api.create("User", username="x"))
+    before = api.query("select name from Status order by name")
+    sandbox.reset()
+    assert api.query("Scope where name is mine") == []
+    assert api.query("select name from Status order by name") == before
+
+
+def test_private_data_are_gone_after_the_end() -> None:
+    """A sandbox without a folder leaves no file behind."""
+    server = SandboxServer()
+    with server:
+        path = server._service.database.path
+        assert path.exists()
+    assert not path.parent.exists()
