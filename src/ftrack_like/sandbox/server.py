@@ -135,6 +135,7 @@ class SandboxServer:
         self._site.reset()
         if self._service is not None:
             self._service.media.store.clear()
+            self._service.outbox.clear()
 
 
 class _Server(uvicorn.Server):

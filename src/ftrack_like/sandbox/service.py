@@ -20,10 +20,13 @@ from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.auth import Credentials, User, authenticate
 from ftrack_like.sandbox.errors import MalformedRequestError, SandboxError, ServerError
+from ftrack_like.sandbox.invites import InviteActions
+from ftrack_like.sandbox.mail import Outbox
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.version import SERVER_VERSION
+from ftrack_like.sandbox.web.widget_url import WidgetActions
 
 __all__ = ["SERVER_VERSION", "Answer", "Service", "error_answer"]
 
@@ -53,8 +56,15 @@ class Service:
         self.database = database
         self.media = media
         self.server_url = server_url
+        #: What is mailed; beside the files, wherever those are.
+        self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = [media.committed]
-        self._actions = {**ACTIONS, **media.actions()}
+        self._actions = {
+            **ACTIONS,
+            **media.actions(),
+            **InviteActions(self.outbox, media.signer).table(),
+            **WidgetActions(media.signer).table(),
+        }
 
     def start(self, user: User, server_url: str) -> None:
         """Begin the work that no request asks for, on behalf of *user*.
@@ -63,9 +73,19 @@ class Service:
         """
 
         def execute(operations: Sequence[Mapping[str, Any]]) -> list[Any]:
-            return self._run(operations, self._context(user, server_url))
+            return self.execute(operations, user, server_url)
 
         self.media.start(execute)
+
+    def execute(
+        self, operations: Sequence[Mapping[str, Any]], user: User, server_url: str
+    ) -> list[Any]:
+        """Run *operations* for *user* in one transaction and return their results.
+
+        *server_url* starts the addresses in them. Raise
+        :exc:`~ftrack_like.sandbox.errors.SandboxError` if one fails: then none is applied.
+        """
+        return self._run(operations, self._context(user, server_url))
 
     def authenticate(self, credentials: Credentials) -> User:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`."""
@@ -76,7 +96,7 @@ class Service:
         """Return the answer to *body*, a JSON batch sent by *user*."""
         try:
             operations = read_operations(body)
-            return Answer(_to_json(self._run(operations, self._context(user, server_url))))
+            return Answer(_to_json(self.execute(operations, user, server_url)))
         except SandboxError as error:
             return error_answer(error)
         except Exception:
@@ -110,6 +130,8 @@ class Service:
         if batch.changes:
             for listener in self.listeners:
                 listener(batch)
+        for each in batch.after_commit:
+            each()
         return results
 
 

@@ -35,12 +35,12 @@ class MediaService:
         """Open the folder; nothing runs before :meth:`start`."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = ComponentStore(folder)
-        self._signer = Signer.in_folder(folder)
+        self.signer = Signer.in_folder(folder)
         self._queue: Optional[EncodeQueue] = None
 
     def actions(self) -> Mapping[str, Action]:
         """Return the actions about files by name."""
-        return MediaActions(self.store, self._signer).table()
+        return MediaActions(self.store, self.signer).table()
 
     def routes(
         self, database: Database, authenticate: Callable[[str, str], object]
@@ -54,14 +54,14 @@ class MediaService:
                 found = connection.execute(statement.where(columns.id == component_id)).first()
             return None if found is None else f"{found.name}{found.file_type or ''}"
 
-        return FileRoutes(self.store, self._signer, authenticate, name_of).routes()
+        return FileRoutes(self.store, self.signer, authenticate, name_of).routes()
 
     def sign(self, path: str) -> str:
         """Return the address *path* (with its parameters) as one that a plain GET may read."""
         address, _, parameters = path.partition("?")
         now = time.time()
         until = (now // 3600 + _ADDRESS_HOURS) * 3600
-        return self._signer.sign(address, dict(parse_qsl(parameters)), until - now)
+        return self.signer.sign(address, dict(parse_qsl(parameters)), until - now)
 
     def start(self, execute: Execute) -> None:
         """Begin to encode; *execute* runs operations of the protocol in a transaction."""

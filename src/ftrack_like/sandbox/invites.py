@@ -1,0 +1,177 @@
+"""The actions that write to people: invitations to the site and to reviews.
+
+A message is composed with the batch and leaves when the batch is committed, so that none is sent
+about what did not happen.
+"""
+
+from __future__ import annotations
+
+import email.errors
+import functools
+import re
+from collections.abc import Mapping
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Any, Optional
+
+from ftrack_like.sandbox.actions import Action
+from ftrack_like.sandbox.actions.attributes import defaults, required_key
+from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.rows import change_row, make_row
+from ftrack_like.sandbox.actions.store import Row
+from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.mail import Outbox, compose
+from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.web.links import review_link
+
+__all__ = ["InviteActions", "admit_invitee"]
+
+_MAIL_ADDRESS = re.compile(r"\A[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\Z")
+
+_USER_TEXT = """\
+Hello {name},
+
+{sender} invites you to the ftrack-like sandbox at
+
+    {server_url}
+
+Your user name is {username}. {sender} gives you the API key that goes with it: log in with both at
+
+    {server_url}/browse
+"""
+
+_REVIEW_TEXT = """\
+Hello {name},
+
+{sender} asks you to review “{title}”:
+
+    {link}
+
+The link is for you alone: what you say there is said in your name.
+{conditions}{description}"""
+
+
+class InviteActions:
+    """The actions, with messages into *outbox* and links signed by *signer*."""
+
+    def __init__(self, outbox: Outbox, signer: Signer) -> None:
+        """Prepare the actions."""
+        self._outbox = outbox
+        self._signer = signer
+
+    def table(self) -> Mapping[str, Action]:
+        """Return the actions by name."""
+        return {
+            "send_review_session_invite": self.send_review_session_invite,
+            "send_user_invite": self.send_user_invite,
+        }
+
+    def send_user_invite(self, operation: Operation, batch: Batch) -> Any:
+        """Write to a user where the site is and by which name to log in."""
+        user = _named(batch, "User", "user_id", operation)
+        if user["resource_type"] != "user":
+            raise NotFoundError(f"There is no User with the id {user['id']!r}.")
+        name = _full_name(user) or user["username"]
+        text = _USER_TEXT.format(
+            name=name,
+            username=user["username"],
+            sender=_sender(batch),
+            server_url=batch.context.server_url,
+        )
+        self._send(batch, user["email"], name, "Your invitation to the ftrack-like sandbox", text)
+        return {"action": "send_user_invite", "data": True}
+
+    def send_review_session_invite(self, operation: Operation, batch: Batch) -> Any:
+        """Write to an invitee where the review is; the link in it is the invitee's own."""
+        invitee = _named(batch, "ReviewSessionInvitee", "review_session_invitee_id", operation)
+        session = batch.store.get("review_session", (invitee["review_session_id"],))
+        if session is None:
+            raise NotFoundError("The review session of this invitee does not exist any more.")
+        text = _REVIEW_TEXT.format(
+            name=invitee["name"] or "there",
+            sender=_sender(batch),
+            title=session["name"],
+            link=batch.context.server_url + review_link(self._signer, invitee["id"]),
+            conditions=_conditions(session),
+            description=f"\n{session['description']}\n" if session["description"] else "",
+        )
+        subject = f"Review: {session['name']}"
+        self._send(batch, invitee["email"], invitee["name"] or "", subject, text)
+        admit_invitee(batch, invitee)
+        change_row(batch, MODEL.types["ReviewSessionInvitee"], invitee, {"last_sent_at": batch.now})
+        return {"action": "send_review_session_invite", "data": True}
+
+    def _send(
+        self, batch: Batch, address: Optional[str], name: str, subject: str, text: str
+    ) -> None:
+        message = _message(address, name, subject, text)
+        batch.after_commit.append(functools.partial(self._outbox.send, message))
+
+
+def admit_invitee(batch: Batch, invitee: Row) -> str:
+    """Return the id of the resource that *invitee* acts as, a collaborator made if need be.
+
+    Who is invited again under the same mail address is the same collaborator. A user of the site
+    is not taken for one by the address alone: links in mail do not log users in.
+    """
+    if invitee["resource_id"] is not None:
+        return str(invitee["resource_id"])
+    found = batch.store.find("resource", email=invitee["email"], resource_type="collaborator")
+    person = found[0] if found else _make_collaborator(batch, invitee)
+    type_ = MODEL.types["ReviewSessionInvitee"]
+    change_row(batch, type_, invitee, {"resource_id": person["id"]})
+    return str(person["id"])
+
+
+def _make_collaborator(batch: Batch, invitee: Row) -> Row:
+    type_ = MODEL.types["Collaborator"]
+    first_name, _, last_name = (invitee["name"] or invitee["email"]).partition(" ")
+    names = {"first_name": first_name, "last_name": last_name.strip()}
+    return make_row(batch, type_, {**defaults(type_), **names, "email": invitee["email"]})
+
+
+def _named(batch: Batch, type_name: str, argument: str, operation: Operation) -> Row:
+    """Return the row of *type_name* whose id *operation* has as *argument*."""
+    id_ = required_key(operation, argument)
+    if not isinstance(id_, str):
+        raise ValidationError(f"{argument} must be an id, not {id_!r}.")
+    batch.settle()
+    row = batch.store.get(MODEL.types[type_name].table, (id_,))
+    if row is None:
+        raise NotFoundError(f"There is no {type_name} with the id {id_!r}.")
+    return row
+
+
+def _message(address: Optional[str], name: str, subject: str, text: str) -> EmailMessage:
+    """Return a message to *address*; raise :exc:`ValidationError` if there is none to write to."""
+    if not address or not _MAIL_ADDRESS.match(address):
+        raise ValidationError(
+            f"{name or 'Nobody'!r} cannot be written to: {address!r} is not a mail address. "
+            "Set the attribute 'email' first."
+        )
+    try:
+        to = str(Address(display_name=" ".join(name.split()), addr_spec=address))
+        return compose(to, " ".join(subject.split()), text)
+    except (ValueError, email.errors.MessageError) as error:
+        raise ValidationError(f"{address!r} is not a mail address: {error}.") from error
+
+
+def _sender(batch: Batch) -> str:
+    user = batch.store.get("resource", (batch.user_id,))
+    return (_full_name(user) if user is not None else "") or batch.context.username
+
+
+def _full_name(person: Row) -> str:
+    return " ".join(part for part in (person["first_name"], person["last_name"]) if part)
+
+
+def _conditions(session: Row) -> str:
+    """Return what the reader should know before opening the review, as lines."""
+    lines = []
+    if session["start_date"] and session["end_date"]:
+        dates = [session[name][:16].replace("T", " ") for name in ("start_date", "end_date")]
+        lines.append(f"It is open from {dates[0]} until {dates[1]} (UTC).\n")
+    if session["passphrase_enabled"] and session["passphrase"]:
+        lines.append("It asks for a passphrase, which you get from whoever invited you.\n")
+    return "".join(lines)

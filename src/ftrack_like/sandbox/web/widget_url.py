@@ -1,0 +1,80 @@
+"""The action ``get_widget_url``: where a program finds the pages that it embeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ftrack_like.sandbox.actions import Action
+from ftrack_like.sandbox.actions.attributes import columns_of_key, find_row, read_key, required_key
+from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.values import shown
+from ftrack_like.sandbox.errors import ValidationError
+from ftrack_like.sandbox.language import did_you_mean
+from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.web.links import widget_link
+
+__all__ = ["THEMES", "WIDGETS", "WidgetActions"]
+
+#: The widgets, and what each can be about; None stands for everything.
+WIDGETS: Mapping[str, Optional[tuple[str, ...]]] = {
+    "info": None,
+    "tasks": ("Context", "User"),
+    "tasks_browser": ("Context", "User"),
+}
+
+THEMES = ("dark", "light")
+
+
+class WidgetActions:
+    """The action, with addresses signed by *signer*."""
+
+    def __init__(self, signer: Signer) -> None:
+        """Prepare the action."""
+        self._signer = signer
+
+    def table(self) -> Mapping[str, Action]:
+        """Return the action by its name."""
+        return {"get_widget_url": self.get_widget_url}
+
+    def get_widget_url(self, operation: Operation, batch: Batch) -> Any:
+        """Return the address of a widget, which opens without headers for six minutes."""
+        name = _one_of("widget", required_key(operation, "name"), WIDGETS)
+        theme = operation.get("theme")
+        if theme is not None:
+            theme = _one_of("theme", theme, THEMES)
+        link = widget_link(
+            self._signer,
+            name,
+            batch.user_id,
+            theme=theme,
+            entity=_entity(name, operation, batch),
+        )
+        return {"widget_url": batch.context.server_url + link}
+
+
+def _entity(name: str, operation: Operation, batch: Batch) -> Optional[tuple[str, str]]:
+    """Return type and key of the entity that *operation* names, None where it names none."""
+    if operation.get("entity_type") is None:
+        return None
+    asked = batch.entity_type(operation["entity_type"])
+    allowed = WIDGETS[name]
+    if allowed is not None and not {asked.name, *asked.bases}.intersection(allowed):
+        raise ValidationError(
+            f"The widget {name!r} shows the tasks of a {' or a '.join(allowed)}, "
+            f"not of a {asked.name}."
+        )
+    columns = read_key(asked, operation) or columns_of_key(asked, {})
+    batch.settle()
+    row = find_row(batch, asked, columns)
+    type_ = batch.model.type_of_row(asked.name, row)
+    return type_.name, json.dumps(list(columns.values()))
+
+
+def _one_of(what: str, value: Any, known: Any) -> str:
+    if isinstance(value, str) and value in known:
+        return value
+    near = did_you_mean(str(value), known)
+    names = ", ".join(map(repr, known))
+    raise ValidationError(f"There is no {what} {shown(value)}.{near} There is {names}.")
