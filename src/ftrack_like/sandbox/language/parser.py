@@ -208,7 +208,7 @@ class _Parser:
 
     def _number(self) -> int:
         token = self._scanner.value()
-        digits = token.text if token.kind in ("bare", "text") else ""
+        digits = token.text if token.kind == "bare" else ""
         if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
             raise self._fail(
                 f"Expected a whole number, not negative, found {token.describe()}.", token.position
@@ -345,10 +345,8 @@ class _Parser:
 
     def _select_follows(self) -> bool:
         token = self._peek()
-        if token.kind != "name" or token.word != "select":
-            return False
-        behind = self._scanner.text[token.end :][:1]
-        return behind.isspace()
+        # Alone it is a bare word like others.
+        return token.word == "select" and self._scanner.name_follows(token)
 
     def _literals(self) -> tuple[Literal, ...]:
         literals: list[Literal] = []
@@ -358,12 +356,14 @@ class _Parser:
                 break
         return tuple(literals)
 
+    def _value_follows(self) -> bool:
+        token = self._peek()
+        return token.kind in ("text", "name", "bare") and token.word not in ("and", "or", *_TAILS)
+
     def _literal(self) -> Literal:
         token = self._scanner.value()
         if token.kind not in ("bare", "text"):
             raise self._fail(f"Expected a value, found {token.describe()}.", token.position)
-        two = f"is {token.word}"
-        following = self._peek()
-        if token.kind == "bare" and two in _SPLIT and following.kind in ("text", "name"):
-            raise self._fail(f"Unknown operator {two!r}. Did you mean 'is_not'?", token.position)
+        if token.kind == "bare" and token.word == "not" and self._value_follows():
+            raise self._fail("Unknown operator 'is not'. Did you mean 'is_not'?", token.position)
         return Literal(token.text, token.kind == "text", token.position)

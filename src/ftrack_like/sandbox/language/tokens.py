@@ -20,6 +20,7 @@ MAXIMUM_LENGTH = 4_000_000
 
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[^\W\d]\w*")
+_SPACED_NAME = re.compile(r"\s+[^\W\d]")
 _SYMBOL = re.compile(r"[<>!]=|[=<>(),.\[\]]")
 _BARE = re.compile(r"""[^\s()"',]+""")
 _QUOTED = {
@@ -119,6 +120,10 @@ class Scanner:
             token = Token("bare", match.group(), start, match.end())
         self.position = token.end
         return token
+
+    def name_follows(self, token: Token) -> bool:
+        """Return whether white space and then a name stand behind *token*."""
+        return _SPACED_NAME.match(self.text, token.end) is not None
 
     def _skip(self) -> int:
         match = _SPACE.match(self.text, self.position)
