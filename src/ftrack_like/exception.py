@@ -24,6 +24,7 @@ also is, so that code which catches that class keeps working::
     │   ├── DuplicateItemInCollectionError
     │   └── ImmutableCollectionError
     ├── ConfigurationError [TypeError]
+    │   └── ServerAddressError [requests.exceptions.InvalidSchema]
     ├── ConnectionClosedError
     ├── EntityTypeError
     │   └── UnrecognisedEntityTypeError [KeyError]
@@ -108,6 +109,7 @@ __all__ = [
     "OperationError",
     "ParseError",
     "PermissionDeniedError",
+    "ServerAddressError",
     "ServerAnswerError",
     "ServerAuthenticationError",
     "ServerCompatibilityError",
@@ -305,6 +307,12 @@ class ConfigurationError(Error, TypeError):
     """A setting that is needed is missing or cannot be used."""
 
     default_message = "A setting is missing or cannot be used."
+
+
+class ServerAddressError(ConfigurationError, requests.exceptions.InvalidSchema):
+    """What should be the address of a server is none."""
+
+    default_message = "The server address is none."
 
 
 class ConnectionClosedError(Error):

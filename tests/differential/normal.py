@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import itertools
 import re
 from typing import Any
 
@@ -102,10 +103,14 @@ def operation(value: Any) -> str:
 
 
 def state(session: Any) -> dict[str, Any]:
-    """Return what *session* is about to do: entity types by state, and its operations in order."""
+    """Return what *session* is about to do: entity types by state, and its operations in order.
+
+    Operations that say the same one after the other are named once: a commit sends the last.
+    """
+    operations = [operation(item) for item in session.recorded_operations]
     return {
         "created": sorted(entity.entity_type for entity in session.created),
         "modified": sorted(entity.entity_type for entity in session.modified),
         "deleted": sorted(entity.entity_type for entity in session.deleted),
-        "operations": [operation(item) for item in session.recorded_operations],
+        "operations": [words for words, _ in itertools.groupby(operations)],
     }

@@ -63,19 +63,19 @@ class ConnectionSettings:
 def checked_server_url(server_url: str) -> str:
     """Return *server_url* without trailing slashes.
 
-    Raise :exc:`~ftrack_like.exception.ConfigurationError` when it is no address of a server.
+    Raise :exc:`~ftrack_like.exception.ServerAddressError` when it is no address of a server.
     """
     address = str(server_url).strip().rstrip("/")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         bare = address.split("://", 1)[-1].lstrip("/") or "studio.ftrackapp.com"
-        raise exception.ConfigurationError(
+        raise exception.ServerAddressError(
             f"The server address {address!r} does not begin with https:// or http://.\n"
             f"Did you mean 'https://{bare}'? It comes from the argument server_url or from the "
             "environment variable FTRACK_SERVER."
         )
     if parts.path.rstrip("/").endswith("/api"):
-        raise exception.ConfigurationError(
+        raise exception.ServerAddressError(
             f"The server address {address!r} ends in /api, which is added by itself.\n"
             f"Did you mean {address[: address.rindex('/api')]!r}?"
         )

@@ -170,6 +170,15 @@ def two_changes_of_one_attribute(stage: Stage) -> Any:
 
 
 @step()
+def every_local_change_is_recorded(stage: Stage) -> Any:
+    """Setting again a value that is only local records an operation."""
+    shot = stage.shot("recorded_twice")
+    shot["description"] = "local"
+    shot["description"] = "local"
+    return len(stage.session.recorded_operations)
+
+
+@step()
 def several_entities(stage: Stage) -> Any:
     """Changes of several entities in one commit."""
     changed = [stage.shot(f"several{number}") for number in range(3)]
@@ -200,7 +209,7 @@ def refused_change_stays_pending(stage: Stage) -> Any:
     return None
 
 
-@step()
+@step(10, "clearing an attribute that was not changed is no change")
 def clear(stage: Stage) -> Any:
     """Clearing an entity takes its local values back."""
     shot = stage.shot("clear", description="remote")

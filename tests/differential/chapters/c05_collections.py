@@ -61,9 +61,10 @@ def empty(stage: Stage) -> Any:
 @step()
 def append(stage: Stage) -> Any:
     """Appended entities are there after the commit."""
+    first, second, _ = versions(stage)
     made = group(stage)
-    made["items"].append(versions(stage)[0])
-    made["items"].append(versions(stage)[1])
+    made["items"].append(first)
+    made["items"].append(second)
     pending = numbers(stage, made["items"])
     stage.session.commit()
     return [pending, seen_by_others(stage, made)]

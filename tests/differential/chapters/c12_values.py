@@ -111,10 +111,11 @@ def merge(stage: Stage) -> Any:
 
 @step()
 def merge_containers(stage: Stage) -> Any:
-    """Entities inside lists and mappings are merged."""
+    """Lists and mappings with entities can be merged."""
     project = stage.project
     text = json.dumps({"items": [{"__entity_type__": "Project", "id": project["id"]}]})
-    return stage.session.merge(stage.session.decode(text))["items"][0] is project
+    merged = stage.session.merge(stage.session.decode(text))
+    return [sorted(merged), merged["items"][0] == project]
 
 
 @step()
