@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import Any, Optional
 
-from ftrack_like import _custom_attributes, cache, exception, inspection
+from ftrack_like import _custom_attributes, exception, inspection
+from ftrack_like.cache import KeyMaker, Memoiser, ObjectKeyMaker, memoise_decorator
 from ftrack_like.operation import UpdateEntityOperation
 
 __all__ = [
@@ -21,13 +22,13 @@ __all__ = [
 ]
 
 
-class PerSessionDefaultKeyMaker(cache.KeyMaker):
+class PerSessionDefaultKeyMaker(KeyMaker):
     """Make keys that tell sessions apart by identity, for results remembered once a session."""
 
     def __init__(self) -> None:
         """Initialise with the maker of the keys of everything but sessions."""
         super().__init__()
-        self._fallback = cache.ObjectKeyMaker()
+        self._fallback = ObjectKeyMaker()
 
     def _key(self, obj: Any) -> Any:
         """Return the key of *obj*: the identity of a session, else that of its value."""
@@ -39,8 +40,8 @@ class PerSessionDefaultKeyMaker(cache.KeyMaker):
 
 
 #: Remember what a function returned, for each session it is called with.
-memoise_session = cache.memoise_decorator(
-    cache.Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
+memoise_session = memoise_decorator(
+    Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
 )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
-from ftrack_like import cache, inspection
+from ftrack_like import inspection
+from ftrack_like.cache import MemoryCache, StringKeyMaker, set_many
 
 __all__ = ["DirtyEntities", "IdentityMap"]
 
@@ -64,7 +65,7 @@ class IdentityMap:
     @property
     def plain_keys(self) -> bool:
         """Return whether the key of an entity is the text of its identity."""
-        return type(self._session.cache_key_maker) is cache.StringKeyMaker
+        return type(self._session.cache_key_maker) is StringKeyMaker
 
     def key(self, identity: tuple[str, Sequence[Any]]) -> Any:
         """Return the cache key of *identity*, ``(entity type, [key values])``."""
@@ -80,7 +81,7 @@ class IdentityMap:
         It is the dictionary of the top cache itself, where that is a plain memory cache.
         """
         top = self._session._local_cache
-        if type(top) is cache.MemoryCache:
+        if type(top) is MemoryCache:
             return top._cache
         return _CacheView(top)
 
@@ -149,7 +150,7 @@ class IdentityMap:
         """Write *entities*, ``{key: entity}``, to each lower cache layer in one go."""
         if entities:
             for layer in self.lower_caches():
-                cache.set_many(layer, entities)
+                set_many(layer, entities)
 
 
 class _CacheView:

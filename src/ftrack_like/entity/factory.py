@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ftrack_like import _custom_attributes, attribute, cache, exception, inspection
+from ftrack_like import _custom_attributes, attribute, exception, inspection
 from ftrack_like._suggest import did_you_mean
+from ftrack_like.cache import Memoiser, memoise_decorator
 from ftrack_like.collection import PerSessionDefaultKeyMaker, memoise_session
 from ftrack_like.entity.asset_version import AssetVersion
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity
@@ -32,8 +33,8 @@ __all__ = [
 ]
 
 #: Remember the defaults of custom attributes, for each session.
-memoise_defaults = cache.memoise_decorator(
-    cache.Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
+memoise_defaults = memoise_decorator(
+    Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
 )
 
 _DATA_TYPES = {
