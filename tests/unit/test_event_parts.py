@@ -1,0 +1,254 @@
+"""The parts of the event hub that need no server: events, subscribers, routing, book-keeping."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from ftrack_like import exception
+from ftrack_like.event.base import Event
+from ftrack_like.event.delivery import Outbox, RecentlySeen, ReplyBook, Sending, back_off
+from ftrack_like.event.router import Router, target_matcher
+from ftrack_like.event.subscriber import Subscriber
+from ftrack_like.event.subscription import Subscription
+from ftrack_like.event.workers import WorkerPool
+
+
+def _subscriber(subscription: str, identifier: str, priority: int = 100) -> Subscriber:
+    return Subscriber(subscription, print, {"id": identifier}, priority)
+
+
+def _ids(subscribers: Any) -> list[str]:
+    return [entry.metadata["id"] for entry in subscribers]
+
+
+def test_event_is_a_mapping_of_its_fields() -> None:
+    """An event has the published fields, which can be changed, and is made again of them."""
+    event = Event("topic", data={"a": 1}, source={"id": "s"}, target="id=1")
+    assert isinstance(event, MutableMapping)
+    assert list(event) == ["id", "data", "topic", "sent", "source", "target", "in_reply_to_event"]
+    assert type(event._data) is dict
+    assert Event(**event._data) == event
+    event["more"] = 1
+    del event["topic"]
+    assert len(event) == 7
+    assert "topic" not in event
+
+
+def test_event_makes_its_id_and_prints_its_fields() -> None:
+    """Each event has an id of its own, and prints class and fields."""
+    first, second = Event("a"), Event("a")
+    assert first["id"] != second["id"]
+    assert str(first) == f"<Event {dict(first)}>"
+    assert first["data"] == {}
+    assert first["source"] == {}
+
+
+def test_event_keeps_the_mappings_it_is_given() -> None:
+    """What is put into the data of an event afterwards is in the event."""
+    data: dict[str, Any] = {}
+    event = Event("a", data=data)
+    data["late"] = True
+    assert event["data"] == {"late": True}
+
+
+def test_event_stops() -> None:
+    """A stopped event says so."""
+    event = Event("a")
+    assert not event.is_stopped()
+    event.stop()
+    assert event.is_stopped()
+
+
+def test_subscription_prints_and_includes() -> None:
+    """A subscription prints as it was written and includes the events it asks for."""
+    subscription = Subscription("topic=a and data.x>1")
+    assert str(subscription) == "topic=a and data.x>1"
+    assert subscription.includes(Event("a", data={"x": 2}))
+    assert not subscription.includes(Event("a"))
+
+
+def test_subscriber_prints_metadata_and_subscription() -> None:
+    """A subscriber prints who it is and what it wants."""
+    entry = _subscriber("topic=a", "1")
+    assert str(entry) == "<Subscriber metadata={'id': '1'} subscription=\"topic=a\">"
+    assert entry.interested_in({"topic": "a"})
+
+
+def test_router_keeps_order_of_priority_then_of_subscribing() -> None:
+    """Candidates come by priority, and in the order of subscribing where it is equal."""
+    router = Router()
+    for identifier, subscription, priority in [
+        ("late", "topic=a", 100),
+        ("first", "topic=*", 1),
+        ("second", "not topic=z", 1),
+        ("last", "topic=a or topic=b", 100),
+        ("other", "topic=c", 0),
+    ]:
+        router.add(_subscriber(subscription, identifier, priority))
+    assert _ids(router.candidates("a")) == ["first", "second", "late", "last"]
+    assert _ids(router.candidates("z")) == ["first", "second"]
+
+
+def test_router_does_not_visit_subscribers_of_other_topics() -> None:
+    """A subscriber to another topic is not even a candidate, however many there are."""
+    router = Router()
+    for number in range(500):
+        router.add(_subscriber(f"topic=t{number} and data.x=1", str(number)))
+    assert _ids(router.candidates("t42")) == ["42"]
+    assert router.candidates("t500") == ()
+
+
+def test_router_forgets_removed_subscribers() -> None:
+    """A removed subscriber is neither found nor a candidate, and leaves nothing behind."""
+    router = Router()
+    entries = [_subscriber("topic=a or topic=b*", str(number)) for number in range(3)]
+    for entry in entries:
+        router.add(entry)
+    for entry in entries:
+        router.remove(entry)
+    assert router.get("1") is None
+    assert router.candidates("a") == ()
+    assert len(router) == 0
+    assert not router._index._exact
+    assert not router._index._prefixes
+
+
+def test_router_notices_changes_of_the_list_by_hand() -> None:
+    """Code that changes the list of subscribers itself is taken notice of."""
+    router = Router()
+    router.add(_subscriber("topic=a", "1"))
+    router.subscribers.append(_subscriber("topic=a", "2", priority=1))
+    assert _ids(router.candidates("a")) == ["2", "1"]
+    del router.subscribers[0]
+    assert _ids(router.candidates("a")) == ["2"]
+    assert router.get("1") is None
+    router.subscribers[:] = []
+    assert router.candidates("a") == ()
+
+
+def test_target_matcher_compares_metadata() -> None:
+    """A target is an expression over the metadata of subscribers."""
+    matches = target_matcher("id=a or application.version>=2")
+    assert matches({"id": "a"})
+    assert matches({"id": "b", "application": {"version": 3}})
+    assert not matches({"id": "b"})
+    with pytest.raises(exception.ParseError):
+        target_matcher("nonsense")
+
+
+def test_outbox_gives_back_what_was_not_acknowledged_in_order() -> None:
+    """Events without an acknowledgement are given back in the order of sending, once."""
+    outbox = Outbox(limit=10)
+    for number in range(5):
+        outbox.add(number, Sending(f"event {number}"))
+    outbox.acknowledge(1)
+    outbox.acknowledge(99)
+    assert [sending.event for sending in outbox.take_all()] == [
+        "event 0",
+        "event 2",
+        "event 3",
+        "event 4",
+    ]
+    assert len(outbox) == 0
+
+
+def test_outbox_forgets_the_oldest_beyond_its_limit_and_says_so() -> None:
+    """An outbox is bounded, and tells when it had to forget."""
+    outbox = Outbox(limit=2)
+    assert [outbox.add(number, Sending(number)) for number in range(3)] == [True, True, False]
+    assert outbox.forgotten == 1
+    assert [sending.event for sending in outbox.take_all()] == [1, 2]
+
+
+def test_recently_seen_knows_repeats_within_its_limit() -> None:
+    """A repeat is recognised until too many others came."""
+    seen = RecentlySeen(limit=2)
+    assert [seen.is_repeat(text) for text in "aabba"] == [False, True, False, True, True]
+    assert not seen.is_repeat("c")
+    assert not seen.is_repeat("a")
+
+
+def test_reply_book_lets_go_after_a_time_and_beyond_its_limit() -> None:
+    """Nobody is kept waiting for replies for ever, nor are too many."""
+    book: ReplyBook[str] = ReplyBook(limit=3)
+    book.add("a", "first", now=0, lifetime=10)
+    book.add("b", "second", now=5, lifetime=10)
+    book.release(now=11)
+    assert book.get("a") is None
+    assert book.get("b") == "second"
+    for identifier in "cdef":
+        book.add(identifier, identifier, now=11, lifetime=10)
+    assert list(book) == ["d", "e", "f"]
+
+
+def test_back_off_grows_with_the_outage_within_bounds() -> None:
+    """A server is looked for within less than half the time it was away, and at most 20 s."""
+    for outage in (0, 0.3, 1, 3, 10, 100, 10_000):
+        waits = [back_off(outage) for _ in range(50)]
+        assert min(waits) >= 0.1
+        assert max(waits) <= min(20, max(0.2, 0.4 * outage))
+        assert len(set(waits)) > 1
+
+
+def test_worker_pool_keeps_the_order_of_each_key() -> None:
+    """Items of one key are handled in order, whatever the other threads do."""
+    handled: list[tuple[int, int]] = []
+    done = threading.Event()
+
+    def handle(item: tuple[int, int]) -> None:
+        handled.append(item)
+        if len(handled) == 400:
+            done.set()
+
+    with WorkerPool(handle, workers=4) as pool:
+        for number in range(400):
+            assert pool.has_room(5)
+            pool.put(number % 7, (number % 7, number))
+        assert done.wait(10)
+    for key in range(7):
+        numbers = [number for other, number in handled if other == key]
+        assert numbers == sorted(numbers)
+
+
+def test_worker_pool_handles_keys_side_by_side() -> None:
+    """A slow item holds up its own key only."""
+    release, other = threading.Event(), threading.Event()
+
+    def handle(item: str) -> None:
+        if item == "slow":
+            assert release.wait(10)
+        else:
+            other.set()
+
+    with WorkerPool(handle, workers=2) as pool:
+        pool.put("a", "slow")
+        pool.put("b", "fast")
+        assert other.wait(10)
+        release.set()
+
+
+def test_worker_pool_gives_back_what_it_did_not_begin() -> None:
+    """What no thread has begun when the pool ends is given back in order."""
+    begun, release = threading.Event(), threading.Event()
+
+    def handle(item: int) -> None:
+        begun.set()
+        assert release.wait(10)
+
+    pool = WorkerPool(handle, workers=1)
+    with pool:
+        for number in range(5):
+            pool.put(number % 2, number)
+        assert begun.wait(10)
+        threading.Timer(0.05, release.set).start()
+    assert pool.leftover == [1, 2, 3, 4]
+
+
+def test_worker_pool_needs_workers() -> None:
+    """A pool without workers is refused."""
+    with pytest.raises(ValueError, match="at least one worker"):
+        WorkerPool(print, 0)
