@@ -1,18 +1,440 @@
-"""The centralised storage scenario: one disk location for a studio, set up on the server."""
+"""The centralised storage scenario: one disk location for a studio, set up on the server.
+
+Where the storage is mounted on each platform stands in the server's settings. A session that
+starts configures the location from there; administrators fill the settings in by a dialogue that
+the server shows and that is answered here, step by step.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Optional
 
-__all__ = ["register", "register_configuration", "scenario_name"]
+from ftrack_like.accessor.disk import DiskAccessor
+from ftrack_like.event.base import Event
+from ftrack_like.exception import LocationError
+from ftrack_like.logging import LazyLogMessage as L
+from ftrack_like.structure.standard import StandardStructure
+
+__all__ = [
+    "ActivateCentralizedStorageScenario",
+    "ConfigureCentralizedStorageScenario",
+    "register",
+    "register_configuration",
+    "scenario_name",
+]
 
 #: The name of the scenario in the server's settings and in events.
 scenario_name = "ftrack.centralized-storage"
 
+#: The location of the scenario comes before all others.
+_PRIORITY = 1
+
+#: The platforms as the settings name them, with what people call them and an example.
+_PLATFORMS = (
+    ("linux", "Linux", "/mnt/storage"),
+    ("osx", "OS X", "/Volumes/storage"),
+    ("windows", "Windows", r"\\server\storage"),
+)
+
+_CREATE = "create_new_location"
+
+#: Locations that every server has, which cannot be the studio's storage.
+_BUILT_IN = frozenset(
+    {"ftrack.origin", "ftrack.unmanaged", "ftrack.review", "ftrack.connect", "ftrack.server"}
+)
+
+_NEW_LOCATION = {
+    "location_label": "Studio location",
+    "location_name": "studio.central-storage-location",
+    "location_description": "The storage of the studio, where all components are kept.",
+}
+
+
+def _platform() -> str:
+    """Return the name that the settings have for the platform this runs on."""
+    if sys.platform in {"win32", "cygwin"}:
+        return "windows"
+    return "osx" if sys.platform == "darwin" else "linux"
+
+
+class ConfigureCentralizedStorageScenario:
+    """The dialogue by which an administrator configures the scenario.
+
+    The state of a dialogue is not kept here: it travels with each event and answer, under
+    ``configuration``, as ``{name of a step: values given in it}``.
+    """
+
+    def __init__(self) -> None:
+        """Initialise without a session; :meth:`register` sets it."""
+        self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        self.session: Any = None
+
+    @property
+    def storage_scenario(self) -> Any:
+        """Return the entity of the server's setting."""
+        return self.session.query(
+            'select value from Setting where name is "storage_scenario" and group is "STORAGE"'
+        ).one()
+
+    @property
+    def existing_centralized_storage_configuration(self) -> Optional[dict[str, Any]]:
+        """Return what the server is configured with; None if the scenario is not this one.
+
+        ``{"location_id", "location_name", "accessor": {"mount_points": {platform: path}}}``
+        """
+        try:
+            configuration = json.loads(self.storage_scenario["value"])
+        except (TypeError, ValueError):
+            return None
+        if not isinstance(configuration, dict) or configuration.get("scenario") != scenario_name:
+            return None
+        data: Optional[dict[str, Any]] = configuration.get("data")
+        return data
+
+    def register(self, session: Any) -> None:
+        """Answer the dialogue's events for the user of *session*."""
+        self.session = session
+        user = session.api_user.replace('"', '\\"')
+        session.event_hub.subscribe(
+            f'topic=ftrack.storage-scenario.discover and source.user.username="{user}"',
+            self.discover_centralized_scenario,
+        )
+        session.event_hub.subscribe(
+            f'topic=ftrack.storage-scenario.configure and data.scenario_id="{scenario_name}" '
+            f'and source.user.username="{user}"',
+            self.configure_scenario,
+        )
+
+    def discover_centralized_scenario(self, event: Any) -> dict[str, str]:
+        """Return what to show of the scenario in a list of all."""
+        return {
+            "id": scenario_name,
+            "name": "Centralized storage scenario",
+            "description": (
+                "(Recommended) All files are kept on one storage, which everybody in the studio "
+                "has mounted."
+            ),
+        }
+
+    def configure_scenario(self, event: Any) -> dict[str, Any]:
+        """Return the next page of the dialogue for the values in *event*.
+
+        ``{"items": [form item, …], "state": "configuring" | "confirm" | "done"}``. Raise
+        :exc:`ValueError` if the values belong to no step that there is.
+        """
+        values = dict(event["data"].get("values") or {})
+        configuration = _as_mapping(values.pop("configuration", None))
+        step = values.get("step")
+        if step is None:
+            return self._ask_location(configuration)
+        if step not in _STEPS:
+            raise ValueError(f"The storage dialogue has no step {step!r}.")
+        configuration[step] = values
+        page: dict[str, Any] = _STEPS[step](self, configuration)
+        return page
+
+    # The steps: what was given, and which page comes next
+
+    def _after_location(self, configuration: dict[str, Any]) -> dict[str, Any]:
+        """Return the page after a location was chosen."""
+        if configuration["select_location"].get("location_id") == _CREATE:
+            return self._ask_new_location(configuration)
+        if self._selected(configuration) is None:
+            return self._ask_location(
+                configuration, "There is no such location. Choose one of the list or create one."
+            )
+        return self._ask_mount_points(configuration)
+
+    def _after_new_location(self, configuration: dict[str, Any]) -> dict[str, Any]:
+        """Return the page after a new location was described."""
+        values = configuration["configure_location"]
+        if not all(values.get(name) for name in _NEW_LOCATION):
+            return self._ask_new_location(
+                configuration, "The location needs a name, a label and a description."
+            )
+        name = values["location_name"].replace("\\", "\\\\").replace('"', '\\"')
+        if self.session.query(f'select id from Location where name is "{name}"').first():
+            return self._ask_new_location(
+                configuration,
+                f"A location is called {values['location_name']} already. Choose another name.",
+            )
+        return self._ask_mount_points(configuration)
+
+    def _after_mount_points(self, configuration: dict[str, Any]) -> dict[str, Any]:
+        """Return the page that sums everything up."""
+        return _page("confirm", "confirm_summary", configuration, _label(self._sum(configuration)))
+
+    def _after_confirmation(self, configuration: dict[str, Any]) -> dict[str, Any]:
+        """Save everything and return the last page."""
+        location = self._selected(configuration)
+        if location is None and configuration["select_location"].get("location_id") != _CREATE:
+            return self._ask_location(configuration, "The location was removed meanwhile.")
+        self._save(location, configuration)
+        return _page(
+            "done",
+            "save_configuration",
+            configuration,
+            _label(
+                "#Done#\nThe storage is configured. **Programs that are running have to be "
+                "started again to use it.**"
+            ),
+        )
+
+    def _selected(self, configuration: Mapping[str, Any]) -> Any:
+        """Return the existing location that was chosen, or None."""
+        location_id = str(configuration["select_location"].get("location_id"))
+        location_id = location_id.replace("\\", "\\\\").replace('"', '\\"')
+        return self.session.query(
+            f'select id, name, label from Location where id is "{location_id}"'
+        ).first()
+
+    def _save(self, location: Any, configuration: Mapping[str, Any]) -> None:
+        """Write the settings for *location*, which is created if None, in one commit."""
+        setting = self.storage_scenario
+        if location is None:
+            new = configuration["configure_location"]
+            location = self.session.create(
+                "Location",
+                {name: new[f"location_{name}"] for name in ("name", "label", "description")},
+            )
+        mount_points = {
+            key: configuration["select_mount_point"].get(f"{key}_mount_point", "")
+            for key, _, _ in _PLATFORMS
+        }
+        setting["value"] = json.dumps(
+            {
+                "scenario": scenario_name,
+                "data": {
+                    "location_id": location["id"],
+                    "location_name": location["name"],
+                    "accessor": {"mount_points": mount_points},
+                },
+            }
+        )
+        self.session.commit()
+        self.session.event_hub.publish(
+            Event(topic="ftrack.storage-scenario.configure-done"), on_error="ignore"
+        )
+
+    # The pages
+
+    def _ask_location(self, configuration: dict[str, Any], error: str = "") -> dict[str, Any]:
+        """Return the page on which a location is chosen."""
+        existing = self.existing_centralized_storage_configuration
+        text = "#Location#\nChoose the location that stands for the storage, or create one."
+        if existing:
+            text += (
+                "\n\n**Take care: with another location, what was published to the present one is "
+                "no longer found.**"
+            )
+        choices = [{"label": "Create new location", "value": _CREATE}]
+        for location in self.session.query("select name, label, description from Location"):
+            if location["name"] not in _BUILT_IN:
+                choices.append(
+                    {
+                        "label": f"{location['label']} ({location['name']})",
+                        "value": location["id"],
+                        "description": location["description"],
+                    }
+                )
+        value = existing.get("location_id") if existing else None
+        if len(choices) == 1:
+            value = _CREATE
+        question = {
+            "type": "enumerator",
+            "label": "Location",
+            "name": "location_id",
+            "value": value,
+            "data": choices,
+        }
+        return _page(
+            "configuring",
+            "select_location",
+            configuration,
+            *_error(error),
+            _label(text),
+            question,
+        )
+
+    def _ask_new_location(self, configuration: dict[str, Any], error: str = "") -> dict[str, Any]:
+        """Return the page on which a new location is described."""
+        given = {**_NEW_LOCATION, **configuration.get("configure_location", {})}
+        questions = [
+            {"type": "text", "label": label, "name": name, "value": given[name]}
+            for label, name in (
+                ("Label", "location_label"),
+                ("Name", "location_name"),
+                ("Description", "location_description"),
+            )
+        ]
+        return _page(
+            "configuring",
+            "configure_location",
+            configuration,
+            *_error(error),
+            _label(
+                "#New location#\nDescribe the location that stands for the storage. What is "
+                "filled in already does for a first time."
+            ),
+            *questions,
+        )
+
+    def _ask_mount_points(self, configuration: dict[str, Any]) -> dict[str, Any]:
+        """Return the page on which the paths of the storage are given."""
+        existing = self.existing_centralized_storage_configuration or {}
+        known = existing.get("accessor", {}).get("mount_points", {})
+        questions = [
+            {
+                "type": "text",
+                "label": label,
+                "name": f"{key}_mount_point",
+                "value": known.get(key, ""),
+                "empty_text": f"Such as {example}",
+            }
+            for key, label, example in _PLATFORMS
+        ]
+        return _page(
+            "configuring",
+            "select_mount_point",
+            configuration,
+            _label(
+                "#Mount points#\nWhere is the storage mounted on each platform? Where it is not "
+                "given, files are neither saved nor found."
+            ),
+            *questions,
+        )
+
+    def _sum(self, configuration: Mapping[str, Any]) -> str:
+        """Return a text of what is about to be saved."""
+        lines = ["#Summary#", "This is about to be saved. It can be changed later.", "##Location##"]
+        new = configuration.get("configure_location")
+        if configuration["select_location"].get("location_id") == _CREATE and new:
+            lines.append("A location is created:\n")
+            lines += [f"* {name.capitalize()}: {new[f'location_{name}']}" for name in _SHOWN]
+        else:
+            location = self._selected(configuration)
+            lines.append(f"The existing location {location['label'] if location else '?'}.")
+        lines.append("\n##Mount points##\n")
+        given = configuration["select_mount_point"]
+        paths = {label: given.get(f"{key}_mount_point") for key, label, _ in _PLATFORMS}
+        lines += [f"* {label}: {path or '*Not set*'}" for label, path in paths.items()]
+        missing = [label for label, path in paths.items() if not path]
+        if missing:
+            lines.append(f"\nThe location will not work on {' and '.join(missing)}.")
+        return "\n".join(lines)
+
+
+_SHOWN = ("label", "name", "description")
+
+_STEPS = {
+    "select_location": ConfigureCentralizedStorageScenario._after_location,
+    "configure_location": ConfigureCentralizedStorageScenario._after_new_location,
+    "select_mount_point": ConfigureCentralizedStorageScenario._after_mount_points,
+    "confirm_summary": ConfigureCentralizedStorageScenario._after_confirmation,
+}
+
+
+def _as_mapping(value: Any) -> dict[str, Any]:
+    """Return *value*, a mapping, its JSON text or nothing, as a mapping of its own."""
+    if isinstance(value, str):
+        value = json.loads(value) if value else {}
+    return dict(value or {})
+
+
+def _label(text: str) -> dict[str, Any]:
+    """Return the form item that shows *text*."""
+    return {"type": "label", "value": text}
+
+
+def _error(text: str) -> list[dict[str, Any]]:
+    """Return the form items that show the error *text*; none if it is empty."""
+    return [_label(f"**{text}**")] if text else []
+
+
+def _page(
+    state: str, step: str, configuration: Mapping[str, Any], *items: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a page of the dialogue: *items*, and what must come back with the answer."""
+    hidden = [
+        {"type": "hidden", "name": "configuration", "value": dict(configuration)},
+        {"type": "hidden", "name": "step", "value": step},
+    ]
+    return {"items": [*items, *hidden], "state": state}
+
+
+class ActivateCentralizedStorageScenario:
+    """Configure the location of the scenario when a session starts."""
+
+    def __init__(self) -> None:
+        """Initialise without a session; :meth:`register` sets it."""
+        self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        self.session: Any = None
+
+    def register(self, session: Any) -> None:
+        """Activate the scenario in *session* when the server is configured for it."""
+        self.session = session
+        condition = f'data.storage_scenario.scenario="{scenario_name}"'
+        session.event_hub.subscribe(
+            f"topic=ftrack.storage-scenario.activate and {condition}", self.activate
+        )
+        session.event_hub.subscribe(
+            f"topic=ftrack.connect.verify-startup and {condition}", self._verify_startup
+        )
+
+    def activate(self, event: Any) -> None:
+        """Configure the location that the scenario in *event* describes.
+
+        On a platform without a mount point it stays inaccessible, which is logged. Raise
+        :exc:`~ftrack_like.exception.LocationError` if the scenario cannot be understood.
+        """
+        scenario = event["data"]["storage_scenario"]
+        try:
+            data = scenario["data"]
+            identity = {"name": data["location_name"], "id": data["location_id"]}
+            mount_point = data["accessor"]["mount_points"].get(_platform())
+        except (AttributeError, KeyError, TypeError) as error:
+            raise LocationError(
+                "The storage scenario of the server cannot be understood: {error!r}.",
+                details={"error": error},
+            ) from error
+        location = self.session.create("Location", data=identity, reconstructing=True)
+        location.structure = StandardStructure()
+        location.priority = _PRIORITY
+        if not mount_point:
+            self.logger.warning(
+                L("The storage scenario has no mount point for {0}: {1}", _platform(), location)
+            )
+            return
+        location.accessor = DiskAccessor(prefix=mount_point)
+        self.logger.info(L("Storage scenario activated: {0} at {1}", location, mount_point))
+
+    def _verify_startup(self, event: Any) -> Optional[str]:
+        """Return what is wrong with the mounted storage, for people to read; None if nothing."""
+        data = event["data"]["storage_scenario"].get("data") or {}
+        mount_point = data.get("accessor", {}).get("mount_points", {}).get(_platform())
+        if not mount_point:
+            return (
+                "The storage scenario has no mount point for this platform: files may not be "
+                "stored or found. An administrator can set it."
+            )
+        if not os.path.isdir(mount_point):
+            return (
+                f"The folder {mount_point} does not exist: files may not be stored or found.\n\n"
+                "Create it if the storage is new, or check that the network drive is mounted."
+            )
+        return None
+
 
 def register(session: Any) -> None:
-    """Activate the scenario in *session* if the server is configured for it."""
+    """Activate the scenario in *session* when the server is configured for it."""
+    ActivateCentralizedStorageScenario().register(session)
 
 
 def register_configuration(session: Any) -> None:
-    """Let users of *session* configure the scenario."""
+    """Let the user of *session* configure the scenario by the server's dialogue."""
+    ConfigureCentralizedStorageScenario().register(session)

@@ -78,9 +78,11 @@ _BUILT_IN = (
 
 
 def configure_locations(session: Any) -> None:
-    """Configure the built-in locations of *session*, then let plugins configure theirs.
+    """Configure the built-in locations of *session*, then let others configure theirs.
 
-    Plugins are asked by the event ``ftrack.api.session.configure-location`` with the data
+    If the server has a storage scenario, that is activated by the event
+    ``ftrack.storage-scenario.activate`` with the data ``{"storage_scenario": {…}}``. Plugins are
+    asked by the event ``ftrack.api.session.configure-location`` with the data
     ``{"session": session}``. Doing this again is harmless.
     """
     for built_in in _BUILT_IN:
@@ -97,6 +99,12 @@ def configure_locations(session: Any) -> None:
         )
         location.structure = built_in.structure()
         location.priority = built_in.priority
+    scenario = session.server_information.get("storage_scenario")
+    if scenario:
+        session.event_hub.publish(
+            Event(topic="ftrack.storage-scenario.activate", data={"storage_scenario": scenario}),
+            synchronous=True,
+        )
     session.event_hub.publish(
         Event(topic="ftrack.api.session.configure-location", data={"session": session}),
         synchronous=True,
