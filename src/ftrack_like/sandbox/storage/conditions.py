@@ -181,9 +181,13 @@ class Conditions:
     # -- in ---------------------------------------------------------------------------
 
     def _within(self, node: Within, source: Source) -> Expression:
-        return self._through(
-            source, node.path.parts, lambda owner, part: self._within_final(owner, part, node)
+        parts = node.path.parts
+        found = self._through(
+            source, parts, lambda owner, part: self._within_final(owner, part, node)
         )
+        nulls = not isinstance(node.values, Query) and any(one.null for one in node.values)
+        # A known value is what "not_in" asks for anyway.
+        return or_(found, self._is_none(source, parts)) if nulls and not node.negated else found
 
     def _within_final(self, owner: Source, part: Part, node: Within) -> Expression:
         operand = self._paths.final(owner, part)
@@ -196,9 +200,6 @@ class Conditions:
             except UnreadableError as error:
                 faulty = next(one for one in written if one.text == error.text)
                 raise self._unreadable(error, owner.type_, part, faulty) from None
-            if len(written) < len(node.values):
-                found = or_(found, negation(operand.known()))
-                return negation(found) if node.negated else found
         return and_(operand.known(), negation(found)) if node.negated else found
 
     def _within_query(self, owner: Source, part: Part, node: Within, query: Query) -> Expression:
