@@ -214,6 +214,8 @@ class Attribute:
         self.default_value = default_value
         self._local_key = "local"
         self._remote_key = "remote"
+        #: Whether one local value may follow another without further thought.
+        self._is_simple = mutable
 
     def __repr__(self) -> str:
         """Return the class and name of the attribute."""
@@ -284,7 +286,7 @@ class Attribute:
         """
         name = self._name
         local = entity._local
-        if local is not None and name in local and value is not NOT_SET and self._mutable:
+        if local is not None and self._is_simple and name in local and value is not NOT_SET:
             before = local[name]
             local[name] = value
         elif self._is_refused(entity, value):
@@ -294,11 +296,17 @@ class Attribute:
             if value is not NOT_SET:
                 entity._local[name] = value
             entity._mark_dirty()
+            if name in entity.primary_key_attributes:
+                entity._key = entity._fixed_key = None
         session = entity.session
         if session.record_operations:
             session.recorded_operations.push(
                 UpdateEntityOperation(
-                    entity.entity_type, entity._operation_key(), name, before, value
+                    entity.entity_type,
+                    entity._fixed_key or entity._operation_key(),
+                    name,
+                    before,
+                    value,
                 )
             )
 

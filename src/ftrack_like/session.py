@@ -336,7 +336,10 @@ class Session:
     @property
     def auto_populate(self) -> bool:
         """Whether attributes that are not loaded are asked of the server, in this thread."""
-        return thread_flag(self, "_auto_populate").value
+        try:
+            return self.__dict__["_auto_populate"].value  # type: ignore[no-any-return]
+        except (KeyError, AttributeError):  # A copied constructor left something else there.
+            return thread_flag(self, "_auto_populate").value
 
     @auto_populate.setter
     def auto_populate(self, value: bool) -> None:
@@ -346,7 +349,10 @@ class Session:
     @property
     def record_operations(self) -> bool:
         """Whether changes are recorded to be committed, in this thread."""
-        return thread_flag(self, "_record_operations").value
+        try:
+            return self.__dict__["_record_operations"].value  # type: ignore[no-any-return]
+        except (KeyError, AttributeError):  # A copied constructor left something else there.
+            return thread_flag(self, "_record_operations").value
 
     @record_operations.setter
     def record_operations(self, value: bool) -> None:

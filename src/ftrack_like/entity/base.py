@@ -259,9 +259,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         Raise :exc:`KeyError` if there is no such attribute and
         :exc:`~ftrack_like.exception.ImmutableAttributeError` if it may not change.
         """
-        self._attribute(key).set_local_value(self, value)
-        if self._key is not None and key in self.primary_key_attributes:
-            self._key = self._fixed_key = None
+        attribute = self.attributes._data.get(key)
+        if attribute is None:
+            attribute = self._attribute(key)  # It raises the error.
+        attribute.set_local_value(self, value)
 
     def __delitem__(self, key: str) -> None:
         """Take back the local value of the attribute *key*; :exc:`KeyError` if no such."""

@@ -119,6 +119,8 @@ class Factory:
             made = self._make_attribute(schema, name, fragment)
             if made is not None:
                 attributes.add(made)
+                if name in schema["primary_key"]:
+                    made._is_simple = False  # The identity goes with it.
         return attributes
 
     def _make_attribute(
