@@ -239,6 +239,12 @@ class Link:
         if connection is self.connection:
             break_off(connection, politely=False)
 
+    def break_off(self) -> None:
+        """End the conversation on the websocket of now, if there is one, without a word."""
+        connection = self.connection
+        if connection is not None:
+            break_off(connection, politely=False)
+
     def close(self, politely: bool = True) -> None:
         """Close for good; *politely* says goodbye to the server first.
 

@@ -19,7 +19,7 @@ QUEUE_LIMIT = 20_000
 #: How many ids of received events are remembered, to drop repeats.
 REMEMBERED_EVENTS = 20_000
 #: How often somebody who waits looks up, in seconds.
-TICK = 0.25
+TICK = 0.1
 
 
 class Owner(Protocol):

@@ -31,8 +31,9 @@ __all__ = ["ServerDetails", "ServerSide"]
 
 #: How long to wait for the server when connecting, in seconds, if nothing else was said.
 CONNECT_TIMEOUT = 10.0
-#: How long a hub that is closed waits for acknowledgements, and for a slow socket, in seconds.
+#: How long a hub that is closed waits for acknowledgements, and for a stuck socket, in seconds.
 CLOSING_PATIENCE = 0.6
+CLOSING_LIMIT = 1.2
 #: The heartbeat to expect of a server that names none, in seconds.
 USUAL_HEARTBEAT = 15
 
@@ -186,7 +187,7 @@ class ServerSide:
             self._intentional_disconnect = True
             self._connection_initialised = reconnect
             self._changed.notify_all()
-        polite = self._say_goodbye(unsubscribe, for_good=not reconnect)
+        polite = self._say_goodbye(link, unsubscribe, for_good=not reconnect)
         if link is not None:
             link.close(politely=polite)
         elif self._connection is not None:
@@ -291,30 +292,31 @@ class ServerSide:
             self._connection = None
             self._link.suspect(connection)
 
-    def _say_goodbye(self, unsubscribe: bool, for_good: bool) -> bool:
+    def _say_goodbye(self, link: Optional[Link], unsubscribe: bool, for_good: bool) -> bool:
         """Finish business with the server; return False if the socket is stuck.
 
         *for_good* lets the server forget the hub at once, instead of waiting for its return.
         """
-        if not self._courier.guard.acquire(timeout=CLOSING_PATIENCE):
-            return False  # somebody is stuck in sending, and closing will set them free
-        self._courier.guard.release()
-        if self.connected:
-            if not self._courier.wait_settled(CLOSING_PATIENCE, all_acknowledged=True):
+        # Sending may be stuck, here or in another thread that holds the guard; a broken socket
+        # sets everybody free.
+        impatience = threading.Timer(CLOSING_LIMIT, link.break_off if link else lambda: None)
+        impatience.daemon = True
+        impatience.start()
+        try:
+            if self.connected and not self._courier.wait_settled(CLOSING_PATIENCE, True):
                 self.logger.warning(
                     f"The event server did not acknowledge {self._courier.waiting} published "
                     "events before the event hub disconnected."
                 )
-            if hasattr(self._connection, "settimeout"):
-                self._connection.settimeout(CLOSING_PATIENCE / 2)
-        if unsubscribe:
-            self._unsubscribe_all()
-        if for_good and self.connected:
-            try:
+            if unsubscribe:
+                self._unsubscribe_all()
+            if for_good and self.connected:
                 self._send_packet(self._code_name_mapping["disconnect"])
-            except exception.EventHubConnectionError:
-                return False
-        return True
+        except exception.EventHubConnectionError:
+            return False
+        finally:
+            impatience.cancel()
+        return self.connected
 
     # Packets.
 
