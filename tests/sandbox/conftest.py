@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections import defaultdict
 from datetime import datetime
 
 import pytest
-from sqlalchemy import create_engine, event, insert
+from sqlalchemy import create_engine, event, insert, make_url
 
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.storage.context import RequestContext
@@ -607,8 +609,8 @@ class World:
             "u-bob", "bob", "http://sandbox.test", datetime(2024, 2, 15, 12, 0, 0)
         )
         self.statements = []
-        engine = create_engine(url)
-        self.connection = engine.connect()
+        self.engine = create_engine(url)
+        self.connection = self.engine.connect()
         create_tables(self.connection)
         for table, rows in ROWS.items():
             by_shape = defaultdict(list)
@@ -616,7 +618,7 @@ class World:
                 by_shape[tuple(sorted(row))].append(row)
             for similar in by_shape.values():
                 self.connection.execute(insert(TABLES[table]), similar)
-        event.listen(engine, "before_cursor_execute", self._note)
+        event.listen(self.engine, "before_cursor_execute", self._note)
 
     def _note(self, connection, cursor, statement, *more):
         self.statements.append(statement)
@@ -625,6 +627,11 @@ class World:
         """Return the result of *expression*; afterwards *statements* are those it took."""
         self.statements.clear()
         return run_query(self.connection, MODEL, expression, self.context)
+
+    def close(self):
+        self.connection.rollback()
+        self.connection.close()
+        self.engine.dispose()
 
     def records(self, expression):
         return self.query(expression).records
@@ -641,6 +648,26 @@ class World:
     def read(self, type_name, keys, projections=None):
         self.statements.clear()
         return read_records(self.connection, MODEL, type_name, keys, projections, self.context)
+
+
+@pytest.fixture(scope="session")
+def world_on_postgresql():
+    """Return the world in a namespace of its own of a PostgreSQL server, if one is named."""
+    url = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
+    if url is None:
+        pytest.skip("FTRACK_LIKE_TEST_POSTGRES_URL names no server")
+    namespace = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {namespace}")
+    try:
+        found = World(make_url(url).update_query_dict({"options": f"-csearch_path={namespace}"}))
+        yield found
+        found.close()
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA {namespace} CASCADE")
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Optional, Union
 
@@ -161,6 +162,9 @@ def _group_value(kind: str, value: Any) -> Any:
         return {"__type__": "datetime", "value": value}
     if kind == "date":
         return {"__type__": "date", "value": value}
+    if isinstance(value, Decimal):
+        # PostgreSQL counts and sums whole numbers like this.
+        return float(value) if value.as_tuple().exponent else int(value)
     return bool(value) if kind in ("boolean", "flag") else value
 
 
