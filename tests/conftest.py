@@ -6,7 +6,8 @@ import importlib.util
 import os
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
 import requests
@@ -46,8 +47,32 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session")
 def running_sandbox(_isolated_environment: None) -> Iterator[Sandbox]:
     """Return the one sandbox that the tests of this process share; use ``sandbox`` instead."""
-    with _sandbox_class()() as running:
+    with _namespace() as database, _sandbox_class()(database=database) as running:
         yield running
+
+
+@contextmanager
+def _namespace() -> Iterator[Optional[str]]:
+    """Yield the URL of an empty PostgreSQL database, when the tests are to run on one.
+
+    They are when ``FTRACK_LIKE_TEST_SANDBOX_DATABASE`` says where; else it is None, for SQLite.
+    """
+    url = os.environ.get("FTRACK_LIKE_TEST_SANDBOX_DATABASE")
+    if url is None:
+        yield None
+        return
+    # lazy: only needed with a server.
+    import sqlalchemy
+
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    inside = sqlalchemy.make_url(url).update_query_dict({"options": f"-csearch_path={name}"})
+    yield inside.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
+    engine.dispose()
 
 
 @pytest.fixture

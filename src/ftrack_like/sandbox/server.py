@@ -129,6 +129,7 @@ class SandboxServer:
             return
         server.should_exit = True
         thread.join(_PATIENCE)
+        self._site.close()
 
     def reset(self) -> None:
         """Bring the data back to those of a fresh site; user and key stay."""

@@ -19,7 +19,7 @@ from ftrack_like.sandbox.storage.rowset import RowSet
 from ftrack_like.sandbox.storage.seed import seed, seed_demo_project
 from ftrack_like.sandbox.storage.seed_users import add_user
 from ftrack_like.sandbox.storage.statistics import write_statistics
-from ftrack_like.sandbox.storage.tables import LAYOUT_VERSION, METADATA, TABLES, create_tables
+from ftrack_like.sandbox.storage.tables import LAYOUT_VERSION, TABLES, create_tables
 
 __all__ = ["Site"]
 
@@ -91,8 +91,14 @@ class Site:
             database.replace_with(self._fresh())
             return
         with database.write() as connection:
-            METADATA.drop_all(connection)
-            self._build(connection)
+            connection.exec_driver_sql(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY")
+            self._fill(connection)
+
+    def close(self) -> None:
+        """Let go of what a reset needs; the database is closed by whoever opened it."""
+        if self._snapshot is not None:
+            self._snapshot.close()
+            self._snapshot = None
 
     # -- details -----------------------------------------------------------------------------
 
@@ -106,9 +112,13 @@ class Site:
 
     def _build(self, connection: Connection) -> None:
         """Make tables and rows in an empty database."""
-        now = datetime.now(timezone.utc)
         create_tables(connection)
         write_statistics(connection)
+        self._fill(connection)
+
+    def _fill(self, connection: Connection) -> None:
+        """Insert the rows of a fresh site into empty tables."""
+        now = datetime.now(timezone.utc)
         user_id = seed(connection, api_user=self.user, api_key=self._key, now=now)
         if self._demo:
             seed_demo_project(connection, now=now, created_by_id=user_id)

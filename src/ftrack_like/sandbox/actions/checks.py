@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-
-import sqlalchemy
+from collections.abc import Iterator
 
 from ftrack_like.sandbox.actions.batch import Batch, Existence
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
 from ftrack_like.sandbox.errors import DuplicateEntryError, ValidationError
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
-from ftrack_like.sandbox.storage.tables import TABLES
 
 __all__ = ["check"]
 
@@ -110,18 +107,8 @@ def _check_names(batch: Batch) -> None:
         by_place[(place, row[place])].add(row["name"])
     for (place, value), names in by_place.items():
         for some in chunks(sorted(names)):
-            _refuse_twins(_namesakes(batch, place, value, some), place)
-
-
-def _namesakes(batch: Batch, place: str, value: str, names: Sequence[str]) -> list[Row]:
-    """Return the contexts whose *place* is *value* and that have one of *names*."""
-    columns = TABLES["context"].c
-    if batch.store.connection.dialect.name == "sqlite":
-        named = columns.name.in_(names)  # the column knows no case
-    else:
-        named = sqlalchemy.func.lower(columns.name).in_([name.lower() for name in names])
-    statement = sqlalchemy.select(TABLES["context"]).where(columns[place] == value, named)
-    return batch.store.adopt("context", batch.store.execute(statement).mappings())
+            found = batch.store.find_named("context", "name", some, **{place: value})
+            _refuse_twins(found, place)
 
 
 def _refuse_twins(rows: list[Row], place: str) -> None:

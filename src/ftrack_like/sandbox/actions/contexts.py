@@ -157,7 +157,10 @@ def _move_closure(batch: Batch, row: Row) -> None:
     above, under = closure.alias(), closure.alias()
     joined = sqlalchemy.select(
         above.c.ancestor_id, under.c.descendant_id, above.c.depth + under.c.depth + 1
-    ).where(above.c.descendant_id == row["parent_id"], under.c.ancestor_id == row["id"])
+    )
+    joined = joined.select_from(above.join(under, sqlalchemy.true())).where(
+        above.c.descendant_id == row["parent_id"], under.c.ancestor_id == row["id"]
+    )
     batch.store.execute(
         sqlalchemy.insert(closure).from_select(["ancestor_id", "descendant_id", "depth"], joined)
     )

@@ -24,7 +24,7 @@ def _changing_user(batch: Batch, type_: EntityType, row: Row, changes: dict[str,
 def _refuse_taken_name(batch: Batch, user_id: Optional[str], username: Optional[str]) -> None:
     if not username:
         return
-    others = batch.store.find("resource", username=username, resource_type="user")
+    others = batch.store.find_named("resource", "username", [username], resource_type="user")
     if any(one["id"] != user_id for one in others):
         raise DuplicateEntryError(f"DuplicateEntry: there is already a user named {username!r}.")
 

@@ -77,6 +77,16 @@ class Store:
             statement = statement.where(TABLES[table].c[column] != value)
         return self.adopt(table, self.connection.execute(statement).mappings())
 
+    def find_named(self, table: str, column: str, names: Sequence[str], **where: Any) -> list[Row]:
+        """Return the rows of *table* that fit *where* and have one of *names*, in any case."""
+        named = TABLES[table].c[column]
+        if self.connection.dialect.name == "sqlite":
+            condition = named.in_(names)  # columns of words know no case there
+        else:
+            condition = sqlalchemy.func.lower(named).in_([name.lower() for name in names])
+        statement = sqlalchemy.select(TABLES[table]).where(condition, *_conditions(table, where))
+        return self.adopt(table, self.execute(statement).mappings())
+
     def adopt(self, table: str, found: Iterable[Any]) -> list[Row]:
         """Return *found* rows of *table* as this store's own dictionaries."""
         known = self._rows.setdefault(table, {})
