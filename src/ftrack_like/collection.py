@@ -18,6 +18,7 @@ __all__ = [
     "KeyValueMappedCollectionProxy",
     "MappedCollectionProxy",
     "PerSessionDefaultKeyMaker",
+    "identity_text",
     "memoise_session",
 ]
 
@@ -45,10 +46,15 @@ memoise_session = memoise_decorator(
 )
 
 
-def _identity_text(entity: Any) -> str:
-    """Return the identity of *entity* as text; entities remember theirs."""
+def identity_text(entity: Any) -> str:
+    """Return the identity of *entity*, anything that looks like one, as text.
+
+    Entities remember theirs. Raise :exc:`KeyError` if the primary key is not set.
+    """
     key = getattr(entity, "_key", None)
-    return key if type(key) is str else str(inspection.identity(entity))
+    if type(key) is str:
+        return key
+    return str(inspection.identity(entity))
 
 
 class Collection(MutableSequence[Any]):
@@ -101,14 +107,14 @@ class Collection(MutableSequence[Any]):
     def _identities(self) -> set[str]:
         """Return the identities of the members as texts."""
         if self._known is None:
-            self._known = {_identity_text(item) for item in self._data}
+            self._known = {identity_text(item) for item in self._data}
         return self._known
 
     def _distinct(self, items: list[Any]) -> set[str]:
         """Return the identities of *items*; raise if one comes twice."""
         known: set[str] = set()
         for item in items:
-            text = _identity_text(item)
+            text = identity_text(item)
             if text in known:
                 raise exception.DuplicateItemInCollectionError(item, self)
             known.add(text)
@@ -166,7 +172,7 @@ class Collection(MutableSequence[Any]):
         """
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
-        text = _identity_text(item)
+        text = identity_text(item)
         if text in self._identities:
             raise exception.DuplicateItemInCollectionError(item, self)
         items = list(self._data)
@@ -190,7 +196,7 @@ class Collection(MutableSequence[Any]):
 
     def __contains__(self, value: Any) -> bool:
         """Return whether *value* is a member, told by its identity."""
-        return _identity_text(value) in self._identities
+        return identity_text(value) in self._identities
 
     def __getitem__(self, index: Any) -> Any:
         """Return the member at *index*, or a list of members for a slice."""

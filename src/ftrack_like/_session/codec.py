@@ -10,10 +10,14 @@ from typing import Any
 from ftrack_like import inspection
 from ftrack_like._dates import decode_date, encode_date
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import Entity
+from ftrack_like.entity.base import _EntityBase
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["STRATEGIES", "Codec"]
+
+
+#: Classes of values that are written as they are.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class Codec:
@@ -49,7 +53,7 @@ class Codec:
 
         Raise :exc:`TypeError` if there is none.
         """
-        if isinstance(item, Entity):
+        if isinstance(item, _EntityBase):
             return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
         members = _members(item)
         if members is not None:
@@ -66,12 +70,13 @@ class Codec:
         encoded = {"__entity_type__": entity.entity_type}
         for name, value in select(entity).items():
             class_ = value.__class__
-            if class_ is str or class_ is int or value is None:
+            if class_ in _PLAIN:
                 encoded[name] = value
             elif value is not NOT_SET:
                 encoded[name] = _encode_value(value)
-        for name, value in inspection.primary_key(entity).items():
-            encoded[name] = value
+        for name in entity.primary_key_attributes:
+            if name not in encoded:
+                encoded.update(inspection.primary_key(entity))
         return encoded
 
     def decode(self, text: str) -> Any:
@@ -144,15 +149,17 @@ def _members(value: Any) -> Any:
 
 def _encode_value(value: Any) -> Any:
     """Return the *value* of an attribute, with entities in it as references."""
-    class_ = type(value)
+    class_ = value.__class__
+    if class_ in _PLAIN:
+        return value
+    if isinstance(value, _EntityBase):
+        return _reference(value)
     if class_ is list:
         return [_encode_value(inner) for inner in value]
     if class_ is dict:
         if value.get("__type__") == "datetime":
             return _encode_unread_date(value)
         return {name: _encode_value(inner) for name, inner in value.items()}
-    if isinstance(value, Entity):
-        return _reference(value)
     members = _members(value)
     return value if members is None else [_reference(member) for member in members]
 
@@ -168,7 +175,7 @@ def _encode_unread_date(value: dict[str, Any]) -> Any:
 def _reference(entity: Any) -> dict[str, Any]:
     """Return the type and primary key of *entity* as a wire mapping."""
     reference = {"__entity_type__": entity.entity_type}
-    if isinstance(entity, Entity) and entity._local is None:
+    if isinstance(entity, _EntityBase) and entity._local is None:
         try:
             for name in entity.primary_key_attributes:
                 reference[name] = entity._remote[name]

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from ftrack_like import inspection
 from ftrack_like.cache import MemoryCache, StringKeyMaker, set_many
+from ftrack_like.collection import identity_text
 
 __all__ = ["DirtyEntities", "IdentityMap"]
 
@@ -73,6 +74,8 @@ class IdentityMap:
 
     def key_of(self, entity: Any) -> Any:
         """Return the cache key of *entity*; :exc:`KeyError` if its primary key is not set."""
+        if self.plain_keys:
+            return identity_text(entity)
         return self._session.cache_key_maker.key(inspection.identity(entity))
 
     def entities(self) -> Any:

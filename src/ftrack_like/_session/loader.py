@@ -12,7 +12,7 @@ from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.reader import make_reader
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import Entity
+from ftrack_like.entity.base import _EntityBase
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Loader"]
@@ -97,7 +97,7 @@ class Loader:
         entities merged so far, so that circles end.
         """
         merged = {} if merged is None else merged
-        if isinstance(value, Entity):
+        if isinstance(value, _EntityBase):
             return self._merge_entity(value, merged)
         if isinstance(value, (Collection, MappedCollectionProxy)):
             members = value._data if isinstance(value, Collection) else value.collection._data
@@ -117,25 +117,31 @@ class Loader:
             key = identity_map.key_of(entity)
         except KeyError:
             return entity  # Without a whole primary key it cannot be told from others.
+        entities = identity_map.entities()
+        attached = entities.get(key)
+        if attached is entity:
+            return entity  # With all that it refers to, since it was attached.
         done = merged.get(key)
         if done is not None:
             return done
-        attached = identity_map.attach(entity)
+        if attached is None:
+            attached = entities.setdefault(key, entity)
         merged[key] = attached
         if attached is entity:
             self._merge_contents(entity, merged)
-            identity_map.complete_from_below(key, entity)
         else:
             identity_map.dirty.discard(entity)
             attached.merge(entity, merged)
-        identity_map.store_below({key: attached})
+        if identity_map.lower_caches():
+            identity_map.complete_from_below(key, attached)
+            identity_map.store_below({key: attached})
         return attached
 
     def _merge_contents(self, entity: Any, merged: dict[Any, Any]) -> None:
         """Replace the entities that the newly attached *entity* refers to by attached ones."""
         for values in (entity._remote, entity._local or {}):
             for name, value in list(values.items()):
-                if isinstance(value, Entity):
+                if isinstance(value, _EntityBase):
                     values[name] = self._merge_entity(value, merged)
                 elif isinstance(value, list):
                     values[name] = [self.merge(inner, merged) for inner in value]
@@ -149,7 +155,7 @@ class Loader:
         ``"name, status.name"``, or a list of names. Entities that are created but not committed
         are left out.
         """
-        if isinstance(entities, Entity):
+        if isinstance(entities, _EntityBase):
             entities = [entities]
         names = _names(projections)
         by_type: dict[str, list[Any]] = {}
@@ -251,10 +257,10 @@ def _is_missing(entity: Any, path: list[str]) -> bool:
         value = entity._remote.get(name)
     if isinstance(value, MappedCollectionProxy):
         value = value.collection
-    if isinstance(value, Entity):
+    if isinstance(value, _EntityBase):
         return _is_missing(value, path[1:])
     if isinstance(value, (list, Collection)):
-        return any(isinstance(each, Entity) and _is_missing(each, path[1:]) for each in value)
+        return any(isinstance(each, _EntityBase) and _is_missing(each, path[1:]) for each in value)
     return False
 
 

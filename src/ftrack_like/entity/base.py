@@ -33,9 +33,29 @@ class _ClassLogger:
 
 
 class _EntityBase:
-    """What all entities are, beside mappings: slots for their values."""
+    """What every entity is, beside a mapping.
+
+    Asking whether something is one of these is quicker than asking for :class:`Entity`, which
+    like every abstract class looks it up.
+    """
 
     __slots__ = ()
+
+    entity_type: str
+    attributes: Any
+    primary_key_attributes: Any
+    default_projections: Any
+    session: Any
+    _remote: dict[str, Any]
+    _local: Optional[dict[str, Any]]
+    #: The identity as text, once it is known.
+    _key: Optional[str]
+    #: The primary key that operations on the entity carry, once there is one.
+    _fixed_key: Optional[OrderedDict[str, Any]]
+    #: The load group that the entity came with, or None.
+    _group: Any
+    #: Whether a creation is recorded that is not committed yet: the server knows nothing.
+    _created: bool
 
 
 class DynamicEntityTypeMetaclass(abc.ABCMeta):
@@ -79,23 +99,11 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         "session",
     )
 
-    entity_type: str = "Entity"
+    entity_type = "Entity"
     attributes: Any = None
     primary_key_attributes: Any = None
     default_projections: Any = None
     logger: Any = _ClassLogger()
-
-    session: Any
-    _remote: dict[str, Any]
-    _local: Optional[dict[str, Any]]
-    #: The identity as text, once it is known.
-    _key: Optional[str]
-    #: The primary key that operations on the entity carry, once there is one.
-    _fixed_key: Optional[OrderedDict[str, Any]]
-    #: The load group that the entity came with, or None.
-    _group: Any
-    #: Whether a creation is recorded that is not committed yet: the server knows nothing.
-    _created: bool
 
     def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
         """Initialise an entity of *session* with *data*, ``{attribute name: value}``.
@@ -128,6 +136,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if session.record_operations:
             key = self._operation_key()
             self._created = True
+            self._key = str((self.entity_type, list(key.values())))
             session.recorded_operations.push(
                 CreateEntityOperation(self.entity_type, key, dict(scalars))
             )
