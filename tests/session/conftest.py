@@ -152,6 +152,7 @@ class CannedServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # Headers and body in one packet: no waiting for acknowledgements.
 
             def log_message(self, *arguments: Any) -> None:
                 """Keep quiet."""

@@ -17,6 +17,7 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ftrack_like import exception
+from ftrack_like._session.batch import RawBatch
 
 __all__ = ["SchemaStore", "canonical_hash"]
 
@@ -92,7 +93,7 @@ class SchemaStore:
 
     def _fetch(self) -> list[Any]:
         """Return the schemas as the server sends them."""
-        answer = self._session.call([{"action": "query_schemas"}])[0]
+        answer = self._session.call(RawBatch([{"action": "query_schemas"}]))[0]
         if not isinstance(answer, list):
             raise exception.ServerAnswerError("The server sent no list of schemas.")
         return answer

@@ -35,7 +35,14 @@ class ConnectionSettings:
     connect_timeout: Optional[float] = None
 
     def apply(self, request_session: Any) -> None:
-        """Set the TLS and proxy settings on *request_session*, a ``requests.Session``."""
+        """Set the TLS and proxy settings on *request_session*, a ``requests.Session``.
+
+        Raise :exc:`~ftrack_like.exception.ConfigurationError` for a file that is not there.
+        """
+        for name, value in (("verify", self.verify), ("cert", self.cert)):
+            for path in value if isinstance(value, tuple) else (value,):
+                if isinstance(path, str) and not os.path.exists(path):
+                    raise exception.ConfigurationError(f"{name}: there is no file {path!r}.")
         request_session.verify = self.verify
         request_session.cert = self.cert
         if self.proxies is not None:
