@@ -15,6 +15,8 @@ from typing import Any, Callable, NamedTuple, NoReturn, Optional, Union
 __all__ = [
     "CODES",
     "EVENT_NAME",
+    "GREETING",
+    "HEARTBEAT",
     "Acknowledgement",
     "Connect",
     "Disconnect",
@@ -50,6 +52,9 @@ CODES = {
 }
 #: The name under which both ends pass events on.
 EVENT_NAME = "ftrack.event"
+#: The packets that a server sends of its own accord, in the short form that servers use.
+GREETING = "1::"
+HEARTBEAT = "2::"
 
 
 class Packet(NamedTuple):

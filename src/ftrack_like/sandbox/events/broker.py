@@ -79,7 +79,7 @@ class Broker:
             websocket = Websocket(username, send, replays, self._clock())
             self._clients[websocket] = Client(websocket)
             websocket.step("connect")
-            send(packets.join(packets.Packet("1")))
+            send(packets.GREETING)
             return websocket
 
     def receive(self, websocket: Websocket, payload: Any) -> None:

@@ -168,7 +168,7 @@ class _Conversation:
             self._broker.resume_late(self._websocket)
             if time.monotonic() >= beat:
                 beat += pause
-                self._outgoing.put(packets.join(packets.Packet("2")))
+                self._outgoing.put(packets.HEARTBEAT)
                 if self._broker.is_silent(self._websocket):
                     return
 
