@@ -228,6 +228,25 @@ def test_failed_batch_is_not_told(api: Any, project: str, updates: Updates) -> N
     assert updates() == []
 
 
+def test_client_token_is_repeated(api: Any, project: str, updates: Updates) -> None:
+    """A program recognises its own doings by the token that it sent."""
+    updates()
+    api.http.headers["ftrack-clienttoken"] = "my-program"
+    api.update("Project", project, full_name="told")
+    event, _ = _only(updates)
+    assert event["data"]["clientToken"] == "my-program"
+
+
+def test_fault_of_telling_does_not_fail_the_commit(
+    api: Any, project: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is committed is answered as committed, even if it could not be told."""
+    monkeypatch.setattr("ftrack_like.sandbox.events.update.update_event", lambda *_, **__: 1 / 0)
+    api.update("Project", project, full_name="untold")
+    assert api.one(f"select full_name from Project where id is {project}")["full_name"] == "untold"
+    assert "was not told by an event" in caplog.text
+
+
 def test_keys_are_not_told(api: Any, updates: Updates) -> None:
     """A new API key makes no event that others could read it from."""
     user = api.one('select id from User where username is "admin"')["id"]

@@ -74,7 +74,8 @@ async def post_api(request: Request) -> Response:
         body = await read_body(request, MAXIMUM_BODY)
     except SandboxError as error:
         return _respond(error_answer(error), strict)
-    answer = await run_in_threadpool(service.answer, body, user, server_url(request))
+    token = request.headers.get("ftrack-clienttoken")
+    answer = await run_in_threadpool(service.answer, body, user, server_url(request), token)
     return _respond(answer, strict)
 
 

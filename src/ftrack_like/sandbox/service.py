@@ -92,11 +92,17 @@ class Service:
         with self.database.read() as connection:
             return authenticate(connection, credentials)
 
-    def answer(self, body: bytes, user: User, server_url: str) -> Answer:
-        """Return the answer to *body*, a JSON batch sent by *user*."""
+    def answer(
+        self, body: bytes, user: User, server_url: str, client_token: Optional[str] = None
+    ) -> Answer:
+        """Return the answer to *body*, a JSON batch sent by *user*.
+
+        *client_token* is what the sending program calls itself; events repeat it.
+        """
         try:
             operations = read_operations(body)
-            return Answer(_to_json(self.execute(operations, user, server_url)))
+            context = self._context(user, server_url, client_token)
+            return Answer(_to_json(self._run(operations, context)))
         except SandboxError as error:
             return error_answer(error)
         except Exception:
@@ -116,13 +122,16 @@ class Service:
         self.media.stop()
         self.database.close()
 
-    def _context(self, user: User, server_url: str) -> RequestContext:
+    def _context(
+        self, user: User, server_url: str, client_token: Optional[str] = None
+    ) -> RequestContext:
         return RequestContext(
             user_id=user.id,
             username=user.username,
             server_url=server_url,
             now=_now(),
             sign=self.media.sign,
+            client_token=client_token,
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:

@@ -7,6 +7,7 @@ as a change of its entity, under its own key.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
@@ -21,6 +22,8 @@ from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.storage.tables import TABLES
 
 __all__ = ["Updates", "update_event"]
+
+_LOGGER = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 #: Returns the row of a table with a value of a column, or None.
@@ -84,13 +87,22 @@ class Updates:
         self._publish = publish
 
     def __call__(self, batch: Batch) -> None:
-        """Publish what *batch*, which is committed, changed."""
+        """Publish what *batch*, which is committed, changed.
+
+        A fault here is logged: who sent the batch must not take it for refused.
+        """
+        try:
+            self._tell(batch)
+        except Exception:
+            _LOGGER.exception("A committed batch was not told by an event.")
+
+    def _tell(self, batch: Batch) -> None:
         with self._database.read() as connection:
             event = update_event(
                 batch.changes,
                 user_id=batch.context.user_id,
                 username=batch.context.username,
-                client_token=getattr(batch.context, "client_token", None),
+                client_token=batch.context.client_token,
                 find=_Finder(connection, batch.changes),
             )
         if event is not None:

@@ -18,7 +18,8 @@ class RequestContext:
     *user_id* and *username* are of the calling user. *server_url* has no trailing slash and
     starts the addresses in answers. *now* is in UTC, without zone, at whole seconds.
     *sign* turns the path of an address (``/component/get?id=…``) into one that a plain GET may
-    read, by adding what proves the right to; None leaves paths as they are.
+    read, by adding what proves the right to; None leaves paths as they are. *client_token* is
+    what the calling program calls itself, so that it knows its own doings in events.
     """
 
     user_id: str
@@ -26,6 +27,7 @@ class RequestContext:
     server_url: str
     now: datetime
     sign: Optional[Callable[[str], str]] = None
+    client_token: Optional[str] = None
 
     def component_url(self, component_id: str) -> str:
         """Return the address of the data of a component."""
