@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from ftrack_like import collection, exception, inspection
-from ftrack_like._dates import decode_date
 from ftrack_like.operation import UpdateEntityOperation
 from ftrack_like.symbol import NOT_SET
+from ftrack_like.wire.values import decode_date
 
 __all__ = [
     "AbstractCollectionAttribute",

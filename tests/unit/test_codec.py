@@ -11,8 +11,9 @@ from typing import Any
 import arrow
 import pytest
 
-from ftrack_like import _dates, exception
+from ftrack_like import exception
 from ftrack_like.symbol import NOT_SET
+from ftrack_like.wire import values
 
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
 
@@ -225,14 +226,14 @@ def test_the_overridable_methods_are_passed(tiny: Any) -> None:
 )
 def test_the_quick_way_reads_dates_as_arrow_does(text: str) -> None:
     """Whatever form they come in."""
-    assert _dates.decode_date(text) == arrow.get(text)
-    assert _dates.decode_date(text).utcoffset() == arrow.get(text).utcoffset()
+    assert values.decode_date(text) == arrow.get(text)
+    assert values.decode_date(text).utcoffset() == arrow.get(text).utcoffset()
 
 
 def test_what_is_remembered_of_dates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Very many different moments do not pile up."""
-    monkeypatch.setattr(_dates, "_READ_LIMIT", 10)
-    monkeypatch.setattr(_dates, "_read", {})
+    monkeypatch.setattr(values, "_READ_LIMIT", 10)
+    monkeypatch.setattr(values, "_read", {})
     for year in range(2000, 2050):
-        _dates.decode_date(f"{year}-01-01T00:00:00")
-    assert len(_dates._read) <= 10
+        values.decode_date(f"{year}-01-01T00:00:00")
+    assert len(values._read) <= 10

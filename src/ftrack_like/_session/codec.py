@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ftrack_like import inspection
-from ftrack_like._dates import decode_date, encode_date
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import _EntityBase
 from ftrack_like.symbol import NOT_SET
+from ftrack_like.wire.values import decode_date, encode_date
 
 __all__ = ["STRATEGIES", "Codec"]
 
