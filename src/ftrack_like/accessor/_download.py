@@ -17,6 +17,9 @@ from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_af
 
 __all__ = ["Download", "DownloadError", "problem"]
 
+#: Bytes taken from the connection at a time: what is lost, and asked for again, when it is cut.
+_PIECE = 64 * 1024
+
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 #: What can go wrong on the way.
@@ -123,7 +126,7 @@ class Download:
             if self._total is not None and self.position >= self._total:
                 return b""
             self._open()
-        amount = 1024 * 1024 if wanted is None else wanted
+        amount = _PIECE if wanted is None else min(wanted, _PIECE)
         piece: bytes = self._response.raw.read(amount, decode_content=True)
         self.position += len(piece)
         if self._checksum is not None:
@@ -182,7 +185,7 @@ class Download:
         self._checksum = hashlib.md5() if self._expected_checksum else None
         to_skip = self.position
         while to_skip:
-            piece = response.raw.read(min(to_skip, 1024 * 1024), decode_content=True)
+            piece = response.raw.read(min(to_skip, _PIECE), decode_content=True)
             if not piece:
                 break  # Whether that is the end, the next read finds out.
             to_skip -= len(piece)
