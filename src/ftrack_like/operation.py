@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -41,8 +42,17 @@ class Operations:
 
         Operations that other threads pushed meanwhile are thereby kept.
         """
-        unwanted = {id(operation) for operation in operations}
-        self._stack[:] = [kept for kept in self._stack if id(kept) not in unwanted]
+        unwanted = list(operations)
+        # Each step is one call on the list: a push of another thread cannot fall between reading
+        # and writing it back.
+        if all(map(operator.is_, self._stack, unwanted)):
+            del self._stack[: len(unwanted)]
+            return
+        for operation in unwanted:
+            for index, kept in enumerate(self._stack):
+                if kept is operation:
+                    del self._stack[index]
+                    break
 
     def __len__(self) -> int:
         """Return the number of operations."""

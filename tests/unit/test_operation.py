@@ -40,6 +40,16 @@ def test_discard_keeps_what_it_was_not_given() -> None:
     assert next(iter(operations)) is others
 
 
+def test_discard_out_of_order() -> None:
+    """Operations are found wherever they stand."""
+    operations = Operations()
+    pushed = [[number] for number in range(5)]
+    for each in pushed:
+        operations.push(each)
+    operations.discard([pushed[3], pushed[1], [9]])
+    assert list(operations) == [[0], [2], [4]]
+
+
 def test_clear_forgets_everything() -> None:
     """After clear there is nothing."""
     operations = Operations()

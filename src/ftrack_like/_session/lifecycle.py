@@ -238,17 +238,13 @@ def close(session: Any) -> None:
 
 
 def _disconnect(session: Any, hub: Any) -> None:
-    """End the connection of *hub*, and that of a thread that is still making it."""
+    """End the connection of *hub*, also one that is being made or made again."""
+    try:
+        hub.disconnect(unsubscribe=False)
+    except exception.EventHubConnectionError:
+        session.logger.debug("The event hub is not connected.")
     thread = session._auto_connect_event_hub_thread
-    waiting = thread is not None and thread.is_alive()
-    if isinstance(hub, EventHub) and type(hub).disconnect is EventHub.disconnect:
-        hub.close()
-    elif hub.connected or waiting:
-        try:
-            hub.disconnect(unsubscribe=False)
-        except exception.EventHubConnectionError:
-            session.logger.debug("The event hub was not connected any more.")
-    if waiting and thread is not threading.current_thread():
+    if thread is not None and thread is not threading.current_thread():
         thread.join(PATIENCE)
     session._auto_connect_event_hub_thread = None
 

@@ -12,7 +12,7 @@ from ftrack_like import exception
 
 __all__ = ["decode_text", "fault_of", "parse_json", "server_error", "unexpected_page"]
 
-#: How much of a page that is no answer may stand in an error, in characters.
+#: How much of a page that is no answer may stand in an error, in bytes.
 EXCERPT = 1000
 
 #: The server's names of faults and the errors that they become.
@@ -104,7 +104,8 @@ def _excerpt(text: str) -> str:
     if "<" in begin[:200]:
         begin = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", begin)
     begin = " ".join(html.unescape(begin).split())
-    return begin if len(begin) <= EXCERPT else begin[:EXCERPT] + " …"
+    cut = begin.encode("utf-8", "replace")[:EXCERPT].decode("utf-8", "ignore")
+    return begin if cut == begin else cut + " …"
 
 
 def unexpected_page(status: int, reason: str, text: str, address: str) -> exception.ServerError:
@@ -118,8 +119,8 @@ def unexpected_page(status: int, reason: str, text: str, address: str) -> except
             f"What answers at {address} is no ftrack server: it sent a page instead of JSON"
             f"{shown}. Check the server address (FTRACK_SERVER).{detail}"
         )
-    said = " ".join(str(reason or "").split())[:100]
+    said = " ".join([str(status), *str(reason or "").split()])[:100]
     hint = " Check the server address (FTRACK_SERVER)." if status in (404, 405) else ""
     return exception.ServerError(
-        f"Server reported error: {address} answered {status} {said}{shown}.{hint}{detail}"
+        f"Server reported error: {address} answered {said}{shown}.{hint}{detail}"
     )
