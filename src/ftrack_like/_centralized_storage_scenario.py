@@ -202,20 +202,11 @@ class ConfigureCentralizedStorageScenario:
                 "Location",
                 {name: new[f"location_{name}"] for name in ("name", "label", "description")},
             )
-        mount_points = {
-            key: configuration["select_mount_point"].get(f"{key}_mount_point", "")
-            for key, _, _ in _PLATFORMS
-        }
-        setting["value"] = json.dumps(
-            {
-                "scenario": scenario_name,
-                "data": {
-                    "location_id": location["id"],
-                    "location_name": location["name"],
-                    "accessor": {"mount_points": mount_points},
-                },
-            }
-        )
+        given = configuration["select_mount_point"]
+        paths = {key: given.get(f"{key}_mount_point", "") for key, _, _ in _PLATFORMS}
+        settings: dict[str, Any] = {f"location_{name}": location[name] for name in ("id", "name")}
+        settings["accessor"] = {"mount_points": paths}
+        setting["value"] = json.dumps({"scenario": scenario_name, "data": settings})
         self.session.commit()
         self.session.event_hub.publish(
             Event(topic="ftrack.storage-scenario.configure-done"), on_error="ignore"

@@ -74,11 +74,10 @@ class ObjectKeyMaker(KeyMaker):
     def __init__(self) -> None:
         """Initialise the separators and markers, each one byte."""
         super().__init__()
-        self.item_separator = b"\0"
-        self.mapping_identifier = b"\1"
-        self.mapping_pair_separator = b"\2"
-        self.iterable_identifier = b"\3"
         self.name_identifier = b"\4"
+        self.iterable_identifier = b"\3"
+        self.mapping_identifier, self.mapping_pair_separator = b"\1", b"\2"
+        self.item_separator = b"\0"
 
     def _key(self, obj: Any) -> bytes:
         if isinstance(obj, str):

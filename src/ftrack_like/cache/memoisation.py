@@ -52,12 +52,18 @@ class Memoiser:
         args = () if args is None else tuple(args)
         kw = {} if kw is None else dict(kw)
         key = self.key_maker.key(function, _arguments(function, args, kw))
+        found, result = self._recall(key)
+        if not found:
+            result = function(*args, **kw)
+            self.cache.set(key, result)
+        return copy.deepcopy(result) if self.return_copies else result
+
+    def _recall(self, key: Any) -> tuple[bool, Any]:
+        """Return whether something is remembered under *key*, and what."""
         try:
-            value = self.cache.get(key)
+            return True, self.cache.get(key)
         except KeyError:
-            value = function(*args, **kw)
-            self.cache.set(key, value)
-        return copy.deepcopy(value) if self.return_copies else value
+            return False, None
 
 
 def _arguments(
