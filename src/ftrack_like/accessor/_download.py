@@ -182,7 +182,7 @@ class Download:
         is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
         self._total = int(length) if is_plain and length.isdigit() else None
         self._expected_checksum = response.headers.get("Content-MD5")
-        self._checksum = hashlib.md5() if self._expected_checksum else None
+        self._checksum = hashlib.md5(usedforsecurity=False) if self._expected_checksum else None
         to_skip = self.position
         while to_skip:
             piece = response.raw.read(min(to_skip, _PIECE), decode_content=True)
