@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections import defaultdict
 from datetime import datetime
 
 import pytest
@@ -613,11 +612,8 @@ class World:
         self.connection = self.engine.connect()
         create_tables(self.connection)
         for table, rows in ROWS.items():
-            by_shape = defaultdict(list)
             for row in rows:
-                by_shape[tuple(sorted(row))].append(row)
-            for similar in by_shape.values():
-                self.connection.execute(insert(TABLES[table]), similar)
+                self.connection.execute(insert(TABLES[table]), row)
         event.listen(self.engine, "before_cursor_execute", self._note)
 
     def _note(self, connection, cursor, statement, *more):

@@ -134,7 +134,7 @@ AGGREGATE: /(avg|count|max|min|sum)\b/i
 QUANTIFIER: /(any|has)\b/i
 MEMBERSHIP: /(in|not_in)\b/i
 DIRECTION: /(ascending|asc|descending|desc)\b/i
-OPERATOR: /(is_not|is|after|greater_than|before|less_than|like|not_like)\b|[<>!]=|[=<>]/i
+OPERATOR: /(is_not|is|after|greater_than|before|less_than|like|not_like)\b|[<>!]=|=(?![=<>])|<(?![=>])|>(?!=)/i
 NAME: /[^\W\d]\w*/
 FIRST_NAME: /(?!not\b)[^\W\d]\w*/i
 FIRST_TYPE: /(?!select\b)[^\W\d]\w*/i

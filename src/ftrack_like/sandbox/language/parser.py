@@ -62,6 +62,8 @@ _DIRECTIONS = {"asc": False, "ascending": False, "desc": True, "descending": Tru
 _TAILS = ("group", "order", "offset", "limit")
 #: Two words where the language has one.
 _SPLIT = {"not in": "not_in", "not like": "not_like", "is not": "is_not"}
+#: Operators of other languages: those of this one.
+_FOREIGN = {"==": "=", "<>": "!=", "=>": ">=", "=<": "<="}
 
 _Item = TypeVar("_Item")
 
@@ -322,6 +324,11 @@ class _Parser:
                 if two in _SPLIT
                 else did_you_mean(token.text, OPERATORS)
             )
+            return self._fail(
+                f"Unknown operator {token.text!r} after {path}.{hint}", token.position
+            )
+        if token.text in _FOREIGN:
+            hint = f" Did you mean {_FOREIGN[token.text]!r}?"
             return self._fail(
                 f"Unknown operator {token.text!r} after {path}.{hint}", token.position
             )

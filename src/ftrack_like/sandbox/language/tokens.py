@@ -15,13 +15,14 @@ from ftrack_like.sandbox.language.errors import ExpressionError
 
 __all__ = ["MAXIMUM_LENGTH", "Scanner", "Token"]
 
-#: Characters of the longest expression: room for about 100,000 ids.
-MAXIMUM_LENGTH = 4_000_000
+#: Characters of the longest expression: room for about 200,000 ids.
+MAXIMUM_LENGTH = 8_000_000
 
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[^\W\d]\w*")
 _SPACED_NAME = re.compile(r"\s+[^\W\d]")
-_SYMBOL = re.compile(r"[<>!]=|[=<>(),.\[\]]")
+# Operators of other languages are symbols, too, so that they can be named.
+_SYMBOL = re.compile(r"[<>!=]=|<>|=[<>]|[=<>(),.\[\]]")
 _BARE = re.compile(r"""[^\s()"',]+""")
 _QUOTED = {
     '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),

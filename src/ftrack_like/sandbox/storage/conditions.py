@@ -30,13 +30,15 @@ from ftrack_like.sandbox.language import (
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Property, Reference
 from ftrack_like.sandbox.storage.operands import UnreadableError
 from ftrack_like.sandbox.storage.paths import Paths
-from ftrack_like.sandbox.storage.sources import Source
+from ftrack_like.sandbox.storage.sources import Source, set_apart
 from ftrack_like.sandbox.storage.sql import Expression, all_of, any_of, folded, negation
 
 __all__ = ["Conditions"]
 
 #: Relations that are followed within one another.
 MAXIMUM_STEPS = 24
+#: Of relations within one another each so many'th is set apart.
+APART = 3
 
 Leaf = Callable[[Source, Part], Expression]
 
@@ -79,18 +81,21 @@ class Conditions:
         if held is not None:
             return leaf(held, parts[1])
         _, step = self._paths.step(source, parts[0])
-        with self._inside(parts[0]):
-            return step.exists(self._through(step.target, parts[1:], leaf))
+        with self._inside(parts[0]) as apart:
+            return step.exists(self._through(step.target, parts[1:], leaf), apart=apart)
 
     @contextmanager
-    def _inside(self, part: Part) -> Iterator[None]:
-        """Count one relation more on the way in; conditions within it stand in the block."""
+    def _inside(self, part: Part) -> Iterator[bool]:
+        """Count one relation more on the way in; conditions within it stand in the block.
+
+        Yield whether they are better set apart.
+        """
         self._steps += 1
         if self._steps > MAXIMUM_STEPS:
             raise self._names.fail(
                 f"More than {MAXIMUM_STEPS} relations lead on from one another.", part.position
             )
-        yield
+        yield self._steps % APART == 0
         self._steps -= 1
 
     def _some(self, node: Some, source: Source) -> Expression:
@@ -99,8 +104,8 @@ class Conditions:
             self._check_quantifier(node, relation, part)
             _, step = self._paths.step(owner, part)
             if node.criteria is not None:
-                with self._inside(part):
-                    return step.exists(self.of(node.criteria, step.target))
+                with self._inside(part) as apart:
+                    return step.exists(self.of(node.criteria, step.target), apart=apart)
             if isinstance(relation, Reference) and part.cast is None:
                 return self._paths.key(owner, relation).is_not(None)
             return step.exists(None)
@@ -161,8 +166,8 @@ class Conditions:
         if len(parts) == 1 or self._only_references(source.type_, parts):
             return negation(self._through(source, parts, self._is_known))
         _, step = self._paths.step(source, parts[0])
-        with self._inside(parts[0]):
-            return step.exists(self._is_none(step.target, parts[1:]))
+        with self._inside(parts[0]) as apart:
+            return step.exists(self._is_none(step.target, parts[1:]), apart=apart)
 
     def _is_known(self, owner: Source, part: Part) -> Expression:
         property_ = self._names.attribute(owner.type_, part, relation=True)
@@ -210,8 +215,9 @@ class Conditions:
             )
         text = operand.kind == "text"
         looked_up = folded(operand.expression, None) if text else operand.expression
-        with self._inside(part):
-            found: Expression = looked_up.in_(self._subquery(query, text))
+        with self._inside(part) as apart:
+            statement = self._subquery(query, text)
+            found: Expression = looked_up.in_(set_apart(statement) if apart else statement)
         return found
 
     _makers: Mapping[type, Callable[..., Expression]] = {

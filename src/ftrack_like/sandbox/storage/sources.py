@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from sqlalchemy import FromClause, exists, or_, select
+from sqlalchemy import FromClause, Select, exists, or_, select
 
 from ftrack_like.sandbox.schema.model import Collection, EntityType, ManyToMany, OneToMany, Property
 from ftrack_like.sandbox.storage.names import Catalogue
@@ -99,18 +99,30 @@ class Step:
         matched: Any = self.other == self.own
         return [matched]
 
-    def exists(self, inner: Optional[Expression]) -> Expression:
-        """Return whether a target fits *inner*; None fits all."""
+    def exists(self, inner: Optional[Expression], *, apart: bool = False) -> Expression:
+        """Return whether a target fits *inner*; None fits all.
+
+        If *apart*, those that fit are looked for at the head of the statement where possible.
+        """
         conditions = [*self.conditions] if inner is None else [*self.conditions, inner]
         if inner is None or self.own is None or self.other is None:
             return exists().select_from(self.from_).where(*self._link(), *conditions)
         # Databases evaluate this once and drive the search by it; "exists" they ask each row.
         members = select(self.other).select_from(self.from_).where(*conditions)
-        return self.own.in_(members)
+        return self.own.in_(set_apart(members) if apart and not self.correlated else members)
 
     def joined(self) -> Expression:
         """Return the condition under which a statement that selects from both joins them."""
         return all_of([*self._link(), *self.conditions])
+
+
+def set_apart(statement: Select[Any]) -> Select[Any]:
+    """Return *statement*, of one column, with its body at the head of the whole (``WITH``).
+
+    SQLite can read only so many queries within one another.
+    """
+    body = statement.cte()
+    return select(*body.c)
 
 
 def collection_step(
