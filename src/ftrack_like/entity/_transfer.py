@@ -109,10 +109,15 @@ def _with_members(
         _load_members(session, [component for component, _ in pairs])
 
     def walk(component: Any, source: Any, is_named: bool) -> Generator[_Item, None, None]:
-        if recursive and is_container(component):
+        """Yield the items of *component*; one that is within itself is walked once."""
+        if recursive and is_container(component) and component["id"] not in open_containers:
+            open_containers.add(component["id"])
             for member in component["members"] or ():
                 yield from walk(member, source, False)
+            open_containers.discard(component["id"])
         yield _Item(component, source, is_named)
+
+    open_containers: set[str] = set()
 
     for component, source in pairs:
         yield from walk(component, source, True)
@@ -120,11 +125,15 @@ def _with_members(
 
 def _load_members(session: Any, components: Sequence[Any]) -> None:
     """Load the members of all containers among *components*, those of a level in one go."""
-    containers = [component for component in components if is_container(component)]
-    while containers:
-        session.populate(containers, "members")
-        members = [member for container in containers for member in container["members"] or ()]
-        containers = [member for member in members if is_container(member)]
+    loaded: set[str] = set()
+    level = components
+    while True:
+        level = [each for each in level if is_container(each) and each["id"] not in loaded]
+        if not level:
+            return
+        loaded.update(each["id"] for each in level)
+        session.populate(level, "members")
+        level = [member for container in level for member in container["members"] or ()]
 
 
 def _refuse_present(location: Any, items: Sequence[_Item]) -> None:
