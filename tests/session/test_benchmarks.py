@@ -25,4 +25,5 @@ def test_every_workload_runs(tmp_path: Path) -> None:
     for title, figures in samples.items():
         assert figures, title
         for figure, by_module in figures.items():
-            assert all(value >= 0 for value in by_module["ftrack_like"]), (title, figure)
+            for values in by_module.values():
+                assert min(values) >= 0, (title, figure)
