@@ -21,6 +21,7 @@ from ftrack_like.sandbox.auth import Credentials
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.site import Site
+from ftrack_like.sandbox.web.routes import page_routes
 
 __all__ = ["SandboxServer"]
 
@@ -106,6 +107,7 @@ class SandboxServer:
             service = Service(database, MediaService(self._site.media_folder()))
         except BaseException:
             listener.close()
+            self._site.close()
             raise
         self._port = listener.getsockname()[1]
         service.start(
@@ -144,7 +146,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         config = uvicorn.Config(
-            create_app(service),
+            create_app(service, page_routes()),
             http="h11",
             ws="wsproto",
             loop="asyncio",

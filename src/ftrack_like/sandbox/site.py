@@ -95,7 +95,10 @@ class Site:
             self._fill(connection)
 
     def close(self) -> None:
-        """Let go of what a reset needs; the database is closed by whoever opened it."""
+        """Close the database, which may be closed already."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
         if self._snapshot is not None:
             self._snapshot.close()
             self._snapshot = None

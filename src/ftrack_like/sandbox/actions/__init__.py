@@ -6,6 +6,7 @@ transaction: if one fails, none of them is applied.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,11 +27,13 @@ from ftrack_like.sandbox.actions import (
     write,
 )
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
+from ftrack_like.sandbox.actions.store import Key
 from ftrack_like.sandbox.errors import (
     DuplicateEntryError,
     IntegrityError,
     InvalidActionError,
     SandboxError,
+    ValidationError,
 )
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
@@ -88,6 +91,7 @@ def run_batch(
     try:
         with database.read() if only_reading else database.write() as connection:
             batch = Batch(connection, context, HOOKS)
+            _prefetch(batch, operations)
             results = [_run(batch, actions, index, one) for index, one in enumerate(operations)]
             batch.settle()
             checks.check(batch)
@@ -96,6 +100,19 @@ def run_batch(
             return batch, results
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
+
+
+def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
+    """Read what *operations* name by their keys, by few statements for many of them."""
+    keys: dict[str, list[Key]] = defaultdict(list)
+    for one in operations:
+        type_ = batch.model.types.get(str(one.get("entity_type")))
+        key = one.get("entity_key")
+        if type_ is not None and isinstance(key, list) and len(key) == 1:
+            keys[type_.table] += [(value,) for value in key if isinstance(value, str)]
+    for table, wanted in keys.items():
+        if len(wanted) > 1:
+            batch.store.prefetch(table, wanted)
 
 
 def _run(batch: Batch, actions: Mapping[str, Action], index: int, operation: Operation) -> Any:
@@ -117,9 +134,11 @@ def _placed(error: SandboxError, index: int, operation: Operation) -> SandboxErr
     return error
 
 
-def _translate(error: sqlalchemy.exc.IntegrityError) -> IntegrityError:
+def _translate(error: sqlalchemy.exc.IntegrityError) -> SandboxError:
     """Return what the database refused in the words of the protocol."""
     text = str(error.orig).splitlines()[0]
+    if "not null" in text.lower() or "not-null" in text.lower():
+        return ValidationError(f"A required attribute has no value: {text}.")
     if "unique" in text.lower():
         return DuplicateEntryError(f"DuplicateEntry: {text}.")
     return IntegrityError(f"The change would leave something pointing at nothing: {text}.")

@@ -157,7 +157,7 @@ def answer_record(type_: EntityType, row: Row, data: Mapping[str, Any]) -> dict[
     for name in names:
         property_ = _by_name_or_alias(type_, name)
         if property_ is not None and property_.column is not None:
-            record[name] = to_wire(property_, row[property_.column])
+            record[property_.name] = to_wire(property_, row[property_.column])
     record.update(data)
     record["__entity_type__"] = type_.name
     return record
@@ -179,7 +179,7 @@ def _read_scalar(
         target = batch.model.types[owner]
         column = getattr(target.properties.get(target_name), "column", None)
         if column is not None:
-            wanted = Existence(target.table, column, stored)
+            wanted = Existence(target.name, column, stored)
             batch.references[wanted] = f"{property_.name!r} of {type_.name}"
 
 
@@ -199,7 +199,7 @@ def _read_reference(
         raise ValidationError(f"{where} must be a {target.name}, not a {found.name}.")
     attributes.columns[property_.column] = key[property_.target_column]
     attributes.columns.update({own: key[other] for other, own in property_.also.items()})
-    wanted = Existence(target.table, property_.target_column, key[property_.target_column])
+    wanted = Existence(target.name, property_.target_column, key[property_.target_column])
     batch.references[wanted] = f"{property_.name!r} of {type_.name}"
 
 

@@ -56,9 +56,9 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Existence:
-    """Something that must exist when the batch ends: a value of *column* in *table*."""
+    """Something that must exist when a batch ends: a *type_name* with *value* in *column*."""
 
-    table: str
+    type_name: str
     column: str
     value: Any
 
@@ -83,6 +83,8 @@ class Batch:
         self.changes: list[Change] = []
         #: Rows made by this batch, with their types, for the checks at its end.
         self.made: list[tuple[EntityType, Row]] = []
+        #: Required attributes that an update emptied: name and column, with type and row.
+        self.emptied: list[tuple[EntityType, Row, str, str]] = []
         #: What must exist at the end, and who said so (``status_id of Task``).
         self.references: dict[Existence, str] = {}
         #: Contexts whose name or parent is new, by id.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
 
+from ftrack_like.sandbox.actions.attributes import fits
 from ftrack_like.sandbox.actions.batch import Batch, Existence
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
 from ftrack_like.sandbox.errors import DuplicateEntryError, ValidationError
@@ -22,6 +24,9 @@ def check(batch: Batch) -> None:
     for type_, row in batch.made:
         if batch.store.get(type_.table, key_of(type_.table, row)) is row:
             _check_required(type_, row)
+    for type_, row, name, column in batch.emptied:
+        if row[column] is None and batch.store.get(type_.table, key_of(type_.table, row)) is row:
+            raise ValidationError(f"Attribute {name!r} of {type_.name} needs a value; it has none.")
     _check_references(batch)
     _check_names(batch)
 
@@ -58,26 +63,36 @@ def _name(type_: EntityType, row: Row) -> str:
 
 def _check_references(batch: Batch) -> None:
     """Raise :exc:`ValidationError` if something points at what is not there."""
-    wanted: dict[tuple[str, str], list[Existence]] = defaultdict(list)
+    wanted: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for one in batch.references:
-        wanted[(one.table, one.column)].append(one)
-    for (table, column), existences in wanted.items():
-        values = [one.value for one in existences]
-        if (column,) == key_columns(table):
-            batch.store.prefetch(table, [(value,) for value in values])
-            found = {value for value in values if batch.store.get(table, (value,)) is not None}
-        else:
-            found = {
-                row[column]
-                for some in chunks(values)
-                for row in batch.store.find(table, **{column: list(some)})
-            }
-        for one in existences:
-            if one.value not in found:
-                raise ValidationError(
-                    f"Attribute {batch.references[one]} points at {one.value!r}, "
-                    f"which does not exist."
-                )
+        wanted[(one.type_name, one.column)].append(one.value)
+    for (type_name, column), values in wanted.items():
+        type_ = batch.model.types[type_name]
+        found = _rows_with(batch, type_, column, values)
+        for value in values:
+            row = found.get(value)
+            if row is None or not fits(batch, type_, row):
+                where = batch.references[Existence(type_name, column, value)]
+                raise ValidationError(f"Attribute {where} points at {value!r}, {_but(type_, row)}.")
+
+
+def _rows_with(
+    batch: Batch, type_: EntityType, column: str, values: Sequence[Any]
+) -> dict[Any, Row]:
+    """Return the rows of the table of *type_* that have one of *values* in *column*, by value."""
+    if (column,) == key_columns(type_.table):
+        batch.store.prefetch(type_.table, [(value,) for value in values])
+        rows = {value: batch.store.get(type_.table, (value,)) for value in values}
+        return {value: row for value, row in rows.items() if row is not None}
+    return {
+        row[column]: row
+        for some in chunks(values)
+        for row in batch.store.find(type_.table, **{column: list(some)})
+    }
+
+
+def _but(type_: EntityType, row: Optional[Row]) -> str:
+    return "which does not exist" if row is None else f"which is not a {type_.name}"
 
 
 # Places and names

@@ -77,7 +77,7 @@ def _check_owner(batch: Batch, type_: EntityType, configuration: Row, entity_id:
     family = MODEL.types[_family(type_, configuration)]
     owner = batch.store.get(family.table, (entity_id,))
     if owner is None:
-        wanted = Existence(family.table, "id", entity_id)
+        wanted = Existence(family.name, "id", entity_id)
         batch.references[wanted] = f"'entity_id' of {type_.name}"
     elif not _applies(configuration, family, owner):
         raise ValidationError(

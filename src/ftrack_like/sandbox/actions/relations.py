@@ -110,7 +110,7 @@ def _must_exist(
     column = batch.model.types[property_.target].properties["id"]
     assert isinstance(column, Scalar)
     assert column.column is not None
-    wanted = Existence(target.table, column.column, value)
+    wanted = Existence(target.name, column.column, value)
     batch.references[wanted] = f"{property_.name!r} of {type_.name}"
 
 

@@ -18,6 +18,7 @@ from ftrack_like.sandbox.actions.attributes import (
 )
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
+from ftrack_like.sandbox.actions.checks import required_columns
 from ftrack_like.sandbox.actions.custom_attributes import set_value
 from ftrack_like.sandbox.actions.relations import set_collection
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
@@ -42,7 +43,9 @@ def create(operation: Operation, batch: Batch) -> Any:
     values.update(attributes.columns)
     values.update(read_key(type_, operation))
     _refuse_other_kind(type_, values)
-    row = make_row(batch, type_, values)
+    concrete = batch.model.type_of_row(type_.name, values)
+    _refuse_unclear_kind(batch, concrete)
+    row = make_row(batch, concrete, values)
     for property_, members in attributes.collections:
         set_collection(batch, type_, row, property_, members)
     return _answer("create", batch, type_, row, data)
@@ -61,6 +64,7 @@ def update(operation: Operation, batch: Batch) -> Any:
     attributes = read_attributes(batch, concrete, data)
     _refuse_fixed(concrete, row, attributes)
     change_row(batch, concrete, row, attributes.columns)
+    _note_emptied(batch, concrete, row, attributes)
     for property_, members in attributes.collections:
         set_collection(batch, concrete, row, property_, members)
     return _answer("update", batch, type_, row, data)
@@ -97,6 +101,24 @@ def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:
             raise ValidationError(
                 f"A {type_.name} has {wanted!r} as {column!r}; it cannot be {values[column]!r}."
             )
+
+
+def _refuse_unclear_kind(batch: Batch, type_: EntityType) -> None:
+    """Raise :exc:`ValidationError` if a new *type_* could be anything.
+
+    A component of no particular kind is a file; contexts of object types that a site added have
+    no type of their own.
+    """
+    if not type_.concrete and type_.name not in {"Component", "TypedContext"}:
+        names = ", ".join(one.name for one in batch.model.subtypes(type_.name))
+        raise ValidationError(f"A {type_.name} is created as one of {names}.")
+
+
+def _note_emptied(batch: Batch, type_: EntityType, row: Row, attributes: Attributes) -> None:
+    """Remember required attributes that are empty now; a later operation may fill them."""
+    for name, column in required_columns(type_):
+        if column in attributes.columns and attributes.columns[column] is None:
+            batch.emptied.append((type_, row, name, column))
 
 
 def _refuse_fixed(type_: EntityType, row: Row, attributes: Attributes) -> None:
