@@ -235,7 +235,7 @@ def test_contexts_restore_what_was_set(server: Any, open_session: Any) -> None:
             assert session.auto_populate
         assert not session.auto_populate
     assert session.auto_populate
-    with pytest.raises(ZeroDivisionError), session.operation_recording(False):
+    with pytest.raises(ZeroDivisionError), session.operation_recording(False):  # noqa: PT012
         assert not session.record_operations
         raise ZeroDivisionError
     assert session.record_operations

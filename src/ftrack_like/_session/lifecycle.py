@@ -7,14 +7,12 @@ talks to the server, reads files or runs the code of others.
 from __future__ import annotations
 
 import atexit
-import inspect
 import os
 import re
 import threading
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from ftrack_like import _centralized_storage_scenario, exception
 from ftrack_like._session.entity_types import has_subscriber
@@ -33,8 +31,7 @@ RESET_TOPIC = "ftrack.api.session.reset"
 PATIENCE = 2.0
 
 
-@dataclass(frozen=True)
-class StartOptions:
+class StartOptions(NamedTuple):
     """What the start needs of the constructor's arguments."""
 
     event_hub_class: Any = None
@@ -71,6 +68,11 @@ def _make_hub(session: Any, options: StartOptions) -> None:
 
 def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Return those of *settings* that *make*, maybe an older class, takes as keywords."""
+    if make is EventHub:
+        return settings
+    # lazy: only a hub of the caller's own needs to be looked at.
+    import inspect
+
     try:
         parameters = inspect.signature(make).parameters
     except (TypeError, ValueError):

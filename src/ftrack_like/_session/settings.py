@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._transport.settings import checked_server_url
@@ -21,8 +19,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """Which server a session talks to, and as whom; *api_key* stays out of ``repr``."""
 
     server_url: str
@@ -67,6 +64,9 @@ def _missing(argument: str, variable: str, example: str) -> exception.Configurat
 
 def _machine_user() -> str:
     """Return the name of who is logged in to this machine."""
+    # lazy: seldom needed, and it brings the system's user database with it.
+    import getpass
+
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ftrack_like import inspection, operation
@@ -16,7 +15,6 @@ from ftrack_like.symbol import CREATED, DELETED, MODIFIED
 __all__ = ["Plan", "UnitOfWork"]
 
 
-@dataclass
 class Plan:
     """What a commit is about to do; it can be looked at without being carried out.
 
@@ -24,9 +22,13 @@ class Plan:
     *touched* the entities with local values when it was made.
     """
 
-    operations: list[Any]
-    payloads: list[OperationPayload]
-    touched: list[Any] = field(default_factory=list, repr=False)
+    def __init__(
+        self, operations: list[Any], payloads: list[OperationPayload], touched: Iterable[Any] = ()
+    ) -> None:
+        """Initialise with all of it."""
+        self.operations = operations
+        self.payloads = payloads
+        self.touched = list(touched)
 
     def __str__(self) -> str:
         """Return one line for each payload."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Mapping
@@ -94,12 +93,18 @@ def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
 
 def _title(text: str) -> str:
     """Return the title of the page *text*, empty when it has none."""
+    # lazy: needed only for pages that should not have come.
+    import html
+
     found = re.search(r"<title[^>]*>(.*?)</title>", text[:20000], re.IGNORECASE | re.DOTALL)
     return html.unescape(" ".join(found.group(1).split()))[:200] if found else ""
 
 
 def _excerpt(text: str) -> str:
     """Return the readable begin of *text*, without the tags of a page."""
+    # lazy: as above.
+    import html
+
     begin = text[: EXCERPT * 20]
     if "<" in begin[:200]:
         begin = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", begin)

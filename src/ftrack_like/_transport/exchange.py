@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urljoin
 
 import requests
@@ -27,8 +26,7 @@ _CLOSING = {"[": "]", "{": "}"}
 DEFAULT_POLICY = RetryPolicy()
 
 
-@dataclass
-class Answer:
+class Answer(NamedTuple):
     """What the server said: *status*, *reason*, its *text* and how many bytes came.
 
     *address* is where it came from and *retry_after* the wait in seconds that it asks for.
@@ -45,7 +43,6 @@ class Answer:
     elapsed: float = 0.0
 
 
-@dataclass
 class Exchange:
     """Send one request as often as it takes.
 
@@ -55,34 +52,42 @@ class Exchange:
     wants at the first try. *on_retry* is called with the seconds before each wait.
     """
 
-    post: Callable[[str], Any]
-    address: str
-    repeatable: bool
-    patient: bool
-    secret: Optional[str] = None
-    policy: RetryPolicy = DEFAULT_POLICY
-    on_retry: Callable[[float, Exception], None] = lambda wait, error: None
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    def __init__(
+        self,
+        post: Callable[[str], Any],
+        address: str,
+        repeatable: bool,
+        patient: bool,
+        secret: Optional[str] = None,
+        policy: RetryPolicy = DEFAULT_POLICY,
+        on_retry: Callable[[float, Exception], None] = lambda wait, error: None,
+    ) -> None:
+        """Initialise with all of it; *secret* is masked in errors."""
+        self.post = post
+        self.address = address
+        self.repeatable = repeatable
+        self.patient = patient
+        self.secret = secret
+        self.policy = policy
+        self.on_retry = on_retry
 
     def run(self) -> Answer:
         """Return the answer; raise a :exc:`~ftrack_like.exception.ServerConnectionError` if none.
 
         An answer with an error status is returned as well, once repeating it did not help.
         """
-        begun = self.clock()
+        begun = time.monotonic()
         for attempt in itertools.count(1):
             answer, error, asked = self._attempt()
-            elapsed = self.clock() - begun
+            elapsed = time.monotonic() - begun
             wait = self._wait(error, attempt, elapsed, asked) if error else None
             if wait is None:
                 break
             self.on_retry(wait, error)
-            self.sleep(wait)
+            time.sleep(wait)
         if answer is None:
             raise _final(error, attempt, elapsed)
-        answer.attempts, answer.elapsed = attempt, elapsed
-        return answer
+        return answer._replace(attempts=attempt, elapsed=elapsed)
 
     def _attempt(self) -> tuple[Optional[Answer], Any, Optional[float]]:
         """Return the answer, the fault for which to ask again and the wait that it asked for.

@@ -6,8 +6,7 @@ import email.utils
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 __all__ = ["RETRIED_STATUSES", "RetryPolicy", "retry_after"]
 
@@ -15,8 +14,7 @@ __all__ = ["RETRIED_STATUSES", "RetryPolicy", "retry_after"]
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Bounds of trying again; all times are in seconds.
 
     *attempts* counts the first one; *total_time* bounds the time from the first attempt to the

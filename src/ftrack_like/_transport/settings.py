@@ -6,8 +6,7 @@ import ipaddress
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
 
 from ftrack_like import exception
@@ -20,8 +19,7 @@ _logger = logging.getLogger(__name__)
 _warned: set[str] = set()
 
 
-@dataclass(frozen=True)
-class ConnectionSettings:
+class ConnectionSettings(NamedTuple):
     """TLS, proxies and the connect time-out, for HTTP and websocket alike.
 
     *verify* is True, False or the path of a CA bundle; *cert* the path of a client certificate or
