@@ -29,7 +29,8 @@ def register(session):
 def cascade(session, event):
     for entity in event["data"]["entities"]:
         changes = entity["changes"] or {}
-        if (entity["entity_type"], entity["action"]) == ("Task", "update") and "statusid" in changes:
+        updated = (entity["entity_type"], entity["action"]) == ("Task", "update")
+        if updated and "statusid" in changes:
             task = session.get("Task", entity["entityId"])
             task["parent"]["description"] = "status " + session.get(
                 "Status", changes["statusid"]["new"]

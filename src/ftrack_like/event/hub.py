@@ -437,14 +437,17 @@ class EventHub(ServerSide):
                     f"{event['topic']}; other events had to wait."
                 )
         results.append(response)
-        if response is not None and not synchronous:
-            try:
-                self.publish_reply(event, data=response, source=subscriber.metadata)
-            except Exception:
-                self.logger.exception(
-                    f"Error publishing response {response} from subscriber {subscriber} for "
-                    f"event {event}."
-                )
+        if not (synchronous or response is None):
+            self._reply_safely(subscriber, event, response)
+
+    def _reply_safely(self, subscriber: Subscriber, event: Event, response: Any) -> None:
+        """Send *response* as a reply to *event*; a fault ends up in the log."""
+        try:
+            self.publish_reply(event, response, subscriber.metadata)
+        except Exception:
+            self.logger.exception(
+                f"The answer {response!r} of {subscriber} to {event} was not sent."
+            )
 
     def _handle_reply(self, event: Event) -> None:
         """Pass *event*, a reply, to the `on_reply` of the event that it answers."""

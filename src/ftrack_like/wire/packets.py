@@ -38,18 +38,9 @@ __all__ = [
     "split",
 ]
 
-#: What the codes are called.
-CODES = {
-    "0": "disconnect",
-    "1": "connect",
-    "2": "heartbeat",
-    "3": "message",
-    "4": "json",
-    "5": "event",
-    "6": "acknowledge",
-    "7": "error",
-    "8": "noop",
-}
+_NAMES = "disconnect connect heartbeat message json event acknowledge error noop"
+#: What the codes are called: `{"0": "disconnect", …}`.
+CODES = {str(code): name for code, name in enumerate(_NAMES.split())}
 #: The name under which both ends pass events on.
 EVENT_NAME = "ftrack.event"
 #: The packets that a server sends of its own accord, in the short form that servers use.
