@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, func, select
 
 from ftrack_like.sandbox.language import Part, Path
 from ftrack_like.sandbox.schema.model import (
@@ -95,7 +95,8 @@ class Paths:
     def operand(self, owner: Source, property_: Property) -> Operand:
         """Return the value of a scalar, or the id that a reference holds."""
         if isinstance(property_, Reference):
-            return Operand(self.key(owner, property_), "key")
+            key = self.key(owner, property_)
+            return Operand(key, "number" if isinstance(key.type, Integer) else "key")
         assert isinstance(property_, Scalar)
         if property_.computed is not None:
             computation = COMPUTATIONS[property_.computed]
