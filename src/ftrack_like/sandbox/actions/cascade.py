@@ -145,8 +145,7 @@ def delete_rows(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
     for links in _links(type_.table):
         for values in chunks(list({row[links.target_column] for row in rows})):
             batch.store.delete_where(links.table, **{links.column: list(values)})
-    for row in rows:
-        _remove(batch, type_, row)
+    _remove(batch, type_, rows)
 
 
 def is_gone(batch: Batch, type_: EntityType, columns: Mapping[str, Any]) -> bool:
@@ -155,12 +154,11 @@ def is_gone(batch: Batch, type_: EntityType, columns: Mapping[str, Any]) -> bool
     return (type_.table, key) in batch.going
 
 
-def _remove(batch: Batch, type_: EntityType, row: Row) -> None:
-    key = key_of(type_.table, row)
-    if batch.store.get(type_.table, key) is not None:
+def _remove(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
+    for row in rows:
         concrete = concrete_type(batch, type_, row)
-        batch.store.delete(type_.table, row)
-        batch.changes.append(Change("remove", concrete.name, key, row))
+        batch.changes.append(Change("remove", concrete.name, key_of(type_.table, row), row))
+    batch.store.delete(type_.table, *rows)
 
 
 def _pointing(batch: Batch, pointer: _Pointer, rows: Sequence[Row]) -> Iterator[list[Row]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.filling import fill
 from ftrack_like.sandbox.actions.store import Row, key_columns, key_of
 from ftrack_like.sandbox.errors import DuplicateEntryError, IntegrityError
+from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
 
 __all__ = ["change_row", "concrete_type", "make_row"]
@@ -65,7 +67,22 @@ def change_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, A
 
 def concrete_type(batch: Batch, type_: EntityType, row: Row) -> EntityType:
     """Return the concrete type of *row*, which was reached by *type_*."""
-    return batch.model.type_of_row(type_.name, row)
+    columns = _classifier_columns(type_.name)
+    return _concrete_type(type_.name, tuple([row[column] for column in columns]))
+
+
+# The model looks through all types for both, which is much for thousands of rows.
+
+
+@functools.cache
+def _classifier_columns(type_name: str) -> tuple[str, ...]:
+    return MODEL.classifier_columns(type_name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _concrete_type(type_name: str, values: tuple[Any, ...]) -> EntityType:
+    row = dict(zip(_classifier_columns(type_name), values))
+    return MODEL.type_of_row(type_name, row)
 
 
 def _refuse_new_key(type_: EntityType, row: Row, changes: Mapping[str, Any]) -> None:

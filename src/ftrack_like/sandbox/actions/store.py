@@ -133,12 +133,16 @@ class Store:
             {**_key_parameters(key), **{f"value_{name}": value for name, value in changes.items()}},
         )
 
-    def delete(self, table: str, row: Row) -> None:
-        """Delete *row* of *table*."""
-        key = key_of(table, row)
-        self._rows.setdefault(table, {})[key] = None
-        if self._new.get(table, {}).pop(key, None) is None:
-            self.connection.execute(_delete_by_key(table), _key_parameters(key))
+    def delete(self, table: str, *rows: Row) -> None:
+        """Delete *rows* of *table*."""
+        stored = []
+        for row in rows:
+            key = key_of(table, row)
+            self._rows.setdefault(table, {})[key] = None
+            if self._new.get(table, {}).pop(key, None) is None:
+                stored.append(_key_parameters(key))
+        if stored:
+            self.connection.execute(_delete_by_key(table), stored)
 
     def delete_where(self, table: str, **where: Any) -> None:
         """Delete the rows of *table* that fit *where*, without reading them."""
