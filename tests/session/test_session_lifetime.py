@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -111,6 +112,41 @@ def test_forked_process_has_connections_of_its_own(server: Any, open_session: An
     assert server.requests[-1][2]["Cookie"] == "gate=open"
     assert session._request is parent
     assert session.query("Task").all() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_process_does_not_wait_for_locks_of_its_parent(
+    server: Any, open_session: Any, replies: Any
+) -> None:
+    """A fork while another thread commits leaves the child able to commit."""
+    session = open_session(server)
+    session.create("Task", {"id": "t"})
+    waiting, release = threading.Event(), threading.Event()
+
+    def answer(batch: Any) -> Any:
+        if not waiting.is_set():
+            waiting.set()
+            release.wait(10)
+        return replies.plain_answer(batch)
+
+    server.answer = answer
+    thread = threading.Thread(target=session.commit)
+    thread.start()
+    assert waiting.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        try:
+            session.rollback()
+            session.create("Task", {"id": "u"})
+            session.commit()
+            os._exit(0 if not session.recorded_operations else 1)
+        finally:
+            os._exit(2)
+    _, status = os.waitpid(child, 0)
+    release.set()
+    thread.join()
+    assert status == 0
 
 
 FORKED_EXIT = """

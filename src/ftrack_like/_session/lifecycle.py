@@ -261,3 +261,18 @@ def _close_all() -> None:
     for (process, _), session in list(_open.items()):
         if process == os.getpid() and not session.closed:
             session.close()
+
+
+def _renew_locks() -> None:
+    """Give the sessions that a forked process inherits locks of its own.
+
+    A thread of the parent may have held one at the fork; it does not exist here.
+    """
+    for session in list(_open.values()):
+        for name in ("_thread_lock", "_unit_of_work"):
+            session.__dict__.pop(name, None)
+        session._statistics.renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -9,7 +9,7 @@ one. A payload is one operation as the server takes it::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any, Callable
 
 from ftrack_like.exception import OperationError
@@ -106,22 +106,26 @@ def payload_of(operation: Any) -> OperationPayload:
     raise OperationError(f"{operation!r} is no operation that can be committed.")
 
 
-def identity_text(payload: Mapping[str, Any]) -> str:
+def _identity(payload: OperationPayload) -> str:
     """Return the entity of *payload* as one text."""
-    return f"({payload['entity_type']!r}, {payload['entity_key']!r})"
+    # Mappings in Python are slow to read; a large batch reads each payload many times.
+    items = payload._data
+    return f"({items['entity_type']!r}, {items['entity_key']!r})"
 
 
 def cancel_creates_with_deletes(payloads: Payloads) -> Payloads:
     """Drop all payloads of entities that are created and deleted again here."""
+    if not any(payload._data["action"] == "delete" for payload in payloads):
+        return list(payloads)
     created: dict[str, list[int]] = {}
     dropped: set[int] = set()
     for index, payload in enumerate(payloads):
-        entity = identity_text(payload)
-        if payload["action"] == "create":
+        entity = _identity(payload)
+        if payload._data["action"] == "create":
             created[entity] = [index]
         elif entity in created:
             created[entity].append(index)
-            if payload["action"] == "delete":
+            if payload._data["action"] == "delete":
                 dropped.update(created.pop(entity))
     return [payload for index, payload in enumerate(payloads) if index not in dropped]
 
@@ -131,15 +135,14 @@ def keep_last_updates(payloads: Payloads) -> Payloads:
     later: set[tuple[str, str]] = set()
     kept = []
     for payload in reversed(payloads):
-        if payload["action"] == "update":
-            entity = identity_text(payload)
-            data = payload["entity_data"]
+        if payload._data["action"] == "update":
+            entity = _identity(payload)
+            data = payload._data["entity_data"]
             names = [name for name in data if name != "__entity_type__"]
             superseded = {name for name in names if (entity, name) in later}
             later.update((entity, name) for name in names)
-            payload = _replaced(
-                payload, {name: data[name] for name in data if name not in superseded}
-            )
+            if superseded:
+                payload = _replaced(payload, {n: data[n] for n in data if n not in superseded})
         kept.append(payload)
     kept.reverse()
     return kept
@@ -147,15 +150,13 @@ def keep_last_updates(payloads: Payloads) -> Payloads:
 
 def drop_not_set(payloads: Payloads) -> Payloads:
     """Drop attributes that have no value."""
-    return [
-        payload
-        if "entity_data" not in payload
-        else _replaced(
-            payload,
-            {name: value for name, value in payload["entity_data"].items() if value is not NOT_SET},
-        )
-        for payload in payloads
-    ]
+    kept = []
+    for payload in payloads:
+        data = payload._data.get("entity_data", {})
+        if any(value is NOT_SET for value in data.values()):
+            payload = _replaced(payload, {n: v for n, v in data.items() if v is not NOT_SET})
+        kept.append(payload)
+    return kept
 
 
 def drop_empty_updates(payloads: Payloads) -> Payloads:
@@ -163,30 +164,30 @@ def drop_empty_updates(payloads: Payloads) -> Payloads:
     return [
         payload
         for payload in payloads
-        if payload["action"] != "update" or set(payload["entity_data"]) - {"__entity_type__"}
+        if payload._data["action"] != "update"
+        or any(name != "__entity_type__" for name in payload._data["entity_data"])
     ]
 
 
 def fold_adjacent_updates(payloads: Payloads) -> Payloads:
     """Fold an update into the create or update of the same entity directly before it."""
     folded: Payloads = []
+    last_entity = None
     for payload in payloads:
-        before = folded[-1] if folded else None
-        if (
-            before is not None
-            and payload["action"] == "update"
-            and before["action"] in ("create", "update")
-            and identity_text(before) == identity_text(payload)
-        ):
-            folded[-1] = _replaced(before, {**before["entity_data"], **payload["entity_data"]})
-        else:
-            folded.append(payload)
+        action, entity = payload._data["action"], _identity(payload)
+        if action == "update" and entity == last_entity:
+            before = folded[-1]
+            data = {**before._data["entity_data"], **payload._data["entity_data"]}
+            folded[-1] = _replaced(before, data)
+            continue
+        folded.append(payload)
+        last_entity = None if action == "delete" else entity
     return folded
 
 
 def _replaced(payload: OperationPayload, data: dict[str, Any]) -> OperationPayload:
     """Return a copy of *payload* with *data* as its data."""
-    return OperationPayload({**payload, "entity_data": data})
+    return OperationPayload({**payload._data, "entity_data": data})
 
 
 #: What happens to the payloads of a commit, in this order.

@@ -27,8 +27,12 @@ class Statistics:
 
     def __init__(self) -> None:
         """Initialise with all counters at zero."""
-        self._lock = threading.Lock()
+        self.renew_lock()
         self.reset()
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a process that was forked while somebody held the old one."""
+        self._lock = threading.Lock()
 
     def reset(self) -> None:
         """Set all counters to zero."""

@@ -72,13 +72,24 @@ class UnitOfWork:
         with self._committing:
             plan = self.plan()
             if not plan.payloads:
-                self._forget(plan)
+                self._forget_cancelled(plan)
                 return
             results = self._delivery(plan).send()
             try:
                 self._merge(plan, results)
             finally:
                 self._forget(plan)
+
+    def _forget_cancelled(self, plan: Plan) -> None:
+        """Forget the operations of *plan*, which add up to nothing, and their entities' values.
+
+        Nothing was waited for, so another thread may be about to record what it has just set on
+        other entities.
+        """
+        own = {_key_of(each) for each in plan.operations}
+        plan.touched = [entity for entity in plan.touched if _identity_of(entity) in own]
+        if plan.operations:
+            self._forget(plan)
 
     def _delivery(self, plan: Plan) -> Delivery:
         """Return what sends the payloads of *plan*."""
@@ -130,7 +141,7 @@ class UnitOfWork:
                 continue  # Created meanwhile: it is all local still.
             self._clear(entity, names)
         for each in gone.values():
-            if str((each.entity_type, list(each.entity_key.values()))) not in still:
+            if _key_of(each) not in still:
                 self._remove(each)
 
     def _discard(self, operations: list[Any]) -> None:
@@ -147,7 +158,7 @@ class UnitOfWork:
         """Return the attributes that *operations* set, by entity; None for a creation."""
         found: dict[str, Optional[frozenset[str]]] = {}
         for each in list(operations):
-            key = str((each.entity_type, list(each.entity_key.values())))
+            key = _key_of(each)
             if isinstance(each, operation.CreateEntityOperation):
                 found[key] = None
             elif isinstance(each, operation.UpdateEntityOperation):
@@ -158,7 +169,9 @@ class UnitOfWork:
 
     def _clear(self, entity: Any, names: Iterable[str]) -> None:
         """Drop the local values of *entity* but for those with the *names*."""
-        kept = {name: value for name, value in (entity._local or {}).items() if name in names}
+        kept = names and {
+            name: value for name, value in (entity._local or {}).items() if name in names
+        }
         if not kept:
             self._session._identity_map.dirty.discard(entity)
             entity._forget_local_values()
@@ -171,7 +184,7 @@ class UnitOfWork:
         """Return the last deletion of each entity that *plan* leaves deleted."""
         found: dict[str, Any] = {}
         for each in plan.operations:
-            key = str((each.entity_type, list(each.entity_key.values())))
+            key = _key_of(each)
             if isinstance(each, operation.DeleteEntityOperation):
                 found[key] = each
             elif isinstance(each, operation.CreateEntityOperation):
@@ -230,7 +243,7 @@ class UnitOfWork:
         keys: dict[str, Any] = {}
         for each in list(self._session.recorded_operations):
             state = inspection._resulting_state(each)
-            key = str((each.entity_type, list(each.entity_key.values())))
+            key = _key_of(each)
             if state is not None and (key not in states or state is DELETED):
                 states[key] = state
                 keys[key] = each
@@ -244,7 +257,15 @@ class UnitOfWork:
 
 def _identity_of(entity: Any) -> str:
     """Return the identity of *entity* as text, empty when its primary key is not whole."""
+    known: Optional[str] = entity._key
+    if known is not None:
+        return known
     try:
         return str(inspection.identity(entity))
     except KeyError:
         return ""
+
+
+def _key_of(recorded: Any) -> str:
+    """Return the identity of the entity that the operation *recorded* is about, as text."""
+    return f"({recorded.entity_type!r}, {list(recorded.entity_key.values())!r})"
