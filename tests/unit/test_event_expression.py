@@ -62,7 +62,7 @@ def test_parse_prints_as_published(text: str, printed: str) -> None:
         ("   ", 3),
         ("a", 1),
         ("a=", 2),
-        ("and", 3),
+        ("and", 0),
         ("a==b", 2),
         ("a~b", 1),
         ("target=id=x", 9),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Optional
 
-__all__ = ["Event"]
+__all__ = ["Event", "new_id"]
+
+#: The bits of a random UUID that say that it is one.
+_FIXED_BITS = 0xF000_C000_0000_0000_0000
+_VERSION_BITS = 0x4000_8000_0000_0000_0000
+
+
+def new_id() -> str:
+    """Return a new random UUID as 32 hexadecimal digits."""
+    # `uuid.uuid4().hex`, at a third of the time: every event has one.
+    bits = int.from_bytes(os.urandom(16), "big")
+    return f"{bits & ~_FIXED_BITS | _VERSION_BITS:032x}"
 
 
 class Event(MutableMapping[str, Any]):
@@ -44,7 +55,7 @@ class Event(MutableMapping[str, Any]):
         *in_reply_to_event* is the id of the event that this one answers.
         """
         self._data: dict[str, Any] = {
-            "id": id or uuid.uuid4().hex,
+            "id": id or new_id(),
             "data": {} if data is None else data,
             "topic": topic,
             "sent": sent,

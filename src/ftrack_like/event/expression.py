@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any as AnyValue
-from typing import Callable, NamedTuple, NoReturn, Optional, Union
+from typing import Callable, NoReturn, Optional, Union
 
 from ftrack_like import exception
 from ftrack_like.event.comparison import OPERATORS, Comparison, tester
@@ -37,8 +37,6 @@ SYMBOLS = {comparison: symbol for symbol, comparison in OPERATORS.items()}
 
 #: Parentheses and `not` may be nested this deep; more is refused rather than overflow the stack.
 MAXIMUM_DEPTH = 100
-
-_MISSING = object()
 
 
 class Expression:
@@ -174,38 +172,36 @@ _COMPILERS: dict[type, Callable[[AnyValue], Matcher]] = {
 
 def _compile_condition(key: str, comparison: Comparison, value: AnyValue) -> Matcher:
     """Return a function that looks *key* up in a mapping and compares what it finds."""
-    find = _finder(key)
     test = tester(comparison, value)
+    first, *rest = key.split(".")
+    if rest:
+        return _compile_path(first, rest, test)
 
     def match(candidate: Mapping[str, AnyValue]) -> bool:
-        found = find(candidate)
-        return found is not _MISSING and test(found)
+        try:
+            found = candidate[first]
+        except KeyError:
+            return False
+        return test(found)
 
     return match
 
 
-def _finder(key: str) -> Callable[[Mapping[str, AnyValue]], AnyValue]:
-    """Return a function that gives the value under the dotted *key*, or `_MISSING`."""
-    first, *rest = key.split(".")
+def _compile_path(first: str, rest: list[str], test: Callable[[AnyValue], bool]) -> Matcher:
+    """Return a function that tests what is found in mappings within mappings."""
 
-    def find_here(candidate: Mapping[str, AnyValue]) -> AnyValue:
+    def match(candidate: Mapping[str, AnyValue]) -> bool:
         try:
-            return candidate[first]
-        except KeyError:
-            return _MISSING
-
-    def find_below(candidate: Mapping[str, AnyValue]) -> AnyValue:
-        found = find_here(candidate)
-        for part in rest:
-            if not (type(found) is dict or isinstance(found, Mapping)):
-                return _MISSING
-            try:
+            found = candidate[first]
+            for part in rest:
+                if not (type(found) is dict or isinstance(found, Mapping)):
+                    return False
                 found = found[part]
-            except KeyError:
-                return _MISSING
-        return found
+        except KeyError:
+            return False
+        return test(found)
 
-    return find_below if rest else find_here
+    return match
 
 
 # Which topics an expression can be about, so that an event need not visit every subscriber.
@@ -247,26 +243,58 @@ def _condition_topics(expression: AnyValue) -> Optional[Bound]:
 # Reading text.
 
 
-class _Token(NamedTuple):
-    """A piece of an expression: *kind* is `word`, `quoted`, `operator`, `(`, `)` or `end`."""
-
-    kind: str
-    text: str
-    position: int
-
+#: A piece of an expression: its kind, its text and its position. The kinds are `word`, `quoted`,
+#: `operator`, `(`, `)`, `end`, and the key words `and`, `or` and `not`.
+Token = tuple[str, str, int]
 
 _TOKEN = re.compile(
     r"""\s*(?:
-        (?P<operator>[!<>]=|[=<>])
-      | (?P<word>[A-Za-z0-9\-_,./*@+]+)
+        (?P<word>[A-Za-z0-9\-_,./*@+]+)
+      | (?P<operator>[!<>]=|[=<>])
       | (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | (?P<parenthesis>[()])
       | (?P<end>\Z)
+      | (?P<fault>\S)
     )""",
     re.VERBOSE | re.DOTALL,
 )
 _KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?\Z")
+_KEY_WORDS = frozenset({"and", "or", "not"})
 _ESCAPED = re.compile(r"""\\(["'\\])""")
+
+
+def _tokens(text: str) -> list[Token]:
+    """Return the pieces of *text*; the last one is of the kind `end`.
+
+    Raise :exc:`~ftrack_like.exception.ParseError` if there is something that is none.
+    """
+    tokens: list[Token] = []
+    for fit in _TOKEN.finditer(text):
+        kind = fit.lastgroup or ""
+        piece, position = fit.group(kind), fit.start(kind)
+        if kind == "operator":
+            # A key word before an operator is a key that looks like it.
+            if tokens and tokens[-1][0] in _KEY_WORDS:
+                tokens[-1] = ("word", *tokens[-1][1:])
+        elif kind == "word":
+            if piece.lower() in _KEY_WORDS and (not tokens or tokens[-1][0] != "operator"):
+                kind = piece.lower()
+        elif kind == "parenthesis":
+            kind = piece
+        elif kind == "fault":
+            raise _fault(text, position)
+        tokens.append((kind, piece, position))
+    return tokens
+
+
+def _fault(text: str, position: int) -> exception.ParseError:
+    character = text[position]
+    reason = (
+        "this quote is never closed"
+        if character in "\"'"
+        else f"{character!r} cannot stand here; put values with such characters in quotes"
+    )
+    return _parse_error(text, position, reason)
 
 
 class Parser:
@@ -293,99 +321,74 @@ class _Descent:
     def __init__(self, text: str) -> None:
         self._text = text
         self._depth = 0
-        self._tokens = self._split()
-        self._index = 0
+        self._tokens = iter(_tokens(text))
+        self._kind, self._piece, self._position = next(self._tokens)
 
     def parse(self) -> Expression:
         expression = self._any()
-        if self._token.kind != "end":
+        if self._kind != "end":
             self._fail("and, or or the end of the text")
         return expression
 
-    def _split(self) -> list[_Token]:
-        tokens: list[_Token] = []
-        position = 0
-        while not tokens or tokens[-1].kind != "end":
-            fit = _TOKEN.match(self._text, position)
-            if fit is None:
-                self._fail_at_character(position)
-            kind = str(fit.lastgroup)
-            text = fit.group(kind)
-            start = fit.start(kind)
-            tokens.append(_Token(text if kind == "parenthesis" else kind, text, start))
-            position = fit.end()
-        return tokens
-
-    @property
-    def _token(self) -> _Token:
-        return self._tokens[self._index]
-
-    def _is_word(self, word: str) -> bool:
-        """Return whether the token is the key *word* and not a key that looks like it."""
-        token = self._token
-        if token.kind != "word" or token.text.lower() != word:
-            return False
-        return self._tokens[self._index + 1].kind != "operator"
-
     def _any(self) -> Expression:
-        members = [self._all()]
-        while self._is_word("or"):
-            self._index += 1
+        first = self._all()
+        if self._kind != "or":
+            return first
+        members = [first]
+        while self._kind == "or":
+            self._advance()
             members.append(self._all())
-        return members[0] if len(members) == 1 else Any(members)
+        return Any(members)
 
     def _all(self) -> Expression:
-        members = [self._single()]
-        while self._is_word("and"):
-            self._index += 1
+        first = self._single()
+        if self._kind != "and":
+            return first
+        members = [first]
+        while self._kind == "and":
+            self._advance()
             members.append(self._single())
-        return members[0] if len(members) == 1 else All(members)
+        return All(members)
 
     def _single(self) -> Expression:
-        negated, grouped = self._is_word("not"), self._token.kind == "("
-        if not (negated or grouped):
+        if self._kind == "word":
             return self._condition()
+        if self._kind not in ("not", "("):
+            self._fail("a key such as topic or data.id")
         self._depth += 1
         if self._depth > MAXIMUM_DEPTH:
             self._fail(f"at most {MAXIMUM_DEPTH} levels of parentheses and not")
-        self._index += 1
-        expression = Not(self._single()) if negated else self._any()
-        if grouped:
+        if self._take(self._kind, "") == "(":
+            expression = self._any()
             self._take(")", "a closing parenthesis")
+        else:
+            expression = Not(self._single())
         self._depth -= 1
         return expression
 
     def _condition(self) -> Condition:
-        if not (self._token.kind == "word" and _KEY.match(self._token.text)):
+        if not _KEY.match(self._piece):
             self._fail("a key such as topic or data.id")
         key = self._take("word", "a key")
         symbol = self._take("operator", "an operator (= != >= <= > <)")
-        if self._token.kind == "quoted":
+        if self._kind == "quoted":
             quoted = self._take("quoted", "a value")
             return Condition(key, symbol, _ESCAPED.sub(r"\1", quoted[1:-1]))
         return Condition(key, symbol, self._take("word", "a value, bare or in quotes"))
 
     def _take(self, kind: str, wanted: str) -> str:
-        token = self._token
-        if token.kind != kind:
+        if self._kind != kind:
             self._fail(wanted)
-        self._index += 1
-        return token.text
+        piece = self._piece
+        self._advance()
+        return piece
+
+    def _advance(self) -> None:
+        self._kind, self._piece, self._position = next(self._tokens)
 
     def _fail(self, wanted: str) -> NoReturn:
-        token = self._token
-        found = "the end" if token.kind == "end" else repr(token.text)
-        raise _parse_error(self._text, token.position, f"expected {wanted}, found {found}")
-
-    def _fail_at_character(self, position: int) -> NoReturn:
-        position += len(self._text[position:]) - len(self._text[position:].lstrip())
-        character = self._text[position]
-        reason = (
-            "this quote is never closed"
-            if character in "\"'"
-            else f"{character!r} cannot stand here; put values with such characters in quotes"
-        )
-        raise _parse_error(self._text, position, reason)
+        found = "the end" if self._kind == "end" else repr(self._piece)
+        raise _parse_error(self._text, self._position, f"expected {wanted}, found {found}")
 
 
 def _parse_error(text: str, position: int, reason: str) -> exception.ParseError:

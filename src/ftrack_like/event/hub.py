@@ -14,7 +14,6 @@ import functools
 import queue
 import socket
 import time
-import uuid
 from collections.abc import Hashable, Mapping
 from types import TracebackType
 from typing import Any, Callable, Optional, Union
@@ -22,7 +21,7 @@ from typing import Any, Callable, Optional, Union
 from ftrack_like import exception
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import expression as event_expression
-from ftrack_like.event.base import Event
+from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.courier import BUFFER_LIMIT
 from ftrack_like.event.delivery import ReplyBook
 from ftrack_like.event.handshake import SocketIoSession
@@ -80,6 +79,7 @@ class EventHub(ServerSide):
         super().__init__(server_url, api_user, api_key, settings)
         self._headers = dict(headers or {})
         self._cookies = dict(cookies or {})
+        self._host = socket.gethostname()
         self._router = Router()
         self._expression_parser = event_expression.Parser()
         self._inbox = Inbox(self)
@@ -158,7 +158,7 @@ class EventHub(ServerSide):
         priority: int = 100,
     ) -> Subscriber:
         metadata = {} if subscriber is None else subscriber
-        metadata.setdefault("id", uuid.uuid4().hex)
+        metadata.setdefault("id", new_id())
         entry = Subscriber(subscription, callback, metadata, priority)
         with self._lock:
             if self._router.get(metadata["id"]) is not None:
@@ -314,7 +314,7 @@ class EventHub(ServerSide):
         source = event["source"]
         source.setdefault("id", self.id)
         source.setdefault("user", {"username": self._api_user})
-        source.setdefault("host", socket.gethostname())
+        source.setdefault("host", self._host)
 
     def _prepare_reply_event(
         self, event: Event, source_event: Event, source: Optional[Mapping[str, Any]] = None

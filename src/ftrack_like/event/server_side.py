@@ -12,7 +12,6 @@ import queue
 import threading
 import time
 import urllib.parse
-import uuid
 import weakref
 from typing import Any, Callable, NamedTuple, Optional, Union
 
@@ -20,7 +19,7 @@ from ftrack_like import exception
 from ftrack_like._transport.authentication import SessionAuthentication
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import handshake
-from ftrack_like.event.base import Event
+from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.connection import Link, LinkHooks, faults, open_websocket
 from ftrack_like.event.courier import BUFFER_LIMIT, Courier
 from ftrack_like.event.handshake import SocketIoSession
@@ -64,7 +63,7 @@ class ServerSide:
         Raise :exc:`ValueError` if *server_url* names no host.
         """
         self.logger = logging.getLogger(f"{type(self).__module__}.{type(self).__name__}")
-        self.id = uuid.uuid4().hex
+        self.id = new_id()
         self.server = _server_details(server_url)
         self._server_url = server_url
         self._api_user = api_user
