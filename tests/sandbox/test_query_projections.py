@@ -109,6 +109,8 @@ def test_values_travel_as_the_protocol_says(world):
     assert task["bid_time_logged_difference"] == 25200.0
     address = "http://sandbox.test/component/thumbnail?id=cp-main&size=300"
     assert task["thumbnail_url"] == {"value": address}
+    without = one(world, "select thumbnail_url from Task where id is t-loose")["thumbnail_url"]
+    assert without == {"value": "http://sandbox.test/component/thumbnail?id=&size=300"}
     user = one(world, "select is_active, first_name from User where id is u-ann")
     assert user["is_active"] is True
     assert user["first_name"] is None

@@ -61,7 +61,8 @@ def _column(name: str) -> Callable[[Catalogue, Source], Expression]:
 
 
 def _image(parts: Parts, context: RequestContext) -> Any:
-    return {"value": context.thumbnail_url(parts[0]) if parts[0] else None}
+    # The address of no component is that of a placeholder: a page has something to show.
+    return {"value": context.thumbnail_url(parts[0] or "")}
 
 
 def _data(parts: Parts, context: RequestContext) -> Any:
