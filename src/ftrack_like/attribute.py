@@ -215,7 +215,7 @@ class Attribute:
         self._local_key = "local"
         self._remote_key = "remote"
         #: Whether one local value may follow another without further thought.
-        self._is_simple = mutable
+        self._is_simple = mutable and type(self).set_local_value is Attribute.set_local_value
 
     def __repr__(self) -> str:
         """Return the class and name of the attribute."""
@@ -284,29 +284,24 @@ class Attribute:
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not
         mutable and has a value.
         """
-        name = self._name
-        local = entity._local
-        if local is not None and self._is_simple and name in local and value is not NOT_SET:
-            before = local[name]
-            local[name] = value
-        elif self._is_refused(entity, value):
+        if self._is_refused(entity, value):
             return
-        else:
-            before = entity._local_values().pop(name, NOT_SET)
-            if value is not NOT_SET:
-                entity._local[name] = value
-            entity._mark_dirty()
-            if name in entity.primary_key_attributes:
-                entity._key = entity._fixed_key = None
+        local = entity._local_values()
+        before = local.pop(self._name, NOT_SET)
+        if value is not NOT_SET:
+            local[self._name] = value
+        if self._name in entity.primary_key_attributes:
+            entity._key = entity._fixed_key = None
+        self._record(entity, before, value)
+
+    def _record(self, entity: Any, before: Any, value: Any) -> None:
+        """Mark *entity* as changed here and record the update from *before* to *value*."""
+        entity._mark_dirty()
         session = entity.session
         if session.record_operations:
             session.recorded_operations.push(
                 UpdateEntityOperation(
-                    entity.entity_type,
-                    entity._fixed_key or entity._operation_key(),
-                    name,
-                    before,
-                    value,
+                    entity.entity_type, entity._operation_key(), self._name, before, value
                 )
             )
 
@@ -494,21 +489,6 @@ class AbstractCollectionAttribute(Attribute):
         _base(adapted)._changed = True
         entity._local_values()[self._name] = adapted
         self._record(entity, local, self._snapshot(adapted))
-
-    def _record(self, entity: Any, before: Any, value: Any) -> None:
-        """Mark *entity* as changed here and record the update from *before* to *value*."""
-        entity._mark_dirty()
-        session = entity.session
-        if session.record_operations:
-            session.recorded_operations.push(
-                UpdateEntityOperation(
-                    entity.entity_type,
-                    entity._operation_key(),
-                    self._name,
-                    before,
-                    value,
-                )
-            )
 
     def _snapshot(self, value: Any) -> Any:
         """Return a copy of *value* as it is now, for an operation to keep."""

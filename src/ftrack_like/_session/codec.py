@@ -69,8 +69,7 @@ class Codec:
         """Return *entity* as a wire mapping of the values that *select* gives for it."""
         encoded = {"__entity_type__": entity.entity_type}
         for name, value in select(entity).items():
-            class_ = value.__class__
-            if class_ in _PLAIN:
+            if value.__class__ in _PLAIN:
                 encoded[name] = value
             elif value is not NOT_SET:
                 encoded[name] = _encode_value(value)
@@ -122,11 +121,11 @@ def _select_modified(entity: Any) -> dict[str, Any]:
 
 def _select_persisted(entity: Any) -> dict[str, Any]:
     """Return the values of *entity* that the server holds, but for those that it works out."""
+    values: dict[str, Any] = entity._remote
     computed = entity.attributes._computed_names()
-    if not computed:
-        values: dict[str, Any] = entity._remote
+    if computed.isdisjoint(values):
         return values
-    return {name: value for name, value in entity._remote.items() if name not in computed}
+    return {name: value for name, value in values.items() if name not in computed}
 
 
 #: Strategy to the function that chooses the values of an entity.
@@ -166,8 +165,8 @@ def _encode_value(value: Any) -> Any:
 
 def _encode_unread_date(value: dict[str, Any]) -> Any:
     """Return a date-time as the server sent it in the form that is written, with its zone."""
-    text = value.get("value")
-    if isinstance(text, str) and len(text) == 19 and text[10] == "T":
+    text = value["value"]
+    if text.__class__ is str and len(text) == 19:
         return {"__type__": "datetime", "value": text + "+00:00"}
     return encode_date(decode_date(text))
 

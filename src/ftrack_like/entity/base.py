@@ -18,7 +18,7 @@ from ftrack_like import exception, inspection
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.operation import CreateEntityOperation
+from ftrack_like.operation import CreateEntityOperation, UpdateEntityOperation
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["DynamicEntityTypeMetaclass", "Entity"]
@@ -271,7 +271,23 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         attribute = self.attributes._data.get(key)
         if attribute is None:
             attribute = self._attribute(key)  # It raises the error.
-        attribute.set_local_value(self, value)
+        local = self._local
+        if local is None or key not in local or not attribute._is_simple or value is NOT_SET:
+            attribute.set_local_value(self, value)
+            return
+        # One local value after another, where nothing has to be looked at.
+        session = self.session
+        if session.record_operations:
+            session.recorded_operations.push(
+                UpdateEntityOperation(
+                    self.entity_type,
+                    self._fixed_key or self._operation_key(),
+                    key,
+                    local[key],
+                    value,
+                )
+            )
+        local[key] = value
 
     def __delitem__(self, key: str) -> None:
         """Take back the local value of the attribute *key*; :exc:`KeyError` if no such."""
