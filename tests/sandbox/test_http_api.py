@@ -382,3 +382,20 @@ def test_delayed_job_is_answered_as_a_job(api: Any) -> None:
     assert api.one(f"select status from Job where id is {job['id']}")["status"] == "failed"
     with pytest.raises(api.Error, match="no delayed job 'MAKE_TEA'"):
         api.call({"action": "delayed_job", "job_type": "MAKE_TEA"})
+
+
+def test_commit_stands_whatever_follows_it(
+    api: Any, sandbox: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault in what is told of a commit is logged; the commit is answered as done."""
+
+    def fail(batch: Any) -> None:
+        raise RuntimeError("deaf")
+
+    sandbox._service.listeners.append(fail)
+    try:
+        scope = api.create("Scope", name="new")
+    finally:
+        sandbox._service.listeners.remove(fail)
+    assert api.one(f"select name from Scope where id is {scope}")["name"] == "new"
+    assert "deaf" in caplog.text

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -25,6 +26,9 @@ from ftrack_like.sandbox.events.update import Updates
 from ftrack_like.sandbox.service import SERVER_VERSION, Answer, Service, error_answer
 
 __all__ = ["MAXIMUM_BODY", "ROUTES", "create_app"]
+
+#: How many requests are worked on at once, each on a thread while it is; more wait.
+MAXIMUM_THREADS = 200
 
 #: The largest body that is read, in bytes.
 MAXIMUM_BODY = 256 * 1024 * 1024
@@ -48,6 +52,8 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # Writers wait on threads for their turn; there must be some left for readers.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = MAXIMUM_THREADS
         yield
         await run_in_threadpool(service.close)
 

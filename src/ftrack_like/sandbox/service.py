@@ -137,11 +137,18 @@ class Service:
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
         batch, results = run_batch(self.database, operations, context, self._actions)
         if batch.changes:
-            for listener in self.listeners:
-                listener(batch)
+            self._tell(batch)
         for each in batch.after_commit:
             each()
         return results
+
+    def _tell(self, batch: Batch) -> None:
+        """Tell the listeners of *batch*; their faults undo nothing that is committed."""
+        for listener in self.listeners:
+            try:
+                listener(batch)
+            except Exception:
+                _LOGGER.exception("What follows a commit failed in %r.", listener)
 
 
 def read_operations(body: bytes) -> list[dict[str, Any]]:
