@@ -353,3 +353,36 @@ def test_closure_cannot_be_written(api: Any, project: str, shot: str) -> None:
     """The ancestors of a context are the server's: a client that sends them is refused."""
     with pytest.raises(api.Error, match="kept by the server"):
         api.update("Shot", shot, ancestors=[])
+
+
+# Two names of the same
+
+
+def test_properties_with_one_alias_are_the_same_data(api: Any, schema: dict[str, Any]) -> None:
+    """A property and the older name of it show the same, whichever was changed."""
+    type_ = api.create("Type", name="Odd")
+    override = api.create(
+        "ProjectSchemaOverride",
+        project_schema_id=schema["id"],
+        type_id=type_,
+        workflow_schema_id=api.query("WorkflowSchema")[0]["id"],
+    )
+    pairs = {
+        "_overrides": "task_workflow_schema_overrides",
+        "_task_type_schema": "task_type_schema",
+        "_task_workflow": "task_workflow_schema",
+        "_version_workflow": "asset_version_workflow_schema",
+        "_schemas": "object_type_schemas",
+    }
+    record = api.one(
+        f"select {', '.join([*pairs, *pairs.values()])} from ProjectSchema"
+        f" where id is {schema['id']}"
+    )
+    assert override in {one["id"] for one in record["_overrides"]}
+    for old, new in pairs.items():
+        assert ids(record[old]) == ids(record[new]), old
+
+
+def ids(value: Any) -> Any:
+    """Return the id of a reference, or the ids of a list of them."""
+    return {one["id"] for one in value} if isinstance(value, list) else value["id"]
