@@ -1,0 +1,177 @@
+"""The browser of projects, versions and media, for users who logged in."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ftrack_like.sandbox.web.browse_data import (
+    asset_of,
+    assets_of,
+    children_of,
+    components_of,
+    projects,
+    review_of,
+    reviews,
+    version_of,
+    versions_of,
+)
+from ftrack_like.sandbox.web.facts import portray
+from ftrack_like.sandbox.web.log_in import Visitor, for_visitors
+from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
+from ftrack_like.sandbox.web.pages import PageError, go_to, page_route, render
+from ftrack_like.sandbox.web.reading import quoted
+from ftrack_like.sandbox.web.review_data import notes_of, verdicts_of
+
+__all__ = ["browse_routes"]
+
+
+def browse_routes() -> list[BaseRoute]:
+    """Return the routes of the browser."""
+    pages = {
+        "": show_projects,
+        "/reviews": show_reviews,
+        "/review/{id}": show_review,
+        "/context/{id}": show_context,
+        "/asset/{id}": show_asset,
+        "/version/{id}": show_version,
+    }
+    forms = {"/version/{id}/note": write_note, "/version/{id}/status": set_status}
+    return [
+        *(page_route(f"/browse{path}", for_visitors(page)) for path, page in pages.items()),
+        *(page_route(f"/browse{path}", for_visitors(form), "POST") for path, form in forms.items()),
+    ]
+
+
+def show_projects(visitor: Visitor) -> Response:
+    """Answer all projects."""
+    return _render("browse_projects.html", visitor, projects=projects(visitor.reader))
+
+
+def show_context(visitor: Visitor) -> Response:
+    """Answer a project or another context: what it is divided into, and its assets."""
+    id_, reader = visitor.asked.part("id"), visitor.reader
+    kind = reader.one(f"select id from Project where id is {quoted(id_)}")
+    entity = portray(reader, "Project" if kind else "TypedContext", [id_])
+    if entity is None:
+        raise _gone("context")
+    return _render(
+        "browse_context.html",
+        visitor,
+        entity=entity,
+        groups=children_of(reader, id_),
+        assets=assets_of(reader, id_),
+    )
+
+
+def show_asset(visitor: Visitor) -> Response:
+    """Answer an asset with its versions."""
+    id_, reader = visitor.asked.part("id"), visitor.reader
+    asset = asset_of(reader, id_)
+    if asset is None:
+        raise _gone("asset")
+    return _render("browse_asset.html", visitor, asset=asset, versions=versions_of(reader, id_))
+
+
+def show_version(visitor: Visitor) -> Response:
+    """Answer a version: its media, components and notes."""
+    id_, reader = visitor.asked.part("id"), visitor.reader
+    version = version_of(reader, id_)
+    if version is None:
+        raise _gone("version")
+    return _render(
+        "browse_version.html",
+        visitor,
+        version=version,
+        medium=media_of(visitor.asked, reader, [id_]).get(id_, Medium("none")),
+        components=components_of(reader, id_),
+        has_data=visitor.asked.service.media.store.exists,
+        notes=notes_of(reader, id_),
+        statuses=_statuses(visitor, version),
+    )
+
+
+def show_reviews(visitor: Visitor) -> Response:
+    """Answer all review sessions."""
+    return _render("browse_reviews.html", visitor, reviews=reviews(visitor.reader))
+
+
+def show_review(visitor: Visitor) -> Response:
+    """Answer what was said in a review session."""
+    reader = visitor.reader
+    found = review_of(reader, visitor.asked.part("id"))
+    if found is None:
+        raise _gone("review session")
+    objects = found["objects"]
+    return _render(
+        "browse_review.html",
+        visitor,
+        review=found,
+        verdicts=verdicts_of(reader, (one["id"] for one in objects)),
+        notes={one["id"]: notes_of(reader, one["id"]) for one in objects},
+    )
+
+
+def write_note(visitor: Visitor) -> Response:
+    """Keep a note on a version."""
+    id_ = visitor.asked.part("id")
+    content = visitor.asked.form.get("content", "").replace("\r\n", "\n").strip()
+    if not content:
+        raise PageError(400, "The note is empty", "Write something first.")
+    note = {"content": content, "parent_id": id_, "parent_type": "AssetVersion"}
+    _execute(visitor, "create", "Note", None, note)
+    return go_to(f"/browse/version/{id_}")
+
+
+def set_status(visitor: Visitor) -> Response:
+    """Give a version another status."""
+    id_ = visitor.asked.part("id")
+    values = {"status_id": visitor.asked.form.get("status", "")}
+    _execute(visitor, "update", "AssetVersion", id_, values)
+    return go_to(f"/browse/version/{id_}")
+
+
+def _execute(
+    visitor: Visitor, action: str, entity_type: str, id_: Optional[str], values: dict[str, Any]
+) -> None:
+    data = {"__entity_type__": entity_type, **values}
+    operation = {"action": action, "entity_type": entity_type, "entity_data": data}
+    if id_ is not None:
+        operation["entity_key"] = [id_]
+    visitor.asked.execute([operation], visitor.user)
+
+
+def _statuses(visitor: Visitor, version: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the statuses that a version may have: those of its project's workflow."""
+    found = visitor.reader.one(
+        "select project_schema.asset_version_workflow_schema.statuses.name,"
+        " project_schema.asset_version_workflow_schema.statuses.sort"
+        f" from Project where id is {quoted(version['project_id'])}"
+    )
+    schema = (found or {}).get("project_schema") or {}
+    workflow = schema.get("asset_version_workflow_schema") or {}
+    return sorted(workflow.get("statuses", []), key=lambda one: one.get("sort") or 0)
+
+
+def _gone(what: str) -> PageError:
+    return PageError(404, f"No such {what}", f"There is no {what} with this address any more.")
+
+
+def _render(template: str, visitor: Visitor, **values: Any) -> Response:
+    return render(
+        template,
+        visitor=visitor,
+        component=address_maker(visitor.asked),
+        href=_href,
+        theme=None,
+        **values,
+    )
+
+
+def _href(step: dict[str, Any]) -> str:
+    """Return the address of a step of a link, empty for what has no page."""
+    places = {"Project": "context", "TypedContext": "context", "AssetVersion": "version"}
+    place = places.get(step["type"])
+    return f"/browse/{place}/{step['id']}" if place else ""

@@ -1,0 +1,110 @@
+"""What the browser of projects reads, one function for each list."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.review_data import objects_of
+
+__all__ = [
+    "asset_of",
+    "assets_of",
+    "children_of",
+    "components_of",
+    "projects",
+    "review_of",
+    "reviews",
+    "version_of",
+    "versions_of",
+]
+
+#: How many entities a list shows at most.
+_MOST = 500
+
+
+def projects(reader: Reader) -> list[Record]:
+    """Return the projects, active ones first."""
+    return reader.query(
+        "select id, name, full_name, status, start_date, end_date, thumbnail_id"
+        f" from Project order by status, full_name, name limit {_MOST}"
+    )
+
+
+def children_of(reader: Reader, id_: str) -> dict[str, list[Record]]:
+    """Return what a context is divided into, by the name of the object type."""
+    found = reader.query(
+        "select id, name, object_type.name, object_type.sort, type.name, status.name,"
+        f" status.color, thumbnail_id from TypedContext where parent_id is {quoted(id_)}"
+        f" order by object_type.sort, sort, name limit {_MOST}"
+    )
+    groups: dict[str, list[Record]] = {}
+    for record in found:
+        kind = record.get("object_type") or {}
+        groups.setdefault(kind.get("name") or record["__entity_type__"], []).append(record)
+    return groups
+
+
+def assets_of(reader: Reader, id_: str) -> list[Record]:
+    """Return the assets of a context, each with its latest version."""
+    return reader.query(
+        "select id, name, type.name, latest_version.version, latest_version.thumbnail_id,"
+        " latest_version.status.name, latest_version.status.color"
+        f" from Asset where context_id is {quoted(id_)} order by name limit {_MOST}"
+    )
+
+
+def asset_of(reader: Reader, id_: str) -> Optional[Record]:
+    """Return an asset with the way to it."""
+    return reader.one(
+        f"select id, name, type.name, parent.link, parent.name from Asset where id is {quoted(id_)}"
+    )
+
+
+def versions_of(reader: Reader, id_: str) -> list[Record]:
+    """Return the versions of an asset, the latest first."""
+    return reader.query(
+        "select id, version, comment, date, thumbnail_id, status.name, status.color,"
+        " user.first_name, user.last_name, user.username from AssetVersion"
+        f" where asset_id is {quoted(id_)} order by version descending limit {_MOST}"
+    )
+
+
+def version_of(reader: Reader, id_: str) -> Optional[Record]:
+    """Return a version with the way to it."""
+    return reader.one(
+        "select id, version, comment, date, link, project_id, thumbnail_id, asset.name, asset.id,"
+        " status.name, status.color, task.name, user.first_name, user.last_name, user.username"
+        f" from AssetVersion where id is {quoted(id_)}"
+    )
+
+
+def components_of(reader: Reader, id_: str) -> list[Record]:
+    """Return the components of a version."""
+    return reader.query(
+        "select id, name, file_type, size, component_locations.location.name from Component"
+        f" where version_id is {quoted(id_)} order by name limit {_MOST}"
+    )
+
+
+def reviews(reader: Reader) -> list[Record]:
+    """Return the review sessions, the latest first."""
+    return reader.query(
+        "select id, name, is_open, start_date, end_date, thumbnail_id, project.full_name"
+        f" from ReviewSession order by created_at descending, name limit {_MOST}"
+    )
+
+
+def review_of(reader: Reader, id_: str) -> Optional[Record]:
+    """Return a review session with its ``objects`` and ``invitees``."""
+    found = reader.one(
+        "select id, name, description, is_open, start_date, end_date, project.full_name,"
+        f" project_id from ReviewSession where id is {quoted(id_)}"
+    )
+    if found is not None:
+        found["objects"] = objects_of(reader, id_)
+        found["invitees"] = reader.query(
+            "select id, name, email, last_sent_at from ReviewSessionInvitee"
+            f" where review_session_id is {quoted(id_)} order by name, email limit {_MOST}"
+        )
+    return found

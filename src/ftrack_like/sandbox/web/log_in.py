@@ -1,0 +1,189 @@
+"""Logging in by a form, and who a browser is logged in as.
+
+The browser keeps a signed token in a cookie that no script can read and that other sites' forms
+do not carry. It is good for half a day, and no longer than the user's API key.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Optional
+
+import sqlalchemy
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.errors import InvalidCredentialsError
+from ftrack_like.sandbox.media.signing import SignatureError
+from ftrack_like.sandbox.storage.seed_data.site import ADMINISTRATOR_ROLE
+from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
+from ftrack_like.sandbox.web.reading import Reader, quoted
+from ftrack_like.sandbox.web.throttle import Throttle
+from ftrack_like.sandbox.web.tokens import make_token, peek, read_token
+
+__all__ = ["LOG_IN_PATH", "Visitor", "for_visitors", "is_administrator", "log_in_routes"]
+
+LOG_IN_PATH = "/log-in"
+LOG_OUT_PATH = "/log-out"
+
+_COOKIE = "ftrack_like_log_in"
+_SECONDS = 12 * 3600
+
+#: Where a log-in may lead: pages of this server, named by how they begin.
+_PLACES = ("/browse", "/outbox")
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is logged in; *form_token* goes with every form of theirs."""
+
+    user: User
+    form_token: str
+    asked: Asked
+
+    @property
+    def reader(self) -> Reader:
+        """Return what reads for the visitor."""
+        return self.asked.reader(self.user)
+
+    @property
+    def is_administrator(self) -> bool:
+        """Return whether the visitor runs the sandbox."""
+        return is_administrator(self.asked, self.user)
+
+
+def log_in_routes() -> list[BaseRoute]:
+    """Return the routes of the form and of logging out."""
+    throttle = Throttle(most=20, seconds=60)
+    return [
+        page_route(LOG_IN_PATH, show_form),
+        page_route(LOG_IN_PATH, lambda asked: log_in(asked, throttle), "POST"),
+        page_route(LOG_OUT_PATH, for_visitors(log_out), "POST"),
+    ]
+
+
+def for_visitors(handler: Callable[[Visitor], Response]) -> Handler:
+    """Return *handler* for those who are logged in; others are led to the form.
+
+    What is posted must carry the token of the visitor's forms.
+    """
+
+    def guarded(asked: Asked) -> Response:
+        visitor = _visitor(asked)
+        if visitor is None:
+            if asked.request.method == "POST":
+                raise PageError(403, "Not logged in", "Log in again, then repeat what you did.")
+            place = asked.request.url.path
+            query = asked.request.url.query
+            return go_to(LOG_IN_PATH, next=f"{place}?{query}" if query else place)
+        if asked.request.method == "POST":
+            _check_form(visitor)
+        return handler(visitor)
+
+    return guarded
+
+
+def show_form(asked: Asked) -> Response:
+    """Answer the form."""
+    return _form(asked.query.get("next", ""))
+
+
+def log_in(asked: Asked, throttle: Throttle) -> Response:
+    """Let the browser in with user name and key, and lead on to where it wanted to go."""
+    username = asked.form.get("username", "").strip()
+    if not throttle.admits(username):
+        raise PageError(429, "Too many attempts", "Wait a minute, then try again.")
+    credentials = Credentials(username, asked.form.get("key", "").strip())
+    try:
+        user = asked.service.authenticate(credentials)
+    except InvalidCredentialsError:
+        return _form(asked.form.get("next", ""), username, wrong=True)
+    response = go_to(_place(asked.form.get("next", "")))
+    response.set_cookie(
+        _COOKIE,
+        make_token(asked.service.media.signer, _purpose(asked, user.id), _SECONDS, user=user.id),
+        max_age=_SECONDS,
+        secure=asked.request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def log_out(visitor: Visitor) -> Response:
+    """Let the browser forget who is logged in."""
+    response = go_to("/")
+    response.delete_cookie(_COOKIE, httponly=True, samesite="lax")
+    return response
+
+
+def is_administrator(asked: Asked, user: User) -> bool:
+    """Return whether *user* has the role of an administrator."""
+    expression = (
+        f"select id from UserSecurityRole where user_id is {quoted(user.id)}"
+        f" and security_role.name is {quoted(ADMINISTRATOR_ROLE)}"
+    )
+    return asked.reader(user).one(expression) is not None
+
+
+def _form(place: str, username: str = "", wrong: bool = False) -> Response:
+    return render(
+        "log_in.html",
+        403 if wrong else 200,
+        place=_place(place),
+        username=username,
+        wrong=wrong,
+        theme=None,
+    )
+
+
+def _place(text: str) -> str:
+    """Return *text* if it is one of our pages, the first of them otherwise."""
+    path = urllib.parse.urlsplit(text).path
+    ours = any(path == one or path.startswith(f"{one}/") for one in _PLACES)
+    return text if ours and text.startswith("/") and "\\" not in text else _PLACES[0]
+
+
+def _visitor(asked: Asked) -> Optional[Visitor]:
+    token = asked.request.cookies.get(_COOKIE, "")
+    user_id = peek(token).get("user")
+    if user_id is None:
+        return None
+    signer = asked.service.media.signer
+    try:
+        read_token(signer, _purpose(asked, user_id), token)
+    except SignatureError:
+        return None
+    columns = TABLES["resource"].c
+    statement = sqlalchemy.select(columns.username, columns.is_active)
+    with asked.service.database.read() as connection:
+        found = connection.execute(statement.where(columns.id == user_id)).first()
+    if found is None or not found.is_active:
+        return None
+    form_token = make_token(signer, f"forms of {token}", _SECONDS, form="1")
+    return Visitor(User(user_id, found.username), form_token, asked)
+
+
+def _check_form(visitor: Visitor) -> None:
+    cookie = visitor.asked.request.cookies.get(_COOKIE, "")
+    try:
+        read_token(
+            visitor.asked.service.media.signer,
+            f"forms of {cookie}",
+            visitor.asked.form.get("form_token", ""),
+        )
+    except SignatureError as error:
+        raise PageError(403, "This form is too old", "Load the page again.") from error
+
+
+def _purpose(asked: Asked, user_id: str) -> str:
+    # With the digest of the key in it, so that a new key ends every log-in.
+    columns = TABLES["user_api_key"].c
+    statement = sqlalchemy.select(columns.digest).where(columns.user_id == user_id)
+    with asked.service.database.read() as connection:
+        digest: Optional[str] = connection.execute(statement).scalar()
+    return f"log-in of {user_id}: {digest}"

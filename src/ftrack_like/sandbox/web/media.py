@@ -1,0 +1,124 @@
+"""What can be shown of a version: its web-playable component, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ftrack_like.sandbox.media.routes import GET_PATH, THUMBNAIL_PATH
+from ftrack_like.sandbox.web.pages import Asked
+from ftrack_like.sandbox.web.reading import Reader, quoted
+
+__all__ = ["Medium", "address_maker", "media_of"]
+
+#: Components that browsers show, the better ones first, with the element that shows them.
+_KINDS = {
+    "ftrackreview-mp4": "video",
+    "ftrackreview-webm": "video",
+    "ftrackreview-image": "image",
+}
+
+_COMPONENTS = (
+    "select id, name, version_id, metadata.key, metadata.value from FileComponent"
+    " where version_id in ({}) and name in ({})"
+)
+_ENCODING = (
+    "select job.status, component.version_id from JobComponent"
+    ' where component.version_id in ({}) and job.status in ("queued", "running")'
+)
+
+
+@dataclass(frozen=True)
+class Medium:
+    """How a version is shown: *kind* is ``video``, ``image``, ``encoding`` or ``none``.
+
+    *frame_rate* is in frames a second, None where nothing moves; frames count from *first_frame*
+    to *last_frame*. *width* and *height* are in pixels.
+    """
+
+    kind: str
+    url: str = ""
+    frame_rate: Optional[float] = None
+    first_frame: int = 0
+    last_frame: int = 0
+    width: int = 16
+    height: int = 9
+
+
+def media_of(asked: Asked, reader: Reader, version_ids: Iterable[str]) -> dict[str, Medium]:
+    """Return what can be shown of each version."""
+    ids = sorted({one for one in version_ids if one})
+    if not ids:
+        return {}
+    versions = ", ".join(map(quoted, ids))
+    names = ", ".join(map(quoted, _KINDS))
+    found: dict[str, dict[str, Medium]] = {}
+    store, address = asked.service.media.store, address_maker(asked)
+    for component in reader.query(_COMPONENTS.format(versions, names)):
+        if store.exists(component["id"]):
+            url = address(component["id"])
+            shown = found.setdefault(component["version_id"], {})
+            shown[component["name"]] = _medium(component, url)
+    busy = {
+        one["component"]["version_id"]
+        for one in reader.query(_ENCODING.format(versions))
+        if one.get("component")
+    }
+    return {id_: _best(found.get(id_, {}), id_ in busy) for id_ in ids}
+
+
+def address_maker(asked: Asked) -> Callable[..., str]:
+    """Return a function of a component's id that answers where its data is read by a GET.
+
+    With *size* (in pixels) it is the component's image scaled to that. Addresses have no host,
+    so that they are right by whichever name the server was reached.
+    """
+    sign = asked.service.media.sign
+
+    def address(component_id: str, size: Optional[int] = None) -> str:
+        id_ = urllib.parse.quote(component_id, safe="")
+        return sign(
+            f"{GET_PATH}?id={id_}" if size is None else f"{THUMBNAIL_PATH}?id={id_}&size={size}"
+        )
+
+    return address
+
+
+def _best(shown: Mapping[str, Medium], busy: bool) -> Medium:
+    for name in _KINDS:
+        if name in shown:
+            return shown[name]
+    return Medium("encoding" if busy else "none")
+
+
+def _medium(component: Mapping[str, Any], url: str) -> Medium:
+    values = {one["key"]: one["value"] for one in component.get("metadata") or ()}
+    described = _described(values.get("ftr_meta"))
+    kind = _KINDS[component["name"]]
+    rate = (_number(described.get("frameRate"), 0) or 24.0) if kind == "video" else None
+    return Medium(
+        kind,
+        url,
+        rate,
+        int(_number(described.get("frameIn"), 0)),
+        int(_number(described.get("frameOut"), 0)),
+        int(_number(described.get("width"), 16)) or 16,
+        int(_number(described.get("height"), 9)) or 9,
+    )
+
+
+def _described(text: Optional[str]) -> dict[str, Any]:
+    """Return what ``ftr_meta`` says; anybody may have written it."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any, otherwise: float) -> float:
+    usable = isinstance(value, (int, float)) and 0 <= value < 1e9
+    return float(value) if usable else otherwise

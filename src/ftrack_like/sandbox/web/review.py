@@ -1,0 +1,187 @@
+"""The review page: what an invitee sees behind the link in the mail, and does there."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ftrack_like.sandbox.web.drawing import DrawingError, read_drawing
+from ftrack_like.sandbox.web.links import REVIEW_PATH
+from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
+from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
+from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.review_access import (
+    PassphraseWanted,
+    Visit,
+    enter,
+    is_passphrase,
+    keep_passphrase,
+    open_visit,
+)
+from ftrack_like.sandbox.web.review_data import (
+    STATUS_WORDS,
+    annotations_of,
+    notes_of,
+    objects_of,
+    verdicts_of,
+)
+from ftrack_like.sandbox.web.review_write import note_operations, verdict_operation
+from ftrack_like.sandbox.web.throttle import Throttle
+
+__all__ = ["review_routes"]
+
+#: The longest note, in characters, and what is written of a drawing without words.
+MAXIMUM_NOTE = 20_000
+_ONLY_DRAWN = "(drawing)"
+
+
+def review_routes() -> list[BaseRoute]:
+    """Return the routes of the page and of its forms."""
+    throttle = Throttle(most=10, seconds=60)
+    return [
+        page_route(REVIEW_PATH, _guarded(show)),
+        page_route(f"{REVIEW_PATH}/note", _guarded(write_note), "POST"),
+        page_route(f"{REVIEW_PATH}/status", _guarded(set_status), "POST"),
+        page_route(
+            f"{REVIEW_PATH}/passphrase", lambda asked: give_passphrase(asked, throttle), "POST"
+        ),
+    ]
+
+
+def show(asked: Asked) -> Response:
+    """Answer the review page with the object that is asked for, the first by default."""
+    visit = open_visit(asked)
+    reader = visit.reader
+    objects = objects_of(reader, visit.session["id"])
+    chosen = _chosen(objects, asked.query.get("object"))
+    verdicts = verdicts_of(reader, (one["id"] for one in objects))
+    values: dict[str, Any] = {"chosen": chosen, "medium": Medium("none"), "notes": []}
+    if chosen is not None:
+        media = media_of(asked, reader, [chosen["version_id"]])
+        values["medium"] = media.get(chosen["version_id"], Medium("none"))
+        values["notes"] = notes_of(reader, chosen["id"], annotations_of(reader, chosen["id"]))
+    return render(
+        "review.html",
+        visit=visit,
+        session=visit.session,
+        objects=objects,
+        verdicts=verdicts,
+        words=STATUS_WORDS,
+        component=address_maker(asked),
+        theme=None,
+        **values,
+    )
+
+
+def write_note(asked: Asked) -> Response:
+    """Keep a note, at a frame and with a drawing where there are such, or a reply."""
+    visit = open_visit(asked)
+    object_ = _object_of(visit)
+    reply_to = asked.form.get("reply_to") or None
+    if reply_to is not None:
+        _refuse_other_note(visit.reader, reply_to, object_["id"])
+    try:
+        strokes = read_drawing(asked.form.get("drawing", ""))
+    except DrawingError as error:
+        raise PageError(400, "The drawing could not be read", str(error)) from error
+    content = asked.form.get("content", "").replace("\r\n", "\n").strip()
+    if not content and not strokes:
+        raise PageError(400, "The note is empty", "Write or draw something first.")
+    if len(content) > MAXIMUM_NOTE:
+        raise PageError(400, "The note is too long", f"It may have {MAXIMUM_NOTE} characters.")
+    operations = note_operations(
+        content or _ONLY_DRAWN,
+        object_id=object_["id"],
+        frame=_frame(asked.form.get("frame", "")),
+        strokes=strokes,
+        in_reply_to_id=reply_to,
+    )
+    visit = visit.as_collaborator()
+    asked.execute(operations, visit.user)
+    return go_to(visit.address(object=object_["id"]))
+
+
+def set_status(asked: Asked) -> Response:
+    """Keep what the invitee decided about an object; a later decision replaces an earlier one."""
+    visit = open_visit(asked)
+    object_ = _object_of(visit)
+    status = asked.form.get("status", "")
+    if status not in STATUS_WORDS:
+        raise PageError(400, "No such decision", f"It is one of {', '.join(STATUS_WORDS)}.")
+    visit = visit.as_collaborator()
+    earlier = verdicts_of(visit.reader, [object_["id"]]).get(object_["id"], [])
+    own = [one.id for one in earlier if one.invitee_id == visit.invitee["id"]]
+    operation = verdict_operation(
+        status,
+        object_id=object_["id"],
+        invitee_id=visit.invitee["id"],
+        resource_id=visit.user.id,
+        previous=own[-1] if own else None,
+    )
+    asked.execute([operation], visit.user)
+    return go_to(visit.address(object=object_["id"]))
+
+
+def give_passphrase(asked: Asked, throttle: Throttle) -> Response:
+    """Let whoever knows the passphrase in, after no more than a few attempts a minute."""
+    visit = enter(asked)
+    if not throttle.admits(visit.session["id"]):
+        raise PageError(429, "Too many attempts", "Wait a minute, then try again.")
+    if not is_passphrase(visit, asked.form.get("passphrase", "")):
+        return _ask_passphrase(visit, wrong=True)
+    response = go_to(visit.address())
+    keep_passphrase(visit, response)
+    return response
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Return *handler* with the passphrase asked for where one is wanted."""
+
+    def guarded(asked: Asked) -> Response:
+        try:
+            return handler(asked)
+        except PassphraseWanted as wanted:
+            return _ask_passphrase(wanted.visit)
+
+    return guarded
+
+
+def _ask_passphrase(visit: Visit, wrong: bool = False) -> Response:
+    return render(
+        "passphrase.html",
+        403 if wrong or visit.asked.form else 200,
+        visit=visit,
+        session=visit.session,
+        wrong=wrong,
+        theme=None,
+    )
+
+
+def _chosen(objects: list[Record], id_: Optional[str]) -> Optional[Record]:
+    """Return the object *id_*, or the first; None where there are none."""
+    return next((one for one in objects if one["id"] == id_), objects[0] if objects else None)
+
+
+def _object_of(visit: Visit) -> Record:
+    """Return the object that a form is about; raise :exc:`PageError` for one of another review."""
+    id_ = visit.asked.form.get("object", "")
+    for one in objects_of(visit.reader, visit.session["id"]):
+        if one["id"] == id_:
+            return one
+    raise PageError(404, "No such version", "It is not part of this review any more.")
+
+
+def _refuse_other_note(reader: Reader, note_id: str, object_id: str) -> None:
+    note = reader.one(f"select parent_id from Note where id is {quoted(note_id)}")
+    if note is None or note["parent_id"] != object_id:
+        raise PageError(404, "No such note", "The note to reply to is not there any more.")
+
+
+def _frame(text: str) -> Optional[int]:
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise PageError(400, "No such frame", "A frame is a whole number.")

@@ -1,0 +1,170 @@
+"""Who may see a review: the link from the mail, the dates of the session, its passphrase."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from starlette.responses import Response
+
+from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.media.signing import SignatureError
+from ftrack_like.sandbox.web.links import REVIEW_PATH, check_link
+from ftrack_like.sandbox.web.pages import Asked, PageError
+from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.review_write import collaborator_operations
+from ftrack_like.sandbox.web.tokens import make_token, read_token
+
+__all__ = ["PassphraseWanted", "Visit", "enter", "is_passphrase", "keep_passphrase", "open_visit"]
+
+#: How long a browser remembers that the passphrase was given, in seconds.
+_PASSPHRASE_SECONDS = 7 * 24 * 3600
+
+_INVITEE = (
+    "select id, name, email, resource_id, review_session_id, created_by_id,"
+    " created_by.username from ReviewSessionInvitee where id is {}"
+)
+_SESSION = (
+    "select id, name, description, start_date, end_date, is_open, passphrase,"
+    " passphrase_enabled, project.full_name from ReviewSession where id is {}"
+)
+
+
+class PassphraseWanted(Exception):
+    """The visit is one that must give the passphrase first."""
+
+    def __init__(self, visit: Visit) -> None:
+        """Keep the *visit*."""
+        super().__init__("The passphrase is wanted.")
+        self.visit = visit
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An invitee at the review: *link* are the parameters of the address that lets them in."""
+
+    asked: Asked
+    link: Mapping[str, str]
+    invitee: Record
+    session: Record
+
+    @property
+    def user(self) -> User:
+        """Return who the invitee acts as; without an id for one who has done nothing yet."""
+        return User(self.invitee["resource_id"] or "", self.invitee["name"] or "")
+
+    @property
+    def reader(self) -> Reader:
+        """Return what reads for the invitee."""
+        return self.asked.reader(self.user)
+
+    def address(self, path: str = "", **more: str) -> str:
+        """Return the address of *path* below the review, for this invitee alone."""
+        return f"{REVIEW_PATH}{path}?{urllib.parse.urlencode({**self.link, **more})}"
+
+    def as_collaborator(self) -> Visit:
+        """Return the visit with somebody whom the invitee acts as, made if need be."""
+        if self.invitee["resource_id"]:
+            return self
+        email = quoted(self.invitee["email"] or "")
+        known = self.reader.one(f"select id from Collaborator where email is {email}")
+        id_, operations = collaborator_operations(self.invitee, known["id"] if known else None)
+        inviter = self.invitee.get("created_by") or {}
+        self.asked.execute(
+            operations, User(self.invitee["created_by_id"] or "", inviter.get("username") or "")
+        )
+        return replace(self, invitee={**self.invitee, "resource_id": id_})
+
+
+def enter(asked: Asked) -> Visit:
+    """Return the visit of whoever opened the link, whether the review is open or not.
+
+    Raise :exc:`PageError` for a link that leads nowhere.
+    """
+    signer = asked.service.media.signer
+    try:
+        signed = check_link(signer, REVIEW_PATH, asked.query, ("invitee",))
+    except SignatureError as error:
+        raise PageError(
+            403,
+            "This link does not work",
+            f"{error} Open the link as it stands in the mail, or ask for a new invitation.",
+        ) from error
+    reader = asked.reader(User("", ""))
+    invitee = reader.one(_INVITEE.format(quoted(signed["invitee"])))
+    session = invitee and reader.one(_SESSION.format(quoted(invitee["review_session_id"])))
+    if not invitee or not session:
+        raise PageError(
+            404,
+            "This invitation was withdrawn",
+            "The review does not exist any more, or you are no longer invited to it.",
+        )
+    link = {name: asked.query[name] for name in ("invitee", "expires", "signature")}
+    return Visit(asked, link, invitee, session)
+
+
+def open_visit(asked: Asked) -> Visit:
+    """Return the visit of somebody who may see the review.
+
+    Raise :exc:`PageError` when it is not open, :exc:`PassphraseWanted` before the passphrase.
+    """
+    visit = enter(asked)
+    _refuse_closed(visit.session)
+    if visit.session["passphrase_enabled"] and visit.session["passphrase"]:
+        _want_passphrase(visit)
+    return visit
+
+
+def keep_passphrase(visit: Visit, response: Response) -> None:
+    """Let the browser remember that the passphrase was given."""
+    signer = visit.asked.service.media.signer
+    response.set_cookie(
+        _cookie_name(visit),
+        make_token(signer, _purpose(visit), _PASSPHRASE_SECONDS, given="1"),
+        max_age=_PASSPHRASE_SECONDS,
+        path=REVIEW_PATH,
+        secure=visit.asked.request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def is_passphrase(visit: Visit, text: str) -> bool:
+    """Return whether *text* is the passphrase, in time that tells nothing."""
+    wanted = (visit.session["passphrase"] or "").encode("utf-8")
+    return hmac.compare_digest(text.encode("utf-8", "replace"), wanted)
+
+
+def _refuse_closed(session: Record) -> None:
+    if session["is_open"]:
+        return
+    start, end = session["start_date"], session["end_date"]
+    if start is not None and start > datetime.now(timezone.utc).replace(tzinfo=None):
+        raise PageError(
+            403, f"“{session['name']}” is not open yet", f"It opens on {start:%Y-%m-%d %H:%M} UTC."
+        )
+    closed = f"It closed on {end:%Y-%m-%d %H:%M} UTC." if end else "It has no dates yet."
+    raise PageError(
+        403, f"“{session['name']}” is closed", f"{closed} Whoever invited you can open it again."
+    )
+
+
+def _want_passphrase(visit: Visit) -> None:
+    token = visit.asked.request.cookies.get(_cookie_name(visit), "")
+    try:
+        read_token(visit.asked.service.media.signer, _purpose(visit), token)
+    except SignatureError as error:
+        raise PassphraseWanted(visit) from error
+
+
+def _purpose(visit: Visit) -> str:
+    # With the passphrase in it, so that a new passphrase has to be given.
+    return f"passphrase of {visit.session['id']}: {visit.session['passphrase']}"
+
+
+def _cookie_name(visit: Visit) -> str:
+    return "review_" + hashlib.sha256(visit.session["id"].encode("utf-8")).hexdigest()[:16]

@@ -1,0 +1,143 @@
+"""What the review page shows: the versions of a session, and what was said about one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ftrack_like.sandbox.web.drawing import strokes_of
+from ftrack_like.sandbox.web.pages import person_name
+from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+
+__all__ = [
+    "STATUS_WORDS",
+    "Note",
+    "Verdict",
+    "annotations_of",
+    "notes_of",
+    "objects_of",
+    "verdicts_of",
+]
+
+#: The states that an invitee can give a version, with the words that a reader sees.
+STATUS_WORDS = {"approved": "Approved", "require_changes": "Requires changes"}
+
+_OBJECTS = (
+    "select id, name, description, version, version_id, asset_version.thumbnail_id,"
+    " asset_version.version, asset_version.asset.name from ReviewSessionObject"
+    " where review_session_id is {} order by sort_order, name, id"
+)
+_VERDICTS = (
+    "select id, status, created_at, resource_id, review_session_invitee_id,"
+    " review_session_object_id, invitee.name from ReviewSessionObjectStatus"
+    " where review_session_object_id in ({}) order by created_at, id"
+)
+_NOTES = (
+    "select id, content, date, frame_number, user_id, in_reply_to_id, metadata.key,"
+    " metadata.value from Note where {} order by date, id"
+)
+_ANNOTATIONS = (
+    "select id, data, frame_number from ReviewSessionObjectAnnotation"
+    " where review_session_object_id is {} order by created_at, id"
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What somebody decided about a version: *status* is a key of :data:`STATUS_WORDS`, mostly."""
+
+    id: str
+    status: str
+    who: str
+    invitee_id: Optional[str]
+
+    @property
+    def words(self) -> str:
+        """Return the status for a reader."""
+        return STATUS_WORDS.get(self.status, self.status.replace("_", " ").capitalize())
+
+
+@dataclass
+class Note:
+    """A note with its *replies*; *frame* is None for one about the whole."""
+
+    id: str
+    content: str
+    author: str
+    author_id: Optional[str]
+    date: Any
+    frame: Optional[int]
+    drawing: Sequence[Any] = ()
+    replies: list[Note] = field(default_factory=list)
+
+
+def objects_of(reader: Reader, session_id: str) -> list[Record]:
+    """Return the objects of a review session in their order."""
+    return reader.query(_OBJECTS.format(quoted(session_id)))
+
+
+def verdicts_of(reader: Reader, object_ids: Iterable[str]) -> dict[str, list[Verdict]]:
+    """Return what was decided about each object, by its id."""
+    ids = ", ".join(map(quoted, object_ids))
+    found: dict[str, list[Verdict]] = {}
+    for record in reader.query(_VERDICTS.format(ids)) if ids else ():
+        invitee = record.get("invitee") or {}
+        verdict = Verdict(
+            record["id"],
+            record["status"] or "",
+            invitee.get("name") or "Somebody",
+            record["review_session_invitee_id"],
+        )
+        found.setdefault(record["review_session_object_id"], []).append(verdict)
+    return found
+
+
+def annotations_of(reader: Reader, object_id: str) -> dict[str, Sequence[Any]]:
+    """Return the strokes that were drawn on an object, by the id of their note."""
+    drawn: dict[str, Sequence[Any]] = {}
+    for record in reader.query(_ANNOTATIONS.format(quoted(object_id))):
+        note_id, strokes = strokes_of(record["data"])
+        if note_id is not None:
+            drawn[note_id] = strokes
+    return drawn
+
+
+def notes_of(
+    reader: Reader, parent_id: str, drawn: Optional[Mapping[str, Sequence[Any]]] = None
+) -> list[Note]:
+    """Return the notes on an entity with their replies, in the order they were written.
+
+    *drawn* are drawings by the id of their note.
+    """
+    records = reader.query(_NOTES.format(f"parent_id is {quoted(parent_id)}"))
+    ids = ", ".join(quoted(one["id"]) for one in records)
+    answers = reader.query(_NOTES.format(f"in_reply_to_id in ({ids})")) if ids else []
+    names = _names(reader, {one["user_id"] for one in (*records, *answers)})
+    notes = {one["id"]: _note(one, names, drawn or {}) for one in records}
+    for one in answers:
+        notes[one["in_reply_to_id"]].replies.append(_note(one, names, {}))
+    return [notes[one["id"]] for one in records if one["in_reply_to_id"] not in notes]
+
+
+def _names(reader: Reader, ids: Iterable[Optional[str]]) -> dict[str, str]:
+    """Return the names of people by id; authors may be users or collaborators."""
+    wanted = ", ".join(quoted(one) for one in sorted(filter(None, ids)))
+    if not wanted:
+        return {}
+    people = reader.query(f"select first_name, last_name from BaseUser where id in ({wanted})")
+    users = reader.query(f"select username from User where id in ({wanted})")
+    usernames = {one["id"]: one["username"] for one in users}
+    return {one["id"]: person_name({**one, "username": usernames.get(one["id"])}) for one in people}
+
+
+def _note(record: Record, names: Mapping[str, str], drawn: Mapping[str, Sequence[Any]]) -> Note:
+    return Note(
+        record["id"],
+        record["content"] or "",
+        names.get(record["user_id"] or "", "Somebody"),
+        record["user_id"],
+        record["date"],
+        record["frame_number"],
+        drawn.get(record["id"], ()),
+    )

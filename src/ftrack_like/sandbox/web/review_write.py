@@ -1,0 +1,117 @@
+"""What an invitee does, as operations of the protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ftrack_like.sandbox.actions.batch import new_id
+from ftrack_like.sandbox.web.drawing import stored_drawing
+
+__all__ = ["REVIEW_FRAME", "collaborator_operations", "note_operations", "verdict_operation"]
+
+#: The key of the metadata of a note that says which frame it is about.
+REVIEW_FRAME = "reviewFrame"
+
+
+def note_operations(
+    content: str,
+    *,
+    object_id: str,
+    frame: Optional[int] = None,
+    strokes: Sequence[Any] = (),
+    in_reply_to_id: Optional[str] = None,
+) -> list[dict[str, Any]]:
+    """Return what writes a note on an object, or a reply to one on it.
+
+    *frame* is what it is about, None for the whole. *strokes* are drawn on that frame.
+    """
+    note_id = new_id()
+    note: dict[str, Any] = {"id": note_id, "content": content}
+    if in_reply_to_id is not None:
+        return [_create("Note", {**note, "in_reply_to_id": in_reply_to_id})]
+    note.update(parent_id=object_id, parent_type="ReviewSessionObject", frame_number=frame)
+    operations = [_create("Note", note)]
+    if frame is not None:
+        operations.append(_frame_metadata(note_id, frame))
+    if strokes:
+        annotation = {
+            "id": new_id(),
+            "review_session_object_id": object_id,
+            "frame_number": frame or 0,
+            "data": stored_drawing(strokes, note_id),
+        }
+        operations.append(_create("ReviewSessionObjectAnnotation", annotation))
+    return operations
+
+
+def verdict_operation(
+    status: str, *, object_id: str, invitee_id: str, resource_id: str, previous: Optional[str]
+) -> dict[str, Any]:
+    """Return what says an invitee's *status* of an object; *previous* is the id of what it was."""
+    if previous is not None:
+        return {
+            "action": "update",
+            "entity_type": "ReviewSessionObjectStatus",
+            "entity_key": [previous],
+            "entity_data": {"__entity_type__": "ReviewSessionObjectStatus", "status": status},
+        }
+    values = {
+        "id": new_id(),
+        "status": status,
+        "review_session_object_id": object_id,
+        "review_session_invitee_id": invitee_id,
+        "resource_id": resource_id,
+    }
+    return _create("ReviewSessionObjectStatus", values)
+
+
+def collaborator_operations(
+    invitee: Mapping[str, Any], known_id: Optional[str]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return the id of who *invitee* acts as from now on, and what makes it so.
+
+    *known_id* is the collaborator with the invitee's mail address, None where there is none.
+    """
+    resource_id = known_id
+    operations: list[dict[str, Any]] = []
+    if resource_id is None:
+        resource_id = new_id()
+        first_name, _, last_name = (invitee["name"] or invitee["email"]).partition(" ")
+        names = {"first_name": first_name, "last_name": last_name.strip()}
+        person = {"id": resource_id, "email": invitee["email"], **names}
+        operations.append(_create("Collaborator", person))
+    operations.append(
+        {
+            "action": "update",
+            "entity_type": "ReviewSessionInvitee",
+            "entity_key": [invitee["id"]],
+            "entity_data": {
+                "__entity_type__": "ReviewSessionInvitee",
+                "resource_id": resource_id,
+            },
+        }
+    )
+    return resource_id, operations
+
+
+def _frame_metadata(note_id: str, frame: int) -> dict[str, Any]:
+    values = {
+        "parent_id": note_id,
+        "parent_type": "Note",
+        "key": REVIEW_FRAME,
+        "value": json.dumps({"number": frame}),
+    }
+    return _create("Metadata", values, key=("parent_id", "key"))
+
+
+def _create(
+    entity_type: str, values: Mapping[str, Any], key: Sequence[str] = ("id",)
+) -> dict[str, Any]:
+    return {
+        "action": "create",
+        "entity_type": entity_type,
+        "entity_key": [values[name] for name in key],
+        "entity_data": {"__entity_type__": entity_type, **values},
+    }

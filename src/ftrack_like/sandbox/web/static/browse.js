@@ -1,0 +1,14 @@
+// The pages of the browser: local times, and the player where there is one.
+
+import { createPlayer } from "./player.js";
+import { localTimes } from "./times.js";
+
+const root = document.querySelector("[data-player]");
+if (root) {
+  const player = createPlayer(root);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-frame]");
+    if (button) player.seek(Number(button.dataset.frame));
+  });
+}
+localTimes();

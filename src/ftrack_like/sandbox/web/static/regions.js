@@ -1,0 +1,88 @@
+// Forms that are sent without leaving the page: the answer is the page, its regions take over.
+
+// What the server said of each region, before anything here was changed for the viewer.
+const sources = new Map([...document.querySelectorAll("[data-region]")].map((one) => [one.id, one.innerHTML]));
+
+/** Send forms with data-send in the background; call *changed* when regions were replaced. */
+export function sendForms(changed) {
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-send]");
+    if (!form) return;
+    event.preventDefault();
+    form.dispatchEvent(new Event("sending"));
+    const data = new URLSearchParams(new FormData(form));
+    if (event.submitter?.name) data.set(event.submitter.name, event.submitter.value);
+    const buttons = [...form.querySelectorAll("button")];
+    buttons.forEach((button) => (button.disabled = true));
+    problem(form, "");
+    try {
+      const response = await fetch(form.action, { method: "POST", body: data });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (!response.ok) {
+        problem(form, page.querySelector("main p")?.textContent ?? "That did not work.");
+        return;
+      }
+      form.dispatchEvent(new Event("sent"));
+      replace(page, form);
+      changed();
+      say("Sent.");
+    } catch {
+      problem(form, "The server cannot be reached. Your words are still here: try again.");
+    } finally {
+      buttons.forEach((button) => (button.disabled = false));
+    }
+  });
+}
+
+/** Fetch the page again and take over the regions where nobody is writing. */
+export async function refresh(changed) {
+  try {
+    const response = await fetch(location.href);
+    if (!response.ok) return;
+    replace(new DOMParser().parseFromString(await response.text(), "text/html"), null);
+    changed();
+  } catch {
+    // The next time may do better.
+  }
+}
+
+function replace(page, form) {
+  for (const fresh of page.querySelectorAll("[data-region]")) {
+    const old = document.getElementById(fresh.id);
+    if (!old || isBusy(old, form) || sources.get(fresh.id) === fresh.innerHTML) continue;
+    sources.set(fresh.id, fresh.innerHTML);
+    const focused = old.contains(document.activeElement) ? document.activeElement : null;
+    const shown = [...old.querySelectorAll(".is-shown")].map((one) => one.id);
+    const place = old.scrollTop;
+    old.replaceWith(document.adoptNode(fresh));
+    fresh.scrollTop = place;
+    for (const id of shown) document.getElementById(id)?.classList.add("is-shown");
+    refocus(fresh, focused);
+  }
+}
+
+/** Return whether somebody writes in *region*, in another form than the one that was sent. */
+function isBusy(region, form) {
+  const others = [...region.querySelectorAll("textarea")].filter((one) => one.form !== form);
+  return others.some((one) => one.value.trim() !== "" || one === document.activeElement);
+}
+
+function refocus(region, focused) {
+  if (!focused) return;
+  const again = focused.id
+    ? document.getElementById(focused.id)
+    : [...region.querySelectorAll("button, a")].find((one) => one.textContent === focused.textContent);
+  again?.focus({ preventScroll: true });
+}
+
+function problem(form, text) {
+  const place = form.querySelector("[data-problem]") ?? document.querySelector("[data-problem]");
+  if (!place) return;
+  place.textContent = text;
+  place.hidden = text === "";
+}
+
+function say(text) {
+  const place = document.querySelector("[data-said]");
+  if (place) place.textContent = text;
+}

@@ -1,0 +1,12 @@
+// Moments in the viewer's own zone and manner; without this script they stand there in UTC.
+
+export function localTimes() {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const element of document.querySelectorAll("time[datetime]:not([data-local])")) {
+    const moment = new Date(element.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    element.title = element.textContent;
+    element.textContent = format.format(moment);
+    element.dataset.local = "";
+  }
+}

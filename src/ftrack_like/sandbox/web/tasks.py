@@ -1,0 +1,94 @@
+"""Lists of tasks, narrowed by what a viewer chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Optional
+
+from ftrack_like.sandbox.web.pages import person_name
+from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+
+__all__ = ["PAGE_SIZE", "Choices", "TaskPage", "choices", "find_tasks", "scope_of"]
+
+#: How many tasks a page shows.
+PAGE_SIZE = 50
+
+_TASKS = (
+    "select id, name, link, type.name, status.name, status.color, priority.name, priority.color,"
+    " start_date, end_date, assignments.resource.first_name, assignments.resource.last_name,"
+    " assignments.resource.username, project.full_name from Task"
+)
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """Some tasks, and the offsets of the pages *before* and *after* these, None without one."""
+
+    tasks: list[Record]
+    before: Optional[int]
+    after: Optional[int]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What tasks can be narrowed by: records of projects and users, names of statuses."""
+
+    projects: list[Record]
+    statuses: list[str]
+    users: list[Record]
+
+
+def choices(reader: Reader) -> Choices:
+    """Return what a viewer can choose from."""
+    statuses = reader.query("select name from Status order by sort, name")
+    return Choices(
+        reader.query(
+            'select id, full_name, name from Project where status is "active" order by full_name'
+        ),
+        list(dict.fromkeys(one["name"] for one in statuses)),
+        reader.query(
+            "select id, username, first_name, last_name from User where is_active is true"
+            " order by first_name, last_name, username"
+        ),
+    )
+
+
+def scope_of(type_name: str, id_: str) -> str:
+    """Return the condition for the tasks of a project, another context or a user."""
+    id_ = quoted(id_)
+    if type_name == "User":
+        return f"assignments any (resource_id is {id_})"
+    if type_name == "Project":
+        return f"project_id is {id_}"
+    return f"(id is {id_} or ancestors any (id is {id_}))"
+
+
+def find_tasks(reader: Reader, chosen: Mapping[str, str], scope: Optional[str] = None) -> TaskPage:
+    """Return a page of the tasks within *scope* that fit what was *chosen*.
+
+    *chosen* may have ``project``, ``status`` (a name), ``assignee`` (ids), ``text`` (part of a
+    name) and ``offset``.
+    """
+    conditions = [scope] if scope else []
+    if chosen.get("project"):
+        conditions.append(f"project_id is {quoted(chosen['project'])}")
+    if chosen.get("status"):
+        conditions.append(f"status.name is {quoted(chosen['status'])}")
+    if chosen.get("assignee"):
+        conditions.append(scope_of("User", chosen["assignee"]))
+    if chosen.get("text"):
+        part = quoted(f"%{chosen['text']}%")
+        conditions.append(f"(name like {part} or parent.name like {part})")
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    offset = _offset(chosen.get("offset", ""))
+    tasks, after = reader.page(
+        f"{_TASKS}{where} order by end_date, name, id limit {PAGE_SIZE} offset {offset}"
+    )
+    for task in tasks:
+        task["people"] = [person_name(one["resource"]) for one in task["assignments"]]
+    return TaskPage(tasks, max(offset - PAGE_SIZE, 0) if offset else None, after)
+
+
+def _offset(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0

@@ -1,0 +1,142 @@
+"""The widgets: pages for other programs to embed, behind addresses that ``get_widget_url`` gives.
+
+Such an address opens for six minutes. The page that it opened goes on for longer: the links in
+it are signed anew, as good as a log-in by whoever opened it in time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+from urllib.parse import parse_qsl
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.errors import SandboxError
+from ftrack_like.sandbox.media.signing import SignatureError
+from ftrack_like.sandbox.web.facts import portray
+from ftrack_like.sandbox.web.links import WIDGET_PATH, check_link, widget_link
+from ftrack_like.sandbox.web.media import address_maker
+from ftrack_like.sandbox.web.pages import Asked, PageError, error_page, page_route, render
+from ftrack_like.sandbox.web.reading import Reader, quoted
+from ftrack_like.sandbox.web.tasks import choices, find_tasks, scope_of
+
+__all__ = ["widget_routes"]
+
+#: How long the links in an open page are good for, in seconds.
+_PAGE_SECONDS = 12 * 3600
+
+_SIGNED = ("name", "user", "theme", "type", "key")
+
+
+@dataclass(frozen=True)
+class Widget:
+    """A widget that was opened: for whom, and about which entity (type and key), if any."""
+
+    asked: Asked
+    user: User
+    theme: Optional[str]
+    entity: Optional[tuple[str, list[Any]]]
+
+    @property
+    def reader(self) -> Reader:
+        """Return what reads for the user."""
+        return self.asked.reader(self.user)
+
+    def link(self, name: str, entity: Optional[tuple[str, list[Any]]] = None) -> str:
+        """Return the address of another widget for the same viewer."""
+        return widget_link(
+            self.asked.service.media.signer,
+            name,
+            self.user.id,
+            theme=self.theme,
+            entity=(entity[0], json.dumps(entity[1])) if entity else None,
+            seconds=_PAGE_SECONDS,
+        )
+
+    def link_parts(self, name: str) -> Mapping[str, str]:
+        """Return the parameters of the address of this widget, for a form to repeat."""
+        return dict(parse_qsl(self.link(name, self.entity).partition("?")[2]))
+
+
+def widget_routes() -> list[BaseRoute]:
+    """Return the route of the widgets."""
+    return [page_route(WIDGET_PATH, show)]
+
+
+def show(asked: Asked) -> Response:
+    """Answer the widget that the signed address names."""
+    try:
+        signed = check_link(asked.service.media.signer, WIDGET_PATH, asked.query, _SIGNED)
+        return _PAGES[signed["name"]](_open(asked, signed))
+    except SignatureError as error:
+        return error_page(403, "This widget cannot be shown", str(error), embeddable=True)
+    except PageError as error:
+        return error_page(error.status, error.title, error.text, embeddable=True)
+    except SandboxError as error:
+        return error_page(error.status, "That did not work", error.content, embeddable=True)
+
+
+def show_info(widget: Widget) -> Response:
+    """Answer the facts of the entity; without one, of the user."""
+    type_name, key = widget.entity or ("User", [widget.user.id])
+    portrait = portray(widget.reader, type_name, key)
+    if portrait is None:
+        raise PageError(404, "Nothing to show", f"This {type_name} does not exist any more.")
+    return _render("widget_info.html", widget, entity=portrait)
+
+
+def show_tasks(widget: Widget) -> Response:
+    """Answer the tasks of a context or a user; without one, those of the viewer."""
+    type_name, key = widget.entity or ("User", [widget.user.id])
+    portrait = portray(widget.reader, type_name, key)
+    if portrait is None:
+        raise PageError(404, "Nothing to show", f"This {type_name} does not exist any more.")
+    page = find_tasks(widget.reader, widget.asked.query, scope_of(type_name, key[0]))
+    return _render("widget_tasks.html", widget, entity=portrait, page=page)
+
+
+def show_tasks_browser(widget: Widget) -> Response:
+    """Answer the tasks of all projects, to be narrowed by the viewer."""
+    reader, chosen = widget.reader, dict(widget.asked.query)
+    scope = scope_of(widget.entity[0], widget.entity[1][0]) if widget.entity else None
+    return _render(
+        "widget_tasks_browser.html",
+        widget,
+        page=find_tasks(reader, chosen, scope),
+        choices=choices(reader),
+        chosen=chosen,
+    )
+
+
+_PAGES: Mapping[str, Callable[[Widget], Response]] = {
+    "info": show_info,
+    "tasks": show_tasks,
+    "tasks_browser": show_tasks_browser,
+}
+
+
+def _open(asked: Asked, signed: Mapping[str, str]) -> Widget:
+    entity = (signed["type"], json.loads(signed["key"])) if "type" in signed else None
+    nobody = asked.reader(User("", ""))
+    user = nobody.one(
+        f"select username from User where id is {quoted(signed['user'])} and is_active is true"
+    )
+    if user is None:
+        raise PageError(403, "This widget cannot be shown", "Its user may not log in any more.")
+    return Widget(asked, User(user["id"], user["username"]), signed.get("theme"), entity)
+
+
+def _render(template: str, widget: Widget, **values: Any) -> Response:
+    return render(
+        template,
+        embeddable=True,
+        widget=widget,
+        theme=widget.theme,
+        component=address_maker(widget.asked),
+        **values,
+    )
