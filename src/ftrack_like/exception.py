@@ -24,6 +24,7 @@ also is, so that code which catches that class keeps working::
     │   ├── DuplicateItemInCollectionError
     │   └── ImmutableCollectionError
     ├── ConfigurationError [TypeError]
+    │   └── ServerAddressError [requests.exceptions.InvalidURL]
     │   └── ServerAddressError [requests.exceptions.InvalidSchema]
     ├── ConnectionClosedError
     ├── EntityTypeError
@@ -313,6 +314,22 @@ class ServerAddressError(ConfigurationError, requests.exceptions.InvalidSchema):
     """What should be the address of a server is none."""
 
     default_message = "The server address is none."
+
+
+class ServerAddressError(ConfigurationError, requests.exceptions.InvalidURL):
+    """The address of the server cannot be right."""
+
+    default_message = "The address of the server cannot be right."
+
+    def __init__(
+        self, message: str | None = None, details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Initialise as :class:`Error`; *request* and *response* are None."""
+        Error.__init__(self, message, details)
+        # As for ServerConnectionError.
+        self.args = () if message is None else (message,)
+        self.request = None
+        self.response = None
 
 
 class ConnectionClosedError(Error):

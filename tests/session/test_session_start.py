@@ -214,6 +214,7 @@ def test_addresses_that_cannot_be_right(address: str, better: str) -> None:
     """An address without scheme, or with /api, is refused with the better one."""
     with pytest.raises(exception.ConfigurationError) as caught:
         Session(address, KEY, "jane")
+    assert isinstance(caught.value, (requests.exceptions.InvalidURL, ValueError))
     assert better in str(caught.value)
 
 
