@@ -24,7 +24,6 @@ also is, so that code which catches that class keeps working::
     │   ├── DuplicateItemInCollectionError
     │   └── ImmutableCollectionError
     ├── ConfigurationError [TypeError]
-    │   └── ServerAddressError [requests.exceptions.InvalidURL]
     │   └── ServerAddressError [requests.exceptions.InvalidSchema]
     ├── ConnectionClosedError
     ├── EntityTypeError
@@ -311,12 +310,6 @@ class ConfigurationError(Error, TypeError):
 
 
 class ServerAddressError(ConfigurationError, requests.exceptions.InvalidSchema):
-    """What should be the address of a server is none."""
-
-    default_message = "The server address is none."
-
-
-class ServerAddressError(ConfigurationError, requests.exceptions.InvalidURL):
     """The address of the server cannot be right."""
 
     default_message = "The address of the server cannot be right."
