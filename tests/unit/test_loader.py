@@ -476,3 +476,21 @@ def test_a_group_asks_only_for_what_no_layer_has(make_tiny: Any, make_record: An
     one, two = session._loader.load([make_record("Task", id="a"), make_record("Task", id="b")])
     assert (one["bid"], two["bid"]) == (1.0, 2.0)
     assert session.asked == ['select bid from Task where id is "b" offset 0 limit 500']
+
+
+def test_only_what_is_looked_at_is_taken_from_below(make_tiny: Any, make_record: Any) -> None:
+    """A cache that holds a long chain of entities is followed one step at a time."""
+    below = cache.MemoryCache()
+    make_tiny(cache_below=below)._loader.load(
+        [
+            make_record("Task", id=str(index), parent=make_record("Task", id=str(index + 1)))
+            for index in range(3000)
+        ]
+    )
+    session = make_tiny(cache_below=below)
+    task = session.load("Task", id="0")
+    for _ in range(5):
+        task = task["parent"]
+    assert task["id"] == "5"
+    assert len(session._local_cache.keys()) == 6
+    assert session.asked == []

@@ -132,7 +132,8 @@ class Loader:
         else:
             identity_map.dirty.discard(entity)
             attached.merge(entity, merged)
-        if identity_map.lower_caches():
+        # What is only referred to stays so: the layers below may hold all that was ever loaded.
+        if identity_map.lower_caches() and not _is_bare(entity):
             identity_map.complete_from_below(key, attached)
             identity_map.store_below({key: attached})
         return attached
@@ -227,6 +228,12 @@ class Loader:
 
 
 _OWN_MODULES = frozenset({"ftrack_like.session"})
+
+
+def _is_bare(entity: Any) -> bool:
+    """Return whether *entity* holds nothing but its primary key."""
+    key = entity.primary_key_attributes
+    return not entity._local and all(name in key for name in entity._remote)
 
 
 def _next_offset(result: Any) -> Optional[int]:
