@@ -479,6 +479,70 @@ ROWS = {
         {"group": "LOOK", "name": "theme", "value": "dark"},
         {"group": "STORAGE", "name": "storage_scenario", "value": "null"},
     ],
+    "setting_component": [
+        {"component_id": "cp-main", "group": "LOOK", "name": "theme"},
+        {"component_id": "cp-prev", "group": "STORAGE", "name": "theme"},
+    ],
+    "event": [
+        {"id": 1, "action": "update", "parent_id": "t-anim10", "user_id": "u-bob"},
+        {"id": 2, "action": "create", "parent_id": "t-comp10", "user_id": "u-zoe"},
+    ],
+    "feed": [
+        {"id": "fe-1", "social_id": 1, "owner_id": "t-anim10", "distance": 0},
+        {"id": "fe-2", "social_id": 1, "owner_id": "sh-10", "distance": 1},
+        {"id": "fe-3", "social_id": 2, "owner_id": "t-comp10", "distance": 0},
+    ],
+    "review_session": [
+        {
+            "id": "rs-open",
+            "name": "Open",
+            "project_id": "p-alpha",
+            "start_date": "2024-02-15T12:00:00",
+            "end_date": "2024-02-16T00:00:00",
+        },
+        {
+            "id": "rs-past",
+            "name": "Past",
+            "project_id": "p-alpha",
+            "start_date": "2024-02-01T00:00:00",
+            "end_date": "2024-02-15T12:00:00",
+            "thumbnail_source_id": "v-hero1",
+        },
+    ],
+    "review_session_object": [
+        {
+            "id": "ro-2",
+            "name": "plate",
+            "review_session_id": "rs-open",
+            "version_id": "v-plate1",
+            "sort_order": 2.0,
+        },
+        {
+            "id": "ro-1",
+            "name": "hero",
+            "review_session_id": "rs-open",
+            "version_id": "v-hero2",
+            "sort_order": 1.0,
+        },
+    ],
+    "custom_attribute_link": [
+        {
+            "id": "cl-user",
+            "configuration_id": "cf-reviewer",
+            "from_id": "t-anim10",
+            "from_entity_type": "Context",
+            "to_id": "u-zoe",
+            "to_entity_type": "User",
+        },
+        {
+            "id": "cl-shot",
+            "configuration_id": "cf-similar",
+            "from_id": "t-anim10",
+            "from_entity_type": "Context",
+            "to_id": "sh-20",
+            "to_entity_type": "Context",
+        },
+    ],
     "scope": [{"id": "sc-1", "name": "main"}],
     "context_scope": [{"context_id": "p-alpha", "scope_id": "sc-1"}],
     "object_type": [
@@ -584,6 +648,19 @@ for _row in ROWS["custom_attribute_configuration"]:
     _row.update({"kind": "value", "core": False, "sort": 0})
     _row.setdefault("is_hierarchical", False)
     _row.setdefault("config", "{}")
+
+ROWS["custom_attribute_configuration"] += [
+    {
+        "id": f"cf-{key}",
+        "key": key,
+        "kind": "link",
+        "entity_type": "task",
+        "entity_type_to": target,
+        "core": False,
+        "config": "{}",
+    }
+    for key, target in (("reviewer", "user"), ("similar", "task"))
+]
 
 
 def _ancestry():

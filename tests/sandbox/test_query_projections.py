@@ -283,6 +283,33 @@ def test_restricted_relations_cannot_be_selected(world):
         world.query("select custom_attribute_links from Task")
 
 
+def test_references_over_two_columns(world):
+    """A reference to an entity whose key has two parts matches both."""
+    records = world.records("select setting.value from SettingComponent")
+
+    assert [record["setting"] and record["setting"]["value"] for record in records] == [
+        "dark",
+        None,
+    ]
+
+
+def test_references_over_numbers(world):
+    """A reference to a numbered entity is followed like any other."""
+    (record,) = world.records("select event.action from Feed where id is fe-3")
+
+    assert record["event"]["id"] == 2
+    assert record["event"]["action"] == "create"
+
+
+def test_review_sessions_compute_their_state(world):
+    """Whether a session is open depends on the time, its image on its objects."""
+    records = world.records("select is_open, thumbnail.name, thumbnail_id from ReviewSession")
+
+    assert [record["is_open"] for record in records] == [True, False]
+    assert [record["thumbnail_id"] for record in records] == ["cp-main", None]
+    assert records[0]["thumbnail"]["name"] == "main"
+
+
 # Pages
 
 

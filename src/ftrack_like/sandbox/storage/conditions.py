@@ -102,13 +102,11 @@ class Conditions:
         def leaf(owner: Source, part: Part) -> Expression:
             relation = self._names.relation(owner.type_, part)
             self._check_quantifier(node, relation, part)
+            if node.criteria is None:
+                return self._is_known(owner, part)
             _, step = self._paths.step(owner, part)
-            if node.criteria is not None:
-                with self._inside(part) as apart:
-                    return step.exists(self.of(node.criteria, step.target), apart=apart)
-            if isinstance(relation, Reference) and part.cast is None:
-                return self._paths.key(owner, relation).is_not(None)
-            return step.exists(None)
+            with self._inside(part) as apart:
+                return step.exists(self.of(node.criteria, step.target), apart=apart)
 
         return self._through(source, node.path.parts, leaf)
 
@@ -171,7 +169,7 @@ class Conditions:
 
     def _is_known(self, owner: Source, part: Part) -> Expression:
         property_ = self._names.attribute(owner.type_, part, relation=True)
-        if isinstance(property_, Collection):
+        if isinstance(property_, Collection) or part.cast or getattr(property_, "also", None):
             return self._paths.step(owner, part)[1].exists(None)
         return self._paths.operand(owner, property_).known()
 

@@ -45,9 +45,13 @@ class Catalogue:
         be left through what only some of its rows have.
         """
         key = (type_.name, name)
-        if key not in self._candidates:
-            self._candidates[key] = self._find_candidates(type_, name)
-        return self._candidates[key]
+        found = self._candidates.get(key)
+        if found is None:
+            found = self._find_candidates(type_, name)
+            # Names that stand for nothing have no end: they are not kept.
+            if found:
+                self._candidates[key] = found
+        return found
 
     def _find_candidates(self, type_: EntityType, name: str) -> tuple[Property, ...]:
         own = type_.properties.get(name)

@@ -251,14 +251,14 @@ def always_selected(type_: EntityType) -> list[str]:
 # Whole plans
 
 
-@lru_cache(maxsize=2_000)
+@lru_cache(maxsize=256)
 def root_plan(catalogue: Catalogue, type_name: str, selection: Selection) -> Plan:
     """Return the plan of a query of *type_name*, for which the caller makes the statement."""
     paths = Paths(Names(catalogue, ""))
     return Plan(catalogue, paths.any_row(catalogue.types[type_name]), selection)
 
 
-@lru_cache(maxsize=2_000)
+@lru_cache(maxsize=512)
 def members_plan(catalogue: Catalogue, members: Members) -> Plan:
     """Return the plan of *members*, with a statement by their owners' keys."""
     return _PLANNERS[members.way](catalogue, members)
