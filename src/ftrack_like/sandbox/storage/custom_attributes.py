@@ -18,7 +18,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
 from ftrack_like.sandbox.storage.names import Catalogue
 from ftrack_like.sandbox.storage.operands import Variable
-from ftrack_like.sandbox.storage.sources import Source, Step, table_source
+from ftrack_like.sandbox.storage.sources import Source, Step, fits_type, table_source
 from ftrack_like.sandbox.storage.sql import Expression
 
 __all__ = [
@@ -51,12 +51,9 @@ def all_values(catalogue: Catalogue, type_: EntityType) -> Source:
     owner_type = catalogue.types[_family(type_)]
     owner = table_source(catalogue, owner_type)
     source = _values(catalogue, type_, owner, beside=owner.from_)
-    of_type = [
-        owner.column(column) == value
-        for classifier in catalogue.alternatives(owner_type.name)
-        for column, value in classifier.items()
-    ]
-    return Source(type_, source.from_, source.columns, tuple(of_type))
+    of_type = fits_type(catalogue, owner, owner_type)
+    conditions = () if of_type is None else (of_type,)
+    return Source(type_, source.from_, source.columns, conditions)
 
 
 def values_of(catalogue: Catalogue, owner: Source, type_: EntityType) -> Step:
