@@ -98,6 +98,8 @@ def run_batch(
             batch.store.flush()
             batch.complete_answers()
             return batch, results
+    except UnicodeEncodeError as error:
+        raise ValidationError(f"Half of a surrogate pair is no text: {error.object!r}.") from error
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
 

@@ -18,6 +18,7 @@ __all__ = [
     "answer_record",
     "columns_of_key",
     "defaults",
+    "expect_key",
     "find_row",
     "read_attributes",
     "read_entity_data",
@@ -163,6 +164,28 @@ def answer_record(type_: EntityType, row: Row, data: Mapping[str, Any]) -> dict[
     return record
 
 
+def expect_key(batch: Batch, type_: EntityType, columns: Mapping[str, Any]) -> None:
+    """Let what the key *columns* of a new *type_* point at exist when the batch ends."""
+    for name in type_.primary_key:
+        property_ = type_.properties[name]
+        assert isinstance(property_, Scalar)
+        assert property_.column is not None
+        if property_.column in columns and property_.column != "id":
+            _expect(batch, type_, property_, columns[property_.column])
+
+
+def _expect(batch: Batch, type_: EntityType, property_: Scalar, stored: Any) -> None:
+    """Let what the foreign key *property_* points at by *stored* exist when the batch ends."""
+    if property_.references is None or stored is None:
+        return
+    owner, target_name = property_.references
+    target = batch.model.types.get(owner)
+    column = getattr(target.properties.get(target_name), "column", None) if target else None
+    if target is not None and column is not None:
+        wanted = Existence(target.name, column, stored)
+        batch.references[wanted] = f"{property_.name!r} of {type_.name}"
+
+
 # Readers, one for each class of property
 
 
@@ -174,13 +197,7 @@ def _read_scalar(
     stored = to_stored(type_.name, property_, value)
     attributes.columns[property_.column] = stored
     attributes.names[property_.name] = property_.column
-    if property_.references is not None and stored is not None:
-        owner, target_name = property_.references
-        target = batch.model.types[owner]
-        column = getattr(target.properties.get(target_name), "column", None)
-        if column is not None:
-            wanted = Existence(target.name, column, stored)
-            batch.references[wanted] = f"{property_.name!r} of {type_.name}"
+    _expect(batch, type_, property_, stored)
 
 
 def _read_reference(

@@ -27,6 +27,9 @@ def query(operation: Operation, batch: Batch) -> Any:
 def search(operation: Operation, batch: Batch) -> Any:
     """Return the records of an expression that also fit terms, contexts and object types."""
     expression = _expression(operation)
+    entity_type = operation.get("entity_type")
+    if entity_type is not None and not isinstance(entity_type, str):
+        raise ValidationError("The entity_type of a search is the name of one.")
     narrowing = {
         name: _texts(operation, name) for name in ("terms", "context_ids", "object_type_ids")
     }
@@ -37,7 +40,7 @@ def search(operation: Operation, batch: Batch) -> Any:
             batch.model,
             expression,
             batch.context,
-            entity_type=operation.get("entity_type"),
+            entity_type=entity_type,
             **narrowing,
         ),
     )

@@ -47,7 +47,7 @@ def reset_remote(operation: Operation, batch: Batch) -> Any:
 def delayed_job(operation: Operation, batch: Batch) -> Any:
     """Make the job that *operation* asks for; it is over at once, its data says why."""
     job_type = required_key(operation, "job_type")
-    if job_type not in _DELAYED_JOBS:
+    if not isinstance(job_type, str) or job_type not in _DELAYED_JOBS:
         names = ", ".join(map(repr, _DELAYED_JOBS))
         raise ValidationError(f"There is no delayed job {job_type!r}; there is {names}.")
     type_ = MODEL.types["Job"]

@@ -10,6 +10,7 @@ from ftrack_like.sandbox.actions.attributes import (
     answer_record,
     columns_of_key,
     defaults,
+    expect_key,
     find_row,
     read_attributes,
     read_entity_data,
@@ -41,7 +42,9 @@ def create(operation: Operation, batch: Batch) -> Any:
     attributes = read_attributes(batch, type_, data)
     values = defaults(type_)
     values.update(attributes.columns)
-    values.update(read_key(type_, operation))
+    key = read_key(type_, operation)
+    values.update(key)
+    expect_key(batch, type_, key)
     _refuse_other_kind(type_, values)
     concrete = batch.model.type_of_row(type_.name, values)
     _refuse_unclear_kind(batch, concrete)
