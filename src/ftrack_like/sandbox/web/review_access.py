@@ -55,7 +55,7 @@ class Visit:
     @property
     def user(self) -> User:
         """Return who the invitee acts as; without an id for one who has done nothing yet."""
-        return User(self.invitee["resource_id"] or "", self.invitee["name"] or "")
+        return User(self.invitee["resource_id"] or "", self.invitee["email"] or "")
 
     @property
     def reader(self) -> Reader:
