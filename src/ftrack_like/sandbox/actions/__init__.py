@@ -100,6 +100,8 @@ def run_batch(
             return batch, results
     except UnicodeEncodeError as error:
         raise ValidationError(f"Half of a surrogate pair is no text: {error.object!r}.") from error
+    except sqlalchemy.exc.DataError as error:
+        raise ValidationError(f"The database cannot keep this: {_first_line(error)}.") from error
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
 
@@ -138,9 +140,13 @@ def _placed(error: SandboxError, index: int, operation: Operation) -> SandboxErr
 
 def _translate(error: sqlalchemy.exc.IntegrityError) -> SandboxError:
     """Return what the database refused in the words of the protocol."""
-    text = str(error.orig).splitlines()[0]
+    text = _first_line(error)
     if "not null" in text.lower() or "not-null" in text.lower():
         return ValidationError(f"A required attribute has no value: {text}.")
     if "unique" in text.lower():
         return DuplicateEntryError(f"DuplicateEntry: {text}.")
     return IntegrityError(f"The change would leave something pointing at nothing: {text}.")
+
+
+def _first_line(error: sqlalchemy.exc.DBAPIError) -> str:
+    return str(error.orig).splitlines()[0]
