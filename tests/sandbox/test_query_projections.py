@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ftrack_like.sandbox.language import ExpressionError
+from ftrack_like.sandbox.storage.query import run_query
 
 
 def one(world, expression):
@@ -141,6 +144,15 @@ def test_addresses_of_component_locations(world):
         "studio.disk": "\\\\server\\share\\hero.ma",
         "ftrack.server": "http://sandbox.test/component/get?id=cp-main",
     }
+
+
+def test_addresses_are_signed_where_the_request_says_how(world):
+    """What proves the right to read is added to the path of each address."""
+    context = replace(world.context, sign=lambda path: f"{path}&signature=yes")
+    expression = "select thumbnail_url from Task where id is t-anim10"
+    (record,) = run_query(world.connection, world.model, expression, context).records
+
+    assert record["thumbnail_url"]["value"].endswith("?id=cp-main&size=300&signature=yes")
 
 
 def test_computed_references_and_flags(world):
