@@ -397,7 +397,10 @@ class ReferenceAttribute(Attribute):
 
     def _projection(self, entity: Any) -> str:
         """Return the default projections of the type referred to, through this attribute."""
-        names = entity.session.types[self.entity_type].default_projections or ()
+        try:
+            names = entity.session.types[self.entity_type].default_projections or ()
+        except KeyError:  # Servers may refer to types that they give no schema of.
+            return self._name
         return ", ".join([f"{self._name}.{name}" for name in names]) or self._name
 
     def is_modified(self, entity: Any) -> bool:

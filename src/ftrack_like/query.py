@@ -11,10 +11,11 @@ from ftrack_like._suggest import did_you_mean
 
 __all__ = ["Outline", "QueryResult", "outline", "prepare"]
 
-#: Texts in quotes, which no keyword is looked for in, and words.
+#: Texts in quotes and words, the parts that an outline is made of, and brackets.
 _TOKEN = re.compile(
     r"""
     (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<bracket>[()])
     | (?P<word>[^\s"'(),]+)
     """,
     re.VERBOSE | re.DOTALL,
@@ -37,7 +38,7 @@ class Outline(NamedTuple):
 def outline(expression: str) -> Outline:
     """Return the outline of the query *expression*.
 
-    Keywords count in any case and with any white space, but not inside quotes.
+    Keywords count in any case and with any white space, but not inside quotes or brackets.
     """
     words = _plain_words(expression)
     text, numbers = _cut_bounds(expression, words)
@@ -52,8 +53,18 @@ def outline(expression: str) -> Outline:
 
 
 def _plain_words(expression: str) -> list[re.Match[str]]:
-    """Return the matches of the words of *expression* that stand outside quotes."""
-    return [match for match in _TOKEN.finditer(expression) if match.lastgroup == "word"]
+    """Return the matches of the words of *expression* outside quotes and brackets.
+
+    What stands in brackets (a sub-query, say) has bounds and projections of its own.
+    """
+    depth = 0
+    words = []
+    for match in _TOKEN.finditer(expression):
+        if match.lastgroup == "bracket":
+            depth += 1 if match.group() == "(" else -1
+        elif match.lastgroup == "word" and depth <= 0:
+            words.append(match)
+    return words
 
 
 def _type_after_from(

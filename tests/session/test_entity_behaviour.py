@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,23 +55,35 @@ def user(session: Any) -> Any:
     return session.query(f'User where username is "{session.api_user}"').one()
 
 
-def again(sandbox: Any, entity: Any) -> Any:
-    """Return *entity* as a new session reads it."""
-    other = sandbox.session()
-    other.auto_populate = True
-    return other.get(entity.entity_type, inspection.identity(entity)[1])
+@pytest.fixture
+def again(sandbox: Any) -> Iterator[Callable[[Any], Any]]:
+    """Return a function that gives an entity as a new session reads it."""
+    with contextlib.ExitStack() as sessions:
+
+        def read(entity: Any) -> Any:
+            other = sessions.enter_context(sandbox.session())
+            return other.get(entity.entity_type, inspection.identity(entity)[1])
+
+        yield read
+
+
+@pytest.fixture
+def elsewhere(sandbox: Any) -> Iterator[Any]:
+    """Return another session, which has loaded nothing yet."""
+    with sandbox.session() as other:
+        yield other
 
 
 # Notes
 
 
-def test_a_note_goes_on_an_entity(sandbox: Any, session: Any, task: Any, user: Any) -> None:
+def test_a_note_goes_on_an_entity(again: Any, session: Any, task: Any, user: Any) -> None:
     """With its author, and among the entity's notes at once."""
     note = task.create_note("Looks good", user)
     assert inspection.state(note) is CREATED
     assert list(task["notes"]) == [note]
     session.commit()
-    found = again(sandbox, note)
+    found = again(note)
     assert (found["content"], found["author"], found["parent_id"]) == (
         "Looks good",
         user,
@@ -79,22 +91,22 @@ def test_a_note_goes_on_an_entity(sandbox: Any, session: Any, task: Any, user: A
     )
 
 
-def test_a_reply_goes_on_a_note(sandbox: Any, session: Any, task: Any, user: Any) -> None:
+def test_a_reply_goes_on_a_note(again: Any, session: Any, task: Any, user: Any) -> None:
     """It is among the note's replies."""
     note = task.create_note("Look", user)
     reply = note.create_reply("I did", user)
     session.commit()
-    assert list(again(sandbox, note)["replies"]) == [reply]
-    assert again(sandbox, reply)["in_reply_to"] == note
+    assert list(again(note)["replies"]) == [reply]
+    assert again(reply)["in_reply_to"] == note
 
 
-def test_a_note_has_recipients_and_labels(sandbox: Any, session: Any, task: Any, user: Any) -> None:
+def test_a_note_has_recipients_and_labels(again: Any, session: Any, task: Any, user: Any) -> None:
     """Each label is a link; the recipients are told."""
     other = session.create("User", {"username": "ada"})
     labels = session.query("NoteLabel").all()[:2]
     note = task.create_note("Look", user, recipients=[other], labels=labels)
     session.commit()
-    found = again(sandbox, note)
+    found = again(note)
     assert {each["label_id"] for each in found["note_label_links"]} == {
         each["id"] for each in labels
     }
@@ -102,13 +114,13 @@ def test_a_note_has_recipients_and_labels(sandbox: Any, session: Any, task: Any,
 
 
 def test_a_category_is_a_label_said_in_the_older_way(
-    sandbox: Any, session: Any, task: Any, user: Any
+    again: Any, session: Any, task: Any, user: Any
 ) -> None:
     """Alone; with labels as well it is refused before anything is recorded."""
     category = session.query("NoteCategory").first()
     note = task.create_note("Look", user, category=category)
     session.commit()
-    assert again(sandbox, note)["category"]["id"] == category["id"]
+    assert again(note)["category"]["id"] == category["id"]
     with pytest.raises(ValueError, match="not both"):
         task.create_note("Look", user, category=category, labels=[category])
     assert not list(session.recorded_operations)
@@ -213,25 +225,23 @@ def test_users_can_be_invited(user: Any) -> None:
 
 def test_a_user_gets_a_new_key(fresh_sandbox: Any) -> None:
     """It is returned, and the old one no longer counts."""
-    session = fresh_sandbox.session()
-    user = session.query(f'User where username is "{session.api_user}"').one()
-    key = user.reset_api_key()
+    with fresh_sandbox.session() as session:
+        user = session.query(f'User where username is "{session.api_user}"').one()
+        key = user.reset_api_key()
     assert key != fresh_sandbox.api_key
 
 
 # Jobs
 
 
-def test_jobs_are_of_the_one_type_that_may_be_created(
-    sandbox: Any, session: Any, user: Any
-) -> None:
+def test_jobs_are_of_the_one_type_that_may_be_created(again: Any, session: Any, user: Any) -> None:
     """Left out, it is filled in; another is refused at once."""
     job = session.create("Job", {"user": user, "data": json.dumps({"description": "x"})})
     session.commit()
     assert (job["type"], job["status"]) == ("api_job", "queued")
     job["status"] = "done"
     session.commit()
-    assert again(sandbox, job)["status"] == "done"
+    assert again(job)["status"] == "done"
     session.create("Job")
     with pytest.raises(ValueError, match="'encode'"):
         session.create("Job", {"type": "encode"})
@@ -252,9 +262,7 @@ def version(session: Any, task: Any) -> Any:
     return version
 
 
-def test_a_version_gets_components(
-    sandbox: Any, session: Any, version: Any, tmp_path: Path
-) -> None:
+def test_a_version_gets_components(again: Any, session: Any, version: Any, tmp_path: Path) -> None:
     """Made from a path, with further data; the caller's mapping stays as it was."""
     path = tmp_path / "plate.exr"
     path.write_bytes(b"data")
@@ -262,7 +270,7 @@ def test_a_version_gets_components(
     component = version.create_component(str(path), data, location=None)
     session.commit()
     assert data == {"name": "main"}
-    assert list(again(sandbox, version)["components"]) == [component]
+    assert list(again(version)["components"]) == [component]
     assert (component["name"], component["file_type"], component["size"]) == ("main", ".exr", 4)
 
 
@@ -294,7 +302,7 @@ def configured(session: Any, project: Any) -> Any:
 
 
 def test_custom_attributes_are_read_and_written(
-    sandbox: Any, configured: Any, task: Any, project: Any
+    again: Any, configured: Any, task: Any, project: Any
 ) -> None:
     """As a dictionary, of contexts of every kind."""
     held = dict(task["custom_attributes"])
@@ -302,12 +310,12 @@ def test_custom_attributes_are_read_and_written(
     task["custom_attributes"]["reference"] = "r1"
     project["custom_attributes"]["everywhere"] = "p1"
     configured.commit()
-    assert again(sandbox, task)["custom_attributes"]["reference"] == "r1"
-    assert again(sandbox, project)["custom_attributes"]["everywhere"] == "p1"
-    assert "reference" not in again(sandbox, project)["custom_attributes"]
+    assert again(task)["custom_attributes"]["reference"] == "r1"
+    assert again(project)["custom_attributes"]["everywhere"] == "p1"
+    assert "reference" not in again(project)["custom_attributes"]
 
 
-def test_a_new_entity_takes_custom_attributes(sandbox: Any, configured: Any, task: Any) -> None:
+def test_a_new_entity_takes_custom_attributes(again: Any, configured: Any, task: Any) -> None:
     """In the same commit that creates it."""
     made = configured.create(
         "Task",
@@ -319,7 +327,7 @@ def test_a_new_entity_takes_custom_attributes(sandbox: Any, configured: Any, tas
         },
     )
     configured.commit()
-    found = again(sandbox, made)
+    found = again(made)
     held = dict(found["custom_attributes"])
     assert (held["reference"], held["everywhere"]) == ("r2", "e2")
     assert dict(found["metadata"]) == {"seat": "4"}
@@ -359,9 +367,9 @@ def test_configurations_made_later_count_after_a_reset(configured: Any, task: An
 # Loading
 
 
-def test_a_loop_over_a_page_makes_few_requests(sandbox: Any, project: Any) -> None:
+def test_a_loop_over_a_page_makes_few_requests(elsewhere: Any, project: Any) -> None:
     """One for each kind of value that was not asked for: status, its name, and parent."""
-    session = sandbox.session()
+    session = elsewhere
     with requests(session, 1):
         tasks = session.query("select name from Task order by name").all()
     with requests(session, 3):
@@ -371,9 +379,9 @@ def test_a_loop_over_a_page_makes_few_requests(sandbox: Any, project: Any) -> No
         [task["parent"]["name"] for task in tasks]
 
 
-def test_nested_projections_need_no_more_requests(sandbox: Any, project: Any) -> None:
+def test_nested_projections_need_no_more_requests(elsewhere: Any, project: Any) -> None:
     """Whatever was projected is there, through references and collections."""
-    session = sandbox.session()
+    session = elsewhere
     sequence = session.query(
         "select name, children.name, children.children.name, children.children.status.name, "
         "parent.name, metadata, custom_attributes from Sequence"
@@ -389,9 +397,9 @@ def test_nested_projections_need_no_more_requests(sandbox: Any, project: Any) ->
     assert len(statuses) == 3
 
 
-def test_results_come_in_pages_of_one_identity_map(sandbox: Any, project: Any) -> None:
+def test_results_come_in_pages_of_one_identity_map(elsewhere: Any, project: Any) -> None:
     """Pages, repeated queries and get give the same objects."""
-    session = sandbox.session()
+    session = elsewhere
     pages = session.query("Task order by name", page_size=2)
     assert [task["name"] for task in pages] == ["task0", "task1", "task2"]
     assert session.query("Task where name is task2").one() is pages[2]

@@ -270,7 +270,7 @@ def tiny() -> TinySession:
     return TinySession()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tiny() -> type[TinySession]:
     """Return the class of sessions without a server."""
     return TinySession

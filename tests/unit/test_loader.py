@@ -197,6 +197,21 @@ def test_merging_goes_through_containers(tiny: Any) -> None:
     assert tiny.merge(None) is None
 
 
+def test_merging_a_collection_attaches_its_members(tiny: Any, make_tiny: Any) -> None:
+    """The collection stays the same, its members become the session's own."""
+    other = make_tiny().load(
+        "Task",
+        id="a",
+        children=[{"__entity_type__": "Task", "id": "b"}],
+        metadata=[{"__entity_type__": "Metadata", "parent_id": "a", "key": "k", "value": "v"}],
+    )
+    child = tiny.load("Task", id="b")
+    assert tiny.merge(other["children"]) is other["children"]
+    assert other["children"][0] is child
+    tiny.merge(other["metadata"])
+    assert other["metadata"].collection[0] is tiny._identity_map.find("Metadata", ["a", "k"])
+
+
 def test_merging_something_new_attaches_it(tiny: Any) -> None:
     """The very object is attached, and what it refers to too."""
     detached = tiny.decode(
@@ -402,8 +417,9 @@ def test_nested_entities_form_a_group_too(tiny: Any, make_record: Any) -> None:
 def test_lazy_loads_can_be_warned_of_or_refused(tiny: Any, page: Any) -> None:
     """To find loops that ask for one value after another."""
     tiny._on_lazy_load = "warn"
-    with pytest.warns(RuntimeWarning, match="'bid'"):
+    with pytest.warns(RuntimeWarning, match="'bid'") as caught:
         page[0]["bid"]
+    assert caught[0].filename == __file__
     tiny._on_lazy_load = "raise"
     with pytest.raises(exception.Error, match="populate"):
         page[0]["parent"]

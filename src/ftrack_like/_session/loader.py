@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
@@ -93,16 +94,15 @@ class Loader:
         """Return *value* with every entity in it replaced by the attached one of its identity.
 
         Values that the entities have set are taken over. Lists, tuples, sets and mappings are
-        gone through; anything else is returned as it is. *merged* maps identities to the
-        entities merged so far, so that circles end.
+        gone through; anything else is returned as it is. *merged* is the record of the entities
+        merged so far, so that circles end; give the same mapping to calls that belong together.
         """
         merged = {} if merged is None else merged
         if isinstance(value, _EntityBase):
             return self._merge_entity(value, merged)
         if isinstance(value, (Collection, MappedCollectionProxy)):
-            members = value._data if isinstance(value, Collection) else value.collection._data
-            for member in members:
-                self.merge(member, merged)
+            members = value if isinstance(value, Collection) else value.collection
+            members._data = [self.merge(member, merged) for member in members._data]
             return value
         if isinstance(value, Mapping):
             return {name: self.merge(inner, merged) for name, inner in value.items()}
@@ -121,12 +121,13 @@ class Loader:
         attached = entities.get(key)
         if attached is entity:
             return entity  # With all that it refers to, since it was attached.
-        done = merged.get(key)
-        if done is not None:
-            return done
+        if id(entity) in merged:
+            return merged[id(entity)][1]
         if attached is None:
             attached = entities.setdefault(key, entity)
-        merged[key] = attached
+        # By object: another copy of the same entity may know more. It is kept alive, so that no
+        # other gets its number meanwhile.
+        merged[id(entity)] = (entity, attached)
         if attached is entity:
             self._merge_contents(entity, merged)
         else:
@@ -199,7 +200,7 @@ class Loader:
             return
         self._session.populate(members, projections or attribute_name)
         if len(members) > 1:
-            self._session._statistics.grouped_loads += 1
+            self._session._statistics.count(grouped_loads=1)
             for member in members:
                 if attribute_name not in member._remote:
                     member._group = None  # The server has none: do not ask for it again and again.
@@ -224,10 +225,20 @@ class Loader:
         )
         if policy == "raise":
             raise exception.Error(text)
-        warnings.warn(text, RuntimeWarning, stacklevel=6)
+        warnings.warn(text, RuntimeWarning, stacklevel=_caller_level())
 
+
+_PACKAGE = __name__.partition(".")[0] + "."
 
 _OWN_MODULES = frozenset({"ftrack_like.session"})
+
+
+def _caller_level() -> int:
+    """Return how many calls up, seen from who asks, the first line outside this package is."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _is_bare(entity: Any) -> bool:
