@@ -14,9 +14,9 @@ class Note(Entity):
 
     def create_reply(self, content: str, author: Any) -> Any:
         """Return a new note with *content* by *author*, a user, that replies to this one."""
-        reply = self.session.create("Note", {"author": author, "content": content})
-        self["replies"].append(reply)
-        return reply
+        answer = self.session.create("Note", {"content": content, "author": author})
+        self["replies"].append(answer)
+        return answer
 
 
 class CreateNoteMixin:
@@ -44,11 +44,12 @@ class CreateNoteMixin:
         session = self.session
         note = session.create("Note", {"content": content, "author": author})
         self["notes"].append(note)
-        for resource in recipients or ():
-            recipient = session.create(
-                "Recipient", {"note_id": note["id"], "resource_id": resource["id"]}
-            )
-            note["recipients"].append(recipient)
+        note["recipients"].extend(
+            [
+                session.create("Recipient", {"resource_id": each["id"], "note_id": note["id"]})
+                for each in recipients or ()
+            ]
+        )
         for label in labels:
             _link_label(session, note, label)
         return note

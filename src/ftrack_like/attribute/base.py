@@ -1,0 +1,256 @@
+"""Attributes that hold one value."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ftrack_like import exception, inspection
+from ftrack_like.attribute.storage import Storage, put
+from ftrack_like.operation import UpdateEntityOperation
+from ftrack_like.symbol import NOT_SET
+from ftrack_like.wire.values import decode_date
+
+__all__ = ["Attribute", "ReferenceAttribute", "ScalarAttribute", "merge_references"]
+
+
+def merge_references(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return *function*, a reader of an attribute's value, so that it gives attached entities.
+
+    *function* is called with an attribute and an entity. Entities in what it returns are
+    replaced by those that the entity's session holds.
+    """
+
+    @functools.wraps(function)
+    def get_value(attribute: Any, entity: Any) -> Any:
+        """Return the value, merged into the session of *entity*."""
+        value = function(attribute, entity)
+        if getattr(value, "entity_type", None) is None or value is entity:
+            return value
+        return entity.session.merge(value)
+
+    return get_value
+
+
+class Attribute:
+    """A named value of a type's entities."""
+
+    def __init__(
+        self,
+        name: str,
+        default_value: Any = NOT_SET,
+        mutable: bool = True,
+        computed: bool = False,
+    ) -> None:
+        """Initialise the attribute *name*.
+
+        *default_value* is what new entities get, or a function that is called with the entity
+        and returns it. One that is not *mutable* can be set while it has no value. A *computed*
+        one is worked out by the server.
+        """
+        self.default_value = default_value
+        self._computed = computed
+        self._mutable = mutable
+        self._name = name
+        self._remote_key, self._local_key = "remote", "local"
+        #: Whether one local value may follow another without further thought.
+        self._is_simple = mutable and type(self).set_local_value is Attribute.set_local_value
+
+    def __repr__(self) -> str:
+        """Return the class and name of the attribute."""
+        return f"<ftrack_like.attribute.{type(self).__name__}({self._name}) object at {id(self)}>"
+
+    @property
+    def name(self) -> str:
+        """Return the name."""
+        return self._name
+
+    @property
+    def mutable(self) -> bool:
+        """Return whether the value may be changed once it is set."""
+        return self._mutable
+
+    @property
+    def computed(self) -> bool:
+        """Return whether the server works the value out."""
+        return self._computed
+
+    def get_entity_storage(self, entity: Any) -> Any:
+        """Return the values of *entity* as ``{attribute name: {"local": …, "remote": …}}``.
+
+        It is a view: setting ``storage[name]["local"]`` sets the value, without a record.
+        """
+        return Storage(entity)
+
+    def get_value(self, entity: Any) -> Any:
+        """Return the value of *entity*: the local one, else the remote one.
+
+        An unset remote value is asked of the server first, if the session does so at present
+        and the entity is known there. Return NOT_SET if there is none.
+        """
+        value = self.get_local_value(entity)
+        if value is NOT_SET:
+            value = self.get_remote_value(entity)
+        if value is NOT_SET and entity._may_populate(self._name):
+            self.populate_remote_value(entity)
+            value = self.get_remote_value(entity)
+        return value
+
+    def get_local_value(self, entity: Any) -> Any:
+        """Return the value set on *entity* and not committed yet, or NOT_SET."""
+        local = entity._local
+        return NOT_SET if local is None else local.get(self._name, NOT_SET)
+
+    def get_remote_value(self, entity: Any) -> Any:
+        """Return the value of *entity* that the server sent, or NOT_SET. Never ask for it."""
+        value = entity._remote.get(self._name, NOT_SET)
+        if type(value) is dict or type(value) is list:
+            value = _plain_value(value, entity.session)
+            entity._remote[self._name] = value
+        return value
+
+    def _remote_values(self, entity: Any) -> Any:
+        """Return what the server sent for *entity*, collections as plain lists, or NOT_SET."""
+        return self.get_remote_value(entity)
+
+    def _adapt(self, entity: Any, value: Any) -> Any:
+        """Return *value* in the form that *entity* holds it."""
+        return value
+
+    def set_local_value(self, entity: Any, value: Any) -> None:
+        """Set the value of *entity* to *value*, to be committed; NOT_SET takes it back.
+
+        Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not
+        mutable and has a value.
+        """
+        if self._is_refused(entity, value):
+            return
+        local = entity._local_values()
+        before = local.pop(self._name, NOT_SET)
+        if value is not NOT_SET:
+            local[self._name] = value
+        if self._name in entity.primary_key_attributes:
+            entity._key = entity._fixed_key = None
+        self._record(entity, before, value)
+
+    def _record(self, entity: Any, before: Any, value: Any) -> None:
+        """Mark *entity* as changed here and record the update from *before* to *value*."""
+        entity._mark_dirty()
+        session = entity.session
+        if session.record_operations:
+            session.recorded_operations.push(
+                UpdateEntityOperation(
+                    entity.entity_type, entity._operation_key(), self._name, before, value
+                )
+            )
+
+    def _is_refused(self, entity: Any, value: Any) -> bool:
+        """Return whether setting *value* on *entity* would change nothing; raise if it may not."""
+        if value is NOT_SET:
+            return False
+        if not self._mutable and self.is_set(entity):
+            raise exception.ImmutableAttributeError(self)
+        return self._name in entity._remote and self._is_known(entity, value)
+
+    def _is_known(self, entity: Any, value: Any) -> bool:
+        """Return whether the server holds exactly *value* for *entity* already."""
+        remote = self.get_remote_value(entity)
+        if remote is NOT_SET:
+            return False
+        if remote is value:
+            return True
+        # Only values of one type: True is no 1, and 1.0 travels otherwise than 1.
+        return type(remote) is type(value) and bool(remote == value)
+
+    def set_remote_value(self, entity: Any, value: Any) -> None:
+        """Set the value of *entity* as if the server had sent *value*; NOT_SET forgets it."""
+        put(entity._remote, self._name, value)
+
+    def populate_remote_value(self, entity: Any) -> None:
+        """Ask the server for the value of *entity*, and for others that it comes with."""
+        entity.session._loader.lazy_load(entity, self._name, self._projection(entity))
+
+    def _projection(self, entity: Any) -> str:
+        """Return what to project in a query for the value."""
+        return self._name
+
+    def is_modified(self, entity: Any) -> bool:
+        """Return whether *entity* has a local value that differs from the remote one."""
+        local = self.get_local_value(entity)
+        return local is not NOT_SET and bool(local != self.get_remote_value(entity))
+
+    def is_set(self, entity: Any) -> bool:
+        """Return whether *entity* has a value, local or remote."""
+        local = entity._local
+        return (local is not None and self._name in local) or self._name in entity._remote
+
+
+def _plain_value(value: Any, session: Any) -> Any:
+    """Return the wire's *value* of a scalar with its dates read, and entities attached."""
+    if isinstance(value, dict):
+        if value.get("__type__") in {"datetime", "date"}:
+            return decode_date(value.get("value"))
+        if "__entity_type__" in value:
+            return session._loader.load([value])[0]
+        for key, inner in value.items():
+            if isinstance(inner, (dict, list)):
+                value[key] = _plain_value(inner, session)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            if isinstance(inner, (dict, list)):
+                value[index] = _plain_value(inner, session)
+    return value
+
+
+class ScalarAttribute(Attribute):
+    """An attribute that holds one plain value."""
+
+    def __init__(self, name: str, data_type: str, **kw: Any) -> None:
+        """Initialise the attribute *name* of *data_type*.
+
+        One of ``string``, ``integer``, ``float``, ``boolean``, ``datetime``, ``object`` and
+        ``variable``. *kw* is as for :class:`Attribute`.
+        """
+        super().__init__(name, **kw)
+        self.data_type = data_type
+
+
+class ReferenceAttribute(Attribute):
+    """An attribute that refers to one entity, or none."""
+
+    def __init__(self, name: str, entity_type: str, **kw: Any) -> None:
+        """Initialise the attribute *name* that refers to entities of *entity_type*.
+
+        *kw* is as for :class:`Attribute`.
+        """
+        super().__init__(name, **kw)
+        self.entity_type = entity_type
+
+    def get_value(self, entity: Any) -> Any:
+        """Return the entity that *entity* refers to, None, or NOT_SET where it is unknown."""
+        return super().get_value(entity)
+
+    def populate_remote_value(self, entity: Any) -> None:
+        """Ask the server which entity is referred to, with its default projections."""
+        super().populate_remote_value(entity)
+
+    def _projection(self, entity: Any) -> str:
+        """Return the default projections of the type referred to, through this attribute."""
+        try:
+            names = entity.session.types[self.entity_type].default_projections or ()
+        except KeyError:  # Servers may refer to types that they give no schema of.
+            return self._name
+        return ", ".join([f"{self._name}.{name}" for name in names]) or self._name
+
+    def is_modified(self, entity: Any) -> bool:
+        """Return whether *entity* refers locally to another entity than remotely."""
+        local = self.get_local_value(entity)
+        if local is NOT_SET:
+            return False
+        remote = self.get_remote_value(entity)
+        if local is remote:
+            return False
+        if not local or not remote:  # None or NOT_SET
+            return True
+        return bool(inspection.identity(local) != inspection.identity(remote))

@@ -1,0 +1,239 @@
+"""Attributes that hold several entities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftrack_like import collection, exception
+from ftrack_like.attribute.base import Attribute
+from ftrack_like.symbol import NOT_SET
+
+__all__ = [
+    "AbstractCollectionAttribute",
+    "CollectionAttribute",
+    "CustomAttributeCollectionAttribute",
+    "KeyValueMappedCollectionAttribute",
+]
+
+
+class AbstractCollectionAttribute(Attribute):
+    """An attribute that holds several entities. Concrete ones say as what."""
+
+    #: The class of the values.
+    collection_class: Any = None
+
+    def get_value(self, entity: Any) -> Any:
+        """Return the collection of *entity*, which may be changed if the attribute is mutable.
+
+        It is made from the remote value on the first read, without a record, and follows the
+        server until it is changed.
+        """
+        local = entity._local
+        if local is not None and self._name in local:
+            return local[self._name]
+        members = entity._remote.get(self._name, NOT_SET)
+        if members is NOT_SET and entity._may_populate(self._name):
+            self.populate_remote_value(entity)
+            members = entity._remote.get(self._name, NOT_SET)
+        value = self._wrap(entity, self._members(entity, members), self._mutable)
+        if members is not NOT_SET or entity._created:
+            # Without a mark: a collection that was merely read is no change. One that is empty
+            # because nothing was loaded is not kept, so that it can still be loaded later.
+            entity._local_values()[self._name] = value
+        return value
+
+    def get_remote_value(self, entity: Any) -> Any:
+        """Return a collection of what the server sent, which may not be changed, or NOT_SET."""
+        members = entity._remote.get(self._name, NOT_SET)
+        if members is NOT_SET:
+            return NOT_SET
+        return self._wrap(entity, self._members(entity, members), False)
+
+    def _remote_values(self, entity: Any) -> Any:
+        """Return the list of what the server sent for *entity*, or NOT_SET."""
+        members = entity._remote.get(self._name, NOT_SET)
+        return members if members is NOT_SET else self._members(entity, members)
+
+    def _members(self, entity: Any, members: Any) -> list[Any]:
+        """Return the remote *members* as a list of attached entities."""
+        if members is NOT_SET or members is None:
+            return []
+        if isinstance(members, list):
+            return members
+        return list(_members_of(members))
+
+    def _wrap(self, entity: Any, members: list[Any], mutable: bool) -> Any:
+        """Return a value of :attr:`collection_class` over the list *members*."""
+        return self._present(collection.Collection._trusted(entity, self, mutable, members))
+
+    def _present(self, members: Any) -> Any:
+        """Return the collection *members* in the form that readers get."""
+        return members
+
+    def set_local_value(self, entity: Any, value: Any) -> None:
+        """Set the members of *entity* to those of *value*, to be committed.
+
+        *value* is a list of entities, a collection, or None for none at all. Raise
+        :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not mutable.
+        """
+        if value is NOT_SET:
+            before = self.get_local_value(entity)
+            entity._local_values().pop(self._name, None)
+            self._record(entity, before, value)
+            return
+        if not self._mutable:
+            raise exception.ImmutableAttributeError(self)
+        local = self.get_local_value(entity)
+        if value is local:
+            return  # "collection += …" assigns what has recorded its change by itself.
+        adapted = self._adapt(entity, value)
+        if local is NOT_SET and self._is_known(entity, adapted):
+            return
+        _base(adapted)._changed = True
+        entity._local_values()[self._name] = adapted
+        self._record(entity, local, self._snapshot(adapted))
+
+    def _snapshot(self, value: Any) -> Any:
+        """Return a copy of *value* as it is now, for an operation to keep."""
+        return value.__copy__()
+
+    def _is_known(self, entity: Any, value: Any) -> bool:
+        """Return whether the server holds exactly the members of *value*, in this order."""
+        members = entity._remote.get(self._name, NOT_SET)
+        return isinstance(members, list) and members == list(_members_of(value))
+
+    def _adapt(self, entity: Any, value: Any) -> Any:
+        """Return *value* as a collection that belongs to *entity*."""
+        if value is None:
+            return self._wrap(entity, [], True)
+        members = _members_of(value)
+        if members is None:
+            raise NotImplementedError(
+                f"A value of the type {type(value).__name__} cannot be set on {self._name!r}, "
+                f"which holds several entities: {value!r}."
+            )
+        base = _base(value)
+        if (
+            base is not None
+            and base.entity is entity
+            and base.mutable
+            and isinstance(value, self.collection_class)
+        ):
+            return value
+        return self._present(collection.Collection(entity, self, True, members))
+
+    def set_remote_value(self, entity: Any, value: Any) -> None:
+        """Set the members of *entity* as if the server had sent *value*; NOT_SET forgets them.
+
+        A collection that was read but not changed shows the new members.
+        """
+        if value is NOT_SET:
+            entity._remote.pop(self._name, None)
+            return
+        members = [] if value is None else _members_of(value)
+        if members is None:
+            raise NotImplementedError(
+                f"A value of the type {type(value).__name__} cannot be the members of "
+                f"{self._name!r}: {value!r}."
+            )
+        entity._remote[self._name] = list(members)
+        self._refresh(entity)
+
+    def _refresh(self, entity: Any) -> None:
+        """Let the local collection of *entity*, if it has no changes, follow the remote one."""
+        local = self.get_local_value(entity)
+        if local is not NOT_SET:
+            _base(local)._follow(entity._remote[self._name])
+
+    def is_modified(self, entity: Any) -> bool:
+        """Return whether *entity* has a local collection with other members than remotely."""
+        local = self.get_local_value(entity)
+        if local is NOT_SET or not _base(local)._changed:
+            return False
+        remote = self.get_remote_value(entity)
+        return remote is NOT_SET or bool(_base(local) != _base(remote))
+
+
+def _base(value: Any) -> Any:
+    """Return the collection in *value*, itself or what it stands for; None for other values."""
+    if isinstance(value, collection.MappedCollectionProxy):
+        return value.collection
+    return value if isinstance(value, collection.Collection) else None
+
+
+def _members_of(value: Any) -> Any:
+    """Return the entities of *value* as an iterable, or None if it holds none by its type."""
+    base = _base(value)
+    if base is not None:
+        return base._data
+    return value if isinstance(value, (list, tuple, set, frozenset)) else None
+
+
+class CollectionAttribute(AbstractCollectionAttribute):
+    """An attribute that holds several entities as a list."""
+
+    collection_class = collection.Collection
+
+
+class _MappedCollectionAttribute(AbstractCollectionAttribute):
+    """An attribute that holds several entities as a dictionary."""
+
+    def _adapt(self, entity: Any, value: Any) -> Any:
+        """Return *value* as a proxy of *entity*; a mapping changes the present one to match."""
+        if not isinstance(value, Mapping) or isinstance(value, collection.MappedCollectionProxy):
+            return super()._adapt(entity, value)
+        proxy = self.get_value(entity)
+        proxy.update(value)  # First, so that a key that cannot be set leaves all as it was.
+        for key in list(proxy):
+            if key not in value:
+                del proxy[key]
+        return proxy
+
+    def set_local_value(self, entity: Any, value: Any) -> None:
+        """Set the items of *entity* to those of *value*, to be committed.
+
+        *value* is a mapping, a list of item entities, a collection, or None for no item.
+        """
+        if isinstance(value, Mapping) and not isinstance(value, collection.MappedCollectionProxy):
+            if not self._mutable:
+                raise exception.ImmutableAttributeError(self)
+            self._adapt(entity, value)  # Its changes record themselves.
+            return
+        super().set_local_value(entity, value)
+
+
+class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
+    """An attribute that holds key and value entities as a dictionary: metadata, for one."""
+
+    collection_class = collection.KeyValueMappedCollectionProxy
+
+    def __init__(
+        self, name: str, creator: Any, key_attribute: str, value_attribute: str, **kw: Any
+    ) -> None:
+        """Initialise the attribute *name*.
+
+        *creator*, *key_attribute* and *value_attribute* are as for
+        :class:`~ftrack_like.collection.KeyValueMappedCollectionProxy`, *kw* as for
+        :class:`Attribute`.
+        """
+        self.creator = creator
+        self.key_attribute = key_attribute
+        self.value_attribute = value_attribute
+        super().__init__(name, **kw)
+
+    def _present(self, members: Any) -> Any:
+        """Return the collection *members* as a dictionary of its keys and values."""
+        return self.collection_class(
+            members, self.creator, self.key_attribute, self.value_attribute
+        )
+
+
+class CustomAttributeCollectionAttribute(_MappedCollectionAttribute):
+    """An attribute that holds the custom attribute values of an older server as a dictionary."""
+
+    collection_class = collection.CustomAttributeCollectionProxy
+
+    def _present(self, members: Any) -> Any:
+        """Return the collection *members* as a dictionary by configuration key."""
+        return self.collection_class(members)

@@ -1,0 +1,81 @@
+"""The values of an entity as one mapping, as code that looks behind attributes expects them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["Slot", "Storage", "put"]
+
+
+class Slot(Mapping[str, Any]):
+    """Both values of one attribute of one entity: ``{"local": …, "remote": …}``, writable."""
+
+    def __init__(self, attribute: Any, entity: Any) -> None:
+        """Initialise as a view of the values of *attribute* of *entity*."""
+        self._attribute = attribute
+        self._entity = entity
+
+    def _values(self, key: str) -> dict[str, Any]:
+        """Return the entity's dictionary that *key* stands for; :exc:`KeyError` for others."""
+        if key == self._attribute._remote_key:
+            values: dict[str, Any] = self._entity._remote
+            return values
+        if key == self._attribute._local_key:
+            return self._entity._local_values()  # type: ignore[no-any-return]
+        raise KeyError(key)
+
+    def __getitem__(self, key: str) -> Any:
+        """Return the local or remote value, NOT_SET where there is none."""
+        return self._values(key).get(self._attribute.name, NOT_SET)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set the local or remote value; NOT_SET removes it."""
+        put(self._values(key), self._attribute.name, value)
+        if key == self._attribute._local_key:
+            self._entity._mark_dirty()
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the two keys."""
+        return iter((self._attribute._local_key, self._attribute._remote_key))
+
+    def __len__(self) -> int:
+        """Return two."""
+        return 2
+
+    def __repr__(self) -> str:
+        """Return the two values like a dictionary's text."""
+        return repr(dict(self))
+
+
+class Storage(Mapping[str, Any]):
+    """All values of one entity: ``{attribute name: {"local": …, "remote": …}}``, a live view."""
+
+    def __init__(self, entity: Any) -> None:
+        """Initialise as a view of the values of *entity*."""
+        self._entity = entity
+
+    def __getitem__(self, name: str) -> Slot:
+        """Return the two values of the attribute *name*; :exc:`KeyError` if there is no such."""
+        attribute = self._entity.attributes.get(name)
+        if attribute is None:
+            raise KeyError(name)
+        return Slot(attribute, self._entity)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the attributes."""
+        return iter(self._entity.attributes.keys())
+
+    def __len__(self) -> int:
+        """Return the number of attributes."""
+        return len(self._entity.attributes)
+
+
+def put(values: dict[str, Any], name: str, value: Any) -> None:
+    """Set *name* in *values*, or remove it when *value* is NOT_SET."""
+    if value is NOT_SET:
+        values.pop(name, None)
+    else:
+        values[name] = value

@@ -1,0 +1,79 @@
+"""The attributes of a type as a table by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Optional
+
+from ftrack_like import exception
+
+__all__ = ["Attributes"]
+
+
+class Attributes:
+    """The attributes of a type, by name, in the schema's order."""
+
+    def __init__(self, attributes: Optional[Iterable[Any]] = None) -> None:
+        """Initialise with *attributes*."""
+        super().__init__()
+        self._data: dict[str, Any] = {}
+        #: What the loader found out about records of these attributes.
+        self._plans: dict[Any, Any] = {}
+        for attribute in attributes or ():
+            self.add(attribute)
+
+    def _shared(self) -> Attributes:
+        """Return a table with the same attributes; changing either leaves the other alone."""
+        other = type(self)()
+        other._data = self._data
+        other._plans = self._plans
+        return other
+
+    def add(self, attribute: Any) -> None:
+        """Add *attribute*.
+
+        Raise :exc:`~ftrack_like.exception.NotUniqueError` if there is one of its name.
+        """
+        existing = self._data.get(attribute.name)
+        if existing is not None:
+            raise exception.NotUniqueError(
+                f"There is an attribute {attribute.name!r} already: {existing!r}."
+            )
+        # Copied, not changed in place: other classes may share it.
+        self._data = {**self._data, attribute.name: attribute}
+        self._plans = {}
+
+    def remove(self, attribute: Any) -> None:
+        """Remove *attribute*; :exc:`KeyError` if there is none of its name."""
+        remaining = dict(self._data)
+        del remaining[attribute.name]
+        self._data = remaining
+        self._plans = {}
+
+    def get(self, name: str) -> Any:
+        """Return the attribute called *name*, or None."""
+        return self._data.get(name)
+
+    def _computed_names(self) -> frozenset[str]:
+        """Return the names of those that the server works out."""
+        names: Optional[frozenset[str]] = self._plans.get("computed")
+        if names is None:
+            names = frozenset(each.name for each in self._data.values() if each.computed)
+            self._plans["computed"] = names
+        return names
+
+    def keys(self) -> list[str]:
+        """Return a list of the names."""
+        return list(self._data)
+
+    def __contains__(self, item: Any) -> bool:
+        """Return whether the attribute *item* is one of these."""
+        return item in self._data.values()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the attributes."""
+        return iter(self._data.values())
+
+    def __len__(self) -> int:
+        """Return the number of attributes."""
+        return len(self._data)
