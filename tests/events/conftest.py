@@ -25,7 +25,7 @@ KEY = "a-key-that-must-not-show"
 
 @dataclass
 class EventServer:
-    """A broker that listens; *refusing* makes the handshake fail."""
+    """A broker that listens."""
 
     broker: Broker
     port: int
@@ -41,7 +41,7 @@ class _User:
     username: str
 
 
-def _serve(port: int = 0) -> tuple[EventServer, Callable[[], None]]:
+def _serve(port: int = 0, **options: Any) -> tuple[EventServer, Callable[[], None]]:
     pytest.importorskip("starlette")
     import uvicorn
     from starlette.applications import Starlette
@@ -64,6 +64,7 @@ def _serve(port: int = 0) -> tuple[EventServer, Callable[[], None]]:
         lifespan="off",
         log_level="error",
         timeout_graceful_shutdown=1,
+        **options,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -90,8 +91,8 @@ def serve_events() -> Iterator[Callable[..., tuple[EventServer, Callable[[], Non
     """Return a function that starts an event server and gives it with a function to stop it."""
     stops = []
 
-    def serve(port: int = 0) -> tuple[EventServer, Callable[[], None]]:
-        server, stop = _serve(port)
+    def serve(port: int = 0, **options: Any) -> tuple[EventServer, Callable[[], None]]:
+        server, stop = _serve(port, **options)
         stops.append(stop)
         return server, stop
 

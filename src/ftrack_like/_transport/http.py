@@ -58,8 +58,10 @@ class GuardedSession(requests.Session):
     ) -> Any:
         """Return the settings of one request; what was set on the session beats the environment.
 
-        Plain requests lets REQUESTS_CA_BUNDLE win over ``session.verify``.
+        Plain requests lets REQUESTS_CA_BUNDLE win over ``session.verify``, and the proxies of the
+        environment over ``session.proxies``.
         """
+        proxies = {**self.proxies, **(proxies or {})}
         if verify is None and self.verify is not True:
             verify = self.verify
         return super().merge_environment_settings(url, proxies, stream, verify, cert)

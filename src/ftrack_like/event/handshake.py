@@ -9,7 +9,7 @@ from typing import NamedTuple
 import requests
 
 from ftrack_like import exception
-from ftrack_like._transport.authentication import SessionAuthentication
+from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.settings import ConnectionSettings
 
@@ -34,37 +34,35 @@ class SocketIoSession(NamedTuple):
 
 def shake_hands(
     server_url: str,
-    authentication: SessionAuthentication,
+    api_user: str,
+    api_key: str,
     headers: Mapping[str, str],
     cookies: Mapping[str, str],
     settings: ConnectionSettings,
 ) -> SocketIoSession:
     """Return the session that the event server at *server_url* grants.
 
-    *headers* and *cookies* are sent besides the credentials. A redirect is refused, since it
-    could carry the credentials elsewhere.
+    *headers* and *cookies* are sent besides the credentials of *api_user*. A redirect is
+    refused, since it could carry the credentials elsewhere.
 
     Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the server cannot be reached,
     refuses, or answers something else.
     """
     try:
-        with requests.Session() as http:
-            settings.apply(http)
+        with request_session(settings, api_key, api_user, headers, dict(cookies)) as http:
             response = http.get(
                 f"{server_url}/socket.io/1/",
-                headers={**headers, REPLAY_HEADER: "1"},
-                cookies=dict(cookies),
-                auth=authentication,
+                headers={REPLAY_HEADER: "1"},
                 allow_redirects=False,
                 timeout=settings.timeout(READ_TIMEOUT),
             )
     except requests.exceptions.RequestException as error:
-        text = masked(error, authentication.api_key)
+        text = masked(error, api_key)
         raise exception.EventHubConnectionError(
             "Failed to connect to server: {error}.", details={"error": text}
         ) from error
     if response.status_code != 200:
-        raise _refused(response, authentication.api_key)
+        raise _refused(response, api_key)
     return _read_answer(response.text)
 
 

@@ -16,7 +16,6 @@ import weakref
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ftrack_like import exception
-from ftrack_like._transport.authentication import SessionAuthentication
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import handshake
 from ftrack_like.event.base import Event, new_id
@@ -240,7 +239,8 @@ class ServerSide:
         """Return the session that the server grants, or raise EventHubConnectionError."""
         return handshake.shake_hands(
             self.get_server_url(),
-            SessionAuthentication(self._api_key, self._api_user),
+            self._api_user,
+            self._api_key,
             self._headers,
             self._cookies,
             self._settings,
@@ -248,22 +248,20 @@ class ServerSide:
 
     def _open(self) -> tuple[Any, float]:
         """Return a websocket and its heartbeat in seconds, or raise EventHubConnectionError."""
-        session = self._get_socket_io_session()
+        try:
+            return self._open_websocket(self._get_socket_io_session())
+        except exception.EventHubConnectionError:
+            raise
+        except Exception as error:  # whatever it is, it must not end the thread that connects
+            raise exception.EventHubConnectionError(
+                "Failed to connect to server: {error}", details={"error": str(error)[:500]}
+            ) from error
+
+    def _open_websocket(self, session: SocketIoSession) -> tuple[Any, float]:
         scheme = "wss" if self.secure else "ws"
         address = f"{scheme}://{self.get_network_location()}/socket.io/1/websocket/{session.id}"
-        try:
-            connection = open_websocket(
-                address,
-                self._headers,
-                self._cookies,
-                self._settings,
-                self._settings.connect_timeout or CONNECT_TIMEOUT,
-            )
-        except faults() as error:
-            raise exception.EventHubConnectionError(
-                "Failed to open a websocket to the event server: {error}",
-                details={"error": str(error)[:500]},
-            ) from error
+        timeout = self._settings.connect_timeout or CONNECT_TIMEOUT
+        connection = open_websocket(address, self._headers, self._cookies, self._settings, timeout)
         return connection, float(session.heartbeatTimeout or USUAL_HEARTBEAT)
 
     def _opened(self, connection: Any, gap: Optional[float]) -> None:

@@ -5,55 +5,72 @@ from __future__ import annotations
 import asyncio
 import collections
 import threading
-from typing import Optional
+import time
+from typing import Callable, Optional
 
-__all__ = ["BYTES_LIMIT", "Outgoing"]
+__all__ = ["Outgoing"]
 
-#: How much may wait for a slow reader, in characters, before it is cut off.
-BYTES_LIMIT = 8 * 1024 * 1024
-PACKETS_LIMIT = 5000
+#: How much may wait for a reader that takes nothing, in packets and in characters, for how long,
+#: in seconds; a reader that takes some of it is merely busy.
+PACKETS_LIMIT = 1000
+SIZE_LIMIT = 4 * 1024 * 1024
+STALL_LIMIT = 2.0
+#: How much may wait at all, in characters.
+HARD_LIMIT = 64 * 1024 * 1024
 
 
 class Outgoing:
     """A queue of packets from any thread to one coroutine."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Initialise an empty queue whose reader runs on *loop*."""
         self.overflow = False
         self._loop = loop
+        self._clock = clock
         self._guard = threading.Lock()
         self._packets: collections.deque[str] = collections.deque()
         self._size = 0
+        self._taken_at = clock()
         self._stirred = asyncio.Event()
         self._closed = False
 
     def put(self, packet: str) -> None:
-        """Add *packet*; one too many sets `overflow` and drops it. May be called anywhere."""
+        """Add *packet*, unless there was an overflow. May be called from any thread."""
         with self._guard:
             if self._closed or self.overflow:
                 return
-            self._size += len(packet)
+            if not self._packets:
+                self._taken_at = self._clock()
             self._packets.append(packet)
-            if self._size > BYTES_LIMIT or len(self._packets) > PACKETS_LIMIT:
-                self.overflow = True
+            self._size += len(packet)
+            self.overflow = self._size > HARD_LIMIT
             if len(self._packets) > 1 and not self.overflow:
                 return  # the reader was woken for an earlier one
         self._wake()
 
-    async def get(self, timeout: float) -> Optional[str]:
-        """Return the next packet, or None after *timeout* seconds or on an overflow."""
-        if not self._packets:
-            try:
-                await asyncio.wait_for(self._stirred.wait(), timeout)
-            except asyncio.TimeoutError:
-                return None
-        with self._guard:
+    async def get(self) -> Optional[str]:
+        """Return the next packet, or None after an overflow: then there is no other."""
+        # Without a time-out on purpose: `asyncio.wait_for` may swallow a cancellation.
+        while not self._packets and not self.overflow:
+            await self._stirred.wait()
             self._stirred.clear()
-            if self.overflow or not self._packets:
+        with self._guard:
+            if self.overflow:
                 return None
             packet = self._packets.popleft()
             self._size -= len(packet)
+            self._taken_at = self._clock()
             return packet
+
+    def check(self) -> bool:
+        """Return whether there is an overflow, after looking for a reader that takes nothing."""
+        with self._guard:
+            full = self._size > SIZE_LIMIT or len(self._packets) > PACKETS_LIMIT
+            if full and self._clock() - self._taken_at > STALL_LIMIT:
+                self.overflow = True
+            return self.overflow
 
     def close(self) -> None:
         """Take nothing more."""

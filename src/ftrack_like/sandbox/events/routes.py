@@ -29,6 +29,10 @@ SESSIONS_LIMIT = 10_000
 #: Says in the handshake that the client acknowledges events and drops repeats.
 REPLAY_HEADER = "ftrack-like-replay"
 
+#: How long a reader that was cut off has to read that it was, and any other to be closed.
+NOTICE_PATIENCE = 30.0
+CLOSE_PATIENCE = 0.5
+
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
 
@@ -142,8 +146,8 @@ class _Conversation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._say_goodbye()
             self._outgoing.close()
+            await self._say_goodbye()
 
     async def _read(self) -> None:
         while self._websocket.state != "closed":
@@ -154,16 +158,16 @@ class _Conversation:
             self._broker.receive(self._websocket, message.get("bytes") if text is None else text)
 
     async def _write(self) -> None:
-        while True:
-            packet = await self._outgoing.get(60.0)
-            if packet is not None:
-                await self._socket.send_text(packet)
+        packet = await self._outgoing.get()
+        while packet is not None:
+            await self._socket.send_text(packet)
+            packet = await self._outgoing.get()
 
     async def _watch(self) -> None:
         """Send heartbeats, and notice who is slow, silent, or was taken over."""
         pause = 0.6 * self._broker.heartbeat
         beat = time.monotonic() + pause
-        while self._websocket.state != "closed" and not self._outgoing.overflow:
+        while self._websocket.state != "closed" and not self._outgoing.check():
             await asyncio.sleep(min(pause, 0.25))
             self._broker.resume_late(self._websocket)
             if time.monotonic() >= beat:
@@ -173,10 +177,11 @@ class _Conversation:
                     return
 
     async def _say_goodbye(self) -> None:
-        """Close the websocket; tell a slow reader why. A dead one is not waited for."""
+        """Close the websocket, and tell a slow reader why as soon as it reads again."""
+        slow = self._outgoing.overflow
+        patience = NOTICE_PATIENCE if slow else CLOSE_PATIENCE
         with contextlib.suppress(RuntimeError, WebSocketDisconnect, asyncio.TimeoutError, OSError):
-            if self._outgoing.overflow:
+            if slow:
                 notice = packets.join(packets.Packet("7", data="reading too slowly+reconnect"))
-                await asyncio.wait_for(self._socket.send_text(notice), 0.5)
-            code = TRY_AGAIN_LATER if self._outgoing.overflow else 1000
-            await asyncio.wait_for(self._socket.close(code), 0.5)
+                await asyncio.wait_for(self._socket.send_text(notice), patience)
+            await asyncio.wait_for(self._socket.close(TRY_AGAIN_LATER if slow else 1000), patience)
