@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal, or_, true, types
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -217,6 +216,9 @@ class _Values(types.TypeDecorator[Sequence[Any]]):
     def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:
         if dialect.name != "postgresql":
             return dialect.type_descriptor(types.Text())
+        # lazy: SQLite needs none of it, and it takes a good part of the time of a start.
+        from sqlalchemy.dialects import postgresql
+
         item = postgresql.DOUBLE_PRECISION() if self.numeric else postgresql.TEXT()
         return dialect.type_descriptor(postgresql.ARRAY(item))
 
