@@ -37,7 +37,7 @@ class Page:
     def addresses(self, start):
         """Return the addresses in the page that begin with *start*."""
         found = re.findall(r'(?:href|src|action)="([^"]*)"', self.source)
-        return [html.unescape(one) for one in found if one.startswith(start)]
+        return [one for one in map(html.unescape, found) if one.startswith(start)]
 
 
 class Browser:
@@ -76,6 +76,8 @@ def visitor(sandbox, browser):
 
 class Review:
     """A review session of two versions, and one invitee."""
+
+    moment = staticmethod(moment)
 
     def __init__(self, api, browser):
         self.api = api

@@ -104,7 +104,7 @@ def _expression(
 ) -> str:
     wanted = [path for _, path in facts]
     wanted += [f"{name}.{part}" for _, name in people for part in _PERSON]
-    for path in ("name", "link", "thumbnail_id", "status.name", "status.color"):
+    for path in ("name", "link", "thumbnail_id", "status.name", "status.color", *_PERSON):
         if _leads_somewhere(type_, path):
             wanted.append(path)
     if isinstance(type_.properties.get("assignments"), Collection):

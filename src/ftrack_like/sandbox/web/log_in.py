@@ -95,12 +95,15 @@ def show_form(asked: Asked) -> Response:
 def log_in(asked: Asked, throttle: Throttle) -> Response:
     """Let the browser in with user name and key, and lead on to where it wanted to go."""
     username = asked.form.get("username", "").strip()
-    if not throttle.admits(username):
+    client = asked.request.client
+    trying = f"{client.host if client else ''} {username}"
+    if throttle.is_exhausted(trying):
         raise PageError(429, "Too many attempts", "Wait a minute, then try again.")
     credentials = Credentials(username, asked.form.get("key", "").strip())
     try:
         user = asked.service.authenticate(credentials)
     except InvalidCredentialsError:
+        throttle.count(trying)
         return _form(asked.form.get("next", ""), username, wrong=True)
     response = go_to(_place(asked.form.get("next", "")))
     response.set_cookie(
@@ -143,9 +146,10 @@ def _form(place: str, username: str = "", wrong: bool = False) -> Response:
 
 def _place(text: str) -> str:
     """Return *text* if it is one of our pages, the first of them otherwise."""
-    path = urllib.parse.urlsplit(text).path
-    ours = any(path == one or path.startswith(f"{one}/") for one in _PLACES)
-    return text if ours and text.startswith("/") and "\\" not in text else _PLACES[0]
+    parts = urllib.parse.urlsplit(text)
+    ours = any(parts.path == one or parts.path.startswith(f"{one}/") for one in _PLACES)
+    elsewhere = parts.scheme or parts.netloc or "\\" in text
+    return text if ours and not elsewhere else _PLACES[0]
 
 
 def _visitor(asked: Asked) -> Optional[Visitor]:

@@ -127,9 +127,10 @@ def set_status(asked: Asked) -> Response:
 def give_passphrase(asked: Asked, throttle: Throttle) -> Response:
     """Let whoever knows the passphrase in, after no more than a few attempts a minute."""
     visit = enter(asked)
-    if not throttle.admits(visit.session["id"]):
+    if throttle.is_exhausted(visit.session["id"]):
         raise PageError(429, "Too many attempts", "Wait a minute, then try again.")
     if not is_passphrase(visit, asked.form.get("passphrase", "")):
+        throttle.count(visit.session["id"])
         return _ask_passphrase(visit, wrong=True)
     response = go_to(visit.address())
     keep_passphrase(visit, response)

@@ -11,7 +11,7 @@ __all__ = ["Throttle"]
 
 
 class Throttle:
-    """Counts attempts by name; no more than *most* within *seconds* are let through.
+    """Counts failures by name; after *most* within *seconds* a name has to wait.
 
     Threads may share it. *clock* returns seconds.
     """
@@ -23,24 +23,25 @@ class Throttle:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._attempts: dict[str, collections.deque[float]] = {}
+        self._failures: dict[str, collections.deque[float]] = {}
         self._lock = threading.Lock()
 
-    def admits(self, name: str) -> bool:
-        """Count an attempt of *name* and return whether it may be made."""
-        now = self._clock()
+    def is_exhausted(self, name: str) -> bool:
+        """Return whether *name* failed too often to try again now."""
         with self._lock:
-            self._forget(now)
-            attempts = self._attempts.setdefault(name, collections.deque())
-            if len(attempts) >= self._most:
-                return False
-            attempts.append(now)
-            return True
+            self._forget()
+            return len(self._failures.get(name, ())) >= self._most
 
-    def _forget(self, now: float) -> None:
-        for name in list(self._attempts):
-            attempts = self._attempts[name]
-            while attempts and now - attempts[0] > self._seconds:
-                attempts.popleft()
-            if not attempts:
-                del self._attempts[name]
+    def count(self, name: str) -> None:
+        """Count a failure of *name*."""
+        with self._lock:
+            self._failures.setdefault(name, collections.deque()).append(self._clock())
+
+    def _forget(self) -> None:
+        now = self._clock()
+        for name in list(self._failures):
+            failures = self._failures[name]
+            while failures and now - failures[0] > self._seconds:
+                failures.popleft()
+            if not failures:
+                del self._failures[name]

@@ -1,0 +1,75 @@
+"""Drawings: read from browsers with suspicion, written for others to show."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftrack_like.sandbox.web.drawing import (
+    MAXIMUM_NUMBERS,
+    DrawingError,
+    read_drawing,
+    stored_drawing,
+    strokes_of,
+)
+
+STROKE = {"color": "#ff0000", "width": 0.01, "points": [0.25, 0.5, 1, 0]}
+
+shares = st.floats(0, 1).map(lambda value: round(value, 5))
+strokes = st.fixed_dictionaries(
+    {
+        "color": st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}"),
+        "width": shares,
+        "points": st.lists(st.tuples(shares, shares), min_size=1).map(
+            lambda pairs: [number for pair in pairs for number in pair]
+        ),
+    }
+)
+
+
+@given(st.lists(strokes, min_size=1, max_size=5))
+def test_what_is_stored_can_be_shown(drawn):
+    """Strokes survive the way from a browser to the database and back."""
+    read = read_drawing(json.dumps({"strokes": drawn}))
+    assert strokes_of(stored_drawing(read, "n1")) == ("n1", drawn)
+
+
+def test_no_drawing_is_no_stroke():
+    """An empty field of a form is a note without a drawing."""
+    assert read_drawing("") == read_drawing("  ") == read_drawing('{"strokes": []}') == []
+
+
+@pytest.mark.parametrize(
+    ("posted", "words"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "no list of strokes"),
+        ('{"strokes": 1}', "no list of strokes"),
+        ('{"strokes": [1]}', "must be a mapping"),
+        ({"color": "red"}, "written #rrggbb"),
+        ({"color": "#ff0000;}"}, "written #rrggbb"),
+        ({"points": []}, "in turn"),
+        ({"points": [0.5]}, "in turn"),
+        ({"points": "00"}, "in turn"),
+        ({"points": [0.5, 1.5]}, "between 0 and 1"),
+        ({"points": [0.5, True]}, "between 0 and 1"),
+        ({"points": [0.5, float("nan")]}, "between 0 and 1"),
+        ({"width": None}, "between 0 and 1"),
+        ({"points": [0.5, 0.5] * (MAXIMUM_NUMBERS // 2 + 1)}, "more than 50000 points"),
+    ],
+)
+def test_anything_else_is_refused_in_words(posted, words):
+    """The error says what is wrong with the drawing."""
+    text = posted if isinstance(posted, str) else json.dumps({"strokes": [{**STROKE, **posted}]})
+    with pytest.raises(DrawingError, match=words):
+        read_drawing(text)
+
+
+@pytest.mark.parametrize("text", [None, "", "x", "7", "[]", '{"note": 7}', '{"shapes": []}'])
+def test_annotations_of_other_programs_have_no_strokes(text):
+    """What was written in another way is passed over."""
+    assert strokes_of(text) == (None, [])
