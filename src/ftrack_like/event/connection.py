@@ -33,6 +33,8 @@ __all__ = ["SEND_TIMEOUT", "Link", "LinkHooks", "faults", "open_websocket"]
 SEND_TIMEOUT = 2.0
 #: How long closing waits for the thread to end, in seconds.
 JOIN_TIMEOUT = 0.3
+#: How much is read before something is sent again, however much there is to read.
+READ_AT_ONCE = 100
 #: How long a websocket may be silent, counted in heartbeats, before it counts as broken.
 SILENT_HEARTBEATS = 1.4
 
@@ -118,23 +120,38 @@ def proxy_options(address: str, settings: ConnectionSettings) -> dict[str, Any]:
     return options
 
 
-def wait_readable(connection: Any, timeout: float) -> bool:
-    """Return whether *connection* has something to read within *timeout* seconds.
+class Readiness:
+    """Tells whether there is something to read on a connection; a context.
 
-    A look-alike without a socket always has.
+    A look-alike without a socket always has something.
     """
-    sock = getattr(connection, "sock", None)
-    if not isinstance(sock, socket.socket):
-        return True
-    pending = getattr(sock, "pending", None)
-    if pending is not None and pending():  # read from the network, but still within TLS
-        return True
-    try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(sock, selectors.EVENT_READ)
-            return bool(selector.select(timeout))
-    except (KeyError, ValueError):  # closed meanwhile: reading will tell
-        return True
+
+    def __init__(self, connection: Any) -> None:
+        """Initialise for *connection*."""
+        sock = getattr(connection, "sock", None)
+        self._sock = sock if isinstance(sock, socket.socket) else None
+        self._selector = selectors.DefaultSelector() if self._sock is not None else None
+
+    def __enter__(self) -> Readiness:
+        """Begin to watch and return this."""
+        if self._selector is not None and self._sock is not None:
+            with contextlib.suppress(ValueError):  # closed meanwhile: reading will tell
+                self._selector.register(self._sock, selectors.EVENT_READ)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Watch no longer."""
+        if self._selector is not None:
+            self._selector.close()
+
+    def wait(self, timeout: float) -> bool:
+        """Return whether there is something to read within *timeout* seconds."""
+        if self._sock is None or self._selector is None or self._sock.fileno() < 0:
+            return True
+        pending = getattr(self._sock, "pending", None)
+        if pending is not None and pending():  # read from the network, but still within TLS
+            return True
+        return bool(self._selector.select(timeout))
 
 
 def break_off(connection: Any, politely: bool = True) -> None:
@@ -170,14 +187,15 @@ class LinkHooks(NamedTuple):
       :exc:`~ftrack_like.exception.EventHubConnectionError`.
     * *opened* is told of the websocket, and for how many seconds there was none; None on the
       first one.
-    * *has_more* sends a little of what waits and returns whether more of it waits.
+    * *idle* is called when nothing is to be read, and now and then otherwise: it sends a little of what waits, and returns
+      whether more of it waits.
     * *received* is given what was read, text or bytes; it must not raise.
     * *lost* is told why the websocket is gone.
     """
 
     open: Callable[[], tuple[Any, float]]
     opened: Callable[[Any, Optional[float]], None]
-    has_more: Callable[[], bool]
+    idle: Callable[[], bool]
     received: Callable[[Union[str, bytes]], None]
     lost: Callable[[str], None]
 
@@ -300,21 +318,26 @@ class Link:
         """Read until the websocket breaks or is closed, and return why it is gone."""
         patience = self._heartbeat * SILENT_HEARTBEATS
         heard = time.monotonic()
-        while not self._closing.is_set():
-            more = self._hooks.has_more()
-            left = heard + patience - time.monotonic()
-            if not wait_readable(self.connection, 0 if more else max(0, left)):
-                if left <= 0:
-                    return f"it was silent for {patience:.1f} seconds"
-                continue
-            heard = time.monotonic()
-            try:
-                payload = receive(self.connection)
-            except faults() as error:
-                return str(error)
-            if payload is None:
-                return "it was closed by the server"
-            self._hooks.received(payload)
+        received = 0
+        with Readiness(self.connection) as readiness:
+            while not self._closing.is_set():
+                if received % READ_AT_ONCE == 0:
+                    self._hooks.idle()
+                if not readiness.wait(0):
+                    left = heard + patience - time.monotonic()
+                    if left <= 0:
+                        return f"it was silent for {patience:.1f} seconds"
+                    if self._hooks.idle() or not readiness.wait(left):
+                        continue
+                heard = time.monotonic()
+                try:
+                    payload = receive(self.connection)
+                except faults() as error:
+                    return str(error)
+                if payload is None:
+                    return "it was closed by the server"
+                self._hooks.received(payload)
+                received += 1
         return "it was closed here"
 
 

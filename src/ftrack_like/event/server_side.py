@@ -32,6 +32,8 @@ CONNECT_TIMEOUT = 10.0
 #: How long a hub that is closed waits for acknowledgements, and for a stuck socket, in seconds.
 CLOSING_PATIENCE = 0.6
 CLOSING_LIMIT = 1.2
+#: How many events are acknowledged by one packet while they come without a break.
+ACKNOWLEDGED_AT_ONCE = 50
 #: The heartbeat to expect of a server that names none, in seconds.
 USUAL_HEARTBEAT = 15
 
@@ -86,6 +88,8 @@ class ServerSide:
         self._event_send_queue: queue.Queue[Any] = queue.Queue()
         self._packet_callbacks: dict[int, Callable[[Any], Any]] = {}
         self._unique_packet_id = 0
+        self._to_acknowledge = ""
+        self._heard = 0
         self._connection: Any = None
         self._connection_initialised = False
         self._intentional_disconnect = False
@@ -227,9 +231,7 @@ class ServerSide:
         with self._changed:
             if self._link is not None or self.connected:
                 raise exception.EventHubConnectionError("Already connected.")
-            hooks = LinkHooks(
-                self._open, self._opened, self._courier.catch_up, self._received, self._lost
-            )
+            hooks = LinkHooks(self._open, self._opened, self._idle, self._received, self._lost)
             self._link = Link(hooks, self.logger)
             self._intentional_disconnect = False
             self.init_connection()
@@ -270,6 +272,7 @@ class ServerSide:
             if self._link is None or self._link.closed:
                 return
             self._packet_callbacks.clear()
+            self._to_acknowledge, self._heard = "", 0
             self._courier.begin()
             self._connection = connection
             self._changed.notify_all()
@@ -396,9 +399,21 @@ class ServerSide:
             else:
                 self._accept(event)
         if identifier:
-            self._acknowledge_event(identifier)
+            self._to_acknowledge = identifier
+            self._heard += 1
+            if self._heard >= ACKNOWLEDGED_AT_ONCE:
+                self._acknowledge_heard()
 
-    def _acknowledge_event(self, identifier: str) -> None:
+    def _idle(self) -> bool:
+        """Use a moment without packets to send what waits; return whether there is more of it."""
+        self._acknowledge_heard()
+        return self._courier.catch_up()
+
+    def _acknowledge_heard(self) -> None:
+        """Acknowledge the latest event, and with it all before: they come in order."""
+        identifier, self._to_acknowledge, self._heard = self._to_acknowledge, "", 0
+        if not identifier:
+            return
         try:
             self._acknowledge_packet(identifier)
         except exception.EventHubConnectionError as error:

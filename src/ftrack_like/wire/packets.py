@@ -157,7 +157,9 @@ def dumps(value: Any, default: Optional[Callable[[Any], Any]] = None) -> str:
     Raise :exc:`ValueError` or :exc:`TypeError` if there is no JSON for *value*; not-a-number and
     the infinities have none.
     """
-    return json.dumps(value, allow_nan=False, default=default)
+    if default is None:
+        return _ENCODER.encode(value)
+    return json.JSONEncoder(allow_nan=False, default=default).encode(value)
 
 
 def loads(text: str, object_hook: Optional[Callable[[dict[str, Any]], Any]] = None) -> Any:
@@ -168,6 +170,8 @@ def loads(text: str, object_hook: Optional[Callable[[dict[str, Any]], Any]] = No
     Raise :exc:`ValueError` if *text* is not JSON, not-a-number and endless nesting included.
     """
     try:
+        if object_hook is None:
+            return _DECODER.decode(text)
         return json.loads(text, parse_constant=_refuse_constant, object_hook=object_hook)
     except RecursionError:
         raise ValueError("JSON nested too deeply") from None
@@ -190,6 +194,11 @@ def acknowledgement(identifier: str, *arguments: Any) -> Packet:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: `json.dumps` and `json.loads` would make new ones for each call with these settings.
+_ENCODER = json.JSONEncoder(allow_nan=False)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _read_json(packet: Packet, decode: Decode) -> Message:

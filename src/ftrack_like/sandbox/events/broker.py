@@ -43,8 +43,8 @@ Answer = dict[str, Any]
 
 def sent_now() -> str:
     """Return the moment as events carry it in `sent`: UTC, with milliseconds."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return f"{now.isoformat(timespec='milliseconds')}Z"
 
 
 class Broker:

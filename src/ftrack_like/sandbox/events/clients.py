@@ -122,8 +122,15 @@ class Client:
             self._send(self.websocket, waiting)
 
     def acknowledge(self, number: int) -> None:
-        """Forget the event that went out as packet *number*."""
-        self._unacknowledged.pop(number, None)
+        """Forget the event that went out as packet *number*, and all before it.
+
+        A client reads in order and may acknowledge many at once.
+        """
+        while self._unacknowledged:
+            oldest = next(iter(self._unacknowledged))
+            if oldest > number:
+                return
+            del self._unacknowledged[oldest]
 
     def leave(self, now: float) -> None:
         """Take notice that the websocket is gone; from now on events are held."""
