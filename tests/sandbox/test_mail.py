@@ -91,7 +91,9 @@ def test_the_sender_can_be_chosen(monkeypatch):
     assert compose("a@b.test", "s", "t")["From"] == "Studio <review@studio.test>"
 
 
-@pytest.mark.parametrize(("to", "subject"), [("a@b.test\nBcc: c@d.test", "s"), ("a@b.test", "x\ny")])
+@pytest.mark.parametrize(
+    ("to", "subject"), [("a@b.test\nBcc: c@d.test", "s"), ("a@b.test", "x\ny")]
+)
 def test_nothing_breaks_out_of_a_header(to, subject):
     """A line break in address or subject is refused."""
     with pytest.raises(ValueError):
