@@ -55,14 +55,14 @@ class Codec:
         """
         if isinstance(item, _EntityBase):
             return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
-        members = _members(item)
-        if members is not None:
-            return [_reference(member) for member in members]
+        kind = _kind(item.__class__)
+        if kind is Mapping:  # The payload of an operation, for one.
+            return {name: _encode_value(value) for name, value in item.items()}
+        if kind is Collection:
+            return [_reference(member) for member in _members(item)]
         date = encode_date(item)
         if date is not None:
             return date
-        if isinstance(item, Mapping):  # The payload of an operation, for one.
-            return {name: _encode_value(value) for name, value in item.items()}
         raise TypeError(f"A value of the type {type(item).__name__} cannot be sent: {item!r}.")
 
     def _encode_entity(self, entity: Any, select: Callable[[Any], dict[str, Any]]) -> Any:
@@ -137,13 +137,20 @@ STRATEGIES: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
+@functools.lru_cache(maxsize=256)
+def _kind(class_: type) -> Any:
+    """Return what values of *class_*, no entity's, are written as: a collection, a mapping or None.
+
+    Remembered, since asking abstract classes takes its time.
+    """
+    if issubclass(class_, (Collection, MappedCollectionProxy)):
+        return Collection
+    return Mapping if issubclass(class_, Mapping) else None
+
+
 def _members(value: Any) -> Any:
-    """Return the entities of a collection *value*, or None if it is none."""
-    if isinstance(value, Collection):
-        return value._data
-    if isinstance(value, MappedCollectionProxy):
-        return value.collection._data
-    return None
+    """Return the entities of the collection *value*, itself or what it stands for."""
+    return value._data if isinstance(value, Collection) else value.collection._data
 
 
 def _encode_value(value: Any) -> Any:
@@ -154,13 +161,17 @@ def _encode_value(value: Any) -> Any:
     if isinstance(value, _EntityBase):
         return _reference(value)
     if class_ is list:
-        return [_encode_value(inner) for inner in value]
+        return [inner if inner.__class__ in _PLAIN else _encode_value(inner) for inner in value]
     if class_ is dict:
         if value.get("__type__") == "datetime":
             return _encode_unread_date(value)
-        return {name: _encode_value(inner) for name, inner in value.items()}
-    members = _members(value)
-    return value if members is None else [_reference(member) for member in members]
+        return {
+            name: inner if inner.__class__ in _PLAIN else _encode_value(inner)
+            for name, inner in value.items()
+        }
+    if _kind(class_) is Collection:
+        return [_reference(member) for member in _members(value)]
+    return value
 
 
 def _encode_unread_date(value: dict[str, Any]) -> Any:
