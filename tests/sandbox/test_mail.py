@@ -100,7 +100,7 @@ def test_nothing_breaks_out_of_a_header(to, subject):
         compose(to, subject, "text")
 
 
-@pytest.mark.parametrize("text", [f"Look: {LINK}\n", f"Größer – {LINK}\n"])
+@pytest.mark.parametrize("text", [f"Look: {LINK}\n", f"Größer: {LINK}\n"])
 def test_a_long_link_stays_in_one_piece_in_the_file(outbox, text):
     """Programs that search the file for an address find all of it."""
     path = outbox.send(compose("a@b.test", "s", text))

@@ -20,10 +20,10 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.rows import change_row, make_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.links import review_link
 from ftrack_like.sandbox.mail import Outbox, compose
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.web.links import review_link
 
 __all__ = ["InviteActions", "admit_invitee"]
 

@@ -26,7 +26,7 @@ from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.version import SERVER_VERSION
-from ftrack_like.sandbox.web.widget_url import WidgetActions
+from ftrack_like.sandbox.widget_url import WidgetActions
 
 __all__ = ["SERVER_VERSION", "Answer", "Service", "error_answer"]
 

@@ -6,14 +6,14 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from ftrack_like.sandbox.media.signing import SignatureError, Signer
-from ftrack_like.sandbox.web.links import (
+from ftrack_like.sandbox.links import (
     REVIEW_PATH,
     WIDGET_PATH,
     check_link,
     review_link,
     widget_link,
 )
+from ftrack_like.sandbox.media.signing import SignatureError, Signer
 from ftrack_like.sandbox.web.throttle import Throttle
 from ftrack_like.sandbox.web.tokens import make_token, peek, read_token
 

@@ -7,8 +7,8 @@ from typing import Any, Optional
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ftrack_like.sandbox.links import REVIEW_PATH
 from ftrack_like.sandbox.web.drawing import DrawingError, read_drawing
-from ftrack_like.sandbox.web.links import REVIEW_PATH
 from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Reader, Record, quoted

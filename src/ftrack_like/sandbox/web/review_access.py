@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 from starlette.responses import Response
 
 from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.links import REVIEW_PATH, check_link
 from ftrack_like.sandbox.media.signing import SignatureError
-from ftrack_like.sandbox.web.links import REVIEW_PATH, check_link
 from ftrack_like.sandbox.web.pages import Asked, PageError
 from ftrack_like.sandbox.web.reading import Reader, Record, quoted
 from ftrack_like.sandbox.web.review_write import collaborator_operations

@@ -17,9 +17,9 @@ from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.auth import User
 from ftrack_like.sandbox.errors import SandboxError
+from ftrack_like.sandbox.links import WIDGET_PATH, check_link, widget_link
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.facts import portray
-from ftrack_like.sandbox.web.links import WIDGET_PATH, check_link, widget_link
 from ftrack_like.sandbox.web.media import address_maker
 from ftrack_like.sandbox.web.pages import Asked, PageError, error_page, page_route, render
 from ftrack_like.sandbox.web.reading import Reader, quoted

@@ -12,8 +12,8 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.language import did_you_mean
+from ftrack_like.sandbox.links import widget_link
 from ftrack_like.sandbox.media.signing import Signer
-from ftrack_like.sandbox.web.links import widget_link
 
 __all__ = ["THEMES", "WIDGETS", "WidgetActions"]
 
