@@ -170,7 +170,7 @@ def test_user_interface_can_be_triggered(host: Any, user: Any, task: Any, until:
         shown.append,
         subscriber={"applicationId": "ftrack.client.web", "user": {"username": "admin"}},
     )
-    assert user.event_hub._courier.wait_settled(5, all_acknowledged=True)
+    assert user.event_hub.wait_connected(5)
     action = Publish(host)
     request = ActionRequest(host, Event("x", source={"user": {"username": "admin"}}))
     action.trigger_user_interface(request, [{"type": "label", "value": "Hello"}])

@@ -119,7 +119,7 @@ def test_slow_reader_is_cut_off_and_others_are_not_held_up(
     got: list[int] = []
     hub.subscribe("topic=a", lambda event: got.append(event["data"]["n"]))
     in_background(hub)
-    assert hub._courier.wait_settled(5, all_acknowledged=True)
+    assert hub.wait_connected(5)
     blob = "x" * 100_000
     for number in range(200):
         event_server.broker.publish({"topic": "a", "data": {"n": number, "blob": blob}})

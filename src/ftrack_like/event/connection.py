@@ -187,8 +187,8 @@ class LinkHooks(NamedTuple):
       :exc:`~ftrack_like.exception.EventHubConnectionError`.
     * *opened* is told of the websocket, and for how many seconds there was none; None on the
       first one.
-    * *idle* is called when nothing is to be read, and now and then otherwise: it sends a little of what waits, and returns
-      whether more of it waits.
+    * *idle* is called when nothing is to be read, and now and then otherwise: it sends a little
+      of what waits, and returns whether more of it waits.
     * *received* is given what was read, text or bytes; it must not raise.
     * *lost* is told why the websocket is gone.
     """

@@ -17,6 +17,8 @@ __all__ = ["BUFFER_LIMIT", "Courier", "Sender"]
 
 #: How many events may wait for a connection, and how many for their acknowledgement.
 BUFFER_LIMIT = 10_000
+#: How long an answer about a subscriber is waited for, in seconds.
+ANSWER_PATIENCE = 1.0
 #: How much is sent between two looks at what the server says.
 BATCH = 100
 
@@ -55,8 +57,19 @@ class Courier:
         self._outbox = Outbox(BUFFER_LIMIT)
         self._again: collections.deque[Sending] = collections.deque()
         self._announced: dict[int, Any] = {}
+        self._unanswered: dict[int, float] = {}
         self._settled = threading.Condition(self.guard)
         self._sequence = 0
+
+    @property
+    def ready(self) -> bool:
+        """Return whether everything was sent, and the server answered about subscribers.
+
+        A server that answers nothing for a while will not answer.
+        """
+        oldest = min(self._unanswered.values(), default=None)
+        patient = oldest is not None and time.monotonic() - oldest < ANSWER_PATIENCE
+        return not (self.catching_up or patient)
 
     @property
     def waiting(self) -> int:
@@ -89,13 +102,21 @@ class Courier:
     def withdraw(self, subscriber: Any) -> bool:
         """Forget *subscriber* and return whether the server was told about it."""
         with self.guard:
+            self._unanswered.pop(id(subscriber), None)
             return self._announced.pop(id(subscriber), None) is not None
+
+    def answered(self, subscriber: Any) -> None:
+        """Take notice that the server knows *subscriber*, or refused it."""
+        with self.guard:
+            self._unanswered.pop(id(subscriber), None)
+            self._settled.notify_all()
 
     def begin(self) -> None:
         """Take notice of a new connection: everything has to be said again."""
         with self.guard:
             self.catching_up = True
             self._announced.clear()
+            self._unanswered.clear()
             self._again.extendleft(reversed(self._outbox.take_all()))
 
     def catch_up(self) -> bool:
@@ -110,18 +131,18 @@ class Courier:
             return all(map(self._try_announce, subscribers))
         return all(self._send_next() for _ in range(BATCH)) and self.catching_up
 
-    def wait_settled(self, timeout: float, all_acknowledged: bool) -> bool:
-        """Return whether everything was sent, after at most *timeout* seconds.
+    def wait_ready(self, timeout: float) -> bool:
+        """Return whether the courier is ready, after at most *timeout* seconds."""
+        return self._wait(lambda: self.ready, timeout)
 
-        *all_acknowledged* asks for the acknowledgements as well.
-        """
+    def wait_settled(self, timeout: float) -> bool:
+        """Return whether all events were acknowledged, after at most *timeout* seconds."""
+        return self._wait(lambda: not (self.catching_up or self.waiting), timeout)
 
-        def settled() -> bool:
-            return not self.catching_up and not (all_acknowledged and self.waiting)
-
+    def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         with self._settled:
-            while not settled():
+            while not condition():
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._sender.connected:
                     return False
@@ -142,6 +163,7 @@ class Courier:
 
     def _try_announce(self, subscriber: Any) -> bool:
         with self.guard:
+            self._unanswered[id(subscriber)] = time.monotonic()
             try:
                 self._sender._announce(subscriber)
             except exception.EventHubConnectionError:

@@ -182,6 +182,7 @@ class EventHub(ServerSide):
 
     def _announce(self, subscriber: Subscriber) -> None:
         if self.get_subscriber_by_identifier(subscriber.metadata["id"]) is not subscriber:
+            self._courier.answered(subscriber)
             return  # unsubscribed meanwhile
         data = {
             "subscriber": subscriber.metadata,
@@ -210,6 +211,7 @@ class EventHub(ServerSide):
             self._withdraw(entry)
 
     def _on_subscribed(self, subscriber: Subscriber, response: Mapping[str, Any]) -> None:
+        self._courier.answered(subscriber)
         if not response.get("success"):
             self.logger.warning(
                 f"Server failed to subscribe subscriber {subscriber.metadata['id']}: "

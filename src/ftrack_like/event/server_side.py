@@ -146,7 +146,7 @@ class ServerSide:
                 details={"url": self.get_server_url(), "error": str(error)},
             ) from error
         link.start()
-        self._courier.wait_settled(CONNECT_TIMEOUT, all_acknowledged=False)
+        self._courier.wait_ready(CONNECT_TIMEOUT)
 
     def connect_in_background(self) -> None:
         """Connect on a thread of the hub's own, trying again until it works.
@@ -159,13 +159,13 @@ class ServerSide:
     def wait_connected(self, timeout: Optional[float] = None) -> bool:
         """Return whether the hub is connected, after at most *timeout* seconds.
 
-        Connected means that the server was told about all subscribers and was sent everything
-        that waited. None as *timeout* waits for as long as it takes, but not for a hub that
+        Connected means that the server knows all subscribers and was sent everything that
+        waited. None as *timeout* waits for as long as it takes, but not for a hub that
         nobody connects.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
-            while not self.connected or self._courier.catching_up:
+            while not (self.connected and self._courier.ready):
                 left = 1.0 if deadline is None else deadline - time.monotonic()
                 if left <= 0 or not (self._connection_initialised or self.connected):
                     return False
@@ -303,7 +303,7 @@ class ServerSide:
         impatience.daemon = True
         impatience.start()
         try:
-            if self.connected and not self._courier.wait_settled(CLOSING_PATIENCE, True):
+            if self.connected and not self._courier.wait_settled(CLOSING_PATIENCE):
                 self.logger.warning(
                     f"The event server did not acknowledge {self._courier.waiting} published "
                     "events before the event hub disconnected."
