@@ -15,7 +15,7 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.auth import Credentials, User
@@ -32,15 +32,6 @@ MAXIMUM_THREADS = 200
 
 #: The largest body that is read, in bytes.
 MAXIMUM_BODY = 256 * 1024 * 1024
-
-_WELCOME = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>ftrack-like sandbox</title>
-<h1>ftrack-like sandbox</h1>
-<p>This server speaks ftrack's protocol. Point a client at this address.</p>
-</html>
-"""
 
 
 def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
@@ -95,11 +86,6 @@ async def get_api(request: Request) -> Response:
     return _respond(await run_in_threadpool(service.information), True)
 
 
-async def get_root(request: Request) -> Response:
-    """Answer the page that log-in dialogues probe for its version header."""
-    return HTMLResponse(_WELCOME, headers={"FTRACK_VERSION": SERVER_VERSION})
-
-
 async def read_body(request: Request, maximum: int) -> bytes:
     """Return the body of *request*; raise :exc:`RequestTooLargeError` beyond *maximum* bytes."""
     chunks: list[bytes] = []
@@ -134,5 +120,4 @@ def _respond(answer: Answer, strict: bool) -> Response:
 ROUTES: list[BaseRoute] = [
     Route("/api", post_api, methods=["POST"]),
     Route("/api", get_api, methods=["GET"]),
-    Route("/", get_root, methods=["GET"]),
 ]

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+import requests
+
+pytest.importorskip("starlette", reason="the sandbox extra is not installed")
+
+from ftrack_like.testing import Sandbox
 
 
 def user_invite(user_id):
@@ -167,3 +172,17 @@ def test_invitations_are_told_as_events(api, review):
         for entity in one["event"]["data"].get("entities", ())
     }
     assert {("Collaborator", "add"), ("ReviewSessionInvitee", "update")} <= changed
+
+
+def test_mail_lies_beside_the_data(tmp_path):
+    """A sandbox with a folder keeps its outbox there, over a restart."""
+    subjects = []
+    for _ in range(2):
+        with Sandbox(tmp_path) as sandbox:
+            headers = {"ftrack-user": sandbox.api_user, "ftrack-api-key": sandbox.api_key}
+            with sandbox.session() as session:
+                session.send_user_invite(session.query("User").first())
+            answer = requests.get(f"{sandbox.server_url}/outbox", headers=headers, timeout=30)
+            subjects.append([one["subject"] for one in answer.json()])
+    assert [len(one) for one in subjects] == [1, 2]
+    assert len(list((tmp_path / "outbox").glob("*.eml"))) == 2
