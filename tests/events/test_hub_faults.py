@@ -237,11 +237,12 @@ class _RawServer:
             key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
             magic = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
             accept = base64.b64encode(hashlib.sha1(key + magic).digest())
+            # Before the answer: a test may send as soon as the client knows that it is connected.
+            self.connections.append(client)
             client.sendall(
                 b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                 b"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n" % accept
             )
-            self.connections.append(client)
             self.send(b"1::")
             if self._read:
                 threading.Thread(target=self._swallow, args=(client,), daemon=True).start()
