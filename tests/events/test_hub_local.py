@@ -211,3 +211,49 @@ def test_websocket_library_is_not_loaded_without_a_connection() -> None:
         "assert 'websocket' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"inReplyToEvent": 1}', {"in_reply_to_event": 1}),
+        ('[{"a": {"inReplyToEvent": 1}}]', [{"a": {"in_reply_to_event": 1}}]),
+        ('{"args": [{"inReplyToEvent": 1}]}', {"args": [{"in_reply_to_event": 1}]}),
+        (
+            '{"args": [{"data": {"inReplyToEvent": 1}}]}',
+            {"args": [{"data": {"in_reply_to_event": 1}}]},
+        ),
+        ('{"a": [1]}', {"a": [1]}),
+    ],
+)
+def test_decode_names_the_field_of_replies(hub: EventHub, text: str, value: Any) -> None:
+    """What comes from the server bears our names of fields, wherever an event stands."""
+    assert hub._decode(text) == value
+
+
+def test_encode_names_the_field_of_replies(hub: EventHub) -> None:
+    """What goes to the server bears its names of fields, wherever an event stands."""
+    text = hub._encode({"args": [Event("a", in_reply_to_event="0", data={"b": Event("b")})]})
+    assert text.count('"inReplyToEvent"') == 2
+    assert "in_reply_to_event" not in text
+
+
+def test_fault_of_the_connection_queues_the_event(
+    hub: EventHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broken connection lets an event wait; any other error of sending is logged at once."""
+
+    class Connection:
+        connected = True
+        error: Exception = BrokenPipeError("gone")
+
+        def send(self, packet: str) -> None:
+            raise self.error
+
+    hub._connection = Connection()
+    assert hub.publish(Event("kept")) is True
+    assert hub._event_send_queue.qsize() == 1
+    Connection.error = RuntimeError("odd")
+    assert hub.publish(Event("lost")) is None
+    assert hub._event_send_queue.qsize() == 1
+    assert "Error sending event" in caplog.text

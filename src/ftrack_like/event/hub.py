@@ -355,8 +355,16 @@ class EventHub(ServerSide):
 
     def _decode(self, string: str) -> Any:
         """Return the value of the JSON text *string*, with the fields of events named ours."""
-        nested = string.count('"inReplyToEvent"') > 1
-        return packets.loads(string, self._decode_object_hook if nested else None)
+        count = string.count('"inReplyToEvent"')
+        value = packets.loads(string)
+        arguments = value.get("args") if isinstance(value, dict) else None
+        if count == 1 and isinstance(arguments, list) and len(arguments) == 1:
+            # One event, as nearly always: a look at each mapping of its data is spared.
+            (event,) = arguments
+            if isinstance(event, dict) and "inReplyToEvent" in event:
+                self._decode_object_hook(event)
+                return value
+        return packets.loads(string, self._decode_object_hook) if count else value
 
     def _decode_object_hook(self, item: dict[str, Any]) -> dict[str, Any]:
         if "inReplyToEvent" in item:
