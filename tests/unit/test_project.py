@@ -102,7 +102,10 @@ def test_bare_tox_runs_the_tests_alone() -> None:
     assert "base_python" not in tox["testenv"]
 
 
-@pytest.mark.parametrize("name", ["demo", "lint", "docs", "bench", "differential", "lowest"])
+@pytest.mark.parametrize(
+    "name",
+    ["demo", "lint", "docs", "bench", "differential", "lowest", "javascript", "browser"],
+)
 def test_tox_has_the_environment(name: str) -> None:
     """Each check has an environment with a description."""
     assert ini("tox.ini")[f"testenv:{name}"]["description"]
