@@ -142,7 +142,7 @@ INTEGER: /[0-9]{1,19}(?![^\s()"',])/
 TEXT: /[uU]?("[^"\\]*(\\.[^"\\]*)*"|'[^'\\]*(\\.[^'\\]*)*')/s
 BARE: /(?![uU]["'])[^\s()"',]+/
 %ignore /\s+/
-"""
+"""  # noqa: E501 (a pattern of lark stands on one line)
 
 SPELLINGS = {
     "=": "is",
