@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
 import requests
@@ -536,15 +536,23 @@ class Session:
         return locations.get_locations(self, filter_inaccessible)
 
     def create_component(
-        self, path: str, data: Optional[Mapping[str, Any]] = None, location: Any = "auto"
+        self,
+        path: str,
+        data: Optional[Mapping[str, Any]] = None,
+        location: Any = "auto",
+        *,
+        progress: Optional[Callable[[int, int], object]] = None,
     ) -> Any:
         """Return a new component for the file or sequence at *path*, added to *location*.
 
         A sequence is written ``/path/to/file.%04d.exr [1-5, 7, 8]``. *data* sets attributes of
         the component. *location* is a location; None adds the component to the origin location
         alone, and "auto" also to the one that :meth:`pick_location` gives.
+
+        *progress* is called with ``(done, total)`` in bytes while data is moved; what it raises
+        ends that, with nothing left behind, and comes out here.
         """
-        return components.create_component(self, path, data, location)
+        return components.create_component(self, path, data, location, progress)
 
     def get_component_availability(
         self, component: Any, locations: Optional[Iterable[Any]] = None
@@ -602,14 +610,21 @@ class Session:
         return self._remote_actions.encode_media(media, version_id, keep_original)
 
     def get_upload_metadata(
-        self, component_id: str, file_name: str, file_size: int, checksum: Optional[str] = None
+        self,
+        component_id: str,
+        file_name: str,
+        file_size: int,
+        checksum: Optional[str] = None,
+        *,
+        parts: Optional[int] = None,
     ) -> Any:
         """Return where to upload the data of a component: ``{"url", "headers", "component_id"}``.
 
-        *file_size* is in bytes, *checksum* the base64 text of the data's MD5.
+        *file_size* is in bytes, *checksum* the base64 text of the data's MD5. For a number of
+        *parts* it is ``{"urls": [{"part_number", "signed_url"}], "upload_id", "component_id"}``.
         """
         return self._remote_actions.get_upload_metadata(
-            component_id, file_name, file_size, checksum
+            component_id, file_name, file_size, checksum, parts
         )
 
     def send_user_invite(self, user: Any) -> None:

@@ -109,7 +109,7 @@ def test_a_missing_or_other_part_is_named_and_the_rest_kept(store, tmp_path):
         store.join("abc-6", "upload-2", [(1, "0" * 32)])
     with pytest.raises(TransferError, match="No parts"):
         store.join("abc-6", "upload-2", [])
-    assert files_below(tmp_path) == ["00001"]
+    assert files_below(tmp_path) == [f"00001-{part.checksum}"]
 
 
 def test_removed_data_is_gone_with_its_thumbnails(store):

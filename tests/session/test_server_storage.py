@@ -213,7 +213,10 @@ class _StorageHandler(BaseHTTPRequestHandler):
 
     def do_PUT(self):
         with contextlib.suppress(ConnectionAbortedError):
-            content = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            content = self.rfile.read(length)
+            if len(content) < length:  # The client hung up.
+                raise ConnectionAbortedError
             self._fault()
             self.server.stored[self.path] = content
             self._send(200, b"")

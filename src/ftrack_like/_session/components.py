@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
 from ftrack_like.event.base import Event
@@ -20,6 +20,7 @@ def create_component(
     path: str,
     data: Optional[Mapping[str, Any]] = None,
     location: Any = "auto",
+    progress: Optional[Callable[[int, int], object]] = None,
 ) -> Any:
     """Return a new component for the data at *path*.
 
@@ -30,7 +31,8 @@ def create_component(
     The component is added to the origin location, then to *location*, with which everything
     recorded is committed. ``"auto"`` stands for the location that
     :meth:`Session.pick_location <ftrack_like.session.Session.pick_location>` gives; None adds to
-    no further location and commits nothing.
+    no further location and commits nothing. *progress* is that of
+    :meth:`Location.add_components <ftrack_like.entity.location.Location.add_components>`.
     """
     path = os.fspath(path)
     values = dict(data or {})
@@ -39,8 +41,15 @@ def create_component(
     if isinstance(location, str) and location == "auto":
         location = _pick(session, values["name"])
     if collection is None:
-        return _create_file(session, path, values, location)
-    return _create_sequence(session, collection, values, location)
+        component = _create_file(session, path, values)
+    else:
+        component = _create_sequence(session, collection, values)
+    if location is not None:
+        origin = session.get("Location", ORIGIN_LOCATION_ID)
+        # Only where it is asked for: classes of studios override the method without it.
+        more = {} if progress is None else {"progress": progress}
+        location.add_component(component, origin, recursive=collection is not None, **more)
+    return component
 
 
 def _parse_sequence(path: str) -> Optional[Any]:
@@ -62,8 +71,8 @@ def _pick(session: Any, name: str) -> Any:
     return session.pick_location()
 
 
-def _create_file(session: Any, path: str, values: dict[str, Any], location: Any) -> Any:
-    """Return the component for the file at *path*, in the origin location and in *location*."""
+def _create_file(session: Any, path: str, values: dict[str, Any]) -> Any:
+    """Return the component for the file at *path*, in the origin location."""
     if "size" not in values:
         values["size"] = _size(path)
     if "file_type" not in values:
@@ -71,12 +80,10 @@ def _create_file(session: Any, path: str, values: dict[str, Any], location: Any)
     component = session.create("FileComponent", data=values)
     origin = session.get("Location", ORIGIN_LOCATION_ID)
     origin.add_component(component, path, recursive=False)
-    if location is not None:
-        location.add_component(component, origin, recursive=False)
     return component
 
 
-def _create_sequence(session: Any, collection: Any, values: dict[str, Any], location: Any) -> Any:
+def _create_sequence(session: Any, collection: Any, values: dict[str, Any]) -> Any:
     """Return the component for the *collection* of files, with a member for each of them."""
     paths = list(collection)
     sizes = _member_sizes(paths, values.get("size"))
@@ -100,8 +107,6 @@ def _create_sequence(session: Any, collection: Any, values: dict[str, Any], loca
         origin.add_component(members[-1], path, recursive=False)
     if members:
         container["members"] = members
-    if location is not None:
-        location.add_component(container, origin, recursive=True)
     return container
 
 

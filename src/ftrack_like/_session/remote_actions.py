@@ -53,17 +53,39 @@ class RemoteActions:
         return str(self._call([payload])[0]["widget_url"])
 
     def get_upload_metadata(
-        self, component_id: str, file_name: str, file_size: int, checksum: Optional[str] = None
+        self,
+        component_id: str,
+        file_name: str,
+        file_size: int,
+        checksum: Optional[str] = None,
+        parts: Optional[int] = None,
     ) -> Any:
         """Return where and how to upload the data of a component."""
-        payload = {
+        payload: dict[str, Any] = {
             "action": "get_upload_metadata",
             "component_id": component_id,
             "file_name": file_name,
             "file_size": file_size,
             "checksum": checksum,
         }
+        if parts is not None:
+            payload["parts"] = parts
         return self._call([payload])[0]
+
+    def complete_multipart_upload(
+        self, component_id: str, upload_id: str, parts: list[dict[str, Any]]
+    ) -> None:
+        """Have the *parts* of an upload, ``{"part_number": int, "e_tag": str}``, joined."""
+        self._call(
+            [
+                {
+                    "action": "complete_multipart_upload",
+                    "component_id": component_id,
+                    "upload_id": upload_id,
+                    "parts": parts,
+                }
+            ]
+        )
 
     def encode_media(self, media: Any, version_id: Any = None, keep_original: Any = "auto") -> Any:
         """Return the job that encodes *media*, a path or a file component."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import requests
 import urllib3
@@ -15,7 +16,9 @@ from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_af
 from ftrack_like.accessor._download import DownloadError, problem
 from ftrack_like.symbol import CHUNK_SIZE
 
-__all__ = ["Measured", "UploadError", "measure", "upload"]
+__all__ = ["Body", "Measured", "UploadError", "as_bytes", "measure", "repeat", "send", "upload"]
+
+_Result = TypeVar("_Result")
 
 
 class UploadError(DownloadError):
@@ -29,27 +32,45 @@ class Measured(NamedTuple):
     checksum: str
 
 
-class _Body:
-    """The body of an upload: the chunks of a source, no more and no fewer than announced."""
+class Body:
+    """The body of an upload: chunks of a source, no more and no fewer bytes than announced.
 
-    def __init__(self, source: Any, size: int) -> None:
-        self._source = source
+    *tell* is called with the number of bytes that were handed on so far.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], size: int, tell: Callable[[int], object]) -> None:
+        self._chunks = chunks
         self._size = size
+        self._tell = tell
 
     def __len__(self) -> int:
         """Return the number of bytes, which becomes the length of the body."""
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the chunks; raise :class:`UploadError` if they are not what was measured."""
-        sent = 0
-        for chunk in chunks(self._source):
-            sent += len(chunk)
-            if sent > self._size:
+        """Yield the chunks; raise :class:`UploadError` if they are not what was measured.
+
+        The last one is held back until the source has ended: once the body is whole, the storage
+        takes it, and it would be too late to say that there is more.
+        """
+        read, held = 0, b""
+        for chunk in self._chunks:
+            if read + len(chunk) > self._size:
+                read += len(chunk)
                 break
-            yield chunk
-        if sent != self._size:
+            if held:
+                yield held
+                self._tell(read)
+            read, held = read + len(chunk), chunk
+        if read != self._size:
             raise UploadError("the source changed while it was sent")
+        yield held
+        self._tell(read)
+
+
+def as_bytes(content: Any) -> bytes:
+    """Return *content*, which a source gave, as bytes."""
+    return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def chunks(source: Any) -> Iterator[bytes]:
@@ -58,7 +79,7 @@ def chunks(source: Any) -> Iterator[bytes]:
         chunk = source.read(CHUNK_SIZE)
         if not chunk:
             return
-        yield chunk.encode("utf-8") if isinstance(chunk, str) else chunk
+        yield as_bytes(chunk)
 
 
 def measure(source: Any) -> Measured:
@@ -70,53 +91,66 @@ def measure(source: Any) -> Measured:
     return Measured(size, base64.b64encode(checksum.digest()).decode("ascii"))
 
 
+def repeat(
+    action: Callable[[], _Result],
+    policy: RetryPolicy,
+    sleep: Callable[[float], object] = time.sleep,
+) -> _Result:
+    """Return what *action* returns, tried again as *policy* says while its error is passing.
+
+    Raise the last :class:`~ftrack_like.accessor._download.DownloadError`.
+    """
+    begun = time.monotonic()
+    for attempt in itertools.count(1):
+        try:
+            return action()
+        except DownloadError as error:
+            wait = None
+            if error.is_passing:
+                wait = policy.delay(attempt, time.monotonic() - begun, error.wait)
+            if wait is None:
+                raise
+        sleep(wait)
+    raise AssertionError("counting ended")
+
+
 def upload(
     source: Any,
     size: int,
     begin: Callable[[], Mapping[str, Any]],
     put: Callable[..., Any],
     policy: RetryPolicy,
-    sleep: Callable[[float], None] = time.sleep,
+    tell: Callable[[int], object],
 ) -> None:
     """Send the *size* bytes that *source* holds from its position on.
 
     *begin* returns where to, ``{"url": str, "headers": {…}}``, and is asked anew for each try;
-    *put* sends ``(url, data=…, headers=…)`` and returns a response. Raise :class:`UploadError`.
+    *put* sends ``(url, data=…, headers=…)`` and returns a response; *tell* is called with the
+    number of bytes sent. Raise :class:`UploadError`.
     """
     start = source.tell()
-    begun = time.monotonic()
-    attempt = 1
-    while True:
+
+    def once() -> None:
+        """Send everything once."""
         place = begin()
-        failure = _try(source, size, place, put)
-        if failure is None:
-            return
-        wait = None
-        if failure.is_passing:
-            wait = policy.delay(attempt, time.monotonic() - begun, failure.wait)
-        if wait is None:
-            raise failure
-        sleep(wait)
         source.seek(start)
-        attempt += 1
+        # An empty body of unknown kind would go in chunks, which signed addresses refuse.
+        body: Any = Body(chunks(source), size, tell) if size else b""
+        send(put, place["url"], data=body, headers=dict(place["headers"]))
+
+    repeat(once, policy)
 
 
-def _try(
-    source: Any, size: int, place: Mapping[str, Any], put: Callable[..., Any]
-) -> UploadError | None:
-    """Send once; return what went wrong, None if nothing did."""
-    # An empty body of unknown kind would go in chunks, which signed addresses refuse.
-    body: Any = _Body(source, size) if size else b""
+def send(put: Callable[..., Any], url: str, **options: Any) -> Any:
+    """Return the response to ``put(url, **options)``, a good one; raise :class:`UploadError`."""
     try:
-        response = put(place["url"], data=body, headers=dict(place["headers"]))
+        response = put(url, **options)
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        failure = UploadError(problem(error), is_passing=True)
-        failure.__cause__ = error
-        return failure
+        raise UploadError(problem(error), is_passing=True) from error
     if response.status_code < 300:
-        return None
+        return response
     said = " ".join(response.text[:2000].split())[:500]
-    return UploadError(
+    raise UploadError(
         f"the storage answered {response.status_code} {response.reason or ''}: {said}",
         is_passing=response.status_code in RETRIED_STATUSES,
         wait=retry_after(response.headers),

@@ -6,6 +6,7 @@ import abc
 import logging
 from typing import Any, Optional
 
+from ftrack_like.accessor._progress import current_meter
 from ftrack_like.data import Data
 from ftrack_like.exception import AccessorOperationFailedError, AccessorUnsupportedOperationError
 from ftrack_like.logging import LazyLogMessage as L
@@ -149,6 +150,9 @@ def copy(source: Any, target: Any) -> int:
     it held when the transfer began.
     """
     expected = remaining_size(source)
+    meter = current_meter()
+    if meter is not None:
+        meter.set_size(expected)
     size = 0
     while True:
         chunk = source.read(CHUNK_SIZE)
@@ -158,6 +162,8 @@ def copy(source: Any, target: Any) -> int:
             chunk = chunk.encode("utf-8")
         target.write(chunk)
         size += len(chunk)
+        if meter is not None:
+            meter.move_to(size)
     check_size(expected, size)
     return size
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlencode
 
@@ -14,8 +16,10 @@ from ftrack_like._transport.http import GuardedSession, PooledAdapter
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like.accessor._download import Download, DownloadError, problem
-from ftrack_like.accessor._upload import measure, upload
-from ftrack_like.accessor.base import Accessor
+from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
+from ftrack_like.accessor._progress import current_meter
+from ftrack_like.accessor._upload import UploadError, measure, upload
+from ftrack_like.accessor.base import Accessor, check_size, remaining_size
 from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError
 
@@ -262,40 +266,109 @@ class _Transport:
             raise _failure("remove", resource_identifier, text, self._session) from error
 
     def put(self, resource_identifier: str, source: Any) -> int:
-        """Upload what *source* holds from its position on; return the number of bytes."""
+        """Upload what *source* holds from its position on; return the number of bytes.
+
+        In parts, where it is long enough and can be read here and there at will; else in one
+        piece with its checksum. The data appears on the server when it is complete.
+        """
         source = _seekable(source)
-        start = source.tell()
-        size, checksum = measure(source)
-        source.seek(start)
-        name = self._file_name(resource_identifier)
+        job = _Upload(self._session, resource_identifier, source)
         try:
             with _plain_session(self._session) as plain:
-                upload(
-                    source,
-                    size,
-                    lambda: self._session.get_upload_metadata(
-                        component_id=resource_identifier,
-                        file_name=name,
-                        file_size=size,
-                        checksum=checksum,
-                    ),
-                    lambda url, **options: plain.put(
-                        url, timeout=self._timeout, allow_redirects=False, **options
-                    ),
-                    _POLICY,
-                )
+                return job.run(functools.partial(_put, plain, self._timeout))
         except AccessorOperationFailedError:
             raise
         except Exception as error:
             raise _failure("upload", resource_identifier, error, self._session) from error
+
+
+class _Upload:
+    """The upload of what *source* holds from its position on as one component's data."""
+
+    def __init__(self, session: Any, component_id: str, source: Any) -> None:
+        self._session = session
+        self._component_id = component_id
+        self._source = source
+        self._start = source.tell()
+        self._expected = remaining_size(source)
+        self._meter = current_meter()
+        self._name = self._file_name(component_id)
+
+    def run(self, put: Callable[..., Any]) -> int:
+        """Send everything by *put*, ``(url, data=…, headers=…)``; return the number of bytes."""
+        size = self._in_parts(put)
+        return self._in_one(put) if size is None else size
+
+    def _in_parts(self, put: Callable[..., Any]) -> Optional[int]:
+        """Send in parts; return the number of bytes, None if that cannot be done."""
+        source, state = self._source, state_of(self._source)
+        if state == ():
+            return None
+        source.seek(0, os.SEEK_END)
+        size: int = source.tell() - self._start
+        source.seek(self._start)
+        count = count_parts(size)
+        if count < 2 or not _takes_parts(self._session.get_upload_metadata):
+            return None
+        place = self._place(size, parts=count)
+        if "urls" not in place:
+            return None  # An older server, which gave an address for the whole.
+        self._announce(size)
+        try:
+            tags = PartedUpload(source, size, put, _POLICY).run(place["urls"], self._tell)
+        except OtherDataError:
+            source.seek(self._start)
+            return None
+        if state_of(source) != state:
+            raise UploadError("the source changed while it was sent")
+        self._session._remote_actions.complete_multipart_upload(
+            self._component_id, place["upload_id"], tags
+        )
         return size
 
-    def _file_name(self, resource_identifier: str) -> str:
+    def _in_one(self, put: Callable[..., Any]) -> int:
+        """Send in one piece; return the number of bytes."""
+        size, checksum = measure(self._source)
+        self._source.seek(self._start)
+        self._announce(size)
+        begin = functools.partial(self._place, size, checksum=checksum)
+        upload(self._source, size, begin, put, _POLICY, self._tell)
+        return size
+
+    def _place(self, size: int, **options: Any) -> Any:
+        """Ask the server where to put *size* bytes."""
+        return self._session.get_upload_metadata(
+            component_id=self._component_id, file_name=self._name, file_size=size, **options
+        )
+
+    def _announce(self, size: int) -> None:
+        """Compare the true *size* with what the source said, and tell the meter."""
+        check_size(self._expected, size)
+        if self._meter is not None:
+            self._meter.set_size(size)
+
+    def _tell(self, sent: int) -> None:
+        """Tell the meter of the number of bytes sent."""
+        if self._meter is not None:
+            self._meter.move_to(sent)
+
+    def _file_name(self, component_id: str) -> str:
         """Return the name under which the data is to be downloaded later."""
-        component = self._session.get("FileComponent", resource_identifier)
+        component = self._session.get("FileComponent", component_id)
         if component is None:
-            return resource_identifier
+            return component_id
         return f"{component['name']}{component['file_type'] or ''}"
+
+
+def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:
+    """Return the response to sending to *url*, which must not send us on."""
+    return plain.put(url, timeout=timeout, allow_redirects=False, **options)
+
+
+def _takes_parts(method: Callable[..., Any]) -> bool:
+    """Return whether *method*, which a studio may have replaced, takes a number of parts."""
+    parameters = inspect.signature(method).parameters.values()
+    return any(each.name == "parts" or each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def _plain_session(session: Any) -> requests.Session:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like.accessor._progress import Meter, measuring
 from ftrack_like.entity.component import is_container
 from ftrack_like.event.base import Event
 from ftrack_like.logging import LazyLogMessage as L
@@ -52,7 +53,13 @@ def note_stored(location: Any, resource_identifier: str) -> None:
         stored.append((location, resource_identifier))
 
 
-def add(location: Any, components: Sequence[Any], sources: Any, recursive: bool) -> None:
+def add(
+    location: Any,
+    components: Sequence[Any],
+    sources: Any,
+    recursive: bool,
+    progress: Optional[Callable[[int, int], object]] = None,
+) -> None:
     """Add *components* to *location*, as :meth:`Location.add_components` says."""
     pairs = list(zip(components, _one_each(sources, len(components))))
     if not location.structure:
@@ -61,8 +68,9 @@ def add(location: Any, components: Sequence[Any], sources: Any, recursive: bool)
         )
     items = list(_with_members(location.session, pairs, recursive))
     _refuse_present(location, items)
-    with _known_in_sources(items), _undoing() as stored:
-        identifiers = [_add_data(location, item) for item in items]
+    meter = progress and Meter(progress, sum(_expected_size(item) for item in items))
+    with measuring(meter), _known_in_sources(items), _undoing() as stored:
+        identifiers = [_add_data(location, item, meter) for item in items]
         _register(location, [item.component for item in items], identifiers, stored)
     _publish(location, COMPONENT_ADDED_TO_LOCATION_TOPIC, [item.component for item in items])
 
@@ -180,10 +188,17 @@ def _known_in_sources(items: Sequence[_Item]) -> Generator[None, None, None]:
         yield
 
 
-def _add_data(location: Any, item: _Item) -> str:
+def _expected_size(item: _Item) -> int:
+    """Return how many bytes the data of *item* should have; a container has none of its own."""
+    return 0 if is_container(item.component) else int(item.component["size"] or 0)
+
+
+def _add_data(location: Any, item: _Item, meter: Optional[Meter]) -> str:
     """Bring the data of *item* to *location*; return the (encoded) place of it."""
     component, source, _ = item
     try:
+        if meter:
+            meter.begin(_expected_size(item))
         context = location._get_context(component, source)
         identifier: str = location.structure.get_resource_identifier(component, context)
         location._add_data(component, identifier, source)
@@ -191,6 +206,8 @@ def _add_data(location: Any, item: _Item) -> str:
             identifier = location.resource_identifier_transformer.encode(
                 identifier, context={"component": component}
             )
+        if meter:
+            meter.end()
     except Exception as error:
         raise exception.LocationError(
             "Failed to transfer component {component} data to location {location} due to error: "

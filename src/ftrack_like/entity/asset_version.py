@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Optional
 
 from ftrack_like.entity.base import Entity
@@ -13,15 +14,22 @@ class AssetVersion(Entity):
     """A version of an asset, with the components published in it."""
 
     def create_component(
-        self, path: str, data: Optional[Any] = None, location: Optional[Any] = None
+        self,
+        path: str,
+        data: Optional[Any] = None,
+        location: Optional[Any] = None,
+        *,
+        progress: Optional[Callable[[int, int], object]] = None,
     ) -> Any:
         """Return a new component of this version for the data at *path*.
 
-        *data* are further values of the component; *location* is where to put its data, as
-        for :meth:`Session.create_component <ftrack_like.session.Session.create_component>`.
+        *data* are further values of the component; *location* is where to put its data and
+        *progress* hears how far that is, as for
+        :meth:`Session.create_component <ftrack_like.session.Session.create_component>`.
         """
         data = {**(data or {}), "version": self}
-        return self.session.create_component(path, data=data, location=location)
+        more = {} if progress is None else {"progress": progress}
+        return self.session.create_component(path, data=data, location=location, **more)
 
     def encode_media(self, media: Any, keep_original: Any = "auto") -> Any:
         """Have *media*, a path or a component, encoded for this version; return the job.

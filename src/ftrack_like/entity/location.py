@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
@@ -52,15 +52,30 @@ class Location(Entity):
 
     # Adding
 
-    def add_component(self, component: Any, source: Any, recursive: bool = True) -> None:
+    def add_component(
+        self,
+        component: Any,
+        source: Any,
+        recursive: bool = True,
+        *,
+        progress: Optional[Callable[[int, int], object]] = None,
+    ) -> None:
         """Add *component* to this location, its data copied from *source*.
 
         As :meth:`add_components` for one component.
         """
-        self.add_components([component], sources=source, recursive=recursive)
+        # Only where it is asked for: classes of studios override the method without it.
+        more = {} if progress is None else {"progress": progress}
+        self.add_components([component], sources=source, recursive=recursive, **more)
 
     def add_components(
-        self, components: Iterable[Any], sources: Any, recursive: bool = True, _depth: int = 0
+        self,
+        components: Iterable[Any],
+        sources: Any,
+        recursive: bool = True,
+        _depth: int = 0,
+        *,
+        progress: Optional[Callable[[int, int], object]] = None,
     ) -> None:
         """Add *components* to this location, their data copied from *sources*.
 
@@ -68,12 +83,16 @@ class Location(Entity):
         the members of containers are added too. Everything recorded in the session is committed,
         and an event ``ftrack.location.component-added`` is published for each component.
 
+        *progress* is called with ``(done, total)`` in bytes while data is moved, on this thread.
+        *done* never goes back; *total* follows from the sizes of the components, and from those
+        of the data as they become known. What it raises ends the transfer and comes out here.
+
         All are added or, on an error, none: data that was copied is removed again. Raise
         :exc:`~ftrack_like.exception.ComponentInLocationError` if one is here already and
         :exc:`~ftrack_like.exception.LocationError` if data cannot be copied or registered;
         :exc:`ValueError` if there are not as many sources as components.
         """
-        _transfer.add(self, list(components), sources, recursive)
+        _transfer.add(self, list(components), sources, recursive, progress)
 
     def _get_context(self, component: Any, source: Any) -> dict[str, Any]:
         """Return what the structure is told about *component* coming from *source*.

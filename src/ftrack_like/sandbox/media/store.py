@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from typing import BinaryIO, Optional
 
@@ -24,6 +26,9 @@ _IDENTIFIER = re.compile(r"\A[0-9A-Za-z_-]{1,64}\Z")
 
 #: Bytes copied at a time when parts are joined.
 _COPY_SIZE = 1024 * 1024
+
+#: How long parts wait for the rest of their upload, in seconds.
+_PARTS_SECONDS = 24 * 3600
 
 
 class TransferError(Exception):
@@ -64,14 +69,23 @@ class IncomingFile:
         """
         try:
             self._verify(size, checksum)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._settle()
             self._file.close()
-            self._target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(self._temporary, self._target)
+            target = self._final_path()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self._temporary, target)
         except BaseException:
             self.abort()
             raise
+
+    def _settle(self) -> None:
+        """Make sure that the data outlives a failure of the machine."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _final_path(self) -> pathlib.Path:
+        """Return where the data is to appear."""
+        return self._target
 
     def abort(self) -> None:
         """Throw away what has been written; harmless when there is nothing."""
@@ -94,13 +108,38 @@ class IncomingFile:
             )
 
 
+class _IncomingPart(IncomingFile):
+    """A part of an upload, whose file is named by its checksum: joining need not read it for it."""
+
+    def _settle(self) -> None:
+        """Do nothing: joining the parts does it for the whole."""
+
+    def _final_path(self) -> pathlib.Path:
+        return self._target.with_name(f"{self._target.name}-{self.checksum}")
+
+
+class _JoinedFile(IncomingFile):
+    """A file made of other files, whose checksum nobody asks for."""
+
+    def append(self, path: pathlib.Path) -> None:
+        """Append what the file at *path* holds."""
+        with path.open("rb") as part:
+            self._file.flush()
+            left = os.fstat(part.fileno()).st_size
+            self.size += left
+            while left and (moved := _copy_in_kernel(part, self._file, left)):
+                left -= moved
+            if left:
+                shutil.copyfileobj(part, self._file, _COPY_SIZE)
+
+
 class ComponentStore:
     """The files under *folder*; threads may share it.
 
     ::
 
         data/ab/<component id>         the data of a component
-        parts/<upload id>/<number>     parts of a large upload, until they are joined
+        parts/<upload id>/<number>-…   parts of a large upload, until they are joined
         thumbnails/<component id>/     scaled images, made when first asked for
         incoming/                      what is being written right now
     """
@@ -115,6 +154,7 @@ class ComponentStore:
         shutil.rmtree(self._incoming, ignore_errors=True)
         for each in (self._data, self._parts, self._thumbnails, self._incoming):
             each.mkdir(parents=True, exist_ok=True)
+        self._remove_old_parts()
 
     def path(self, component_id: str) -> pathlib.Path:
         """Return where the data of *component_id* is, whether it exists or not.
@@ -140,7 +180,7 @@ class ComponentStore:
     def receive_part(self, upload_id: str, number: int) -> IncomingFile:
         """Return a file to write part *number* (from 1) of the upload *upload_id* to."""
         _check_identifier(upload_id)
-        return IncomingFile(self._parts / upload_id / f"{number:05d}", self._incoming)
+        return _IncomingPart(self._parts / upload_id / f"{number:05d}", self._incoming)
 
     def join(self, component_id: str, upload_id: str, parts: Iterable[tuple[int, str]]) -> int:
         """Make the data of *component_id* from *parts* and return its size in bytes.
@@ -151,24 +191,19 @@ class ComponentStore:
         """
         _check_identifier(upload_id)
         folder = self._parts / upload_id
-        paths = [
-            self._checked_part(folder / f"{number:05d}", number, checksum)
-            for number, checksum in sorted(parts)
-        ]
+        paths = [_part(folder, number, checksum) for number, checksum in sorted(parts)]
         if not paths:
             raise TransferError("No parts are named; name each part that was uploaded.")
-        incoming = self.receive(component_id)
+        self._forget_thumbnails(component_id)
+        joined = _JoinedFile(self.path(component_id), self._incoming)
         try:
             for path in paths:
-                with path.open("rb") as part:
-                    for chunk in iter(lambda: part.read(_COPY_SIZE), b""):
-                        incoming.write(chunk)
-        except BaseException:
-            incoming.abort()
-            raise
-        incoming.commit()
+                joined.append(path)
+            joined.commit()
+        finally:
+            joined.abort()
         shutil.rmtree(folder, ignore_errors=True)
-        return incoming.size
+        return joined.size
 
     def remove(self, component_id: str) -> bool:
         """Remove the data of *component_id* and return whether there was any."""
@@ -194,16 +229,36 @@ class ComponentStore:
         _check_identifier(component_id)
         shutil.rmtree(self._thumbnails / component_id, ignore_errors=True)
 
-    def _checked_part(self, path: pathlib.Path, number: int, checksum: str) -> pathlib.Path:
-        if not path.is_file():
-            raise TransferError(f"Part {number} has not been uploaded; upload it and try again.")
-        digest = hashlib.md5(usedforsecurity=False)
-        with path.open("rb") as part:
-            for chunk in iter(lambda: part.read(_COPY_SIZE), b""):
-                digest.update(chunk)
-        if checksum.strip('"') != digest.hexdigest():
-            raise TransferError(f"Part {number} is another than the one named; upload it again.")
-        return path
+    def _remove_old_parts(self) -> None:
+        """Remove the parts of uploads that nobody finished while their addresses were good."""
+        limit = time.time() - _PARTS_SECONDS
+        for folder in self._parts.iterdir():
+            if folder.stat().st_mtime < limit:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _part(folder: pathlib.Path, number: int, checksum: str) -> pathlib.Path:
+    """Return the file of part *number* in *folder*, which must have *checksum*."""
+    found = {path.name for path in folder.glob(f"{number:05d}-*")}
+    name = f"{number:05d}-{checksum.strip(chr(34))}"
+    if name in found:
+        return folder / name
+    if found:
+        raise TransferError(f"Part {number} is another than the one named; upload it again.")
+    raise TransferError(f"Part {number} has not been uploaded; upload it and try again.")
+
+
+def _copy_in_kernel(source: BinaryIO, target: BinaryIO, size: int) -> int:
+    """Return how many bytes of *source* were appended to *target*; 0 if the system cannot."""
+    copy = getattr(os, "copy_file_range", None)
+    if copy is None:
+        return 0
+    try:
+        return int(copy(source.fileno(), target.fileno(), size))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        return 0
 
 
 def _check_identifier(text: str) -> None:

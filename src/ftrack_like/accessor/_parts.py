@@ -1,0 +1,179 @@
+"""Sending data in parts: several at once, each tried again by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Optional, Union
+
+from ftrack_like._transport.retry import RetryPolicy
+from ftrack_like.accessor._upload import Body, UploadError, as_bytes, repeat, send
+from ftrack_like.data import File, String
+from ftrack_like.symbol import CHUNK_SIZE
+
+__all__ = [
+    "PART_SIZE",
+    "OtherDataError",
+    "PartedUpload",
+    "count_parts",
+    "size_of_parts",
+    "state_of",
+]
+
+#: Bytes in a part: a cut connection costs no more than this, and 10,000 parts make 80 GB. What is
+#: no longer goes in one piece.
+PART_SIZE = 8 * 1024 * 1024
+
+#: The most parts that an upload may have; longer data has larger ones.
+_MAXIMUM_PARTS = 10_000
+
+#: Parts under way at the same time, each with a chunk or two in memory.
+_THREADS = 4
+
+#: How often a part is sent whose tag is not the MD5 of it.
+_TAG_TRIES = 2
+
+_MD5 = re.compile(r"\A[0-9a-f]{32}\Z")
+
+
+class OtherDataError(UploadError):
+    """The storage tags a part with another checksum than that of what was sent.
+
+    The data suffered on the way, or the storage makes its tags in a way of its own: nothing can
+    be said of the whole, which is better sent in one piece with its checksum.
+    """
+
+
+def size_of_parts(size: int) -> int:
+    """Return the length of each part, but for the last one, of *size* bytes of data."""
+    return max(PART_SIZE, -(-size // _MAXIMUM_PARTS))
+
+
+def count_parts(size: int) -> int:
+    """Return the number of parts for *size* bytes of data, at least 1."""
+    return max(1, -(-size // size_of_parts(size)))
+
+
+def state_of(source: Any) -> Optional[tuple[int, ...]]:
+    """Return what changes when somebody writes to *source*; None if nobody else can.
+
+    Return ``()`` for a source that cannot be read here and there at will.
+    """
+    if isinstance(source, File):
+        status = os.fstat(source.wrapped_file.fileno())
+        return (status.st_size, status.st_mtime_ns)
+    return None if type(source) is String and source.is_binary else ()
+
+
+class PartedUpload:
+    """One upload of the *size* bytes that *source* holds from its position on.
+
+    *put* sends ``(url, data=…, headers=…)`` from any thread and returns a response. No more than
+    a few chunks are held in memory.
+    """
+
+    def __init__(
+        self, source: Any, size: int, put: Callable[..., Any], policy: RetryPolicy
+    ) -> None:
+        """Initialise; nothing is sent before :meth:`run`."""
+        self._source = source
+        self._start = source.tell()
+        self._size = size
+        self._put = put
+        self._policy = policy
+        self._reading = threading.Lock()
+        self._stop = threading.Event()
+        self._news: queue.SimpleQueue[Union[int, Future[dict[str, Any]]]] = queue.SimpleQueue()
+
+    def run(
+        self, places: Sequence[Mapping[str, Any]], tell: Callable[[int], object]
+    ) -> list[dict[str, Any]]:
+        """Send the parts to *places*, ``[{"part_number": int, "signed_url": str}]``.
+
+        *tell* is called on this thread with the number of bytes sent so far, which never goes
+        back. Return ``[{"part_number": int, "e_tag": str}]`` in the order of the parts. Raise
+        :class:`UploadError`, or what *tell* raised; threads that still send stop soon.
+        """
+        pool = ThreadPoolExecutor(min(_THREADS, len(places)), "ftrack-like-upload")
+        try:
+            futures = [
+                pool.submit(self._send_part, index, each) for index, each in enumerate(places)
+            ]
+            for future in futures:
+                future.add_done_callback(self._news.put)
+            self._follow(len(futures), tell)
+            return [future.result() for future in futures]
+        finally:
+            self._stop.set()
+            # A stalled connection must not hold up who wants to hear of the failure.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _follow(self, left: int, tell: Callable[[int], object]) -> None:
+        """Tell of the progress until *left* parts are done; raise the error of one that fails."""
+        sent = 0
+        while left:
+            news = self._news.get()
+            if isinstance(news, Future):
+                news.result()
+                left -= 1
+            else:
+                sent += news
+                tell(sent)
+
+    def _send_part(self, index: int, place: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one part and return its number and tag. Run in a thread of the pool."""
+        length = size_of_parts(self._size)
+        start = index * length
+        length = min(length, self._size - start)
+        told = tries = 0
+
+        def tell(sent: int) -> None:
+            """Report bytes that were not reported by an earlier try."""
+            nonlocal told
+            if sent > told:
+                self._news.put(sent - told)
+                told = sent
+
+        def once() -> str:
+            """Send the part once and return its tag."""
+            nonlocal tries
+            tries += 1
+            digest = hashlib.md5(usedforsecurity=False)
+            body = Body(self._chunks(start, length, digest), length, tell)
+            response = send(self._put, place["signed_url"], data=body)
+            return _checked_tag(response, digest.hexdigest(), tries < _TAG_TRIES)
+
+        tag = repeat(once, self._policy, self._stop.wait)
+        return {"part_number": place["part_number"], "e_tag": tag}
+
+    def _chunks(self, start: int, length: int, digest: Any) -> Iterator[bytes]:
+        """Yield the *length* bytes from *start* on, and take them to *digest*."""
+        end = start + length
+        while start < end:
+            if self._stop.is_set():
+                raise UploadError("the upload was stopped")
+            with self._reading:
+                self._source.seek(self._start + start)
+                chunk = as_bytes(self._source.read(min(CHUNK_SIZE, end - start)))
+            if not chunk:
+                return
+            start += len(chunk)
+            digest.update(chunk)
+            yield chunk
+
+
+def _checked_tag(response: Any, checksum: str, is_passing: bool) -> str:
+    """Return the tag that *response* gives a part with the MD5 *checksum*."""
+    tag = str(response.headers.get("ETag") or "").strip('"')
+    if not tag:
+        raise UploadError("the storage did not answer the tag (ETag) of a part")
+    if _MD5.match(tag) and tag != checksum:
+        raise OtherDataError(
+            "the storage has another checksum for a part than that of what was sent", is_passing
+        )
+    return tag
