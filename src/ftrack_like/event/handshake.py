@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import requests
 
@@ -13,7 +14,7 @@ from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.settings import ConnectionSettings
 
-__all__ = ["REPLAY_HEADER", "SocketIoSession", "shake_hands"]
+__all__ = ["REPLAY_HEADER", "ServerDetails", "SocketIoSession", "server_details", "shake_hands"]
 
 #: How long the server may take to answer, in seconds.
 READ_TIMEOUT = 10.0
@@ -24,12 +25,30 @@ REPLAY_HEADER = "ftrack-like-replay"
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
+class ServerDetails(NamedTuple):
+    """Where the event server is; *port* is None for the usual one."""
+
+    scheme: str
+    hostname: str
+    port: Optional[int]
+
+
 class SocketIoSession(NamedTuple):
     """What the server grants: an *id*, a heartbeat in seconds, and a list of transports."""
 
     id: str
     heartbeatTimeout: int  # the name that studio code reads
     supportedTransports: list[str]
+
+
+def server_details(server_url: str) -> ServerDetails:
+    """Return where the server at *server_url* is; raise :exc:`ValueError` if it names no host."""
+    parts = urllib.parse.urlparse(server_url)
+    if not parts.scheme:
+        raise ValueError("Could not determine scheme from server url.")
+    if not parts.hostname:
+        raise ValueError("Could not determine hostname from server url.")
+    return ServerDetails(parts.scheme, parts.hostname, parts.port)
 
 
 def shake_hands(

@@ -15,7 +15,6 @@ import queue
 import socket
 import time
 from collections.abc import Hashable, Mapping
-from types import TracebackType
 from typing import Any, Callable, Optional, Union
 
 from ftrack_like import exception
@@ -24,11 +23,12 @@ from ftrack_like.event import expression as event_expression
 from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.courier import BUFFER_LIMIT
 from ftrack_like.event.delivery import ReplyBook
-from ftrack_like.event.handshake import SocketIoSession
+from ftrack_like.event.handshake import ServerDetails, SocketIoSession
 from ftrack_like.event.inbox import QUEUE_LIMIT, Inbox
 from ftrack_like.event.router import Router, SubscriberList, target_matcher
-from ftrack_like.event.server_side import CONNECT_TIMEOUT, ServerDetails, ServerSide
+from ftrack_like.event.server_side import CONNECT_TIMEOUT, ServerSide
 from ftrack_like.event.subscriber import Subscriber
+from ftrack_like.event.subscription_context import SubscriptionContext
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
 
@@ -123,12 +123,15 @@ class EventHub(ServerSide):
         callback: Callback,
         subscriber: Optional[dict[str, Any]] = None,
         priority: int = 100,
-    ) -> _SubscriptionContext:
+    ) -> SubscriptionContext:
         """Return a context that subscribes on entering and unsubscribes on leaving.
 
         The arguments are those of :meth:`subscribe`. The context gives the id of the subscriber.
         """
-        return _SubscriptionContext(self, subscription, callback, subscriber, priority)
+        return SubscriptionContext(
+            functools.partial(self.subscribe, subscription, callback, subscriber, priority),
+            self.unsubscribe,
+        )
 
     def unsubscribe(self, subscriber_identifier: str) -> None:
         """Remove the subscriber with the id *subscriber_identifier*.
@@ -495,37 +498,6 @@ class EventHub(ServerSide):
         event = Event(topic=topic, data=data)
         self._prepare_event(event)
         self._inbox.put(event)
-
-
-class _SubscriptionContext:
-    """Subscribes on entering and unsubscribes on leaving."""
-
-    def __init__(
-        self,
-        hub: EventHub,
-        subscription: str,
-        callback: Callback,
-        subscriber: Optional[dict[str, Any]],
-        priority: int,
-    ) -> None:
-        self._subscribe = functools.partial(
-            hub.subscribe, subscription, callback, subscriber, priority
-        )
-        self._hub = hub
-        self._identifier: Optional[str] = None
-
-    def __enter__(self) -> str:
-        self._identifier = self._subscribe()
-        return self._identifier
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        if self._identifier is not None:
-            self._hub.unsubscribe(self._identifier)
 
 
 def _collect(

@@ -11,9 +11,8 @@ import os
 import queue
 import threading
 import time
-import urllib.parse
 import weakref
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from ftrack_like import exception
 from ftrack_like._transport.settings import ConnectionSettings
@@ -21,11 +20,11 @@ from ftrack_like.event import handshake
 from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.connection import Link, LinkHooks, faults, open_websocket
 from ftrack_like.event.courier import BUFFER_LIMIT, Courier
-from ftrack_like.event.handshake import SocketIoSession
+from ftrack_like.event.handshake import ServerDetails, SocketIoSession, server_details
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
 
-__all__ = ["ServerDetails", "ServerSide"]
+__all__ = ["ServerSide"]
 
 #: How long to wait for the server when connecting, in seconds, if nothing else was said.
 CONNECT_TIMEOUT = 10.0
@@ -36,14 +35,6 @@ CLOSING_LIMIT = 1.2
 ACKNOWLEDGED_AT_ONCE = 50
 #: The heartbeat to expect of a server that names none, in seconds.
 USUAL_HEARTBEAT = 15
-
-
-class ServerDetails(NamedTuple):
-    """Where the event server is; *port* is None for the usual one."""
-
-    scheme: str
-    hostname: str
-    port: Optional[int]
 
 
 #: The hubs of this process, to part them from their connections in a forked child.
@@ -65,7 +56,7 @@ class ServerSide:
         """
         self.logger = logging.getLogger(f"{type(self).__module__}.{type(self).__name__}")
         self.id = new_id()
-        self.server = _server_details(server_url)
+        self.server: ServerDetails = server_details(server_url)
         self._server_url = server_url
         self._api_user = api_user
         self._api_key = api_key
@@ -479,15 +470,6 @@ _HANDLERS: dict[type, Callable[[ServerSide, Any, str], None]] = {
     packets.Disconnect: ServerSide._on_disconnect,
     packets.Unreadable: ServerSide._on_unreadable,
 }
-
-
-def _server_details(server_url: str) -> ServerDetails:
-    parts = urllib.parse.urlparse(server_url)
-    if not parts.scheme:
-        raise ValueError("Could not determine scheme from server url.")
-    if not parts.hostname:
-        raise ValueError("Could not determine hostname from server url.")
-    return ServerDetails(parts.scheme, parts.hostname, parts.port)
 
 
 def _part_from_connections() -> None:

@@ -1,0 +1,33 @@
+"""A subscription for the length of a `with` block."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Callable, Optional
+
+__all__ = ["SubscriptionContext"]
+
+
+class SubscriptionContext:
+    """Subscribes on entering and unsubscribes on leaving."""
+
+    def __init__(self, subscribe: Callable[[], str], unsubscribe: Callable[[str], None]) -> None:
+        """Initialise with what subscribes, returning an id, and what unsubscribes that id."""
+        self._subscribe = subscribe
+        self._unsubscribe = unsubscribe
+        self._identifier: Optional[str] = None
+
+    def __enter__(self) -> str:
+        """Subscribe and return the id of the subscriber."""
+        self._identifier = self._subscribe()
+        return self._identifier
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        """Unsubscribe."""
+        if self._identifier is not None:
+            self._unsubscribe(self._identifier)
