@@ -95,6 +95,38 @@ def test_events_pass_byte_by_byte(
     assert got[0]["data"] == {"text": "ä:::5" * 50}
 
 
+def test_subscriber_that_is_refused_after_a_reconnect_is_announced_again(
+    serve_events: Any,
+    make_hub: Any,
+    make_proxy: Any,
+    in_background: Any,
+    until: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that still holds the old connection refuses, and is asked again until it agrees."""
+    monkeypatch.setattr("ftrack_like.event.courier.RETRY_PAUSE", 0.05)
+    server, _ = serve_events()
+    proxy = make_proxy(server.port)
+    hub = make_hub(proxy.url)
+    got: list[Event] = []
+    hub.subscribe("topic=a", got.append, subscriber={"id": "mine"})
+    in_background(hub)
+    assert hub.wait_connected(5)
+    refusals = []
+    subscribe = server.broker._subscribe
+
+    def refuse_at_first(subscriber: Any) -> None:
+        if subscriber.identifier == "mine" and len(refusals) < 2:
+            refusals.append(subscriber)
+            raise ValueError("A subscriber with the id mine is subscribed already.")
+        subscribe(subscriber)
+
+    monkeypatch.setattr(server.broker, "_subscribe", refuse_at_first)
+    proxy.cut()
+    until(lambda: len(refusals) == 2)
+    until(lambda: got or server.broker.publish({"topic": "a"}) < 0)
+
+
 def _closes_in_time(hub: EventHub) -> None:
     begin = time.monotonic()
     hub.close()

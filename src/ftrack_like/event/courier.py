@@ -19,6 +19,10 @@ __all__ = ["BUFFER_LIMIT", "Courier", "Sender"]
 BUFFER_LIMIT = 10_000
 #: How long an answer about a subscriber is waited for, in seconds.
 ANSWER_PATIENCE = 1.0
+#: For how long after a reconnect refused subscribers are announced again, and how often, in
+#: seconds.
+RETRY_TIME = 120.0
+RETRY_PAUSE = 2.0
 #: How much is sent between two looks at what the server says.
 BATCH = 100
 
@@ -58,6 +62,8 @@ class Courier:
         self._again: collections.deque[Sending] = collections.deque()
         self._announced: dict[int, Any] = {}
         self._unanswered: dict[int, float] = {}
+        self._refused: list[Any] = []
+        self._retry_at = self._retry_until = 0.0
         self._settled = threading.Condition(self.guard)
         self._sequence = 0
 
@@ -67,7 +73,7 @@ class Courier:
 
         A server that answers nothing for a while will not answer.
         """
-        oldest = min(self._unanswered.values(), default=None)
+        oldest = min(list(self._unanswered.values()), default=None)
         patient = oldest is not None and time.monotonic() - oldest < ANSWER_PATIENCE
         return not (self.catching_up or patient)
 
@@ -111,9 +117,28 @@ class Courier:
             self._unanswered.pop(id(subscriber), None)
             self._settled.notify_all()
 
-    def begin(self) -> None:
-        """Take notice of a new connection: everything has to be said again."""
+    def retry(self, subscriber: Any) -> bool:
+        """Return whether *subscriber*, which the server refused, will be announced again.
+
+        It will for a while after a reconnect: the server may not have noticed yet that the
+        connection which held the subscriber is gone.
+        """
         with self.guard:
+            now = time.monotonic()
+            if now > self._retry_until:
+                return False
+            self._refused.append(subscriber)
+            self._retry_at = now + RETRY_PAUSE
+            return True
+
+    def begin(self, again: bool) -> None:
+        """Take notice of a new connection, *again* after one that was lost.
+
+        Everything has to be said again.
+        """
+        with self.guard:
+            self._refused.clear()
+            self._retry_until = time.monotonic() + RETRY_TIME if again else 0.0
             self.catching_up = True
             self._announced.clear()
             self._unanswered.clear()
@@ -124,6 +149,8 @@ class Courier:
 
         Where sending fails, there is nothing more to do until the next connection.
         """
+        if self._refused and time.monotonic() >= self._retry_at:
+            self._announce_again()
         if not self.catching_up:
             return False
         subscribers = self._unannounced()[:BATCH]
@@ -156,6 +183,13 @@ class Courier:
             self._settled.notify_all()
         if sending.callback is not None:
             sending.callback(response)
+
+    def _announce_again(self) -> None:
+        with self.guard:
+            for subscriber in self._refused:
+                self._announced.pop(id(subscriber), None)
+            self._refused.clear()
+            self.catching_up = True
 
     def _unannounced(self) -> list[Any]:
         subscribers = self._sender._subscribers_now()

@@ -34,7 +34,10 @@ class ServerDetails(NamedTuple):
 
 
 class SocketIoSession(NamedTuple):
-    """What the server grants: an *id*, a heartbeat in seconds, and a list of transports."""
+    """What the server grants: an *id*, a heartbeat, and a list of transports.
+
+    The heartbeat is in seconds; 0 means that the server named none.
+    """
 
     id: str
     heartbeatTimeout: int  # the name that studio code reads
@@ -105,7 +108,7 @@ def _refused(response: requests.Response, secret: str) -> exception.EventHubConn
 def _read_answer(text: str) -> SocketIoSession:
     """Return the session that *text*, `ID:HEARTBEAT:CLOSE:TRANSPORT,…`, stands for."""
     parts = text.strip().split(":")
-    if len(parts) != 4 or not parts[0] or not parts[1].isdigit():
+    if len(parts) != 4 or not parts[0] or not (parts[1] or "0").isdigit():
         raise exception.EventHubConnectionError(
             "The event server answered the handshake with something else: {text!r}.",
             details={"text": text[:200]},
@@ -116,4 +119,4 @@ def _read_answer(text: str) -> SocketIoSession:
             "The event server does not offer websockets, only: {transports}.",
             details={"transports": parts[3]},
         )
-    return SocketIoSession(parts[0], int(parts[1]), transports)
+    return SocketIoSession(parts[0], int(parts[1] or 0), transports)

@@ -215,11 +215,13 @@ class EventHub(ServerSide):
 
     def _on_subscribed(self, subscriber: Subscriber, response: Mapping[str, Any]) -> None:
         self._courier.answered(subscriber)
-        if not response.get("success"):
-            self.logger.warning(
-                f"Server failed to subscribe subscriber {subscriber.metadata['id']}: "
-                f"{response.get('message')}"
-            )
+        if response.get("success"):
+            return
+        again = " It will be tried again." if self._courier.retry(subscriber) else ""
+        self.logger.warning(
+            f"Server failed to subscribe subscriber {subscriber.metadata['id']}: "
+            f"{response.get('message')}{again}"
+        )
 
     def _on_unsubscribed(self, subscriber: Subscriber, response: Mapping[str, Any]) -> None:
         if not response.get("success"):

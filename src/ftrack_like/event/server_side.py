@@ -264,7 +264,7 @@ class ServerSide:
                 return
             self._packet_callbacks.clear()
             self._to_acknowledge, self._heard = "", 0
-            self._courier.begin()
+            self._courier.begin(again=gap is not None)
             self._connection = connection
             self._changed.notify_all()
         self._tell_connected(gap)
