@@ -12,7 +12,14 @@ from unittest import mock
 import pytest
 import requests
 
-from ftrack_like import _centralized_storage_scenario, cache, exception, inspection, operation
+from ftrack_like import (
+    _centralized_storage_scenario,
+    cache,
+    exception,
+    inspection,
+    operation,
+    symbol,
+)
 from ftrack_like.event.base import Event
 from ftrack_like.event.hub import EventHub
 from ftrack_like.session import Session, SessionAuthentication
@@ -23,16 +30,15 @@ KEY = "secret-key-1"
 class CopiedSession(Session):
     """A session whose constructor was copied from elsewhere, as studios do it."""
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, api_key: str = KEY, api_user: str = "jane") -> None:
         object.__init__(self)
         self.logger = logging.getLogger("studio")
         self._closed = False
         self._server_url = server_url
-        self._api_key = KEY
-        self._api_user = "jane"
+        self._api_key = api_key
+        self._api_user = api_user
         self.recorded_operations = operation.Operations()
-        self._record_operations = collections.defaultdict(lambda: True)
-        self._auto_populate = collections.defaultdict(lambda: True)
+        self.set_flags()
         self.cache_key_maker = cache.StringKeyMaker()
         self.cache = cache.LayeredCache([])
         self.cache.caches.append(cache.MemoryCache())
@@ -42,7 +48,7 @@ class CopiedSession(Session):
         self._server_information = {}
         self._server_information = self._fetch_server_information()
         self.check_server_compatibility()
-        self._event_hub = EventHub(server_url, "jane", KEY)
+        self._event_hub = EventHub(server_url, api_user, api_key)
         self._auto_connect_event_hub_thread = None
         self._plugin_paths: Any = []
         self._discover_plugins(plugin_arguments={})
@@ -54,6 +60,11 @@ class CopiedSession(Session):
             Event(topic="ftrack.api.session.ready", data={"session": self}), synchronous=True
         )
 
+    def set_flags(self) -> None:
+        """Set the mappings by thread behind the properties, as newer constructors do."""
+        self._record_operations = collections.defaultdict(lambda: True)
+        self._auto_populate = collections.defaultdict(lambda: True)
+
     def set_lock(self) -> None:
         """Set the lock, as newer constructors do."""
         self._thread_lock = threading.RLock()
@@ -62,7 +73,7 @@ class CopiedSession(Session):
         """Make the request session by hand."""
         self._managed_request = None
         self._request = requests.Session()
-        self._request.auth = SessionAuthentication(KEY, "jane")
+        self._request.auth = SessionAuthentication(self._api_key, self._api_user)
         self._request.headers.update({"x-copied": "1"})
         self._request.cookies.update({"gate": "open"})
 
@@ -80,11 +91,23 @@ class WithOwnRequest(CopiedSession):
     def set_request(self) -> None:
         """Set it under its inner name alone."""
         self._managed_request = requests.Session()
-        self._managed_request.auth = SessionAuthentication(KEY, "jane")
+        self._managed_request.auth = SessionAuthentication(self._api_key, self._api_user)
         self._managed_request.headers.update({"x-copied": "1"})
 
 
-@pytest.mark.parametrize("class_", [CopiedSession, WithoutLock, WithOwnRequest])
+class WithPlainFlags(WithoutLock):
+    """The constructor of a time when settings of threads were plain attributes."""
+
+    def set_flags(self) -> None:
+        """Set the attributes."""
+        self.record_operations = True
+        self.auto_populate = True
+
+
+COPIES = [CopiedSession, WithoutLock, WithOwnRequest, WithPlainFlags]
+
+
+@pytest.mark.parametrize("class_", COPIES)
 def test_copied_constructors_work(server: Any, class_: type[CopiedSession]) -> None:
     """A session whose constructor is not ours starts, creates, commits, queries and closes."""
     session = class_(server.url)
@@ -103,6 +126,42 @@ def test_copied_constructors_work(server: Any, class_: type[CopiedSession]) -> N
     session.close()
     with pytest.raises(exception.ConnectionClosedError):
         session.query("Task").all()
+
+
+@pytest.mark.parametrize("class_", COPIES)
+def test_copied_constructors_do_a_day_of_work(
+    sandbox: Any, class_: type[CopiedSession], tmp_path: Path
+) -> None:
+    """Such a session publishes, reads what it lacks, hears events, and takes changes back."""
+    session = class_(sandbox.server_url, sandbox.api_key, sandbox.api_user)
+    schema = session.query("ProjectSchema order by name").first()
+    project = session.create("Project", {"name": "copied", "project_schema": schema})
+    shot = session.create("Shot", {"name": "sh010", "parent": project})
+    shot["metadata"]["turnover"] = "a"
+    session.commit()
+    session.reset()
+    shot = session.query("select id from Shot").one()
+    assert (shot["parent"]["name"], shot["metadata"]["turnover"]) == ("copied", "a")
+    shot["name"] = "changed"
+    session.rollback()
+    assert shot["name"] == "sh010"
+    (tmp_path / "plate.exr").write_bytes(b"pixels")
+    server_location = session.get("Location", symbol.SERVER_LOCATION_ID)
+    component = session.create_component(str(tmp_path / "plate.exr"), location=server_location)
+    availability = session.get_component_availability(component)
+    assert availability[symbol.SERVER_LOCATION_ID] == 100.0
+    session.event_hub.connect()
+    heard: list[Any] = []
+    session.event_hub.subscribe("topic=copied", heard.append)
+    assert session.event_hub.wait_connected(10)
+    session.event_hub.publish(Event(topic="copied"))
+    for _ in range(100):
+        session.event_hub.wait(0.05)
+        if heard:
+            break
+    assert len(heard) == 1
+    session.close()
+    assert not session.event_hub.connected
 
 
 def test_thread_settings_of_a_copied_constructor(server: Any) -> None:

@@ -132,6 +132,11 @@ class Readiness:
         self._sock = sock if isinstance(sock, socket.socket) else None
         self._selector = selectors.DefaultSelector() if self._sock is not None else None
 
+    @property
+    def can_tell(self) -> bool:
+        """Return whether this knows of the connection what it says."""
+        return self._sock is not None
+
     def __enter__(self) -> Readiness:
         """Begin to watch and return this."""
         if self._selector is not None and self._sock is not None:
@@ -321,7 +326,11 @@ class Link:
         received = 0
         with Readiness(self.connection) as readiness:
             while not self._closing.is_set():
-                if received % READ_AT_ONCE == 0:
+                if not readiness.can_tell:
+                    # Reading may take for ever, so all that waits is sent first.
+                    while self._hooks.idle():
+                        pass
+                elif received % READ_AT_ONCE == 0:
                     self._hooks.idle()
                 if not readiness.wait(0):
                     left = heard + patience - time.monotonic()
