@@ -36,6 +36,8 @@ also is, so that code which catches that class keeps working::
     │   └── NoResultFoundError
     ├── InvalidStateError
     │   └── InvalidStateTransitionError
+    ├── JobFailedError
+    ├── JobTimeoutError [TimeoutError]
     ├── LocationError
     │   ├── ComponentInLocationError
     │   ├── ComponentNotInAnyLocationError
@@ -101,6 +103,8 @@ __all__ = [
     "IncorrectResultError",
     "InvalidStateError",
     "InvalidStateTransitionError",
+    "JobFailedError",
+    "JobTimeoutError",
     "LocationError",
     "MultipleResultsFoundError",
     "NoResultFoundError",
@@ -476,6 +480,32 @@ class EventHubConnectionError(EventHubError):
     """The event hub needs a connection and has none."""
 
     default_message = "Event hub is not connected."
+
+
+class JobFailedError(Error):
+    """A job on the server failed; *job* and *reason* say which and why."""
+
+    default_message = "The job {job_id} failed: {reason}"
+
+    def __init__(self, job: Any, reason: str, **kw: Any) -> None:
+        """Initialise with the *job* and the *reason*, a text."""
+        self.job = job
+        self.reason = reason
+        super().__init__(**_with_details(kw, job_id=job["id"], reason=reason))
+
+
+class JobTimeoutError(Error, TimeoutError):
+    """A job was not done in the time that somebody waits; it goes on."""
+
+    default_message = (
+        "The job {job_id} is {status} after {timeout} seconds and goes on. Wait longer with "
+        "session.wait_for_job(job, timeout=…)."
+    )
+
+    def __init__(self, job: Any, status: str, timeout: Any, **kw: Any) -> None:
+        """Initialise with the *job*, its *status* and how long was waited, in seconds."""
+        self.job = job
+        super().__init__(**_with_details(kw, job_id=job["id"], status=status, timeout=timeout))
 
 
 class LocationError(Error):

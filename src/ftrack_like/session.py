@@ -18,7 +18,7 @@ import requests
 from ftrack_like import cache as caches
 from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
-from ftrack_like._session import calls, components, lifecycle, locations
+from ftrack_like._session import calls, components, jobs, lifecycle, locations
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
 from ftrack_like._session.flags import ThreadFlag, thread_flag
@@ -596,7 +596,14 @@ class Session:
         return url
 
     def encode_media(
-        self, media: Any, version_id: Optional[str] = None, keep_original: Any = "auto"
+        self,
+        media: Any,
+        version_id: Optional[str] = None,
+        keep_original: Any = "auto",
+        *,
+        wait: bool = False,
+        timeout: Optional[float] = None,
+        progress: Optional[Callable[[int, int], object]] = None,
     ) -> Any:
         """Return the job that makes versions of *media* that a browser can play.
 
@@ -605,9 +612,33 @@ class Session:
         *keep_original* says whether the component of *media* stays afterwards; "auto" keeps one
         that was given and drops one that was made here.
 
+        With *wait*, return once the job is done, as :meth:`wait_for_job` does, which *timeout*
+        is for. *progress* is called with ``(per cent, 100)`` of all that is waited for: the
+        upload alone is one half of it. What it raises ends the upload or the waiting.
+
         Raise :exc:`ValueError` if *media* is something else.
         """
-        return self._remote_actions.encode_media(media, version_id, keep_original)
+        return self._remote_actions.encode_media(
+            media, version_id, keep_original, wait=wait, timeout=timeout, progress=progress
+        )
+
+    def wait_for_job(
+        self,
+        job: Any,
+        timeout: Optional[float] = None,
+        progress: Optional[Callable[[int, int], object]] = None,
+    ) -> Any:
+        """Return *job*, a job or the id of one, once it is done.
+
+        While the event hub is connected, its events say when to look; else the server is asked
+        again and again, less and less often. The program need not handle events meanwhile.
+        *timeout* is how long to wait, in seconds; None waits for ever. *progress* is called with
+        ``(per cent, 100)`` as far as the job tells; what it raises ends the waiting.
+
+        Raise :exc:`~ftrack_like.exception.JobFailedError` with the reason if the job fails and
+        :exc:`~ftrack_like.exception.JobTimeoutError` (a :exc:`TimeoutError`) if it takes longer.
+        """
+        return jobs.wait_for_job(self, job, timeout, progress)
 
     def get_upload_metadata(
         self,

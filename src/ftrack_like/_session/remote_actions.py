@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection, symbol
+from ftrack_like._session.jobs import Progress, rising, share_of
 
 __all__ = ["RemoteActions"]
 
@@ -87,26 +89,45 @@ class RemoteActions:
             ]
         )
 
-    def encode_media(self, media: Any, version_id: Any = None, keep_original: Any = "auto") -> Any:
-        """Return the job that encodes *media*, a path or a file component."""
-        session = self._session
-        if isinstance(media, str):
-            location = session.get("Location", symbol.SERVER_LOCATION_ID)
-            component = session.create_component(path=media, data=None, location=location)
-            # The copy on the server was made for this alone.
-            keep = False if keep_original == "auto" else keep_original
-            session.commit()
-        elif getattr(media, "entity_type", None) == "FileComponent":
-            component = media
-            keep = True if keep_original == "auto" else keep_original
-        else:
-            raise ValueError(
-                f"Media to encode is the path of a file or a FileComponent, not {media!r}."
-            )
+    def encode_media(
+        self,
+        media: Any,
+        version_id: Any = None,
+        keep_original: Any = "auto",
+        *,
+        wait: bool = False,
+        timeout: Optional[float] = None,
+        progress: Optional[Progress] = None,
+    ) -> Any:
+        """Return the job that encodes *media*, a path or a component; a done one with *wait*."""
+        progress = rising(progress) if progress is not None else None
+        component, keep = self._source(media, keep_original, share_of(progress, 0, 50))
         payload = {
             "action": "encode_media",
             "component_id": component["id"],
             "version_id": version_id,
             "keep_original": keep,
         }
-        return session.get("Job", self._call([payload])[0]["job_id"])
+        job = self._session.get("Job", self._call([payload])[0]["job_id"])
+        if wait:
+            begin = 0 if component is media else 50
+            self._session.wait_for_job(job, timeout, share_of(progress, begin, 100))
+        return job
+
+    def _source(self, media: Any, keep: Any, progress: Optional[Progress]) -> tuple[Any, bool]:
+        """Return the component to encode for *media*, and whether it stays afterwards."""
+        session = self._session
+        if isinstance(media, (str, os.PathLike)):
+            location = session.get("Location", symbol.SERVER_LOCATION_ID)
+            more = {} if progress is None else {"progress": progress}
+            component = session.create_component(
+                path=os.fspath(media), data=None, location=location, **more
+            )
+            session.commit()
+            # The copy on the server was made for this alone.
+            return component, False if keep == "auto" else keep
+        if getattr(media, "entity_type", None) in ("FileComponent", "SequenceComponent"):
+            return media, True if keep == "auto" else keep
+        raise ValueError(
+            f"Media to encode is the path of a file or a FileComponent, not {media!r}."
+        )

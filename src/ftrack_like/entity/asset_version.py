@@ -31,10 +31,25 @@ class AssetVersion(Entity):
         more = {} if progress is None else {"progress": progress}
         return self.session.create_component(path, data=data, location=location, **more)
 
-    def encode_media(self, media: Any, keep_original: Any = "auto") -> Any:
+    def encode_media(
+        self,
+        media: Any,
+        keep_original: Any = "auto",
+        *,
+        wait: bool = False,
+        timeout: Optional[float] = None,
+        progress: Optional[Callable[[int, int], object]] = None,
+    ) -> Any:
         """Have *media*, a path or a component, encoded for this version; return the job.
 
         The outputs become components of the version. *keep_original* says whether the source
-        stays; ``"auto"`` keeps a component and drops what was uploaded from a path.
+        stays; ``"auto"`` keeps a component and drops what was uploaded from a path. *wait*,
+        *timeout* and *progress* are those of
+        :meth:`Session.encode_media <ftrack_like.session.Session.encode_media>`.
         """
-        return self.session.encode_media(media, version_id=self["id"], keep_original=keep_original)
+        options = {"wait": wait, "timeout": timeout, "progress": progress}
+        # Only those that were asked for: sessions of studios override the method without them.
+        asked = {name: value for name, value in options.items() if value not in (None, False)}
+        return self.session.encode_media(
+            media, version_id=self["id"], keep_original=keep_original, **asked
+        )

@@ -65,7 +65,7 @@ class Location(Entity):
         As :meth:`add_components` for one component.
         """
         # Only where it is asked for: classes of studios override the method without it.
-        more = {} if progress is None else {"progress": progress}
+        more: dict[str, Any] = {} if progress is None else {"progress": progress}
         self.add_components([component], sources=source, recursive=recursive, **more)
 
     def add_components(

@@ -85,6 +85,8 @@ class EventHub(ServerSide):
         self._inbox = Inbox(self)
         self._reply_callbacks: ReplyBook[Callback] = ReplyBook(BUFFER_LIMIT)
         self._awaited: ReplyBook[queue.Queue[Event]] = ReplyBook(BUFFER_LIMIT)
+        # Called with each event on the thread that receives it; they must be quick, and not raise.
+        self._watchers: list[Callable[[Event], object]] = []
 
     @property
     def _subscribers(self) -> SubscriberList:
@@ -475,6 +477,8 @@ class EventHub(ServerSide):
         if self._inbox.is_repeat(event):
             self.logger.debug(f"Ignoring the event {event['id']}, which was received before.")
             return
+        for watch in tuple(self._watchers):
+            watch(event)
         if event["topic"] == "ftrack.meta.reply":
             with self._lock:
                 replies = self._awaited.get(event["in_reply_to_event"])

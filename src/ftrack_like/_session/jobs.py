@@ -1,0 +1,154 @@
+"""Waiting for jobs: by the events of the server where they come, else by asking again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Optional
+
+from ftrack_like import exception
+
+__all__ = ["Progress", "rising", "share_of", "wait_for_job"]
+
+#: A function that is told ``(done, total)``.
+Progress = Callable[[int, int], object]
+
+#: Seconds before the job is looked at again: at first, at most without events, and at most with
+#: them, when looking is only there for events that got lost.
+_FIRST_WAIT = 0.2
+_LONGEST_WAIT = 2.0
+_LONGEST_WAIT_WITH_EVENTS = 15.0
+
+
+def wait_for_job(
+    session: Any, job: Any, timeout: Optional[float] = None, progress: Optional[Progress] = None
+) -> Any:
+    """Return *job* once it is done, as :meth:`Session.wait_for_job` says."""
+    job_id = job if isinstance(job, str) else job["id"]
+    deadline = None if timeout is None else time.monotonic() + timeout
+    tell = rising(progress) if progress is not None else _ignore
+    wait = _FIRST_WAIT
+    with _news_of(session, job_id) as news:
+        while True:
+            found, status, data = _look(session, job_id)
+            if status == "failed":
+                raise exception.JobFailedError(found, _reason(data))
+            tell(100 if status == "done" else _percent(data), 100)
+            if status == "done":
+                return found
+            left = _left(deadline, found, status, timeout)
+            if news.wait(min(wait, left)):
+                news.clear()
+                wait = _FIRST_WAIT
+            else:
+                wait = min(wait * 1.5, _longest_wait(session))
+
+
+def rising(progress: Progress) -> Progress:
+    """Return a function that tells *progress* only of what is further than all before."""
+    told = -1
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if done > told:
+            told = done
+            progress(done, total)
+
+    return tell
+
+
+def share_of(progress: Optional[Progress], begin: int, end: int) -> Optional[Progress]:
+    """Return a function for a piece of work that is the part *begin* to *end* of 100 per cent.
+
+    *progress* is told of the whole. Return None if that is None.
+    """
+    if progress is None:
+        return None
+    tell = progress
+    return lambda done, total: tell(begin + (end - begin) * min(done, total) // max(total, 1), 100)
+
+
+def _look(session: Any, job_id: str) -> tuple[Any, str, Mapping[str, Any]]:
+    """Return the job, its status and its data as the server has them now."""
+    found = session.query(f'select status, data from Job where id is "{job_id}"').first()
+    if found is None:
+        raise exception.NotFoundError(
+            "The job {job_id} does not exist; it may have been deleted.", {"job_id": job_id}
+        )
+    try:
+        data = json.loads(found["data"] or "{}")
+    except ValueError:
+        data = None  # Jobs of other programs may keep anything there.
+    return found, str(found["status"]), data if isinstance(data, Mapping) else {}
+
+
+def _percent(data: Mapping[str, Any]) -> int:
+    """Return how much is done by the *data* of a job, from 0 to 99."""
+    progress = data.get("progress")
+    return min(max(int(progress * 100), 0), 99) if isinstance(progress, (int, float)) else 0
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    """Return why a job failed, as its *data* has it."""
+    return str(data.get("error") or data.get("description") or "the job does not say why")
+
+
+def _left(deadline: Optional[float], job: Any, status: str, timeout: Optional[float]) -> float:
+    """Return the seconds that are left until *deadline*; raise an error if there are none."""
+    if deadline is None:
+        return threading.TIMEOUT_MAX
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise exception.JobTimeoutError(job, status, timeout)
+    return left
+
+
+def _longest_wait(session: Any) -> float:
+    """Return how long to wait at most before the job is looked at again, in seconds."""
+    return _LONGEST_WAIT_WITH_EVENTS if _hears(session) else _LONGEST_WAIT
+
+
+def _hears(session: Any) -> bool:
+    """Return whether the session gets events of the server."""
+    hub = getattr(session, "event_hub", None)
+    return bool(getattr(hub, "connected", False)) and hasattr(hub, "_watchers")
+
+
+@contextlib.contextmanager
+def _news_of(session: Any, job_id: str) -> Generator[threading.Event, None, None]:
+    """Yield what is set whenever the server says that something happened to the job.
+
+    It is set on the thread that receives, whether or not the program handles events meanwhile:
+    waiting for a job inside a callback must not keep the news from coming.
+    """
+    news = threading.Event()
+    if not _hears(session):
+        yield news
+        return
+
+    def watch(event: Any) -> None:
+        if event["topic"] == "ftrack.update" and job_id in _changed(event["data"]):
+            news.set()
+
+    hub = session.event_hub
+    hub._watchers.append(watch)
+    try:
+        with hub.subscription("topic=ftrack.update", _ignore):
+            yield news
+    finally:
+        hub._watchers.remove(watch)
+
+
+def _changed(data: Any) -> set[Any]:
+    """Return the ids of the entities in the *data* of an event, whatever that is."""
+    entries = data.get("entities") if isinstance(data, Mapping) else None
+    if not isinstance(entries, list):
+        return set()
+    return {entry.get("entityId") for entry in entries if isinstance(entry, Mapping)}
+
+
+def _ignore(*arguments: object) -> None:
+    """Do nothing: the subscription only has the server send events, and not all ask for progress."""
