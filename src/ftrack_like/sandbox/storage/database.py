@@ -20,10 +20,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import sqlalchemy
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 
 __all__ = ["BUSY_TIMEOUT", "Database"]
 
@@ -39,17 +39,17 @@ _WRITES = "sandbox_writes"
 class Database:
     """A database at *url*; threads may share it, each transaction belongs to one thread.
 
-    *url* is any SQLAlchemy URL of SQLite or PostgreSQL; None stands for a private database
+    *url* is any SQLAlchemy URL of SQLite or PostgreSQL, or its text; None stands for a private database
     that is deleted by :meth:`close`. *durable* says whether a commit waits for the disk; it
     should be False only where losing the last commits in a power cut does no harm.
     """
 
-    def __init__(self, url: Optional[str] = None, *, durable: bool = True) -> None:
+    def __init__(self, url: Union[str, URL, None] = None, *, durable: bool = True) -> None:
         """Prepare the engine; nothing is opened before the first transaction."""
         self._folder: Optional[str] = None
         if url is None:
             self._folder = tempfile.mkdtemp(prefix="ftrack-like-")
-            url = "sqlite:///" + str(pathlib.Path(self._folder, "sandbox.sqlite"))
+            url = _url_of_file(str(pathlib.Path(self._folder, "sandbox.sqlite")))
             durable = False
         self._durable = durable
         self._write_lock = threading.Lock()
@@ -58,7 +58,7 @@ class Database:
     @classmethod
     def at_path(cls, path: str) -> Database:
         """Return the database in the SQLite file at *path*, which need not exist yet."""
-        return cls(sqlalchemy.URL.create("sqlite", database=path).render_as_string())
+        return cls(_url_of_file(path))
 
     @property
     def engine(self) -> Engine:
@@ -117,7 +117,7 @@ class Database:
 
     # -- set-up ------------------------------------------------------------------------------
 
-    def _create_engine(self, url: sqlalchemy.URL) -> Engine:
+    def _create_engine(self, url: URL) -> Engine:
         if url.get_backend_name() != "sqlite":
             engine = sqlalchemy.create_engine(url, pool_pre_ping=True, max_overflow=-1)
             sqlalchemy.event.listen(engine, "begin", _begin_postgresql)
@@ -160,11 +160,16 @@ class Database:
         connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
 
 
-def _with_driver(url: sqlalchemy.URL) -> sqlalchemy.URL:
+def _with_driver(url: URL) -> URL:
     """Return *url* with our PostgreSQL driver where it names none."""
     if url.drivername in {"postgres", "postgresql"}:
         return url.set(drivername="postgresql+psycopg")
     return url
+
+
+def _url_of_file(path: str) -> URL:
+    """Return the URL of the SQLite file at *path*, as an object: SQLAlchemy 2.0 quotes no text."""
+    return URL.create("sqlite", database=path)
 
 
 def _begin_sqlite(connection: Connection) -> None:
