@@ -39,9 +39,9 @@ _WRITES = "sandbox_writes"
 class Database:
     """A database at *url*; threads may share it, each transaction belongs to one thread.
 
-    *url* is any SQLAlchemy URL of SQLite or PostgreSQL, or its text; None stands for a private database
-    that is deleted by :meth:`close`. *durable* says whether a commit waits for the disk; it
-    should be False only where losing the last commits in a power cut does no harm.
+    *url* is any SQLAlchemy URL of SQLite or PostgreSQL, or its text; None stands for a private
+    database that is deleted by :meth:`close`. *durable* says whether a commit waits for the disk;
+    it should be False only where losing the last commits in a power cut does no harm.
     """
 
     def __init__(self, url: Union[str, URL, None] = None, *, durable: bool = True) -> None:
