@@ -42,6 +42,7 @@ also is, so that code which catches that class keeps working::
     │   ├── ComponentInLocationError
     │   ├── ComponentNotInAnyLocationError
     │   └── ComponentNotInLocationError
+    ├── MediaError
     ├── NotFoundError
     │   └── ServerNotFoundError [ServerError]
     ├── NotUniqueError
@@ -106,6 +107,7 @@ __all__ = [
     "JobFailedError",
     "JobTimeoutError",
     "LocationError",
+    "MediaError",
     "MultipleResultsFoundError",
     "NoResultFoundError",
     "NotFoundError",
@@ -512,6 +514,12 @@ class LocationError(Error):
     """A location cannot do this."""
 
     default_message = "Unspecified location error"
+
+
+class MediaError(Error):
+    """Media cannot be read or encoded: the program for it is missing, or what it said."""
+
+    default_message = "The media cannot be read or encoded."
 
 
 class _ComponentsOfLocationError(LocationError):

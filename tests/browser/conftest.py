@@ -120,11 +120,11 @@ def make_window(chromium):
 def movie(tmp_path_factory):
     """Return the path of the movie, with sound."""
     pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
-    from ftrack_like.sandbox.media import ffmpeg
+    from ftrack_like import _ffmpeg as ffmpeg
 
     try:
         program = ffmpeg.find_ffmpeg()
-    except ffmpeg.FFmpegError as error:
+    except ffmpeg.MediaError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("movie")
     for frame in range(FRAMES):

@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("starlette", reason="the sandbox extra is not installed")
 
-from ftrack_like.sandbox.media import ffmpeg, images
+from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like.sandbox.media import images
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,7 @@ def program() -> str:
     """Return the path of ffmpeg, or skip the test with what it said."""
     try:
         return ffmpeg.find_ffmpeg()
-    except ffmpeg.FFmpegError as error:
+    except ffmpeg.MediaError as error:
         pytest.skip(str(error))
 
 
@@ -87,16 +88,16 @@ def test_what_is_no_media_is_refused_in_words(program, tmp_path):
     """A text file is neither picture nor sound, and the error says so."""
     path = tmp_path / "notes.txt"
     path.write_text("no media here")
-    with pytest.raises(ffmpeg.FFmpegError, match="no picture and no sound"):
+    with pytest.raises(ffmpeg.MediaError, match="no picture and no sound"):
         ffmpeg.probe(program, path)
-    with pytest.raises(ffmpeg.FFmpegError, match=r"ffmpeg failed: .*notes\.txt"):
+    with pytest.raises(ffmpeg.MediaError, match=r"ffmpeg failed: .*notes\.txt"):
         ffmpeg.run(ffmpeg.video_command(program, ["-i", str(path)], tmp_path / "out.mp4"))
 
 
 def test_a_missing_program_says_how_to_get_one(monkeypatch):
     """A wrong FTRACK_FFMPEG is named rather than passed over."""
     monkeypatch.setenv("FTRACK_FFMPEG", "/nowhere/ffmpeg")
-    with pytest.raises(ffmpeg.FFmpegError, match="FTRACK_FFMPEG names '/nowhere/ffmpeg'"):
+    with pytest.raises(ffmpeg.MediaError, match="FTRACK_FFMPEG names '/nowhere/ffmpeg'"):
         ffmpeg.find_ffmpeg()
 
 

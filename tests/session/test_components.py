@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ftrack_like import symbol
+from ftrack_like import exception, symbol
+from ftrack_like.structure.id import IdStructure
 
 
 @pytest.fixture
@@ -207,3 +208,20 @@ def test_thumbnail(session, files):
     uploaded = session.get("FileComponent", component["id"])
     assert server.accessor.open(server.get_resource_identifier(uploaded)).read() == b"12345"
     assert uploaded["metadata"]["by"] == "me"
+
+
+def test_a_component_whose_data_cannot_be_added_is_taken_back(session, tmp_path):
+    """A later commit makes neither a file, nor a sequence, nor their metadata."""
+    for name in ("a.0001.exr", "a.0002.exr"):
+        (tmp_path / name).write_bytes(b"frame")
+    broken = session.create("Location", {"name": "broken"})
+    broken.accessor, broken.structure = object(), IdStructure()
+    for path in ("a.0001.exr", "a.%04d.exr [1-2]"):
+        with pytest.raises(exception.LocationError):
+            session.create_component(
+                str(tmp_path / path), data={"metadata": {"k": "v"}}, location=broken
+            )
+    session.commit()
+    assert session.query("Location where name is broken").all() == [broken]
+    assert session.query("select id from Component").all() == []
+    assert session.query('select key from Metadata where key is "k"').all() == []

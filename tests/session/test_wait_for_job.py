@@ -13,7 +13,7 @@ from ftrack_like._session import jobs
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
 
-from ftrack_like.sandbox.media import ffmpeg
+from ftrack_like import _ffmpeg as ffmpeg
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def clip(tmp_path):
     """A short movie, or a skip with the reason."""
     try:
         program = ffmpeg.find_ffmpeg()
-    except ffmpeg.FFmpegError as error:
+    except ffmpeg.MediaError as error:
         pytest.skip(str(error))
     path = tmp_path / "clip.mov"
     source = ("-f", "lavfi", "-i", "testsrc=size=64x36:rate=24:duration=0.5")

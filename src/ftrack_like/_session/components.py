@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Optional
 
 from ftrack_like.event.base import Event
+from ftrack_like.exception import ServerConnectionError
 from ftrack_like.symbol import ORIGIN_LOCATION_ID, REVIEW_LOCATION_ID
 
 __all__ = ["create_component"]
@@ -31,7 +33,8 @@ def create_component(
     The component is added to the origin location, then to *location*, with which everything
     recorded is committed. ``"auto"`` stands for the location that
     :meth:`Session.pick_location <ftrack_like.session.Session.pick_location>` gives; None adds to
-    no further location and commits nothing. *progress* is that of
+    no further location and commits nothing. When the data cannot be added, the component is taken
+    back, and the error comes out. *progress* is that of
     :meth:`Location.add_components <ftrack_like.entity.location.Location.add_components>`.
     """
     path = os.fspath(path)
@@ -48,8 +51,41 @@ def create_component(
         origin = session.get("Location", ORIGIN_LOCATION_ID)
         # Only where it is asked for: classes of studios override the method without it.
         more = {} if progress is None else {"progress": progress}
-        location.add_component(component, origin, recursive=collection is not None, **more)
+        with _undoing(session, component):
+            location.add_component(component, origin, recursive=collection is not None, **more)
     return component
+
+
+@contextlib.contextmanager
+def _undoing(session: Any, component: Any) -> Generator[None, None, None]:
+    """Take back what is recorded of the new *component* if the context ends with an exception.
+
+    Else a later commit would make a component that has no data anywhere.
+    """
+    try:
+        yield
+    except BaseException as error:
+        # Where the answer to the registration was lost, the server may know the component.
+        if not isinstance(error.__cause__, ServerConnectionError):
+            _forget(session, component)
+        raise
+
+
+def _forget(session: Any, component: Any) -> None:
+    """Forget *component* and its members, as far as they are not committed."""
+    entities = [component]
+    if component.entity_type == "SequenceComponent":
+        entities += component["members"]
+    ids = {entity["id"] for entity in entities}
+    operations = [
+        each
+        for each in session.recorded_operations
+        if any(value in ids for value in each.entity_key.values())
+    ]
+    if operations:
+        session.recorded_operations.discard(operations)
+        for entity in entities:
+            session._identity_map.discard(entity)
 
 
 def _parse_sequence(path: str) -> Optional[Any]:

@@ -151,4 +151,4 @@ def _changed(data: Any) -> set[Any]:
 
 
 def _ignore(*arguments: object) -> None:
-    """Do nothing: the subscription only has the server send events, and not all ask for progress."""
+    """Do nothing: the subscription has the server send events; not all ask for progress."""

@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
-from ftrack_like.sandbox.media import ffmpeg
-from ftrack_like.sandbox.media.ffmpeg import FFmpegError
-from ftrack_like.sandbox.media.plan import JOB_TYPE, THUMBNAIL, kind_of, media_metadata
+from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like.exception import MediaError
+from ftrack_like.sandbox.media.plan import JOB_TYPE, THUMBNAIL, kind_of
 from ftrack_like.sandbox.media.store import ComponentStore
 
 __all__ = ["EncodeQueue"]
@@ -101,7 +101,7 @@ class EncodeQueue:
             data["progress"] = 1.0
             operations.append(_update("Job", [job_id], _finished("done", data)))
             self._execute(operations)
-        except (FFmpegError, OSError, LookupError) as error:
+        except (MediaError, OSError, LookupError) as error:
             if self._stop.is_set():
                 return
             data["error"] = str(error)
@@ -260,13 +260,7 @@ class _Run:
     ) -> list[dict[str, Any]]:
         component_id = output["component_id"]
         made = ffmpeg.probe(self._program, path)
-        moves = output["format"] != "image/jpeg"
-        meta = media_metadata(
-            width=made.width,
-            height=made.height,
-            frame_rate=made.frame_rate if moves else None,
-            frames=frames,
-        )
+        meta = ffmpeg.review_metadata(made, 0 if output["format"] == "image/jpeg" else frames)
         operations = [
             _update("FileComponent", [component_id], {"size": size}),
             {
@@ -293,7 +287,7 @@ def _first_page(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Return an image of the first page of the document at *path*."""
     program = shutil.which("pdftoppm")
     if program is None:
-        raise FFmpegError(
+        raise MediaError(
             "A PDF can only be shown where pdftoppm is installed (Debian: poppler-utils)."
         )
     target = folder / "page"
@@ -306,7 +300,7 @@ def _first_page(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
             check=True,
         )
     except subprocess.SubprocessError as error:
-        raise FFmpegError(f"pdftoppm could not read the document: {error}") from error
+        raise MediaError(f"pdftoppm could not read the document: {error}") from error
     return target.with_suffix(".png")
 
 

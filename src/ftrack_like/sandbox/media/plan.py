@@ -19,7 +19,6 @@ __all__ = [
     "Encoding",
     "Output",
     "kind_of",
-    "media_metadata",
     "plan_encoding",
 ]
 
@@ -123,16 +122,6 @@ def plan_encoding(
     for output, id_ in made:
         operations += _output_operations(output, id_, version_id, job_id, new_id)
     return Encoding(job_id, operations)
-
-
-def media_metadata(
-    *, width: int, height: int, frame_rate: Optional[float] = None, frames: int = 1
-) -> str:
-    """Return the JSON text of ``ftr_meta``: frames count from 0, sizes are pixels."""
-    values: dict[str, Any] = {"width": width, "height": height}
-    if frame_rate:
-        values.update(frameIn=0, frameOut=max(frames - 1, 0), frameRate=frame_rate)
-    return json.dumps(values)
 
 
 def _output_operations(

@@ -8,6 +8,7 @@ package ``imageio-ffmpeg`` (``media`` extra). Commands are built by pure functio
 from __future__ import annotations
 
 import collections
+import json
 import os
 import pathlib
 import re
@@ -16,15 +17,17 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
+
+from ftrack_like.exception import MediaError
 
 __all__ = [
-    "FFmpegError",
     "MediaInformation",
     "find_ffmpeg",
     "frame_command",
     "parse_information",
     "probe",
+    "review_metadata",
     "run",
     "video_command",
 ]
@@ -45,10 +48,6 @@ _FIT = (
 )
 
 
-class FFmpegError(Exception):
-    """ffmpeg is missing or failed; the text says why and what to do."""
-
-
 @dataclass(frozen=True)
 class MediaInformation:
     """What a media file holds: seconds, pixels, frames a second, codec names or None."""
@@ -67,13 +66,16 @@ class MediaInformation:
 
 
 def find_ffmpeg() -> str:
-    """Return the path of ffmpeg; raise :exc:`FFmpegError` that says how to install it."""
+    """Return the path of ffmpeg.
+
+    Raise :exc:`~ftrack_like.exception.MediaError` that says how to install it.
+    """
     configured = os.environ.get("FTRACK_FFMPEG")
     if configured:
         found = shutil.which(configured)
         if found:
             return found
-        raise FFmpegError(
+        raise MediaError(
             f"FTRACK_FFMPEG names {configured!r}, which cannot be run. Correct it or unset it."
         )
     found = shutil.which("ffmpeg")
@@ -85,14 +87,17 @@ def find_ffmpeg() -> str:
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
-        raise FFmpegError(
+        raise MediaError(
             "ffmpeg was not found. Install it with your system's packages, or with"
             " pip install 'ftrack-like[media]', or set FTRACK_FFMPEG to its path."
         ) from error
 
 
 def probe(ffmpeg: str, source: pathlib.Path, timeout: float = 60) -> MediaInformation:
-    """Return what *source* holds, as *ffmpeg* reads it; raise :exc:`FFmpegError` if it cannot."""
+    """Return what *source* holds, as *ffmpeg* reads it.
+
+    Raise :exc:`~ftrack_like.exception.MediaError` if it cannot.
+    """
     try:
         result = subprocess.run(
             [ffmpeg, "-hide_banner", "-nostdin", "-i", str(source)],
@@ -102,19 +107,19 @@ def probe(ffmpeg: str, source: pathlib.Path, timeout: float = 60) -> MediaInform
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FFmpegError(f"ffmpeg could not look at {source.name}: {error}") from error
+        raise MediaError(f"ffmpeg could not look at {source.name}: {error}") from error
     return parse_information(result.stderr.decode("utf-8", "replace"))
 
 
 def parse_information(text: str) -> MediaInformation:
     """Return what ffmpeg's description *text* of its input says.
 
-    Raise :exc:`FFmpegError` where it names neither picture nor sound.
+    Raise :exc:`~ftrack_like.exception.MediaError` where it names neither picture nor sound.
     """
     video, audio = _VIDEO.search(text), _AUDIO.search(text)
     if video is None and audio is None:
         last = text.strip().splitlines()[-1:] or ["it said nothing"]
-        raise FFmpegError(f"The file holds no picture and no sound that can be read: {last[0]}")
+        raise MediaError(f"The file holds no picture and no sound that can be read: {last[0]}")
     duration = _DURATION.search(text)
     hours, minutes, seconds = duration.groups() if duration else ("0", "0", "0")
     line = text[video.start() : text.find("\n", video.start())] if video else ""
@@ -127,6 +132,17 @@ def parse_information(text: str) -> MediaInformation:
         video_codec=video.group(1) if video else None,
         audio_codec=audio.group(1) if audio else None,
     )
+
+
+def review_metadata(made: MediaInformation, frames: int) -> str:
+    """Return the JSON text of ``ftr_meta``, which players read, for the encoded file *made*.
+
+    It has *frames* frames, counted from 0; an image has none. Sizes are in pixels.
+    """
+    values: dict[str, Any] = {"width": made.width, "height": made.height}
+    if frames:
+        values.update(frameIn=0, frameOut=frames - 1, frameRate=made.frame_rate)
+    return json.dumps(values)
 
 
 def video_command(
@@ -179,7 +195,7 @@ def run(
     """Run *command* and wait for it.
 
     *progress* is called with the seconds encoded so far. Setting *stop* ends the program.
-    Raise :exc:`FFmpegError` with the last lines it printed when it fails.
+    Raise :exc:`~ftrack_like.exception.MediaError` with the last lines it printed when it fails.
     """
     try:
         process = subprocess.Popen(
@@ -192,7 +208,7 @@ def run(
             errors="replace",
         )
     except OSError as error:
-        raise FFmpegError(f"ffmpeg could not be started: {error}") from error
+        raise MediaError(f"ffmpeg could not be started: {error}") from error
     said: collections.deque[str] = collections.deque(maxlen=8)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -215,4 +231,4 @@ def run(
         process.stdout.close()
         process.stderr.close()
     if code != 0:
-        raise FFmpegError("ffmpeg failed: " + (" ".join(" ".join(said).split()) or f"exit {code}"))
+        raise MediaError("ffmpeg failed: " + (" ".join(" ".join(said).split()) or f"exit {code}"))

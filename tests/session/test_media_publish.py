@@ -1,0 +1,179 @@
+"""Publishing what reviewers look at: once, with what is known of the source."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+from ftrack_like import _ffmpeg, exception, symbol
+from ftrack_like.media import PROFILES, publish_reviewable
+
+pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
+pytestmark = pytest.mark.ffmpeg
+
+
+@pytest.fixture(scope="module")
+def program():
+    """The path of ffmpeg, or a skip with the reason."""
+    try:
+        return _ffmpeg.find_ffmpeg()
+    except exception.MediaError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def clip(program, tmp_path_factory):
+    """A short movie with sound."""
+    path = tmp_path_factory.mktemp("media") / "shot.mov"
+    picture = ("-f", "lavfi", "-i", "testsrc=size=65x37:rate=24:duration=0.5")
+    sound = ("-f", "lavfi", "-i", "sine=frequency=440:duration=0.5")
+    subprocess.run([program, "-loglevel", "error", *picture, *sound, str(path)], check=True)
+    return path
+
+
+@pytest.fixture
+def version(session):
+    """A version to publish for."""
+    schema = session.query("ProjectSchema").first()
+    project = session.create("Project", {"name": "film", "project_schema": schema})
+    asset = session.create("Asset", {"name": "edit", "parent": project})
+    return session.create("AssetVersion", {"asset": asset})
+
+
+def downloaded(session, component, folder):
+    """Return the path of a copy of the data of *component*."""
+    location = session.get("Location", symbol.SERVER_LOCATION_ID)
+    path = folder / f"{component['id']}{component['file_type']}"
+    with location.accessor.open(component["id"]) as opened:
+        path.write_bytes(opened.read())
+    return path
+
+
+def counts(session, version):
+    """Return how many jobs there are, and how many components *version* has."""
+    found = session.query(f'select id from Component where version_id is "{version["id"]}"')
+    return len(session.query("select id from Job").all()), len(found.all())
+
+
+@pytest.mark.parametrize("encode", ["server", "local"])
+def test_a_movie_is_published_once(session, version, clip, program, tmp_path, encode):
+    """It is encoded, described and the version's thumbnail; the repeat finds all that done."""
+    told = []
+    first = publish_reviewable(
+        version, clip, encode=encode, timeout=60, progress=lambda *news: told.append(news)
+    )
+    assert first.is_new
+    assert (first.job is None) == (encode == "local")
+    assert told == sorted(set(told))
+    assert told[-1] == (100, 100)
+    assert first.component["name"] == "ftrackreview-mp4"
+    made = _ffmpeg.probe(program, downloaded(session, first.component, tmp_path))
+    assert (made.video_codec, made.audio_codec, made.width) == ("h264", "aac", 64)
+
+    session.reset()
+    version = session.get("AssetVersion", version["id"])
+    component = session.get("FileComponent", first.component["id"])
+    metadata = dict(component["metadata"])
+    assert metadata["source_file_name"] == "shot.mov"
+    assert metadata["source_file_size"] == str(clip.stat().st_size)
+    assert metadata["source_mime_type"] == "video/quicktime"
+    assert metadata["source_sha1"] == hashlib.sha1(clip.read_bytes()).hexdigest()
+    assert json.loads(metadata["ftr_meta"]) == {
+        "width": 64,
+        "height": 36,
+        "frameIn": 0,
+        "frameOut": 11,
+        "frameRate": 24.0,
+    }
+    if encode == "local":
+        assert metadata["encoding_profile"] == "mp4-1080p"
+        assert json.loads(metadata["encoding_parameters"]) == dict(PROFILES["mp4-1080p"])
+        assert metadata["source_resolution"] == "65x37"
+    else:
+        assert metadata["encoding_profile"] == "server"
+        assert metadata["encoding_job_id"] == first.job["id"]
+    assert version["thumbnail_id"]
+
+    before = counts(session, version)
+    copy = tmp_path / "another name.mov"
+    copy.write_bytes(clip.read_bytes())
+    again = publish_reviewable(version, str(copy), encode=encode, timeout=60)
+    assert not again.is_new
+    assert again.component is component
+    assert counts(session, version) == before
+
+
+def test_other_content_and_other_profiles_are_encoded(session, version, clip, tmp_path, program):
+    """Only the same content by the same profile is the same."""
+    publish_reviewable(version, clip, encode="local")
+    webm = publish_reviewable(version, clip, encode="local", profile="webm-1080p")
+    assert webm.is_new
+    assert webm.component["name"] == "ftrackreview-webm"
+    other = tmp_path / "other.mov"
+    other.write_bytes(clip.read_bytes() + b"\0" * 8)
+    assert publish_reviewable(version, other, encode="local").is_new
+
+
+@pytest.mark.parametrize("encode", ["server", "local"])
+def test_an_image_is_published(session, version, clip, program, tmp_path, encode):
+    """It becomes an image of its own name, without frames."""
+    image = tmp_path / "still.png"
+    arguments = ("-loglevel", "error", "-i", str(clip), "-frames:v", "1", str(image))
+    subprocess.run([program, *arguments], check=True)
+    component = publish_reviewable(version, image, encode=encode, timeout=60).component
+    session.reset()
+    component = session.get("FileComponent", component["id"])
+    assert component["name"] == "ftrackreview-image"
+    assert json.loads(component["metadata"]["ftr_meta"]) == {"width": 64, "height": 36}
+
+
+def test_a_failed_job_is_replaced(session, version, clip, monkeypatch):
+    """What a failed job left is removed and the file encoded again."""
+    with monkeypatch.context() as patch:
+        patch.setenv("FTRACK_FFMPEG", "/nowhere/ffmpeg")
+        with pytest.raises(exception.JobFailedError, match="/nowhere/ffmpeg"):
+            publish_reviewable(version, clip, timeout=60)
+    publication = publish_reviewable(version, clip, timeout=60)
+    assert publication.is_new
+    found = session.query(f'select name from Component where version_id is "{version["id"]}"')
+    assert sorted(each["name"] for each in found) == ["ftrackreview-mp4", "thumbnail"]
+
+
+def test_a_broken_off_upload_is_done_again(session, version, clip):
+    """A publish that was stopped half-way leaves nothing that passes for done."""
+
+    def stop(done, total):
+        if done > 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish_reviewable(version, clip, encode="local", keep_original=True, progress=stop)
+    publication = publish_reviewable(version, clip, encode="local", keep_original=True)
+    assert publication.is_new
+    found = session.query(f'select name from Component where version_id is "{version["id"]}"')
+    names = sorted(each["name"] for each in found)
+    assert names == ["ftrackreview-mp4", "main"]
+    assert version["thumbnail_id"]
+
+
+def test_mistakes_are_named(session, version, tmp_path):
+    """A wrong way, a wrong profile and a missing file are errors before anything is done."""
+    with pytest.raises(ValueError, match="local, server"):
+        publish_reviewable(version, "x.mov", encode="cloud")
+    with pytest.raises(ValueError, match="mp4-1080p"):
+        publish_reviewable(version, "x.mov", profile="mp4-8k")
+    with pytest.raises(FileNotFoundError):
+        publish_reviewable(version, tmp_path / "missing.mov")
+    assert session.created
+
+
+def test_media_that_cannot_be_read_is_an_error(session, version, tmp_path, program):
+    """A text file is no media, here and on the server."""
+    (tmp_path / "notes.mov").write_text("words")
+    with pytest.raises(exception.MediaError, match="no picture and no sound"):
+        publish_reviewable(version, tmp_path / "notes.mov", encode="local")
+    with pytest.raises(exception.JobFailedError, match="no picture and no sound"):
+        publish_reviewable(version, tmp_path / "notes.mov", timeout=60)
