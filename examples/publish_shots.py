@@ -8,10 +8,12 @@ published version:
 2. publish the frames in ``plates`` as version 1 of an asset; a plugin tells the session where
    published files live, and the standard structure names the folders;
 3. look at the result in a second session, which knows the types from its schema cache and gets
-   all it needs with one query.
+   all it needs with one query;
+4. have a clip with sound encoded, and invite somebody to review it (``review_clip.py``); where
+   there is no ffmpeg, that is left out.
 
 Run it with ``tox run -e demo``, or with ``python examples/publish_shots.py`` where
-``ftrack-like[sandbox]`` is installed. ``--keep`` leaves the sandbox running.
+``ftrack-like[sandbox,media]`` is installed. ``--keep`` leaves the sandbox running.
 """
 
 from __future__ import annotations
@@ -28,7 +30,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import review_clip
+
 import ftrack_like
+from ftrack_like.exception import MediaError
+from ftrack_like.media import find_ffmpeg
 from ftrack_like.testing import Sandbox
 
 HERE = Path(__file__).resolve().parent
@@ -261,6 +267,30 @@ def run(studio: Studio) -> None:
         report.step(session, "What was published", words, f"{paths[0]}", f"… {paths[-1].name}")
 
 
+def run_review(studio: Studio, folder: Path) -> None:
+    """Have a clip encoded and reviewed, and print what was done; *folder* is for files."""
+    try:
+        program = find_ffmpeg()
+    except MediaError as error:
+        print(f"\nNo clip is encoded and reviewed: {error}")
+        return
+    clip = folder / "animation.mov"
+    review_clip.make_clip(program, clip)
+    report = Report()
+    with studio.session() as session:
+        shot = session.query("Shot where name is HRB_010_0010").one()
+        version = review_clip.create_version(session, shot)
+        job = review_clip.encode(version, clip)
+        size = f"{clip.stat().st_size / 1e6:.1f} MB"
+        report.step(
+            session, "Encoded a clip on the server", f"{size} uploaded, the job is {job['status']}"
+        )
+        movie = review_clip.download(session, job, folder)
+        report.step(session, f"Downloaded {movie.name}", review_clip.check_playable(program, movie))
+        link = review_clip.invite(session, review_clip.create_review(session, version))
+        report.step(session, f"Invited {review_clip.INVITEE['name']} to a review", link)
+
+
 def leave_running(sandbox: Sandbox, folder: Path) -> None:
     """Run the sandbox in *folder* on in a process of its own, and say where."""
     port = sandbox.server_url.rsplit(":", 1)[1]
@@ -290,12 +320,16 @@ def main() -> None:
     if options.keep:
         folder = Path(tempfile.mkdtemp(prefix="ftrack-like-demo-"))
         with Sandbox(folder / "sandbox") as sandbox:
-            run(Studio(sandbox, folder))
+            studio = Studio(sandbox, folder)
+            run(studio)
+            run_review(studio, folder)
         leave_running(sandbox, folder)
     else:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            run(Studio(stack.enter_context(Sandbox(folder / "sandbox")), folder))
+            studio = Studio(stack.enter_context(Sandbox(folder / "sandbox")), folder)
+            run(studio)
+            run_review(studio, folder)
         print("\nThe sandbox and its files are gone again; --keep leaves them.")
 
 

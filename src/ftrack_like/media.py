@@ -35,13 +35,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from ftrack_like import _ffmpeg
+from ftrack_like._ffmpeg import find_ffmpeg
 from ftrack_like._session.jobs import Progress, rising, share_of
 from ftrack_like.symbol import SERVER_LOCATION_ID
 
 if TYPE_CHECKING:
     from ftrack_like.entity.asset_version import AssetVersion
 
-__all__ = ["PROFILES", "Publication", "publish_reviewable"]
+__all__ = ["PROFILES", "Publication", "find_ffmpeg", "publish_reviewable"]
 
 #: How movies are encoded here, ``{profile: {parameter: value}}``. Images become JPEG by any of
 #: them. A profile of the same name always gives the same result.
@@ -223,7 +224,7 @@ def _on_the_server(task: _Task) -> Publication:
 
 def _here(task: _Task) -> Publication:
     """Encode the file on this machine and upload the result."""
-    program = _ffmpeg.find_ffmpeg()
+    program = find_ffmpeg()
     information = _ffmpeg.probe(program, task.path)
     parameters = dict(PROFILES[task.profile])
     task.facts["source_resolution"] = f"{information.width}x{information.height}"

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from ftrack_like.exception import MediaError
+from ftrack_like.media import find_ffmpeg
+
 PROJECT = Path(__file__).resolve().parent.parent.parent
 DEMO = PROJECT / "examples" / "publish_shots.py"
 
@@ -42,6 +45,26 @@ def test_demo_publishes_the_shot_list(tmp_path: Path) -> None:
     assert "HRB_010_0010 / plate v001 / main in harbour.disk" in printed
     assert "harbour/hrb_010/hrb_010_0010/plate/v001/main.1001.png" in printed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_has_a_clip_reviewed(tmp_path: Path) -> None:
+    """The demo has a clip encoded, checks the movie and prints the link to its review."""
+    try:
+        find_ffmpeg()
+    except MediaError as error:
+        pytest.skip(str(error))
+    printed = run_demo(tmp_path)
+    assert re.search(r"MB uploaded, the job is done", printed)
+    assert "h264 640x360 with aac sound, plays while it loads, seekable" in printed
+    assert re.search(r"Invited Ines Ferreira .*\n +http://127\.0\.0\.1:\d+/review\?invitee=\S+", printed)
+
+
+def test_demo_without_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo says that there is no ffmpeg, and goes on to its end without."""
+    monkeypatch.setenv("FTRACK_FFMPEG", "/nowhere/ffmpeg")
+    printed = run_demo(tmp_path)
+    assert "No clip is encoded and reviewed: FTRACK_FFMPEG names '/nowhere/ffmpeg'" in printed
+    assert "are gone again" in printed
 
 
 def test_demo_leaves_the_sandbox_running(tmp_path: Path) -> None:
