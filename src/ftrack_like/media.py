@@ -8,18 +8,18 @@
 
 The component that players show carries as metadata:
 
-======================  =========================================================================
-``source_file_name``    the name of the file it was made of
-``source_file_size``    its size in bytes
-``source_mime_type``    its type, such as ``video/quicktime``
-``source_sha1``         the SHA-1 of its content, in hexadecimal
-``source_resolution``   its picture, ``WIDTHxHEIGHT`` in pixels; only where ffmpeg looked at it
-``encoding_profile``    one of :data:`PROFILES`, or ``server``
-``encoding_parameters`` how it was encoded, as JSON
-``encoding_job_id``     the job on the server; only where the server encoded
-``ftr_meta``            for players, as JSON: ``width``, ``height`` and for movies ``frameIn``,
-                        ``frameOut``, ``frameRate``; the server adds it when its job is done
-======================  =========================================================================
+=======================  ========================================================================
+``source_file_name``     the name of the file it was made of
+``source_file_size``     its size in bytes
+``source_mime_type``     its type, such as ``video/quicktime``
+``source_sha1``          the SHA-1 of its content, in hexadecimal
+``source_resolution``    its picture, ``WIDTHxHEIGHT`` in pixels; only where ffmpeg looked at it
+``encoding_profile``     one of :data:`PROFILES`, or ``server``
+``encoding_parameters``  how it was encoded, as JSON
+``encoding_job_id``      the job on the server; only where the server encoded
+``ftr_meta``             for players, as JSON: ``width``, ``height`` and for movies ``frameIn``,
+                         ``frameOut``, ``frameRate``; the server adds it when its job is done
+=======================  ========================================================================
 """
 
 from __future__ import annotations
