@@ -65,7 +65,10 @@ class Data(abc.ABC):
 
     def close(self) -> None:
         """Flush and close the data; nothing can be read or written afterwards."""
-        self.closed = True
+        try:
+            self.flush()  # What a subclass holds back until then is not lost.
+        finally:
+            self.closed = True
 
     def remaining_size(self) -> Optional[int]:
         """Return how many bytes can be read from the current position on; None if unknown.

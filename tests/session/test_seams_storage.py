@@ -20,18 +20,16 @@ from ftrack_like.symbol import ORIGIN_LOCATION_ID
 
 
 class MemoryData(FileWrapper):
-    """Data that goes back where it came from when it is closed."""
+    """Data that goes back where it came from when it is flushed."""
 
     def __init__(self, store: dict[str, bytes], name: str, mode: str) -> None:
         self._store, self._name, self._writes = store, name, "w" in mode
         super().__init__(BytesIO(b"" if self._writes else store[name]))
 
-    def close(self) -> None:
+    def flush(self) -> None:
         """Keep what was written."""
         if self._writes:
-            self.flush()
             self._store[self._name] = self.wrapped_file.getvalue()
-        super().close()
 
 
 class MemoryAccessor(Accessor):

@@ -102,6 +102,39 @@ def test_wrapper_closes_what_it_wraps():
     assert inner.closed
 
 
+def test_closing_flushes():
+    """What a subclass sends on in its flush is sent when the data is closed, exactly once."""
+
+    class Remote(data.FileWrapper):
+        sent = []
+
+        def flush(self):
+            position = self.tell()
+            self.seek(0)
+            self.sent.append(self.wrapped_file.read())
+            self.seek(position)
+
+    with Remote(io.BytesIO()) as remote:
+        remote.write(b"all of it")
+    remote.close()
+    assert Remote.sent == [b"all of it"]
+
+
+def test_failing_flush_still_closes():
+    """When what was held back cannot be sent, the error is raised and the data is closed."""
+
+    class Broken(data.FileWrapper):
+        def flush(self):
+            raise OSError("no room")
+
+    inner = io.BytesIO()
+    broken = Broken(inner)
+    with pytest.raises(OSError, match="no room"):
+        broken.close()
+    assert broken.closed
+    assert inner.closed
+
+
 def test_own_data_needs_read_and_write_only():
     """A subclass that does no more says what it cannot do."""
 

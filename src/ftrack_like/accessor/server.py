@@ -138,11 +138,10 @@ class ServerFile(String):
         if self.closed:
             return
         try:
-            self.flush()
+            super().close()
         finally:
             if self._download is not None:
                 self._download.close()
-            super().close()
 
     def _error(self, operation: str, error: Exception) -> AccessorOperationFailedError:
         """Return the *error* of the transport as one of the accessor."""
