@@ -54,7 +54,7 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
     broker = Broker()
     service.listeners.append(Updates(service.database, broker.publish))
     events = event_routes(broker, authenticate)
-    files = service.media.routes(service.database, authenticate)
+    files = service.media.routes(service.database, authenticate, service.allow_component)
     app = Starlette(routes=[*routes, *files, *events, *ROUTES], lifespan=lifespan)
     app.state.service = service
     app.state.broker = broker

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.errors import InvalidCredentialsError
 from ftrack_like.sandbox.storage.keys import digest_key, is_key
+from ftrack_like.sandbox.storage.permissions.rights import is_administrator
 from ftrack_like.sandbox.storage.tables import TABLES
 
 __all__ = ["Credentials", "User", "authenticate"]
@@ -38,10 +39,15 @@ class Credentials:
 
 @dataclass(frozen=True)
 class User:
-    """The user that a request is made for."""
+    """The user that a request is made for.
+
+    *unrestricted* lets the request do everything: administrators, and the server itself. The
+    roles of others are looked up with each request.
+    """
 
     id: str
     username: str
+    unrestricted: bool = False
 
 
 def authenticate(connection: Connection, credentials: Credentials) -> User:
@@ -50,8 +56,9 @@ def authenticate(connection: Connection, credentials: Credentials) -> User:
     The error is the same whether user or key are wrong, and so is the time it takes.
     """
     user, key = TABLES["resource"].c, TABLES["user_api_key"].c
+    administrates = is_administrator(user.id).label("administrates")
     statement = (
-        sqlalchemy.select(user.id, user.username, user.is_active, key.digest)
+        sqlalchemy.select(user.id, user.username, user.is_active, key.digest, administrates)
         .join(TABLES["user_api_key"], key.user_id == user.id)
         .where(user.username == credentials.username, user.resource_type == "user")
     )
@@ -59,4 +66,4 @@ def authenticate(connection: Connection, credentials: Credentials) -> User:
     matches = is_key(credentials.api_key, found.digest if found is not None else _NOBODY)
     if found is None or not matches or not found.is_active:
         raise InvalidCredentialsError(_REFUSED)
-    return User(found.id, found.username)
+    return User(found.id, found.username, unrestricted=bool(found.administrates))

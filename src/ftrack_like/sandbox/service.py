@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NoReturn, Optional
 
-from ftrack_like.sandbox.actions import ACTIONS, run_batch
+from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
+from ftrack_like.sandbox.actions.permissions import require_component
 from ftrack_like.sandbox.auth import Credentials, User, authenticate
 from ftrack_like.sandbox.errors import MalformedRequestError, SandboxError, ServerError
 from ftrack_like.sandbox.invites import InviteActions
@@ -92,6 +93,16 @@ class Service:
         with self.database.read() as connection:
             return authenticate(connection, credentials)
 
+    def allow_component(self, user: User, action: str, component_id: str) -> None:
+        """Raise :exc:`PermissionDeniedError` unless *user* may do *action* to a component's data.
+
+        *action* is ``read`` or ``update``.
+        """
+        if not user.unrestricted:
+            with self.database.read() as connection:
+                batch = open_batch(connection, self._context(user, ""))
+                require_component(batch, action, component_id)
+
     def answer(
         self, body: bytes, user: User, server_url: str, client_token: Optional[str] = None
     ) -> Answer:
@@ -132,6 +143,7 @@ class Service:
             now=_now(),
             sign=self.media.sign,
             client_token=client_token,
+            unrestricted=user.unrestricted,
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:

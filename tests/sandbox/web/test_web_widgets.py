@@ -117,6 +117,7 @@ def test_a_user_who_may_not_log_in_sees_nothing(world, browser, api, sandbox):
     api.http.headers.update({"ftrack-user": "ada", "ftrack-api-key": answer["data"]["api_key"]})
     url = world.url("tasks")
     assert browser.get(url).status == 200
+    api.http.headers.update({"ftrack-user": sandbox.api_user, "ftrack-api-key": sandbox.api_key})
     api.update("User", world.user, is_active=False)
     assert browser.get(url).status == 403
 

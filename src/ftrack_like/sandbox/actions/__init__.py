@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy.exc
+from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.actions import (
     assets,
@@ -21,6 +23,7 @@ from ftrack_like.sandbox.actions import (
     information,
     notes,
     people,
+    permissions,
     read,
     remote,
     security,
@@ -37,8 +40,9 @@ from ftrack_like.sandbox.errors import (
 )
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
+from ftrack_like.sandbox.storage.permissions.rights import load_rights
 
-__all__ = ["ACTIONS", "HOOKS", "READING", "Action", "run_batch"]
+__all__ = ["ACTIONS", "HOOKS", "READING", "Action", "open_batch", "run_batch"]
 
 #: What an action is called with, and gives the result of the operation.
 Action = Callable[[Operation, Batch], Any]
@@ -90,11 +94,12 @@ def run_batch(
     only_reading = all(one.get("action") in READING for one in operations)
     try:
         with database.read() if only_reading else database.write() as connection:
-            batch = Batch(connection, context, HOOKS)
+            batch = open_batch(connection, context)
             _prefetch(batch, operations)
             results = [_run(batch, actions, index, one) for index, one in enumerate(operations)]
             batch.settle()
             checks.check(batch)
+            permissions.check(batch)
             batch.store.flush()
             batch.complete_answers()
             return batch, results
@@ -104,6 +109,13 @@ def run_batch(
         raise ValidationError(f"The database cannot keep this: {_first_line(error)}.") from error
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
+
+
+def open_batch(connection: Connection, context: RequestContext) -> Batch:
+    """Return a new batch in the transaction of *connection*, with the rights of its user."""
+    if not context.unrestricted and context.rights is None:
+        context = replace(context, rights=load_rights(connection, context.user_id))
+    return Batch(connection, context, HOOKS)
 
 
 def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
@@ -125,6 +137,7 @@ def _run(batch: Batch, actions: Mapping[str, Action], index: int, operation: Ope
     if action is None:
         raise InvalidActionError(f"Invalid action u'{name}'")
     try:
+        permissions.check_action(operation, batch)
         return action(operation, batch)
     except SandboxError as error:
         raise _placed(error, index, operation) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from sqlalchemy.engine import Connection
@@ -16,6 +16,7 @@ from ftrack_like.sandbox.language import did_you_mean
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.storage.context import RequestContext
+from ftrack_like.sandbox.storage.permissions.rights import Rights, load_rights
 
 __all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "new_id"]
 
@@ -93,11 +94,26 @@ class Batch:
         self.going: set[tuple[str, Key]] = set()
         #: What subjects remember for the length of the batch.
         self.notes: dict[Any, Any] = {}
+        #: What the user must be allowed when the batch ends: action, type, row, attributes.
+        self.claims: list[tuple[str, EntityType, Row, tuple[str, ...]]] = []
         #: What is to be done once the transaction is committed, and not without that.
         self.after_commit: list[Callable[[], object]] = []
         self._hooks = hooks
         self._unsettled: list[Callable[[], bool]] = []
         self._answers: list[Callable[[], None]] = []
+        self._changes_judged = 0
+
+    @property
+    def rights(self) -> Optional[Rights]:
+        """Return what the calling user may do, after all changes so far; None: everything."""
+        if self.context.rights is not None and self._changes_judged < len(self.changes):
+            new = self.changes[self._changes_judged :]
+            self._changes_judged = len(self.changes)
+            if any(one.entity_type == "Project" for one in new):
+                self.store.flush()
+                rights = load_rights(self.store.connection, self.context.user_id)
+                self.context = replace(self.context, rights=rights)
+        return self.context.rights
 
     @property
     def user_id(self) -> str:

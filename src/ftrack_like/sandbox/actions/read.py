@@ -66,6 +66,7 @@ def _answer(batch: Batch, run: Callable[[], QueryResult]) -> dict[str, Any]:
     """Return what *run* finds, with all that the batch did before it."""
     batch.settle()
     batch.store.flush()
+    _ = batch.rights  # they may have changed with what the batch did
     try:
         result = run()
     except ExpressionError as error:

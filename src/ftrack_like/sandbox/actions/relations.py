@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import read_reference, table_key
 from ftrack_like.sandbox.actions.batch import Batch, Existence, new_id
 from ftrack_like.sandbox.actions.cascade import delete_rows
+from ftrack_like.sandbox.actions.permissions import claim, require, seen_rows
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type
 from ftrack_like.sandbox.actions.store import Key, Row, column_names, key_of
 from ftrack_like.sandbox.errors import ValidationError
+from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import (
     Collection,
     Derived,
@@ -53,6 +56,8 @@ def _set_one_to_many(
     target = batch.model.types[property_.target]
     held = batch.store.find(target.table, **{how.column: row[how.own_column]}, **how.where)
     leaving = [one for one in held if key_of(target.table, one) not in members]
+    # Nobody can mean to take out what they do not see.
+    leaving = seen_rows(batch, target.table, leaving)
     _let_go(batch, target, how, leaving)
     batch.store.prefetch(target.table, members)
     for key, member_type in members.items():
@@ -65,10 +70,12 @@ def _let_go(batch: Batch, target: EntityType, how: OneToMany, rows: list[Row]) -
     if not rows:
         return
     if _needs(target, how.column):
+        for row in rows:
+            require(batch, "delete", concrete_type(batch, target, row), row)
         delete_rows(batch, target, rows)
         return
     for row in rows:
-        change_row(batch, concrete_type(batch, target, row), row, {how.column: None})
+        _change(batch, concrete_type(batch, target, row), row, {how.column: None})
 
 
 def _needs(type_: EntityType, column: str) -> bool:
@@ -85,8 +92,17 @@ def _join(batch: Batch, type_: EntityType, key: Key, how: OneToMany, owner: Row)
     if row is None:
         return False
     values = {how.column: owner[how.own_column], **how.where}
-    change_row(batch, concrete_type(batch, type_, row), row, values)
+    _change(batch, concrete_type(batch, type_, row), row, values)
     return True
+
+
+def _change(batch: Batch, type_: EntityType, row: Row, values: dict[str, Any]) -> None:
+    """Set *values* on the member *row*, if the user may change it."""
+    if all(row[name] == value for name, value in values.items()):
+        return
+    require(batch, "update", type_, row)
+    change_row(batch, type_, row, values)
+    claim(batch, "update", type_, row)
 
 
 def _join_later(
@@ -128,17 +144,28 @@ def _set_many_to_many(
     own = row[how.own_column]
     links = batch.store.find(how.table, how.unless, **{how.own: own}, **how.where)
     wanted = {key[0]: member for key, member in members.items()}
-    for link in links:
-        if link[how.other] not in wanted:
-            batch.store.delete(how.table, link)
+    link_type = _type_of(how.table)
+    leaving = [link for link in links if link[how.other] not in wanted]
+    for link in seen_rows(batch, how.table, leaving):
+        if link_type is not None:
+            require(batch, "delete", link_type, link)
+        batch.store.delete(how.table, link)
     linked = {link[how.other] for link in links}
     for value, member_type in wanted.items():
         if value not in linked:
             values = {how.own: own, how.other: value, **how.where}
             if "id" in column_names(how.table):
                 values["id"] = new_id()
-            batch.store.insert(how.table, values)
+            link = batch.store.insert(how.table, values)
+            if link_type is not None:
+                claim(batch, "create", link_type, link)
             _must_exist(batch, type_, property_, member_type, value)
+
+
+@functools.cache
+def _type_of(table: str) -> Optional[EntityType]:
+    """Return the type whose rows are the links in *table*, None if they are no entities."""
+    return next((one for one in MODEL.types.values() if one.table == table), None)
 
 
 def _set_derived(

@@ -21,6 +21,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
 from ftrack_like.sandbox.actions.checks import required_columns
 from ftrack_like.sandbox.actions.custom_attributes import set_value
+from ftrack_like.sandbox.actions.permissions import claim, require, require_value
 from ftrack_like.sandbox.actions.relations import set_collection
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
 from ftrack_like.sandbox.actions.store import Row
@@ -49,6 +50,7 @@ def create(operation: Operation, batch: Batch) -> Any:
     concrete = batch.model.type_of_row(type_.name, values)
     _refuse_unclear_kind(batch, concrete)
     row = make_row(batch, concrete, values)
+    claim(batch, "create", concrete, row)
     for property_, members in attributes.collections:
         set_collection(batch, type_, row, property_, members)
     return _answer("create", batch, type_, row, data)
@@ -60,13 +62,16 @@ def update(operation: Operation, batch: Batch) -> Any:
     data = read_entity_data(operation)
     key = _needed_key(type_, operation)
     if type_.table == "custom_attribute_value":
+        require_value(batch, type_, key)
         row = set_value(batch, type_, key, data)
         return _answer("update", batch, type_, row, {"key": row["key"], **data})
     row = find_row(batch, type_, key)
     concrete = concrete_type(batch, type_, row)
     attributes = read_attributes(batch, concrete, data)
+    require(batch, "update", concrete, row, attributes.names)
     _refuse_fixed(concrete, row, attributes)
     change_row(batch, concrete, row, attributes.columns)
+    claim(batch, "update", concrete, row, attributes.names)
     _note_emptied(batch, concrete, row, attributes)
     for property_, members in attributes.collections:
         set_collection(batch, concrete, row, property_, members)
@@ -77,11 +82,15 @@ def delete(operation: Operation, batch: Batch) -> Any:
     """Delete the entity that *operation* names, with all that belongs to it."""
     type_ = _writable_type(operation, batch)
     key = _needed_key(type_, operation)
+    if type_.table == "custom_attribute_value":
+        require_value(batch, type_, key)
     if type_.table == "custom_attribute_value" and not batch.store.find(type_.table, **key):
         return {"action": "delete", "data": True}  # the value was its default all along
     # A collection without it, or its owner's deletion, may have taken it along already.
     if not is_gone(batch, type_, key):
-        delete_rows(batch, type_, [find_row(batch, type_, key)])
+        row = find_row(batch, type_, key)
+        require(batch, "delete", concrete_type(batch, type_, row), row)
+        delete_rows(batch, type_, [row])
     return {"action": "delete", "data": True}
 
 

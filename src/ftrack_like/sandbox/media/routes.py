@@ -10,7 +10,7 @@ from __future__ import annotations
 import mimetypes
 import pathlib
 from collections.abc import Callable
-from typing import Optional
+from typing import Any, Optional
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -41,21 +41,24 @@ class FileRoutes:
 
     *authenticate* is called with user name and key on a worker thread and raises
     :exc:`~ftrack_like.sandbox.errors.SandboxError` for those it does not know; *name_of*
-    returns the file name of a component id, None for an unknown one.
+    returns the file name of a component id, None for an unknown one. *allow* is called with the
+    user, ``read`` or ``update``, and a component id, and raises the same for what a user may not.
     """
 
     def __init__(
         self,
         store: ComponentStore,
         signer: Signer,
-        authenticate: Callable[[str, str], object],
+        authenticate: Callable[[str, str], Any],
         name_of: Callable[[str], Optional[str]],
+        allow: Callable[[Any, str, str], None],
     ) -> None:
         """Prepare the handlers."""
         self._store = store
         self._signer = signer
         self._authenticate = authenticate
         self._name_of = name_of
+        self._allow = allow
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes, for the application to mount."""
@@ -145,7 +148,9 @@ class FileRoutes:
         user = request.headers.get("ftrack-user") or parameters.get("username", "")
         key = request.headers.get("ftrack-api-key") or parameters.get("apiKey", "")
         try:
-            await run_in_threadpool(self._authenticate, user, key)
+            known = await run_in_threadpool(self._authenticate, user, key)
+            action = "update" if path == REMOVE_PATH else "read"
+            await run_in_threadpool(self._allow, known, action, parameters.get("id", ""))
         except SandboxError as error:
             return PlainTextResponse(error.content, error.status)
         return None

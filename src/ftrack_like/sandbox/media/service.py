@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Optional
+from typing import Any, Optional
 from urllib.parse import parse_qsl
 
 import sqlalchemy
@@ -43,7 +43,10 @@ class MediaService:
         return MediaActions(self.store, self.signer).table()
 
     def routes(
-        self, database: Database, authenticate: Callable[[str, str], object]
+        self,
+        database: Database,
+        authenticate: Callable[[str, str], Any],
+        allow: Callable[[Any, str, str], None],
     ) -> list[BaseRoute]:
         """Return the routes below ``/component``; see :class:`FileRoutes`."""
 
@@ -54,7 +57,7 @@ class MediaService:
                 found = connection.execute(statement.where(columns.id == component_id)).first()
             return None if found is None else f"{found.name}{found.file_type or ''}"
 
-        return FileRoutes(self.store, self.signer, authenticate, name_of).routes()
+        return FileRoutes(self.store, self.signer, authenticate, name_of, allow).routes()
 
     def sign(self, path: str) -> str:
         """Return the address *path* (with its parameters) as one that a plain GET may read."""

@@ -6,7 +6,9 @@ import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Optional
+from typing import Any, Optional
+
+from ftrack_like.sandbox.storage.permissions.rights import Rights
 
 __all__ = ["RequestContext"]
 
@@ -20,6 +22,9 @@ class RequestContext:
     *sign* turns the path of an address (``/component/get?id=…``) into one that a plain GET may
     read, by adding what proves the right to; None leaves paths as they are. *client_token* is
     what the calling program calls itself, so that it knows its own doings in events.
+
+    *unrestricted* lets the request do and see everything. Otherwise *rights* say what, None
+    being those of an administrator; they are read when the transaction has begun.
     """
 
     user_id: str
@@ -28,6 +33,13 @@ class RequestContext:
     now: datetime
     sign: Optional[Callable[[str], str]] = None
     client_token: Optional[str] = None
+    unrestricted: bool = True
+    rights: Optional[Rights] = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return what restricted statements ask for; nothing for those who see everything."""
+        return {} if self.rights is None else self.rights.parameters
 
     def component_url(self, component_id: str) -> str:
         """Return the address of the data of a component."""

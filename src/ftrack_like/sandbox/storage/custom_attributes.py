@@ -20,6 +20,7 @@ from ftrack_like.sandbox.storage.names import Catalogue
 from ftrack_like.sandbox.storage.operands import Variable
 from ftrack_like.sandbox.storage.sources import Source, Step, fits_type, table_source
 from ftrack_like.sandbox.storage.sql import Expression
+from ftrack_like.sandbox.storage.visibility import configuration_readable
 
 __all__ = [
     "all_values",
@@ -53,7 +54,7 @@ def all_values(catalogue: Catalogue, type_: EntityType) -> Source:
     source = _values(catalogue, type_, owner, beside=owner.from_)
     of_type = fits_type(catalogue, owner, owner_type)
     conditions = () if of_type is None else (of_type,)
-    return Source(type_, source.from_, source.columns, conditions)
+    return Source(type_, source.from_, source.columns, (*conditions, *owner.conditions))
 
 
 def values_of(catalogue: Catalogue, owner: Source, type_: EntityType) -> Step:
@@ -78,6 +79,8 @@ def _values(
     value_type = catalogue.tables["custom_attribute_type"].alias()
     owner_id = owner.column("id")
     applies = _applies(_family(type_), configuration, owner)
+    if catalogue.restricted:
+        applies = and_(applies, configuration_readable(catalogue.tables, configuration.c.id))
     from_: FromClause = configuration if beside is None else beside.join(configuration, applies)
     from_ = from_.outerjoin(
         stored,

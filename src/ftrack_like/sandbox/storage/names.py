@@ -23,9 +23,16 @@ Relation = Union[Reference, Collection]
 
 
 class Catalogue:
-    """The types of *model* and their *tables*; immutable, shared by all threads."""
+    """The types of *model* and their *tables*; immutable, shared by all threads.
 
-    def __init__(self, model: Model, tables: Mapping[str, Table]) -> None:
+    What is compiled over a *restricted* one keeps to the rows that a user sees, by parameters of
+    the statement (:mod:`ftrack_like.sandbox.storage.visibility`).
+    """
+
+    def __init__(
+        self, model: Model, tables: Mapping[str, Table], *, restricted: bool = False
+    ) -> None:
+        self.restricted = restricted
         self.model = model
         self.tables = tables
         self.types = model.types

@@ -47,7 +47,7 @@ class Paths:
         condition = fits_type(self.catalogue, source, type_)
         if condition is None:
             return source
-        return Source(type_, source.from_, source.columns, (condition,))
+        return Source(type_, source.from_, source.columns, (condition, *source.conditions))
 
     # -- steps ------------------------------------------------------------------------
 

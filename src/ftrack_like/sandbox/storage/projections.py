@@ -120,7 +120,8 @@ class Loader:
         plan = members_plan(self._catalogue, members)
         assert plan.statement is not None
         keys = list(dict.fromkeys(values[0] for _, _, values in owners))
-        rows = self._connection.execute(plan.statement, {"keys": keys}).all()
+        parameters = {"keys": keys, **self._context.parameters}
+        rows = self._connection.execute(plan.statement, parameters).all()
         if len(rows) > MAXIMUM_MEMBERS:
             raise TooManyRowsError(
                 f"{members.name!r} leads to more than {MAXIMUM_MEMBERS:,} entities at once."

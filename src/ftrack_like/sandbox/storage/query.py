@@ -76,7 +76,7 @@ def run_query(
     prepare(connection)
     try:
         with deadline(connection, MAXIMUM_SECONDS):
-            return _run(connection, _catalogue(model), text, context)
+            return _run(connection, _catalogue(model, context), text, context)
     except StatementTimeoutError as error:
         raise ExpressionError(f"The query takes {error}.", 0, text) from None
     except TooManyRowsError as error:
@@ -108,18 +108,23 @@ def _run(
 
 def _parameters(context: RequestContext) -> dict[str, Any]:
     """Return what statements may ask for beside the values of the expression."""
-    return {NOW: context.now.isoformat()}
+    return {NOW: context.now.isoformat(), **context.parameters}
 
 
-def _catalogue(model: Model) -> Catalogue:
-    """Return the catalogue of *model*, the same each time: plans are kept by it."""
-    known = _CATALOGUES.get(id(model))
+def _catalogue(model: Model, context: RequestContext) -> Catalogue:
+    """Return the catalogue of *model* for those of *context*'s rights.
+
+    It is the same each time: plans are kept by it.
+    """
+    restricted = context.rights is not None
+    known = _CATALOGUES.get((id(model), restricted))
     if known is None or known.model is not model:
-        known = _CATALOGUES[id(model)] = Catalogue(model, TABLES)
+        known = Catalogue(model, TABLES, restricted=restricted)
+        _CATALOGUES[(id(model), restricted)] = known
     return known
 
 
-_CATALOGUES: dict[int, Catalogue] = {}
+_CATALOGUES: dict[tuple[int, bool], Catalogue] = {}
 
 
 @lru_cache(maxsize=512)
@@ -182,7 +187,7 @@ def read_records(
     *projections* are paths as after ``select``; None gives what every record carries.
     """
     prepare(connection)
-    catalogue = _catalogue(model)
+    catalogue = _catalogue(model, context)
     type_ = catalogue.types[type_name]
     plan = root_plan(catalogue, type_name, _selection(catalogue, type_name, projections))
     wanted = [tuple(key) for key in keys]
@@ -191,13 +196,14 @@ def read_records(
     if len(columns) == 1:
         values = list(dict.fromkeys(key[0] for key in wanted))
         condition = keys_parameter(columns[0], "keys", numeric=_numeric(values))
-        rows = connection.execute(statement.where(condition), {"keys": values}).all()
+        parameters = {"keys": values, **_parameters(context)}
+        rows = connection.execute(statement.where(condition), parameters).all()
     else:
         rows = []
         for start in range(0, len(wanted), 200):
             some = wanted[start : start + 200]
             matches = [and_(*(c == v for c, v in zip(columns, key))) for key in some]
-            rows += connection.execute(statement.where(or_(*matches))).all()
+            rows += connection.execute(statement.where(or_(*matches)), _parameters(context)).all()
     records = Loader(connection, catalogue, context).load(plan, rows)
     by_key = {tuple(record[name] for name in type_.primary_key): record for record in records}
     return [by_key[key] for key in dict.fromkeys(wanted) if key in by_key]

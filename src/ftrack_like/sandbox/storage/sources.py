@@ -15,6 +15,7 @@ from sqlalchemy import FromClause, Select, exists, or_, select
 from ftrack_like.sandbox.schema.model import Collection, EntityType, ManyToMany, OneToMany, Property
 from ftrack_like.sandbox.storage.names import Catalogue
 from ftrack_like.sandbox.storage.sql import Expression, all_of, row_order
+from ftrack_like.sandbox.storage.visibility import is_narrowed, visible
 
 __all__ = [
     "Source",
@@ -54,9 +55,13 @@ class Source:
 
 
 def table_source(catalogue: Catalogue, type_: EntityType) -> Source:
-    """Return any row of the table of *type_*."""
+    """Return any row of the table of *type_*; over a restricted catalogue one that is seen."""
     alias = catalogue.tables[type_.table].alias()
-    return Source(type_, alias, dict(alias.c.items()))
+    columns = dict(alias.c.items())
+    if catalogue.restricted and is_narrowed(type_.table):
+        seen = visible(catalogue.tables, type_.table, columns)
+        return Source(type_, alias, columns, (seen,))
+    return Source(type_, alias, columns)
 
 
 def fits_type(catalogue: Catalogue, source: Source, type_: EntityType) -> Optional[Expression]:

@@ -55,7 +55,9 @@ class Visit:
     @property
     def user(self) -> User:
         """Return who the invitee acts as; without an id for one who has done nothing yet."""
-        return User(self.invitee["resource_id"] or "", self.invitee["email"] or "")
+        # The link alone lets in, to this review: what its pages ask for is theirs to bound.
+        person = self.invitee["resource_id"] or ""
+        return User(person, self.invitee["email"] or "", unrestricted=True)
 
     @property
     def reader(self) -> Reader:
@@ -75,7 +77,12 @@ class Visit:
         id_, operations = collaborator_operations(self.invitee, known["id"] if known else None)
         inviter = self.invitee.get("created_by") or {}
         self.asked.execute(
-            operations, User(self.invitee["created_by_id"] or "", inviter.get("username") or "")
+            operations,
+            User(
+                self.invitee["created_by_id"] or "",
+                inviter.get("username") or "",
+                unrestricted=True,
+            ),
         )
         return replace(self, invitee={**self.invitee, "resource_id": id_})
 
@@ -94,7 +101,7 @@ def enter(asked: Asked) -> Visit:
             "This link does not work",
             f"{error} Open the link as it stands in the mail, or ask for a new invitation.",
         ) from error
-    reader = asked.reader(User("", ""))
+    reader = asked.reader(User("", "", unrestricted=True))
     invitee = reader.one(_INVITEE.format(quoted(signed["invitee"])))
     session = invitee and reader.one(_SESSION.format(quoted(invitee["review_session_id"])))
     if not invitee or not session:
