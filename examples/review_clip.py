@@ -7,6 +7,7 @@ is sent a link.
 
 from __future__ import annotations
 
+import datetime
 import re
 import subprocess
 from pathlib import Path
@@ -89,8 +90,15 @@ def check_playable(program: str, movie: Path) -> str:
 def create_review(session: ftrack_like.Session, version: Any) -> Any:
     """Return an invitee to a new review session that shows *version*."""
     shot = version["asset"]["parent"]
+    now = datetime.datetime.now(datetime.timezone.utc)
     review = session.create(
-        "ReviewSession", {"name": "Harbour, first look", "project": shot["project"]}
+        "ReviewSession",
+        {
+            "name": "Harbour, first look",
+            "project": shot["project"],
+            "start_date": now,
+            "end_date": now + datetime.timedelta(days=7),
+        },
     )
     session.create(
         "ReviewSessionObject",

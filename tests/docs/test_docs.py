@@ -3,13 +3,15 @@
 On every page, and in README.rst, the blocks ``.. code-block:: python`` run in order in one
 namespace. A block ``.. code-block:: text`` right after one is what it prints; ``...`` in it stands
 for anything. On pages of ``docs`` the names ``sandbox`` and ``session`` are given: a sandbox of the
-page's own and a session on it. Two comments, which readers do not see, direct this::
+page's own and a session on it. Comments, which readers do not see, direct this::
 
     .. setup
 
        code that runs here, but is not shown
 
     .. not run: the reason why the next block is only compiled
+
+A third one, ``.. needs ffmpeg``, has the page skipped where there is no ffmpeg.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ftrack_like.exception import MediaError
+from ftrack_like.media import find_ffmpeg
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([PROJECT / "README.rst", *(PROJECT / "docs").rglob("*.rst")])
@@ -111,6 +116,14 @@ def with_code(pages: list[Path]) -> list[Any]:
     ]
 
 
+def skip_without_ffmpeg() -> None:
+    """Skip the test if there is no ffmpeg, with what the search for it says."""
+    try:
+        find_ffmpeg()
+    except MediaError as error:
+        pytest.skip(str(error))
+
+
 @pytest.mark.parametrize("page", with_code(PAGES))
 def test_page_runs(
     page: Path,
@@ -122,12 +135,15 @@ def test_page_runs(
     monkeypatch.chdir(tmp_path)
     for name in ("FTRACK_SERVER", "FTRACK_API_KEY", "FTRACK_API_USER"):
         monkeypatch.delenv(name, raising=False)
+    text = page.read_text(encoding="utf-8")
+    if ".. needs ffmpeg" in text.splitlines():
+        skip_without_ffmpeg()
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.ExitStack() as stack:
         if page.name != "README.rst":
             namespace["sandbox"] = request.getfixturevalue("fresh_sandbox")
             namespace["session"] = stack.enter_context(namespace["sandbox"].session())
-        for block in blocks(page.read_text(encoding="utf-8")):
+        for block in blocks(text):
             run(block, page, namespace)
 
 
