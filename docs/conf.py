@@ -13,6 +13,7 @@ extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
 nitpicky = False
 
+autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 
