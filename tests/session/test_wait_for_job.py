@@ -90,8 +90,9 @@ def test_events_say_when_to_look(session, other, job, monkeypatch):
 
     def count(*arguments):
         looked.append(arguments)
+        found = look(*arguments)
         waiting.set()
-        return look(*arguments)
+        return found
 
     monkeypatch.setattr(jobs, "_look", count)
 
