@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
-import inspect
 import logging
 import os
 import stat
 import sys
 import traceback
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Optional
@@ -120,7 +118,7 @@ def _load(
 
 def _load_unique(module_path: str) -> ModuleType:
     """Return the module of the plugin at *module_path*, under a name that no other has."""
-    name = uuid.uuid4().hex
+    name = os.urandom(16).hex()
     loader = importlib.machinery.SourceFileLoader(name, module_path)
     module = importlib.util.module_from_spec(_specify(name, loader))
     # Data classes and pickle look the module of a class up.
@@ -137,6 +135,8 @@ def _trim(
     register: Callable[..., Any], positional: tuple[Any, ...], keywords: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return those of the arguments that the signature of *register* takes."""
+    import inspect  # lazy: only who has plugins pays for it
+
     try:
         parameters = inspect.signature(register).parameters.values()
     except ValueError:  # Written in C, without a signature.

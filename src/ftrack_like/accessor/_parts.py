@@ -8,13 +8,15 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like.accessor._upload import Body, UploadError, as_bytes, repeat, send
 from ftrack_like.data import File, String
 from ftrack_like.symbol import CHUNK_SIZE
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = [
     "PART_SIZE",
@@ -99,6 +101,9 @@ class PartedUpload:
         back. Return ``[{"part_number": int, "e_tag": str}]`` in the order of the parts. Raise
         :class:`UploadError`, or what *tell* raised; threads that still send stop soon.
         """
+        # lazy: only who sends long data pays for it.
+        from concurrent.futures import ThreadPoolExecutor
+
         pool = ThreadPoolExecutor(min(_THREADS, len(places)), "ftrack-like-upload")
         try:
             futures = [
@@ -118,12 +123,12 @@ class PartedUpload:
         sent = 0
         while left:
             news = self._news.get()
-            if isinstance(news, Future):
-                news.result()
-                left -= 1
-            else:
+            if isinstance(news, int):
                 sent += news
                 tell(sent)
+            else:
+                news.result()
+                left -= 1
 
     def _send_part(self, index: int, place: Mapping[str, Any]) -> dict[str, Any]:
         """Send one part and return its number and tag. Run in a thread of the pool."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import uuid
 from collections.abc import Generator
 from typing import Optional
 
@@ -94,7 +93,7 @@ def _claim(path: str) -> Temporary:
     token = ""
     while temporary is None:
         temporary = _try_claim(os.path.join(folder, f".{name}{token}{_SUFFIX}"), path)
-        token = f"-{uuid.uuid4().hex[:8]}"
+        token = f"-{os.urandom(4).hex()}"
     return temporary
 
 

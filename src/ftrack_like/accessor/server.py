@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import io
 import os
 from collections.abc import Callable, Mapping
@@ -366,6 +365,8 @@ def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any
 
 def _takes_parts(method: Callable[..., Any]) -> bool:
     """Return whether *method*, which a studio may have replaced, takes a number of parts."""
+    import inspect  # lazy: only who uploads pays for it
+
     parameters = inspect.signature(method).parameters.values()
     return any(each.name == "parts" or each.kind is each.VAR_KEYWORD for each in parameters)
 

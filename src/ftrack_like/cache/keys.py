@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import abc
 import builtins
-import inspect
 import itertools
 import os
-import pickle
 import sys
 import threading
 import types
-import uuid
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -58,7 +55,7 @@ _NAMED = (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 _ANONYMOUS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 _ANONYMOUS_LOCK = threading.Lock()
 _ANONYMOUS_COUNTER = itertools.count(1)
-_PROCESS_TOKEN = uuid.uuid4().hex
+_PROCESS_TOKEN = os.urandom(16).hex()
 
 
 class ObjectKeyMaker(KeyMaker):
@@ -81,14 +78,14 @@ class ObjectKeyMaker(KeyMaker):
 
     def _key(self, obj: Any) -> bytes:
         if isinstance(obj, str):
-            return pickle.dumps(obj, protocol=2)
+            return _pickled(obj)
         if isinstance(obj, Mapping):
             return self._mapping_key(obj)
         if isinstance(obj, _NAMED):
             return self._name_key(obj)
         if isinstance(obj, Iterable):
             return self._iterable_key(obj)
-        return pickle.dumps(obj, protocol=2)
+        return _pickled(obj)
 
     def _mapping_key(self, mapping: Mapping[Any, Any]) -> bytes:
         """Return the key of *mapping*, which does not depend on its order."""
@@ -116,12 +113,12 @@ class ObjectKeyMaker(KeyMaker):
     def _name_key(self, obj: Any) -> bytes:
         """Return the key of the class, function or method *obj*."""
         owner = getattr(obj, "__self__", None)
-        if inspect.isbuiltin(obj):
+        if isinstance(obj, types.BuiltinFunctionType):
             return self._built_in_key(obj, owner)
-        if not inspect.ismethod(obj):
+        if not isinstance(obj, types.MethodType):
             return self._join_name(_name(obj), obj.__module__)
         parts = [obj.__name__, _name(type(owner)), obj.__module__]
-        if inspect.isclass(owner):
+        if isinstance(owner, type):
             parts.append(_name(owner))  # A class method: of which class?
         return self._join_name(*parts)
 
@@ -130,7 +127,7 @@ class ObjectKeyMaker(KeyMaker):
         name = self._join_name(obj.__name__)
         if owner is None or owner is builtins:
             return name
-        if inspect.ismodule(owner):
+        if isinstance(owner, types.ModuleType):
             return self._join_name(obj.__name__, owner.__name__)
         separator: bytes = self.item_separator
         return name + separator + self._key(owner)
@@ -140,6 +137,13 @@ class ObjectKeyMaker(KeyMaker):
         encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
         key: bytes = self.name_identifier + self.item_separator.join(encoded)
         return key
+
+
+def _pickled(obj: Any) -> bytes:
+    """Return the bytes that stand for the plain value *obj*."""
+    import pickle  # lazy: few programs memoise, and every session has a maker of keys
+
+    return pickle.dumps(obj, protocol=2)
 
 
 def _name(obj: Any) -> str:
@@ -153,7 +157,7 @@ def _name(obj: Any) -> str:
         return name
     if "<" in qualified:
         return f"{name}\0{_token(obj)}"
-    if inspect.isclass(obj) or qualified.count(".") > 1 or _is_static_method(obj):
+    if isinstance(obj, type) or qualified.count(".") > 1 or _is_static_method(obj):
         return qualified
     return name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
@@ -70,9 +70,11 @@ def _arguments(
     function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the values that the parameters of *function* get from *args* and *kw*, by name."""
-    if inspect.ismethod(function):
+    if isinstance(function, types.MethodType):
         # The instance is an argument like others: two of them must not share what is remembered.
         return _arguments(function.__func__, (function.__self__, *args), kw)
+    import inspect  # lazy: only who memoises pays for it
+
     try:
         signature = inspect.signature(function)
     except ValueError:  # Some built-in functions have no signature.

@@ -6,7 +6,6 @@ import functools
 import json
 import logging
 import threading
-import uuid
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -69,6 +68,8 @@ _STANDARD_READERS = frozenset(
 
 def _new_id(entity: Any) -> str:
     """Return a new unique id for *entity*."""
+    import uuid  # lazy: only who creates entities pays for it
+
     return str(uuid.uuid4())
 
 

@@ -1,0 +1,58 @@
+"""What `import ftrack_like` brings with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+#: Modules that a session and a plain query do without; each takes a millisecond or more.
+HEAVY = {
+    "arrow",
+    "clique",
+    "concurrent.futures",
+    "dbm",
+    "difflib",
+    "inspect",
+    "pickle",
+    "platformdirs",
+    "redis",
+    "sqlite3",
+    "uuid",
+    "websocket",
+    "xml",
+}
+
+
+def loaded(code: str) -> set[str]:
+    """Return the names of the modules that *code* loads in a process of its own."""
+    code += "; import json, sys; print(json.dumps(list(sys.modules)))"
+    return set(json.loads(subprocess.check_output([sys.executable, "-c", code], text=True)))
+
+
+@pytest.fixture(scope="module")
+def brought() -> set[str]:
+    """Return the modules that the session brings beside those of requests."""
+    return loaded("import ftrack_like; ftrack_like.Session") - loaded("import requests")
+
+
+def test_heavy_modules_wait(brought: set[str]) -> None:
+    """The session brings no module that a plain query does not need."""
+    assert not brought & HEAVY
+
+
+def test_sandbox_stays_out(brought: set[str]) -> None:
+    """The client never loads the sandbox."""
+    assert not [name for name in brought if name.startswith("ftrack_like.sandbox")]
+
+
+def test_package_alone() -> None:
+    """The bare package loads nothing of the client."""
+    assert "requests" not in loaded("import ftrack_like")
+
+
+def test_modules_are_reachable(brought: set[str]) -> None:
+    """The modules whose names programs replace are there once the session is."""
+    assert {"ftrack_like.plugin", "ftrack_like.inspection", "ftrack_like.event.hub"} <= brought
