@@ -1,4 +1,4 @@
-"""Further actions: API keys, and jobs of the server's own."""
+"""Further actions: API keys, jobs of the server's own, and usage that is told."""
 
 from __future__ import annotations
 
@@ -63,7 +63,13 @@ def delayed_job(operation: Operation, batch: Batch) -> Any:
     return {"action": "delayed_job", "data": answer_record(type_, row, data)}
 
 
+def track_usage(operation: Operation, batch: Batch) -> Any:
+    """Accept what a program tells of how it is used; nobody here wants to know."""
+    return {"action": "_track_usage", "data": True}
+
+
 ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
+    "_track_usage": track_usage,
     "delayed_job": delayed_job,
     "reset_remote": reset_remote,
 }
