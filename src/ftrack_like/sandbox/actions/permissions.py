@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 import sqlalchemy
 
-from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.batch import Batch, Existence, Operation
 from ftrack_like.sandbox.actions.notes import find_parent
 from ftrack_like.sandbox.actions.rows import concrete_type
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
@@ -33,6 +33,7 @@ __all__ = [
     "claim",
     "require",
     "require_component",
+    "require_seen",
     "require_value",
     "seen_rows",
 ]
@@ -68,6 +69,35 @@ def require(
     """
     if batch.rights is not None:
         _refuse(batch, action, type_, row, names)
+
+
+def require_seen(batch: Batch) -> None:
+    """Raise :exc:`ValidationError` if an operation points at components that the user sees not.
+
+    To be called before the operation changes rows: using a component makes it a part of what
+    uses it, and so would make it seen.
+    """
+    if batch.rights is None:
+        return
+    known = batch.notes.setdefault("components seen", set())
+    new = [one for one in batch.references if _uses_decide(one) and one not in known]
+    known.update(new)
+    there = [one for one in new if batch.store.get("component", (one.value,)) is not None]
+    if there:
+        seen = _seen(batch, "component", "id", [one.value for one in there])
+        for one in there:
+            if one.value not in seen:
+                raise _unseen(batch, one)
+
+
+def _uses_decide(one: Existence) -> bool:
+    return MODEL.types[one.type_name].table == "component" and one.column == "id"
+
+
+def _unseen(batch: Batch, one: Existence) -> ValidationError:
+    return ValidationError(
+        f"Attribute {batch.references[one]} points at {one.value!r}, which does not exist."
+    )
 
 
 def require_value(batch: Batch, type_: EntityType, row: Row) -> None:
@@ -135,11 +165,9 @@ def check(batch: Batch) -> None:
     for (type_name, column), values in wanted.items():
         table = MODEL.types[type_name].table
         seen = _seen(batch, table, column, values) if is_narrowed(table) else values
-        for one, where in batch.references.items():
-            if (one.type_name, one.column) == (type_name, column) and one.value not in seen:
-                raise ValidationError(
-                    f"Attribute {where} points at {one.value!r}, which does not exist."
-                )
+        for value in values:
+            if value not in seen:
+                raise _unseen(batch, Existence(type_name, column, value))
 
 
 def _seen(batch: Batch, table: str, column: str, values: Sequence[Any]) -> set[Any]:

@@ -21,7 +21,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
 from ftrack_like.sandbox.actions.checks import required_columns
 from ftrack_like.sandbox.actions.custom_attributes import set_value
-from ftrack_like.sandbox.actions.permissions import claim, require, require_value
+from ftrack_like.sandbox.actions.permissions import claim, require, require_seen, require_value
 from ftrack_like.sandbox.actions.relations import set_collection
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
 from ftrack_like.sandbox.actions.store import Row
@@ -49,6 +49,7 @@ def create(operation: Operation, batch: Batch) -> Any:
     _refuse_other_kind(type_, values)
     concrete = batch.model.type_of_row(type_.name, values)
     _refuse_unclear_kind(batch, concrete)
+    require_seen(batch)
     row = make_row(batch, concrete, values)
     claim(batch, "create", concrete, row)
     for property_, members in attributes.collections:
@@ -69,6 +70,7 @@ def update(operation: Operation, batch: Batch) -> Any:
     concrete = concrete_type(batch, type_, row)
     attributes = read_attributes(batch, concrete, data)
     require(batch, "update", concrete, row, attributes.names)
+    require_seen(batch)
     _refuse_fixed(concrete, row, attributes)
     change_row(batch, concrete, row, attributes.columns)
     claim(batch, "update", concrete, row, attributes.names)

@@ -3,14 +3,18 @@
 The conditions ask for the parameters of
 :class:`~ftrack_like.sandbox.storage.permissions.rights.Rights`, so that all users with limited
 rights share one text of a statement.
+
+What a row is a part of is joined to by one query, however far away it is: SQLite reads queries
+within one another only so deep, and the conditions stand within those of the user's own query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Optional
 
-from sqlalchemy import Table, and_, bindparam, exists, false, not_, or_
+from sqlalchemy import FromClause, Table, and_, bindparam, exists, false, not_, or_
 from sqlalchemy.types import Text
 
 from ftrack_like.sandbox.storage.permissions.places import ANY_PARENT, CLOSED, PLACES, Place, Use
@@ -18,7 +22,7 @@ from ftrack_like.sandbox.storage.sql import Expression, all_of, any_of, keys_par
 
 __all__ = ["configuration_readable", "is_narrowed", "visible"]
 
-#: How deep containers within containers are followed; what is deeper nobody sees.
+#: How far containers within containers are followed; what is deeper nobody sees.
 _DEPTH = 3
 
 Tables = Mapping[str, Table]
@@ -30,12 +34,12 @@ def is_narrowed(table: str) -> bool:
     return table in PLACES or table in CLOSED
 
 
-def visible(tables: Tables, table: str, columns: Columns, depth: int = _DEPTH) -> Expression:
+def visible(tables: Tables, table: str, columns: Columns) -> Expression:
     """Return whether the user sees the row of *table* that has *columns*."""
     if table in CLOSED:
         return false()
     place = PLACES[table]
-    conditions = [*_belongs(tables, place, columns, depth)]
+    conditions = [*_belongs(tables, place, columns)]
     if table == "custom_attribute_configuration":
         conditions.append(configuration_readable(tables, columns["id"]))
     if table == "custom_attribute_value":
@@ -43,7 +47,8 @@ def visible(tables: Tables, table: str, columns: Columns, depth: int = _DEPTH) -
     if place.private:
         conditions.append(_private(tables, place, columns))
     if place.uses:
-        conditions.append(_used(tables, place, columns, depth))
+        parts = [columns[name].is_not(None) for name, _ in place.through]
+        conditions.append(or_(*parts, not_(_hidden_by_use(tables, place, columns["id"]))))
     return all_of(conditions)
 
 
@@ -56,41 +61,31 @@ def configuration_readable(tables: Tables, configuration_id: Expression) -> Expr
     )
 
 
-def _user() -> Any:
-    return bindparam("rights_user", type_=Text())
-
-
-def _belongs(tables: Tables, place: Place, columns: Columns, depth: int) -> Iterator[Expression]:
+def _belongs(tables: Tables, place: Place, columns: Columns) -> Iterator[Expression]:
     if place.project:
-        column = columns[place.project]
-        # Some clients leave the project of what has none empty.
-        yield or_(column.is_(None), column == "", keys_parameter(column, "rights_projects"))
+        yield not_(_foreign(columns[place.project]))
     for name, table in place.through:
-        yield or_(columns[name].is_(None), _is_seen(tables, table, columns[name], depth))
+        yield not_(_is_hidden(tables, table, columns[name]))
+        yield from _not_used_elsewhere(tables, table, columns[name])
     if place.anything:
-        yield from _not_hidden(tables, columns[place.anything], depth)
+        key = columns[place.anything]
+        for table in ANY_PARENT:
+            yield not_(_is_hidden(tables, table, key))
+            yield from _not_used_elsewhere(tables, table, key)
 
 
-def _is_seen(tables: Tables, table: str, key: Expression, depth: int) -> Expression:
-    """Return whether the row of *table* with *key* is there and seen."""
-    if table == "component" and depth == 0:
-        return false()
-    other = tables[table].alias()
-    depth -= table == "component"
-    return exists().where(other.c.id == key, visible(tables, table, dict(other.c.items()), depth))
-
-
-def _not_hidden(tables: Tables, key: Expression, depth: int) -> Iterator[Expression]:
-    """Yield that *key* is of no row that the user does not see; it may be of any table."""
-    for table in ANY_PARENT:
-        if table == "list_object" and depth < _DEPTH:
-            continue  # the parents of its parents end here
-        other = tables[table].alias()
-        within = visible(tables, table, dict(other.c.items()), depth - 1)
-        yield not_(exists().where(other.c.id == key, not_(within)))
+def _foreign(project_id: Expression) -> Expression:
+    """Return whether there is a project and the user does not see it; never null."""
+    # Some clients leave the project of what has none empty.
+    return and_(
+        project_id.is_not(None),
+        project_id != "",
+        not_(keys_parameter(project_id, "rights_projects")),
+    )
 
 
 def _private(tables: Tables, place: Place, columns: Columns) -> Expression:
+    """Return whether the row is the user's own, or shared with the user."""
     found: list[Expression] = [columns[name] == _user() for name in place.private]
     if place.shared:
         found.append(columns[place.shared])
@@ -104,19 +99,77 @@ def _private(tables: Tables, place: Place, columns: Columns) -> Expression:
     return any_of(found)
 
 
-def _used(tables: Tables, place: Place, columns: Columns, depth: int) -> Expression:
-    """Return that what uses the row is seen: one use of it, or there is none."""
-    hidden = [_use(tables, use, columns["id"], depth, seen=False) for use in place.uses]
-    seen = [_use(tables, use, columns["id"], depth, seen=True) for use in place.uses]
-    parts = [columns[name].is_not(None) for name, _ in place.through]
-    return or_(*parts, not_(any_of(hidden)), any_of(seen))
+def _user() -> Any:
+    return bindparam("rights_user", type_=Text())
 
 
-def _use(tables: Tables, use: Use, key: Expression, depth: int, *, seen: bool) -> Expression:
-    user = tables[use.table].alias()
+# What a row is a part of
+
+
+@dataclass
+class _Scope:
+    """A row with all that it is a part of, joined in *from_*; *hiding* is what may hide it."""
+
+    from_: FromClause
+    hiding: list[Expression] = field(default_factory=list)
+
+
+def _is_hidden(tables: Tables, table: str, key: Expression) -> Expression:
+    """Return whether there is a row of *table* with the id *key* that the user does not see."""
+    row = tables[table].alias()
+    scope = _Scope(row)
+    _join(tables, table, row, scope, _DEPTH)
+    if not scope.hiding:
+        return false()
+    return exists().select_from(scope.from_).where(row.c.id == key, any_of(scope.hiding))
+
+
+def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int) -> None:
+    """Add to *scope* what *row* of *table*, which it has, is a part of."""
+    place = PLACES.get(table)
+    if place is None:
+        return
+    if place.project:
+        scope.hiding.append(_foreign(row.c[place.project]))
+    if place.private:
+        own = _private(tables, place, dict(row.c.items()))
+        scope.hiding.append(and_(row.c.id.is_not(None), own.is_not(True)))
+    for name, other in place.through:
+        if other == table and depth == 0:
+            scope.hiding.append(row.c[name].is_not(None))
+            continue
+        above = tables[other].alias()
+        scope.from_ = scope.from_.outerjoin(above, above.c.id == row.c[name])
+        _join(tables, other, above, scope, depth - (other == table))
+
+
+# What a row is used by
+
+
+def _not_used_elsewhere(tables: Tables, table: str, key: Expression) -> Iterator[Expression]:
+    place: Optional[Place] = PLACES.get(table)
+    if place is not None and place.uses:
+        yield not_(_hidden_by_use(tables, place, key))
+
+
+def _hidden_by_use(tables: Tables, place: Place, key: Expression) -> Expression:
+    """Return whether the row with the id *key* is used, but nowhere that the user sees."""
+    hidden = [_used(tables, use, key, seen=False) for use in place.uses]
+    seen = [_used(tables, use, key, seen=True) for use in place.uses]
+    return and_(any_of(hidden), not_(any_of(seen)))
+
+
+def _used(tables: Tables, use: Use, key: Expression, *, seen: bool) -> Expression:
+    """Return whether a row uses the one with the id *key*, and is *seen*, or not."""
+    row = tables[use.table].alias()
+    scope = _Scope(row)
     if use.through is None:
-        condition = visible(tables, use.table, dict(user.c.items()), depth)
+        _join(tables, use.table, row, scope, _DEPTH)
     else:
         name, table = use.through
-        condition = _is_seen(tables, table, user.c[name], depth)
-    return exists().where(user.c[use.column] == key, condition if seen else not_(condition))
+        above = tables[table].alias()
+        scope.from_ = row.join(above, above.c.id == row.c[name])
+        _join(tables, table, above, scope, _DEPTH)
+    hiding = any_of(scope.hiding)
+    condition = not_(hiding) if seen else hiding
+    return exists().select_from(scope.from_).where(row.c[use.column] == key, condition)
