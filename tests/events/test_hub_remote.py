@@ -91,10 +91,14 @@ def test_target_selects_among_hubs(
     event_server: Any, make_hub: Any, in_background: Any, until: Any
 ) -> None:
     """The server passes an event with a target only to whose subscriber matches it."""
-    first, second = make_hub(event_server.url), make_hub(event_server.url)
+    # A hub is connected once the server knows its subscribers; one that subscribes later may be
+    # overtaken by what another hub publishes.
+    first, second = (make_hub(event_server.url, connect=False) for _ in range(2))
     got: list[str] = []
     first.subscribe("topic=a", lambda event: got.append("first"), subscriber={"desk": 7})
     second.subscribe("topic=a", lambda event: got.append("second"), subscriber={"desk": 8})
+    first.connect()
+    second.connect()
     in_background(first)
     in_background(second)
     first.publish(Event("a", target="desk=8"))
