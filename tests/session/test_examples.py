@@ -56,7 +56,9 @@ def test_demo_has_a_clip_reviewed(tmp_path: Path) -> None:
     printed = run_demo(tmp_path)
     assert re.search(r"MB uploaded, the job is done", printed)
     assert "h264 640x360 with aac sound, plays while it loads, seekable" in printed
-    assert re.search(r"Invited Ines Ferreira .*\n +http://127\.0\.0\.1:\d+/review\?invitee=\S+", printed)
+    assert re.search(
+        r"Invited Ines Ferreira .*\n +http://127\.0\.0\.1:\d+/review\?invitee=\S+", printed
+    )
 
 
 def test_demo_without_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
