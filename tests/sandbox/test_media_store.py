@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import pathlib
+import time
 
 import pytest
 
@@ -162,3 +164,15 @@ def parse(address: str) -> dict[str, str]:
     from urllib.parse import parse_qsl, urlsplit
 
     return dict(parse_qsl(urlsplit(address).query))
+
+
+def test_parts_of_an_upload_that_nobody_finished_are_removed(store, tmp_path):
+    """After a day the parts are gone, those of a newer upload stay."""
+    for name in ("old", "new"):
+        part = store.receive_part(name, 1)
+        part.write(name.encode())
+        part.commit()
+    day_before_yesterday = time.time() - 2 * 24 * 3600
+    os.utime(tmp_path / "parts" / "old", (day_before_yesterday, day_before_yesterday))
+    store.remove_old_parts()
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["new"]

@@ -188,6 +188,25 @@ def test_parts_are_tried_again_one_by_one(session, storage, server_location, ori
     assert done[-1] == len(CONTENT)
 
 
+def test_one_piece_is_tried_again(session, storage, server_location, tmp_path):
+    """Errors, resets and spoilt data on the way are hidden, and progress does not go back."""
+    (tmp_path / "data").write_bytes(CONTENT[:PART])
+    storage.faults = {0: [500, "reset", 503]}
+    told = []
+    made = session.create_component(
+        str(tmp_path / "data"),
+        location=server_location,
+        progress=lambda *news: told.append(news),
+    )
+    assert storage.tried == {0: 4}
+    assert read(server_location, made) == CONTENT[:PART]
+    assert told == sorted(set(told))
+    storage.faults = {0: ["spoil"]}
+    with pytest.raises(exception.LocationError, match=r"400 .*checksum"):
+        session.create_component(str(tmp_path / "data"), location=server_location)
+    assert session.query("select id from Component").all() == [made]
+
+
 def test_a_part_that_keeps_failing_ends_the_upload(
     session, storage, server_location, origin, component
 ):

@@ -120,6 +120,7 @@ class MediaActions:
         count = _whole_number(operation, "parts", minimum=1)
         if count > MAXIMUM_PARTS:
             raise ValidationError(f"An upload has at most {MAXIMUM_PARTS} parts, not {count}.")
+        self._store.remove_old_parts()
         upload_id = new_id()
         urls = []
         for number in range(1, count + 1):

@@ -154,7 +154,7 @@ class ComponentStore:
         shutil.rmtree(self._incoming, ignore_errors=True)
         for each in (self._data, self._parts, self._thumbnails, self._incoming):
             each.mkdir(parents=True, exist_ok=True)
-        self._remove_old_parts()
+        self.remove_old_parts()
 
     def path(self, component_id: str) -> pathlib.Path:
         """Return where the data of *component_id* is, whether it exists or not.
@@ -229,12 +229,13 @@ class ComponentStore:
         _check_identifier(component_id)
         shutil.rmtree(self._thumbnails / component_id, ignore_errors=True)
 
-    def _remove_old_parts(self) -> None:
+    def remove_old_parts(self) -> None:
         """Remove the parts of uploads that nobody finished while their addresses were good."""
         limit = time.time() - _PARTS_SECONDS
         for folder in self._parts.iterdir():
-            if folder.stat().st_mtime < limit:
-                shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # joined or removed by another thread
+                if folder.stat().st_mtime < limit:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _part(folder: pathlib.Path, number: int, checksum: str) -> pathlib.Path:
