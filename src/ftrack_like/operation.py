@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ __all__ = [
     "Operation",
     "Operations",
     "UpdateEntityOperation",
+    "record_update",
 ]
 
 
@@ -23,11 +25,20 @@ class Operations:
 
     def __init__(self) -> None:
         """Initialise without an operation."""
+        #: Operations, and for updates their arguments until somebody looks: making the object
+        #: takes twice as long as all else that a write of an attribute does.
         self._stack: list[Any] = []
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a process that was forked while somebody held the old one."""
+        # Held while entries move or are replaced; pushing adds to the end and needs no lock.
+        self._lock = threading.Lock()
 
     def clear(self) -> None:
         """Forget all operations."""
-        self._stack.clear()
+        with self._lock:
+            self._stack.clear()
 
     def push(self, operation: Any) -> None:
         """Put *operation* on top."""
@@ -35,7 +46,8 @@ class Operations:
 
     def pop(self) -> Any:
         """Remove the latest operation and return it; :exc:`IndexError` if there is none."""
-        return self._stack.pop()
+        with self._lock:
+            return _made(self._stack.pop())
 
     def discard(self, operations: Iterable[Any]) -> None:
         """Forget exactly these *operations*, told apart by identity; others stay in order.
@@ -43,16 +55,15 @@ class Operations:
         Operations that other threads pushed meanwhile are thereby kept.
         """
         unwanted = list(operations)
-        # Each step is one call on the list: a push of another thread cannot fall between reading
-        # and writing it back.
-        if all(map(operator.is_, self._stack, unwanted)):
-            del self._stack[: len(unwanted)]
-            return
-        for operation in unwanted:
-            for index, kept in enumerate(self._stack):
-                if kept is operation:
-                    del self._stack[index]
-                    break
+        with self._lock:
+            if all(map(operator.is_, self._stack, unwanted)):
+                del self._stack[: len(unwanted)]
+                return
+            for operation in unwanted:
+                for index, kept in enumerate(self._stack):
+                    if kept is operation:
+                        del self._stack[index]
+                        break
 
     def __len__(self) -> int:
         """Return the number of operations."""
@@ -60,7 +71,24 @@ class Operations:
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the operations, oldest first."""
-        return iter(self._stack)
+        with self._lock:
+            for index, entry in enumerate(self._stack):
+                if type(entry) is tuple:
+                    self._stack[index] = _made(entry)
+            return iter(self._stack[:])
+
+
+def record_update(operations: Any, *arguments: Any) -> None:
+    """Push the update with these *arguments* on *operations*, of ours or of any other kind."""
+    if type(operations) is Operations:
+        operations._stack.append(arguments)
+    else:
+        operations.push(UpdateEntityOperation(*arguments))
+
+
+def _made(entry: Any) -> Any:
+    """Return the operation for an *entry* of a stack."""
+    return UpdateEntityOperation(*entry) if type(entry) is tuple else entry
 
 
 class Operation:

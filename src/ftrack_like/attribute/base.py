@@ -8,7 +8,7 @@ from typing import Any
 
 from ftrack_like import exception, inspection
 from ftrack_like.attribute.storage import Storage, put
-from ftrack_like.operation import UpdateEntityOperation
+from ftrack_like.operation import record_update
 from ftrack_like.symbol import NOT_SET
 from ftrack_like.wire.values import decode_date
 
@@ -139,10 +139,13 @@ class Attribute:
         entity._mark_dirty()
         session = entity.session
         if session.record_operations:
-            session.recorded_operations.push(
-                UpdateEntityOperation(
-                    entity.entity_type, entity._operation_key(), self._name, before, value
-                )
+            record_update(
+                session.recorded_operations,
+                entity.entity_type,
+                entity._operation_key(),
+                self._name,
+                before,
+                value,
             )
 
     def _is_refused(self, entity: Any, value: Any) -> bool:

@@ -18,7 +18,7 @@ from ftrack_like import exception, inspection
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.operation import CreateEntityOperation, UpdateEntityOperation
+from ftrack_like.operation import CreateEntityOperation, record_update
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["DynamicEntityTypeMetaclass", "Entity"]
@@ -249,7 +249,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             value = self._remote[key]
         except KeyError:
             return self._attribute(key).get_value(self)
-        class_ = value.__class__
+        class_ = type(value)  # Quicker by half than asking the value.
         if class_ is dict or class_ is list:
             return self._attribute(key).get_value(self)
         return value
@@ -278,14 +278,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         # One local value after another, where nothing has to be looked at.
         session = self.session
         if session.record_operations:
-            session.recorded_operations.push(
-                UpdateEntityOperation(
-                    self.entity_type,
-                    self._fixed_key or self._operation_key(),
-                    key,
-                    local[key],
-                    value,
-                )
+            record_update(
+                session.recorded_operations,
+                self.entity_type,
+                self._fixed_key or self._operation_key(),
+                key,
+                local[key],
+                value,
             )
         local[key] = value
 
