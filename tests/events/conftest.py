@@ -120,13 +120,19 @@ def make_hub() -> Iterator[Callable[..., EventHub]]:
 
 @pytest.fixture
 def in_background() -> Iterator[Callable[..., threading.Thread]]:
-    """Return a function that lets a hub wait on a thread of its own until the hub disconnects."""
+    """Return a function that lets a hub wait on a thread of its own until the hub disconnects.
+
+    When it returns, the server knows what the hub has subscribed to: what another hub publishes
+    next cannot overtake that.
+    """
     threads: list[tuple[EventHub, threading.Thread]] = []
 
     def start(hub: EventHub, **options: Any) -> threading.Thread:
         thread = threading.Thread(target=hub.wait, kwargs=options, daemon=True)
         thread.start()
         threads.append((hub, thread))
+        if hub.connected:
+            hub._courier.wait_settled(5)
         return thread
 
     yield start
