@@ -19,6 +19,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "events": ("watch events while they happen", "ftrack_like.cli.events"),
     "listen": ("host plugins and handle events", "ftrack_like.cli.listen"),
+    "migrate": ("find what code written for ftrack_api has to know", "ftrack_like.cli.migrate"),
     "sandbox": (
         "run a server that speaks ftrack's protocol, to develop and test against",
         "ftrack_like.sandbox.command",

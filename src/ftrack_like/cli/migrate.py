@@ -1,0 +1,141 @@
+"""`ftrack-like migrate check`: what a code base uses that is different here."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import tokenize
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ftrack_like.cli._migration import Finding
+
+__all__ = ["Report", "add_arguments", "run"]
+
+#: Folders that hold nothing of a code base's own.
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to *parser*."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = actions.add_parser(
+        "check",
+        help="read code written for ftrack_api, and list what is different here",
+        description="Read Python files and list, with file and line, what they use that this "
+        "library does in another way or not at all. Nothing is run and nothing is changed. The "
+        "status is 1 if something does not work here, 2 if there is nothing to read.",
+    )
+    check.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a folder to search")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check what *arguments* ask for and print what is found; return the exit status."""
+    missing = [path for path in arguments.paths if not os.path.exists(path)]
+    if missing:
+        print(f"ftrack-like: There is no {missing[0]!r}.", file=sys.stderr)
+        return 2
+    report = Report()
+    for path in arguments.paths:
+        for file in _python_files(path):
+            report.read(file)
+    if not report.files:
+        print("ftrack-like: There is no Python file to read.", file=sys.stderr)
+        return 2
+    print(json.dumps(report.as_mapping(), indent=2) if arguments.json else report.as_text())
+    return 1 if report.breaks or report.unreadable else 0
+
+
+@dataclasses.dataclass
+class Report:
+    """What was found in the files that were read.
+
+    *imports* counts imports of the library in *importing* of *files* files; *unreadable* maps
+    paths to the reason why a file could not be read.
+    """
+
+    files: int = 0
+    importing: int = 0
+    imports: int = 0
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def read(self, path: str) -> None:
+        """Add what is found in the file at *path*."""
+        from ftrack_like.cli._migration import Source, check  # lazy: "--help" answers at once
+
+        self.files += 1
+        try:
+            with tokenize.open(path) as file:
+                source = Source(path, file.read())
+        except (OSError, SyntaxError, ValueError) as error:
+            self.unreadable[path] = " ".join(str(error).split())
+            return
+        self.imports += source.imports
+        self.importing += bool(source.imports)
+        self.findings += check(source)
+
+    @property
+    def breaks(self) -> int:
+        """Return how many of the findings do not work here."""
+        return sum(finding.kind == "breaks" for finding in self.findings)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return everything as values of JSON."""
+        return {
+            "files": self.files,
+            "importing": self.importing,
+            "imports": self.imports,
+            "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            "unreadable": self.unreadable,
+        }
+
+    def as_text(self) -> str:
+        """Return lines for people, ended by a summary."""
+        lines = [_line(finding) for finding in self.findings]
+        lines += [f"{path}: cannot be read: {reason}" for path, reason in self.unreadable.items()]
+        differs = len(self.findings) - self.breaks
+        lines.append(
+            f"{self.importing} of {self.files} files import the library, in {self.imports} places. "
+            f"{self.breaks} places do not work here, {differs} work in another way."
+        )
+        return "\n".join(lines)
+
+
+def _line(finding: Finding) -> str:
+    """Return *finding* as one line."""
+    number = "" if finding.number is None else f" (difference {finding.number})"
+    return (
+        f"{finding.path}:{finding.line}: {finding.kind}: {finding.subject}{number}. "
+        f"{finding.advice}"
+    )
+
+
+def _python_files(path: str) -> Iterator[str]:
+    """Yield the Python files at *path* and below, in order; scripts without suffix as well."""
+    if not os.path.isdir(path):
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(
+            name for name in folders if not (name.startswith(".") or name in _SKIPPED)
+        )
+        for name in sorted(names):
+            file = os.path.join(folder, name)
+            if name.endswith((".py", ".pyw")) or ("." not in name and _is_script(file)):
+                yield file
+
+
+def _is_script(path: str) -> bool:
+    """Return whether the first line of the file at *path* asks for Python."""
+    try:
+        with open(path, "rb") as file:
+            first = file.readline(200)
+    except OSError:
+        return False
+    return first.startswith(b"#!") and b"python" in first
