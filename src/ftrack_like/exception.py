@@ -66,12 +66,12 @@ and never raises, whatever the values are.
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Mapping
 from typing import Any, Optional
 
 import requests.exceptions
+
+from ftrack_like._errors import Error, MediaError, ParseError
 
 __all__ = [
     "AccessorContainerNotEmptyError",
@@ -131,48 +131,6 @@ __all__ = [
     "UnknownAttributeError",
     "UnrecognisedEntityTypeError",
 ]
-
-
-def _readable(value: Any) -> Any:
-    """Return *value* with bytes turned into text; anything else as it is."""
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value).decode("utf-8", "replace")
-    return value
-
-
-class Error(Exception):
-    """The root of all errors of this library."""
-
-    default_message = "Unspecified error occurred."
-
-    def __init__(
-        self, message: str | None = None, details: Mapping[str, Any] | None = None
-    ) -> None:
-        """Initialise with the template *message* and the *details* that fill it.
-
-        *message* defaults to the class's ``default_message``; *details* is a mapping of the names
-        in the template to their values. The formatted trace of the exception being handled, if
-        there is one, stays readable as *traceback*.
-        """
-        self.message = self.default_message if message is None else message
-        self.details = dict(details or {})
-        self.traceback = traceback.format_exc() if sys.exc_info()[0] else "NoneType: None\n"
-
-    def __str__(self) -> str:
-        """Return the finished text, or the bare template when it cannot be filled."""
-        message = _readable(self.message)
-        if not self.details:
-            return str(message)
-        try:
-            values = {str(name): _readable(value) for name, value in self.details.items()}
-            return str(message.format(**values))
-        except Exception:
-            # An error that cannot be printed hides what it has to say: print what there is.
-            return str(message)
-
-    def __repr__(self) -> str:
-        """Return the class and the finished text."""
-        return f"{type(self).__name__}({str(self)!r})"
 
 
 class ServerError(Error):
@@ -295,12 +253,6 @@ class ServerNotUniqueError(ServerError, NotUniqueError):
     """The server already holds an entity with this unique value."""
 
     default_message = "The server already holds this unique value."
-
-
-class ParseError(Error):
-    """A text does not follow its language."""
-
-    default_message = "Failed to parse."
 
 
 class ServerParseError(ServerError, ParseError):
@@ -514,12 +466,6 @@ class LocationError(Error):
     """A location cannot do this."""
 
     default_message = "Unspecified location error"
-
-
-class MediaError(Error):
-    """Media cannot be read or encoded: the program for it is missing, or what it said."""
-
-    default_message = "The media cannot be read or encoded."
 
 
 class _ComponentsOfLocationError(LocationError):

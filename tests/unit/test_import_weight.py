@@ -56,3 +56,9 @@ def test_package_alone() -> None:
 def test_modules_are_reachable(brought: set[str]) -> None:
     """The modules whose names programs replace are there once the session is."""
     assert {"ftrack_like.plugin", "ftrack_like.inspection", "ftrack_like.event.hub"} <= brought
+
+
+def test_sandbox_starts_light() -> None:
+    """The server of the sandbox starts without what only pages, pictures and clients need."""
+    pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
+    assert not loaded("import ftrack_like.sandbox.server") & {"PIL", "jinja2", "requests"}

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any as AnyValue
 from typing import Callable, NoReturn, Optional, Union
 
-from ftrack_like import exception
+from ftrack_like._errors import ParseError
 from ftrack_like.event.comparison import OPERATORS, Comparison, tester
 
 __all__ = [
@@ -287,7 +287,7 @@ def _tokens(text: str) -> list[Token]:
     return tokens
 
 
-def _fault(text: str, position: int) -> exception.ParseError:
+def _fault(text: str, position: int) -> ParseError:
     character = text[position]
     reason = (
         "this quote is never closed"
@@ -391,8 +391,8 @@ class _Descent:
         raise _parse_error(self._text, self._position, f"expected {wanted}, found {found}")
 
 
-def _parse_error(text: str, position: int, reason: str) -> exception.ParseError:
-    return exception.ParseError(
+def _parse_error(text: str, position: int, reason: str) -> ParseError:
+    return ParseError(
         "Failed to parse the event expression at character {position}: {reason}. "
         "The expression is: {expression}",
         details={"expression": text, "position": position, "reason": reason},

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like import _ffmpeg as ffmpeg
-from ftrack_like.exception import MediaError
+from ftrack_like._errors import MediaError
 from ftrack_like.sandbox.media.plan import JOB_TYPE, THUMBNAIL, kind_of
 from ftrack_like.sandbox.media.store import ComponentStore
 
@@ -100,15 +100,17 @@ class EncodeQueue:
             operations = changes.encode(data)
             data["progress"] = 1.0
             operations.append(_update("Job", [job_id], _finished("done", data)))
-            self._execute(operations)
+            # With the job, so that whoever sees it done does not see the source any more.
+            removal, ids = ([], []) if data["keep_original"] else self._removal(data)
+            self._execute(operations + removal)
         except (MediaError, OSError, LookupError) as error:
             if self._stop.is_set():
                 return
             data["error"] = str(error)
             self._update("Job", [job_id], _finished("failed", data))
             return
-        if not data["keep_original"]:
-            self._remove_source(data["source_component_id"])
+        for each in ids:
+            self._store.remove(each)
 
     def _progress(self, job_id: str, data: dict[str, Any]) -> Callable[[float], None]:
         told = time.monotonic()
@@ -122,22 +124,18 @@ class EncodeQueue:
 
         return progress
 
-    def _remove_source(self, component_id: str) -> None:
-        found = self._query(_SOURCE.format(component_id))
+    def _removal(self, data: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the operations that remove the source of the job, and whose data goes then."""
+        found = self._query(_SOURCE.format(data["source_component_id"]))
         if not found:
-            return
-        members = [member["id"] for member in found[0].get("members") or ()]
-        self._execute(
-            [
-                {
-                    "action": "delete",
-                    "entity_type": found[0]["__entity_type__"],
-                    "entity_key": [component_id],
-                }
-            ]
-        )
-        for each in (component_id, *members):
-            self._store.remove(each)
+            return [], []
+        component_id = found[0]["id"]
+        deletion = {
+            "action": "delete",
+            "entity_type": found[0]["__entity_type__"],
+            "entity_key": [component_id],
+        }
+        return [deletion], [component_id, *(each["id"] for each in found[0].get("members") or ())]
 
     def _query(self, expression: str) -> list[dict[str, Any]]:
         result = self._execute([{"action": "query", "expression": expression}])

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-import jinja2
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -21,6 +20,9 @@ from ftrack_like.sandbox.auth import User
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.web.reading import Reader
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["Asked", "Handler", "PageError", "error_page", "go_to", "page_route", "render"]
 
@@ -155,6 +157,8 @@ def _read_form(body: bytes) -> dict[str, str]:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # lazy: a server that is asked for no page starts without it
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ftrack_like.sandbox.web"),
         autoescape=True,
