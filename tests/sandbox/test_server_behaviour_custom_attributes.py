@@ -233,6 +233,19 @@ def test_configuration_of_a_project_is_for_no_other(api: Any, project: str, task
     assert read(api, "Task", task, "own") == "x"
 
 
+@pytest.mark.parametrize("own_is_older", [True, False])
+def test_own_configuration_of_a_project_comes_first(
+    api: Any, project: str, task: str, own_is_older: bool
+) -> None:
+    """Of two configurations with one key, the project's own is answered before that of all."""
+    for is_own in (own_is_older, not own_is_older):
+        more = {"project_id": project} if is_own else {}
+        configure(api, default="own" if is_own else "all", **more)
+    values = api.one(f'select custom_attributes.value from Task where id is "{task}"')
+    mine = [each["value"] for each in values["custom_attributes"] if each["key"] == "mine"]
+    assert mine == ["own", "all"]
+
+
 def test_values_go_with_their_configuration(api: Any, task: str) -> None:
     """Deleting a configuration deletes its values."""
     configuration = configure(api)

@@ -54,7 +54,9 @@ def all_values(catalogue: Catalogue, type_: EntityType) -> Source:
     source = _values(catalogue, type_, owner, beside=owner.from_)
     of_type = fits_type(catalogue, owner, owner_type)
     conditions = () if of_type is None else (of_type,)
-    return Source(type_, source.from_, source.columns, (*conditions, *owner.conditions))
+    return Source(
+        type_, source.from_, source.columns, (*conditions, *owner.conditions), source.leading
+    )
 
 
 def values_of(catalogue: Catalogue, owner: Source, type_: EntityType) -> Step:
@@ -97,7 +99,9 @@ def _values(
         "number": stored.c.number,
         "type_name": value_type.c.name,
     }
-    return Source(type_, from_, columns, (applies,) if beside is None else ())
+    # Readers of a key take the first row that has it: a project's own comes before one for all.
+    own_first = (_empty(configuration.c.project_id),)
+    return Source(type_, from_, columns, (applies,) if beside is None else (), own_first)
 
 
 def _applies(family: str, configuration: Any, owner: Source) -> Expression:

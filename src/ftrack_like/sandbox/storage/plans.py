@@ -275,7 +275,7 @@ def _finish(
         .select_from(from_)
         .where(keys_parameter(matched[0], "keys", numeric=numeric))
         .where(*source.conditions, *conditions)
-        .order_by(stable_order(source))
+        .order_by(*source.leading, stable_order(source))
         .limit(MAXIMUM_MEMBERS + 1)
     )
     return plan

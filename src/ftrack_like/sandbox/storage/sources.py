@@ -35,6 +35,7 @@ class Source:
 
     *from_* is what the statement selects from and *columns* are the values of the row by the
     names of the table's columns; *conditions* must hold in each statement that has the row.
+    *leading* is what members of a collection are ordered by before anything else.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Source:
         from_: FromClause,
         columns: Mapping[str, Expression],
         conditions: tuple[Expression, ...] = (),
+        leading: tuple[Expression, ...] = (),
     ) -> None:
+        self.leading = leading
         self.type_ = type_
         self.from_ = from_
         self.columns = columns
