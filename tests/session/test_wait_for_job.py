@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 
@@ -218,3 +219,23 @@ def test_media_that_is_none_fails_in_words(session, clip, tmp_path):
     (tmp_path / "notes.mov").write_text("no media")
     with pytest.raises(exception.JobFailedError, match="no picture and no sound"):
         session.encode_media(str(tmp_path / "notes.mov"), wait=True, timeout=60)
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+def test_a_job_whose_output_was_deleted_fails(session, clip, tmp_path, monkeypatch):
+    """A job does not stay running for ever when what it should fill is gone."""
+    script, start = tmp_path / "slow-ffmpeg", tmp_path / "start"
+    script.write_text(
+        f"#!/bin/sh\nwhile [ ! -e '{start}' ]; do sleep 0.02; done\n"
+        f"exec '{ffmpeg.find_ffmpeg()}' \"$@\"\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("FTRACK_FFMPEG", str(script))
+    job = session.encode_media(str(clip))
+    for link in job["job_components"]:
+        session.delete(link["component"])
+    session.commit()
+    start.touch()
+    with pytest.raises(exception.JobFailedError, match="FileComponent"):
+        session.wait_for_job(job, timeout=60)

@@ -21,6 +21,7 @@ from typing import Any, Optional
 
 from ftrack_like import _ffmpeg as ffmpeg
 from ftrack_like._errors import MediaError
+from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media.plan import JOB_TYPE, THUMBNAIL, kind_of
 from ftrack_like.sandbox.media.store import ComponentStore
 
@@ -103,7 +104,7 @@ class EncodeQueue:
             # With the job, so that whoever sees it done does not see the source any more.
             removal, ids = ([], []) if data["keep_original"] else self._removal(data)
             self._execute(operations + removal)
-        except (MediaError, OSError, LookupError) as error:
+        except (MediaError, SandboxError, OSError, LookupError) as error:
             if self._stop.is_set():
                 return
             data["error"] = str(error)
