@@ -190,6 +190,17 @@ def test_other_code_is_left_alone(check: Any, name: str) -> None:
     assert check(OTHERS[name])[1]["findings"] == []
 
 
+def test_what_the_code_base_sets_itself_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A private attribute that another file of the code base makes is no finding."""
+    (tmp_path / "a.py").write_text("import ftrack_api\nsession._studio\nsession._read()\n")
+    (tmp_path / "b.py").write_text("session._studio = 1\nclass A:\n  def _read(self): pass\n")
+    assert main(["migrate", "check", str(tmp_path / "a.py")]) == 1
+    assert main(["migrate", "check", str(tmp_path)]) == 0
+    assert "0 places do not work here" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_text_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line names file, line, difference and advice; the last one sums up."""
     (tmp_path / "a.py").write_text("import ftrack_api\nsession._auto_populate[1]\n")

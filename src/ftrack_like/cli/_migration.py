@@ -60,7 +60,11 @@ class Finding:
 
 
 class Source:
-    """A module that is looked at: its tree, and what its names stand for."""
+    """A module that is looked at: its tree, and what its names stand for.
+
+    *defined* are the names of attributes and functions that the module makes; a caller may widen
+    it to those of all modules of a code base.
+    """
 
     def __init__(self, path: str, text: str) -> None:
         """Initialise from the *text* of the file at *path*; raise :exc:`SyntaxError` if broken."""
@@ -68,8 +72,13 @@ class Source:
         self.tree = ast.parse(text, path)
         self.imports = 0
         self.names: dict[str, str] = {}
+        self.defined: set[str] = set()
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self.defined.add(node.name)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                self.defined.add(node.attr)
+            elif isinstance(node, ast.Import):
                 self._read_import(node)
             elif isinstance(node, ast.ImportFrom):
                 self._read_import_from(node)
@@ -224,8 +233,8 @@ def _private_attribute(source: Source, node: ast.Attribute) -> Iterator[Finding]
         known, what = _session_names(), "sessions"
     else:
         return
-    if node.attr not in known and isinstance(node.ctx, ast.Load):
-        advice = f"A private name that {what} do not have here."
+    if node.attr not in known | source.defined and isinstance(node.ctx, ast.Load):
+        advice = f"A private name that {what} do not have here, and that this code does not set."
         yield source.finding(node, "breaks", None, f"{label}.{node.attr}", advice)
 
 

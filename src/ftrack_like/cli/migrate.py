@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ftrack_like.cli._migration import Finding
+    from ftrack_like.cli._migration import Finding, Source
 
 __all__ = ["Report", "add_arguments", "run"]
 
@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         for file in _python_files(path):
             report.read(file)
+    report.check()
     if not report.files:
         print("ftrack-like: There is no Python file to read.", file=sys.stderr)
         return 2
@@ -56,7 +57,7 @@ class Report:
     """What was found in the files that were read.
 
     *imports* counts imports of the library in *importing* of *files* files; *unreadable* maps
-    paths to the reason why a file could not be read.
+    paths to the reason why a file could not be read. *sources* are the files themselves.
     """
 
     files: int = 0
@@ -64,10 +65,11 @@ class Report:
     imports: int = 0
     findings: list[Finding] = dataclasses.field(default_factory=list)
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+    sources: list[Source] = dataclasses.field(default_factory=list)
 
     def read(self, path: str) -> None:
-        """Add what is found in the file at *path*."""
-        from ftrack_like.cli._migration import Source, check  # lazy: "--help" answers at once
+        """Read the file at *path*."""
+        from ftrack_like.cli._migration import Source  # lazy: "--help" answers at once
 
         self.files += 1
         try:
@@ -78,7 +80,16 @@ class Report:
             return
         self.imports += source.imports
         self.importing += bool(source.imports)
-        self.findings += check(source)
+        self.sources.append(source)
+
+    def check(self) -> None:
+        """Look at everything that was read, as one code base."""
+        from ftrack_like.cli._migration import check  # lazy: likewise
+
+        defined = {name for source in self.sources for name in source.defined}
+        for source in self.sources:
+            source.defined = defined
+            self.findings += check(source)
 
     @property
     def breaks(self) -> int:
