@@ -39,6 +39,7 @@ class EventServer:
 @dataclass
 class _User:
     username: str
+    unrestricted: bool = True
 
 
 def _serve(port: int = 0, **options: Any) -> tuple[EventServer, Callable[[], None]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +13,9 @@ import requests
 
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.storage.permissions.places import CLOSED, PLACES
+from ftrack_like.sandbox.storage.permissions.rights import Rights
 from ftrack_like.sandbox.storage.permissions.roles import FAMILIES
+from ftrack_like.sandbox.storage.rowset import named_id
 
 #: A role and what it is for: none are all open projects.
 Login = Callable[..., Any]
@@ -296,7 +301,7 @@ def test_roles_allow_what_the_table_says(
     if change in allowed:
         someone.call(CHANGES[change](someone, here))
     else:
-        with pytest.raises(api.Error, match="lets you read") as caught:
+        with pytest.raises(api.Error, match="it takes a role") as caught:
             someone.call(CHANGES[change](someone, here))
         assert (caught.value.name, caught.value.status) == ("PermissionError", 403)
     with pytest.raises(api.Error, match="no role for its project") as caught:
@@ -473,7 +478,7 @@ def test_own_notes_timers_and_timelogs(api: Any, login: Login, here: Place) -> N
         ada.remove("Timelog", here.timelog),
         ada.change("Note", note, user_id=api.one('User where username is "admin"')["id"]),
     ):
-        with pytest.raises(api.Error, match="lets you read"):
+        with pytest.raises(api.Error, match="it takes a role"):
             ada.call(operation)
 
 
@@ -696,3 +701,98 @@ def test_every_table_is_placed_or_the_sites(api: Any) -> None:
         bound = {"Project", "Context", "TypedContext", "AssetVersion", "Component"} - own
         assert not pointing & bound, type_.name
     assert FAMILIES.keys() <= {one.table for one in MODEL.types.values()}
+
+
+def _rights(projects: set[str]) -> Rights:
+    role = named_id("SecurityRole", "User")
+    return Rights("u-bob", {role: "User"}, frozenset(), {role: frozenset(projects)}, frozenset())
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "select name, parent.name, status.name, assignments.resource.username, notes.content"
+        " from Task",
+        "select components.component_locations.location.name, asset.parent.name from AssetVersion",
+        'Task where timelogs any (duration > 0) and metadata any (key like "%")',
+        "select metadata.key, custom_attributes.value from Context",
+    ],
+)
+def test_narrowing_takes_no_further_statement(world: Any, expression: str) -> None:
+    """A query takes as many statements for users of some projects as for those who see all."""
+    world.query(expression)
+    statements = len(world.statements)
+    context = world.context
+    try:
+        for projects in ({"p-alpha"}, {"p-alpha", "p-beta"}):
+            world.context = replace(context, rights=_rights(projects))
+            world.query(expression)
+            assert len(world.statements) == statements
+    finally:
+        world.context = context
+
+
+def test_administrators_pay_nothing(world: Any) -> None:
+    """What is asked by those who see everything has no condition about rights."""
+    world.query("select name, notes.content from Task")
+    assert not any("rights_" in one or "json_each" in one for one in world.statements[:1])
+
+
+@pytest.mark.parametrize("type_name", sorted(MODEL.types))
+def test_every_type_can_be_asked_by_anybody(world: Any, type_name: str) -> None:
+    """A user of one project gets an answer for each type: the rows of that project at most."""
+    everything = set(world.keys(type_name))
+    context = world.context
+    try:
+        world.context = replace(context, rights=_rights({"p-alpha"}))
+        found = set(world.keys(type_name))
+    finally:
+        world.context = context
+    assert found <= everything
+
+
+# Events
+
+
+def test_events_tell_of_what_a_user_sees(
+    sandbox: Any, api: Any, login: Login, here: Place, there: Place
+) -> None:
+    """Of one transaction in two projects a user of one is told that half; at once after a grant."""
+    ada = login("ada", "User", here.project)
+    heard: list[set[str]] = []
+    ready = threading.Event()
+    with sandbox.session(api_user="ada", api_key=ada.key, auto_connect_event_hub=True) as session:
+
+        def hear(event: Any) -> None:
+            heard.append({one["entityId"] for one in event["data"]["entities"]})
+            ready.set()
+
+        session.event_hub.subscribe("topic=ftrack.update", hear)
+
+        def next_heard() -> set[str]:
+            deadline = time.monotonic() + 20
+            while not ready.is_set() and time.monotonic() < deadline:
+                session.event_hub.wait(0.1)
+            ready.clear()
+            return heard[-1]
+
+        api.update("Task", there.task, description="hidden")
+        api.call(
+            api.change("Task", here.task, description="one"),
+            api.change("Task", there.task, description="two"),
+        )
+        assert next_heard() == {here.task}
+        assert len(heard) == 1
+        role = api.one('select id from SecurityRole where name is "User"')["id"]
+        grant = {"action": "grant_user_security_role_project", "user_id": ada.user_id}
+        api.call({**grant, "role_id": role, "project_id": there.project})
+        api.update("Task", there.task, description="shown")
+        while there.task not in next_heard():
+            assert len(heard) < 10
+
+
+def test_all_events_are_for_administrators(sandbox: Any, api: Any, login: Login) -> None:
+    """The list of the latest events shows to nobody else."""
+    ada = login("ada", "Project manager")
+    assert api.http.get(f"{sandbox.server_url}/events", timeout=30).status_code == 200
+    assert ada.http.get(f"{sandbox.server_url}/events", timeout=30).status_code == 403

@@ -8,6 +8,7 @@ events, pages) bring lists of routes of their own.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
+from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.routes import event_routes
 from ftrack_like.sandbox.events.update import Updates
@@ -52,7 +54,12 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
         return service.authenticate(Credentials(username, key))
 
     broker = Broker()
-    service.listeners.append(Updates(service.database, broker.publish))
+    audience = Audience(service.database)
+    service.listeners += [
+        audience.committed,
+        Updates(service.database, functools.partial(broker.publish, view=audience.view)),
+    ]
+    service.reset_listeners.append(audience.forget)
     events = event_routes(broker, authenticate)
     files = service.media.routes(service.database, authenticate, service.allow_component)
     app = Starlette(routes=[*routes, *files, *events, *ROUTES], lifespan=lifespan)

@@ -139,6 +139,8 @@ class SandboxServer:
         if self._service is not None:
             self._service.media.store.clear()
             self._service.outbox.clear()
+            for listener in self._service.reset_listeners:
+                listener()
 
 
 class _Server(uvicorn.Server):

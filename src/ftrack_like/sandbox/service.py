@@ -60,6 +60,8 @@ class Service:
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = [media.committed]
+        #: Called after all data were replaced by others.
+        self.reset_listeners: list[Callable[[], None]] = []
         self._actions = {
             **ACTIONS,
             **media.actions(),

@@ -211,7 +211,7 @@ def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Itera
         raise _denied(batch, action, type_.name, "it is another user's")
     for project_id in projects or (None,):
         if not rights.allow(action, family, project_id):
-            raise _denied(batch, action, type_.name, _lacking(rights, family, project_id))
+            raise _denied(batch, action, type_.name, _lacking(rights, action, family, project_id))
     if not projects and action != "create" and not seen_rows(batch, table, [row]):
         raise _denied(batch, action, type_.name, "you do not see what it belongs to")
 
@@ -269,11 +269,11 @@ def _projects(batch: Batch, table: str, row: Row, depth: int) -> set[str]:
     return found
 
 
-def _lacking(rights: Rights, family: str, project_id: Optional[str]) -> str:
+def _lacking(rights: Rights, action: str, family: str, project_id: Optional[str]) -> str:
     names = sorted(rights.roles[one] for one in rights.roles_in(project_id))
     roles = " and ".join(map(repr, names)) or "none"
     there = "anywhere" if project_id is None else "in its project"
-    return f"a role {there} that allows it; yours ({roles}) lets you read the {family} there"
+    return f"it takes a role {there} that may {action} {family}, yours: {roles}"
 
 
 def _denied(batch: Batch, action: str, type_name: str, missing: str) -> PermissionDeniedError:

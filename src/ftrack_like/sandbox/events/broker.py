@@ -16,8 +16,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
+from ftrack_like._errors import ParseError
 from ftrack_like.event import expression as event_expression
-from ftrack_like.exception import ParseError
 from ftrack_like.sandbox.events.clients import Client, Subscriber, Waiting, Websocket
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
@@ -45,6 +45,10 @@ def sent_now() -> str:
     """Return the moment as events carry it in `sent`: UTC, with milliseconds."""
     now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     return f"{now.isoformat(timespec='milliseconds')}Z"
+
+
+#: What a user may see of an event, by the user's name; None for nothing.
+View = Callable[[str, Mapping[str, Any]], Optional[Mapping[str, Any]]]
 
 
 class Broker:
@@ -124,10 +128,12 @@ class Broker:
 
     # Events.
 
-    def publish(self, event: Mapping[str, Any]) -> int:
+    def publish(self, event: Mapping[str, Any], view: Optional[View] = None) -> int:
         """Pass *event*, a mapping as it travels, on to whom it concerns; return to how many.
 
         What it lacks of `id`, `sent`, `source`, `target` and `inReplyToEvent` is filled in.
+        *view* is called with a user name and the event and returns what the user may see of it,
+        None if nothing; without it everybody may see all.
         """
         complete = {
             "id": uuid.uuid4().hex,
@@ -143,10 +149,27 @@ class Broker:
             recipients = self._recipients(complete)
             self._audit.append({"event": complete, "recipients": len(recipients)})
             if recipients:
-                waiting = Waiting(complete, packets.dumps(packets.event_data(complete)))
-                for client in recipients:
-                    client.deliver(waiting)
+                self._deliver(complete, recipients, view)
             return len(recipients)
+
+    def _deliver(
+        self, event: Mapping[str, Any], recipients: list[Client], view: Optional[View]
+    ) -> None:
+        """Send *event* to *recipients*, to each what its user may see of it."""
+        whole: Optional[Waiting] = None
+        by_user: dict[str, Optional[Waiting]] = {}
+        for client in recipients:
+            name = client.username
+            if name not in by_user:
+                seen = event if view is None else view(name, event)
+                if seen is event:
+                    whole = whole or Waiting(event, packets.dumps(packets.event_data(event)))
+                    by_user[name] = whole
+                else:
+                    by_user[name] = _waiting(seen)
+            waiting = by_user[name]
+            if waiting is not None:
+                client.deliver(waiting)
 
     def audit(self, limit: int = AUDITED_EVENTS) -> list[Answer]:
         """Return the latest events, oldest first: `{"event": {…}, "recipients": int}`."""
@@ -290,6 +313,10 @@ _HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
     packets.Acknowledgement: Broker._on_acknowledgement,
     packets.Disconnect: Broker._on_disconnect,
 }
+
+
+def _waiting(event: Optional[Mapping[str, Any]]) -> Optional[Waiting]:
+    return None if event is None else Waiting(event, packets.dumps(packets.event_data(event)))
 
 
 @functools.lru_cache(maxsize=1024)

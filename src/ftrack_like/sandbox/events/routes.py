@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ftrack_like.sandbox.errors import SandboxError
+from ftrack_like.sandbox.errors import PermissionDeniedError, SandboxError
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.clients import Websocket
 from ftrack_like.sandbox.events.outgoing import Outgoing
@@ -43,6 +43,10 @@ class User(Protocol):
     @property
     def username(self) -> str:
         """Return the user's name."""
+
+    @property
+    def unrestricted(self) -> bool:
+        """Return whether the user may see everything."""
 
 
 #: Takes a user name and a key; returns the user, or raises a SandboxError.
@@ -103,9 +107,11 @@ class _EventServer:
     async def show_audit(self, request: Request) -> Response:
         """Answer the latest events as JSON, `limit` of them, and who is connected."""
         try:
-            await self._user_of(request)
+            user = await self._user_of(request)
+            if not user.unrestricted:
+                raise PermissionDeniedError("Only an administrator may look at all events.")
         except SandboxError as error:
-            return JSONResponse(error.as_wire(), status_code=401)
+            return JSONResponse(error.as_wire(), status_code=error.status)
         limit = request.query_params.get("limit", "")
         events = self._broker.audit(int(limit)) if limit.isdigit() else self._broker.audit()
         return JSONResponse({"events": events, **self._broker.statistics()})

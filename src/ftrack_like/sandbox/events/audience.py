@@ -1,0 +1,96 @@
+"""Whom the server's own events may tell what: no more than a query would."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import sqlalchemy
+
+from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.storage.database import Database
+from ftrack_like.sandbox.storage.permissions.rights import Rights, load_rights
+from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.storage.visibility import is_narrowed
+
+__all__ = ["Audience"]
+
+#: Types whose changes may change who sees what.
+_DECIDING = {"Project", "SecurityRole", "User", "UserSecurityRole", "UserSecurityRoleProject"}
+
+
+class Audience:
+    """Shows each user that part of an event which is about what the user sees.
+
+    Rights are read once and kept until something about them changes; it may be used from any
+    thread.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Initialise with the *database* that holds the roles."""
+        self._database = database
+        self._lock = threading.Lock()
+        self._known: dict[str, Optional[Rights]] = {}
+
+    def committed(self, batch: Batch) -> None:
+        """Forget what is known if *batch*, which is committed, may have changed it."""
+        if any(one.entity_type in _DECIDING for one in batch.changes):
+            self.forget()
+
+    def forget(self) -> None:
+        """Read all rights anew when they are asked for."""
+        with self._lock:
+            self._known = {}
+
+    def view(self, username: str, event: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+        """Return what *username* may see of an `ftrack.update`, None if that is nothing."""
+        rights = self._rights(username)
+        if rights is None or event["data"]["user"]["name"] == username:
+            return event
+        everything = event["data"]["entities"]
+        entities = [one for one in everything if _is_seen(one, rights)]
+        if len(entities) == len(everything):
+            return event
+        if not entities:
+            return None
+        parents = dict.fromkeys(
+            parent["entityId"] for entity in entities for parent in entity["parents"]
+        )
+        return {
+            **event,
+            "data": {**event["data"], "entities": entities, "parents": list(parents)},
+        }
+
+    def _rights(self, username: str) -> Optional[Rights]:
+        with self._lock:
+            known = self._known
+            if username in known:
+                return known[username]
+        rights = self._load(username)
+        # Into what was there before: something that changed meanwhile has made a new one.
+        with self._lock:
+            known[username] = rights
+        return rights
+
+    def _load(self, username: str) -> Optional[Rights]:
+        users = TABLES["resource"].c
+        statement = sqlalchemy.select(users.id).where(
+            users.username == username, users.resource_type == "user"
+        )
+        with self._database.read() as connection:
+            user_id = connection.execute(statement).scalar()
+            # Of a user who is gone nothing is left, and so no role.
+            return load_rights(connection, user_id or "")
+
+
+def _is_seen(entity: Mapping[str, Any], rights: Rights) -> bool:
+    type_ = MODEL.types.get(entity["entity_type"])
+    if type_ is None or not is_narrowed(type_.table):
+        return True
+    if type_.name == "Project":
+        return entity["entityId"] in rights.projects
+    projects = [one["entityId"] for one in entity["parents"] if one["entityType"] == "show"]
+    # Of what hangs on no project it cannot be told whose it is.
+    return bool(projects) and all(one in rights.projects for one in projects)
