@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from ftrack_like.operation import (
@@ -10,6 +12,7 @@ from ftrack_like.operation import (
     Operation,
     Operations,
     UpdateEntityOperation,
+    record_update,
 )
 
 
@@ -71,3 +74,61 @@ def test_operations_carry_what_they_are_given() -> None:
     )
     assert (update.attribute_name, update.old_value, update.new_value) == ("name", "x", "y")
     assert (delete.entity_type, delete.entity_key) == ("Task", {"id": "a"})
+
+
+def test_updates_are_made_once_when_somebody_looks() -> None:
+    """A recorded update becomes one object, which every look at the operations gives."""
+    operations = Operations()
+    record_update(operations, "Task", {"id": "1"}, "name", "before", "after")
+    assert not any(isinstance(entry, Operation) for entry in operations._stack)
+    assert len(operations) == 1
+    (first,), (second,) = operations, operations
+    assert first is second
+    assert (first.attribute_name, first.old_value, first.new_value) == ("name", "before", "after")
+    operations.discard([first])
+    assert not len(operations)
+
+
+def test_the_latest_update_can_be_popped_before_anybody_looked() -> None:
+    """An update that nobody has looked at is popped as an operation."""
+    operations = Operations()
+    record_update(operations, "Task", {"id": "1"}, "name", "before", "after")
+    assert isinstance(operations.pop(), UpdateEntityOperation)
+
+
+def test_other_stacks_get_updates_pushed() -> None:
+    """A stack of another class has its own push called with the operation."""
+
+    class Listening(Operations):
+        """A stack that keeps what it is given beside."""
+
+        def push(self, operation: object) -> None:
+            """Keep *operation*."""
+            heard.append(operation)
+
+    heard: list[object] = []
+    record_update(Listening(), "Task", {"id": "1"}, "name", "before", "after")
+    assert [type(each) for each in heard] == [UpdateEntityOperation]
+
+
+def test_updates_of_many_threads_are_made_once_each() -> None:
+    """Threads that write and threads that look see each operation as one object."""
+    operations = Operations()
+    seen: list[list[object]] = []
+
+    def write() -> None:
+        """Record updates, looking now and then."""
+        for number in range(500):
+            record_update(operations, "Task", {"id": "1"}, "name", number, number + 1)
+            if number % 50 == 0:
+                seen.append(list(operations))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    final = list(operations)
+    assert len(final) == 2_000
+    for part in seen:
+        assert all(a is b for a, b in zip(part, final))

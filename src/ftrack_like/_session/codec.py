@@ -9,15 +9,11 @@ from typing import Any
 
 from ftrack_like import inspection
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import _EntityBase
+from ftrack_like.entity.base import PLAIN, _EntityBase
 from ftrack_like.symbol import NOT_SET
 from ftrack_like.wire.values import decode_date, encode_date
 
 __all__ = ["STRATEGIES", "Codec"]
-
-
-#: Classes of values that are written as they are.
-_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class Codec:
@@ -69,7 +65,7 @@ class Codec:
         """Return *entity* as a wire mapping of the values that *select* gives for it."""
         encoded = {"__entity_type__": entity.entity_type}
         for name, value in select(entity).items():
-            if value.__class__ in _PLAIN:
+            if value.__class__ in PLAIN:
                 encoded[name] = value
             elif value is not NOT_SET:
                 encoded[name] = _encode_value(value)
@@ -156,17 +152,17 @@ def _members(value: Any) -> Any:
 def _encode_value(value: Any) -> Any:
     """Return the *value* of an attribute, with entities in it as references."""
     class_ = value.__class__
-    if class_ in _PLAIN:
+    if class_ in PLAIN:
         return value
     if isinstance(value, _EntityBase):
         return _reference(value)
     if class_ is list:
-        return [inner if inner.__class__ in _PLAIN else _encode_value(inner) for inner in value]
+        return [inner if inner.__class__ in PLAIN else _encode_value(inner) for inner in value]
     if class_ is dict:
         if value.get("__type__") == "datetime":
             return _encode_unread_date(value)
         return {
-            name: inner if inner.__class__ in _PLAIN else _encode_value(inner)
+            name: inner if inner.__class__ in PLAIN else _encode_value(inner)
             for name, inner in value.items()
         }
     if _kind(class_) is Collection:

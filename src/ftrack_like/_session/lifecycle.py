@@ -271,7 +271,8 @@ def _renew_locks() -> None:
     for session in list(_open.values()):
         for name in ("_thread_lock", "_unit_of_work"):
             session.__dict__.pop(name, None)
-        session._statistics.renew_lock()
+        for holder in (session._statistics, session.recorded_operations):
+            getattr(holder, "renew_lock", lambda: None)()
 
 
 if hasattr(os, "register_at_fork"):

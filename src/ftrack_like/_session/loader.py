@@ -13,7 +13,7 @@ from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.reader import make_reader
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import _EntityBase
+from ftrack_like.entity.base import PLAIN, _EntityBase
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Loader"]
@@ -142,7 +142,10 @@ class Loader:
     def _merge_contents(self, entity: Any, merged: dict[Any, Any]) -> None:
         """Replace the entities that the newly attached *entity* refers to by attached ones."""
         for values in (entity._remote, entity._local or {}):
-            for name, value in list(values.items()):
+            for name, value in values.items():
+                if type(value) in PLAIN:
+                    continue
+                # Setting what is there already changes no order, so the loop may go on.
                 if isinstance(value, _EntityBase):
                     values[name] = self._merge_entity(value, merged)
                 elif isinstance(value, list):

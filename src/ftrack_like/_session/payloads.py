@@ -9,8 +9,10 @@ one. A payload is one operation as the server takes it::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any, Callable
+import itertools
+import operator
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Callable, Optional
 
 from ftrack_like.exception import OperationError
 from ftrack_like.operation import (
@@ -61,31 +63,32 @@ Payloads = list[OperationPayload]
 
 def _create_payload(operation: Any) -> OperationPayload:
     """Return the payload of a creation."""
-    return _with_data(operation, "create", dict(operation.entity_data))
+    return _payload("create", operation, operation.entity_data)
 
 
 def _update_payload(operation: Any) -> OperationPayload:
     """Return the payload of an update."""
-    return _with_data(operation, "update", {operation.attribute_name: operation.new_value})
+    return _payload("update", operation, {operation.attribute_name: operation.new_value})
 
 
 def _delete_payload(operation: Any) -> OperationPayload:
     """Return the payload of a deletion."""
-    return OperationPayload(
-        action="delete",
-        entity_type=operation.entity_type,
-        entity_key=list(operation.entity_key.values()),
-    )
+    return _payload("delete", operation, None)
 
 
-def _with_data(operation: Any, action: str, data: dict[str, Any]) -> OperationPayload:
-    """Return the payload for *action* with *data* and what *operation* says of its entity."""
-    return OperationPayload(
-        action=action,
-        entity_type=operation.entity_type,
-        entity_key=list(operation.entity_key.values()),
-        entity_data={"__entity_type__": operation.entity_type, **data},
-    )
+def _payload(action: str, operation: Any, data: Optional[Mapping[str, Any]]) -> OperationPayload:
+    """Return the payload for *action* on the entity of *operation*, with *data* unless None."""
+    entity_type = operation.entity_type
+    items = {
+        "action": action,
+        "entity_type": entity_type,
+        "entity_key": list(operation.entity_key.values()),
+    }
+    if data is not None:
+        items["entity_data"] = {"__entity_type__": entity_type, **data}
+    payload = OperationPayload()
+    payload._data = items  # Not copied once more: thousands of them make a batch.
+    return payload
 
 
 _MAKERS: tuple[tuple[type, Callable[[Any], OperationPayload]], ...] = (
@@ -153,7 +156,7 @@ def drop_not_set(payloads: Payloads) -> Payloads:
     kept = []
     for payload in payloads:
         data = payload._data.get("entity_data", {})
-        if any(value is NOT_SET for value in data.values()):
+        if any(map(operator.is_, data.values(), itertools.repeat(NOT_SET))):
             payload = _replaced(payload, {n: v for n, v in data.items() if v is not NOT_SET})
         kept.append(payload)
     return kept
@@ -172,16 +175,20 @@ def drop_empty_updates(payloads: Payloads) -> Payloads:
 def fold_adjacent_updates(payloads: Payloads) -> Payloads:
     """Fold an update into the create or update of the same entity directly before it."""
     folded: Payloads = []
-    last_entity = None
+    last: Any = {}  # the items of the payload before, while updates may be folded into it
     for payload in payloads:
-        action, entity = payload._data["action"], _identity(payload)
-        if action == "update" and entity == last_entity:
-            before = folded[-1]
-            data = {**before._data["entity_data"], **payload._data["entity_data"]}
-            folded[-1] = _replaced(before, data)
+        items = payload._data
+        if (
+            items["action"] == "update"
+            and items["entity_key"] == last.get("entity_key")
+            and items["entity_type"] == last["entity_type"]
+        ):
+            data = {**last["entity_data"], **items["entity_data"]}
+            folded[-1] = _replaced(folded[-1], data)
+            last = folded[-1]._data
             continue
         folded.append(payload)
-        last_entity = None if action == "delete" else entity
+        last = {} if items["action"] == "delete" else items
     return folded
 
 

@@ -21,7 +21,11 @@ from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.operation import CreateEntityOperation, record_update
 from ftrack_like.symbol import NOT_SET
 
-__all__ = ["DynamicEntityTypeMetaclass", "Entity"]
+__all__ = ["PLAIN", "DynamicEntityTypeMetaclass", "Entity"]
+
+
+#: Classes of values that nothing has to be done for: they are no entities and hold none.
+PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class _ClassLogger:
@@ -222,15 +226,19 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         Collections that were handed out stay in use and show what the server holds.
         """
         kept = {}
-        for name, value in (self._local or {}).items():
+        local = self._local or {}
+        for name in self.primary_key_attributes:
+            if name in local:
+                self._remote.setdefault(name, local[name])
+        for name, value in local.items():
+            if type(value) in PLAIN:
+                continue
             members = value.collection if isinstance(value, MappedCollectionProxy) else value
             if isinstance(members, Collection):
                 members._changed = False
                 members._follow(self._remote.get(name) or [])
                 if name in self._remote:
                     kept[name] = value
-            elif name in self.primary_key_attributes:
-                self._remote.setdefault(name, value)
         self._local = kept or None
         self._created = False
 
