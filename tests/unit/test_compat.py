@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from ftrack_like import compat, exception
+from ftrack_like import __version__, compat, exception
 
 
 @pytest.fixture
@@ -108,3 +110,74 @@ def test_a_missing_script_is_named(capsys):
     assert compat.main([]) == 2
     assert compat.main(["/nowhere/tool.py"]) == 2
     assert "There is no script '/nowhere/tool.py'." in capsys.readouterr().err
+
+
+DISTRIBUTION = Path(__file__).resolve().parents[2] / "compat"
+
+
+def run_in_environment(code: str, *options: str, value: str | None = "1") -> str:
+    """Return what *code* prints in a Python that has the opt-in of an environment.
+
+    The folder of the distribution stands for the place of installed packages, whose ``.pth`` files
+    Python reads as it starts.
+    """
+    environment = {**os.environ, "FTRACK_LIKE_COMPAT": value or ""}
+    if value is None:
+        del environment["FTRACK_LIKE_COMPAT"]
+    start = f"import site, sys\nsite.addsitedir({str(DISTRIBUTION)!r})\n"
+    result = subprocess.run(
+        [sys.executable, *options, "-c", start + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+WHO = """
+    try:
+        import ftrack_api.symbol as found
+    except ImportError:
+        print("nobody")
+    else:
+        print(found.__name__)
+"""
+
+
+def test_environment_opts_in() -> None:
+    """With the variable, the published name is ours in every program of the environment."""
+    assert run_in_environment(WHO) == "ftrack_like.symbol"
+
+
+@pytest.mark.parametrize("value", [None, "", "0"])
+def test_environment_without_the_variable(value: str | None) -> None:
+    """Without the variable, or with another value, nothing is changed."""
+    assert run_in_environment(WHO, value=value) != "ftrack_like.symbol"
+
+
+def test_environment_that_is_ignored() -> None:
+    """A Python that ignores the environment is left alone."""
+    assert run_in_environment(WHO, "-E") != "ftrack_like.symbol"
+
+
+def test_opt_in_costs_nothing_without_an_import() -> None:
+    """Programs that do not import the published name load nothing of the library."""
+    code = """
+        import json
+        print(sorted(name for name in sys.modules if name.split(".")[0] == "ftrack_like"))
+        import ftrack_api
+        from ftrack_like import compat
+        print(compat.installed(), [type(each).__name__ for each in sys.meta_path][:2])
+    """
+    loaded, installed = run_in_environment(code).splitlines()
+    assert loaded == "[]"
+    assert installed.startswith("True ['_Finder', ")
+    assert "_FirstImport" not in installed
+
+
+def test_opt_in_has_the_version_of_the_library() -> None:
+    """Both distributions are released together."""
+    text = (DISTRIBUTION / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{__version__}"' in text
