@@ -29,7 +29,8 @@ class Change:
     """What a batch did to one entity: *action* is ``add``, ``update`` or ``remove``.
 
     *row* are its values by column (the last known ones when removed), *old* those that the
-    columns in it had before.
+    columns in it had before. *members* are the ids in a collection before and after, by the
+    collection's server-side name, where rows beside the entity's own hold who belongs to it.
     """
 
     action: str
@@ -37,6 +38,7 @@ class Change:
     key: Key
     row: Row
     old: Mapping[str, Any] = field(default_factory=dict)
+    members: Mapping[str, tuple[list[Any], list[Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

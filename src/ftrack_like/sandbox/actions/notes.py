@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.batch import Batch, Hooks
 from ftrack_like.sandbox.actions.cascade import delete_rows
-from ftrack_like.sandbox.actions.rows import change_row, make_row
+from ftrack_like.sandbox.actions.rows import change_row, complete_row, make_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import Collection, EntityType, OneToMany
@@ -82,7 +82,7 @@ def _settle_note(batch: Batch, row: Row) -> bool:
         if thread is None:
             return False
         values["project_id"] = row["project_id"] or thread["project_id"]
-        batch.store.update("note", thread, {"thread_activity": row["date"]})
+        complete_row(batch, MODEL.types["Note"], thread, {"thread_activity": row["date"]})
     elif row["parent_id"] is not None:
         found = find_parent(batch, "notes", row["parent_id"], row["parent_type"])
         if found is None:
@@ -91,7 +91,7 @@ def _settle_note(batch: Batch, row: Row) -> bool:
         values = {"parent_type": name, "project_id": _project(batch, parent)}
     else:
         return False
-    batch.store.update("note", row, values)
+    complete_row(batch, MODEL.types["Note"], row, values)
     return True
 
 
@@ -143,7 +143,7 @@ def _deleting_links(batch: Batch, rows: Sequence[Row]) -> None:
             rest = batch.store.find("note_label_link", note_id=note["id"])
             others = [one["label_id"] for one in rest if one["label_id"] != link["label_id"]]
             left = {"category_id": others[0] if others else None}
-            batch.store.update("note", note, left)
+            complete_row(batch, MODEL.types["Note"], note, left)
 
 
 # Metadata

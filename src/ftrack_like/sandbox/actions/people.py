@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.batch import Batch, Hooks
+from ftrack_like.sandbox.actions.rows import complete_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import DuplicateEntryError
 from ftrack_like.sandbox.schema.model import EntityType
@@ -47,7 +48,7 @@ def _refuse_second_timer(batch: Batch, user_id: str) -> None:
 
 def _changed_job(batch: Batch, type_: EntityType, row: Row, old: Mapping[str, Any]) -> None:
     if "status" in old and row["status"] in {"done", "failed"} and row["finished_at"] is None:
-        batch.store.update("job", row, {"finished_at": batch.now})
+        complete_row(batch, type_, row, {"finished_at": batch.now})
 
 
 HOOKS: dict[str, tuple[Hooks, ...]] = {

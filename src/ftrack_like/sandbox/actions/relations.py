@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import read_reference, table_key
-from ftrack_like.sandbox.actions.batch import Batch, Existence, new_id
+from ftrack_like.sandbox.actions.batch import Batch, Change, Existence, new_id
 from ftrack_like.sandbox.actions.cascade import delete_rows
 from ftrack_like.sandbox.actions.permissions import claim, require, seen_rows
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type
@@ -143,14 +143,16 @@ def _set_many_to_many(
         raise _kept_by_server(type_, property_)
     own = row[how.own_column]
     links = batch.store.find(how.table, how.unless, **{how.own: own}, **how.where)
+    linked = {link[how.other] for link in links}
     wanted = {key[0]: member for key, member in members.items()}
     link_type = _type_of(how.table)
     leaving = [link for link in links if link[how.other] not in wanted]
-    for link in seen_rows(batch, how.table, leaving):
+    leaving = seen_rows(batch, how.table, leaving)
+    held = list(linked - {link[how.other] for link in leaving})
+    for link in leaving:
         if link_type is not None:
             require(batch, "delete", link_type, link)
         batch.store.delete(how.table, link)
-    linked = {link[how.other] for link in links}
     for value, member_type in wanted.items():
         if value not in linked:
             values = {how.own: own, how.other: value, **how.where}
@@ -160,6 +162,24 @@ def _set_many_to_many(
             if link_type is not None:
                 claim(batch, "create", link_type, link)
             _must_exist(batch, type_, property_, member_type, value)
+            held.append(value)
+    _tell_members(batch, type_, row, property_, sorted(linked), sorted(held))
+
+
+def _tell_members(
+    batch: Batch,
+    type_: EntityType,
+    row: Row,
+    property_: Collection,
+    before: list[Any],
+    after: list[Any],
+) -> None:
+    """Remember that *property_* of *row* held the ids *before* and holds those *after*."""
+    if before != after:
+        members = {property_.alias: (before, after)}
+        concrete = concrete_type(batch, type_, row)
+        key = key_of(type_.table, row)
+        batch.changes.append(Change("update", concrete.name, key, row, members=members))
 
 
 @functools.cache

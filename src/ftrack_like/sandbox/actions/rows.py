@@ -13,7 +13,7 @@ from ftrack_like.sandbox.errors import DuplicateEntryError, IntegrityError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
 
-__all__ = ["change_row", "concrete_type", "make_row"]
+__all__ = ["change_row", "complete_row", "concrete_type", "make_row"]
 
 
 def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
@@ -63,6 +63,14 @@ def change_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, A
     for one in hooks:
         if one.changed is not None:
             one.changed(batch, type_, row, old)
+
+
+def complete_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, Any]) -> None:
+    """Set *values* (by column) that follow from others on *row* of *type_*, without hooks."""
+    old = {name: row[name] for name, value in values.items() if row[name] != value}
+    if old:
+        batch.store.update(type_.table, row, values)
+        batch.changes.append(Change("update", type_.name, key_of(type_.table, row), row, old))
 
 
 def concrete_type(batch: Batch, type_: EntityType, row: Row) -> EntityType:

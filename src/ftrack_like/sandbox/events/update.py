@@ -2,7 +2,8 @@
 
 Attributes bear their server-side names (`statusid`, `showid`, …, see `alias_for` in the schemas),
 types the server-side ones beside those that clients know. A custom attribute that changed shows
-as a change of its entity, under its own key.
+as a change of its entity, under its own key; so does a collection whose members are held by link
+rows (`scopes`, items of a list, `usesversions`), as the ids before and after.
 """
 
 from __future__ import annotations
@@ -203,10 +204,16 @@ def _merge_columns(edit: Edit, change: Change) -> None:
             "update": (change.old.get(column), value),
             "remove": (value, None),
         }[change.action]
-        if name in edit.changes:
-            edit.changes[name]["new"] = new
-        elif old is not None or new is not None:
-            edit.changes[name] = {"old": old, "new": new}
+        _note(edit, name, old, new)
+    for name, (before, after) in change.members.items():
+        _note(edit, name, before, after)
+
+
+def _note(edit: Edit, name: str, old: Any, new: Any) -> None:
+    if name in edit.changes:
+        edit.changes[name]["new"] = new
+    elif old is not None or new is not None:
+        edit.changes[name] = {"old": old, "new": new}
 
 
 def _merge_custom_attribute(
