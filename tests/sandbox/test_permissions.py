@@ -768,6 +768,9 @@ def test_events_tell_of_what_a_user_sees(
             ready.set()
 
         session.event_hub.subscribe("topic=ftrack.update", hear)
+        # What is changed before the server knows of the subscription is told to nobody.
+        assert session.event_hub.wait_connected(20)
+        assert session.event_hub._courier.wait_settled(20)
 
         def next_heard() -> set[str]:
             deadline = time.monotonic() + 20
