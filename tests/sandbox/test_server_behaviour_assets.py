@@ -165,3 +165,20 @@ def test_asset_that_moves_takes_its_versions_along(api: Any, asset: str) -> None
     api.update("Asset", asset, context_id=other)
     record = api.one(f"select project_id, asset.project_id from AssetVersion where id is {version}")
     assert (record["project_id"], record["asset"]["project_id"]) == (other, other)
+
+
+def test_component_is_in_a_location_once(api: Any) -> None:
+    """A second ComponentLocation for a component and a location is refused, also by a change."""
+    component = api.create("FileComponent", name="main")
+    first, second = api.create("Location", name="one"), api.create("Location", name="two")
+    place = api.create("ComponentLocation", component_id=component, location_id=first)
+    other = api.create("ComponentLocation", component_id=component, location_id=second)
+    with pytest.raises(api.Error, match=f"DuplicateEntry.*{component}.*{first}"):
+        api.create("ComponentLocation", component_id=component, location_id=first)
+    with pytest.raises(api.Error, match="DuplicateEntry"):
+        api.update("ComponentLocation", other, location_id=first)
+    api.update("ComponentLocation", place, resource_identifier="a")
+    api.call(
+        api.remove("ComponentLocation", place),
+        api.make("ComponentLocation", component_id=component, location_id=first),
+    )

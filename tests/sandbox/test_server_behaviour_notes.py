@@ -76,6 +76,33 @@ def test_calling_user_receives_the_note(api: Any, task: str) -> None:
     assert names == {"admin", "artist", None}
 
 
+def test_group_is_no_user(api: Any, task: str) -> None:
+    """The user of a recipient that is a group is null, in records and conditions; so is a path."""
+    group = api.create("Group", name="riggers")
+    note = api.create("Note", content="hello", parent_id=task)
+    api.create("Recipient", [note, group], note_id=note, resource_id=group)
+    where = f"from Recipient where note_id is {note}"
+    found = api.query(f"select user, user.username, recipient, recipient.name {where}")
+    by_type = {one["recipient"]["__entity_type__"]: one for one in found}
+    assert by_type["Group"]["user"] is None
+    assert by_type["Group"]["recipient"]["id"] == by_type["Group"]["resource_id"] == group
+    assert by_type["User"]["user"]["username"] == "admin"
+    (empty,) = api.query(f"select resource_id {where} and user is none")
+    assert empty["resource_id"] == group
+    assert [one["resource_id"] for one in api.query(f"{where[5:]} and user is {group}")] == []
+    (user,) = api.query(f'{where[5:]} and user.username is "admin"')
+    assert user["resource_id"] == by_type["User"]["user"]["id"]
+
+
+def test_recipient_is_made_by_its_user(api: Any, task: str) -> None:
+    """A recipient may be created by a user; that it may be none is no reason not to write it."""
+    note = api.create("Note", content="hello", parent_id=task)
+    user = api.create("User", username="reader")
+    api.create("Recipient", [note, user], note_id=note, user=refer("User", user))
+    (found,) = api.query(f"select user from Recipient where note_id is {note} and user is {user}")
+    assert found["user"]["id"] == user
+
+
 def test_label_link_shows_as_the_category(api: Any, task: str) -> None:
     """A note that gets a label by a link has it as category, until the link goes."""
     note = api.create("Note", content="hello", parent_id=task)

@@ -165,9 +165,12 @@ def reference(
     computed: Optional[str] = None,
     **options: Any,
 ) -> Reference:
-    """Return a to-one relation over *column*, ``<name>_id`` by default."""
+    """Return a to-one relation over *column*, ``<name>_id`` by default.
+
+    One that is *computed* has a *column* only where it is also written.
+    """
     facets = {} if alias is None else {"alias_for": alias}
-    stored = None if computed else column or f"{name}_id"
+    stored = column if computed else column or f"{name}_id"
     return Reference(name, facets, target, stored, computed=computed, **options)
 
 

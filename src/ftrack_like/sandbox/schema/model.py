@@ -75,7 +75,8 @@ class Scalar(Property):
 class Reference(Property):
     """A to-one relation: *column* of the own table holds *target_column* of *target*'s table.
 
-    *computed* names a computation where the relation is not stored (``latest_version``); *also*
+    *computed* names a computation where the relation is not stored (``latest_version``), or where
+    not all that the column may hold is meant (``recipient_user``); *also*
     are further columns of the target that equal own ones (``{"group": "group"}``: target column
     to own column), for targets whose key is composed. *served_target* is the type that the JSON
     schema names where rows may be of more types (``Task`` for any ``TypedContext``).

@@ -95,7 +95,7 @@ RECIPIENT = entity_type(
     "Recipient",
     to_one("note", "Note", alias="recipient_note"),
     to_one("recipient", "Resource", alias="recipient_resource", key="resource_id"),
-    reference("user", "User", column="resource_id"),
+    reference("user", "User", column="resource_id", computed="recipient_user"),
     text("text_mentioned"),
     primary_key=("note_id", "resource_id"),
 )

@@ -133,6 +133,18 @@ def _finish_is_open(parts: Parts, context: RequestContext) -> bool:
     return bool(start and end and start <= context.now.isoformat() < end)
 
 
+# People
+
+
+def _recipient_user(catalogue: Catalogue, source: Source) -> Expression:
+    resources = catalogue.tables["resource"].alias()
+    return (
+        select(resources.c.id)
+        .where(resources.c.id == source.column("resource_id"), resources.c.resource_type == "user")
+        .scalar_subquery()
+    )
+
+
 # Versions
 
 
@@ -186,6 +198,7 @@ COMPUTATIONS: Mapping[str, Computation] = {
     ),
     "is_latest_version": Computation(_is_latest_version, "flag", finish=_truth),
     "latest_version": Computation(_latest_version, "key"),
+    "recipient_user": Computation(_recipient_user, "key"),
     "review_session_is_open": Computation(_is_open, "boolean", _dates, _finish_is_open),
     "review_session_thumbnail": Computation(_review_session_thumbnail_id, "key"),
     "review_session_thumbnail_id": Computation(_review_session_thumbnail_id, "key"),
