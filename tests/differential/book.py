@@ -7,9 +7,13 @@ share a session, a project and ``stage.memory``. What a step returns is its answ
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
@@ -56,6 +60,18 @@ def load_steps() -> list[Step]:
     for module in sorted(pkgutil.iter_modules(chapters.__path__), key=lambda item: item.name):
         importlib.import_module(f"chapters.{module.name}")
     return STEPS
+
+
+@contextlib.contextmanager
+def sandbox() -> Iterator[str]:
+    """Yield the line of JSON with which a new sandbox in memory says where it is; end it after."""
+    command = [sys.executable, "-m", "ftrack_like.sandbox", "--memory", "--json", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline()
+        finally:
+            process.terminate()
 
 
 class Stage:

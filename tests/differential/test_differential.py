@@ -8,11 +8,9 @@ something else (differences 3 and 4) is allowed everywhere.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +24,9 @@ pytest.importorskip(PUBLISHED, reason="needs ftrack-python-api: tox run -e diffe
 
 sys.path.insert(0, str(HERE))
 
-from book import Step, load_steps  # noqa: E402 - found by the path above, where it is wanted
+from book import Step, load_steps, sandbox  # noqa: E402 - found by the path above, where it is wanted
 
 STEPS = load_steps()
-
-
-@contextlib.contextmanager
-def sandbox() -> Iterator[str]:
-    """Yield the line of JSON with which a new sandbox in memory says where it is; end it after."""
-    command = [sys.executable, "-m", "ftrack_like.sandbox", "--memory", "--json", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline()
-        finally:
-            process.terminate()
 
 
 def start(module: str, server: str, folder: Path) -> subprocess.Popen[str]:
