@@ -104,7 +104,17 @@ def test_bare_tox_runs_the_tests_alone() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["demo", "lint", "docs", "bench", "differential", "lowest", "javascript", "browser"],
+    [
+        "demo",
+        "lint",
+        "docs",
+        "bench",
+        "differential",
+        "ecosystem",
+        "lowest",
+        "javascript",
+        "browser",
+    ],
 )
 def test_tox_has_the_environment(name: str) -> None:
     """Each check has an environment with a description."""
