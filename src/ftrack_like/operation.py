@@ -33,7 +33,7 @@ class Operations:
     def renew_lock(self) -> None:
         """Take a new lock, in a process that was forked while somebody held the old one."""
         # Held while entries move or are replaced; pushing adds to the end and needs no lock.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def clear(self) -> None:
         """Forget all operations."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, cast
 
 from ftrack_like import exception
 from ftrack_like._suggest import did_you_mean
 
-__all__ = ["Outline", "QueryResult", "outline", "prepare"]
+__all__ = [
+    "Outline",
+    "QueryResult",
+    "check_progress",
+    "load_first_pages",
+    "outline",
+    "prepare",
+]
 
 #: Texts in quotes and words, the parts that an outline is made of, and brackets.
 _TOKEN = re.compile(
@@ -118,6 +125,25 @@ def _cut_bounds(expression: str, words: list[re.Match[str]]) -> tuple[str, dict[
     return expression.strip(), numbers
 
 
+def check_progress(expression: str, offset: int, following: Optional[int]) -> None:
+    """Raise an error when the page *following* that at *offset* of *expression* leads nowhere."""
+    if following is not None and following <= offset:
+        raise exception.ServerAnswerError(
+            f"The server answered the page at offset {offset} of {expression!r} "
+            f"with a next offset of {following}, which would never end."
+        )
+
+
+def load_first_pages(session: Any, results: Iterable[QueryResult]) -> None:
+    """Load the next page of each of *results*, all of *session*, in one call."""
+    waiting = [(result, page) for result in results if (page := result._next_page()) is not None]
+    if not waiting:
+        return
+    pages = session._loader.fetch_many([page for _, page in waiting])
+    for (result, _), (found, following) in zip(waiting, pages):
+        result._take(cast(int, result._next_offset), found, following)
+
+
 class QueryResult(Sequence[Any]):
     """The entities that a query finds, in order.
 
@@ -154,21 +180,24 @@ class QueryResult(Sequence[Any]):
 
     def _load_page(self) -> None:
         """Load the next page. Raise an error if the server sends one that leads nowhere."""
-        offset = cast(int, self._next_offset)
+        page = self._next_page()
+        if page is not None:
+            offset = cast(int, self._next_offset)
+            self._take(offset, *self._session._loader.fetch(page))
+
+    def _next_page(self) -> Optional[str]:
+        """Return the expression of the next page; None if the limit leaves nothing to load."""
         size = self._page_size
         if self._limit is not None:
             size = min(size, self._limit - len(self._results))
         if size <= 0:
             self._next_offset = None
-            return
-        found, following = self._session._loader.fetch(
-            f"{self._expression} offset {offset} limit {size}"
-        )
-        if following is not None and following <= offset:
-            raise exception.ServerAnswerError(
-                f"The server answered the page at offset {offset} of {self._expression!r} "
-                f"with a next offset of {following}, which would never end."
-            )
+            return None
+        return f"{self._expression} offset {self._next_offset} limit {size}"
+
+    def _take(self, offset: int, found: list[Any], following: Optional[int]) -> None:
+        """Take over the page at *offset* with the entities *found*; the next is at *following*."""
+        check_progress(self._expression, offset, following)
         self._results.extend(found)
         if self._limit is not None and len(self._results) >= self._limit:
             following = None
@@ -194,6 +223,32 @@ class QueryResult(Sequence[Any]):
             if self._is_complete():
                 return
             self._load_page()
+
+    def iterate(
+        self, page_size: Optional[int] = None, keep: bool = False, prefetch: bool = False
+    ) -> Iterator[Any]:
+        """Return an iterator over the entities that holds one page of them at a time.
+
+        With it any number of entities can be gone through in memory that does not grow. When
+        the next page is begun, the session forgets what came with the last one, and what was
+        loaded on demand for that: as long as others hold such an entity, it stays the one of
+        its identity, and what is changed is held until it is committed. With *keep* the session
+        holds everything, as with other ways to read a result.
+
+        With *prefetch* the next page is loaded in a thread while the current one is worked on.
+        *page_size* entities come with each request, None means the size of the result's pages.
+        What this result has loaded before is loaded again, unless that was all.
+        """
+        if self._is_complete():
+            return iter(self._results)
+        entities: Iterator[Any] = self._session._loader.stream(
+            self._expression,
+            (self._offset or 0, self._limit),
+            page_size or self._page_size,
+            keep,
+            prefetch,
+        )
+        return entities
 
     def __len__(self) -> int:
         """Return the number of entities, which needs all of them to be loaded."""

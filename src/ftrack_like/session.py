@@ -337,8 +337,8 @@ class Session:
     def auto_populate(self) -> bool:
         """Whether attributes that are not loaded are asked of the server, in this thread."""
         try:
-            return self.__dict__["_auto_populate"].value  # type: ignore[no-any-return]
-        except (KeyError, AttributeError):  # A copied constructor left something else there.
+            return self._auto_populate.value
+        except AttributeError:  # A copied constructor left something else there.
             return thread_flag(self, "_auto_populate").value
 
     @auto_populate.setter
@@ -350,8 +350,8 @@ class Session:
     def record_operations(self) -> bool:
         """Whether changes are recorded to be committed, in this thread."""
         try:
-            return self.__dict__["_record_operations"].value  # type: ignore[no-any-return]
-        except (KeyError, AttributeError):  # A copied constructor left something else there.
+            return self._record_operations.value
+        except AttributeError:  # A copied constructor left something else there.
             return thread_flag(self, "_record_operations").value
 
     @record_operations.setter
@@ -475,6 +475,19 @@ class Session:
         """
         prepared = queries.prepare(expression, self.types)
         return queries.QueryResult(self, prepared, page_size=page_size)
+
+    def query_many(
+        self, expressions: Iterable[str], page_size: int = 500
+    ) -> list[queries.QueryResult]:
+        """Return the results of several query *expressions*, read in one request.
+
+        The first page of each result is loaded; what a result finds beyond it is asked for as
+        it is needed. Raise what :meth:`query` raises, and the server's error if it refuses any
+        of the expressions.
+        """
+        results = [self.query(expression, page_size=page_size) for expression in expressions]
+        queries.load_first_pages(self, results)
+        return results
 
     def populate(self, entities: Any, projections: Any) -> None:
         """Load *projections* of *entities*, as far as they are not loaded, in few requests.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
@@ -62,6 +64,14 @@ class IdentityMap:
         self._session = session
         #: The entities with local values: what a commit or a rollback has to look at.
         self.dirty = DirtyEntities()
+        #: Entities that were released, as long as somebody holds them, by key.
+        self.loose: Any = weakref.WeakValueDictionary()
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a process that was forked while somebody held the old one."""
+        # Held while entities change between those that are kept and the loose ones.
+        self._lock = threading.RLock()
 
     @property
     def plain_keys(self) -> bool:
@@ -90,23 +100,66 @@ class IdentityMap:
 
     def resident(self, entity: Any) -> Optional[Any]:
         """Return the attached entity with the identity of *entity*, or None."""
-        return self.entities().get(self.key_of(entity))
+        return self.get(self.key_of(entity))
 
     def find(self, entity_type: str, key_values: Sequence[Any]) -> Optional[Any]:
         """Return the attached entity of *entity_type* with the primary key *key_values*, or None.
 
         Only what is in memory counts; :meth:`recall` also asks the lower cache layers.
         """
-        return self.entities().get(self.key((entity_type, key_values)))
+        return self.get(self.key((entity_type, key_values)))
+
+    def get(self, key: Any) -> Optional[Any]:
+        """Return the attached entity with the *key*, or None."""
+        found = self.entities().get(key)
+        return self.revive(key) if found is None and self.loose.data else found
 
     def attach(self, entity: Any) -> Any:
         """Make *entity* the one of its identity, unless there is one; return the one."""
-        return self.entities().setdefault(self.key_of(entity), entity)
+        key = self.key_of(entity)
+        return self.get(key) or self.entities().setdefault(key, entity)
+
+    def release(self, keys: list[Any]) -> list[Any]:
+        """Keep the entities with the *keys* no longer than others hold them.
+
+        They stay the ones of their identity while they live. Return the keys of those that
+        cannot be let go of before a commit.
+        """
+        entities, dirty, top = self.entities(), self.dirty, self._session._local_cache
+        held = []
+        with self._lock:
+            for key in keys:
+                entity = entities.get(key)
+                if entity is None:
+                    continue
+                if entity in dirty:
+                    held.append(key)
+                    continue
+                entity._group = None
+                self.loose[key] = entity
+                try:
+                    top.remove(key)
+                except KeyError:
+                    pass  # Somebody removed it meanwhile.
+        return held
+
+    def revive(self, key: Any) -> Optional[Any]:
+        """Return the released entity with the *key*, attached again, or None if it is gone."""
+        with self._lock:
+            found = self.loose.pop(key, None)
+            return None if found is None else self.entities().setdefault(key, found)
+
+    def clear(self) -> None:
+        """Forget all entities, in memory alone, with what was changed on them."""
+        self.dirty.clear()
+        self.loose.clear()
+        self._session._local_cache.clear()
 
     def discard(self, entity: Any) -> None:
         """Forget *entity* in all cache layers, with its local values' mark."""
         self.dirty.discard(entity)
         try:
+            self.loose.pop(self.key_of(entity), None)
             self._session.cache.remove(self.key_of(entity))
         except KeyError:
             pass  # It was not attached, which is what was asked for.

@@ -214,8 +214,7 @@ def reset(session: Any) -> None:
             len(session.recorded_operations),
         )
     session.recorded_operations.clear()
-    session._identity_map.dirty.clear()
-    session._local_cache.clear()
+    session._identity_map.clear()
     session._configure_locations()
     session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
 
@@ -234,8 +233,7 @@ def close(session: Any) -> None:
     if request is not None:
         request.close()
     session.recorded_operations.clear()
-    session._identity_map.dirty.clear()
-    session._local_cache.clear()
+    session._identity_map.clear()
     session.logger.debug("Session closed.")
 
 
@@ -271,7 +269,7 @@ def _renew_locks() -> None:
     for session in list(_open.values()):
         for name in ("_thread_lock", "_unit_of_work"):
             session.__dict__.pop(name, None)
-        for holder in (session._statistics, session.recorded_operations):
+        for holder in (session._statistics, session.recorded_operations, session._identity_map):
             getattr(holder, "renew_lock", lambda: None)()
 
 

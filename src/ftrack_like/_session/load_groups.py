@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 __all__ = ["LoadGroup"]
 
@@ -14,11 +14,16 @@ class LoadGroup:
     group, and an entity costs it one pointer.
     """
 
-    __slots__ = ("keys",)
+    __slots__ = ("fresh", "keys")
 
-    def __init__(self) -> None:
-        """Initialise without members."""
+    def __init__(self, fresh: Optional[list[Any]] = None) -> None:
+        """Initialise without members.
+
+        *fresh* is where the keys go of all that comes to the session with the group or is
+        loaded for it on demand, None when nobody asks.
+        """
         self.keys: list[Any] = []
+        self.fresh = fresh
 
     def lacking(self, entity: Any, attribute_name: str, resident: Any, limit: int) -> list[Any]:
         """Return *entity* and up to *limit* less one of its fellows that lack the same value.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._session import streaming
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.reader import make_reader
@@ -38,23 +40,46 @@ class Loader:
         """Initialise for *session*."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        #: For each thread, the ``fresh`` of the stream that it loads something missing for.
+        self._current = threading.local()
 
     # Reading
 
-    def fetch(self, expression: str) -> tuple[list[Any], Optional[int]]:
+    def fetch(
+        self, expression: str, fresh: Optional[list[Any]] = None
+    ) -> tuple[list[Any], Optional[int]]:
         """Return the entities that one call answers to the query *expression*.
 
-        With them comes the offset of the next page, None on the last.
+        With them comes the offset of the next page, None on the last. The keys of those that
+        the session did not hold before are added to *fresh*.
         """
+        return self.fetch_many([expression], fresh)[0]
+
+    def fetch_many(
+        self, expressions: Iterable[str], fresh: Optional[list[Any]] = None
+    ) -> list[tuple[list[Any], Optional[int]]]:
+        """Return what :meth:`fetch` does for each of *expressions*, in one call for all."""
         session = self._session
-        operation = {"action": "query", "expression": expression}
+        operations = [{"action": "query", "expression": each} for each in expressions]
         if self._takes_plain_path():
-            result = session.call([operation])[0]
-            entities = [session.merge(entity) for entity in result["data"]]
+            results = session.call(operations)
+            load: Callable[..., list[Any]] = self._merge_all
         else:
-            result = session.call(RawBatch([operation]))[0]
-            entities = self.load(result["data"])
-        return entities, _next_offset(result)
+            results = session.call(RawBatch(operations))
+            load = self.load
+        return [(load(result["data"], fresh), _next_offset(result)) for result in results]
+
+    def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
+        """Return *entities* merged one by one, with the keys of new ones added to *fresh*."""
+        merged = []
+        for entity in entities:
+            if fresh is not None and isinstance(entity, _EntityBase):
+                identity_map = self._session._identity_map
+                key = identity_map.key_of(entity)
+                if identity_map.entities().get(key) is None:
+                    fresh.append(key)
+            merged.append(self._session.merge(entity))
+        return merged
 
     def _takes_plain_path(self) -> bool:
         """Return whether the session overrides a method that raw records do not pass."""
@@ -66,17 +91,21 @@ class Loader:
                 return True
         return False
 
-    def load(self, records: Iterable[Any]) -> list[Any]:
+    def load(self, records: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return the attached entities for *records* as the server sent them.
 
         Each mapping with ``__entity_type__`` becomes the session's one entity of its identity,
         with its values; those in it too. Entities are merged; anything else stays as it is. The
-        mappings become part of the entities: the caller must not use them afterwards.
+        mappings become part of the entities: the caller must not use them afterwards. The keys
+        of entities that the session did not hold before are added to *fresh*.
 
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for a type without
         schema.
         """
-        group = LoadGroup() if getattr(self._session, "_load_groups", True) else None
+        groups = getattr(self._session, "_load_groups", True)
+        if fresh is None:
+            fresh = getattr(self._current, "fresh", None)
+        group = LoadGroup(fresh) if groups or fresh is not None else None
         reader = make_reader(self._session, group)
         read = reader.read
         found = []
@@ -86,7 +115,20 @@ class Loader:
             else:
                 found.append(self.merge(record))
         reader.finish()
+        if group is not None and not groups:
+            group.keys.clear()  # Each is on its own; the group is there for its list alone.
         return found
+
+    def stream(
+        self,
+        expression: str,
+        bounds: tuple[int, Optional[int]],
+        page_size: int,
+        keep: bool,
+        prefetch: bool,
+    ) -> Iterator[Any]:
+        """Return an iterator over what *expression* finds; see ``QueryResult.iterate``."""
+        return streaming.stream(self._session, expression, bounds, page_size, keep, prefetch)
 
     # Merging
 
@@ -118,7 +160,7 @@ class Loader:
         except KeyError:
             return entity  # Without a whole primary key it cannot be told from others.
         entities = identity_map.entities()
-        attached = entities.get(key)
+        attached = identity_map.get(key)
         if attached is entity:
             return entity  # With all that it refers to, since it was attached.
         if id(entity) in merged:
@@ -201,7 +243,11 @@ class Loader:
         members = self._complete_from_below(members, attribute_name)
         if not members:
             return
-        self._session.populate(members, projections or attribute_name)
+        self._current.fresh = None if group is None else group.fresh
+        try:
+            self._session.populate(members, projections or attribute_name)
+        finally:
+            self._current.fresh = None
         if len(members) > 1:
             self._session._statistics.count(grouped_loads=1)
             for member in members:

@@ -76,6 +76,8 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
     identity_map = session._identity_map
     entities = identity_map.entities()
     find, settle = entities.get, entities.setdefault
+    fresh = None if group is None else group.fresh
+    loose, revive = identity_map.loose.data, identity_map.revive
     types = session.types
     has_plain_keys = identity_map.plain_keys
     make_key = session.cache_key_maker.key
@@ -84,7 +86,7 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
     touched: dict[Any, Any] = {}
     allocate = object.__new__
 
-    def read(record: dict[str, Any]) -> Any:  # noqa: PLR0912
+    def read(record: dict[str, Any]) -> Any:  # noqa: PLR0912, PLR0915
         """Return the attached entity for *record*."""
         type_name = record["__entity_type__"]
         try:
@@ -119,6 +121,11 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
         )
 
         entity = find(key)
+        if entity is None:
+            if fresh is not None:
+                fresh.append(key)
+            if loose:
+                entity = revive(key)
         if entity is None:
             if class_.__init__ is Entity.__init__:
                 entity = allocate(class_)

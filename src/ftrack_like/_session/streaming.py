@@ -1,0 +1,127 @@
+"""Streams: the entities of a query one page after the other, in memory that does not grow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Callable, NamedTuple, Optional, cast
+
+from ftrack_like.query import check_progress
+
+__all__ = ["Page", "stream"]
+
+
+class Page(NamedTuple):
+    """One page of a query."""
+
+    entities: list[Any]
+    #: The offset of the page after it, or None.
+    following: Optional[int]
+    #: The identity map keys of what came to the session with it, and what is loaded for it yet.
+    fresh: list[Any]
+
+
+class _Ahead:
+    """A page that is being loaded in a thread of its own."""
+
+    def __init__(self, load: Callable[[], Page]) -> None:
+        """Begin to *load*."""
+        self._load = load
+        self._page: Optional[Page] = None
+        self._error: Optional[BaseException] = None
+        self._release: Optional[Callable[[list[Any]], Any]] = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="ftrack-prefetch", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        """Load, and keep what comes of it unless it was abandoned."""
+        try:
+            page = self._load()
+        except BaseException as error:
+            self._error = error  # It is raised where the page is waited for.
+            return
+        with self._lock:
+            self._page = page
+            release = self._release
+        if release is not None:
+            release(page.fresh)
+
+    def result(self) -> Page:
+        """Wait for the page and return it; raise the error that came instead."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return cast(Page, self._page)
+
+    def abandon(self, release: Callable[[list[Any]], Any]) -> None:
+        """Have *release* called with the keys of what comes, without waiting for it."""
+        with self._lock:
+            self._release = release
+            page = self._page
+        if page is not None:
+            release(page.fresh)
+
+
+def stream(
+    session: Any,
+    expression: str,
+    bounds: tuple[int, Optional[int]],
+    page_size: int,
+    keep: bool,
+    prefetch: bool,
+) -> Iterator[Any]:
+    """Yield the entities of *expression*, which states no bounds, in pages of *page_size*.
+
+    *bounds* are the offset of the first and the number of entities, None for all. What came with
+    a page is let go of when the next one is begun, unless *keep*; see ``QueryResult.iterate``.
+    With *prefetch* the page after the current one is loaded meanwhile.
+    """
+    offset, remaining = bounds
+    held: list[Any] = []  # keys of what could not be let go of yet
+    ahead: Optional[_Ahead] = None
+    page: Optional[Page] = None
+    try:
+        while remaining is None or remaining > 0:
+            size = page_size if remaining is None else min(page_size, remaining)
+            page = _load(session, expression, offset, size) if ahead is None else ahead.result()
+            ahead = None
+            following, count = page.following, len(page.entities)
+            remaining = None if remaining is None else remaining - count
+            if following is not None and prefetch and (remaining is None or remaining > 0):
+                size = page_size if remaining is None else min(page_size, remaining)
+                ahead = _Ahead(_loading(session, expression, following, size))
+            yield from _emptying(page.entities)
+            if not keep:
+                held = session._identity_map.release(held + page.fresh)
+            page = None
+            if following is None:
+                return
+            offset = following
+    finally:
+        # Left early, by an error or by whoever reads: what was loaded is let go of as well.
+        if not keep:
+            release = session._identity_map.release
+            release(held + (page.fresh if page is not None else []))
+            if ahead is not None:
+                ahead.abandon(release)
+
+
+def _emptying(entities: list[Any]) -> Iterator[Any]:
+    """Yield *entities*, each of which is held by nobody here from then on."""
+    entities.reverse()
+    while entities:
+        yield entities.pop()
+
+
+def _loading(session: Any, expression: str, offset: int, size: int) -> Callable[[], Page]:
+    """Return a function that loads the page of *size* entities at *offset*."""
+    return lambda: _load(session, expression, offset, size)
+
+
+def _load(session: Any, expression: str, offset: int, size: int) -> Page:
+    """Return the page of *size* entities at *offset* of *expression*."""
+    fresh: list[Any] = []
+    entities, following = session._loader.fetch(f"{expression} offset {offset} limit {size}", fresh)
+    check_progress(expression, offset, following)
+    return Page(entities, following, fresh)
