@@ -18,7 +18,7 @@ from ftrack_like import exception, inspection
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.operation import CreateEntityOperation, record_update
+from ftrack_like.operation import CreateEntityOperation, Operations, record_update
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["PLAIN", "DynamicEntityTypeMetaclass", "Entity"]
@@ -286,14 +286,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         # One local value after another, where nothing has to be looked at.
         session = self.session
         if session.record_operations:
-            record_update(
-                session.recorded_operations,
-                self.entity_type,
-                self._fixed_key or self._operation_key(),
-                key,
-                local[key],
-                value,
-            )
+            entity_key = self._fixed_key or self._operation_key()
+            update = (self.entity_type, entity_key, key, local[key], value)
+            operations = session.recorded_operations
+            if type(operations) is Operations:
+                operations._stack.append(update)  # As record_update does; a call is a tenth more.
+            else:
+                record_update(operations, *update)
         local[key] = value
 
     def __delitem__(self, key: str) -> None:
