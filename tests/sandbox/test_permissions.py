@@ -6,16 +6,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import event
 
 from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.storage.context import RequestContext
+from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.storage.permissions.places import CLOSED, PLACES
 from ftrack_like.sandbox.storage.permissions.rights import Rights
 from ftrack_like.sandbox.storage.permissions.roles import FAMILIES
+from ftrack_like.sandbox.storage.query import run_query
 from ftrack_like.sandbox.storage.rowset import named_id
+from ftrack_like.sandbox.storage.tables import create_tables
 
 #: A role and what it is for: none are all open projects.
 Login = Callable[..., Any]
@@ -799,3 +805,35 @@ def test_all_events_are_for_administrators(sandbox: Any, api: Any, login: Login)
     ada = login("ada", "Project manager")
     assert api.http.get(f"{sandbox.server_url}/events", timeout=30).status_code == 200
     assert ada.http.get(f"{sandbox.server_url}/events", timeout=30).status_code == 403
+
+
+@pytest.mark.parametrize("type_name", ["Component", "ComponentLocation", "Metadata", "Asset"])
+def test_narrowing_reads_no_table_for_each_row(tmp_path: Any, type_name: str) -> None:
+    """What uses a component is found by an index, though nearly nothing uses any."""
+    database = Database.at_path(str(tmp_path / "site.sqlite"))
+    with database.write() as connection:
+        create_tables(connection)
+        # What a measured site without images looks like.
+        connection.exec_driver_sql("ANALYZE sqlite_master")
+        for table in ("context", "asset_version"):
+            connection.exec_driver_sql(
+                "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, '20000 20000')",
+                (table, f"ix_{table}_thumbnail_id"),
+            )
+    asked: list[Any] = []
+    with database.read() as connection:
+        event.listen(
+            connection.engine,
+            "before_cursor_execute",
+            lambda connection, cursor, statement, parameters, *more: asked.append(
+                (statement, parameters)
+            ),
+        )
+        now = datetime(2024, 2, 15)
+        context = RequestContext("u-bob", "bob", "http://x", now, rights=_rights({"p-alpha"}))
+        run_query(connection, MODEL, type_name, context)
+        statement, parameters = next(one for one in asked if one[0].startswith("SELECT"))
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    database.close()
+    scans = [step[3] for step in plan if "SCAN" in step[3] and "json_each" not in step[3]]
+    assert len(scans) == 1

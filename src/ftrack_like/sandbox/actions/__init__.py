@@ -91,6 +91,19 @@ def run_batch(
 
     Raise :exc:`SandboxError` naming the operation that failed.
     """
+    try:
+        return _run_batch(database, operations, context, actions)
+    except SandboxError as error:
+        _place(error, operations)
+        raise
+
+
+def _run_batch(
+    database: Database,
+    operations: Sequence[Operation],
+    context: RequestContext,
+    actions: Mapping[str, Action],
+) -> tuple[Batch, list[Any]]:
     only_reading = all(one.get("action") in READING for one in operations)
     try:
         with database.read() if only_reading else database.write() as connection:
@@ -134,21 +147,29 @@ def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
 def _run(batch: Batch, actions: Mapping[str, Action], index: int, operation: Operation) -> Any:
     name = operation.get("action")
     action = actions.get(name) if isinstance(name, str) else None
-    if action is None:
-        raise InvalidActionError(f"Invalid action u'{name}'")
+    batch.running = index
     try:
+        if action is None:
+            raise InvalidActionError(f"Invalid action u'{name}'")
         permissions.check_action(operation, batch)
         return action(operation, batch)
     except SandboxError as error:
-        raise _placed(error, index, operation) from error
+        batch.blame(error, index)
+        raise
+    finally:
+        batch.running = None
 
 
-def _placed(error: SandboxError, index: int, operation: Operation) -> SandboxError:
-    """Return *error* saying which operation of several it is about."""
-    if index or operation.get("entity_type"):
+def _place(error: SandboxError, operations: Sequence[Operation]) -> None:
+    """Let *error* say which of *operations* it is about, if that is known."""
+    if error.operation is None and len(operations) == 1:
+        error.operation = 0
+    if error.operation is None:
+        return
+    operation = operations[error.operation]
+    if error.operation or operation.get("entity_type"):
         about = " ".join(str(operation.get(key) or "") for key in ("action", "entity_type"))
-        error.content = f"{error.content} (operation {index}: {about.strip()})"
-    return error
+        error.content = f"{error.content} (operation {error.operation}: {about.strip()})"
 
 
 def _translate(error: sqlalchemy.exc.IntegrityError) -> SandboxError:

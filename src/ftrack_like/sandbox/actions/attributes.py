@@ -183,7 +183,7 @@ def _expect(batch: Batch, type_: EntityType, property_: Scalar, stored: Any) -> 
     column = getattr(target.properties.get(target_name), "column", None) if target else None
     if target is not None and column is not None:
         wanted = Existence(target.name, column, stored)
-        batch.references[wanted] = f"{property_.name!r} of {type_.name}"
+        batch.refer(wanted, f"{property_.name!r} of {type_.name}")
 
 
 # Readers, one for each class of property
@@ -217,7 +217,7 @@ def _read_reference(
     attributes.columns[property_.column] = key[property_.target_column]
     attributes.columns.update({own: key[other] for other, own in property_.also.items()})
     wanted = Existence(target.name, property_.target_column, key[property_.target_column])
-    batch.references[wanted] = f"{property_.name!r} of {type_.name}"
+    batch.refer(wanted, f"{property_.name!r} of {type_.name}")
 
 
 def _read_collection(

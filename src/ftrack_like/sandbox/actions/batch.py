@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.actions.store import Key, Row, Store
 from ftrack_like.sandbox.actions.values import moment_text
-from ftrack_like.sandbox.errors import UnrecognisedEntityTypeError
+from ftrack_like.sandbox.errors import SandboxError, UnrecognisedEntityTypeError
 from ftrack_like.sandbox.language import did_you_mean
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
@@ -100,8 +100,12 @@ class Batch:
         self.claims: list[tuple[str, EntityType, Row, tuple[str, ...]]] = []
         #: What is to be done once the transaction is committed, and not without that.
         self.after_commit: list[Callable[[], object]] = []
+        #: The place of the operation that is being run, None before and after all of them.
+        self.running: Optional[int] = None
+        #: Which operation last touched a row (by table and key), or wants something to exist.
+        self.origins: dict[Any, Optional[int]] = {}
         self._hooks = hooks
-        self._unsettled: list[Callable[[], bool]] = []
+        self._unsettled: list[tuple[Optional[int], Callable[[], bool]]] = []
         self._answers: list[Callable[[], None]] = []
         self._changes_judged = 0
 
@@ -137,16 +141,38 @@ class Batch:
 
     def settle_later(self, attempt: Callable[[], bool]) -> None:
         """Call *attempt* before the next reading and at the end, until it answers true."""
-        self._unsettled.append(attempt)
+        self._unsettled.append((self.running, attempt))
 
     def settle(self) -> None:
         """Do what waited for later operations, as far as it can be done now."""
         progress = True
         while self._unsettled and progress:
             waiting, self._unsettled = self._unsettled, []
-            left = [attempt for attempt in waiting if not attempt()]
+            left = [one for one in waiting if not self._attempt(*one)]
             progress = len(left) < len(waiting)
             self._unsettled = left + self._unsettled
+
+    def _attempt(self, origin: Optional[int], attempt: Callable[[], bool]) -> bool:
+        """Return what *attempt* answers, which the operation at *origin* left to be done."""
+        running, self.running = self.running, origin
+        try:
+            return attempt()
+        except SandboxError as error:
+            self.blame(error, origin)
+            raise
+        finally:
+            self.running = running
+
+    def refer(self, wanted: Existence, where: str) -> None:
+        """Remember that *wanted* must exist at the end, as *where* (``status_id of Task``) says."""
+        self.references[wanted] = where
+        self.origins[wanted] = self.running
+
+    def blame(self, error: SandboxError, origin: Optional[int]) -> SandboxError:
+        """Return *error* as one of the operation at *origin*, unless it is of another already."""
+        if error.operation is None:
+            error.operation = origin
+        return error
 
     def answer_later(self, fill: Callable[[], None]) -> None:
         """Call *fill* when all is done, to complete an answer with what the server filled in."""

@@ -65,6 +65,7 @@ _OWNED = {
     ("context", "parent_id"),
     ("context", "project_id"),
     ("custom_attribute_configuration", "project_id"),
+    ("custom_attribute_link", "configuration_id"),
     ("custom_attribute_link", "from_id"),
     ("custom_attribute_link", "to_id"),
     ("custom_attribute_value", "configuration_id"),

@@ -9,7 +9,7 @@ from typing import Any, Optional
 from ftrack_like.sandbox.actions.attributes import fits
 from ftrack_like.sandbox.actions.batch import Batch, Existence
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
-from ftrack_like.sandbox.errors import DuplicateEntryError, ValidationError
+from ftrack_like.sandbox.errors import DuplicateEntryError, SandboxError, ValidationError
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
 __all__ = ["check"]
@@ -23,22 +23,29 @@ def check(batch: Batch) -> None:
     _check_places(batch)
     for type_, row in batch.made:
         if batch.store.get(type_.table, key_of(type_.table, row)) is row:
-            _check_required(type_, row)
+            _check_required(batch, type_, row)
     for type_, row, name, column in batch.emptied:
         if row[column] is None and batch.store.get(type_.table, key_of(type_.table, row)) is row:
-            raise ValidationError(f"Attribute {name!r} of {type_.name} needs a value; it has none.")
+            text = f"Attribute {name!r} of {type_.name} needs a value; it has none."
+            raise _blamed(batch, type_.table, row, ValidationError(text))
     _check_references(batch)
     _check_names(batch)
 
 
-def _check_required(type_: EntityType, row: Row) -> None:
+def _blamed(batch: Batch, table: str, row: Row, error: SandboxError) -> SandboxError:
+    """Return *error* as one of the operation that last touched *row* of *table*."""
+    return batch.blame(error, batch.origins.get((table, key_of(table, row))))
+
+
+def _check_required(batch: Batch, type_: EntityType, row: Row) -> None:
     missing = [name for name, column in required_columns(type_) if row[column] is None]
     if missing:
         names = ", ".join(map(repr, missing))
-        raise ValidationError(
+        text = (
             f"{type_.name} {_name(type_, row)} lacks the required attribute"
             f"{'s' if len(missing) > 1 else ''} {names}."
         )
+        raise _blamed(batch, type_.table, row, ValidationError(text))
 
 
 def required_columns(type_: EntityType) -> Iterator[tuple[str, str]]:
@@ -72,8 +79,10 @@ def _check_references(batch: Batch) -> None:
         for value in values:
             row = found.get(value)
             if row is None or not fits(batch, type_, row):
-                where = batch.references[Existence(type_name, column, value)]
-                raise ValidationError(f"Attribute {where} points at {value!r}, {_but(type_, row)}.")
+                missing = Existence(type_name, column, value)
+                where = batch.references[missing]
+                text = f"Attribute {where} points at {value!r}, {_but(type_, row)}."
+                raise batch.blame(ValidationError(text), batch.origins.get(missing))
 
 
 def _rows_with(
@@ -102,11 +111,13 @@ def _check_places(batch: Batch) -> None:
     """Raise :exc:`ValidationError` if a context has no name, or hangs on nothing."""
     for row in _placed(batch):
         if not (row["name"] or "").strip():
-            raise ValidationError("A context needs a name: attribute 'name' is empty.")
+            text = "A context needs a name: attribute 'name' is empty."
+            raise _blamed(batch, "context", row, ValidationError(text))
         if row["parent_id"] is None and row["context_type"] != "show":
-            raise ValidationError(
+            text = (
                 f"{row['name']!r} lacks the required attribute 'parent': only a project has none."
             )
+            raise _blamed(batch, "context", row, ValidationError(text))
 
 
 def _placed(batch: Batch) -> list[Row]:
@@ -123,15 +134,23 @@ def _check_names(batch: Batch) -> None:
     for (place, value), names in by_place.items():
         for some in chunks(sorted(names)):
             found = batch.store.find_named("context", "name", some, **{place: value})
-            _refuse_twins(found, place)
+            _refuse_twins(batch, found, place)
 
 
-def _refuse_twins(rows: list[Row], place: str) -> None:
+def _refuse_twins(batch: Batch, rows: list[Row], place: str) -> None:
     seen: dict[str, Row] = {}
     for row in rows:
         name = row["name"] or ""
-        if seen.setdefault(name.lower(), row) is not row:
+        other = seen.setdefault(name.lower(), row)
+        if other is not row:
+            # One of them may have been there before the batch.
+            last = max(other, row, key=lambda one: _origin(batch, one))
             among = "among projects" if place == "context_type" else "under one parent"
-            raise DuplicateEntryError(
-                f"DuplicateEntry: the name {name!r} is taken; a name is unique {among}."
-            )
+            text = f"DuplicateEntry: the name {name!r} is taken; a name is unique {among}."
+            raise _blamed(batch, "context", last, DuplicateEntryError(text))
+
+
+def _origin(batch: Batch, row: Row) -> int:
+    """Return which operation placed the context *row*, -1 if none did."""
+    origin = batch.origins.get(("context", key_of("context", row)))
+    return -1 if origin is None else origin

@@ -78,7 +78,7 @@ def _check_owner(batch: Batch, type_: EntityType, configuration: Row, entity_id:
     owner = batch.store.get(family.table, (entity_id,))
     if owner is None:
         wanted = Existence(family.name, "id", entity_id)
-        batch.references[wanted] = f"'entity_id' of {type_.name}"
+        batch.refer(wanted, f"'entity_id' of {type_.name}")
     elif not _applies(configuration, family, owner):
         raise ValidationError(
             f"The custom attribute {configuration['key']!r} is not for this "

@@ -95,9 +95,11 @@ def _uses_decide(one: Existence) -> bool:
 
 
 def _unseen(batch: Batch, one: Existence) -> ValidationError:
-    return ValidationError(
+    error = ValidationError(
         f"Attribute {batch.references[one]} points at {one.value!r}, which does not exist."
     )
+    batch.blame(error, batch.origins.get(one))
+    return error
 
 
 def require_value(batch: Batch, type_: EntityType, row: Row) -> None:
@@ -158,7 +160,11 @@ def check(batch: Batch) -> None:
         return
     for action, type_, row, names in batch.claims:
         if batch.store.get(type_.table, key_of(type_.table, row)) is not None:
-            _refuse(batch, action, type_, row, names)
+            try:
+                _refuse(batch, action, type_, row, names)
+            except PermissionDeniedError as error:
+                batch.blame(error, batch.origins.get((type_.table, key_of(type_.table, row))))
+                raise
     wanted: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for one in batch.references:
         wanted[(one.type_name, one.column)].append(one.value)
@@ -192,6 +198,9 @@ def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Itera
     rights = batch.rights
     assert rights is not None
     table, family = type_.table, _family(type_)
+    projects = _projects(batch, table, row, _DEPTH)
+    if projects - rights.projects:
+        raise _denied(batch, action, type_.name, "you have no role for its project")
     if table in DELEGATES:
         owner = _part_of(batch, table, row)
         if owner is not None:
@@ -202,9 +211,6 @@ def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Itera
         if not _is_own_record(rights, action, type_, row, names):
             raise _denied(batch, action, type_.name, "only an administrator may")
         return
-    projects = _projects(batch, table, row, _DEPTH)
-    if projects - rights.projects:
-        raise _denied(batch, action, type_.name, "you have no role for its project")
     if _is_own(batch, rights, table, row):
         return
     if family == "personal":
@@ -261,12 +267,18 @@ def _projects(batch: Batch, table: str, row: Row, depth: int) -> set[str]:
         above = batch.store.get(other, (row[column],)) if row.get(column) else None
         if above is not None:
             found |= _projects(batch, other, above, depth - 1)
-    if place.anything and row.get(place.anything):
-        for other in ANY_PARENT:
-            above = batch.store.get(other, (row[place.anything],))
-            if above is not None:
-                return found | _projects(batch, other, above, depth - 1)
+    for column in place.anything:
+        found |= _projects_of_anything(batch, row.get(column), depth - 1)
     return found
+
+
+def _projects_of_anything(batch: Batch, id_: Optional[str], depth: int) -> set[str]:
+    """Return the ids of the projects of the entity *id_*, of whatever type it is."""
+    for table in ANY_PARENT if id_ else ():
+        row = batch.store.get(table, (id_,))
+        if row is not None:
+            return _projects(batch, table, row, depth)
+    return set()
 
 
 def _lacking(rights: Rights, action: str, family: str, project_id: Optional[str]) -> str:

@@ -127,7 +127,7 @@ def _must_exist(
     assert isinstance(column, Scalar)
     assert column.column is not None
     wanted = Existence(target.name, column.column, value)
-    batch.references[wanted] = f"{property_.name!r} of {type_.name}"
+    batch.refer(wanted, f"{property_.name!r} of {type_.name}")
 
 
 def _set_many_to_many(

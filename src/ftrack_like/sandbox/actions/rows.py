@@ -35,6 +35,7 @@ def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
     batch.going.discard((type_.table, key))
     row = batch.store.insert(type_.table, row)
     batch.made.append((type_, row))
+    batch.origins[type_.table, key] = batch.running
     batch.changes.append(Change("add", type_.name, key, row))
     for one in hooks:
         if one.created is not None:
@@ -59,7 +60,9 @@ def change_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, A
     _refuse_new_key(type_, row, changes)
     old = {name: row[name] for name in changes}
     batch.store.update(type_.table, row, changes)
-    batch.changes.append(Change("update", type_.name, key_of(type_.table, row), row, old))
+    key = key_of(type_.table, row)
+    batch.origins[type_.table, key] = batch.running
+    batch.changes.append(Change("update", type_.name, key, row, old))
     for one in hooks:
         if one.changed is not None:
             one.changed(batch, type_, row, old)

@@ -27,6 +27,7 @@ __all__ = [
     "member_of",
     "negation",
     "prepare",
+    "rarely",
     "row_order",
 ]
 
@@ -94,6 +95,32 @@ class _Enclosed(FunctionElement[Any]):
 @compiles(_Enclosed)
 def _compile_enclosed(element: Any, compiler: Any, **options: Any) -> str:
     return f"({compiler.process(element.clauses, **options)})"
+
+
+class _Rarely(FunctionElement[Any]):
+    """A condition that is said to hold for hardly any row."""
+
+    type = _CONDITION
+    inherit_cache = True
+
+
+@compiles(_Rarely)
+def _compile_rarely(element: Any, compiler: Any, **options: Any) -> str:
+    return f"{compiler.process(element.clauses, **options)}"
+
+
+@compiles(_Rarely, "sqlite")
+def _compile_rarely_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"likelihood({compiler.process(element.clauses, **options)}, 0.00001)"
+
+
+def rarely(condition: Expression) -> Expression:
+    """Return *condition*, saying that an index is to be used for it whatever was measured.
+
+    Where nearly all rows have null in a column, SQLite takes its index for one that leads
+    nowhere.
+    """
+    return _Rarely(condition)
 
 
 # Order

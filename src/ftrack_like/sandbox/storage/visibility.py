@@ -18,7 +18,7 @@ from sqlalchemy import FromClause, Table, and_, bindparam, exists, false, not_, 
 from sqlalchemy.types import Text
 
 from ftrack_like.sandbox.storage.permissions.places import ANY_PARENT, CLOSED, PLACES, Place, Use
-from ftrack_like.sandbox.storage.sql import Expression, all_of, any_of, keys_parameter
+from ftrack_like.sandbox.storage.sql import Expression, all_of, any_of, keys_parameter, rarely
 
 __all__ = ["configuration_readable", "is_narrowed", "visible"]
 
@@ -67,11 +67,10 @@ def _belongs(tables: Tables, place: Place, columns: Columns) -> Iterator[Express
     for name, table in place.through:
         yield not_(_is_hidden(tables, table, columns[name]))
         yield from _not_used_elsewhere(tables, table, columns[name])
-    if place.anything:
-        key = columns[place.anything]
+    for name in place.anything:
         for table in ANY_PARENT:
-            yield not_(_is_hidden(tables, table, key))
-            yield from _not_used_elsewhere(tables, table, key)
+            yield not_(_is_hidden(tables, table, columns[name]))
+            yield from _not_used_elsewhere(tables, table, columns[name])
 
 
 def _foreign(project_id: Expression) -> Expression:
@@ -172,4 +171,4 @@ def _used(tables: Tables, use: Use, key: Expression, *, seen: bool) -> Expressio
         _join(tables, table, above, scope, _DEPTH)
     hiding = any_of(scope.hiding)
     condition = not_(hiding) if seen else hiding
-    return exists().select_from(scope.from_).where(row.c[use.column] == key, condition)
+    return exists().select_from(scope.from_).where(rarely(row.c[use.column] == key), condition)

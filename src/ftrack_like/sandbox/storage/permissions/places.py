@@ -40,7 +40,7 @@ class Place:
     """What a row belongs to; a user sees the row who sees all of that.
 
     *project* is the column with the id of a project, *through* are (column, table) of rows that
-    it is a part of, *anything* is a column with the id of an entity of one of several types.
+    it is a part of, *anything* are columns with the id of an entity of one of several types.
     What belongs to none is the site's. *private* are columns that name the only users who see
     the row, *shared* is a column that is true for what all may see, *members* name more who
     see it. What *uses* the row decides where it belongs while nothing else does.
@@ -48,7 +48,7 @@ class Place:
 
     project: Optional[str] = None
     through: tuple[tuple[str, str], ...] = ()
-    anything: Optional[str] = None
+    anything: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     shared: Optional[str] = None
     members: Optional[Members] = None
@@ -87,8 +87,8 @@ PLACES: Mapping[str, Place] = {
         private=("created_by_id",), members=Members("participant", "conversation_id")
     ),
     "custom_attribute_configuration": Place(project="project_id"),
-    "custom_attribute_link": Place(anything="from_id"),
-    "custom_attribute_value": Place(anything="entity_id"),
+    "custom_attribute_link": Place(anything=("from_id", "to_id")),
+    "custom_attribute_value": Place(anything=("entity_id",)),
     "dashboard": Place(
         private=("created_by_id",),
         shared="is_shared_with_everyone",
@@ -96,16 +96,16 @@ PLACES: Mapping[str, Place] = {
     ),
     "dashboard_resource": _part_of(("dashboard_id", "dashboard")),
     "dashboard_widget": _part_of(("dashboard_id", "dashboard")),
-    "entity_setting": Place(anything="parent_id"),
+    "entity_setting": Place(anything=("parent_id",)),
     "event": Place(project="project_id"),
     "feed": _part_of(("social_id", "event")),
     "job": Place(private=("user_id",)),
     "job_component": _part_of(("job_id", "job")),
     "list": Place(project="project_id"),
-    "list_object": Place(through=(("list_id", "list"),), anything="entity_id"),
+    "list_object": Place(through=(("list_id", "list"),), anything=("entity_id",)),
     "manager": _part_of(("context_id", "context")),
     "message": _part_of(("conversation_id", "conversation")),
-    "metadata": Place(anything="parent_id"),
+    "metadata": Place(anything=("parent_id",)),
     "note": Place(project="project_id"),
     "note_component": _part_of(("note_id", "note")),
     "note_label_link": _part_of(("note_id", "note")),
@@ -123,7 +123,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "review_session_object_status": _part_of(("review_session_object_id", "review_session_object")),
     "split_task_part": _part_of(("task_id", "context")),
-    "status_change": Place(anything="parent_id"),
+    "status_change": Place(anything=("parent_id",)),
     "timelog": _part_of(("context_id", "context")),
     "timer": _part_of(("context_id", "context")),
     "typed_context_link": _part_of(("from_id", "context"), ("to_id", "context")),
@@ -149,6 +149,9 @@ ANY_PARENT = (
     "note",
     "review_session",
     "review_session_object",
+    "asset_version_link",
+    "calendar_event",
+    "typed_context_link",
 )
 
 #: By table: the column with the user whose row it is, or (column, table) of what tells.
