@@ -54,12 +54,14 @@ class SandboxError(Exception):
 
     *name* is ``exception`` on the wire and *content* the text for humans. *status* is the HTTP
     status of a strict request. *error_code* is a word for programs, None where there is none.
-    Subclasses fill all but *content* from their class.
+    Subclasses fill all but *content* from their class. ``operation`` is the place of the failing
+    operation in its batch, from 0; None where it is not known.
     """
 
     name = "SandboxError"
     status = 500
     error_code: Optional[str] = None
+    operation: Optional[int] = None
 
     def __init__(
         self,
@@ -80,8 +82,17 @@ class SandboxError(Exception):
             self.error_code = error_code
 
     def as_wire(self) -> dict[str, Any]:
-        """Return ``{"exception": str, "content": str, "error_code": str or None}``."""
-        return {"exception": self.name, "content": self.content, "error_code": self.error_code}
+        """Return ``{"exception": str, "content": str, "error_code": str or None}``.
+
+        Of a batch whose failing operation is known, ``"operation": int`` says which it is.
+        """
+        known = {} if self.operation is None else {"operation": self.operation}
+        return {
+            "exception": self.name,
+            "content": self.content,
+            "error_code": self.error_code,
+            **known,
+        }
 
 
 class AuthenticationError(SandboxError):
