@@ -138,9 +138,12 @@ class ServerError(Error):
 
     *error_code* is the server's machine-readable code, None when it sent none; *exception_name*
     is the server's name for the fault (such as ``"ValidationError"``), None when there is none.
+    *operation* is the place of the failing operation in the batch that was sent, from 0; None
+    when the server does not tell.
     """
 
     default_message = "Server reported error processing request."
+    operation: Optional[int] = None
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -199,6 +200,30 @@ def test_failing_operation_of_several_is_named(api: Any) -> None:
     """The error of a batch says which operation failed."""
     with pytest.raises(api.Error, match=r"\(operation 1: update User\)"):
         api.call(api.make("Scope", name="x"), api.change("User", "nobody", username="x"))
+
+
+def test_place_of_the_failing_operation_travels(api: Any) -> None:
+    """An error says for programs which operation of the batch failed, also one found at its end."""
+    schema = api.query("ProjectSchema")[0]["id"]
+    project = api.create("Project", name="film", project_schema_id=schema)
+    good = api.make("Scope", name="x")
+    missing = str(uuid.uuid4())
+    cases = {
+        "at once": api.make("Folder", name="a", parent_id=project, nonsense=1),
+        "reference": api.make("Folder", name="a", parent_id=project, thumbnail_id=missing),
+        "member": api.change(
+            "Project", project, scopes=[{"__entity_type__": "Scope", "id": missing}]
+        ),
+        "place": api.make("Folder", name="a"),
+        "name": api.make("Folder", name="", parent_id=project),
+        "emptied": api.change("Project", project, project_schema_id=None),
+        "required": api.make("TypedContextLink", from_id=project),
+        "action": {"action": "nonsense"},
+    }
+    for name, bad in cases.items():
+        answer = post(api, [good, bad, api.make("Scope", name="y")]).json()
+        assert answer.get("operation") == 1, (name, answer)
+        assert "(operation 1: " in answer["content"], (name, answer)
 
 
 def test_fault_of_the_server_names_no_internals(

@@ -163,6 +163,32 @@ def test_refused_batch_stays_recorded(session: Any) -> None:
     assert session.query('Group where name is "crew"').one() is first
 
 
+def test_failing_operation_is_named_at_the_end_of_a_batch(session: Any) -> None:
+    """The error names the operation that failed, and its place, though its text names no id."""
+    schema = session.query("ProjectSchema").first()
+    project = session.create("Project", {"name": "film", "project_schema": schema})
+    for name in ("one", "two", "three", "TWO", "four"):
+        session.create("Folder", {"name": name, "parent": project})
+    with pytest.raises(exception.ServerNotUniqueError) as caught:
+        session.commit()
+    assert caught.value.operation == 4
+    assert "The failing operation: create Folder 'TWO' (" in str(caught.value)
+
+
+@pytest.mark.parametrize("place", [7, -1, True, "0", None])
+def test_place_beyond_the_batch_names_nothing(plain: Any, server: Any, place: Any) -> None:
+    """A server that says nonsense about the failing operation is not believed."""
+    for name in ("one", "two"):
+        plain.create("Task", {"name": name})
+    fault = {"exception": "ValidationError", "content": "no", "error_code": None}
+    server.next_answers = [{**fault, "operation": place}, {**fault, "operation": 1}]
+    with pytest.raises(exception.ServerValidationError) as caught:
+        plain.commit()
+    assert "failing operation" not in str(caught.value)
+    with pytest.raises(exception.ServerValidationError, match="operation: create Task 'two'"):
+        plain.commit()
+
+
 @pytest.mark.parametrize(
     "answer", [[], [None], [{}], [{"data": None}], {}, None, [{"data": False}]]
 )

@@ -111,8 +111,14 @@ class Delivery:
         key = dict(zip(names, payload["entity_key"]))
         return {"action": payload["action"], "data": {**payload["entity_data"], **key}}
 
-    def _name_operation(self, error: exception.ServerError) -> None:
-        """Add the failing operation to *error* when its text tells, or when there is only one."""
+    def _failing(self, error: exception.ServerError) -> Optional[Mapping[str, Any]]:
+        """Return the payload that *error* is about: as the server says, else by its text.
+
+        Not all servers tell; the text of an error often names an entity of the batch.
+        """
+        if error.operation is not None and error.operation < len(self._batch):
+            told: Mapping[str, Any] = self._batch[error.operation]
+            return told
         text = str(error)
         suspects = [
             payload
@@ -121,9 +127,14 @@ class Delivery:
         ]
         if not suspects and len(self._batch) == 1:
             suspects = self._batch
-        if len(suspects) != 1:
+        return suspects[0] if len(suspects) == 1 else None
+
+    def _name_operation(self, error: exception.ServerError) -> None:
+        """Add the failing operation to *error* when it is known."""
+        payload = self._failing(error)
+        if payload is None:
             return
-        payload = suspects[0]
+        text = str(error)
         key = ", ".join(str(value) for value in payload["entity_key"])
         name = payload.get("entity_data", {}).get("name")
         shown = f" {name!r}" if isinstance(name, str) else ""

@@ -84,11 +84,14 @@ def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
     if kind is exception.ServerAuthenticationError:
         text += _CREDENTIALS_ADVICE
     code = fault.get("error_code")
-    return kind(
+    error = kind(
         text,
         error_code=None if code is None else str(code),
         exception_name=str(fault.get("exception")),
     )
+    place = fault.get("operation")
+    error.operation = place if type(place) is int and place >= 0 else None
+    return error
 
 
 def _title(text: str) -> str:
