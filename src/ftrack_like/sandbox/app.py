@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Optional
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.compression import compressed
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
 from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.events.broker import Broker
@@ -80,7 +81,9 @@ async def post_api(request: Request) -> Response:
         return _respond(error_answer(error), strict)
     token = request.headers.get("ftrack-clienttoken")
     answer = await run_in_threadpool(service.answer, body, user, server_url(request), token)
-    return _respond(answer, strict)
+    client = None if request.client is None else request.client.host
+    smaller = await run_in_threadpool(compressed, answer.body, request.headers, client)
+    return _respond(answer, strict, smaller)
 
 
 async def get_api(request: Request) -> Response:
@@ -113,10 +116,13 @@ def server_url(request: Request) -> str:
     return service.server_url or str(request.base_url).rstrip("/")
 
 
-def _respond(answer: Answer, strict: bool) -> Response:
-    headers: dict[str, Any] = {"FTRACK_VERSION": SERVER_VERSION}
+def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
+    """Return the response for *answer*, its body as *smaller* (by gzip) unless that is None."""
+    headers: dict[str, Any] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    if smaller is not None:
+        headers["Content-Encoding"] = "gzip"
     return Response(
-        answer.body,
+        answer.body if smaller is None else smaller,
         status_code=answer.status if strict else 200,
         media_type="application/json",
         headers=headers,
