@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.floors import FLOORS
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import KEY, USER, WORKLOADS, Workload
 
 PUBLISHED = "ftrack_api"
 OURS = "ftrack_like"
@@ -30,6 +30,21 @@ def canned_server(schemas: Path, tasks: int, latency: float) -> Iterator[str]:
     """Yield the address of a canned server with *tasks* tasks; stop it afterwards."""
     command = [sys.executable, "-m", "benchmarks.server", "--schemas", str(schemas)]
     command += ["--tasks", str(tasks), "--latency", str(latency)]
+    with started(command) as line:
+        yield line
+
+
+@contextlib.contextmanager
+def sandbox_server() -> Iterator[str]:
+    """Yield the address of a sandbox that keeps nothing; stop it afterwards."""
+    command = [sys.executable, "-m", "ftrack_like.sandbox", "--memory", "--port", "0", "--json"]
+    with started([*command, "--user", USER, "--key", KEY]) as line:
+        yield json.loads(line)["server_url"]
+
+
+@contextlib.contextmanager
+def started(command: list[str]) -> Iterator[str]:
+    """Yield the first line that the program *command* prints; stop it afterwards."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -56,7 +71,11 @@ def rounds_of(
     """Return the figures of *rounds* rounds, in each of which every module runs once."""
     samples: Samples = {}
     chosen = modules + ([FLOOR] if name in FLOORS else [])
-    with canned_server(folder / "schemas.json", max(size, 500), workload.latency) as server:
+    with (
+        sandbox_server()
+        if workload.sandbox
+        else canned_server(folder / "schemas.json", max(size, 500), workload.latency)
+    ) as server:
         for _ in range(rounds):
             for module in chosen:
                 for figure, value in measure(module, name, server, size, folder).items():
@@ -82,9 +101,9 @@ def show(samples: Samples) -> None:
             middle = text(statistics.median(values), figure)
             spread = f"{text(min(values), figure)} … {text(max(values), figure)}"
             print(f"    {module:<12} {middle:>10}   ({spread})")
-        if {PUBLISHED, OURS} <= set(by_module):
+        if {PUBLISHED, OURS} <= set(by_module) and any(by_module[OURS]):
             ours = statistics.median(by_module[OURS])
-            ratio = statistics.median(by_module[PUBLISHED]) / ours if ours else float("inf")
+            ratio = statistics.median(by_module[PUBLISHED]) / ours
             print(f"    {'ratio':<12} {ratio:>10.2f}")
     sys.stdout.flush()
 

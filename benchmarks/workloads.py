@@ -21,10 +21,12 @@ import time
 import timeit
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 from benchmarks import pages
 
+USER, KEY = "benchmark", "key"
 TIMES = 20_000  # repetitions of what takes nanoseconds
 
 
@@ -47,8 +49,8 @@ class Run:
         module: Any = importlib.import_module(self.module_name)
         return module.Session(
             server_url=self.server_url,
-            api_key="key",
-            api_user="benchmark",
+            api_key=KEY,
+            api_user=USER,
             plugin_paths=[],
             schema_cache_path=self.folder,
         )
@@ -73,25 +75,32 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """*sizes* are those of a full run, *quick* those of a short one; *latency* is in seconds."""
+    """*sizes* are those of a full run, *quick* those of a short one; *latency* is in seconds.
+
+    With *sandbox* the server is a sandbox, for what canned answers cannot do.
+    """
 
     function: Callable[[Run], None]
     sizes: tuple[int, ...]
     quick: tuple[int, ...]
     latency: float = 0.0
+    sandbox: bool = False
 
 
 WORKLOADS: dict[str, Workload] = {}
 
 
 def workload(
-    sizes: tuple[int, ...] = (0,), quick: tuple[int, ...] | None = None, latency: float = 0.0
+    sizes: tuple[int, ...] = (0,),
+    quick: tuple[int, ...] | None = None,
+    latency: float = 0.0,
+    sandbox: bool = False,
 ) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
     """Return a decorator that enters a function among the workloads under its own name."""
 
     def enter(function: Callable[[Run], None]) -> Callable[[Run], None]:
         short = sizes if quick is None else quick
-        WORKLOADS[function.__name__] = Workload(function, sizes, short, latency)
+        WORKLOADS[function.__name__] = Workload(function, sizes, short, latency, sandbox)
         return function
 
     return enter
@@ -280,10 +289,11 @@ def encode_entities(run: Run) -> None:
 
 @workload(sizes=(500,), latency=0.05)
 def query_in_threads(run: Run) -> None:
-    """Query a page in each of eight threads of one session, beside one thread that does it once."""
+    """Query a page in each of eight threads of one session, beside one thread that does it all."""
     session = run.session()
-    with run.timed("one thread, one page"):
-        session.query(pages.EXPRESSION).all()[: run.size]
+    with run.timed("one thread, eight pages"):
+        for _ in range(8):
+            session.query(pages.EXPRESSION).all()[: run.size]
     session.reset()
     threads = [
         threading.Thread(target=lambda: session.query(pages.EXPRESSION).all()[: run.size])
@@ -294,3 +304,58 @@ def query_in_threads(run: Run) -> None:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+@workload(sizes=(1_000,), quick=(300,), sandbox=True)
+def publish_and_receive(run: Run) -> None:
+    """Publish events and receive each of them again, by way of an event server."""
+    base: Any = importlib.import_module(f"{run.module_name}.event.base")
+    session = run.session()
+    hub = session.event_hub
+    hub.connect()
+    received: list[int] = []
+    hub.subscribe("topic=bench.round", lambda event: received.append(event["data"]["number"]))
+    hub.wait(0.5)  # Subscriptions travel like events.
+    deadline = time.perf_counter() + 30
+    with run.timed("publish and receive", unit="s each", divide=run.size):
+        for number in range(run.size):
+            hub.publish(base.Event(topic="bench.round", data={"number": number}))
+        while len(received) < run.size and time.perf_counter() < deadline:
+            hub.wait(0.001)
+    run.figures["events lost (count)"] = run.size - len(set(received))
+    hub.disconnect()
+    session.close()
+
+
+@workload(sizes=(64,), quick=(16,), sandbox=True)
+def move_data(run: Run) -> None:
+    """Upload a file of so many MiB to a server and download it again."""
+    session = run.session()
+    source = Path(run.folder) / "data.bin"
+    with source.open("wb") as file:
+        for _ in range(run.size):
+            file.write(bytes(1 << 20))
+    location = session.query('Location where name is "ftrack.server"').one()
+    before = peak()
+    with run.timed("upload"):
+        component = session.create_component(str(source), {"name": "data"}, location)
+    run.figures["more memory at the peak of the upload (B)"] = max(peak() - before, 0)
+    before = peak()
+    with run.timed("download"):
+        opened = location.accessor.open(location.get_resource_identifier(component), "rb")
+        length = 0
+        while True:
+            part = opened.read(1 << 20)
+            if not part:
+                break
+            length += len(part)
+        opened.close()
+    run.figures["more memory at the peak of the download (B)"] = max(peak() - before, 0)
+    if length != source.stat().st_size:
+        raise RuntimeError(f"{length} bytes came back")
+
+
+def peak() -> float:
+    """Return the most bytes of this process that were in memory at once."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
