@@ -51,7 +51,8 @@ EXPECTED: dict[str, Any] = {
     "a name that is taken": [
         True,
         "ServerError",
-        "DuplicateEntry: the name 'sh010' is taken; a name is unique under one parent.",
+        "DuplicateEntry: the name 'sh010' is taken; a name is unique under one parent. "
+        "(operation 0: create Shot)",
     ],
     "an unknown action": [True, "ServerError", "Invalid action u'dance'"],
     "a wrong key": [
