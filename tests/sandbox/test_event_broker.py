@@ -279,6 +279,21 @@ def test_buffer_of_an_absent_client_is_bounded(
     assert back.heard() == list(range(40, 50))
 
 
+def test_buffer_of_an_absent_client_is_bounded_in_size(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few large events fill the buffer as many small ones do."""
+    monkeypatch.setattr("ftrack_like.sandbox.events.clients.BUFFER_SIZE", 5000)
+    wire = Wire(broker)
+    wire.subscribe("topic=a", "1")
+    broker.disconnect(wire.websocket)
+    for number in range(20):
+        broker.publish({"topic": "a", "data": {"n": number, "blob": "x" * 1000}})
+    back = Wire(broker)
+    back.subscribe("topic=a", "1")
+    assert back.heard() == list(range(16, 20))
+
+
 def test_event_sent_again_after_a_drop_is_passed_on_once(broker: Broker) -> None:
     """A repeat from the same hub on another connection is acknowledged, and goes no further."""
     listener, first = Wire(broker, hub="listener"), Wire(broker)

@@ -7,7 +7,6 @@ broker guards it.
 
 from __future__ import annotations
 
-import collections
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +19,10 @@ from ftrack_like.wire.topics import Topics
 
 __all__ = ["BUFFER_LIMIT", "Client", "Subscriber", "Websocket"]
 
-#: How many events are kept for a client that is away, and how many until acknowledged.
-BUFFER_LIMIT = 1000
+#: How many events are kept for a client that is away, and how many until acknowledged; and how
+#: much JSON, in characters. Beyond it the oldest are dropped.
+BUFFER_LIMIT = 10_000
+BUFFER_SIZE = 64 * 1024 * 1024
 
 _numbers = itertools.count(1)
 
@@ -88,6 +89,37 @@ class Waiting:
     data: str
 
 
+class Backlog:
+    """Events in the order of their numbers, the latest ones within the limits."""
+
+    def __init__(self) -> None:
+        """Initialise an empty backlog."""
+        self._waiting: dict[int, Waiting] = {}
+        self._size = 0
+
+    def add(self, number: int, waiting: Waiting) -> None:
+        """Add an event under a *number* that is higher than all others."""
+        self._waiting[number] = waiting
+        self._size += len(waiting.data)
+        while len(self._waiting) > BUFFER_LIMIT or self._size > BUFFER_SIZE:
+            self._drop_oldest()
+
+    def drop_through(self, number: int) -> None:
+        """Drop the events with *number* and less."""
+        while self._waiting and next(iter(self._waiting)) <= number:
+            self._drop_oldest()
+
+    def take_all(self) -> list[Waiting]:
+        """Return all events, oldest first, and drop them."""
+        taken = list(self._waiting.values())
+        self._waiting.clear()
+        self._size = 0
+        return taken
+
+    def _drop_oldest(self) -> None:
+        self._size -= len(self._waiting.pop(next(iter(self._waiting))).data)
+
+
 class Client:
     """A hub in some program, as far as the broker knows it.
 
@@ -105,8 +137,8 @@ class Client:
         self.resuming = False
         self.resume_at = 0.0
         self.gone_at: Optional[float] = None
-        self._held: collections.deque[Waiting] = collections.deque(maxlen=BUFFER_LIMIT)
-        self._unacknowledged: dict[int, Waiting] = {}
+        self._held = Backlog()
+        self._unacknowledged = Backlog()
         self._number = 0
 
     @property
@@ -117,7 +149,7 @@ class Client:
     def deliver(self, waiting: Waiting) -> None:
         """Send an event to the client, or hold it while the client is away or coming back."""
         if self.websocket is None or self.resuming:
-            self._held.append(waiting)
+            self._hold(waiting)
         else:
             self._send(self.websocket, waiting)
 
@@ -126,26 +158,21 @@ class Client:
 
         A client reads in order and may acknowledge many at once.
         """
-        while self._unacknowledged:
-            oldest = next(iter(self._unacknowledged))
-            if oldest > number:
-                return
-            del self._unacknowledged[oldest]
+        self._unacknowledged.drop_through(number)
 
     def leave(self, now: float) -> None:
         """Take notice that the websocket is gone; from now on events are held."""
-        unsure = self._unacknowledged.values() if self._replays else ()
-        held = [*unsure, *self._held]
-        self._held = collections.deque(held, maxlen=BUFFER_LIMIT)
-        self._unacknowledged = {}
+        sent, held = self._unacknowledged.take_all(), self._held.take_all()
+        for waiting in [*(sent if self._replays else ()), *held]:
+            self._hold(waiting)
         self.websocket = None
         self.gone_at = now
 
     def inherit(self, old: Client) -> None:
         """Take over from *old*, the same hub on an earlier websocket, which is away."""
         self.resuming = True
-        self._held.extendleft(reversed(old._held))
-        old._held.clear()
+        for waiting in [*old._held.take_all(), *self._held.take_all()]:
+            self._hold(waiting)
         for identifier, subscriber in old.subscribers.items():
             subscriber.client = self
             self.subscribers.setdefault(identifier, subscriber)
@@ -156,8 +183,7 @@ class Client:
         """Send what was held, as far as the subscribers of now want it."""
         self.resuming = False
         self.expected.clear()
-        held, self._held = self._held, collections.deque(maxlen=BUFFER_LIMIT)
-        for waiting in held:
+        for waiting in self._held.take_all():
             if any(entry.matches(waiting.event) for entry in self.subscribers.values()):
                 self.deliver(waiting)
 
@@ -165,12 +191,14 @@ class Client:
     def _replays(self) -> bool:
         return self.websocket is not None and self.websocket.replays
 
+    def _hold(self, waiting: Waiting) -> None:
+        self._number += 1
+        self._held.add(self._number, waiting)
+
     def _send(self, websocket: Websocket, waiting: Waiting) -> None:
         identifier = ""
         if websocket.replays:
             self._number += 1
             identifier = f"{self._number}+"
-            self._unacknowledged[self._number] = waiting
-            if len(self._unacknowledged) > BUFFER_LIMIT:
-                del self._unacknowledged[next(iter(self._unacknowledged))]
+            self._unacknowledged.add(self._number, waiting)
         websocket.send(packets.join(packets.Packet("5", identifier, "", waiting.data)))
