@@ -5,23 +5,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import importlib.metadata
 import importlib.util
 import json
+import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report
 from benchmarks.floors import FLOORS
+from benchmarks.report import FLOOR, OURS, PUBLISHED, text
 from benchmarks.workloads import KEY, USER, WORKLOADS, Workload
 
-PUBLISHED = "ftrack_api"
-OURS = "ftrack_like"
-FLOOR = "floor"
 Samples = dict  # figure name → {module name: [value of each round]}
 
 
@@ -83,14 +85,9 @@ def rounds_of(
     return samples
 
 
-def text(value: float, figure: str) -> str:
-    """Return *value* readably in the unit that stands at the end of *figure*."""
-    if "(s" not in figure:
-        return f"{value:,.0f}"
-    for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
-        if value < limit:
-            return f"{value * factor:.3g} {unit}"
-    return f"{value:.3g} s"
+def sizes_of(workload: Workload, quick: bool) -> tuple[int, ...]:
+    """Return the sizes at which *workload* is measured in a full or a *quick* run."""
+    return workload.quick if quick else workload.sizes + workload.alone
 
 
 def show(samples: Samples) -> None:
@@ -108,6 +105,32 @@ def show(samples: Samples) -> None:
     sys.stdout.flush()
 
 
+def circumstances(rounds: int) -> dict[str, Any]:
+    """Return when, where and with which versions *rounds* rounds are measured."""
+    versions = {"Python": platform.python_version()}
+    for name in ("ftrack-like", "ftrack-python-api", "requests", "urllib3"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "rounds": rounds,
+        "machine": [f"{processor()}, {os.cpu_count()} cores", platform.platform(terse=True)],
+        "versions": versions,
+    }
+
+
+def processor() -> str:
+    """Return the model of the processor, or what is known of it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
 def write_schemas(path: Path) -> None:
     """Write the JSON schemas of the sandbox to *path*: the types that both libraries build."""
     schema: Any = importlib.import_module("ftrack_like.sandbox.schema")
@@ -123,6 +146,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=sorted(WORKLOADS), help="repeatable")
     parser.add_argument("--module", action="append", help=f"default {PUBLISHED} and {OURS}")
     parser.add_argument("--json", type=Path, help="also write all samples to this file")
+    parser.add_argument("--docs", type=Path, help="also write the page and chart to this folder")
     return parser.parse_args()
 
 
@@ -142,18 +166,24 @@ def main() -> None:
         write_schemas(folder / "schemas.json")
         for name in options.only or WORKLOADS:
             workload = WORKLOADS[name]
-            for size in options.size or (workload.quick if options.quick else workload.sizes):
+            for size in options.size or sizes_of(workload, options.quick):
                 title = f"{name} {size:,}" if size else name
+                large = size in workload.alone
+                chosen = [each for each in modules if not (large and each == PUBLISHED)]
                 print(f"{title}: {workload.function.__doc__}", flush=True)
                 try:
-                    everything[title] = rounds_of(name, workload, size, modules, rounds, folder)
+                    everything[title] = rounds_of(name, workload, size, chosen, rounds, folder)
                 except subprocess.CalledProcessError as error:
                     failed.append(title)
                     print(f"  FAILED: {' '.join(map(str, error.cmd))}", flush=True)
                 else:
                     show(everything[title])
+    results = json.dumps({**circumstances(rounds), "samples": everything}, indent=1)
     if options.json:
-        options.json.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+        options.json.write_text(results, encoding="utf-8")
+    if options.docs:
+        (options.docs / "performance.json").write_text(results + "\n", encoding="utf-8")
+        report.write(options.docs)
     if failed:
         raise SystemExit(f"Failed: {', '.join(failed)}")
 

@@ -77,7 +77,8 @@ class Run:
 class Workload:
     """*sizes* are those of a full run, *quick* those of a short one; *latency* is in seconds.
 
-    With *sandbox* the server is a sandbox, for what canned answers cannot do.
+    With *sandbox* the server is a sandbox, for what canned answers cannot do. The sizes *alone*
+    are measured in a full run too, but not of the published client, which would take minutes.
     """
 
     function: Callable[[Run], None]
@@ -85,6 +86,7 @@ class Workload:
     quick: tuple[int, ...]
     latency: float = 0.0
     sandbox: bool = False
+    alone: tuple[int, ...] = ()
 
 
 WORKLOADS: dict[str, Workload] = {}
@@ -95,12 +97,13 @@ def workload(
     quick: tuple[int, ...] | None = None,
     latency: float = 0.0,
     sandbox: bool = False,
+    alone: tuple[int, ...] = (),
 ) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
     """Return a decorator that enters a function among the workloads under its own name."""
 
     def enter(function: Callable[[Run], None]) -> Callable[[Run], None]:
         short = sizes if quick is None else quick
-        WORKLOADS[function.__name__] = Workload(function, sizes, short, latency, sandbox)
+        WORKLOADS[function.__name__] = Workload(function, sizes, short, latency, sandbox, alone)
         return function
 
     return enter
@@ -130,7 +133,7 @@ def read_projected(task: Any) -> None:
         assignment["resource"]["username"]
 
 
-@workload(sizes=(1_000, 10_000, 50_000), quick=(500, 2_000))
+@workload(sizes=(1_000, 10_000), quick=(500, 2_000), alone=(50_000,))
 def commit_one_change(run: Run) -> None:
     """Change one task among many that are loaded, and commit."""
     session, tasks = run.loaded()

@@ -20,7 +20,7 @@ def test_every_workload_runs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--module", "ftrack_like", "--rounds", "1"]
     command += ["--size", "20", "--json", str(output)]
     subprocess.run(command, cwd=PROJECT, check=True, timeout=240, stdout=subprocess.DEVNULL)
-    samples = json.loads(output.read_text(encoding="utf-8"))
+    samples = json.loads(output.read_text(encoding="utf-8"))["samples"]
     assert len(samples) == 13
     for title, figures in samples.items():
         assert figures, title
