@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, cast
 
 from ftrack_like import exception
+from ftrack_like._literals import bind
 from ftrack_like._suggest import did_you_mean
 
 __all__ = [
     "Outline",
     "QueryResult",
+    "bind",
     "check_progress",
     "load_first_pages",
     "outline",

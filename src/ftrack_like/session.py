@@ -464,15 +464,28 @@ class Session:
         """
         return self._lookup.get(entity_type, entity_key)
 
-    def query(self, expression: str, page_size: int = 500) -> queries.QueryResult:
+    def query(
+        self,
+        expression: str,
+        page_size: int = 500,
+        *,
+        values: Optional[Mapping[str, Any]] = None,
+    ) -> queries.QueryResult:
         """Return the entities that the query *expression* finds, asked for as they are needed.
 
         For example ``'select name from Task where status.name is "Done"'``. Without ``select``
         the type's default projections are loaded. *page_size* entities come with each request.
 
+        *values* takes the places of names in the expression, such as ``:name`` in ``'Task where
+        name is :name'``, whatever is in them: a mapping of names to texts, numbers, dates,
+        entities, None, or lists of these for ``in :names``. See
+        :func:`ftrack_like.query.bind`, which does this for an expression alone.
+
         Raise :exc:`KeyError` for an unknown type; what else is wrong with the expression is
         said by the server, when it is asked.
         """
+        if values is not None:
+            expression = queries.bind(expression, values)
         prepared = queries.prepare(expression, self.types)
         return queries.QueryResult(self, prepared, page_size=page_size)
 

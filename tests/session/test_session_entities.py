@@ -9,7 +9,7 @@ import arrow
 import pytest
 
 from ftrack_like import exception, symbol
-from ftrack_like._session.literals import literal
+from ftrack_like._literals import literal
 
 
 @pytest.fixture

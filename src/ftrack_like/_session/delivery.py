@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
-from ftrack_like._session.literals import key_condition
 from ftrack_like._transport.retry import RetryPolicy
 
 __all__ = ["Delivery"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ftrack_like import exception
-from ftrack_like._session.literals import condition, key_condition
+from ftrack_like._literals import condition, key_condition
 from ftrack_like._suggest import did_you_mean
 
 __all__ = ["Lookup"]

@@ -1,0 +1,132 @@
+"""Values as they stand in query expressions, whatever is in them."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ftrack_like import inspection
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["bind", "condition", "key_condition", "literal"]
+
+#: Texts in quotes, which are left alone, placeholders, and quotes that nothing closes.
+_PLACES = re.compile(
+    r"""
+    "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'
+    | (?<![^\s(,=<>]):(?P<name>[^\W\d]\w*)
+    | (?P<open>["'])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+#: What stands for a list without anything in it: a text that nothing holds.
+_NOTHING = '("9b9d1f0e6f7c4d1c8a55d2a7c0e4b6f3")'
+
+
+def bind(expression: str, values: Mapping[str, Any]) -> str:
+    """Return the query *expression* with *values* in the places that are called by their names.
+
+    A place is written ``:name`` where a value may stand: ``'Task where name is :name and bid in
+    :bids'``. What is inside quotes is text, and no place. *values* is a mapping of names to
+
+    - text, numbers, true and false, dates and times, None;
+    - an entity, which stands for its primary key: ``project.id is :project``;
+    - a list (or any other collection) of these, for ``in`` and ``not_in``. An empty one finds
+      nothing; it fits ids and texts alone.
+
+    Whatever is in a value, it stays a value. Wildcards keep their meaning behind ``like``.
+
+    Raise :exc:`ValueError` if a place has no value, a value no place, or a quote of *expression*
+    is not closed; :exc:`TypeError` for what is no value.
+    """
+    unused = set(values)
+
+    def fill(match: re.Match[str]) -> str:
+        if match.group("open"):
+            raise ValueError(
+                f"The quote at position {match.start()} of {expression!r} is not closed."
+            )
+        name = match.group("name")
+        if name is None:
+            return match.group()
+        if name not in values:
+            raise ValueError(f"There is no value for :{name} of {expression!r}.")
+        unused.discard(name)
+        return _bound(name, values[name])
+
+    bound = _PLACES.sub(fill, expression)
+    if unused:
+        names = ", ".join(f":{name}" for name in sorted(unused))
+        raise ValueError(f"There is no place for {names} in {expression!r}.")
+    return bound
+
+
+def _bound(name: str, value: Any) -> str:
+    """Return *value* of the place *name* as it stands in an expression."""
+    if getattr(value, "primary_key_attributes", None) is not None:
+        key = list(inspection.primary_key(value).values())
+        if len(key) != 1:
+            raise TypeError(
+                f"The value of :{name} is an entity with several keys, {key}; give one of them."
+            )
+        return literal(key[0])
+    if value is NOT_SET or isinstance(value, (bytes, bytearray, Mapping)):
+        raise TypeError(f"The value of :{name} cannot stand in a query: {value!r}.")
+    if isinstance(value, Collection) and not isinstance(value, str):
+        members = [_member(name, one) for one in value]
+        return f"({', '.join(members)})" if members else _NOTHING
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"The value of :{name} has no form in the query language: {value!r}.")
+    return literal(value)
+
+
+def _member(name: str, value: Any) -> str:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        raise TypeError(f"The value of :{name} holds a list inside a list: {value!r}.")
+    return _bound(name, value)
+
+
+def literal(value: Any) -> str:
+    """Return *value* as the query language writes it: quoted and escaped where it must be.
+
+    Times with a zone are given in UTC, as the server compares them.
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # By their base: enumerations and numbers of other libraries print as what they like.
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, str):
+        return f'"{_escaped(str.__str__(value))}"'
+    moment = value if isinstance(value, datetime.datetime) else getattr(value, "datetime", None)
+    if isinstance(moment, datetime.datetime):
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+        return f'"{moment.isoformat(timespec="seconds")}"'
+    return f'"{_escaped(value)}"'
+
+
+def condition(name: str, value: Any) -> str:
+    """Return the condition that the attribute *name* is *value*, which may be an entity."""
+    if getattr(value, "primary_key_attributes", None) is not None:
+        key = inspection.primary_key(value)
+        return " and ".join([f"{name}.{part} is {literal(each)}" for part, each in key.items()])
+    return f"{name} is {literal(value)}"
+
+
+def key_condition(names: Any, values: Any) -> str:
+    """Return the condition, in parentheses, that the key attributes *names* have *values*."""
+    return "(" + " and ".join([f'{n} is "{_escaped(v)}"' for n, v in zip(names, values)]) + ")"
+
+
+def _escaped(value: Any) -> str:
+    """Return *value* as text that may stand between double quotes."""
+    return str(value).replace("\\", "\\\\").replace('"', '\\"')
