@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import requests
 
 from ftrack_like import exception
 from ftrack_like._session.batch import RawBatch
+from ftrack_like._transport.retry import RetryBudget
 
 KEY = "secret-key-1"
 QUERY = [{"action": "query", "expression": "select id from Task"}]
@@ -112,6 +114,37 @@ def test_exhausted_reads_say_how_often_and_where(session: Any, server: Any, repl
     assert f"{server.url}/api" in text
     assert "9 attempts" in text
     assert len(server.requests) == 9
+
+
+def test_an_outage_is_not_multiplied(session: Any, server: Any, replies: Any) -> None:
+    """Once a call has given up, others give up at once, until the server has answered again."""
+    server.answer = lambda batch: replies.Reply(b"", status=503)
+    with pytest.raises(exception.ServerConnectionError, match="9 attempts"):
+        session.query("Task").all()
+    del server.requests[:]
+    for _ in range(3):
+        with pytest.raises(exception.ServerConnectionError):
+            session.query("Task").all()
+    assert len(server.requests) == 3
+    server.answer = replies.plain_answer
+    session.query("Task").all()
+    server.next_answers = [replies.Reply(b"", status=503)] * 4
+    assert session.query("Task").all() == []
+
+
+def test_threads_share_what_they_may_repeat(session: Any, server: Any, replies: Any) -> None:
+    """Many threads that meet an outage together do not ask many times as often."""
+    session._calls.budget = RetryBudget(capacity=20)
+    server.answer = lambda batch: replies.Reply(b"", status=503)
+
+    def ask(number: int) -> bool:
+        with pytest.raises(exception.ServerConnectionError):
+            session.query(f"Task where name is a{number}").all()
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        assert all(pool.map(ask, range(12)))
+    assert 12 < len(server.requests) <= 32
 
 
 def test_exhausted_connections_say_the_same(session: Any, server: Any, replies: Any) -> None:

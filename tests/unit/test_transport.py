@@ -12,7 +12,7 @@ from ftrack_like import exception
 from ftrack_like._transport import answers
 from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
 from ftrack_like._transport.redaction import MASK, mask_urllib3_logs, masked
-from ftrack_like._transport.retry import RetryPolicy, retry_after
+from ftrack_like._transport.retry import RetryBudget, RetryPolicy, retry_after
 from ftrack_like._transport.settings import (
     ConnectionSettings,
     checked_server_url,
@@ -142,6 +142,19 @@ def test_settings_of_the_event_hub() -> None:
         "proxies": {"https": "p"},
         "connect_timeout": 3.0,
     }
+
+
+def test_budget_is_spent_and_earned_back() -> None:
+    """Repetitions are spent up to a bound; an answer brings some back, giving up takes all."""
+    budget = RetryBudget(capacity=3, refund=2)
+    assert [budget.take() for _ in range(4)] == [True, True, True, False]
+    budget.answered()
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+    for _ in range(5):
+        budget.answered()
+    assert budget.take()
+    budget.gave_up()
+    assert not budget.take()
 
 
 def test_waits_grow_and_end() -> None:

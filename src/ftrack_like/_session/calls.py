@@ -16,7 +16,7 @@ from ftrack_like._transport.answers import fault_of, server_error, unexpected_pa
 from ftrack_like._transport.exchange import Answer, Exchange
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
-from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy
+from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy
 from ftrack_like.logging import LazyLogMessage
 
 __all__ = ["Calls"]
@@ -44,6 +44,7 @@ class Calls:
         #: may well be the wrong address.
         self.policy = RetryPolicy()
         self.first_policy = RetryPolicy(attempts=5, total_time=20.0)
+        self.budget = RetryBudget()
         #: Whether the server has answered before: then it is worth waiting for.
         self._has_answered = False
 
@@ -91,6 +92,7 @@ class Calls:
             secret=session._api_key,
             policy=self.policy if self._has_answered else self.first_policy,
             on_retry=note_retry,
+            budget=self.budget,
         ).run()
         statistics.count(bytes_received=answer.received)
         return answer

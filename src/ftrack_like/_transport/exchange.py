@@ -14,7 +14,7 @@ from ftrack_like import exception
 from ftrack_like._transport.answers import decode_text, fault_of, parse_json
 from ftrack_like._transport.authentication import leaves_host
 from ftrack_like._transport.redaction import masked
-from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_after
+from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy, retry_after
 
 __all__ = ["Answer", "Exchange"]
 
@@ -49,7 +49,8 @@ class Exchange:
     *post* sends it to the address it is given and returns a ``requests.Response``; *address* is
     where it goes first. *repeatable* says that the server may be asked again when the answer was
     lost; *patient* that it may be asked again when it could not be reached at all, which nobody
-    wants at the first try. *on_retry* is called with the seconds before each wait.
+    wants at the first try. *on_retry* is called with the seconds before each wait. *budget* is
+    what all calls together may spend on asking again, None for no end.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Exchange:
         secret: Optional[str] = None,
         policy: RetryPolicy = DEFAULT_POLICY,
         on_retry: Callable[[float, Exception], None] = lambda wait, error: None,
+        budget: Optional[RetryBudget] = None,
     ) -> None:
         """Initialise with all of it; *secret* is masked in errors."""
         self.post = post
@@ -70,6 +72,7 @@ class Exchange:
         self.secret = secret
         self.policy = policy
         self.on_retry = on_retry
+        self.budget = budget or RetryBudget()
 
     def run(self) -> Answer:
         """Return the answer; raise a :exc:`~ftrack_like.exception.ServerConnectionError` if none.
@@ -85,6 +88,8 @@ class Exchange:
                 break
             self.on_retry(wait, error)
             time.sleep(wait)
+        if error is None:
+            self.budget.answered()
         if answer is None:
             raise _final(error, attempt, elapsed)
         return answer._replace(attempts=attempt, elapsed=elapsed)
@@ -109,8 +114,12 @@ class Exchange:
     ) -> Optional[float]:
         """Return how long to wait before asking again, None when it must not or need not be."""
         arrived = getattr(error, "request_sent", True)
-        allowed = self.repeatable if arrived else self.patient
-        return self.policy.delay(attempt, elapsed, asked) if allowed else None
+        if not (self.repeatable if arrived else self.patient):
+            return None
+        wait = self.policy.delay(attempt, elapsed, asked)
+        if wait is None and attempt > 1:
+            self.budget.gave_up()
+        return wait if wait is not None and self.budget.take() else None
 
     def _is_passing(self, answer: Answer) -> bool:
         """Return whether *answer* is a fault of the moment, not the server's considered word."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import email.utils
 import random
+import threading
 import time
 from collections.abc import Mapping
 from typing import Callable, NamedTuple, Optional
 
-__all__ = ["RETRIED_STATUSES", "RetryPolicy", "retry_after"]
+__all__ = ["RETRIED_STATUSES", "RetryBudget", "RetryPolicy", "retry_after"]
 
 #: Answers that say "not now": too many requests, and what servers and proxies say when they fail.
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -44,6 +45,39 @@ class RetryPolicy(NamedTuple):
         if asked is not None:
             wait = max(wait, asked)
         return None if elapsed + wait > self.total_time else wait
+
+
+class RetryBudget:
+    """What the calls of a session together may spend on trying again; it may be shared by threads.
+
+    It keeps an outage from being multiplied by the calls that meet it: once one of them has
+    given up, the others give up at their first failure, until the server has answered again.
+    """
+
+    def __init__(self, capacity: int = 200, refund: int = 10) -> None:
+        """Initialise with *capacity* repetitions; each answer brings *refund* of them back."""
+        self._capacity = capacity
+        self._refund = refund
+        self._left = capacity
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Spend one repetition; return False, spending nothing, when there is none left."""
+        with self._lock:
+            if self._left == 0:
+                return False
+            self._left -= 1
+            return True
+
+    def answered(self) -> None:
+        """Tell that the server has answered."""
+        with self._lock:
+            self._left = min(self._capacity, self._left + self._refund)
+
+    def gave_up(self) -> None:
+        """Tell that a call has tried for as long as it may."""
+        with self._lock:
+            self._left = 0
 
 
 def retry_after(
