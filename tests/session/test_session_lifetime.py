@@ -149,6 +149,23 @@ def test_forked_process_does_not_wait_for_locks_of_its_parent(
     assert status == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_process_reads_whatever_its_parent_was_at(server: Any, open_session: Any) -> None:
+    """A fork in the middle of counting, for statistics or repetitions, leaves the child able."""
+    session = open_session(server)
+    with session._statistics._lock, session._calls.budget._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            try:
+                os._exit(0 if session.query("Task").all() == [] else 1)
+            finally:
+                os._exit(2)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert session.query("Task").all() == []
+
+
 FORKED_EXIT = """
 import os, sys
 from ftrack_like.session import Session

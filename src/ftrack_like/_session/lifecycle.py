@@ -269,7 +269,12 @@ def _renew_locks() -> None:
     for session in list(_open.values()):
         for name in ("_thread_lock", "_unit_of_work"):
             session.__dict__.pop(name, None)
-        for holder in (session._statistics, session.recorded_operations, session._identity_map):
+        for holder in (
+            session._statistics,
+            session._calls.budget,
+            session.recorded_operations,
+            session._identity_map,
+        ):
             getattr(holder, "renew_lock", lambda: None)()
 
 

@@ -59,6 +59,10 @@ class RetryBudget:
         self._capacity = capacity
         self._refund = refund
         self._left = capacity
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a process that was forked while somebody held the old one."""
         self._lock = threading.Lock()
 
     def take(self) -> bool:
