@@ -38,6 +38,16 @@ def encrypted(server: Any, certificate: Path) -> str:
 
 
 @needs_openssl
+def test_plain_http_behind_https(server: Any, open_session: Any) -> None:
+    """A server without encryption is not accused of its certificate."""
+    with pytest.raises(exception.ServerConnectionError) as caught:
+        open_session(server.url.replace("http://", "https://"))
+    lines = str(caught.value).splitlines()
+    assert "does not speak https" in lines[0]
+    assert "http://" in lines[1]
+    assert not server.requests
+
+
 def test_unknown_certificates_are_refused(encrypted: str, open_session: Any, server: Any) -> None:
     """A certificate that cannot be verified ends the start, with the way out; no key was sent."""
     with pytest.raises(exception.ServerConnectionError) as caught:

@@ -44,6 +44,21 @@ def test_what_is_missing_is_named(variable: str) -> None:
         settings.credentials(None, None, None, environment)
 
 
+@pytest.mark.parametrize("argument", ["api_key", "api_user"])
+@pytest.mark.parametrize("value", ["secret-1\n", "secret-1\r\nx: y", "secret-1\0", "secret-1 鍵"])
+def test_what_no_request_can_carry_is_refused(argument: str, value: str) -> None:
+    """A key or a user that fits no header is named, and a key is not shown."""
+    given = {"api_key": "key", "api_user": "user", argument: value}
+    with pytest.raises(exception.ConfigurationError, match=argument) as caught:
+        settings.credentials("https://a", environment={}, **given)
+    assert "secret-1" not in str(caught.value)
+
+
+def test_letters_of_western_names_are_taken() -> None:
+    """What a header can hold may be the name of a user."""
+    assert settings.credentials("https://a", "key", "jürgen", {}).api_user == "jürgen"
+
+
 def test_machine_without_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody is logged in, the variable of the user is named."""
 

@@ -126,7 +126,13 @@ def test_addresses_are_tidied(given: str, address: str) -> None:
     assert checked_server_url(given) == address
 
 
-@pytest.mark.parametrize("given", ["a.com", "://a", "http://", "https:///path", "ws://a.com"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("a.com", "://a", "http://", "https:///path", "ws://a.com"),
+        *("http://a:b", "http://a:99999", "http://[::1"),
+    ],
+)
 def test_addresses_that_are_none(given: str) -> None:
     """What names no server is refused."""
     with pytest.raises(exception.ConfigurationError, match="https://"):

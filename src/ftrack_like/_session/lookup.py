@@ -26,8 +26,8 @@ class Lookup:
         values = _key_values(names, entity_key)
         if len(values) != len(names):
             raise ValueError(
-                f"The key {values!r} does not fit {entity_type}, whose primary key has "
-                f"{len(names)} values ({', '.join(names)})."
+                f"The key {values!r} does not fit {entity_type}, whose primary key is "
+                f"{' and '.join(names)}."
             )
         found = self._cached(entity_type, values)
         if found is not None:

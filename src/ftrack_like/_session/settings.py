@@ -51,6 +51,8 @@ def credentials(
     if not key:
         raise _missing("api_key", "FTRACK_API_KEY", "the key from your account's page")
     user = api_user or variables.get("FTRACK_API_USER") or _machine_user()
+    _require_sendable("api_key", "FTRACK_API_KEY", key)
+    _require_sendable("api_user", "FTRACK_API_USER", user)
     return Credentials(checked_server_url(url), key, user)
 
 
@@ -60,6 +62,19 @@ def _missing(argument: str, variable: str, example: str) -> exception.Configurat
         f'Required "{argument}" is given neither as argument nor by the environment variable '
         f"{variable}.\nPass {argument}=… or set {variable} (for example {example})."
     )
+
+
+def _require_sendable(argument: str, variable: str, value: str) -> None:
+    """Raise :exc:`~ftrack_like.exception.ConfigurationError` if no header can hold *value*.
+
+    The error does not show it, since it may be the key; that of an HTTP library would.
+    """
+    if any(ord(character) > 255 or not character.isprintable() for character in str(value)):
+        raise exception.ConfigurationError(
+            f'"{argument}" holds a line break or another character that no request can carry.\n'
+            f"Check the argument {argument} or the environment variable {variable}; what was read "
+            "from a file may want .strip()."
+        )
 
 
 def _machine_user() -> str:

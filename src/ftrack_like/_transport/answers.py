@@ -128,7 +128,7 @@ def unexpected_page(status: int, reason: str, text: str, address: str) -> except
             f"{shown}. Check the server address (FTRACK_SERVER).{detail}"
         )
     said = " ".join([str(status), *str(reason or "").split()])[:100]
-    hint = " Check the server address (FTRACK_SERVER)." if status in (404, 405) else ""
+    hint = " Check the server address (FTRACK_SERVER)." if status in (404, 405, 501) else ""
     return exception.ServerError(
         f"Server reported error: {address} answered {said}{shown}.{hint}{detail}"
     )

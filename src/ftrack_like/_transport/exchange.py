@@ -214,11 +214,7 @@ class Exchange:
         """Return what to tell about *error*, whose innermost *cause* decides the advice."""
         words = self._words(error)
         if isinstance(error, requests.exceptions.SSLError):
-            return (
-                f"The certificate of {self.address} cannot be verified: {words}\n"
-                "Pass verify='/path/to/ca.pem' or set REQUESTS_CA_BUNDLE if the server has a "
-                "certificate of your own."
-            )
+            return self._explanation_of_tls(words)
         if isinstance(error, requests.exceptions.ProxyError):
             return f"The proxy on the way to {self.address} does not work: {words}"
         if arrived:
@@ -227,6 +223,21 @@ class Exchange:
             f"Nothing answers at {self.address}: {masked(cause, self.secret)}\n"
             "Is the server running, and is its address (argument server_url, variable "
             "FTRACK_SERVER) right?"
+        )
+
+    def _explanation_of_tls(self, words: str) -> str:
+        """Return what to tell about a connection that could not be encrypted, for *words*."""
+        if "WRONG_VERSION_NUMBER" in words or "record layer failure" in words.lower():
+            return (
+                f"What answers at {self.address} does not speak https: {words}\n"
+                "Does the server address (FTRACK_SERVER) begin with http:// instead?"
+            )
+        if "certificate" not in words.lower():
+            return f"No encrypted connection to {self.address} can be made: {words}"
+        return (
+            f"The certificate of {self.address} cannot be verified: {words}\n"
+            "Pass verify='/path/to/ca.pem' or set REQUESTS_CA_BUNDLE if the server has a "
+            "certificate of your own."
         )
 
     def _words(self, error: BaseException) -> str:

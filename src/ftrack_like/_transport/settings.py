@@ -70,12 +70,20 @@ def checked_server_url(server_url: str) -> str:
 
     Raise :exc:`~ftrack_like.exception.ServerAddressError` when it is no address of a server.
     """
-    address = str(server_url).strip().rstrip("/")
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        bare = address.split("://", 1)[-1].lstrip("/") or "studio.ftrackapp.com"
+    given = str(server_url).strip()
+    address = given.rstrip("/")
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # Read here, since it raises for what is no port.
+    except ValueError as error:
         raise exception.ServerAddressError(
-            f"The server address {address!r} does not begin with https:// or http://.\n"
+            f"The server address {address!r} cannot be read: {error}.\n"
+            "It should be like 'https://studio.ftrackapp.com' or 'http://localhost:8080'."
+        ) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        bare = given.split(":/", 1)[-1].strip("/") or "studio.ftrackapp.com"
+        raise exception.ServerAddressError(
+            f"The server address {given!r} does not begin with https:// or http:// and a host.\n"
             f"Did you mean 'https://{bare}'? It comes from the argument server_url or from the "
             "environment variable FTRACK_SERVER."
         )
