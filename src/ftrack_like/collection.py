@@ -54,7 +54,8 @@ def identity_text(entity: Any) -> str:
     key = getattr(entity, "_key", None)
     if type(key) is str:
         return key
-    return str(inspection.identity(entity))
+    remember = getattr(entity, "_identity_text", None)
+    return str(inspection.identity(entity)) if remember is None else str(remember())
 
 
 class Collection(MutableSequence[Any]):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ftrack_like import inspection
+from ftrack_like._session.payloads import OperationPayload
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, _EntityBase
 from ftrack_like.symbol import NOT_SET
@@ -52,8 +53,13 @@ class Codec:
         if isinstance(item, _EntityBase):
             return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
         kind = _kind(item.__class__)
-        if kind is Mapping:  # The payload of an operation, for one.
-            return {name: _encode_value(value) for name, value in item.items()}
+        if kind is Mapping:
+            # Past the slow access to a payload, of which a commit has thousands.
+            items = item._data if item.__class__ is OperationPayload else item
+            return {
+                name: value if value.__class__ in PLAIN else _encode_value(value)
+                for name, value in items.items()
+            }
         if kind is Collection:
             return [_reference(member) for member in _members(item)]
         date = encode_date(item)

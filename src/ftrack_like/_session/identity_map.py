@@ -80,7 +80,10 @@ class IdentityMap:
 
     def key(self, identity: tuple[str, Sequence[Any]]) -> Any:
         """Return the cache key of *identity*, ``(entity type, [key values])``."""
-        return self._session.cache_key_maker.key((identity[0], list(identity[1])))
+        values = list(identity[1])
+        if self.plain_keys:
+            return f"({identity[0]!r}, {values!r})"
+        return self._session.cache_key_maker.key((identity[0], values))
 
     def key_of(self, entity: Any) -> Any:
         """Return the cache key of *entity*; :exc:`KeyError` if its primary key is not set."""

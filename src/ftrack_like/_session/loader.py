@@ -160,7 +160,9 @@ class Loader:
         except KeyError:
             return entity  # Without a whole primary key it cannot be told from others.
         entities = identity_map.entities()
-        attached = identity_map.get(key)
+        attached = entities.get(key)
+        if attached is None and identity_map.loose.data:
+            attached = identity_map.revive(key)
         if attached is entity:
             return entity  # With all that it refers to, since it was attached.
         if id(entity) in merged:
@@ -183,13 +185,16 @@ class Loader:
 
     def _merge_contents(self, entity: Any, merged: dict[Any, Any]) -> None:
         """Replace the entities that the newly attached *entity* refers to by attached ones."""
-        for values in (entity._remote, entity._local or {}):
-            for name, value in values.items():
+        resident = self._session._identity_map.entities().get
+        for values in (entity._remote, entity._local):
+            for name, value in values.items() if values else ():
                 if type(value) in PLAIN:
                     continue
                 # Setting what is there already changes no order, so the loop may go on.
                 if isinstance(value, _EntityBase):
-                    values[name] = self._merge_entity(value, merged)
+                    # Most are attached already; to find that here takes a third of the time.
+                    if value._key is None or resident(value._key) is not value:
+                        values[name] = self._merge_entity(value, merged)
                 elif isinstance(value, list):
                     values[name] = [self.merge(inner, merged) for inner in value]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any, Callable, Optional
 
 from ftrack_like.exception import OperationError
@@ -63,12 +63,15 @@ Payloads = list[OperationPayload]
 
 def _create_payload(operation: Any) -> OperationPayload:
     """Return the payload of a creation."""
-    return _payload("create", operation, operation.entity_data)
+    entity_type = operation.entity_type
+    return _payload("create", operation, {"__entity_type__": entity_type, **operation.entity_data})
 
 
 def _update_payload(operation: Any) -> OperationPayload:
     """Return the payload of an update."""
-    return _payload("update", operation, {operation.attribute_name: operation.new_value})
+    entity_type = operation.entity_type
+    data = {"__entity_type__": entity_type, operation.attribute_name: operation.new_value}
+    return _payload("update", operation, data)
 
 
 def _delete_payload(operation: Any) -> OperationPayload:
@@ -76,26 +79,30 @@ def _delete_payload(operation: Any) -> OperationPayload:
     return _payload("delete", operation, None)
 
 
-def _payload(action: str, operation: Any, data: Optional[Mapping[str, Any]]) -> OperationPayload:
+def _payload(action: str, operation: Any, data: Optional[dict[str, Any]]) -> OperationPayload:
     """Return the payload for *action* on the entity of *operation*, with *data* unless None."""
-    entity_type = operation.entity_type
     items = {
         "action": action,
-        "entity_type": entity_type,
+        "entity_type": operation.entity_type,
         "entity_key": list(operation.entity_key.values()),
     }
     if data is not None:
-        items["entity_data"] = {"__entity_type__": entity_type, **data}
-    payload = OperationPayload()
-    payload._data = items  # Not copied once more: thousands of them make a batch.
+        items["entity_data"] = data
+    return _made_of(items)
+
+
+def _made_of(items: dict[str, Any]) -> OperationPayload:
+    """Return a payload of *items*, which are not copied: thousands of them make a batch."""
+    payload = OperationPayload.__new__(OperationPayload)
+    payload._data = items
     return payload
 
 
-_MAKERS: tuple[tuple[type, Callable[[Any], OperationPayload]], ...] = (
-    (CreateEntityOperation, _create_payload),
-    (UpdateEntityOperation, _update_payload),
-    (DeleteEntityOperation, _delete_payload),
-)
+_MAKERS: dict[type, Callable[[Any], OperationPayload]] = {
+    CreateEntityOperation: _create_payload,
+    UpdateEntityOperation: _update_payload,
+    DeleteEntityOperation: _delete_payload,
+}
 
 
 def payload_of(operation: Any) -> OperationPayload:
@@ -103,7 +110,10 @@ def payload_of(operation: Any) -> OperationPayload:
 
     Raise :exc:`~ftrack_like.exception.OperationError` for what is no operation of ours.
     """
-    for kind, make in _MAKERS:
+    make = _MAKERS.get(operation.__class__)
+    if make is not None:
+        return make(operation)
+    for kind, make in _MAKERS.items():
         if isinstance(operation, kind):
             return make(operation)
     raise OperationError(f"{operation!r} is no operation that can be committed.")
@@ -135,17 +145,20 @@ def cancel_creates_with_deletes(payloads: Payloads) -> Payloads:
 
 def keep_last_updates(payloads: Payloads) -> Payloads:
     """Drop from updates the attributes that a later update of the same entity sets again."""
-    later: set[tuple[str, str]] = set()
+    later: dict[str, set[str]] = {}
     kept = []
     for payload in reversed(payloads):
         if payload._data["action"] == "update":
             entity = _identity(payload)
             data = payload._data["entity_data"]
-            names = [name for name in data if name != "__entity_type__"]
-            superseded = {name for name in names if (entity, name) in later}
-            later.update((entity, name) for name in names)
-            if superseded:
-                payload = _replaced(payload, {n: data[n] for n in data if n not in superseded})
+            names = later.get(entity)
+            if names is None:
+                later[entity] = set(data)
+            else:
+                superseded = names.intersection(data) - {"__entity_type__"}
+                names.update(data)
+                if superseded:
+                    payload = _replaced(payload, {n: data[n] for n in data if n not in superseded})
         kept.append(payload)
     kept.reverse()
     return kept
@@ -162,13 +175,16 @@ def drop_not_set(payloads: Payloads) -> Payloads:
     return kept
 
 
+_TYPE_ALONE = {"__entity_type__"}
+
+
 def drop_empty_updates(payloads: Payloads) -> Payloads:
     """Drop updates that would change nothing."""
     return [
         payload
         for payload in payloads
         if payload._data["action"] != "update"
-        or any(name != "__entity_type__" for name in payload._data["entity_data"])
+        or not payload._data["entity_data"].keys() <= _TYPE_ALONE
     ]
 
 
@@ -194,7 +210,7 @@ def fold_adjacent_updates(payloads: Payloads) -> Payloads:
 
 def _replaced(payload: OperationPayload, data: dict[str, Any]) -> OperationPayload:
     """Return a copy of *payload* with *data* as its data."""
-    return OperationPayload({**payload._data, "entity_data": data})
+    return _made_of({**payload._data, "entity_data": data})
 
 
 #: What happens to the payloads of a commit, in this order.

@@ -55,6 +55,8 @@ class UnitOfWork:
         """Initialise for *session*, whose operations and methods are reached at each use."""
         self._session = session
         self._committing = threading.RLock()
+        #: What was sent last, if nobody knows whether the server carried it out.
+        self._in_doubt: Optional[tuple[Plan, Delivery]] = None
 
     def plan(self) -> Plan:
         """Return what :meth:`commit` would do now."""
@@ -70,15 +72,35 @@ class UnitOfWork:
         other threads stay for the next commit.
         """
         with self._committing:
+            self._settle()
             plan = self.plan()
             if not plan.payloads:
                 self._forget_cancelled(plan)
                 return
-            results = self._delivery(plan).send()
+            delivery = self._delivery(plan)
             try:
-                self._merge(plan, results)
-            finally:
-                self._forget(plan)
+                results = delivery.send()
+            except BaseException:
+                self._in_doubt = (plan, delivery) if delivery.in_doubt else None
+                raise
+            self._take_over(plan, results)
+
+    def _settle(self) -> None:
+        """Find out what became of a batch whose answer never came, before anything else is sent."""
+        if self._in_doubt is None:
+            return
+        plan, delivery = self._in_doubt
+        results = delivery.results_if_applied()
+        self._in_doubt = None
+        if results is not None:
+            self._take_over(plan, results)
+
+    def _take_over(self, plan: Plan, results: Any) -> None:
+        """Take over the *results* of *plan*, which the server has carried out."""
+        try:
+            self._merge(plan, results)
+        finally:
+            self._forget(plan)
 
     def _forget_cancelled(self, plan: Plan) -> None:
         """Forget the operations of *plan*, which add up to nothing, and their entities' values.
@@ -116,9 +138,15 @@ class UnitOfWork:
             session._loader.load(records)
 
     def _keep_primary_keys(self, plan: Plan) -> None:
-        """Let created entities keep their identity, also when the answer leaves it out."""
+        """Let created entities keep their identity, also when the answer leaves it out.
+
+        Those with local values do so by themselves when they lose these.
+        """
         find = self._session._identity_map.find
+        keeping = {id(entity._fixed_key) for entity in plan.touched}
         for each in plan.operations:
+            if id(each.entity_key) in keeping:
+                continue
             if isinstance(each, operation.CreateEntityOperation):
                 entity = find(each.entity_type, list(each.entity_key.values()))
                 if entity is not None:
@@ -183,9 +211,12 @@ class UnitOfWork:
     def _gone(plan: Plan) -> dict[str, Any]:
         """Return the last deletion of each entity that *plan* leaves deleted."""
         found: dict[str, Any] = {}
+        kind = operation.DeleteEntityOperation
+        if not any(isinstance(each, kind) for each in plan.operations):
+            return found  # As most commits are; the keys of all would take longer.
         for each in plan.operations:
             key = _key_of(each)
-            if isinstance(each, operation.DeleteEntityOperation):
+            if isinstance(each, kind):
                 found[key] = each
             elif isinstance(each, operation.CreateEntityOperation):
                 found.pop(key, None)
@@ -212,6 +243,7 @@ class UnitOfWork:
         """
         session = self._session
         with self._committing:
+            self._in_doubt = None
             operations = list(session.recorded_operations)
             self._keep_primary_keys(Plan(operations, []))
             created = []

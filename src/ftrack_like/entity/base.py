@@ -140,7 +140,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if session.record_operations:
             key = self._operation_key()
             self._created = True
-            self._key = str((self.entity_type, list(key.values())))
+            self._key = f"({self.entity_type!r}, {list(key.values())!r})"
             session.recorded_operations.push(
                 CreateEntityOperation(self.entity_type, key, dict(scalars))
             )
@@ -150,8 +150,9 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def _split(self, data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the scalars and the other values of *data*, without unknown names."""
         scalars, others = {}, {}
+        attributes = self.attributes._data
         for name, value in data.items():
-            attribute = self.attributes.get(name)
+            attribute = attributes.get(name)
             if isinstance(attribute, ScalarAttribute):
                 if value is not NOT_SET:
                     scalars[name] = value
