@@ -364,6 +364,85 @@ def test_lost_answer_to_updates(proxied: Any, proxy: Any, sandbox: Any) -> None:
     assert not proxied.recorded_operations
 
 
+def test_second_commit_after_an_outage(
+    proxied: Any, proxy: Any, sandbox: Any, replies: Any
+) -> None:
+    """When nobody could be asked what became of a batch, the next commit asks before it sends."""
+    user = make_user(proxied, "late-a")
+    proxy.next_answers = ["lose"] + [replies.RESET] * 9
+    with pytest.raises(exception.ServerConnectionError):
+        proxied.commit()
+    assert proxied.created == [user]
+    user["first_name"] = "y"
+    make_user(proxied, "late-b")
+    del proxy.requests[:]
+    proxied.commit()
+    assert names_on(sandbox, "late-") == ["late-a", "late-b"]
+    assert not proxied.recorded_operations
+    sent = [[each["action"] for each in batch] for batch in proxy.batches]
+    assert sent == [["query"], ["update", "create"]]
+    assert user["first_name"] == "y"
+    with sandbox.session() as other:
+        assert other.get("User", user["id"])["first_name"] == "y"
+
+
+def test_second_commit_of_what_never_arrived(
+    proxied: Any, proxy: Any, sandbox: Any, replies: Any
+) -> None:
+    """What the server did not carry out is sent by the next commit."""
+    make_user(proxied, "never-a")
+    proxy.next_answers = [replies.RESET] * 10
+    with pytest.raises(exception.ServerConnectionError):
+        proxied.commit()
+    assert names_on(sandbox, "never-") == []
+    proxied.commit()
+    assert names_on(sandbox, "never-") == ["never-a"]
+
+
+def test_change_of_mind_after_an_outage(
+    proxied: Any, proxy: Any, sandbox: Any, replies: Any
+) -> None:
+    """Who deletes what may have arrived leaves nothing on the server."""
+    user = make_user(proxied, "mind-a")
+    proxy.next_answers = ["lose"] + [replies.RESET] * 9
+    with pytest.raises(exception.ServerConnectionError):
+        proxied.commit()
+    proxied.delete(user)
+    proxied.commit()
+    assert names_on(sandbox, "mind-") == []
+
+
+def test_rollback_ends_the_doubt(proxied: Any, proxy: Any, sandbox: Any, replies: Any) -> None:
+    """After a rollback nobody asks what became of a batch."""
+    make_user(proxied, "doubt-a")
+    proxy.next_answers = ["lose"] + [replies.RESET] * 9
+    with pytest.raises(exception.ServerConnectionError):
+        proxied.commit()
+    proxied.rollback()
+    del proxy.requests[:]
+    proxied.commit()
+    assert proxy.batches == []
+
+
+def test_interrupted_commit_is_not_carried_out_twice(
+    proxied: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the answer is on its way leaves a session that can commit again."""
+    post = proxied._request.post
+
+    def interrupted(*arguments: Any, **keywords: Any) -> Any:
+        post(*arguments, **keywords)
+        raise KeyboardInterrupt
+
+    make_user(proxied, "stop-a")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(proxied._request, "post", interrupted)
+        proxied.commit()
+    proxied.commit()
+    assert names_on(sandbox, "stop-") == ["stop-a"]
+    assert not proxied.recorded_operations
+
+
 def test_gateway_that_gives_up_on_a_commit(
     proxied: Any, proxy: Any, sandbox: Any, replies: Any
 ) -> None:

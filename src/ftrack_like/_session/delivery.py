@@ -26,6 +26,9 @@ class Delivery:
     it out. Then it is asked for the entities that the batch creates (their ids are made here) or
     deletes: batches are transactions, so any of them tells of all. Updates alone may simply be
     sent again.
+
+    *in_doubt* says, after :meth:`send` raised, whether the server may have carried the batch out
+    all the same.
     """
 
     def __init__(self, session: Any, batch: list[Any]) -> None:
@@ -33,6 +36,7 @@ class Delivery:
         self._session = session
         self._batch = batch
         self._policy = RetryPolicy(attempts=6)
+        self.in_doubt = False
 
     def send(self) -> Any:
         """Return the results of the batch.
@@ -41,32 +45,36 @@ class Delivery:
         known; a :exc:`~ftrack_like.exception.ServerConnectionError` if it cannot be reached.
         """
         begun = time.monotonic()
-        lost: Optional[exception.ServerConnectionError] = None
         for attempt in itertools.count(1):
             try:
                 return self._session.call(self._batch)
             except exception.ServerConnectionError as error:
-                if not error.request_sent and lost is None:
+                if not error.request_sent and not self.in_doubt:
                     raise
+                self.in_doubt = True
                 lost = error
             except exception.ServerError as error:
-                results = None if lost is None else self._results_if_applied()
+                results = self.results_if_applied() if self.in_doubt else None
                 if results is not None:
                     return results  # The repetition found what the first one left.
+                self.in_doubt = isinstance(error, exception.ServerAnswerError)
                 self._name_operation(error)
                 raise
-            results = self._results_if_applied()
+            except BaseException as error:
+                # Such as Ctrl-C, which may come at any time.
+                self.in_doubt = self.in_doubt or not isinstance(error, Exception)
+                raise
+            results = self.results_if_applied()
             if results is not None:
                 return results
-            asked = getattr(lost, "retry_after", None)
-            wait = self._policy.delay(attempt, time.monotonic() - begun, asked)
+            wait = self._policy.delay(attempt, time.monotonic() - begun, lost.retry_after)
             if wait is None:
                 raise lost
             self._session._statistics.count(retries=1)
             time.sleep(wait)
         raise AssertionError("unreachable")
 
-    def _results_if_applied(self) -> Optional[list[Any]]:
+    def results_if_applied(self) -> Optional[list[Any]]:
         """Return the results of the batch if the server carried it out, else None."""
         for action, are_there in (("create", True), ("delete", False)):
             payloads = [each for each in self._batch if each["action"] == action]
