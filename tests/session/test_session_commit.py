@@ -435,9 +435,10 @@ def test_interrupted_commit_is_not_carried_out_twice(
         raise KeyboardInterrupt
 
     make_user(proxied, "stop-a")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(proxied._request, "post", interrupted)
-        proxied.commit()
+        with pytest.raises(KeyboardInterrupt):
+            proxied.commit()
     proxied.commit()
     assert names_on(sandbox, "stop-") == ["stop-a"]
     assert not proxied.recorded_operations
