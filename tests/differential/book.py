@@ -17,13 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+from wire import Wire
+
 
 @dataclasses.dataclass(frozen=True)
 class Step:
     """One thing to ask of both libraries.
 
     *differs* is the number in the list of deliberate differences (docs/differences.rst) that makes
-    the answers differ, with *why* in words; None where they must be equal.
+    what comes out differ, with *why* in words; None where it must be equal. *asks* is the letter,
+    in the same document, of the reason why other requests are sent for the same outcome.
     """
 
     chapter: str
@@ -31,6 +34,7 @@ class Step:
     function: Callable[[Stage], Any]
     differs: int | None
     why: str
+    asks: str
 
     @property
     def title(self) -> str:
@@ -42,13 +46,13 @@ STEPS: list[Step] = []
 
 
 def step(
-    differs: int | None = None, why: str = ""
+    differs: int | None = None, why: str = "", asks: str = ""
 ) -> Callable[[Callable[[Stage], Any]], Callable[[Stage], Any]]:
     """Return a decorator that enters a function among the steps."""
 
     def enter(function: Callable[[Stage], Any]) -> Callable[[Stage], Any]:
         chapter = function.__module__.rpartition(".")[2]
-        STEPS.append(Step(chapter, function.__name__, function, differs, why))
+        STEPS.append(Step(chapter, function.__name__, function, differs, why, asks))
         return function
 
     return enter
@@ -78,6 +82,7 @@ class Stage:
     """What a step works with: a library under its module name, and a sandbox for it alone.
 
     *server* is ``{"server_url", "api_user", "api_key"}``; *folder* may be written to.
+    ``options`` are given to all sessions, ``wire`` records what is sent.
     """
 
     def __init__(self, module_name: str, server: dict[str, str], folder: Path) -> None:
@@ -92,6 +97,8 @@ class Stage:
         self._session: Any = None
         self._project: Any = None
         self._chapter = ""
+        self.options: dict[str, Any] = {}
+        self.wire = Wire()
 
     def begin(self, chapter: str) -> None:
         """Start *chapter* with nothing that an earlier one left in this process."""
@@ -115,6 +122,7 @@ class Stage:
         """Return another session on the sandbox, closed when the chapter ends."""
         settings = {"plugin_paths": [], "schema_cache_path": str(self.schema_folder)}
         settings["auto_connect_event_hub"] = False
+        settings.update(self.options)
         session = self.api.Session(**{**self.server, **settings, **options})
         self.sessions.append(session)
         return session

@@ -14,6 +14,7 @@ from typing import Any
 
 IDS = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b"
+    r"|\b[0-9a-f](?:/[0-9a-f]){3}/[0-9a-f]{4}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"  # as folders
 )
 MOMENTS = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?")
 A_WHILE = datetime.timedelta(minutes=30)

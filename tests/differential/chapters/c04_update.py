@@ -41,7 +41,7 @@ def none(stage: Stage) -> Any:
     return read_back(stage, shot)["description"]
 
 
-@step()
+@step(asks="A")
 def reference(stage: Stage) -> Any:
     """A reference can point elsewhere; the key follows."""
     task = stage.task("reference")

@@ -72,7 +72,7 @@ def delete_missing_key(stage: Stage) -> Any:
     del stage.shot("delete_missing")["metadata"]["none"]
 
 
-@step()
+@step(asks="D")
 def whole_dictionary(stage: Stage) -> Any:
     """A dictionary replaces all of it."""
     shot = stage.shot("whole")

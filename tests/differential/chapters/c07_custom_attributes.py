@@ -91,7 +91,7 @@ def in_create(stage: Stage) -> Any:
     return seen_by_others(stage, made)
 
 
-@step()
+@step(asks="D")
 def set_dictionary(stage: Stage) -> Any:
     """A dictionary sets several values."""
     session, shot = fresh(stage)
@@ -107,7 +107,7 @@ def unknown_key(stage: Stage) -> Any:
     return shot["custom_attributes"]["no_such_key"]
 
 
-@step()
+@step(asks="C")
 def set_unknown_key(stage: Stage) -> Any:
     """A key that is not configured cannot be set."""
     _, shot = fresh(stage)

@@ -135,7 +135,7 @@ def resource_identifier(stage: Stage) -> Any:
     return [place["resource_identifier"], place["location"]["name"], same]
 
 
-@step()
+@step(asks="A")
 def sequence(stage: Stage) -> Any:
     """A sequence of files is one component with a member for each frame."""
     made = component(stage, frames(stage, "comp"), disk(stage), name="comp")
@@ -152,7 +152,7 @@ def sequence(stage: Stage) -> Any:
     ]
 
 
-@step()
+@step(asks="A")
 def sequence_of_one_frame(stage: Stage) -> Any:
     """A sequence may have a single frame."""
     made = component(stage, frames(stage, "single", count=1), disk(stage), name="single")
@@ -198,7 +198,7 @@ def add_where_the_file_is_there(stage: Stage) -> Any:
     disk(stage).add_component(made, origin)
 
 
-@step()
+@step(asks="C")
 def add_from_wrong_source(stage: Stage) -> Any:
     """A component that is not in the source."""
     unmanaged = stage.session.query('Location where name is "ftrack.unmanaged"').one()
@@ -206,7 +206,7 @@ def add_from_wrong_source(stage: Stage) -> Any:
     disk(stage).add_component(made, unmanaged)
 
 
-@step()
+@step(asks="A")
 def remove(stage: Stage) -> Any:
     """A component is removed from a location, and its file with it."""
     made = component(stage, stage.file("removed.txt"), disk(stage), name="removed")
@@ -216,7 +216,7 @@ def remove(stage: Stage) -> Any:
     return [os.path.exists(path), list(there["component_locations"])]
 
 
-@step()
+@step(asks="A")
 def remove_sequence(stage: Stage) -> Any:
     """A sequence is removed with all its frames."""
     made = component(stage, frames(stage, "away"), disk(stage), name="away")
@@ -225,7 +225,7 @@ def remove_sequence(stage: Stage) -> Any:
     return [before, [name for name in found_on_disk(stage) if "away" in name]]
 
 
-@step()
+@step(asks="C")
 def remove_missing(stage: Stage) -> Any:
     """A component that is not in the location."""
     made = component(stage, stage.file("elsewhere.txt"), None, name="elsewhere")

@@ -38,7 +38,7 @@ def by_name(stage: Stage, availability: dict[str, float]) -> dict[str, float]:
     return {get("Location", key)["name"]: value for key, value in availability.items() if value}
 
 
-@step()
+@step(asks="A")
 def whole(stage: Stage) -> Any:
     """A component that is whole in one location and absent from another."""
     made = sequence(stage, "whole")
@@ -52,7 +52,7 @@ def whole(stage: Stage) -> Any:
     ]
 
 
-@step()
+@step(asks="A")
 def part(stage: Stage) -> Any:
     """A sequence of which some frames are there."""
     made = sequence(stage, "part")
@@ -63,7 +63,7 @@ def part(stage: Stage) -> Any:
     return [first.get_component_availability(made), by_name(stage, made.get_availability())]
 
 
-@step()
+@step(asks="A")
 def several(stage: Stage) -> Any:
     """The availabilities of several components at once."""
     made = [sequence(stage, name) for name in ("several_a", "several_b")]
@@ -74,7 +74,7 @@ def several(stage: Stage) -> Any:
     return [[by_name(stage, item) for item in found], first.get_component_availabilities(made)]
 
 
-@step()
+@step(asks="A")
 def in_named_locations(stage: Stage) -> Any:
     """The availability in the locations that are asked for."""
     made = sequence(stage, "named")
@@ -83,7 +83,7 @@ def in_named_locations(stage: Stage) -> Any:
     return [found, len(found)]
 
 
-@step()
+@step(asks="A")
 def none(stage: Stage) -> Any:
     """A component that is nowhere."""
     made = stage.session.create_component(stage.file("nowhere.txt"), location=None)
@@ -98,7 +98,7 @@ def pick_for_new(stage: Stage) -> Any:
     return stage.session.pick_location()["name"]
 
 
-@step()
+@step(asks="A")
 def pick_for_component(stage: Stage) -> Any:
     """The location to read a component from."""
     made = sequence(stage, "picked")
@@ -110,7 +110,7 @@ def pick_for_component(stage: Stage) -> Any:
     return [before, stage.session.pick_location(made)["name"]]
 
 
-@step()
+@step(asks="A")
 def pick_for_several(stage: Stage) -> Any:
     """The locations to read several components from, and None where there is none."""
     first = disk(stage, "first", 20)

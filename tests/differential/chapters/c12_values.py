@@ -154,7 +154,7 @@ def call_aggregate(stage: Stage) -> Any:
     return len(result[0]["data"])
 
 
-@step()
+@step(asks="A")
 def format_entity(stage: Stage) -> Any:
     """An entity as text for people."""
     formatter = stage.module("formatter")

@@ -66,7 +66,7 @@ def notes_of_a_task(stage: Stage) -> Any:
     return sorted(note["content"] for note in found["notes"])
 
 
-@step()
+@step(asks="A")
 def timer(stage: Stage) -> Any:
     """A timer runs, is stopped, and leaves a time log."""
     task = stage.task("timed")
@@ -78,7 +78,7 @@ def timer(stage: Stage) -> Any:
     return [kept, log.entity_type, log["comment"], log["context"]["name"]]
 
 
-@step()
+@step(asks="A")
 def second_timer(stage: Stage) -> Any:
     """A second timer while one runs, and one that takes over."""
     person = user(stage)
@@ -95,13 +95,13 @@ def second_timer(stage: Stage) -> Any:
     return [outcome, name]
 
 
-@step()
+@step(asks="A")
 def stop_without_timer(stage: Stage) -> Any:
     """Stopping when no timer runs."""
     return user(stage).stop_timer()
 
 
-@step()
+@step(asks="A")
 def statuses_of_a_schema(stage: Stage) -> Any:
     """The statuses that a project schema allows."""
     schema = stage.project["project_schema"]
@@ -119,7 +119,7 @@ def statuses_by_type(stage: Stage) -> Any:
     return [status["name"] for status in schema.get_statuses("Task", kind["id"])]
 
 
-@step()
+@step(asks="A")
 def types_of_a_schema(stage: Stage) -> Any:
     """The types that a project schema allows."""
     schema = stage.project["project_schema"]

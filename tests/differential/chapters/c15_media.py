@@ -67,14 +67,15 @@ def picture(stage: Stage) -> str:
 def finished(stage: Stage, job: Any) -> str:
     """Return the status of *job* when it has ended, asked for as the published client can."""
     deadline = time.monotonic() + 60
-    while job["status"] not in ("done", "failed") and time.monotonic() < deadline:
-        time.sleep(0.1)
-        stage.session.reset()
-        job = stage.session.get("Job", job["id"])
-    return str(job["status"])
+    with stage.wire.paused():
+        while job["status"] not in ("done", "failed") and time.monotonic() < deadline:
+            time.sleep(0.1)
+            stage.session.reset()
+            job = stage.session.get("Job", job["id"])
+        return str(job["status"])
 
 
-@step()
+@step(asks="A")
 def upload(stage: Stage) -> Any:
     """A file goes to the server and is found there."""
     component = uploaded(stage)
@@ -87,7 +88,7 @@ def upload(stage: Stage) -> Any:
     ]
 
 
-@step()
+@step(asks="B")
 def download(stage: Stage) -> Any:
     """What was uploaded is read whole."""
     return read(stage, uploaded(stage))
@@ -100,7 +101,7 @@ def address(stage: Stage) -> Any:
         return answer.read().decode()
 
 
-@step()
+@step(asks="B")
 def written_by_hand(stage: Stage) -> Any:
     """A file opened for writing is on the server once it is closed."""
     component = stage.session.create("FileComponent", {"name": "by hand", "file_type": ".txt"})
@@ -113,7 +114,7 @@ def written_by_hand(stage: Stage) -> Any:
     return read(stage, component)
 
 
-@step()
+@step(asks="A")
 def sequence(stage: Stage) -> Any:
     """The frames of a sequence go to the server, each as a file of its own."""
     for number in (1, 2, 3):
@@ -126,7 +127,7 @@ def sequence(stage: Stage) -> Any:
     return [component["size"], location.get_component_availability(component), contents]
 
 
-@step()
+@step(asks="A")
 def thumbnail(stage: Stage) -> Any:
     """A picture becomes a thumbnail of what has one."""
     made = version(stage).create_thumbnail(picture(stage))
@@ -195,7 +196,7 @@ def file_on_a_job(stage: Stage) -> Any:
     return [link["component"]["name"] for link in job["job_components"]]
 
 
-@step()
+@step(asks="A")
 def removed(stage: Stage) -> Any:
     """What is removed from the server cannot be read any more."""
     component = uploaded(stage)
