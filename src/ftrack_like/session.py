@@ -22,7 +22,7 @@ from ftrack_like._session import calls, components, jobs, lifecycle, locations
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
 from ftrack_like._session.flags import ThreadFlag, thread_flag
-from ftrack_like._session.identity_map import IdentityMap
+from ftrack_like._session.identity_map import IdentityMap, SessionCache
 from ftrack_like._session.loader import Loader
 from ftrack_like._session.lookup import Lookup
 from ftrack_like._session.on_demand import OnDemand, TopCache
@@ -183,7 +183,7 @@ class Session:
     def _make_cache(self, cache: Any, key_maker: Any) -> None:
         """Set the cache: memory on top, below it *cache* or what it returns, if anything."""
         self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
-        self.cache: Any = caches.LayeredCache([caches.MemoryCache()])
+        self.cache: Any = SessionCache(self)
         if callable(cache):
             cache = cache(self)
         if cache is not None:

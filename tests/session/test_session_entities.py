@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import arrow
 import pytest
 
-from ftrack_like import exception, symbol
+from ftrack_like import cache, exception, symbol
 from ftrack_like._literals import literal
 
 
@@ -354,3 +355,27 @@ def test_actions_that_the_server_does_not_know(server: Any, open_session: Any) -
     assert "4.13.8" in str(caught.value)
     with pytest.raises(exception.ServerError, match="Invalid action u'get_widget_url'"):
         session.call([{"action": "get_widget_url"}])
+
+
+def test_what_a_lower_cache_holds_comes_out_attached(
+    sandbox: Any, project: Any, tmp_path: Path
+) -> None:
+    """Who asks the session's cache itself gets the session's own entities, also inside them."""
+
+    def on_disk(session: Any) -> Any:
+        file = cache.FileCache(tmp_path / "entities")
+        return cache.SerialisedCache(file, encode=session.encode, decode=session.decode)
+
+    schema_id = project["project_schema"]["id"]
+    with sandbox.session(cache=on_disk) as first:
+        first.query(f"select name, project_schema.name from Project where id is {project['id']}")[0]
+    with sandbox.session(cache=on_disk) as second:
+        before = count(second)
+        key = second.cache_key_maker.key(("Project", [project["id"]]))
+        found = second.cache.get(key)
+        assert second.cache.get(key) is found
+        assert second.get("Project", project["id"]) is found
+        assert found["project_schema"] is second.get("ProjectSchema", schema_id)
+        assert count(second) == before
+        with pytest.raises(KeyError):
+            second.cache.get("no key")

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 from ftrack_like import inspection
-from ftrack_like.cache import MemoryCache, StringKeyMaker, set_many
+from ftrack_like.cache import LayeredCache, MemoryCache, StringKeyMaker, set_many
 from ftrack_like.collection import identity_text
 
-__all__ = ["DirtyEntities", "IdentityMap"]
+__all__ = ["DirtyEntities", "IdentityMap", "SessionCache"]
 
 
 class DirtyEntities:
@@ -210,6 +210,33 @@ class IdentityMap:
         if entities:
             for layer in self.lower_caches():
                 set_many(layer, entities)
+
+
+class SessionCache(LayeredCache):
+    """The layers of a session's cache, the memory on top.
+
+    What a lower layer stores comes out as the session's own entity, with all that it refers to.
+    """
+
+    def __init__(self, session: Any) -> None:
+        """Initialise with the memory of *session* alone."""
+        super().__init__([MemoryCache()])
+        self._session = session
+
+    def get(self, key: Any) -> Any:
+        """Return the value of the first layer that has *key*; :exc:`KeyError` if none has."""
+        for place, layer in enumerate(self.caches):
+            try:
+                value = layer.get(key)
+            except KeyError:
+                continue
+            if place:
+                # Not by way of the session's own method: one that is overridden may ask here.
+                value = self._session._loader.merge(value)
+                for earlier in self.caches[:place]:
+                    earlier.set(key, value)
+            return value
+        raise KeyError(key)
 
 
 class _CacheView:
