@@ -70,6 +70,7 @@ class Session:
     _on_lazy_load = "ignore"
     _plugin_paths: Any = ()
     _schema_cache_path: Any = None
+    _shared_schemas: Any = None
     request_timeout: Any = 60
     _event_hub: Any
     _server_information: Any

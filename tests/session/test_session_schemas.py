@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ftrack_like import Session
 from ftrack_like._session import schema_store
 
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="modes of files are those of POSIX")
@@ -130,6 +131,56 @@ def test_files_of_others_stay_readable(
     assert session._read_schemas_from_cache(str(path)) == (replies.SCHEMAS, replies.SCHEMA_HASH)
 
 
+def test_sessions_share_what_they_only_read(
+    server: Any, open_session: Any, tmp_path: Path, replies: Any
+) -> None:
+    """Sessions with the same file read its schemas once; what they hand out is their own."""
+    open_session(server, schema_cache_path=str(tmp_path))
+    first, second = (open_session(server, schema_cache_path=str(tmp_path)) for _ in range(2))
+    assert first._shared_schemas is second._shared_schemas is not None
+    assert first.schemas == second.schemas == replies.SCHEMAS
+    first.schemas[0]["default_projections"] = ["changed"]
+    assert first.schemas[0] is not second.schemas[0]
+    third = open_session(server, schema_cache_path=str(tmp_path))
+    assert second.schemas == third.schemas == replies.SCHEMAS
+    assert third.types["AssetVersion"].default_projections != ["changed"]
+
+
+def test_a_file_that_changes_is_not_taken_for_what_was_read(
+    server: Any, open_session: Any, tmp_path: Path, replies: Any
+) -> None:
+    """Schemas that earlier sessions share are not used where the file holds others."""
+    for _ in range(2):
+        open_session(server, schema_cache_path=str(tmp_path))
+    (path,) = files_in(tmp_path)
+    path.write_text('[{"id": "Other"}]', encoding="utf-8")
+    session = open_session(server, schema_cache_path=str(tmp_path))
+    assert session.schemas == replies.SCHEMAS
+    assert asked_for_schemas(server) == 2
+
+
+def test_a_session_that_reads_in_its_own_way_shares_nothing(server: Any, tmp_path: Path) -> None:
+    """A subclass that has a say in the schemas gets its own, and its types are made of them."""
+
+    class Studio(Session):
+        def _load_schemas(self, schema_cache_path: Any) -> Any:
+            schemas = super()._load_schemas(schema_cache_path)
+            schemas[0]["default_projections"] = ["id", "studio"]
+            return schemas
+
+    for _ in range(2):
+        with Studio(
+            server.url,
+            "key",
+            "jane",
+            plugin_paths=[],
+            schema_cache_path=str(tmp_path),
+        ) as session:
+            assert session.types["AssetVersion"].default_projections == ["id", "studio"]
+            assert session.schemas[0]["default_projections"] == ["id", "studio"]
+            assert session._shared_schemas is None
+
+
 def test_reading_and_writing_contracts(server: Any, open_session: Any, tmp_path: Path) -> None:
     """Without file there is nothing; a broken one is a ValueError, a bad value a TypeError."""
     session = open_session(server)
@@ -235,6 +286,7 @@ def test_writers_and_readers_at_once(server: Any, open_session: Any, tmp_path: P
 
 KILLED = """
 import json, os, sys
+from ftrack_like import Session
 from ftrack_like._session import schema_store
 
 def die(source, target):

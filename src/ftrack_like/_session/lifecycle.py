@@ -120,7 +120,11 @@ def _load_plugins(session: Any, options: StartOptions) -> None:
 
 def _load_schemas(session: Any, options: StartOptions) -> None:
     """Load the schemas, unless a plugin needed them already."""
-    if "schemas" not in session.__dict__:
+    if "schemas" in session.__dict__:
+        return
+    store = session._schema_store
+    session._shared_schemas = store.shared(store.path(session._schema_cache_path))
+    if session._shared_schemas is None:
         session.schemas = early_schemas(session)
 
 
@@ -134,7 +138,10 @@ def _build_types(session: Any, options: StartOptions) -> None:
         if not has_subscriber(session, session.schemas):
             return
         session._local_cache.clear()
-    session.types = session._build_entity_type_classes(session.schemas)
+    schemas = session._shared_schemas
+    if schemas is None or has_subscriber(session, schemas):
+        schemas = session.schemas  # What plugins get hold of is the session's own.
+    session.types = session._build_entity_type_classes(schemas)
 
 
 def _set_up_storage(session: Any, options: StartOptions) -> None:
@@ -180,8 +187,7 @@ def start(session: Any, options: StartOptions) -> None:
 
 def early_schemas(session: Any) -> Any:
     """Return the schemas of *session*."""
-    store = session._schema_store
-    return session._load_schemas(store.path(session._schema_cache_path))
+    return session._schema_store.own(session._schema_cache_path)
 
 
 def early_types(session: Any) -> Any:
