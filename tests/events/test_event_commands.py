@@ -114,6 +114,17 @@ def test_listen_hosts_plugins_and_ends_cleanly(
     assert command.end(number) == (0, "", "")
 
 
+def test_an_interrupt_ends_a_command_of_the_background(run: Any) -> None:
+    """A command that a script starts in its background, where interrupts are ignored, hears one."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        command = run("listen")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    command.wait_listening()
+    assert command.end(signal.SIGINT) == (0, "", "")
+
+
 def test_status_cascades_in_another_process(
     run: Any, session: Any, tmp_path: pathlib.Path, until: Any
 ) -> None:
