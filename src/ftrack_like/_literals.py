@@ -11,7 +11,7 @@ from typing import Any
 from ftrack_like import inspection
 from ftrack_like.symbol import NOT_SET
 
-__all__ = ["bind", "condition", "key_condition", "literal"]
+__all__ = ["bind", "condition", "key_condition", "literal", "quoted"]
 
 #: Texts in quotes, which are left alone, placeholders, and quotes that nothing closes.
 _PLACES = re.compile(
@@ -105,13 +105,13 @@ def literal(value: Any) -> str:
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, str):
-        return f'"{_escaped(str.__str__(value))}"'
+        return quoted(str.__str__(value))
     moment = value if isinstance(value, datetime.datetime) else getattr(value, "datetime", None)
     if isinstance(moment, datetime.datetime):
         if moment.tzinfo is not None:
             moment = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
         return f'"{moment.isoformat(timespec="seconds")}"'
-    return f'"{_escaped(value)}"'
+    return quoted(value)
 
 
 def condition(name: str, value: Any) -> str:
@@ -124,9 +124,14 @@ def condition(name: str, value: Any) -> str:
 
 def key_condition(names: Any, values: Any) -> str:
     """Return the condition, in parentheses, that the key attributes *names* have *values*."""
-    return "(" + " and ".join([f'{n} is "{_escaped(v)}"' for n, v in zip(names, values)]) + ")"
+    return (
+        "("
+        + " and ".join([f"{name} is {quoted(value)}" for name, value in zip(names, values)])
+        + ")"
+    )
 
 
-def _escaped(value: Any) -> str:
-    """Return *value* as text that may stand between double quotes."""
-    return str(value).replace("\\", "\\\\").replace('"', '\\"')
+def quoted(value: Any) -> str:
+    """Return *value* as text in double quotes, as queries have it."""
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._literals import key_condition, quoted
 from ftrack_like._session import streaming
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
@@ -336,32 +337,19 @@ def _is_missing(entity: Any, path: list[str]) -> bool:
     return False
 
 
-def _quoted(value: Any) -> str:
-    """Return *value* as a text of the query language."""
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
-
-
 def _conditions(entities: list[Any]) -> Iterable[tuple[str, list[Any]]]:
     """Return conditions that select *entities*, of one type, with the entities of each."""
     names = entities[0].primary_key_attributes
     join: Callable[[list[str]], str]
     if len(names) == 1:
-        texts = [_quoted(_key_values(entity)[0]) for entity in entities]
+        texts = [quoted(_key_values(entity)[0]) for entity in entities]
         join = lambda parts: (  # noqa: E731
             f"{names[0]} is {parts[0]}"
             if len(parts) == 1
             else f"{names[0]} in ({', '.join(parts)})"
         )
     else:
-        texts = [
-            "("
-            + " and ".join(
-                [f"{name} is {_quoted(value)}" for name, value in zip(names, _key_values(entity))]
-            )
-            + ")"
-            for entity in entities
-        ]
+        texts = [key_condition(names, _key_values(entity)) for entity in entities]
         join = " or ".join
     chunk: list[str] = []
     members: list[Any] = []
