@@ -274,7 +274,7 @@ def test_page_of_a_web_server_is_named_by_its_title(
     server: Any, open_session: Any, replies: Any
 ) -> None:
     """A web page where JSON belongs is known by its title, and cut short."""
-    page = b"<html><title>It  works &amp; more</title>" + b"<p>spam</p>" * 100_000
+    page = b"<html><title>It  works &amp; more</title>" + b"<p>spam</p>" * 500_000
     server.answer = lambda batch: replies.Reply(page, status=404)
     with pytest.raises(exception.ServerError) as caught:
         open_session(server)

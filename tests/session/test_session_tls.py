@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,21 @@ def test_verification_can_be_turned_off(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
     with pytest.warns(Warning, match="certificate verification"):
         assert open_session(encrypted, verify=False).query("Task").all() == []
+
+
+@needs_openssl
+def test_old_encryption_is_refused(server: Any, certificate: Path, open_session: Any) -> None:
+    """A server that speaks nothing newer than TLS 1.1 is not spoken to."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, str(certificate) + ".key")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
+    with pytest.raises(exception.ServerConnectionError) as caught:
+        open_session(server.url.replace("http:", "https:"), verify=str(certificate))
+    assert "No encrypted connection" in str(caught.value)
+    assert "version" in str(caught.value).lower()
+    assert not server.requests
