@@ -18,7 +18,7 @@ import requests
 from ftrack_like import cache as caches
 from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
-from ftrack_like._session import calls, components, jobs, lifecycle, locations
+from ftrack_like._session import calls, lifecycle, locations
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
 from ftrack_like._session.flags import ThreadFlag, thread_flag
@@ -27,7 +27,6 @@ from ftrack_like._session.loader import Loader
 from ftrack_like._session.lookup import Lookup
 from ftrack_like._session.on_demand import OnDemand, TopCache
 from ftrack_like._session.payloads import OperationPayload
-from ftrack_like._session.remote_actions import RemoteActions
 from ftrack_like._session.schema_store import SchemaStore
 from ftrack_like._session.settings import (
     cookie_mapping,
@@ -54,6 +53,14 @@ __all__ = [
 def _class_logger(session: Any) -> logging.Logger:
     """Return the logger named after the class of *session*."""
     return logging.getLogger(f"{__name__}.{type(session).__name__}")
+
+
+def _remote_actions_of(session: Any) -> Any:
+    """Return the remote actions of *session*."""
+    # lazy: few programs ask for any of them
+    from ftrack_like._session.remote_actions import RemoteActions
+
+    return RemoteActions(session)
 
 
 class Session:
@@ -88,7 +95,7 @@ class Session:
     _lookup: Any = OnDemand(Lookup, "Finds single entities, or makes them.")
     _unit_of_work: Any = OnDemand(UnitOfWork, "Commits and takes back.")
     _schema_store: Any = OnDemand(SchemaStore, "Keeps schemas on disk.")
-    _remote_actions: Any = OnDemand(RemoteActions, "Asks the server for other things.")
+    _remote_actions: Any = OnDemand(_remote_actions_of, "Asks the server for other things.")
     _local_cache: Any = TopCache()
 
     # Set by the start; made earlier only for plugins that query in their ``register``.
@@ -579,6 +586,9 @@ class Session:
         *progress* is called with ``(done, total)`` in bytes while data is moved; what it raises
         ends that, with nothing left behind, and comes out here.
         """
+        # lazy: only publishing needs it
+        from ftrack_like._session import components
+
         return components.create_component(self, path, data, location, progress)
 
     def get_component_availability(
@@ -665,6 +675,9 @@ class Session:
         Raise :exc:`~ftrack_like.exception.JobFailedError` with the reason if the job fails and
         :exc:`~ftrack_like.exception.JobTimeoutError` (a :exc:`TimeoutError`) if it takes longer.
         """
+        # lazy: few programs wait for a job
+        from ftrack_like._session import jobs
+
         return jobs.wait_for_job(self, job, timeout, progress)
 
     def get_upload_metadata(

@@ -11,7 +11,6 @@ from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
-from ftrack_like._session import streaming
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.reader import make_reader
@@ -129,6 +128,9 @@ class Loader:
         prefetch: bool,
     ) -> Iterator[Any]:
         """Return an iterator over what *expression* finds; see ``QueryResult.iterate``."""
+        # lazy: few programs read results that way
+        from ftrack_like._session import streaming
+
         return streaming.stream(self._session, expression, bounds, page_size, keep, prefetch)
 
     # Merging

@@ -8,6 +8,9 @@ layer is a :class:`MemoryCache` and whose second may be any backend of the user,
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ftrack_like.cache.base import (
     Cache,
     LayeredCache,
@@ -16,10 +19,12 @@ from ftrack_like.cache.base import (
     SerialisedCache,
     set_many,
 )
-from ftrack_like.cache.file import FileCache
 from ftrack_like.cache.keys import KeyMaker, ObjectKeyMaker, StringKeyMaker
 from ftrack_like.cache.memoisation import Memoiser, memoise, memoise_decorator, memoiser
-from ftrack_like.cache.redis import RedisCache
+
+if TYPE_CHECKING:
+    from ftrack_like.cache.file import FileCache
+    from ftrack_like.cache.redis import RedisCache
 
 __all__ = [
     "Cache",
@@ -38,3 +43,19 @@ __all__ = [
     "memoiser",
     "set_many",
 ]
+
+#: Backends that few sessions use, by their modules, which are loaded with them.
+_BACKENDS = {"FileCache": "ftrack_like.cache.file", "RedisCache": "ftrack_like.cache.redis"}
+
+
+def __getattr__(name: str) -> Any:
+    """Return the backend *name*."""
+    if name not in _BACKENDS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_BACKENDS[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return all names."""
+    return sorted({*globals(), *_BACKENDS})
