@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import random
 import threading
+import uuid
 from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
 
 from ftrack_like import exception
-from ftrack_like.event.base import Event
+from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.delivery import Outbox, RecentlySeen, ReplyBook, Sending, back_off
 from ftrack_like.event.router import Router, target_matcher
 from ftrack_like.event.subscriber import Subscriber
@@ -45,6 +48,30 @@ def test_event_makes_its_id_and_prints_its_fields() -> None:
     assert str(first) == f"<Event {dict(first)}>"
     assert first["data"] == {}
     assert first["source"] == {}
+
+
+def test_ids_of_events_do_not_repeat_for_a_seed_of_the_program() -> None:
+    """A program that seeds its own randomness, twice the same, gets ids of events all the same."""
+    ids = set()
+    for _ in range(2):
+        random.seed(1)
+        ids.add(new_id())
+    assert len(ids) == 2
+    assert {uuid.UUID(identifier).version for identifier in ids} == {4}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_ids_of_events_differ_between_parent_and_child() -> None:
+    """A forked child does not make the ids that its parent makes."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, new_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100).decode() != new_id()
+    os.close(reading)
+    os.close(writing)
 
 
 def test_event_keeps_the_mappings_it_is_given() -> None:

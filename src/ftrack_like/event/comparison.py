@@ -15,7 +15,7 @@ import operator as operators
 import re
 from typing import Any, Callable, Optional, Union
 
-__all__ = ["OPERATORS", "Comparison", "comparable", "tester"]
+__all__ = ["OPERATORS", "Comparison", "comparable", "compares_plainly", "tester"]
 
 Comparison = Callable[[Any, Any], bool]
 
@@ -32,6 +32,11 @@ OPERATORS: dict[str, Comparison] = {
 _PREFIX_SENSE: dict[Comparison, bool] = {operators.eq: True, operators.ne: False}
 
 
+def compares_plainly(comparison: Comparison, value: Any) -> bool:
+    """Return whether text, to pass, need but be equal to *value*."""
+    return comparison is operators.eq and isinstance(value, str) and not value.endswith("*")
+
+
 def tester(comparison: Comparison, value: Any) -> Callable[[Any], bool]:
     """Return a function that tells whether a value found in an event compares with *value*."""
     if isinstance(value, str) and value.endswith("*") and comparison in _PREFIX_SENSE:
@@ -45,8 +50,7 @@ def tester(comparison: Comparison, value: Any) -> Callable[[Any], bool]:
         except TypeError:
             return False
 
-    if comparison is operators.eq and isinstance(value, str):
-        # Text is equal to itself: most tests end here.
+    if compares_plainly(comparison, value):
         return lambda found: found == value or (not isinstance(found, str) and test(found))
     return test
 

@@ -60,14 +60,15 @@ def open_websocket(
     """
     import websocket  # lazy: only who connects pays for it
 
+    from ftrack_like.event.swift_websocket import SwiftWebSocket  # lazy: imports the library
+
     connection = websocket.create_connection(
         address,
         timeout=timeout,
+        class_=SwiftWebSocket,
         header=[f"{name}: {value}" for name, value in headers.items()],
         cookie="; ".join(f"{name}={value}" for name, value in cookies.items()) or None,
         enable_multithread=True,
-        # The pure Python validation takes 50 times as long as decoding, which validates too.
-        skip_utf8_validation=True,
         sslopt=tls_options(settings),
         **proxy_options(address, settings),
     )
@@ -131,6 +132,8 @@ class Readiness:
         sock = getattr(connection, "sock", None)
         self._sock = sock if isinstance(sock, socket.socket) else None
         self._selector = selectors.DefaultSelector() if self._sock is not None else None
+        #: What was read from the socket already.
+        self._waiting = getattr(connection, "waiting", ()) if self._sock is not None else ()
 
     @property
     def can_tell(self) -> bool:
@@ -151,7 +154,9 @@ class Readiness:
 
     def wait(self, timeout: float) -> bool:
         """Return whether there is something to read within *timeout* seconds."""
-        if self._sock is None or self._selector is None or self._sock.fileno() < 0:
+        if self._waiting or self._sock is None or self._selector is None:
+            return True
+        if self._sock.fileno() < 0:
             return True
         pending = getattr(self._sock, "pending", None)
         if pending is not None and pending():  # read from the network, but still within TLS

@@ -65,6 +65,7 @@ class Courier:
         self._refused: list[Any] = []
         self._retry_at = self._retry_until = 0.0
         self._settled = threading.Condition(self.guard)
+        self._waiters = 0
         self._sequence = 0
 
     @property
@@ -169,18 +170,24 @@ class Courier:
     def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         with self._settled:
-            while not condition():
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._sender.connected:
-                    return False
-                self._settled.wait(min(left, 0.1))
-            return True
+            self._waiters += 1
+            try:
+                while not condition():
+                    left = deadline - time.monotonic()
+                    if left <= 0 or not self._sender.connected:
+                        return False
+                    self._settled.wait(min(left, 0.1))
+                return True
+            finally:
+                self._waiters -= 1
 
     def acknowledged(self, number: int, sending: Sending, response: Any) -> None:
         """Forget *sending*, the event with that *number*, and pass *response* on."""
-        with self.guard:
-            self._outbox.acknowledge(number)
-            self._settled.notify_all()
+        # Without the guard, which a sender holds for long: it is one step of a dictionary.
+        self._outbox.acknowledge(number)
+        if self._waiters:
+            with self.guard:
+                self._settled.notify_all()
         if sending.callback is not None:
             sending.callback(response)
 

@@ -2,6 +2,9 @@
 
 Everything here is pure: moments are handed in, in seconds of a clock that never goes back. The
 books hold no lock; the hub guards them.
+
+What goes in at one end and out at the other is an ordered dictionary: looking for the first entry
+of a plain one passes by all that were removed before it.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ class RecentlySeen:
     def __init__(self, limit: int) -> None:
         """Initialise a memory for *limit* texts."""
         self._limit = limit
-        self._seen: dict[Hashable, None] = {}
+        self._seen: collections.OrderedDict[Hashable, None] = collections.OrderedDict()
 
     def is_repeat(self, text: Hashable) -> bool:
         """Remember *text* and return whether it was remembered already."""
@@ -74,7 +77,7 @@ class RecentlySeen:
             return True
         self._seen[text] = None
         if len(self._seen) > self._limit:
-            del self._seen[next(iter(self._seen))]
+            self._seen.popitem(last=False)
         return False
 
 
@@ -84,7 +87,7 @@ class ReplyBook(Generic[Item]):
     def __init__(self, limit: int) -> None:
         """Initialise a book for at most *limit* events; beyond it the oldest are let go."""
         self._limit = limit
-        self._entries: dict[str, tuple[float, Item]] = {}
+        self._entries: collections.OrderedDict[str, tuple[float, Item]] = collections.OrderedDict()
 
     def __len__(self) -> int:
         """Return for how many events somebody waits."""
@@ -100,7 +103,7 @@ class ReplyBook(Generic[Item]):
         self._entries.pop(event_id, None)
         self._entries[event_id] = (now + lifetime, item)
         while len(self._entries) > self._limit:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
 
     def get(self, event_id: Any) -> Optional[Item]:
         """Return who waits for replies to the event *event_id*, or None."""
@@ -117,7 +120,7 @@ class ReplyBook(Generic[Item]):
             oldest = next(iter(self._entries))
             if self._entries[oldest][0] > now:
                 return
-            del self._entries[oldest]
+            self._entries.popitem(last=False)
 
 
 def back_off(outage: float, dice: Callable[[float, float], float] = random.uniform) -> float:

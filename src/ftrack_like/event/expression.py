@@ -18,7 +18,7 @@ from typing import Any as AnyValue
 from typing import Callable, NoReturn, Optional, Union
 
 from ftrack_like._errors import ParseError
-from ftrack_like.event.comparison import OPERATORS, Comparison, tester
+from ftrack_like.event.comparison import OPERATORS, Comparison, compares_plainly, tester
 
 __all__ = [
     "All",
@@ -33,6 +33,8 @@ __all__ = [
 
 #: What an expression becomes: tells whether a mapping matches.
 Matcher = Callable[[Mapping[str, AnyValue]], bool]
+#: Equal to nothing that an event may carry.
+_NOTHING = object()
 SYMBOLS = {comparison: symbol for symbol, comparison in OPERATORS.items()}
 
 #: Parentheses and `not` may be nested this deep; more is refused rather than overflow the stack.
@@ -173,22 +175,9 @@ _COMPILERS: dict[type, Callable[[AnyValue], Matcher]] = {
 def _compile_condition(key: str, comparison: Comparison, value: AnyValue) -> Matcher:
     """Return a function that looks *key* up in a mapping and compares what it finds."""
     test = tester(comparison, value)
+    # Text that is equal passes without a test, as nearly always.
+    plain = value if compares_plainly(comparison, value) else _NOTHING
     first, *rest = key.split(".")
-    if rest:
-        return _compile_path(first, rest, test)
-
-    def match(candidate: Mapping[str, AnyValue]) -> bool:
-        try:
-            found = candidate[first]
-        except KeyError:
-            return False
-        return test(found)
-
-    return match
-
-
-def _compile_path(first: str, rest: list[str], test: Callable[[AnyValue], bool]) -> Matcher:
-    """Return a function that tests what is found in mappings within mappings."""
 
     def match(candidate: Mapping[str, AnyValue]) -> bool:
         try:
@@ -199,7 +188,7 @@ def _compile_path(first: str, rest: list[str], test: Callable[[AnyValue], bool])
                 found = found[part]
         except KeyError:
             return False
-        return test(found)
+        return found == plain or test(found)
 
     return match
 

@@ -177,8 +177,8 @@ class EventHub(ServerSide):
     def _notify_server_about_subscriber(self, subscriber: Subscriber) -> None:
         if not self._courier.announce(subscriber):
             self.logger.debug(
-                f"The server will be told about subscriber {subscriber.metadata['id']} when there "
-                "is a connection."
+                "The server will be told about subscriber %s when there is a connection.",
+                subscriber.metadata["id"],
             )
 
     def _subscribers_now(self) -> list[Subscriber]:
@@ -357,7 +357,7 @@ class EventHub(ServerSide):
 
     def _encode_object_hook(self, item: Any) -> Any:
         if isinstance(item, Event):
-            return wire_events.to_wire(item)
+            return wire_events.to_wire(item._data)
         raise TypeError(f"{item!r} is not JSON serializable")
 
     def _decode(self, string: str) -> Any:
@@ -415,8 +415,9 @@ class EventHub(ServerSide):
 
     def _handle(self, event: Event, synchronous: bool = False) -> Optional[list[Any]]:
         """Call the subscribers that *event* is for, and return the list of their answers."""
+        target = event["target"]
         try:
-            target = target_matcher(event["target"]) if event["target"] else None
+            wanted = target_matcher(target) if target else None
         except exception.ParseError:
             self.logger.exception(
                 f"Cannot handle event as failed to parse event target information: {event}"
@@ -426,7 +427,7 @@ class EventHub(ServerSide):
             candidates = self._router.candidates(event["topic"])
         results: list[Any] = []
         for subscriber in candidates:
-            if target is not None and not target(subscriber.metadata):
+            if wanted is not None and not wanted(subscriber.metadata):
                 continue
             if not subscriber.interested_in(event):
                 continue

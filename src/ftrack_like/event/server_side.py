@@ -6,6 +6,7 @@ thread, of :mod:`ftrack_like.event.connection`.
 
 from __future__ import annotations
 
+import collections
 import logging
 import os
 import queue
@@ -37,6 +38,8 @@ ACKNOWLEDGED_AT_ONCE = 50
 USUAL_HEARTBEAT = 15
 
 
+#: What to call with the answers to packets, by the numbers of these.
+PacketCallbacks = collections.OrderedDict[int, Callable[[Any], Any]]
 #: The hubs of this process, to part them from their connections in a forked child.
 _hubs: weakref.WeakSet[ServerSide] = weakref.WeakSet()
 
@@ -77,7 +80,7 @@ class ServerSide:
         self._changed = threading.Condition(self._lock)
         self._event_queue: queue.Queue[Any] = queue.Queue()
         self._event_send_queue: queue.Queue[Any] = queue.Queue()
-        self._packet_callbacks: dict[int, Callable[[Any], Any]] = {}
+        self._packet_callbacks: PacketCallbacks = collections.OrderedDict()
         self._unique_packet_id = 0
         self._to_acknowledge = ""
         self._heard = 0
@@ -342,7 +345,7 @@ class ServerSide:
             self._unique_packet_id += 1
             self._packet_callbacks[self._unique_packet_id] = callback
             if len(self._packet_callbacks) > 2 * BUFFER_LIMIT:  # the server answers nothing
-                del self._packet_callbacks[next(iter(self._packet_callbacks))]
+                self._packet_callbacks.popitem(last=False)
             return self._unique_packet_id
 
     def _pop_packet_callback(self, packet_identifier: Any) -> Optional[Callable[[Any], Any]]:

@@ -12,12 +12,12 @@ import functools
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ftrack_like._errors import ParseError
 from ftrack_like.event import expression as event_expression
+from ftrack_like.event.base import new_id
 from ftrack_like.sandbox.events.clients import Client, Subscriber, Waiting, Websocket
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
@@ -70,7 +70,9 @@ class Broker:
         self._clients: dict[Websocket, Client] = {}
         self._away: collections.OrderedDict[Client, None] = collections.OrderedDict()
         #: On which websocket an event was published first, by user, hub and event.
-        self._published: dict[tuple[str, Any, str], int] = {}
+        self._published: collections.OrderedDict[tuple[str, Any, str], int] = (
+            collections.OrderedDict()
+        )
         self._audit: collections.deque[Answer] = collections.deque(maxlen=AUDITED_EVENTS)
 
     # Websockets.
@@ -136,12 +138,12 @@ class Broker:
         None if nothing; without it everybody may see all.
         """
         complete = {
-            "id": uuid.uuid4().hex,
             "data": {},
             "source": {},
             "target": "",
             "inReplyToEvent": None,
             **event,
+            "id": event.get("id") or new_id(),
             "sent": sent_now(),
         }
         with self._lock:
@@ -249,7 +251,7 @@ class Broker:
         event = (client.username, websocket.hub_id, identifier)
         first = self._published.setdefault(event, websocket.number)
         if len(self._published) > REMEMBERED_EVENTS:
-            del self._published[next(iter(self._published))]
+            self._published.popitem(last=False)
         return first != websocket.number
 
     def _subscribe(self, subscriber: Subscriber) -> None:

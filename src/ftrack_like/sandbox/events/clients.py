@@ -7,6 +7,7 @@ broker guards it.
 
 from __future__ import annotations
 
+import collections
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,30 +95,31 @@ class Backlog:
 
     def __init__(self) -> None:
         """Initialise an empty backlog."""
-        self._waiting: dict[int, Waiting] = {}
+        self._waiting: collections.deque[tuple[int, Waiting]] = collections.deque()
         self._size = 0
 
     def add(self, number: int, waiting: Waiting) -> None:
         """Add an event under a *number* that is higher than all others."""
-        self._waiting[number] = waiting
+        self._waiting.append((number, waiting))
         self._size += len(waiting.data)
         while len(self._waiting) > BUFFER_LIMIT or self._size > BUFFER_SIZE:
             self._drop_oldest()
 
     def drop_through(self, number: int) -> None:
         """Drop the events with *number* and less."""
-        while self._waiting and next(iter(self._waiting)) <= number:
+        while self._waiting and self._waiting[0][0] <= number:
             self._drop_oldest()
 
     def take_all(self) -> list[Waiting]:
         """Return all events, oldest first, and drop them."""
-        taken = list(self._waiting.values())
+        taken = [waiting for _, waiting in self._waiting]
         self._waiting.clear()
         self._size = 0
         return taken
 
     def _drop_oldest(self) -> None:
-        self._size -= len(self._waiting.pop(next(iter(self._waiting))).data)
+        _, waiting = self._waiting.popleft()
+        self._size -= len(waiting.data)
 
 
 class Client:
