@@ -1,4 +1,4 @@
-"""The errors that the sandbox has in common with the client.
+"""The root of all errors, and those that the sandbox has in common with the client.
 
 They stand apart from :mod:`ftrack_like.exception`, where everybody finds them, since that module
 needs requests: a server that starts has no use for it.
@@ -11,10 +11,11 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Error", "MediaError", "ParseError"]
+__all__ = ["Error", "MediaError", "ParseError", "with_details"]
 
-#: Where these errors belong: what pickles and messages call them by.
+#: Where errors belong, whichever module defines them: what pickles and messages call them by.
 PUBLIC_MODULE = "ftrack_like.exception"
+_DEFINED_IN = frozenset({"ftrack_like._errors", "ftrack_like._storage_errors"})
 
 
 def _readable(value: Any) -> Any:
@@ -29,6 +30,12 @@ class Error(Exception):
 
     __module__ = PUBLIC_MODULE
     default_message = "Unspecified error occurred."
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Let an error that is defined in a module of ours bear the name of the public one."""
+        super().__init_subclass__(**keywords)
+        if cls.__module__ in _DEFINED_IN:
+            cls.__module__ = PUBLIC_MODULE
 
     def __init__(
         self, message: str | None = None, details: Mapping[str, Any] | None = None
@@ -63,12 +70,15 @@ class Error(Exception):
 class ParseError(Error):
     """A text does not follow its language."""
 
-    __module__ = PUBLIC_MODULE
     default_message = "Failed to parse."
 
 
 class MediaError(Error):
     """Media cannot be read or encoded: the program for it is missing, or what it said."""
 
-    __module__ = PUBLIC_MODULE
     default_message = "The media cannot be read or encoded."
+
+
+def with_details(keywords: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """Return *keywords* with *values* added to its details; the caller's own details win."""
+    return {**keywords, "details": {**values, **(keywords.get("details") or {})}}

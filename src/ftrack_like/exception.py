@@ -71,7 +71,25 @@ from typing import Any, Optional
 
 import requests.exceptions
 
-from ftrack_like._errors import Error, MediaError, ParseError
+from ftrack_like._errors import Error, MediaError, ParseError, with_details
+from ftrack_like._storage_errors import (
+    AccessorContainerNotEmptyError,
+    AccessorError,
+    AccessorFilesystemPathError,
+    AccessorOperationFailedError,
+    AccessorParentResourceNotFoundError,
+    AccessorPermissionDeniedError,
+    AccessorResourceError,
+    AccessorResourceIdentifierError,
+    AccessorResourceInvalidError,
+    AccessorResourceNotFoundError,
+    AccessorUnsupportedOperationError,
+    ComponentInLocationError,
+    ComponentNotInAnyLocationError,
+    ComponentNotInLocationError,
+    LocationError,
+    StructureError,
+)
 
 __all__ = [
     "AccessorContainerNotEmptyError",
@@ -298,12 +316,6 @@ class OperationError(Error):
     default_message = "Operation error."
 
 
-class StructureError(Error):
-    """A structure cannot work out where something belongs."""
-
-    default_message = "Unspecified structure error"
-
-
 class IncorrectResultError(Error):
     """A query found another number of entities than asked for."""
 
@@ -373,7 +385,7 @@ class ImmutableAttributeError(AttributeError):
 
     def __init__(self, attribute: Any, **kw: Any) -> None:
         """Initialise with the *attribute*, an object that has a *name*."""
-        super().__init__(**_with_details(kw, attribute=attribute))
+        super().__init__(**with_details(kw, attribute=attribute))
 
 
 class CollectionError(Error):
@@ -383,7 +395,7 @@ class CollectionError(Error):
 
     def __init__(self, collection: Any, **kw: Any) -> None:
         """Initialise with the *collection* concerned."""
-        super().__init__(**_with_details(kw, collection=collection))
+        super().__init__(**with_details(kw, collection=collection))
 
 
 class DuplicateItemInCollectionError(CollectionError):
@@ -393,7 +405,7 @@ class DuplicateItemInCollectionError(CollectionError):
 
     def __init__(self, item: Any, collection: Any, **kw: Any) -> None:
         """Initialise with the *item* and the *collection* that holds it."""
-        super().__init__(collection, **_with_details(kw, item=item))
+        super().__init__(collection, **with_details(kw, item=item))
 
 
 class ImmutableCollectionError(CollectionError):
@@ -418,7 +430,7 @@ class InvalidStateTransitionError(InvalidStateError):
     def __init__(self, current_state: Any, target_state: Any, entity: Any, **kw: Any) -> None:
         """Initialise with the *current_state* and *target_state* of the *entity*."""
         states = {"current_state": current_state, "target_state": target_state}
-        super().__init__(**_with_details(kw, entity=entity, **states))
+        super().__init__(**with_details(kw, entity=entity, **states))
 
 
 class EventHubError(Error):
@@ -448,7 +460,7 @@ class JobFailedError(Error):
         """Initialise with the *job* and the *reason*, a text."""
         self.job = job
         self.reason = reason
-        super().__init__(**_with_details(kw, job_id=job["id"], reason=reason))
+        super().__init__(**with_details(kw, job_id=job["id"], reason=reason))
 
 
 class JobTimeoutError(Error, TimeoutError):
@@ -462,141 +474,4 @@ class JobTimeoutError(Error, TimeoutError):
     def __init__(self, job: Any, status: str, timeout: Any, **kw: Any) -> None:
         """Initialise with the *job*, its *status* and how long was waited, in seconds."""
         self.job = job
-        super().__init__(**_with_details(kw, job_id=job["id"], status=status, timeout=timeout))
-
-
-class LocationError(Error):
-    """A location cannot do this."""
-
-    default_message = "Unspecified location error"
-
-
-class _ComponentsOfLocationError(LocationError):
-    """What the two errors about components in one location have in common."""
-
-    def __init__(self, components: Any, location: Any, **kw: Any) -> None:
-        """Initialise with the *components* (one or several) and the *location* concerned."""
-        one = isinstance(components, Mapping) or not hasattr(components, "__iter__")
-        several = [components] if one else list(components)
-        super().__init__(
-            **_with_details(
-                kw,
-                components=components,
-                formatted_components=", ".join(str(component) for component in several),
-                location=location,
-            )
-        )
-
-
-class ComponentInLocationError(_ComponentsOfLocationError):
-    """The location already holds a component."""
-
-    default_message = "Component(s) {formatted_components} already exist in location {location}."
-
-
-class ComponentNotInAnyLocationError(LocationError):
-    """No accessible location holds the component."""
-
-    default_message = "Component not available in any location."
-
-
-class ComponentNotInLocationError(_ComponentsOfLocationError):
-    """The location does not hold a component."""
-
-    default_message = "Component(s) {formatted_components} not found in location {location}."
-
-
-class AccessorError(Error):
-    """An accessor could not reach its storage."""
-
-    default_message = "Unspecified accessor error"
-
-
-class _AccessorFault(AccessorError):
-    """What the errors about one operation on one resource have in common."""
-
-    def __init__(
-        self, operation: Any = "", resource_identifier: Any = None, error: Any = None, **kw: Any
-    ) -> None:
-        """Initialise with the *operation* (a verb), the *resource_identifier* and the *error*.
-
-        *error*, when it is an exception, becomes the cause.
-        """
-        super().__init__(
-            **_with_details(
-                kw, operation=operation, resource_identifier=resource_identifier, error=error
-            )
-        )
-        if isinstance(error, BaseException):
-            self.__cause__ = error
-
-
-class AccessorOperationFailedError(_AccessorFault):
-    """The storage did not carry out an operation."""
-
-    default_message = "Operation {operation} failed: {error}"
-
-
-class AccessorPermissionDeniedError(AccessorOperationFailedError):
-    """The storage does not allow the operation."""
-
-    default_message = "Cannot {operation} {resource_identifier}. Permission denied."
-
-
-class AccessorUnsupportedOperationError(AccessorOperationFailedError):
-    """The accessor does not know the operation."""
-
-    default_message = "Operation {operation} unsupported."
-
-
-class AccessorResourceError(_AccessorFault):
-    """A resource is not as the operation needs it."""
-
-    default_message = "Unspecified resource error: {resource_identifier}"
-
-
-class AccessorContainerNotEmptyError(AccessorResourceError):
-    """A container that should go still holds something."""
-
-    default_message = "Container is not empty: {resource_identifier}"
-
-
-class AccessorParentResourceNotFoundError(AccessorResourceError):
-    """The container that should hold the resource does not exist."""
-
-    default_message = "Parent resource is missing: {resource_identifier}"
-
-
-class AccessorResourceInvalidError(AccessorResourceError):
-    """The resource is of another kind than the operation needs."""
-
-    default_message = "Resource invalid: {resource_identifier}"
-
-
-class AccessorResourceNotFoundError(AccessorResourceError):
-    """The resource does not exist."""
-
-    default_message = "Resource not found: {resource_identifier}"
-
-
-class AccessorResourceIdentifierError(AccessorError):
-    """The accessor cannot work with the resource identifier."""
-
-    default_message = "Resource identifier is invalid: {resource_identifier}."
-
-    def __init__(self, resource_identifier: Any, **kw: Any) -> None:
-        """Initialise with the *resource_identifier* that cannot be used."""
-        super().__init__(**_with_details(kw, resource_identifier=resource_identifier))
-
-
-class AccessorFilesystemPathError(AccessorResourceIdentifierError):
-    """The resource has no path in the file system."""
-
-    default_message = (
-        "Could not determine filesystem path from resource identifier: {resource_identifier}."
-    )
-
-
-def _with_details(keywords: dict[str, Any], **values: Any) -> dict[str, Any]:
-    """Return *keywords* with *values* added to its details; the caller's own details win."""
-    return {**keywords, "details": {**values, **(keywords.get("details") or {})}}
+        super().__init__(**with_details(kw, job_id=job["id"], status=status, timeout=timeout))
