@@ -6,10 +6,11 @@ import operator
 from typing import Any as AnyValue
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ftrack_like import exception
+from ftrack_like.event.comparison import SYMBOLS
 from ftrack_like.event.expression import (
     All,
     Any,
@@ -199,8 +200,7 @@ _expressions = st.recursive(
 
 def _write(expression: AnyValue) -> str:
     if isinstance(expression, Condition):
-        symbol = str(expression)[len("<Condition ") + len(expression._key) :]
-        symbol = symbol[:2] if symbol[1:2] == "=" and symbol[0] in "!<>" else symbol[:1]
+        symbol = SYMBOLS[expression._operator]
         value = expression._value.replace("\\", "\\\\").replace('"', '\\"')
         return f'{expression._key} {symbol} "{value}"'
     if isinstance(expression, Not):
@@ -210,6 +210,7 @@ def _write(expression: AnyValue) -> str:
 
 
 @given(_expressions)
+@example(Condition("a", ">", "="))
 def test_parse_reads_what_was_written(expression: Expression) -> None:
     """Any expression that is written as text is read back as itself."""
     assert str(Parser().parse(_write(expression))) == str(expression)
