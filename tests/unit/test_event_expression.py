@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ftrack_like import exception
-from ftrack_like.event.comparison import SYMBOLS
 from ftrack_like.event.expression import (
+    SYMBOLS,
     All,
     Any,
     Condition,
