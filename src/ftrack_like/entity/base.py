@@ -277,12 +277,14 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         Raise :exc:`KeyError` if there is no such attribute and
         :exc:`~ftrack_like.exception.ImmutableAttributeError` if it may not change.
         """
-        attribute = self.attributes._data.get(key)
-        if attribute is None:
-            attribute = self._attribute(key)  # It raises the error.
         local = self._local
-        if local is None or key not in local or not attribute._is_simple or value is NOT_SET:
-            attribute.set_local_value(self, value)
+        if (
+            local is None
+            or key not in local
+            or value is NOT_SET
+            or not self.attributes._data[key]._is_simple
+        ):
+            self._attribute(key).set_local_value(self, value)
             return
         # One local value after another, where nothing has to be looked at.
         session = self.session
