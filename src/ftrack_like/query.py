@@ -278,11 +278,10 @@ class QueryResult(Sequence[Any]):
                 f"for: {self._expression!r} offset {self._offset}."
             )
         found = self._some(2)
-        if len(found) > 1:
-            raise exception.MultipleResultsFoundError()
-        if not found:
-            raise exception.NoResultFoundError()
-        return found[0]
+        if len(found) == 1:
+            return found[0]
+        wrong = exception.MultipleResultsFoundError if found else exception.NoResultFoundError
+        raise wrong(f"{wrong.default_message}\nThe query: {self._expression}")
 
     def first(self) -> Any:
         """Return the first entity, or None if there is none.
