@@ -124,12 +124,12 @@ def test_truth_needs_one_page(five: Any, make_tiny: Any) -> None:
 def test_one_and_first_ask_for_few(five: Any, make_tiny: Any, make_record: Any) -> None:
     """At most two, or one; no page."""
     assert five.query("Task").first()["id"] == "0"
-    with pytest.raises(exception.MultipleResultsFoundError, match="(?s)multiple.*from Task$"):
+    with pytest.raises(exception.MultipleResultsFoundError, match=r"(?s)multiple.*from Task$"):
         five.query("Task").one()
     assert [text.rpartition("Task")[2] for text in five.asked] == [" limit 1", " limit 2"]
     empty = make_tiny()
     assert empty.query("Task").first() is None
-    with pytest.raises(exception.NoResultFoundError, match="(?s)no result.*name is {x}$"):
+    with pytest.raises(exception.NoResultFoundError, match=r"(?s)no result.*name is {x}$"):
         empty.query("Task where name is {x}").one()
     single = make_tiny(answer=Pages(make_record, 1))
     assert single.query("Task").one()["id"] == "0"
