@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._literals import quoted
 
 __all__ = ["Progress", "rising", "share_of", "wait_for_job"]
 
@@ -73,7 +74,7 @@ def share_of(progress: Optional[Progress], begin: int, end: int) -> Optional[Pro
 
 def _look(session: Any, job_id: str) -> tuple[Any, str, Mapping[str, Any]]:
     """Return the job, its status and its data as the server has them now."""
-    found = session.query(f'select status, data from Job where id is "{job_id}"').first()
+    found = session.query(f"select status, data from Job where id is {quoted(job_id)}").first()
     if found is None:
         raise exception.NotFoundError(
             "The job {job_id} does not exist; it may have been deleted.", {"job_id": job_id}
