@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like._transport.retry import RetryPolicy
+from ftrack_like.accessor._parallel import is_among_others
 from ftrack_like.accessor._upload import Body, UploadError, as_bytes, repeat, send
 from ftrack_like.data import File, String
 from ftrack_like.symbol import CHUNK_SIZE
@@ -104,7 +105,8 @@ class PartedUpload:
         # lazy: only who sends long data pays for it.
         from concurrent.futures import ThreadPoolExecutor
 
-        pool = ThreadPoolExecutor(min(_THREADS, len(places)), "ftrack-like-upload")
+        threads = 1 if is_among_others() else _THREADS
+        pool = ThreadPoolExecutor(min(threads, len(places)), "ftrack-like-upload")
         try:
             futures = [
                 pool.submit(self._send_part, index, each) for index, each in enumerate(places)

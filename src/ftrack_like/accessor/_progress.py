@@ -40,6 +40,7 @@ class Meter:
         self._before = 0
         self._expected = 0
         self._here = 0
+        self._told: Optional[tuple[int, int]] = None
 
     def begin(self, expected: int) -> None:
         """Turn to the next file, of which *expected* bytes are part of the total."""
@@ -54,20 +55,32 @@ class Meter:
 
     def move_to(self, done: int) -> None:
         """Tell that *done* bytes of the present file have been moved."""
-        if done <= self._here:
-            return
-        self._here = done
-        self._total = max(self._total, self._before + done)
-        try:
-            self._tell(self._before + done, self._total)
-        except BaseException as error:
-            raise Stopped(error) from error
+        if done > self._here:
+            self._here = done
+            self._report()
+
+    def move_all_to(self, done: int, total: int) -> None:
+        """Tell that *done* of *total* bytes are moved, of files that are counted elsewhere."""
+        self._here, self._total = done, total
+        self._report()
 
     def end(self) -> None:
         """Finish the present file."""
-        self.move_to(self._expected)
-        self._before += self._here
+        self._before += max(self._here, self._expected)
         self._here = self._expected = 0
+        self._report()  # An empty file that should not be one changes the total only.
+
+    def _report(self) -> None:
+        """Tell how far everything is, if that is news."""
+        done = self._before + self._here
+        self._total = max(self._total, done)
+        if (done, self._total) == self._told:
+            return
+        self._told = (done, self._total)
+        try:
+            self._tell(done, self._total)
+        except BaseException as error:
+            raise Stopped(error) from error
 
 
 def current_meter() -> Optional[Meter]:

@@ -22,6 +22,11 @@ class Accessor(abc.ABC):
     does. All errors are subclasses of :exc:`~ftrack_like.exception.AccessorError`.
     """
 
+    #: Whether several threads may use one object of this very class at once, each for a resource
+    #: of its own: then the files of a sequence are moved several at a time. Subclasses do not
+    #: inherit it, since what they change may not bear that: those that do say so again.
+    is_thread_safe = False
+
     def __init__(self) -> None:
         """Initialise the accessor."""
         super().__init__()

@@ -23,6 +23,8 @@ class DiskAccessor(Accessor):
     Resource identifiers are paths, absolute or relative to the prefix.
     """
 
+    is_thread_safe = True
+
     def __init__(self, prefix: Optional[str], *, confine_links: bool = False, **kw: Any) -> None:
         """Initialise with the folder *prefix*.
 

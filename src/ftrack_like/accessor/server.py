@@ -150,6 +150,8 @@ class ServerFile(String):
 class _ServerAccessor(Accessor):
     """Reach the storage of the server, where the id of a component is its identifier."""
 
+    is_thread_safe = True
+
     def __init__(self, session: Any, **kw: Any) -> None:
         """Initialise with the *session* whose server it is."""
         super().__init__(**kw)

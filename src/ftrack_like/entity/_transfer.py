@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
+from ftrack_like.accessor.base import receive
 from ftrack_like.entity.component import is_container
 from ftrack_like.event.base import Event
 from ftrack_like.logging import LazyLogMessage as L
@@ -19,7 +23,7 @@ from ftrack_like.symbol import (
     COMPONENT_REMOVED_FROM_LOCATION_TOPIC,
 )
 
-__all__ = ["add", "known_places", "note_stored", "remove"]
+__all__ = ["add", "copy_data", "known_places", "remove"]
 
 #: What was asked of the server once for the transfer under way: ``{location id: {component id:
 #: (encoded) resource identifier}}``. So the methods of locations, which studios override, can ask
@@ -30,6 +34,9 @@ _KNOWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar(
 
 #: The data that the transfer under way has stored, to be removed if it fails.
 _STORED: ContextVar[Optional[list[tuple[Any, str]]]] = ContextVar("_STORED", default=None)
+
+#: What is needed of containers and their members: asked for in one go, not when it is needed.
+_NEEDED = "name, file_type, members.name, members.file_type, members.size, members.container.id"
 
 
 class _Item(NamedTuple):
@@ -44,13 +51,6 @@ class _Item(NamedTuple):
 def known_places(location: Any) -> Mapping[str, str]:
     """Return what is known of places in *location* during a transfer, by component id."""
     return _KNOWN.get().get(location["id"], {})
-
-
-def note_stored(location: Any, resource_identifier: str) -> None:
-    """Take note that data was stored at *resource_identifier* of *location*."""
-    stored = _STORED.get()
-    if stored is not None:
-        stored.append((location, resource_identifier))
 
 
 def add(
@@ -70,7 +70,7 @@ def add(
     _refuse_present(location, items)
     meter = progress and Meter(progress, sum(_expected_size(item) for item in items))
     with measuring(meter), _known_in_sources(items), _undoing() as stored:
-        identifiers = [_add_data(location, item, meter) for item in items]
+        identifiers = _add_all_data(location, items, meter)
         _register(location, [item.component for item in items], identifiers, stored)
     _publish(location, COMPONENT_ADDED_TO_LOCATION_TOPIC, [item.component for item in items])
 
@@ -140,7 +140,7 @@ def _load_members(session: Any, components: Sequence[Any]) -> None:
         if not level:
             return
         loaded.update(each["id"] for each in level)
-        session.populate(level, "members")
+        session.populate(level, _NEEDED)
         level = [member for container in level for member in container["members"] or ()]
 
 
@@ -193,28 +193,135 @@ def _expected_size(item: _Item) -> int:
     return 0 if is_container(item.component) else int(item.component["size"] or 0)
 
 
+def _add_all_data(location: Any, items: Sequence[_Item], meter: Optional[Meter]) -> list[str]:
+    """Bring the data of *items* to *location*; return the (encoded) places of it.
+
+    Several files are moved at the same time where that makes no other difference.
+    """
+    filled = [item for item in items if not is_container(item.component)]
+    if len(filled) > 1 and all(location._adds_data_in_threads(item.source) for item in filled):
+        places = [_place(location, item) for item in items]
+        if _are_apart(location.accessor, places):
+            moves = [
+                _move(location, item, place)
+                for item, place in zip(items, places)
+                if not is_container(item.component)
+            ]
+            move_all(moves, meter)
+            return [_encoded(location, item, place) for item, place in zip(items, places)]
+    return [_add_data(location, item, meter) for item in items]
+
+
 def _add_data(location: Any, item: _Item, meter: Optional[Meter]) -> str:
     """Bring the data of *item* to *location*; return the (encoded) place of it."""
-    component, source, _ = item
+    if meter:
+        meter.begin(_expected_size(item))
+    place = _place(location, item)
+    with _explaining(location, item):
+        location._add_data(item.component, place, item.source)
+    encoded = _encoded(location, item, place)
+    if meter:
+        meter.end()
+    return encoded
+
+
+def _place(location: Any, item: _Item) -> str:
+    """Return where the structure of *location* puts *item*."""
+    with _explaining(location, item):
+        context = location._get_context(item.component, item.source)
+        place: str = location.structure.get_resource_identifier(item.component, context)
+    return place
+
+
+def _encoded(location: Any, item: _Item, place: str) -> str:
+    """Return *place* of *item* in *location* as the server is to store it."""
+    transformer = location.resource_identifier_transformer
+    if transformer:
+        with _explaining(location, item):
+            place = transformer.encode(place, context={"component": item.component})
+    return place
+
+
+def _move(location: Any, item: _Item, place: str) -> Move:
+    """Return what moves the data of *item* to *place* in *location*, in any thread."""
+    with _explaining(location, item):
+        source_place = item.source.get_resource_identifier(item.component)
+
+    def run() -> None:
+        """Move it."""
+        with _explaining(location, item):
+            copy_data(location, place, item.source.accessor, source_place)
+
+    return Move(run, _expected_size(item))
+
+
+def _are_apart(accessor: Any, places: Sequence[str]) -> bool:
+    """Return whether all *places* of *accessor* differ, also where case and links do not count.
+
+    Of two components with one place the second must find the data of the first, which only one
+    after the other can.
+    """
+
+    @functools.cache
+    def true_folder(folder: str) -> str:
+        return os.path.realpath(folder)
+
+    def true_place(place: str) -> str:
+        try:
+            folder, name = os.path.split(accessor.get_filesystem_path(place))
+        except exception.AccessorError:
+            return place
+        return os.path.join(true_folder(folder), name).casefold()
+
+    return len({true_place(place) for place in places}) == len(places)
+
+
+def copy_data(location: Any, place: str, source: Any, source_place: str) -> None:
+    """Copy what is at *source_place* of the accessor *source* to *place* in *location*.
+
+    Raise :exc:`~ftrack_like.exception.LocationError` if there is something already.
+    """
+    accessor = location.accessor
+    if accessor.exists(place):
+        raise exception.LocationError(
+            "There is data at {resource_identifier} already, which is not overwritten.",
+            details={"resource_identifier": place},
+        )
+    data = source.open(source_place, "rb")
     try:
-        if meter:
-            meter.begin(_expected_size(item))
-        context = location._get_context(component, source)
-        identifier: str = location.structure.get_resource_identifier(component, context)
-        location._add_data(component, identifier, source)
-        if location.resource_identifier_transformer:
-            identifier = location.resource_identifier_transformer.encode(
-                identifier, context={"component": component}
-            )
-        if meter:
-            meter.end()
+        _make_container(accessor, place)
+        receive(accessor, place, data)
+    finally:
+        data.close()
+    stored = _STORED.get()
+    if stored is not None:
+        stored.append((location, place))
+
+
+def _make_container(accessor: Any, resource_identifier: str) -> None:
+    """Make the container that is to hold *resource_identifier*, where there is such a thing."""
+    try:
+        container = accessor.get_container(resource_identifier)
+    except (
+        exception.AccessorParentResourceNotFoundError,
+        exception.AccessorUnsupportedOperationError,
+    ):
+        return
+    if container and not accessor.is_container(container):
+        accessor.make_container(container)
+
+
+@contextlib.contextmanager
+def _explaining(location: Any, item: _Item) -> Generator[None, None, None]:
+    """Say of an error within the context which component could not be brought to *location*."""
+    try:
+        yield
     except Exception as error:
         raise exception.LocationError(
             "Failed to transfer component {component} data to location {location} due to error: "
             "{error}",
-            details={"component": component, "location": location, "error": error},
+            details={"component": item.component, "location": location, "error": error},
         ) from error
-    return identifier
 
 
 def _register(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like.entity.base import Entity
+from ftrack_like.query import QueryResult, load_first_pages
 from ftrack_like.symbol import ORIGIN_LOCATION_ID, SERVER_LOCATION_ID
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CreateThumbnailMixin",
     "availabilities",
     "chunked",
+    "find_all",
     "is_container",
     "listed",
 ]
@@ -138,21 +140,40 @@ def _load_members(session: Any, containers: Iterable[Any]) -> None:
     for container in containers:
         if _is_on_server(container):
             ids_by_type.setdefault(container.entity_type, []).append(container["id"])
-    for entity_type, ids in ids_by_type.items():
-        for chunk in chunked(ids):
-            session.query(f"select members from {entity_type} where id in ({listed(chunk)})").all()
+    find_all(
+        session,
+        [
+            f"select members from {entity_type} where id in ({listed(chunk)})"
+            for entity_type, ids in ids_by_type.items()
+            for chunk in chunked(ids)
+        ],
+    )
 
 
 def _places(session: Any, component_ids: Sequence[str]) -> dict[str, set[str]]:
     """Return ``{component id: ids of the locations it is in}`` for *component_ids*."""
     places: dict[str, set[str]] = {}
-    for chunk in chunked(component_ids):
-        for entry in session.query(
-            "select component_id, location_id from ComponentLocation "
-            f"where component_id in ({listed(chunk)})"
-        ):
-            places.setdefault(entry["component_id"], set()).add(entry["location_id"])
+    expressions = [
+        "select component_id, location_id from ComponentLocation "
+        f"where component_id in ({listed(chunk)})"
+        for chunk in chunked(component_ids)
+    ]
+    for entry in find_all(session, expressions):
+        places.setdefault(entry["component_id"], set()).add(entry["location_id"])
     return places
+
+
+def find_all(session: Any, expressions: Iterable[str]) -> list[Any]:
+    """Return what all the query *expressions* find.
+
+    The first pages of all come with one request, the second pages with the next one, and so on.
+    """
+    results = [session.query(expression) for expression in expressions]
+    pages = [result for result in results if isinstance(result, QueryResult)]
+    while len(pages) > 1:
+        load_first_pages(session, pages)
+        pages = [page for page in pages if not page._is_complete()]
+    return [entity for result in results for entity in result]
 
 
 def listed(ids: Iterable[str]) -> str:

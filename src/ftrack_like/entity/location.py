@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like.accessor.base import receive
+from ftrack_like.accessor._parallel import works_in_threads
 from ftrack_like.entity import _transfer
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
-from ftrack_like.entity.component import chunked, is_container, listed
+from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.symbol import NOT_SET
 
 __all__ = [
@@ -117,19 +117,20 @@ class Location(Entity):
             raise _error("No accessor defined for target location {location}.", location=self)
         if not source.accessor:
             raise _error("No accessor defined for source location {location}.", location=source)
-        if self.accessor.exists(resource_identifier):
-            raise _error(
-                "There is data at {resource_identifier} already, which is not overwritten.",
-                resource_identifier=resource_identifier,
-            )
         source_identifier = source.get_resource_identifier(component)
-        data = source.accessor.open(source_identifier, "rb")
-        try:
-            _make_container(self.accessor, resource_identifier)
-            receive(self.accessor, resource_identifier, data)
-        finally:
-            data.close()
-        _transfer.note_stored(self, resource_identifier)
+        _transfer.copy_data(self, resource_identifier, source.accessor, source_identifier)
+
+    def _adds_data_in_threads(self, source: Any) -> bool:
+        """Return whether data may come here from *source* in several threads at once.
+
+        It may where nobody replaced :meth:`_add_data`, and both accessors are made for it.
+        """
+        own = getattr(self._add_data, "__func__", None) is Location._add_data
+        return (
+            own
+            and works_in_threads(self.accessor)
+            and works_in_threads(getattr(source, "accessor", NOT_SET))
+        )
 
     def _register_component_in_location(self, component: Any, resource_identifier: str) -> None:
         """Register that *component* is here at the (encoded) *resource_identifier*."""
@@ -205,13 +206,21 @@ class Location(Entity):
 
     def _delete_registrations(self, components: Sequence[Any]) -> None:
         """Delete what the server has of *components* in this location, and commit that."""
-        for chunk in chunked([component_id(component) for component in components]):
-            for entry in self.session.query(
-                f"select id from ComponentLocation where location_id is {self['id']} "
-                f"and component_id in ({listed(chunk)})"
-            ).all():
-                self.session.delete(entry)
+        for entry in self._find_registrations("id", components):
+            self.session.delete(entry)
         self.session.commit()
+
+    def _find_registrations(self, projections: str, components: Sequence[Any]) -> list[Any]:
+        """Return what the server has of *components* in this location, with one request."""
+        ids = [component_id(component) for component in components]
+        return find_all(
+            self.session,
+            [
+                f"select {projections} from ComponentLocation "
+                f"where location_id is {self['id']} and component_id in ({listed(chunk)})"
+                for chunk in chunked(ids)
+            ],
+        )
 
     # Looking
 
@@ -261,14 +270,8 @@ class Location(Entity):
 
         Return ``{component id: (encoded) resource identifier}``.
         """
-        return {
-            entry["component_id"]: entry["resource_identifier"]
-            for chunk in chunked([component_id(component) for component in components])
-            for entry in self.session.query(
-                "select component_id, resource_identifier from ComponentLocation "
-                f"where location_id is {self['id']} and component_id in ({listed(chunk)})"
-            )
-        }
+        found = self._find_registrations("component_id, resource_identifier", components)
+        return {entry["component_id"]: entry["resource_identifier"] for entry in found}
 
     def _pick_places(self, components: Sequence[Any], found: Mapping[str, str]) -> list[str]:
         """Return the places of *components*, of which *found* has those that are here, by id."""
@@ -317,19 +320,6 @@ def component_id(component: Any) -> str:
 
 def _error(message: str, **details: Any) -> exception.LocationError:
     return exception.LocationError(message, details=details)
-
-
-def _make_container(accessor: Any, resource_identifier: str) -> None:
-    """Make the container that is to hold *resource_identifier*, where there is such a thing."""
-    try:
-        container = accessor.get_container(resource_identifier)
-    except (
-        exception.AccessorParentResourceNotFoundError,
-        exception.AccessorUnsupportedOperationError,
-    ):
-        return
-    if container and not accessor.is_container(container):
-        accessor.make_container(container)
 
 
 class MemoryLocationMixin(
