@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,14 +18,20 @@ from ftrack_like.sandbox.media.store import ComponentStore, TransferError
 
 
 @pytest.fixture
-def store(tmp_path: pathlib.Path) -> ComponentStore:
+def store(tmp_path: pathlib.Path) -> Iterator[ComponentStore]:
     """Return a store in a folder of its own."""
-    return ComponentStore(tmp_path)
+    opened = ComponentStore(tmp_path)
+    yield opened
+    opened.close()
 
 
 def files_below(folder: pathlib.Path) -> list[str]:
-    """Return the names of all files below *folder*."""
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    """Return the names of all files below *folder*, but for what is known of their checksums."""
+    return sorted(
+        path.name
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "checksums"
+    )
 
 
 def checksum(data: bytes) -> str:
@@ -112,6 +119,19 @@ def test_a_missing_or_other_part_is_named_and_the_rest_kept(store, tmp_path):
     with pytest.raises(TransferError, match="No parts"):
         store.join("abc-6", "upload-2", [])
     assert files_below(tmp_path) == [f"00001-{part.checksum}"]
+
+
+def test_the_checksum_of_data_is_known(store):
+    """It is told as uploads announce it, and not of other data under the same id."""
+    incoming = store.receive("abc-8")
+    incoming.write(b"one")
+    incoming.commit()
+    assert store.checksum("abc-8") == checksum(b"one")
+    path = store.path("abc-8")
+    path.write_bytes(b"other")
+    assert store.checksum("abc-8") is None
+    store.remove("abc-8")
+    assert store.checksum("abc-8") is None
 
 
 def test_removed_data_is_gone_with_its_thumbnails(store):

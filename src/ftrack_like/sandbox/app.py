@@ -38,7 +38,7 @@ MAXIMUM_BODY = 256 * 1024 * 1024
 
 
 def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
-    """Return the web application over *service*, with *routes* before its own.
+    """Return the web application over *service*, with *routes* after its own.
 
     Handlers find *service* at ``request.app.state.service`` and the broker of events at
     ``request.app.state.broker``.
@@ -63,7 +63,7 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
     service.reset_listeners.append(audience.forget)
     events = event_routes(broker, authenticate)
     files = service.media.routes(service.database, authenticate, service.allow_component)
-    app = Starlette(routes=[*routes, *files, *events, *ROUTES], lifespan=lifespan)
+    app = Starlette(routes=[*files, *events, *ROUTES, *routes], lifespan=lifespan)
     app.state.service = service
     app.state.broker = broker
     return app

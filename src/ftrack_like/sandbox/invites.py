@@ -6,13 +6,10 @@ about what did not happen.
 
 from __future__ import annotations
 
-import email.errors
 import functools
 import re
 from collections.abc import Mapping
-from email.headerregistry import Address
-from email.message import EmailMessage
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.sandbox.actions import Action
 from ftrack_like.sandbox.actions.attributes import defaults, required_key
@@ -24,6 +21,9 @@ from ftrack_like.sandbox.links import review_link
 from ftrack_like.sandbox.mail import Outbox, compose
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.schema import MODEL
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 __all__ = ["InviteActions", "admit_invitee"]
 
@@ -150,6 +150,10 @@ def _message(address: Optional[str], name: str, subject: str, text: str) -> Emai
             f"{name or 'Nobody'!r} cannot be written to: {address!r} is not a mail address. "
             "Set the attribute 'email' first."
         )
+    # lazy: a server that writes to nobody runs without these.
+    import email.errors
+    from email.headerregistry import Address
+
     try:
         to = str(Address(display_name=" ".join(name.split()), addr_spec=address))
         return compose(to, " ".join(subject.split()), text)

@@ -3,27 +3,27 @@
 Every message is kept as an ``.eml`` file, which mail programs open, so that a laptop without a
 mail server shows what would have been sent. With ``SMTP_URL`` set (``smtp://host:25``,
 ``smtps://user:password@host``, ``smtp+starttls://…``) it is sent there as well.
+
+The library's own mail packages are large; a server that writes to nobody runs without them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import email
-import email.policy
-import email.utils
 import itertools
 import logging
 import os
 import pathlib
 import re
-import smtplib
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from email.message import EmailMessage
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    import smtplib
+    from email.message import EmailMessage
 
 __all__ = ["SENDER", "Outbox", "compose", "deliver"]
 
@@ -46,6 +46,11 @@ def compose(to: str, subject: str, text: str) -> EmailMessage:
 
     Raise :exc:`ValueError` for an address or subject that would break out of its header.
     """
+    # lazy: see the module.
+    import email.policy
+    import email.utils
+    from email.message import EmailMessage
+
     message = EmailMessage(policy=email.policy.SMTP)
     message["From"] = os.environ.get("FTRACK_LIKE_MAIL_FROM") or SENDER
     message["To"] = to
@@ -73,15 +78,25 @@ def deliver(url: str, message: EmailMessage) -> None:
 
 
 def _connect(host: str, port: int) -> smtplib.SMTP:
+    # lazy: see the module.
+    import smtplib
+
     return smtplib.SMTP(host, port, timeout=_TIMEOUT)
 
 
 def _connect_secure(host: str, port: int) -> smtplib.SMTP:
+    # lazy: see the module.
+    import smtplib
+    import ssl
+
     context = ssl.create_default_context()
     return smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
 
 
 def _connect_and_secure(host: str, port: int) -> smtplib.SMTP:
+    # lazy: see the module.
+    import ssl
+
     server = _connect(host, port)
     server.starttls(context=ssl.create_default_context())
     return server
@@ -151,6 +166,10 @@ def _transfer_encoding(text: str) -> str:
 
 
 def _described(name: str, data: bytes) -> dict[str, Any]:
+    # lazy: see the module.
+    import email
+    import email.policy
+
     message = email.message_from_bytes(data, policy=email.policy.default)
     body = message.get_body(("plain",))
     text = body.get_content().replace("\r\n", "\n") if body is not None else ""

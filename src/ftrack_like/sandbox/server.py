@@ -21,12 +21,15 @@ from ftrack_like.sandbox.auth import Credentials
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.site import Site
-from ftrack_like.sandbox.web.routes import page_routes
+from ftrack_like.sandbox.web.on_demand import PAGES
 
 __all__ = ["SandboxServer"]
 
 #: How long starting and stopping may take before they are given up, in seconds.
 _PATIENCE = 20.0
+
+#: Bytes that a connection may have received and not read yet.
+_RECEIVED = 64 * 1024
 
 
 class SandboxServer:
@@ -148,7 +151,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         config = uvicorn.Config(
-            create_app(service, page_routes()),
+            create_app(service, [PAGES]),
             http="h11",
             ws="wsproto",
             loop="asyncio",
@@ -186,4 +189,7 @@ def _listen(host: str, port: int) -> socket.socket:
     # Connections inherit this. asyncio sets it only where a socket names its protocol, which these
     # do not, and without it an answer in two pieces waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # What comes is read as fast as it comes; a longer queue would only be a larger piece in memory,
+    # several times over, for each of the parts of an upload.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED)
     return listener

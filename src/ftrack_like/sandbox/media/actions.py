@@ -51,7 +51,7 @@ class MediaActions:
         if checksum is not None and not isinstance(checksum, str):
             raise ValidationError("checksum must be the MD5 of the data as base64 text.")
         if operation.get("parts"):
-            return self._upload_in_parts(component_id, operation, batch)
+            return self._upload_in_parts(component_id, size, operation, batch)
         signed = {"id": component_id, "size": size, "checksum": checksum}
         headers = {"Content-Type": "application/octet-stream"}
         if checksum:
@@ -115,7 +115,7 @@ class MediaActions:
         return {"action": "encode_media", "job_id": encoding.job_id}
 
     def _upload_in_parts(
-        self, component_id: str, operation: Operation, batch: Batch
+        self, component_id: str, size: int, operation: Operation, batch: Batch
     ) -> dict[str, Any]:
         count = _whole_number(operation, "parts", minimum=1)
         if count > MAXIMUM_PARTS:
@@ -124,7 +124,13 @@ class MediaActions:
         upload_id = new_id()
         urls = []
         for number in range(1, count + 1):
-            signed = {"id": component_id, "upload": upload_id, "part": number}
+            signed = {
+                "id": component_id,
+                "upload": upload_id,
+                "part": number,
+                "parts": count,
+                "size": size,
+            }
             address = self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS)
             urls.append({"part_number": number, "signed_url": batch.context.server_url + address})
         return {"urls": urls, "upload_id": upload_id, "component_id": component_id}

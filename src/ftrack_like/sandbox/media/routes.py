@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mimetypes
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media import images
 from ftrack_like.sandbox.media.signing import SignatureError, Signer
-from ftrack_like.sandbox.media.store import ComponentStore, IncomingFile, TransferError
+from ftrack_like.sandbox.media.store import ComponentStore, Incoming, Place, TransferError
 
 __all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes"]
 
@@ -32,8 +32,8 @@ UPLOAD_PATH = "/component/upload"
 #: Anybody may have uploaded the data: a page among it must not act in the name of its reader.
 _UNTRUSTED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
-#: Bytes that are collected before they are handed to the disk.
-_WRITE_SIZE = 1024 * 1024
+#: Bytes that are collected before they are handed to the disk; several uploads run at once.
+_WRITE_SIZE = 256 * 1024
 
 
 class FileRoutes:
@@ -77,13 +77,20 @@ class FileRoutes:
         component_id = request.query_params.get("id", "")
         if not self._store.exists(component_id):
             return _no_data(component_id)
-        name = await run_in_threadpool(self._name_of, component_id) or component_id
+        return await run_in_threadpool(self._data, component_id, "range" in request.headers)
+
+    def _data(self, component_id: str, is_range: bool) -> Response:
+        name = self._name_of(component_id) or component_id
+        headers = dict(_UNTRUSTED)
+        checksum = None if is_range else self._store.checksum(component_id)
+        if checksum is not None:  # of the whole, which a range is not
+            headers["Content-MD5"] = checksum
         return FileResponse(
             self._store.path(component_id),
             media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
             filename=name,
             content_disposition_type="inline",
-            headers=_UNTRUSTED,
+            headers=headers,
         )
 
     async def thumbnail(self, request: Request) -> Response:
@@ -119,22 +126,30 @@ class FileRoutes:
             signed = self._signer.check(UPLOAD_PATH, dict(request.query_params))
         except SignatureError as error:
             return PlainTextResponse(str(error), 403)
-        part = signed.get("part")
-        if part is None:
-            incoming = self._store.receive(signed["id"])
-        else:
-            incoming = self._store.receive_part(signed["upload"], int(part))
-        size = int(signed["size"]) if "size" in signed else None
+        size = int(signed["size"]) if "part" not in signed else _length(request)
         try:
-            await _receive(request, incoming, size)
-            await run_in_threadpool(incoming.commit, size, signed.get("checksum"))
+            incoming = await run_in_threadpool(self._incoming, signed, size)
+            try:
+                await _receive(request, incoming, size)
+                await run_in_threadpool(incoming.commit, size, signed.get("checksum"))
+            finally:
+                incoming.abort()
         except TransferError as error:
             return PlainTextResponse(str(error), 400)
         except OSError as error:
+            if "upload" in signed:  # the parts that are there would only keep the disk full
+                await run_in_threadpool(self._store.remove_parts, signed["upload"])
             return PlainTextResponse(f"The data could not be stored: {error.strerror}.", 507)
-        finally:
-            incoming.abort()
         return PlainTextResponse("Stored.", headers={"ETag": f'"{incoming.checksum}"'})
+
+    def _incoming(self, signed: Mapping[str, str], length: Optional[int]) -> Incoming:
+        """Return what takes the data of a *signed* upload, of *length* bytes where it is known."""
+        if "part" not in signed:
+            return self._store.receive(signed["id"], length or 0)
+        number, place = int(signed["part"]), None
+        if length is not None:
+            place = Place(number, int(signed["parts"]), length, int(signed["size"]))
+        return self._store.receive_part(signed["upload"], number, place)
 
     async def _refuse(self, request: Request, path: str) -> Optional[Response]:
         """Return the answer for a client that may not, None for one that may."""
@@ -164,7 +179,7 @@ class FileRoutes:
         return None
 
 
-async def _receive(request: Request, incoming: IncomingFile, size: Optional[int]) -> None:
+async def _receive(request: Request, incoming: Incoming, size: Optional[int]) -> None:
     """Write the body of *request* to *incoming*, no more than *size* bytes where it is known."""
     waiting: list[bytes] = []
     length = 0
@@ -174,9 +189,15 @@ async def _receive(request: Request, incoming: IncomingFile, size: Optional[int]
         if size is not None and incoming.size + length > size:
             raise TransferError(f"More than the {size} bytes that were announced arrive.")
         if length >= _WRITE_SIZE:
-            await run_in_threadpool(incoming.write, b"".join(waiting))
+            await run_in_threadpool(incoming.write, *waiting)
             waiting, length = [], 0
-    await run_in_threadpool(incoming.write, b"".join(waiting))
+    await run_in_threadpool(incoming.write, *waiting)
+
+
+def _length(request: Request) -> Optional[int]:
+    """Return how many bytes the body of *request* has, None where it does not say."""
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _no_data(component_id: str) -> Response:

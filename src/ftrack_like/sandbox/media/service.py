@@ -82,3 +82,4 @@ class MediaService:
         if self._queue is not None:
             self._queue.stop()
             self._queue = None
+        self.store.close()

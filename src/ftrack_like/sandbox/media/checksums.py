@@ -1,0 +1,77 @@
+"""The checksums of files, kept beside them and found out in a thread where nobody told them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Optional
+
+__all__ = ["Checksums"]
+
+_CHUNK_SIZE = 256 * 1024
+
+
+class Checksums:
+    """MD5 checksums of files by their names, each in a file of *folder*; threads may share it.
+
+    What is kept names length and time of the file as well: it is nothing to other data.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        """Prepare; the folder exists."""
+        self._folder = folder
+        self._reader: Optional[ThreadPoolExecutor] = None
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def find(self, path: pathlib.Path) -> Optional[str]:
+        """Return the MD5 of the file at *path* as hexadecimal text, None while it is unknown."""
+        try:
+            state, _, digest = (self._folder / path.name).read_text("ascii").rpartition(" ")
+            return digest if state == _state(path.stat()) else None
+        except (OSError, ValueError):
+            return None
+
+    def keep(self, name: str, state: os.stat_result, digest: str) -> None:
+        """Keep the *digest* of the file *name*, which is in *state*."""
+        with contextlib.suppress(OSError):  # a full disk, or a folder that was just removed
+            (self._folder / name).write_text(f"{_state(state)} {digest}", "ascii")
+
+    def find_out(self, path: pathlib.Path) -> None:
+        """Read the file at *path* in a thread, and keep its checksum."""
+        with self._lock:
+            if self._closed.is_set():
+                return
+            if self._reader is None:
+                self._reader = ThreadPoolExecutor(1, "sandbox-checksums")
+            self._reader.submit(self._read, path)
+
+    def forget(self, name: str) -> None:
+        """Forget the file *name*."""
+        (self._folder / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Stop to read."""
+        with self._lock:
+            self._closed.set()
+            reader = self._reader
+        if reader is not None:
+            reader.shutdown(cancel_futures=True)
+
+    def _read(self, path: pathlib.Path) -> None:
+        digest = hashlib.md5(usedforsecurity=False)
+        with contextlib.suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+            while not self._closed.is_set():
+                chunk = file.read(_CHUNK_SIZE)
+                if not chunk:
+                    self.keep(path.name, os.fstat(file.fileno()), digest.hexdigest())
+                    return
+                digest.update(chunk)
+
+
+def _state(state: os.stat_result) -> str:
+    return f"{state.st_size}-{state.st_mtime_ns}"
