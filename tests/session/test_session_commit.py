@@ -412,13 +412,16 @@ def test_change_of_mind_after_an_outage(
     assert names_on(sandbox, "mind-") == []
 
 
-def test_rollback_ends_the_doubt(proxied: Any, proxy: Any, sandbox: Any, replies: Any) -> None:
-    """After a rollback nobody asks what became of a batch."""
-    make_user(proxied, "doubt-a")
+@pytest.mark.parametrize("take_back", ["rollback", "reset"])
+def test_what_is_taken_back_is_in_doubt_no_more(
+    proxied: Any, proxy: Any, replies: Any, take_back: str
+) -> None:
+    """After a rollback or a reset nobody asks what became of a batch."""
+    make_user(proxied, f"doubt-{take_back}")
     proxy.next_answers = ["lose"] + [replies.RESET] * 9
     with pytest.raises(exception.ServerConnectionError):
         proxied.commit()
-    proxied.rollback()
+    getattr(proxied, take_back)()
     del proxy.requests[:]
     proxied.commit()
     assert proxy.batches == []

@@ -90,7 +90,11 @@ class UnitOfWork:
         if self._in_doubt is None:
             return
         plan, delivery = self._in_doubt
-        results = delivery.results_if_applied()
+        recorded = {id(each) for each in self._session.recorded_operations}
+        if recorded.isdisjoint([id(each) for each in plan.operations]):
+            results = None  # Taken back meanwhile: nobody waits for it any more.
+        else:
+            results = delivery.results_if_applied()
         self._in_doubt = None
         if results is not None:
             self._take_over(plan, results)
@@ -243,7 +247,6 @@ class UnitOfWork:
         """
         session = self._session
         with self._committing:
-            self._in_doubt = None
             operations = list(session.recorded_operations)
             self._keep_primary_keys(Plan(operations, []))
             created = []
