@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, cast
 
@@ -31,6 +32,11 @@ _TOKEN = re.compile(
 )
 
 
+#: Whether the server may count for ``len()``. A program that makes a list asks for the iterator
+#: first and then for the length, and so shows that it reads all; until Python 3.10 not so.
+_COUNTS = sys.version_info >= (3, 10)
+
+
 class Outline(NamedTuple):
     """What the client has to know of an expression; its meaning is the server's."""
 
@@ -53,11 +59,11 @@ def outline(expression: str) -> Outline:
     text, numbers = _cut_bounds(expression, words)
     lowered = [match.group().lower() for match in words]
     has_projections = lowered[:1] == ["select"]
-    entity_type = None
-    if not has_projections:
-        entity_type = words[0].group() if words else None
+    if has_projections:
+        found = _type_after_from(expression, words, lowered)
     else:
-        entity_type = _type_after_from(expression, words, lowered)
+        found = words[0] if words else None
+    entity_type = None if found is None else found.group()
     return Outline(text, entity_type, has_projections, numbers.get("limit"), numbers.get("offset"))
 
 
@@ -78,8 +84,8 @@ def _plain_words(expression: str) -> list[re.Match[str]]:
 
 def _type_after_from(
     expression: str, words: list[re.Match[str]], lowered: list[str]
-) -> Optional[str]:
-    """Return the word after the ``from`` that ends the projections.
+) -> Optional[re.Match[str]]:
+    """Return the match of the word after the ``from`` that ends the projections.
 
     A projection may be called ``from`` too; then a comma stands beside it.
     """
@@ -90,8 +96,25 @@ def _type_after_from(
         after = expression[words[index].end() : words[index + 1].start()]
         is_only_projection = index == 1 and lowered[2] == "from"
         if "," not in before and "," not in after and not is_only_projection:
-            return words[index + 1].group()
+            return words[index + 1]
     return None
+
+
+def count_expression(expression: str, key: str) -> str:
+    """Return the query for how many values of *key*, an attribute, *expression* finds.
+
+    *expression* states projections, but no bounds.
+    """
+    words = _plain_words(expression)
+    lowered = [match.group().lower() for match in words]
+    found = _type_after_from(expression, words, lowered) or words[0]
+    ends = [
+        match.start()
+        for index, match in enumerate(words[:-1])
+        if lowered[index : index + 2] == ["order", "by"] and match.start() > found.start()
+    ]
+    body = expression[found.start() : ends[-1] if ends else None]
+    return f"select count({key}) from {body.strip()}"
 
 
 def prepare(expression: str, types: Mapping[str, Any]) -> str:
@@ -170,6 +193,11 @@ class QueryResult(Sequence[Any]):
         self._offset = parts.offset
         self._next_offset: Optional[int] = parts.offset or 0
         self._results: list[Any] = []
+        self._entity_type = parts.entity_type
+        #: How many there are, as the server has counted; None while it has not.
+        self._count: Optional[int] = None
+        #: Whether somebody has begun to go through all.
+        self._is_read = False
 
     def __repr__(self) -> str:
         """Return a text with the expression and how much is loaded. Never ask the server."""
@@ -217,6 +245,15 @@ class QueryResult(Sequence[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the entities, loading pages on the way."""
+        self._is_read = True
+        return self._iterate()
+
+    def __reversed__(self) -> Iterator[Any]:
+        """Iterate over the entities, the last one first."""
+        return iter(self._load_to(None)[::-1])
+
+    def _iterate(self) -> Iterator[Any]:
+        """Yield the entities."""
         position = 0
         while True:
             while position < len(self._results):
@@ -253,8 +290,28 @@ class QueryResult(Sequence[Any]):
         return entities
 
     def __len__(self) -> int:
-        """Return the number of entities, which needs all of them to be loaded."""
-        return len(self._load_to(None))
+        """Return the number of entities.
+
+        What fits one page is loaded for it. Where there is more the server is asked to count,
+        unless somebody reads all of it anyway, or the server cannot.
+        """
+        if not self._results:
+            self._load_to(1)
+        if self._count is None and not self._is_read and not self._is_complete() and _COUNTS:
+            self._count = self._counted()
+        if self._count is None or self._is_complete():
+            return len(self._load_to(None))
+        return self._count
+
+    def _counted(self) -> Optional[int]:
+        """Return how many entities the server counts, None if that cannot be or is not so."""
+        total = self._session._loader.count(self._expression, self._entity_type)
+        if total is None:
+            return None
+        total -= self._offset or 0
+        if self._limit is not None:
+            total = min(total, self._limit)
+        return total if total > len(self._results) else None  # There is another page.
 
     def all(self) -> list[Any]:
         """Return a list of all entities."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from typing import Any
 
@@ -35,6 +36,16 @@ def test_results_of_one_request_go_on_by_themselves(session: Any) -> None:
     assert session.statistics.requests == before + 1
     assert list(types) == expected
     assert session.statistics.requests == before + (len(expected) + 1) // 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="lists ask for the length first")
+def test_the_server_counts_what_is_not_read(session: Any) -> None:
+    """The length of much is the server's count, and the same as that of what comes."""
+    result = session.query('select name from Type where name is_not "none" order by name', 2)
+    before = session.statistics.requests
+    length = len(result)
+    assert session.statistics.requests == before + 2
+    assert length == len(result.all()) > 4
 
 
 def test_bounds_count_in_one_request_too(session: Any) -> None:

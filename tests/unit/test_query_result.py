@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -64,6 +65,102 @@ def test_all_pages_are_loaded_one_after_another(five: Any) -> None:
         "offset 2 limit 2",
         "offset 4 limit 2",
     ]
+
+
+counts = pytest.mark.skipif(sys.version_info < (3, 10), reason="lists ask for the length first")
+
+
+class Counting(Pages):
+    """Pages of a server that also counts, unless it is *refusing* to."""
+
+    def __init__(self, make_record: Any, count: int, refusing: bool = False) -> None:
+        super().__init__(make_record, count)
+        self.refusing = refusing
+
+    def __call__(self, expression: str) -> Any:
+        if not expression.startswith("select count("):
+            return super().__call__(expression)
+        if self.refusing:
+            raise exception.ServerError("what is count?")
+        return {"data": [{"count_id": len(self._records)}], "metadata": {}}
+
+
+@counts
+def test_the_length_of_much_is_counted_by_the_server(tiny: Any, make_record: Any) -> None:
+    """Beside the first page there is one request for the length, once, whatever the size."""
+    tiny.answer = Counting(make_record, 40)
+    result = tiny.query("Task order by name", page_size=2)
+    assert len(result) == len(result) == 40
+    assert tiny.asked == [
+        "select id, name from Task order by name offset 0 limit 2",
+        "select count(id) from Task",
+    ]
+    assert result[3]["id"] == "3"
+    assert len(tiny.asked) == 3
+    assert len(result.all()) == len(result) == 40
+
+
+def test_the_length_of_what_fits_a_page_comes_with_it(five: Any) -> None:
+    """One request is all that it takes to know the length of little, and to read it."""
+    result = five.query("Task")
+    assert len(result) == 5
+    assert ids(result) == ["0", "1", "2", "3", "4"]
+    assert len(five.asked) == 1
+
+
+def sorted_by_id(result: Any) -> list[Any]:
+    """Return the entities of *result* in the order of their ids."""
+    return sorted(result, key=lambda entity: str(entity["id"]))
+
+
+def test_lists_are_made_without_counting(tiny: Any, make_record: Any) -> None:
+    """Whoever reads everything does not ask for the length by itself."""
+    tiny.answer = Counting(make_record, 5)
+    for read in (list, tuple, sorted_by_id, lambda result: [*result]):
+        assert len(read(tiny.query("Task", page_size=2))) == 5
+    assert len(tiny.asked) == 4 * 3
+    assert not any("count" in text for text in tiny.asked)
+
+
+@counts
+def test_a_server_that_cannot_count_is_asked_to_once(tiny: Any, make_record: Any) -> None:
+    """Then the length is that of what is loaded."""
+    tiny.answer = Counting(make_record, 5, refusing=True)
+    assert [len(tiny.query("Task", page_size=2)) for _ in range(2)] == [5, 5]
+    assert sum("count" in text for text in tiny.asked) == 1
+    assert len(tiny.asked) == 1 + 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("bounds", "length"),
+    [("limit 4", 4), ("offset 2", 8), ("limit 9 offset 2", 8), ("limit 4 offset 3", 4)],
+)
+def test_bounds_count_in_the_length(tiny: Any, make_record: Any, bounds: str, length: int) -> None:
+    """The server counts all; what the bounds leave is worked out here."""
+    tiny.answer = Counting(make_record, 10)
+    result = tiny.query(f"Task {bounds}", page_size=2)
+    assert len(result) == length == len(result.all())
+    assert ids(reversed(result)) == ids(result)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("expression", "counting"),
+    [
+        ("select name from Task", "select count(id) from Task"),
+        (
+            'select name, from from Task where name is "order by" order by name descending',
+            'select count(id) from Task where name is "order by"',
+        ),
+        (
+            "select id from Task where id in (select x from Y order by x) Order\n BY name, id",
+            "select count(id) from Task where id in (select x from Y order by x)",
+        ),
+        ("select order, by from Task", "select count(id) from Task"),
+    ],
+)
+def test_counting_leaves_out_what_does_not_matter(expression: str, counting: str) -> None:
+    """Projections and order go, conditions stay as they are."""
+    assert query.count_expression(expression, "id") == counting
 
 
 def test_looking_at_an_entity_loads_its_page(five: Any) -> None:

@@ -16,6 +16,7 @@ from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.reader import make_reader
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, _EntityBase
+from ftrack_like.query import count_expression
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Loader"]
@@ -42,6 +43,8 @@ class Loader:
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         #: For each thread, the ``fresh`` of the stream that it loads something missing for.
         self._current = threading.local()
+        #: Whether the server counts what a query finds, as far as is known.
+        self._server_counts = True
 
     # Reading
 
@@ -68,6 +71,26 @@ class Loader:
             results = session.call(RawBatch(operations))
             load = self.load
         return [(load(result["data"], fresh), _next_offset(result)) for result in results]
+
+    def count(self, expression: str, entity_type: str) -> Optional[int]:
+        """Return how many entities of *entity_type* the server counts for *expression*.
+
+        None means that it cannot; it is not asked again then.
+        """
+        if not self._server_counts:
+            return None
+        key = self._session.types[entity_type].primary_key_attributes[0]
+        batch = RawBatch([{"action": "query", "expression": count_expression(expression, key)}])
+        try:
+            rows = self._session.call(batch)[0]["data"]
+            number = rows[0][f"count_{key}"]
+        except exception.ServerConnectionError:
+            raise
+        except (exception.ServerError, LookupError, TypeError) as error:
+            self._logger.debug("The server does not count, so all is loaded: %s", error)
+            number = None
+        self._server_counts = type(number) is int
+        return number if self._server_counts else None
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return *entities* merged one by one, with the keys of new ones added to *fresh*."""
