@@ -19,6 +19,7 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
+from ftrack_like.sandbox import command
 from ftrack_like.sandbox.server import SandboxServer
 
 ASK = [{"action": "query_server_information"}]
@@ -90,6 +91,44 @@ def test_taken_port_is_told_in_one_line(processes: list[Any]) -> None:
     assert (process.returncode, output) == (1, "")
     assert f"cannot listen on 127.0.0.1:{port}" in errors
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "99999"], "a port is a number from 0 to 65535, not '99999'"),
+        (["--port", "http"], "a port is a number from 0 to 65535, not 'http'"),
+        (["--database", "mysql://me:secret@host/name"], "postgresql://user:password@host/name"),
+        (["--port", "0", "--data", __file__], f"File exists: {__file__}"),
+        (["--port", "0", "--data", "/dev/null/x"], "/dev/null"),
+    ],
+)
+def test_what_cannot_be_is_told_in_words(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option that makes no sense ends the command with a sentence, without a password."""
+    try:
+        status = command.main(options)
+    except SystemExit as error:
+        status = error.code
+    told = capsys.readouterr().err
+    assert status in (1, 2)
+    assert words in told.splitlines()[-1]
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:1", "[::1"])
+def test_database_that_cannot_be_used_is_told_in_one_line(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A database that does not answer ends the command with a sentence and status 1."""
+    pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    options = ["--port", "0", "--database", f"postgresql://me:secret@{place}/name"]
+    assert command.main(options) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("The database cannot be used: ")
+    assert len(told.splitlines()) == 1
+    assert "secret" not in told
 
 
 def test_demo_project_is_there_on_request(processes: list[Any]) -> None:

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the sandbox to *parser*."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=5005, help="port; 0 picks a free one (default: %(default)s)")
+    add("--port", type=_port, default=5005, help="port; 0 picks a free one (default: %(default)s)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--data",
@@ -48,11 +48,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder that keeps the data (default: one for this user)",
     )
     where.add_argument("--memory", action="store_true", help="keep nothing after the end")
-    where.add_argument("--database", metavar="URL", help="a PostgreSQL database to use instead")
+    where.add_argument(
+        "--database", metavar="URL", type=_database, help="a PostgreSQL database to use instead"
+    )
     add("--user", default="admin", help="name of the administrator (default: %(default)s)")
     add("--key", help="API key of the administrator (default: made up, and kept with the data)")
     add("--demo-project", action="store_true", help="add a demo project to fresh data")
     add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
+
+
+def _port(text: str) -> int:
+    """Return the port that *text* names, from 0 to 65535."""
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def _database(text: str) -> str:
+    """Return *text*, which has to be the address of a PostgreSQL database."""
+    if not text.startswith("postgresql"):
+        # What was given may hold a password, and is not shown.
+        raise argparse.ArgumentTypeError("it has to be like postgresql://user:password@host/name")
+    return text
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,12 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
             with _collecting_later():
                 server = _start(arguments, folder)
         except ModuleNotFoundError as error:
+            extra = "postgres" if error.name == "psycopg" else "sandbox"
             return _fail(
                 f"The sandbox needs the package {error.name!r}. "
-                f"Install it with: pip install 'ftrack-like[sandbox]'"
+                f"Install it with: pip install 'ftrack-like[{extra}]'"
             )
         except (OSError, RuntimeError) as error:
-            return _fail(str(error.strerror if isinstance(error, OSError) else error))
+            return _fail(_in_words(error))
         try:
             _announce(server, str(folder or arguments.database or "kept until the end"), arguments)
             while not stop.wait(60):
@@ -81,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _start(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> SandboxServer:
     """Return a running sandbox, as *arguments* say, with its data in *folder*."""
     # lazy: "--help" answers at once, and a missing extra is told in words.
+    import sqlalchemy.exc
+
     from ftrack_like.sandbox.server import SandboxServer
 
     server = SandboxServer(
@@ -92,7 +112,13 @@ def _start(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> San
         arguments.demo_project,
         database=arguments.database,
     )
-    server.start()
+    try:
+        server.start()
+    except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
+        if not arguments.database:
+            raise
+        first = str(error).splitlines()[0]
+        raise RuntimeError(f"The database cannot be used: {first}") from error
     return server
 
 
@@ -157,6 +183,14 @@ def _stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in zip(numbers, before):
             signal.signal(number, handler)
+
+
+def _in_words(error: Exception) -> str:
+    """Return what *error* says, with the file that it is about."""
+    if not isinstance(error, OSError):
+        return str(error)
+    words = str(error.strerror or error)
+    return f"{words}: {error.filename}" if error.filename else words
 
 
 def _fail(text: str) -> int:
