@@ -118,7 +118,9 @@ def admit_invitee(batch: Batch, invitee: Row) -> str:
     if invitee["resource_id"] is not None:
         return str(invitee["resource_id"])
     found = batch.store.find("resource", email=invitee["email"], resource_type="collaborator")
-    person = found[0] if found else _make_collaborator(batch, invitee)
+    # Nobody proved the addresses of those who came by a shared link.
+    known = [one for one in found if not one["created_from_shared_url"]]
+    person = known[0] if known else _make_collaborator(batch, invitee)
     type_ = MODEL.types["ReviewSessionInvitee"]
     change_row(batch, type_, invitee, {"resource_id": person["id"]})
     return str(person["id"])

@@ -10,14 +10,17 @@ from ftrack_like.sandbox.media.signing import Signer
 __all__ = [
     "REVIEW_PATH",
     "REVIEW_SECONDS",
+    "SHARED_PATH",
     "WIDGET_PATH",
     "WIDGET_SECONDS",
     "check_link",
     "review_link",
+    "shared_link",
     "widget_link",
 ]
 
 REVIEW_PATH = "/review"
+SHARED_PATH = "/review/shared"
 WIDGET_PATH = "/widget"
 
 #: How long the link in an invitation opens the review, in seconds. The dates of the review and
@@ -33,6 +36,11 @@ _PROOF = ("expires", "signature")
 def review_link(signer: Signer, invitee_id: str) -> str:
     """Return the path and parameters of the review page of an invitee."""
     return signer.sign(REVIEW_PATH, {"invitee": invitee_id}, REVIEW_SECONDS)
+
+
+def shared_link(signer: Signer, session_id: str) -> str:
+    """Return the path and parameters of the page where anybody joins a shared review session."""
+    return signer.sign(SHARED_PATH, {"session": session_id}, REVIEW_SECONDS)
 
 
 def widget_link(

@@ -175,3 +175,12 @@ def review(api, browser):
 def unknown_id():
     """Return an id that nothing has."""
     return str(uuid.uuid4())
+
+
+@pytest.fixture
+def notes(api):
+    """Return a function that answers all notes."""
+    return lambda: api.query(
+        "select content, frame_number, user_id, parent_id, parent_type, in_reply_to_id,"
+        " metadata.key, metadata.value, author.first_name from Note order by date, content"
+    )

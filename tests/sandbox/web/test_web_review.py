@@ -12,15 +12,6 @@ STROKES = [{"color": "#ff0000", "width": 0.01, "points": [0.1, 0.2]}]
 DRAWING = json.dumps({"strokes": STROKES})
 
 
-@pytest.fixture
-def notes(api):
-    """Return a function that answers all notes."""
-    return lambda: api.query(
-        "select content, frame_number, user_id, parent_id, parent_type, in_reply_to_id,"
-        " metadata.key, metadata.value, author.first_name from Note order by date, content"
-    )
-
-
 # Getting in
 
 

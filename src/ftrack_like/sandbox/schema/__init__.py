@@ -29,7 +29,8 @@ name                            what it computes
 ``latest_version``              the version of the asset with the highest ``version``, None without
 ``is_latest_version``           whether no version of the same asset has a higher ``version``
 ``recipient_user``              the resource with the id ``resource_id`` if it is a user, else None
-``review_session_is_open``      whether ``start_date`` ≤ now < ``end_date``
+``review_session_is_open``      whether ``start_date`` ≤ now < ``end_date``; by ``availability``
+                                ``always`` or ``closed`` alone where it says so
 ``review_session_thumbnail_id`` ``thumbnail_id`` of the version ``thumbnail_source_id``, or of the
                                 first review session object's version (by ``sort_order``)
 ``review_session_thumbnail``    the component with that id

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select
+from sqlalchemy import Connection, and_, bindparam, case, false, func, select, true
 from sqlalchemy.types import String
 
 from ftrack_like.sandbox.storage import custom_attributes, links
@@ -25,6 +25,9 @@ __all__ = ["COMPUTATIONS", "NOW", "Computation"]
 
 #: Locations whose components this server hands out: its own and that of reviews.
 _SERVED = ("3a372bde-05bc-11e4-8908-20c9d081909b", "cd41be70-8809-11e3-b98a-20c9d081909b")
+
+#: What opens or closes a review session whatever its dates are.
+_ALWAYS, _CLOSED = "always", "closed"
 
 #: The parameter of a statement that asks for the time of the request.
 NOW = "request_now"
@@ -121,15 +124,22 @@ def _difference(catalogue: Catalogue, source: Source) -> Expression:
 
 def _is_open(catalogue: Catalogue, source: Source) -> Expression:
     now = bindparam(NOW, type_=String())
-    return and_(source.column("start_date") <= now, now < source.column("end_date"))
+    availability = source.column("availability")
+    return case(
+        (availability == _ALWAYS, true()),
+        (availability == _CLOSED, false()),
+        else_=and_(source.column("start_date") <= now, now < source.column("end_date")),
+    )
 
 
-def _dates(catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
-    return source.column("start_date"), source.column("end_date")
+def _availability(catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
+    return tuple(source.column(name) for name in ("availability", "start_date", "end_date"))
 
 
 def _finish_is_open(parts: Parts, context: RequestContext) -> bool:
-    start, end = parts
+    availability, start, end = parts
+    if availability in (_ALWAYS, _CLOSED):
+        return bool(availability == _ALWAYS)
     return bool(start and end and start <= context.now.isoformat() < end)
 
 
@@ -199,7 +209,7 @@ COMPUTATIONS: Mapping[str, Computation] = {
     "is_latest_version": Computation(_is_latest_version, "flag", finish=_truth),
     "latest_version": Computation(_latest_version, "key"),
     "recipient_user": Computation(_recipient_user, "key"),
-    "review_session_is_open": Computation(_is_open, "boolean", _dates, _finish_is_open),
+    "review_session_is_open": Computation(_is_open, "boolean", _availability, _finish_is_open),
     "review_session_thumbnail": Computation(_review_session_thumbnail_id, "key"),
     "review_session_thumbnail_id": Computation(_review_session_thumbnail_id, "key"),
     "thumbnail_url": Computation(_thumbnail_id, "key", finish=_image),

@@ -7,6 +7,8 @@ from typing import Any, Optional
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ftrack_like.sandbox.app import server_url
+from ftrack_like.sandbox.links import shared_link
 from ftrack_like.sandbox.web.browse_data import (
     asset_of,
     assets_of,
@@ -109,9 +111,18 @@ def show_review(visitor: Visitor) -> Response:
         "browse_review.html",
         visitor,
         review=found,
+        shared=_shared_address(visitor, found),
         verdicts=verdicts_of(reader, (one["id"] for one in objects)),
         notes={one["id"]: notes_of(reader, one["id"]) for one in objects},
     )
+
+
+def _shared_address(visitor: Visitor, review: dict[str, Any]) -> str:
+    """Return the address by which anybody joins a review session, empty if it is not shared."""
+    if not review["shareable_url_enabled"]:
+        return ""
+    asked = visitor.asked
+    return server_url(asked.request) + shared_link(asked.service.media.signer, review["id"])
 
 
 def write_note(visitor: Visitor) -> Response:

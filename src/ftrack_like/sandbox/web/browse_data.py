@@ -98,13 +98,15 @@ def reviews(reader: Reader) -> list[Record]:
 def review_of(reader: Reader, id_: str) -> Optional[Record]:
     """Return a review session with its ``objects`` and ``invitees``."""
     found = reader.one(
-        "select id, name, description, is_open, start_date, end_date, project.full_name,"
-        f" project_id from ReviewSession where id is {quoted(id_)}"
+        "select id, name, description, is_open, availability, is_moderated,"
+        " shareable_url_enabled, start_date, end_date, project.full_name, project_id"
+        f" from ReviewSession where id is {quoted(id_)}"
     )
     if found is not None:
         found["objects"] = objects_of(reader, id_)
         found["invitees"] = reader.query(
-            "select id, name, email, last_sent_at from ReviewSessionInvitee"
+            "select id, name, email, last_sent_at, created_from_shared_url"
+            " from ReviewSessionInvitee"
             f" where review_session_id is {quoted(id_)} order by name, email limit {_MOST}"
         )
     return found

@@ -11,7 +11,7 @@ from ftrack_like.sandbox.links import REVIEW_PATH
 from ftrack_like.sandbox.web.drawing import DrawingError, read_drawing
 from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
-from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.reading import Record
 from ftrack_like.sandbox.web.review_access import (
     PassphraseWanted,
     Visit,
@@ -27,6 +27,7 @@ from ftrack_like.sandbox.web.review_data import (
     objects_of,
     verdicts_of,
 )
+from ftrack_like.sandbox.web.review_share import share_routes
 from ftrack_like.sandbox.web.review_write import note_operations, verdict_operation
 from ftrack_like.sandbox.web.throttle import Throttle
 
@@ -47,6 +48,7 @@ def review_routes() -> list[BaseRoute]:
         page_route(
             f"{REVIEW_PATH}/passphrase", lambda asked: give_passphrase(asked, throttle), "POST"
         ),
+        *share_routes(),
     ]
 
 
@@ -56,12 +58,14 @@ def show(asked: Asked) -> Response:
     reader = visit.reader
     objects = objects_of(reader, visit.session["id"])
     chosen = _chosen(objects, asked.query.get("object"))
-    verdicts = verdicts_of(reader, (one["id"] for one in objects))
+    own = visit.invitee["id"] if visit.session["is_moderated"] else None
+    verdicts = verdicts_of(reader, (one["id"] for one in objects), own)
     values: dict[str, Any] = {"chosen": chosen, "medium": Medium("none"), "notes": []}
     if chosen is not None:
         media = media_of(asked, reader, [chosen["version_id"]])
         values["medium"] = media.get(chosen["version_id"], Medium("none"))
-        values["notes"] = notes_of(reader, chosen["id"], annotations_of(reader, chosen["id"]))
+        drawn = annotations_of(reader, chosen["id"])
+        values["notes"] = notes_of(reader, chosen["id"], drawn, visit.sees_only)
     return render(
         "review.html",
         visit=visit,
@@ -81,7 +85,7 @@ def write_note(asked: Asked) -> Response:
     object_ = _object_of(visit)
     reply_to = asked.form.get("reply_to") or None
     if reply_to is not None:
-        _refuse_other_note(visit.reader, reply_to, object_["id"])
+        _refuse_other_note(visit, reply_to, object_["id"])
     try:
         strokes = read_drawing(asked.form.get("drawing", ""))
     except DrawingError as error:
@@ -174,9 +178,10 @@ def _object_of(visit: Visit) -> Record:
     raise PageError(404, "No such version", "It is not part of this review any more.")
 
 
-def _refuse_other_note(reader: Reader, note_id: str, object_id: str) -> None:
-    note = reader.one(f"select parent_id from Note where id is {quoted(note_id)}")
-    if note is None or note["parent_id"] != object_id:
+def _refuse_other_note(visit: Visit, note_id: str, object_id: str) -> None:
+    """Raise :exc:`PageError` unless the visitor sees the note on the object."""
+    notes = notes_of(visit.reader, object_id, sees_only=visit.sees_only)
+    if note_id not in {note.id for note in notes}:
         raise PageError(404, "No such note", "The note to reply to is not there any more.")
 
 

@@ -8,6 +8,7 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import Optional
 
 from starlette.responses import Response
 
@@ -19,7 +20,17 @@ from ftrack_like.sandbox.web.reading import Reader, Record, quoted
 from ftrack_like.sandbox.web.review_write import collaborator_operations
 from ftrack_like.sandbox.web.tokens import make_token, read_token
 
-__all__ = ["PassphraseWanted", "Visit", "enter", "is_passphrase", "keep_passphrase", "open_visit"]
+__all__ = [
+    "PassphraseWanted",
+    "Visit",
+    "cookie_name",
+    "enter",
+    "find_session",
+    "is_passphrase",
+    "keep_passphrase",
+    "open_visit",
+    "refuse_closed",
+]
 
 #: How long a browser remembers that the passphrase was given, in seconds.
 _PASSPHRASE_SECONDS = 7 * 24 * 3600
@@ -29,8 +40,9 @@ _INVITEE = (
     " created_by.username from ReviewSessionInvitee where id is {}"
 )
 _SESSION = (
-    "select id, name, description, start_date, end_date, is_open, passphrase,"
-    " passphrase_enabled, project.full_name from ReviewSession where id is {}"
+    "select id, name, description, start_date, end_date, is_open, availability, passphrase,"
+    " passphrase_enabled, is_moderated, shareable_url_enabled, created_by_id,"
+    " created_by.username, project.full_name from ReviewSession where id is {}"
 )
 
 
@@ -64,6 +76,14 @@ class Visit:
         """Return what reads for the invitee."""
         return self.asked.reader(self.user)
 
+    @property
+    def sees_only(self) -> Optional[str]:
+        """Return as whom the invitee sees the words of nobody but the hosts; None for all words.
+
+        A moderated review is seen so: by the id of the person, which may be empty.
+        """
+        return self.user.id if self.session["is_moderated"] else None
+
     def address(self, path: str = "", **more: str) -> str:
         """Return the address of *path* below the review, for this invitee alone."""
         return f"{REVIEW_PATH}{path}?{urllib.parse.urlencode({**self.link, **more})}"
@@ -73,7 +93,10 @@ class Visit:
         if self.invitee["resource_id"]:
             return self
         email = quoted(self.invitee["email"] or "")
-        known = self.reader.one(f"select id from Collaborator where email is {email}")
+        known = self.reader.one(
+            f"select id from Collaborator where email is {email}"
+            " and created_from_shared_url is none"
+        )
         id_, operations = collaborator_operations(self.invitee, known["id"] if known else None)
         inviter = self.invitee.get("created_by") or {}
         self.asked.execute(
@@ -103,7 +126,7 @@ def enter(asked: Asked) -> Visit:
         ) from error
     reader = asked.reader(User("", "", unrestricted=True))
     invitee = reader.one(_INVITEE.format(quoted(signed["invitee"])))
-    session = invitee and reader.one(_SESSION.format(quoted(invitee["review_session_id"])))
+    session = invitee and find_session(reader, invitee["review_session_id"])
     if not invitee or not session:
         raise PageError(
             404,
@@ -114,13 +137,18 @@ def enter(asked: Asked) -> Visit:
     return Visit(asked, link, invitee, session)
 
 
+def find_session(reader: Reader, id_: str) -> Optional[Record]:
+    """Return the review session with the id *id_*, None where there is none."""
+    return reader.one(_SESSION.format(quoted(id_)))
+
+
 def open_visit(asked: Asked) -> Visit:
     """Return the visit of somebody who may see the review.
 
     Raise :exc:`PageError` when it is not open, :exc:`PassphraseWanted` before the passphrase.
     """
     visit = enter(asked)
-    _refuse_closed(visit.session)
+    refuse_closed(visit.session)
     if visit.session["passphrase_enabled"] and visit.session["passphrase"]:
         _want_passphrase(visit)
     return visit
@@ -130,7 +158,7 @@ def keep_passphrase(visit: Visit, response: Response) -> None:
     """Let the browser remember that the passphrase was given."""
     signer = visit.asked.service.media.signer
     response.set_cookie(
-        _cookie_name(visit),
+        cookie_name("review", visit.session),
         make_token(signer, _purpose(visit), _PASSPHRASE_SECONDS, given="1"),
         max_age=_PASSPHRASE_SECONDS,
         path=REVIEW_PATH,
@@ -146,9 +174,14 @@ def is_passphrase(visit: Visit, text: str) -> bool:
     return hmac.compare_digest(text.encode("utf-8", "replace"), wanted)
 
 
-def _refuse_closed(session: Record) -> None:
+def refuse_closed(session: Record) -> None:
+    """Raise :exc:`PageError` with the reason if the review *session* is not open."""
     if session["is_open"]:
         return
+    if session["availability"] == "closed":
+        raise PageError(
+            403, f"“{session['name']}” is closed", "Whoever invited you can open it again."
+        )
     start, end = session["start_date"], session["end_date"]
     if start is not None and start > datetime.now(timezone.utc).replace(tzinfo=None):
         raise PageError(
@@ -161,7 +194,7 @@ def _refuse_closed(session: Record) -> None:
 
 
 def _want_passphrase(visit: Visit) -> None:
-    token = visit.asked.request.cookies.get(_cookie_name(visit), "")
+    token = visit.asked.request.cookies.get(cookie_name("review", visit.session), "")
     try:
         read_token(visit.asked.service.media.signer, _purpose(visit), token)
     except SignatureError as error:
@@ -173,5 +206,6 @@ def _purpose(visit: Visit) -> str:
     return f"passphrase of {visit.session['id']}: {visit.session['passphrase']}"
 
 
-def _cookie_name(visit: Visit) -> str:
-    return "review_" + hashlib.sha256(visit.session["id"].encode("utf-8")).hexdigest()[:16]
+def cookie_name(what: str, session: Record) -> str:
+    """Return the name of the cookie about *what* of a review *session*."""
+    return f"{what}_{hashlib.sha256(session['id'].encode('utf-8')).hexdigest()[:16]}"

@@ -77,8 +77,13 @@ def objects_of(reader: Reader, session_id: str) -> list[Record]:
     return reader.query(_OBJECTS.format(quoted(session_id)))
 
 
-def verdicts_of(reader: Reader, object_ids: Iterable[str]) -> dict[str, list[Verdict]]:
-    """Return what was decided about each object, by its id."""
+def verdicts_of(
+    reader: Reader, object_ids: Iterable[str], only_of: Optional[str] = None
+) -> dict[str, list[Verdict]]:
+    """Return what was decided about each object, by its id.
+
+    *only_of* is the invitee who is to see no decisions but their own; None shows all.
+    """
     ids = ", ".join(map(quoted, object_ids))
     found: dict[str, list[Verdict]] = {}
     for record in reader.query(_VERDICTS.format(ids)) if ids else ():
@@ -89,7 +94,8 @@ def verdicts_of(reader: Reader, object_ids: Iterable[str]) -> dict[str, list[Ver
             invitee.get("name") or "Somebody",
             record["review_session_invitee_id"],
         )
-        found.setdefault(record["review_session_object_id"], []).append(verdict)
+        if only_of is None or verdict.invitee_id == only_of:
+            found.setdefault(record["review_session_object_id"], []).append(verdict)
     return found
 
 
@@ -104,31 +110,43 @@ def annotations_of(reader: Reader, object_id: str) -> dict[str, Sequence[Any]]:
 
 
 def notes_of(
-    reader: Reader, parent_id: str, drawn: Optional[Mapping[str, Sequence[Any]]] = None
+    reader: Reader,
+    parent_id: str,
+    drawn: Optional[Mapping[str, Sequence[Any]]] = None,
+    sees_only: Optional[str] = None,
 ) -> list[Note]:
     """Return the notes on an entity with their replies, in the order they were written.
 
-    *drawn* are drawings by the id of their note.
+    *drawn* are drawings by the id of their note. *sees_only* leaves out what others wrote than
+    that person and users of the site; None leaves out nothing.
     """
     records = reader.query(_NOTES.format(f"parent_id is {quoted(parent_id)}"))
     ids = ", ".join(quoted(one["id"]) for one in records)
     answers = reader.query(_NOTES.format(f"in_reply_to_id in ({ids})")) if ids else []
-    names = _names(reader, {one["user_id"] for one in (*records, *answers)})
+    names, hosts = _names(reader, {one["user_id"] for one in (*records, *answers)})
+    if sees_only is not None:
+        seen = hosts | {sees_only}
+        records = [one for one in records if one["user_id"] in seen]
+        answers = [one for one in answers if one["user_id"] in seen]
     notes = {one["id"]: _note(one, names, drawn or {}) for one in records}
     for one in answers:
-        notes[one["in_reply_to_id"]].replies.append(_note(one, names, {}))
+        if one["in_reply_to_id"] in notes:
+            notes[one["in_reply_to_id"]].replies.append(_note(one, names, {}))
     return [notes[one["id"]] for one in records if one["in_reply_to_id"] not in notes]
 
 
-def _names(reader: Reader, ids: Iterable[Optional[str]]) -> dict[str, str]:
-    """Return the names of people by id; authors may be users or collaborators."""
+def _names(reader: Reader, ids: Iterable[Optional[str]]) -> tuple[dict[str, str], set[str]]:
+    """Return the names of people by id, and the ids of those of them who are users."""
     wanted = ", ".join(quoted(one) for one in sorted(filter(None, ids)))
     if not wanted:
-        return {}
+        return {}, set()
     people = reader.query(f"select first_name, last_name from BaseUser where id in ({wanted})")
     users = reader.query(f"select username from User where id in ({wanted})")
     usernames = {one["id"]: one["username"] for one in users}
-    return {one["id"]: person_name({**one, "username": usernames.get(one["id"])}) for one in people}
+    names = {
+        one["id"]: person_name({**one, "username": usernames.get(one["id"])}) for one in people
+    }
+    return names, set(usernames)
 
 
 def _note(record: Record, names: Mapping[str, str], drawn: Mapping[str, Sequence[Any]]) -> Note:

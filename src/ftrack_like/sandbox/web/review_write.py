@@ -9,7 +9,13 @@ from typing import Any, Optional
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.web.drawing import stored_drawing
 
-__all__ = ["REVIEW_FRAME", "collaborator_operations", "note_operations", "verdict_operation"]
+__all__ = [
+    "REVIEW_FRAME",
+    "collaborator_operations",
+    "guest_operations",
+    "note_operations",
+    "verdict_operation",
+]
 
 #: The key of the metadata of a note that says which frame it is about.
 REVIEW_FRAME = "reviewFrame"
@@ -78,10 +84,7 @@ def collaborator_operations(
     operations: list[dict[str, Any]] = []
     if resource_id is None:
         resource_id = new_id()
-        first_name, _, last_name = (invitee["name"] or invitee["email"]).partition(" ")
-        names = {"first_name": first_name, "last_name": last_name.strip()}
-        person = {"id": resource_id, "email": invitee["email"], **names}
-        operations.append(_create("Collaborator", person))
+        operations.append(_collaborator(resource_id, invitee["name"], invitee["email"]))
     operations.append(
         {
             "action": "update",
@@ -94,6 +97,34 @@ def collaborator_operations(
         }
     )
     return resource_id, operations
+
+
+def guest_operations(
+    invitee_id: str, session_id: str, name: str, email: str
+) -> list[dict[str, Any]]:
+    """Return what makes an invitee of somebody with the shared link of a review session.
+
+    Nobody proved that the mail address is theirs: a guest is a person of their own, never one
+    that is known by that address.
+    """
+    resource_id = new_id()
+    invitee = {
+        "id": invitee_id,
+        "name": name,
+        "email": email,
+        "review_session_id": session_id,
+        "resource_id": resource_id,
+        "created_from_shared_url": True,
+    }
+    person = _collaborator(resource_id, name, email)
+    person["entity_data"]["created_from_shared_url"] = "true"
+    return [person, _create("ReviewSessionInvitee", invitee)]
+
+
+def _collaborator(id_: str, name: Optional[str], email: str) -> dict[str, Any]:
+    first_name, _, last_name = (name or email).partition(" ")
+    names = {"first_name": first_name, "last_name": last_name.strip()}
+    return _create("Collaborator", {"id": id_, "email": email, **names})
 
 
 def _frame_metadata(note_id: str, frame: int) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""Joining a review by its shared link: whoever has it becomes an invitee by giving a name."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ftrack_like.sandbox.actions.batch import new_id
+from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.links import (
+    REVIEW_PATH,
+    REVIEW_SECONDS,
+    SHARED_PATH,
+    check_link,
+    review_link,
+)
+from ftrack_like.sandbox.media.signing import SignatureError
+from ftrack_like.sandbox.web.pages import Asked, PageError, go_to, page_route, render
+from ftrack_like.sandbox.web.reading import Record, quoted
+from ftrack_like.sandbox.web.review_access import cookie_name, find_session, refuse_closed
+from ftrack_like.sandbox.web.review_write import guest_operations
+from ftrack_like.sandbox.web.throttle import Throttle
+from ftrack_like.sandbox.web.tokens import make_token, peek, read_token
+
+__all__ = ["share_routes"]
+
+_LONGEST = 200
+_MAIL_ADDRESS = re.compile(r"\A[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\Z")
+
+
+def share_routes() -> list[BaseRoute]:
+    """Return the routes of the page and of its form."""
+    throttle = Throttle(most=30, seconds=60)
+    return [
+        page_route(SHARED_PATH, show_form),
+        page_route(SHARED_PATH, lambda asked: join(asked, throttle), "POST"),
+    ]
+
+
+def show_form(asked: Asked) -> Response:
+    """Answer the form, or lead on a browser from which somebody joined before."""
+    session = _session(asked)
+    known = peek(asked.request.cookies.get(_cookie(session), "")).get("invitee", "")
+    if known and _is_invitee(asked, session, known):
+        return go_to(review_link(asked.service.media.signer, known))
+    return _form(asked, session)
+
+
+def join(asked: Asked, throttle: Throttle) -> Response:
+    """Make an invitee of whoever filled in the form, and lead on to the review."""
+    session = _session(asked)
+    name = " ".join(asked.form.get("name", "").split())
+    email = asked.form.get("email", "").strip()
+    if not name or len(name) > _LONGEST or len(email) > _LONGEST or not _MAIL_ADDRESS.match(email):
+        return _form(asked, session, name, email, wrong=True)
+    if throttle.is_exhausted(session["id"]):
+        raise PageError(429, "Too many visitors at once", "Wait a minute, then try again.")
+    throttle.count(session["id"])
+    invitee_id = new_id()
+    host = session.get("created_by") or {}
+    user = User(session["created_by_id"] or "", host.get("username") or "", unrestricted=True)
+    asked.execute(guest_operations(invitee_id, session["id"], name, email), user)
+    signer = asked.service.media.signer
+    response = go_to(review_link(signer, invitee_id))
+    response.set_cookie(
+        _cookie(session),
+        make_token(signer, _purpose(session), REVIEW_SECONDS, invitee=invitee_id),
+        max_age=REVIEW_SECONDS,
+        path=REVIEW_PATH,
+        secure=asked.request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def _session(asked: Asked) -> Record:
+    """Return the review session that is shared; raise :exc:`PageError` if it is not."""
+    try:
+        signed = check_link(asked.service.media.signer, SHARED_PATH, asked.query, ("session",))
+    except SignatureError as error:
+        raise PageError(403, "This link does not work", f"{error} Ask for a new one.") from error
+    session = find_session(asked.reader(User("", "", unrestricted=True)), signed["session"])
+    if session is None or not session["shareable_url_enabled"]:
+        raise PageError(
+            403, "This review is not shared any more", "Ask for an invitation of your own."
+        )
+    refuse_closed(session)
+    return session
+
+
+def _is_invitee(asked: Asked, session: Record, invitee_id: str) -> bool:
+    """Return whether the browser's token is good, and the invitee is still there."""
+    token = asked.request.cookies.get(_cookie(session), "")
+    try:
+        read_token(asked.service.media.signer, _purpose(session), token)
+    except SignatureError:
+        return False
+    expression = f"select id from ReviewSessionInvitee where id is {quoted(invitee_id)}"
+    return asked.reader(User("", "", unrestricted=True)).one(expression) is not None
+
+
+def _form(
+    asked: Asked, session: Record, name: str = "", email: str = "", wrong: bool = False
+) -> Response:
+    return render(
+        "shared.html",
+        400 if wrong else 200,
+        session=session,
+        address=f"{SHARED_PATH}?{asked.request.url.query}",
+        name=name,
+        email=email,
+        wrong=wrong,
+        theme=None,
+    )
+
+
+def _purpose(session: Record) -> str:
+    return f"guest of {session['id']}"
+
+
+def _cookie(session: Record) -> str:
+    return cookie_name("guest", session)
