@@ -187,12 +187,23 @@ def _operation(item: dict[str, Any]) -> Any:
 
 
 def _changes(requests: list[Any]) -> Iterator[Any]:
-    """Yield what of *requests* changes something, operation by operation."""
+    """Yield what of *requests* changes something, operation by operation, and then the uploads.
+
+    Files may be sent by several threads at once, so uploads are in the order of their checksums.
+    """
+    uploads = []
     for request in requests:
         if isinstance(request["body"], list):
-            yield from (item for item in request["body"] if item.get("action") not in READS)
+            for item in request["body"]:
+                if "checksum" in item:
+                    uploads.append(item)
+                elif item.get("action") not in READS:
+                    yield item
+        elif "checksum" in request["query"]:
+            uploads.append(request)
         elif not request["request"].startswith("GET "):
             yield request
+    yield from sorted(uploads, key=lambda item: item.get("query", item)["checksum"])
 
 
 def reads(requests: list[Any]) -> int:

@@ -209,7 +209,8 @@ def cache_keys(stage: Stage) -> Any:
     session = stage.session
     project = stage.project
     key = session.cache_key_maker.key(stage.module("inspection").identity(project))
-    return [key, session.cache.get(key) is project, type(session.cache).__name__]
+    layered = isinstance(session.cache, stage.module("cache").LayeredCache)
+    return [key, session.cache.get(key) is project, layered]
 
 
 @step(2, "texts in messages are not shown as bytes")
