@@ -15,9 +15,7 @@ from ftrack_like._transport.http import GuardedSession, PooledAdapter
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like.accessor._download import Download, DownloadError, problem
-from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
 from ftrack_like.accessor._progress import current_meter
-from ftrack_like.accessor._upload import UploadError, measure, upload
 from ftrack_like.accessor.base import Accessor, check_size, remaining_size
 from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError
@@ -301,6 +299,10 @@ class _Upload:
 
     def _in_parts(self, put: Callable[..., Any]) -> Optional[int]:
         """Send in parts; return the number of bytes, None if that cannot be done."""
+        # lazy: most sessions send no data
+        from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
+        from ftrack_like.accessor._upload import UploadError
+
         source, state = self._source, state_of(self._source)
         if state == ():
             return None
@@ -328,6 +330,9 @@ class _Upload:
 
     def _in_one(self, put: Callable[..., Any]) -> int:
         """Send in one piece; return the number of bytes."""
+        # lazy: most sessions send no data
+        from ftrack_like.accessor._upload import measure, upload
+
         size, checksum = measure(self._source)
         self._source.seek(self._start)
         self._announce(size)
