@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from benchmarks import pages
+from benchmarks.crowd import Crowd
 
 USER, KEY = "benchmark", "key"
 TIMES = 20_000  # repetitions of what takes nanoseconds
@@ -328,6 +329,18 @@ def publish_and_receive(run: Run) -> None:
     run.figures["events lost (count)"] = run.size - len(set(received))
     hub.disconnect()
     session.close()
+
+
+@workload(sizes=(40,), quick=(20,), sandbox=True, alone=(500,))
+def many_hubs(run: Run) -> None:
+    """Connect hubs and publish 100 events a second, each for 20 of them, or for a few more."""
+    with Crowd(run.module_name, run.size, run.server_url, USER, KEY) as crowd:
+        lost, double = crowd.talk(60.0 if run.size >= 500 else 10.0)
+    waits = sorted(crowd.latencies)
+    run.figures["from publishing to the callback, median (s)"] = statistics.median(waits)
+    run.figures["the same, 99 of 100 (s)"] = waits[len(waits) * 99 // 100]
+    run.figures["deliveries lost (count)"] = lost
+    run.figures["deliveries doubled (count)"] = double
 
 
 @workload(sizes=(64,), quick=(16,), sandbox=True)

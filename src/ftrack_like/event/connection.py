@@ -131,7 +131,9 @@ class Readiness:
         """Initialise for *connection*."""
         sock = getattr(connection, "sock", None)
         self._sock = sock if isinstance(sock, socket.socket) else None
-        self._selector = selectors.DefaultSelector() if self._sock is not None else None
+        # A selector that is no open file itself, where there is one: connections may be many.
+        kind = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+        self._selector = kind() if self._sock is not None else None
         #: What was read from the socket already.
         self._waiting = getattr(connection, "waiting", ()) if self._sock is not None else ()
 
@@ -198,14 +200,15 @@ class LinkHooks(NamedTuple):
     * *opened* is told of the websocket, and for how many seconds there was none; None on the
       first one.
     * *idle* is called when nothing is to be read, and now and then otherwise: it sends a little
-      of what waits, and returns whether more of it waits.
+      of what waits, and returns after how many seconds it wants to be called again, 0 when more
+      waits, None when nothing does. It is told whether reading may take for ever after that.
     * *received* is given what was read, text or bytes; it must not raise.
     * *lost* is told why the websocket is gone.
     """
 
     open: Callable[[], tuple[Any, float]]
     opened: Callable[[Any, Optional[float]], None]
-    idle: Callable[[], bool]
+    idle: Callable[[bool], Optional[float]]
     received: Callable[[Union[str, bytes]], None]
     lost: Callable[[str], None]
 
@@ -333,15 +336,16 @@ class Link:
             while not self._closing.is_set():
                 if not readiness.can_tell:
                     # Reading may take for ever, so all that waits is sent first.
-                    while self._hooks.idle():
+                    while self._hooks.idle(True) == 0:
                         pass
                 elif received % READ_AT_ONCE == 0:
-                    self._hooks.idle()
+                    self._hooks.idle(False)
                 if not readiness.wait(0):
                     left = heard + patience - time.monotonic()
                     if left <= 0:
                         return f"it was silent for {patience:.1f} seconds"
-                    if self._hooks.idle() or not readiness.wait(left):
+                    pause = self._hooks.idle(False)
+                    if not readiness.wait(left if pause is None else min(left, pause)):
                         continue
                 heard = time.monotonic()
                 try:

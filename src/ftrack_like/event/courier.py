@@ -145,19 +145,22 @@ class Courier:
             self._unanswered.clear()
             self._again.extendleft(reversed(self._outbox.take_all()))
 
-    def catch_up(self) -> bool:
-        """Send some of what waits, subscriptions first, and return whether there is more.
+    def catch_up(self) -> Optional[float]:
+        """Send some of what waits, subscriptions first.
 
+        Return after how many seconds there is more to do: 0 if more waits, None if nothing does.
         Where sending fails, there is nothing more to do until the next connection.
         """
-        if self._refused and time.monotonic() >= self._retry_at:
+        left = self._retry_at - time.monotonic() if self._refused else None
+        if left is not None and left <= 0:
             self._announce_again()
+            left = None
         if not self.catching_up:
-            return False
+            return left
         subscribers = self._unannounced()[:BATCH]
         if subscribers:
-            return all(map(self._try_announce, subscribers))
-        return all(self._send_next() for _ in range(BATCH)) and self.catching_up
+            return 0.0 if all(map(self._try_announce, subscribers)) else None
+        return 0.0 if all(self._send_next() for _ in range(BATCH)) else left
 
     def wait_ready(self, timeout: float) -> bool:
         """Return whether the courier is ready, after at most *timeout* seconds."""

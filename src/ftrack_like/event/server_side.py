@@ -32,8 +32,10 @@ CONNECT_TIMEOUT = 10.0
 #: How long a hub that is closed waits for acknowledgements, and for a stuck socket, in seconds.
 CLOSING_PATIENCE = 0.6
 CLOSING_LIMIT = 1.2
-#: How many events are acknowledged by one packet while they come without a break.
+#: How many events are acknowledged by one packet, and how long an event may wait for others to
+#: be acknowledged with, in seconds. What the server sends again meanwhile is dropped as a repeat.
 ACKNOWLEDGED_AT_ONCE = 50
+ACKNOWLEDGED_WITHIN = 0.5
 #: The heartbeat to expect of a server that names none, in seconds.
 USUAL_HEARTBEAT = 15
 
@@ -83,6 +85,7 @@ class ServerSide:
         self._packet_callbacks: PacketCallbacks = collections.OrderedDict()
         self._unique_packet_id = 0
         self._to_acknowledge = ""
+        self._acknowledge_at = 0.0
         self._heard = 0
         self._connection: Any = None
         self._connection_initialised = False
@@ -393,15 +396,29 @@ class ServerSide:
             else:
                 self._accept(event)
         if identifier:
+            if not self._to_acknowledge:
+                self._acknowledge_at = time.monotonic() + ACKNOWLEDGED_WITHIN
             self._to_acknowledge = identifier
             self._heard += 1
             if self._heard >= ACKNOWLEDGED_AT_ONCE:
                 self._acknowledge_heard()
 
-    def _idle(self) -> bool:
-        """Use a moment without packets to send what waits; return whether there is more of it."""
-        self._acknowledge_heard()
-        return self._courier.catch_up()
+    def _idle(self, last: bool) -> Optional[float]:
+        """Use a moment without packets to send what waits.
+
+        Return after how many seconds to do so again, None if not for that. This may be the *last*
+        such moment for long.
+        """
+        pauses = []
+        if self._to_acknowledge:
+            pauses.append(self._acknowledge_at - time.monotonic())
+            if last or pauses[0] <= 0:
+                self._acknowledge_heard()
+                pauses.clear()
+        pause = self._courier.catch_up()
+        if pause is not None:
+            pauses.append(pause)
+        return min(pauses, default=None)
 
     def _acknowledge_heard(self) -> None:
         """Acknowledge the latest event, and with it all before: they come in order."""

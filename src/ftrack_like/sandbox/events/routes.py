@@ -174,7 +174,7 @@ class _Conversation:
         pause = 0.6 * self._broker.heartbeat
         beat = time.monotonic() + pause
         while self._websocket.state != "closed" and not self._outgoing.check():
-            await asyncio.sleep(min(pause, 0.25))
+            await asyncio.sleep(min(pause, 0.5))
             self._broker.resume_late(self._websocket)
             if time.monotonic() >= beat:
                 beat += pause
