@@ -186,7 +186,7 @@ class QueryResult(Sequence[Any]):
         """
         super().__init__()
         self._session = session
-        self._page_size = page_size
+        self._page_size = _checked_size(page_size)
         parts = outline(expression)
         self._expression = parts.text
         self._limit = parts.limit
@@ -283,7 +283,7 @@ class QueryResult(Sequence[Any]):
         entities: Iterator[Any] = self._session._loader.stream(
             self._expression,
             (self._offset or 0, self._limit),
-            page_size or self._page_size,
+            self._page_size if page_size is None else _checked_size(page_size),
             keep,
             prefetch,
         )
@@ -366,6 +366,13 @@ class QueryResult(Sequence[Any]):
             0
         ]
         return found[:count]
+
+
+def _checked_size(page_size: int) -> int:
+    """Return *page_size*; :exc:`ValueError` if no page can be so small."""
+    if page_size < 1:
+        raise ValueError(f"A page holds at least one entity: page_size is {page_size!r}.")
+    return page_size
 
 
 def _needed(index: Any) -> Optional[int]:

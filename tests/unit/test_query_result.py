@@ -232,6 +232,15 @@ def test_one_and_first_ask_for_few(five: Any, make_tiny: Any, make_record: Any) 
     assert single.query("Task").one()["id"] == "0"
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_pages_without_entities_are_refused(five: Any, size: int) -> None:
+    """A page size that would find nothing, whatever is there, is an error at once."""
+    with pytest.raises(ValueError, match="page_size"):
+        five.query("Task", page_size=size)
+    with pytest.raises(ValueError, match="page_size"):
+        five.query("Task").iterate(page_size=size)
+
+
 def test_limits_where_they_make_no_sense_are_refused(five: Any) -> None:
     """one and first set their own; one takes no offset either."""
     for name in ("one", "first"):
