@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -424,3 +426,18 @@ def test_commit_stands_whatever_follows_it(
         sandbox._service.listeners.remove(fail)
     assert api.one(f"select name from Scope where id is {scope}")["name"] == "new"
     assert "deaf" in caplog.text
+
+
+def test_client_that_leaves_in_the_middle_is_no_fault(
+    api: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A client that goes before its request is whole leaves no trace in the log."""
+    place = urlsplit(api.url)
+    headers = {name: api.http.headers[name] for name in ("ftrack-user", "ftrack-api-key")}
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    for _ in range(3):
+        with socket.create_connection((place.hostname, place.port)) as connection:
+            head = ["POST /api HTTP/1.1", f"Host: {place.netloc}", "Content-Length: 100", *lines]
+            connection.sendall("\r\n".join([*head, "", "half"]).encode())
+        assert api.call() == []
+    assert "ClientDisconnect" not in caplog.text + "".join(capfd.readouterr())

@@ -15,7 +15,7 @@ from typing import Any, Optional
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -63,10 +63,19 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
     service.reset_listeners.append(audience.forget)
     events = event_routes(broker, authenticate)
     files = service.media.routes(service.database, authenticate, service.allow_component)
-    app = Starlette(routes=[*files, *events, *ROUTES, *routes], lifespan=lifespan)
+    app = Starlette(
+        routes=[*files, *events, *ROUTES, *routes],
+        lifespan=lifespan,
+        exception_handlers={ClientDisconnect: _nobody_there},
+    )
     app.state.service = service
     app.state.broker = broker
     return app
+
+
+async def _nobody_there(request: Request, error: Exception) -> Response:
+    """Answer a client that left before its request was whole: no fault of ours to log."""
+    return Response(status_code=400)
 
 
 async def post_api(request: Request) -> Response:

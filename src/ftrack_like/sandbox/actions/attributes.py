@@ -104,7 +104,7 @@ def read_reference(batch: Batch, value: Any, where: str) -> tuple[EntityType, di
     if not isinstance(value, Mapping) or "__entity_type__" not in value:
         raise ValidationError(
             f"{where} must be a reference such as "
-            f'{{"__entity_type__": "Task", "id": "…"}}, not {shown(value)}.'
+            f'{{"__entity_type__": "…", "id": "…"}}, not {shown(value)}.'
         )
     type_ = batch.entity_type(value["__entity_type__"])
     return type_, columns_of_key(type_, value)
