@@ -90,6 +90,11 @@ def sizes_of(workload: Workload, quick: bool) -> tuple[int, ...]:
     return workload.quick if quick else workload.sizes + workload.alone
 
 
+def first_line(function: Any) -> str:
+    """Return the first line of the documentation of *function*."""
+    return str(function.__doc__).partition("\n")[0]
+
+
 def show(samples: Samples) -> None:
     """Print median, range and ratio of each figure."""
     for figure, by_module in samples.items():
@@ -170,7 +175,7 @@ def main() -> None:
                 title = f"{name} {size:,}" if size else name
                 large = size in workload.alone
                 chosen = [each for each in modules if not (large and each == PUBLISHED)]
-                print(f"{title}: {workload.function.__doc__}", flush=True)
+                print(f"{title}: {first_line(workload.function)}", flush=True)
                 try:
                     everything[title] = rounds_of(name, workload, size, chosen, rounds, folder)
                 except subprocess.CalledProcessError as error:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
+from benchmarks import aims
+
 PUBLISHED, OURS, FLOOR = "ftrack_api", "ftrack_like", "floor"
 
 
@@ -54,6 +56,11 @@ def name_of(figure: str) -> str:
     return figure.partition(" (s")[0]
 
 
+def ratio(times: float) -> str:
+    """Return *times*, how many times one is better, without digits that mean nothing."""
+    return f"{times:.1f}" if times < 100 else f"{times:,.0f}"
+
+
 def page(report: dict[str, Any]) -> str:
     """Return the page of the documentation for *report*."""
     lines = [
@@ -68,24 +75,77 @@ def page(report: dict[str, Any]) -> str:
         ".. image:: images/performance.svg",
         "   :alt: How many times faster than the published client, by workload",
         "",
-        f"Measured on {report['date']} with ``tox run -e bench``, {report['rounds']} rounds;",
+        f"Measured on {report['date']} with ``tox run -e bench``, {_rounds(report)};",
         "medians, and in brackets the range of this client's rounds.",
         "",
     ]
     lines += [f"- {line}" for line in report["machine"]]
     lines += [f"- {name} {version}" for name, version in report["versions"].items()]
-    lines += ["", *_table(report), "", *_ending()]
+    lines += ["", *_verdict(report), "", *_table(report), "", *_others(report), "", *_ending()]
     return "\n".join(lines)
+
+
+def _rounds(report: dict[str, Any]) -> str:
+    """Return how many rounds there were."""
+    return f"{report['rounds']} round{'s' if report['rounds'] != 1 else ''}"
+
+
+def _outcomes(report: dict[str, Any]) -> list[aims.Outcome]:
+    """Return what came of the aims that are no ratio of one figure."""
+    medians: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows(report):
+        medians.setdefault(row.workload, {})[row.figure] = row.medians
+    return aims.outcomes(medians)
+
+
+def _verdict(report: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines that say which aims are not reached."""
+    missed = aims.missed(rows(report), _outcomes(report))
+    if not missed:
+        yield "All aims that the project has set itself are reached in this run."
+        return
+    yield "Not reached in this run, of what the project has set itself:"
+    yield ""
+    for each in missed:
+        yield f"- {each}"
+
+
+def _others(report: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of the table of aims that are no ratio of one figure."""
+    outcomes = _outcomes(report)
+    if not outcomes:
+        return
+    yield "What else is to hold:"
+    yield ""
+    yield ".. list-table::"
+    yield "   :header-rows: 1"
+    yield "   :widths: 70 15 15"
+    yield ""
+    yield "   * - Figure"
+    yield "     - Measured"
+    yield "     - At most"
+    for each in outcomes:
+        yield f"   * - {each.text}"
+        yield f"     - {each.figure}{'' if each.is_reached else ' (missed)'}"
+        yield f"     - {each.limit}"
+
+
+def _aim(row: Row) -> str:
+    """Return what is to be said of the aim of *row*, nothing where there is none."""
+    aim = aims.times_of(row.workload, row.figure)
+    if aim is None:
+        return ""
+    return f"{aim:g}" if row.times is None or row.times >= aim else f"{aim:g} (missed)"
 
 
 def _table(report: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the table of all figures that both libraries have."""
     yield ".. list-table::"
     yield "   :header-rows: 1"
-    yield "   :widths: 24 34 14 22 10"
+    yield "   :widths: 22 34 13 21 10 10"
     yield ""
     before = None
-    columns = ["Workload", "Figure", "Published", "This client", "Times"]
+    columns = ["Workload", "Figure", "Published", "This client", "Times", "Aim"]
     for number, column in enumerate(columns):
         yield f"   {'*' if not number else ' '} - {column}"
     for row in rows(report):
@@ -99,12 +159,14 @@ def _table(report: dict[str, Any]) -> Iterator[str]:
         yield f"     - {name_of(row.figure)}"
         yield f"     - {'' if published is None else text(published, row.figure)}".rstrip()
         yield f"     - {text(row.medians[OURS], row.figure)} ({low} … {high})"
-        yield f"     - {'' if row.times is None else f'{row.times:.1f}'}".rstrip()
+        yield f"     - {'' if row.times is None else ratio(row.times)}".rstrip()
+        yield f"     - {_aim(row)}".rstrip()
         if FLOOR in row.medians:
             yield "   * -"
             yield "     - … with no client at all: JSON into a bare identity map"
             yield "     -"
             yield f"     - {text(row.medians[FLOOR], row.figure)}"
+            yield "     -"
             yield "     -"
 
 
@@ -161,7 +223,7 @@ def chart(report: dict[str, Any]) -> str:
             f'<text x="{LEFT - 8}" y="{y + 12}" text-anchor="end" fill="#222222">{escape(label)}'
             f'</text><rect x="{left:.1f}" y="{y}" width="{max(right - left, 1):.1f}" '
             f'height="{BAR}" fill="{"#2f7fb8" if times >= 1 else "#c0504d"}"/>'
-            f'<text x="{right + 5:.1f}" y="{y + 12}" fill="#222222">{times:.1f}{TIMES}</text>'
+            f'<text x="{right + 5:.1f}" y="{y + 12}" fill="#222222">{ratio(times)}{TIMES}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])
 
