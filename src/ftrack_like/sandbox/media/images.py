@@ -13,7 +13,14 @@ import tempfile
 import zlib
 from typing import Any, Optional
 
-__all__ = ["DEFAULT_SIZE", "MAXIMUM_SIZE", "first_image_size", "placeholder", "scale"]
+__all__ = [
+    "DEFAULT_SIZE",
+    "MAXIMUM_SIZE",
+    "first_image_size",
+    "open_image",
+    "placeholder",
+    "scale",
+]
 
 #: The size of a thumbnail when none is asked for, and the largest, in pixels of the longer side.
 DEFAULT_SIZE = 300
@@ -28,7 +35,7 @@ def scale(source: pathlib.Path, target: pathlib.Path, size: int) -> bool:
 
     Return False where *source* is not an image that can be read, or Pillow is missing.
     """
-    image = _open(source)
+    image = open_image(source)
     if image is None:
         return False
     with image:
@@ -48,7 +55,7 @@ def scale(source: pathlib.Path, target: pathlib.Path, size: int) -> bool:
 
 def first_image_size(source: pathlib.Path) -> Optional[tuple[int, int]]:
     """Return width and height of the image at *source* in pixels, None if it is none."""
-    image = _open(source)
+    image = open_image(source)
     if image is None:
         return None
     with image:
@@ -74,7 +81,8 @@ def placeholder(size: int) -> bytes:
     )
 
 
-def _open(source: pathlib.Path) -> Optional[Any]:
+def open_image(source: pathlib.Path) -> Optional[Any]:
+    """Return the image at *source*, None without Pillow or for what it does not read."""
     try:
         # lazy: Pillow is optional, and only wanted when an image is looked at
         from PIL import Image

@@ -89,7 +89,6 @@ def show_version(visitor: Visitor) -> Response:
         version=version,
         medium=media_of(visitor.asked, reader, [id_]).get(id_, Medium("none")),
         components=components_of(reader, id_),
-        has_data=visitor.asked.service.media.store.exists,
         notes=notes_of(reader, id_),
         statuses=_statuses(visitor, version),
     )
@@ -175,6 +174,7 @@ def _render(template: str, visitor: Visitor, **values: Any) -> Response:
         template,
         visitor=visitor,
         component=address_maker(visitor.asked),
+        has_data=visitor.asked.service.media.store.exists,
         href=_href,
         theme=None,
         **values,

@@ -36,7 +36,7 @@ class Medium:
     """How a version is shown: *kind* is ``video``, ``image``, ``encoding`` or ``none``.
 
     *frame_rate* is in frames a second, None where nothing moves; frames count from *first_frame*
-    to *last_frame*. *width* and *height* are in pixels.
+    to *last_frame*. *width* and *height* are in pixels. *component_id* is whose data is shown.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Medium:
     last_frame: int = 0
     width: int = 16
     height: int = 9
+    component_id: Optional[str] = None
 
 
 def media_of(asked: Asked, reader: Reader, version_ids: Iterable[str]) -> dict[str, Medium]:
@@ -107,6 +108,7 @@ def _medium(component: Mapping[str, Any], url: str) -> Medium:
         int(_number(described.get("frameOut"), 0)),
         int(_number(described.get("width"), 16)) or 16,
         int(_number(described.get("height"), 9)) or 9,
+        component["id"],
     )
 
 

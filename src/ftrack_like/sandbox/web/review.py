@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Optional
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.links import REVIEW_PATH
 from ftrack_like.sandbox.web.drawing import DrawingError, read_drawing
 from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
+from ftrack_like.sandbox.web.picture import drawn_picture
 from ftrack_like.sandbox.web.reading import Record
 from ftrack_like.sandbox.web.review_access import (
     PassphraseWanted,
@@ -28,7 +32,11 @@ from ftrack_like.sandbox.web.review_data import (
     verdicts_of,
 )
 from ftrack_like.sandbox.web.review_share import share_routes
-from ftrack_like.sandbox.web.review_write import note_operations, verdict_operation
+from ftrack_like.sandbox.web.review_write import (
+    note_operations,
+    picture_operations,
+    verdict_operation,
+)
 from ftrack_like.sandbox.web.throttle import Throttle
 
 __all__ = ["review_routes"]
@@ -74,6 +82,7 @@ def show(asked: Asked) -> Response:
         verdicts=verdicts,
         words=STATUS_WORDS,
         component=address_maker(asked),
+        has_data=asked.service.media.store.exists,
         theme=None,
         **values,
     )
@@ -95,16 +104,47 @@ def write_note(asked: Asked) -> Response:
         raise PageError(400, "The note is empty", "Write or draw something first.")
     if len(content) > MAXIMUM_NOTE:
         raise PageError(400, "The note is too long", f"It may have {MAXIMUM_NOTE} characters.")
+    frame = _frame(asked.form.get("frame", ""))
     operations = note_operations(
         content or _ONLY_DRAWN,
         object_id=object_["id"],
-        frame=_frame(asked.form.get("frame", "")),
+        frame=frame,
         strokes=strokes,
         in_reply_to_id=reply_to,
     )
     visit = visit.as_collaborator()
-    asked.execute(operations, visit.user)
+    note_id = operations[0]["entity_key"][0]
+    with _picture(visit, object_, note_id, frame, strokes if reply_to is None else []) as attaching:
+        asked.execute(operations + attaching, visit.user)
     return go_to(visit.address(object=object_["id"]))
+
+
+@contextlib.contextmanager
+def _picture(
+    visit: Visit, object_: Record, note_id: str, frame: Optional[int], strokes: list[Any]
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield what attaches the drawing of a note as a picture: nothing where there can be none.
+
+    Its data is stored beforehand, and removed again if the block raises.
+    """
+    version, store = object_["version_id"], visit.asked.service.media.store
+    media = media_of(visit.asked, visit.reader, [version]) if strokes else {}
+    picture = drawn_picture(store, media[version], frame, strokes) if version in media else None
+    if picture is None:
+        yield []
+        return
+    component_id = new_id()
+    incoming = store.receive(component_id, len(picture))
+    try:
+        incoming.write(picture)
+        incoming.commit()
+        yield picture_operations(
+            component_id, len(picture), note_id=note_id, object_id=object_["id"], frame=frame
+        )
+    except BaseException:
+        incoming.abort()
+        store.remove(component_id)
+        raise
 
 
 def set_status(asked: Asked) -> Response:

@@ -23,6 +23,9 @@ __all__ = [
 #: The states that an invitee can give a version, with the words that a reader sees.
 STATUS_WORDS = {"approved": "Approved", "require_changes": "Requires changes"}
 
+#: File types of attachments that are shown with a note.
+_PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".webp"}
+
 _OBJECTS = (
     "select id, name, description, version, version_id, asset_version.thumbnail_id,"
     " asset_version.version, asset_version.asset.name from ReviewSessionObject"
@@ -34,8 +37,9 @@ _VERDICTS = (
     " where review_session_object_id in ({}) order by created_at, id"
 )
 _NOTES = (
-    "select id, content, date, frame_number, user_id, in_reply_to_id, metadata.key,"
-    " metadata.value from Note where {} order by date, id"
+    "select id, content, date, frame_number, user_id, in_reply_to_id,"
+    " note_components.component.name, note_components.component.file_type"
+    " from Note where {} order by date, id"
 )
 _ANNOTATIONS = (
     "select id, data, frame_number from ReviewSessionObjectAnnotation"
@@ -60,7 +64,10 @@ class Verdict:
 
 @dataclass
 class Note:
-    """A note with its *replies*; *frame* is None for one about the whole."""
+    """A note with its *replies*; *frame* is None for one about the whole.
+
+    *pictures* are the components of images that are attached to it.
+    """
 
     id: str
     content: str
@@ -69,6 +76,7 @@ class Note:
     date: Any
     frame: Optional[int]
     drawing: Sequence[Any] = ()
+    pictures: Sequence[Record] = ()
     replies: list[Note] = field(default_factory=list)
 
 
@@ -158,4 +166,9 @@ def _note(record: Record, names: Mapping[str, str], drawn: Mapping[str, Sequence
         record["date"],
         record["frame_number"],
         drawn.get(record["id"], ()),
+        [one["component"] for one in record["note_components"] if _is_picture(one["component"])],
     )
+
+
+def _is_picture(component: Optional[Record]) -> bool:
+    return (component or {}).get("file_type") in _PICTURES

@@ -8,12 +8,14 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.web.drawing import stored_drawing
+from ftrack_like.symbol import SERVER_LOCATION_ID
 
 __all__ = [
     "REVIEW_FRAME",
     "collaborator_operations",
     "guest_operations",
     "note_operations",
+    "picture_operations",
     "verdict_operation",
 ]
 
@@ -50,6 +52,39 @@ def note_operations(
         }
         operations.append(_create("ReviewSessionObjectAnnotation", annotation))
     return operations
+
+
+def picture_operations(
+    component_id: str, size: int, *, note_id: str, object_id: str, frame: Optional[int]
+) -> list[dict[str, Any]]:
+    """Return what attaches a picture of *size* bytes, which is stored already, to a note.
+
+    It shows what was drawn on *frame* of an object of a review.
+    """
+    name = "drawing" if frame is None else f"drawing.{frame:04d}"
+    component = {"id": component_id, "name": name, "file_type": ".jpg", "size": size}
+    location = {
+        "id": new_id(),
+        "component_id": component_id,
+        "location_id": SERVER_LOCATION_ID,
+        "resource_identifier": component_id,
+    }
+    on_note = {"component_id": component_id, "note_id": note_id, "data": {"frame": frame}}
+    on_object = {
+        "component_id": component_id,
+        "review_session_object_id": object_id,
+        "frame_number": str(frame or 0),
+    }
+    return [
+        _create("FileComponent", component),
+        _create("ComponentLocation", location),
+        _create("NoteAnnotationComponent", on_note, key=("component_id", "note_id")),
+        _create(
+            "ReviewSessionObjectAnnotationComponent",
+            on_object,
+            key=("component_id", "review_session_object_id"),
+        ),
+    ]
 
 
 def verdict_operation(
