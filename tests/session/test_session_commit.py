@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
 
@@ -445,6 +447,39 @@ def test_interrupted_commit_is_not_carried_out_twice(
     proxied.commit()
     assert names_on(sandbox, "stop-") == ["stop-a"]
     assert not proxied.recorded_operations
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_exactly_once_whatever_the_network_does(
+    proxied: Any, proxy: Any, sandbox: Any, replies: Any, seed: int
+) -> None:
+    """With four in five answers lost, commits that are repeated until they succeed lose nothing."""
+    faults = ["lose", "lose", replies.RESET, replies.Reply(b"busy", status=503), None]
+    proxy.next_answers = random.Random(seed).choices(faults, k=10_000)
+
+    def persist() -> None:
+        while True:
+            try:
+                return proxied.commit()
+            except exception.ServerConnectionError:
+                continue
+
+    def work(thread: int) -> None:
+        for number in range(8):
+            user = make_user(proxied, f"storm-{seed}-{thread}-{number}")
+            user["first_name"] = "x"
+            persist()
+            if number % 4 == 3:
+                proxied.delete(user)
+                persist()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(3)))
+    assert len(proxy.next_answers) > 1000  # else the end was a calm one
+    assert not proxied.recorded_operations
+    with sandbox.session() as other:
+        found = other.query(f'select first_name from User where username like "storm-{seed}-%"')
+        assert [each["first_name"] for each in found] == ["x"] * 18
 
 
 def test_gateway_that_gives_up_on_a_commit(
