@@ -184,8 +184,9 @@ def test_replaced_methods_stay_on_this_thread(session, target, origin, sequence)
     assert threads == {threading.current_thread()}
 
 
+@pytest.mark.parametrize("contents", ["ab", "aa"])
 @pytest.mark.parametrize("way", ["same", "case", "link"])
-def test_two_components_for_one_place(session, target, origin, tmp_path, way):
+def test_two_components_for_one_place(session, target, origin, tmp_path, way, contents):
     """The second finds the data of the first, as one after the other, also through a link."""
     (tmp_path / "target" / "real").mkdir(parents=True)
     (tmp_path / "target" / "link").symlink_to("real")
@@ -194,9 +195,10 @@ def test_two_components_for_one_place(session, target, origin, tmp_path, way):
         names["link"] = ("real/a", "link/a")
     places = list(names[way])
     components = []
-    for content in "ab":
-        (tmp_path / content).write_text(content)
-        components.append(session.create_component(str(tmp_path / content), location=None))
+    for number, content in enumerate(contents):
+        path = tmp_path / str(number)
+        path.write_text(content)
+        components.append(session.create_component(str(path), location=None))
 
     class Structure(OriginStructure):
         def get_resource_identifier(self, entity, context=None):
@@ -346,36 +348,50 @@ def test_a_method_of_a_location_may_ask_for_more(session, target, origin, sequen
     assert len(stored(target)) == FRAMES
 
 
+class Readable(IdStructure):
+    """Places files by their names alone, so that a repeat finds the same places."""
+
+    def get_resource_identifier(self, entity, context=None):
+        return os.path.basename(context["source_resource_identifier"])
+
+
 KILLED = """
-import os, signal, sys, threading
+import os, signal, sys
 import ftrack_like
 from ftrack_like import symbol
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.structure.id import IdStructure
 
-url, user, key, path, location_id, prefix = sys.argv[1:]
+class Readable(IdStructure):
+    def get_resource_identifier(self, entity, context=None):
+        return os.path.basename(context["source_resource_identifier"])
+
+def kill(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+url, user, key, path, location_id, prefix, when = sys.argv[1:]
 session = ftrack_like.Session(url, key, user, schema_cache_path=False, plugin_paths=[])
 location = session.get("Location", location_id)
-location.accessor, location.structure = DiskAccessor(prefix), IdStructure()
-
-def progress(done, total):
-    if done > total / 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-
+location.accessor, location.structure = DiskAccessor(prefix), Readable()
+if when == "registering":
+    location._register_components_in_location = kill
 component = session.create_component(path, location=None)
 origin = session.get("Location", symbol.ORIGIN_LOCATION_ID)
-location.add_component(component, origin, progress=progress)
+location.add_component(component, origin, progress=lambda *news: news[0] > news[1] / 2 and kill())
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_killed_while_copying_many(sandbox, session, target, tmp_path, sequence):
-    """No half file has a name, nothing is registered, and the repeat succeeds."""
-    path = tmp_path / f"frame.%04d.exr [0-{FRAMES - 1}]"
+@pytest.mark.parametrize("when", ["copying", "registering"])
+def test_killed_among_many(sandbox, session, target, tmp_path, sequence, when):
+    """No half file has a name, nothing is registered, and the repeat takes over what is whole."""
+    os.mkdir(target.accessor.prefix)
+    path = str(tmp_path / f"frame.%04d.exr [0-{FRAMES - 1}]")
+    script = KILLED if when == "copying" else KILLED.replace("news[0] > news[1] / 2", "False")
     killed = subprocess.run(
         [
-            *(sys.executable, "-c", KILLED, sandbox.server_url, sandbox.api_user),
-            *(sandbox.api_key, str(path), target["id"], target.accessor.prefix),
+            *(sys.executable, "-c", script, sandbox.server_url, sandbox.api_user),
+            *(sandbox.api_key, path, target["id"], target.accessor.prefix, when),
         ],
         stderr=subprocess.PIPE,
         text=True,
@@ -383,7 +399,50 @@ def test_killed_while_copying_many(sandbox, session, target, tmp_path, sequence)
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     whole = [each for each in stored(target) if not each.name.endswith(".ftrack-part")]
+    assert whole
     assert all(each.read_bytes() == FRAME for each in whole)
     assert session.query("select id from ComponentLocation").all() == []
-    component = session.create_component(str(path), location=target)
+    target.structure = Readable()
+    before = session.statistics.requests
+    component = session.create_component(path, location=target)
+    assert session.statistics.requests - before <= 6
     assert target.get_component_availability(component) == 100.0
+    assert [each.read_bytes() for each in stored(target)] == [FRAME] * FRAMES
+
+
+def test_other_data_in_the_way_stays(session, target, origin, sequence):
+    """What nobody registered is not taken over if it is different, and is told apart."""
+    target.structure = Readable()
+    there = Path(target.accessor.prefix) / "frame.0004.exr"
+    there.parent.mkdir()
+    there.write_bytes(FRAME[:-1] + b"?")
+    with pytest.raises(exception.LocationError, match="No component is registered there"):
+        target.add_component(sequence, origin)
+    assert stored(target) == [there]
+    there.write_bytes(FRAME)
+    target.add_component(sequence, origin)
+    with pytest.raises(exception.LocationError, match=r"already, which is not overwritten\.$"):
+        target.add_component(session.create_component(str(there), location=None), origin)
+    assert len(stored(target)) == FRAMES
+
+
+def test_what_was_found_is_not_removed(session, target, origin, sequence):
+    """A transfer that fails removes what it wrote, and nothing else."""
+    target.structure = Readable()
+    there = Path(target.accessor.prefix) / "frame.0004.exr"
+    there.parent.mkdir()
+    there.write_bytes(FRAME)
+    session.commit()
+    session.create("Timer", {"user_id": "nobody"})
+    with pytest.raises(exception.LocationError, match="Failed to register"):
+        target.add_component(sequence, origin)
+    assert stored(target) == [there]
+
+
+def test_a_folder_in_the_way(session, target, origin, sequence):
+    """What is no file is no left-over either."""
+    target.structure = Readable()
+    (Path(target.accessor.prefix) / "frame.0004.exr").mkdir(parents=True)
+    with pytest.raises(exception.LocationError, match="There is data at"):
+        target.add_component(sequence, origin)
+    assert stored(target) == []

@@ -1,11 +1,8 @@
-"""Adding components to a location and removing them: plans, few requests, and clean-up."""
+"""Adding components to a location and removing them: plans, and few requests."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import logging
-import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -14,16 +11,15 @@ from typing import Any, NamedTuple, Optional
 from ftrack_like import exception
 from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
-from ftrack_like.accessor.base import receive
+from ftrack_like.entity._copies import abandoned_places, copy_data, encode, true_place, undoing
 from ftrack_like.entity.component import is_container
 from ftrack_like.event.base import Event
-from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import (
     COMPONENT_ADDED_TO_LOCATION_TOPIC,
     COMPONENT_REMOVED_FROM_LOCATION_TOPIC,
 )
 
-__all__ = ["add", "copy_data", "known_places", "remove"]
+__all__ = ["add", "known_places", "remove"]
 
 #: What was asked of the server once for the transfer under way: ``{location id: {component id:
 #: (encoded) resource identifier}}``. So the methods of locations, which studios override, can ask
@@ -31,9 +27,6 @@ __all__ = ["add", "copy_data", "known_places", "remove"]
 _KNOWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar(
     "_KNOWN", default=MappingProxyType({})
 )
-
-#: The data that the transfer under way has stored, to be removed if it fails.
-_STORED: ContextVar[Optional[list[tuple[Any, str]]]] = ContextVar("_STORED", default=None)
 
 #: What is needed of containers and their members: asked for in one go, not when it is needed.
 _NEEDED = "name, file_type, members.name, members.file_type, members.size, members.container.id"
@@ -69,7 +62,7 @@ def add(
     items = list(_with_members(location.session, pairs, recursive))
     _refuse_present(location, items)
     meter = progress and Meter(progress, sum(_expected_size(item) for item in items))
-    with measuring(meter), _known_in_sources(items), _undoing() as stored:
+    with measuring(meter), _known_in_sources(items), undoing() as stored:
         identifiers = _add_all_data(location, items, meter)
         _register(location, [item.component for item in items], identifiers, stored)
     _publish(location, COMPONENT_ADDED_TO_LOCATION_TOPIC, [item.component for item in items])
@@ -201,13 +194,10 @@ def _add_all_data(location: Any, items: Sequence[_Item], meter: Optional[Meter])
     filled = [item for item in items if not is_container(item.component)]
     if len(filled) > 1 and all(location._adds_data_in_threads(item.source) for item in filled):
         places = [_place(location, item) for item in items]
-        if _are_apart(location.accessor, places):
-            moves = [
-                _move(location, item, place)
-                for item, place in zip(items, places)
-                if not is_container(item.component)
-            ]
-            move_all(moves, meter)
+        wanted = [pair for pair in zip(items, places) if not is_container(pair[0].component)]
+        # Of two with one place the second must find the data of the first.
+        if len({true_place(location, place) for _, place in wanted}) == len(wanted):
+            move_all(_moves(location, wanted), meter)
             return [_encoded(location, item, place) for item, place in zip(items, places)]
     return [_add_data(location, item, meter) for item in items]
 
@@ -235,80 +225,32 @@ def _place(location: Any, item: _Item) -> str:
 
 def _encoded(location: Any, item: _Item, place: str) -> str:
     """Return *place* of *item* in *location* as the server is to store it."""
-    transformer = location.resource_identifier_transformer
-    if transformer:
-        with _explaining(location, item):
-            place = transformer.encode(place, context={"component": item.component})
-    return place
-
-
-def _move(location: Any, item: _Item, place: str) -> Move:
-    """Return what moves the data of *item* to *place* in *location*, in any thread."""
     with _explaining(location, item):
-        source_place = item.source.get_resource_identifier(item.component)
+        return encode(location, item.component, place)
+
+
+def _moves(location: Any, wanted: Sequence[tuple[_Item, str]]) -> list[Move]:
+    """Return what moves the data of *wanted*, items and their places, in any thread.
+
+    Everything that others may have written, but for accessors, is called here.
+    """
+    with _explaining(location, wanted[0][0]):
+        abandoned = abandoned_places(location, [(item.component, place) for item, place in wanted])
+    return [_move(location, item, place, abandoned) for item, place in wanted]
+
+
+def _move(location: Any, item: _Item, place: str, abandoned: set[str]) -> Move:
+    """Return what moves the data of *item* to *place* in *location*, in any thread."""
+    component, source, _ = item
+    with _explaining(location, item):
+        source_place = source.get_resource_identifier(component)
 
     def run() -> None:
         """Move it."""
         with _explaining(location, item):
-            copy_data(location, place, item.source.accessor, source_place)
+            copy_data(location, component, place, source.accessor, source_place, abandoned)
 
     return Move(run, _expected_size(item))
-
-
-def _are_apart(accessor: Any, places: Sequence[str]) -> bool:
-    """Return whether all *places* of *accessor* differ, also where case and links do not count.
-
-    Of two components with one place the second must find the data of the first, which only one
-    after the other can.
-    """
-
-    @functools.cache
-    def true_folder(folder: str) -> str:
-        return os.path.realpath(folder)
-
-    def true_place(place: str) -> str:
-        try:
-            folder, name = os.path.split(accessor.get_filesystem_path(place))
-        except exception.AccessorError:
-            return place
-        return os.path.join(true_folder(folder), name).casefold()
-
-    return len({true_place(place) for place in places}) == len(places)
-
-
-def copy_data(location: Any, place: str, source: Any, source_place: str) -> None:
-    """Copy what is at *source_place* of the accessor *source* to *place* in *location*.
-
-    Raise :exc:`~ftrack_like.exception.LocationError` if there is something already.
-    """
-    accessor = location.accessor
-    if accessor.exists(place):
-        raise exception.LocationError(
-            "There is data at {resource_identifier} already, which is not overwritten.",
-            details={"resource_identifier": place},
-        )
-    data = source.open(source_place, "rb")
-    try:
-        _make_container(accessor, place)
-        receive(accessor, place, data)
-    finally:
-        data.close()
-    stored = _STORED.get()
-    if stored is not None:
-        stored.append((location, place))
-
-
-def _make_container(accessor: Any, resource_identifier: str) -> None:
-    """Make the container that is to hold *resource_identifier*, where there is such a thing."""
-    try:
-        container = accessor.get_container(resource_identifier)
-    except (
-        exception.AccessorParentResourceNotFoundError,
-        exception.AccessorUnsupportedOperationError,
-    ):
-        return
-    if container:
-        accessor.make_container(container)  # Whether it is there is the accessor's to know.
 
 
 @contextlib.contextmanager
@@ -343,34 +285,6 @@ def _register(
             "Failed to register components with location {location} due to error: {error}{note}",
             details={"location": location, "error": error, "note": note},
         ) from error
-
-
-@contextlib.contextmanager
-def _undoing() -> Generator[list[tuple[Any, str]], None, None]:
-    """Remove the data stored within the context if that ends with an exception.
-
-    Yield the list of it; what is taken out of the list stays.
-    """
-    stored: list[tuple[Any, str]] = []
-    token = _STORED.set(stored)
-    try:
-        yield stored
-    except BaseException:
-        for location, identifier in reversed(stored):
-            _remove_stored(location, identifier)
-        raise
-    finally:
-        _STORED.reset(token)
-
-
-def _remove_stored(location: Any, identifier: str) -> None:
-    """Remove the data at *identifier* of *location*; say so in the log if that fails."""
-    try:
-        location.accessor.remove(identifier)
-    except Exception as error:
-        logging.getLogger(__name__).warning(
-            L("Data of a failed transfer stays at {0} in {1}: {2}", identifier, location, error)
-        )
 
 
 def _publish(location: Any, topic: str, components: Iterable[Any]) -> None:

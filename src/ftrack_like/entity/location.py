@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like.accessor._parallel import works_in_threads
+from ftrack_like.entity import _transfer
+from ftrack_like.entity._copies import copy_data
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
+from ftrack_like.query import bind
 from ftrack_like.symbol import NOT_SET
 
 __all__ = [
@@ -20,14 +24,6 @@ __all__ = [
 
 #: The priority of locations that nobody gave another one.
 _PRIORITY = 95
-
-
-def _transfer() -> Any:
-    """Return the module that moves data."""
-    # lazy: most sessions move none
-    from ftrack_like.entity import _transfer as module
-
-    return module
 
 
 class Location(Entity):
@@ -93,12 +89,17 @@ class Location(Entity):
         *done* never goes back; *total* follows from the sizes of the components, and from those
         of the data as they become known. What it raises ends the transfer and comes out here.
 
-        All are added or, on an error, none: data that was copied is removed again. Raise
+        All are added or, on an error, none: data that was copied is removed again. What a killed
+        process copied and did not register is used where it is the same, else it is in the way.
+        Where both accessors say that they bear threads (:attr:`Accessor.is_thread_safe
+        <ftrack_like.accessor.base.Accessor.is_thread_safe>`), several files are under way at once.
+
+        Raise
         :exc:`~ftrack_like.exception.ComponentInLocationError` if one is here already and
         :exc:`~ftrack_like.exception.LocationError` if data cannot be copied or registered;
         :exc:`ValueError` if there are not as many sources as components.
         """
-        _transfer().add(self, list(components), sources, recursive, progress)
+        _transfer.add(self, list(components), sources, recursive, progress)
 
     def _get_context(self, component: Any, source: Any) -> dict[str, Any]:
         """Return what the structure is told about *component* coming from *source*.
@@ -124,16 +125,13 @@ class Location(Entity):
         if not source.accessor:
             raise _error("No accessor defined for source location {location}.", location=source)
         source_identifier = source.get_resource_identifier(component)
-        _transfer().copy_data(self, resource_identifier, source.accessor, source_identifier)
+        copy_data(self, component, resource_identifier, source.accessor, source_identifier)
 
     def _adds_data_in_threads(self, source: Any) -> bool:
         """Return whether data may come here from *source* in several threads at once.
 
         It may where nobody replaced :meth:`_add_data`, and both accessors are made for it.
         """
-        # lazy: most sessions move no data
-        from ftrack_like.accessor._parallel import works_in_threads
-
         own = getattr(self._add_data, "__func__", None) is Location._add_data
         return (
             own
@@ -187,7 +185,7 @@ class Location(Entity):
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, before anything is
         removed, if one is not here.
         """
-        _transfer().remove(self, list(components), recursive)
+        _transfer.remove(self, list(components), recursive)
 
     def _remove_data(self, component: Any) -> None:
         """Remove the data of *component* from this location."""
@@ -270,7 +268,7 @@ class Location(Entity):
 
     def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
         """Return the (encoded) places of *components* as the server has them."""
-        known = _transfer().known_places(self)
+        known = _transfer.known_places(self)
         unknown = [each for each in components if component_id(each) not in known]
         return self._pick_places(components, {**known, **self._find_places(unknown)})
 
@@ -281,6 +279,18 @@ class Location(Entity):
         """
         found = self._find_registrations("component_id, resource_identifier", components)
         return {entry["component_id"]: entry["resource_identifier"] for entry in found}
+
+    def _find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
+        """Ask the server at which of the (encoded) *resource_identifiers* there are components."""
+        expressions = [
+            bind(
+                "select resource_identifier from ComponentLocation "
+                "where location_id is :location and resource_identifier in :places",
+                {"location": self["id"], "places": chunk},
+            )
+            for chunk in chunked(resource_identifiers)
+        ]
+        return [entry["resource_identifier"] for entry in find_all(self.session, expressions)]
 
     def _pick_places(self, components: Sequence[Any], found: Mapping[str, str]) -> list[str]:
         """Return the places of *components*, of which *found* has those that are here, by id."""
@@ -360,6 +370,10 @@ class MemoryLocationMixin(
     def _find_places(self, components: Sequence[Any]) -> dict[str, str]:
         """Return where those of *components* that are here have their data, by component id."""
         return dict(self._cache)
+
+    def _find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
+        """Return at which (encoded) places there are components."""
+        return list(self._cache.values())
 
     def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
         """Return the (encoded) places of *components*."""

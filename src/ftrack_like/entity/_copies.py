@@ -1,0 +1,176 @@
+"""Data on its way into a location: never over other data, and removed again on a failure."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Generator, Iterable
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Optional
+
+from ftrack_like import exception
+from ftrack_like.accessor.base import receive, remaining_size
+from ftrack_like.logging import LazyLogMessage as L
+from ftrack_like.symbol import CHUNK_SIZE
+
+__all__ = ["Copies", "abandoned_places", "copy_data", "encode", "true_place", "undoing"]
+
+
+class Copies(NamedTuple):
+    """What the transfer under way has brought: *written* by itself, or *found* complete.
+
+    Each is a list of locations and places in them.
+    """
+
+    written: list[tuple[Any, str]]
+    found: list[tuple[Any, str]]
+
+
+#: What the transfer under way has brought, to be removed if it fails.
+_COPIES: ContextVar[Optional[Copies]] = ContextVar("_COPIES", default=None)
+
+
+def copy_data(
+    location: Any,
+    component: Any,
+    place: str,
+    source: Any,
+    source_place: str,
+    abandoned: Optional[Iterable[str]] = None,
+) -> None:
+    """Copy what is at *source_place* of the accessor *source* to *place* in *location*.
+
+    Raise :exc:`~ftrack_like.exception.LocationError` if there is something already; the very same
+    data is fine where a transfer that was killed left it. *abandoned* are the places with data
+    that belongs to nobody; None asks the server where there is data.
+    """
+    copies = _COPIES.get()
+    if location.accessor.exists(place):
+        if abandoned is None:
+            abandoned = abandoned_places(location, [(component, place)])
+        if not _is_left_over(location, place, source, source_place, abandoned):
+            _refuse(place, place in abandoned)
+        if copies is not None:
+            copies.found.append((location, place))
+        return
+    data = source.open(source_place, "rb")
+    try:
+        _make_container(location.accessor, place)
+        receive(location.accessor, place, data)
+    finally:
+        data.close()
+    if copies is not None:
+        copies.written.append((location, place))
+
+
+def abandoned_places(location: Any, pairs: Iterable[tuple[Any, str]]) -> set[str]:
+    """Return at which places of *pairs*, components and places, data lies that belongs to nobody.
+
+    No component is registered there, and this transfer did not bring it.
+    """
+    there = [(each, place) for each, place in pairs if location.accessor.exists(place)]
+    if not there:
+        return set()
+    encoded = {encode(location, component, place): place for component, place in there}
+    taken = {each.casefold() for each in location._find_taken(list(encoded))}
+    copies = _COPIES.get() or Copies([], [])
+    brought = {true_place(location, place) for _, place in [*copies.written, *copies.found]}
+    return {
+        place
+        for identifier, place in encoded.items()
+        if identifier.casefold() not in taken and true_place(location, place) not in brought
+    }
+
+
+def true_place(location: Any, place: str) -> str:
+    """Return what is the same for all names of *place*, also where case and links do not count."""
+    try:
+        path = location.accessor.get_filesystem_path(place)
+    except exception.AccessorError:
+        return str(place).casefold()
+    return str(os.path.realpath(path)).casefold()
+
+
+def encode(location: Any, component: Any, place: str) -> str:
+    """Return *place* of *component* in *location* as the server is to store it."""
+    transformer = location.resource_identifier_transformer
+    if not transformer:
+        return place
+    encoded: str = transformer.encode(place, context={"component": component})
+    return encoded
+
+
+def _is_left_over(
+    location: Any, place: str, source: Any, source_place: str, abandoned: Iterable[str]
+) -> bool:
+    """Return whether what is at *place* belongs to nobody, and is the same as in the source."""
+    if place not in abandoned:
+        return False
+    try:
+        with location.accessor.open(place, "rb") as there, source.open(source_place, "rb") as data:
+            return _hold_the_same(there, data)
+    except exception.AccessorError:
+        return False  # A folder, say. What is wrong with the source, another try will tell.
+
+
+def _hold_the_same(one: Any, other: Any) -> bool:
+    """Return whether the open data *one* and *other* hold the same bytes."""
+    if remaining_size(one) != remaining_size(other):
+        return False
+    while True:
+        chunk = one.read(CHUNK_SIZE)
+        if chunk != other.read(CHUNK_SIZE):
+            return False
+        if not chunk:
+            return True
+
+
+def _refuse(place: str, is_abandoned: bool) -> None:
+    """Raise the error that there is data at *place*."""
+    hint = " No component is registered there: it may be what is left of a publish that was killed."
+    raise exception.LocationError(
+        "There is data at {resource_identifier} already, which is not overwritten.{hint}",
+        details={"resource_identifier": place, "hint": hint if is_abandoned else ""},
+    )
+
+
+def _make_container(accessor: Any, resource_identifier: str) -> None:
+    """Make the container that is to hold *resource_identifier*, where there is such a thing."""
+    try:
+        container = accessor.get_container(resource_identifier)
+    except (
+        exception.AccessorParentResourceNotFoundError,
+        exception.AccessorUnsupportedOperationError,
+    ):
+        return
+    if container and not accessor.is_container(container):
+        accessor.make_container(container)
+
+
+@contextlib.contextmanager
+def undoing() -> Generator[list[tuple[Any, str]], None, None]:
+    """Remove the data written within the context if that ends with an exception.
+
+    Yield the list of it; what is taken out of the list stays. Data that was found stays anyway.
+    """
+    copies = Copies([], [])
+    token = _COPIES.set(copies)
+    try:
+        yield copies.written
+    except BaseException:
+        for location, identifier in reversed(copies.written):
+            _remove_stored(location, identifier)
+        raise
+    finally:
+        _COPIES.reset(token)
+
+
+def _remove_stored(location: Any, identifier: str) -> None:
+    """Remove the data at *identifier* of *location*; say so in the log if that fails."""
+    try:
+        location.accessor.remove(identifier)
+    except Exception as error:
+        logging.getLogger(__name__).warning(
+            L("Data of a failed transfer stays at {0} in {1}: {2}", identifier, location, error)
+        )
