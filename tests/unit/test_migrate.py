@@ -144,6 +144,12 @@ FINDINGS = {
         None,
         "the distribution ftrack-python-api",
     ),
+    "install_requires = ['ftrack-python-api >= 2.3, < 4']": (
+        1,
+        "differs",
+        None,
+        "the distribution ftrack-python-api",
+    ),
     "open('/cache/ftrack_api_schema_cache.json')": (1, "differs", 15, "the schema cache file"),
     "import ftrack_api\ntask['start_date'] = now.date()": (2, "differs", 22, "a date as a value"),
     "import ftrack_api\ndef register(session, *, studio=None): pass": (

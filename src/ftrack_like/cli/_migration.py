@@ -337,9 +337,13 @@ def _subscripts(source: Source, node: ast.Subscript) -> Iterator[Finding]:
         yield source.finding(node, "breaks", 13, f"{name}[…]", advice)
 
 
+#: The published distribution by its name, or required in a version.
+_REQUIREMENT = re.compile(r"ftrack-python-api\s*([<>=!~].*)?")
+
+
 def _texts(source: Source, node: ast.Constant) -> Iterator[Finding]:
     """Look for names of files and distributions."""
-    if node.value == "ftrack-python-api":
+    if isinstance(node.value, str) and _REQUIREMENT.fullmatch(node.value):
         advice = (
             "Without that distribution nothing is found under its name; this one is ftrack-like."
         )
