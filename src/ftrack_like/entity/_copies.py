@@ -144,8 +144,8 @@ def _make_container(accessor: Any, resource_identifier: str) -> None:
         exception.AccessorUnsupportedOperationError,
     ):
         return
-    if container and not accessor.is_container(container):
-        accessor.make_container(container)
+    if container:
+        accessor.make_container(container)  # Whether it is there is the accessor's to know.
 
 
 @contextlib.contextmanager

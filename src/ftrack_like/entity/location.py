@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like.accessor._parallel import works_in_threads
-from ftrack_like.entity import _transfer
-from ftrack_like.entity._copies import copy_data
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.query import bind
@@ -24,6 +21,14 @@ __all__ = [
 
 #: The priority of locations that nobody gave another one.
 _PRIORITY = 95
+
+
+def _transfer() -> Any:
+    """Return the module that moves data."""
+    # lazy: most sessions move none
+    from ftrack_like.entity import _transfer as module
+
+    return module
 
 
 class Location(Entity):
@@ -99,7 +104,7 @@ class Location(Entity):
         :exc:`~ftrack_like.exception.LocationError` if data cannot be copied or registered;
         :exc:`ValueError` if there are not as many sources as components.
         """
-        _transfer.add(self, list(components), sources, recursive, progress)
+        _transfer().add(self, list(components), sources, recursive, progress)
 
     def _get_context(self, component: Any, source: Any) -> dict[str, Any]:
         """Return what the structure is told about *component* coming from *source*.
@@ -125,6 +130,9 @@ class Location(Entity):
         if not source.accessor:
             raise _error("No accessor defined for source location {location}.", location=source)
         source_identifier = source.get_resource_identifier(component)
+        # lazy: most sessions move no data
+        from ftrack_like.entity._copies import copy_data
+
         copy_data(self, component, resource_identifier, source.accessor, source_identifier)
 
     def _adds_data_in_threads(self, source: Any) -> bool:
@@ -132,6 +140,9 @@ class Location(Entity):
 
         It may where nobody replaced :meth:`_add_data`, and both accessors are made for it.
         """
+        # lazy: most sessions move no data
+        from ftrack_like.accessor._parallel import works_in_threads
+
         own = getattr(self._add_data, "__func__", None) is Location._add_data
         return (
             own
@@ -185,7 +196,7 @@ class Location(Entity):
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, before anything is
         removed, if one is not here.
         """
-        _transfer.remove(self, list(components), recursive)
+        _transfer().remove(self, list(components), recursive)
 
     def _remove_data(self, component: Any) -> None:
         """Remove the data of *component* from this location."""
@@ -268,7 +279,7 @@ class Location(Entity):
 
     def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
         """Return the (encoded) places of *components* as the server has them."""
-        known = _transfer.known_places(self)
+        known = _transfer().known_places(self)
         unknown = [each for each in components if component_id(each) not in known]
         return self._pick_places(components, {**known, **self._find_places(unknown)})
 
