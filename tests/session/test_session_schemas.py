@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,46 @@ def test_user_folder_is_the_default(
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(tmp_path))
     open_session(server, schema_cache_path=None)
     assert len(files_in(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_files_do_not_pile_up(
+    server: Any,
+    open_session: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: bool,
+) -> None:
+    """Of many servers' files those used last stay; a folder that was chosen is left alone."""
+    folder = tmp_path / "cache"
+    usual = tmp_path / "other" if chosen else folder
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(usual))
+    folder.mkdir()
+    (folder / "notes.json").write_text("[]")
+    begun = time.time()
+    for number in range(100):
+        file = folder / f"schemas-127.0.0.1_{number}-{number:010x}.json"
+        file.write_text("[]")
+        os.utime(file, (begun - 10 * number, begun - 10 * number))
+    open_session(server, schema_cache_path=str(folder) if chosen else None)
+    kept = files_in(folder)
+    assert len(kept) == (102 if chosen else schema_store.MOST_FILES + 1)
+    assert folder / "notes.json" in kept
+    assert folder / "schemas-127.0.0.1_30-000000001e.json" in kept
+    assert folder / schema_store.file_name(server.url) in kept
+
+
+def test_a_file_in_use_is_kept(
+    server: Any, open_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start that reads its file lets it count as used."""
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(tmp_path))
+    open_session(server, schema_cache_path=None)
+    (file,) = files_in(tmp_path)
+    os.utime(file, (1, 1))
+    open_session(server, schema_cache_path=None)
+    assert asked_for_schemas(server) == 1
+    assert file.stat().st_mtime > 1
 
 
 @pytest.mark.parametrize(

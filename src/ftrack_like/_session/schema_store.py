@@ -6,6 +6,7 @@ disk, then renamed, so that no reader ever sees half of it. What cannot be used 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -13,6 +14,7 @@ import os
 import re
 import stat
 import tempfile
+import time
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -21,9 +23,16 @@ from ftrack_like._session.batch import RawBatch
 
 __all__ = ["SchemaStore", "canonical_hash"]
 
-#: The name of the file in a folder that the caller chose for one server.
+#: The variable that names the folder, where no argument does.
 VARIABLE = "FTRACK_API_SCHEMA_CACHE_PATH"
 
+#: How many files stay in a folder that nobody chose. Sandboxes of tests are at a new address each.
+MOST_FILES = 32
+
+#: What files are called; see :func:`file_name`.
+_OURS = re.compile(r"schemas-.*-[0-9a-f]{10}\.json")
+
+_DAY = 24 * 3600.0
 
 #: The schemas that were read last in this process, by their hash. Sessions read them and never
 #: change or hand them out: a second session starts in 2 ms instead of 5, and holds no copy.
@@ -81,6 +90,7 @@ class SchemaStore:
         for candidate in (path, _private_path(path)) if path else ():
             schemas, found = self._read(candidate)
             if found is not None and found == wanted:
+                _mark_used(candidate)
                 known: list[Any] = schemas
                 return known
         schemas = self._fetch()
@@ -104,6 +114,7 @@ class SchemaStore:
             return None
         if _md5(content) != wanted:
             return None
+        _mark_used(path)
         found = _shared.get(wanted)
         if found is None:
             schemas, read = self._read(path)
@@ -146,6 +157,7 @@ class SchemaStore:
         for candidate in (path, _private_path(path)):
             try:
                 self._session._write_schemas_to_cache(schemas, candidate)
+                _remove_unused(os.path.dirname(candidate))
                 return
             except OSError as error:
                 failure = failure or error
@@ -215,6 +227,27 @@ def _user_folder() -> str:
     import platformdirs
 
     return platformdirs.user_cache_dir("ftrack-like", appauthor=False)
+
+
+def _mark_used(path: str) -> None:
+    """Let the file at *path* count as used today, so that others go when there are too many."""
+    with contextlib.suppress(OSError):
+        if time.time() - os.stat(path).st_mtime > _DAY:
+            os.utime(path)
+
+
+def _remove_unused(folder: str) -> None:
+    """Remove the files of ours in *folder* that were not used for longest, if there are many.
+
+    A folder that the caller chose is the caller's to keep in order.
+    """
+    if folder not in (_user_folder(), os.path.dirname(_private_path(""))):
+        return
+    with contextlib.suppress(OSError):  # Somebody else may be removing them just now.
+        found = [each for each in os.scandir(folder) if _OURS.fullmatch(each.name)]
+        found.sort(key=lambda each: each.stat().st_mtime, reverse=True)
+        for each in found[MOST_FILES:]:
+            os.unlink(each.path)
 
 
 def _private_path(path: str) -> str:
