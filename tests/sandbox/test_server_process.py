@@ -238,3 +238,33 @@ def test_private_data_are_gone_after_the_end() -> None:
         path = server._service.database.path
         assert path.exists()
     assert not path.parent.exists()
+
+
+NEVER_STOPPED = """
+import os, sys
+from ftrack_like.sandbox.server import SandboxServer
+server = SandboxServer()
+server.start()
+if hasattr(os, "fork"):
+    child = os.fork()
+    if child == 0:
+        sys.exit()
+    os.waitpid(child, 0)
+path = server._service.database.path
+print(path.parent, path.exists(), flush=True)
+raise SystemExit("forgotten")
+"""
+
+
+def test_private_data_are_gone_when_nobody_stops_the_sandbox() -> None:
+    """A program that ends without stopping its sandbox leaves no file; its forks delete none."""
+    done = subprocess.run(
+        [sys.executable, "-c", NEVER_STOPPED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    folder, _, was_there = done.stdout.strip().rpartition(" ")
+    assert was_there == "True", done.stderr
+    assert not pathlib.Path(folder).exists()

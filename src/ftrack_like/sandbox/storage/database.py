@@ -13,11 +13,13 @@ A transaction is a ``with`` block, committed at its end and rolled back by any e
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import sqlite3
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Optional, Union
@@ -46,10 +48,9 @@ class Database:
 
     def __init__(self, url: Union[str, URL, None] = None, *, durable: bool = True) -> None:
         """Prepare the engine; nothing is opened before the first transaction."""
-        self._folder: Optional[str] = None
+        self._folder: Optional[pathlib.Path] = None
         if url is None:
-            self._folder = tempfile.mkdtemp(prefix="ftrack-like-")
-            url = _url_of_file(str(pathlib.Path(self._folder, "sandbox.sqlite")))
+            url = _url_of_file(str(self.private_folder() / "sandbox.sqlite"))
             durable = False
         self._durable = durable
         self._write_lock = threading.Lock()
@@ -79,8 +80,10 @@ class Database:
     def private_folder(self) -> pathlib.Path:
         """Return a folder that is deleted when the database is closed; made when first asked."""
         if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="ftrack-like-")
-        return pathlib.Path(self._folder)
+            self._folder = pathlib.Path(tempfile.mkdtemp(prefix="ftrack-like-"))
+            # Also when nobody closes the database before the program ends.
+            self._deletion = weakref.finalize(self, _delete, self._folder, os.getpid())
+        return self._folder
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -112,7 +115,7 @@ class Database:
         """Close all connections, and delete a private database; it cannot be used again."""
         self._engine.dispose()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._deletion()
             self._folder = None
 
     # -- set-up ------------------------------------------------------------------------------
@@ -158,6 +161,12 @@ class Database:
             sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK}
         )
         connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _delete(folder: pathlib.Path, process: int) -> None:
+    """Delete *folder*, unless this is a fork of the *process* that made it."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _with_driver(url: URL) -> URL:
