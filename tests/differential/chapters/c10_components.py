@@ -187,13 +187,24 @@ def add_twice(stage: Stage) -> Any:
     disk(stage).add_component(made, origin)
 
 
-@step()
+@step(asks="C")
 def add_where_the_file_is_there(stage: Stage) -> Any:
     """A file lies already where the component should go."""
     made = component(stage, stage.file("occupied.txt"), None, name="occupied")
     path = Path(disk(stage).accessor.prefix) / disk(stage).structure.get_resource_identifier(made)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("somebody else's", encoding="utf-8")
+    origin = stage.session.query('Location where name is "ftrack.origin"').one()
+    disk(stage).add_component(made, origin)
+
+
+@step(33, "a copy that belongs to nobody is taken over")
+def add_where_the_same_is_there(stage: Stage) -> Any:
+    """What a publish that was killed has left lies where the component should go."""
+    made = component(stage, stage.file("left.txt"), None, name="left")
+    path = Path(disk(stage).accessor.prefix) / disk(stage).structure.get_resource_identifier(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(Path(stage.file("left.txt")).read_bytes())
     origin = stage.session.query('Location where name is "ftrack.origin"').one()
     disk(stage).add_component(made, origin)
 
