@@ -14,7 +14,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ftrack_like.sandbox.server import SandboxServer
+try:
+    from ftrack_like.sandbox.server import SandboxServer
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"The sandbox needs the package {error.name!r}. "
+        "Install it with: pip install 'ftrack-like[sandbox]'",
+        name=error.name,
+    ) from error
 
 if TYPE_CHECKING:
     from ftrack_like.session import Session

@@ -62,3 +62,10 @@ def test_sandbox_starts_light() -> None:
     """The server of the sandbox starts without what only pages, pictures and clients need."""
     pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
     assert not loaded("import ftrack_like.sandbox.server") & {"PIL", "jinja2", "requests"}
+
+
+def test_missing_extra_is_named() -> None:
+    """Who has not installed what the sandbox needs is told how to."""
+    code = "import sys; sys.modules['uvicorn'] = None; import ftrack_like.testing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'ftrack-like[sandbox]'" in done.stderr.splitlines()[-1]
