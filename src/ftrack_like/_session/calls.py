@@ -12,6 +12,7 @@ import requests
 
 from ftrack_like import exception
 from ftrack_like._session.batch import RawBatch
+from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._transport.answers import fault_of, server_error, unexpected_page
 from ftrack_like._transport.exchange import Answer, Exchange
 from ftrack_like._transport.http import request_session
@@ -26,6 +27,9 @@ READING = frozenset({"query", "query_schemas", "query_server_information", "sear
 
 #: Actions whose results are looked at before they are believed.
 WRITING = frozenset({"create", "delete", "update"})
+
+#: What counts as a mapping; asking abstract classes takes its time, so the usual ones come first.
+_MAPPINGS = (dict, OperationPayload, Mapping)
 
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
@@ -144,7 +148,7 @@ def _check_results(data: Any, results: Any) -> None:
             "became of them."
         )
     for index, (operation, result) in enumerate(zip(data, results)):
-        action = operation.get("action") if isinstance(operation, Mapping) else None
+        action = operation.get("action") if isinstance(operation, _MAPPINGS) else None
         if action in WRITING and not _confirms(result):
             raise exception.ServerAnswerError(
                 f"The server did not confirm operation {index + 1} of {len(data)}: {action} "
@@ -156,7 +160,7 @@ def _check_results(data: Any, results: Any) -> None:
 
 def _confirms(result: Any) -> bool:
     """Return whether *result* says that an operation was carried out."""
-    return isinstance(result, Mapping) and result.get("data") not in (None, False)
+    return isinstance(result, _MAPPINGS) and result.get("data") not in (None, False)
 
 
 def managed_request(session: Any) -> Optional[requests.Session]:

@@ -162,8 +162,10 @@ class IdentityMap:
         """Forget *entity* in all cache layers, with its local values' mark."""
         self.dirty.discard(entity)
         try:
-            self.loose.pop(self.key_of(entity), None)
-            self._session.cache.remove(self.key_of(entity))
+            key = self.key_of(entity)
+            if self.loose.data:
+                self.loose.pop(key, None)
+            self._session.cache.remove(key)
         except KeyError:
             pass  # It was not attached, which is what was asked for.
 

@@ -37,6 +37,10 @@ class OperationPayload(MutableMapping[str, Any]):
         """Return the item *key*."""
         return self._data[key]
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the item *key*, or *default*."""
+        return self._data.get(key, default)
+
     def __setitem__(self, key: str, value: Any) -> None:
         """Set the item *key* to *value*."""
         self._data[key] = value

@@ -133,7 +133,7 @@ class UnitOfWork:
         session = self._session
         records = []
         for result in results if isinstance(results, (list, tuple)) else ():
-            data = result.get("data") if isinstance(result, Mapping) else None
+            data = result.get("data") if isinstance(result, (dict, Mapping)) else None
             if isinstance(data, dict) and "__entity_type__" in data:
                 records.append(data)
             elif getattr(data, "entity_type", None) is not None:
@@ -248,7 +248,7 @@ class UnitOfWork:
         session = self._session
         with self._committing:
             operations = list(session.recorded_operations)
-            self._keep_primary_keys(Plan(operations, []))
+            self._keep_primary_keys(Plan(operations, [], session._identity_map.dirty))
             created = []
             for each in operations:
                 if isinstance(each, operation.CreateEntityOperation):

@@ -232,7 +232,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             if name in local:
                 self._remote.setdefault(name, local[name])
         for name, value in local.items():
-            if type(value) in PLAIN:
+            if type(value) in PLAIN or isinstance(value, _EntityBase):
                 continue
             members = value.collection if isinstance(value, MappedCollectionProxy) else value
             if isinstance(members, Collection):
