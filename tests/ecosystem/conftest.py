@@ -60,6 +60,7 @@ def needs() -> Callable[..., None]:
     def check(*modules: str) -> None:
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
         if missing:
-            pytest.skip(f"needs {', '.join(missing)}: tox run -e ecosystem")
+            names = ", ".join(missing)
+            pytest.skip(f"needs {names}: tox run -e ecosystem installs what this Python can have")
 
     return check

@@ -7,6 +7,8 @@ and, where the published client is installed, without it too: the answers have t
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -21,13 +23,23 @@ PACKAGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def published_client() -> None:
+    """Skip the test where the published client cannot be imported: 2.5 cannot, from Python 3.12."""
+    command = [sys.executable, "-c", "import ftrack_api"]
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if tried.returncode:
+        reason = (tried.stderr.strip().splitlines() or ["no reason"])[-1]
+        pytest.skip(f"the published client cannot be imported here: {reason}")
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", PACKAGES)
 def test_answers_are_those_of_the_published_client(
-    name: str, needs: Any, run_scenario: Any
+    name: str, needs: Any, run_scenario: Any, published_client: None
 ) -> None:
     """A program gives the same answers on either client."""
-    needs("ftrack_api", *PACKAGES[name])
+    needs(*PACKAGES[name])
     assert run_scenario(name) == run_scenario(name, published=True)
 
 
