@@ -166,6 +166,35 @@ def test_forked_process_reads_whatever_its_parent_was_at(server: Any, open_sessi
     assert session.query("Task").all() == []
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_process_makes_types_whatever_its_parent_was_at(
+    server: Any, open_session: Any
+) -> None:
+    """A fork while another thread makes the class of a type leaves the child able to."""
+    session = open_session(server)
+    holding, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with session.types._lock:
+            holding.set()
+            release.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holding.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        try:
+            os._exit(0 if session.types["Task"].entity_type == "Task" else 1)
+        finally:
+            os._exit(2)
+    _, status = os.waitpid(child, 0)
+    release.set()
+    thread.join()
+    assert status == 0
+
+
 FORKED_EXIT = """
 import os, sys
 from ftrack_like.session import Session

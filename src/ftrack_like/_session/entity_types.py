@@ -34,6 +34,10 @@ class EntityTypes(dict[str, Any]):
         self._pending = {schema["id"]: schema for schema in schemas}
         #: The names, in order; those made and those still to be made.
         self._names: dict[str, None] = dict.fromkeys(self._pending)
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a process that was forked while somebody held the old one."""
         self._lock = threading.RLock()
 
     def __missing__(self, name: str) -> Any:

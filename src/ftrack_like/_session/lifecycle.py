@@ -280,6 +280,7 @@ def _renew_locks() -> None:
             session._calls.budget,
             session.recorded_operations,
             session._identity_map,
+            session.__dict__.get("types"),
         ):
             getattr(holder, "renew_lock", lambda: None)()
 

@@ -6,7 +6,6 @@ import functools
 import json
 import logging
 import os
-import threading
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -49,7 +48,6 @@ _DATA_TYPES = {
 #: Attribute tables by factory class and schema text. Sessions whose servers have the same
 #: schemas share them; the classes around them are each session's own.
 _tables: dict[tuple[type, str], attribute.Attributes] = {}
-_tables_lock = threading.Lock()
 
 _ATTRIBUTE_MAKERS = (
     "create_scalar_attribute",
@@ -107,10 +105,10 @@ class Factory:
                 return self._make_attributes(schema)
         origin = StandardFactory if isinstance(self, StandardFactory) else Factory
         key = (origin, json.dumps(schema))
-        with _tables_lock:
-            table = _tables.get(key)
-            if table is None:
-                table = _tables[key] = self._make_attributes(schema)
+        table = _tables.get(key)
+        if table is None:
+            # Without a lock, which a fork could leave held: two threads get the same in the end.
+            table = _tables.setdefault(key, self._make_attributes(schema))
         return table._shared()
 
     def _make_attributes(self, schema: Mapping[str, Any]) -> attribute.Attributes:
