@@ -17,7 +17,6 @@ import functools
 from typing import Any
 
 import ftrack_like
-import ftrack_like.entity.base
 import ftrack_like.entity.factory
 
 
