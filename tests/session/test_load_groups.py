@@ -1,0 +1,63 @@
+"""Load groups change how often the server is asked, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ftrack_like import inspection
+from ftrack_like.collection import Collection, MappedCollectionProxy
+
+TYPES = ["Task", "Shot", "Project", "User", "Status", "Type", "AssetVersion", "Note", "Job"]
+
+
+@pytest.fixture
+def filled(sandbox: Any) -> Any:
+    """Return the sandbox, with a project that has tasks, versions, notes and metadata."""
+    with sandbox.session() as session:
+        schema = session.query("ProjectSchema order by name").first()
+        project = session.create("Project", {"name": "in groups", "project_schema": schema})
+        user = session.query("User").first()
+        for number in range(4):
+            shot = session.create("Shot", {"name": f"shot {number}", "parent": project})
+            shot["metadata"]["reel"] = f"A00{number}"
+            task = session.create("Task", {"name": "layout", "parent": shot, "bid": number})
+            asset = session.create("Asset", {"name": f"asset {number}", "parent": shot})
+            session.create("AssetVersion", {"asset": asset, "task": task})
+            session.create("Note", {"content": f"note {number}", "author": user}).update(
+                {"parent_id": task["id"], "parent_type": "task"}
+            )
+        session.commit()
+    return sandbox
+
+
+def plain(value: Any) -> Any:
+    """Return the *value* of an attribute in a form that can be compared between sessions."""
+    if hasattr(value, "entity_type"):
+        return inspection.identity(value)
+    if isinstance(value, MappedCollectionProxy):
+        return dict(value)
+    if isinstance(value, Collection):
+        return sorted(map(str, value))
+    return value
+
+
+@pytest.mark.parametrize("entity_type", TYPES)
+def test_values_are_those_of_single_loads(filled: Any, entity_type: str) -> None:
+    """Every attribute of every entity reads the same with load groups and without."""
+    expression = f"select id from {entity_type} order by id limit 12"
+    found, requests = [], []
+    for load_groups in (True, False):
+        with filled.session(load_groups=load_groups) as session:
+            entities = session.query(expression).all()
+            before = session.statistics.requests
+            values = []
+            for name in session.types[entity_type].attributes.keys():
+                for entity in entities:
+                    values.append((str(entity), name, plain(entity[name])))
+            found.append(values)
+            requests.append(session.statistics.requests - before)
+    assert found[0] == found[1]
+    if values and len(entities) > 1:
+        assert requests[0] < requests[1]
