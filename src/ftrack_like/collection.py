@@ -111,9 +111,9 @@ class Collection(MutableSequence[Any]):
             self._known = {identity_text(item) for item in self._data}
         return self._known
 
-    def _distinct(self, items: list[Any]) -> set[str]:
-        """Return the identities of *items*; raise if one comes twice."""
-        known: set[str] = set()
+    def _distinct(self, items: list[Any], others: Iterable[str] = ()) -> set[str]:
+        """Return the identities of *items* and *others*, theirs; raise if one comes twice."""
+        known = set(others)
         for item in items:
             text = identity_text(item)
             if text in known:
@@ -158,9 +158,12 @@ class Collection(MutableSequence[Any]):
         )
 
     def __copy__(self) -> Collection:
-        """Return a collection with the same members whose list is its own."""
-        copied = self._trusted(self.entity, self.attribute, self.mutable, list(self._data))
-        copied._known = None if self._known is None else set(self._known)
+        """Return a collection with the same members, which changes by itself.
+
+        Lists and sets of members are never changed in place, so they are shared.
+        """
+        copied = self._trusted(self.entity, self.attribute, self.mutable, self._data)
+        copied._known = self._known
         copied._changed = self._changed
         return copied
 
@@ -184,7 +187,19 @@ class Collection(MutableSequence[Any]):
         """Add *values* at the end, as one change."""
         additions = list(values)
         if additions:
-            self._replace([*self._data, *additions])
+            known = self._distinct(additions, self._identities) if self.mutable else None
+            self._replace([*self._data, *additions], known)
+
+    def remove(self, value: Any) -> None:
+        """Remove the member *value*, told by its identity; :exc:`ValueError` if it is none."""
+        try:
+            text = identity_text(value)
+        except (AttributeError, KeyError):
+            raise ValueError(f"{value!r} is no entity, so no member of {self!r}.") from None
+        if text not in self._identities:
+            raise ValueError(f"{value!r} is no member of {self!r}.")
+        items = [item for item in self._data if item is not value and identity_text(item) != text]
+        self._replace(items, self._identities - {text})
 
     def reverse(self) -> None:
         """Turn the order round, as one change."""
@@ -212,8 +227,9 @@ class Collection(MutableSequence[Any]):
     def __delitem__(self, index: Any) -> None:
         """Remove the member at *index*, or those of a slice."""
         items = list(self._data)
+        gone = items[index] if isinstance(index, slice) else [items[index]]
         del items[index]
-        self._replace(items)
+        self._replace(items, self._identities - self._distinct(gone))
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the members as they are now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,6 +51,7 @@ class Outline(NamedTuple):
     offset: Optional[int]
 
 
+@functools.lru_cache(maxsize=128)
 def outline(expression: str) -> Outline:
     """Return the outline of the query *expression*.
 

@@ -109,6 +109,31 @@ def test_membership_is_by_identity(tiny: Any, make_tiny: Any, task: Any) -> None
     assert ids(children) == ["c"]
 
 
+def test_removing_what_is_no_member_is_a_value_error(tiny: Any, task: Any) -> None:
+    """Neither another entity nor anything else can be removed; nothing is recorded then."""
+    children = task["children"]
+    for value in (tiny.load("Task", id="z"), "b", None):
+        with pytest.raises(ValueError):
+            children.remove(value)
+    assert ids(children) == ["b", "c"]
+    assert not list(tiny.recorded_operations)
+
+
+def test_removed_members_can_come_back(tiny: Any, task: Any) -> None:
+    """What is known of the members follows each way to change them."""
+    children = task["children"]
+    gone = children[0]
+    children.remove(gone)
+    assert gone not in children
+    children.extend([gone, tiny.load("Task", id="d")])
+    del children[1:]
+    children.append(gone)
+    assert ids(children) == ["c", "b"]
+    with pytest.raises(exception.DuplicateItemInCollectionError):
+        children.extend([tiny.load("Task", id="e"), gone])
+    assert ids(children) == ["c", "b"]
+
+
 def test_what_is_no_entity_cannot_be_a_member(task: Any) -> None:
     """Its lack of a type shows at once."""
     with pytest.raises(AttributeError):

@@ -31,7 +31,7 @@ class Lookup:
             )
         found = self._cached(entity_type, values)
         if found is not None:
-            session._statistics.count(cache_hits=1)
+            session._statistics.count_hit()
             return found
         for entity in session.query(f"{entity_type} where {key_condition(names, values)}"):
             return entity
@@ -84,11 +84,13 @@ class Lookup:
 
 def _key_values(names: Any, entity_key: Any) -> list[Any]:
     """Return the values in *entity_key*: one value, a list of them, or a mapping by *names*."""
+    if isinstance(entity_key, str):
+        return [entity_key]
     if isinstance(entity_key, Mapping):
         missing = [name for name in names if name not in entity_key]
         if missing:
             raise ValueError(f"The key {dict(entity_key)!r} has no {missing[0]!r}.")
         return [entity_key[name] for name in names]
-    if isinstance(entity_key, str) or not isinstance(entity_key, Iterable):
+    if not isinstance(entity_key, Iterable):
         return [entity_key]
     return list(entity_key)
