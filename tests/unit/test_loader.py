@@ -366,6 +366,25 @@ def test_a_group_leaves_out_who_needs_nothing(tiny: Any, page: Any) -> None:
     assert wanted[0] == "0"
 
 
+def test_who_is_completed_alone_stays_in_the_group(tiny: Any, page: Any) -> None:
+    """Populating one entity of a page takes it out of nothing: the next load is for all again."""
+    for task in page[:3]:
+        tiny.populate(task, "bid")
+    tiny.asked.clear()
+    for task in page:
+        assert task["parent"]["name"] == "sh"
+    assert len(tiny.asked) == 1
+
+
+def test_who_comes_with_another_page_belongs_to_that(
+    tiny: Any, page: Any, make_record: Any
+) -> None:
+    """A later query puts what it finds into a group of its own."""
+    tiny._loader.load([make_record("Task", id="3"), make_record("Task", id="4")])
+    page[3]["bid"]
+    assert re.findall(r'"(\d+)"', tiny.asked[0]) == ["3", "4"]
+
+
 def test_a_group_is_bounded(tiny: Any, make_record: Any) -> None:
     """A page at a time, those that come next first."""
     tiny.answer = lambda text: [

@@ -41,7 +41,8 @@ class Loader:
         """Initialise for *session*."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
-        #: For each thread, the ``fresh`` of the stream that it loads something missing for.
+        #: For each thread, the ``fresh`` of the stream that it loads something missing for, and
+        #: whether it completes entities, which then stay in the load groups that they are in.
         self._current = threading.local()
         #: Whether the server counts what a query finds, as far as is known.
         self._server_counts = True
@@ -129,7 +130,8 @@ class Loader:
         if fresh is None:
             fresh = getattr(self._current, "fresh", None)
         group = LoadGroup(fresh) if groups or fresh is not None else None
-        reader = make_reader(self._session, group)
+        regroups = not getattr(self._current, "completes", False)
+        reader = make_reader(self._session, group, regroups)
         read = reader.read
         found = []
         for record in records:
@@ -243,7 +245,16 @@ class Loader:
         for entity_type, members in by_type.items():
             for condition, chunk in _conditions(members):
                 expression = f"select {', '.join(names)} from {entity_type} where {condition}"
-                self._complete(chunk, self._session.query(expression).all(), names)
+                self._complete(chunk, self._completing(expression), names)
+
+    def _completing(self, expression: str) -> list[Any]:
+        """Return what *expression* finds, without a change of the groups of what is known."""
+        self._current.completes = True
+        try:
+            found: list[Any] = self._session.query(expression).all()
+        finally:
+            self._current.completes = False
+        return found
 
     def _complete(self, entities: list[Any], found: list[Any], names: list[str]) -> None:
         """Give those of *entities* that are not attached what was *found* for them."""

@@ -68,10 +68,11 @@ def _make_plan(class_: Any, shape: tuple[str, ...]) -> Plan:
     return plan
 
 
-def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the module's text
+def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # noqa: PLR0915  # see the module's text
     """Return the functions that read records of one page into *session*.
 
-    New entities, and those that come again, become members of *group* unless it is None.
+    New entities, and with *regroups* those that come again, become members of *group* unless it
+    is None.
     """
     identity_map = session._identity_map
     entities = identity_map.entities()
@@ -149,7 +150,11 @@ def make_reader(session: Any, group: Any) -> Reader:  # noqa: PLR0915  # see the
                     class_.attributes.get(name)._refresh(entity)
             if has_lower_caches:
                 touched[key] = entity
-        if join_group is not None and entity._group is not group:
+        if (
+            join_group is not None
+            and entity._group is not group
+            and (regroups or entity._group is None)
+        ):
             entity._group = group
             join_group(key)
         return entity
