@@ -210,6 +210,23 @@ def test_thumbnail(session, files):
     assert uploaded["metadata"]["by"] == "me"
 
 
+def test_a_thumbnail_that_cannot_be_uploaded(session, files):
+    """Nothing of it is recorded, and the next commit makes no component without data."""
+    user = session.query(f'User where username is "{session.api_user}"').one()
+    with pytest.raises(exception.LocationError, match="not found"):
+        user.create_thumbnail(str(files / "missing.png"))
+    assert list(session.recorded_operations) == []
+    assert user["thumbnail_id"] is None
+
+
+def test_an_upload_for_a_refused_job_is_removed(session, files):
+    """When the server does not encode it, what was uploaded for that goes as well."""
+    with pytest.raises(exception.ServerError):
+        session.encode_media(str(files / "movie.mov"), version_id="no such version")
+    assert session.query("select id from Component").all() == []
+    assert session.query("select id from ComponentLocation").all() == []
+
+
 def test_a_component_whose_data_cannot_be_added_is_taken_back(session, tmp_path):
     """A later commit makes neither a file, nor a sequence, nor their metadata."""
     for name in ("a.0001.exr", "a.0002.exr"):

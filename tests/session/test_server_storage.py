@@ -414,6 +414,106 @@ def test_source_that_cannot_be_read_twice(uploading, storage):
     assert list(storage.stored.values()) == [b"a" * 10 + b"b" * 10]
 
 
+class _Sized(data.Data):
+    """A source of *content* from elsewhere: it tells its size, and can be read once."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.content = content
+        self.reads = 0
+
+    def remaining_size(self):
+        return len(self.content)
+
+    def read(self, limit=None):
+        self.reads += 1
+        content, self.content = self.content[:limit], self.content[limit:]
+        return content
+
+    def write(self, content):
+        raise NotImplementedError
+
+
+def test_what_comes_from_elsewhere_passes_through(session, server_location, origin, component):
+    """Data of one storage goes to another without a copy here, read once, and is compared."""
+    server_location.add_component(component, origin)
+    copy = session.create("FileComponent", {"name": "copy"})
+    session.commit()
+    asked = []
+    get = session._request.get
+
+    def record(url, **options):
+        asked.append(url)
+        return get(url, **options)
+
+    session._request.get = record
+    accessor = server_location.accessor
+    with accessor.open(component["id"]) as source:
+        assert accessor.receive(copy["id"], source) == component["size"]
+    assert len(asked) == 1
+    with accessor.open(copy["id"]) as there, accessor.open(component["id"]) as source:
+        assert there.read() == source.read() != b""
+
+
+def test_what_comes_from_elsewhere_is_compared(uploading, storage):
+    """Where the tag says nothing the data is read back; what is wrong is removed."""
+    uploading.create("FileComponent", {"id": "id", "name": "known", "file_type": ""})
+    uploading._server_url = storage.url
+    accessor = _ServerAccessor(uploading)
+    source = _Sized(CONTENT)
+    assert accessor.receive("id", source) == len(CONTENT)
+    assert uploading.asked[0]["checksum"] is None
+    assert list(storage.stored.values()) == [CONTENT]
+    # What the storage gives back stays the same, whatever is sent.
+    with pytest.raises(exception.AccessorOperationFailedError, match="checksum of what was sent"):
+        accessor.receive("id", _Sized(CONTENT[:-1] + b"?"))
+    assert [path for _, path, _ in storage.requests][-1].startswith("/component/remove?id=id")
+
+
+def test_what_can_be_read_once_is_sent_once(uploading, storage):
+    """A refusal is told at once where the data is gone; a source that goes back is tried again."""
+    uploading.create("FileComponent", {"id": "id", "name": "known", "file_type": ""})
+    storage.faults = [503]
+    with pytest.raises(exception.AccessorOperationFailedError, match="503"):
+        _ServerAccessor(uploading).receive("id", _Sized(b"data"))
+    assert storage.stored == {}
+
+    class Again(_Sized):
+        def tell(self):
+            return 0
+
+        def seek(self, offset, whence=0):
+            self.content = b"data"
+
+    uploading._server_url = storage.url
+    storage.faults = [503]
+    source = Again(b"data")
+    with pytest.raises(exception.AccessorOperationFailedError, match="checksum of what was sent"):
+        _ServerAccessor(uploading).receive("id", source)
+    assert list(storage.stored.values()) == [b"data"]
+
+
+def test_a_source_that_says_too_much_is_not_kept(uploading, storage):
+    """What comes from elsewhere has the length that it says, or nothing is stored."""
+    source = _Sized(b"data")
+    source.remaining_size = lambda: 5
+    with pytest.raises(exception.AccessorOperationFailedError, match="changed while"):
+        _ServerAccessor(uploading).receive("id", source)
+    assert storage.stored == {}
+
+
+def test_writing_that_breaks_off_sends_nothing(session, server_location):
+    """What an exception interrupts is not taken for the whole."""
+    component = session.create("FileComponent", {"name": "notes", "file_type": ".txt"})
+    session.commit()
+    accessor = server_location.accessor
+    with contextlib.suppress(KeyError), accessor.open(component["id"], "wb") as opened:
+        opened.write(b"half of i")
+        raise KeyError
+    with pytest.raises(exception.AccessorOperationFailedError, match="404"):
+        accessor.open(component["id"]).read()
+
+
 def test_large_files_pass_in_bounded_memory(uploading, storage, tmp_path, monkeypatch):
     """No more than one chunk is read at a time on the way up."""
     sizes = []

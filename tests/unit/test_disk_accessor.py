@@ -314,6 +314,16 @@ def test_failed_transfer_leaves_nothing(accessor, root):
     assert _names(root / "pre" / "empty") == ["new"]
 
 
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="this system cannot tell")
+def test_a_link_in_place_of_a_temporary_file(accessor, root):
+    """A link that somebody put there is left alone, and what it leads to is not written."""
+    (root / "precious").write_bytes(b"precious")
+    (root / "pre" / "empty" / ".new.ftrack-part").symlink_to(root / "precious")
+    accessor.receive("empty/new", data.String(b"whole"))
+    assert (root / "precious").read_bytes() == b"precious"
+    assert _names(root / "pre" / "empty") == [".new.ftrack-part", "new"]
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_full_disk_is_an_error(root):
     """What the system could not write is not taken for written."""

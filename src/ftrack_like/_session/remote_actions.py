@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection, symbol
 from ftrack_like._session.jobs import Progress, rising, share_of
+from ftrack_like.logging import LazyLogMessage as L
 
 __all__ = ["RemoteActions"]
 
@@ -108,11 +110,37 @@ class RemoteActions:
             "version_id": version_id,
             "keep_original": keep,
         }
-        job = self._session.get("Job", self._call([payload])[0]["job_id"])
+        with self._removing_upload(component if component is not media else None):
+            job_id = self._call([payload])[0]["job_id"]
+        job = self._session.get("Job", job_id)
         if wait:
             begin = 0 if component is media else 50
             self._session.wait_for_job(job, timeout, share_of(progress, begin, 100))
         return job
+
+    @contextlib.contextmanager
+    def _removing_upload(self, component: Any) -> Generator[None, None, None]:
+        """Remove *component*, which was uploaded for a job, if the server refuses that job.
+
+        None is nothing to remove.
+        """
+        try:
+            yield
+        except exception.ServerError as error:
+            # Where the answer was lost, there may be a job that needs it.
+            if component is not None and not isinstance(error, exception.ServerConnectionError):
+                self._remove(component)
+            raise
+
+    def _remove(self, component: Any) -> None:
+        """Remove *component* and its data on the server; say so in the log if that fails."""
+        session = self._session
+        try:
+            session.get("Location", symbol.SERVER_LOCATION_ID).remove_component(component)
+            session.delete(component)
+            session.commit()
+        except exception.Error as error:
+            session.logger.warning(L("{0} stays on the server: {1}", component, error))
 
     def _source(self, media: Any, keep: Any, progress: Optional[Progress]) -> tuple[Any, bool]:
         """Return the component to encode for *media*, and whether it stays afterwards."""

@@ -15,7 +15,10 @@ import urllib3
 
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_after
 
-__all__ = ["Download", "DownloadError", "problem"]
+__all__ = ["POLICY", "Download", "DownloadError", "problem"]
+
+#: How often a transfer that is cut off or refused for the moment is tried.
+POLICY = RetryPolicy(attempts=6, total_time=60.0)
 
 #: Bytes taken from the connection at a time: what is lost, and asked for again, when it is cut.
 _PIECE = 64 * 1024

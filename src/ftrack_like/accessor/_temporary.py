@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Generator
@@ -14,6 +15,10 @@ _SUFFIX = ".ftrack-part"
 
 #: Bytes that a file system allows for a name, less what we add to it.
 _LONGEST_NAME = 255 - len(_SUFFIX) - 10
+
+
+#: Opened as it is, made if it is missing; a link in its place is not followed.
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Temporary:
@@ -100,10 +105,14 @@ def _claim(path: str) -> Temporary:
 def _try_claim(path: str, final_path: str) -> Optional[Temporary]:
     """Return the claimed file at *path*, made if it is missing; None if it is taken."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(path, _OPEN, 0o666)
     except PermissionError:
         if os.path.exists(path):
             return None  # Left, or being written, by another user.
+        raise
+    except OSError as error:
+        if error.errno == errno.ELOOP and os.path.islink(path):
+            return None  # A link is none of ours, and what it leads to may be somebody's.
         raise
     if _lock(descriptor) and _is_at(path, descriptor):
         return Temporary(path, final_path, descriptor)

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Optional, TypeVar
 
 import requests
 import urllib3
@@ -16,7 +16,19 @@ from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_af
 from ftrack_like.accessor._download import DownloadError, problem
 from ftrack_like.symbol import CHUNK_SIZE
 
-__all__ = ["Body", "Measured", "UploadError", "as_bytes", "measure", "repeat", "send", "upload"]
+__all__ = [
+    "Body",
+    "Measured",
+    "Sent",
+    "UploadError",
+    "as_bytes",
+    "measure",
+    "pass_on",
+    "position_of",
+    "repeat",
+    "send",
+    "upload",
+]
 
 _Result = TypeVar("_Result")
 
@@ -30,6 +42,13 @@ class Measured(NamedTuple):
 
     size: int
     checksum: str
+
+
+class Sent(NamedTuple):
+    """What was sent: its MD5 *checksum* in hexadecimal, and the *tag* that the storage gave it."""
+
+    checksum: str
+    tag: str
 
 
 class Body:
@@ -139,6 +158,53 @@ def upload(
         send(put, place["url"], data=body, headers=dict(place["headers"]))
 
     repeat(once, policy)
+
+
+def pass_on(
+    source: Any,
+    size: int,
+    begin: Callable[[], Mapping[str, Any]],
+    put: Callable[..., Any],
+    policy: RetryPolicy,
+    tell: Callable[[int], object],
+) -> Sent:
+    """Send the *size* bytes of *source* as they come, as :func:`upload` does, unmeasured.
+
+    It is tried again only if *source* can be read again. Return what was sent.
+    """
+    start = position_of(source)
+
+    def once() -> Sent:
+        """Send everything once."""
+        digest = hashlib.md5(usedforsecurity=False)
+
+        def taken() -> Iterator[bytes]:
+            for chunk in chunks(source):
+                digest.update(chunk)
+                yield chunk
+
+        place = begin()
+        if start is not None:
+            source.seek(start)
+        body: Any = Body(taken(), size, tell) if size else b""
+        try:
+            response = send(put, place["url"], data=body, headers=dict(place["headers"]))
+        except UploadError as error:
+            error.is_passing = error.is_passing and start is not None
+            raise
+        return Sent(digest.hexdigest(), str(response.headers.get("ETag") or "").strip('"'))
+
+    return repeat(once, policy)
+
+
+def position_of(source: Any) -> Optional[int]:
+    """Return the position of *source*; None if it cannot be read again from there."""
+    try:
+        position: int = source.tell()
+        source.seek(position)
+    except (NotImplementedError, OSError, AttributeError):
+        return None
+    return position
 
 
 def send(put: Callable[..., Any], url: str, **options: Any) -> Any:

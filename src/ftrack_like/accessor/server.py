@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import functools
+import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Optional
 from urllib.parse import urlencode
 
 import requests
 
-from ftrack_like._transport.http import GuardedSession, PooledAdapter
 from ftrack_like._transport.redaction import masked
-from ftrack_like._transport.retry import RetryPolicy
-from ftrack_like.accessor._download import Download, DownloadError, problem
-from ftrack_like.accessor._progress import current_meter
-from ftrack_like.accessor.base import Accessor, check_size, remaining_size
+from ftrack_like.accessor._download import POLICY, Download, DownloadError, problem
+from ftrack_like.accessor.base import Accessor
 from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError
+from ftrack_like.symbol import CHUNK_SIZE
 
 __all__ = ["ServerFile"]
-
-#: How often a transfer that is cut off or refused for the moment is tried.
-_POLICY = RetryPolicy(attempts=6, total_time=60.0)
 
 
 class ServerFile(String):
@@ -57,7 +52,7 @@ class ServerFile(String):
         if self._download is None:
             transport = _Transport(self._session)
             self._download = Download(
-                lambda headers: transport.get(self.resource_identifier, headers), _POLICY
+                lambda headers: transport.get(self.resource_identifier, headers), POLICY
             )
         return self._download
 
@@ -129,6 +124,12 @@ class ServerFile(String):
             return self._incoming().size()
         except DownloadError as error:
             raise self._error("read", error) from error
+
+    def __exit__(self, *error: object) -> None:
+        """Close the data; what an exception interrupted the writing of is not sent."""
+        if error and error[0] is not None:
+            self._is_changed = False
+        super().__exit__(*error)
 
     def close(self) -> None:
         """Send what was not sent yet, and close."""
@@ -267,149 +268,35 @@ class _Transport:
         """Upload what *source* holds from its position on; return the number of bytes.
 
         In parts, where it is long enough and can be read here and there at will; else in one
-        piece with its checksum. The data appears on the server when it is complete.
+        piece. What is at hand is sent with its checksum, what comes from elsewhere is read once,
+        and compared when it is there. The data appears on the server when it is complete.
         """
-        source = _seekable(source)
-        job = _Upload(self._session, resource_identifier, source)
+        # lazy: most sessions send no data
+        from ftrack_like.accessor._sending import Sending
+
+        sending = Sending(self._session, resource_identifier, source, self._timeout)
         try:
-            with _plain_session(self._session) as plain:
-                return job.run(functools.partial(_put, plain, self._timeout))
+            unsure = sending.run()
+            if unsure is not None:
+                self._compare(resource_identifier, unsure)
+            return sending.size
         except AccessorOperationFailedError:
             raise
         except Exception as error:
             raise _failure("upload", resource_identifier, error, self._session) from error
 
-
-class _Upload:
-    """The upload of what *source* holds from its position on as one component's data."""
-
-    def __init__(self, session: Any, component_id: str, source: Any) -> None:
-        self._session = session
-        self._component_id = component_id
-        self._source = source
-        self._start = source.tell()
-        self._expected = remaining_size(source)
-        self._meter = current_meter()
-        self._name = self._file_name(component_id)
-
-    def run(self, put: Callable[..., Any]) -> int:
-        """Send everything by *put*, ``(url, data=…, headers=…)``; return the number of bytes."""
-        size = self._in_parts(put)
-        return self._in_one(put) if size is None else size
-
-    def _in_parts(self, put: Callable[..., Any]) -> Optional[int]:
-        """Send in parts; return the number of bytes, None if that cannot be done."""
-        # lazy: most sessions send no data
-        from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
-        from ftrack_like.accessor._upload import UploadError
-
-        source, state = self._source, state_of(self._source)
-        if state == ():
-            return None
-        source.seek(0, os.SEEK_END)
-        size: int = source.tell() - self._start
-        source.seek(self._start)
-        count = count_parts(size)
-        if count < 2 or not _takes_parts(self._session.get_upload_metadata):
-            return None
-        place = self._place(size, parts=count)
-        if "urls" not in place:
-            return None  # An older server, which gave an address for the whole.
-        self._announce(size)
-        try:
-            tags = PartedUpload(source, size, put, _POLICY).run(place["urls"], self._tell)
-        except OtherDataError:
-            source.seek(self._start)
-            return None
-        if state_of(source) != state:
-            raise UploadError("the source changed while it was sent")
-        self._session._remote_actions.complete_multipart_upload(
-            self._component_id, place["upload_id"], tags
-        )
-        return size
-
-    def _in_one(self, put: Callable[..., Any]) -> int:
-        """Send in one piece; return the number of bytes."""
-        # lazy: most sessions send no data
-        from ftrack_like.accessor._upload import measure, upload
-
-        size, checksum = measure(self._source)
-        self._source.seek(self._start)
-        self._announce(size)
-        begin = functools.partial(self._place, size, checksum=checksum)
-        upload(self._source, size, begin, put, _POLICY, self._tell)
-        return size
-
-    def _place(self, size: int, **options: Any) -> Any:
-        """Ask the server where to put *size* bytes."""
-        return self._session.get_upload_metadata(
-            component_id=self._component_id, file_name=self._name, file_size=size, **options
-        )
-
-    def _announce(self, size: int) -> None:
-        """Compare the true *size* with what the source said, and tell the meter."""
-        check_size(self._expected, size)
-        if self._meter is not None:
-            self._meter.set_size(size)
-
-    def _tell(self, sent: int) -> None:
-        """Tell the meter of the number of bytes sent."""
-        if self._meter is not None:
-            self._meter.move_to(sent)
-
-    def _file_name(self, component_id: str) -> str:
-        """Return the name under which the data is to be downloaded later."""
-        component = self._session.get("FileComponent", component_id)
-        if component is None:
-            return component_id
-        return f"{component['name']}{component['file_type'] or ''}"
-
-
-def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:
-    """Return the response to sending to *url*, which must not send us on."""
-    return plain.put(url, timeout=timeout, allow_redirects=False, **options)
-
-
-def _takes_parts(method: Callable[..., Any]) -> bool:
-    """Return whether *method*, which a studio may have replaced, takes a number of parts."""
-    import inspect  # lazy: only who uploads pays for it
-
-    parameters = inspect.signature(method).parameters.values()
-    return any(each.name == "parts" or each.kind is each.VAR_KEYWORD for each in parameters)
-
-
-def _plain_session(session: Any) -> requests.Session:
-    """Return a request session without credentials, with the TLS and proxies of *session*.
-
-    Upload addresses are signed and may lie on another host.
-    """
-    made = GuardedSession()
-    session._connection_settings.apply(made)
-    made.auth = _no_authentication
-    for prefix in ("https://", "http://"):
-        made.mount(prefix, PooledAdapter())
-    return made
-
-
-def _no_authentication(request: Any) -> Any:
-    """Return *request* as it is; without this, requests looks for a login in ``.netrc``."""
-    return request
-
-
-def _seekable(source: Any) -> Any:
-    """Return *source* if its data can be read twice, else a copy of what it holds."""
-    try:
-        source.seek(source.tell())
-    except (NotImplementedError, OSError, AttributeError):
-        collected = String(b"")
-        while True:
-            chunk = source.read(1024 * 1024)
-            if not chunk:
-                break
-            collected.write(chunk)
-        collected.seek(0)
-        return collected
-    return source
+    def _compare(self, resource_identifier: str, checksum: str) -> None:
+        """Read back what was stored; remove it and raise an error if it has another *checksum*."""
+        digest = hashlib.md5(usedforsecurity=False)
+        with ServerFile(resource_identifier, self._session) as stored:
+            while True:
+                chunk = stored.read(CHUNK_SIZE)
+                if not chunk:
+                    break
+                digest.update(chunk)
+        if digest.hexdigest() != checksum:
+            self.remove(resource_identifier)
+            raise DownloadError("what arrived does not have the checksum of what was sent")
 
 
 def _failure(

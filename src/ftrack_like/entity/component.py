@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from ftrack_like.entity.base import Entity
 from ftrack_like.query import QueryResult, load_first_pages
-from ftrack_like.symbol import ORIGIN_LOCATION_ID, SERVER_LOCATION_ID
+from ftrack_like.symbol import SERVER_LOCATION_ID
 
 __all__ = [
     "Component",
@@ -50,10 +50,8 @@ class CreateThumbnailMixin:
         entity: Any = self
         session = entity.session
         values = {"name": "thumbnail", **(data or {})}
-        component = session.create_component(path, data=values, location=None)
-        origin = session.get("Location", ORIGIN_LOCATION_ID)
         server = session.get("Location", SERVER_LOCATION_ID)
-        server.add_component(component, [origin])
+        component = session.create_component(path, data=values, location=server)
         # By id, since not every type with a thumbnail has the reference as well.
         entity["thumbnail_id"] = component["id"]
         session.commit()

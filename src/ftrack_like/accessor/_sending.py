@@ -1,0 +1,168 @@
+"""Uploading: in parts, in one piece, or as the data comes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any, Optional
+
+import requests
+
+from ftrack_like._transport.http import GuardedSession, PooledAdapter
+from ftrack_like.accessor._download import POLICY
+from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
+from ftrack_like.accessor._progress import current_meter
+from ftrack_like.accessor._upload import (
+    UploadError,
+    chunks,
+    measure,
+    pass_on,
+    position_of,
+    upload,
+)
+from ftrack_like.accessor.base import check_size, remaining_size
+from ftrack_like.data import File, String
+
+__all__ = ["Sending"]
+
+
+class Sending:
+    """The upload of what *source* holds from its position on as one component's data."""
+
+    def __init__(self, session: Any, component_id: str, source: Any, timeout: Any) -> None:
+        """Initialise; nothing is sent before :meth:`run`, and each request has the *timeout*."""
+        self._session = session
+        self._component_id = component_id
+        self._timeout = timeout
+        #: How many bytes were sent.
+        self.size = 0
+        self._source = source = _collected(source)
+        self._start = position_of(source) or 0
+        self._expected = remaining_size(source)
+        self._meter = current_meter()
+        self._name = self._file_name(component_id)
+
+    def run(self) -> Optional[str]:
+        """Send everything.
+
+        Return None if it is known to have arrived as it was, else the MD5 checksum, in
+        hexadecimal, that is to be compared with that of what was stored.
+        """
+        with _plain_session(self._session) as plain:
+            put = functools.partial(_put, plain, self._timeout)
+            if self._expected is not None and not isinstance(self._source, File):
+                return self._in_passing(put, self._expected)
+            size = self._in_parts(put)
+            self.size = self._in_one(put) if size is None else size
+            return None
+
+    def _in_parts(self, put: Callable[..., Any]) -> Optional[int]:
+        """Send in parts; return the number of bytes, None if that cannot be done."""
+        source, state = self._source, state_of(self._source)
+        if state == ():
+            return None
+        source.seek(0, os.SEEK_END)
+        size: int = source.tell() - self._start
+        source.seek(self._start)
+        count = count_parts(size)
+        if count < 2 or not _takes_parts(self._session.get_upload_metadata):
+            return None
+        place = self._place(size, parts=count)
+        if "urls" not in place:
+            return None  # An older server, which gave an address for the whole.
+        self._announce(size)
+        try:
+            tags = PartedUpload(source, size, put, POLICY).run(place["urls"], self._tell)
+        except OtherDataError:
+            source.seek(self._start)
+            return None
+        if state_of(source) != state:
+            raise UploadError("the source changed while it was sent")
+        self._session._remote_actions.complete_multipart_upload(
+            self._component_id, place["upload_id"], tags
+        )
+        return size
+
+    def _in_one(self, put: Callable[..., Any]) -> int:
+        """Send in one piece; return the number of bytes."""
+        size, checksum = measure(self._source)
+        self._source.seek(self._start)
+        self._announce(size)
+        begin = functools.partial(self._place, size, checksum=checksum)
+        upload(self._source, size, begin, put, POLICY, self._tell)
+        return size
+
+    def _in_passing(self, put: Callable[..., Any], size: int) -> Optional[str]:
+        """Send *size* bytes as they come; return what :meth:`run` does."""
+        self._announce(size)
+        begin = functools.partial(self._place, size, checksum=None)
+        sent = pass_on(self._source, size, begin, put, POLICY, self._tell)
+        self.size = size
+        # Another tag says nothing: not every storage makes it of the data alone.
+        return None if sent.tag == sent.checksum else sent.checksum
+
+    def _place(self, size: int, **options: Any) -> Any:
+        """Ask the server where to put *size* bytes."""
+        return self._session.get_upload_metadata(
+            component_id=self._component_id, file_name=self._name, file_size=size, **options
+        )
+
+    def _announce(self, size: int) -> None:
+        """Compare the true *size* with what the source said, and tell the meter."""
+        check_size(self._expected, size)
+        if self._meter is not None:
+            self._meter.set_size(size)
+
+    def _tell(self, sent: int) -> None:
+        """Tell the meter of the number of bytes sent."""
+        if self._meter is not None:
+            self._meter.move_to(sent)
+
+    def _file_name(self, component_id: str) -> str:
+        """Return the name under which the data is to be downloaded later."""
+        component = self._session.get("FileComponent", component_id)
+        if component is None:
+            return component_id
+        return f"{component['name']}{component['file_type'] or ''}"
+
+
+def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:
+    """Return the response to sending to *url*, which must not send us on."""
+    return plain.put(url, timeout=timeout, allow_redirects=False, **options)
+
+
+def _takes_parts(method: Callable[..., Any]) -> bool:
+    """Return whether *method*, which a studio may have replaced, takes a number of parts."""
+    parameters = inspect.signature(method).parameters.values()
+    return any(each.name == "parts" or each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def _plain_session(session: Any) -> requests.Session:
+    """Return a request session without credentials, with the TLS and proxies of *session*.
+
+    Upload addresses are signed and may lie on another host.
+    """
+    made = GuardedSession()
+    session._connection_settings.apply(made)
+    made.auth = _no_authentication
+    for prefix in ("https://", "http://"):
+        made.mount(prefix, PooledAdapter())
+    return made
+
+
+def _no_authentication(request: Any) -> Any:
+    """Return *request* as it is; without this, requests looks for a login in ``.netrc``."""
+    return request
+
+
+def _collected(source: Any) -> Any:
+    """Return *source*, or what it holds if it neither tells its size nor can be read twice."""
+    if remaining_size(source) is not None or position_of(source) is not None:
+        return source
+    collected = String(b"")
+    for chunk in chunks(source):
+        collected.write(chunk)
+    collected.seek(0)
+    return collected
