@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
@@ -10,8 +12,12 @@ from typing import Any, Optional
 from ftrack_like import inspection
 from ftrack_like.cache import LayeredCache, MemoryCache, StringKeyMaker, set_many
 from ftrack_like.collection import identity_text
+from ftrack_like.entity.base import _EntityBase
 
 __all__ = ["DirtyEntities", "IdentityMap", "SessionCache"]
+
+#: How long a lower cache layer that failed is left out, in seconds.
+REST = 30.0
 
 
 class DirtyEntities:
@@ -66,6 +72,9 @@ class IdentityMap:
         self.dirty = DirtyEntities()
         #: Entities that were released, as long as somebody holds them, by key.
         self.loose: Any = weakref.WeakValueDictionary()
+        #: Until when lower cache layers are left out, by the number of the object.
+        self._resting: dict[int, float] = {}
+        self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -163,11 +172,20 @@ class IdentityMap:
         self.dirty.discard(entity)
         try:
             key = self.key_of(entity)
-            if self.loose.data:
-                self.loose.pop(key, None)
+        except KeyError:
+            return  # It was never attached, which is what was asked for.
+        if self.loose.data:
+            self.loose.pop(key, None)
+        self.remove(key)
+
+    def remove(self, key: Any) -> None:
+        """Forget what is held under *key* in all cache layers."""
+        try:
             self._session.cache.remove(key)
         except KeyError:
-            pass  # It was not attached, which is what was asked for.
+            pass  # It was not held, which is what was asked for.
+        except Exception as error:
+            self._logger.warning("%s could not be removed from the cache: %s", key, error)
 
     def forget_local_values(self) -> None:
         """Drop the local values of all entities, at a cost that follows what was changed."""
@@ -176,17 +194,37 @@ class IdentityMap:
             entity._forget_local_values()
 
     def lower_caches(self) -> list[Any]:
-        """Return the cache layers below the top one."""
+        """Return the cache layers below the top one, but for those that failed just now."""
         caches = getattr(self._session.cache, "caches", ())
-        return list(caches[1:])
+        layers = list(caches[1:])
+        if self._resting:
+            now = time.monotonic()
+            layers = [layer for layer in layers if self._resting.get(id(layer), now) <= now]
+        return layers
+
+    def _leave_out(self, layer: Any, error: Exception) -> None:
+        """Do without the cache *layer* for a while: it should help, and must not be in the way."""
+        self._resting[id(layer)] = time.monotonic() + REST
+        self._logger.warning(
+            "The cache %s fails and is left out for %.0f s: %s", type(layer).__name__, REST, error
+        )
 
     def recall(self, key: Any) -> Optional[Any]:
         """Return what a lower cache layer has under *key*, a detached entity, or None."""
         for layer in self.lower_caches():
             try:
-                return layer.get(key)
+                found = layer.get(key)
             except KeyError:
                 continue
+            except (TypeError, ValueError) as error:
+                # Broken, or of another program; what comes from the server will replace it.
+                self._logger.debug("The cache holds nonsense under %s: %s", key, error)
+                continue
+            except Exception as error:
+                self._leave_out(layer, error)
+                continue
+            if isinstance(found, _EntityBase):
+                return found
         return None
 
     def complete_from_below(self, key: Any, entity: Any) -> bool:
@@ -211,7 +249,10 @@ class IdentityMap:
         """Write *entities*, ``{key: entity}``, to each lower cache layer in one go."""
         if entities:
             for layer in self.lower_caches():
-                set_many(layer, entities)
+                try:
+                    set_many(layer, entities)
+                except Exception as error:
+                    self._leave_out(layer, error)
 
 
 class SessionCache(LayeredCache):

@@ -234,10 +234,7 @@ class UnitOfWork:
         if entity is not None:
             identity_map.discard(entity)
             return
-        try:
-            self._session.cache.remove(identity_map.key((deletion.entity_type, values)))
-        except KeyError:
-            pass  # It was not held, which is what is wanted.
+        identity_map.remove(identity_map.key((deletion.entity_type, values)))
 
     def rollback(self) -> None:
         """Take back what is recorded: entities are as the server holds them.
