@@ -13,6 +13,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -174,6 +175,17 @@ class Stage:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         return str(path)
+
+    def settle(self, *hubs: Any) -> None:
+        """Return when the event server knows of all that *hubs*, connected, have subscribed to."""
+        event = self.module("event.base").Event
+        for number, hub in enumerate(hubs):
+            heard: list[Any] = []
+            hub.subscribe(f"topic=settled.{number}", heard.append)
+            hub.publish(event(f"settled.{number}"))
+            deadline = time.monotonic() + 30
+            while not heard and time.monotonic() < deadline:
+                hub.wait(0.05)
 
     def loaded(self, entity: Any) -> dict[str, Any]:
         """Return what *entity* holds of its attributes without asking the server."""

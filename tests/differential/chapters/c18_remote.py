@@ -94,7 +94,7 @@ def hub_round(stage: Stage) -> Any:
 
     replies: list[Any] = []
     hub.subscribe("topic=round", answer)
-    hub.wait(0.3)
+    stage.settle(hub)
     hub.publish(event("round", data={"number": 1}), on_reply=replies.append)
     for _ in range(100):
         hub.wait(0.1)

@@ -78,12 +78,13 @@ def server_session(stage: Stage) -> Any:
     stage.file("plugins/cascade.py", textwrap.dedent(PLUGIN).format(library=stage.module_name))
     session = stage.new_session(plugin_paths=[str(stage.folder / "c21_status_cascade" / "plugins")])
     session.event_hub.connect()
+    stage.settle(session.event_hub)
     return session
 
 
 def wait_for(session: Any, wanted: Any) -> bool:
-    """Handle events until *wanted* says so, at most for ten seconds."""
-    deadline = time.monotonic() + 10
+    """Handle events until *wanted* says so, at most for half a minute."""
+    deadline = time.monotonic() + 30
     while not wanted() and time.monotonic() < deadline:
         session.event_hub.wait(0.1)
     return bool(wanted())

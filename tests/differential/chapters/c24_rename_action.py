@@ -167,6 +167,7 @@ def over_the_server(stage: Stage) -> Any:
     hub.connect()
     other = stage.new_session()
     other.event_hub.connect()
+    stage.settle(hub, other.event_hub)
     shot = stage.shot("o010")
     replies: list[Any] = []
     sent = event(stage, "ftrack.action.discover", [shot])

@@ -52,8 +52,8 @@ def event(stage: Stage, topic: str, **options: Any) -> Any:
 
 
 def wait_for(wanted: Any, *hubs: Any) -> bool:
-    """Let *hubs* handle events until *wanted* says so, at most for ten seconds."""
-    deadline = time.monotonic() + 10
+    """Let *hubs* handle events until *wanted* says so, at most for half a minute."""
+    deadline = time.monotonic() + 30
     while not wanted() and time.monotonic() < deadline:
         for each in hubs:
             each.wait(0.05)
@@ -66,6 +66,7 @@ def replaced_parts(stage: Stage) -> Any:
     made = hub(stage, hub_class(stage))
     made.connect()
     made.subscribe("topic=noted", lambda found: found["data"])
+    stage.settle(made)
     replies: list[Any] = []
     made.publish(event(stage, "noted", data={"a": 1}), on_reply=replies.append)
     done = wait_for(lambda: replies, made)
@@ -278,6 +279,7 @@ def remote_subscribers_by_target(stage: Stage) -> Any:
             subscriber={"id": f"application.{number}", "application": f"app{number}"},
         )
     hubs[2].connect()
+    stage.settle(*hubs)
     hubs[2].publish(event(stage, "aimed", data="one", target="application=app1"))
     hubs[2].publish(event(stage, "aimed", data="all"))
     done = wait_for(lambda: len(heard) == 3, *hubs)
@@ -298,7 +300,7 @@ def event_of_a_commit(stage: Stage) -> Any:
             told.append([entity["entityType"], entity["action"], sorted(entity["keys"] or [])])
 
     made.subscribe("topic=ftrack.update", hear)
-    made.wait(0.2)
+    stage.settle(made)
     shot = stage.shot("told")
     shot["description"] = "changed"
     stage.session.commit()
@@ -317,7 +319,7 @@ def reply_over_the_server(stage: Stage) -> Any:
         made.connect()
     answerer.subscribe("topic=asked", lambda found: {"number": found["data"]["number"] + 1})
     answerer.subscribe("topic=asked", lambda found: None)
-    answerer.wait(0.2)
+    stage.settle(asker, answerer)
     replies: list[Any] = []
     question = event(stage, "asked", data={"number": 1})
     asker.publish(question, on_reply=replies.append)
@@ -365,7 +367,7 @@ def session_events(stage: Stage) -> Any:
     """A session that connects its hub by itself hears, and disconnects when it is closed."""
     with stage.wire.paused():
         session = stage.new_session(auto_connect_event_hub=True)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not session.event_hub.connected and time.monotonic() < deadline:
             time.sleep(0.02)
         connected = session.event_hub.connected
