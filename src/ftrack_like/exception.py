@@ -23,7 +23,7 @@ also is, so that code which catches that class keeps working::
     ├── CollectionError
     │   ├── DuplicateItemInCollectionError
     │   └── ImmutableCollectionError
-    ├── ConfigurationError [TypeError]
+    ├── ConfigurationError [TypeError, ValueError]
     │   └── ServerAddressError [requests.exceptions.InvalidSchema]
     ├── ConnectionClosedError
     ├── EntityTypeError
@@ -282,7 +282,7 @@ class ServerParseError(ServerError, ParseError):
     default_message = "The server cannot read the expression."
 
 
-class ConfigurationError(Error, TypeError):
+class ConfigurationError(Error, TypeError, ValueError):
     """A setting that is needed is missing or cannot be used."""
 
     default_message = "A setting is missing or cannot be used."

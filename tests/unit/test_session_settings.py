@@ -51,6 +51,7 @@ def test_what_no_request_can_carry_is_refused(argument: str, value: str) -> None
     given = {"api_key": "key", "api_user": "user", argument: value}
     with pytest.raises(exception.ConfigurationError, match=argument) as caught:
         settings.credentials("https://a", environment={}, **given)
+    assert isinstance(caught.value, ValueError)
     assert "secret-1" not in str(caught.value)
 
 
