@@ -167,18 +167,24 @@ def _facts_of(path: pathlib.Path, profile: str) -> dict[str, str]:
 def _find(task: _Task) -> Optional[Publication]:
     """Return what was published of the same content by the same profile, None if nothing was.
 
-    What a failed job was to fill is removed.
+    What a failed job was to fill is removed, and what has lost its data.
     """
     session = task.session
     if getattr(task.version, "_created", False):
         session.commit()
     components = session.query(
-        "select name, metadata.key, metadata.value from FileComponent "
+        "select name, metadata.key, metadata.value, component_locations.location_id "
+        "from FileComponent "
         f'where version_id is "{task.version["id"]}" and name in ({_quoted(_REVIEWABLE)}) '
         f'and metadata any (key is "source_sha1" and value is "{task.facts["source_sha1"]}")'
     ).all()
     for component in components:
         if component["metadata"].get("encoding_profile") != task.profile:
+            continue
+        places = {each["location_id"] for each in component["component_locations"]}
+        if SERVER_LOCATION_ID not in places:
+            session.delete(component)
+            session.commit()
             continue
         job_id = component["metadata"].get("encoding_job_id")
         if job_id is None:

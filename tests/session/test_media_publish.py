@@ -130,6 +130,22 @@ def test_an_image_is_published(session, version, clip, program, tmp_path, encode
     assert json.loads(component["metadata"]["ftr_meta"]) == {"width": 64, "height": 36}
 
 
+@pytest.mark.parametrize("encode", ["server", "local"])
+def test_what_lost_its_data_is_replaced(session, version, clip, encode):
+    """A component whose data somebody removed is no publication any more."""
+    first = publish_reviewable(version, clip, encode=encode, timeout=60)
+    server = session.get("Location", symbol.SERVER_LOCATION_ID)
+    server.remove_component(first.component)
+    again = publish_reviewable(version, clip, encode=encode, timeout=60)
+    assert again.is_new
+    assert server.get_component_availability(again.component) == 100.0
+    left = session.query(
+        f'select id from FileComponent where version_id is "{version["id"]}" '
+        'and name is "ftrackreview-mp4"'
+    )
+    assert left.all() == [again.component]
+
+
 def test_a_failed_job_is_replaced(session, version, clip, monkeypatch):
     """What a failed job left is removed and the file encoded again."""
     with monkeypatch.context() as patch:
