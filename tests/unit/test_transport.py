@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 from typing import Any
 
 import pytest
 import requests
 
 from ftrack_like import exception
-from ftrack_like._transport import answers
+from ftrack_like._transport import answers, http
 from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
 from ftrack_like._transport.redaction import MASK, mask_urllib3_logs, masked
 from ftrack_like._transport.retry import RetryBudget, RetryPolicy, retry_after
@@ -228,3 +230,49 @@ def test_faults_become_errors(fault: Any, class_: type) -> None:
     error = answers.server_error(fault)
     assert type(error) is class_
     assert fault["content"] in str(error)
+
+
+class SlowSession(requests.Session):
+    """A session that lets requests search the whole environment, what it was given first."""
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        proxies = {**self.proxies, **(proxies or {})}
+        if verify is None and self.verify is not True:
+            verify = self.verify
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"REQUESTS_CA_BUNDLE": "/first", "CURL_CA_BUNDLE": "/second"},
+        {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": "/second"},
+        {"https_proxy": "http://one:1"},
+        {"ALL_PROXY": "http://all:1", "no_proxy": "studio.test"},
+    ],
+)
+def test_settings_of_a_request_are_those_of_a_searched_environment(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short way past the environment gives what requests finds there."""
+    for name in list(os.environ):
+        if name.lower().endswith(("_proxy", "_ca_bundle")):
+            monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    made = (http.GuardedSession(), SlowSession())
+    for verify, proxies, cert, trusts in itertools.product(
+        (True, False, "/own"), ({}, {"https": "http://own:1"}), (None, "/cert"), (True, False)
+    ):
+        for given in itertools.product(
+            (None, {"http": "http://given:1"}), (None, True), (None, True, False, "/given"), (None,)
+        ):
+            found = []
+            for each in made:
+                each.verify, each.proxies, each.cert = verify, dict(proxies), cert
+                each.trust_env = trusts
+                found.append(each.merge_environment_settings("https://studio.test/api", *given))
+            assert found[0] == found[1]
