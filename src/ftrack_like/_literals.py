@@ -13,15 +13,13 @@ from ftrack_like.symbol import NOT_SET
 
 __all__ = ["bind", "condition", "key_condition", "literal", "quoted"]
 
-#: Texts in quotes, which are left alone, placeholders, and quotes that nothing closes.
-_PLACES = re.compile(
-    r"""
+#: Texts in quotes, which are left alone, placeholders, and quotes that nothing closes. Compiled at
+#: its first use, which many programs never come to.
+_PLACES = r"""(?xs)
     "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'
     | (?<![^\s(,=<>]):(?P<name>[^\W\d]\w*)
     | (?P<open>["'])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
 
 #: What stands for a list without anything in it: a text that nothing holds.
 _NOTHING = '("9b9d1f0e6f7c4d1c8a55d2a7c0e4b6f3")'
@@ -58,7 +56,7 @@ def bind(expression: str, values: Mapping[str, Any]) -> str:
         unused.discard(name)
         return _bound(name, values[name])
 
-    bound = _PLACES.sub(fill, expression)
+    bound = re.sub(_PLACES, fill, expression)
     if unused:
         names = ", ".join(f":{name}" for name in sorted(unused))
         raise ValueError(f"There is no place for {names} in {expression!r}.")
