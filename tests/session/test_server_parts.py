@@ -59,10 +59,16 @@ class _Storage(ThreadingHTTPServer):
         self.target = urlsplit(target)
         self.faults = {}
         self.tried = Counter()
+        self.connections = 0
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def process_request(self, request, client_address):
+        """Count the connection, then serve it."""
+        self.connections += 1
+        super().process_request(request, client_address)
 
     def handle_error(self, request, client_address):
         """Keep quiet about clients that hang up."""
@@ -286,6 +292,17 @@ def test_progress_of_a_sequence(session, server_location, tmp_path):
         progress=lambda *news: told.append(news),
     )
     assert told == [(1000, 3000), (2000, 3000), (3000, 3000)]
+
+
+def test_frames_share_connections(session, storage, server_location, origin, tmp_path):
+    """The files of a sequence do not all connect anew to where they are sent."""
+    for number in range(40):
+        (tmp_path / f"frame.{number:04}.exr").write_bytes(CONTENT[:1000])
+    frames = session.create_component(str(tmp_path / "frame.%04d.exr [0-39]"), location=None)
+    server_location.add_component(frames, origin)
+    assert storage.tried[0] == 40
+    assert storage.connections <= 8
+    assert server_location.get_component_availability(frames) == 100.0
 
 
 def test_source_that_changes_is_noticed(session, storage, server_location, origin, component):

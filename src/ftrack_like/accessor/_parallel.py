@@ -10,6 +10,7 @@ from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like.accessor._progress import Meter, measuring
+from ftrack_like.accessor.base import Accessor
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,9 +39,9 @@ def works_in_threads(accessor: Any) -> bool:
     its own, as may an accessor on which a method was replaced.
     """
     kind = type(accessor)
-    return vars(kind).get("is_thread_safe") is True and not any(
-        hasattr(kind, name) for name in getattr(accessor, "__dict__", ())
-    )
+    if not issubclass(kind, Accessor) or vars(kind).get("is_thread_safe") is not True:
+        return False
+    return not any(hasattr(kind, name) for name in vars(accessor))
 
 
 def is_among_others() -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from typing import Any, Optional
 
 import requests
@@ -25,7 +27,10 @@ from ftrack_like.accessor._upload import (
 from ftrack_like.accessor.base import check_size, remaining_size
 from ftrack_like.data import File, String
 
-__all__ = ["Sending"]
+__all__ = ["Sending", "keeping_connections"]
+
+#: The session of the transfer under way, and what its uploads are sent by.
+_KEPT: ContextVar[Optional[tuple[Any, requests.Session]]] = ContextVar("_KEPT", default=None)
 
 
 class Sending:
@@ -50,7 +55,7 @@ class Sending:
         Return None if it is known to have arrived as it was, else the MD5 checksum, in
         hexadecimal, that is to be compared with that of what was stored.
         """
-        with _plain_session(self._session) as plain:
+        with keeping_connections(self._session) as plain:
             put = functools.partial(_put, plain, self._timeout)
             if self._expected is not None and not isinstance(self._source, File):
                 return self._in_passing(put, self._expected)
@@ -126,6 +131,24 @@ class Sending:
         if component is None:
             return component_id
         return f"{component['name']}{component['file_type'] or ''}"
+
+
+@contextlib.contextmanager
+def keeping_connections(session: Any) -> Generator[requests.Session, None, None]:
+    """Yield what uploads of *session* are sent by; those within the context use the same.
+
+    So the files of a sequence need not all connect anew.
+    """
+    kept = _KEPT.get()
+    if kept is not None and kept[0] is session:
+        yield kept[1]
+        return
+    with _plain_session(session) as plain:
+        token = _KEPT.set((session, plain))
+        try:
+            yield plain
+        finally:
+            _KEPT.reset(token)
 
 
 def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:

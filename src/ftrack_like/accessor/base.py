@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import logging
+from contextlib import AbstractContextManager
 from typing import Any, Optional
 
 from ftrack_like.accessor._progress import current_meter
@@ -108,6 +110,13 @@ class Accessor(abc.ABC):
         Raise :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError` if there is none.
         """
         raise AccessorUnsupportedOperationError("get_url", resource_identifier=resource_identifier)
+
+    def receiving_several(self) -> AbstractContextManager[Any]:
+        """Return a context within which :meth:`receive` is called for several files.
+
+        Connections, for one, can be kept as long.
+        """
+        return contextlib.nullcontext()
 
     def receive(self, resource_identifier: str, source: Any) -> int:
         """Store everything that the open data *source* holds as *resource_identifier*.

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Optional
 from urllib.parse import urlencode
 
@@ -159,6 +160,13 @@ class _ServerAccessor(Accessor):
     def open(self, resource_identifier: str, mode: str = "rb") -> ServerFile:
         """Return the :class:`ServerFile` of *resource_identifier*, opened in *mode*."""
         return ServerFile(resource_identifier, session=self._session, mode=mode)
+
+    def receiving_several(self) -> AbstractContextManager[Any]:
+        """Return a context within which uploads use the same connections again."""
+        # lazy: most sessions send no data
+        from ftrack_like.accessor._sending import keeping_connections
+
+        return keeping_connections(self._session)
 
     def receive(self, resource_identifier: str, source: Any) -> int:
         """Upload everything that *source* holds, streamed; return the number of bytes.

@@ -197,7 +197,9 @@ def _add_all_data(location: Any, items: Sequence[_Item], meter: Optional[Meter])
         wanted = [pair for pair in zip(items, places) if not is_container(pair[0].component)]
         # Of two with one place the second must find the data of the first.
         if len({true_place(location, place) for _, place in wanted}) == len(wanted):
-            move_all(_moves(location, wanted), meter)
+            moves = _moves(location, wanted)
+            with location.accessor.receiving_several():
+                move_all(moves, meter)
             return [_encoded(location, item, place) for item, place in zip(items, places)]
     return [_add_data(location, item, meter) for item in items]
 
