@@ -120,20 +120,20 @@ def make_hub() -> Iterator[Callable[..., EventHub]]:
 
 
 @pytest.fixture
-def in_background() -> Iterator[Callable[..., threading.Thread]]:
+def in_background(until: Callable[..., None]) -> Iterator[Callable[..., threading.Thread]]:
     """Return a function that lets a hub wait on a thread of its own until the hub disconnects.
 
     When it returns, the server knows what the hub has subscribed to: what another hub publishes
-    next cannot overtake that.
+    next cannot overtake that. A server that is not *answering* cannot say so.
     """
     threads: list[tuple[EventHub, threading.Thread]] = []
 
-    def start(hub: EventHub, **options: Any) -> threading.Thread:
+    def start(hub: EventHub, answering: bool = True, **options: Any) -> threading.Thread:
         thread = threading.Thread(target=hub.wait, kwargs=options, daemon=True)
         thread.start()
         threads.append((hub, thread))
-        if hub.connected:
-            hub._courier.wait_settled(5)
+        if hub.connected and answering:
+            until(lambda: not (hub._courier.catching_up or hub._courier._unanswered))
         return thread
 
     yield start

@@ -329,7 +329,7 @@ def test_no_packet_makes_the_hub_deaf(
     hub = make_hub(raw_server.url)
     got: list[Event] = []
     hub.subscribe("topic=good", got.append)
-    in_background(hub)
+    in_background(hub, answering=False)
     raw_server.send(payload, opcode)
     raw_server.send(_GOOD % 1)
     until(lambda: got)

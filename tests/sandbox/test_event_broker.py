@@ -248,6 +248,22 @@ def test_returning_client_may_leave_subscribers_behind(broker: Broker, clock: Cl
     assert broker.statistics()["subscribers"] == 1
 
 
+def test_returning_client_may_unsubscribe_what_it_had(broker: Broker, clock: Clock) -> None:
+    """To end an earlier subscription is as good as to begin it anew: what was held comes."""
+    old, other = Wire(broker), Wire(broker, hub="other")
+    old.subscribe("topic=a", "1")
+    old.subscribe("topic=b", "2")
+    broker.disconnect(old.websocket)
+    for number, topic in enumerate("abab"):
+        other.publish(topic, {"n": number})
+    new = Wire(broker)
+    new.subscribe("topic=b", "2")
+    assert new.publish("ftrack.meta.unsubscribe", {"subscriber": {"id": "1"}}) == {"success": True}
+    assert new.heard() == [1, 3]
+    clock.now += brokers.RESUME_PATIENCE
+    broker.resume_late(new.websocket)
+
+
 def test_unacknowledged_events_are_sent_again_to_clients_that_drop_repeats(
     broker: Broker,
 ) -> None:

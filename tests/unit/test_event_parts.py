@@ -13,7 +13,7 @@ import pytest
 
 from ftrack_like import exception
 from ftrack_like.event.base import Event, new_id
-from ftrack_like.event.delivery import Outbox, RecentlySeen, ReplyBook, Sending, back_off
+from ftrack_like.event.delivery import Arrivals, Outbox, RecentlySeen, ReplyBook, Sending, back_off
 from ftrack_like.event.router import Router, target_matcher
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.subscription import Subscription
@@ -189,6 +189,21 @@ def test_outbox_forgets_the_oldest_beyond_its_limit_and_says_so() -> None:
     assert [outbox.add(number, Sending(number)) for number in range(3)] == [True, True, False]
     assert outbox.forgotten == 1
     assert [sending.event for sending in outbox.take_all()] == [1, 2]
+
+
+def test_arrivals_are_acknowledged_together_and_in_time() -> None:
+    """The latest packet is acknowledged when there are enough, or when the first waited enough."""
+    arrivals = Arrivals(count=3, patience=1.0)
+    assert arrivals.left(now=0.0) is None
+    assert [arrivals.add(text, now=0.25) for text in ("1+", "2+", "3+")] == [False, False, True]
+    assert arrivals.take() == "3+"
+    assert arrivals.take() == ""
+    arrivals.add("4+", now=5.0)
+    arrivals.add("5+", now=5.5)
+    assert arrivals.left(now=5.5) == 0.5
+    assert arrivals.left(now=7.0) == 0
+    assert arrivals.take() == "5+"
+    assert arrivals.left(now=7.0) is None
 
 
 def test_recently_seen_knows_repeats_within_its_limit() -> None:

@@ -195,22 +195,24 @@ def close_websocket(connection: Any) -> None:
 class LinkHooks(NamedTuple):
     """What a link asks of its owner. All are called on the thread that opens or reads.
 
+    An owner may have parted from the link that calls, and have another one by now.
+
     * *open* returns a websocket and its heartbeat in seconds, or raises
       :exc:`~ftrack_like.exception.EventHubConnectionError`.
-    * *opened* is told of the websocket, and for how many seconds there was none; None on the
-      first one.
+    * *opened* is told of the link, the websocket, and for how many seconds there was none; None
+      on the first one.
     * *idle* is called when nothing is to be read, and now and then otherwise: it sends a little
       of what waits, and returns after how many seconds it wants to be called again, 0 when more
       waits, None when nothing does. It is told whether reading may take for ever after that.
     * *received* is given what was read, text or bytes; it must not raise.
-    * *lost* is told why the websocket is gone.
+    * *lost* is told of the link and why its websocket is gone.
     """
 
     open: Callable[[], tuple[Any, float]]
-    opened: Callable[[Any, Optional[float]], None]
+    opened: Callable[[Link, Any, Optional[float]], None]
     idle: Callable[[bool], Optional[float]]
     received: Callable[[Union[str, bytes]], None]
-    lost: Callable[[str], None]
+    lost: Callable[[Link, str], None]
 
 
 class Link:
@@ -263,7 +265,7 @@ class Link:
             close_websocket(connection)
             raise exception.EventHubConnectionError("The event hub was closed while connecting.")
         gap = None if self._lost_at is None else time.monotonic() - self._lost_at
-        self._hooks.opened(connection, gap)
+        self._hooks.opened(self, connection, gap)
 
     def suspect(self, connection: Any) -> None:
         """Give up *connection*, on which sending failed; the thread will open another."""
@@ -301,14 +303,14 @@ class Link:
         while not self._closing.is_set():
             if self.connection is None and not self._reopen():
                 return
-            reason = self._read()
+            reason = self._read_safely()
             connection, self.connection = self.connection, None
             close_websocket(connection)
             self._lost_at = time.monotonic()
             self._step("lost")
             if not self._closing.is_set():
                 self._logger.info("The connection to the event server was lost: %s", reason)
-                self._hooks.lost(reason)
+                self._hooks.lost(self, reason)
 
     def _reopen(self) -> bool:
         """Return True when there is a websocket again, False when the link was closed first."""
@@ -326,6 +328,14 @@ class Link:
                     self._logger.log(level, "%s Trying again.", error)
             self._closing.wait(back_off(time.monotonic() - begin))
         return False
+
+    def _read_safely(self) -> str:
+        """Read; a fault that nobody thought of costs the websocket, but not the thread."""
+        try:
+            return self._read()
+        except Exception as error:
+            self._logger.exception("Reading from the event server failed.")
+            return str(error)
 
     def _read(self) -> str:
         """Read until the websocket breaks or is closed, and return why it is gone."""

@@ -13,10 +13,12 @@ from typing import Any, Callable, Optional, Protocol
 from ftrack_like import exception
 from ftrack_like.event.delivery import Outbox, Sending
 
-__all__ = ["BUFFER_LIMIT", "Courier", "Sender"]
+__all__ = ["BUFFER_LIMIT", "LARGEST_EVENT", "Courier", "Sender", "refuse_huge"]
 
 #: How many events may wait for a connection, and how many for their acknowledgement.
 BUFFER_LIMIT = 10_000
+#: How long the JSON of an event may be, in characters; servers hang up on messages of 16 MiB.
+LARGEST_EVENT = 16_000_000
 #: How long an answer about a subscriber is waited for, in seconds.
 ANSWER_PATIENCE = 1.0
 #: For how long after a reconnect refused subscribers are announced again, and how often, in
@@ -100,7 +102,10 @@ class Courier:
             return True
 
     def announce(self, subscriber: Any) -> bool:
-        """Tell the server about *subscriber* and return True, or False if that must wait."""
+        """Tell the server about *subscriber* and return True, or False if that must wait.
+
+        Raise :exc:`TypeError` or :exc:`ValueError` if its metadata cannot be JSON.
+        """
         with self.guard:
             if self.catching_up or not self._sender.connected:
                 return False
@@ -159,7 +164,7 @@ class Courier:
             return left
         subscribers = self._unannounced()[:BATCH]
         if subscribers:
-            return 0.0 if all(map(self._try_announce, subscribers)) else None
+            return 0.0 if all(map(self._announce_in_turn, subscribers)) else None
         return 0.0 if all(self._send_next() for _ in range(BATCH)) else left
 
     def wait_ready(self, timeout: float) -> bool:
@@ -205,14 +210,26 @@ class Courier:
         subscribers = self._sender._subscribers_now()
         return [entry for entry in subscribers if id(entry) not in self._announced]
 
+    def _announce_in_turn(self, subscriber: Any) -> bool:
+        """Return False if the connection is broken; any other fault is logged, and that is it."""
+        try:
+            return self._try_announce(subscriber)
+        except Exception:
+            self._sender.logger.exception(f"The server cannot be told about {subscriber}.")
+            return True
+
     def _try_announce(self, subscriber: Any) -> bool:
         with self.guard:
             self._unanswered[id(subscriber)] = time.monotonic()
+            # Whatever comes of it, it is not tried again on this connection.
+            self._announced[id(subscriber)] = subscriber
             try:
                 self._sender._announce(subscriber)
             except exception.EventHubConnectionError:
                 return False
-            self._announced[id(subscriber)] = subscriber
+            except Exception:
+                self._unanswered.pop(id(subscriber), None)
+                raise
             return True
 
     def _send_next(self) -> bool:
@@ -225,7 +242,11 @@ class Courier:
                 self.catching_up = False
                 self._settled.notify_all()
                 return False
-            if self._send(sending):
+            try:
+                if self._send(sending):
+                    return True
+            except exception.EventHubError as error:
+                self._sender.logger.error(f"Error sending event {sending.event['id']}: {error}")
                 return True
             self._again.appendleft(sending)
             return False
@@ -243,7 +264,8 @@ class Courier:
     def _send(self, sending: Sending) -> bool:
         """Return False if *sending* could not be sent because the connection is broken.
 
-        An event that cannot be sent through a fault of its own is logged and let go.
+        An event that cannot be sent through a fault of its own is logged and let go. Raise
+        :exc:`~ftrack_like.exception.EventHubError` if it is one that no server takes.
         """
         self._sequence += 1
         number = self._sequence
@@ -258,6 +280,9 @@ class Courier:
         except exception.EventHubConnectionError:
             self._outbox.acknowledge(number)
             return False
+        except exception.EventHubError:
+            self._outbox.acknowledge(number)
+            raise
         except Exception:
             self._outbox.acknowledge(number)
             self._sender.logger.exception(f"Error sending event {sending.event}.")
@@ -271,3 +296,16 @@ class Courier:
                 details={"limit": BUFFER_LIMIT},
             )
         self._sender._event_send_queue.put((sending.event, False, sending.callback, None))
+
+
+def refuse_huge(event: Any, length: int) -> None:
+    """Raise :exc:`~ftrack_like.exception.EventHubError` if *length* characters are too many.
+
+    A server would hang up, now and whenever *event* is sent again.
+    """
+    if length > LARGEST_EVENT:
+        raise exception.EventHubError(
+            "The event about {topic} was not published: it is {length:,} characters long, and "
+            "event servers take no more than {limit:,}.",
+            details={"topic": event["topic"], "length": length, "limit": LARGEST_EVENT},
+        )

@@ -14,7 +14,7 @@ import random
 from collections.abc import Hashable, Iterator
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
-__all__ = ["Outbox", "RecentlySeen", "ReplyBook", "Sending", "back_off"]
+__all__ = ["Arrivals", "Outbox", "RecentlySeen", "ReplyBook", "Sending", "back_off"]
 
 Item = TypeVar("Item")
 
@@ -61,6 +61,38 @@ class Outbox:
         sendings = list(self._sendings.values())
         self._sendings.clear()
         return sendings
+
+
+class Arrivals:
+    """What arrived from the server and is not acknowledged yet.
+
+    Packets come in order: to acknowledge one acknowledges all before it.
+    """
+
+    def __init__(self, count: int, patience: float) -> None:
+        """Initialise for *count* packets to acknowledge together, within *patience* seconds."""
+        self._count = count
+        self._patience = patience
+        self._latest = ""
+        self._arrived = 0
+        self._due = 0.0
+
+    def add(self, identifier: str, now: float) -> bool:
+        """Remember the packet *identifier*; return whether it is time to acknowledge it."""
+        if not self._latest:
+            self._due = now + self._patience
+        self._latest = identifier
+        self._arrived += 1
+        return self._arrived >= self._count
+
+    def left(self, now: float) -> Optional[float]:
+        """Return in how many seconds to acknowledge, None if there is nothing to."""
+        return max(0.0, self._due - now) if self._latest else None
+
+    def take(self) -> str:
+        """Return the latest packet's identifier, empty without any, and forget it."""
+        latest, self._latest, self._arrived = self._latest, "", 0
+        return latest
 
 
 class RecentlySeen:

@@ -4,8 +4,7 @@ Delivery, in plain words: an event that was published is kept until the server a
 sent again, with the same id, after the connection was lost. A hub drops what it has received
 already. The buffers have bounds, see `BUFFER_LIMIT` and `QUEUE_LIMIT`; reaching one is logged.
 
-Who is told about an event is the business of :mod:`ftrack_like.event.router`, and all that has
-to do with the server, of :mod:`ftrack_like.event.server_side`.
+:mod:`ftrack_like.event.router` knows who is told, :mod:`ftrack_like.event.server_side` the server.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from ftrack_like import exception
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import expression as event_expression
 from ftrack_like.event.base import Event, new_id
-from ftrack_like.event.courier import BUFFER_LIMIT
+from ftrack_like.event.courier import BUFFER_LIMIT, refuse_huge
 from ftrack_like.event.delivery import ReplyBook
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession
-from ftrack_like.event.inbox import QUEUE_LIMIT, Inbox
+from ftrack_like.event.inbox import QUEUE_LIMIT, Inbox, collect
 from ftrack_like.event.router import Router, SubscriberList, target_matcher
 from ftrack_like.event.server_side import CONNECT_TIMEOUT, ServerSide
 from ftrack_like.event.subscriber import Subscriber
@@ -115,7 +114,12 @@ class EventHub(ServerSide):
         *subscription* breaks the rules of expressions.
         """
         entry = self._add_subscriber(subscription, callback, subscriber, priority)
-        self._notify_server_about_subscriber(entry)
+        try:
+            self._notify_server_about_subscriber(entry)
+        except Exception:
+            with self._lock:
+                self._router.remove(entry)
+            raise
         identifier: str = entry.metadata["id"]
         return identifier
 
@@ -176,10 +180,7 @@ class EventHub(ServerSide):
 
     def _notify_server_about_subscriber(self, subscriber: Subscriber) -> None:
         if not self._courier.announce(subscriber):
-            self.logger.debug(
-                "The server will be told about subscriber %s when there is a connection.",
-                subscriber.metadata["id"],
-            )
+            self.logger.debug("Subscriber %s waits for a connection.", subscriber.metadata["id"])
 
     def _subscribers_now(self) -> list[Subscriber]:
         with self._lock:
@@ -291,7 +292,7 @@ class EventHub(ServerSide):
             self._awaited.add(identifier, replies, time.monotonic(), timeout)
         try:
             self.publish(event)
-            return _collect(replies, deadline, all_replies)
+            return collect(replies, deadline, all_replies)
         finally:
             with self._lock:
                 self._awaited.remove(identifier)
@@ -340,16 +341,18 @@ class EventHub(ServerSide):
     def _emit_event_packet(
         self, namespace: str, event: Event, callback: Optional[Callable[[Any], Any]]
     ) -> None:
-        """Send *event* to the server; raise EventHubConnectionError if that cannot be done."""
+        """Send *event* to the server.
+
+        Raise EventHubConnectionError if the connection is broken, EventHubError if *event* is huge.
+        """
         data = self._encode({"name": namespace, "args": [event]})
+        refuse_huge(event, len(data))
         self._send_packet(self._code_name_mapping["event"], data, callback=callback)
 
     def _on_published(self, event: Event, response: Mapping[str, Any]) -> None:
         if not response.get("success", True):
-            self.logger.error(
-                f"Server responded with error while publishing event {event}. "
-                f"Error was: {response.get('message')}"
-            )
+            reason = response.get("message")
+            self.logger.error(f"The server refused the event {event}. Error was: {reason}")
 
     def _encode(self, data: Any) -> str:
         """Return *data*, in which there may be events, as JSON text."""
@@ -362,16 +365,7 @@ class EventHub(ServerSide):
 
     def _decode(self, string: str) -> Any:
         """Return the value of the JSON text *string*, with the fields of events named ours."""
-        count = string.count('"inReplyToEvent"')
-        value = packets.loads(string)
-        arguments = value.get("args") if isinstance(value, dict) else None
-        if count == 1 and isinstance(arguments, list) and len(arguments) == 1:
-            # One event, as nearly always: a look at each mapping of its data is spared.
-            (event,) = arguments
-            if isinstance(event, dict) and "inReplyToEvent" in event:
-                self._decode_object_hook(event)
-                return value
-        return packets.loads(string, self._decode_object_hook) if count else value
+        return wire_events.decode(string, self._decode_object_hook)
 
     def _decode_object_hook(self, item: dict[str, Any]) -> dict[str, Any]:
         if "inReplyToEvent" in item:
@@ -505,17 +499,3 @@ class EventHub(ServerSide):
         event = Event(topic=topic, data=data)
         self._prepare_event(event)
         self._inbox.put(event)
-
-
-def _collect(
-    replies: queue.Queue[Event], deadline: float, all_replies: bool
-) -> Union[Event, list[Event], None]:
-    collected: list[Event] = []
-    while True:
-        left = deadline - time.monotonic()
-        try:
-            collected.append(replies.get(timeout=max(0.0, left)))
-        except queue.Empty:
-            return collected if all_replies else None
-        if not all_replies:
-            return collected[0]

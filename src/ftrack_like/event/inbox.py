@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import logging
 import queue
 import time
 from collections.abc import Hashable
-from typing import Any, Callable, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol, Union
 
 from ftrack_like.event.base import Event
 from ftrack_like.event.delivery import RecentlySeen
 from ftrack_like.event.workers import WorkerPool
 
-__all__ = ["QUEUE_LIMIT", "Inbox"]
+__all__ = ["QUEUE_LIMIT", "Inbox", "collect"]
 
 #: How many received events may wait to be handled; beyond it the oldest are dropped.
 QUEUE_LIMIT = 20_000
@@ -46,7 +47,7 @@ class Inbox:
         """Initialise the inbox of *owner*."""
         self._owner = owner
         self._seen = RecentlySeen(REMEMBERED_EVENTS)
-        self._left_over: list[Any] = []
+        self._left_over: collections.deque[Any] = collections.deque()
         self._dropped = 0
 
     def is_repeat(self, event: Event) -> bool:
@@ -88,7 +89,7 @@ class Inbox:
                 pool.put(_key_of(event, key), event)
 
             self._take(deadline, put)
-        self._left_over[:0] = pool.leftover
+        self._left_over.extendleft(reversed(pool.leftover))
 
     def _take(self, deadline: Optional[float], use: Callable[[Any], Any]) -> None:
         while self._owner._rest():
@@ -101,9 +102,10 @@ class Inbox:
                 continue
 
     def _next(self, timeout: float) -> Any:
-        if self._left_over:
-            return self._left_over.pop(0)
-        return self._owner._event_queue.get(timeout=timeout)
+        try:
+            return self._left_over.popleft()
+        except IndexError:
+            return self._owner._event_queue.get(timeout=timeout)
 
     def _handle_safely(self, event: Any) -> None:
         """Handle *event*; an error of the handling ends up in the log, not with who waits."""
@@ -117,3 +119,18 @@ def _key_of(event: Any, key: Optional[Callable[[Event], Hashable]]) -> Hashable:
     if key is not None:
         return key(event)
     return event["source"].get("id") if isinstance(event, Event) else None
+
+
+def collect(
+    replies: queue.Queue[Event], deadline: float, all_replies: bool
+) -> Union[Event, list[Event], None]:
+    """Return the first of *replies* until *deadline*, or None; or the list of *all_replies*."""
+    collected: list[Event] = []
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            collected.append(replies.get(timeout=max(0.0, left)))
+        except queue.Empty:
+            return collected if all_replies else None
+        if not all_replies:
+            return collected[0]

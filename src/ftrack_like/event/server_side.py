@@ -21,6 +21,7 @@ from ftrack_like.event import handshake
 from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.connection import Link, LinkHooks, faults, open_websocket
 from ftrack_like.event.courier import BUFFER_LIMIT, Courier
+from ftrack_like.event.delivery import Arrivals
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession, server_details
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
@@ -84,9 +85,7 @@ class ServerSide:
         self._event_send_queue: queue.Queue[Any] = queue.Queue()
         self._packet_callbacks: PacketCallbacks = collections.OrderedDict()
         self._unique_packet_id = 0
-        self._to_acknowledge = ""
-        self._acknowledge_at = 0.0
-        self._heard = 0
+        self._arrivals = Arrivals(ACKNOWLEDGED_AT_ONCE, ACKNOWLEDGED_WITHIN)
         self._connection: Any = None
         self._connection_initialised = False
         self._intentional_disconnect = False
@@ -263,25 +262,28 @@ class ServerSide:
         connection = open_websocket(address, self._headers, self._cookies, self._settings, timeout)
         return connection, float(session.heartbeatTimeout or USUAL_HEARTBEAT)
 
-    def _opened(self, connection: Any, gap: Optional[float]) -> None:
+    def _opened(self, link: Link, connection: Any, gap: Optional[float]) -> None:
         """Take over *connection*, the first one or the first after *gap* seconds without."""
         with self._courier.guard, self._changed:
-            if self._link is None or self._link.closed:
+            if self._link is not link or link.closed:
                 return
             self._packet_callbacks.clear()
-            self._to_acknowledge, self._heard = "", 0
+            self._arrivals.take()
             self._courier.begin(again=gap is not None)
             self._connection = connection
             self._changed.notify_all()
         self._tell_connected(gap)
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, link: Link, reason: str) -> None:
         with self._changed:
-            link, self._connection = self._link, None
-            self._changed.notify_all()
-        if self._intentional_disconnect and link is not None:
+            parted = self._link is not link
+            if not parted:
+                self._connection = None
+                self._changed.notify_all()
+        if parted or self._intentional_disconnect:
             link.close()
-        self._tell_disconnected(reason)
+        if not parted:
+            self._tell_disconnected(reason)
 
     def _give_up(self, connection: Any) -> None:
         """Use *connection* no longer; the link opens another one."""
@@ -334,8 +336,10 @@ class ServerSide:
             packet = packets.join(packets.Packet(code, identifier, "", data))
             try:
                 connection.send(packet)
-            except faults() as error:
+            except Exception as error:
                 self._pop_packet_callback(number)
+                if not isinstance(error, faults()):
+                    raise
                 self._give_up(connection)
                 raise exception.EventHubConnectionError(
                     "Sending to the event server failed: {error}", details={"error": str(error)}
@@ -395,13 +399,8 @@ class ServerSide:
                 self.logger.warning(f"Ignoring something that is no event: {error}.")
             else:
                 self._accept(event)
-        if identifier:
-            if not self._to_acknowledge:
-                self._acknowledge_at = time.monotonic() + ACKNOWLEDGED_WITHIN
-            self._to_acknowledge = identifier
-            self._heard += 1
-            if self._heard >= ACKNOWLEDGED_AT_ONCE:
-                self._acknowledge_heard()
+        if identifier and self._arrivals.add(identifier, time.monotonic()):
+            self._acknowledge_arrivals()
 
     def _idle(self, last: bool) -> Optional[float]:
         """Use a moment without packets to send what waits.
@@ -409,20 +408,15 @@ class ServerSide:
         Return after how many seconds to do so again, None if not for that. This may be the *last*
         such moment for long.
         """
-        pauses = []
-        if self._to_acknowledge:
-            pauses.append(self._acknowledge_at - time.monotonic())
-            if last or pauses[0] <= 0:
-                self._acknowledge_heard()
-                pauses.clear()
+        left = self._arrivals.left(time.monotonic())
+        if last or left == 0:
+            self._acknowledge_arrivals()
+            left = None
         pause = self._courier.catch_up()
-        if pause is not None:
-            pauses.append(pause)
-        return min(pauses, default=None)
+        return min((each for each in (left, pause) if each is not None), default=None)
 
-    def _acknowledge_heard(self) -> None:
-        """Acknowledge the latest event, and with it all before: they come in order."""
-        identifier, self._to_acknowledge, self._heard = self._to_acknowledge, "", 0
+    def _acknowledge_arrivals(self) -> None:
+        identifier = self._arrivals.take()
         if not identifier:
             return
         try:

@@ -6,9 +6,11 @@ Inside a program the field is called `in_reply_to_event`; everything else bears 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 
-__all__ = ["FIELDS", "from_wire", "to_wire"]
+from ftrack_like.wire import packets
+
+__all__ = ["FIELDS", "decode", "from_wire", "to_wire"]
 
 #: The fields of an event inside a program.
 FIELDS = ("topic", "id", "data", "sent", "source", "target", "in_reply_to_event")
@@ -47,3 +49,21 @@ def from_wire(mapping: Any) -> dict[str, Any]:
     if fields.get("data") is None:
         fields["data"] = {}
     return fields
+
+
+def decode(string: str, rename: Callable[[dict[str, Any]], Any]) -> Any:
+    """Return the value of the JSON text *string*, with each mapping as *rename* returns it.
+
+    *rename* need only be called with mappings that have `inReplyToEvent`. Raise
+    :exc:`ValueError` if *string* is not JSON.
+    """
+    count = string.count('"inReplyToEvent"')
+    value = packets.loads(string)
+    arguments = value.get("args") if isinstance(value, dict) else None
+    if count == 1 and isinstance(arguments, list) and len(arguments) == 1:
+        # One event, as nearly always: a look at each mapping of its data is spared.
+        (event,) = arguments
+        if isinstance(event, dict) and "inReplyToEvent" in event:
+            arguments[0] = rename(event)
+            return value
+    return packets.loads(string, rename) if count else value

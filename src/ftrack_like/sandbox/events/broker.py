@@ -32,7 +32,7 @@ RETENTION = 120.0
 RETAINED_CLIENTS = 1000
 #: How long a client that comes back may take from one subscription to the next, in seconds,
 #: before it gets what it missed.
-RESUME_PATIENCE = 1.0
+RESUME_PATIENCE = 5.0
 #: How many ids of events are remembered, to pass on once what was sent again.
 REMEMBERED_EVENTS = 20_000
 #: How many events the audit keeps.
@@ -291,6 +291,9 @@ class Broker:
         if subscriber is None:
             raise ValueError(f"There is no subscriber with the id {identifier!r} to unsubscribe.")
         self._remove(subscriber)
+        client.expected.discard(subscriber.identifier)
+        if client.resuming and not client.expected:
+            client.resume()
 
     def _remove(self, subscriber: Subscriber) -> None:
         self._index.remove(subscriber, subscriber.topics)
