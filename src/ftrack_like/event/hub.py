@@ -351,8 +351,8 @@ class EventHub(ServerSide):
 
     def _on_published(self, event: Event, response: Mapping[str, Any]) -> None:
         if not response.get("success", True):
-            reason = response.get("message")
-            self.logger.error(f"The server refused the event {event}. Error was: {reason}")
+            text = "Server responded with error while publishing event %s. Error was: %s"
+            self.logger.error(text, event, response.get("message"))
 
     def _encode(self, data: Any) -> str:
         """Return *data*, in which there may be events, as JSON text."""
