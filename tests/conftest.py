@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
@@ -45,19 +45,35 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def running_sandbox(_isolated_environment: None) -> Iterator[Sandbox]:
+def sandbox_on(
+    _isolated_environment: None,
+) -> Callable[[Optional[str]], AbstractContextManager[Sandbox]]:
+    """Return what starts a sandbox on a namespace of its own in the PostgreSQL at a URL.
+
+    For None it is on SQLite, or where ``FTRACK_LIKE_TEST_SANDBOX_DATABASE`` says.
+    """
+    return _sandbox_on
+
+
+@contextmanager
+def _sandbox_on(url: Optional[str]) -> Iterator[Sandbox]:
+    default = os.environ.get("FTRACK_LIKE_TEST_SANDBOX_DATABASE")
+    with _namespace(url or default) as database, _sandbox_class()(database=database) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(
+    sandbox_on: Callable[[Optional[str]], AbstractContextManager[Sandbox]],
+) -> Iterator[Sandbox]:
     """Return the one sandbox that the tests of this process share; use ``sandbox`` instead."""
-    with _namespace() as database, _sandbox_class()(database=database) as running:
+    with sandbox_on(None) as running:
         yield running
 
 
 @contextmanager
-def _namespace() -> Iterator[Optional[str]]:
-    """Yield the URL of an empty PostgreSQL database, when the tests are to run on one.
-
-    They are when ``FTRACK_LIKE_TEST_SANDBOX_DATABASE`` says where; else it is None, for SQLite.
-    """
-    url = os.environ.get("FTRACK_LIKE_TEST_SANDBOX_DATABASE")
+def _namespace(url: Optional[str]) -> Iterator[Optional[str]]:
+    """Yield the URL of an empty namespace in the PostgreSQL database at *url*, None for None."""
     if url is None:
         yield None
         return

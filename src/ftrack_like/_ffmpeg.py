@@ -179,9 +179,10 @@ def frame_command(
     ffmpeg: str, inputs: Sequence[str], target: pathlib.Path, at: float = 0.0
 ) -> list[str]:
     """Return the command that writes the frame *at* seconds into *inputs* as JPEG to *target*."""
+    seek = ("-ss", f"{at:.3f}") if at else ()  # even to 0, a single image is past its end
     return [
         *(ffmpeg, "-hide_banner", "-nostdin", "-y", "-loglevel", "error"),
-        *("-ss", f"{at:.3f}", *inputs),
+        *(*seek, *inputs),
         *("-map", "0:v:0", "-frames:v", "1", "-vf", _FIT, "-q:v", "3"),
         *("-f", "image2", "-update", "1", str(target)),
     ]

@@ -21,7 +21,7 @@ from ftrack_like.sandbox.auth import Credentials
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.site import Site
-from ftrack_like.sandbox.web.on_demand import PAGES
+from ftrack_like.sandbox.web.on_demand import pages_on_demand
 
 __all__ = ["SandboxServer"]
 
@@ -151,7 +151,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         config = uvicorn.Config(
-            create_app(service, [PAGES]),
+            create_app(service, [pages_on_demand()]),
             http="h11",
             ws="wsproto",
             loop="asyncio",

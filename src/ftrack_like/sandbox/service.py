@@ -59,7 +59,7 @@ class Service:
         self.server_url = server_url
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
-        self.listeners: list[Callable[[Batch], None]] = [media.committed]
+        self.listeners: list[Callable[[Batch], None]] = []
         #: Called after all data were replaced by others.
         self.reset_listeners: list[Callable[[], None]] = []
         self._actions = {
@@ -158,7 +158,8 @@ class Service:
 
     def _tell(self, batch: Batch) -> None:
         """Tell the listeners of *batch*; their faults undo nothing that is committed."""
-        for listener in self.listeners:
+        # The queue comes last: what becomes of a job is told after the job.
+        for listener in (*self.listeners, self.media.committed):
             try:
                 listener(batch)
             except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import uuid
 from datetime import datetime, timedelta, timezone
@@ -10,7 +11,19 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import requests
 
+POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 SERVER_LOCATION = "3a372bde-05bc-11e4-8908-20c9d081909b"
+
+
+@pytest.fixture(
+    scope="session",
+    params=[None, POSTGRESQL] if POSTGRESQL else [None],
+    ids=lambda url: "postgresql" if url else "sqlite",
+)
+def running_sandbox(request, sandbox_on):
+    """Return a sandbox on SQLite and, where there is a server, one on PostgreSQL."""
+    with sandbox_on(request.param) as running:
+        yield running
 
 
 def moment(days):

@@ -187,9 +187,14 @@ class _Run:
         kind = kind_of(source)
         if kind == "sequence":
             return self._sequence_inputs(source, folder)
-        path = self._data(source)
         if kind == "document":
-            path = _first_page(path, folder)
+            path = _first_page(self._data(source), folder)
+        else:
+            # In a folder of its own, where no playlist that somebody uploaded finds other data;
+            # images have their type in the name, for ffmpeg tells some by nothing else.
+            suffix = source["file_type"].lower() if kind == "image" else ""
+            path = folder / f"source{suffix}"
+            path.symlink_to(self._data(source).resolve())
         return ["-i", str(path)], path
 
     def _sequence_inputs(

@@ -8,21 +8,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount, Router
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["PAGES"]
+__all__ = ["pages_on_demand"]
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
-    router = await run_in_threadpool(_load)
-    await router(scope, receive, send)
+def pages_on_demand() -> Mount:
+    """Return what answers all that no other route does; to stand behind those."""
+    load = functools.cache(_load)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        router = await run_in_threadpool(load)
+        await router(scope, receive, send)
+
+    return Mount("/", answer)
 
 
-@functools.cache
 def _load() -> Router:
     # lazy: they take a megabyte and some time, which most sandboxes of tests never need.
     from ftrack_like.sandbox.web.routes import page_routes
 
     return Router(page_routes())
-
-
-#: Everything that no other route answers; to stand behind those.
-PAGES = Mount("/", _answer)

@@ -1,0 +1,360 @@
+"""Encoding by the server: what becomes of which media, and of jobs that cannot be done.
+
+On SQLite and, where ``FTRACK_LIKE_TEST_POSTGRES_URL`` names a server, on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from ftrack_like import _ffmpeg as ffmpeg
+
+pytestmark = pytest.mark.ffmpeg
+
+POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
+SERVER_LOCATION = "3a372bde-05bc-11e4-8908-20c9d081909b"
+
+#: A PDF of one empty page.
+DOCUMENT = b"""%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj
+trailer<</Root 1 0 R>>
+%%EOF
+"""
+
+
+#: For what depends on the database.
+ON_BOTH = pytest.mark.parametrize(
+    "running_sandbox",
+    [pytest.param(None, id="sqlite")]
+    + ([pytest.param(POSTGRESQL, id="postgresql")] if POSTGRESQL else []),
+    indirect=True,
+)
+
+
+@pytest.fixture(scope="module")
+def running_sandbox(request: Any, sandbox_on: Any) -> Any:
+    """Return a sandbox on the database that a test asks for, SQLite by default."""
+    with sandbox_on(getattr(request, "param", None)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def program() -> str:
+    """Return the path of ffmpeg, or skip the test with what it said."""
+    try:
+        return ffmpeg.find_ffmpeg()
+    except ffmpeg.MediaError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def make(program: str, tmp_path: pathlib.Path) -> Any:
+    """Return a function that makes media with ffmpeg and returns its data."""
+
+    def made(name: str, *arguments: str) -> bytes:
+        path = tmp_path / name
+        subprocess.run(
+            [program, "-y", "-loglevel", "error", "-nostdin", *arguments, str(path)],
+            check=True,
+            timeout=120,
+        )
+        return path.read_bytes() if path.exists() else b""
+
+    return made
+
+
+def movie(size: str, seconds: float = 0.5) -> tuple[str, ...]:
+    """Return ffmpeg's arguments for a movie with sound."""
+    return (
+        *("-f", "lavfi", "-i", f"testsrc=size={size}:rate=24:duration={seconds}"),
+        *("-f", "lavfi", "-i", f"sine=duration={seconds}"),
+    )
+
+
+class Encoder:
+    """Uploads, asks for encoding and waits, over bare HTTP."""
+
+    def __init__(self, api: Any, folder: pathlib.Path, program: str) -> None:
+        self.api = api
+        self.folder = folder
+        self.program = program
+        schema = api.query("ProjectSchema where name is VFX")[0]["id"]
+        project = api.create("Project", name="show", full_name="Show", project_schema_id=schema)
+        asset = api.create("Asset", name="plate", context_id=project)
+        self.version = api.create("AssetVersion", asset_id=asset)
+
+    def upload(self, name: str, file_type: str, data: bytes, **more: Any) -> str:
+        """Return the id of a component with *data* on the server."""
+        component = self.api.create("FileComponent", name=name, file_type=file_type, **more)
+        self.send(component, data)
+        return str(component)
+
+    def send(self, component: str, data: bytes) -> None:
+        """Upload *data*."""
+        operation = {"action": "get_upload_metadata", "component_id": component}
+        (where,) = self.api.call({**operation, "file_name": "x", "file_size": len(data)})
+        self.api.http.put(where["url"], data=data, headers=where["headers"], timeout=60)
+
+    def ask(self, component: str, **more: Any) -> str:
+        """Return the id of a new job that encodes *component* for the version."""
+        operation = {"action": "encode_media", "component_id": component}
+        return str(self.api.call({**operation, "version_id": self.version, **more})[0]["job_id"])
+
+    def wait(self, job: str) -> dict[str, Any]:
+        """Return the record of *job* once it has ended, its data decoded."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            found = self.api.one(f"select status, data, finished_at from Job where id is {job}")
+            if found["status"] in {"done", "failed"}:
+                return {**found, "data": json.loads(found["data"])}
+            time.sleep(0.02)
+        raise AssertionError("The job does not end.")
+
+    def encode(self, component: str, **more: Any) -> dict[str, Any]:
+        """Encode *component* and return its outputs: paths by the names of the components."""
+        job = self.wait(self.ask(component, **more))
+        assert job["status"] == "done", job["data"].get("error")
+        outputs = {}
+        for output in job["data"]["output"]:
+            address = f"{self.api.url}/component/get?id={output['component_id']}"
+            path = self.folder / output["component_id"]
+            path.write_bytes(self.api.http.get(address, timeout=60).content)
+            outputs[output["name"]] = path
+        return outputs
+
+    def probe(self, path: pathlib.Path) -> ffmpeg.MediaInformation:
+        """Return what ffmpeg says of *path*."""
+        return ffmpeg.probe(self.program, path)
+
+
+@pytest.fixture
+def encoder(api: Any, tmp_path: pathlib.Path, program: str) -> Encoder:
+    """Return what encodes."""
+    return Encoder(api, tmp_path, program)
+
+
+@ON_BOTH
+def test_a_movie_becomes_one_that_browsers_play(encoder, make):
+    """H.264 and AAC, the index first, its sound kept, with metadata and a thumbnail."""
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("640x360", 1)))
+    outputs = encoder.encode(source)
+    assert set(outputs) == {"ftrackreview-mp4", "thumbnail"}
+    data = outputs["ftrackreview-mp4"].read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    found = encoder.probe(outputs["ftrackreview-mp4"])
+    assert (found.video_codec, found.audio_codec) == ("h264", "aac")
+    assert (found.width, found.height, found.frames) == (640, 360, 24)
+    record = encoder.api.one(
+        "select size, version_id, metadata.key, metadata.value, component_locations.location_id"
+        ' from FileComponent where name is "ftrackreview-mp4"'
+    )
+    assert (record["size"], record["version_id"]) == (len(data), encoder.version)
+    assert [one["location_id"] for one in record["component_locations"]] == [SERVER_LOCATION]
+    (meta,) = record["metadata"]
+    assert meta["key"] == "ftr_meta"
+    wanted = {"frameIn": 0, "frameOut": 23, "frameRate": 24.0, "width": 640, "height": 360}
+    assert json.loads(meta["value"]) == wanted
+    thumbnail = encoder.api.one("select thumbnail.name, thumbnail_id from AssetVersion")
+    assert thumbnail["thumbnail_id"] == outputs["thumbnail"].name
+
+
+@pytest.mark.parametrize(
+    ("size", "becomes"),
+    [("641x359", None), ("2560x1440", (1920, 1080)), ("1080x2160", None), ("2x2", (2, 2))],
+)
+def test_odd_and_large_sizes(encoder, make, size, becomes):
+    """Odd sides become even ones, and nothing is larger than 1080p."""
+    source = encoder.upload("main", ".mkv", make("main.mkv", *movie(size, 0.2)))
+    found = encoder.probe(encoder.encode(source)["ftrackreview-mp4"])
+    assert (found.width % 2, found.height % 2) == (0, 0)
+    assert found.width <= 1920
+    assert found.height <= 1080
+    if becomes is not None:
+        assert (found.width, found.height) == becomes
+
+
+def test_webm_where_it_is_asked_for(encoder, make):
+    """Beside the mp4 there is a webm, if the request names it."""
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("160x90")))
+    outputs = encoder.encode(source, formats=["video/webm"])
+    assert set(outputs) == {"ftrackreview-mp4", "ftrackreview-webm", "thumbnail"}
+    found = encoder.probe(outputs["ftrackreview-webm"])
+    assert (found.video_codec, found.audio_codec) == ("vp9", "opus")
+
+
+@pytest.mark.parametrize("file_type", [".png", ".tif", ".bmp", ".tga", ".dpx", ".exr", ".JPG"])
+def test_images_become_jpeg(encoder, make, file_type):
+    """Still formats that browsers do not show, and those they do, become JPEG."""
+    picture = make(
+        f"still{file_type}", "-f", "lavfi", "-i", "testsrc=size=201x101", "-frames:v", "1"
+    )
+    outputs = encoder.encode(encoder.upload("still", file_type, picture))
+    assert set(outputs) == {"ftrackreview-image", "thumbnail"}
+    assert outputs["ftrackreview-image"].read_bytes().startswith(b"\xff\xd8\xff")
+    record = encoder.api.one(
+        'select metadata.value from Component where name is "ftrackreview-image"'
+    )
+    assert (
+        json.loads(record["metadata"][0]["value"])["width"]
+        == encoder.probe(outputs["ftrackreview-image"]).width
+    )
+
+
+def test_a_sequence_becomes_a_movie(encoder, make, tmp_path):
+    """Frames are shown in the order of their numbers, 24 a second."""
+    make("frame.%04d.png", *movie("160x90", 0.5)[:4])
+    sequence = encoder.api.create("SequenceComponent", name="plate", file_type=".png", padding=4)
+    for number in (9, 10, 11, 8, 12, 1):
+        data = (tmp_path / f"frame.{number:04d}.png").read_bytes()
+        encoder.upload(str(number), ".png", data, container_id=sequence)
+    found = encoder.probe(encoder.encode(sequence)["ftrackreview-mp4"])
+    assert (found.frames, found.frame_rate) == (6, 24.0)
+
+
+def test_the_first_page_of_a_document(encoder):
+    """A PDF is shown as an image; without pdftoppm, the job says what to install."""
+    job = encoder.wait(encoder.ask(encoder.upload("script", ".pdf", DOCUMENT)))
+    if shutil.which("pdftoppm"):
+        assert job["status"] == "done", job["data"]
+        assert [one["name"] for one in job["data"]["output"]] == ["ftrackreview-image", "thumbnail"]
+    else:
+        assert job["status"] == "failed"
+        assert "poppler-utils" in job["data"]["error"]
+
+
+@ON_BOTH
+def test_a_source_that_is_not_kept_goes(encoder, make):
+    """Once the outputs are there, the source and its data are not."""
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("160x90")))
+    encoder.encode(source, keep_original=False)
+    assert encoder.api.query(f"Component where id is {source}") == []
+    address = f"{encoder.api.url}/component/get?id={source}"
+    deadline = time.monotonic() + 20
+    while encoder.api.http.get(address, timeout=30).status_code != 404:
+        assert time.monotonic() < deadline, "the data stays"
+        time.sleep(0.01)
+
+
+@ON_BOTH
+def test_a_failed_job_keeps_the_source(encoder):
+    """What could not be encoded may be encoded again, and the job says what went wrong."""
+    source = encoder.upload("main", ".mov", b"this is no movie")
+    job = encoder.wait(encoder.ask(source, keep_original=False))
+    assert job["status"] == "failed"
+    assert "no picture and no sound" in job["data"]["error"]
+    assert job["finished_at"] is not None
+    assert encoder.api.one(f"select name from Component where id is {source}")["name"] == "main"
+
+
+@pytest.mark.parametrize("name", ["main", "se'quence %04d; rm -rf ~", "-y", "pipe:1"])
+def test_names_are_no_commands(encoder, make, name):
+    """Whatever a component is called, it is the data that is encoded."""
+    source = encoder.upload(name, ".mov", make("main.mov", *movie("64x64", 0.2)))
+    assert set(encoder.encode(source)) == {"ftrackreview-mp4", "thumbnail"}
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "ffconcat version 1.0\nfile '{path}'\n",
+        "ffconcat version 1.0\nfile '{id}'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{path}\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{id}\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/x\n#EXT-X-ENDLIST\n",
+    ],
+)
+@pytest.mark.parametrize("file_type", [".mov", ".m3u8"])
+def test_media_cannot_name_other_files(encoder, make, tmp_path, playlist, file_type):
+    """What is uploaded is read alone: a playlist makes no movie of what else the server has."""
+    data = make("secret.ts", *movie("64x64", 0.5))
+    encoder.upload("secret", ".ts", data, id="ab-secret")
+    text = playlist.format(path=tmp_path / "secret.ts", id="ab-secret")
+    source = encoder.upload("main", file_type, text.encode(), id="ab-playlist")
+    assert encoder.wait(encoder.ask(source))["status"] == "failed"
+
+
+@ON_BOTH
+def test_without_a_version_the_outputs_stay_alone(encoder, make):
+    """Media of no version are encoded as well."""
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    encoder.encode(source, version_id=None)
+    record = encoder.api.one('select version_id from Component where name is "ftrackreview-mp4"')
+    assert record["version_id"] is None
+
+
+@ON_BOTH
+def test_a_job_tells_how_far_it_is(encoder, make):
+    """It is queued, running and done, each told as an event, and its links name the outputs."""
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    job = encoder.ask(source)
+    components = encoder.api.query(f"select component_id from JobComponent where job_id is {job}")
+    done = encoder.wait(job)
+    assert done["data"]["progress"] == 1.0
+    named = {output["component_id"] for output in done["data"]["output"]}
+    assert {one["component_id"] for one in components} == named
+    deadline = time.monotonic() + 20
+    while (seen := told_of(encoder.api, job))[-1:] != ["done"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert seen == ["queued", "running", "done"]
+
+
+def told_of(api: Any, job: str) -> list[str]:
+    """Return the statuses of *job* that events told."""
+    answer = api.http.get(f"{api.url}/events", timeout=30).json()
+    return [
+        entity["changes"]["status"]["new"]
+        for event in (one["event"] for one in answer["events"])
+        for entity in event["data"].get("entities", ())
+        if entity["entityId"] == job and "status" in (entity.get("changes") or {})
+    ]
+
+
+def test_without_ffmpeg_the_job_says_how_to_install_it(encoder, make, monkeypatch):
+    """The program is looked for when it is wanted, and its absence is told in words."""
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    monkeypatch.setenv("FTRACK_FFMPEG", "/nowhere/ffmpeg")
+    job = encoder.wait(encoder.ask(source))
+    assert job["status"] == "failed"
+    assert "FTRACK_FFMPEG names '/nowhere/ffmpeg'" in job["data"]["error"]
+
+
+def test_a_restart_takes_up_what_was_left(program, make, tmp_path, sandbox_api):
+    """Jobs that were queued or running when the server went are done by the next one."""
+    folder = tmp_path / "data"
+    with sandbox_api(folder) as api:
+        api.sandbox._service.media._queue.stop()
+        encoder = Encoder(api, tmp_path, program)
+        data = make("main.mov", *movie("64x64", 0.2))
+        jobs = [encoder.ask(encoder.upload(str(n), ".mov", data)) for n in range(2)]
+        api.update("Job", jobs[0], status="running")
+    with sandbox_api(folder) as api:
+        encoder.api = api
+        assert [encoder.wait(job)["status"] for job in jobs] == ["done", "done"]
+
+
+@pytest.fixture
+def sandbox_api(api: Any) -> Any:
+    """Return a context manager: the API of a sandbox with its data in a folder."""
+    import contextlib
+
+    from ftrack_like.testing import Sandbox
+
+    @contextlib.contextmanager
+    def opened(folder: pathlib.Path) -> Any:
+        with Sandbox(folder) as sandbox:
+            other = type(api)(sandbox)
+            other.sandbox = sandbox
+            yield other
+            other.http.close()
+
+    return opened
