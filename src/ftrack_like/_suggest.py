@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["closest", "did_you_mean"]
+__all__ = ["Suggestion", "closest", "did_you_mean"]
 
 #: How alike two names must be, from 0 to 1: at once, and when nothing else comes near.
 _ALIKE = 0.75
@@ -65,3 +65,16 @@ def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> s
     """
     best = closest(name, candidates)
     return f"Did you mean {best[0]!r}?" if best else otherwise
+
+
+class Suggestion:
+    """A hint at the right name, worked out when it is read: most such errors are caught."""
+
+    def __init__(self, name: str, candidates: Iterable[str]) -> None:
+        """Initialise for the wrong *name*, given the *candidates* that would have been right."""
+        self._name = name
+        self._candidates = candidates
+
+    def __str__(self) -> str:
+        """Return the hint."""
+        return did_you_mean(self._name, self._candidates)
