@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,9 +166,73 @@ def test_a_killed_server_keeps_nothing(server: Server, path: str, part_size: int
         assert read(session, publish(session, path)) == CONTENT
 
 
+def mount(folder: str, size: int) -> bool:
+    """Mount a file system of *size* bytes in memory at *folder*; False where nobody may."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("mount"):
+        return False
+    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    return subprocess.run(["mount", *options], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Any) -> Iterator[str]:
+    """A folder on a disk of 8 MiB, or skip the test."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if not mount(str(folder), 8 * 2**20):
+        pytest.skip("only root may mount a small disk, and not in every container")
+    yield str(folder)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_is_told(small_disk: str, path: str) -> None:
+    """What the server cannot keep is an error in words; with room again the repeat succeeds.
+
+    The disk has room when the upload begins, and something else fills it while it waits.
+    """
+    server = Server(os.path.join(small_disk, "sandbox"))
+    ballast = os.path.join(small_disk, "ballast")
+
+    def fill(done: int, total: int) -> None:
+        if not os.path.exists(ballast):
+            with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+
+    try:
+        with open_session(server) as session:
+            with pytest.raises(exception.LocationError, match=r"507 .*could not be stored"):
+                publish(session, path, progress=fill)
+            assert os.path.exists(ballast)
+            os.unlink(ballast)
+            server.wait_for_uploads()
+            assert not any("/data/" in name for name in server.files())
+            assert session.query("select id from Component").all() == []
+            assert read(session, publish(session, path)) == CONTENT
+    finally:
+        server.kill()
+
+
+def test_a_disk_that_is_too_small_is_told(small_disk: str, tmp_path: Any, part_size: int) -> None:
+    """A file that cannot fit is refused before any of it is there."""
+    large = tmp_path / "large.bin"
+    with large.open("wb") as file:
+        file.truncate(9 * 2**20)
+    server = Server(os.path.join(small_disk, "sandbox"))
+    try:
+        with open_session(server) as session:
+            with pytest.raises(exception.LocationError, match=r"507 .*No space left"):
+                publish(session, str(large))
+            server.wait_for_uploads()
+            assert server.files() == []
+            assert session.query("select id from Component").all() == []
+    finally:
+        server.kill()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork") or sys.platform != "linux", reason="needs prlimit")
-def test_a_full_disk_is_told(server: Server, path: str, part_size: int) -> None:
-    """What the server cannot keep is an error in words; with room again the repeat succeeds."""
+def test_data_that_cannot_be_written_is_told(server: Server, path: str, part_size: int) -> None:
+    """Where nobody may mount a small disk, files that may grow no more fail in the same way."""
     import resource
 
     with open_session(server) as session:
