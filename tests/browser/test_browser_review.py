@@ -77,6 +77,8 @@ def test_an_invitee_reviews_a_movie(review, window, sandbox):
         window.screenshot("review-light.png")
         page.click(".write .primary")
         page.wait_for_selector(".note")
+        page.locator(".picture-of img").scroll_into_view_if_needed()
+        window.until("document.querySelector('.picture-of img').naturalWidth > 0")
         page.focus(".approve")
         page.keyboard.press("Enter")
         page.wait_for_selector(".verdicts .approved")
@@ -96,6 +98,11 @@ def test_an_invitee_reviews_a_movie(review, window, sandbox):
     (stroke,) = json.loads(drawn["data"])["strokes"]
     assert stroke["points"][0] == pytest.approx(0.5, abs=0.01)
     assert stroke["points"][1] == pytest.approx(0.2, abs=0.01)
+    picture = api.one("select component.name, note_id from NoteAnnotationComponent")
+    assert (picture["component"]["name"], picture["note_id"]) == (
+        f"drawing.{frame:04d}",
+        note["id"],
+    )
     status = api.one("select status, invitee.name from ReviewSessionObjectStatus")
     assert (status["status"], status["invitee"]["name"]) == ("approved", "Mira Sol")
 
