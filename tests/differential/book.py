@@ -14,6 +14,7 @@ import pkgutil
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -150,6 +151,10 @@ class Stage:
             self._project = self.session.create("Project", data)
             self.session.commit()
         return self._project
+
+    def key(self, name: str) -> str:
+        """Return the id that *name* stands for: the same in all runs, so that orders by it are."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._chapter}/{name}"))
 
     def shot(self, name: str, **data: Any) -> Any:
         """Return a committed shot called *name* in the project of the chapter."""

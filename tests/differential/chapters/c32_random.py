@@ -15,7 +15,7 @@ class Draw:
     """
 
     def __init__(self, stage: Stage, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random, self.key = random.Random(seed), stage.key
         self.session = stage.new_session()
         self.project = self.session.get("Project", stage.project["id"])
         self.seed, self.number = seed, 0
@@ -42,7 +42,8 @@ class Draw:
 
     def create_task(self) -> Any:
         """Create a task below a shot."""
-        data = {"name": self.name(), "parent": self.random.choice(self.shots)}
+        name = self.name()
+        data = {"id": self.key(name), "name": name, "parent": self.random.choice(self.shots)}
         if self.random.random() < 0.5:
             data["status"] = self.random.choice(self.statuses)
         self.tasks.append(self.session.create("Task", data))

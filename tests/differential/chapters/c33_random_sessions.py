@@ -20,7 +20,8 @@ class Draw:
         self.log: list[Any] = []
         self.state = stage.module("inspection").state
         shot = stage.shot(f"shot{seed}")
-        tasks = [stage.task(f"r{seed}_{number}", parent=shot) for number in range(4)]
+        names = [f"r{seed}_{number}" for number in range(4)]
+        tasks = [stage.task(name, parent=shot, id=stage.key(name)) for name in names]
         self.keys = [task["id"] for task in tasks]
         self.sessions = [stage.new_session() for _ in range(2)]
         self.held: list[dict[str, Any]] = [{}, {}]

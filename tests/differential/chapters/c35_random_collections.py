@@ -17,7 +17,8 @@ class Draw:
         session = stage.session
         category = session.query("ListCategory order by name").first()
         shots = [stage.shot(f"k{seed}_{number}") for number in range(2)]
-        tasks = [stage.task(f"k{seed}_t{number}", parent=shots[0]) for number in range(4)]
+        names = [f"k{seed}_t{number}" for number in range(4)]
+        tasks = [stage.task(name, parent=shots[0], id=stage.key(name)) for name in names]
         data = {"name": f"k{seed}", "project": stage.project, "category": category}
         made = session.create("TypedContextList", {**data, "items": tasks[:2]})
         session.commit()
