@@ -266,20 +266,10 @@ class SessionCache(LayeredCache):
         super().__init__([MemoryCache()])
         self._session = session
 
-    def get(self, key: Any) -> Any:
-        """Return the value of the first layer that has *key*; :exc:`KeyError` if none has."""
-        for place, layer in enumerate(self.caches):
-            try:
-                value = layer.get(key)
-            except KeyError:
-                continue
-            if place:
-                # Not by way of the session's own method: one that is overridden may ask here.
-                value = self._session._loader.merge(value)
-                for earlier in self.caches[:place]:
-                    earlier.set(key, value)
-            return value
-        raise KeyError(key)
+    def _raised(self, value: Any) -> Any:
+        """Return *value* with every entity in it replaced by the session's own."""
+        # Not by way of the session's own method: one that is overridden may ask here.
+        return self._session._loader.merge(value)
 
 
 class _CacheView:

@@ -17,7 +17,6 @@ from ftrack_like.accessor._download import POLICY, Download, DownloadError, prob
 from ftrack_like.accessor.base import Accessor
 from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError
-from ftrack_like.symbol import CHUNK_SIZE
 
 __all__ = ["ServerFile"]
 
@@ -295,12 +294,12 @@ class _Transport:
 
     def _compare(self, resource_identifier: str, checksum: str) -> None:
         """Read back what was stored; remove it and raise an error if it has another *checksum*."""
+        # lazy: most sessions send no data
+        from ftrack_like.accessor._upload import chunks
+
         digest = hashlib.md5(usedforsecurity=False)
         with ServerFile(resource_identifier, self._session) as stored:
-            while True:
-                chunk = stored.read(CHUNK_SIZE)
-                if not chunk:
-                    break
+            for chunk in chunks(stored):
                 digest.update(chunk)
         if digest.hexdigest() != checksum:
             self.remove(resource_identifier)

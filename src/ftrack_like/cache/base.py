@@ -143,10 +143,16 @@ class LayeredCache(Cache):
             except KeyError:
                 missed.append(cache)
                 continue
-            for earlier in missed:
-                earlier.set(key, value)
+            if missed:
+                value = self._raised(value)
+                for earlier in missed:
+                    earlier.set(key, value)
             return value
         raise KeyError(key)
+
+    def _raised(self, value: Any) -> Any:
+        """Return what *value*, which a lower layer had, is in the layers above it."""
+        return value
 
     def set(self, key: Any, value: Any) -> None:
         """Store *value* under *key* in every layer."""

@@ -23,7 +23,7 @@ from ftrack_like.sandbox.storage.tables import TABLES
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Reader, quoted
 from ftrack_like.sandbox.web.throttle import Throttle
-from ftrack_like.sandbox.web.tokens import make_token, peek, read_token
+from ftrack_like.sandbox.web.tokens import keep_token, make_token, peek, read_token
 
 __all__ = ["LOG_IN_PATH", "Visitor", "for_visitors", "is_administrator", "log_in_routes"]
 
@@ -106,14 +106,7 @@ def log_in(asked: Asked, throttle: Throttle) -> Response:
         throttle.count(trying)
         return _form(asked.form.get("next", ""), username, wrong=True)
     response = go_to(_place(asked.form.get("next", "")))
-    response.set_cookie(
-        _COOKIE,
-        make_token(asked.service.media.signer, _purpose(asked, user.id), _SECONDS, user=user.id),
-        max_age=_SECONDS,
-        secure=asked.request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    keep_token(asked, response, _COOKIE, _purpose(asked, user.id), _SECONDS, user=user.id)
     return response
 
 

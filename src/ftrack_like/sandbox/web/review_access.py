@@ -18,7 +18,7 @@ from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.pages import Asked, PageError
 from ftrack_like.sandbox.web.reading import Reader, Record, quoted
 from ftrack_like.sandbox.web.review_write import collaborator_operations
-from ftrack_like.sandbox.web.tokens import make_token, read_token
+from ftrack_like.sandbox.web.tokens import keep_token, read_token
 
 __all__ = [
     "PassphraseWanted",
@@ -156,15 +156,14 @@ def open_visit(asked: Asked) -> Visit:
 
 def keep_passphrase(visit: Visit, response: Response) -> None:
     """Let the browser remember that the passphrase was given."""
-    signer = visit.asked.service.media.signer
-    response.set_cookie(
+    keep_token(
+        visit.asked,
+        response,
         cookie_name("review", visit.session),
-        make_token(signer, _purpose(visit), _PASSPHRASE_SECONDS, given="1"),
-        max_age=_PASSPHRASE_SECONDS,
+        _purpose(visit),
+        _PASSPHRASE_SECONDS,
         path=REVIEW_PATH,
-        secure=visit.asked.request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
+        given="1",
     )
 
 

@@ -22,7 +22,7 @@ from ftrack_like.sandbox.web.reading import Record, quoted
 from ftrack_like.sandbox.web.review_access import cookie_name, find_session, refuse_closed
 from ftrack_like.sandbox.web.review_write import guest_operations
 from ftrack_like.sandbox.web.throttle import Throttle
-from ftrack_like.sandbox.web.tokens import make_token, peek, read_token
+from ftrack_like.sandbox.web.tokens import keep_token, peek, read_token
 
 __all__ = ["share_routes"]
 
@@ -62,16 +62,15 @@ def join(asked: Asked, throttle: Throttle) -> Response:
     host = session.get("created_by") or {}
     user = User(session["created_by_id"] or "", host.get("username") or "", unrestricted=True)
     asked.execute(guest_operations(invitee_id, session["id"], name, email), user)
-    signer = asked.service.media.signer
-    response = go_to(review_link(signer, invitee_id))
-    response.set_cookie(
+    response = go_to(review_link(asked.service.media.signer, invitee_id))
+    keep_token(
+        asked,
+        response,
         _cookie(session),
-        make_token(signer, _purpose(session), REVIEW_SECONDS, invitee=invitee_id),
-        max_age=REVIEW_SECONDS,
+        _purpose(session),
+        REVIEW_SECONDS,
         path=REVIEW_PATH,
-        secure=asked.request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
+        invitee=invitee_id,
     )
     return response
 

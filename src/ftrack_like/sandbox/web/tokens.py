@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from ftrack_like.sandbox.media.signing import SignatureError, Signer
 
-__all__ = ["make_token", "peek", "read_token"]
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from ftrack_like.sandbox.web.pages import Asked
+
+__all__ = ["keep_token", "make_token", "peek", "read_token"]
 
 
 def make_token(signer: Signer, purpose: str, seconds: float, **values: str) -> str:
@@ -19,6 +25,32 @@ def make_token(signer: Signer, purpose: str, seconds: float, **values: str) -> s
     """
     _, _, text = signer.sign(purpose, values, seconds).partition("?")
     return base64.urlsafe_b64encode(text.encode("utf-8")).decode("ascii").rstrip("=")
+
+
+def keep_token(
+    asked: Asked,
+    response: Response,
+    cookie: str,
+    purpose: str,
+    seconds: int,
+    *,
+    path: str = "/",
+    **values: str,
+) -> None:
+    """Have *response* leave a token, as :func:`make_token` makes it, as a *cookie* for *path*.
+
+    No script sees it, no other site sends it, and it does not travel in the clear where *asked*
+    did not.
+    """
+    response.set_cookie(
+        cookie,
+        make_token(asked.service.media.signer, purpose, seconds, **values),
+        max_age=seconds,
+        path=path,
+        secure=asked.request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
 
 
 def peek(token: str) -> dict[str, str]:
