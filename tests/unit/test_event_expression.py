@@ -49,6 +49,11 @@ from ftrack_like.event.expression import (
         ("order=1 and notx=2", "<All [<Condition order=1> <Condition notx=2>]>"),
         ("a=not", "<Condition a=not>"),
         ("and=or", "<Condition and=or>"),
+        ("not not =a", "<Not <Condition not=a>>"),
+        (
+            "a=b and or=c or and='d'",
+            "<Any [<All [<Condition a=b> <Condition or=c>]> <Condition and=d>]>",
+        ),
     ],
 )
 def test_parse_prints_as_published(text: str, printed: str) -> None:
@@ -64,6 +69,14 @@ def test_parse_prints_as_published(text: str, printed: str) -> None:
         ("a", 1),
         ("a=", 2),
         ("and", 0),
+        ("and =", 5),
+        ("a=b and=c", 4),
+        ("= and a=b", 0),
+        ("a*=b", 0),
+        ("a..b=c", 0),
+        ("a b", 2),
+        ("a 'b'", 2),
+        ("a= ( b=c )", 3),
         ("a==b", 2),
         ("a~b", 1),
         ("target=id=x", 9),
