@@ -51,6 +51,14 @@ def test_read_gives_each_packet_its_meaning(text: str, message: packets.Message)
     assert packets.read(packets.split(text)) == message
 
 
+def test_signs_are_told_apart() -> None:
+    """Packets without content are equal, and hash alike, only if they mean the same."""
+    signs = [packets.Connect(), packets.Disconnect(), packets.Heartbeat(), packets.Noop()]
+    assert len({*signs, packets.Connect(), packets.Noop()}) == len(signs)
+    assert repr(signs[2]) == "Heartbeat()"
+    assert signs[0] != ()
+
+
 @pytest.mark.parametrize(
     "payload",
     [

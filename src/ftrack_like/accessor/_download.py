@@ -23,7 +23,7 @@ POLICY = RetryPolicy(attempts=6, total_time=60.0)
 #: Bytes taken from the connection at a time: what is lost, and asked for again, when it is cut.
 _PIECE = 64 * 1024
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_CONTENT_RANGE = r"bytes (\d+)-\d+/(\d+|\*)"  # compiled only for who downloads
 
 #: What can go wrong on the way.
 _FAULTS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -169,7 +169,7 @@ class Download:
 
     def _accept_part(self, response: Any) -> None:
         """Take note of what *response*, which begins at the position, says."""
-        found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+        found = re.match(_CONTENT_RANGE, response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != self.position:
             raise DownloadError("the server answered another part of the data than asked for")
         if found[2] != "*":

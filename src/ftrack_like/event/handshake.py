@@ -22,7 +22,7 @@ READ_TIMEOUT = 10.0
 #: the sandbox may send again what was not acknowledged. Other servers ignore it.
 REPLAY_HEADER = "ftrack-like-replay"
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = r"(?is)<title[^>]*>(.*?)</title>"  # compiled only for who is refused
 
 
 class ServerDetails(NamedTuple):
@@ -97,7 +97,7 @@ def _refused(response: requests.Response, secret: str) -> exception.EventHubConn
     elif status in (401, 403):
         reason = f"the API key or the user name is not valid (status {status})"
     else:
-        title = _TITLE.search(response.text[:10_000])
+        title = re.search(_TITLE, response.text[:10_000])
         hint = " ".join((title.group(1) if title else response.text[:200]).split())
         reason = f"it answered with status {status}: {masked(hint, secret)}"
     return exception.EventHubConnectionError(

@@ -11,7 +11,6 @@ from typing import Any, Callable, Optional, Protocol, Union
 
 from ftrack_like.event.base import Event
 from ftrack_like.event.delivery import RecentlySeen
-from ftrack_like.event.workers import WorkerPool
 
 __all__ = ["QUEUE_LIMIT", "Inbox", "collect"]
 
@@ -81,6 +80,8 @@ class Inbox:
         key: Optional[Callable[[Event], Hashable]],
     ) -> None:
         """Handle events on *workers* threads, those with the same *key* one after the other."""
+        from ftrack_like.event.workers import WorkerPool  # lazy: most programs have none
+
         with WorkerPool(self._handle_safely, workers) as pool:
 
             def put(event: Any) -> None:

@@ -57,15 +57,33 @@ class Packet(NamedTuple):
     data: str = ""
 
 
-class Disconnect(NamedTuple):
+class _Sign:
+    """What a packet without content means; those of one kind are equal."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether *other* is of the same kind."""
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        """Return a hash that all of one kind have."""
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        """Return what would make this again."""
+        return f"{type(self).__name__}()"
+
+
+class Disconnect(_Sign):
     """The other end is leaving."""
 
 
-class Connect(NamedTuple):
+class Connect(_Sign):
     """The other end is ready: the first packet that a server sends."""
 
 
-class Heartbeat(NamedTuple):
+class Heartbeat(_Sign):
     """The other end is alive; a client answers with the same."""
 
 
@@ -102,7 +120,7 @@ class Fault(NamedTuple):
     advice: str
 
 
-class Noop(NamedTuple):
+class Noop(_Sign):
     """Nothing, on purpose."""
 
 
