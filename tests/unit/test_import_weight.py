@@ -54,8 +54,16 @@ def test_package_alone() -> None:
 
 
 def test_modules_are_reachable(brought: set[str]) -> None:
-    """The modules whose names programs replace are there once the session is."""
-    assert {"ftrack_like.plugin", "ftrack_like.inspection", "ftrack_like.event.hub"} <= brought
+    """The modules whose names programs replace are there once the session is, or when asked for."""
+    assert {"ftrack_like.plugin", "ftrack_like.inspection"} <= brought
+    names = ["base.Event", "expression.Parser", "hub.EventHub", "subscription.Subscription"]
+    for name in [*names, "subscriber.Subscriber"]:
+        assert "requests" in loaded(f"import ftrack_like; ftrack_like.event.{name}")
+
+
+def test_hub_waits_for_a_look(brought: set[str]) -> None:
+    """The event hub's modules come when somebody looks at the hub of a session."""
+    assert not brought & {"ftrack_like.event.hub", "ftrack_like.wire.packets"}
 
 
 def test_sandbox_starts_light() -> None:

@@ -18,9 +18,18 @@ from ftrack_like import _centralized_storage_scenario, exception
 from ftrack_like._session.entity_types import has_subscriber
 from ftrack_like._transport.settings import warn_of_plain_http
 from ftrack_like.event.base import Event
-from ftrack_like.event.hub import EventHub
 
-__all__ = ["STEPS", "StartOptions", "check_version", "close", "reset", "start"]
+__all__ = [
+    "STEPS",
+    "StartOptions",
+    "check_version",
+    "close",
+    "event_hub",
+    "make_event_hub",
+    "reset",
+    "start",
+    "tell",
+]
 
 OLDEST_SERVER = (3, 3, 11)
 
@@ -53,23 +62,40 @@ def _check_version(session: Any, options: StartOptions) -> None:
 
 
 def _make_hub(session: Any, options: StartOptions) -> None:
-    """Make the event hub; it connects when it is told to."""
+    """Make the event hub if it is the caller's own; any other is made when it is looked at."""
+    session._hub_options = options._replace(plugin_arguments=None)
+    if options.event_hub_class is not None:
+        session._event_hub = make_event_hub(session)
+
+
+def event_hub(session: Any) -> Any:
+    """Return the event hub; it has to be connected before events leave this process."""
+    return session._event_hub
+
+
+def make_event_hub(session: Any) -> Any:
+    """Return a new event hub for *session*; it connects when it is told to."""
+    # lazy: it takes a quarter of the import, and who only queries needs none.
+    from ftrack_like.event.hub import EventHub
+
+    options = session._hub_options
     settings = session._connection_settings.for_event_hub()
     make = options.event_hub_class or EventHub
-    session._event_hub = make(
+    hub = make(
         session._server_url,
         session._api_user,
         session._api_key,
         headers=dict(options.headers or {}),
         cookies=dict(options.cookies or {}),
-        **_accepted(make, settings),
+        **(settings if make is EventHub else _accepted(make, settings)),
     )
+    if session._follows_storage_scenario:
+        _centralized_storage_scenario.register(session, event_hub=hub)
+    return hub
 
 
 def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Return those of *settings* that *make*, maybe an older class, takes as keywords."""
-    if make is EventHub:
-        return settings
     # lazy: only a hub of the caller's own needs to be looked at.
     import inspect
 
@@ -101,6 +127,8 @@ def _connect(session: Any, hub: Any) -> None:
 
     A server that cannot be reached now is tried again until the session is closed.
     """
+    from ftrack_like.event.hub import EventHub  # lazy: as above
+
     try:
         hub.connect()
     except Exception as error:
@@ -146,7 +174,9 @@ def _build_types(session: Any, options: StartOptions) -> None:
 
 def _set_up_storage(session: Any, options: StartOptions) -> None:
     """Follow the server's storage scenario."""
-    _centralized_storage_scenario.register(session)
+    session._follows_storage_scenario = True
+    if "_event_hub" in session.__dict__:
+        _centralized_storage_scenario.register(session)
 
 
 def _set_up_locations(session: Any, options: StartOptions) -> None:
@@ -156,7 +186,7 @@ def _set_up_locations(session: Any, options: StartOptions) -> None:
 
 def _announce(session: Any, options: StartOptions) -> None:
     """Tell plugins that the session can be used."""
-    session.event_hub.publish(Event(topic=READY_TOPIC, data={"session": session}), synchronous=True)
+    tell(session, READY_TOPIC)
 
 
 #: The start, in order.
@@ -222,7 +252,17 @@ def reset(session: Any) -> None:
     session.recorded_operations.clear()
     session._identity_map.clear()
     session._configure_locations()
-    session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
+    tell(session, RESET_TOPIC)
+
+
+def tell(session: Any, topic: str) -> None:
+    """Publish the event *topic* with the data ``{"session": session}`` in this process.
+
+    As long as nobody has looked at the event hub nobody listens, and there is none yet.
+    """
+    getter = getattr(getattr(type(session), "event_hub", None), "fget", None)
+    if getter is not event_hub or "_event_hub" in session.__dict__:  # a subclass may have its own
+        session.event_hub.publish(Event(topic=topic, data={"session": session}), synchronous=True)
 
 
 def close(session: Any) -> None:
