@@ -114,8 +114,12 @@ def test_storage_scenario_of_the_server_is_set_up(server: Any) -> None:
 def test_overridden_hub_is_told(server: Any) -> None:
     """A subclass that has a hub of another kind still tells it what the start does."""
     topics = []
+    subscriptions = []
 
     class Recorder:
+        def subscribe(self, subscription: str, callback: Any) -> None:
+            subscriptions.append(subscription)
+
         def publish(self, event: Any, synchronous: bool = False) -> list[Any]:
             topics.append((event["topic"], synchronous))
             return []
@@ -129,6 +133,7 @@ def test_overridden_hub_is_told(server: Any) -> None:
         session.reset()
     start = [("ftrack.api.session.configure-location", True), ("ftrack.api.session.ready", True)]
     assert topics[:2] == start
+    assert "topic=ftrack.storage-scenario.activate" in subscriptions[0]
     assert topics[2:] == [start[0], ("ftrack.api.session.reset", True)]
 
 

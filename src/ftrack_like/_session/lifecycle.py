@@ -175,7 +175,7 @@ def _build_types(session: Any, options: StartOptions) -> None:
 def _set_up_storage(session: Any, options: StartOptions) -> None:
     """Follow the server's storage scenario."""
     session._follows_storage_scenario = True
-    if "_event_hub" in session.__dict__:
+    if _has_hub(session):
         _centralized_storage_scenario.register(session)
 
 
@@ -260,9 +260,14 @@ def tell(session: Any, topic: str) -> None:
 
     As long as nobody has looked at the event hub nobody listens, and there is none yet.
     """
-    getter = getattr(getattr(type(session), "event_hub", None), "fget", None)
-    if getter is not event_hub or "_event_hub" in session.__dict__:  # a subclass may have its own
+    if _has_hub(session):
         session.event_hub.publish(Event(topic=topic, data={"session": session}), synchronous=True)
+
+
+def _has_hub(session: Any) -> bool:
+    """Return whether *session* has an event hub already, maybe one that its class gives it."""
+    getter = getattr(getattr(type(session), "event_hub", None), "fget", None)
+    return getter is not event_hub or "_event_hub" in session.__dict__
 
 
 def close(session: Any) -> None:
