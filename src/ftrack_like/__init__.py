@@ -1,7 +1,8 @@
 """A client for the ftrack production tracking API, and a sandbox server to develop against.
 
 ``import ftrack_like`` costs next to nothing: the client is loaded when something of it is first
-used, then as a whole, so that ``ftrack_like.event.base.Event`` works without further imports.
+used, then as a whole but for the event hub, which the first session brings. Modules can be reached
+as attributes, such as ``ftrack_like.event.base.Event``, without further imports.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     if name in _MODULES:
-        # The session brings the modules inside the packages with it. A plain module comes alone:
+        # The session brings most modules inside the packages with it. A plain module comes alone:
         # `from ftrack_like import exception`, deep inside the client or the sandbox, asks here.
         if name in _PACKAGES:
             importlib.import_module("ftrack_like.session")

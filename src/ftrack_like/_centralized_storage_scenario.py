@@ -366,16 +366,16 @@ class ActivateCentralizedStorageScenario:
         self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self.session: Any = None
 
-    def register(self, session: Any, *, event_hub: Any = None) -> None:
-        """Activate the scenario in *session* when the server is configured for it.
-
-        *event_hub* is the hub to hear of it from, by default the session's.
-        """
+    def register(self, session: Any) -> None:
+        """Activate the scenario in *session* when the server is configured for it."""
         self.session = session
-        hub = session.event_hub if event_hub is None else event_hub
         condition = f'data.storage_scenario.scenario="{scenario_name}"'
-        hub.subscribe(f"topic=ftrack.storage-scenario.activate and {condition}", self.activate)
-        hub.subscribe(f"topic=ftrack.connect.verify-startup and {condition}", self._verify_startup)
+        session.event_hub.subscribe(
+            f"topic=ftrack.storage-scenario.activate and {condition}", self.activate
+        )
+        session.event_hub.subscribe(
+            f"topic=ftrack.connect.verify-startup and {condition}", self._verify_startup
+        )
 
     def activate(self, event: Any) -> None:
         """Configure the location that the scenario in *event* describes.
@@ -421,12 +421,9 @@ class ActivateCentralizedStorageScenario:
         return None
 
 
-def register(session: Any, *, event_hub: Any = None) -> None:
-    """Activate the scenario in *session* when the server is configured for it.
-
-    *event_hub* is the hub to hear of it from, by default the session's.
-    """
-    ActivateCentralizedStorageScenario().register(session, event_hub=event_hub)
+def register(session: Any) -> None:
+    """Activate the scenario in *session* when the server is configured for it."""
+    ActivateCentralizedStorageScenario().register(session)
 
 
 def register_configuration(session: Any) -> None:

@@ -73,14 +73,13 @@ class Session:
     # What a session has until it sets something else; its constructor may not be ours.
     _auto_connect_event_hub_thread: Optional[threading.Thread] = None
     _closed = False
-    _follows_storage_scenario = False
-    _hub_options = lifecycle.StartOptions()
     _load_groups = True
     _on_lazy_load = "ignore"
     _plugin_paths: Any = ()
     _schema_cache_path: Any = None
     _shared_schemas: Any = None
     request_timeout: Any = 60
+    _event_hub: Any
     _server_information: Any
 
     logger: Any = OnDemand(_class_logger, "Where the session logs.")
@@ -89,7 +88,6 @@ class Session:
     )
     _connection_settings: Any = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
     _statistics: Any = OnDemand(lambda session: Statistics(), "Counts of requests.")
-    _event_hub: Any = OnDemand(lifecycle.make_event_hub, "Carries events.")
     _calls: Any = OnDemand(calls.Calls, "Sends batches.")
     _codec: Any = OnDemand(Codec, "Encodes and decodes.")
     _identity_map: Any = OnDemand(IdentityMap, "Holds one entity for each identity.")
@@ -256,7 +254,10 @@ class Session:
         """The API key."""
         return self._api_key
 
-    event_hub = property(lifecycle.event_hub)
+    @property
+    def event_hub(self) -> Any:
+        """The event hub; it has to be connected before events leave this process."""
+        return self._event_hub
 
     @property
     def statistics(self) -> Statistics:

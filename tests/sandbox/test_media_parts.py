@@ -83,13 +83,14 @@ def test_parts_of_one_length_are_not_copied(store, last):
 
 
 def test_a_part_that_is_sent_again_takes_the_place(store):
-    """What still comes of the first try is refused, and the second counts."""
+    """What still comes of the first try is put off, and the second counts."""
     data, upload = pieces([10, 10]), next(UPLOADS)
     first = begin(store, upload, 1, [b"x" * 10, data[1]])
     first.write(b"xxx")
     tags = [(number, send(store, upload, number, data)) for number in (1, 2)]
-    with pytest.raises(TransferError, match="being sent again"):
+    with pytest.raises(TransferError, match="being sent again") as caught:
         first.write(b"x" * 7)
+    assert caught.value.status == 503
     with pytest.raises(TransferError, match=r"being sent again|arrived"):
         first.commit()
     store.join("again", upload, tags)

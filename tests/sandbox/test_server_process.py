@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,10 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto.utilities import LocalProtocolError
+
+from ftrack_like.event.hub import EventHub
 from ftrack_like.sandbox import command
 from ftrack_like.sandbox.server import SandboxServer
 
@@ -203,6 +208,27 @@ def test_stopped_server_lets_go_of_everything(tmp_path: pathlib.Path) -> None:
         requests.get(url, timeout=5)
     with SandboxServer(port=port) as again:
         assert again.server_url == url
+
+
+def test_websocket_that_is_closed_already_does_not_stop_the_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A websocket that closes by itself in that moment is let go, and the server stops."""
+    told = []
+
+    def refuse(protocol: Any) -> None:
+        told.append(protocol)
+        raise LocalProtocolError("cannot be sent in state ConnectionState.CLOSED")
+
+    monkeypatch.setattr(WSProtocol, "shutdown", refuse)
+    failures: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    with SandboxServer() as server:
+        hub = EventHub(server.server_url, server.api_user, server.api_key)
+        hub.connect()
+    assert len(told) == 1
+    assert failures == []
+    hub.close()
 
 
 def test_start_twice_is_refused() -> None:

@@ -1,31 +1,18 @@
-"""The event hub of a session: made when somebody looks at it, and as if it had always been."""
+"""The event hub of a session: made at the start, of whatever class is in its place."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ftrack_like.event.hub
 from ftrack_like import _centralized_storage_scenario as scenario
 from ftrack_like.event.hub import EventHub
 from ftrack_like.session import Session
 
 KEY = "secret-key-1"
-
-#: Who starts, queries and closes, and tells which modules that took.
-PLAIN = """
-import json, sys
-import ftrack_like
-settings = {"schema_cache_path": False, "plugin_paths": []}
-with ftrack_like.Session(sys.argv[1], "key", "jane", **settings) as session:
-    session.query("Task").all()
-    session.reset()
-print(json.dumps(sorted(sys.modules)))
-"""
 
 SCENARIO = {
     "scenario": scenario.scenario_name,
@@ -37,27 +24,19 @@ SCENARIO = {
 }
 
 
-class Deaf(Session):
-    """A session whose plugins are none, wherever the environment has some."""
+class Plain(Session):
+    """A session without plugins, wherever the environment has some."""
 
     def _discover_plugins(self, plugin_arguments: Any = None) -> None:
         """Load nothing."""
 
 
-def _start(server: Any, kind: type = Deaf, **settings: Any) -> Any:
+def _start(server: Any, kind: type = Plain, **settings: Any) -> Any:
     return kind(server.url, KEY, "jane", schema_cache_path=False, **settings)
 
 
-def test_plain_query_needs_no_hub(server: Any) -> None:
-    """To start, query, reset and close loads nothing of the event hub."""
-    command = [sys.executable, "-c", PLAIN, server.url]
-    loaded = json.loads(subprocess.check_output(command, text=True))
-    assert "ftrack_like.session" in loaded
-    assert not {"ftrack_like.event.hub", "ftrack_like.wire.packets"} & set(loaded)
-
-
-def test_hub_is_made_once(server: Any) -> None:
-    """Whoever looks at the hub gets the same one, with what the constructor was told."""
+def test_hub_has_what_the_constructor_was_told(server: Any) -> None:
+    """Address, headers and cookies are those of the session; it does not connect by itself."""
     with _start(server, headers={"x-studio": "1"}, cookies={"gate": "open"}) as session:
         hub = session.event_hub
         assert hub is session.event_hub
@@ -67,8 +46,8 @@ def test_hub_is_made_once(server: Any) -> None:
         assert not hub.connected
 
 
-def test_own_class_is_made_at_the_start(server: Any) -> None:
-    """A hub of the caller's own is there before the plugins are."""
+def test_own_class_is_made_before_plugins_load(server: Any) -> None:
+    """A hub of the caller's own is there when the plugins are."""
     made = []
 
     class Own(EventHub):
@@ -76,27 +55,53 @@ def test_own_class_is_made_at_the_start(server: Any) -> None:
             super().__init__(*args, **keywords)
             made.append(self)
 
-    with _start(server, event_hub_class=Own) as session:
-        assert made == [session.event_hub]
-
-
-@pytest.mark.parametrize("early", [True, False])
-def test_storage_scenario_is_followed_once(server: Any, early: bool) -> None:
-    """The hub knows the storage scenario once, whether it is made by a plugin or later."""
-
-    class Early(Deaf):
+    class Early(Plain):
         def _discover_plugins(self, plugin_arguments: Any = None) -> None:
-            assert not self.event_hub.connected
+            assert len(made) == 1
 
-    with _start(server, Early if early else Deaf) as session:
-        session.reset()
-        texts = [str(each.subscription) for each in session.event_hub._subscribers]
-        assert sum("ftrack.storage-scenario.activate" in text for text in texts) == 1
-        assert sum("ftrack.connect.verify-startup" in text for text in texts) == 1
+    with _start(server, Early, event_hub_class=Own) as session:
+        assert len(made) == 1
+        assert session.event_hub is made[0]
+
+
+def test_replaced_class_is_used(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class that was put in the place of EventHub, with the older signature, makes the hub."""
+    told = []
+
+    class Fake:
+        def __init__(
+            self,
+            server_url: str,
+            api_user: str,
+            api_key: str,
+            headers: Any = None,
+            cookies: Any = None,
+        ) -> None:
+            told.append((server_url, api_user))
+
+        def subscribe(self, subscription: str, callback: Any) -> None:
+            told.append(subscription)
+
+        def publish(self, event: Any, synchronous: bool = False) -> list[Any]:
+            told.append(event["topic"])
+            return []
+
+        def disconnect(self, unsubscribe: bool = True) -> None:
+            told.append("disconnect")
+
+    monkeypatch.setattr(ftrack_like.event.hub, "EventHub", Fake)
+    with _start(server) as session:
+        assert type(session.event_hub) is Fake
+    assert told[0] == (server.url, "jane")
+    assert told[-3:] == [
+        "ftrack.api.session.configure-location",
+        "ftrack.api.session.ready",
+        "disconnect",
+    ]
 
 
 def test_storage_scenario_of_the_server_is_set_up(server: Any) -> None:
-    """A session whose hub nobody looked at stores where the server says."""
+    """A session stores where the storage scenario of its server says."""
 
     def answer(batch: Any) -> Any:
         results = plain(batch)
@@ -111,30 +116,20 @@ def test_storage_scenario_of_the_server_is_set_up(server: Any) -> None:
         assert location.priority == 1
 
 
-def test_overridden_hub_is_told(server: Any) -> None:
-    """A subclass that has a hub of another kind still tells it what the start does."""
-    topics = []
-    subscriptions = []
+@pytest.mark.parametrize("delegates", [True, False])
+def test_storage_scenario_is_followed_once(server: Any, delegates: bool) -> None:
+    """The hub hears of the storage scenario once, also one that a subclass passes on."""
 
-    class Recorder:
-        def subscribe(self, subscription: str, callback: Any) -> None:
-            subscriptions.append(subscription)
-
-        def publish(self, event: Any, synchronous: bool = False) -> list[Any]:
-            topics.append((event["topic"], synchronous))
-            return []
-
-    class Overriding(Deaf):
+    class Delegating(Plain):
         @property
         def event_hub(self) -> Any:
-            return Recorder()
+            return super().event_hub
 
-    with _start(server, Overriding) as session:
+    with _start(server, Delegating if delegates else Plain) as session:
         session.reset()
-    start = [("ftrack.api.session.configure-location", True), ("ftrack.api.session.ready", True)]
-    assert topics[:2] == start
-    assert "topic=ftrack.storage-scenario.activate" in subscriptions[0]
-    assert topics[2:] == [start[0], ("ftrack.api.session.reset", True)]
+        texts = [str(each.subscription) for each in session.event_hub._subscribers]
+        assert sum("ftrack.storage-scenario.activate" in text for text in texts) == 1
+        assert sum("ftrack.connect.verify-startup" in text for text in texts) == 1
 
 
 def test_plugins_hear_of_the_start(server: Any, tmp_path: Path) -> None:
@@ -148,15 +143,8 @@ def test_plugins_hear_of_the_start(server: Any, tmp_path: Path) -> None:
         "        )\n"
     )
     told: list[str] = []
-    session = Session(
-        server.url,
-        KEY,
-        "jane",
-        schema_cache_path=False,
-        plugin_paths=[str(tmp_path)],
-        plugin_arguments={"told": told},
-    )
-    with session:
+    settings = {"plugin_paths": [str(tmp_path)], "plugin_arguments": {"told": told}}
+    with _start(server, Session, **settings) as session:
         session.reset()
     names = [topic.rpartition(".")[2] for topic in told]
     assert names == ["configure-location", "ready", "configure-location", "reset"]

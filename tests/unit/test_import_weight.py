@@ -61,8 +61,8 @@ def test_modules_are_reachable(brought: set[str]) -> None:
         assert "requests" in loaded(f"import ftrack_like; ftrack_like.event.{name}")
 
 
-def test_hub_waits_for_a_look(brought: set[str]) -> None:
-    """The event hub's modules come when somebody looks at the hub of a session."""
+def test_hub_waits_for_a_session(brought: set[str]) -> None:
+    """The event hub's modules come with the first session, not with its class."""
     assert not brought & {"ftrack_like.event.hub", "ftrack_like.wire.packets"}
 
 

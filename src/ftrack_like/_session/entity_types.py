@@ -161,7 +161,7 @@ def build_entity_types(session: Any, schemas: list[Any]) -> EntityTypes:
 
 def has_subscriber(session: Any, schemas: list[Any]) -> bool:
     """Return whether anybody would be told of the making of one of the classes."""
-    hub = session.__dict__.get("_event_hub")
+    hub = getattr(session, "_event_hub", None)
     subscribers = list(getattr(hub, "_subscribers", ()))
     if not subscribers:
         return False

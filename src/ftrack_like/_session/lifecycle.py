@@ -19,17 +19,7 @@ from ftrack_like._session.entity_types import has_subscriber
 from ftrack_like._transport.settings import warn_of_plain_http
 from ftrack_like.event.base import Event
 
-__all__ = [
-    "STEPS",
-    "StartOptions",
-    "check_version",
-    "close",
-    "event_hub",
-    "make_event_hub",
-    "reset",
-    "start",
-    "tell",
-]
+__all__ = ["STEPS", "StartOptions", "check_version", "close", "reset", "start"]
 
 OLDEST_SERVER = (3, 3, 11)
 
@@ -62,40 +52,27 @@ def _check_version(session: Any, options: StartOptions) -> None:
 
 
 def _make_hub(session: Any, options: StartOptions) -> None:
-    """Make the event hub if it is the caller's own; any other is made when it is looked at."""
-    session._hub_options = options._replace(plugin_arguments=None)
-    if options.event_hub_class is not None:
-        session._event_hub = make_event_hub(session)
-
-
-def event_hub(session: Any) -> Any:
-    """Return the event hub; it has to be connected before events leave this process."""
-    return session._event_hub
-
-
-def make_event_hub(session: Any) -> Any:
-    """Return a new event hub for *session*; it connects when it is told to."""
-    # lazy: it takes a quarter of the import, and who only queries needs none.
+    """Make the event hub; it connects when it is told to."""
+    # lazy: a quarter of the library, needed with the first session; also a class that somebody
+    # has put in its place counts.
     from ftrack_like.event.hub import EventHub
 
-    options = session._hub_options
     settings = session._connection_settings.for_event_hub()
     make = options.event_hub_class or EventHub
-    hub = make(
+    session._event_hub = make(
         session._server_url,
         session._api_user,
         session._api_key,
         headers=dict(options.headers or {}),
         cookies=dict(options.cookies or {}),
-        **(settings if make is EventHub else _accepted(make, settings)),
+        **_accepted(make, settings),
     )
-    if session._follows_storage_scenario:
-        _centralized_storage_scenario.register(session, event_hub=hub)
-    return hub
 
 
 def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Return those of *settings* that *make*, maybe an older class, takes as keywords."""
+    if getattr(make, "__module__", "") == "ftrack_like.event.hub":
+        return settings
     # lazy: only a hub of the caller's own needs to be looked at.
     import inspect
 
@@ -127,15 +104,13 @@ def _connect(session: Any, hub: Any) -> None:
 
     A server that cannot be reached now is tried again until the session is closed.
     """
-    from ftrack_like.event.hub import EventHub  # lazy: as above
-
     try:
         hub.connect()
     except Exception as error:
         if session._closed:
             return
         session.logger.warning("The event hub could not be connected: %s", error)
-        if isinstance(hub, EventHub):
+        if hasattr(hub, "connect_in_background"):
             hub.connect_in_background()
             if session._closed:  # meanwhile
                 hub.close()
@@ -174,9 +149,7 @@ def _build_types(session: Any, options: StartOptions) -> None:
 
 def _set_up_storage(session: Any, options: StartOptions) -> None:
     """Follow the server's storage scenario."""
-    session._follows_storage_scenario = True
-    if _has_hub(session):
-        _centralized_storage_scenario.register(session)
+    _centralized_storage_scenario.register(session)
 
 
 def _set_up_locations(session: Any, options: StartOptions) -> None:
@@ -186,7 +159,7 @@ def _set_up_locations(session: Any, options: StartOptions) -> None:
 
 def _announce(session: Any, options: StartOptions) -> None:
     """Tell plugins that the session can be used."""
-    tell(session, READY_TOPIC)
+    session.event_hub.publish(Event(topic=READY_TOPIC, data={"session": session}), synchronous=True)
 
 
 #: The start, in order.
@@ -252,22 +225,7 @@ def reset(session: Any) -> None:
     session.recorded_operations.clear()
     session._identity_map.clear()
     session._configure_locations()
-    tell(session, RESET_TOPIC)
-
-
-def tell(session: Any, topic: str) -> None:
-    """Publish the event *topic* with the data ``{"session": session}`` in this process.
-
-    As long as nobody has looked at the event hub nobody listens, and there is none yet.
-    """
-    if _has_hub(session):
-        session.event_hub.publish(Event(topic=topic, data={"session": session}), synchronous=True)
-
-
-def _has_hub(session: Any) -> bool:
-    """Return whether *session* has an event hub already, maybe one that its class gives it."""
-    getter = getattr(getattr(type(session), "event_hub", None), "fget", None)
-    return getter is not event_hub or "_event_hub" in session.__dict__
+    session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
 
 
 def close(session: Any) -> None:

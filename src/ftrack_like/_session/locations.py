@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like._mixin import mixin
-from ftrack_like._session.lifecycle import tell
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.accessor.server import _ServerAccessor
 from ftrack_like.entity import location as location_entity
@@ -106,7 +105,10 @@ def configure_locations(session: Any) -> None:
             Event(topic="ftrack.storage-scenario.activate", data={"storage_scenario": scenario}),
             synchronous=True,
         )
-    tell(session, "ftrack.api.session.configure-location")
+    session.event_hub.publish(
+        Event(topic="ftrack.api.session.configure-location", data={"session": session}),
+        synchronous=True,
+    )
 
 
 def get_locations(session: Any, filter_inaccessible: bool = True) -> list[Any]:

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Optional, Union
 
 import uvicorn
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto.utilities import LocalProtocolError
 
 from ftrack_like.sandbox.app import create_app
 from ftrack_like.sandbox.auth import Credentials
@@ -153,7 +155,7 @@ class _Server(uvicorn.Server):
         config = uvicorn.Config(
             create_app(service, [pages_on_demand()]),
             http="h11",
-            ws="wsproto",
+            ws=_Websocket,
             loop="asyncio",
             lifespan="on",
             log_level="warning",
@@ -174,6 +176,17 @@ class _Server(uvicorn.Server):
             raise
         finally:
             self.answers.set()
+
+
+class _Websocket(WSProtocol):
+    """A websocket that may be closing by itself when the server stops."""
+
+    def shutdown(self) -> None:
+        """Say goodbye and close, as uvicorn does; there is nobody to tell once it is closed."""
+        try:
+            super().shutdown()
+        except LocalProtocolError:  # it would keep the server from stopping the others
+            self.transport.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

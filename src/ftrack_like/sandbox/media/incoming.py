@@ -11,11 +11,24 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, BinaryIO, Optional
 
-__all__ = ["Incoming", "IncomingFile", "TransferError"]
+__all__ = ["Incoming", "IncomingFile", "SupersededError", "TransferError"]
 
 
 class TransferError(Exception):
     """What arrived is not what was announced; the text says how they differ."""
+
+    #: The HTTP status to answer with.
+    status = 400
+
+
+class SupersededError(TransferError):
+    """The same is being sent once more.
+
+    On a busy machine the request that was sent first may be the last one to begin. Whose request
+    this was is therefore to try again, as the status says.
+    """
+
+    status = 503
 
 
 class Incoming:

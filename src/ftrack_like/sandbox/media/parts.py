@@ -24,7 +24,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ftrack_like.sandbox.media.incoming import Incoming, IncomingFile, TransferError
+from ftrack_like.sandbox.media.incoming import (
+    Incoming,
+    IncomingFile,
+    SupersededError,
+    TransferError,
+)
 
 __all__ = ["PartStore", "Place"]
 
@@ -121,7 +126,7 @@ class _PlacedPart(Incoming):
 
     def _refuse_over(self) -> None:
         if self._is_over:
-            raise TransferError("The same part is being sent again.")
+            raise SupersededError("The same part is being sent again.")
 
 
 class PartStore:

@@ -135,7 +135,7 @@ class FileRoutes:
             finally:
                 incoming.abort()
         except TransferError as error:
-            return PlainTextResponse(str(error), 400)
+            return PlainTextResponse(str(error), error.status)
         except OSError as error:
             if "upload" in signed:  # the parts that are there would only keep the disk full
                 await run_in_threadpool(self._store.remove_parts, signed["upload"])
