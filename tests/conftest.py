@@ -31,6 +31,17 @@ def _sandbox_class() -> type[Sandbox]:
     return Sandbox
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let generated tests take the time they need: busy machines are slow, and not wrong."""
+    if importlib.util.find_spec("hypothesis") is None:
+        return
+    from hypothesis import HealthCheck, settings  # lazy: some environments have none
+
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("unhurried", deadline=None, suppress_health_check=slow)
+    settings.load_profile("unhurried")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep tests from the caches, data and credentials of whoever runs them."""

@@ -82,7 +82,7 @@ queries = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(queries)
 def test_printed_tree_parses_to_the_same_tree(query):
     """Whatever tree is printed, reading the text gives it back."""
@@ -273,7 +273,7 @@ WORDS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_oracle_agrees_on_texts_that_are_nearly_right(oracle, data):
     """A valid text with a word lost, doubled, put in or moved is read or refused by both alike."""
@@ -294,7 +294,7 @@ def test_oracle_agrees_on_texts_that_are_nearly_right(oracle, data):
     assert by_us(text) == oracle(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(words=st.lists(st.sampled_from(WORDS), max_size=9), blank=st.sampled_from([" ", "\n", ""]))
 def test_oracle_agrees_on_any_words(oracle, words, blank):
     """Words in any order after the start of a query are read or refused by both alike."""

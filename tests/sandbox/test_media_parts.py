@@ -59,7 +59,7 @@ def whole(store: ComponentStore, upload: str) -> Optional[pathlib.Path]:
     return next((store.folder / "parts" / upload).glob("whole-*"), None)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(lengths=st.lists(st.integers(0, 50), min_size=1, max_size=6), order=st.randoms())
 def test_parts_of_any_length_in_any_order_make_the_whole(store, lengths, order):
     """Whatever the lengths, and whichever comes first, the data is that of the parts in turn."""

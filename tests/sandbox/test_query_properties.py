@@ -290,7 +290,7 @@ def ways(draw, type_):
     return tuple(parts), type_
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_criteria_hold_as_a_plain_evaluation_says(world, data):
     """The entities that random criteria answer are those that an evaluator in Python finds."""
@@ -300,7 +300,7 @@ def test_criteria_hold_as_a_plain_evaluation_says(world, data):
     assert sorted(world.keys(to_text(query))) == Evaluator(world.rows).keys(query)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_not_is_the_exact_contrary(world, data):
     """Each entity fits either some criteria or "not" of them, never both, never neither."""
@@ -312,7 +312,7 @@ def test_not_is_the_exact_contrary(world, data):
     assert sorted(fitting + others) == sorted(world.keys(type_))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_pages_put_together_are_the_whole(world, data):
     """Pages of any size, with and without an order, give each entity once and in one order."""

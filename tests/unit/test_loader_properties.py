@@ -41,7 +41,7 @@ def as_record(graph: Any, key: str, depth: int, names: Any) -> dict[str, Any]:
 NAMES = st.permutations(["name", "parent", "children"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graph=graphs(), data=st.data())
 def test_any_order_gives_the_same_graph(make_tiny: Any, graph: Any, data: Any) -> None:
     """Nested or not, whole or in parts, first or last: one object each, all values in place."""
@@ -66,7 +66,7 @@ def test_any_order_gives_the_same_graph(make_tiny: Any, graph: Any, data: Any) -
     assert session.asked == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graph=graphs(), changes=st.lists(st.tuples(IDS, st.text(max_size=2)), max_size=6))
 def test_a_detour_through_json_gives_the_same_graph(
     make_tiny: Any, graph: Any, changes: Any
