@@ -82,6 +82,15 @@ def running_sandbox(
         yield running
 
 
+@pytest.fixture(scope="session")
+def namespace() -> Callable[[Optional[str]], AbstractContextManager[Optional[str]]]:
+    """Return the function that makes an empty namespace in the PostgreSQL at a URL.
+
+    It is a context manager that yields the URL of the namespace, None for None.
+    """
+    return _namespace
+
+
 @contextmanager
 def _namespace(url: Optional[str]) -> Iterator[Optional[str]]:
     """Yield the URL of an empty namespace in the PostgreSQL database at *url*, None for None."""

@@ -6,6 +6,7 @@ transaction: if one fails, none of them is applied.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -109,7 +110,7 @@ def _run_batch(
         with database.read() if only_reading else database.write() as connection:
             batch = open_batch(connection, context)
             _prefetch(batch, operations)
-            results = [_run(batch, actions, index, one) for index, one in enumerate(operations)]
+            results = _run_all(batch, actions, operations)
             batch.settle()
             checks.check(batch)
             permissions.check(batch)
@@ -142,6 +143,36 @@ def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
     for table, wanted in keys.items():
         if len(wanted) > 1:
             batch.store.prefetch(table, wanted)
+
+
+def _run_all(
+    batch: Batch, actions: Mapping[str, Action], operations: Sequence[Operation]
+) -> list[Any]:
+    """Return the results of *operations*; deletions that follow each other are run together."""
+    results: list[Any] = []
+    for deletes, group in itertools.groupby(operations, _deletes):
+        if deletes:
+            results += _run_deletions(batch, len(results), list(group))
+        else:
+            for operation in group:
+                results.append(_run(batch, actions, len(results), operation))
+    return results
+
+
+def _deletes(operation: Operation) -> bool:
+    return operation.get("action") == "delete"
+
+
+def _run_deletions(batch: Batch, first: int, operations: Sequence[Operation]) -> list[Any]:
+    """Return the results of *operations*, all of which delete, from number *first* on."""
+    batch.running = first
+    try:
+        return write.delete_all(operations, batch)
+    except SandboxError as error:
+        batch.blame(error, batch.running)
+        raise
+    finally:
+        batch.running = None
 
 
 def _run(batch: Batch, actions: Mapping[str, Action], index: int, operation: Operation) -> Any:

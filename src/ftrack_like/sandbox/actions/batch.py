@@ -94,6 +94,8 @@ class Batch:
         self.placed: dict[str, Row] = {}
         #: Table and key of what this batch deletes, or has deleted.
         self.going: set[tuple[str, Key]] = set()
+        #: Table and key of what operations of this batch name for deletion.
+        self.doomed: set[tuple[str, Key]] = set()
         #: What subjects remember for the length of the batch.
         self.notes: dict[Any, Any] = {}
         #: What the user must be allowed when the batch ends: action, type, row, attributes.

@@ -199,7 +199,7 @@ def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Itera
     assert rights is not None
     table, family = type_.table, _family(type_)
     projects = _projects(batch, table, row, _DEPTH)
-    if projects - rights.projects:
+    if not all(map(rights.sees_project, projects)):
         raise _denied(batch, action, type_.name, "you have no role for its project")
     if table in DELEGATES:
         owner = _part_of(batch, table, row)

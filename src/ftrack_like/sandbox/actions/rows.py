@@ -33,6 +33,7 @@ def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
             f"DuplicateEntry: there is already a {type_.name} with the key {list(key)}."
         )
     batch.going.discard((type_.table, key))
+    batch.doomed.discard((type_.table, key))
     row = batch.store.insert(type_.table, row)
     batch.made.append((type_, row))
     batch.origins[type_.table, key] = batch.running

@@ -15,9 +15,10 @@ import sqlalchemy
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.storage.sql import Expression, keys_parameter, rarely
 from ftrack_like.sandbox.storage.tables import TABLES
 
-__all__ = ["Key", "Row", "Store", "chunks", "key_of"]
+__all__ = ["Key", "Row", "Store", "chunks", "key_of", "one_of_keys"]
 
 #: Values by column.
 Row = dict[str, Any]
@@ -76,6 +77,11 @@ class Store:
         for column, value in (unless or {}).items():
             statement = statement.where(TABLES[table].c[column] != value)
         return self.adopt(table, self.connection.execute(statement).mappings())
+
+    def find_pointing(self, table: str, column: str, values: Sequence[Any]) -> list[Row]:
+        """Return the rows of *table* whose *column* has one of *values*, found by its index."""
+        found = self.execute(_pointing(table, column), {"values": values})
+        return self.adopt(table, found.mappings())
 
     def find_named(self, table: str, column: str, names: Sequence[str], **where: Any) -> list[Row]:
         """Return the rows of *table* that fit *where* and have one of *names*, in any case."""
@@ -232,6 +238,17 @@ def _key_conditions(table: Table) -> list[Any]:
 @functools.cache
 def _by_key(table: str) -> Any:
     return sqlalchemy.select(TABLES[table]).where(*_key_conditions(TABLES[table]))
+
+
+@functools.cache
+def _pointing(table: str, column: str) -> Any:
+    return sqlalchemy.select(TABLES[table]).where(one_of_keys(TABLES[table].c[column], "values"))
+
+
+def one_of_keys(column: sqlalchemy.Column[Any], name: str) -> Expression:
+    """Return whether *column* is one of the list given as the parameter *name*, by its index."""
+    numeric = isinstance(column.type, (sqlalchemy.Integer, sqlalchemy.Float))
+    return rarely(keys_parameter(column, name, numeric=numeric))
 
 
 @functools.cache

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import (
     Attributes,
@@ -24,11 +24,11 @@ from ftrack_like.sandbox.actions.custom_attributes import set_value
 from ftrack_like.sandbox.actions.permissions import claim, require, require_seen, require_value
 from ftrack_like.sandbox.actions.relations import set_collection
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
-from ftrack_like.sandbox.actions.store import Row
+from ftrack_like.sandbox.actions.store import Row, key_of
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema.model import EntityType
 
-__all__ = ["create", "delete", "update"]
+__all__ = ["create", "delete", "delete_all", "update"]
 
 
 def create(operation: Operation, batch: Batch) -> Any:
@@ -82,18 +82,46 @@ def update(operation: Operation, batch: Batch) -> Any:
 
 def delete(operation: Operation, batch: Batch) -> Any:
     """Delete the entity that *operation* names, with all that belongs to it."""
-    type_ = _writable_type(operation, batch)
+    return delete_all([operation], batch)[0]
+
+
+def delete_all(operations: Sequence[Operation], batch: Batch) -> list[Any]:
+    """Delete the entities that *operations* name; return a result for each.
+
+    The operations follow each other in *batch*, which is running the first of them. Their rows
+    are deleted together at the end, by type: a statement that looks for dependants costs the
+    same for one row and for hundreds.
+    """
+    first = batch.running
+    rows: dict[str, list[Row]] = {}
+    for number, operation in enumerate(operations):
+        if first is not None:
+            batch.running = first + number
+        type_ = _writable_type(operation, batch)
+        row = _row_to_delete(operation, batch, type_)
+        if row is not None:
+            key = (type_.table, key_of(type_.table, row))
+            batch.origins[key] = batch.running
+            batch.doomed.add(key)
+            rows.setdefault(type_.name, []).append(row)
+    for name, of_type in rows.items():
+        delete_rows(batch, batch.model.types[name], of_type)
+    return [{"action": "delete", "data": True} for _ in operations]
+
+
+def _row_to_delete(operation: Operation, batch: Batch, type_: EntityType) -> Optional[Row]:
+    """Return the row that *operation* names, None where nothing is left to delete."""
     key = _needed_key(type_, operation)
     if type_.table == "custom_attribute_value":
         require_value(batch, type_, key)
-    if type_.table == "custom_attribute_value" and not batch.store.find(type_.table, **key):
-        return {"action": "delete", "data": True}  # the value was its default all along
+        if not batch.store.find(type_.table, **key):
+            return None  # the value was its default all along
     # A collection without it, or its owner's deletion, may have taken it along already.
-    if not is_gone(batch, type_, key):
-        row = find_row(batch, type_, key)
-        require(batch, "delete", concrete_type(batch, type_, row), row)
-        delete_rows(batch, type_, [row])
-    return {"action": "delete", "data": True}
+    if is_gone(batch, type_, key):
+        return None
+    row = find_row(batch, type_, key)
+    require(batch, "delete", concrete_type(batch, type_, row), row)
+    return row
 
 
 def _writable_type(operation: Operation, batch: Batch) -> EntityType:

@@ -11,7 +11,7 @@ import sqlalchemy
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.permissions.rights import Rights, load_rights
+from ftrack_like.sandbox.storage.permissions.rights import load_projects, load_rights
 from ftrack_like.sandbox.storage.tables import TABLES
 from ftrack_like.sandbox.storage.visibility import is_narrowed
 
@@ -32,7 +32,8 @@ class Audience:
         """Initialise with the *database* that holds the roles."""
         self._database = database
         self._lock = threading.Lock()
-        self._known: dict[str, Optional[Rights]] = {}
+        #: By user name: the ids of the projects that the user sees, None for all.
+        self._known: dict[str, Optional[frozenset[str]]] = {}
 
     def committed(self, batch: Batch) -> None:
         """Forget what is known if *batch*, which is committed, may have changed it."""
@@ -46,11 +47,11 @@ class Audience:
 
     def view(self, username: str, event: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
         """Return what *username* may see of an `ftrack.update`, None if that is nothing."""
-        rights = self._rights(username)
-        if rights is None or event["data"]["user"]["name"] == username:
+        projects = self._projects(username)
+        if projects is None or event["data"]["user"]["name"] == username:
             return event
         everything = event["data"]["entities"]
-        entities = [one for one in everything if _is_seen(one, rights)]
+        entities = [one for one in everything if _is_seen(one, projects)]
         if len(entities) == len(everything):
             return event
         if not entities:
@@ -63,34 +64,38 @@ class Audience:
             "data": {**event["data"], "entities": entities, "parents": list(parents)},
         }
 
-    def _rights(self, username: str) -> Optional[Rights]:
+    def _projects(self, username: str) -> Optional[frozenset[str]]:
         with self._lock:
             known = self._known
             if username in known:
                 return known[username]
-        rights = self._load(username)
-        # Into what was there before: something that changed meanwhile has made a new one.
+        projects = self._load(username)
+        # Into the same dictionary as before: a change of rights since then has put a new one in
+        # its place.
         with self._lock:
-            known[username] = rights
-        return rights
+            known[username] = projects
+        return projects
 
-    def _load(self, username: str) -> Optional[Rights]:
+    def _load(self, username: str) -> Optional[frozenset[str]]:
         users = TABLES["resource"].c
         statement = sqlalchemy.select(users.id).where(
             users.username == username, users.resource_type == "user"
         )
         with self._database.read() as connection:
             user_id = connection.execute(statement).scalar()
-            # Of a user who is gone nothing is left, and so no role.
-            return load_rights(connection, user_id or "")
+            # A user who was deleted has no roles, and so no projects.
+            rights = load_rights(connection, user_id or "")
+            if rights is None:
+                return None
+            return frozenset(filter(rights.sees_project, load_projects(connection)))
 
 
-def _is_seen(entity: Mapping[str, Any], rights: Rights) -> bool:
+def _is_seen(entity: Mapping[str, Any], projects: frozenset[str]) -> bool:
     type_ = MODEL.types.get(entity["entity_type"])
     if type_ is None or not is_narrowed(type_.table):
         return True
     if type_.name == "Project":
-        return entity["entityId"] in rights.projects
-    projects = [one["entityId"] for one in entity["parents"] if one["entityType"] == "show"]
-    # Of what hangs on no project it cannot be told whose it is.
-    return bool(projects) and all(one in rights.projects for one in projects)
+        return entity["entityId"] in projects
+    above = [one["entityId"] for one in entity["parents"] if one["entityType"] == "show"]
+    # The event does not say whose an entity without a project is.
+    return bool(above) and projects.issuperset(above)

@@ -38,6 +38,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    literal_column,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -51,7 +52,7 @@ from ftrack_like.sandbox.schema.model import (
     Scalar,
 )
 
-__all__ = ["LAYOUT_VERSION", "METADATA", "TABLES", "create_tables"]
+__all__ = ["LAYOUT_VERSION", "METADATA", "TABLES", "create_tables", "is_project"]
 
 #: Kept as the ``server_value`` called ``layout``; raise it when tables change.
 LAYOUT_VERSION = 1
@@ -305,6 +306,28 @@ def _make_indexes() -> None:
             wanted[how.table].update([(how.own,), (how.other,)])
     for name in sorted(METADATA.tables):
         _make_table_indexes(METADATA.tables[name], wanted[name])
+    _make_project_index(METADATA.tables["context"])
+
+
+def is_project(columns: Any) -> Any:
+    """Return the SQL condition that the row of the table ``context`` with *columns* is a project.
+
+    The index of projects has this condition. A statement that is to use the index repeats it to
+    the letter; a bound parameter in its place would hide it from the database.
+    """
+    return columns.context_type == literal_column("'show'")
+
+
+def _make_project_index(table: Table) -> None:
+    """Index the projects of *table* alone: each request of a user with roles asks for them."""
+    condition = is_project(table.c)
+    Index(
+        "ix_context_project",
+        table.c.is_private,
+        table.c.id,
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
 
 
 def _make_table_indexes(table: Table, wanted: Iterable[tuple[str, ...]]) -> None:

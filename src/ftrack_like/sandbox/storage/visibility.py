@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from sqlalchemy import FromClause, Table, and_, bindparam, exists, false, not_, or_
-from sqlalchemy.types import Text
+from sqlalchemy.types import Boolean, Text
 
 from ftrack_like.sandbox.storage.permissions.places import ANY_PARENT, CLOSED, PLACES, Place, Use
 from ftrack_like.sandbox.storage.sql import Expression, all_of, any_of, keys_parameter, rarely
@@ -79,7 +79,11 @@ def _foreign(project_id: Expression) -> Expression:
     return and_(
         project_id.is_not(None),
         project_id != "",
-        not_(keys_parameter(project_id, "rights_projects")),
+        not_(keys_parameter(project_id, "rights_granted")),
+        or_(
+            not_(bindparam("rights_everywhere", type_=Boolean())),
+            keys_parameter(project_id, "rights_private"),
+        ),
     )
 
 

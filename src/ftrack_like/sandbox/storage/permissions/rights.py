@@ -12,46 +12,59 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.storage.permissions.roles import ADMINISTRATOR_ROLE_ID, ROLE_RIGHTS
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.storage.tables import TABLES, is_project
 
-__all__ = ["Rights", "is_administrator", "load_rights"]
+__all__ = ["Rights", "is_administrator", "load_projects", "load_rights"]
 
 
 @dataclass(frozen=True)
 class Rights:
     """The rights of a user who is no administrator.
 
-    *everywhere* are the ids of the roles for all open projects, *granted* the ids of projects
-    by role, *open_projects* the ids of projects that are not private; they are empty where no
-    role is for all of them.
+    *everywhere* are the ids of the roles that hold in all open projects, *granted* the ids of
+    projects by role, *private_projects* the ids of all private projects; they are empty where
+    *everywhere* is empty.
+
+    The private projects are kept instead of the open ones because a site has few of them, and
+    each statement of a request carries the list.
     """
 
     user_id: str
     roles: dict[str, str]
     everywhere: frozenset[str]
     granted: dict[str, frozenset[str]]
-    open_projects: frozenset[str]
+    private_projects: frozenset[str]
 
     @functools.cached_property
-    def projects(self) -> frozenset[str]:
-        """Return the ids of the projects that the user sees."""
-        return self.open_projects.union(*self.granted.values())
+    def granted_projects(self) -> frozenset[str]:
+        """Return the ids of the projects that some role names."""
+        return frozenset().union(*self.granted.values())
 
     @functools.cached_property
     def parameters(self) -> dict[str, Any]:
         """Return what restricted statements ask for, by the names of their parameters."""
         return {
             "rights_user": self.user_id,
-            "rights_projects": sorted(self.projects),
+            "rights_everywhere": bool(self.everywhere),
+            "rights_granted": sorted(self.granted_projects),
+            "rights_private": sorted(self.private_projects),
             "rights_roles": sorted(self.roles),
         }
+
+    def sees_project(self, project_id: str) -> bool:
+        """Return whether the user sees the project *project_id*, which exists."""
+        return project_id in self.granted_projects or self._is_open(project_id)
+
+    def _is_open(self, project_id: str) -> bool:
+        """Return whether roles for all open projects hold in the project *project_id*."""
+        return bool(self.everywhere) and project_id not in self.private_projects
 
     def roles_in(self, project_id: Optional[str]) -> set[str]:
         """Return the ids of the roles in a project; None: of those in any."""
         if project_id is None:
             return set(self.roles)
         held = {role for role, projects in self.granted.items() if project_id in projects}
-        return held | self.everywhere if project_id in self.open_projects else held
+        return held | self.everywhere if self._is_open(project_id) else held
 
     def allow(self, action: str, family: str, project_id: Optional[str]) -> bool:
         """Return whether some role in the project allows *action*; None: a role in any project."""
@@ -86,13 +99,29 @@ def load_rights(connection: Connection, user_id: str) -> Optional[Rights]:
             granted[row.security_role_id].add(row.project_id)
     if ADMINISTRATOR_ROLE_ID in everywhere:
         return None
-    contexts = TABLES["context"].c
-    statement = sqlalchemy.select(contexts.id).where(
-        contexts.context_type == "show", contexts.is_private.is_not(True)
-    )
-    found = connection.execute(statement).scalars() if everywhere else ()
+    found = connection.execute(_private_statement()).scalars() if everywhere else ()
     projects = {role: frozenset(ids) for role, ids in granted.items()}
     return Rights(user_id, names, frozenset(everywhere), projects, frozenset(found))
+
+
+def load_projects(connection: Connection) -> frozenset[str]:
+    """Return the ids of all projects."""
+    return frozenset(connection.execute(_projects_statement()).scalars())
+
+
+# The index of projects has a condition. A database uses it only for statements that repeat the
+# condition to the letter, so that neither value may be a parameter.
+
+
+@functools.cache
+def _projects_statement() -> Any:
+    contexts = TABLES["context"].c
+    return sqlalchemy.select(contexts.id).where(is_project(contexts))
+
+
+@functools.cache
+def _private_statement() -> Any:
+    return _projects_statement().where(TABLES["context"].c.is_private.is_(sqlalchemy.true()))
 
 
 @functools.cache
