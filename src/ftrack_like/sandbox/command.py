@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--database", metavar="URL", type=_database, help="a PostgreSQL database to use instead"
     )
+    add(
+        "--media",
+        metavar="PATH",
+        type=pathlib.Path,
+        help="folder for files (default: with the data, for a database in the user's data folder)",
+    )
     add("--user", default="admin", help="name of the administrator (default: %(default)s)")
     add("--key", help="API key of the administrator (default: made up, and kept with the data)")
     add("--demo-project", action="store_true", help="add a demo project to fresh data")
@@ -75,6 +81,8 @@ def _database(text: str) -> str:
 def run(arguments: argparse.Namespace) -> int:
     """Run a sandbox as *arguments* say until SIGINT or SIGTERM; return the exit status."""
     folder = _folder(arguments)
+    if arguments.memory and arguments.media is not None:
+        return _fail("--media keeps files and --memory keeps nothing: leave one of them out.")
     with _stopping() as stop:
         try:
             with _collecting_later():
@@ -111,14 +119,14 @@ def _start(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> San
         arguments.key,
         arguments.demo_project,
         database=arguments.database,
+        media=arguments.media,
     )
     try:
         server.start()
     except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
-        if not arguments.database:
-            raise
         first = str(error).splitlines()[0]
-        raise RuntimeError(f"The database cannot be used: {first}") from error
+        what = "The database" if arguments.database else f"The database in {folder}"
+        raise RuntimeError(f"{what} cannot be used: {first}") from error
     return server
 
 

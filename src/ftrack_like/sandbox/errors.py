@@ -18,6 +18,7 @@
     │   └── DuplicateEntryError       DuplicateEntryError            409
     ├── NotFoundError                 NotFoundError                  404
     ├── NotAvailableError             NotImplementedError            501
+    ├── StorageError                  StorageError                   507
     └── ServerError                   InternalServerError            500
 
 The second column is ``exception`` on the wire, the third the HTTP status that a request with
@@ -43,6 +44,7 @@ __all__ = [
     "RequestTooLargeError",
     "SandboxError",
     "ServerError",
+    "StorageError",
     "UnknownNameError",
     "UnrecognisedEntityTypeError",
     "ValidationError",
@@ -197,6 +199,13 @@ class NotAvailableError(SandboxError):
 
     name = "NotImplementedError"
     status = 501
+
+
+class StorageError(SandboxError):
+    """The disk that holds the data is full or fails; nothing of the request was kept."""
+
+    name = "StorageError"
+    status = 507
 
 
 class ServerError(SandboxError):

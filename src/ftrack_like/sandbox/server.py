@@ -40,7 +40,8 @@ class SandboxServer:
     *data* is the folder that keeps its data; None keeps nothing beyond :meth:`stop`. *database*
     is a URL to use instead, for PostgreSQL. *port* 0 picks a free one. *user* and *key* are the
     administrator's; a *key* of None is made up, or found beside the data. *demo* adds the demo
-    project to fresh data.
+    project to fresh data. *media* is the folder for files; by default it is beside the data, or,
+    for a database, a folder for it in the user's data folder.
 
     Methods may be called from any thread.
     """
@@ -55,11 +56,12 @@ class SandboxServer:
         demo: bool = False,
         *,
         database: Optional[str] = None,
+        media: Union[str, pathlib.Path, None] = None,
     ) -> None:
         """Prepare a sandbox; nothing is opened before :meth:`start`."""
         self._host = host
         self._port = port
-        self._site = Site(data, user=user, key=key, demo=demo, url=database)
+        self._site = Site(data, user=user, key=key, demo=demo, url=database, media=media)
         self._service: Optional[Service] = None
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
@@ -102,7 +104,8 @@ class SandboxServer:
     def start(self) -> None:
         """Open the data and listen; return when requests are answered.
 
-        Raise :exc:`OSError` if the address is taken or does not belong to this machine.
+        Raise :exc:`OSError` if the address is taken or does not belong to this machine, and
+        :exc:`~ftrack_like.sandbox.site.SiteError` if the data cannot be used.
         """
         if self._thread is not None:
             raise RuntimeError("The sandbox is running already.")
@@ -115,6 +118,7 @@ class SandboxServer:
             self._site.close()
             raise
         self._port = listener.getsockname()[1]
+        self._site.announce(self.server_url)
         service.start(
             service.authenticate(Credentials(self.api_user, self.api_key)), self.server_url
         )

@@ -7,6 +7,7 @@ transaction: if one fails, none of them is applied.
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -37,13 +38,17 @@ from ftrack_like.sandbox.errors import (
     IntegrityError,
     InvalidActionError,
     SandboxError,
+    StorageError,
     ValidationError,
 )
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
+from ftrack_like.sandbox.storage.faults import first_line, remedy_for
 from ftrack_like.sandbox.storage.permissions.rights import load_rights
 
 __all__ = ["ACTIONS", "HOOKS", "READING", "Action", "open_batch", "run_batch"]
+
+_LOGGER = logging.getLogger(__name__)
 
 #: What an action is called with, and gives the result of the operation.
 Action = Callable[[Operation, Batch], Any]
@@ -120,9 +125,17 @@ def _run_batch(
     except UnicodeEncodeError as error:
         raise ValidationError(f"Half of a surrogate pair is no text: {error.object!r}.") from error
     except sqlalchemy.exc.DataError as error:
-        raise ValidationError(f"The database cannot keep this: {_first_line(error)}.") from error
+        raise ValidationError(f"The database cannot keep this: {first_line(error)}.") from error
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
+    except sqlalchemy.exc.DBAPIError as error:
+        happened = remedy_for(first_line(error))
+        if happened is None:
+            raise
+        _LOGGER.error("The database failed: %s.", first_line(error))
+        raise StorageError(
+            f"Nothing was saved: {happened[0]} where the sandbox keeps its data. {happened[1]}."
+        ) from error
 
 
 def open_batch(connection: Connection, context: RequestContext) -> Batch:
@@ -205,13 +218,9 @@ def _place(error: SandboxError, operations: Sequence[Operation]) -> None:
 
 def _translate(error: sqlalchemy.exc.IntegrityError) -> SandboxError:
     """Return what the database refused in the words of the protocol."""
-    text = _first_line(error)
+    text = first_line(error)
     if "not null" in text.lower() or "not-null" in text.lower():
         return ValidationError(f"A required attribute has no value: {text}.")
     if "unique" in text.lower():
         return DuplicateEntryError(f"DuplicateEntry: {text}.")
     return IntegrityError(f"The change would leave something pointing at nothing: {text}.")
-
-
-def _first_line(error: sqlalchemy.exc.DBAPIError) -> str:
-    return str(error.orig).splitlines()[0]

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, BinaryIO, Optional
 
+from ftrack_like.sandbox.storage.folders import move_into_place
+
 __all__ = ["Incoming", "IncomingFile", "SupersededError", "TransferError"]
 
 
@@ -124,6 +126,5 @@ class IncomingFile(Incoming):
         state = os.fstat(self._file.fileno())
         self._file.close()  # Windows renames no open file
         target = self._target(self)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self._temporary, target)
+        move_into_place(self._temporary, target)
         self._appeared(self, state)

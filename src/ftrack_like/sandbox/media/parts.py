@@ -30,6 +30,7 @@ from ftrack_like.sandbox.media.incoming import (
     SupersededError,
     TransferError,
 )
+from ftrack_like.sandbox.storage.folders import move_into_place
 
 __all__ = ["PartStore", "Place"]
 
@@ -176,8 +177,7 @@ class PartStore:
             size = sum(part.length for part in parts)
             if _are_the_whole(parts, size):
                 self._stop(upload_id)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(parts[0].path, target)
+                move_into_place(parts[0].path, target)
                 shutil.rmtree(folder, ignore_errors=True)
                 return size
         joined = IncomingFile(self._incoming, lambda _: target)

@@ -6,6 +6,7 @@ the secret lives beside the data and never leaves the server.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
@@ -17,6 +18,8 @@ from typing import Callable, Optional
 from urllib.parse import urlencode
 
 __all__ = ["SignatureError", "Signer"]
+
+_SECRET_BYTES = 32
 
 
 class SignatureError(Exception):
@@ -35,13 +38,31 @@ class Signer:
     def in_folder(cls, folder: pathlib.Path) -> Signer:
         """Return a signer whose secret is kept in *folder*, made on first use, for us alone."""
         path = folder / "secret"
+        part = folder / f"secret.{secrets.token_hex(8)}.part"
+        if not path.exists():
+            # The file appears whole. Of several servers that make one, the first wins.
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(_SECRET_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(part, path)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                os.replace(part, path)
+            part.unlink(missing_ok=True)
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(bytes.fromhex(path.read_text("ascii")))
-        secret = secrets.token_bytes(32)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secret.hex())
+            secret = bytes.fromhex(path.read_text("ascii"))
+        except ValueError:
+            secret = b""
+        if len(secret) != _SECRET_BYTES:
+            raise OSError(
+                errno.EINVAL,
+                "The secret that signs addresses is damaged. Remove the file to get a new one; "
+                "addresses that were given out before stop working",
+                str(path),
+            )
         return cls(secret)
 
     def sign(self, address: str, parameters: Mapping[str, object], seconds: float) -> str:

@@ -48,6 +48,7 @@ class ComponentStore:
         shutil.rmtree(self._incoming, ignore_errors=True)
         for each in (*self._kept(), self._incoming):
             each.mkdir(parents=True, exist_ok=True)
+        _check_writable(self._incoming)
         self._checksums = Checksums(self._known)
         self._uploads = PartStore(self._parts, self._incoming)
         self._uploads.remove_old()
@@ -151,6 +152,13 @@ class ComponentStore:
     def _forget_thumbnails(self, component_id: str) -> None:
         _check_identifier(component_id)
         shutil.rmtree(self._thumbnails / component_id, ignore_errors=True)
+
+
+def _check_writable(folder: pathlib.Path) -> None:
+    """Raise :exc:`OSError`, naming *folder*, if no file can be written there."""
+    path = folder / f"check-{os.getpid()}"
+    path.write_bytes(b"ftrack-like")
+    path.unlink()
 
 
 def _check_identifier(text: str) -> None:

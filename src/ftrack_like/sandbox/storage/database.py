@@ -27,6 +27,8 @@ from typing import Any, Optional, Union
 import sqlalchemy
 from sqlalchemy.engine import URL, Connection, Engine
 
+from ftrack_like.sandbox.storage.folders import FolderWatch, watch_folder
+
 __all__ = ["BUSY_TIMEOUT", "Database"]
 
 #: How long a writer waits for another process that writes to the same file, in seconds.
@@ -81,8 +83,9 @@ class Database:
         """Return a folder that is deleted when the database is closed; made when first asked."""
         if self._folder is None:
             self._folder = pathlib.Path(tempfile.mkdtemp(prefix="ftrack-like-"))
-            # Also when nobody closes the database before the program ends.
-            self._deletion = weakref.finalize(self, _delete, self._folder, os.getpid())
+            self._watch = watch_folder(self._folder)
+            # Also when the program ends without closing the database.
+            self._deletion = weakref.finalize(self, _delete, self._folder, os.getpid(), self._watch)
         return self._folder
 
     @contextmanager
@@ -139,7 +142,9 @@ class Database:
         pragmas = (
             "foreign_keys=ON",
             "journal_mode=WAL",
-            f"synchronous={'NORMAL' if self._durable else 'OFF'}",
+            # Each commit waits until it is on the disk. NORMAL would lose the last commits in
+            # a power cut; it saves the flush, which takes 1 to 4 ms on a solid-state disk.
+            f"synchronous={'FULL' if self._durable else 'OFF'}",
             "temp_store=MEMORY",
             "cache_size=-16000",
         )
@@ -163,10 +168,11 @@ class Database:
         connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
 
 
-def _delete(folder: pathlib.Path, process: int) -> None:
+def _delete(folder: pathlib.Path, process: int, watch: FolderWatch) -> None:
     """Delete *folder*, unless this is a fork of the *process* that made it."""
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
+        watch.end()
 
 
 def _with_driver(url: URL) -> URL:

@@ -55,7 +55,7 @@ from ftrack_like.sandbox.schema.model import (
 __all__ = ["LAYOUT_VERSION", "METADATA", "TABLES", "create_tables", "is_project"]
 
 #: Kept as the ``server_value`` called ``layout``; raise it when tables change.
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 METADATA = MetaData(
     naming_convention={

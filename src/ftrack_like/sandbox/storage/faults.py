@@ -1,0 +1,47 @@
+"""What a database says when its files or its disk fail, in words that name a remedy."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import sqlalchemy.exc
+
+__all__ = ["first_line", "remedy_for"]
+
+#: By words of SQLite's or PostgreSQL's messages: what happened, and what to do.
+_FAULTS = {
+    "database or disk is full": ("the disk is full", "Free some space"),
+    "no space left on device": ("the disk is full", "Free some space"),
+    "file is not a database": (
+        "the file is not an SQLite database",
+        "Move it away, or choose another folder",
+    ),
+    "malformed": (
+        "the file is damaged",
+        "Restore a copy of it, or move it away to begin with a fresh site",
+    ),
+    "readonly database": (
+        "the file or its folder is read-only",
+        "Make both writable, or choose another folder",
+    ),
+    "unable to open database file": (
+        "the file cannot be opened",
+        "Look at the rights of the file and its folder, or choose another folder",
+    ),
+    "disk i/o error": ("reading or writing the disk failed", "Look at the disk and its mount"),
+    "database is locked": (
+        "another program holds a lock on the file",
+        "Close that program",
+    ),
+}
+
+
+def remedy_for(message: str) -> Optional[tuple[str, str]]:
+    """Return what happened and what to do by a database's *message*, None if it is unknown."""
+    text = message.lower()
+    return next((words for known, words in _FAULTS.items() if known in text), None)
+
+
+def first_line(error: sqlalchemy.exc.DBAPIError) -> str:
+    """Return the first line of the database's own message."""
+    return (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
