@@ -15,7 +15,9 @@ __all__ = ["Error", "MediaError", "ParseError", "with_details"]
 
 #: Where errors belong, whichever module defines them: what pickles and messages call them by.
 PUBLIC_MODULE = "ftrack_like.exception"
-_DEFINED_IN = frozenset({"ftrack_like._errors", "ftrack_like._storage_errors"})
+_DEFINED_IN = frozenset(
+    {"ftrack_like._errors", "ftrack_like._storage_errors", "ftrack_like._value_errors"}
+)
 
 
 def _readable(value: Any) -> Any:

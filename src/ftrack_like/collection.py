@@ -20,6 +20,8 @@ __all__ = [
     "PerSessionDefaultKeyMaker",
     "identity_text",
     "memoise_session",
+    "named",
+    "own",
 ]
 
 
@@ -58,6 +60,22 @@ def identity_text(entity: Any) -> str:
     return str(inspection.identity(entity)) if remember is None else str(remember())
 
 
+def named(entity: Any) -> str:
+    """Return *entity* as text for an error, its type alone while it has no primary key."""
+    try:
+        return str(entity)
+    except KeyError:
+        return str(entity.entity_type)
+
+
+def own(entity: Any, value: Any) -> Any:
+    """Return *value* as *entity* may refer to it: an entity of another session is merged."""
+    session = getattr(entity, "session", None)
+    if session is None or getattr(value, "session", session) is session:
+        return value
+    return session.merge(value) if hasattr(value, "primary_key_attributes") else value
+
+
 class Collection(MutableSequence[Any]):
     """The entities of a to-many attribute, in order, each at most once.
 
@@ -85,14 +103,16 @@ class Collection(MutableSequence[Any]):
     ) -> None:
         """Initialise the value of *attribute* of *entity*, holding the entities of *data*.
 
-        Raise :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *data* holds an
-        entity twice.
+        Entities of another session are merged into the session of *entity*. Raise
+        :exc:`~ftrack_like.exception.InvalidEntityError` for what is no entity, and
+        :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *data* holds an entity
+        twice.
         """
         self.entity = entity
         self.attribute = attribute
         self.mutable = mutable
         self._changed = False
-        self._data: list[Any] = [] if data is None else list(data)
+        self._data: list[Any] = [] if data is None else self._members(data)
         self._known: Optional[set[str]] = None
         if self._data:
             self._known = self._distinct(self._data)
@@ -103,6 +123,16 @@ class Collection(MutableSequence[Any]):
         self = cls(entity, attribute, mutable)
         self._data = data
         return self
+
+    def _members(self, values: Iterable[Any]) -> list[Any]:
+        """Return *values* as members: entities of the session of the collection's entity."""
+        members = []
+        for value in values:
+            if isinstance(value, type) or not hasattr(value, "primary_key_attributes"):
+                role = f"a member of {self.attribute.name!r} of {named(self.entity)}"
+                raise exception.InvalidEntityError(value, role)
+            members.append(own(self.entity, value))
+        return members
 
     @property
     def _identities(self) -> set[str]:
@@ -176,6 +206,7 @@ class Collection(MutableSequence[Any]):
         """
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
+        (item,) = self._members([item])
         text = identity_text(item)
         if text in self._identities:
             raise exception.DuplicateItemInCollectionError(item, self)
@@ -185,7 +216,7 @@ class Collection(MutableSequence[Any]):
 
     def extend(self, values: Iterable[Any]) -> None:
         """Add *values* at the end, as one change."""
-        additions = list(values)
+        additions = self._members(values)
         if additions:
             known = self._distinct(additions, self._identities) if self.mutable else None
             self._replace([*self._data, *additions], known)
@@ -221,7 +252,7 @@ class Collection(MutableSequence[Any]):
     def __setitem__(self, index: Any, item: Any) -> None:
         """Put *item* at *index*, or the entities of *item* in place of a slice."""
         items = list(self._data)
-        items[index] = item
+        items[index] = self._members(item) if isinstance(index, slice) else self._members([item])[0]
         self._replace(items)
 
     def __delitem__(self, index: Any) -> None:

@@ -36,6 +36,9 @@ also is, so that code which catches that class keeps working::
     │   └── NoResultFoundError
     ├── InvalidStateError
     │   └── InvalidStateTransitionError
+    ├── InvalidValueError [TypeError, ValueError]
+    │   ├── InvalidEntityError [NotImplementedError, builtins.AttributeError]
+    │   └── ServerInvalidValueError [ServerValidationError]
     ├── JobFailedError
     ├── JobTimeoutError [TimeoutError]
     ├── LocationError
@@ -90,6 +93,7 @@ from ftrack_like._storage_errors import (
     LocationError,
     StructureError,
 )
+from ftrack_like._value_errors import InvalidEntityError, InvalidValueError
 
 __all__ = [
     "AccessorContainerNotEmptyError",
@@ -120,8 +124,10 @@ __all__ = [
     "ImmutableAttributeError",
     "ImmutableCollectionError",
     "IncorrectResultError",
+    "InvalidEntityError",
     "InvalidStateError",
     "InvalidStateTransitionError",
+    "InvalidValueError",
     "JobFailedError",
     "JobTimeoutError",
     "LocationError",
@@ -139,6 +145,7 @@ __all__ = [
     "ServerCompatibilityError",
     "ServerConnectionError",
     "ServerError",
+    "ServerInvalidValueError",
     "ServerNotFoundError",
     "ServerNotUniqueError",
     "ServerParseError",
@@ -186,6 +193,12 @@ class ServerValidationError(ServerError):
     """The server refused a value: an unknown attribute, a wrong type, something required absent."""
 
     default_message = "The server refused a value."
+
+
+class ServerInvalidValueError(ServerValidationError, InvalidValueError):
+    """A value was to be sent to the server that cannot be; nothing was sent."""
+
+    default_message = "A value cannot be sent to the server."
 
 
 class ServerAnswerError(ServerError, ValueError):

@@ -511,10 +511,11 @@ class Session:
         return results
 
     def populate(self, entities: Any, projections: Any) -> None:
-        """Load *projections* of *entities*, as far as they are not loaded, in few requests.
+        """Ask the server for *projections* of *entities*, in few requests.
 
         *entities* is an entity or a list of them; *projections* is text such as
-        ``"name, status.name"``. Values that were set here and not committed stay.
+        ``"name, status.name"``. Values that are loaded are replaced by the server's. Values that
+        were set here and not committed stay. Entities that are not committed are left out.
         """
         self._loader.populate(entities, projections)
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
+from ftrack_like._session.merging import Merger
 from ftrack_like._session.reader import make_reader
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import PLAIN, _EntityBase
+from ftrack_like.entity.base import _EntityBase
 from ftrack_like.query import count_expression
 from ftrack_like.symbol import NOT_SET
 
@@ -40,6 +42,7 @@ class Loader:
     def __init__(self, session: Any) -> None:
         """Initialise for *session*."""
         self._session = session
+        self._merger = Merger(session)
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         #: For each thread, the ``fresh`` of the stream that it loads something missing for, and
         #: whether it completes entities, which then stay in the load groups that they are in.
@@ -163,89 +166,34 @@ class Loader:
     def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
         """Return *value* with every entity in it replaced by the attached one of its identity.
 
-        Values that the entities have set are taken over. Lists, tuples, sets and mappings are
-        gone through; anything else is returned as it is. *merged* is the record of the entities
-        merged so far, so that circles end; give the same mapping to calls that belong together.
+        See :meth:`ftrack_like._session.merging.Merger.merge`.
         """
-        merged = {} if merged is None else merged
-        if isinstance(value, _EntityBase):
-            return self._merge_entity(value, merged)
-        if isinstance(value, (Collection, MappedCollectionProxy)):
-            members = value if isinstance(value, Collection) else value.collection
-            members._data = [self.merge(member, merged) for member in members._data]
-            return value
-        if isinstance(value, Mapping):
-            return {name: self.merge(inner, merged) for name, inner in value.items()}
-        if isinstance(value, (list, tuple, set)):
-            return type(value)(self.merge(inner, merged) for inner in value)
-        return value
-
-    def _merge_entity(self, entity: Any, merged: dict[Any, Any]) -> Any:
-        """Return the attached entity of the identity of *entity*, with its values."""
-        identity_map = self._session._identity_map
-        try:
-            key = identity_map.key_of(entity)
-        except KeyError:
-            return entity  # Without a whole primary key it cannot be told from others.
-        entities = identity_map.entities()
-        attached = entities.get(key)
-        if attached is None and identity_map.loose.data:
-            attached = identity_map.revive(key)
-        if attached is entity:
-            return entity  # With all that it refers to, since it was attached.
-        if id(entity) in merged:
-            return merged[id(entity)][1]
-        if attached is None:
-            attached = entities.setdefault(key, entity)
-        # By object: another copy of the same entity may know more. It is kept alive, so that no
-        # other gets its number meanwhile.
-        merged[id(entity)] = (entity, attached)
-        if attached is entity:
-            self._merge_contents(entity, merged)
-        else:
-            identity_map.dirty.discard(entity)
-            attached.merge(entity, merged)
-        # What is only referred to stays so: the layers below may hold all that was ever loaded.
-        if identity_map.lower_caches() and not _is_bare(entity):
-            identity_map.complete_from_below(key, attached)
-            identity_map.store_below({key: attached})
-        return attached
-
-    def _merge_contents(self, entity: Any, merged: dict[Any, Any]) -> None:
-        """Replace the entities that the newly attached *entity* refers to by attached ones."""
-        resident = self._session._identity_map.entities().get
-        for values in (entity._remote, entity._local):
-            for name, value in values.items() if values else ():
-                if type(value) in PLAIN:
-                    continue
-                # Setting what is there already changes no order, so the loop may go on.
-                if isinstance(value, _EntityBase):
-                    # Most are attached already; to find that here takes a third of the time.
-                    if value._key is None or resident(value._key) is not value:
-                        values[name] = self._merge_entity(value, merged)
-                elif isinstance(value, list):
-                    values[name] = [self.merge(inner, merged) for inner in value]
+        return self._merger.merge(value, merged)
 
     # Loading what is missing
 
     def populate(self, entities: Any, projections: Any) -> None:
-        """Load *projections* of *entities*, as far as they are not set.
+        """Ask the server for *projections* of *entities*, whether or not they are loaded.
 
         *entities* is one entity, or several of any types; *projections* is their names,
-        ``"name, status.name"``, or a list of names. Entities that are created but not committed
-        are left out.
+        ``"name, status.name"``, or a list of names. The server's values replace the loaded ones;
+        local changes stay. Entities that are created but not committed are left out.
         """
-        if isinstance(entities, _EntityBase):
-            entities = [entities]
         names = _names(projections)
         by_type: dict[str, list[Any]] = {}
-        for entity in entities:
-            if not entity._created and any(_is_missing(entity, name.split(".")) for name in names):
+        for entity in [entities] if isinstance(entities, _EntityBase) else entities:
+            if not entity._created:
                 by_type.setdefault(entity.entity_type, []).append(entity)
-        for entity_type, members in by_type.items():
+        for entity_type, members in by_type.items() if names else ():
             for condition, chunk in _conditions(members):
                 expression = f"select {', '.join(names)} from {entity_type} where {condition}"
                 self._complete(chunk, self._completing(expression), names)
+
+    @staticmethod
+    def lacking(entities: Iterable[Any], projections: Any) -> list[Any]:
+        """Return those of *entities* for which one of *projections* is not loaded."""
+        paths = [name.split(".") for name in _names(projections)]
+        return [each for each in entities if any(_is_missing(each, path) for path in paths)]
 
     def _completing(self, expression: str) -> list[Any]:
         """Return what *expression* finds, without a change of the groups of what is known."""
@@ -257,17 +205,22 @@ class Loader:
         return found
 
     def _complete(self, entities: list[Any], found: list[Any], names: list[str]) -> None:
-        """Give those of *entities* that are not attached what was *found* for them."""
+        """Give those of *entities* that are detached the values *found* for them.
+
+        An entity of another session is left as it is: the values belong to this session.
+        """
         residents = None
         for entity in entities:
-            for name in {name.split(".")[0] for name in names}:
-                if name in entity._remote:
-                    continue
-                if residents is None:
-                    residents = {resident: resident for resident in found}
-                resident = residents.get(entity)
-                if resident is not None and resident is not entity and name in resident._remote:
-                    entity._remote[name] = resident._remote[name]
+            if entity.session is not self._session:
+                continue
+            if residents is None:
+                residents = {resident._key: resident for resident in found}
+            resident = residents.get(entity._key or entity._identity_text())
+            if resident is None or resident is entity:
+                continue
+            for name in {re.split(r"[.\[]", name)[0] for name in names}:
+                if name in resident._remote:
+                    entity.attributes.get(name).set_remote_value(entity, resident._remote[name])
 
     def lazy_load(
         self, entity: Any, attribute_name: str, projections: Optional[str] = None
@@ -330,12 +283,6 @@ def _caller_level() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     return level
-
-
-def _is_bare(entity: Any) -> bool:
-    """Return whether *entity* holds nothing but its primary key."""
-    key = entity.primary_key_attributes
-    return not entity._local and all(name in key for name in entity._remote)
 
 
 def _next_offset(result: Any) -> Optional[int]:

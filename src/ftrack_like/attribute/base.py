@@ -8,6 +8,7 @@ from typing import Any
 
 from ftrack_like import exception, inspection
 from ftrack_like.attribute.storage import Storage, put
+from ftrack_like.collection import own
 from ftrack_like.operation import record_update
 from ftrack_like.symbol import NOT_SET
 from ftrack_like.wire.values import decode_date
@@ -114,9 +115,9 @@ class Attribute:
         """Return what the server sent for *entity*, collections as plain lists, or NOT_SET."""
         return self.get_remote_value(entity)
 
-    def _adapt(self, entity: Any, value: Any) -> Any:
-        """Return *value* in the form that *entity* holds it."""
-        return value
+    def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
+        """Return the local *value* of another copy of *entity*, passed through *merge*."""
+        return merge(value)
 
     def set_local_value(self, entity: Any, value: Any) -> None:
         """Set the value of *entity* to *value*, to be committed; NOT_SET takes it back.
@@ -126,6 +127,7 @@ class Attribute:
         """
         if self._is_refused(entity, value):
             return
+        value = self._own(entity, value)
         local = entity._local_values()
         before = local.pop(self._name, NOT_SET)
         if value is not NOT_SET:
@@ -154,6 +156,8 @@ class Attribute:
             return False
         if not self._mutable and self.is_set(entity):
             raise exception.ImmutableAttributeError(self)
+        if entity._local is not None and self._name in entity._local:
+            return False  # It may be set back to what the server holds.
         return self._name in entity._remote and self._is_known(entity, value)
 
     def _is_known(self, entity: Any, value: Any) -> bool:
@@ -168,7 +172,11 @@ class Attribute:
 
     def set_remote_value(self, entity: Any, value: Any) -> None:
         """Set the value of *entity* as if the server had sent *value*; NOT_SET forgets it."""
-        put(entity._remote, self._name, value)
+        put(entity._remote, self._name, self._own(entity, value))
+
+    def _own(self, entity: Any, value: Any) -> Any:
+        """Return *value* with no entity of another session in it than that of *entity*."""
+        return value
 
     def populate_remote_value(self, entity: Any) -> None:
         """Ask the server for the value of *entity*, and for others that it comes with."""
@@ -233,6 +241,10 @@ class ReferenceAttribute(Attribute):
     def get_value(self, entity: Any) -> Any:
         """Return the entity that *entity* refers to, None, or NOT_SET where it is unknown."""
         return super().get_value(entity)
+
+    def _own(self, entity: Any, value: Any) -> Any:
+        """Return *value*; for an entity of another session, that of the session of *entity*."""
+        return own(entity, value)
 
     def populate_remote_value(self, entity: Any) -> None:
         """Ask the server which entity is referred to, with its default projections."""

@@ -133,7 +133,9 @@ def _load_members(session: Any, components: Sequence[Any]) -> None:
         if not level:
             return
         loaded.update(each["id"] for each in level)
-        session.populate(level, _NEEDED)
+        lacking = session._loader.lacking(level, _NEEDED)
+        if lacking:
+            session.populate(lacking, _NEEDED)
         level = [member for container in level for member in container["members"] or ()]
 
 

@@ -279,14 +279,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """
         attribute = self.attributes._data.get(key)
         local = self._local
-        if attribute is None or not attribute._is_simple or value is NOT_SET:
+        if attribute is None or not attribute._is_simple or value.__class__ not in PLAIN:
             self._attribute(key).set_local_value(self, value)
             return
-        # Where nothing has to be looked at but plain values, as the attribute would in four times
-        # the time.
+        # Plain values are set here, as the attribute would in four times the time.
         if local is not None and key in local:
             before = local[key]
-        elif value.__class__ in PLAIN:
+        else:
             before = NOT_SET
             known = self._remote.get(key, NOT_SET)
             if known is value or (known.__class__ is value.__class__ and known == value):
@@ -294,9 +293,6 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             if local is None:
                 local = self._local = {}
             self._mark_dirty()
-        else:
-            attribute.set_local_value(self, value)
-            return
         session = self.session
         if session.record_operations:
             entity_key = self._fixed_key or self._operation_key()
@@ -406,7 +402,8 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Take over the values that *entity*, another copy of the same one, has set.
 
         References and members are merged into the session too; *merged* is the record of what
-        was merged so far, for the session's own use. Return the changes:
+        was merged so far, for the session's own use. What was changed here stays when *entity*
+        belongs to another session. Return the changes:
         ``[{"type": "local_attribute" | "remote_attribute", "name", "old_value", "new_value"}]``.
 
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if a primary key differs.
@@ -431,8 +428,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Take over the local value of *other* of *entity*, if it is a change, into *own*."""
         if not other.is_modified(entity):
             return
+        if entity.session is not self.session and own.is_modified(self):
+            return  # What was changed here is what a commit will send.
         before = own.get_local_value(self)
-        value = own._adapt(self, merge(other.get_local_value(entity)))
+        value = own._merged_local(self, other.get_local_value(entity), merge)
         if before is NOT_SET or before != value:
             # Without a record: the operations on the other copy are these of this one.
             self._local_values()[own.name] = value
