@@ -94,6 +94,9 @@ class Collection(MutableSequence[Any]):
         "mutable",
     )
 
+    #: Whether the members have to be loaded before they are looked at by key.
+    _must_load = False
+
     def __init__(
         self,
         entity: Any,
@@ -158,6 +161,17 @@ class Collection(MutableSequence[Any]):
         self._data = data
         self._known = None
         return True
+
+    def _loaded(self) -> list[Any]:
+        """Return the members, which are loaded first after a commit of a dense collection."""
+        entity, attribute = self.entity, self.attribute
+        if self._must_load and not self._changed:
+            if attribute.name not in entity._remote and entity._may_populate(attribute.name):
+                attribute.populate_remote_value(entity)
+            if attribute.name in entity._remote:
+                self._must_load = False
+                self._follow(entity._remote[attribute.name])
+        return self._data
 
     def _replace(self, items: list[Any], known: Optional[set[str]] = None) -> None:
         """Make *items* the members, and record that. *known* are their identities if at hand."""
@@ -360,10 +374,15 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def _index(self, key: Any) -> int:
         """Return the position of the item with *key*; :exc:`KeyError` if there is none."""
         name = self.key_attribute
-        for index, item in enumerate(self.collection._data):
+        for index, item in enumerate(self.collection._loaded()):
             if item[name] == key:
                 return index
-        raise KeyError(key)
+        raise _custom_attributes.missing_key(self, key) if self._is_dense else KeyError(key)
+
+    @property
+    def _is_dense(self) -> bool:
+        """Return whether the server keeps more items than clients set."""
+        return getattr(self.collection.attribute, "is_dense", False)
 
     def __getitem__(self, key: Any) -> Any:
         """Return the value under *key*; :exc:`KeyError` if there is none."""
@@ -375,8 +394,13 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         try:
             item = self.collection._data[self._index(key)]
         except KeyError:
-            data = {self.key_attribute: key, self.value_attribute: value}
-            self.collection.append(self.creator(self, data))
+            item = self.creator(self, {self.key_attribute: key, self.value_attribute: value})
+            if self._is_dense:
+                # The server has the item already: there is its value to send, and no new member.
+                with item.session.operation_recording(False):
+                    self.collection.append(item)
+            else:
+                self.collection.append(item)
         else:
             item[self.value_attribute] = value
 
@@ -390,12 +414,12 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the keys, each once."""
         name = self.key_attribute
-        return iter(dict.fromkeys([item[name] for item in self.collection._data]))
+        return iter(dict.fromkeys([item[name] for item in self.collection._loaded()]))
 
     def __len__(self) -> int:
         """Return the number of keys."""
         name = self.key_attribute
-        return len({item[name] for item in self.collection._data})
+        return len({item[name] for item in self.collection._loaded()})
 
     def keys(self) -> Any:
         """Return a list of the keys."""
@@ -421,7 +445,14 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
 
     def get_configuration_id_from_key(self, key: str) -> Any:
         """Return the id of the configuration with *key*; :exc:`KeyError` if there is none."""
-        return self._configurations()[key]["id"]
+        return self._configuration(key)["id"]
+
+    def _configuration(self, key: Any) -> Any:
+        """Return the configuration with *key*; :exc:`KeyError` if none applies to the entity."""
+        found = self._configurations().get(key)
+        if found is None:
+            raise _custom_attributes.missing_key(self, key)
+        return found
 
     def _item(self, configuration_id: Any) -> Any:
         """Return the stored value's entity for *configuration_id*, or None."""
@@ -432,7 +463,7 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
 
     def __getitem__(self, key: Any) -> Any:
         """Return the value of the custom attribute *key*; :exc:`KeyError` if it has none."""
-        configuration = self._configurations()[key]
+        configuration = self._configuration(key)
         item = self._item(configuration["id"])
         return configuration["default"] if item is None else item[self.value_attribute]
 

@@ -22,6 +22,8 @@ class AbstractCollectionAttribute(Attribute):
 
     #: The class of the values.
     collection_class: Any = None
+    #: Whether the server keeps more items than clients set: a value for each configuration.
+    is_dense = False
 
     def get_value(self, entity: Any) -> Any:
         """Return the collection of *entity*, which may be changed if the attribute is mutable.
@@ -225,7 +227,10 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         if self._is_mapping(entity, value):
             if not self._mutable:
                 raise exception.ImmutableAttributeError(self)
-            self._adapt(entity, value)  # Its changes record themselves.
+            before = _base(self.get_value(entity))._data
+            members = _base(self._adapt(entity, value))  # Its changes record themselves,
+            if self.is_dense and members._data is not before:
+                members._record(before)  # but for the items of a dense one.
             return
         super().set_local_value(entity, value)
 
@@ -236,14 +241,22 @@ class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
     collection_class = collection.KeyValueMappedCollectionProxy
 
     def __init__(
-        self, name: str, creator: Any, key_attribute: str, value_attribute: str, **kw: Any
+        self,
+        name: str,
+        creator: Any,
+        key_attribute: str,
+        value_attribute: str,
+        is_dense: bool = False,
+        **kw: Any,
     ) -> None:
         """Initialise the attribute *name*.
 
         *creator*, *key_attribute* and *value_attribute* are as for
         :class:`~ftrack_like.collection.KeyValueMappedCollectionProxy`, *kw* as for
-        :class:`Attribute`.
+        :class:`Attribute`. With *is_dense*, the server adds items that no client set, so that
+        what was set here is loaded again after a commit.
         """
+        self.is_dense = is_dense
         self.creator = creator
         self.key_attribute = key_attribute
         self.value_attribute = value_attribute

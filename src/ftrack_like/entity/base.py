@@ -236,6 +236,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
                 continue
             members = value.collection if isinstance(value, MappedCollectionProxy) else value
             if isinstance(members, Collection):
+                if members._changed and members.attribute.is_dense:
+                    # A commit is answered with what was sent, which is not all there is.
+                    self._remote.pop(name, None)
+                    members._must_load = True
                 members._changed = False
                 members._follow(self._remote.get(name) or [])
                 if name in self._remote:

@@ -220,16 +220,18 @@ class StandardFactory(Factory):
 
         Return None for mappings of anything else.
         """
+        is_dense = False
         if reference == "Metadata":
             creator = functools.partial(_create_metadata, reference=reference)
         elif reference == "CustomAttributeValue":
             return attribute.CustomAttributeCollectionAttribute(name, mutable=mutable)
         elif reference and reference.endswith("CustomAttributeValue"):
             creator = functools.partial(_create_custom_attribute_value, reference=reference)
+            is_dense = True
         else:
             return super().create_mapped_collection_attribute(class_name, name, mutable, reference)
         return attribute.KeyValueMappedCollectionAttribute(
-            name, creator, "key", "value", mutable=mutable
+            name, creator, "key", "value", is_dense, mutable=mutable
         )
 
 
@@ -283,7 +285,8 @@ def _create_custom_attribute_value(proxy: Any, data: dict[str, Any], reference: 
 
 def _missing_configuration(entity: Any, key: str) -> Exception:
     """Return the error that no custom attribute *key* is configured for *entity*."""
-    hint = did_you_mean(str(key), _custom_attributes.applicable(entity))
+    keys = sorted(_custom_attributes.applicable(entity))
+    hint = f"{did_you_mean(str(key), keys)} Configured are: {', '.join(keys) or 'none'}.".strip()
     error = exception.UnknownAttributeError(
         key,
         str(entity),
