@@ -8,7 +8,10 @@ from typing import Any
 
 from ftrack_like._errors import Error
 
-__all__ = ["InvalidEntityError", "InvalidValueError", "shown"]
+__all__ = ["ONE_ENTITY", "InvalidEntityError", "InvalidValueError", "shown"]
+
+#: What to do where one entity is needed.
+ONE_ENTITY = "Pass an entity, as session.get or session.query returns it."
 
 #: How much of a value an error shows, in characters.
 _LENGTH = 80
@@ -25,13 +28,13 @@ def shown(value: Any) -> str:
     return f"{short} ({type(value).__name__})"
 
 
-class InvalidValueError(Error, TypeError, ValueError):
-    """A value cannot be used here: JSON or the schema has no form for it."""
+class InvalidValueError(Error, TypeError, ValueError, builtins.AttributeError):
+    """A value cannot be used here: it is of the wrong type, or JSON has no form for it."""
 
     default_message = "The value cannot be used here."
 
 
-class InvalidEntityError(InvalidValueError, NotImplementedError, builtins.AttributeError):
+class InvalidEntityError(InvalidValueError, NotImplementedError):
     """Something stands where an entity, or a list of entities, is needed."""
 
     default_message = "{shown} cannot be {role}. {remedy}"
@@ -40,7 +43,7 @@ class InvalidEntityError(InvalidValueError, NotImplementedError, builtins.Attrib
         self,
         value: Any = None,
         role: str = "used as an entity",
-        remedy: str = "Pass an entity, as session.get or session.query returns it.",
+        remedy: str = ONE_ENTITY,
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Initialise with the wrong *value*, what it was to be, and the *remedy*, a sentence."""

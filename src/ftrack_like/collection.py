@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import Any, Optional
 
 from ftrack_like import _custom_attributes, exception, inspection
+from ftrack_like._ownership import named, own
 from ftrack_like.cache import KeyMaker, Memoiser, ObjectKeyMaker, memoise_decorator
 from ftrack_like.operation import UpdateEntityOperation
 
@@ -20,8 +21,6 @@ __all__ = [
     "PerSessionDefaultKeyMaker",
     "identity_text",
     "memoise_session",
-    "named",
-    "own",
 ]
 
 
@@ -58,22 +57,6 @@ def identity_text(entity: Any) -> str:
         return key
     remember = getattr(entity, "_identity_text", None)
     return str(inspection.identity(entity)) if remember is None else str(remember())
-
-
-def named(entity: Any) -> str:
-    """Return *entity* as text for an error, its type alone while it has no primary key."""
-    try:
-        return str(entity)
-    except KeyError:
-        return str(entity.entity_type)
-
-
-def own(entity: Any, value: Any) -> Any:
-    """Return *value* as *entity* may refer to it: an entity of another session is merged."""
-    session = getattr(entity, "session", None)
-    if session is None or getattr(value, "session", session) is session:
-        return value
-    return session.merge(value) if hasattr(value, "primary_key_attributes") else value
 
 
 class Collection(MutableSequence[Any]):
@@ -173,7 +156,9 @@ class Collection(MutableSequence[Any]):
                 self._follow(entity._remote[attribute.name])
         return self._data
 
-    def _replace(self, items: list[Any], known: Optional[set[str]] = None) -> None:
+    def _replace(
+        self, items: list[Any], known: Optional[set[str]] = None, record: bool = True
+    ) -> None:
         """Make *items* the members, and record that. *known* are their identities if at hand."""
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
@@ -183,7 +168,10 @@ class Collection(MutableSequence[Any]):
         self._data = items
         self._known = known
         self._changed = True
-        self._record(before)
+        if record:
+            self._record(before)
+        else:
+            self.entity._adopt(self)
 
     def _record(self, before: list[Any]) -> None:
         """Tell the session that the members were *before* and are now others."""
@@ -218,6 +206,10 @@ class Collection(MutableSequence[Any]):
         change and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *item* is a
         member already.
         """
+        self._place(index, item)
+
+    def _place(self, index: int, item: Any, record: bool = True) -> None:
+        """Do what :meth:`insert` does; the change is recorded unless *record* is False."""
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
         (item,) = self._members([item])
@@ -226,7 +218,7 @@ class Collection(MutableSequence[Any]):
             raise exception.DuplicateItemInCollectionError(item, self)
         items = list(self._data)
         items.insert(index, item)
-        self._replace(items, self._identities | {text})
+        self._replace(items, self._identities | {text}, record)
 
     def extend(self, values: Iterable[Any]) -> None:
         """Add *values* at the end, as one change."""
@@ -395,12 +387,8 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
             item = self.collection._data[self._index(key)]
         except KeyError:
             item = self.creator(self, {self.key_attribute: key, self.value_attribute: value})
-            if self._is_dense:
-                # The server has the item already: there is its value to send, and no new member.
-                with item.session.operation_recording(False):
-                    self.collection.append(item)
-            else:
-                self.collection.append(item)
+            # The server has an item of a dense collection already: its value alone is sent.
+            self.collection._place(len(self.collection), item, record=not self._is_dense)
         else:
             item[self.value_attribute] = value
 

@@ -36,8 +36,8 @@ also is, so that code which catches that class keeps working::
     │   └── NoResultFoundError
     ├── InvalidStateError
     │   └── InvalidStateTransitionError
-    ├── InvalidValueError [TypeError, ValueError]
-    │   ├── InvalidEntityError [NotImplementedError, builtins.AttributeError]
+    ├── InvalidValueError [TypeError, ValueError, builtins.AttributeError]
+    │   ├── InvalidEntityError [NotImplementedError]
     │   └── ServerInvalidValueError [ServerValidationError]
     ├── JobFailedError
     ├── JobTimeoutError [TimeoutError]

@@ -37,9 +37,11 @@ from ftrack_like._session.settings import (
 )
 from ftrack_like._session.statistics import Statistics
 from ftrack_like._session.unit_of_work import UnitOfWork
+from ftrack_like._session.values import no_type, require_entity, require_mapping
 from ftrack_like._transport.authentication import SessionAuthentication
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.settings import ConnectionSettings
+from ftrack_like._value_errors import shown
 
 __all__ = [
     "AutoPopulatingContext",
@@ -427,14 +429,20 @@ class Session:
         It is recorded to be created by the next commit. With *reconstructing*, it stands for an
         entity that the server has already, and *data* is what it holds.
 
-        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type.
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type, and
+        :exc:`~ftrack_like.exception.InvalidValueError` when *data* is no mapping.
         """
-        entity = self._create(entity_type, {} if data is None else data, reconstructing)
+        values = {} if data is None else require_mapping(data, f"create({entity_type!r}, …)")
+        entity = self._create(entity_type, values, reconstructing)
         return self.merge(entity)
 
     def _create(self, entity_type: str, data: Mapping[str, Any], reconstructing: bool) -> Any:
         """Return an entity of *entity_type* that is not attached yet."""
-        return self.types[entity_type](self, data=data, reconstructing=reconstructing)
+        try:
+            class_ = self.types[entity_type]
+        except TypeError:  # A list, say.
+            raise no_type(entity_type) from None
+        return class_(self, data=data, reconstructing=reconstructing)
 
     def ensure(
         self,
@@ -449,13 +457,18 @@ class Session:
         are committed, with whatever else was recorded.
 
         Raise :exc:`ValueError` when there is nothing to look for, :exc:`KeyError` when *data*
-        lacks an identifying key, and
+        lacks an identifying key, :exc:`~ftrack_like.exception.InvalidValueError` when it is no
+        mapping, and
         :exc:`~ftrack_like.exception.MultipleResultsFoundError` when several entities fit.
         """
         return self._lookup.ensure(entity_type, data, identifying_keys)
 
     def delete(self, entity: Any) -> None:
-        """Mark *entity* to be deleted by the next commit."""
+        """Mark *entity* to be deleted by the next commit.
+
+        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for anything else than an entity.
+        """
+        require_entity(entity, "deleted")
         if self.record_operations:
             self.recorded_operations.push(
                 operation.DeleteEntityOperation(entity.entity_type, inspection.primary_key(entity))
@@ -467,8 +480,8 @@ class Session:
         *entity_key* is a value, or a list of the values in the schema's order. An entity that
         is cached is returned without asking the server.
 
-        Raise :exc:`KeyError` for an unknown type and :exc:`ValueError` when the number of
-        values is wrong.
+        Raise :exc:`KeyError` for an unknown type, :exc:`ValueError` when the number of values is
+        wrong, and :exc:`~ftrack_like.exception.InvalidValueError` for what cannot be a key.
         """
         return self._lookup.get(entity_type, entity_key)
 
@@ -492,6 +505,11 @@ class Session:
         Raise :exc:`KeyError` for an unknown type; what else is wrong with the expression is
         said by the server, when it is asked.
         """
+        if not isinstance(expression, str):
+            raise exception.InvalidValueError(
+                "A query expression is text such as 'Task where name is \"layout\"', not {shown}.",
+                {"shown": shown(expression)},
+            )
         if values is not None:
             expression = queries.bind(expression, values)
         prepared = queries.prepare(expression, self.types)
@@ -557,6 +575,7 @@ class Session:
 
     def entity_reference(self, entity: Any) -> dict[str, Any]:
         """Return a mapping of the type and primary key of *entity*, without asking the server."""
+        require_entity(entity, "referred to")
         with self.auto_populating(False):
             return {"__entity_type__": entity.entity_type, **inspection.primary_key(entity)}
 

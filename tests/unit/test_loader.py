@@ -220,8 +220,8 @@ def test_merging_a_collection_of_another_session_gives_the_own_one(
 def test_merging_a_collection_of_a_detached_entity_attaches_its_members(tiny: Any) -> None:
     """The collection stays the same, its members become the attached ones."""
     child = tiny.load("Task", id="b")
-    text = '{"__entity_type__": "Task", "id": "a", "children": [{"__entity_type__": "Task", "id": "b"}]}'
-    detached = tiny.decode(text)
+    member = '{"__entity_type__": "Task", "id": "b"}'
+    detached = tiny.decode(f'{{"__entity_type__": "Task", "id": "a", "children": [{member}]}}')
     assert tiny.merge(detached["children"]) is detached["children"]
     assert detached["children"][0] is child
 

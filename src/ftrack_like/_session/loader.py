@@ -16,6 +16,7 @@ from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.merging import Merger
 from ftrack_like._session.reader import make_reader
+from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import _EntityBase
 from ftrack_like.query import count_expression
@@ -42,7 +43,8 @@ class Loader:
     def __init__(self, session: Any) -> None:
         """Initialise for *session*."""
         self._session = session
-        self._merger = Merger(session)
+        #: Replaces the entities in a value by attached ones.
+        self.merge = Merger(session).merge
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         #: For each thread, the ``fresh`` of the stream that it loads something missing for, and
         #: whether it completes entities, which then stay in the load groups that they are in.
@@ -161,15 +163,6 @@ class Loader:
 
         return streaming.stream(self._session, expression, bounds, page_size, keep, prefetch)
 
-    # Merging
-
-    def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
-        """Return *value* with every entity in it replaced by the attached one of its identity.
-
-        See :meth:`ftrack_like._session.merging.Merger.merge`.
-        """
-        return self._merger.merge(value, merged)
-
     # Loading what is missing
 
     def populate(self, entities: Any, projections: Any) -> None:
@@ -178,10 +171,15 @@ class Loader:
         *entities* is one entity, or several of any types; *projections* is their names,
         ``"name, status.name"``, or a list of names. The server's values replace the loaded ones;
         local changes stay. Entities that are created but not committed are left out.
+
+        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for what is no entity.
         """
         names = _names(projections)
         by_type: dict[str, list[Any]] = {}
-        for entity in [entities] if isinstance(entities, _EntityBase) else entities:
+        is_one = isinstance(entities, _EntityBase) or not isinstance(entities, Iterable)
+        for entity in [entities] if is_one or isinstance(entities, str) else entities:
+            if not isinstance(entity, _EntityBase):
+                raise exception.InvalidEntityError(entity, "populated")
             if not entity._created:
                 by_type.setdefault(entity.entity_type, []).append(entity)
         for entity_type, members in by_type.items() if names else ():
@@ -296,7 +294,13 @@ def _next_offset(result: Any) -> Optional[int]:
 
 def _names(projections: Any) -> list[str]:
     """Return the single names of *projections*, a text or a list of texts."""
-    parts = projections.split(",") if isinstance(projections, str) else list(projections)
+    parts = projections.split(",") if isinstance(projections, str) else projections
+    parts = list(parts) if isinstance(parts, Iterable) else [parts]
+    if not all(isinstance(part, str) for part in parts):
+        raise exception.InvalidValueError(
+            "Projections are text such as 'name, status.name', not {shown}.",
+            {"shown": shown(projections)},
+        )
     return [part.strip() for part in parts if part.strip()]
 
 

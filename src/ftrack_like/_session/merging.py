@@ -45,25 +45,26 @@ class Merger:
         that the server of this session does not have, and
         :exc:`~ftrack_like.exception.InvalidValueError` when containers are nested too deeply.
         """
-        if type(value) in PLAIN:
-            return value
         merged = {} if merged is None else merged
         if _WAITING in merged:
             return self._merge(value, merged)
-        waiting: deque[tuple[Any, Any]] = deque()
-        merged[_WAITING] = waiting
+        merged[_WAITING] = None  # A queue, once there is something to wait.
         try:
-            result = self._merge(value, merged)
-            while waiting:
-                self._take_over(*waiting.popleft(), merged)
+            if isinstance(value, _EntityBase):  # One call less for what is merged most.
+                result = self._merge_entity(value, merged)
+            else:
+                result = self._merge(value, merged)
+            while merged[_WAITING]:
+                foreign, attached = merged[_WAITING].popleft()
+                self._take_over(foreign, attached, merged)
         except RecursionError:
             raise exception.InvalidValueError(
-                "A value of the type {kind} cannot be merged: its containers are nested too deeply.",
+                "A value of the type {kind} cannot be merged: it is nested too deeply.",
                 {"kind": type(value).__name__},
             ) from None
         finally:
-            merged.pop(_WAITING, None)
-        if isinstance(value, (Collection, MappedCollectionProxy)):
+            del merged[_WAITING]
+        if result is value and isinstance(value, (Collection, MappedCollectionProxy)):
             return self._own_collection(value, merged)
         return result
 
@@ -137,6 +138,8 @@ class Merger:
         # other gets its number meanwhile.
         merged[id(entity)] = (entity, attached)
         if is_foreign:
+            if merged[_WAITING] is None:
+                merged[_WAITING] = deque()
             merged[_WAITING].append((entity, attached))
             return attached
         if attached is entity:
@@ -144,7 +147,8 @@ class Merger:
         else:
             identity_map.dirty.discard(entity)
             attached.merge(entity, merged)
-        self._store(key, entity, attached)
+        if identity_map.lower_caches():
+            self._store(key, entity, attached)
         return attached
 
     def _copy_of(self, entity: Any) -> Any:
@@ -155,13 +159,15 @@ class Merger:
     def _take_over(self, entity: Any, attached: Any, merged: dict[Any, Any]) -> None:
         """Give *attached* the values of the foreign *entity*."""
         attached.merge(entity, merged)
-        self._store(self._session._identity_map.key_of(attached), entity, attached)
+        identity_map = self._session._identity_map
+        if identity_map.lower_caches():
+            self._store(identity_map.key_of(attached), entity, attached)
 
     def _store(self, key: Any, entity: Any, attached: Any) -> None:
         """Write *attached*, which got the values of *entity*, to the cache layers below."""
         identity_map = self._session._identity_map
         # What is only referred to stays so: the layers below may hold all that was ever loaded.
-        if identity_map.lower_caches() and not _is_bare(entity):
+        if not _is_bare(entity):
             identity_map.complete_from_below(key, attached)
             identity_map.store_below({key: attached})
 

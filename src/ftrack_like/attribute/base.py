@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ftrack_like import exception, inspection
+from ftrack_like._ownership import own
 from ftrack_like.attribute.storage import Storage, put
-from ftrack_like.collection import own
 from ftrack_like.operation import record_update
 from ftrack_like.symbol import NOT_SET
 from ftrack_like.wire.values import decode_date
@@ -244,6 +244,11 @@ class ReferenceAttribute(Attribute):
 
     def _own(self, entity: Any, value: Any) -> Any:
         """Return *value*; for an entity of another session, that of the session of *entity*."""
+        try:
+            if value.session is entity.session:
+                return value
+        except AttributeError:
+            return value  # None, or something that is no entity of ours.
         return own(entity, value)
 
     def populate_remote_value(self, entity: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ftrack_like import collection, exception
+from ftrack_like._ownership import named, own
 from ftrack_like.attribute.base import Attribute
 from ftrack_like.symbol import NOT_SET
 
@@ -22,7 +23,8 @@ class AbstractCollectionAttribute(Attribute):
 
     #: The class of the values.
     collection_class: Any = None
-    #: Whether the server keeps more items than clients set: a value for each configuration.
+    #: Whether the server keeps more items than clients set: a value for each configuration. What
+    #: was set here is loaded again after a commit.
     is_dense = False
 
     def get_value(self, entity: Any) -> Any:
@@ -126,7 +128,7 @@ class AbstractCollectionAttribute(Attribute):
         """Return the error that *value* cannot be the members of *entity*."""
         return exception.InvalidEntityError(
             value,
-            f"the value of {self._name!r} of {collection.named(entity)}",
+            f"the value of {self._name!r} of {named(entity)}",
             "Assign a list of entities.",
         )
 
@@ -148,7 +150,7 @@ class AbstractCollectionAttribute(Attribute):
         members = [] if value is None else _members_of(value)
         if members is None:
             raise self._refusal(entity, value)
-        entity._remote[self._name] = [collection.own(entity, member) for member in members]
+        entity._remote[self._name] = [own(entity, member) for member in members]
         self._refresh(entity)
 
     def _refresh(self, entity: Any) -> None:
@@ -215,7 +217,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         """Return the error that *value* cannot be the items of *entity*."""
         return exception.InvalidEntityError(
             value,
-            f"the value of {self._name!r} of {collection.named(entity)}",
+            f"the value of {self._name!r} of {named(entity)}",
             "Assign a dictionary, or set single keys.",
         )
 
@@ -241,22 +243,14 @@ class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
     collection_class = collection.KeyValueMappedCollectionProxy
 
     def __init__(
-        self,
-        name: str,
-        creator: Any,
-        key_attribute: str,
-        value_attribute: str,
-        is_dense: bool = False,
-        **kw: Any,
+        self, name: str, creator: Any, key_attribute: str, value_attribute: str, **kw: Any
     ) -> None:
         """Initialise the attribute *name*.
 
         *creator*, *key_attribute* and *value_attribute* are as for
         :class:`~ftrack_like.collection.KeyValueMappedCollectionProxy`, *kw* as for
-        :class:`Attribute`. With *is_dense*, the server adds items that no client set, so that
-        what was set here is loaded again after a commit.
+        :class:`Attribute`.
         """
-        self.is_dense = is_dense
         self.creator = creator
         self.key_attribute = key_attribute
         self.value_attribute = value_attribute

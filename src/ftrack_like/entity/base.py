@@ -371,10 +371,6 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         except (AttributeError, KeyError, TypeError):
             return False  # Not an entity by any of its looks.
 
-    def __ne__(self, other: object) -> bool:
-        """Return whether *other* is not the same entity."""
-        return not self == other
-
     def _identity_text(self) -> str:
         """Return the identity as text, and remember it."""
         self._key = str(inspection.identity(self))
@@ -405,9 +401,8 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def merge(self, entity: Any, merged: Any = None) -> list[dict[str, Any]]:
         """Take over the values that *entity*, another copy of the same one, has set.
 
-        References and members are merged into the session too; *merged* is the record of what
-        was merged so far, for the session's own use. What was changed here stays when *entity*
-        belongs to another session. Return the changes:
+        References and members are merged into the session too; *merged* is the session's record of
+        what was merged so far. Changes made here win over those in another session. Return:
         ``[{"type": "local_attribute" | "remote_attribute", "name", "old_value", "new_value"}]``.
 
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if a primary key differs.
@@ -430,10 +425,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
     ) -> None:
         """Take over the local value of *other* of *entity*, if it is a change, into *own*."""
-        if not other.is_modified(entity):
+        # What was changed here is what a commit will send.
+        is_kept = entity.session is not self.session and own.is_modified(self)
+        if is_kept or not other.is_modified(entity):
             return
-        if entity.session is not self.session and own.is_modified(self):
-            return  # What was changed here is what a commit will send.
         before = own.get_local_value(self)
         value = own._merged_local(self, other.get_local_value(entity), merge)
         if before is NOT_SET or before != value:

@@ -220,19 +220,19 @@ class StandardFactory(Factory):
 
         Return None for mappings of anything else.
         """
-        is_dense = False
         if reference == "Metadata":
             creator = functools.partial(_create_metadata, reference=reference)
         elif reference == "CustomAttributeValue":
             return attribute.CustomAttributeCollectionAttribute(name, mutable=mutable)
         elif reference and reference.endswith("CustomAttributeValue"):
             creator = functools.partial(_create_custom_attribute_value, reference=reference)
-            is_dense = True
         else:
             return super().create_mapped_collection_attribute(class_name, name, mutable, reference)
-        return attribute.KeyValueMappedCollectionAttribute(
-            name, creator, "key", "value", is_dense, mutable=mutable
+        made = attribute.KeyValueMappedCollectionAttribute(
+            name, creator, "key", "value", mutable=mutable
         )
+        made.is_dense = reference != "Metadata"
+        return made
 
 
 _SPECIAL_BASES: dict[str, Any] = {

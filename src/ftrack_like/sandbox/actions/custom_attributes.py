@@ -108,7 +108,9 @@ def _applies(configuration: Row, family: EntityType, owner: Row) -> bool:
         of_type = of_type or bool(configuration["is_hierarchical"])
     else:
         of_type = _FAMILIES.get(configuration["entity_type"] or "") == family.name
-        of_type = of_type or (family.name in IN_HIERARCHY and bool(configuration["is_hierarchical"]))
+        of_type = of_type or (
+            family.name in IN_HIERARCHY and bool(configuration["is_hierarchical"])
+        )
     object_type_id = configuration["object_type_id"] or None
     project_id = configuration["project_id"] or None
     # Of a new entity the project may not be known yet.
