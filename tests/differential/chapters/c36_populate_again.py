@@ -183,11 +183,11 @@ def metadata(stage: Stage) -> Any:
     mine, theirs = shot_in_both(stage, "metadata")
     found = []
     for value in ({"a": "1", "b": "1"}, {"a": "2", "c": "1"}, {}):
-        for key in set(theirs["metadata"]) - set(value):
-            del theirs["metadata"][key]
-        for key, text in sorted(value.items()):
-            theirs["metadata"][key] = text
-        theirs.session.commit()
+        with stage.wire.paused():  # Several changes to metadata go in an order of their own.
+            for key in sorted(set(theirs["metadata"]) - set(value)):
+                del theirs["metadata"][key]
+            theirs["metadata"].update(value)
+            theirs.session.commit()
         stage.session.populate(mine, "metadata")
         found.append(dict(mine["metadata"]))
     return found
@@ -237,8 +237,8 @@ def without_auto_population(stage: Stage) -> Any:
 
 @step()
 def reading_does_not_ask_again(stage: Stage) -> Any:
-    """Reading alone gives what is loaded, and the items of an entity too."""
+    """Reading alone gives what is loaded."""
     mine, theirs = shot_in_both(stage, "reading")
-    before = [mine["description"], dict(mine.items())["description"]]
-    change(theirs, description="theirs")
-    return [before, mine["description"], dict(mine.items())["description"]]
+    before = [mine["description"], mine["status"]["name"]]
+    change(theirs, description="theirs", status=theirs.session.query("Status").all()[-1])
+    return [before, mine["description"], mine["status"]["name"] == before[1]]

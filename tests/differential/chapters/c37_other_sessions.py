@@ -155,7 +155,7 @@ def merge_a_result(stage: Stage) -> Any:
     return owners(stage, *stage.session.merge(other.query('Task where name like "other%"')))
 
 
-@step(26, MERGED)
+@step()
 def merge_members(stage: Stage) -> Any:
     """A collection of an entity of another session; the other session keeps its own."""
     theirs = tasks(stage)[0]["parent"]["children"]
@@ -271,7 +271,7 @@ def note_by(stage: Stage) -> Any:
     return owners(stage, note, note["author"])
 
 
-@step()
+@step(9, "an entity whose deletion was committed is not found")
 def delete_with(stage: Stage) -> Any:
     """An entity of another session can be deleted here."""
     theirs = tasks(stage)[0]
