@@ -378,19 +378,20 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
 
     def __getitem__(self, key: Any) -> Any:
         """Return the value under *key*; :exc:`KeyError` if there is none."""
-        return self.collection._data[self._index(key)][self.value_attribute]
+        index = self._index(key)  # First, since the members may be loaded for it.
+        return self.collection._data[index][self.value_attribute]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Set *value* under *key*: in the item that has it, else in a new one."""
         self._require_mutable()
         try:
-            item = self.collection._data[self._index(key)]
+            index = self._index(key)
         except KeyError:
             item = self.creator(self, {self.key_attribute: key, self.value_attribute: value})
             # The server has an item of a dense collection already: its value alone is sent.
             self.collection._place(len(self.collection), item, record=not self._is_dense)
         else:
-            item[self.value_attribute] = value
+            self.collection._data[index][self.value_attribute] = value
 
     def __delitem__(self, key: Any) -> None:
         """Remove the item with *key* and delete it from the session; :exc:`KeyError` if none."""

@@ -432,8 +432,9 @@ class Session:
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type, and
         :exc:`~ftrack_like.exception.InvalidValueError` when *data* is no mapping.
         """
-        values = {} if data is None else require_mapping(data, f"create({entity_type!r}, …)")
-        entity = self._create(entity_type, values, reconstructing)
+        if data is not None and type(data) is not dict:
+            require_mapping(data, f"create({entity_type!r}, …)")
+        entity = self._create(entity_type, {} if data is None else data, reconstructing)
         return self.merge(entity)
 
     def _create(self, entity_type: str, data: Mapping[str, Any], reconstructing: bool) -> Any:

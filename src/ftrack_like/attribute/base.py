@@ -37,6 +37,9 @@ def merge_references(function: Callable[..., Any]) -> Callable[..., Any]:
 class Attribute:
     """A named value of a type's entities."""
 
+    #: Whether the value is an entity, which has to be one of the same session.
+    _refers = False
+
     def __init__(
         self,
         name: str,
@@ -229,6 +232,8 @@ class ScalarAttribute(Attribute):
 
 class ReferenceAttribute(Attribute):
     """An attribute that refers to one entity, or none."""
+
+    _refers = True
 
     def __init__(self, name: str, entity_type: str, **kw: Any) -> None:
         """Initialise the attribute *name* that refers to entities of *entity_type*.

@@ -15,6 +15,7 @@ from collections.abc import Iterator, KeysView, MutableMapping
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._ownership import own
 from ftrack_like._suggest import Suggestion, did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
@@ -268,11 +269,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         return value
 
     def _read_through_attribute(self, key: str) -> Any:
-        """Return the value of the attribute *key*, as its attribute gives it.
-
-        Classes some of whose attributes read values in a way of their own have this in place
-        of :meth:`__getitem__`.
-        """
+        """Return what the attribute *key* gives; used where attributes override reading."""
         return self._attribute(key).get_value(self)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -283,13 +280,15 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """
         attribute = self.attributes._data.get(key)
         local = self._local
-        if attribute is None or not attribute._is_simple or value.__class__ not in PLAIN:
+        if attribute is None or not attribute._is_simple or value is NOT_SET:
             self._attribute(key).set_local_value(self, value)
             return
-        # Plain values are set here, as the attribute would in four times the time.
+        # What is simple is set here, as the attribute would in four times the time.
         if local is not None and key in local:
+            if attribute._refers and getattr(value, "session", None) is not self.session:
+                value = own(self, value)
             before = local[key]
-        else:
+        elif value.__class__ in PLAIN:
             before = NOT_SET
             known = self._remote.get(key, NOT_SET)
             if known is value or (known.__class__ is value.__class__ and known == value):
@@ -297,6 +296,9 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             if local is None:
                 local = self._local = {}
             self._mark_dirty()
+        else:
+            attribute.set_local_value(self, value)
+            return
         session = self.session
         if session.record_operations:
             entity_key = self._fixed_key or self._operation_key()
