@@ -129,10 +129,14 @@ class Collection(MutableSequence[Any]):
         self._known = None
         return True
 
-    def _replace(self, items: list[Any], known: Optional[set[str]] = None) -> None:
-        """Make *items* the members, and record that. *known* are their identities if at hand."""
+    def _require_mutable(self) -> None:
+        """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it may not change."""
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
+
+    def _replace(self, items: list[Any], known: Optional[set[str]] = None) -> None:
+        """Make *items* the members, and record that. *known* are their identities if at hand."""
+        self._require_mutable()
         if known is None:
             known = self._distinct(items)
         before = self._data
@@ -174,8 +178,7 @@ class Collection(MutableSequence[Any]):
         change and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *item* is a
         member already.
         """
-        if not self.mutable:
-            raise exception.ImmutableCollectionError(self)
+        self._require_mutable()
         text = identity_text(item)
         if text in self._identities:
             raise exception.DuplicateItemInCollectionError(item, self)
@@ -220,12 +223,14 @@ class Collection(MutableSequence[Any]):
 
     def __setitem__(self, index: Any, item: Any) -> None:
         """Put *item* at *index*, or the entities of *item* in place of a slice."""
+        self._require_mutable()
         items = list(self._data)
         items[index] = item
         self._replace(items)
 
     def __delitem__(self, index: Any) -> None:
         """Remove the member at *index*, or those of a slice."""
+        self._require_mutable()
         items = list(self._data)
         gone = items[index] if isinstance(index, slice) else [items[index]]
         del items[index]

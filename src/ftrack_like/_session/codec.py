@@ -37,8 +37,8 @@ class Codec:
         """
         if entity_attribute_strategy not in STRATEGIES:
             raise ValueError(
-                f"There is no entity_attribute_strategy {entity_attribute_strategy!r}. "
-                f"It is one of {', '.join(STRATEGIES)}."
+                f'Unsupported entity_attribute_strategy "{entity_attribute_strategy}". '
+                f"Use one of {', '.join(STRATEGIES)}."
             )
         encode_item = functools.partial(
             self._session._encode, entity_attribute_strategy=entity_attribute_strategy
@@ -65,7 +65,7 @@ class Codec:
         date = encode_date(item)
         if date is not None:
             return date
-        raise TypeError(f"A value of the type {type(item).__name__} cannot be sent: {item!r}.")
+        raise TypeError(f"A value of the type {type(item).__name__} is not JSON serializable: {item!r}.")
 
     def _encode_entity(self, entity: Any, select: Callable[[Any], dict[str, Any]]) -> Any:
         """Return *entity* as a wire mapping of the values that *select* gives for it."""

@@ -26,7 +26,7 @@ class Lookup:
         values = _key_values(names, entity_key)
         if len(values) != len(names):
             raise ValueError(
-                f"The key {values!r} does not fit {entity_type}, whose primary key is "
+                f"Incompatible entity_key {values!r}: the primary key of {entity_type} is "
                 f"{' and '.join(names)}."
             )
         found = self._cached(entity_type, values)
@@ -53,7 +53,7 @@ class Lookup:
         names = list(identifying_keys or data)
         if not names:
             raise ValueError(
-                f"Without data or identifying keys it cannot be told which {entity_type} is meant."
+                f"There is no identifying data to find the {entity_type} by: pass values in data."
             )
         for name in names:
             if name not in data:
@@ -89,7 +89,8 @@ def _key_values(names: Any, entity_key: Any) -> list[Any]:
     if isinstance(entity_key, Mapping):
         missing = [name for name in names if name not in entity_key]
         if missing:
-            raise ValueError(f"The key {dict(entity_key)!r} has no {missing[0]!r}.")
+            raise ValueError(f"Incompatible entity_key {dict(entity_key)!r}: it has no {missing[0]!r}, which the "
+                "primary key contains.")
         return [entity_key[name] for name in names]
     if not isinstance(entity_key, Iterable):
         return [entity_key]

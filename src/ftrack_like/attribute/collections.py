@@ -110,8 +110,9 @@ class AbstractCollectionAttribute(Attribute):
         members = _members_of(value)
         if members is None:
             raise NotImplementedError(
-                f"A value of the type {type(value).__name__} cannot be set on {self._name!r}, "
-                f"which holds several entities: {value!r}."
+                f"Cannot convert {value!r} to collection: a value of the type "
+                f"{type(value).__name__} cannot be set on {self._name!r}, which holds several "
+                "entities."
             )
         base = _base(value)
         if (

@@ -68,7 +68,8 @@ class StandardStructure(Structure):
             make_parts = _PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
-                f"StandardStructure places components only, not {entity!r}."
+                f"StandardStructure gives a resource identifier to components only, and not to the "
+                f"unsupported entity {entity!r}."
             ) from None
         return self.path_separator.join(make_parts(self, entity))
 
