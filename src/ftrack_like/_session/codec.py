@@ -65,7 +65,9 @@ class Codec:
         date = encode_date(item)
         if date is not None:
             return date
-        raise TypeError(f"A value of the type {type(item).__name__} is not JSON serializable: {item!r}.")
+        raise TypeError(
+            f"A value of the type {type(item).__name__} is not JSON serializable: {item!r}."
+        )
 
     def _encode_entity(self, entity: Any, select: Callable[[Any], dict[str, Any]]) -> Any:
         """Return *entity* as a wire mapping of the values that *select* gives for it."""

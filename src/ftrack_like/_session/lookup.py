@@ -89,8 +89,10 @@ def _key_values(names: Any, entity_key: Any) -> list[Any]:
     if isinstance(entity_key, Mapping):
         missing = [name for name in names if name not in entity_key]
         if missing:
-            raise ValueError(f"Incompatible entity_key {dict(entity_key)!r}: it has no {missing[0]!r}, which the "
-                "primary key contains.")
+            raise ValueError(
+                f"Incompatible entity_key {dict(entity_key)!r}: it has no {missing[0]!r}, which is "
+                "part of the primary key."
+            )
         return [entity_key[name] for name in names]
     if not isinstance(entity_key, Iterable):
         return [entity_key]

@@ -116,7 +116,9 @@ class DiskAccessor(Accessor):
         if _parts(path) == _parts(self.prefix):
             raise exception.AccessorParentResourceNotFoundError(
                 resource_identifier=resource_identifier,
-                message="The container of {resource_identifier} falls outside of configured prefix.",
+                message=(
+                    "The container of {resource_identifier} falls outside of configured prefix."
+                ),
             )
         container = os.path.relpath(os.path.dirname(path), self.prefix)
         return "" if container == os.curdir else container

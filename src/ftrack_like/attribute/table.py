@@ -37,7 +37,8 @@ class Attributes:
         existing = self._data.get(attribute.name)
         if existing is not None:
             raise exception.NotUniqueError(
-                f"The name {attribute.name!r} is taken: an attribute was already added as {existing!r}."
+                f"The name {attribute.name!r} is taken: an attribute was already added as "
+                f"{existing!r}."
             )
         # Copied, not changed in place: other classes may share it.
         self._data = {**self._data, attribute.name: attribute}
