@@ -492,10 +492,11 @@ class Session:
         Raise :exc:`KeyError` for an unknown type; what else is wrong with the expression is
         said by the server, when it is asked.
         """
-        if values is not None:
-            expression = queries.bind(expression, values)
-        prepared = queries.prepare(expression, self.types)
-        return queries.QueryResult(self, prepared, page_size=page_size)
+        pieces = None if values is None else queries.bind_pieces(expression, values)
+        bound = expression if pieces is None else "".join([piece for piece, _ in pieces])
+        prepared = queries.prepare(bound, self.types)
+        wording = queries.Wording(expression, pieces)
+        return queries.QueryResult(self, prepared, page_size, wording=wording)
 
     def query_many(
         self, expressions: Iterable[str], page_size: int = 500

@@ -59,7 +59,15 @@ class Calls:
         session = self._session
         text = session.encode(data, entity_attribute_strategy="modified_only")
         self._logger.debug(LazyLogMessage("Calling server with {0!r}", text[:2000]))
-        answer = self._exchange(text, _only_reads(data))
+        only_reads = _only_reads(data)
+        if not only_reads:
+            # Queries that are read page by page must know, whether it succeeds or not.
+            session._loader.note_write(_created_keys(data))
+        try:
+            answer = self._exchange(text, only_reads)
+        finally:
+            if not only_reads:
+                session._loader.note_write()
         self._has_answered = True
         result = self._decoded(answer, isinstance(data, RawBatch))
         fault = fault_of(result)
@@ -148,6 +156,17 @@ def _reads(operation: Any) -> bool:
     if action == "get_upload_metadata":
         return not operation.get("parts")
     return action in READING
+
+
+def _created_keys(data: Any) -> list[tuple[Any, ...]]:
+    """Return the keys of the entities that the batch *data* creates."""
+    keys = []
+    for operation in data if isinstance(data, (list, tuple)) else [data]:
+        if isinstance(operation, _MAPPINGS) and operation.get("action") == "create":
+            key = operation.get("entity_key")
+            if isinstance(key, (list, tuple)) and all(isinstance(part, str) for part in key):
+                keys.append(tuple(key))
+    return keys
 
 
 def _check_results(data: Any, results: Any) -> None:

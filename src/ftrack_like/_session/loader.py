@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import operator
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
@@ -14,9 +15,10 @@ from ftrack_like._literals import key_condition, quoted
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.reader import make_reader
+from ftrack_like._transport.redaction import masked
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, _EntityBase
-from ftrack_like.query import count_expression
+from ftrack_like.query import Pages, Source, Wording, count_expression
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Loader"]
@@ -46,52 +48,131 @@ class Loader:
         self._current = threading.local()
         #: Whether the server counts what a query finds, as far as is known.
         self._server_counts = True
+        #: Goes up before and after each call that may change something on the server.
+        self.writes = 0
+        #: Keys of entities that the session has created, with what *writes* was.
+        self._created: dict[tuple[Any, ...], int] = {}
 
     # Reading
 
     def fetch(
-        self, expression: str, fresh: Optional[list[Any]] = None
+        self,
+        expression: str,
+        fresh: Optional[list[Any]] = None,
+        wording: Optional[Wording] = None,
     ) -> tuple[list[Any], Optional[int]]:
         """Return the entities that one call answers to the query *expression*.
 
         With them comes the offset of the next page, None on the last. The keys of those that
-        the session did not hold before are added to *fresh*.
+        the session did not hold before are added to *fresh*. A mistake in the query is pointed
+        out in its *wording*.
         """
-        return self.fetch_many([expression], fresh)[0]
+        return self.fetch_many([expression], fresh, None if wording is None else [wording])[0]
 
     def fetch_many(
-        self, expressions: Iterable[str], fresh: Optional[list[Any]] = None
+        self,
+        expressions: Iterable[str],
+        fresh: Optional[list[Any]] = None,
+        wordings: Optional[Sequence[Wording]] = None,
     ) -> list[tuple[list[Any], Optional[int]]]:
         """Return what :meth:`fetch` does for each of *expressions*, in one call for all."""
-        session = self._session
         operations = [{"action": "query", "expression": each} for each in expressions]
         if self._takes_plain_path():
-            results = session.call(operations)
             load: Callable[..., list[Any]] = self._merge_all
         else:
-            results = session.call(RawBatch(operations))
+            operations = RawBatch(operations)
             load = self.load
+        results = self._call(operations, wordings)
         return [(load(result["data"], fresh), _next_offset(result)) for result in results]
+
+    def fetch_raw(self, expression: str, wording: Wording) -> tuple[list[Any], Optional[int]]:
+        """Return the rows for *expression* as the server sent them, and the next offset."""
+        batch = RawBatch([{"action": "query", "expression": expression}])
+        result = self._call(batch, [wording])[0]
+        return result["data"], _next_offset(result)
+
+    def _call(self, operations: list[Any], wordings: Optional[Sequence[Wording]]) -> Any:
+        """Return the results of the queries *operations*; let mistakes quote their *wordings*."""
+        try:
+            return self._session.call(operations)
+        except exception.ServerParseError as error:
+            place = error.operation if len(operations) > 1 else 0
+            if wordings is not None and place is not None and place < len(wordings):
+                wordings[place].restate(error, operations[place]["expression"])
+                error.message = masked(error.message, getattr(self._session, "_api_key", None))
+            raise
 
     def count(self, expression: str, entity_type: str) -> Optional[int]:
         """Return how many entities of *entity_type* the server counts for *expression*.
 
         None means that it cannot; it is not asked again then.
         """
+        counting = self._counting(expression, entity_type)
+        if counting is None:
+            return None
+        try:
+            return self._number(self._session.call(RawBatch([counting]))[0])
+        except exception.ServerConnectionError:
+            raise
+        except exception.ServerError as error:
+            self._note_no_count(error)
+            return None
+
+    def fetch_counted(
+        self, page: str, expression: str, entity_type: str, wording: Wording
+    ) -> tuple[tuple[list[Any], Optional[int]], Optional[int]]:
+        """Return what :meth:`fetch` does for *page* and :meth:`count` for *expression*, together.
+
+        That is one call where the server counts.
+        """
+        counting = self._counting(expression, entity_type)
+        if counting is not None and not self._takes_plain_path():
+            batch = RawBatch([{"action": "query", "expression": page}, counting])
+            try:
+                found, count = self._session.call(batch)
+            except exception.ServerConnectionError:
+                raise
+            except exception.ServerError as error:
+                # If it is the page that is refused, that comes out below.
+                first = self.fetch(page, None, wording)
+                self._note_no_count(error)
+                return first, None
+            return (self.load(found["data"]), _next_offset(found)), self._number(count)
+        return self.fetch(page, None, wording), self.count(expression, entity_type)
+
+    def _counting(self, expression: str, entity_type: str) -> Optional[dict[str, str]]:
+        """Return the operation that counts, None where that is no use."""
         if not self._server_counts:
             return None
         key = self._session.types[entity_type].primary_key_attributes[0]
-        batch = RawBatch([{"action": "query", "expression": count_expression(expression, key)}])
+        counting = count_expression(expression, key)
+        return None if counting is None else {"action": "query", "expression": counting}
+
+    def _number(self, result: Any) -> Optional[int]:
+        """Return the number in *result*, the answer to a query that counts, None for another."""
         try:
-            rows = self._session.call(batch)[0]["data"]
-            number = rows[0][f"count_{key}"]
-        except exception.ServerConnectionError:
-            raise
-        except (exception.ServerError, LookupError, TypeError) as error:
-            self._logger.debug("The server does not count, so all is loaded: %s", error)
-            number = None
-        self._server_counts = type(number) is int
-        return number if self._server_counts else None
+            (number,) = result["data"][0].values()
+            return operator.index(number)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self._note_no_count(error)
+            return None
+
+    def _note_no_count(self, error: Exception) -> None:
+        """Remember that the server does not count, since *error* came of it."""
+        self._logger.debug("The server does not count, so all is loaded: %s", error)
+        self._server_counts = False
+
+    def note_write(self, created: Iterable[tuple[Any, ...]] = ()) -> None:
+        """Take note that this session is about to change something on the server, or just has.
+
+        *created* are the keys of the entities that it creates.
+        """
+        self.writes += 1
+        self._created.update(dict.fromkeys(created, self.writes))
+
+    def created_since(self, writes: int) -> set[tuple[Any, ...]]:
+        """Return the keys of the entities that were created since *writes* was as given."""
+        return {key for key, number in self._created.items() if number > writes}
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return *entities* merged one by one, with the keys of new ones added to *fresh*."""
@@ -145,18 +226,14 @@ class Loader:
         return found
 
     def stream(
-        self,
-        expression: str,
-        bounds: tuple[int, Optional[int]],
-        page_size: int,
-        keep: bool,
-        prefetch: bool,
+        self, source: Source, page_size: int, keep: bool, prefetch: bool, stable: bool
     ) -> Iterator[Any]:
-        """Return an iterator over what *expression* finds; see ``QueryResult.iterate``."""
+        """Return an iterator over what *source* finds; see ``QueryResult.iterate``."""
         # lazy: few programs read results that way
         from ftrack_like._session import streaming
 
-        return streaming.stream(self._session, expression, bounds, page_size, keep, prefetch)
+        pages = Pages(source, stable)
+        return streaming.stream(self._session, pages, page_size, keep, prefetch)
 
     # Merging
 

@@ -1,0 +1,25 @@
+"""Queries: what the client makes of their text, and their results, read as they are needed."""
+
+from __future__ import annotations
+
+from ftrack_like._literals import bind, bind_pieces
+from ftrack_like.query.result import QueryResult, load_first_pages
+from ftrack_like.query.rows import Pages, Source, check_progress
+from ftrack_like.query.text import Outline, count_expression, outline, prepare
+from ftrack_like.query.wording import Wording, excerpt
+
+__all__ = [
+    "Outline",
+    "Pages",
+    "QueryResult",
+    "Source",
+    "Wording",
+    "bind",
+    "bind_pieces",
+    "check_progress",
+    "count_expression",
+    "excerpt",
+    "load_first_pages",
+    "outline",
+    "prepare",
+]
