@@ -517,7 +517,11 @@ class Session:
         *entities* is an entity or a list of them; *projections* is text such as
         ``"name, status.name"``. Values that were set here and not committed stay.
         """
-        self._loader.populate(entities, projections)
+        try:
+            self._loader.populate(entities, projections)
+        except exception.ServerParseError as error:
+            queries.restate_projections(error, projections)
+            raise
 
     def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
         """Return *value* with every entity in it replaced by the session's own one.

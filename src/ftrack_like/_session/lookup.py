@@ -8,6 +8,8 @@ from typing import Any, Optional
 from ftrack_like import exception
 from ftrack_like._literals import condition, key_condition
 from ftrack_like._suggest import did_you_mean
+from ftrack_like._transport.redaction import masked
+from ftrack_like.query import restate, restate_values
 
 __all__ = ["Lookup"]
 
@@ -33,8 +35,13 @@ class Lookup:
         if found is not None:
             session._statistics.count_hit()
             return found
-        for entity in session.query(f"{entity_type} where {key_condition(names, values)}"):
-            return entity
+        try:
+            for entity in session.query(f"{entity_type} where {key_condition(names, values)}"):
+                return entity
+        except exception.ServerParseError as error:
+            restate(error, repr(entity_key), 0)
+            error.message = masked(error.message, session.api_key)
+            raise
         return None
 
     def _cached(self, entity_type: str, values: list[Any]) -> Any:
@@ -60,9 +67,14 @@ class Lookup:
                 hint = did_you_mean(name, data)
                 raise KeyError(f"The identifying key {name!r} is not in the data. {hint}".strip())
         session = self._session
-        criteria = " and ".join([condition(name, data[name]) for name in names])
+        conditions = {name: condition(name, data[name]) for name in names}
+        criteria = " and ".join(conditions.values())
         try:
             entity = session.query(f"{entity_type} where {criteria}").one()
+        except exception.ServerParseError as error:
+            restate_values(error, data, conditions)
+            error.message = masked(error.message, session.api_key)
+            raise
         except exception.NoResultFoundError:
             entity = session.create(entity_type, data)
             session.commit()

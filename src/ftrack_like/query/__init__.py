@@ -6,7 +6,13 @@ from ftrack_like._literals import bind, bind_pieces
 from ftrack_like.query.result import QueryResult, load_first_pages
 from ftrack_like.query.rows import Pages, Source, check_progress
 from ftrack_like.query.text import Outline, count_expression, outline, prepare
-from ftrack_like.query.wording import Wording, excerpt
+from ftrack_like.query.wording import (
+    Wording,
+    excerpt,
+    restate,
+    restate_projections,
+    restate_values,
+)
 
 __all__ = [
     "Outline",
@@ -22,4 +28,7 @@ __all__ = [
     "load_first_pages",
     "outline",
     "prepare",
+    "restate",
+    "restate_projections",
+    "restate_values",
 ]

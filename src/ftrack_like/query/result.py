@@ -107,7 +107,7 @@ class QueryResult(Sequence[Any]):
             ) from None
         found = self._from_end(position) if position < 0 else self._at(position)
         if not found:
-            raise IndexError(f"The query result has no entity {index}: {self._expression!r}.")
+            raise IndexError(f"The query result has no entity {index}: {self._wording.bound!r}.")
         return found[0]
 
     def _at(self, position: int) -> list[Any]:
@@ -225,7 +225,7 @@ class QueryResult(Sequence[Any]):
         size = self._page_size if page_size is None else _checked_size(page_size)
         if stable and not self._source.has_keys:
             raise ValueError(
-                f"The rows of {self._expression!r} have no ids, so they cannot be read by them."
+                f"The rows of {self._wording.bound!r} have no ids, so they cannot be read by them."
             )
         if self._is_complete():
             return iter(self._rows.first)
@@ -265,13 +265,13 @@ class QueryResult(Sequence[Any]):
         if self._offset is not None:
             raise ValueError(
                 "one() asks whether there is a single entity, but the expression contains an "
-                f"offset clause: {self._expression!r} offset {self._offset}."
+                f"offset clause: {self._wording.bound!r}."
             )
         found = self._some(2)
         if len(found) == 1:
             return found[0]
         wrong = exception.MultipleResultsFoundError if found else exception.NoResultFoundError
-        raise wrong(f"{wrong.default_message}\nThe query: {self._expression}")
+        raise wrong(f"{wrong.default_message}\nThe query: {self._wording.bound}")
 
     def first(self) -> Any:
         """Return the first entity, or None if there is none.
@@ -287,7 +287,7 @@ class QueryResult(Sequence[Any]):
         if self._limit is not None:
             raise ValueError(
                 f"{name}() sets the limit itself, but the expression already contains a limit "
-                f"clause: {self._expression!r} limit {self._limit}."
+                f"clause: {self._wording.bound!r}."
             )
 
     def _some(self, count: int) -> list[Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 from ftrack_like import exception
 from ftrack_like.query.text import outline
 
-__all__ = ["Wording", "excerpt"]
+__all__ = ["Wording", "excerpt", "restate", "restate_projections", "restate_values"]
 
 #: How much of a line is shown before and behind the place of a mistake, in characters.
 _BEFORE, _BEHIND = 100, 60
@@ -33,17 +33,18 @@ class Wording:
         self.text = text
         self.pieces = [(text, 0)] if pieces is None else list(pieces)
 
+    @property
+    def bound(self) -> str:
+        """The text with the bound values in their places."""
+        return "".join([piece for piece, _ in self.pieces])
+
     def restate(self, error: exception.ServerParseError, sent: str) -> None:
         """Let *error*, about the query *sent*, quote the author's text and point to the place."""
-        sentence = error.sentence
-        if sentence is None:
-            return  # It is about something else.
         place = None if error.position is None else self.place(sent, error.position)
-        sentence = sentence.replace(sent, self.text)
-        shown = self.text if place is None else excerpt(self.text, place)
-        error.expression, error.position = self.text, place
-        lines = "".join(f"\n  {line}" for line in shown.split("\n"))
-        error.message = f"Server reported error: {error.exception_name}({sentence}){lines}"
+        if error.sentence is not None:
+            for theirs, ours in ((sent, self.text), (sent.partition("\n")[0], self.text)):
+                error.sentence = error.sentence.replace(theirs, ours.partition("\n")[0])
+        restate(error, self.text, place)
 
     def place(self, sent: str, position: int) -> Optional[int]:
         """Return the place in the text that *position* of the query *sent* comes from.
@@ -93,6 +94,55 @@ def _body(whole: str, entity_type: Optional[str]) -> int:
     return max(whole.find(f" {entity_type}"), whole.find(f"\n{entity_type}"), 0)
 
 
+def restate(error: exception.ServerParseError, text: str, position: Optional[int]) -> None:
+    """Let *error* quote *text*, with a caret under *position* if that is known."""
+    if error.sentence is None:
+        return  # It did not come from a server.
+    error.expression, error.position = text, position
+    shown = text if position is None else excerpt(text, position)
+    lines = "".join(f"\n  {line}" for line in shown.split("\n"))
+    error.message = f"Server reported error: {error.exception_name}({error.sentence}){lines}"
+
+
+def restate_projections(error: exception.ServerParseError, projections: Any) -> None:
+    """Let *error*, about a query that selects *projections*, quote these alone.
+
+    *projections* is a text such as ``"name, status.name"``, or a list of names.
+    """
+    text = projections if isinstance(projections, str) else ", ".join(projections)
+    place: Optional[int] = None
+    sent = len("select ")
+    begin = 0
+    for part in text.split(","):
+        name = part.strip()
+        if name:
+            if error.position is not None and sent <= error.position < sent + len(name):
+                place = begin + len(part) - len(part.lstrip()) + error.position - sent
+            sent += len(name) + len(", ")
+        begin += len(part) + 1
+    restate(error, text, place)
+
+
+def restate_values(
+    error: exception.ServerParseError, data: Mapping[str, Any], conditions: Mapping[str, str]
+) -> None:
+    """Let *error*, about the *conditions* that stand for the values of *data*, quote these.
+
+    *conditions* maps the names in *data* to what was asked, joined by ``and`` at the end.
+    """
+    place: Optional[int] = None
+    sent = len(error.expression or "") - len(" and ".join(conditions.values()))
+    text = "{"
+    for name, condition in conditions.items():
+        text += "" if text == "{" else ", "
+        if error.position is not None and sent <= error.position <= sent + len(condition):
+            is_name = error.position < sent + len(condition.partition(" ")[0])
+            place = len(text) + (1 if is_name else len(f"{name!r}: "))
+        text += f"{name!r}: {data[name]!r}"
+        sent += len(condition) + len(" and ")
+    restate(error, text + "}", place)
+
+
 def excerpt(text: str, position: int) -> str:
     """Return the line of *text* that *position* is in, and below it a caret under the place.
 
@@ -105,5 +155,6 @@ def excerpt(text: str, position: int) -> str:
     last = end if end - position <= _BEHIND else position + _BEHIND
     before = ("…" if first > start else "") + text[first:position]
     behind = text[position:last].rstrip() + ("…" if last < end else "")
-    shown = "".join(c if c.isprintable() or c == "\\t" else " " for c in before + behind)
-    return f"{shown}\n{''.join(c if c == chr(9) else ' ' for c in before)}^"
+    shown = "".join(c if c.isprintable() or c == "\t" else " " for c in before + behind)
+    indent = "".join("\t" if c == "\t" else " " for c in before)
+    return f"{shown}\n{indent}^"
