@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ftrack_like._literals import bind, bind_pieces
-from ftrack_like.query.result import QueryResult, load_first_pages
-from ftrack_like.query.rows import Pages, Source, check_progress
-from ftrack_like.query.text import Outline, count_expression, outline, prepare
-from ftrack_like.query.wording import (
+from ftrack_like.query._result import QueryResult, load_first_pages
+from ftrack_like.query._rows import Pages, Source, check_progress
+from ftrack_like.query._text import Outline, count_expression, outline, prepare
+from ftrack_like.query._wording import (
     Wording,
     excerpt,
     restate,

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._literals import key_condition, quoted
-from ftrack_like.query.text import Outline, keyed_expressions
-from ftrack_like.query.wording import Wording
+from ftrack_like.query._text import Outline, keyed_expressions
+from ftrack_like.query._wording import Wording
 
 __all__ = ["Page", "Pages", "Rows", "Source", "check_progress"]
 

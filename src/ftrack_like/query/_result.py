@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception
-from ftrack_like.query.rows import Page, Rows, Source
-from ftrack_like.query.text import outline
-from ftrack_like.query.wording import Wording
+from ftrack_like.query._rows import Page, Rows, Source
+from ftrack_like.query._text import outline
+from ftrack_like.query._wording import Wording
 
 __all__ = ["QueryResult", "load_first_pages"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception
-from ftrack_like.query.text import outline
+from ftrack_like.query._text import outline
 
 __all__ = ["Wording", "excerpt", "restate", "restate_projections", "restate_values"]
 
