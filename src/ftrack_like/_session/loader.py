@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import operator
 import sys
@@ -27,6 +28,9 @@ __all__ = ["Loader"]
 #: characters. A page of a query holds as many entities.
 GROUP_SIZE = 500
 CONDITION_LENGTH = 32_000
+
+#: How many of the entities that the session created last are told apart from older ones.
+REMEMBERED = 100_000
 
 #: The methods of a session that raw records do not pass through. A session that overrides one
 #: of them gets entities by way of it.
@@ -169,6 +173,10 @@ class Loader:
         """
         self.writes += 1
         self._created.update(dict.fromkeys(created, self.writes))
+        excess = len(self._created) - REMEMBERED
+        if excess > 0:
+            for key in list(itertools.islice(self._created, excess)):
+                del self._created[key]
 
     def created_since(self, writes: int) -> set[tuple[Any, ...]]:
         """Return the keys of the entities that were created since *writes* was as given."""
