@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ftrack_like._literals import bind, bind_pieces
 from ftrack_like.query._result import QueryResult, load_first_pages
-from ftrack_like.query._rows import Pages, Source, check_progress
+from ftrack_like.query._rows import Pages
+from ftrack_like.query._source import Source, check_progress
 from ftrack_like.query._text import Outline, count_expression, outline, prepare
 from ftrack_like.query._wording import (
     Wording,

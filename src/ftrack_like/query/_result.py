@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception
-from ftrack_like.query._rows import Page, Rows, Source
+from ftrack_like.query._rows import Rows
+from ftrack_like.query._source import Page, Source
 from ftrack_like.query._text import outline
 from ftrack_like.query._wording import Wording
 
