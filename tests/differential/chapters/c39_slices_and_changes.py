@@ -69,7 +69,7 @@ def length_of_a_page(stage: Stage) -> Any:
     return [len(result), names(result), len(result)]
 
 
-@step()
+@step(asks="E")
 def first_after_reading(stage: Stage) -> Any:
     """The first entity, before and after all are read."""
     result = stage.session.query(tasks(stage), page_size=5)
@@ -79,7 +79,7 @@ def first_after_reading(stage: Stage) -> Any:
 @step()
 def limit_and_offset(stage: Stage) -> Any:
     """A query with bounds of its own in pages."""
-    result = stage.session.query(f"{tasks(stage)} limit 7 offset 3", page_size=4)
+    result = stage.session.query(f"{tasks(stage)} limit 8 offset 3", page_size=4)
     return [names(result), len(result)]
 
 
