@@ -12,7 +12,7 @@ from ftrack_like import exception, inspection
 from ftrack_like._value_errors import shown
 from ftrack_like.symbol import NOT_SET
 
-__all__ = ["bind", "condition", "key_condition", "literal", "quoted"]
+__all__ = ["bind", "bind_pieces", "condition", "key_condition", "literal", "quoted"]
 
 #: Texts in quotes, which are left alone, placeholders, and quotes that nothing closes. Compiled at
 #: its first use, which many programs never come to.
@@ -42,26 +42,35 @@ def bind(expression: str, values: Mapping[str, Any]) -> str:
     Raise :exc:`ValueError` if a place has no value, a value no place, or a quote of *expression*
     is not closed; :exc:`~ftrack_like.exception.InvalidValueError` for what is no value.
     """
-    unused = set(values)
+    return "".join([piece for piece, _ in bind_pieces(expression, values)])
 
-    def fill(match: re.Match[str]) -> str:
+
+def bind_pieces(expression: str, values: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return what :func:`bind` does in pieces, each with the place in *expression* it is from.
+
+    The place of a value is negative, counted from -1.
+    """
+    unused = set(values)
+    pieces = []
+    end = 0
+    for match in re.finditer(_PLACES, expression):
         if match.group("open"):
             raise ValueError(
                 f"The quote at position {match.start()} of {expression!r} is not closed."
             )
         name = match.group("name")
         if name is None:
-            return match.group()
+            continue
         if name not in values:
             raise ValueError(f"There is no value for :{name} of {expression!r}.")
         unused.discard(name)
-        return _bound(name, values[name])
-
-    bound = re.sub(_PLACES, fill, expression)
+        pieces.append((expression[end : match.start()], end))
+        pieces.append((_bound(name, values[name]), -match.start() - 1))
+        end = match.end()
     if unused:
         names = ", ".join(f":{name}" for name in sorted(unused))
         raise ValueError(f"There is no place for {names} in {expression!r}.")
-    return bound
+    return [*pieces, (expression[end:], end)]
 
 
 def _bound(name: str, value: Any) -> str:

@@ -156,12 +156,16 @@ class Collection(MutableSequence[Any]):
                 self._follow(entity._remote[attribute.name])
         return self._data
 
+    def _require_mutable(self) -> None:
+        """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it may not change."""
+        if not self.mutable:
+            raise exception.ImmutableCollectionError(self)
+
     def _replace(
         self, items: list[Any], known: Optional[set[str]] = None, record: bool = True
     ) -> None:
         """Make *items* the members, and record that. *known* are their identities if at hand."""
-        if not self.mutable:
-            raise exception.ImmutableCollectionError(self)
+        self._require_mutable()
         if known is None:
             known = self._distinct(items)
         before = self._data
@@ -210,8 +214,7 @@ class Collection(MutableSequence[Any]):
 
     def _place(self, index: int, item: Any, record: bool = True) -> None:
         """Do what :meth:`insert` does; the change is recorded unless *record* is False."""
-        if not self.mutable:
-            raise exception.ImmutableCollectionError(self)
+        self._require_mutable()
         (item,) = self._members([item])
         text = identity_text(item)
         if text in self._identities:
@@ -257,12 +260,14 @@ class Collection(MutableSequence[Any]):
 
     def __setitem__(self, index: Any, item: Any) -> None:
         """Put *item* at *index*, or the entities of *item* in place of a slice."""
+        self._require_mutable()
         items = list(self._data)
         items[index] = self._members(item) if isinstance(index, slice) else self._members([item])[0]
         self._replace(items)
 
     def __delitem__(self, index: Any) -> None:
         """Remove the member at *index*, or those of a slice."""
+        self._require_mutable()
         items = list(self._data)
         gone = items[index] if isinstance(index, slice) else [items[index]]
         del items[index]

@@ -290,9 +290,17 @@ class ServerNotUniqueError(ServerError, NotUniqueError):
 
 
 class ServerParseError(ServerError, ParseError):
-    """The server cannot read a query expression."""
+    """The server cannot read a query expression.
+
+    *expression* is the text that the caller wrote, as far as it is known, and *position* the place
+    of the mistake in it, in characters from 0. Without *expression*, *position* is a place in what
+    was sent. *sentence* is what is wrong, in the words of the server. Each is None if unknown.
+    """
 
     default_message = "The server cannot read the expression."
+    expression: Optional[str] = None
+    position: Optional[int] = None
+    sentence: Optional[str] = None
 
 
 class ConfigurationError(Error, TypeError, ValueError):

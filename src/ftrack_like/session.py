@@ -511,10 +511,11 @@ class Session:
                 "A query expression is text such as 'Task where name is \"layout\"', not {shown}.",
                 {"shown": shown(expression)},
             )
-        if values is not None:
-            expression = queries.bind(expression, values)
-        prepared = queries.prepare(expression, self.types)
-        return queries.QueryResult(self, prepared, page_size=page_size)
+        pieces = None if values is None else queries.bind_pieces(expression, values)
+        bound = expression if pieces is None else "".join([piece for piece, _ in pieces])
+        prepared = queries.prepare(bound, self.types)
+        wording = queries.Wording(expression, pieces)
+        return queries.QueryResult(self, prepared, page_size, wording=wording)
 
     def query_many(
         self, expressions: Iterable[str], page_size: int = 500
@@ -536,7 +537,11 @@ class Session:
         ``"name, status.name"``. Values that are loaded are replaced by the server's. Values that
         were set here and not committed stay. Entities that are not committed are left out.
         """
-        self._loader.populate(entities, projections)
+        try:
+            self._loader.populate(entities, projections)
+        except exception.ServerParseError as error:
+            queries.restate_projections(error, projections)
+            raise
 
     def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
         """Return *value* with every entity in it replaced by the session's own one.

@@ -40,8 +40,8 @@ class Codec:
         """
         if entity_attribute_strategy not in STRATEGIES:
             raise ValueError(
-                f"There is no entity_attribute_strategy {entity_attribute_strategy!r}. "
-                f"It is one of {', '.join(STRATEGIES)}."
+                f'Unsupported entity_attribute_strategy "{entity_attribute_strategy}". '
+                f"Use one of {', '.join(STRATEGIES)}."
             )
         encode_item = functools.partial(
             self._session._encode, entity_attribute_strategy=entity_attribute_strategy
@@ -74,7 +74,7 @@ class Codec:
         if date is not None:
             return date
         raise exception.InvalidValueError(
-            "A value of the type {kind} cannot be sent: {shown}. {forms}",
+            "A value of the type {kind} is not JSON serializable: {shown}. {forms}",
             {"kind": type(item).__name__, "shown": shown(item), "forms": FORMS},
         )
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Optional
 
+from ftrack_like._session.sequences import parse_sequence as _parse_sequence
 from ftrack_like.event.base import Event
 from ftrack_like.exception import ServerConnectionError
 from ftrack_like.symbol import ORIGIN_LOCATION_ID, REVIEW_LOCATION_ID
@@ -27,8 +28,9 @@ def create_component(
     """Return a new component for the data at *path*.
 
     *path* is that of a file, or an expression for a sequence such as
-    ``"/path/to/file.%04d.exr [1-5, 7, 8]"``. *data* are values of the component; where they do not
-    say otherwise, the name is ``"main"``, and file type and size are found out.
+    ``"/path/to/file.%04d.exr [1-5, 7, 8]"``. A file that exists under exactly this name is a file.
+    *data* are values of the component; where they do not say otherwise, the name is ``"main"``,
+    and file type and size are found out.
 
     The component is added to the origin location, then to *location*, with which everything
     recorded is committed. ``"auto"`` stands for the location that
@@ -36,6 +38,8 @@ def create_component(
     no further location and commits nothing. When the data cannot be added, the component is taken
     back, and the error comes out. *progress* is that of
     :meth:`Location.add_components <ftrack_like.entity.location.Location.add_components>`.
+
+    Raise :exc:`ValueError` for an expression that has a mistake.
     """
     path = os.fspath(path)
     values = dict(data or {})
@@ -86,18 +90,6 @@ def _forget(session: Any, component: Any) -> None:
         session.recorded_operations.discard(operations)
         for entity in entities:
             session._identity_map.discard(entity)
-
-
-def _parse_sequence(path: str) -> Optional[Any]:
-    """Return the collection that *path* is an expression for; None for a plain path."""
-    if "[" not in path:
-        return None  # Saves the import: every expression names its frames in square brackets.
-    import clique  # lazy: most sessions create no sequence
-
-    try:
-        return clique.parse(path)
-    except ValueError:
-        return None
 
 
 def _pick(session: Any, name: str) -> Any:

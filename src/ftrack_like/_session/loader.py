@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
+from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.merging import Merger
@@ -19,7 +19,7 @@ from ftrack_like._session.reader import make_reader
 from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import _EntityBase
-from ftrack_like.query import count_expression
+from ftrack_like.query import Pages, Source, Wording
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Loader"]
@@ -34,7 +34,7 @@ CONDITION_LENGTH = 32_000
 _SEAMS = ("_decode", "_create", "merge", "_merge")
 
 
-class Loader:
+class Loader(Asker):
     """Attach what the server sends to the session, and ask it for what is missing.
 
     It may be used from any thread. No lock is held while the server is waited for.
@@ -42,61 +42,66 @@ class Loader:
 
     def __init__(self, session: Any) -> None:
         """Initialise for *session*."""
-        self._session = session
+        super().__init__(session)
         #: Replaces the entities in a value by attached ones.
         self.merge = Merger(session).merge
-        self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         #: For each thread, the ``fresh`` of the stream that it loads something missing for, and
         #: whether it completes entities, which then stay in the load groups that they are in.
         self._current = threading.local()
-        #: Whether the server counts what a query finds, as far as is known.
-        self._server_counts = True
 
     # Reading
 
     def fetch(
-        self, expression: str, fresh: Optional[list[Any]] = None
+        self,
+        expression: str,
+        fresh: Optional[list[Any]] = None,
+        wording: Optional[Wording] = None,
     ) -> tuple[list[Any], Optional[int]]:
         """Return the entities that one call answers to the query *expression*.
 
         With them comes the offset of the next page, None on the last. The keys of those that
-        the session did not hold before are added to *fresh*.
+        the session did not hold before are added to *fresh*. A mistake in the query is pointed
+        out in its *wording*.
         """
-        return self.fetch_many([expression], fresh)[0]
+        return self.fetch_many([expression], fresh, None if wording is None else [wording])[0]
 
     def fetch_many(
-        self, expressions: Iterable[str], fresh: Optional[list[Any]] = None
+        self,
+        expressions: Iterable[str],
+        fresh: Optional[list[Any]] = None,
+        wordings: Optional[Sequence[Wording]] = None,
     ) -> list[tuple[list[Any], Optional[int]]]:
         """Return what :meth:`fetch` does for each of *expressions*, in one call for all."""
-        session = self._session
         operations = [{"action": "query", "expression": each} for each in expressions]
         if self._takes_plain_path():
-            results = session.call(operations)
             load: Callable[..., list[Any]] = self._merge_all
         else:
-            results = session.call(RawBatch(operations))
+            operations = RawBatch(operations)
             load = self.load
-        return [(load(result["data"], fresh), _next_offset(result)) for result in results]
+        results = self._call(operations, wordings)
+        return [(load(result["data"], fresh), next_offset(result)) for result in results]
 
-    def count(self, expression: str, entity_type: str) -> Optional[int]:
-        """Return how many entities of *entity_type* the server counts for *expression*.
+    def fetch_counted(
+        self, page: str, expression: str, entity_type: str, wording: Wording
+    ) -> tuple[tuple[list[Any], Optional[int]], Optional[int]]:
+        """Return what :meth:`fetch` does for *page* and :meth:`count` for *expression*, together.
 
-        None means that it cannot; it is not asked again then.
+        That is one call where the server counts.
         """
-        if not self._server_counts:
-            return None
-        key = self._session.types[entity_type].primary_key_attributes[0]
-        batch = RawBatch([{"action": "query", "expression": count_expression(expression, key)}])
-        try:
-            rows = self._session.call(batch)[0]["data"]
-            number = rows[0][f"count_{key}"]
-        except exception.ServerConnectionError:
-            raise
-        except (exception.ServerError, LookupError, TypeError) as error:
-            self._logger.debug("The server does not count, so all is loaded: %s", error)
-            number = None
-        self._server_counts = type(number) is int
-        return number if self._server_counts else None
+        counting = self._counting(expression, entity_type)
+        if counting is not None and not self._takes_plain_path():
+            batch = RawBatch([{"action": "query", "expression": page}, counting])
+            try:
+                found, count = self._session.call(batch)
+            except exception.ServerConnectionError:
+                raise
+            except exception.ServerError as error:
+                # If it is the page that is refused, that comes out below.
+                first = self.fetch(page, None, wording)
+                self._note_no_count(error)
+                return first, None
+            return (self.load(found["data"]), next_offset(found)), self._number(count)
+        return self.fetch(page, None, wording), self.count(expression, entity_type)
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return *entities* merged one by one, with the keys of new ones added to *fresh*."""
@@ -150,18 +155,14 @@ class Loader:
         return found
 
     def stream(
-        self,
-        expression: str,
-        bounds: tuple[int, Optional[int]],
-        page_size: int,
-        keep: bool,
-        prefetch: bool,
+        self, source: Source, page_size: int, keep: bool, prefetch: bool, stable: bool
     ) -> Iterator[Any]:
-        """Return an iterator over what *expression* finds; see ``QueryResult.iterate``."""
+        """Return an iterator over what *source* finds; see ``QueryResult.iterate``."""
         # lazy: few programs read results that way
         from ftrack_like._session import streaming
 
-        return streaming.stream(self._session, expression, bounds, page_size, keep, prefetch)
+        pages = Pages(source, stable)
+        return streaming.stream(self._session, pages, page_size, keep, prefetch)
 
     # Loading what is missing
 
@@ -281,15 +282,6 @@ def _caller_level() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     return level
-
-
-def _next_offset(result: Any) -> Optional[int]:
-    """Return the offset of the page after *result*, or None if it is the last."""
-    try:
-        offset: Optional[int] = result["metadata"]["next"]["offset"]
-    except (KeyError, TypeError):
-        return None  # A server without pages sends all at once.
-    return offset
 
 
 def _names(projections: Any) -> list[str]:

@@ -157,5 +157,5 @@ class RemoteActions:
         if getattr(media, "entity_type", None) in ("FileComponent", "SequenceComponent"):
             return media, True if keep == "auto" else keep
         raise ValueError(
-            f"Media to encode is the path of a file or a FileComponent, not {media!r}."
+            f"Unable to encode media {media!r}: pass the path of a file or a FileComponent."
         )

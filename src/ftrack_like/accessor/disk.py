@@ -116,7 +116,9 @@ class DiskAccessor(Accessor):
         if _parts(path) == _parts(self.prefix):
             raise exception.AccessorParentResourceNotFoundError(
                 resource_identifier=resource_identifier,
-                message="The container of {resource_identifier} is outside of the prefix.",
+                message=(
+                    "The container of {resource_identifier} falls outside of configured prefix."
+                ),
             )
         container = os.path.relpath(os.path.dirname(path), self.prefix)
         return "" if container == os.curdir else container
@@ -147,8 +149,8 @@ class DiskAccessor(Accessor):
             raise exception.AccessorFilesystemPathError(
                 resource_identifier=resource_identifier,
                 message=(
-                    "The resource identifier {resource_identifier} leads outside of the prefix "
-                    "{prefix} of the location."
+                    "The resource identifier {resource_identifier} leads outside of the prefix of "
+                    "the location (outside of configured prefix {prefix})."
                 ),
                 details={"prefix": self.prefix},
             )

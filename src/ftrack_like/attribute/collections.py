@@ -129,7 +129,7 @@ class AbstractCollectionAttribute(Attribute):
         return exception.InvalidEntityError(
             value,
             f"the value of {self._name!r} of {named(entity)}",
-            "Assign a list of entities.",
+            "Cannot convert it to collection: assign a list of entities.",
         )
 
     def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
@@ -218,7 +218,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         return exception.InvalidEntityError(
             value,
             f"the value of {self._name!r} of {named(entity)}",
-            "Assign a dictionary, or set single keys.",
+            "Cannot convert it to collection: assign a dictionary, or set single keys.",
         )
 
     def set_local_value(self, entity: Any, value: Any) -> None:

@@ -95,8 +95,8 @@ def _one_each(sources: Any, count: int) -> list[Any]:
         return several * count
     if len(several) != count:
         raise ValueError(
-            f"Pass one source for all components, or one for each: there are {len(several)} "
-            f"sources for {count} components."
+            f"The sources must be either a single source for all components or one for each: "
+            f"there are {len(several)} sources for {count} components."
         )
     return several
 

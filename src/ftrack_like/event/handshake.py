@@ -95,11 +95,11 @@ def _refused(response: requests.Response, secret: str) -> exception.EventHubConn
         target = masked(response.headers.get("location", "")[:500], secret)
         reason = f"it redirects to {target}; use that address as server_url"
     elif status in (401, 403):
-        reason = f"the API key or the user name is not valid (status {status})"
+        reason = f"the API key or the user name is not valid (unexpected status code {status})"
     else:
         title = re.search(_TITLE, response.text[:10_000])
         hint = " ".join((title.group(1) if title else response.text[:200]).split())
-        reason = f"it answered with status {status}: {masked(hint, secret)}"
+        reason = f"it answered with the unexpected status code {status}: {masked(hint, secret)}"
     return exception.EventHubConnectionError(
         "The event server refused to connect: {reason}.", details={"reason": reason}
     )

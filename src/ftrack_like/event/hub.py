@@ -392,8 +392,8 @@ class EventHub(ServerSide):
         """
         if not (self.connected or self._connection_initialised):
             raise exception.EventHubConnectionError(
-                "The event hub has no connection to the event server, so there is nothing to "
-                "wait for. Call connect() first, or create the session with "
+                "The event hub does not have a connection to the event server, so there is nothing "
+                "to wait for. Call connect() first, or create the session with "
                 "auto_connect_event_hub=True."
             )
         deadline = None if duration is None else time.monotonic() + duration

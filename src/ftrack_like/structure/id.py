@@ -31,7 +31,7 @@ class IdStructure(Structure):
             make_parts = _PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
-                f"IdStructure places components only, not {entity!r}."
+                f"IdStructure places components only, and not the unsupported entity {entity!r}."
             ) from None
         parts = make_parts(self, entity)
         return self.path_separator.join([self.prefix, *parts] if self.prefix else parts)

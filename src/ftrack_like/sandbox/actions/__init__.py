@@ -213,7 +213,10 @@ def _place(error: SandboxError, operations: Sequence[Operation]) -> None:
     operation = operations[error.operation]
     if error.operation or operation.get("entity_type"):
         about = " ".join(str(operation.get(key) or "") for key in ("action", "entity_type"))
-        error.content = f"{error.content} (operation {error.operation}: {about.strip()})"
+        # A caret under a mistake keeps its line.
+        first, newline, rest = error.content.partition("\n")
+        where = f"(operation {error.operation}: {about.strip()})"
+        error.content = f"{first} {where}{newline}{rest}"
 
 
 def _translate(error: sqlalchemy.exc.IntegrityError) -> SandboxError:
