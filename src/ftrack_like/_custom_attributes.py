@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from ftrack_like._references import referenced, referenced_id
+
 __all__ = ["applicable", "configuration"]
 
 _FIELDS = ("key", "project_id", "id", "object_type_id", "entity_type", "is_hierarchical")
@@ -83,7 +85,7 @@ def _fits(candidate: Any, entity: Any, kind: str) -> bool:
     if kind == "task":
         return bool(candidate["object_type_id"] == entity["object_type_id"])
     if kind == "list" and candidate["object_type_id"]:
-        return bool(candidate["object_type_id"] == entity["category_id"])
+        return bool(candidate["object_type_id"] == referenced_id(entity, "category"))
     return True
 
 
@@ -94,6 +96,8 @@ def _project_id(entity: Any) -> Any:
     if entity.get("project_id"):
         return entity["project_id"]
     for name in ("project", "parent", "asset"):
-        if entity.get(name):
-            return _project_id(entity[name])
+        if name in entity:
+            found = referenced(entity, name)
+            if found:
+                return _project_id(found)
     return None
