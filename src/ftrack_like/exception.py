@@ -45,11 +45,13 @@ also is, so that code which catches that class keeps working::
     ├── MediaError
     ├── NotFoundError
     │   └── ServerNotFoundError [ServerError]
+    ├── NotSetError [builtins.AttributeError, TypeError]
     ├── NotUniqueError
     │   └── ServerNotUniqueError [ServerError]
     ├── OperationError
     ├── ParseError
     │   └── ServerParseError [ServerError]
+    ├── PathError [ValueError]
     ├── PermissionDeniedError
     │   └── ServerPermissionDeniedError [ServerError]
     ├── ServerError
@@ -71,7 +73,7 @@ from typing import Any, Optional
 
 import requests.exceptions
 
-from ftrack_like._errors import Error, MediaError, ParseError, with_details
+from ftrack_like._errors import Error, MediaError, NotSetError, ParseError, with_details
 from ftrack_like._storage_errors import (
     AccessorContainerNotEmptyError,
     AccessorError,
@@ -88,6 +90,7 @@ from ftrack_like._storage_errors import (
     ComponentNotInAnyLocationError,
     ComponentNotInLocationError,
     LocationError,
+    PathError,
     StructureError,
 )
 
@@ -129,9 +132,11 @@ __all__ = [
     "MultipleResultsFoundError",
     "NoResultFoundError",
     "NotFoundError",
+    "NotSetError",
     "NotUniqueError",
     "OperationError",
     "ParseError",
+    "PathError",
     "PermissionDeniedError",
     "ServerAddressError",
     "ServerAnswerError",

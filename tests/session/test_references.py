@@ -1,4 +1,4 @@
-"""References of which only the foreign key is set: the library follows the key where it reads one."""
+"""References of which only the foreign key is set: the library follows the key."""
 
 from __future__ import annotations
 
