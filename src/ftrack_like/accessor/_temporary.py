@@ -9,7 +9,7 @@ import os
 from collections.abc import Generator
 from typing import Optional
 
-__all__ = ["Temporary", "beside", "is_temporary", "remove_abandoned"]
+__all__ = ["Temporary", "beside", "claim_existing", "hold", "is_temporary", "remove_abandoned"]
 
 _SUFFIX = ".ftrack-part"
 
@@ -73,6 +73,22 @@ def beside(path: str) -> Generator[Temporary, None, None]:
         yield temporary
     finally:
         temporary.discard()
+
+
+def claim_existing(path: str) -> Optional[Temporary]:
+    """Return the file at *path*, claimed; None while another process has claimed it."""
+    return _try_claim(path, "")
+
+
+@contextlib.contextmanager
+def hold(path: str) -> Generator[None, None, None]:
+    """Hold the new file at *path*, which only this process knows, claimed within the context."""
+    held = _try_claim(path, "")
+    try:
+        yield
+    finally:
+        if held is not None:
+            held.discard()
 
 
 def is_temporary(name: str) -> bool:
