@@ -256,8 +256,10 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
     try:
         return _ENCODERS[encode](task, claim)
     except BaseException as error:
-        # A cause that is a lost answer leaves open whether the work is complete.
-        if isinstance(error.__cause__ or error, exception.ServerConnectionError):
+        # After a lost answer and an interruption, the work may be complete: the next call finds
+        # out. It also cleans up, as it does after a kill.
+        answer_is_lost = isinstance(error.__cause__ or error, exception.ServerConnectionError)
+        if answer_is_lost or not isinstance(error, (exception.Error, OSError)):
             claim.abandon()
             raise
         try:
@@ -294,7 +296,7 @@ def _describe(task: _Task, job: Any, claim: Claim, is_new: bool) -> Publication:
     session = task.session
     component = publications.outputs_of(session, job["id"])[0]
     parameters = {"server_version": session.server_information.get("version")}
-    with claim.ending():
+    with claim.ending(component["id"]):
         component["metadata"].update(
             {
                 **task.facts,
@@ -382,7 +384,7 @@ def _upload(task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, c
         task.version.create_component(str(task.path), {"name": "main", "metadata": about}, server)
     # Last, and with its metadata and the end of the claim in the commit that registers it: what
     # breaks off before this is done again by the next try.
-    with claim.ending():
+    with claim.ending(claim.token):
         return task.version.create_component(
             str(target),
             {"id": claim.token, "name": name, "metadata": task.facts},

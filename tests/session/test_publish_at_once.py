@@ -205,6 +205,24 @@ def test_a_killed_process_leaves_nothing_that_is_doubled(
     assert claims_on(session, version) == []
 
 
+@both_ways
+def test_an_interrupted_call_is_done_again(session, version, clips, encode, monkeypatch):
+    """Ctrl-C at the last step leaves the claim to the next call, which waits for nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr(claims.Claim, "ending", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            publish_reviewable(version, clips[0], encode=encode, timeout=60)
+    assert len(claims_on(session, version)) == 2
+    made = publish_reviewable(version, clips[0], encode=encode, timeout=60)
+    assert published(session, version) == [made.component]
+    assert claims_on(session, version) == []
+    assert len(jobs_of(session)) == (encode == "server")
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def _claim(session, version, token, content="x"):
     """Make the rows of a claim that another machine has."""
     for key, value in (
@@ -243,14 +261,14 @@ def test_a_process_that_lost_its_claim_publishes_nothing(
     original = claims.Claim.ending
     slept = []
 
-    def sleep(claim):
+    def sleep(claim, component_id):
         if claim._session is session and not slept:
             slept.append(claim)
             with sandbox.session() as other:
                 monkeypatch.setattr(claims.Claim, "_is_gone", lambda *_: True)
                 same = other.get("AssetVersion", version["id"])
                 publish_reviewable(same, clips[0], encode=encode, timeout=60)
-        return original(claim)
+        return original(claim, component_id)
 
     monkeypatch.setattr(claims.Claim, "ending", sleep)
     made = publish_reviewable(version, clips[0], encode=encode, timeout=60)

@@ -91,10 +91,10 @@ class Claim:
         return any(owner.key == self._key for owner in self._look()[1])
 
     @contextlib.contextmanager
-    def ending(self) -> Generator[None, None, None]:
+    def ending(self, component_id: str) -> Generator[None, None, None]:
         """Let the commit within the context end the claim; it fails if the claim was lost.
 
-        What is recorded within the context is taken back when it fails.
+        What is recorded about the component *component_id* is taken back when it fails.
         """
         session = self._session
         known = len(session.recorded_operations)
@@ -105,7 +105,9 @@ class Claim:
             yield
         except BaseException:
             # Else every later commit would delete what is not there.
-            own = list(session.recorded_operations)[known:]
+            about = {component_id, *self._keys()}
+            recent = list(session.recorded_operations)[known:]
+            own = [each for each in recent if not about.isdisjoint(each.entity_key.values())]
             session.recorded_operations.discard(own)
             raise
         self._is_over = True

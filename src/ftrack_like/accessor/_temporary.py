@@ -82,8 +82,13 @@ def claim_existing(path: str) -> Optional[Temporary]:
 
 @contextlib.contextmanager
 def hold(path: str) -> Generator[None, None, None]:
-    """Hold the new file at *path*, which only this process knows, claimed within the context."""
-    held = _try_claim(path, "")
+    """Hold the new file at *path*, which only this process knows, claimed within the context.
+
+    Where no file can be made, there is none.
+    """
+    held = None
+    with contextlib.suppress(OSError):
+        held = _try_claim(path, "")
     try:
         yield
     finally:
