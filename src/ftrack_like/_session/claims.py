@@ -78,7 +78,10 @@ class Claim:
         self._content = content
         self._beats = 0
         self._ended = threading.Event()
-        self._is_over = False
+        #: Whether there is nothing to end: not yet, or not any more.
+        self._is_over = True
+        #: Whether the next process has to find out what became of the work, and clean up.
+        self.is_abandoned = False
 
     def forget_abandoned(self) -> None:
         """Take note on the server that nothing of abandoned claims is left."""
@@ -152,12 +155,12 @@ class Claim:
 
     def abandon(self) -> None:
         """Leave the claim as it is, for the next process to clean up after this one."""
-        self._is_over = True
+        self.is_abandoned = True
 
     def release(self) -> None:
         """End the claim, if it did not end by a commit; say nothing if that fails."""
         self._ended.set()
-        if not self._is_over:
+        if not self._is_over and not self.is_abandoned:
             with contextlib.suppress(Exception):
                 self._session.call([self._payload("delete", key) for key in self._keys()])
 
@@ -190,6 +193,7 @@ class Claim:
             self._session.call(batch)
         except (exception.NotFoundError, exception.NotUniqueError):
             return False  # Another process was quicker.
+        self._is_over = False
         return True
 
     def _look(self) -> tuple[bool, list[_Owner]]:
@@ -251,16 +255,21 @@ def claiming(
     :meth:`Claim.acquire`. The claim ends with the context at the latest.
     """
     token = str(uuid.uuid4())
-    with _temporary.hold(_lock_path(token)):
-        claim = Claim(session, version_id, token, content)
+    lock = _temporary.claim_new(_lock_path(token))
+    claim = Claim(session, version_id, token, content)
+    thread = threading.Thread(target=claim.keep_alive, name="ftrack-like-claim", daemon=True)
+    try:
         claim.acquire(deadline)
-        thread = threading.Thread(target=claim.keep_alive, name="ftrack-like-claim", daemon=True)
         thread.start()
-        try:
-            yield claim
-        finally:
-            claim.release()
+        yield claim
+    finally:
+        claim.release()
+        if thread.ident is not None:
             thread.join(_BEAT)
+        if lock is not None and claim.is_abandoned:
+            lock.leave()  # So the next process on this machine sees that the owner is gone.
+        elif lock is not None:
+            lock.discard()
 
 
 def _lock_path(token: str) -> str:
