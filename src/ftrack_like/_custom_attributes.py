@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._references import referenced, referenced_id
 from ftrack_like._suggest import did_you_mean
 
 __all__ = ["applicable", "configuration", "missing_key"]
@@ -122,7 +123,7 @@ def _fits(candidate: Any, entity: Any, kind: str) -> bool:
     if kind == "task":
         return bool(candidate["object_type_id"] == entity["object_type_id"])
     if kind == "list" and candidate["object_type_id"]:
-        return bool(candidate["object_type_id"] == entity["category_id"])
+        return bool(candidate["object_type_id"] == referenced_id(entity, "category"))
     return True
 
 
@@ -133,6 +134,8 @@ def _project_id(entity: Any) -> Any:
     if entity.get("project_id"):
         return entity["project_id"]
     for name in ("project", "parent", "asset"):
-        if entity.get(name):
-            return _project_id(entity[name])
+        if name in entity:
+            found = referenced(entity, name)
+            if found:
+                return _project_id(found)
     return None

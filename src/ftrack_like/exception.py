@@ -48,11 +48,13 @@ also is, so that code which catches that class keeps working::
     ├── MediaError
     ├── NotFoundError
     │   └── ServerNotFoundError [ServerError]
+    ├── NotSetError [builtins.AttributeError, TypeError]
     ├── NotUniqueError
     │   └── ServerNotUniqueError [ServerError]
     ├── OperationError
     ├── ParseError
     │   └── ServerParseError [ServerError]
+    ├── PathError [ValueError]
     ├── PermissionDeniedError
     │   └── ServerPermissionDeniedError [ServerError]
     ├── ServerError
@@ -74,7 +76,7 @@ from typing import Any, Optional
 
 import requests.exceptions
 
-from ftrack_like._errors import Error, MediaError, ParseError, with_details
+from ftrack_like._errors import Error, MediaError, NotSetError, ParseError, with_details
 from ftrack_like._storage_errors import (
     AccessorContainerNotEmptyError,
     AccessorError,
@@ -91,6 +93,7 @@ from ftrack_like._storage_errors import (
     ComponentNotInAnyLocationError,
     ComponentNotInLocationError,
     LocationError,
+    PathError,
     StructureError,
 )
 from ftrack_like._value_errors import InvalidEntityError, InvalidValueError
@@ -135,9 +138,11 @@ __all__ = [
     "MultipleResultsFoundError",
     "NoResultFoundError",
     "NotFoundError",
+    "NotSetError",
     "NotUniqueError",
     "OperationError",
     "ParseError",
+    "PathError",
     "PermissionDeniedError",
     "ServerAddressError",
     "ServerAnswerError",

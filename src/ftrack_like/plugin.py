@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Optional
 
+from ftrack_like._paths import check_path
 from ftrack_like.logging import LazyLogMessage as L
 
 __all__ = ["discover", "load_source"]
@@ -70,6 +71,7 @@ def discover(
 
 def _module_paths(path: Any) -> Iterator[str]:
     """Yield the paths of the Python sources under the folder *path*."""
+    check_path(os.fsdecode(path))
     for folder, folder_names, file_names in os.walk(path):
         folder_names.sort()
         for name in sorted(file_names):

@@ -19,6 +19,7 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ftrack_like import exception
+from ftrack_like._paths import check_path
 from ftrack_like._session.batch import RawBatch
 
 __all__ = ["SchemaStore", "canonical_hash"]
@@ -70,12 +71,14 @@ class SchemaStore:
         """Return the path of the cache file for the *chosen* folder; False means no cache.
 
         None means the folder that FTRACK_API_SCHEMA_CACHE_PATH names, else the user's cache
-        folder. A path that ends in ``.json`` is a file already.
+        folder. A path that ends in ``.json`` is a file already. Raise
+        :exc:`~ftrack_like.exception.PathError` if no file can have the path.
         """
         if chosen is False:
             return False
         folder = chosen or os.environ.get(VARIABLE) or _user_folder()
         folder = os.fsdecode(folder)
+        check_path(folder)
         if folder.endswith(".json"):
             return folder
         return os.path.join(folder, file_name(self._session._server_url))

@@ -57,7 +57,9 @@ def add(
     pairs = list(zip(components, _one_each(sources, len(components))))
     if not location.structure:
         raise exception.LocationError(
-            "No structure defined for location {location}.", details={"location": location}
+            "No structure defined for location {location}. A plugin sets it for every session, or "
+            "this program does: location.structure = StandardStructure().",
+            details={"location": location},
         )
     items = list(_with_members(location.session, pairs, recursive))
     _refuse_present(location, items)

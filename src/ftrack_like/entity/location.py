@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Optional
 
@@ -111,6 +112,12 @@ class Location(Entity):
 
         ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
         """
+        if isinstance(source, (str, os.PathLike)):
+            raise _error(
+                "The source {source!r} is a path, not a location. Pass the location that has the "
+                "component, or call session.create_component(path, location=...).",
+                source=source,
+            )
         try:
             identifier = source.get_resource_identifier(component)
         except exception.ComponentNotInLocationError:
@@ -125,15 +132,13 @@ class Location(Entity):
         """
         if is_container(component):
             return
-        if not self.accessor:
-            raise _error("No accessor defined for target location {location}.", location=self)
-        if not source.accessor:
-            raise _error("No accessor defined for source location {location}.", location=source)
+        _require_accessor(self, "target ")
+        source_accessor = _require_accessor(source, "source ")
         source_identifier = source.get_resource_identifier(component)
         # lazy: most sessions move no data
         from ftrack_like.entity._copies import copy_data
 
-        copy_data(self, component, resource_identifier, source.accessor, source_identifier)
+        copy_data(self, component, resource_identifier, source_accessor, source_identifier)
 
     def _adds_data_in_threads(self, source: Any) -> bool:
         """Return whether data may come here from *source* in several threads at once.
@@ -202,9 +207,7 @@ class Location(Entity):
         """Remove the data of *component* from this location."""
         if is_container(component):
             return
-        if not self.accessor:
-            raise _error("No accessor defined for location {location}.", location=self)
-        self.accessor.remove(self.get_resource_identifier(component))
+        _require_accessor(self).remove(self.get_resource_identifier(component))
 
     def _deregister_component_in_location(self, component: Any) -> None:
         """Take back the registration of *component* with this location, and commit that."""
@@ -322,7 +325,7 @@ class Location(Entity):
     def get_filesystem_paths(self, components: Iterable[Any]) -> list[str]:
         """Return the paths of *components*, in their order, as :meth:`get_filesystem_path`."""
         identifiers = self.get_resource_identifiers(components)
-        accessor = self._require_accessor()
+        accessor = _require_accessor(self)
         return [accessor.get_filesystem_path(identifier) for identifier in identifiers]
 
     def get_url(self, component: Any) -> str:
@@ -332,20 +335,29 @@ class Location(Entity):
         none. The address may carry credentials: treat it as a secret.
         """
         identifier = self.get_resource_identifier(component)
-        url: str = self._require_accessor().get_url(identifier)
+        url: str = _require_accessor(self).get_url(identifier)
         return url
-
-    def _require_accessor(self) -> Any:
-        """Return the accessor; raise :exc:`~ftrack_like.exception.LocationError` if not set."""
-        if not self.accessor:
-            raise _error("No accessor defined for location {location}.", location=self)
-        return self.accessor
 
 
 def component_id(component: Any) -> str:
     """Return the id of *component*."""
     identifier: str = next(iter(inspection.primary_key(component).values()))
     return identifier
+
+
+def _require_accessor(location: Any, role: str = "") -> Any:
+    """Return the accessor of *location*, which has a *role* such as ``"source "`` in a transfer.
+
+    Raise :exc:`~ftrack_like.exception.LocationError` if it is not set.
+    """
+    if not location.accessor:
+        raise _error(
+            "No accessor defined for {role}location {location}. A plugin sets it for every "
+            "session, or this program does: location.accessor = DiskAccessor(prefix=...).",
+            role=role,
+            location=location,
+        )
+    return location.accessor
 
 
 def _error(message: str, **details: Any) -> exception.LocationError:
@@ -426,5 +438,5 @@ class ServerLocationMixin(
         """
         location: Any = self
         identifier = location.get_resource_identifier(component)
-        url: str = location.accessor.get_thumbnail_url(identifier, size)
+        url: str = _require_accessor(location).get_thumbnail_url(identifier, size)
         return url

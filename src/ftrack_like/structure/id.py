@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ftrack_like._references import referenced
 from ftrack_like.structure.base import Structure
 
 __all__ = ["IdStructure"]
@@ -38,7 +39,7 @@ class IdStructure(Structure):
 
     def _file_parts(self, entity: Any) -> list[str]:
         """Return the parts of the path of a file."""
-        container = entity["container"]
+        container = referenced(entity, "container")
         suffix = entity["file_type"] or ""
         if not container:
             *folders, name = self._id_parts(entity)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ftrack_like import inspection
+from ftrack_like._references import referenced, referenced_id
 from ftrack_like.exception import StructureError
 from ftrack_like.structure._names import spelt, survives
 from ftrack_like.structure.base import Structure
@@ -81,7 +82,7 @@ class StandardStructure(Structure):
 
     def _file_parts(self, entity: Any) -> list[str]:
         """Return the parts of the path of a file, in a container or not."""
-        container = entity["container"]
+        container = referenced(entity, "container")
         if not container:
             return [*self._get_parts(entity), self._file_name(entity)]
         if container.entity_type == "SequenceComponent":
@@ -114,12 +115,12 @@ class StandardStructure(Structure):
 
     def _get_parts(self, entity: Any) -> list[str]:
         """Return the names from the project down to the version of the component *entity*."""
-        version = entity["version"]
+        version = referenced(entity, "version")
         if not version:
             raise StructureError(
-                "The standard structure needs a version: component {entity} has none. Set its "
-                '"version", or add it to a location with another structure.',
-                details={"entity": entity},
+                "The standard structure needs a version: component {entity} has none{key}. Set "
+                'its "version", or add it to a location with another structure.',
+                details={"entity": entity, "key": _unknown_version(entity)},
             )
         if inspection.state(version) is CREATED:
             raise StructureError(
@@ -129,7 +130,7 @@ class StandardStructure(Structure):
             )
         link = version["link"]
         project = entity.session.get(link[0]["type"], link[0]["id"])
-        asset = version["asset"]
+        asset = referenced(version, "asset")
         names = [project["name"]]
         contexts = [item["name"] for item in link[1:-1]]
         if contexts:
@@ -143,6 +144,12 @@ class StandardStructure(Structure):
     def _format_version(self, number: int) -> str:
         """Return the version *number* as it stands in a path."""
         return f"v{number:03d}"
+
+
+def _unknown_version(entity: Any) -> str:
+    """Return what to say of the foreign key of *entity* that leads to no version."""
+    key = referenced_id(entity, "version")
+    return f", and there is no version with the id {key!r}" if key else ""
 
 
 _PARTS = {
