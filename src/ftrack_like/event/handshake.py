@@ -14,7 +14,14 @@ from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.settings import ConnectionSettings
 
-__all__ = ["REPLAY_HEADER", "ServerDetails", "SocketIoSession", "server_details", "shake_hands"]
+__all__ = [
+    "REPLAY_HEADER",
+    "ServerDetails",
+    "SocketIoSession",
+    "require_websocket",
+    "server_details",
+    "shake_hands",
+]
 
 #: How long the server may take to answer, in seconds.
 READ_TIMEOUT = 10.0
@@ -113,10 +120,15 @@ def _read_answer(text: str) -> SocketIoSession:
             "The event server answered the handshake with something else: {text!r}.",
             details={"text": text[:200]},
         )
-    transports = parts[3].split(",")
+    return SocketIoSession(parts[0], int(parts[1] or 0), parts[3].split(","))
+
+
+def require_websocket(session: SocketIoSession) -> None:
+    """Raise EventHubConnectionError if *session*, which a program may make, has no websocket."""
+    transports = session.supportedTransports or ()
     if "websocket" not in transports:
+        names = transports if isinstance(transports, str) else ", ".join(map(str, transports))
         raise exception.EventHubConnectionError(
-            "The event server does not offer websockets, only: {transports}.",
-            details={"transports": parts[3]},
+            "The event server does not support websocket, only: {transports}.",
+            details={"transports": names or "nothing"},
         )
-    return SocketIoSession(parts[0], int(parts[1] or 0), transports)

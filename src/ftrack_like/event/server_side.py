@@ -256,6 +256,7 @@ class ServerSide:
             ) from error
 
     def _open_websocket(self, session: SocketIoSession) -> tuple[Any, float]:
+        handshake.require_websocket(session)
         scheme = "wss" if self.secure else "ws"
         address = f"{scheme}://{self.get_network_location()}/socket.io/1/websocket/{session.id}"
         timeout = self._settings.connect_timeout or CONNECT_TIMEOUT
