@@ -230,9 +230,7 @@ def test_session_without_websocket_is_refused(
 
 
 @pytest.mark.parametrize("transports", [["websocket"], ("xhr-polling", "websocket"), "websocket"])
-def test_session_with_websocket_is_taken(
-    event_server: Any, make_hub: Any, transports: Any
-) -> None:
+def test_session_with_websocket_is_taken(event_server: Any, make_hub: Any, transports: Any) -> None:
     """A session that a program gives is used if a websocket is among its transports."""
     hub = make_hub(event_server.url, connect=False)
     granted = hub._get_socket_io_session

@@ -90,8 +90,12 @@ def meet(first: Event, second: Event, **options: Any) -> bool:
         (reply("q1"), reply("q2")),
         (reply("q1"), plain("server")),
         (
-            Event("ftrack.location.component-added", data={"component_id": "c", "location_id": "l"}),
-            Event("ftrack.location.component-added", data={"component_id": "d", "location_id": "l"}),
+            Event(
+                "ftrack.location.component-added", data={"component_id": "c", "location_id": "l"}
+            ),
+            Event(
+                "ftrack.location.component-added", data={"component_id": "d", "location_id": "l"}
+            ),
         ),
     ],
 )
@@ -171,7 +175,9 @@ def test_stopped_event_stays_stopped() -> None:
             event.stop()
 
     hub.subscribe("topic=ftrack.update", stop, priority=1)
-    hub.subscribe("topic=ftrack.update", lambda e: late.append(e["data"]["entities"][0]["entityId"]))
+    hub.subscribe(
+        "topic=ftrack.update", lambda e: late.append(e["data"]["entities"][0]["entityId"])
+    )
     for event in (update("a"), update("b"), Event("ftrack.meta.disconnected")):
         hub._event_queue.put(event)
     hub.wait(workers=3)

@@ -86,13 +86,27 @@ def shake_hands(
                 timeout=settings.timeout(READ_TIMEOUT),
             )
     except requests.exceptions.RequestException as error:
-        text = masked(error, api_key)
         raise exception.EventHubConnectionError(
-            "Failed to connect to server: {error}.", details={"error": text}
+            "Failed to connect to server: {error}",
+            details={"error": _explanation(error, server_url, api_key)},
         ) from error
     if response.status_code != 200:
         raise _refused(response, api_key)
     return _read_answer(response.text)
+
+
+def _explanation(error: Exception, server_url: str, secret: str) -> str:
+    """Return what to tell about *error*, without showing *secret*."""
+    if not isinstance(error, requests.exceptions.ConnectionError) or isinstance(
+        error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)
+    ):
+        return f"{masked(error, secret)}."
+    reason = getattr(error.args[0] if error.args else None, "reason", None) or error
+    words = masked(reason, secret).rpartition(": ")[2]
+    return (
+        f"nothing answers at {server_url} ({words}). Is the server running, and is its address "
+        "(FTRACK_SERVER) right?"
+    )
 
 
 def _refused(response: requests.Response, secret: str) -> exception.EventHubConnectionError:

@@ -97,8 +97,8 @@ class WorkerPool:
         entry = _Entry(item, tuple(dict.fromkeys((key, *more_keys))))
         with self._changed:
             self._taken += 1
-            for key in entry.keys:
-                queue = self._queues.setdefault(key, collections.deque())
+            for each in entry.keys:
+                queue = self._queues.setdefault(each, collections.deque())
                 entry.blocked += bool(queue)
                 queue.append(entry)
             self._unbegun[id(entry)] = entry
