@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftrack_like import collection, exception
+from ftrack_like._seams import keeps_originals
 from ftrack_like.attribute.base import Attribute
 from ftrack_like.symbol import NOT_SET
 
@@ -17,6 +18,7 @@ __all__ = [
 ]
 
 
+@keeps_originals
 class AbstractCollectionAttribute(Attribute):
     """An attribute that holds several entities. Concrete ones say as what."""
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, KeysView, MutableMapping
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._seams import keeps_originals
 from ftrack_like._suggest import Suggestion, did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
@@ -84,6 +85,7 @@ class _Names(KeysView[str]):
         return len(self._mapping.attributes._data)
 
 
+@keeps_originals
 class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass):
     """An entity: a mapping of attribute names to values.
 

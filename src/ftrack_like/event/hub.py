@@ -17,6 +17,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional, Union
 
 from ftrack_like import exception
+from ftrack_like._seams import keeps_originals
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import expression as event_expression
 from ftrack_like.event.base import Event, new_id
@@ -40,6 +41,7 @@ SLOW_CALLBACK = 5.0
 Callback = Callable[[Event], Any]
 
 
+@keeps_originals
 class EventHub(ServerSide):
     """Passes events between subscribers in this process and, when connected, the event server.
 
