@@ -110,10 +110,12 @@ def _connect(session: Any, hub: Any) -> None:
     """
     try:
         hub.connect()
+        if session._closed:  # meanwhile
+            hub.disconnect(unsubscribe=False)
     except Exception as error:
         if session._closed:
             return
-        session.logger.warning("The event hub could not be connected: %s", error)
+        session.logger.warning("The event hub could not be connected: %s", str(error))
         if hasattr(hub, "connect_in_background"):
             hub.connect_in_background()
             if session._closed:  # meanwhile

@@ -101,7 +101,9 @@ def _explanation(error: Exception, server_url: str, secret: str) -> str:
         error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)
     ):
         return f"{masked(error, secret)}."
-    reason = getattr(error.args[0] if error.args else None, "reason", None) or error
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if reason is None:
+        return f"the connection to {server_url} broke: {masked(error, secret)}."
     words = masked(reason, secret).rpartition(": ")[2]
     return (
         f"nothing answers at {server_url} ({words}). Is the server running, and is its address "
