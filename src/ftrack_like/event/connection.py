@@ -407,7 +407,8 @@ class Link:
     def _read(self) -> str:
         """Read until the websocket breaks or is closed, and return why it is gone."""
         patience = self._heartbeat * SILENT_HEARTBEATS
-        heard = time.monotonic()
+        heard = self._note_life(patience)
+        progress = getattr(self.connection, "progress", None)
         received = 0
         with Readiness(self.connection) as readiness:
             while not self.closed:
@@ -424,16 +425,26 @@ class Link:
                     pause = self._hooks.idle(False)
                     if not readiness.wait(left if pause is None else min(left, pause)):
                         continue
-                heard = time.monotonic()
                 try:
                     payload = receive(self.connection)
                 except faults() as error:
                     return str(error)
                 if payload is None:
                     return "it was closed by the server"
+                # A look-alike does not say whether the server is alive or sends bit by bit.
+                if progress is None or self.connection.progress != progress:
+                    heard = self._note_life(patience)
+                    progress = getattr(self.connection, "progress", None)
                 self._hooks.received(payload)
                 received += 1
         return "it was closed here"
+
+    def _note_life(self, patience: float) -> float:
+        """Take note that the server is alive, for the next *patience* seconds; return the time."""
+        now = time.monotonic()
+        if hasattr(self.connection, "silent_at"):
+            self.connection.silent_at = now + patience
+        return now
 
 
 def receive(connection: Any) -> Union[str, bytes, None]:
