@@ -126,7 +126,7 @@ def test_silent_server_is_noticed(
     silent = serve(server)
     hub = EventHub(silent.url, "user", "key")
     hub.init_connection()
-    text = "x" * 300_000
+    text = "x" * 2_000_000
     for number in range(waiting):
         hub.publish(Event("a", data={"n": number, "text": text}))
     hub.connect_in_background()
