@@ -75,11 +75,12 @@ def write(session: Any, other: Any, shot_id: str) -> Any:
     """Change what the other session changed as well."""
     shot = session.get("Shot", shot_id)
     there = other.get("Shot", shot_id)
-    there["sort"] = 4
+    number = next(NUMBERS)
+    there["sort"] = 100 + number
     other.commit()
-    shot["sort"] = 5
+    shot["sort"] = 200 + number
     session.commit()
-    return [shot["sort"], len(session.recorded_operations)]
+    return [shot["sort"] == 200 + number, len(session.recorded_operations)]
 
 
 def make(session: Any, other: Any, shot_id: str) -> Any:
@@ -93,22 +94,13 @@ def make(session: Any, other: Any, shot_id: str) -> Any:
     return [task["name"] == f"made{number}", session.query(query).first()]
 
 
-def mark(session: Any, other: Any, shot_id: str) -> Any:
-    """Set metadata, and delete it after the other session has set more."""
-    shot = session.get("Shot", shot_id)
-    shot["metadata"]["mine"] = "1"
-    session.commit()
-    there = other.query(f'select metadata from Shot where id is "{shot_id}"').one()
-    there["metadata"]["theirs"] = "2"
+def look(session: Any, other: Any, shot_id: str) -> Any:
+    """Read what was not asked for, after the other session has changed it."""
+    shot = session.query(f'select id from Shot where id is "{shot_id}"').one()
+    there = other.get("Shot", shot_id)
+    there["description"] = f"{there['description']}!"
     other.commit()
-    del shot["metadata"]["mine"]
-    session.commit()
-    return sorted(other.query(f'Metadata where parent_id is "{shot_id}"').all()[0].items())[0]
-
-
-def merge_foreign(session: Any, other: Any, shot_id: str) -> Any:
-    """Merge what the other session holds."""
-    return session.merge(other.get("Shot", shot_id))["id"] == shot_id
+    return shot["description"] == there["description"]
 
 
 def start(session: Any, other: Any, shot_id: str) -> Any:
@@ -121,8 +113,7 @@ WORK: dict[str, Callable[[Any, Any, str], Any]] = {
     "create": make,
     "query": make,
     "commit": make,
-    "populate": write,
-    "delete": mark,
+    "populate": look,
     "merge": read,
     "_merge": read,
     "_create": read,
@@ -140,7 +131,9 @@ WORK: dict[str, Callable[[Any, Any, str], Any]] = {
 def all_kinds(stage: Stage, names: tuple[str, ...]) -> Any:
     """Return for each of *names* what the work with it gives, and whether it was called."""
     other = stage.new_session()
-    shot = stage.memory.setdefault("shot", stage.shot("replaced", description="a")["id"])
+    if "shot" not in stage.memory:
+        stage.memory["shot"] = stage.shot("replaced", description="a")["id"]
+    shot = stage.memory["shot"]
     answers: dict[str, Any] = {}
     for name in names:
         for kind in KINDS:
@@ -156,6 +149,12 @@ def all_kinds(stage: Stage, names: tuple[str, ...]) -> Any:
 def reading(stage: Stage) -> Any:
     """What a query passes through, around a change by the second session."""
     return all_kinds(stage, ("call", "merge", "_merge", "_create", "_decode"))
+
+
+@step()
+def looking(stage: Stage) -> Any:
+    """What an attribute passes through that is read after a change by the second session."""
+    return all_kinds(stage, ("populate",))
 
 
 @step()
