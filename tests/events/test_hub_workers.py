@@ -8,9 +8,9 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from ftrack_like.event._subjects import subjects
 from ftrack_like.event.base import Event
 from ftrack_like.event.hub import EventHub
-from ftrack_like.event.subjects import subjects
 
 PATIENCE = 20
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional, Protocol, Union
 
+from ftrack_like.event._subjects import subjects
 from ftrack_like.event.base import Event
 from ftrack_like.event.delivery import RecentlySeen
-from ftrack_like.event.subjects import subjects
 
 __all__ = ["DISCONNECTED_TOPIC", "QUEUE_LIMIT", "Inbox", "collect"]
 
