@@ -16,6 +16,8 @@ import pytest
 from ftrack_like.event.base import Event
 from ftrack_like.event.hub import EventHub
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")
+
 PLUGIN = "def register(session):\n    pass\n"
 ENTRIES = ("ftrack_like", "ftrack_like.cli")
 LONG = [["listen"], ["listen", "--workers", "2"], ["events", "tail"]]
