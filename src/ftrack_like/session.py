@@ -18,6 +18,7 @@ import requests
 from ftrack_like import cache as caches
 from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
+from ftrack_like._seams import keeps_originals
 from ftrack_like._session import calls, lifecycle, locations
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
@@ -65,6 +66,7 @@ def _remote_actions_of(session: Any) -> Any:
     return RemoteActions(session)
 
 
+@keeps_originals
 class Session:
     """A connection to a server, with the entities that were read, made and changed through it.
 

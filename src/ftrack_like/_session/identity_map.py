@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like import inspection
-from ftrack_like.cache import LayeredCache, MemoryCache, StringKeyMaker, set_many
+from ftrack_like.cache import LayeredCache, MemoryCache, set_many
+from ftrack_like.cache.base import has_plain_dictionary, plain_dictionary
+from ftrack_like.cache.keys import makes_plain_keys
 from ftrack_like.collection import identity_text
 from ftrack_like.entity.base import _EntityBase
 
@@ -85,7 +87,7 @@ class IdentityMap:
     @property
     def plain_keys(self) -> bool:
         """Return whether the key of an entity is the text of its identity."""
-        return type(self._session.cache_key_maker) is StringKeyMaker
+        return makes_plain_keys(self._session.cache_key_maker)
 
     def key(self, identity: tuple[str, Sequence[Any]]) -> Any:
         """Return the cache key of *identity*, ``(entity type, [key values])``."""
@@ -106,9 +108,8 @@ class IdentityMap:
         It is the dictionary of the top cache itself, where that is a plain memory cache.
         """
         top = self._session._local_cache
-        if type(top) in (OwnEntities, MemoryCache):
-            return top._cache
-        return _CacheView(top)
+        values = plain_dictionary(top)
+        return _CacheView(top) if values is None else values
 
     def resident(self, entity: Any) -> Optional[Any]:
         """Return the attached entity with the identity of *entity*, or None."""
@@ -280,6 +281,9 @@ class OwnEntities(MemoryCache):
     def set_many(self, items: Mapping[Any, Any]) -> None:
         """Store *items* as :meth:`set` does each of them."""
         super().set_many({key: _own(self._session, value) for key, value in items.items()})
+
+
+has_plain_dictionary(OwnEntities, 2)
 
 
 class SessionCache(LayeredCache):

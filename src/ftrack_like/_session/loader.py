@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
+from ftrack_like._seams import is_overridden
 from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
@@ -31,7 +32,7 @@ CONDITION_LENGTH = 32_000
 
 #: The methods of a session that raw records do not pass through. A session that overrides one
 #: of them gets entities by way of it.
-_SEAMS = ("_decode", "_create", "merge", "_merge")
+_SEAMS = ("decode", "_decode", "_create", "merge", "_merge")
 
 
 class Loader(Asker):
@@ -117,13 +118,7 @@ class Loader(Asker):
 
     def _takes_plain_path(self) -> bool:
         """Return whether the session overrides a method that raw records do not pass."""
-        session = self._session
-        for name in _SEAMS:
-            function = getattr(session, name, None)
-            function = getattr(function, "__func__", function)
-            if function is not None and function.__module__ not in _OWN_MODULES:
-                return True
-        return False
+        return is_overridden(self._session, *_SEAMS)
 
     def load(self, records: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return the attached entities for *records* as the server sent them.
@@ -272,8 +267,6 @@ class Loader(Asker):
 
 
 _PACKAGE = __name__.partition(".")[0] + "."
-
-_OWN_MODULES = frozenset({"ftrack_like.session"})
 
 
 def _caller_level() -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ftrack_like import exception, inspection
 from ftrack_like._ownership import own
+from ftrack_like._seams import keeps_originals, original
 from ftrack_like.attribute.storage import Storage, put
 from ftrack_like.operation import record_update
 from ftrack_like.symbol import NOT_SET
@@ -34,6 +35,7 @@ def merge_references(function: Callable[..., Any]) -> Callable[..., Any]:
     return get_value
 
 
+@keeps_originals
 class Attribute:
     """A named value of a type's entities."""
 
@@ -59,7 +61,7 @@ class Attribute:
         self._name = name
         self._remote_key, self._local_key = "remote", "local"
         #: Whether one local value may follow another without further thought.
-        self._is_simple = mutable and type(self).set_local_value is Attribute.set_local_value
+        self._is_simple = mutable and type(self).set_local_value is _SET_LOCAL_VALUE
 
     def __repr__(self) -> str:
         """Return the class and name of the attribute."""
@@ -200,6 +202,9 @@ class Attribute:
         return (local is not None and self._name in local) or self._name in entity._remote
 
 
+_SET_LOCAL_VALUE = original(Attribute, "set_local_value")
+
+
 def _plain_value(value: Any, session: Any) -> Any:
     """Return the wire's *value* of a scalar with its dates read, and entities attached."""
     if isinstance(value, dict):
@@ -230,6 +235,7 @@ class ScalarAttribute(Attribute):
         self.data_type = data_type
 
 
+@keeps_originals
 class ReferenceAttribute(Attribute):
     """An attribute that refers to one entity, or none."""
 

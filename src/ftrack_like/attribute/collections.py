@@ -7,6 +7,7 @@ from typing import Any
 
 from ftrack_like import collection, exception
 from ftrack_like._ownership import named, own
+from ftrack_like._seams import keeps_originals
 from ftrack_like.attribute.base import Attribute
 from ftrack_like.symbol import NOT_SET
 
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 
+@keeps_originals
 class AbstractCollectionAttribute(Attribute):
     """An attribute that holds several entities. Concrete ones say as what."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from ftrack_like._paths import check_path
+from ftrack_like._seams import keeps_originals
 from ftrack_like.cache import _sqlite
 from ftrack_like.cache.base import Cache
 
@@ -25,6 +26,7 @@ _Result = TypeVar("_Result")
 _FORK_TIME_OUT = 5.0
 
 
+@keeps_originals
 class FileCache(Cache):
     """A cache of text under text keys in one SQLite file.
 

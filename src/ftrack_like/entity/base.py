@@ -16,10 +16,11 @@ from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._ownership import own
+from ftrack_like._seams import keeps_originals
 from ftrack_like._suggest import Suggestion, did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.operation import CreateEntityOperation, Operations, record_update
+from ftrack_like.operation import PUSH, CreateEntityOperation, Operations, record_update
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["PLAIN", "DynamicEntityTypeMetaclass", "Entity"]
@@ -85,6 +86,7 @@ class _Names(KeysView[str]):
         return len(self._mapping.attributes._data)
 
 
+@keeps_originals
 class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass):
     """An entity: a mapping of attribute names to values.
 
@@ -304,8 +306,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             entity_key = self._fixed_key or self._operation_key()
             update = (self.entity_type, entity_key, key, before, value)
             operations = session.recorded_operations
-            if type(operations) is Operations:
-                operations._stack.append(update)  # As record_update does; a call is a tenth more.
+            if (  # As record_update does; a call is a tenth more.
+                type(operations) is Operations
+                and Operations.push is PUSH
+                and "push" not in operations.__dict__
+            ):
+                operations._stack.append(update)
             else:
                 record_update(operations, *update)
         local[key] = value

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._seams import is_overridden, keeps_originals
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.query import bind
@@ -32,6 +33,7 @@ def _transfer() -> Any:
     return module
 
 
+@keeps_originals
 class Location(Entity):
     """A storage for the data of components.
 
@@ -148,9 +150,8 @@ class Location(Entity):
         # lazy: most sessions move no data
         from ftrack_like.accessor._parallel import works_in_threads
 
-        own = getattr(self._add_data, "__func__", None) is Location._add_data
         return (
-            own
+            not is_overridden(self, "_add_data")
             and works_in_threads(self.accessor)
             and works_in_threads(getattr(source, "accessor", NOT_SET))
         )
@@ -218,12 +219,11 @@ class Location(Entity):
 
         A class that takes back one at a time in a way of its own is asked for each.
         """
-        one = self._deregister_component_in_location
-        if getattr(one, "__func__", None) is Location._deregister_component_in_location:
+        if not is_overridden(self, "_deregister_component_in_location"):
             self._delete_registrations(components)
             return
         for component in components:
-            one(component)
+            self._deregister_component_in_location(component)
 
     def _delete_registrations(self, components: Sequence[Any]) -> None:
         """Delete what the server has of *components* in this location, and commit that."""

@@ -17,13 +17,14 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional, Union
 
 from ftrack_like import exception
+from ftrack_like._seams import keeps_originals
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import expression as event_expression
 from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.courier import BUFFER_LIMIT, refuse_huge
 from ftrack_like.event.delivery import ReplyBook
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession
-from ftrack_like.event.inbox import QUEUE_LIMIT, Inbox, collect
+from ftrack_like.event.inbox import DISCONNECTED_TOPIC, QUEUE_LIMIT, Inbox, collect
 from ftrack_like.event.router import Router, SubscriberList, target_matcher
 from ftrack_like.event.server_side import CONNECT_TIMEOUT, ServerSide
 from ftrack_like.event.subscriber import Subscriber
@@ -40,6 +41,7 @@ SLOW_CALLBACK = 5.0
 Callback = Callable[[Event], Any]
 
 
+@keeps_originals
 class EventHub(ServerSide):
     """Passes events between subscribers in this process and, when connected, the event server.
 
@@ -383,9 +385,14 @@ class EventHub(ServerSide):
     ) -> None:
         """Handle events for *duration* seconds, or until the hub disconnects if None.
 
+        At least one event that waits is handled, so a timer of a user interface may call
+        ``wait(0)``. A connection that is lost is opened again while this waits. An event about
+        ``ftrack.meta.disconnected`` that the program queues or publishes ends the waiting.
+
         *workers* threads handle the events if the number is given; callbacks must be ready for
         that. Events with the same *key*, a function of the event, are handled one after the other
-        in the order in which they came; if None, that is the id of who published the event.
+        in the order in which they came. If it is None, events about the same entity are handled
+        in order, replies in the order of each question, other events in that of their publisher.
 
         Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is not connected
         and nobody is connecting it.
@@ -493,7 +500,9 @@ class EventHub(ServerSide):
             self._tell("ftrack.meta.reconnected", {"gap": gap})
 
     def _tell_disconnected(self, reason: str) -> None:
-        self._tell("ftrack.meta.disconnected", {})
+        event = Event(topic=DISCONNECTED_TOPIC)
+        self._prepare_event(event)
+        self._inbox.put_interruption(event)
 
     def _tell(self, topic: str, data: dict[str, Any]) -> None:
         event = Event(topic=topic, data=data)
