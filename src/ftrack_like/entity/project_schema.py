@@ -63,9 +63,8 @@ class ProjectSchema(Entity):
             class_ = self.session.types[schema]
         except KeyError:
             hint = did_you_mean(schema, self.session.types)
-            raise ValueError(
-                f"Schema {schema} does not exist among the entity types. {hint}".rstrip()
-            ) from None
+            text = f"There is no entity type {schema!r}: Schema {schema} does not exist. {hint}"
+            raise ValueError(text.rstrip()) from None
         if class_.attributes.get(attribute_name) is None:
             raise ValueError(f"Entities of the type {schema} have no {what}.")
 
