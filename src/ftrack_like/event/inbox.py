@@ -13,7 +13,7 @@ from ftrack_like.event._subjects import subjects
 from ftrack_like.event.base import Event
 from ftrack_like.event.delivery import RecentlySeen
 
-__all__ = ["DISCONNECTED_TOPIC", "QUEUE_LIMIT", "Inbox", "collect"]
+__all__ = ["QUEUE_LIMIT", "Inbox", "collect"]
 
 #: How many received events may wait to be handled; beyond it the oldest are dropped.
 QUEUE_LIMIT = 20_000
@@ -79,12 +79,14 @@ class Inbox:
         if self._interruptions and isinstance(event, Event):
             self._interruptions.discard(event["id"])
 
-    def put_interruption(self, event: Event) -> None:
-        """Let *event*, which tells of a connection that is being opened again, wait.
+    def put_own(self, event: Event) -> None:
+        """Let *event* of the hub itself wait.
 
-        Handling it does not end the waiting, unlike any other event about a disconnection.
+        The connection of which it may tell that it was lost is being opened again. So handling it
+        does not end the waiting, unlike any other event about a disconnection.
         """
-        self._interruptions.add(event["id"])
+        if event["topic"] == DISCONNECTED_TOPIC:
+            self._interruptions.add(event["id"])
         self.put(event)
 
     def handle_all(self, deadline: Optional[float]) -> None:

@@ -39,8 +39,6 @@ ACKNOWLEDGED_AT_ONCE = 50
 ACKNOWLEDGED_WITHIN = 0.5
 #: The heartbeat to expect of a server that names none, in seconds.
 USUAL_HEARTBEAT = 15
-
-
 #: What to call with the answers to packets, by the numbers of these.
 PacketCallbacks = collections.OrderedDict[int, Callable[[Any], Any]]
 #: The hubs of this process, to part them from their connections in a forked child.
