@@ -19,10 +19,12 @@ from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
-from ftrack_like.sandbox.auth import Credentials, User, authenticate
+from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
 from ftrack_like.sandbox.errors import MalformedRequestError, SandboxError, ServerError
 from ftrack_like.sandbox.invites import InviteActions
+from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.mail import Outbox
+from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
@@ -51,12 +53,17 @@ class Service:
     """
 
     def __init__(
-        self, database: Database, media: MediaService, server_url: Optional[str] = None
+        self,
+        database: Database,
+        media: MediaService,
+        server_url: Optional[str] = None,
+        limits: Optional[Limits] = None,
     ) -> None:
         """Prepare to answer; the database must hold the tables and the seed by now."""
         self.database = database
         self.media = media
         self.server_url = server_url
+        self.limits = Limits() if limits is None else limits
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
@@ -74,11 +81,7 @@ class Service:
 
         *server_url* starts the addresses in what is done.
         """
-
-        def execute(operations: Sequence[Mapping[str, Any]]) -> list[Any]:
-            return self.execute(operations, user, server_url)
-
-        self.media.start(execute)
+        self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
 
     def execute(
         self, operations: Sequence[Mapping[str, Any]], user: User, server_url: str
@@ -94,6 +97,14 @@ class Service:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`."""
         with self.database.read() as connection:
             return authenticate(connection, credentials)
+
+    def find_user(self, user_id: str) -> User:
+        """Return the active user with the id *user_id*, with the rights as they are now.
+
+        Raise :exc:`PermissionDeniedError` if there is none.
+        """
+        with self.database.read() as connection:
+            return find_user(connection, user_id)
 
     def allow_component(self, user: User, action: str, component_id: str) -> None:
         """Raise :exc:`PermissionDeniedError` unless *user* may do *action* to a component's data.
@@ -164,6 +175,26 @@ class Service:
                 listener(batch)
             except Exception:
                 _LOGGER.exception("What follows a commit failed in %r.", listener)
+
+
+class _ServerOffice:
+    """Runs operations for the server itself, as *user*, and for users that it works for."""
+
+    def __init__(self, service: Service, user: User, server_url: str) -> None:
+        self._service = service
+        self._user = user
+        self._server_url = server_url
+
+    def execute(
+        self, operations: Sequence[Mapping[str, Any]], user_id: Optional[str] = None
+    ) -> list[Any]:
+        """Return the results of *operations*, run for a user, or for the server itself."""
+        user = self._user if user_id is None else self._service.find_user(user_id)
+        return self._service.execute(operations, user, self._server_url)
+
+    def require_component(self, user_id: str, action: str, component_id: str) -> None:
+        """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
+        self._service.allow_component(self._service.find_user(user_id), action, component_id)
 
 
 def read_operations(body: bytes) -> list[dict[str, Any]]:
