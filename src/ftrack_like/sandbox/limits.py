@@ -33,8 +33,12 @@ class Limits:
     """
 
     body_bytes: int = _limit(64 * _MIB, "largest body of a request to /api, in bytes")
-    body_values: int = _limit(2_000_000, "most JSON values in such a body")
-    batch_seconds: float = _limit(60.0, "longest time that a batch may run, in seconds")
+    body_values: int = _limit(3_000_000, "most JSON values in such a body")
+    batch_seconds: float = _limit(
+        60.0,
+        "longest time that a batch may run, in seconds; one that writes may run five times as "
+        "long while no other writer waits",
+    )
     image_pixels: int = _limit(100_000_000, "largest picture that is decoded, in pixels")
     image_processes: int = _limit(1, "pictures that are decoded at once")
     image_bytes: int = _limit(_GIB, "memory for decoding one picture, in bytes")

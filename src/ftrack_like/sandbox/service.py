@@ -7,8 +7,11 @@ the envelope mean is the business of :mod:`ftrack_like.sandbox.actions`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import re
+import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +23,12 @@ from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
 from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
-from ftrack_like.sandbox.errors import MalformedRequestError, SandboxError, ServerError
+from ftrack_like.sandbox.errors import (
+    MalformedRequestError,
+    RequestTooLargeError,
+    SandboxError,
+    ServerError,
+)
 from ftrack_like.sandbox.invites import InviteActions
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.mail import Outbox
@@ -34,6 +42,11 @@ from ftrack_like.sandbox.widget_url import WidgetActions
 __all__ = ["SERVER_VERSION", "Answer", "Service", "error_answer"]
 
 _LOGGER = logging.getLogger(__name__)
+
+_TEXT = re.compile(rb'"[^"]*"')
+
+#: Bodies of more bytes than this are read one after the other.
+_LARGE_BODY = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,7 @@ class Service:
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
+        self._reading = threading.Lock()
         #: Called after all data were replaced by others.
         self.reset_listeners: list[Callable[[], None]] = []
         self._actions = {
@@ -123,8 +137,17 @@ class Service:
 
         *client_token* is what the sending program calls itself; events repeat it.
         """
+        return self.answer_pieces([body], user, server_url, client_token)
+
+    def answer_pieces(
+        self, pieces: list[bytes], user: User, server_url: str, client_token: Optional[str] = None
+    ) -> Answer:
+        """Return the answer to the body that *pieces* are, which are gone afterwards.
+
+        See :meth:`answer`.
+        """
         try:
-            operations = read_operations(body)
+            operations = self._read(pieces)
             context = self._context(user, server_url, client_token)
             return Answer(_to_json(self._run(operations, context)))
         except SandboxError as error:
@@ -135,6 +158,16 @@ class Service:
             return error_answer(
                 ServerError(f"The server failed; its log tells more under {reference}.")
             )
+
+    def _read(self, pieces: list[bytes]) -> list[dict[str, Any]]:
+        """Return the operations in *pieces*, which are cleared to make room for those."""
+        size = sum(map(len, pieces))
+        # Reading takes several times the body for a moment: one large one after the other.
+        with self._reading if size > _LARGE_BODY else contextlib.nullcontext():
+            body = b"".join(pieces)
+            pieces.clear()
+            require_few_values(body, self.limits.body_values)
+            return read_operations(body)
 
     def information(self) -> Answer:
         """Return the server information."""
@@ -160,7 +193,9 @@ class Service:
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
-        batch, results = run_batch(self.database, operations, context, self._actions)
+        batch, results = run_batch(
+            self.database, operations, context, self._actions, self.limits.batch_seconds
+        )
         if batch.changes:
             self._tell(batch)
         for each in batch.after_commit:
@@ -195,6 +230,28 @@ class _ServerOffice:
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
         self._service.allow_component(self._service.find_user(user_id), action, component_id)
+
+
+def require_few_values(body: bytes, maximum: int) -> None:
+    """Raise :exc:`RequestTooLargeError` if the JSON text *body* holds more than *maximum* values.
+
+    Two bytes may become an object of 64: what counts is how many values there are, and that has
+    to be known before they are made.
+    """
+    if _values(body) <= maximum:
+        return
+    # Some are signs within texts. Texts go; escapes go before, for quotes may be escaped.
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if _values(_TEXT.sub(b"", plain)) > maximum:
+        raise RequestTooLargeError(
+            f"The body holds more than {maximum} values. Commit less at a time, or start the "
+            "sandbox with a larger --body-values."
+        )
+
+
+def _values(body: bytes) -> int:
+    """Return how many values the JSON text *body* holds at most: each follows one of these."""
+    return sum(map(body.count, (b"[", b"{", b",")))
 
 
 def read_operations(body: bytes) -> list[dict[str, Any]]:
