@@ -119,17 +119,19 @@ async def read_pieces(request: Request, maximum: int, option: str = "") -> list[
     """
     pieces: list[bytes] = []
     size = 0
-    announced = request.headers.get("content-length", "")
-    too_large = announced.isascii() and announced.isdigit() and int(announced) > maximum
-    async for piece in request.stream():
-        size += len(piece)
-        if too_large or size > maximum:
-            too_large = True
-            pieces.clear()
+    text = request.headers.get("content-length", "")
+    announced = int(text) if text.isascii() and text.isdigit() else 0
+    too_large = announced > maximum
+    if announced <= _DROPPED * maximum:
+        async for piece in request.stream():
+            size += len(piece)
+            too_large = too_large or size > maximum
             if size > _DROPPED * maximum:
                 break
-        else:
-            pieces.append(piece)
+            if too_large:
+                pieces.clear()
+            else:
+                pieces.append(piece)
     if too_large:
         hint = f", or start the sandbox with a larger {option}" if option else ""
         raise RequestTooLargeError(

@@ -45,6 +45,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _TEXT = re.compile(rb'"[^"]*"')
 
+_INFINITE = (float("inf"), float("-inf"))
+
 #: Bodies of more bytes than this are read one after the other.
 _LARGE_BODY = 1024 * 1024
 
@@ -199,7 +201,10 @@ class Service:
         if batch.changes:
             self._tell(batch)
         for each in batch.after_commit:
-            each()
+            try:
+                each()
+            except Exception:  # what is committed is not undone by it, and not to be done again
+                _LOGGER.exception("What follows a commit failed in %r.", each)
         return results
 
     def _tell(self, batch: Batch) -> None:
@@ -260,7 +265,9 @@ def read_operations(body: bytes) -> list[dict[str, Any]]:
     Raise :exc:`MalformedRequestError` for anything but a JSON list of mappings.
     """
     try:
-        operations = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        operations = json.loads(
+            body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite
+        )
     except UnicodeDecodeError as error:
         raise MalformedRequestError(f"The body is not UTF-8 text: {error}.") from error
     except RecursionError as error:
@@ -284,6 +291,13 @@ def error_answer(error: SandboxError) -> Answer:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in _INFINITE:
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _to_json(value: Any) -> bytes:
