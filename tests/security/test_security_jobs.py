@@ -5,6 +5,7 @@ On SQLite and, where ``FTRACK_LIKE_TEST_POSTGRES_URL`` names a server, on Postgr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -203,21 +204,39 @@ def forged(studio: Studio, **more: Any) -> str:
     return json.dumps({**data, **more})
 
 
+@pytest.fixture
+def started(api: Any, tmp_path: pathlib.Path) -> Iterator[Callable[[], Any]]:
+    """Return what starts a sandbox on a folder, or starts it again, and returns its API."""
+    from ftrack_like.testing import Sandbox
+
+    with contextlib.ExitStack() as running:
+
+        def start() -> Any:
+            running.close()
+            sandbox = running.enter_context(Sandbox(tmp_path / "data"))
+            found = type(api)(sandbox)
+            running.callback(found.http.close)
+            return found, sandbox
+
+        yield start
+
+
 @pytest.mark.parametrize("role", ["User", "Restricted user", None])
-def test_a_job_that_a_user_made_is_never_done(api, sandbox, studio, ffmpeg, tmp_path, role):
+def test_a_job_that_a_user_made_is_never_done(started, ffmpeg, tmp_path, role):
     """The server does what its own table says; a job that only an entity describes it ends."""
+    api, sandbox = started()
+    studio = Studio(api)
     mallory = log_in(api, sandbox, "mallory", role, *([studio.open] if role else []))
     values = {"type": "encode_media", "status": "queued", "data": forged(studio)}
     job = mallory.create("Job", **values)
-    service = sandbox._service
-    service.media._queue.stop()
-    service.start(service.find_user(api.one("User where username is admin")["id"]), api.url)
-    record = ended(api, job)
+    studio.api, _ = started()
+    record = ended(studio.api, job)
     assert record["status"] == "failed"
-    assert "Ask for the encoding again" in record["data"]["error"]
     assert studio.exists(studio.secret)
     assert studio.read(studio.secret) == b"secret"
     assert ffmpeg.calls == []
+    assert list(tmp_path.glob("**/escaped*")) == []
+    assert "Ask for the encoding again" in record["data"]["error"]
 
 
 def test_what_a_job_does_cannot_be_rewritten(api, sandbox, studio, ffmpeg):
@@ -239,20 +258,21 @@ def test_what_a_job_does_cannot_be_rewritten(api, sandbox, studio, ffmpeg):
     assert studio.read(studio.secret) == b"secret"
 
 
-def test_a_job_that_is_done_is_not_done_again(api, sandbox, studio, ffmpeg):
+def test_a_job_that_is_done_is_not_done_again(started, ffmpeg):
     """Setting a finished job back to queued makes no later start encode and delete once more."""
+    api, sandbox = started()
+    studio = Studio(api)
     mallory = log_in(api, sandbox, "mallory", "User", studio.open)
     own = studio.upload(mallory, b"own", version_id=studio.version)
     job = encode(mallory, own, studio.version)
     assert ended(api, job)["status"] == "done"
     calls = len(ffmpeg.calls)
     mallory.update("Job", job, status="queued", data=forged(studio))
-    service = sandbox._service
-    service.media._queue.stop()
-    service.start(service.find_user(api.one("User where username is admin")["id"]), api.url)
-    assert ended(api, job)["status"] == "failed"
+    studio.api, _ = started()
+    assert ended(studio.api, job)["status"] == "failed"
     assert len(ffmpeg.calls) == calls
     assert studio.exists(own)
+    assert studio.read(studio.secret) == b"secret"
 
 
 def _deactivate(studio: Studio, mallory: Any, own: str) -> None:
