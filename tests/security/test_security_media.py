@@ -399,6 +399,21 @@ def test_a_child_is_ended_with_what_it_started(program):
     wait_for(lambda: not any(map(is_running, pids)))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a child of it")
+def test_a_program_ends_with_what_watches_it(program):
+    """A program whose supervisor is killed ends as well."""
+    folder = program(
+        "(folder / 'part').write_text(f'{os.getppid()} {os.getpid()}')\n"
+        "(folder / 'part').rename(folder / 'pids')\ntime.sleep(3600)\n"
+    )
+    with Child([str(folder / "ffmpeg")], Bounds(60)) as child:
+        wait_for((folder / "pids").exists)
+        supervisor, pid = map(int, (folder / "pids").read_text().split())
+        os.kill(supervisor, signal.SIGKILL)
+        assert child.wait(60) == -signal.SIGKILL
+        wait_for(lambda: not is_running(pid))
+
+
 @POSIX
 def test_status_and_words_of_a_program_are_returned():
     """The exit status and both ends of a long error output come back."""

@@ -14,10 +14,12 @@ and the number of the signal that ended it.
 from __future__ import annotations
 
 import os
-import resource
 import select
 import signal
 import sys
+
+if sys.platform != "win32":
+    import resource
 
 __all__: list[str] = []
 

@@ -23,7 +23,7 @@ _TOLERANCE = 1.0
 
 #: How many times its seconds a deadline may last in all, and by how many seconds it is extended.
 _EXTENSIONS = 5
-_EXTENSION = 0.5
+_EXTENSION = 2.0
 
 
 class StatementTimeoutError(Exception):
