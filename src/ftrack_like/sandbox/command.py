@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Optional
 
+from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
+
 if TYPE_CHECKING:
     from ftrack_like.sandbox.server import SandboxServer
 
@@ -62,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--key", help="API key of the administrator (default: made up, and kept with the data)")
     add("--demo-project", action="store_true", help="add a demo project to fresh data")
     add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
+    add_limit_arguments(parser)
 
 
 def _port(text: str) -> int:
@@ -124,6 +127,7 @@ def _start(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> San
         arguments.demo_project,
         database=arguments.database,
         media=arguments.media,
+        limits=limits_from(arguments),
     )
     try:
         server.start()

@@ -10,6 +10,7 @@
     ├── InvalidActionError            InvalidActionError             400
     ├── MalformedRequestError         MalformedRequestError          400
     ├── RequestTooLargeError          RequestTooLargeError           413
+    ├── BatchTimeoutError             BatchTimeoutError              413
     ├── ParseError                    ParseError                     400
     ├── QueryError                    QueryError                     400
     ├── UnknownNameError              KeyError                       400
@@ -31,6 +32,7 @@ from typing import Any, Optional
 
 __all__ = [
     "AuthenticationError",
+    "BatchTimeoutError",
     "DuplicateEntryError",
     "IntegrityError",
     "InvalidActionError",
@@ -147,9 +149,16 @@ class MalformedRequestError(SandboxError):
 
 
 class RequestTooLargeError(SandboxError):
-    """The body is larger than the server reads."""
+    """The body is larger, or holds more values, than the server reads."""
 
     name = "RequestTooLargeError"
+    status = 413
+
+
+class BatchTimeoutError(SandboxError):
+    """A batch takes longer than it may; nothing of it is applied."""
+
+    name = "BatchTimeoutError"
     status = 413
 
 

@@ -20,6 +20,7 @@ from wsproto.utilities import LocalProtocolError
 
 from ftrack_like.sandbox.app import create_app
 from ftrack_like.sandbox.auth import Credentials
+from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.site import Site
@@ -41,7 +42,8 @@ class SandboxServer:
     is a URL to use instead, for PostgreSQL. *port* 0 picks a free one. *user* and *key* are the
     administrator's; a *key* of None is made up, or found beside the data. *demo* adds the demo
     project to fresh data. *media* is the folder for files; by default it is beside the data, or,
-    for a database, a folder for it in the user's data folder.
+    for a database, a folder for it in the user's data folder. *limits* bound the work of
+    requests; None takes the defaults of :class:`~ftrack_like.sandbox.limits.Limits`.
 
     Methods may be called from any thread.
     """
@@ -57,11 +59,13 @@ class SandboxServer:
         *,
         database: Optional[str] = None,
         media: Union[str, pathlib.Path, None] = None,
+        limits: Optional[Limits] = None,
     ) -> None:
         """Prepare a sandbox; nothing is opened before :meth:`start`."""
         self._host = host
         self._port = port
         self._site = Site(data, user=user, key=key, demo=demo, url=database, media=media)
+        self._limits = Limits() if limits is None else limits
         self._service: Optional[Service] = None
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
@@ -112,7 +116,8 @@ class SandboxServer:
         listener = _listen(self._host, self._port)
         try:
             database = self._site.open()
-            service = Service(database, MediaService(self._site.media_folder()))
+            media = MediaService(self._site.media_folder(), self._limits)
+            service = Service(database, media, limits=self._limits)
         except BaseException:
             listener.close()
             self._site.close()

@@ -10,6 +10,7 @@ from ftrack_like.sandbox.actions import Action, write
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.media.encode_jobs import keep_job
 from ftrack_like.sandbox.media.plan import plan_encoding
 from ftrack_like.sandbox.media.routes import GET_PATH, UPLOAD_PATH
 from ftrack_like.sandbox.media.signing import Signer
@@ -94,6 +95,8 @@ class MediaActions:
         if row is None:
             raise NotFoundError(f"There is no Component with the id {component_id!r}.")
         version_id = operation.get("version_id")
+        if version_id is not None and not isinstance(version_id, str):
+            raise ValidationError(f"version_id must be an id, not {version_id!r}.")
         if version_id is not None and batch.store.get("asset_version", (version_id,)) is None:
             raise NotFoundError(f"There is no AssetVersion with the id {version_id!r}.")
         sequence = row["system_type"] == "sequence"
@@ -107,12 +110,13 @@ class MediaActions:
             keep_original=bool(operation.get("keep_original", True)),
             user_id=batch.user_id,
             new_id=new_id,
-            webm="video/webm" in (operation.get("formats") or ()),
+            webm=_names_webm(operation.get("formats")),
         )
         for each in encoding.operations:
             write.create(each, batch)
-        batch.notes.setdefault(ENCODE_JOBS, []).append(encoding.job_id)
-        return {"action": "encode_media", "job_id": encoding.job_id}
+        keep_job(batch, encoding.job)
+        batch.notes.setdefault(ENCODE_JOBS, []).append(encoding.job.id)
+        return {"action": "encode_media", "job_id": encoding.job.id}
 
     def _upload_in_parts(
         self, component_id: str, size: int, operation: Operation, batch: Batch
@@ -134,6 +138,10 @@ class MediaActions:
             address = self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS)
             urls.append({"part_number": number, "signed_url": batch.context.server_url + address})
         return {"urls": urls, "upload_id": upload_id, "component_id": component_id}
+
+
+def _names_webm(formats: Any) -> bool:
+    return isinstance(formats, (list, tuple)) and "video/webm" in formats
 
 
 def _identifier(operation: Operation, name: str) -> str:

@@ -20,6 +20,7 @@ from ftrack_like.sandbox.storage.names import Catalogue
 from ftrack_like.sandbox.storage.operands import Variable
 from ftrack_like.sandbox.storage.sources import Source, Step, fits_type, table_source
 from ftrack_like.sandbox.storage.sql import Expression
+from ftrack_like.sandbox.storage.values import read_json
 from ftrack_like.sandbox.storage.visibility import configuration_readable
 
 __all__ = [
@@ -199,7 +200,7 @@ def _read_date(value: Any, config: Optional[str]) -> Any:
 def _read_enumerator(value: Any, config: Optional[str]) -> Any:
     if isinstance(value, str) and value.startswith("["):
         try:
-            return json.loads(value)
+            return read_json(value)
         except ValueError:
             return value
     return value
