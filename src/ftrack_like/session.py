@@ -29,22 +29,28 @@ from ftrack_like._session.on_demand import OnDemand, TopCache
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.schema_store import SchemaStore
 from ftrack_like._session.settings import (
+    Origins,
+    checked_deadline,
     cookie_mapping,
     credentials,
     header_mapping,
     lazy_load_policy,
     plugin_folders,
+    retry_policy,
 )
 from ftrack_like._session.statistics import Statistics
 from ftrack_like._session.unit_of_work import UnitOfWork
 from ftrack_like._transport.authentication import SessionAuthentication
 from ftrack_like._transport.http import request_session
+from ftrack_like._transport.limits import OpenConnections
+from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like._transport.settings import ConnectionSettings
 
 __all__ = [
     "AutoPopulatingContext",
     "OperationPayload",
     "OperationRecordingContext",
+    "RetryPolicy",
     "Session",
     "SessionAuthentication",
 ]
@@ -75,7 +81,9 @@ class Session:
     _closed = False
     _load_groups = True
     _on_lazy_load = "ignore"
+    _origins = Origins()
     _plugin_paths: Any = ()
+    _retry_policy: Optional[RetryPolicy] = None
     _schema_cache_path: Any = None
     _shared_schemas: Any = None
     request_timeout: Any = 60
@@ -87,6 +95,7 @@ class Session:
         lambda session: threading.RLock(), "Guards state, and is never held during a call."
     )
     _connection_settings: Any = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
+    _connections: Any = OnDemand(lambda session: OpenConnections(), "Those under way.")
     _statistics: Any = OnDemand(lambda session: Statistics(), "Counts of requests.")
     _calls: Any = OnDemand(calls.Calls, "Sends batches.")
     _codec: Any = OnDemand(Codec, "Encodes and decodes.")
@@ -126,6 +135,8 @@ class Session:
         event_hub_class: Any = None,
         load_groups: bool = True,
         on_lazy_load: str = "ignore",
+        deadline: Optional[float] = None,
+        retry: Optional[RetryPolicy] = None,
     ) -> None:
         """Connect to a server, load plugins and build the entity types from its schemas.
 
@@ -151,6 +162,16 @@ class Session:
         jar) and *headers* go with every request. *strict_api* asks the server for error
         statuses. *verify*, *cert* and *proxies* are those of requests and count for events too.
 
+        *deadline* bounds a whole call with its repetitions, and a handshake with the event
+        server, in seconds. Without it each request may take twice its *timeout*, and longer
+        while the answer comes at 64 KiB a second or faster. Uploads and downloads have no
+        deadline, but end when fewer than 1024 bytes a second move for twice the *timeout*.
+
+        *retry* says how often and for how long calls and transfers are repeated that fail for
+        the moment, a :class:`~ftrack_like.RetryPolicy`. Without it FTRACK_API_RETRY_SECONDS
+        names the seconds, else ``RetryPolicy(attempts=9, total_time=60)`` counts. A request that
+        the server does not answer in time is repeated once.
+
         *event_hub_class* replaces :class:`~ftrack_like.event.hub.EventHub`. With *load_groups*,
         reading an attribute of one entity of a query's page loads it for its fellows as well.
         *on_lazy_load* is ``"ignore"``, ``"warn"`` or ``"raise"``: what to do when an attribute
@@ -165,7 +186,11 @@ class Session:
         self._server_url = given.server_url
         self._api_key = given.api_key
         self._api_user = given.api_user
-        self._connection_settings = ConnectionSettings(verify, cert, proxies, connect_timeout)
+        self._origins = given.origins
+        self._connection_settings = ConnectionSettings(
+            verify, cert, proxies, connect_timeout, checked_deadline(deadline)
+        )
+        self._retry_policy = retry_policy(retry)
         self._load_groups = load_groups
         self._on_lazy_load = lazy_load_policy(on_lazy_load)
         self._plugin_paths = plugin_folders(plugin_paths)
@@ -182,6 +207,7 @@ class Session:
             self._api_user,
             {**own_headers, "ftrack-strict-api": "true" if strict_api else "false"},
             own_cookies,
+            self._connections,
         )
         options = lifecycle.StartOptions(
             event_hub_class, own_headers, own_cookies, auto_connect_event_hub, plugin_arguments

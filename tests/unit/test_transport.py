@@ -143,12 +143,13 @@ def test_addresses_that_are_none(given: str) -> None:
 
 def test_settings_of_the_event_hub() -> None:
     """The hub gets what HTTP gets."""
-    settings = ConnectionSettings(False, "c", {"https": "p"}, 3.0)
+    settings = ConnectionSettings(False, "c", {"https": "p"}, 3.0, 4.0)
     assert settings.for_event_hub() == {
         "verify": False,
         "cert": "c",
         "proxies": {"https": "p"},
         "connect_timeout": 3.0,
+        "deadline": 4.0,
     }
 
 

@@ -60,6 +60,7 @@ class EventHub(ServerSide):
         cert: Union[str, tuple[str, str], None] = None,
         proxies: Optional[Mapping[str, str]] = None,
         connect_timeout: Optional[float] = None,
+        deadline: Optional[float] = None,
     ) -> None:
         """Initialise a hub for the server at *server_url*, without connecting.
 
@@ -69,12 +70,15 @@ class EventHub(ServerSide):
         *verify* (True, False or the path of a CA bundle), *cert* (the path of a client
         certificate, or of it and its key) and *proxies* (`{scheme: address}`) are meant as
         requests means them; None takes what the environment says. *connect_timeout*, in seconds,
-        bounds each step of connecting; None means 10.
+        bounds each step of connecting; None means 10. *deadline*, in seconds, bounds connecting as
+        a whole; None means 20.
 
         Raise :exc:`ValueError` if *server_url* names no host.
         """
         timeout = CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
-        settings = ConnectionSettings(True if verify is None else verify, cert, proxies, timeout)
+        settings = ConnectionSettings(
+            True if verify is None else verify, cert, proxies, timeout, deadline
+        )
         super().__init__(server_url, api_user, api_key, settings)
         self._headers = dict(headers or {})
         self._cookies = dict(cookies or {})
