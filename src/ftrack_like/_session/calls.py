@@ -28,7 +28,16 @@ from ftrack_like.logging import LazyLogMessage
 __all__ = ["Calls"]
 
 #: Actions that change nothing: the server may be asked again when their answer is lost.
-READING = frozenset({"query", "query_schemas", "query_server_information", "search"})
+READING = frozenset(
+    {
+        "get_upload_metadata",
+        "get_widget_url",
+        "query",
+        "query_schemas",
+        "query_server_information",
+        "search",
+    }
+)
 
 #: Actions whose results are looked at before they are believed.
 WRITING = frozenset({"create", "delete", "update"})

@@ -51,8 +51,8 @@ class Body(NamedTuple):
 class Decompressor:
     """Decompresses a body that comes in pieces. *encoding* is its ``Content-Encoding``."""
 
-    def __init__(self, encoding: Optional[str], most: int = MOST_BYTES) -> None:
-        """Initialise; the body may have *most* bytes in the end.
+    def __init__(self, encoding: Optional[str], most: Optional[int] = MOST_BYTES) -> None:
+        """Initialise; the body may have *most* bytes in the end, any number when it is None.
 
         Raise :class:`UnreadableError` for an encoding that was not asked for.
         """
@@ -116,12 +116,13 @@ class Decompressor:
     def _count(self, more: int) -> None:
         """Count *more* bytes given; raise :class:`UnreadableError` beyond the bound."""
         self._given += more
-        if self._given > self._most or (
-            self._given > LONG and self._given > MOST_RATIO * self._taken
+        is_long = self._most is not None and self._given > self._most
+        if is_long or (
+            not self.is_plain and self._given > LONG and self._given > MOST_RATIO * self._taken
         ):
             raise UnreadableError(
-                f"the body is too long: {self._taken} bytes came and decompressed to more than "
-                f"{min(self._given, self._most)} bytes"
+                f"the body is too long: {self._taken} bytes came, which stand for {self._given} "
+                "bytes or more"
             )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 import time
 from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urljoin
@@ -74,18 +73,17 @@ class Repetition(NamedTuple):
 
 def warn_of_repetition(logger: logging.Logger, what: str, repetition: Repetition) -> None:
     """Log that *what* is repeated: a warning for the first repetition, else for debugging."""
-    first = repetition.attempt == 1
-    bound = "" if repetition.attempts is None else f"{repetition.attempts - 1} times, "
+    count = None if repetition.attempts is None else repetition.attempts - 1
+    bound = {None: "as often as that has room", 1: "once"}.get(count, f"up to {count} times")
     logger.log(
-        logging.WARNING if first else logging.DEBUG,
-        "Repeating %s in %.2g s, since it failed: %s\n"
-        "It is repeated at most %sfor %.0f s (argument retry, variable "
-        "FTRACK_API_RETRY_SECONDS).",
+        logging.WARNING if repetition.attempt == 1 else logging.DEBUG,
+        "Repeating %s, which failed: %s\n"
+        "That may take up to %.3g s, and is tried %s. The argument retry or the variable "
+        "FTRACK_API_RETRY_SECONDS set other bounds.",
         what,
-        repetition.wait,
         repetition.error,
+        repetition.longest,
         bound,
-        math.ceil(repetition.longest) if math.isfinite(repetition.longest) else math.inf,
     )
 
 

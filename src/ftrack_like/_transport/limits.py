@@ -75,7 +75,7 @@ class Deadline:
 
     def explain(self) -> str:
         """Return what happened when the deadline passed."""
-        return f"the deadline of {self._seconds:.4g} s passed before the answer was complete"
+        return f"the deadline of {self._seconds:.4g} s passed before the server was done"
 
 
 class SlowestRate:

@@ -200,7 +200,8 @@ def _watched_connection(kind: Any) -> Any:
     """
     if not (isinstance(kind, type) and issubclass(kind, http.client.HTTPConnection)):
         return kind
-    return type(f"Watched{kind.__name__}", (_WatchedConnection, kind), {})
+    # The name stands in errors of urllib3.
+    return type(kind.__name__, (_WatchedConnection, kind), {})
 
 
 @functools.cache
@@ -211,7 +212,7 @@ def _watching_pool(kind: Any) -> Any:
         """Return the class of connections, looked up late: it may be replaced."""
         return _watched_connection(kind.ConnectionCls)
 
-    return type(f"Watching{kind.__name__}", (kind,), {"ConnectionCls": property(connection_class)})
+    return type(kind.__name__, (kind,), {"ConnectionCls": property(connection_class)})
 
 
 def watching(manager: Any) -> Any:

@@ -110,7 +110,9 @@ def _refused(
         target = masked(response.headers.get("location", "")[:500], secret)
         reason = f"it redirects to {target}; use that address as server_url"
     elif status in (401, 403):
-        reason = f"the API key is not valid for the user {user!r} (status {status})"
+        reason = (
+            f"the API key or the user name is not valid; the user is {user!r} (status {status})"
+        )
     else:
         title = re.search(_TITLE, text[:10_000])
         hint = " ".join((title.group(1) if title else text[:200]).split())

@@ -262,8 +262,9 @@ class ServerSide:
         except exception.EventHubConnectionError:
             raise
         except Exception as error:  # whatever it is, it must not end the thread that connects
+            text = deadline.explain() if deadline.left() <= 0 else str(error)[:500]
             raise exception.EventHubConnectionError(
-                "Failed to connect to server: {error}", details={"error": str(error)[:500]}
+                "Failed to connect to server: {error}", details={"error": text}
             ) from error
 
     def _open_websocket(self, session: SocketIoSession) -> tuple[Any, float]:
