@@ -187,7 +187,7 @@ class Session:
         self._api_key = given.api_key
         self._api_user = given.api_user
         self._origins = given.origins
-        self._connection_settings = ConnectionSettings(
+        self._connection_settings = ConnectionSettings.normal(
             verify, cert, proxies, connect_timeout, checked_deadline(deadline)
         )
         self._retry_policy = retry_policy(retry)

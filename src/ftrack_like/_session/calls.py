@@ -144,6 +144,7 @@ class Calls:
             session._request,
             session._api_key,
             session._origins.server_url,
+            not self._has_answered,
         )
 
     def _decoded(self, answer: Answer, raw: bool) -> Any:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from ftrack_like import exception
 
@@ -148,6 +149,9 @@ def unexpected_page(
     excerpt = _excerpt(text)
     detail = f"\nIt begins: {excerpt}" if excerpt else "\nIt is empty."
     check = f" Check the server address, which comes from {origin}."
+    path = urlsplit(address).path.rpartition("/")[0]
+    if path:
+        check += f" Does the path {path!r} belong to it?"
     if status < 400:
         if re.search(_LOGIN, f"{title} {excerpt}"):
             check += " It looks like a login page: a proxy or a single sign-on may be in between."

@@ -10,6 +10,7 @@ import errno
 import http.client
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import NamedTuple, Optional, Union
 from urllib.parse import urlsplit
@@ -45,13 +46,15 @@ class Route(NamedTuple):
     """How a request travels: to *address*, with the settings of the request session *http*.
 
     *secret*, the API key, is masked in errors. *origin* names the place that the address comes
-    from, such as ``"the environment variable FTRACK_SERVER"``.
+    from, such as ``"the environment variable FTRACK_SERVER"``. *is_first* says that nothing has
+    answered there yet.
     """
 
     address: str
     http: Optional[requests.Session] = None
     secret: Optional[str] = None
     origin: str = "the argument server_url or the environment variable FTRACK_SERVER"
+    is_first: bool = False
 
     @property
     def host(self) -> str:
@@ -97,7 +100,7 @@ def connection_error(
     It is a :exc:`~ftrack_like.exception.ConfigurationError` where a setting is wrong.
     """
     chain = list(_chain(error))
-    setting = _wrong_file(chain, route)
+    setting = _wrong_file(chain, route) or _unusable(error, route)
     if setting is not None:
         return exception.ConfigurationError(setting)
     text, is_late = explain(error, route), is_timeout(error)
@@ -126,11 +129,12 @@ def explain(error: BaseException, route: Route) -> str:
     proxy = route.proxy()
     text = (
         _wrong_file(chain, route)
+        or _unusable(error, route)
         or _exhausted(chain)
         or _refused_proxy(chain, route, proxy)
         or _late(chain, route)
         or _unknown_host(chain, route)
-        or _tls(error, route)
+        or _tls(chain, route)
         or _no_http(chain, route)
         or _broken(chain, route)
     )
@@ -181,9 +185,29 @@ def _wrong_file(chain: list[BaseException], route: Route) -> Optional[str]:
             f"The CA file {path!r}, which {origin} names, cannot be used: "
             f"{route.words(chain[-1])}\nIt must be a readable file of certificates in PEM format."
         )
-    if "TLS certificate file" in text or "TLS key file" in text or "KEY_VALUES_MISMATCH" in text:
-        return f"The client certificate (argument cert) cannot be used: {route.words(chain[0])}"
+    marks = ("TLS certificate file", "TLS key file", "KEY_VALUES_MISMATCH", "PEM lib")
+    if any(mark in text for mark in marks):
+        return f"The client certificate (argument cert) cannot be used: {route.words(chain[-1])}"
     return None
+
+
+def _unusable(error: BaseException, route: Route) -> Optional[str]:
+    """Return that an address or a kind of proxy cannot be used at all, None otherwise."""
+    unusable = (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        urllib3.exceptions.LocationParseError,
+        urllib3.exceptions.ProxySchemeUnknown,
+    )
+    if not isinstance(error, unusable):
+        return None
+    proxy = route.proxy()
+    if proxy is not None:
+        return f"The proxy {proxy}, cannot be used: {route.words(error)}"
+    return (
+        f"The address {route.address} cannot be used: {route.words(error)}\n"
+        f"It comes from {route.origin}."
+    )
 
 
 def _exhausted(chain: list[BaseException]) -> Optional[str]:
@@ -244,14 +268,13 @@ def _unknown_host(chain: list[BaseException], route: Route) -> Optional[str]:
     )
 
 
-def _tls(error: BaseException, route: Route) -> Optional[str]:
+def _tls(chain: list[BaseException], route: Route) -> Optional[str]:
     """Return why the connection cannot be encrypted, None if that is not the fault."""
-    if not any(
-        isinstance(each, (requests.exceptions.SSLError, urllib3.exceptions.SSLError))
-        for each in _chain(error)
-    ):
+    kinds = (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError)
+    found = [each for each in chain if isinstance(each, kinds)]
+    if not found:
         return None
-    words = route.words(error)
+    words = route.words(found[-1])
     if "WRONG_VERSION_NUMBER" in words or "record layer failure" in words.lower():
         return (
             f"What answers at {route.address} does not speak https: {words}\n"
@@ -259,9 +282,10 @@ def _tls(error: BaseException, route: Route) -> Optional[str]:
         )
     if "certificate" not in words.lower():
         return f"No encrypted connection to {route.address} can be made: {words}"
+    path, origin = route.ca_file()
     return (
         f"The certificate of {route.address} cannot be verified: {words}\n"
-        + _certificate_advice(words.lower(), route)
+        f"{_certificate_advice(words.lower(), route)} The CA file in use is {path} ({origin})."
     )
 
 
@@ -271,13 +295,12 @@ def _certificate_advice(words: str, route: Route) -> str:
         return "Is the clock of this machine right? If so, the server needs a new certificate."
     if "mismatch" in words or "doesn't match" in words or "not valid for" in words:
         return (
-            f"The certificate belongs to another host. Is the server address right? It comes from "
+            "The certificate belongs to another host. Is the server address right? It comes from "
             f"{route.origin}."
         )
-    path, origin = route.ca_file()
     return (
-        f"The CA file in use is {path} ({origin}). If the server has a certificate of your own "
-        "authority, pass verify='/path/to/ca.pem' or set REQUESTS_CA_BUNDLE."
+        "If the server has a certificate of your own authority, pass verify='/path/to/ca.pem' or "
+        "set REQUESTS_CA_BUNDLE."
     )
 
 
@@ -305,8 +328,16 @@ def _broken(chain: list[BaseException], route: Route) -> str:
     """Return that there is no connection, or that it broke."""
     words = route.words(chain[0])
     if not any(isinstance(each, urllib3.exceptions.NewConnectionError) for each in chain):
-        return f"The connection to {route.address} broke before the answer came: {words}"
-    inner = next(each for each in chain if isinstance(each, urllib3.exceptions.NewConnectionError))
+        text = f"The connection to {route.address} broke before the answer came: {words}"
+        if route.is_first and route.address.startswith("http://"):
+            text += "\nIf it always does: does the server speak https? Its address says http://."
+        return text
+    causes = (
+        each
+        for each in chain
+        if isinstance(each, OSError) and not isinstance(each, requests.exceptions.RequestException)
+    )
+    inner = next(causes, chain[-1])
     numbers = {each.errno for each in chain if isinstance(each, OSError)}
     advice = f"Is the server running, and is its address right? It comes from {route.origin}."
     if numbers & {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}:

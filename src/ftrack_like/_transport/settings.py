@@ -45,6 +45,25 @@ class ConnectionSettings(NamedTuple):
     connect_timeout: Optional[float] = None
     deadline: Optional[float] = None
 
+    @classmethod
+    def normal(
+        cls,
+        verify: Any,
+        cert: Any,
+        proxies: Optional[Mapping[str, str]],
+        connect_timeout: Optional[float],
+        deadline: Optional[float],
+    ) -> ConnectionSettings:
+        """Return the settings with paths as text; None as *verify* means True."""
+        files = tuple(map(os.fspath, cert)) if isinstance(cert, (tuple, list)) else cert
+        return cls(
+            os.fspath(verify) if isinstance(verify, os.PathLike) else verify is None or verify,
+            os.fspath(files) if isinstance(files, os.PathLike) else files,
+            proxies,
+            connect_timeout,
+            deadline,
+        )
+
     def apply(self, request_session: Any) -> None:
         """Set the TLS and proxy settings on *request_session*, a ``requests.Session``.
 
@@ -97,6 +116,12 @@ def checked_server_url(
     given = str(server_url).strip()
     address = given.rstrip("/")
     shown = _without_login(given)
+    if "@" in address:
+        raise exception.ServerAddressError(
+            f"The server address {shown!r} holds a user name or a password, which would not be "
+            "used.\nLeave out what stands before the @, and pass the user as api_user and the key "
+            f"as api_key. The address comes from {origin}."
+        )
     try:
         parts = urlsplit(address)
         _ = parts.port  # Read here, since it raises for what is no port.
@@ -119,26 +144,24 @@ def _mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
         cleaned = re.sub(r"[\s\x00-\x1f\x7f\"'<>]", "", address).replace("\\", "/")
         return (
             "holds blanks, quotes, angle brackets or backslashes",
-            f"Did you mean {_without_login(cleaned)!r}?",
+            f"Did you mean {cleaned!r}?",
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        bare = re.split(r":/|//", address, maxsplit=1)[-1].strip("/") or "studio.ftrackapp.com"
+        bare = re.split(r":/|//", address, maxsplit=1)[-1].strip(":/")
+        if bare in ("", "http", "https"):
+            bare = "studio.ftrackapp.com"
         return (
             "does not begin with https:// or http:// and a host",
-            f"Did you mean {_without_login('https://' + bare)!r}?",
+            f"Did you mean {'https://' + bare!r}?",
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     better = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     if "://" in address[len(parts.scheme) + 3 :]:
         return "holds :// twice", f"Did you mean {address.split('://', 1)[1]!r}?"
-    if "@" in parts.netloc:
-        return (
-            "holds a user name or a password, which would not be used",
-            f"Write {better!r}, and pass the user as api_user and the key as api_key.",
-        )
     if ":" in parts.hostname and "[" not in parts.netloc:
         return "names no host", _EXAMPLE + _bracket_advice(address)
-    if not re.fullmatch(_HOST, parts.hostname) or ".." in parts.hostname:
+    labels = parts.hostname.rstrip(".").split(".")
+    if not re.fullmatch(_HOST, parts.hostname) or not all(0 < len(each) < 64 for each in labels):
         return f"names no host: {parts.hostname!r} is none", _EXAMPLE
     if "#" in address or "?" in address:
         return (
@@ -155,7 +178,7 @@ def _mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
 
 def _without_login(address: str) -> str:
     """Return *address* with a user name and password in it masked."""
-    return re.sub(r"(?<=//)[^/]*@", f"{MASK}@", address)
+    return re.sub(r"^([A-Za-z]+:/*)?.*@", rf"\1{MASK}@", address, flags=re.DOTALL)
 
 
 def _bracket_advice(address: str) -> str:

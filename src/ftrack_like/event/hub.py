@@ -76,9 +76,7 @@ class EventHub(ServerSide):
         Raise :exc:`ValueError` if *server_url* names no host.
         """
         timeout = CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
-        settings = ConnectionSettings(
-            True if verify is None else verify, cert, proxies, timeout, deadline
-        )
+        settings = ConnectionSettings.normal(verify, cert, proxies, timeout, deadline)
         super().__init__(server_url, api_user, api_key, settings)
         self._headers = dict(headers or {})
         self._cookies = dict(cookies or {})
