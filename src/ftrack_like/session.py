@@ -35,6 +35,7 @@ from ftrack_like._session.settings import (
     credentials,
     header_mapping,
     lazy_load_policy,
+    lower_cache,
     plugin_folders,
     retry_policy,
 )
@@ -218,11 +219,10 @@ class Session:
         """Set the cache: memory on top, below it *cache* or what it returns, if anything."""
         self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
         self.cache: Any = SessionCache(self)
-        if callable(cache):
-            cache = cache(self)
-        if cache is not None:
+        lower = lower_cache(self, cache)
+        if lower is not None:
             layers: Any = self.cache.caches
-            layers.append(cache)
+            layers.append(lower)
 
     def __repr__(self) -> str:
         """Return the server and the user, never the key."""

@@ -10,6 +10,7 @@ from typing import Any, Optional
 import requests
 
 from ftrack_like import exception
+from ftrack_like._session.answer_shapes import check_page
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._transport.answers import (
@@ -150,11 +151,17 @@ class Calls:
     def _decoded(self, answer: Answer, raw: bool) -> Any:
         """Return the value of *answer*: as JSON has it when *raw*, else with entities made."""
         try:
-            return parse_json(answer.text) if raw else self._session.decode(answer.text)
+            if raw:
+                return parse_json(answer.text)
+            return self._session.decode(answer.text)
         except exception.Error:
             raise
         except (ValueError, RecursionError) as error:
             raise self._unexpected(answer) from error
+        except (TypeError, LookupError, AttributeError, RuntimeError) as error:
+            raise exception.ServerAnswerError(
+                f"The server sent an entity that cannot be read: {error!r:.200}"
+            ) from error
 
     def _unexpected(self, answer: Answer) -> exception.ServerError:
         """Return the error for an *answer* that cannot be understood."""
@@ -211,8 +218,8 @@ def _check_results(data: Any, results: Any) -> None:
                 f"The server did not confirm operation {index + 1} of {len(data)}: {action} "
                 f"{operation.get('entity_type')} {operation.get('entity_key')}."
             )
-        if action == "query" and not (isinstance(result, Mapping) and "data" in result):
-            raise exception.ServerAnswerError("The server's answer to a query holds no data.")
+        if action == "query":
+            check_page(result)
 
 
 def _confirms(result: Any) -> bool:

@@ -107,7 +107,11 @@ def _connect_hub(session: Any, options: StartOptions) -> None:
     )
     thread.daemon = True
     session._auto_connect_event_hub_thread = thread
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # The system has no thread left for this user.
+        session._auto_connect_event_hub_thread = None
+        session.logger.warning("The event hub could not be connected: %s", error)
 
 
 def _connect(session: Any, hub: Any) -> None:

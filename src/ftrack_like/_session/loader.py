@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
+from ftrack_like._session.answer_shapes import check_records, reading
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.reader import make_reader
@@ -71,7 +72,11 @@ class Loader:
         else:
             results = session.call(RawBatch(operations))
             load = self.load
-        return [(load(result["data"], fresh), _next_offset(result)) for result in results]
+        with reading("a record"):
+            pages = [(load(result["data"], fresh), _next_offset(result)) for result in results]
+        for entities, _ in pages:
+            check_records(entities)
+        return pages
 
     def count(self, expression: str, entity_type: str) -> Optional[int]:
         """Return how many entities of *entity_type* the server counts for *expression*.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like._transport.settings import checked_server_url
 
@@ -19,9 +20,13 @@ __all__ = [
     "credentials",
     "header_mapping",
     "lazy_load_policy",
+    "lower_cache",
     "plugin_folders",
     "retry_policy",
 ]
+
+#: What every cache can do; listing its keys is optional.
+_CACHE_METHODS = ("get", "set", "remove")
 
 #: The variable that bounds the time of repeating a call, in seconds.
 RETRY_VARIABLE = "FTRACK_API_RETRY_SECONDS"
@@ -172,6 +177,32 @@ def lazy_load_policy(policy: str) -> str:
     if policy not in ("ignore", "warn", "raise"):
         raise ValueError(f"on_lazy_load is 'ignore', 'warn' or 'raise', not {policy!r}.")
     return policy
+
+
+def lower_cache(session: Any, cache: Any) -> Any:
+    """Return the cache below the memory cache of *session*: *cache*, or what it returns.
+
+    A function that raises, and what is no cache, costs a warning and gives None.
+    """
+    if cache is None:
+        return None
+    try:
+        made = cache(session) if callable(cache) else cache
+    except (Exception, SystemExit) as error:
+        reason = f"the function {cache!r} raised {type(error).__name__}: {error}"
+    else:
+        if made is None:
+            return None
+        missing = [name for name in _CACHE_METHODS if not callable(getattr(made, name, None))]
+        if not missing and not isinstance(made, type):
+            return made
+        reason = f"{made!r} is no cache: it has no {' and no '.join(missing) or 'instance'}"
+    session.logger.warning(
+        "The session goes without the cache that it was given: %s.",
+        masked(reason, session.api_key),
+    )
+    session.logger.debug("The cache cannot be used.", exc_info=True)
+    return None
 
 
 def retry_policy(

@@ -76,9 +76,13 @@ def parse_json(text: str) -> Any:
 
 def fault_of(value: Any) -> Optional[Mapping[str, Any]]:
     """Return *value* when it is the server's report of an error, else None."""
-    if isinstance(value, Mapping) and "exception" in value:
-        return value
-    return None
+    if not isinstance(value, Mapping) or "exception" not in value:
+        return None
+    # What is no text, as a broken server may send, is shown by its kind.
+    return {
+        name: item if isinstance(item, (str, int, type(None))) else f"<{type(item).__name__}>"
+        for name, item in value.items()
+    }
 
 
 def _fault_class(fault: Mapping[str, Any]) -> type[exception.ServerError]:

@@ -55,7 +55,7 @@ class ConnectionSettings(NamedTuple):
         deadline: Optional[float],
     ) -> ConnectionSettings:
         """Return the settings with paths as text; None as *verify* means True."""
-        files = tuple(map(os.fspath, cert)) if isinstance(cert, (tuple, list)) else cert
+        files: Any = tuple(map(os.fspath, cert)) if isinstance(cert, (tuple, list)) else cert
         return cls(
             os.fspath(verify) if isinstance(verify, os.PathLike) else verify is None or verify,
             os.fspath(files) if isinstance(files, os.PathLike) else files,

@@ -40,6 +40,14 @@ SLOW_CALLBACK = 5.0
 Callback = Callable[[Event], Any]
 
 
+def _host_name() -> str:
+    """Return the name of this machine, which events carry; empty if the system has none."""
+    try:
+        return socket.gethostname()
+    except (OSError, UnicodeError):
+        return ""
+
+
 class EventHub(ServerSide):
     """Passes events between subscribers in this process and, when connected, the event server.
 
@@ -80,7 +88,7 @@ class EventHub(ServerSide):
         super().__init__(server_url, api_user, api_key, settings)
         self._headers = dict(headers or {})
         self._cookies = dict(cookies or {})
-        self._host = socket.gethostname()
+        self._host = _host_name()
         self._router = Router()
         self._expression_parser = event_expression.Parser()
         self._inbox = Inbox(self)
