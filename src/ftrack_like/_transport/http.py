@@ -87,6 +87,14 @@ class PooledAdapter(requests.adapters.HTTPAdapter):
             return super().send(*args, **kwargs)
 
 
+class _NoBody(io.BytesIO):
+    """Stands for a body that was passed over."""
+
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
+        """Return nothing; the options are those of urllib3."""
+        return b""
+
+
 class GuardedSession(requests.Session):
     """A request session that follows redirects to other hosts without anything of ours."""
 
@@ -105,11 +113,11 @@ class GuardedSession(requests.Session):
         """
         target = super().get_redirect_target(resp)
         raw = resp.raw
-        if target and hasattr(raw, "read"):
+        if target and isinstance(raw, urllib3.HTTPResponse):
             with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
                 raw.read(REDIRECT_PAGE, decode_content=False)
             raw.close()
-            resp.raw = io.BytesIO()
+            resp.raw = _NoBody()
         return target
 
     def merge_environment_settings(

@@ -11,7 +11,7 @@ import requests
 import urllib3
 
 from ftrack_like import exception
-from ftrack_like._transport.body import read_body
+from ftrack_like._transport.body import UnreadableError, read_body
 from ftrack_like._transport.faults import Route, explain
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
@@ -89,7 +89,9 @@ def shake_hands(
             )
             text = read_body(response, MOST_BYTES).content.decode("utf-8", "replace")
         except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            reason = explain(error, Route(address, http, api_key))
+            route = Route(address, http, api_key)
+            unreadable = isinstance(error, UnreadableError)
+            reason = route.words(error) if unreadable else explain(error, route)
             raise exception.EventHubConnectionError(
                 "Failed to connect to server: {error}", details={"error": reason}
             ) from error
