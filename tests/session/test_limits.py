@@ -92,7 +92,7 @@ heads = pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX-", None], ids=["
 def test_start_gives_up_on_a_trickle(open_session: Any, trickler: Trickler, head: Any) -> None:
     """Bytes that never end count as no answer, however regularly they come."""
     trickler.head = head or trickler.head
-    with pytest.raises(exception.ServerTimeoutError, match="deadline of"):
+    with pytest.raises(exception.ServerTimeoutError, match="did not answer in time"):
         open_session(trickler.url, timeout=0.3)
 
 
@@ -100,7 +100,7 @@ def test_start_gives_up_on_a_trickle(open_session: Any, trickler: Trickler, head
 def test_a_query_gives_up_on_a_trickle(trickled: Session, trickler: Trickler, head: Any) -> None:
     """A request may take twice its time-out, and is repeated once."""
     trickler.head = head or trickler.head
-    with pytest.raises(exception.ServerTimeoutError, match=r"deadline of 0.6 s") as caught:
+    with pytest.raises(exception.ServerTimeoutError, match="did not answer in time") as caught:
         trickled.query("Task").all()
     assert "2 attempts" in str(caught.value)
 
