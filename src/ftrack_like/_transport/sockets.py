@@ -22,7 +22,7 @@ CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
 )
 
 #: Bytes taken from the network at a time, if so many are there.
-_READ_SIZE = 64 * 1024
+_READ_SIZE = 16 * 1024
 
 
 class WatchedSocket:
