@@ -133,7 +133,7 @@ def read_body(response: Any, most: int = MOST_BYTES) -> Body:
     another error of urllib3 if the connection breaks.
     """
     raw: Any = getattr(response, "raw", None)
-    if not hasattr(raw, "read"):
+    if not isinstance(raw, urllib3.HTTPResponse):
         return _given_body(response)
     decompressor = Decompressor(response.headers.get("content-encoding"), most)
     pieces: list[bytes] = []
@@ -168,7 +168,7 @@ def excerpt(response: Any, most: int) -> str:
     """Return the first *most* bytes of a streamed *response* as text of one line; close it."""
     try:
         raw: Any = getattr(response, "raw", None)
-        if not hasattr(raw, "read"):
+        if not isinstance(raw, urllib3.HTTPResponse):
             return " ".join(str(response.text)[:most].split())
         decompressor = Decompressor(response.headers.get("content-encoding"))
         data = raw.read(most, decode_content=False)
