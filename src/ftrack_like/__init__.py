@@ -14,11 +14,12 @@ from ftrack_like._version import __version__
 
 if TYPE_CHECKING:
     from ftrack_like._mixin import mixin
-    from ftrack_like.session import Session, SessionAuthentication
+    from ftrack_like.session import RetryPolicy, Session, SessionAuthentication
 
-__all__ = ["Session", "SessionAuthentication", "__version__", "mixin"]
+__all__ = ["RetryPolicy", "Session", "SessionAuthentication", "__version__", "mixin"]
 
 _HOMES = {
+    "RetryPolicy": "ftrack_like.session",
     "Session": "ftrack_like.session",
     "SessionAuthentication": "ftrack_like.session",
     "mixin": "ftrack_like._mixin",

@@ -62,7 +62,12 @@ def discover(
     logger = logging.getLogger(f"{__name__}.discover")
     positional, keywords = tuple(positional_arguments or ()), dict(keyword_arguments or {})
     for path in paths:
-        for module_path in _module_paths(path):
+        try:
+            module_paths = list(_module_paths(path))
+        except (TypeError, ValueError) as error:  # It can be no path at all.
+            logger.warning(L("Failed to search {0!r} for plugins: {1}", path, error))
+            continue
+        for module_path in module_paths:
             _warn_of_permissions(module_path, logger)
             try:
                 if _load(module_path, positional, keywords, logger):

@@ -30,17 +30,23 @@ from ftrack_like._session.on_demand import OnDemand, TopCache
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.schema_store import SchemaStore
 from ftrack_like._session.settings import (
+    Origins,
+    checked_deadline,
     cookie_mapping,
     credentials,
     header_mapping,
     lazy_load_policy,
+    lower_cache,
     plugin_folders,
+    retry_policy,
 )
 from ftrack_like._session.statistics import Statistics
 from ftrack_like._session.unit_of_work import UnitOfWork
 from ftrack_like._session.values import no_type, require_entity, require_mapping
 from ftrack_like._transport.authentication import SessionAuthentication
 from ftrack_like._transport.http import request_session
+from ftrack_like._transport.limits import OpenConnections
+from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like._value_errors import shown
 
@@ -48,6 +54,7 @@ __all__ = [
     "AutoPopulatingContext",
     "OperationPayload",
     "OperationRecordingContext",
+    "RetryPolicy",
     "Session",
     "SessionAuthentication",
 ]
@@ -79,7 +86,9 @@ class Session:
     _closed = False
     _load_groups = True
     _on_lazy_load = "ignore"
+    _origins = Origins()
     _plugin_paths: Any = ()
+    _retry_policy: Optional[RetryPolicy] = None
     _schema_cache_path: Any = None
     _shared_schemas: Any = None
     request_timeout: Any = 60
@@ -91,6 +100,7 @@ class Session:
         lambda session: threading.RLock(), "Guards state, and is never held during a call."
     )
     _connection_settings: Any = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
+    _connections: Any = OnDemand(lambda session: OpenConnections(), "Those under way.")
     _statistics: Any = OnDemand(lambda session: Statistics(), "Counts of requests.")
     _calls: Any = OnDemand(calls.Calls, "Sends batches.")
     _codec: Any = OnDemand(Codec, "Encodes and decodes.")
@@ -130,6 +140,8 @@ class Session:
         event_hub_class: Any = None,
         load_groups: bool = True,
         on_lazy_load: str = "ignore",
+        deadline: Optional[float] = None,
+        retry: Optional[RetryPolicy] = None,
     ) -> None:
         """Connect to a server, load plugins and build the entity types from its schemas.
 
@@ -155,6 +167,16 @@ class Session:
         jar) and *headers* go with every request. *strict_api* asks the server for error
         statuses. *verify*, *cert* and *proxies* are those of requests and count for events too.
 
+        *deadline* bounds a whole call with its repetitions, and a handshake with the event
+        server, in seconds. Without it each request may take twice its *timeout*, and longer
+        while the answer comes at 64 KiB a second or faster. Uploads and downloads have no
+        deadline, but end when fewer than 1024 bytes a second move for twice the *timeout*.
+
+        *retry* says how often and for how long calls and transfers are repeated that fail for
+        the moment, a :class:`~ftrack_like.RetryPolicy`. Without it FTRACK_API_RETRY_SECONDS
+        names the seconds, else ``RetryPolicy(attempts=9, total_time=60)`` counts. A request that
+        the server does not answer in time is repeated once.
+
         *event_hub_class* replaces :class:`~ftrack_like.event.hub.EventHub`. With *load_groups*,
         reading an attribute of one entity of a query's page loads it for its fellows as well.
         *on_lazy_load* is ``"ignore"``, ``"warn"`` or ``"raise"``: what to do when an attribute
@@ -169,7 +191,11 @@ class Session:
         self._server_url = given.server_url
         self._api_key = given.api_key
         self._api_user = given.api_user
-        self._connection_settings = ConnectionSettings(verify, cert, proxies, connect_timeout)
+        self._origins = given.origins
+        self._connection_settings = ConnectionSettings.normal(
+            verify, cert, proxies, connect_timeout, checked_deadline(deadline)
+        )
+        self._retry_policy = retry_policy(retry)
         self._load_groups = load_groups
         self._on_lazy_load = lazy_load_policy(on_lazy_load)
         self._plugin_paths = plugin_folders(plugin_paths)
@@ -186,6 +212,7 @@ class Session:
             self._api_user,
             {**own_headers, "ftrack-strict-api": "true" if strict_api else "false"},
             own_cookies,
+            self._connections,
         )
         options = lifecycle.StartOptions(
             event_hub_class, own_headers, own_cookies, auto_connect_event_hub, plugin_arguments
@@ -196,11 +223,10 @@ class Session:
         """Set the cache: memory on top, below it *cache* or what it returns, if anything."""
         self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
         self.cache: Any = SessionCache(self)
-        if callable(cache):
-            cache = cache(self)
-        if cache is not None:
+        lower = lower_cache(self, cache)
+        if lower is not None:
             layers: Any = self.cache.caches
-            layers.append(cache)
+            layers.append(lower)
 
     def __repr__(self) -> str:
         """Return the server and the user, never the key."""

@@ -228,11 +228,50 @@ def test_a_part_that_keeps_failing_ends_the_upload(
 
 def test_a_refused_part_is_not_sent_again(session, storage, server_location, origin, component):
     """A storage that says no is believed."""
-    storage.faults = {1: [403]}
-    with pytest.raises(exception.LocationError, match="403"):
+    storage.faults = {1: [400]}
+    with pytest.raises(exception.LocationError, match="400"):
         server_location.add_component(component, origin)
     assert storage.tried[1] == 1
     assert_nothing_there(session, server_location, component)
+
+
+def test_parts_whose_addresses_expired_begin_again_once(
+    session, storage, server_location, origin, component
+):
+    """New addresses are asked for, and every part is sent to them; a second refusal is told."""
+    storage.faults = {2: [403]}
+    server_location.add_component(component, origin)
+    assert read(server_location, component) == CONTENT
+    server_location.remove_component(component)
+    storage.faults = {2: [403] * 9}
+    storage.tried.clear()
+    with pytest.raises(exception.LocationError, match="403"):
+        server_location.add_component(component, origin)
+    assert storage.tried[2] == 2
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_joining_the_parts_is_repeated(
+    session, storage, server_location, origin, component, monkeypatch, lost
+):
+    """A lost answer, or one that says that the storage failed, does not end the upload."""
+    original, asked = session._call, []
+
+    def call(batch):
+        if batch[0]["action"] != "complete_multipart_upload":
+            return original(batch)
+        asked.append(batch)
+        if len(asked) > 1:
+            return original(batch)
+        if lost:
+            original(batch)
+            raise exception.ServerConnectionError("The answer was lost.")
+        raise exception.ServerError("InternalError: We encountered an internal error.")
+
+    monkeypatch.setattr(session, "_call", call)
+    server_location.add_component(component, origin)
+    assert read(server_location, component) == CONTENT
+    assert len(asked) == 2
 
 
 def test_tags_of_another_kind_lead_to_one_piece(

@@ -20,6 +20,7 @@ import requests
 from ftrack_like import data, exception, symbol
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.accessor.server import ServerFile, _ServerAccessor
+from ftrack_like.session import RetryPolicy
 
 CONTENT = bytes(range(256)) * 4096  # One mebibyte.
 
@@ -156,7 +157,7 @@ class _Storage(ThreadingHTTPServer):
     """A storage that does what a test says: *faults* are used up, one a request.
 
     A fault is a number (answer with that status), ``("cut", n)`` (hang up after n bytes),
-    ``"stall"`` (answer nothing), or ``("redirect", address)``.
+    ``"stall"`` (answer nothing), ``("redirect", address)`` or ``("answer", status, body)``.
     """
 
     daemon_threads = True
@@ -194,6 +195,9 @@ class _StorageHandler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError
         if isinstance(fault, int):
             self._send(fault, b"<title>not now</title>")
+            raise ConnectionAbortedError
+        if fault and fault[0] == "answer":
+            self._send(fault[1], fault[2])
             raise ConnectionAbortedError
         if fault and fault[0] == "redirect":
             self._send(302, b"", Location=fault[1])
@@ -446,12 +450,93 @@ def test_upload_is_tried_again(uploading, storage):
     assert storage.stored == {"/upload/3?signed=1": CONTENT[10:]}
 
 
-def test_refused_upload_fails_at_once(uploading, storage):
+@pytest.mark.parametrize("status", [400, 404, 411, 413, 501, 507])
+def test_refused_upload_fails_at_once(uploading, storage, status):
     """A storage that says no is not asked again; what it said is told."""
-    storage.faults = [403]
-    with pytest.raises(exception.AccessorOperationFailedError, match=r"403 .*not now"):
+    storage.faults = [status]
+    with pytest.raises(exception.AccessorOperationFailedError, match=rf"{status} .*not now"):
         _ServerAccessor(uploading).receive("id", data.String(b"x"))
     assert len(storage.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"),
+        (403, b""),
+        (400, b"<Error><Code>ExpiredToken</Code></Error>"),
+    ],
+)
+def test_an_expired_upload_address_is_asked_for_again_once(uploading, storage, status, body):
+    """The second address is used; when it is refused too, that is told."""
+    storage.faults = [("answer", status, body)]
+    _ServerAccessor(uploading).receive("id", data.String(b"x"))
+    assert storage.stored == {"/upload/2?signed=1": b"x"}
+    storage.faults = [("answer", status, body)] * 3
+    with pytest.raises(exception.AccessorOperationFailedError, match=str(status)):
+        _ServerAccessor(uploading).receive("id", data.String(b"x"))
+    assert len(storage.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, b"<Error><Code>RequestTimeout</Code></Error>"),
+        (409, b"<Error><Code>OperationAborted</Code></Error>"),
+        (503, b"<Error><Code>SlowDown</Code></Error>"),
+        (200, b"<?xml version='1.0'?>\n<Error><Code>InternalError</Code></Error>"),
+        (403, b'{"error": {"errors": [{"reason": "userRateLimitExceeded"}], "code": 403}}'),
+        *[(status, b"") for status in (408, 425, 429, 500, 502, 503, 504, 520)],
+    ],
+)
+def test_a_temporary_answer_of_a_storage_is_repeated(uploading, storage, status, body):
+    """Codes and statuses that storages document as temporary are tried again, more than once."""
+    storage.faults = [("answer", status, body)] * 3
+    _ServerAccessor(uploading).receive("id", data.String(b"x"))
+    assert storage.stored == {"/upload/4?signed=1": b"x"}
+
+
+def test_a_fault_in_a_good_answer_is_no_success(uploading, storage):
+    """An error that comes with the status 200 fails the upload."""
+    storage.faults = [("answer", 200, b"<Error><Code>InvalidPart</Code></Error>")]
+    with pytest.raises(exception.AccessorOperationFailedError, match="InvalidPart"):
+        _ServerAccessor(uploading).receive("id", data.String(b"x"))
+
+
+def test_an_expired_redirect_of_a_download_is_asked_for_again(downloading, storage):
+    """The server is asked once more for the address of the data, also in the middle of it."""
+    elsewhere = f"http://localhost:{storage.server_port}/elsewhere"
+    storage.faults = [("redirect", elsewhere), 403]
+    assert ServerFile("id", downloading).read() == CONTENT
+    storage.faults = [403]
+    with pytest.raises(exception.AccessorOperationFailedError, match="403"):
+        ServerFile("id", downloading).read()
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_temporary_answer_to_a_download_is_repeated(downloading, storage, status):
+    """A storage that is busy is asked again."""
+    storage.faults = [status, status]
+    assert ServerFile("id", downloading).read() == CONTENT
+
+
+def test_the_first_repetition_of_a_transfer_is_a_warning(uploading, storage, caplog):
+    """The log says what is repeated, why, and how long that may take; the rest is for debugging."""
+    storage.faults = [503, 503]
+    _ServerAccessor(uploading).receive("id", data.String(b"x"))
+    told = [each for each in caplog.records if "Repeating" in each.getMessage()]
+    assert [each.levelname for each in told] == ["WARNING"]
+    assert "503" in told[0].getMessage()
+    assert "may take up to" in told[0].getMessage()
+
+
+def test_transfers_are_repeated_as_the_session_says(sandbox, storage):
+    """A policy of a single attempt repeats no transfer."""
+    with sandbox.session(retry=RetryPolicy(attempts=1)) as session:
+        session._server_url = storage.url
+        storage.faults = [503]
+        with pytest.raises(exception.AccessorOperationFailedError, match="503"):
+            ServerFile("id", session).read()
 
 
 class _Growing(data.String):

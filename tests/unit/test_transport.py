@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import zlib
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import requests
 from ftrack_like import exception
 from ftrack_like._transport import answers, http
 from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
+from ftrack_like._transport.body import Decompressor
 from ftrack_like._transport.redaction import MASK, mask_urllib3_logs, masked
 from ftrack_like._transport.retry import RetryBudget, RetryPolicy, retry_after
 from ftrack_like._transport.settings import (
@@ -143,12 +145,13 @@ def test_addresses_that_are_none(given: str) -> None:
 
 def test_settings_of_the_event_hub() -> None:
     """The hub gets what HTTP gets."""
-    settings = ConnectionSettings(False, "c", {"https": "p"}, 3.0)
+    settings = ConnectionSettings(False, "c", {"https": "p"}, 3.0, 4.0)
     assert settings.for_event_hub() == {
         "verify": False,
         "cert": "c",
         "proxies": {"https": "p"},
         "connect_timeout": 3.0,
+        "deadline": 4.0,
     }
 
 
@@ -192,6 +195,52 @@ def test_retry_after(text: Any, seconds: Any) -> None:
     """Seconds and dates are understood, anything else is passed over."""
     headers = {} if text is None else {"Retry-After": text}
     assert retry_after(headers, now=lambda: 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Date": "Thu, 01 Jan 2099 00:00:00 GMT"}, 5.0),
+        ({"Date": "Thu, 01 Jan 2099 00:00:09 GMT"}, 0.0),
+        ({"Date": "no date"}, 4070908805.0),
+    ],
+)
+def test_retry_after_is_reckoned_from_the_date_of_the_answer(headers: Any, seconds: float) -> None:
+    """The clock here, which may be wrong, counts only when the answer has no date."""
+    headers = {**headers, "Retry-After": "Thu, 01 Jan 2099 00:00:05 GMT"}
+    assert retry_after(headers, now=lambda: 0.0) == seconds
+
+
+def test_odd_waits_are_passed_over() -> None:
+    """Digits of other scripts and dates beyond the calendar are no wait."""
+    for text in ("²", "٣", "Thu, 01 Jan 99999 00:00:00 GMT", "-5"):
+        assert retry_after({"Retry-After": text}) is None
+
+
+def test_the_longest_time_of_a_policy() -> None:
+    """It is what all waits may take together, and no more than the bound."""
+    assert RetryPolicy(total_time=30).longest() == 30
+    assert RetryPolicy(attempts=3, base=1).longest() == 3
+    assert RetryPolicy(attempts=1).longest() == 0
+    assert RetryPolicy(attempts=10**9, total_time=5).longest() == 5
+
+
+@pytest.mark.parametrize("step", [1, 7, 65536])
+@pytest.mark.parametrize("content", [b"x", bytes(range(256)) * 300, bytes(3_000_000)])
+@pytest.mark.parametrize("wbits", [31, 15, -15])
+def test_bodies_are_decompressed_in_bounded_pieces(wbits: int, content: bytes, step: int) -> None:
+    """Gzip and both kinds of deflate come out as they were, however they are cut."""
+    made = zlib.compressobj(wbits=wbits)
+    packed = made.compress(content) + made.flush()
+    reader = Decompressor("gzip" if wbits == 31 else "deflate")
+    pieces = [
+        piece
+        for start in range(0, len(packed), step)
+        for piece in reader.feed(packed[start : start + step])
+    ]
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) <= 64 * 1024
+    assert reader.is_complete
 
 
 def test_pages_are_cut_and_named() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -11,10 +10,17 @@ from typing import Any, Optional
 import requests
 
 from ftrack_like import exception
+from ftrack_like._session.answer_shapes import check_page
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.payloads import OperationPayload
-from ftrack_like._transport.answers import fault_of, server_error, unexpected_page
-from ftrack_like._transport.exchange import Answer, Exchange
+from ftrack_like._transport.answers import (
+    fault_of,
+    parse_json,
+    server_error,
+    unexpected_page,
+)
+from ftrack_like._transport.exchange import Answer, Exchange, Repetition, warn_of_repetition
+from ftrack_like._transport.faults import Route
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy
@@ -24,7 +30,13 @@ __all__ = ["Calls"]
 
 #: Actions that change nothing: the server may be asked again when their answer is lost.
 READING = frozenset(
-    {"get_widget_url", "query", "query_schemas", "query_server_information", "search"}
+    {
+        "get_widget_url",
+        "query",
+        "query_schemas",
+        "query_server_information",
+        "search",
+    }
 )
 
 #: Actions whose results are looked at before they are believed.
@@ -48,8 +60,9 @@ class Calls:
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         #: How failed reads are repeated: before the server has answered for the first time, it
         #: may well be the wrong address.
-        self.policy = RetryPolicy()
-        self.first_policy = RetryPolicy(attempts=5, total_time=20.0)
+        chosen = session._retry_policy
+        self.policy = RetryPolicy(attempts=9) if chosen is None else chosen
+        self.first_policy = RetryPolicy(attempts=5, total_time=20.0) if chosen is None else chosen
         self.budget = RetryBudget()
         #: Whether the server has answered before: then it is worth waiting for.
         self._has_answered = False
@@ -64,7 +77,7 @@ class Calls:
             # Queries that are read page by page must know, whether it succeeds or not.
             session._loader.note_write(_created_keys(data))
         try:
-            answer = self._exchange(text, only_reads)
+            answer = self._exchange(text, only_reads, data)
         finally:
             if not only_reads:
                 session._loader.note_write()
@@ -73,6 +86,8 @@ class Calls:
         fault = fault_of(result)
         if fault is not None:
             error = server_error(fault)
+            if isinstance(error, exception.ServerAuthenticationError):
+                error.message += self._credentials_advice()
             error.message = masked(error.message, session._api_key)
             self._logger.debug(LazyLogMessage("{0}", error))
             raise error
@@ -81,48 +96,88 @@ class Calls:
         _check_results(data, result)
         return result
 
-    def _exchange(self, text: str, repeatable: bool) -> Answer:
-        """Return the server's answer to the request body *text*."""
+    def _credentials_advice(self) -> str:
+        """Return who was refused, and where user and key come from."""
+        session = self._session
+        origins = session._origins
+        return (
+            f"\nThe user {session._api_user!r} comes from {origins.api_user}.\n"
+            f"The key comes from {origins.api_key}. Check both."
+        )
+
+    def _exchange(self, text: str, repeatable: bool, data: Any) -> Answer:
+        """Return the server's answer to the batch *data*, whose request body is *text*."""
         session = self._session
         statistics = session._statistics
         request = session._request
-        timeout = session._connection_settings.timeout(session.request_timeout)
+        settings = session._connection_settings
+        timeout = settings.timeout(session.request_timeout)
 
         def post(address: str) -> Any:
             statistics.count(requests=1, bytes_sent=len(text))
             return request.post(
-                address, headers=dict(_HEADERS), data=text, timeout=timeout, allow_redirects=False
+                address,
+                headers=dict(_HEADERS),
+                data=text,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
             )
 
-        def note_retry(wait: float, error: Exception) -> None:
+        def note_retry(repetition: Repetition) -> None:
             statistics.count(retries=1)
-            self._logger.debug(LazyLogMessage("Asking again in {0:.2f} s: {1}", wait, error))
+            warn_of_repetition(self._logger, _named(data), repetition)
 
         answer = Exchange(
             post=post,
-            address=f"{session._server_url}/api",
+            route=self._route(),
             repeatable=repeatable,
             patient=self._has_answered,
-            secret=session._api_key,
             policy=self.policy if self._has_answered else self.first_policy,
             on_retry=note_retry,
             budget=self.budget,
+            timeout=timeout,
+            deadline=settings.deadline,
+            connections=session._connections,
         ).run()
         statistics.count(bytes_received=answer.received)
         return answer
 
+    def _route(self) -> Route:
+        """Return where calls go."""
+        session = self._session
+        return Route(
+            f"{session._server_url}/api",
+            session._request,
+            session._api_key,
+            session._origins.server_url,
+            not self._has_answered,
+        )
+
     def _decoded(self, answer: Answer, raw: bool) -> Any:
         """Return the value of *answer*: as JSON has it when *raw*, else with entities made."""
         try:
-            return json.loads(answer.text) if raw else self._session.decode(answer.text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            if raw:
+                return parse_json(answer.text)
+            return self._session.decode(answer.text)
+        except exception.Error:
+            raise
+        except (ValueError, RecursionError) as error:
             raise self._unexpected(answer) from error
+        except (TypeError, LookupError, AttributeError, RuntimeError) as error:
+            raise exception.ServerAnswerError(
+                f"The server sent an entity that cannot be read: {error!r:.200}"
+            ) from error
 
     def _unexpected(self, answer: Answer) -> exception.ServerError:
         """Return the error for an *answer* that cannot be understood."""
         session = self._session
-        error = unexpected_page(
-            answer.status, answer.reason, masked(answer.text, session._api_key), answer.address
+        error: exception.ServerError = unexpected_page(
+            answer.status,
+            answer.reason,
+            masked(answer.text, session._api_key),
+            answer.address,
+            session._origins.server_url,
         )
         if answer.status in RETRIED_STATUSES:
             lost = exception.ServerConnectionError(error.message)
@@ -133,6 +188,16 @@ class Calls:
                 f"\nGave up after {answer.attempts} attempts in {answer.elapsed:.1f} s."
             )
         return error
+
+
+def _named(data: Any) -> str:
+    """Return the actions of the batch *data* in words."""
+    operations = [data] if isinstance(data, Mapping) else data
+    try:
+        actions = {str(operation["action"]) for operation in operations}
+    except (KeyError, TypeError):
+        actions = set()
+    return " and ".join(sorted(actions))[:100] or "a call"
 
 
 def _only_reads(data: Any) -> bool:
@@ -189,8 +254,8 @@ def _check_results(data: Any, results: Any) -> None:
                 f"The server did not confirm operation {index + 1} of {len(data)}: {action} "
                 f"{operation.get('entity_type')} {operation.get('entity_key')}."
             )
-        if action == "query" and not (isinstance(result, Mapping) and "data" in result):
-            raise exception.ServerAnswerError("The server's answer to a query holds no data.")
+        if action == "query":
+            check_page(result)
 
 
 def _confirms(result: Any) -> bool:
@@ -211,7 +276,12 @@ def managed_request(session: Any) -> Optional[requests.Session]:
         return current  # type: ignore[no-any-return]
     if current is None and (session._closed or "_managed_request" in values):
         return None
-    made = request_session(session._connection_settings, session._api_key, session._api_user)
+    made = request_session(
+        session._connection_settings,
+        session._api_key,
+        session._api_user,
+        connections=session._connections,
+    )
     if current is not None:
         _take_over(current, made)
     values["_managed_request"] = made

@@ -10,6 +10,7 @@ from typing import Any
 from ftrack_like import exception, inspection
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.values import FORMS, unsendable
+from ftrack_like._transport.answers import refuse_constant
 from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, _EntityBase
@@ -94,9 +95,10 @@ class Codec:
     def decode(self, text: str) -> Any:
         """Return the value of the JSON *text*, with dates read and entities made.
 
-        The entities are detached: the session's own are made of them by a merge.
+        The entities are detached: the session's own are made of them by a merge. Raise
+        :exc:`ValueError` for what is no JSON, such as ``NaN``.
         """
-        return json.loads(text, object_hook=self._session._decode)
+        return json.loads(text, object_hook=self._session._decode, parse_constant=refuse_constant)
 
     def decode_item(self, item: Any) -> Any:
         """Return the date or entity that the JSON object *item* stands for, else *item*.

@@ -17,6 +17,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from ftrack_like import _centralized_storage_scenario, exception
 from ftrack_like._seams import is_own
 from ftrack_like._session.entity_types import has_subscriber
+from ftrack_like._transport.limits import total_for
 from ftrack_like._transport.settings import warn_of_plain_http
 from ftrack_like.event.base import Event
 
@@ -29,6 +30,9 @@ RESET_TOPIC = "ftrack.api.session.reset"
 
 #: Longest wait for a thread that is still connecting when its session closes, in seconds.
 PATIENCE = 2.0
+
+#: A short time-out of a session bounds connecting to the event server below this, in seconds.
+LONGEST_CONNECTING = 20.0
 
 
 class StartOptions(NamedTuple):
@@ -59,6 +63,7 @@ def _make_hub(session: Any, options: StartOptions) -> None:
     from ftrack_like.event.hub import EventHub
 
     settings = session._connection_settings.for_event_hub()
+    settings["deadline"] = settings["deadline"] or _hub_deadline(session)
     make = options.event_hub_class or EventHub
     session._event_hub = make(
         session._server_url,
@@ -68,6 +73,12 @@ def _make_hub(session: Any, options: StartOptions) -> None:
         cookies=dict(options.cookies or {}),
         **_accepted(make, settings),
     )
+
+
+def _hub_deadline(session: Any) -> Optional[float]:
+    """Return how long connecting to the event server may take; None for the hub's own bound."""
+    total = total_for(session.request_timeout)
+    return total if total is not None and total < LONGEST_CONNECTING else None
 
 
 def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +111,11 @@ def _connect_hub(session: Any, options: StartOptions) -> None:
     )
     thread.daemon = True
     session._auto_connect_event_hub_thread = thread
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # The system has no thread left for this user.
+        session._auto_connect_event_hub_thread = None
+        session.logger.warning("The event hub could not be connected: %s", error)
 
 
 def _connect(session: Any, hub: Any) -> None:
@@ -240,6 +255,7 @@ def close(session: Any) -> None:
         return
     session._closed = True
     _open.pop((os.getpid(), id(session)), None)
+    session._connections.end()
     hub = session.__dict__.get("_event_hub")
     if hub is not None:
         _disconnect(session, hub)
@@ -287,6 +303,7 @@ def _renew_locks() -> None:
         for holder in (
             session._statistics,
             session._calls.budget,
+            session._connections,
             session.recorded_operations,
             session._identity_map,
             session.__dict__.get("types"),

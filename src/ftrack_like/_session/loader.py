@@ -12,6 +12,7 @@ from typing import Any, Optional
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
 from ftrack_like._seams import is_overridden
+from ftrack_like._session.answer_shapes import check_records, reading
 from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
@@ -80,7 +81,17 @@ class Loader(Asker):
             operations = RawBatch(operations)
             load = self.load
         results = self._call(operations, wordings)
-        return [(load(result["data"], fresh), next_offset(result)) for result in results]
+        return [self._page(result, load, fresh) for result in results]
+
+    @staticmethod
+    def _page(
+        result: Any, load: Callable[..., list[Any]], fresh: Optional[list[Any]] = None
+    ) -> tuple[list[Any], Optional[int]]:
+        """Return the entities that *load* makes of *result*, and the offset of the next page."""
+        with reading("a record"):
+            entities, offset = load(result["data"], fresh), next_offset(result)
+        check_records(entities)
+        return entities, offset
 
     def fetch_counted(
         self, page: str, expression: str, entity_type: str, wording: Wording
@@ -101,7 +112,7 @@ class Loader(Asker):
                 first = self.fetch(page, None, wording)
                 self._note_no_count(error)
                 return first, None
-            return (self.load(found["data"]), next_offset(found)), self._number(count)
+            return self._page(found, self.load), self._number(count)
         return self.fetch(page, None, wording), self.count(expression, entity_type)
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:

@@ -93,7 +93,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
         type_name = record["__entity_type__"]
         try:
             class_ = types[type_name]
-        except KeyError:
+        except (KeyError, TypeError):  # TypeError for a list or a mapping.
             raise unknown_type(session, type_name) from None
         shape = tuple(record)
         plan = class_.attributes._plans.get(shape)

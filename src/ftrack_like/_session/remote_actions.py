@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection, symbol
+from ftrack_like._session.answer_shapes import field, text_field, upload_place
 from ftrack_like._session.jobs import Progress, rising, share_of
 from ftrack_like.logging import LazyLogMessage as L
 
@@ -40,7 +41,7 @@ class RemoteActions:
         if entity is not None:
             key = list(inspection.primary_key(entity).values())
             payload.update(entity_type=entity.entity_type, entity_key=key[0])
-        return self._call([payload])[0]["data"]
+        return field(self._call([payload])[0], "data")
 
     def invite(self, action: str, name: str, entities: Iterable[Any]) -> None:
         """Call *action* for each of *entities*, whose id goes under *name*."""
@@ -54,7 +55,7 @@ class RemoteActions:
         if entity is not None:
             key = list(inspection.primary_key(entity).values())
             payload.update(entity_type=entity.entity_type, entity_key=key)
-        return str(self._call([payload])[0]["widget_url"])
+        return text_field(self._call([payload])[0], "widget_url")
 
     def get_upload_metadata(
         self,
@@ -74,7 +75,7 @@ class RemoteActions:
         }
         if parts is not None:
             payload["parts"] = parts
-        return self._call([payload])[0]
+        return upload_place(self._call([payload])[0])
 
     def complete_multipart_upload(
         self, component_id: str, upload_id: str, parts: list[dict[str, Any]]
@@ -111,7 +112,7 @@ class RemoteActions:
             "keep_original": keep,
         }
         with self._removing_upload(component if component is not media else None):
-            job_id = self._call([payload])[0]["job_id"]
+            job_id = text_field(self._call([payload])[0], "job_id")
         job = self._session.get("Job", job_id)
         if wait:
             begin = 0 if component is media else 50

@@ -18,9 +18,9 @@ import time
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from ftrack_like import exception
 from ftrack_like._paths import check_path
 from ftrack_like._seams import is_overridden
+from ftrack_like._session.answer_shapes import check_schemas
 from ftrack_like._session.batch import RawBatch
 
 __all__ = ["SchemaStore", "canonical_hash"]
@@ -67,6 +67,7 @@ class SchemaStore:
         """Initialise for *session*, whose methods do the reading and writing."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        self._has_warned = False
 
     def path(self, chosen: Any) -> Any:
         """Return the path of the cache file for the *chosen* folder; False means no cache.
@@ -78,6 +79,15 @@ class SchemaStore:
         if chosen is False:
             return False
         folder = chosen or os.environ.get(VARIABLE) or _user_folder()
+        if folder is None:
+            if not self._has_warned:
+                self._has_warned = True
+                self._logger.warning(
+                    "This user has no folder for caches (no HOME and no entry in the user "
+                    "database), so schemas are not kept. Set %s to a folder.",
+                    VARIABLE,
+                )
+            return False
         folder = os.fsdecode(folder)
         check_path(folder)
         if folder.endswith(".json"):
@@ -91,7 +101,7 @@ class SchemaStore:
         """
         session = self._session
         wanted = session._server_information.get("schema_hash")
-        for candidate in (path, _private_path(path)) if path else ():
+        for candidate in _candidates(path) if path else ():
             schemas, found = self._read(candidate)
             if found is not None and found == wanted:
                 _mark_used(candidate)
@@ -150,20 +160,20 @@ class SchemaStore:
 
     def _fetch(self) -> list[Any]:
         """Return the schemas as the server sends them."""
-        answer = self._session.call(RawBatch([{"action": "query_schemas"}]))[0]
-        if not isinstance(answer, list):
-            raise exception.ServerAnswerError("The server sent no list of schemas.")
-        return answer
+        answer: Any = self._session.call(RawBatch([{"action": "query_schemas"}]))[0]
+        check_schemas(answer)
+        schemas: list[Any] = answer
+        return schemas
 
     def _keep(self, schemas: list[Any], path: str) -> None:
         """Write *schemas* to *path*, else to a private temporary folder, else warn."""
         failure: Optional[Exception] = None
-        for candidate in (path, _private_path(path)):
+        for candidate in _candidates(path):
             try:
                 self._session._write_schemas_to_cache(schemas, candidate)
                 _remove_unused(os.path.dirname(candidate))
                 return
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError for a path that cannot be one.
                 failure = failure or error
         self._logger.warning("The schema cache %s cannot be written: %s", path, failure)
 
@@ -219,12 +229,17 @@ def _are_schemas(value: Any) -> bool:
     )
 
 
-def _user_folder() -> str:
-    """Return the folder for caches of this user."""
+def _user_folder() -> Optional[str]:
+    """Return the folder for caches of this user, None if the system knows none."""
     # lazy: only a session that keeps its schemas in the usual place needs to know it.
     import platformdirs
 
-    return platformdirs.user_cache_dir("ftrack-like", appauthor=False)
+    try:
+        folder = platformdirs.user_cache_dir("ftrack-like", appauthor=False)
+    except (KeyError, OSError, RuntimeError):
+        return None
+    # Without a home the path begins with "~" still, and would be made below the current folder.
+    return folder if os.path.isabs(folder) else None
 
 
 def _mark_used(path: str) -> None:
@@ -239,7 +254,7 @@ def _remove_unused(folder: str) -> None:
 
     A folder that the caller chose is the caller's to keep in order.
     """
-    if folder not in (_user_folder(), os.path.dirname(_private_path(""))):
+    if folder not in (_user_folder(), os.path.dirname(_private_path("") or "")):
         return
     with contextlib.suppress(OSError):  # Somebody else may be removing them just now.
         found = [each for each in os.scandir(folder) if _OURS.fullmatch(each.name)]
@@ -248,10 +263,21 @@ def _remove_unused(folder: str) -> None:
             os.unlink(each.path)
 
 
-def _private_path(path: str) -> str:
-    """Return where the file at *path* goes when its folder cannot be written."""
+def _candidates(path: str) -> list[str]:
+    """Return the places of the file at *path*: its own, and one for when that cannot be used."""
+    return [each for each in (path, _private_path(path)) if each is not None]
+
+
+def _private_path(path: str) -> Optional[str]:
+    """Return where the file at *path* goes when its folder cannot be written.
+
+    None means that the system has no folder for temporary files either.
+    """
     owner = str(os.getuid()) if hasattr(os, "getuid") else "user"
-    folder = os.path.join(tempfile.gettempdir(), f"ftrack-like-{owner}")
+    try:
+        folder = os.path.join(tempfile.gettempdir(), f"ftrack-like-{owner}")
+    except OSError:
+        return None
     return os.path.join(folder, os.path.basename(path))
 
 
@@ -260,7 +286,7 @@ def _require_own(path: str, folder: str) -> None:
 
     In a temporary folder that all may write to, another user could have been there first.
     """
-    if folder != os.path.dirname(_private_path(path)) or not hasattr(os, "getuid"):
+    if folder != os.path.dirname(_private_path(path) or "") or not hasattr(os, "getuid"):
         return
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

@@ -6,10 +6,18 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from ftrack_like import exception
 
-__all__ = ["decode_text", "fault_of", "parse_json", "server_error", "unexpected_page"]
+__all__ = [
+    "decode_text",
+    "fault_of",
+    "parse_json",
+    "refuse_constant",
+    "server_error",
+    "unexpected_page",
+]
 
 #: How much of a page that is no answer may stand in an error, in bytes.
 EXCERPT = 1000
@@ -28,41 +36,53 @@ FAULTS: dict[str, type[exception.ServerError]] = {
     "ValidationError": exception.ServerValidationError,
 }
 
-_CREDENTIALS_ADVICE = (
-    "\nCheck the API key (argument api_key, variable FTRACK_API_KEY) and the user "
-    "(argument api_user, variable FTRACK_API_USER)."
-)
+#: What some programs write before a text in UTF-8.
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def decode_text(body: Any) -> str:
     """Return the *body* of an answer as text, which is UTF-8 whatever its headers say.
 
-    Raise :exc:`~ftrack_like.exception.ServerAnswerError` when it is not. A body that is text
-    already, as stand-ins give, stays as it is.
+    A byte order mark before it is dropped. Raise
+    :exc:`~ftrack_like.exception.ServerAnswerError` when it is not. A body that is text already,
+    as stand-ins give, stays as it is.
     """
     if isinstance(body, str):
         return body
     try:
-        return bytes(body).decode("utf-8")
+        text = bytes(body).decode("utf-8")
     except UnicodeDecodeError as error:
         raise exception.ServerAnswerError(
             f"The server's answer is not UTF-8 (byte {error.start} of {len(body)})."
         ) from error
+    return text[1:] if text.startswith(_BYTE_ORDER_MARK) else text
+
+
+def refuse_constant(name: str) -> Any:
+    """Raise :exc:`ValueError` for ``NaN`` and the like, which JSON does not have."""
+    raise ValueError(f"JSON has no {name}")
+
+
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def parse_json(text: str) -> Any:
     """Return the value of the JSON *text*; raise ValueError when it is none, however deep."""
     try:
-        return json.loads(text)
+        return _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
 def fault_of(value: Any) -> Optional[Mapping[str, Any]]:
     """Return *value* when it is the server's report of an error, else None."""
-    if isinstance(value, Mapping) and "exception" in value:
-        return value
-    return None
+    if not isinstance(value, Mapping) or "exception" not in value:
+        return None
+    # What is no text, as a broken server may send, is shown by its kind.
+    return {
+        name: item if isinstance(item, (str, int, type(None))) else f"<{type(item).__name__}>"
+        for name, item in value.items()
+    }
 
 
 def _fault_class(fault: Mapping[str, Any]) -> type[exception.ServerError]:
@@ -81,8 +101,6 @@ def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
     # What follows the first line, such as a caret under a mistake, keeps its columns.
     first, _, rest = str(fault.get("content")).partition("\n")
     text = f"Server reported error: {fault.get('exception')}({first})" + (rest and f"\n{rest}")
-    if kind is exception.ServerAuthenticationError:
-        text += _CREDENTIALS_ADVICE
     code = fault.get("error_code")
     error = kind(
         text,
@@ -120,19 +138,41 @@ def _excerpt(text: str) -> str:
     return begin if cut == begin else cut + " …"
 
 
-def unexpected_page(status: int, reason: str, text: str, address: str) -> exception.ServerError:
-    """Return the error for an answer that is no JSON: its status, its title and its begin."""
+#: Words of servers that speak https and were asked in plain http.
+_WANTS_HTTPS = r"(?i)https|\btls\b|\bssl\b"
+
+#: Words of a page that asks people to log in.
+_LOGIN = r"(?i)\b(log ?in|sign ?in|single sign|sso|saml|password)\b"
+
+
+def unexpected_page(
+    status: int, reason: str, text: str, address: str, origin: str = "FTRACK_SERVER"
+) -> exception.ServerError:
+    """Return the error for an answer that is no JSON: its status, its title and its begin.
+
+    *origin* says where the *address* comes from, in words.
+    """
     title = _title(text)
     shown = f" ({title!r})" if title else ""
     excerpt = _excerpt(text)
     detail = f"\nIt begins: {excerpt}" if excerpt else "\nIt is empty."
+    check = f" Check the server address, which comes from {origin}."
+    path = urlsplit(address).path.rpartition("/")[0]
+    if path:
+        check += f" Does the path {path!r} belong to it?"
     if status < 400:
+        if re.search(_LOGIN, f"{title} {excerpt}"):
+            check += " It looks like a login page: a proxy or a single sign-on may be in between."
         return exception.ServerAnswerError(
             f"What answers at {address} is no ftrack server: it sent a page instead of JSON"
-            f"{shown}. Check the server address (FTRACK_SERVER).{detail}"
+            f"{shown}.{check}{detail}"
         )
     said = " ".join([str(status), *str(reason or "").split()])[:100]
-    hint = " Check the server address (FTRACK_SERVER)." if status in (404, 405, 501) else ""
+    hint = check if status in (404, 405, 501) else ""
+    if status == 400 and address.startswith("http://") and re.search(_WANTS_HTTPS, excerpt):
+        hint = f"{check} Does it begin with https:// instead?"
+    elif status == 407:
+        hint = " A proxy wants a user name and a password: set them in its address."
     return exception.ServerError(
         f"Server reported error: {address} answered {said}{shown}.{hint}{detail}"
     )

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urljoin
 
-import requests
 import urllib3
 
 from ftrack_like import exception
 from ftrack_like._transport.answers import decode_text, fault_of, parse_json
 from ftrack_like._transport.authentication import leaves_host
+from ftrack_like._transport.body import UnreadableError, read_body
+from ftrack_like._transport.faults import Route, connection_error
+from ftrack_like._transport.limits import (
+    EXTENDING_RATE,
+    Deadline,
+    OpenConnections,
+    Timeout,
+    limited,
+    total_for,
+)
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy, retry_after
 
-__all__ = ["Answer", "Exchange"]
+__all__ = ["Answer", "Exchange", "Repetition", "warn_of_repetition"]
 
 _MOST_REDIRECTS = 5
+
+#: How often a request is sent that the server does not answer in time. A server that is silent
+#: once is busy; one that is silent twice is gone, and each attempt takes the whole time-out.
+_MOST_TIMEOUTS = 2
 
 #: How JSON that begins so ends.
 _CLOSING = {"[": "]", "{": "}"}
 
-DEFAULT_POLICY = RetryPolicy()
+DEFAULT_POLICY = RetryPolicy(attempts=9)
 
 
 class Answer(NamedTuple):
@@ -43,41 +57,80 @@ class Answer(NamedTuple):
     elapsed: float = 0.0
 
 
+class Repetition(NamedTuple):
+    """A request is going to be sent again: the *attempt* that failed, and its *error*.
+
+    *wait* is how many seconds pass before, *longest* how many all waits may take together, and
+    *attempts* how often the request is sent at most, None without a bound.
+    """
+
+    attempt: int
+    error: Exception
+    wait: float
+    longest: float
+    attempts: Optional[int]
+
+
+def warn_of_repetition(logger: logging.Logger, what: str, repetition: Repetition) -> None:
+    """Log that *what* is repeated: a warning for the first repetition, else for debugging."""
+    count = None if repetition.attempts is None else repetition.attempts - 1
+    bound = {None: "as often as that has room", 1: "once"}.get(count, f"up to {count} times")
+    logger.log(
+        logging.WARNING if repetition.attempt == 1 else logging.DEBUG,
+        "Repeating %s, which failed: %s\n"
+        "That may take up to %.3g s, and is tried %s. The argument retry or the variable "
+        "FTRACK_API_RETRY_SECONDS set other bounds.",
+        what,
+        repetition.error,
+        repetition.longest,
+        bound,
+    )
+
+
 class Exchange:
     """Send one request as often as it takes.
 
-    *post* sends it to the address it is given and returns a ``requests.Response``; *address* is
+    *post* sends it to the address it is given and returns a ``requests.Response``; *route* says
     where it goes first. *repeatable* says that the server may be asked again when the answer was
     lost; *patient* that it may be asked again when it could not be reached at all, which nobody
-    wants at the first try. *on_retry* is called with the seconds before each wait. *budget* is
-    what all calls together may spend on asking again, None for no end.
+    wants at the first try. *on_retry* is called before each wait. *budget* is what all calls
+    together may spend on asking again, None for no end. *timeout* bounds single waits for the
+    server and, by that, each attempt; *deadline*, in seconds, bounds all attempts together.
+    Ending *connections* ends the exchange.
     """
 
     def __init__(
         self,
         post: Callable[[str], Any],
-        address: str,
+        route: Route,
         repeatable: bool,
         patient: bool,
-        secret: Optional[str] = None,
         policy: RetryPolicy = DEFAULT_POLICY,
-        on_retry: Callable[[float, Exception], None] = lambda wait, error: None,
+        on_retry: Callable[[Repetition], None] = lambda repetition: None,
         budget: Optional[RetryBudget] = None,
+        timeout: Timeout = None,
+        deadline: Optional[float] = None,
+        connections: Optional[OpenConnections] = None,
     ) -> None:
-        """Initialise with all of it; *secret* is masked in errors."""
+        """Initialise; nothing is sent before :meth:`run`."""
         self.post = post
-        self.address = address
+        self.route = route
+        self.address = route.address
         self.repeatable = repeatable
         self.patient = patient
-        self.secret = secret
         self.policy = policy
         self.on_retry = on_retry
         self.budget = budget or RetryBudget()
+        self.connections = connections or OpenConnections()
+        self._total = total_for(timeout)
+        self._deadline = None if deadline is None else Deadline(deadline)
+        self._timeouts = 0
 
     def run(self) -> Answer:
         """Return the answer; raise a :exc:`~ftrack_like.exception.ServerConnectionError` if none.
 
-        An answer with an error status is returned as well, once repeating it did not help.
+        An answer with an error status is returned as well, once repeating it did not help. Raise
+        :exc:`~ftrack_like.exception.ConnectionClosedError` when the connections are ended.
         """
         begun = time.monotonic()
         for attempt in itertools.count(1):
@@ -86,8 +139,9 @@ class Exchange:
             wait = self._wait(error, attempt, elapsed, asked) if error else None
             if wait is None:
                 break
-            self.on_retry(wait, error)
-            time.sleep(wait)
+            self.on_retry(self._repetition(attempt, error, wait, asked))
+            if self.connections.wait(wait):
+                raise exception.ConnectionClosedError()
         if error is None:
             self.budget.answered()
         if answer is None:
@@ -99,14 +153,21 @@ class Exchange:
 
         One of answer and fault may be None; both are there for an answer that says "not now".
         """
+        limit = self._deadline
+        if limit is None and self._total is not None:
+            limit = Deadline(self._total, EXTENDING_RATE)
         try:
-            response = self._post_and_follow()
-            answer = self._read(response)
+            with limited(limit):
+                response = self._post_and_follow()
+                answer = self._read(response)
         except exception.ServerConnectionError as error:
+            if self.connections.ended:
+                raise exception.ConnectionClosedError() from error
+            self._timeouts += isinstance(error, exception.ServerTimeoutError)
             return None, error, None
         if not self._is_passing(answer):
             return answer, None, None
-        refused = exception.ServerError(f"status {answer.status}")
+        refused = exception.ServerError(f"status {answer.status} {answer.reason}".strip())
         return answer, refused, answer.retry_after
 
     def _wait(
@@ -117,9 +178,25 @@ class Exchange:
         if not (self.repeatable if arrived else self.patient):
             return None
         wait = self.policy.delay(attempt, elapsed, asked)
+        if self._timeouts >= _MOST_TIMEOUTS or (
+            wait is not None and self._deadline is not None and self._deadline.left() <= wait
+        ):
+            wait = None
         if wait is None and attempt > 1:
             self.budget.gave_up()
         return wait if wait is not None and self.budget.take() else None
+
+    def _repetition(
+        self, attempt: int, error: Exception, wait: float, asked: Optional[float]
+    ) -> Repetition:
+        """Return what is told of the repetition after *attempt*."""
+        attempts = self.policy.attempts
+        longest = self.policy.longest() if asked is None else self.policy.total_time
+        if isinstance(error, exception.ServerTimeoutError):
+            attempts, longest = attempt + 1, wait + (self._total or 0.0)
+        if self._deadline is not None:
+            longest = min(longest, self._deadline.left())
+        return Repetition(attempt, error, wait, longest, attempts)
 
     def _is_passing(self, answer: Answer) -> bool:
         """Return whether *answer* is a fault of the moment, not the server's considered word."""
@@ -140,6 +217,7 @@ class Exchange:
             target = response.headers.get("location")
             if response.status_code not in (301, 302, 303, 307, 308) or not target:
                 return response
+            response.close()
             if leaves_host(address, target):
                 raise exception.ServerError(
                     f"{address} redirects to another place, {masked(urljoin(address, target))}.\n"
@@ -153,33 +231,33 @@ class Exchange:
         """Return the response of *address*, any fault on the way as an error of ours."""
         try:
             return self.post(address)
-        except requests.exceptions.Timeout as error:
-            raise self._timeout(error) from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise self._unreachable(error) from error
+        except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            # Faults of requests are an OSError too, and so are missing files of certificates.
+            raise connection_error(error, self.route) from error
 
     def _read(self, response: Any) -> Answer:
         """Return the answer in *response*; one that was cut short counts as lost."""
         try:
-            body = response.content
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise self._unreachable(error) from error
-        if not isinstance(body, (bytes, bytearray, str)):
-            body = response.text  # A stand-in of a test may know only this.
-        received = _received(response, body)
+            body = read_body(response)
+        except UnreadableError as error:
+            raise exception.ServerAnswerError(
+                f"The answer of {self.address} cannot be read: {error}."
+            ) from error
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise connection_error(error, self.route) from error
         promised = str(response.headers.get("content-length") or "")
-        if promised.isdigit() and received < int(promised):
+        if promised.isdigit() and body.received < int(promised):
             raise exception.ServerConnectionError(
-                f"The answer of {self.address} broke off: {received} of {promised} bytes came."
+                f"The answer of {self.address} broke off: {body.received} of {promised} bytes came."
             )
         reason = getattr(response, "reason", "") or ""
-        text = decode_text(body)
+        text = decode_text(body.content)
         self._require_whole(text)
         return Answer(
             status=response.status_code,
             reason=str(reason),
             text=text,
-            received=received,
+            received=body.received,
             address=self.address,
             retry_after=retry_after(response.headers),
         )
@@ -192,58 +270,6 @@ class Exchange:
                 f"The answer of {self.address} broke off after {len(text)} characters."
             )
 
-    def _timeout(self, error: Exception) -> exception.ServerTimeoutError:
-        """Return the error for a server that took too long."""
-        made = exception.ServerTimeoutError(
-            f"{self.address} did not answer in time: {self._words(error)}"
-        )
-        made.request_sent = not isinstance(error, requests.exceptions.ConnectTimeout)
-        return made
-
-    def _unreachable(self, error: Exception) -> exception.ServerConnectionError:
-        """Return the error for a server that cannot be reached or broke the connection."""
-        cause = _innermost(error)
-        arrived = not isinstance(cause, urllib3.exceptions.NewConnectionError) and not isinstance(
-            error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)
-        )
-        made = exception.ServerConnectionError(self._explanation(error, cause, arrived))
-        made.request_sent = arrived
-        return made
-
-    def _explanation(self, error: Exception, cause: BaseException, arrived: bool) -> str:
-        """Return what to tell about *error*, whose innermost *cause* decides the advice."""
-        words = self._words(error)
-        if isinstance(error, requests.exceptions.SSLError):
-            return self._explanation_of_tls(words)
-        if isinstance(error, requests.exceptions.ProxyError):
-            return f"The proxy on the way to {self.address} does not work: {words}"
-        if arrived:
-            return f"The connection to {self.address} broke before the answer came: {words}"
-        return (
-            f"Nothing answers at {self.address}: {masked(cause, self.secret)}\n"
-            "Is the server running, and is its address (argument server_url, variable "
-            "FTRACK_SERVER) right?"
-        )
-
-    def _explanation_of_tls(self, words: str) -> str:
-        """Return what to tell about a connection that could not be encrypted, for *words*."""
-        if "WRONG_VERSION_NUMBER" in words or "record layer failure" in words.lower():
-            return (
-                f"What answers at {self.address} does not speak https: {words}\n"
-                "Does the server address (FTRACK_SERVER) begin with http:// instead?"
-            )
-        if "certificate" not in words.lower():
-            return f"No encrypted connection to {self.address} can be made: {words}"
-        return (
-            f"The certificate of {self.address} cannot be verified: {words}\n"
-            "Pass verify='/path/to/ca.pem' or set REQUESTS_CA_BUNDLE if the server has a "
-            "certificate of your own."
-        )
-
-    def _words(self, error: BaseException) -> str:
-        """Return the text of *error* in one line, without the key."""
-        return " ".join(masked(error, self.secret).split())[:500]
-
 
 def _final(error: exception.ServerError, attempts: int, elapsed: float) -> exception.ServerError:
     """Return *error* with the number of attempts and their time, when there were several."""
@@ -251,20 +277,3 @@ def _final(error: exception.ServerError, attempts: int, elapsed: float) -> excep
         error.message += f"\nGave up after {attempts} attempts in {elapsed:.1f} s."
         error.args = (error.message,)
     return error
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the fault of urllib3 inside *error*, or *error* itself."""
-    inner = error.args[0] if error.args else None
-    reason = getattr(inner, "reason", None)
-    if isinstance(reason, BaseException):
-        return reason
-    return inner if isinstance(inner, BaseException) else error
-
-
-def _received(response: Any, body: Any) -> int:
-    """Return how many bytes came over the wire, before any decompression."""
-    try:
-        return max(int(response.raw.tell()), 0) or len(body)
-    except (AttributeError, TypeError, ValueError, OSError):
-        return len(body)

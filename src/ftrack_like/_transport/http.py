@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import ssl
 import sys
@@ -13,13 +15,19 @@ import requests.adapters
 import urllib3
 
 from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
+from ftrack_like._transport.body import ACCEPTED
+from ftrack_like._transport.limits import OpenConnections
 from ftrack_like._transport.redaction import mask_urllib3_logs
-from ftrack_like._transport.settings import ConnectionSettings
+from ftrack_like._transport.settings import CA_VARIABLES, ConnectionSettings
+from ftrack_like._transport.sockets import registering, watching
 
 __all__ = ["GuardedSession", "PooledAdapter", "request_session"]
 
 #: Connections kept a host; more threads than this still work, and close theirs after use.
 POOL_SIZE = 32
+
+#: The longest page of a redirect, in bytes, that is read so that its connection can be used again.
+REDIRECT_PAGE = 64 * 1024
 
 #: What may go along when a redirect leads to another host.
 _HARMLESS_HEADERS = frozenset(
@@ -27,9 +35,6 @@ _HARMLESS_HEADERS = frozenset(
     | {"user-agent", "if-match", "if-none-match", "if-range", "host"}
 )
 
-
-#: Variables that name a file with certificates, the first one before the second.
-_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 #: Variables that name a proxy for us.
 _PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -46,11 +51,20 @@ def _may_have_proxies() -> bool:
 
 
 class PooledAdapter(requests.adapters.HTTPAdapter):
-    """An adapter with room for many threads that never speaks less than TLS 1.2."""
+    """An adapter with room for many threads that never speaks less than TLS 1.2.
 
-    def __init__(self, pool_size: int = POOL_SIZE) -> None:
-        """Initialise with *pool_size* connections a host."""
+    Its connections observe the limit of the request, and are cut when *connections* are ended.
+    """
+
+    #: Where the connections are registered; None after unpickling.
+    connections: Optional[OpenConnections] = None
+
+    def __init__(
+        self, connections: Optional[OpenConnections] = None, pool_size: int = POOL_SIZE
+    ) -> None:
+        """Initialise with *pool_size* connections a host, registered with *connections*."""
         super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
+        self.connections = connections
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the pools; urllib3 2 asks for TLS 1.2 by itself, older ones are told to."""
@@ -59,6 +73,26 @@ class PooledAdapter(requests.adapters.HTTPAdapter):
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             kwargs["ssl_context"] = context
         super().init_poolmanager(*args, **kwargs)
+        watching(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
+        """Return the pools for *proxy*."""
+        if proxy in self.proxy_manager:
+            return self.proxy_manager[proxy]
+        return watching(super().proxy_manager_for(proxy, **proxy_kwargs))
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; its connection is registered while it is made."""
+        with registering(self.connections):
+            return super().send(*args, **kwargs)
+
+
+class _NoBody(io.BytesIO):
+    """Stands for a body that was passed over."""
+
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
+        """Return nothing; the options are those of urllib3."""
+        return b""
 
 
 class GuardedSession(requests.Session):
@@ -71,6 +105,20 @@ class GuardedSession(requests.Session):
             for name in list(prepared_request.headers):
                 if name.lower() not in _HARMLESS_HEADERS:
                     del prepared_request.headers[name]
+
+    def get_redirect_target(self, resp: Any) -> Any:
+        """Return where *resp* leads, None if nowhere; a page that comes with it is not read.
+
+        Plain requests would decompress it without bound.
+        """
+        target = super().get_redirect_target(resp)
+        raw = resp.raw
+        if target and isinstance(raw, urllib3.HTTPResponse):
+            with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+                raw.read(REDIRECT_PAGE, decode_content=False)
+            raw.close()
+            resp.raw = _NoBody()
+        return target
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
@@ -86,7 +134,7 @@ class GuardedSession(requests.Session):
         if self.trust_env and not _may_have_proxies():
             # As below, but for the search of the environment: a sixth of the time of a request.
             if verify is None or verify is True:
-                bundles = (os.environ.get(name) for name in _BUNDLES)
+                bundles = (os.environ.get(name) for name in CA_VARIABLES)
                 verify = next(filter(None, bundles), verify)
             return {
                 "proxies": proxies,
@@ -103,18 +151,21 @@ def request_session(
     api_user: str,
     headers: Optional[Mapping[str, str]] = None,
     cookies: Any = None,
+    connections: Optional[OpenConnections] = None,
 ) -> GuardedSession:
     """Return a request session with the credentials, *headers*, *cookies* and *settings*.
 
-    *cookies* is a mapping of names to values, or a cookie jar.
+    *cookies* is a mapping of names to values, or a cookie jar. The connections are registered
+    with *connections*.
     """
     mask_urllib3_logs()
     made = GuardedSession()
+    made.headers["Accept-Encoding"] = ACCEPTED
     made.auth = SessionAuthentication(api_key, api_user)
     made.headers.update(headers or {})
     if cookies:
         made.cookies.update(cookies)
     settings.apply(made)
     for prefix in ("https://", "http://"):
-        made.mount(prefix, PooledAdapter())
+        made.mount(prefix, PooledAdapter(connections))
     return made

@@ -19,9 +19,12 @@ _PARAMETER = (
     r"(?P<value>[^\s&\"',;)}\]]+)"
 )
 
+#: A user name and password in an address, as proxies have them.
+_LOGIN = r"(?<=//)[^\s/@]+:[^\s/@]*(?=@)"
+
 
 def masked(text: Any, *secrets: str | None) -> str:
-    """Return *text* with the *secrets* and every value of an API key parameter masked.
+    """Return *text* with *secrets*, API key parameters and passwords in addresses masked.
 
     A secret is found as it stands and as an address holds it. Empty secrets are passed over, and
     so are those of fewer than four letters, which would mask half of the text.
@@ -30,6 +33,8 @@ def masked(text: Any, *secrets: str | None) -> str:
     for secret in secrets:
         if secret and len(secret) > 3:
             result = result.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
+    if "@" in result:
+        result = re.sub(_LOGIN, MASK, result)
     return re.sub(_PARAMETER, lambda match: match["name"] + MASK, result)
 
 

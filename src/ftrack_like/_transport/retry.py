@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email.utils
 import random
 import threading
@@ -11,19 +12,21 @@ from typing import Callable, NamedTuple, Optional
 
 __all__ = ["RETRIED_STATUSES", "RetryBudget", "RetryPolicy", "retry_after"]
 
-#: Answers that say "not now": too many requests, and what servers and proxies say when they fail.
-RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+#: Answers that say "not now": the server waited too long for the request, too many requests, and
+#: what servers and proxies say when they fail.
+RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class RetryPolicy(NamedTuple):
-    """Bounds of trying again; all times are in seconds.
+    """Bounds of repeating a request; all times are in seconds.
 
-    *attempts* counts the first one; *total_time* bounds the time from the first attempt to the
-    begin of the last; waits grow from *base* to *cap* and are shortened at random by up to half,
-    so that many clients do not return at once.
+    *attempts* counts the first request too; None means as many as *total_time* has room for.
+    *total_time* bounds the time from the begin of the first request to the begin of the last: 0
+    repeats nothing. The waits between them double from *base* to *cap*, and are shortened at
+    random by up to half, so that many clients do not return at once.
     """
 
-    attempts: int = 9
+    attempts: Optional[int] = None
     total_time: float = 60.0
     base: float = 0.1
     cap: float = 8.0
@@ -39,12 +42,25 @@ class RetryPolicy(NamedTuple):
 
         *elapsed* is the time since the first attempt began, *asked* what the server asked for.
         """
-        if attempt >= self.attempts:
+        if self.attempts is not None and attempt >= self.attempts:
             return None
-        wait = min(self.cap, self.base * 2 ** (attempt - 1)) * (0.5 + chance() / 2)
+        wait = self._longest_wait(attempt) * (0.5 + chance() / 2)
         if asked is not None:
             wait = max(wait, asked)
         return None if elapsed + wait > self.total_time else wait
+
+    def _longest_wait(self, attempt: int) -> float:
+        """Return the longest wait after *attempt*; the first is 1."""
+        # The exponent has a bound, since a float has one; the cap is reached long before.
+        doubled: float = self.base * 2.0 ** min(attempt - 1, 64)
+        return min(self.cap, doubled)
+
+    def longest(self) -> float:
+        """Return the seconds that all waits together may take."""
+        if self.attempts is None:
+            return self.total_time
+        waits = sum(map(self._longest_wait, range(1, min(self.attempts, 10_000))))
+        return min(self.total_time, waits)
 
 
 class RetryBudget:
@@ -87,14 +103,29 @@ class RetryBudget:
 def retry_after(
     headers: Mapping[str, str], now: Callable[[], float] = time.time
 ) -> Optional[float]:
-    """Return the seconds that a ``Retry-After`` among *headers* asks for, None without one."""
+    """Return the seconds that a ``Retry-After`` among *headers* asks for, None without one.
+
+    A date is reckoned from the ``Date`` of the answer, since the clock here may be wrong; without
+    one, from *now*.
+    """
     text = str(headers.get("Retry-After") or "").strip()
     if not text:
         return None
-    if text.replace(".", "", 1).isdigit():
+    if text.isascii() and text.replace(".", "", 1).isdigit():
         return float(text)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    moment = _moment(text)
+    if moment is None:
         return None
-    return max(0.0, moment.timestamp() - now())
+    answered = _moment(str(headers.get("Date") or ""))
+    return max(0.0, moment - (now() if answered is None else answered))
+
+
+def _moment(text: str) -> Optional[float]:
+    """Return the date *text* of a header in seconds since 1970, None if it is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(text.strip())
+        if moment.tzinfo is None:  # It says "-0000": UTC without a place.
+            moment = moment.replace(tzinfo=datetime.timezone.utc)
+        return moment.timestamp()
+    except (IndexError, OverflowError, TypeError, ValueError):
+        return None

@@ -5,32 +5,64 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional, Union
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ftrack_like import exception
+from ftrack_like._transport.redaction import MASK
 
-__all__ = ["ConnectionSettings", "checked_server_url", "is_this_machine", "warn_of_plain_http"]
+__all__ = [
+    "CA_VARIABLES",
+    "ConnectionSettings",
+    "checked_server_url",
+    "is_this_machine",
+    "warn_of_plain_http",
+]
 
 _logger = logging.getLogger(__name__)
+
+#: Variables that name a file with certificates, the first one before the second.
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 #: Hosts of which plain http has been warned in this process.
 _warned: set[str] = set()
 
 
 class ConnectionSettings(NamedTuple):
-    """TLS, proxies and the connect time-out, for HTTP and websocket alike.
+    """TLS, proxies and bounds of time, for HTTP and websocket alike.
 
     *verify* is True, False or the path of a CA bundle; *cert* the path of a client certificate or
     a pair of certificate and key; *proxies* maps schemes to addresses, None means those of the
     environment; *connect_timeout* is in seconds, None means the time-out of the request.
+    *deadline* bounds a whole call or handshake, in seconds; None derives it from the time-out.
     """
 
     verify: Union[bool, str] = True
     cert: Optional[Union[str, tuple[str, str]]] = None
     proxies: Optional[Mapping[str, str]] = None
     connect_timeout: Optional[float] = None
+    deadline: Optional[float] = None
+
+    @classmethod
+    def normal(
+        cls,
+        verify: Any,
+        cert: Any,
+        proxies: Optional[Mapping[str, str]],
+        connect_timeout: Optional[float],
+        deadline: Optional[float],
+    ) -> ConnectionSettings:
+        """Return the settings with paths as text; None as *verify* means True."""
+        files: Any = tuple(map(os.fspath, cert)) if isinstance(cert, (tuple, list)) else cert
+        return cls(
+            os.fspath(verify) if isinstance(verify, os.PathLike) else verify is None or verify,
+            os.fspath(files) if isinstance(files, os.PathLike) else files,
+            proxies,
+            connect_timeout,
+            deadline,
+        )
 
     def apply(self, request_session: Any) -> None:
         """Set the TLS and proxy settings on *request_session*, a ``requests.Session``.
@@ -62,37 +94,98 @@ class ConnectionSettings(NamedTuple):
             "cert": self.cert,
             "proxies": self.proxies,
             "connect_timeout": self.connect_timeout,
+            "deadline": self.deadline,
         }
 
 
-def checked_server_url(server_url: str) -> str:
-    """Return *server_url* without trailing slashes.
+#: An address as it should be, for errors.
+_EXAMPLE = "It should be like 'https://studio.ftrackapp.com' or 'http://localhost:8080'."
+
+#: What a host name or an IP address consists of.
+_HOST = r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?"
+
+
+def checked_server_url(
+    server_url: str,
+    origin: str = "the argument server_url or the environment variable FTRACK_SERVER",
+) -> str:
+    """Return *server_url* without trailing slashes; *origin* says where it comes from, in words.
 
     Raise :exc:`~ftrack_like.exception.ServerAddressError` when it is no address of a server.
     """
     given = str(server_url).strip()
     address = given.rstrip("/")
+    shown = _without_login(given)
+    if "@" in address:
+        raise exception.ServerAddressError(
+            f"The server address {shown!r} holds a user name or a password, which would not be "
+            "used.\nLeave out what stands before the @, and pass the user as api_user and the key "
+            f"as api_key. The address comes from {origin}."
+        )
     try:
         parts = urlsplit(address)
         _ = parts.port  # Read here, since it raises for what is no port.
     except ValueError as error:
         raise exception.ServerAddressError(
-            f"The server address {address!r} cannot be read: {error}.\n"
-            "It should be like 'https://studio.ftrackapp.com' or 'http://localhost:8080'."
+            f"The server address {shown!r} cannot be read: {error}.\n{_EXAMPLE}"
+            f"{_bracket_advice(address)} It comes from {origin}."
         ) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        bare = given.split(":/", 1)[-1].strip("/") or "studio.ftrackapp.com"
+    wrong = _mistake(address, parts)
+    if wrong is not None:
         raise exception.ServerAddressError(
-            f"The server address {given!r} does not begin with https:// or http:// and a host.\n"
-            f"Did you mean 'https://{bare}'? It comes from the argument server_url or from the "
-            "environment variable FTRACK_SERVER."
-        )
-    if parts.path.rstrip("/").endswith("/api"):
-        raise exception.ServerAddressError(
-            f"The server address {address!r} ends in /api, which is added by itself.\n"
-            f"Did you mean {address[: address.rindex('/api')]!r}?"
+            f"The server address {shown!r} {wrong[0]}.\n{wrong[1]} It comes from {origin}."
         )
     return address
+
+
+def _mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
+    """Return what is wrong with *address* and what to do, None when nothing is."""
+    if re.search(r"[\s\x00-\x1f\x7f\"'<>\\]", address):
+        cleaned = re.sub(r"[\s\x00-\x1f\x7f\"'<>]", "", address).replace("\\", "/")
+        return (
+            "holds blanks, quotes, angle brackets or backslashes",
+            f"Did you mean {cleaned!r}?",
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        bare = re.split(r":/|//", address, maxsplit=1)[-1].strip(":/")
+        if bare in ("", "http", "https"):
+            bare = "studio.ftrackapp.com"
+        return (
+            "does not begin with https:// or http:// and a host",
+            f"Did you mean {'https://' + bare!r}?",
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    better = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    if "://" in address[len(parts.scheme) + 3 :]:
+        return "holds :// twice", f"Did you mean {address.split('://', 1)[1]!r}?"
+    if ":" in parts.hostname and "[" not in parts.netloc:
+        return "names no host", _EXAMPLE + _bracket_advice(address)
+    labels = parts.hostname.rstrip(".").split(".")
+    if not re.fullmatch(_HOST, parts.hostname) or not all(0 < len(each) < 64 for each in labels):
+        return f"names no host: {parts.hostname!r} is none", _EXAMPLE
+    if "#" in address or "?" in address:
+        return (
+            "holds more than the place of a server: it looks copied from a browser",
+            f"Did you mean {better!r}?",
+        )
+    if parts.path.rstrip("/").endswith("/api"):
+        return (
+            "ends in /api, which is added by itself",
+            f"Did you mean {address[: address.rindex('/api')]!r}?",
+        )
+    return None
+
+
+def _without_login(address: str) -> str:
+    """Return *address* with a user name and password in it masked."""
+    return re.sub(r"^([A-Za-z]+:/*)?.*@", rf"\1{MASK}@", address, flags=re.DOTALL)
+
+
+def _bracket_advice(address: str) -> str:
+    """Return the advice to put an IPv6 address in brackets, where *address* may hold one."""
+    if address.count(":") > 2 and "[" not in address:
+        return " An IPv6 address stands in brackets: 'http://[::1]:8080'."
+    return ""
 
 
 def is_this_machine(host: str | None) -> bool:
@@ -121,4 +214,4 @@ def warn_of_plain_http(server_url: str) -> None:
 
 def ca_bundle() -> str | None:
     """Return the CA bundle that the environment names, None when it names none."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
+    return next(filter(None, map(os.environ.get, CA_VARIABLES)), None)

@@ -6,20 +6,17 @@ import base64
 import functools
 import hashlib
 import re
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 import requests
 import urllib3
 
-from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_after
-from ftrack_like.accessor._body import Body, BrokenBodyError
+from ftrack_like._transport.body import Decompressor, UnreadableError
+from ftrack_like._transport.limits import limited
+from ftrack_like.accessor._tries import DownloadError, Tries, failed, refused
 
-__all__ = ["POLICY", "Download", "DownloadError", "problem"]
-
-#: How often a transfer that is cut off or refused for the moment is tried.
-POLICY = RetryPolicy(attempts=6, total_time=60.0)
+__all__ = ["Download"]
 
 #: Bytes taken from the connection at a time: what is lost, and asked for again, when it is cut.
 _PIECE = 64 * 1024
@@ -30,42 +27,29 @@ _CONTENT_RANGE = r"bytes (\d+)-\d+/(\d+|\*)"  # compiled only for who downloads
 _FAULTS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
-class DownloadError(Exception):
-    """The data could not be read; *wait* is how long the server asks to wait, in seconds.
-
-    *is_passing* says that asking again may help.
-    """
-
-    def __init__(self, text: str, is_passing: bool = False, wait: Optional[float] = None) -> None:
-        super().__init__(text)
-        self.is_passing = is_passing
-        self.wait = wait
-
-
 class Download:
     """The data behind one address, read from front to back in pieces of any size.
 
     Nothing is asked before the first read. It belongs to one thread.
     """
 
-    def __init__(
-        self,
-        get: Callable[[Mapping[str, str]], Any],
-        policy: RetryPolicy,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, get: Callable[[Mapping[str, str]], Any], tries: Tries) -> None:
         """Initialise with *get*, which takes headers and returns a streaming response.
 
-        *policy* bounds how often an interrupted read is resumed without any progress.
+        *tries* bounds how often an interrupted read is resumed without any progress.
         """
         self._get = get
-        self._policy = policy
-        self._sleep = sleep
+        self._tries = tries
         self._response: Any = None
-        self._body: Any = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._rest = b""
+        self._amount = _PIECE
+        #: Whether the body is compressed: then positions in it are others than those in the data.
+        self._is_encoded = False
+        #: Whether an end that comes early cannot be taken for the true one.
+        self._marks_its_end = True
         #: Where the data seemed to end although nothing marked that, in bytes from the start.
         self._unsure_end: Optional[int] = None
-        self._is_encoded = False
         self._total: Optional[int] = None
         self._tag: Optional[str] = None
         self._checksum: Any = None
@@ -109,26 +93,21 @@ class Download:
 
     def _try(self, action: Callable[[], Any]) -> Any:
         """Return what *action* returns, tried again from the position on when it is cut off."""
-        begun = time.monotonic()
-        attempt = 1
-        while True:
+
+        def once() -> Any:
             try:
                 return action()
+            except UnreadableError as error:
+                self.close()
+                raise DownloadError(f"the data cannot be read: {error}") from error
             except _FAULTS as error:
-                failure = DownloadError(problem(error), is_passing=True)
-                failure.__cause__ = error
-            except BrokenBodyError as error:
-                failure = DownloadError(str(error), error.is_passing)
-            except DownloadError as error:
-                failure = error
-            self.close()
-            wait = None
-            if failure.is_passing:
-                wait = self._policy.delay(attempt, time.monotonic() - begun, failure.wait)
-            if wait is None:
-                raise failure
-            self._sleep(wait)
-            attempt += 1
+                self.close()
+                raise failed(error) from error
+            except DownloadError:
+                self.close()
+                raise
+
+        return self._tries.repeat("a download", once, renews=True)
 
     def _read_piece(self, wanted: Optional[int]) -> bytes:
         """Return the next bytes, at most *wanted* of them; none at the end."""
@@ -137,19 +116,37 @@ class Download:
                 return b""
             self._open()
         amount = _PIECE if wanted is None else min(wanted, _PIECE)
-        piece: bytes = self._body.read(amount)
-        if not piece and not self._body.marks_its_end and self._unsure_end != self.position:
+        piece = self._next_piece(amount)
+        if not piece and not self._marks_its_end and self._unsure_end != self.position:
             # A connection that is cut looks the same: ask whether there is more.
             self._unsure_end = self.position
             self.close()
             self._open()
-            piece = b"" if self._response is None else self._body.read(amount)
+            piece = b"" if self._response is None else self._next_piece(amount)
         self.position += len(piece)
         if self._checksum is not None:
             self._checksum.update(piece)
         if not piece:
             self._check_end()
         return piece
+
+    def _next_piece(self, amount: int) -> bytes:
+        """Return the next bytes of the body, decompressed, at most *amount*; none at the end."""
+        if not self._rest:
+            self._amount = amount
+            self._rest = next(self._pieces, b"")
+        piece, self._rest = self._rest[:amount], self._rest[amount:]
+        return piece
+
+    def _decompressed(self, response: Any, decompressor: Decompressor) -> Iterator[bytes]:
+        """Yield the body of *response* in pieces; take no more than is wanted from the network."""
+        while True:
+            data = response.raw.read(self._amount, decode_content=False)
+            if not data:
+                break
+            yield from decompressor.feed(data)
+        if not decompressor.is_complete or (decompressor.is_empty and _length(response) != 0):
+            raise urllib3.exceptions.ProtocolError("the compressed data broke off")
 
     def _check_end(self) -> None:
         """Raise an error if the data ends before its time or is not what was stored."""
@@ -170,26 +167,38 @@ class Download:
             headers["Range"] = f"bytes={self.position}-"
             if self._tag:
                 headers["If-Range"] = self._tag
-        response = self._get(headers)
+        with limited(self._tries.limit()):
+            response = self._get(headers)
         if response.status_code == 416 and self._unsure_end == self.position:
             response.close()
             self._total = self.position  # There is nothing behind it.
             return
         if response.status_code not in (200, 206):
-            failure = _refusal(response)
-            response.close()
+            failure = refused(response, "the server")
+            # What the server itself refuses it refuses again; a storage it led to may have
+            # been asked too late.
+            failure.is_expired = failure.is_expired and bool(response.history)
             raise failure
         self._response = response
-        self._body = Body(response)
+        self._begin(response)
         if response.status_code == 206:
             self._accept_part(response)
         else:
             self._accept_whole(response)
 
+    def _begin(self, response: Any) -> None:
+        """Take the body of *response* as what is read next."""
+        decompressor = Decompressor(response.headers.get("Content-Encoding"), most=None)
+        self._is_encoded = not decompressor.is_plain
+        self._marks_its_end = (
+            self._is_encoded or bool(response.raw.chunked) or _length(response) is not None
+        )
+        self._pieces, self._rest = self._decompressed(response, decompressor), b""
+
     def _accept_part(self, response: Any) -> None:
         """Take note of what *response*, which begins at the position, says."""
         found = re.match(_CONTENT_RANGE, response.headers.get("Content-Range", ""))
-        if not found or int(found[1]) != self.position or self._body.is_encoded:
+        if not found or int(found[1]) != self.position or self._is_encoded:
             raise DownloadError("the server answered another part of the data than asked for")
         if found[2] != "*":
             self._total = int(found[2])
@@ -200,13 +209,12 @@ class Download:
         if self.position and self._tag and tag != self._tag:
             raise DownloadError("the data changed while it was read")
         self._tag = tag
-        self._total = self._body.length
-        self._is_encoded = self._body.is_encoded
+        self._total = None if self._is_encoded else _length(response)
         self._expected_checksum = response.headers.get("Content-MD5")
         self._checksum = hashlib.md5(usedforsecurity=False) if self._expected_checksum else None
         to_skip = self.position
         while to_skip:
-            piece = self._body.read(min(to_skip, _PIECE))
+            piece = self._next_piece(min(to_skip, _PIECE))
             if not piece:
                 raise DownloadError("the data broke off earlier than before", is_passing=True)
             to_skip -= len(piece)
@@ -214,24 +222,7 @@ class Download:
                 self._checksum.update(piece)
 
 
-def _refusal(response: Any) -> DownloadError:
-    """Return the error that a *response* without data stands for."""
-    said = " ".join(response.raw.read(2000, decode_content=True).decode("utf-8", "replace").split())
-    return DownloadError(
-        f"the server answered {response.status_code} {response.reason or ''}: {said[:500]}",
-        is_passing=response.status_code in RETRIED_STATUSES,
-        wait=retry_after(response.headers),
-    )
-
-
-def problem(error: BaseException) -> str:
-    """Return in words what *error* says of a connection; "timed out" if that is what happened."""
-    timed_out = (
-        requests.exceptions.Timeout,
-        urllib3.exceptions.TimeoutError,
-        TimeoutError,
-    )
-    inner = error.args[0] if error.args else None
-    if isinstance(error, timed_out) or isinstance(inner, timed_out):
-        return f"it timed out: {error}"
-    return f"the connection failed: {error}"
+def _length(response: Any) -> Optional[int]:
+    """Return how many bytes the body of *response* is to have, None if that is not said."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None

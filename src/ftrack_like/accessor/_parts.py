@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like.accessor._parallel import is_among_others
-from ftrack_like.accessor._upload import Body, UploadError, as_bytes, repeat, send
+from ftrack_like.accessor._tries import Tries
+from ftrack_like.accessor._upload import Body, UploadError, as_bytes, send
 from ftrack_like.data import File, String
 from ftrack_like.symbol import CHUNK_SIZE
 
@@ -80,15 +80,13 @@ class PartedUpload:
     a few chunks are held in memory.
     """
 
-    def __init__(
-        self, source: Any, size: int, put: Callable[..., Any], policy: RetryPolicy
-    ) -> None:
+    def __init__(self, source: Any, size: int, put: Callable[..., Any], tries: Tries) -> None:
         """Initialise; nothing is sent before :meth:`run`."""
         self._source = source
         self._start = source.tell()
         self._size = size
         self._put = put
-        self._policy = policy
+        self._tries = tries
         self._reading = threading.Lock()
         self._stop = threading.Event()
         self._news: queue.SimpleQueue[Union[int, Future[dict[str, Any]]]] = queue.SimpleQueue()
@@ -115,6 +113,12 @@ class PartedUpload:
                 future.add_done_callback(self._news.put)
             self._follow(len(futures), tell)
             return [future.result() for future in futures]
+        except UploadError as error:
+            if error.is_expired or isinstance(error, OtherDataError):
+                # The source is going to be read again, which threads must not disturb.
+                self._stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+            raise
         finally:
             self._stop.set()
             # A stalled connection must not hold up who wants to hear of the failure.
@@ -152,10 +156,11 @@ class PartedUpload:
             tries += 1
             digest = hashlib.md5(usedforsecurity=False)
             body = Body(self._chunks(start, length, digest), length, tell)
-            response = send(self._put, place["signed_url"], data=body)
+            response = send(self._put, self._tries, place["signed_url"], data=body)
             return _checked_tag(response, digest.hexdigest(), tries < _TAG_TRIES)
 
-        tag = repeat(once, self._policy, self._stop.wait)
+        number = place["part_number"]
+        tag = self._tries.repeat(f"part {number} of an upload", once, stopped=self._stop.wait)
         return {"part_number": place["part_number"], "e_tag": tag}
 
     def _chunks(self, start: int, length: int, digest: Any) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import os
@@ -11,11 +12,13 @@ from typing import Any, Optional
 
 import requests
 
+from ftrack_like import exception
 from ftrack_like._seams import is_overridden
+from ftrack_like._transport.body import ACCEPTED
 from ftrack_like._transport.http import GuardedSession, PooledAdapter
-from ftrack_like.accessor._download import POLICY
 from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
 from ftrack_like.accessor._progress import current_meter
+from ftrack_like.accessor._tries import Tries, Verdict, judge_words
 from ftrack_like.accessor._upload import (
     UploadError,
     chunks,
@@ -36,13 +39,23 @@ _KEPT: ContextVar[Optional[tuple[Any, requests.Session]]] = ContextVar("_KEPT", 
 class Sending:
     """The upload of what *source* holds from its position on as one component's data."""
 
-    def __init__(self, session: Any, component_id: str, source: Any, timeout: Any) -> None:
-        """Initialise; nothing is sent before :meth:`run`, and each request has the *timeout*."""
+    def __init__(
+        self, session: Any, component_id: str, source: Any, timeout: Any, tries: Tries
+    ) -> None:
+        """Initialise; nothing is sent before :meth:`run`.
+
+        Each request has the *timeout* and is repeated as *tries* says.
+        """
         self._session = session
+        self._tries = tries
         self._component_id = component_id
         self._timeout = timeout
         #: How many bytes were sent.
         self.size = 0
+        #: Whether a request to join the parts may have arrived, though it was not answered.
+        self._may_be_complete = False
+        #: The checksum to compare with that of what was stored, None when there is no doubt.
+        self._unsure: Optional[str] = None
         self._source = source = _collected(source)
         self._start = position_of(source) or 0
         self._expected = remaining_size(source)
@@ -59,9 +72,11 @@ class Sending:
             put = functools.partial(_put, plain, self._timeout)
             if self._expected is not None and not isinstance(self._source, File):
                 return self._in_passing(put, self._expected)
-            size = self._in_parts(put)
+            size = self._tries.repeat(
+                "an upload in parts", functools.partial(self._in_parts, put), renews=True
+            )
             self.size = self._in_one(put) if size is None else size
-            return None
+            return self._unsure
 
     def _in_parts(self, put: Callable[..., Any]) -> Optional[int]:
         """Send in parts; return the number of bytes, None if that cannot be done."""
@@ -80,16 +95,43 @@ class Sending:
             return None  # An older server, which gave an address for the whole.
         self._announce(size)
         try:
-            tags = PartedUpload(source, size, put, POLICY).run(place["urls"], self._tell)
+            tags = PartedUpload(source, size, put, self._tries).run(place["urls"], self._tell)
         except OtherDataError:
             source.seek(self._start)
             return None
+        except UploadError as error:
+            source.seek(self._start)
+            # Each part was repeated by itself; only new addresses are worth another try.
+            error.is_passing = False
+            raise
         if state_of(source) != state:
             raise UploadError("the source changed while it was sent")
-        self._session._remote_actions.complete_multipart_upload(
-            self._component_id, place["upload_id"], tags
-        )
+        self._may_be_complete = False
+        complete = functools.partial(self._complete, place["upload_id"], tags)
+        self._tries.repeat("the end of an upload", complete)
         return size
+
+    def _complete(self, upload_id: str, tags: list[dict[str, Any]]) -> None:
+        """Have the parts joined; raise an :class:`UploadError` that says whether to repeat it."""
+        try:
+            self._session._remote_actions.complete_multipart_upload(
+                self._component_id, upload_id, tags
+            )
+        except exception.ServerConnectionError as error:
+            self._may_be_complete = self._may_be_complete or error.request_sent
+            raise UploadError(str(error), is_passing=True, wait=error.retry_after) from error
+        except exception.ServerError as error:
+            verdict = judge_words(str(error))
+            if self._may_be_complete and not verdict.is_passing:
+                # The request whose answer was lost may have joined them: compare what is stored.
+                self._source.seek(self._start)
+                self._unsure = base64.b64decode(measure(self._source).checksum).hex()
+                return
+            if verdict == Verdict(False, False):
+                raise
+            raise UploadError(
+                str(error), verdict.is_passing, is_expired=verdict.is_expired
+            ) from error
 
     def _in_one(self, put: Callable[..., Any]) -> int:
         """Send in one piece; return the number of bytes."""
@@ -97,14 +139,14 @@ class Sending:
         self._source.seek(self._start)
         self._announce(size)
         begin = functools.partial(self._place, size, checksum=checksum)
-        upload(self._source, size, begin, put, POLICY, self._tell)
+        upload(self._source, size, begin, put, self._tries, self._tell)
         return size
 
     def _in_passing(self, put: Callable[..., Any], size: int) -> Optional[str]:
         """Send *size* bytes as they come; return what :meth:`run` does."""
         self._announce(size)
         begin = functools.partial(self._place, size, checksum=None)
-        sent = pass_on(self._source, size, begin, put, POLICY, self._tell)
+        sent = pass_on(self._source, size, begin, put, self._tries, self._tell)
         self.size = size
         # Another tag says nothing: not every storage makes it of the data alone.
         return None if sent.tag == sent.checksum else sent.checksum
@@ -154,7 +196,7 @@ def keeping_connections(session: Any) -> Generator[requests.Session, None, None]
 
 def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:
     """Return the response to sending to *url*, which must not send us on."""
-    return plain.put(url, timeout=timeout, allow_redirects=False, **options)
+    return plain.put(url, timeout=timeout, allow_redirects=False, stream=True, **options)
 
 
 def _plain_session(session: Any) -> requests.Session:
@@ -163,10 +205,11 @@ def _plain_session(session: Any) -> requests.Session:
     Upload addresses are signed and may lie on another host.
     """
     made = GuardedSession()
+    made.headers["Accept-Encoding"] = ACCEPTED
     session._connection_settings.apply(made)
     made.auth = _no_authentication
     for prefix in ("https://", "http://"):
-        made.mount(prefix, PooledAdapter())
+        made.mount(prefix, PooledAdapter(session._connections))
     return made
 
 

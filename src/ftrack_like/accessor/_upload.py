@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Optional, TypeVar
+from typing import Any, NamedTuple, Optional
 
 import requests
 import urllib3
 
-from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_after
-from ftrack_like.accessor._download import DownloadError, problem
+from ftrack_like._transport.body import read_body
+from ftrack_like._transport.limits import limited
+from ftrack_like.accessor._tries import DownloadError, Tries, failed, judge, refused
 from ftrack_like.symbol import CHUNK_SIZE
 
 __all__ = [
@@ -25,12 +24,12 @@ __all__ = [
     "measure",
     "pass_on",
     "position_of",
-    "repeat",
     "send",
     "upload",
 ]
 
-_Result = TypeVar("_Result")
+#: The longest answer to an upload, in bytes.
+_LONGEST_ANSWER = 1024 * 1024
 
 
 class UploadError(DownloadError):
@@ -110,35 +109,12 @@ def measure(source: Any) -> Measured:
     return Measured(size, base64.b64encode(checksum.digest()).decode("ascii"))
 
 
-def repeat(
-    action: Callable[[], _Result],
-    policy: RetryPolicy,
-    sleep: Callable[[float], object] = time.sleep,
-) -> _Result:
-    """Return what *action* returns, tried again as *policy* says while its error is passing.
-
-    Raise the last :class:`~ftrack_like.accessor._download.DownloadError`.
-    """
-    begun = time.monotonic()
-    for attempt in itertools.count(1):
-        try:
-            return action()
-        except DownloadError as error:
-            wait = None
-            if error.is_passing:
-                wait = policy.delay(attempt, time.monotonic() - begun, error.wait)
-            if wait is None:
-                raise
-        sleep(wait)
-    raise AssertionError("counting ended")
-
-
 def upload(
     source: Any,
     size: int,
     begin: Callable[[], Mapping[str, Any]],
     put: Callable[..., Any],
-    policy: RetryPolicy,
+    tries: Tries,
     tell: Callable[[int], object],
 ) -> None:
     """Send the *size* bytes that *source* holds from its position on.
@@ -155,9 +131,9 @@ def upload(
         source.seek(start)
         # An empty body of unknown kind would go in chunks, which signed addresses refuse.
         body: Any = Body(chunks(source), size, tell) if size else b""
-        send(put, place["url"], data=body, headers=dict(place["headers"]))
+        send(put, tries, place["url"], data=body, headers=dict(place["headers"]))
 
-    repeat(once, policy)
+    tries.repeat("an upload", once, renews=True)
 
 
 def pass_on(
@@ -165,7 +141,7 @@ def pass_on(
     size: int,
     begin: Callable[[], Mapping[str, Any]],
     put: Callable[..., Any],
-    policy: RetryPolicy,
+    tries: Tries,
     tell: Callable[[int], object],
 ) -> Sent:
     """Send the *size* bytes of *source* as they come, as :func:`upload` does, unmeasured.
@@ -188,13 +164,14 @@ def pass_on(
             source.seek(start)
         body: Any = Body(taken(), size, tell) if size else b""
         try:
-            response = send(put, place["url"], data=body, headers=dict(place["headers"]))
+            response = send(put, tries, place["url"], data=body, headers=dict(place["headers"]))
         except UploadError as error:
-            error.is_passing = error.is_passing and start is not None
+            if start is None:
+                error.is_passing = error.is_expired = False
             raise
         return Sent(digest.hexdigest(), str(response.headers.get("ETag") or "").strip('"'))
 
-    return repeat(once, policy)
+    return tries.repeat("an upload", once, renews=True)
 
 
 def position_of(source: Any) -> Optional[int]:
@@ -207,17 +184,22 @@ def position_of(source: Any) -> Optional[int]:
     return position
 
 
-def send(put: Callable[..., Any], url: str, **options: Any) -> Any:
-    """Return the response to ``put(url, **options)``, a good one; raise :class:`UploadError`."""
+def send(put: Callable[..., Any], tries: Tries, url: str, **options: Any) -> Any:
+    """Return the response to ``put(url, **options)``, a good one, bounded as *tries* says.
+
+    Raise :class:`UploadError`.
+    """
     try:
-        response = put(url, **options)
+        with limited(tries.limit()):
+            response = put(url, **options)
+        if response.status_code >= 300:
+            raise refused(response, "the storage", UploadError)
+        said = read_body(response, _LONGEST_ANSWER).content[:2000].decode("utf-8", "replace")
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise UploadError(problem(error), is_passing=True) from error
-    if response.status_code < 300:
-        return response
-    said = " ".join(response.text[:2000].split())[:500]
-    raise UploadError(
-        f"the storage answered {response.status_code} {response.reason or ''}: {said}",
-        is_passing=response.status_code in RETRIED_STATUSES,
-        wait=retry_after(response.headers),
-    )
+        raise failed(error, UploadError) from error
+    # Some storages begin a good answer before they are done, and report the fault in it.
+    if "<Error>" in said:
+        text = " ".join(said.split())[:500]
+        verdict = judge(response.status_code, said)
+        raise UploadError(f"the storage answered an error: {text}", verdict.is_passing)
+    return response

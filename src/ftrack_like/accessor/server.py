@@ -12,11 +12,13 @@ from urllib.parse import urlencode
 
 import requests
 
+from ftrack_like._transport.limits import limited
 from ftrack_like._transport.redaction import masked
-from ftrack_like.accessor._download import POLICY, Download, DownloadError, problem
+from ftrack_like.accessor._download import Download
+from ftrack_like.accessor._tries import POLICY, DownloadError, Tries, problem
 from ftrack_like.accessor.base import Accessor
 from ftrack_like.data import String
-from ftrack_like.exception import AccessorOperationFailedError
+from ftrack_like.exception import AccessorOperationFailedError, ConnectionClosedError
 
 __all__ = ["ServerFile"]
 
@@ -52,7 +54,7 @@ class ServerFile(String):
         if self._download is None:
             transport = _Transport(self._session)
             self._download = Download(
-                lambda headers: transport.get(self.resource_identifier, headers), POLICY
+                lambda headers: transport.get(self.resource_identifier, headers), transport.tries
             )
         return self._download
 
@@ -244,6 +246,7 @@ class _Transport:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._timeout = session._connection_settings.timeout(session.request_timeout)
+        self.tries = Tries(session._retry_policy or POLICY, self._timeout, session._connections)
 
     def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Any:
         """Return the streaming response with the data of *resource_identifier*.
@@ -261,11 +264,14 @@ class _Transport:
     def remove(self, resource_identifier: str) -> None:
         """Remove the data of *resource_identifier* from the server."""
         try:
-            response = self._session._request.get(
-                f"{self._session.server_url}/component/remove",
-                params={"id": resource_identifier},
-                timeout=self._timeout,
-            )
+            with limited(self.tries.limit()):
+                response = self._session._request.get(
+                    f"{self._session.server_url}/component/remove",
+                    params={"id": resource_identifier},
+                    timeout=self._timeout,
+                    stream=True,
+                )
+            response.close()
             response.raise_for_status()
         except requests.exceptions.RequestException as error:
             text = DownloadError(problem(error)) if error.response is None else error
@@ -281,13 +287,13 @@ class _Transport:
         # lazy: most sessions send no data
         from ftrack_like.accessor._sending import Sending
 
-        sending = Sending(self._session, resource_identifier, source, self._timeout)
+        sending = Sending(self._session, resource_identifier, source, self._timeout, self.tries)
         try:
             unsure = sending.run()
             if unsure is not None:
                 self._compare(resource_identifier, unsure)
             return sending.size
-        except AccessorOperationFailedError:
+        except (AccessorOperationFailedError, ConnectionClosedError):
             raise
         except Exception as error:
             raise _failure("upload", resource_identifier, error, self._session) from error

@@ -208,8 +208,9 @@ _SET_LOCAL_VALUE = original(Attribute, "set_local_value")
 def _plain_value(value: Any, session: Any) -> Any:
     """Return the wire's *value* of a scalar with its dates read, and entities attached."""
     if isinstance(value, dict):
-        if value.get("__type__") in {"datetime", "date"}:
-            return decode_date(value.get("value"))
+        kind = value.get("__type__")
+        if kind == "datetime" or kind == "date":  # noqa: PLR1714  # a server may send a list
+            return _date(value.get("value"))
         if "__entity_type__" in value:
             return session._loader.load([value])[0]
         for key, inner in value.items():
@@ -220,6 +221,14 @@ def _plain_value(value: Any, session: Any) -> Any:
             if isinstance(inner, (dict, list)):
                 value[index] = _plain_value(inner, session)
     return value
+
+
+def _date(text: Any) -> Any:
+    """Return the moment that the server's *text* says; ServerAnswerError if it says none."""
+    try:
+        return decode_date(text)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise exception.ServerAnswerError(f"The server sent {text!r:.100} as a date.") from error
 
 
 class ScalarAttribute(Attribute):

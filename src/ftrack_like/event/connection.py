@@ -73,8 +73,15 @@ def open_websocket(
         cookie="; ".join(f"{name}={value}" for name, value in cookies.items()) or None,
         enable_multithread=True,
         sslopt=tls_options(settings),
+        redirect_limit=0,
         **proxy_options(address, settings),
     )
+    if getattr(connection, "status", 101) != 101:
+        connection.close()
+        raise websocket.WebSocketException(
+            f"The event server redirects the websocket (status {connection.status}); it is not "
+            "followed, since headers and cookies would go along."
+        )
     if hasattr(connection, "settimeout"):
         connection.settimeout(SEND_TIMEOUT)
     return connection

@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from typing import NamedTuple, Optional
 
 import requests
+import urllib3
 
 from ftrack_like import exception
+from ftrack_like._transport.body import UnreadableError, read_body
+from ftrack_like._transport.faults import Route, explain
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.settings import ConnectionSettings
+from ftrack_like._transport.sockets import CURRENT_CONNECTIONS
 
 __all__ = [
     "REPLAY_HEADER",
@@ -25,6 +29,8 @@ __all__ = [
 
 #: How long the server may take to answer, in seconds.
 READ_TIMEOUT = 10.0
+#: The longest answer, in bytes; the right one has fewer than a hundred.
+MOST_BYTES = 1024 * 1024
 #: Tells a sandbox that this client acknowledges events and drops repeats, so that after a drop
 #: the sandbox may send again what was not acknowledged. Other servers ignore it.
 REPLAY_HEADER = "ftrack-like-replay"
@@ -77,51 +83,49 @@ def shake_hands(
     Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the server cannot be reached,
     refuses, or answers something else.
     """
-    try:
-        with request_session(settings, api_key, api_user, headers, dict(cookies)) as http:
+    address = f"{server_url}/socket.io/1/"
+    connections = CURRENT_CONNECTIONS.get()
+    with request_session(settings, api_key, api_user, headers, dict(cookies), connections) as http:
+        try:
             response = http.get(
-                f"{server_url}/socket.io/1/",
+                address,
                 headers={REPLAY_HEADER: "1"},
                 allow_redirects=False,
                 timeout=settings.timeout(READ_TIMEOUT),
+                stream=True,
             )
-    except requests.exceptions.RequestException as error:
-        raise exception.EventHubConnectionError(
-            "Failed to connect to server: {error}",
-            details={"error": _explanation(error, server_url, api_key)},
-        ) from error
+            text = read_body(response, MOST_BYTES).content.decode("utf-8", "replace")
+        except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            route = Route(address, http, api_key)
+            unreadable = isinstance(error, UnreadableError)
+            reason = route.words(error) if unreadable else explain(error, route)
+            raise exception.EventHubConnectionError(
+                "Failed to connect to server: {error}", details={"error": reason}
+            ) from error
     if response.status_code != 200:
-        raise _refused(response, api_key)
-    return _read_answer(response.text)
+        raise _refused(response, text, api_user, api_key)
+    return _read_answer(text)
 
 
-def _explanation(error: Exception, server_url: str, secret: str) -> str:
-    """Return what to tell about *error*, without showing *secret*."""
-    if not isinstance(error, requests.exceptions.ConnectionError) or isinstance(
-        error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)
-    ):
-        return f"{masked(error, secret)}."
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    if reason is None:
-        return f"the connection to {server_url} broke: {masked(error, secret)}."
-    words = masked(reason, secret).rpartition(": ")[2]
-    return (
-        f"nothing answers at {server_url} ({words}). Is the server running, and is its address "
-        "(FTRACK_SERVER) right?"
-    )
+def _refused(
+    response: requests.Response, text: str, user: str, secret: str
+) -> exception.EventHubConnectionError:
+    """Return the error that says why *response* with its *text* is no session for *user*.
 
-
-def _refused(response: requests.Response, secret: str) -> exception.EventHubConnectionError:
-    """Return the error that says why *response* is no session, without showing *secret*."""
+    The key *secret* is masked.
+    """
     status = response.status_code
     if response.is_redirect:
         target = masked(response.headers.get("location", "")[:500], secret)
         reason = f"it redirects to {target}; use that address as server_url"
     elif status in (401, 403):
-        reason = f"the API key or the user name is not valid (unexpected status code {status})"
+        reason = (
+            f"the API key or the user name is not valid; the user is {user!r} "
+            f"(unexpected status code {status})"
+        )
     else:
-        title = re.search(_TITLE, response.text[:10_000])
-        hint = " ".join((title.group(1) if title else response.text[:200]).split())
+        title = re.search(_TITLE, text[:10_000])
+        hint = " ".join((title.group(1) if title else text[:200]).split())
         reason = f"it answered with the unexpected status code {status}: {masked(hint, secret)}"
     return exception.EventHubConnectionError(
         "The event server refused to connect: {reason}.", details={"reason": reason}
@@ -131,7 +135,8 @@ def _refused(response: requests.Response, secret: str) -> exception.EventHubConn
 def _read_answer(text: str) -> SocketIoSession:
     """Return the session that *text*, `ID:HEARTBEAT:CLOSE:TRANSPORT,…`, stands for."""
     parts = text.strip().split(":")
-    if len(parts) != 4 or not parts[0] or not (parts[1] or "0").isdigit():
+    heartbeat = parts[1] if len(parts) > 1 else ""
+    if len(parts) != 4 or not parts[0] or not re.fullmatch(r"[0-9]{0,9}", heartbeat):
         raise exception.EventHubConnectionError(
             "The event server answered the handshake with something else: {text!r}.",
             details={"text": text[:200]},

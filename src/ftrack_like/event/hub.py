@@ -41,6 +41,14 @@ SLOW_CALLBACK = 5.0
 Callback = Callable[[Event], Any]
 
 
+def _host_name() -> str:
+    """Return the name of this machine, which events carry; empty if the system has none."""
+    try:
+        return socket.gethostname()
+    except (OSError, UnicodeError):
+        return ""
+
+
 @keeps_originals
 class EventHub(ServerSide):
     """Passes events between subscribers in this process and, when connected, the event server.
@@ -61,6 +69,7 @@ class EventHub(ServerSide):
         cert: Union[str, tuple[str, str], None] = None,
         proxies: Optional[Mapping[str, str]] = None,
         connect_timeout: Optional[float] = None,
+        deadline: Optional[float] = None,
     ) -> None:
         """Initialise a hub for the server at *server_url*, without connecting.
 
@@ -70,16 +79,17 @@ class EventHub(ServerSide):
         *verify* (True, False or the path of a CA bundle), *cert* (the path of a client
         certificate, or of it and its key) and *proxies* (`{scheme: address}`) are meant as
         requests means them; None takes what the environment says. *connect_timeout*, in seconds,
-        bounds each step of connecting; None means 10.
+        bounds each step of connecting; None means 10. *deadline*, in seconds, bounds connecting as
+        a whole; None means 20.
 
         Raise :exc:`ValueError` if *server_url* names no host.
         """
         timeout = CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
-        settings = ConnectionSettings(True if verify is None else verify, cert, proxies, timeout)
+        settings = ConnectionSettings.normal(verify, cert, proxies, timeout, deadline)
         super().__init__(server_url, api_user, api_key, settings)
         self._headers = dict(headers or {})
         self._cookies = dict(cookies or {})
-        self._host = socket.gethostname()
+        self._host = _host_name()
         self._router = Router()
         self._expression_parser = event_expression.Parser()
         self._inbox = Inbox(self)

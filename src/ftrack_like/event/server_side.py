@@ -16,7 +16,9 @@ import weakref
 from typing import Any, Callable, Optional, Union
 
 from ftrack_like import exception
+from ftrack_like._transport.limits import Deadline, OpenConnections, limited
 from ftrack_like._transport.settings import ConnectionSettings
+from ftrack_like._transport.sockets import registering
 from ftrack_like.event import handshake
 from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.connection import Link, LinkHooks, faults, open_websocket, weakly
@@ -30,6 +32,8 @@ __all__ = ["ServerSide"]
 
 #: How long to wait for the server when connecting, in seconds, if nothing else was said.
 CONNECT_TIMEOUT = 10.0
+#: How long connecting may take as a whole, in seconds, if nothing else was said.
+CONNECT_DEADLINE = 20.0
 #: How long a hub that is closed waits for acknowledgements, and for a stuck socket, in seconds.
 CLOSING_PATIENCE = 0.6
 CLOSING_LIMIT = 1.2
@@ -88,6 +92,8 @@ class ServerSide:
         self._connection_initialised = False
         self._intentional_disconnect = False
         self._link: Optional[Link] = None
+        #: What is being opened; it is cut when the hub disconnects.
+        self._opening = OpenConnections()
         self._courier = Courier(self)
 
     def __repr__(self) -> str:
@@ -182,7 +188,9 @@ class ServerSide:
             self._link = None
             self._intentional_disconnect = True
             self._connection_initialised = reconnect
+            opening = self._opening
             self._changed.notify_all()
+        opening.end()
         polite = self._say_goodbye(link, unsubscribe, for_good=not reconnect)
         if link is not None:
             link.close(politely=polite)
@@ -228,6 +236,7 @@ class ServerSide:
             hooks = LinkHooks(self._open, self._opened, self._idle, self._received, self._lost)
             self._link = Link(weakly(hooks), self.logger)
             self._link.end_with(self)
+            self._opening = OpenConnections()
             self._intentional_disconnect = False
             self.init_connection()
             return self._link
@@ -245,13 +254,16 @@ class ServerSide:
 
     def _open(self) -> tuple[Any, float]:
         """Return a websocket and its heartbeat in seconds, or raise EventHubConnectionError."""
+        deadline = Deadline(self._settings.deadline or CONNECT_DEADLINE)
         try:
-            return self._open_websocket(self._get_socket_io_session())
+            with limited(deadline), registering(self._opening):
+                return self._open_websocket(self._get_socket_io_session())
         except exception.EventHubConnectionError:
             raise
         except Exception as error:  # whatever it is, it must not end the thread that connects
+            text = deadline.explain() if deadline.left() <= 0 else str(error)[:500]
             raise exception.EventHubConnectionError(
-                "Failed to connect to server: {error}", details={"error": str(error)[:500]}
+                "Failed to connect to server: {error}", details={"error": text}
             ) from error
 
     def _open_websocket(self, session: SocketIoSession) -> tuple[Any, float]:

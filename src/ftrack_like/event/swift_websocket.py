@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional, Union
 
 import websocket
 
+from ftrack_like._transport.sockets import WatchedSocket, watch
 from ftrack_like.wire import frames
 
 __all__ = ["SwiftWebSocket"]
@@ -35,7 +36,13 @@ FAULTS = (websocket.WebSocketException, OSError)
 
 
 class SwiftWebSocket(websocket.WebSocket):
-    """A websocket of the library with its own way to send and to receive."""
+    """A websocket of the library with its own way to send and to receive.
+
+    While it is opened, its socket observes the limit of the context.
+    """
+
+    _is_opening = False
+    _socket: Union[socket.socket, WatchedSocket, None] = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Initialise as the library does."""
@@ -52,6 +59,26 @@ class SwiftWebSocket(websocket.WebSocket):
         self._pieces: Optional[bytearray] = None
         self._pieces_opcode = 0
         self._masks = b""
+
+    @property
+    def sock(self) -> Any:
+        """The socket, None before it is opened and after it is closed."""
+        return self._socket
+
+    @sock.setter
+    def sock(self, value: Any) -> None:
+        """Use *value* from now on."""
+        self._socket = watch(value) if value is not None and self._is_opening else value
+
+    def connect(self, url: str, **options: Any) -> None:
+        """Open the connection as the library does, within the limit of the context."""
+        self._is_opening = True
+        try:
+            super().connect(url, **options)  # type: ignore[no-untyped-call]
+        finally:
+            self._is_opening = False
+            if isinstance(self._socket, WatchedSocket):
+                self._socket = self._socket.wrapped
 
     def send(self, payload: Union[str, bytes], opcode: int = frames.TEXT) -> int:
         """Send *payload* as one message, and return how many bytes that took.
@@ -93,8 +120,8 @@ class SwiftWebSocket(websocket.WebSocket):
                 self._read()
             return self.waiting.popleft() if self.waiting else ""
 
-    def _open_socket(self) -> socket.socket:
-        sock: Optional[socket.socket] = self.sock
+    def _open_socket(self) -> Union[socket.socket, WatchedSocket]:
+        sock = self._socket
         if sock is None:
             raise websocket.WebSocketConnectionClosedException("The websocket is closed.")
         return sock

@@ -1,0 +1,345 @@
+"""Say what went wrong on the way to a server, and which setting to look at.
+
+What the HTTP libraries raise is a chain of exceptions; the innermost one knows what happened. The
+settings that were in use (proxy, CA file) are named with the place that they come from.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import NamedTuple, Optional, Union
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from ftrack_like import exception
+from ftrack_like._transport.redaction import masked
+from ftrack_like._transport.settings import CA_VARIABLES
+
+__all__ = ["Route", "connection_error", "explain", "is_timeout"]
+
+_TIMEOUTS = (
+    requests.exceptions.Timeout,
+    urllib3.exceptions.TimeoutError,
+    socket.timeout,
+    TimeoutError,
+)
+
+#: What urllib3 raises before anything was sent.
+_NOT_CONNECTED = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.SSLError,
+    requests.exceptions.ProxyError,
+    socket.gaierror,
+)
+
+
+class Route(NamedTuple):
+    """How a request travels: to *address*, with the settings of the request session *http*.
+
+    *secret*, the API key, is masked in errors. *origin* names the place that the address comes
+    from, such as ``"the environment variable FTRACK_SERVER"``. *is_first* says that nothing has
+    answered there yet.
+    """
+
+    address: str
+    http: Optional[requests.Session] = None
+    secret: Optional[str] = None
+    origin: str = "the argument server_url or the environment variable FTRACK_SERVER"
+    is_first: bool = False
+
+    @property
+    def host(self) -> str:
+        """The name of the host."""
+        return urlsplit(self.address).hostname or ""
+
+    def proxy(self) -> Optional[str]:
+        """Return the proxy on the way and where it was set, in words; None without one."""
+        http = self.http
+        if http is None:
+            return None
+        given = getattr(http, "proxies", None) or {}
+        chosen = requests.utils.select_proxy(self.address, given)
+        origin = "the argument proxies"
+        if chosen is None and getattr(http, "trust_env", True):
+            proxies = requests.utils.get_environ_proxies(self.address, no_proxy=None)
+            chosen = requests.utils.select_proxy(self.address, proxies)
+            origin = _variable_of(chosen)
+        return f"{masked(chosen, self.secret)!r}, set by {origin}" if chosen else None
+
+    def ca_file(self) -> tuple[str, str]:
+        """Return the path of the CA file in use, and the place that names it."""
+        http = self.http
+        verify = getattr(http, "verify", True)
+        if isinstance(verify, (str, os.PathLike)):
+            return os.fspath(verify), "the argument verify"
+        if getattr(http, "trust_env", True):
+            for name in CA_VARIABLES:
+                if os.environ.get(name):
+                    return os.environ[name], f"the environment variable {name}"
+        return requests.utils.DEFAULT_CA_BUNDLE_PATH, "the default of requests"
+
+    def words(self, error: BaseException) -> str:
+        """Return the text of *error* in one line, without the key."""
+        return " ".join(masked(error, self.secret).split())[:500]
+
+
+def connection_error(
+    error: BaseException, route: Route
+) -> Union[exception.ServerConnectionError, exception.ConfigurationError]:
+    """Return the library's error for *error*, which a request along *route* raised.
+
+    It is a :exc:`~ftrack_like.exception.ConfigurationError` where a setting is wrong.
+    """
+    chain = list(_chain(error))
+    setting = _wrong_file(chain, route) or _unusable(error, route)
+    if setting is not None:
+        return exception.ConfigurationError(setting)
+    text, is_late = explain(error, route), is_timeout(error)
+    kind = exception.ServerTimeoutError if is_late else exception.ServerConnectionError
+    made = kind(text)
+    made.request_sent = not any(isinstance(each, _NOT_CONNECTED) for each in chain)
+    return made
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether *error* says that the server took too long."""
+    return any(map(_is_late, _chain(error)))
+
+
+def _is_late(error: BaseException) -> bool:
+    """Return whether *error* by itself says that the server took too long."""
+    # A refused connection is a kind of a connection that timed out for urllib3.
+    return isinstance(error, _TIMEOUTS) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    )
+
+
+def explain(error: BaseException, route: Route) -> str:
+    """Return what *error* means for a request along *route*, and what to do about it."""
+    chain = list(_chain(error))
+    proxy = route.proxy()
+    text = (
+        _wrong_file(chain, route)
+        or _unusable(error, route)
+        or _exhausted(chain)
+        or _refused_proxy(chain, route, proxy)
+        or _late(chain, route)
+        or _unknown_host(chain, route)
+        or _tls(chain, route)
+        or _no_http(chain, route)
+        or _broken(chain, route)
+    )
+    if proxy is not None and proxy not in text:
+        text += f"\nThe request goes through the proxy {proxy}."
+    return text
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and every exception inside and behind it, each once."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+
+
+def _variable_of(proxy: Optional[str]) -> str:
+    """Return the environment variable that holds *proxy*, in words."""
+    for name, value in os.environ.items():
+        if name.lower().endswith("_proxy") and proxy and value and value in (proxy, proxy[7:]):
+            return f"the environment variable {name}"
+    return "the environment"
+
+
+def _wrong_file(chain: list[BaseException], route: Route) -> Optional[str]:
+    """Return what is wrong with a file of certificates, None if that is not the fault."""
+    text = " ".join(str(each) for each in chain)
+    path, origin = route.ca_file()
+    if not os.path.exists(path) and "invalid path" in text and path in text:
+        return (
+            f"There is no CA file {path!r}, which {origin} names.\n"
+            f"Put the certificates of your authorities there, or remove the setting."
+        )
+    if (
+        "TLS CA certificate bundle" in text
+        or "NO_CERTIFICATE_OR_CRL_FOUND" in text
+        or (
+            any(isinstance(each, PermissionError) for each in chain)
+            and not os.access(path, os.R_OK)
+        )
+    ):
+        return (
+            f"The CA file {path!r}, which {origin} names, cannot be used: "
+            f"{route.words(chain[-1])}\nIt must be a readable file of certificates in PEM format."
+        )
+    marks = ("TLS certificate file", "TLS key file", "KEY_VALUES_MISMATCH", "PEM lib")
+    if any(mark in text for mark in marks):
+        return f"The client certificate (argument cert) cannot be used: {route.words(chain[-1])}"
+    return None
+
+
+def _unusable(error: BaseException, route: Route) -> Optional[str]:
+    """Return that an address or a kind of proxy cannot be used at all, None otherwise."""
+    unusable = (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        urllib3.exceptions.LocationParseError,
+        urllib3.exceptions.ProxySchemeUnknown,
+    )
+    if not isinstance(error, unusable):
+        return None
+    proxy = route.proxy()
+    if proxy is not None:
+        return f"The proxy {proxy}, cannot be used: {route.words(error)}"
+    return (
+        f"The address {route.address} cannot be used: {route.words(error)}\n"
+        f"It comes from {route.origin}."
+    )
+
+
+def _exhausted(chain: list[BaseException]) -> Optional[str]:
+    """Return that the process or the system has no files left, None otherwise."""
+    numbers = {each.errno for each in chain if isinstance(each, OSError)}
+    if any(isinstance(each, socket.gaierror) for each in chain) and not _can_open():
+        numbers.add(errno.EMFILE)
+    if not numbers & {errno.EMFILE, errno.ENFILE}:
+        return None
+    return (
+        "There are too many open files: this process cannot open another connection.\n"
+        "Close sessions and files that are not used any more, or raise the limit (ulimit -n)."
+    )
+
+
+def _can_open() -> bool:
+    """Return whether this process can open another file."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True
+
+
+def _refused_proxy(chain: list[BaseException], route: Route, proxy: Optional[str]) -> Optional[str]:
+    """Return that the proxy is the fault, None if it is not."""
+    faults = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
+    if proxy is None or not any(isinstance(each, faults) for each in chain):
+        return None
+    inner = next(
+        (each for each in reversed(chain) if isinstance(each, OSError) and str(each)), chain[0]
+    )
+    return (
+        f"The proxy {proxy}, on the way to {route.address}, does not work: {route.words(inner)}\n"
+        f"Put the setting right, or exempt the host (NO_PROXY={route.host})."
+    )
+
+
+def _late(chain: list[BaseException], route: Route) -> Optional[str]:
+    """Return that the server took too long, None if that is not the fault."""
+    late = list(filter(_is_late, chain))
+    if not late:
+        return None
+    # The innermost one tells of a deadline; the others tell the time-out of one wait.
+    told = next((each for each in late if "deadline" in str(each)), late[0])
+    return f"{route.address} did not answer in time: {route.words(told)}"
+
+
+def _unknown_host(chain: list[BaseException], route: Route) -> Optional[str]:
+    """Return that the name of the host is not known, None if it is."""
+    found = [each for each in chain if isinstance(each, (socket.gaierror, UnicodeError))]
+    if not found:
+        return None
+    return (
+        f"The host name {route.host!r} cannot be resolved: {route.words(found[-1])}\n"
+        f"Is it spelled right (it comes from {route.origin}), and does this machine reach its "
+        "name server?"
+    )
+
+
+def _tls(chain: list[BaseException], route: Route) -> Optional[str]:
+    """Return why the connection cannot be encrypted, None if that is not the fault."""
+    kinds = (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError)
+    found = [each for each in chain if isinstance(each, kinds)]
+    if not found:
+        return None
+    words = route.words(found[-1])
+    if "WRONG_VERSION_NUMBER" in words or "record layer failure" in words.lower():
+        return (
+            f"What answers at {route.address} does not speak https: {words}\n"
+            "Does the server address (FTRACK_SERVER) begin with http:// instead?"
+        )
+    if "certificate" not in words.lower():
+        return f"No encrypted connection to {route.address} can be made: {words}"
+    path, origin = route.ca_file()
+    return (
+        f"The certificate of {route.address} cannot be verified: {words}\n"
+        f"{_certificate_advice(words.lower(), route)} The CA file in use is {path} ({origin})."
+    )
+
+
+def _certificate_advice(words: str, route: Route) -> str:
+    """Return what to do about a certificate that is refused for the reason *words*."""
+    if "expired" in words or "not yet valid" in words:
+        return "Is the clock of this machine right? If so, the server needs a new certificate."
+    if "mismatch" in words or "doesn't match" in words or "not valid for" in words:
+        return (
+            "The certificate belongs to another host. Is the server address right? It comes from "
+            f"{route.origin}."
+        )
+    return (
+        "If the server has a certificate of your own authority, pass verify='/path/to/ca.pem' or "
+        "set REQUESTS_CA_BUNDLE."
+    )
+
+
+def _no_http(chain: list[BaseException], route: Route) -> Optional[str]:
+    """Return that the answer is not HTTP, None if it is."""
+    for each in chain:
+        if not isinstance(each, http.client.BadStatusLine) or isinstance(
+            each, http.client.RemoteDisconnected
+        ):
+            continue
+        line = str(each).strip("'\"")[:60]
+        if line[:2] == "\x15\x03" or line.startswith("\\x15\\x03"):
+            return (
+                f"What answers at {route.address} speaks https.\n"
+                "Does the server address (FTRACK_SERVER) begin with https:// instead?"
+            )
+        return (
+            f"What answers at {route.address} does not speak HTTP: it sent {line!r}.\n"
+            f"Is the port right? The address comes from {route.origin}."
+        )
+    return None
+
+
+def _broken(chain: list[BaseException], route: Route) -> str:
+    """Return that there is no connection, or that it broke."""
+    words = route.words(chain[0])
+    if not any(isinstance(each, urllib3.exceptions.NewConnectionError) for each in chain):
+        text = f"The connection to {route.address} broke before the answer came: {words}"
+        if route.is_first and route.address.startswith("http://"):
+            text += "\nIf it always does: does the server speak https? Its address says http://."
+        return text
+    causes = (
+        each
+        for each in chain
+        if isinstance(each, OSError) and not isinstance(each, requests.exceptions.RequestException)
+    )
+    inner = next(causes, chain[-1])
+    numbers = {each.errno for each in chain if isinstance(each, OSError)}
+    advice = f"Is the server running, and is its address right? It comes from {route.origin}."
+    if numbers & {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}:
+        advice = f"Is this machine connected to the network? {advice}"
+    return f"Nothing answers at {route.address}: {route.words(inner)}\n{advice}"

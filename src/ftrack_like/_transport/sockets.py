@@ -1,0 +1,224 @@
+"""Sockets that observe a limit, and the connection pools of urllib3 that use them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import io
+import socket
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextvars import ContextVar
+from typing import Any, Optional
+
+from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections
+
+__all__ = ["CURRENT_CONNECTIONS", "WatchedSocket", "registering", "watch", "watching"]
+
+#: Where a connection that is opened in this context is registered.
+CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
+    "CURRENT_CONNECTIONS", default=None
+)
+
+#: Bytes taken from the network at a time, if so many are there.
+_READ_SIZE = 16 * 1024
+
+
+class WatchedSocket:
+    """A socket whose waits end with the *limit* of the request that is under way on it.
+
+    It wraps *sock*, plain or TLS, and passes everything else on to it. Setting the time-out of a
+    socket before each wait costs less than a thread that watches, and needs no clean-up.
+    """
+
+    __slots__ = ("__weakref__", "_idle", "_sock", "limit")
+
+    def __init__(self, sock: socket.socket, limit: Optional[Limit]) -> None:
+        """Initialise for *sock*; *limit* may be replaced for each request."""
+        self._sock = sock
+        self._idle = sock.gettimeout()
+        self.limit = limit
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the wrapped socket has under *name*."""
+        return getattr(self._sock, name)
+
+    @property
+    def wrapped(self) -> socket.socket:
+        """The wrapped socket, with the time-out that was set on this one."""
+        self._sock.settimeout(self._idle)
+        return self._sock
+
+    def settimeout(self, value: Optional[float]) -> None:
+        """Let a single wait last no longer than *value* seconds; None for ever."""
+        self._idle = value
+        self._sock.settimeout(value)
+
+    def gettimeout(self) -> Optional[float]:
+        """Return how many seconds a single wait may last; None for ever."""
+        return self._idle
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Return what arrives, as a socket does; raise :exc:`socket.timeout` at the limit."""
+        received: bytes = self._within(self._sock.recv, *arguments)
+        return received
+
+    def recv_into(self, *arguments: Any) -> int:
+        """Read into a buffer, as a socket does; raise :exc:`socket.timeout` at the limit."""
+        count: int = self._within(self._sock.recv_into, *arguments)
+        return count
+
+    def send(self, *arguments: Any) -> int:
+        """Send a part of the data, as a socket does; raise :exc:`socket.timeout` at the limit."""
+        count: int = self._within(self._sock.send, *arguments)
+        return count
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all *data*; raise :exc:`socket.timeout` at the limit."""
+        with memoryview(data) as view, view.cast("B") as rest:
+            sent = 0
+            while sent < len(rest):
+                sent += self.send(rest[sent:])
+
+    def makefile(self, *arguments: Any, **options: Any) -> io.BufferedReader:
+        """Return a file to read from, as responses do."""
+        return io.BufferedReader(_Reader(self, self._sock.makefile("rb", 0)), _READ_SIZE)
+
+    def abort(self) -> None:
+        """Wake the thread that waits on the socket, with an error."""
+        with contextlib.suppress(OSError, TypeError):
+            # Past the method of a TLS socket, which takes its state from the thread that reads.
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def _within(self, action: Callable[..., Any], *arguments: Any) -> Any:
+        """Return the result of *action*, a read or a write, unless it outlasts the limit."""
+        limit = self.limit
+        if limit is None:
+            return action(*arguments)
+        left = limit.left()
+        if left <= 0:
+            raise socket.timeout(limit.explain())
+        is_shorter = self._idle is None or left < self._idle
+        self._sock.settimeout(left if is_shorter else self._idle)
+        begun = time.monotonic()
+        try:
+            result = action(*arguments)
+        except socket.timeout as error:
+            limit.moved(0, time.monotonic() - begun)
+            if is_shorter:
+                raise socket.timeout(limit.explain()) from error
+            raise
+        count = len(result) if isinstance(result, bytes) else result or 0
+        limit.moved(count, time.monotonic() - begun)
+        return result
+
+
+def watch(sock: socket.socket) -> WatchedSocket:
+    """Return *sock* with the limit of this context, registered where this context says."""
+    watched = WatchedSocket(sock, CURRENT_LIMIT.get())
+    connections = CURRENT_CONNECTIONS.get()
+    if connections is not None:
+        connections.add(watched)
+    return watched
+
+
+@contextlib.contextmanager
+def registering(connections: Optional[OpenConnections]) -> Generator[None, None, None]:
+    """Register connections that are opened within the context with *connections*."""
+    token = CURRENT_CONNECTIONS.set(connections)
+    try:
+        yield
+    finally:
+        CURRENT_CONNECTIONS.reset(token)
+
+
+class _Reader(io.RawIOBase):
+    """The raw file below a response."""
+
+    def __init__(self, sock: WatchedSocket, raw: Any) -> None:
+        """Initialise to read from *sock*; *raw* is the raw file of the wrapped socket."""
+        super().__init__()
+        self._sock = sock
+        self._raw = raw
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the file descriptor of the socket."""
+        number: int = self._raw.fileno()
+        return number
+
+    def readinto(self, buffer: Any) -> Optional[int]:
+        """Read into *buffer* and return the number of bytes."""
+        count: Optional[int] = self._sock._within(self._raw.readinto, buffer)
+        return count
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _WatchedConnection:
+    """What connections of urllib3 get in addition: their socket observes the limit."""
+
+    sock: Any
+    timeout: Any
+
+    def _new_conn(self) -> Any:
+        """Return a watched socket, connected within the limit."""
+        limit = CURRENT_LIMIT.get()
+        if limit is not None:
+            left = max(limit.left(), 0.001)
+            if not isinstance(self.timeout, (int, float)) or self.timeout > left:
+                self.timeout = left
+        return watch(super()._new_conn())  # type: ignore[misc]
+
+    def connect(self) -> Any:
+        """Connect, through a proxy and TLS where needed, and watch the socket."""
+        result = super().connect()  # type: ignore[misc]
+        if self.sock is not None and not isinstance(self.sock, WatchedSocket):
+            self.sock = watch(self.sock)
+        return result
+
+    def putrequest(self, *arguments: Any, **options: Any) -> Any:
+        """Begin a request, which has a limit of its own on a connection that is used again."""
+        if isinstance(self.sock, WatchedSocket):
+            self.sock.limit = CURRENT_LIMIT.get()
+        return super().putrequest(*arguments, **options)  # type: ignore[misc]
+
+
+@functools.cache
+def _watched_connection(kind: Any) -> Any:
+    """Return a subclass of the connection class *kind* that watches its socket.
+
+    A class that is no HTTP connection, as recorders of tests put there, stays as it is.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, http.client.HTTPConnection)):
+        return kind
+    # The name stands in errors of urllib3.
+    return type(kind.__name__, (_WatchedConnection, kind), {})
+
+
+@functools.cache
+def _watching_pool(kind: Any) -> Any:
+    """Return a subclass of the pool class *kind* whose connections watch their sockets."""
+
+    def connection_class(self: Any) -> Any:
+        """Return the class of connections, looked up late: it may be replaced."""
+        return _watched_connection(kind.ConnectionCls)
+
+    return type(kind.__name__, (kind,), {"ConnectionCls": property(connection_class)})
+
+
+def watching(manager: Any) -> Any:
+    """Return the pool manager *manager*, whose new connections watch their sockets."""
+    classes: Mapping[str, Any] = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {
+        scheme: _watching_pool(kind) for scheme, kind in classes.items()
+    }
+    return manager
