@@ -16,6 +16,7 @@ from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._transport.answers import fault_of, server_error, unexpected_page
 from ftrack_like._transport.exchange import Answer, Exchange
 from ftrack_like._transport.http import request_session
+from ftrack_like._transport.interruption import RunningRequests
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy
 from ftrack_like.logging import LazyLogMessage
@@ -51,6 +52,8 @@ class Calls:
         self.policy = RetryPolicy()
         self.first_policy = RetryPolicy(attempts=5, total_time=20.0)
         self.budget = RetryBudget()
+        #: The requests that change something; they go on when their caller is interrupted.
+        self.running = RunningRequests()
         #: Whether the server has answered before: then it is worth waiting for.
         self._has_answered = False
 
@@ -94,12 +97,15 @@ class Calls:
                 address, headers=dict(_HEADERS), data=text, timeout=timeout, allow_redirects=False
             )
 
+        def write(address: str) -> Any:
+            return self.running.run(lambda: post(address))
+
         def note_retry(wait: float, error: Exception) -> None:
             statistics.count(retries=1)
             self._logger.debug(LazyLogMessage("Asking again in {0:.2f} s: {1}", wait, error))
 
         answer = Exchange(
-            post=post,
+            post=post if repeatable else write,
             address=f"{session._server_url}/api",
             repeatable=repeatable,
             patient=self._has_answered,

@@ -12,6 +12,7 @@ from ftrack_like import exception
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.values import remedy
+from ftrack_like._transport.interruption import interruption
 from ftrack_like._transport.retry import RetryPolicy
 
 __all__ = ["Delivery"]
@@ -23,13 +24,12 @@ CHUNK = 200
 class Delivery:
     """One batch on its way to the server.
 
-    When the connection breaks after the batch was sent, nobody knows whether the server carried
-    it out. Then it is asked for the entities that the batch creates (their ids are made here) or
-    deletes: batches are transactions, so any of them tells of all. Updates alone may simply be
-    sent again.
-
-    *in_doubt* says, after :meth:`send` raised, whether the server may have carried the batch out
-    all the same.
+    A batch is *in doubt* from the moment it is sent until the server's answer to it is known.
+    Whatever ends the waiting, a broken connection, Ctrl-C or an exception of a signal handler,
+    leaves it in doubt, and :meth:`send` may be called again. It then asks the server for the
+    entities that the batch creates (the client makes their ids) or deletes: a batch is one
+    transaction, so their presence tells whether the server applied it. If it did not, the same
+    batch is sent again. Updates alone are sent again without asking.
     """
 
     def __init__(self, session: Any, batch: list[Any]) -> None:
@@ -37,6 +37,7 @@ class Delivery:
         self._session = session
         self._batch = batch
         self._policy = RetryPolicy(attempts=6)
+        #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
 
     def send(self) -> Any:
@@ -47,27 +48,16 @@ class Delivery:
         """
         begun = time.monotonic()
         for attempt in itertools.count(1):
-            try:
-                return self._session.call(self._batch)
-            except exception.ServerConnectionError as error:
-                if not error.request_sent and not self.in_doubt:
-                    raise
-                self.in_doubt = True
-                lost = error
-            except exception.ServerError as error:
-                results = self.results_if_applied() if self.in_doubt else None
+            if self.in_doubt:
+                results = self.results_if_applied()
                 if results is not None:
-                    return results  # The repetition found what the first one left.
-                self.in_doubt = isinstance(error, exception.ServerAnswerError)
-                self._name_operation(error)
-                raise
-            except BaseException as error:
-                # Such as Ctrl-C, which may come at any time.
-                self.in_doubt = self.in_doubt or not isinstance(error, Exception)
-                raise
-            results = self.results_if_applied()
-            if results is not None:
-                return results
+                    return results
+            try:
+                return self._call()
+            except exception.ServerConnectionError as error:
+                if not self.in_doubt or interruption(error):
+                    raise
+                lost = error
             wait = self._policy.delay(attempt, time.monotonic() - begun, lost.retry_after)
             if wait is None:
                 raise lost
@@ -75,22 +65,67 @@ class Delivery:
             time.sleep(wait)
         raise AssertionError("unreachable")
 
+    def _call(self) -> Any:
+        """Send the batch once and return its results.
+
+        *in_doubt* is set first, and cleared only when the outcome is certain: an exception may
+        come between any two instructions.
+        """
+        doubted = self.in_doubt
+        requests = self._session._calls.running
+        begun = requests.begun
+        self.in_doubt = True
+        try:
+            return self._session.call(self._batch)
+        except exception.ServerConnectionError as error:
+            self.in_doubt = doubted or error.request_sent
+            raise
+        except exception.ServerAnswerError as error:
+            self._name_operation(error)
+            raise
+        except exception.ServerError as error:
+            if interruption(error):
+                raise
+            # The repetition may be refused because the first one was applied after all.
+            results = self.results_if_applied() if doubted else None
+            if results is not None:
+                return results
+            self.in_doubt = False
+            self._name_operation(error)
+            raise
+        except Exception:
+            # Such as a value that cannot be encoded: then no request was begun.
+            self.in_doubt = doubted or requests.begun != begun
+            raise
+
     def results_if_applied(self) -> Optional[list[Any]]:
-        """Return the results of the batch if the server carried it out, else None."""
+        """Return the results of the batch if the server carried it out, else None.
+
+        Wait first for requests whose caller was interrupted: one of them may carry this batch.
+        """
+        self._session._calls.running.wait()
         for action, are_there in (("create", True), ("delete", False)):
             payloads = [each for each in self._batch if each["action"] == action]
             if payloads:
                 found = self._count_existing(payloads)
-                applied = found == len(payloads) if are_there else found == 0
+                applied = found == (len(payloads) if are_there else 0)
                 return self._echo() if applied else None
         return None
 
-    def _count_existing(self, payloads: list[Any]) -> int:
-        """Return how many of the entities of *payloads* the server holds."""
+    def _count_existing(self, payloads: list[Any]) -> Optional[int]:
+        """Return how many of the entities of *payloads* the server holds.
+
+        Return None if it refuses to say, or if a replaced ``call`` answers something else.
+        """
         count = 0
         for expression in self._expressions(payloads):
             batch = RawBatch([{"action": "query", "expression": expression}])
-            count += len(self._session.call(batch)[0]["data"])
+            try:
+                count += len(self._session.call(batch)[0]["data"])
+            except (exception.ServerConnectionError, exception.ServerAuthenticationError):
+                raise
+            except (exception.ServerError, LookupError, TypeError):
+                return None
         return count
 
     def _expressions(self, payloads: list[Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import urllib3
 from ftrack_like import exception
 from ftrack_like._transport.answers import decode_text, fault_of, parse_json
 from ftrack_like._transport.authentication import leaves_host
+from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy, retry_after
 
@@ -103,6 +104,7 @@ class Exchange:
             response = self._post_and_follow()
             answer = self._read(response)
         except exception.ServerConnectionError as error:
+            raise_interruption(error)
             return None, error, None
         if not self._is_passing(answer):
             return answer, None, None

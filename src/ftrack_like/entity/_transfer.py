@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
 from ftrack_like.entity._copies import abandoned_places, copy_data, encode, true_place, undoing
@@ -265,6 +266,7 @@ def _explaining(location: Any, item: _Item) -> Generator[None, None, None]:
     try:
         yield
     except Exception as error:
+        raise_interruption(error)
         raise exception.LocationError(
             "Failed to transfer component {component} data to location {location} due to error: "
             "{error}",
@@ -282,11 +284,14 @@ def _register(
     note = ""
     try:
         location._register_components_in_location(components, identifiers)
-    except Exception as error:
-        if isinstance(error, exception.ServerConnectionError):
+    except BaseException as error:
+        if location.session.in_doubt or isinstance(error, exception.ServerConnectionError):
             # It may have arrived: data that the server knows of must stay.
             note = " The server may have registered them: their data stays."
             stored.clear()
+        raise_interruption(error)
+        if not isinstance(error, Exception):
+            raise
         raise exception.LocationError(
             "Failed to register components with location {location} due to error: {error}{note}",
             details={"location": location, "error": error, "note": note},

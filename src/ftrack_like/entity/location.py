@@ -166,7 +166,8 @@ class Location(Entity):
         """Register that *components* are here at the (encoded) *resource_identifiers*.
 
         Everything recorded is committed with it. When that fails, the registrations are taken
-        back, so that no later commit sends them.
+        back, so that no later commit sends them. While the commit is in doubt they stay: the
+        next one settles them.
         """
         created = [
             self.session.create(
@@ -182,7 +183,7 @@ class Location(Entity):
         try:
             self.session.commit()
         except BaseException:
-            for entry in created:
+            for entry in () if self.session.in_doubt else created:
                 self.session.delete(entry)
             raise
 
