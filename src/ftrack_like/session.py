@@ -272,8 +272,8 @@ class Session:
     def close(self) -> None:
         """End all connections and forget what is held in memory; again does nothing.
 
-        What was not committed is lost; a batch in doubt is left to the server. Afterwards a call raises
-        :exc:`~ftrack_like.exception.ConnectionClosedError`.
+        What was not committed is lost; a batch in doubt is left to the server. Afterwards a call
+        raises :exc:`~ftrack_like.exception.ConnectionClosedError`.
         """
         lifecycle.close(self)
 

@@ -50,7 +50,9 @@ def make_user(session: Any, name: str) -> Any:
 def users_on(sandbox: Any, prefix: str) -> list[tuple[str, str]]:
     """Return user and first names of the users that begin with *prefix*, from the server."""
     with sandbox.session() as other:
-        found = other.query(f'select username, first_name from User where username like "{prefix}%"')
+        found = other.query(
+            f'select username, first_name from User where username like "{prefix}%"'
+        )
         return sorted((user["username"], user["first_name"]) for user in found)
 
 
@@ -299,7 +301,7 @@ def test_replaced_call_that_answers_rubbish_can_be_in_doubt(proxied: Any, sandbo
 def test_commit_in_a_handler_inside_a_commit(
     proxied: Any, proxy: Any, sandbox: Any, verb: str
 ) -> None:
-    """A signal handler that interrupts a commit cannot commit, roll back or reset: nothing is sent."""
+    """A handler that interrupts a commit cannot commit, roll back or reset; nothing is sent."""
     errors: list[exception.CommitInProgressError] = []
 
     def handler(number: int, frame: Any) -> None:
@@ -363,24 +365,19 @@ def test_other_thread_commits_while_one_is_interrupted(
     "handler", [functools.partial(raising(TimeoutError("limit"))), raising(TimeoutError("limit"))]
 )
 def test_time_limit_ends_a_query(proxied: Any, proxy: Any, handler: Any) -> None:
-    """A ``TimeoutError`` of a signal handler ends a query instead of being taken for the network's."""
+    """A ``TimeoutError`` of a signal handler ends a query; it is not one of the network."""
     released = threading.Event()
     interrupt = interrupt_main(signal.SIGALRM)
+    original = proxy.reply
 
-    def hold(batch: Any) -> Any:
+    def hold(method: str, path: str, headers: Any, body: bytes) -> Any:
         interrupt()
         released.wait()
         return []
 
-    original = proxy.reply
-
-    def reply(method: str, path: str, headers: Any, body: bytes) -> Any:
-        made = original(method, path, headers, body) if released.is_set() else hold(body)
-        return made
-
-    proxy.reply = reply
+    proxy.reply = hold
     try:
-        with handler_of(signal.SIGALRM, handler), pytest.raises(TimeoutError, match="^limit$"):
+        with handler_of(signal.SIGALRM, handler), pytest.raises(TimeoutError, match=r"^limit$"):
             proxied.query("User").all()
     finally:
         released.set()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, Callable, Optional
@@ -177,5 +176,5 @@ def _code_of(handler: Any) -> Any:
         handler = handler.func
     function = getattr(handler, "__func__", handler)
     if not hasattr(function, "__code__") and callable(handler):
-        function = getattr(type(handler), "__call__", None)
+        function = type(handler).__call__
     return getattr(function, "__code__", None)
