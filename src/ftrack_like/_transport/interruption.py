@@ -41,8 +41,13 @@ class _Request:
         self._error: Optional[BaseException] = None
         self.process = os.getpid()
 
-    def run(self) -> None:
-        """Send the request, unless it is cancelled, and keep the response or the error."""
+    def run(self, earlier: list[threading.Thread]) -> None:
+        """Send the request, unless it is cancelled, and keep the response or the error.
+
+        *earlier* helpers are released here: the weak set in which Python keeps its threads runs
+        code for each, and on the main thread that could swallow an exception of a handler.
+        """
+        earlier.clear()
         if not self._claim.acquire(blocking=False):
             return
         try:
@@ -89,6 +94,7 @@ class RunningRequests:
     def __init__(self) -> None:
         """Initialise without a request."""
         self._requests: list[_Request] = []
+        self._helpers: list[threading.Thread] = []
         #: The number of requests that were begun: a call that left it unchanged sent nothing.
         self.begun = 0
 
@@ -103,15 +109,23 @@ class RunningRequests:
         request = _Request(send)
         self._requests.append(request)
         try:
-            helper = threading.Thread(target=request.run, name="ftrack-request", daemon=True)
-            try:
-                helper.start()
-            except RuntimeError:  # The system or an interpreter that ends refuses new threads.
-                request.run()
+            self._start(request)
             return request.response()
         finally:
             if request.is_over:
                 self._requests.remove(request)
+
+    def _start(self, request: _Request) -> None:
+        """Start a helper for *request*."""
+        earlier, self._helpers = self._helpers, []
+        helper = threading.Thread(
+            target=request.run, args=(earlier,), name="ftrack-request", daemon=True
+        )
+        self._helpers.append(helper)
+        try:
+            helper.start()
+        except RuntimeError:  # The system or an interpreter that ends refuses new threads.
+            request.run(earlier)
 
     def wait(self) -> None:
         """Wait for the requests whose caller was interrupted; cancel those not sent yet."""
