@@ -186,6 +186,21 @@ class Delivery:
         shown = f" {name!r}" if isinstance(name, str) else ""
         error.message = (
             f"{text}\nThe failing operation: {payload['action']} "
-            f"{payload['entity_type']}{shown} ({key})."
+            f"{payload['entity_type']}{shown} ({key})." + _hint(error, payload["action"])
         )
         error.details = {}
+
+
+def _hint(error: exception.ServerError, action: str) -> str:
+    """Return what another session may have done to make *action* fail with *error*."""
+    if isinstance(error, exception.ServerNotFoundError) and action in ("delete", "update"):
+        return (
+            " Another session or user deleted it since this session read it. Take the change back "
+            "with rollback()."
+        )
+    if isinstance(error, exception.ServerNotUniqueError) and action == "create":
+        return (
+            " It exists already; another session may have created it at the same time. Take the "
+            "creation back with rollback() and query for the entity."
+        )
+    return ""

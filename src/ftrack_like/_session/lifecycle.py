@@ -290,6 +290,7 @@ def _renew_locks() -> None:
             session._statistics,
             session._calls.budget,
             session._unit_of_work,
+            session._lookup,
             session.recorded_operations,
             session._identity_map,
             session.__dict__.get("types"),

@@ -354,6 +354,20 @@ class UnitOfWork:
                 session._identity_map.discard(entity)
         self._pending = None
 
+    def take_back(self, entities: Iterable[Any]) -> None:
+        """Take back what is recorded of *entities*; those that were created are forgotten."""
+        session = self._session
+        wanted = {_identity_of(entity): entity for entity in entities}
+        operations = [each for each in session.recorded_operations if _key_of(each) in wanted]
+        if operations and hasattr(session.recorded_operations, "discard"):
+            session.recorded_operations.discard(operations)
+        self._keep_primary_keys(Plan(operations, [], session._identity_map.dirty))
+        for entity in wanted.values():
+            created = entity._created
+            self._clear(entity, ())
+            if created:
+                session._identity_map.discard(entity)
+
     def _forget_loaded(self, plan: Plan) -> None:
         """Forget the loaded values that *plan* may have changed on the server, to be read again."""
         for payload in plan.payloads:

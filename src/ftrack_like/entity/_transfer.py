@@ -56,6 +56,8 @@ def add(
 ) -> None:
     """Add *components* to *location*, as :meth:`Location.add_components` says."""
     pairs = list(zip(components, _one_each(sources, len(components))))
+    if location.session.in_doubt:
+        location.session.commit()  # It may be about these components.
     if not location.structure:
         raise exception.LocationError(
             "No structure defined for location {location}. A plugin sets it for every session, or "
@@ -80,13 +82,27 @@ def remove(location: Any, components: Sequence[Any], recursive: bool) -> None:
         removed = []
         try:
             for component in affected:
-                location._remove_data(component)
+                _remove_data(location, component)
                 removed.append(component)
         finally:
             # What has lost its data must not stay registered, even if the next one failed.
             if removed:
                 location._deregister_components(removed)
                 _publish(location, COMPONENT_REMOVED_FROM_LOCATION_TOPIC, removed)
+
+
+def _remove_data(location: Any, component: Any) -> None:
+    """Remove the data of *component* from *location*.
+
+    Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if another session has removed
+    the component since it was looked for.
+    """
+    try:
+        location._remove_data(component)
+    except exception.AccessorResourceNotFoundError as error:
+        if location._find_places([component]):
+            raise
+        raise exception.ComponentNotInLocationError([component], location) from error
 
 
 def _one_each(sources: Any, count: int) -> list[Any]:
@@ -292,6 +308,11 @@ def _register(
         raise_interruption(error)
         if not isinstance(error, Exception):
             raise
+        if isinstance(error, exception.NotUniqueError):
+            known = location._find_places(components)
+            present = [each for each in components if each["id"] in known]
+            if present:  # Another session was faster.
+                raise exception.ComponentInLocationError(present, location) from error
         raise exception.LocationError(
             "Failed to register components with location {location} due to error: {error}{note}",
             details={"location": location, "error": error, "note": note},

@@ -227,10 +227,22 @@ class Location(Entity):
             self._deregister_component_in_location(component)
 
     def _delete_registrations(self, components: Sequence[Any]) -> None:
-        """Delete what the server has of *components* in this location, and commit that."""
-        for entry in self._find_registrations("id", components):
-            self.session.delete(entry)
-        self.session.commit()
+        """Delete what the server has of *components* in this location, and commit that.
+
+        Another session may delete some of it at the same time.
+        """
+        while True:
+            entries = self._find_registrations("id", components)
+            for entry in entries:
+                self.session.delete(entry)
+            try:
+                self.session.commit()
+            except exception.NotFoundError as error:
+                if not any(entry["id"] in str(error) for entry in entries):
+                    raise
+                self.session._unit_of_work.take_back(entries)
+            else:
+                return
 
     def _find_registrations(self, projections: str, components: Sequence[Any]) -> list[Any]:
         """Return what the server has of *components* in this location, with one request."""
