@@ -12,6 +12,7 @@ from ftrack_like import exception
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.values import remedy
+from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._transport.interruption import interruption
 from ftrack_like._transport.retry import RetryPolicy
 
@@ -91,12 +92,32 @@ class Delivery:
             if results is not None:
                 return results
             self.in_doubt = False
+            if self._updates_instead(error):
+                return self._call()
             self._name_operation(error)
             raise
         except Exception:
             # Such as a value that cannot be encoded: then no request was begun.
             self.in_doubt = doubted or requests.begun != begun
             raise
+
+    def _updates_instead(self, error: exception.ServerError) -> bool:
+        """Update an item of metadata that *error* says another session has created; else False.
+
+        To set a key of a mapping is the same for both sessions: the last value counts.
+        """
+        payload = self._failing(error)
+        if (
+            payload is None
+            or not isinstance(error, exception.ServerNotUniqueError)
+            or (payload["action"], payload["entity_type"]) != ("create", "Metadata")
+        ):
+            return False
+        names = self._session.types["Metadata"].primary_key_attributes
+        data = {k: v for k, v in payload["entity_data"].items() if k not in names}
+        update = OperationPayload({**payload, "action": "update", "entity_data": data})
+        self._batch[self._batch.index(payload)] = update
+        return True
 
     def results_if_applied(self) -> Optional[list[Any]]:
         """Return the results of the batch if the server carried it out, else None.
@@ -149,6 +170,8 @@ class Delivery:
 
     def _result(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of one *payload* in its encoded form."""
+        if payload["action"] == "query":
+            return {"action": "query", "data": []}
         if payload["action"] == "delete":
             return {"action": "delete", "data": True}
         names = self._session.types[payload["entity_type"]].primary_key_attributes
@@ -162,15 +185,16 @@ class Delivery:
         """
         if error.operation is not None and error.operation < len(self._batch):
             told: Mapping[str, Any] = self._batch[error.operation]
-            return told
+            return None if told["action"] == "query" else told
         text = str(error)
+        changes = [payload for payload in self._batch if payload["action"] != "query"]
         suspects = [
             payload
-            for payload in self._batch
+            for payload in changes
             if any(len(str(value)) > 8 and str(value) in text for value in payload["entity_key"])
         ]
-        if not suspects and len(self._batch) == 1:
-            suspects = self._batch
+        if not suspects and len(changes) == 1:
+            suspects = changes
         return suspects[0] if len(suspects) == 1 else None
 
     def _name_operation(self, error: exception.ServerError) -> None:

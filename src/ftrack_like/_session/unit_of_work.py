@@ -9,10 +9,14 @@ from typing import Any, Optional
 from ftrack_like import exception, inspection, operation
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.delivery import Delivery
+from ftrack_like._session.memberships import Memberships
 from ftrack_like._session.payloads import OperationPayload, optimise, payload_of
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED
 
 __all__ = ["Plan", "UnitOfWork"]
+
+#: How often lists that other sessions change at the same time are corrected.
+_CORRECTIONS = 50
 
 
 class Plan:
@@ -56,10 +60,11 @@ class _Pending:
     *results* are those of the server once *is_answered*.
     """
 
-    def __init__(self, plan: Plan, delivery: Delivery) -> None:
-        """Initialise with the *plan* and the *delivery* of its payloads."""
+    def __init__(self, plan: Plan, delivery: Delivery, memberships: Memberships) -> None:
+        """Initialise with the *plan*, the *delivery* of its payloads and their *memberships*."""
         self.plan = plan
         self.delivery = delivery
+        self.memberships = memberships
         self.results: Any = None
         self.is_answered = False
 
@@ -128,11 +133,35 @@ class UnitOfWork:
         The batch is noted before it is sent and crossed out when all is done: whatever is raised
         in between, the next commit knows where this one stopped.
         """
-        pending = self._pending = _Pending(plan, self._delivery(plan))
+        memberships = Memberships(self._session, plan.operations, plan.payloads)
+        memberships.refresh()
+        plan.payloads = memberships.payloads
+        questions = memberships.questions()
+        pending = self._pending = _Pending(plan, self._delivery(plan, questions), memberships)
         self._finish(pending)
 
     def _finish(self, pending: _Pending) -> None:
-        """Have *pending* sent, or sent again, and take over the answer."""
+        """Have *pending* sent, or sent again, and take over the answer.
+
+        Lists that another session changed at the same time are corrected.
+        """
+        for _ in range(_CORRECTIONS):
+            self._finish_one(pending)
+            repairs = pending.memberships.repairs(pending.results)
+            if not repairs:
+                return
+            plan = Plan([], list(repairs))
+            questions = pending.memberships.questions()
+            delivery = self._delivery(plan, questions)
+            pending = self._pending = _Pending(plan, delivery, pending.memberships)
+        self._pending = None
+        self._session.logger.warning(
+            "Other sessions change the same lists all the time; not corrected: %s",
+            pending.plan.summary(),
+        )
+
+    def _finish_one(self, pending: _Pending) -> None:
+        """Have *pending* sent unless it is answered, and take over the answer."""
         try:
             if not pending.is_answered:
                 pending.answer(pending.delivery.send())
@@ -142,6 +171,7 @@ class UnitOfWork:
             raise
         try:
             self._merge(pending.plan, pending.results)
+            pending.memberships.take_over()
         finally:
             self._forget(pending.plan)
             self._pending = None
@@ -170,6 +200,8 @@ class UnitOfWork:
         """Return whether *pending* is in doubt and the program has not taken it back."""
         if not pending.delivery.in_doubt:
             return False
+        if not pending.plan.operations:
+            return True  # Lists that the session itself corrects.
         recorded = {id(each) for each in self._session.recorded_operations}
         return not recorded.isdisjoint([id(each) for each in pending.plan.operations])
 
@@ -194,12 +226,12 @@ class UnitOfWork:
         if plan.operations:
             self._forget(plan)
 
-    def _delivery(self, plan: Plan) -> Delivery:
-        """Return what sends the payloads of *plan*."""
+    def _delivery(self, plan: Plan, questions: list[Any]) -> Delivery:
+        """Return what sends the payloads of *plan*, after the *questions* for their lists."""
         session = self._session
         plain = session._loader._takes_plain_path()
-        batch = list(plan.payloads) if plain else RawBatch(plan.payloads)
-        return Delivery(session, batch)
+        batch = [*questions, *plan.payloads]
+        return Delivery(session, batch if plain else RawBatch(batch))
 
     def _merge(self, plan: Plan, results: Any) -> None:
         """Take over what the server answered, by what it carries.
