@@ -224,7 +224,9 @@ def _hint(error: exception.ServerError, action: str) -> str:
         )
     if isinstance(error, exception.ServerNotUniqueError) and action == "create":
         return (
-            " It exists already; another session may have created it at the same time. Take the "
-            "creation back with rollback() and query for the entity."
+            " It exists already, maybe since another session has created it: query for it, or "
+            "change the new one."
         )
+    if isinstance(error, exception.ServerValidationError) and "does not exist" in str(error):
+        return " Another session or user may have deleted it."
     return ""
