@@ -3,7 +3,11 @@
 The protocol knows only whole lists: an update of ``Task.notes`` makes the notes of the list the
 notes of the task, and takes out all others. A session that appends a note means to add one, and
 must not take out what another session has added since this one read the list. So the lists are
-read again right before they are sent, and once more inside the transaction that sets them.
+read inside the transaction that sets them, right before, and corrected if they had changed. Lists
+whose members the server deletes when they are taken out are read before they are sent as well.
+
+Sessions that load attributes one by one send the same requests as the published client does, and
+ask nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +22,20 @@ from ftrack_like._session.payloads import OperationPayload, with_data
 from ftrack_like.collection import (
     Collection,
     CustomAttributeCollectionProxy,
-    KeyValueMappedCollectionProxy,
     MappedCollectionProxy,
 )
 from ftrack_like.operation import UpdateEntityOperation
 
 __all__ = ["Memberships"]
+
+#: Lists that can be corrected: the server keeps what is taken out of them, or its data is known.
+_CORRECTABLE = frozenset(
+    {"components", "items", "members", "metadata", "notes", "replies"}
+    | {"used_in_versions", "uses_versions"}
+)
+
+#: What it takes to make metadata again.
+_METADATA = ("metadata.key", "metadata.value", "metadata.parent_id", "metadata.parent_type")
 
 #: References to entities, by the text of their primary key.
 _References = dict[str, dict[str, Any]]
@@ -72,40 +84,25 @@ class Memberships:
     ) -> None:
         """Initialise for *session* with the *payloads* of *operations*; neither is changed."""
         self._session = session
-        self.payloads = payloads
         self._changes: list[_Change] = []
         #: The members that are sent, by the place of the payload and the name of the list.
         self._sent: dict[tuple[int, str], _References] = {}
-        #: Lists that are not sent, since the creations and deletions of their items say it all.
-        self._implied: list[tuple[Collection, _Delta]] = []
-        if any(map(_holds_collection, payloads)):
+        #: The data of metadata that the server has told of, to make it again.
+        self._metadata: dict[str, dict[str, Any]] = {}
+        self.payloads = list(payloads)
+        if session._load_groups and any(map(_holds_collection, payloads)):
             self._find_changes(_deltas(operations))
 
     def _find_changes(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
-        """Note the changes of collections; drop the lists that say nothing new."""
-        created = {_text(each): each for each in self.payloads if each["action"] == "create"}
-        deleted = {_text(each) for each in self.payloads if each["action"] == "delete"}
-        kept: list[OperationPayload] = []
-        for payload in self.payloads:
-            dropped = set()
-            if payload["action"] == "update" and _text(payload) not in created:
-                for name, value in payload["entity_data"].items():
-                    delta = deltas.get((payload["entity_type"], _text(payload), name))
-                    members = _collection(value)
-                    if delta is None or delta.is_whole or members is None:
-                        continue
-                    if _is_implied(payload, value, delta, created, deleted):
-                        dropped.add(name)
-                        self._implied.append((members, delta))
-                    else:
-                        self._note(len(kept), name, value, delta)
-            if dropped:
-                data = payload["entity_data"].items()
-                payload = with_data(payload, {n: v for n, v in data if n not in dropped})
-                if payload["entity_data"].keys() <= {"__entity_type__"}:
-                    continue
-            kept.append(payload)
-        self.payloads = kept
+        """Note the changes of collections of entities that are not created with them."""
+        created = {_text(each) for each in self.payloads if each["action"] == "create"}
+        for place, payload in enumerate(self.payloads):
+            if payload["action"] != "update" or _text(payload) in created:
+                continue
+            for name, value in payload["entity_data"].items():
+                delta = deltas.get((payload["entity_type"], _text(payload), name))
+                if delta is not None and not delta.is_whole and _collection(value) is not None:
+                    self._note(place, name, value, delta)
 
     def _note(self, place: int, name: str, value: Any, delta: _Delta) -> None:
         """Note the *delta* of the list *name*, which is *value*, in the payload at *place*."""
@@ -117,19 +114,9 @@ class Memberships:
         self._changes.append(_Change(place, name, added, delta.removed))
         self._sent[place, name] = references
 
-    def take_over(self) -> None:
-        """Make the lists that were not sent what they are on the server now."""
-        for members, delta in self._implied:
-            name, remote = members.attribute.name, members.entity._remote
-            if not isinstance(remote.get(name), list):
-                continue  # It is read when it is needed.
-            gone = delta.removed | delta.added.keys()
-            kept = [item for item in remote[name] if _text_of(item) not in gone]
-            remote[name] = [*kept, *delta.added.values()]
-
     def refresh(self) -> None:
-        """Read the lists from the server and put the changes into them."""
-        if not self._changes:
+        """Read the lists that could not be corrected, and put the changes into them."""
+        if all(change.name in _CORRECTABLE for change in self._changes):
             return
         try:
             results = self._session.call(RawBatch(self.questions()))
@@ -138,6 +125,8 @@ class Memberships:
         except exception.ServerError:
             return  # The server does not let this list be asked for: send what is known.
         for change, present in self._answers(results):
+            if change.name in _CORRECTABLE:
+                continue
             kept = {text: item for text, item in present.items() if text not in change.removed}
             self._send(change, {**kept, **change.added})
 
@@ -153,7 +142,8 @@ class Memberships:
         entity_type = payload["entity_type"]
         names = self._session.types[entity_type].primary_key_attributes
         condition = key_condition(names, payload["entity_key"])
-        return f"select {', '.join([*names, change.name])} from {entity_type} where {condition}"
+        wanted = [*names, *(_METADATA if change.name == "metadata" else [change.name])]
+        return f"select {', '.join(wanted)} from {entity_type} where {condition}"
 
     def _answers(self, results: Any) -> Iterator[tuple[_Change, _References]]:
         """Yield each change with the members that the *results* of :meth:`questions` give it.
@@ -185,7 +175,12 @@ class Memberships:
             entity_type = getattr(item, "entity_type", None) or item["__entity_type__"]
             names = self._session.types[entity_type].primary_key_attributes
             reference = {each: item[each] for each in names}
-            found[str(list(reference.values()))] = {"__entity_type__": entity_type, **reference}
+            text = str(list(reference.values()))
+            found[text] = {"__entity_type__": entity_type, **reference}
+            if entity_type == "Metadata":
+                self._metadata[text] = {
+                    each: item[each] for each in ("parent_id", "parent_type", "key", "value")
+                }
         return found
 
     def repairs(self, results: Any) -> list[OperationPayload]:
@@ -195,6 +190,7 @@ class Memberships:
         has changed a list after :meth:`refresh`, that change is undone now, and must be redone.
         """
         differs = False
+        deleted: list[OperationPayload] = []
         for change, present in self._answers(results):
             sent = self._sent[change.place, change.name]
             lost = {text: present[text] for text in present.keys() - sent.keys() - change.removed}
@@ -202,6 +198,7 @@ class Memberships:
             if lost or back:
                 differs = True
                 change.added.update(lost)
+                deleted += [self._again(text) for text in lost if text in self._metadata]
                 change.removed.update(back)
                 kept = {text: item for text, item in sent.items() if text not in back}
                 self._send(change, {**kept, **lost})
@@ -216,7 +213,16 @@ class Memberships:
         places = {index: place for place, index in enumerate(lists)}
         self._changes = [each._replace(place=places[each.place]) for each in self._changes]
         self._sent = {(places[index], name): sent for (index, name), sent in self._sent.items()}
-        return self.payloads
+        return [*deleted, *self.payloads]
+
+    def _again(self, text: str) -> OperationPayload:
+        """Return the creation of metadata that was deleted when it was taken out of a list."""
+        data = {"__entity_type__": "Metadata", **self._metadata[text]}
+        names = self._session.types["Metadata"].primary_key_attributes
+        key = [data[name] for name in names]
+        return OperationPayload(
+            {"action": "create", "entity_type": "Metadata", "entity_key": key, "entity_data": data}
+        )
 
 
 def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:
@@ -231,25 +237,6 @@ def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:
             delta = found.setdefault((each.entity_type, key, each.attribute_name), _Delta())
             delta.follow(_collection(each.old_value), after)
     return found
-
-
-def _is_implied(
-    payload: OperationPayload,
-    value: Any,
-    delta: _Delta,
-    created: Mapping[str, OperationPayload],
-    deleted: set[str],
-) -> bool:
-    """Return whether the other payloads do all that the *delta* of the mapping *value* says.
-
-    The items of a mapping, such as metadata, name their owner themselves when they are created.
-    """
-    if not isinstance(value, KeyValueMappedCollectionProxy):
-        return False
-    owner = payload["entity_key"][0]
-    return delta.removed <= deleted and all(
-        text in created and owner in created[text]["entity_data"].values() for text in delta.added
-    )
 
 
 def _holds_collection(payload: OperationPayload) -> bool:

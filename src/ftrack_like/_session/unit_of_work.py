@@ -171,7 +171,6 @@ class UnitOfWork:
             raise
         try:
             self._merge(pending.plan, pending.results)
-            pending.memberships.take_over()
         finally:
             self._forget(pending.plan)
             self._pending = None
