@@ -29,11 +29,13 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     OURS: ("ftrack_like", {}),
     ONE_BY_ONE: ("ftrack_like", {"load_groups": False}),
 }
-DIFFERENCES = range(1, 38)
+DIFFERENCES = range(1, 39)
 #: The parts of a record that are equal in both ways of playing.
 PARTS = ("answer", "state", "changes", "published", "subscriptions", "departures")
 #: The reasons for other requests; those that reorder changes; and those that ask more often.
-LETTERS, REORDERED, MORE_OFTEN = "ABCDE", "D", "C"
+LETTERS, REORDERED, MORE_OFTEN = "ABCDEF", "D", "CF"
+#: The reason that counts only where attributes are not read one by one.
+GROUPED_ONLY = "F"
 
 pytest.importorskip("ftrack_api", reason="needs ftrack-python-api: tox run -e differential")
 
