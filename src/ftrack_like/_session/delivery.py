@@ -11,8 +11,8 @@ from typing import Any, Optional
 from ftrack_like import exception
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
-from ftrack_like._session.values import remedy
 from ftrack_like._session.payloads import OperationPayload
+from ftrack_like._session.values import remedy
 from ftrack_like._transport.interruption import interruption
 from ftrack_like._transport.retry import RetryPolicy
 

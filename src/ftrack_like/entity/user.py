@@ -50,8 +50,8 @@ class User(Entity):
                 if force and attempt < _ATTEMPTS - 1:
                     continue  # Another session has started one since.
                 raise exception.NotUniqueError(
-                    f"A timer is already running for {self}, maybe started by another session: stop "
-                    "the timer first, or start with force=True."
+                    f"A timer is already running for {self}, maybe started by another session: "
+                    "stop the timer first, or start with force=True."
                 ) from error
             return timer
         raise AssertionError("unreachable")
