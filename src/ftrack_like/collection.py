@@ -74,6 +74,7 @@ class Collection(MutableSequence[Any]):
         "_known",
         "attribute",
         "entity",
+        "is_whole",
         "mutable",
     )
 
@@ -97,6 +98,8 @@ class Collection(MutableSequence[Any]):
         self.entity = entity
         self.attribute = attribute
         self.mutable = mutable
+        #: Whether the program set the whole list, instead of adding to it or removing from it.
+        self.is_whole = False
         self._changed = False
         self._data: list[Any] = [] if data is None else self._members(data)
         self._known: Optional[set[str]] = None

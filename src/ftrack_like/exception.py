@@ -52,6 +52,7 @@ also is, so that code which catches that class keeps working::
     ├── NotUniqueError
     │   └── ServerNotUniqueError [ServerError]
     ├── OperationError
+    │   └── CommitInProgressError
     ├── ParseError
     │   └── ServerParseError [ServerError]
     ├── PathError [ValueError]
@@ -113,6 +114,7 @@ __all__ = [
     "AttributeError",
     "AuthenticationError",
     "CollectionError",
+    "CommitInProgressError",
     "ComponentInLocationError",
     "ComponentNotInAnyLocationError",
     "ComponentNotInLocationError",
@@ -340,6 +342,22 @@ class OperationError(Error):
     """An operation cannot be recorded or sent."""
 
     default_message = "Operation error."
+
+
+class CommitInProgressError(OperationError):
+    """A thread asked for a commit or a rollback inside a running one of the same session.
+
+    A signal handler can do that. Nothing was sent and nothing was taken back.
+    """
+
+    default_message = (
+        "Cannot {verb} now: this thread is inside a running commit or rollback of the same "
+        "session, as happens in a signal handler. {verb_capital} after it has ended."
+    )
+
+    def __init__(self, verb: str = "commit", **kw: Any) -> None:
+        """Initialise with the *verb* for what was asked for."""
+        super().__init__(**with_details(kw, verb=verb, verb_capital=verb.capitalize()))
 
 
 class IncorrectResultError(Error):

@@ -298,14 +298,16 @@ class Session:
     def close(self) -> None:
         """End all connections and forget what is held in memory; again does nothing.
 
-        What was not committed is lost. Afterwards a call raises
-        :exc:`~ftrack_like.exception.ConnectionClosedError`.
+        What was not committed is lost; a batch in doubt is left to the server. Afterwards a call
+        raises :exc:`~ftrack_like.exception.ConnectionClosedError`.
         """
         lifecycle.close(self)
 
     def reset(self) -> None:
         """Forget what is held in memory, uncommitted changes too, and configure locations anew.
 
+        A batch in doubt is left to the server. Raise
+        :exc:`~ftrack_like.exception.CommitInProgressError` as :meth:`commit` does.
         Entities from before must not be used any more. A cache below the memory cache keeps what
         it has. The event ``ftrack.api.session.reset`` is published in the end.
         """
@@ -425,22 +427,41 @@ class Session:
         found: list[Any] = self._unit_of_work.deleted()
         return found
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the server may have applied the last batch without the session knowing.
+
+        The next :meth:`commit` settles that.
+        """
+        found: bool = self._unit_of_work.in_doubt
+        return found
+
     def commit(self) -> None:
         """Send what was recorded to the server, in one transaction.
 
-        On an error nothing has changed there and everything stays recorded: correct it and
-        commit again, or :meth:`rollback`. What other threads record meanwhile stays for the
-        next commit.
+        If the server refuses the batch, nothing has changed there and everything stays recorded:
+        correct it and commit again, or :meth:`rollback`. What other threads record meanwhile
+        stays for the next commit.
+
+        Any other exception while the server works on the batch (Ctrl-C, an exception of a signal
+        handler, a lost connection) leaves the batch in doubt. The next commit waits until the
+        interrupted request is over, asks the server what became of the batch, sends it again if
+        it was not applied, and then sends what was recorded since.
 
         Raise a :exc:`~ftrack_like.exception.ServerError` that names the operation which failed,
-        where that is known.
+        where that is known; :exc:`~ftrack_like.exception.CommitInProgressError` in a signal
+        handler that interrupts a commit or rollback of this session.
         """
         self._unit_of_work.commit()
 
     def rollback(self) -> None:
         """Take back what was recorded since the last commit.
 
-        Entities that were created are forgotten; the others are as the server holds them.
+        Entities that were created are forgotten; the others are as the server holds them. It
+        asks the server nothing: if a batch is in doubt, a warning names the changes that the
+        server may have applied and keeps, and loaded values that they concern are read again.
+
+        Raise :exc:`~ftrack_like.exception.CommitInProgressError` as :meth:`commit` does.
         """
         self._unit_of_work.rollback()
 

@@ -213,6 +213,87 @@ def test_four_processes_lose_nothing(path):
     assert len(cache.FileCache(path).keys()) == 4 * 150 + 1
 
 
+WRITE_WITH_SECOND_OBJECTS = """
+import copy, os, pickle, sys
+from ftrack_like.cache import FileCache
+path, name, spelling = sys.argv[1:]
+file = FileCache(path)
+ways = [
+    lambda: FileCache(spelling),
+    lambda: copy.copy(file),
+    lambda: pickle.loads(pickle.dumps(file)),
+]
+for number in range(150):
+    with file._database() as database:
+        database[f"{name}-{number}"] = "value " * 50
+        second = ways[number % 3]()
+        del second
+    second = ways[number % 3]()
+    assert second.get(f"{name}-{number}") == "value " * 50
+print(len([key for key in file.keys() if key.startswith(name)]))
+"""
+
+
+@pytest.mark.parametrize("spelling", ["same", "relative", "symlink", "folder"])
+def test_second_objects_keep_the_locks_of_the_first(path, tmp_path, spelling):
+    """Making and dropping second objects for a file in use loses no key of any process."""
+    spellings = {
+        "same": path,
+        "relative": os.path.relpath(path),
+        "symlink": str(tmp_path / "link"),
+        "folder": str(tmp_path / "folder" / "cache.dbm"),
+    }
+    os.symlink(path, tmp_path / "link")
+    os.symlink(tmp_path, tmp_path / "folder", target_is_directory=True)
+    writers = [_start(WRITE_WITH_SECOND_OBJECTS, path, name, spellings[spelling]) for name in "abc"]
+    assert [writer.communicate(timeout=120)[0].strip() for writer in writers] == ["150"] * 3
+    assert len(cache.FileCache(path).keys()) == 3 * 150
+
+
+@pytest.mark.parametrize("in_use", [False, True], ids=["at rest", "in use"])
+def test_hard_links_are_separate_caches(path, tmp_path, in_use):
+    """Each name of a hard link becomes a file of its own, a copy if the first is not in use."""
+    file = cache.FileCache(path)
+    file.set("before", "value")
+    os.link(path, tmp_path / "link")
+    if not in_use:
+        file._handle.close()
+    second = cache.FileCache(tmp_path / "link")
+    for number in range(100):
+        file.set(f"first-{number}", "value")
+        second.set(f"second-{number}", "value")
+    assert os.stat(path).st_nlink == os.stat(tmp_path / "link").st_nlink == 1
+    copied = set() if in_use else {"before"}
+    assert set(file.keys()) == {"before", *(f"first-{number}" for number in range(100))}
+    assert set(second.keys()) == {*copied, *(f"second-{number}" for number in range(100))}
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".ftrack")]
+
+
+def test_hard_link_made_while_in_use_costs_no_key(path, tmp_path):
+    """A backup that links the file of a cache in use keeps its keys from being lost."""
+    file = cache.FileCache(path)
+    file.set("before", "value")
+    os.link(path, tmp_path / "backup")
+    second = cache.FileCache(path)
+    second.set("later", "value")
+    assert sorted(file.keys()) == ["before", "later"]
+
+
+def test_hard_link_to_other_work_is_not_touched(path, tmp_path):
+    """A hard link to a file of another kind is refused and stays a link."""
+    (tmp_path / "scene.ma").write_text("//Maya ASCII")
+    os.link(tmp_path / "scene.ma", path)
+    with pytest.raises(FileExistsError):
+        cache.FileCache(path)
+    assert os.stat(path).st_nlink == 2
+
+
+def test_folder_is_refused_in_words(tmp_path):
+    """A folder is no place for a cache."""
+    with pytest.raises(FileExistsError, match="is not a file"):
+        cache.FileCache(tmp_path)
+
+
 def test_threads_share_one_cache(path):
     """Eight threads on one object lose nothing."""
     file = cache.FileCache(path)
@@ -296,6 +377,48 @@ def test_fork_inside_a_transaction_of_another_thread(path):
         os._exit(0 if file.get("held") == "value" else 1)
     thread.join()
     assert os.waitpid(child, 0)[1] == 0
+
+
+@needs_fork
+def test_fork_inside_a_transaction(path):
+    """A child that was forked inside a transaction gets an error, and the parent goes on."""
+    file, second = cache.FileCache(path), cache.FileCache(path)
+    with file._database() as database:
+        database["parent"] = "value"
+        child = os.fork()
+        if not child:
+            for used in (file, second):
+                try:
+                    used.set("child", "value")
+                except OSError as error:
+                    if "forked in the middle of a transaction" not in str(error):
+                        os._exit(1)
+                else:
+                    os._exit(2)
+            os.execv(sys.executable, [sys.executable, "-c", ""])
+        assert os.waitpid(child, 0)[1] == 0
+        database["later"] = "value"
+    assert sorted(second.keys()) == ["later", "parent"]
+
+
+@needs_fork
+def test_child_that_ends_leaves_a_transaction_alone(path):
+    """The end of a child's interpreter does not end the transaction of its parent."""
+    code = """
+import os, sys
+from ftrack_like.cache import FileCache
+file = FileCache(sys.argv[1])
+with file._database() as database:
+    database["parent"] = "value"
+    child = os.fork()
+    if not child:
+        sys.exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    database["later"] = "value"
+print(sorted(file.keys()))
+"""
+    started = _start(code, path)
+    assert started.communicate(timeout=60)[0].strip() == "['later', 'parent']"
 
 
 def _set_in_process(file):

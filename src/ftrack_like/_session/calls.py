@@ -22,6 +22,7 @@ from ftrack_like._transport.answers import (
 from ftrack_like._transport.exchange import Answer, Exchange, Repetition, warn_of_repetition
 from ftrack_like._transport.faults import Route
 from ftrack_like._transport.http import request_session
+from ftrack_like._transport.interruption import RunningRequests
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy
 from ftrack_like.logging import LazyLogMessage
@@ -64,6 +65,8 @@ class Calls:
         self.policy = RetryPolicy(attempts=9) if chosen is None else chosen
         self.first_policy = RetryPolicy(attempts=5, total_time=20.0) if chosen is None else chosen
         self.budget = RetryBudget()
+        #: The requests that change something; they go on when their caller is interrupted.
+        self.running = RunningRequests()
         #: Whether the server has answered before: then it is worth waiting for.
         self._has_answered = False
 
@@ -124,12 +127,15 @@ class Calls:
                 stream=True,
             )
 
+        def write(address: str) -> Any:
+            return self.running.run(lambda: post(address))
+
         def note_retry(repetition: Repetition) -> None:
             statistics.count(retries=1)
             warn_of_repetition(self._logger, _named(data), repetition)
 
         answer = Exchange(
-            post=post,
+            post=post if repeatable else write,
             route=self._route(),
             repeatable=repeatable,
             patient=self._has_answered,

@@ -12,7 +12,7 @@ from typing import Any, Optional
 from ftrack_like._paths import check_path
 from ftrack_like._session.sequences import parse_sequence as _parse_sequence
 from ftrack_like.event.base import Event
-from ftrack_like.exception import PathError, ServerConnectionError
+from ftrack_like.exception import PathError
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import ORIGIN_LOCATION_ID, REVIEW_LOCATION_ID
 
@@ -76,9 +76,9 @@ def _undoing(session: Any, component: Any) -> Generator[None, None, None]:
     """
     try:
         yield
-    except BaseException as error:
+    except BaseException:
         # Where the answer to the registration was lost, the server may know the component.
-        if not isinstance(error.__cause__, ServerConnectionError):
+        if not session.in_doubt:
             _forget(session, component)
         raise
 

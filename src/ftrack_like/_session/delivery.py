@@ -11,7 +11,9 @@ from typing import Any, Optional
 from ftrack_like import exception
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
+from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.values import remedy
+from ftrack_like._transport.interruption import interruption
 from ftrack_like._transport.retry import RetryPolicy
 
 __all__ = ["Delivery"]
@@ -23,20 +25,20 @@ CHUNK = 200
 class Delivery:
     """One batch on its way to the server.
 
-    When the connection breaks after the batch was sent, nobody knows whether the server carried
-    it out. Then it is asked for the entities that the batch creates (their ids are made here) or
-    deletes: batches are transactions, so any of them tells of all. Updates alone may simply be
-    sent again.
-
-    *in_doubt* says, after :meth:`send` raised, whether the server may have carried the batch out
-    all the same.
+    A batch is *in doubt* from the moment it is sent until the server's answer to it is known.
+    Whatever ends the waiting, a broken connection, Ctrl-C or an exception of a signal handler,
+    leaves it in doubt, and :meth:`send` may be called again. It then asks the server for the
+    entities that the batch creates (the client makes their ids) or deletes: a batch is one
+    transaction, so their presence tells whether the server applied it. If it did not, the same
+    batch is sent again. Updates alone are sent again without asking.
     """
 
     def __init__(self, session: Any, batch: list[Any]) -> None:
         """Initialise for *session* with the *batch*, payloads that are not changed any more."""
         self._session = session
         self._batch = batch
-        self._policy = RetryPolicy(attempts=6)
+        self._policy = session._retry_policy or RetryPolicy(attempts=6)
+        #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
 
     def send(self) -> Any:
@@ -47,27 +49,16 @@ class Delivery:
         """
         begun = time.monotonic()
         for attempt in itertools.count(1):
-            try:
-                return self._session.call(self._batch)
-            except exception.ServerConnectionError as error:
-                if not error.request_sent and not self.in_doubt:
-                    raise
-                self.in_doubt = True
-                lost = error
-            except exception.ServerError as error:
-                results = self.results_if_applied() if self.in_doubt else None
+            if self.in_doubt:
+                results = self.results_if_applied()
                 if results is not None:
-                    return results  # The repetition found what the first one left.
-                self.in_doubt = isinstance(error, exception.ServerAnswerError)
-                self._name_operation(error)
-                raise
-            except BaseException as error:
-                # Such as Ctrl-C, which may come at any time.
-                self.in_doubt = self.in_doubt or not isinstance(error, Exception)
-                raise
-            results = self.results_if_applied()
-            if results is not None:
-                return results
+                    return results
+            try:
+                return self._call()
+            except exception.ServerConnectionError as error:
+                if not self.in_doubt or interruption(error):
+                    raise
+                lost = error
             wait = self._policy.delay(attempt, time.monotonic() - begun, lost.retry_after)
             if wait is None:
                 raise lost
@@ -75,22 +66,87 @@ class Delivery:
             time.sleep(wait)
         raise AssertionError("unreachable")
 
+    def _call(self) -> Any:
+        """Send the batch once and return its results.
+
+        *in_doubt* is set first, and cleared only when the outcome is certain: an exception may
+        come between any two instructions.
+        """
+        doubted = self.in_doubt
+        requests = self._session._calls.running
+        begun = requests.begun
+        self.in_doubt = True
+        try:
+            return self._session.call(self._batch)
+        except exception.ServerConnectionError as error:
+            self.in_doubt = doubted or error.request_sent
+            raise
+        except exception.ServerAnswerError as error:
+            self._name_operation(error)
+            raise
+        except exception.ServerError as error:
+            if interruption(error):
+                raise
+            # The repetition may be refused because the first one was applied after all.
+            results = self.results_if_applied() if doubted else None
+            if results is not None:
+                return results
+            self.in_doubt = False
+            if self._updates_instead(error):
+                return self._call()
+            self._name_operation(error)
+            raise
+        except Exception:
+            # Such as a value that cannot be encoded: then no request was begun.
+            self.in_doubt = doubted or requests.begun != begun
+            raise
+
+    def _updates_instead(self, error: exception.ServerError) -> bool:
+        """Update an item of metadata that *error* says another session has created; else False.
+
+        To set a key of a mapping is the same for both sessions: the last value counts.
+        """
+        payload = self._failing(error)
+        if (
+            payload is None
+            or not isinstance(error, exception.ServerNotUniqueError)
+            or (payload["action"], payload["entity_type"]) != ("create", "Metadata")
+        ):
+            return False
+        names = self._session.types["Metadata"].primary_key_attributes
+        data = {k: v for k, v in payload["entity_data"].items() if k not in names}
+        update = OperationPayload({**payload, "action": "update", "entity_data": data})
+        self._batch[self._batch.index(payload)] = update
+        return True
+
     def results_if_applied(self) -> Optional[list[Any]]:
-        """Return the results of the batch if the server carried it out, else None."""
+        """Return the results of the batch if the server carried it out, else None.
+
+        Wait first for requests whose caller was interrupted: one of them may carry this batch.
+        """
+        self._session._calls.running.wait()
         for action, are_there in (("create", True), ("delete", False)):
             payloads = [each for each in self._batch if each["action"] == action]
             if payloads:
                 found = self._count_existing(payloads)
-                applied = found == len(payloads) if are_there else found == 0
+                applied = found == (len(payloads) if are_there else 0)
                 return self._echo() if applied else None
         return None
 
-    def _count_existing(self, payloads: list[Any]) -> int:
-        """Return how many of the entities of *payloads* the server holds."""
+    def _count_existing(self, payloads: list[Any]) -> Optional[int]:
+        """Return how many of the entities of *payloads* the server holds.
+
+        Return None if it refuses to say, or if a replaced ``call`` answers something else.
+        """
         count = 0
         for expression in self._expressions(payloads):
             batch = RawBatch([{"action": "query", "expression": expression}])
-            count += len(self._session.call(batch)[0]["data"])
+            try:
+                count += len(self._session.call(batch)[0]["data"])
+            except (exception.ServerConnectionError, exception.ServerAuthenticationError):
+                raise
+            except (exception.ServerError, LookupError, TypeError):
+                return None
         return count
 
     def _expressions(self, payloads: list[Any]) -> Iterator[str]:
@@ -114,6 +170,8 @@ class Delivery:
 
     def _result(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of one *payload* in its encoded form."""
+        if payload["action"] == "query":
+            return {"action": "query", "data": []}
         if payload["action"] == "delete":
             return {"action": "delete", "data": True}
         names = self._session.types[payload["entity_type"]].primary_key_attributes
@@ -127,15 +185,16 @@ class Delivery:
         """
         if error.operation is not None and error.operation < len(self._batch):
             told: Mapping[str, Any] = self._batch[error.operation]
-            return told
+            return None if told["action"] == "query" else told
         text = str(error)
+        changes = [payload for payload in self._batch if payload["action"] != "query"]
         suspects = [
             payload
-            for payload in self._batch
+            for payload in changes
             if any(len(str(value)) > 8 and str(value) in text for value in payload["entity_key"])
         ]
-        if not suspects and len(self._batch) == 1:
-            suspects = self._batch
+        if not suspects and len(changes) == 1:
+            suspects = changes
         return suspects[0] if len(suspects) == 1 else None
 
     def _name_operation(self, error: exception.ServerError) -> None:
@@ -151,6 +210,23 @@ class Delivery:
         shown = f" {name!r}" if isinstance(name, str) else ""
         error.message = (
             f"{text}\nThe failing operation: {payload['action']} "
-            f"{payload['entity_type']}{shown} ({key})."
+            f"{payload['entity_type']}{shown} ({key})." + _hint(error, payload["action"])
         )
         error.details = {}
+
+
+def _hint(error: exception.ServerError, action: str) -> str:
+    """Return what another session may have done to make *action* fail with *error*."""
+    if isinstance(error, exception.ServerNotFoundError) and action in ("delete", "update"):
+        return (
+            " Another session or user deleted it since this session read it. Take the change back "
+            "with rollback()."
+        )
+    if isinstance(error, exception.ServerNotUniqueError) and action == "create":
+        return (
+            " It exists already, maybe since another session has created it: query for it, or "
+            "change the new one."
+        )
+    if isinstance(error, exception.ServerValidationError) and "does not exist" in str(error):
+        return " Another session or user may have deleted it."
+    return ""

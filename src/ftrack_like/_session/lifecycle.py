@@ -243,6 +243,8 @@ def reset(session: Any) -> None:
             "The session is reset with %d operations that were not committed.",
             len(session.recorded_operations),
         )
+    session._unit_of_work.refuse_nesting("reset")
+    session._unit_of_work.abandon()
     session.recorded_operations.clear()
     session._identity_map.clear()
     session._configure_locations()
@@ -263,6 +265,7 @@ def close(session: Any) -> None:
     session._managed_request = None
     if request is not None:
         request.close()
+    session._unit_of_work.abandon()
     session.recorded_operations.clear()
     session._identity_map.clear()
     session.logger.debug("Session closed.")
@@ -298,12 +301,13 @@ def _renew_locks() -> None:
     A thread of the parent may have held one at the fork; it does not exist here.
     """
     for session in list(_open.values()):
-        for name in ("_thread_lock", "_unit_of_work"):
-            session.__dict__.pop(name, None)
+        session.__dict__.pop("_thread_lock", None)
         for holder in (
             session._statistics,
             session._calls.budget,
             session._connections,
+            session._unit_of_work,
+            session._lookup,
             session.recorded_operations,
             session._identity_map,
             session.__dict__.get("types"),

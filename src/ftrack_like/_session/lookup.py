@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ftrack_like import exception
+from ftrack_like import exception, inspection
 from ftrack_like._literals import condition, key_condition
 from ftrack_like._session.values import no_type, require_mapping
 from ftrack_like._suggest import did_you_mean
@@ -17,6 +19,12 @@ from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Lookup"]
 
+#: Makes the ids of entities that ``ensure`` creates.
+_NAMESPACE = uuid.UUID("f1d3ff84-4329-4f3c-9d0c-7a1b7c6d5a10")
+
+#: How often ``ensure`` begins again when other sessions create or delete the entity.
+_ATTEMPTS = 5
+
 
 class Lookup:
     """The ``get`` and ``ensure`` of a session."""
@@ -24,6 +32,12 @@ class Lookup:
     def __init__(self, session: Any) -> None:
         """Initialise for *session*, whose methods are reached at each use."""
         self._session = session
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a process that was forked while a thread held the old one."""
+        # Threads of one session must not record the same creation twice.
+        self._ensuring = threading.RLock()
 
     def get(self, entity_type: str, entity_key: Any) -> Any:
         """Return the entity of *entity_type* with the key *entity_key*, or None."""
@@ -78,22 +92,63 @@ class Lookup:
             if name not in data:
                 hint = did_you_mean(name, data)
                 raise KeyError(f"The identifying key {name!r} is not in the data. {hint}".strip())
+        with self._ensuring:
+            if self._session.in_doubt:
+                self._session.commit()  # It may be about the entity that is looked for here.
+            return self._ensure(entity_type, data, names)
+
+    def _ensure(self, entity_type: str, data: Mapping[str, Any], names: list[str]) -> Any:
+        """Return the entity with *data*, also if other sessions make or delete it just now."""
         session = self._session
         conditions = {name: condition(name, data[name]) for name in names}
         criteria = " and ".join(conditions.values())
-        try:
-            entity = session.query(f"{entity_type} where {criteria}").one()
-        except exception.ServerParseError as error:
-            restate_values(error, data, conditions)
-            error.message = masked(error.message, session.api_key)
-            raise
-        except exception.NoResultFoundError:
-            entity = session.create(entity_type, data)
-            session.commit()
-            return entity
-        if self._update(entity, data, names):
-            session.commit()
-        return entity
+        made_id = self._made_id(entity_type, data, names)
+        for attempt in range(_ATTEMPTS):
+            try:
+                entity = session.query(f"{entity_type} where {criteria}").one()
+            except exception.ServerParseError as error:
+                restate_values(error, data, conditions)
+                error.message = masked(error.message, session.api_key)
+                raise
+            except exception.NoResultFoundError:
+                entity = session.create(entity_type, {**data, **made_id})
+            else:
+                if not self._update(entity, data, names):
+                    return entity
+            try:
+                session.commit()
+            except (exception.NotUniqueError, exception.NotFoundError) as error:
+                if attempt == _ATTEMPTS - 1 or not self._is_about(error, entity):
+                    raise
+                # Another session has created or deleted the entity since the query.
+                if entity["id"] == made_id.get("id") and isinstance(
+                    error, exception.NotUniqueError
+                ):
+                    made_id = {}
+                session._unit_of_work.take_back([entity])
+            else:
+                return entity
+        raise AssertionError("unreachable")
+
+    def _made_id(
+        self, entity_type: str, data: Mapping[str, Any], names: list[str]
+    ) -> dict[str, str]:
+        """Return ``{"id": value}`` for a new entity, the same value in every session.
+
+        Two sessions that ensure one entity at the same time then create the same identity, which
+        every server refuses to the second one, also for types without unique names.
+        """
+        keys = self._session.types[entity_type].primary_key_attributes
+        if list(keys) != ["id"] or "id" in data:
+            return {}
+        identifying = " and ".join([condition(name, data[name]) for name in sorted(names)])
+        return {"id": str(uuid.uuid5(_NAMESPACE, f"{entity_type} where {identifying}"))}
+
+    @staticmethod
+    def _is_about(error: Any, entity: Any) -> bool:
+        """Return whether the server's *error* is about *entity*, as far as it says."""
+        text = str(error)
+        return any(str(value) in text for value in inspection.primary_key(entity).values())
 
     @staticmethod
     def _update(entity: Any, data: Mapping[str, Any], identifying: list[str]) -> bool:

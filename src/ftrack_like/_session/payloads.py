@@ -22,7 +22,7 @@ from ftrack_like.operation import (
 )
 from ftrack_like.symbol import NOT_SET
 
-__all__ = ["PASSES", "OperationPayload", "optimise", "payload_of"]
+__all__ = ["PASSES", "OperationPayload", "optimise", "payload_of", "with_data"]
 
 
 class OperationPayload(MutableMapping[str, Any]):
@@ -162,7 +162,7 @@ def keep_last_updates(payloads: Payloads) -> Payloads:
                 superseded = names.intersection(data) - {"__entity_type__"}
                 names.update(data)
                 if superseded:
-                    payload = _replaced(payload, {n: data[n] for n in data if n not in superseded})
+                    payload = with_data(payload, {n: data[n] for n in data if n not in superseded})
         kept.append(payload)
     kept.reverse()
     return kept
@@ -174,7 +174,7 @@ def drop_not_set(payloads: Payloads) -> Payloads:
     for payload in payloads:
         data = payload._data.get("entity_data", {})
         if any(map(operator.is_, data.values(), itertools.repeat(NOT_SET))):
-            payload = _replaced(payload, {n: v for n, v in data.items() if v is not NOT_SET})
+            payload = with_data(payload, {n: v for n, v in data.items() if v is not NOT_SET})
         kept.append(payload)
     return kept
 
@@ -204,7 +204,7 @@ def fold_adjacent_updates(payloads: Payloads) -> Payloads:
             and items["entity_type"] == last["entity_type"]
         ):
             data = {**last["entity_data"], **items["entity_data"]}
-            folded[-1] = _replaced(folded[-1], data)
+            folded[-1] = with_data(folded[-1], data)
             last = folded[-1]._data
             continue
         folded.append(payload)
@@ -212,7 +212,7 @@ def fold_adjacent_updates(payloads: Payloads) -> Payloads:
     return folded
 
 
-def _replaced(payload: OperationPayload, data: dict[str, Any]) -> OperationPayload:
+def with_data(payload: OperationPayload, data: dict[str, Any]) -> OperationPayload:
     """Return a copy of *payload* with *data* as its data."""
     return _made_of({**payload._data, "entity_data": data})
 

@@ -32,7 +32,8 @@ class Statistics:
 
     def renew_lock(self) -> None:
         """Take a new lock, in a process that was forked while somebody held the old one."""
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler may make a call in the middle of counting.
+        self._lock = threading.RLock()
 
     def reset(self) -> None:
         """Set all counters to zero."""

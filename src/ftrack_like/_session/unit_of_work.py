@@ -6,13 +6,17 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ftrack_like import inspection, operation
+from ftrack_like import exception, inspection, operation
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.delivery import Delivery
+from ftrack_like._session.memberships import Memberships
 from ftrack_like._session.payloads import OperationPayload, optimise, payload_of
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED
 
 __all__ = ["Plan", "UnitOfWork"]
+
+#: How often lists that other sessions change at the same time are corrected.
+_CORRECTIONS = 50
 
 
 class Plan:
@@ -35,6 +39,12 @@ class Plan:
         lines = [_line(payload) for payload in self.payloads]
         return "\n".join(lines) if lines else "nothing to commit"
 
+    def summary(self) -> str:
+        """Return the first payloads in one line."""
+        lines = [_line(payload) for payload in self.payloads[:5]]
+        more = len(self.payloads) - len(lines)
+        return "; ".join(lines) + (f"; {more} more" if more else "")
+
 
 def _line(payload: Mapping[str, Any]) -> str:
     """Return *payload* as one line for people."""
@@ -42,6 +52,26 @@ def _line(payload: Mapping[str, Any]) -> str:
     shown = f": {', '.join(names)}" if names else ""
     key = ", ".join(str(value) for value in payload["entity_key"])
     return f"{payload['action']} {payload['entity_type']}({key}){shown}"
+
+
+class _Pending:
+    """A batch from before it is sent until its results are taken over.
+
+    *results* are those of the server once *is_answered*.
+    """
+
+    def __init__(self, plan: Plan, delivery: Delivery, memberships: Memberships) -> None:
+        """Initialise with the *plan*, the *delivery* of its payloads and their *memberships*."""
+        self.plan = plan
+        self.delivery = delivery
+        self.memberships = memberships
+        self.results: Any = None
+        self.is_answered = False
+
+    def answer(self, results: Any) -> None:
+        """Take the *results*: the server has applied the batch."""
+        self.results = results
+        self.is_answered = True
 
 
 class UnitOfWork:
@@ -54,9 +84,15 @@ class UnitOfWork:
     def __init__(self, session: Any) -> None:
         """Initialise for *session*, whose operations and methods are reached at each use."""
         self._session = session
+        #: The batch that was sent last, until its outcome is known and taken over.
+        self._pending: Optional[_Pending] = None
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock, in a process that was forked while a thread held the old one."""
         self._committing = threading.RLock()
-        #: What was sent last, if nobody knows whether the server carried it out.
-        self._in_doubt: Optional[tuple[Plan, Delivery]] = None
+        #: The thread that is in a commit or a rollback.
+        self._busy: Optional[int] = None
 
     def plan(self) -> Plan:
         """Return what :meth:`commit` would do now."""
@@ -69,42 +105,114 @@ class UnitOfWork:
         """Send what is recorded in one transaction.
 
         On an error the operations stay recorded. Operations that are recorded meanwhile by
-        other threads stay for the next commit.
+        other threads stay for the next commit. A batch in doubt is settled first.
         """
         with self._committing:
-            self._settle()
-            plan = self.plan()
-            if not plan.payloads:
-                self._forget_cancelled(plan)
-                return
-            delivery = self._delivery(plan)
+            self.refuse_nesting("commit")
+            # No context manager written in Python here: an exception of a signal handler that
+            # comes while it is entered would leave the mark set.
+            self._busy = threading.get_ident()
             try:
-                results = delivery.send()
-            except BaseException:
-                self._in_doubt = (plan, delivery) if delivery.in_doubt else None
-                raise
-            self._take_over(plan, results)
+                self._settle()
+                plan = self.plan()
+                if plan.payloads:
+                    self._deliver(plan)
+                else:
+                    self._forget_cancelled(plan)
+            finally:
+                self._busy = None
+
+    def refuse_nesting(self, verb: str) -> None:
+        """Raise an error for *verb* if the calling thread is inside a commit or a rollback."""
+        if self._busy == threading.get_ident():
+            raise exception.CommitInProgressError(verb)
+
+    def _deliver(self, plan: Plan) -> None:
+        """Send the payloads of *plan* and take over the answer.
+
+        The batch is noted before it is sent and crossed out when all is done: whatever is raised
+        in between, the next commit knows where this one stopped.
+        """
+        memberships = Memberships(self._session, plan.operations, plan.payloads)
+        memberships.refresh()
+        plan.payloads = memberships.payloads
+        questions = memberships.questions()
+        pending = self._pending = _Pending(plan, self._delivery(plan, questions), memberships)
+        self._finish(pending)
+
+    def _finish(self, pending: _Pending) -> None:
+        """Have *pending* sent, or sent again, and take over the answer.
+
+        Lists that another session changed at the same time are corrected.
+        """
+        for _ in range(_CORRECTIONS):
+            self._finish_one(pending)
+            repairs = pending.memberships.repairs(pending.results)
+            if not repairs:
+                return
+            plan = Plan([], list(repairs))
+            questions = pending.memberships.questions()
+            delivery = self._delivery(plan, questions)
+            pending = self._pending = _Pending(plan, delivery, pending.memberships)
+        self._pending = None
+        self._session.logger.warning(
+            "Other sessions change the same lists all the time; not corrected: %s",
+            pending.plan.summary(),
+        )
+
+    def _finish_one(self, pending: _Pending) -> None:
+        """Have *pending* sent unless it is answered, and take over the answer."""
+        try:
+            if not pending.is_answered:
+                pending.answer(pending.delivery.send())
+        except BaseException:
+            if not pending.delivery.in_doubt:
+                self._pending = None
+            raise
+        try:
+            self._merge(pending.plan, pending.results)
+        finally:
+            self._forget(pending.plan)
+            self._pending = None
 
     def _settle(self) -> None:
-        """Find out what became of a batch whose answer never came, before anything else is sent."""
-        if self._in_doubt is None:
-            return
-        plan, delivery = self._in_doubt
-        recorded = {id(each) for each in self._session.recorded_operations}
-        if recorded.isdisjoint([id(each) for each in plan.operations]):
-            results = None  # Taken back meanwhile: nobody waits for it any more.
-        else:
-            results = delivery.results_if_applied()
-        self._in_doubt = None
-        if results is not None:
-            self._take_over(plan, results)
+        """Find out what became of a batch in doubt, before anything else is sent.
 
-    def _take_over(self, plan: Plan, results: Any) -> None:
-        """Take over the *results* of *plan*, which the server has carried out."""
+        If the server did not apply it, it is sent again as it was. What the program recorded
+        since follows with the batch of the commit.
+        """
+        pending = self._pending
+        if pending is None:
+            return
+        if not pending.is_answered and not self._is_wanted(pending):
+            self._pending = None
+            return
         try:
-            self._merge(plan, results)
-        finally:
-            self._forget(plan)
+            self._finish(pending)
+        except exception.ServerError:
+            if self._pending is not None:
+                raise
+            # The server refuses the batch, so it was not applied. The commit sends everything
+            # that is recorded, which may hold a correction.
+
+    def _is_wanted(self, pending: _Pending) -> bool:
+        """Return whether *pending* is in doubt and the program has not taken it back."""
+        if not pending.delivery.in_doubt:
+            return False
+        if not pending.plan.operations:
+            return True  # Lists that the session itself corrects.
+        recorded = {id(each) for each in self._session.recorded_operations}
+        return not recorded.isdisjoint([id(each) for each in pending.plan.operations])
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it is unknown what became of the last batch."""
+        pending = self._pending
+        return pending is not None and (pending.is_answered or self._is_wanted(pending))
+
+    def abandon(self) -> None:
+        """Stop asking what became of the last batch."""
+        self._pending = None
 
     def _forget_cancelled(self, plan: Plan) -> None:
         """Forget the operations of *plan*, which add up to nothing, and their entities' values.
@@ -117,12 +225,12 @@ class UnitOfWork:
         if plan.operations:
             self._forget(plan)
 
-    def _delivery(self, plan: Plan) -> Delivery:
-        """Return what sends the payloads of *plan*."""
+    def _delivery(self, plan: Plan, questions: list[Any]) -> Delivery:
+        """Return what sends the payloads of *plan*, after the *questions* for their lists."""
         session = self._session
         plain = session._loader._takes_plain_path()
-        batch = list(plan.payloads) if plain else RawBatch(plan.payloads)
-        return Delivery(session, batch)
+        batch = [*questions, *plan.payloads]
+        return Delivery(session, batch if plain else RawBatch(batch))
 
     def _merge(self, plan: Plan, results: Any) -> None:
         """Take over what the server answered, by what it carries.
@@ -240,22 +348,66 @@ class UnitOfWork:
         """Take back what is recorded: entities are as the server holds them.
 
         Entities that were created are forgotten; they keep their primary key, so that they can
-        still be told apart.
+        still be told apart. A batch in doubt is given up: the server may have applied it.
         """
-        session = self._session
         with self._committing:
-            operations = list(session.recorded_operations)
-            self._keep_primary_keys(Plan(operations, [], session._identity_map.dirty))
-            created = []
-            for each in operations:
-                if isinstance(each, operation.CreateEntityOperation):
-                    values = list(each.entity_key.values())
-                    created.append(session._identity_map.find(each.entity_type, values))
-            self._discard(operations)
-            session._identity_map.forget_local_values()
-            for entity in created:
-                if entity is not None:
-                    session._identity_map.discard(entity)
+            self.refuse_nesting("roll back")
+            self._busy = threading.get_ident()
+            try:
+                self._roll_back()
+            finally:
+                self._busy = None
+
+    def _roll_back(self) -> None:
+        """Do what :meth:`rollback` does."""
+        session = self._session
+        pending = self._pending
+        if pending is not None and pending.is_answered:
+            self._finish(pending)  # The server applied it; only the taking over was interrupted.
+        elif pending is not None and self._is_wanted(pending):
+            self._forget_loaded(pending.plan)
+            session.logger.warning(
+                "Rolled back while it was unknown whether the server had applied the last batch; "
+                "if it did, these changes stay there: %s",
+                pending.plan.summary(),
+            )
+        operations = list(session.recorded_operations)
+        self._keep_primary_keys(Plan(operations, [], session._identity_map.dirty))
+        created = []
+        for each in operations:
+            if isinstance(each, operation.CreateEntityOperation):
+                values = list(each.entity_key.values())
+                created.append(session._identity_map.find(each.entity_type, values))
+        self._discard(operations)
+        session._identity_map.forget_local_values()
+        for entity in created:
+            if entity is not None:
+                session._identity_map.discard(entity)
+        self._pending = None
+
+    def take_back(self, entities: Iterable[Any]) -> None:
+        """Take back what is recorded of *entities*; those that were created are forgotten."""
+        session = self._session
+        wanted = {_identity_of(entity): entity for entity in entities}
+        operations = [each for each in session.recorded_operations if _key_of(each) in wanted]
+        if operations and hasattr(session.recorded_operations, "discard"):
+            session.recorded_operations.discard(operations)
+        self._keep_primary_keys(Plan(operations, [], session._identity_map.dirty))
+        for entity in wanted.values():
+            created = entity._created
+            self._clear(entity, ())
+            if created:
+                session._identity_map.discard(entity)
+
+    def _forget_loaded(self, plan: Plan) -> None:
+        """Forget the loaded values that *plan* may have changed on the server, to be read again."""
+        for payload in plan.payloads:
+            if payload["action"] != "update":
+                continue
+            entity = self._session._identity_map.find(payload["entity_type"], payload["entity_key"])
+            for name in payload["entity_data"] if entity is not None else ():
+                if name not in entity.primary_key_attributes and name != "__entity_type__":
+                    entity._remote.pop(name, None)
 
     def created(self) -> list[Any]:
         """Return the entities that are created and not committed."""

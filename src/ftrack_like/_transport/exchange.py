@@ -15,6 +15,7 @@ from ftrack_like._transport.answers import decode_text, fault_of, parse_json
 from ftrack_like._transport.authentication import leaves_host
 from ftrack_like._transport.body import UnreadableError, read_body
 from ftrack_like._transport.faults import Route, connection_error
+from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.limits import (
     EXTENDING_RATE,
     Deadline,
@@ -161,6 +162,7 @@ class Exchange:
                 response = self._post_and_follow()
                 answer = self._read(response)
         except exception.ServerConnectionError as error:
+            raise_interruption(error)
             if self.connections.ended:
                 raise exception.ConnectionClosedError() from error
             self._timeouts += isinstance(error, exception.ServerTimeoutError)

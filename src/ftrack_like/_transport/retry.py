@@ -79,7 +79,7 @@ class RetryBudget:
 
     def renew_lock(self) -> None:
         """Take a new lock, in a process that was forked while somebody held the old one."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A signal handler may make a call inside a call.
 
     def take(self) -> bool:
         """Spend one repetition; return False, spending nothing, when there is none left."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Optional, TypeVar
 from ftrack_like import exception
 from ftrack_like._transport.body import excerpt
 from ftrack_like._transport.faults import is_timeout
+from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.limits import Limit, OpenConnections, SlowestRate, Timeout, total_for
 from ftrack_like._transport.retry import RetryPolicy, retry_after
 
@@ -167,7 +168,11 @@ def refused(response: Any, who: str, kind: type[DownloadError] = DownloadError) 
 
 
 def failed(error: BaseException, kind: type[DownloadError] = DownloadError) -> DownloadError:
-    """Return the error of the class *kind* for a connection that failed with *error*."""
+    """Return the error of the class *kind* for a connection that failed with *error*.
+
+    Raise the exception of a signal handler that *error* was made of: it ends the transfer.
+    """
+    raise_interruption(error)
     made = kind(problem(error), is_passing=True, is_late=is_timeout(error))
     made.__cause__ = error
     return made

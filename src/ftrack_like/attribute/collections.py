@@ -98,7 +98,9 @@ class AbstractCollectionAttribute(Attribute):
             return
         _base(adapted)._changed = True
         entity._local_values()[self._name] = adapted
-        self._record(entity, local, self._snapshot(adapted))
+        snapshot = self._snapshot(adapted)
+        _base(snapshot).is_whole = True
+        self._record(entity, local, snapshot)
 
     def _snapshot(self, value: Any) -> Any:
         """Return a copy of *value* as it is now, for an operation to keep."""

@@ -7,7 +7,9 @@ cache interface.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, MutableMapping
@@ -145,6 +147,8 @@ def ensure_file(path: str) -> None:
     :exc:`FileExistsError` for any other file: it may be somebody's work.
     """
     with _folder_lock(os.path.dirname(path)):
+        if _is_link(path):
+            _separate(path)
         if _is_usable(path):
             _restrict(path)
             return
@@ -173,31 +177,36 @@ def is_damage(error: Exception) -> bool:
 
 
 def _is_usable(path: str) -> bool:
-    """Return whether *path* is a cache file; False if it may be replaced by a new one."""
+    """Return whether *path* is a cache file; False if it may be replaced by a new one.
+
+    SQLite looks at the file first. Opening it with Python would be wrong while this process has
+    a connection to it: POSIX drops all locks of a process on a file when the process closes any
+    descriptor of it, and SQLite relies on them. Python reads only what is no database.
+    """
     try:
-        with open(path, "rb") as file:
-            head = file.read(len(_MAGIC))
+        status = os.stat(path)
     except FileNotFoundError:
         return False
-    if not head:
+    if not stat.S_ISREG(status.st_mode):
+        raise FileExistsError(f"{path} is not a file: name another path for FileCache.")
+    if not status.st_size:
         return False
-    if head != _MAGIC:
-        if _is_dbm(path):
-            return False
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    tables = _tables(path)
+    if tables is None:
+        return _refuse_foreign(path)
+    if "cache" in tables:
+        return True
+    if tables:
         raise FileExistsError(
-            f"The file {path} is not a cache: name another path for FileCache, or remove it."
+            f"The file {path} is a database of something else: name another path for FileCache."
         )
-    return _is_intact(path)
+    return False
 
 
-def _is_dbm(path: str) -> bool:
-    import dbm  # lazy: only asked about files that are not ours
-
-    return bool(dbm.whichdb(path))
-
-
-def _is_intact(path: str) -> bool:
-    """Return whether the SQLite file at *path* can be read and has the table of a cache."""
+def _tables(path: str) -> Optional[list[str]]:
+    """Return the tables in the SQLite file at *path*, None if it is damaged or another kind."""
     import sqlite3  # lazy: only sessions with a cache file pay for it
 
     connection = sqlite3.connect(path, timeout=BUSY_TIME_OUT, isolation_level=None)
@@ -205,22 +214,60 @@ def _is_intact(path: str) -> bool:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
         if "cache" in names:
             connection.execute("SELECT key, value FROM cache LIMIT 1").fetchone()
-            return True
+        return names
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        return False
+        return None
     finally:
         connection.close()
-    if names:
+
+
+def _refuse_foreign(path: str) -> bool:
+    """Return False if the file at *path* is a damaged database or one of :mod:`dbm`."""
+    import dbm  # lazy: only asked about files that are not ours
+
+    with open(path, "rb") as file:
+        head = file.read(len(_MAGIC))
+    if head != _MAGIC and not dbm.whichdb(path):
         raise FileExistsError(
-            f"The file {path} is a database of something else: name another path for FileCache."
+            f"The file {path} is not a cache: name another path for FileCache, or remove it."
         )
     return False
 
 
-def _make_file(path: str) -> None:
-    """Write a new cache file and put it at *path*, whole."""
+def _is_link(path: str) -> bool:
+    """Return whether the file at *path* has further names, as a hard link has.
+
+    SQLite names its log after the path. Two names of one file would have two logs, of which each
+    overwrites what the other one wrote.
+    """
+    try:
+        return os.stat(path).st_nlink > 1
+    except FileNotFoundError:
+        return False
+
+
+def _separate(path: str) -> None:
+    """Give *path*, a hard link, a file of its own: a copy, or a new one if that cannot be made."""
+    import sqlite3  # lazy: only sessions with a cache file pay for it
+
+    has_log = os.path.exists(path + "-wal")
+    try:
+        if not _is_usable(path):
+            return
+        with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as source:
+            if not has_log:
+                # This fails if the file is in use under another name, where its log is.
+                source.execute("PRAGMA journal_mode = DELETE")
+            _make_file(path, source)
+    except sqlite3.OperationalError:
+        _unlink(path, *_SIDE_FILES)
+        _make_file(path)
+
+
+def _make_file(path: str, source: Optional[sqlite3.Connection] = None) -> None:
+    """Write a new cache file, a copy of *source* if given, and put it at *path*, whole."""
     import sqlite3  # lazy: only sessions with a cache file pay for it
 
     handle, temporary = tempfile.mkstemp(prefix=".ftrack-cache-", dir=os.path.dirname(path))
@@ -228,11 +275,15 @@ def _make_file(path: str) -> None:
     try:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
+            if source is not None:
+                source.backup(connection)
             set_journal(connection, shared=is_network_path(path))
             connection.execute(_TABLE)
         finally:
             connection.close()
         _restrict(temporary)
+        if source is not None:
+            _unlink(path, *_SIDE_FILES)
         os.replace(temporary, path)
     except BaseException:
         _unlink(temporary, "", *_SIDE_FILES)

@@ -148,6 +148,11 @@ class _Handle:
         """Open the file, made anew if it is missing, and return the connection."""
         if not _sqlite.identity(self.path):
             _sqlite.ensure_file(self.path)
+        if _sqlite.identity(self.path) in _INHERITED_IN_USE:
+            raise OSError(
+                f"The cache file {self.path} cannot be used in this process, which was forked in "
+                "the middle of a transaction on it. Fork outside of transactions."
+            )
         connection = _sqlite.connect(self.path)
         self._identity = _sqlite.identity(self.path)
         self._connection = connection
@@ -189,12 +194,25 @@ class _Handle:
         if self._connection is not None and self._finaliser is not None:
             # Forked in the middle of a transaction: it belongs to the parent, never close it.
             self._finaliser.detach()
-            _NEVER_CLOSED.append(self._connection)
+            _keep_for_ever(self._connection)
+            _INHERITED_IN_USE.add(self._identity)
             self._connection = self._finaliser = None
 
 
-#: Connections of the parent process that this one inherited in use.
-_NEVER_CLOSED: list[Any] = []
+def _keep_for_ever(connection: sqlite3.Connection) -> None:
+    """Keep *connection*, which a transaction of the parent process uses, from being closed.
+
+    SQLite would end that transaction when it closes, also at the end of the interpreter, where a
+    reference in a module does not keep it.
+    """
+    import ctypes  # lazy: only a process that was forked at such a moment needs it
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+#: The files of the connections that this process inherited in use. SQLite keeps its locks by
+#: file and process, and would take those of the parent for the child's.
+_INHERITED_IN_USE: set[Optional[tuple[int, int]]] = set()
 
 #: Every handle of this process, to be closed before a fork.
 _HANDLES: weakref.WeakSet[_Handle] = weakref.WeakSet()

@@ -185,7 +185,8 @@ def _make_container(accessor: Any, resource_identifier: str) -> None:
 def undoing() -> Generator[list[tuple[Any, str]], None, None]:
     """Remove the data written within the context if that ends with an exception.
 
-    Yield the list of it; what is taken out of the list stays. Data that was found stays anyway.
+    Yield the list of it; what is taken out of the list stays. Data that was found stays anyway,
+    and so does data that another session has registered since: it found the same data there.
     """
     copies = Copies([], [])
     token = _COPIES.set(copies)
@@ -193,10 +194,21 @@ def undoing() -> Generator[list[tuple[Any, str]], None, None]:
         yield copies.written
     except BaseException:
         for location, identifier in reversed(copies.written):
-            _remove_stored(location, identifier)
+            if not _is_registered(location, identifier):
+                _remove_stored(location, identifier)
         raise
     finally:
         _COPIES.reset(token)
+
+
+def _is_registered(location: Any, identifier: str) -> bool:
+    """Return whether the server knows of a component at *identifier* of *location*."""
+    try:
+        # Only identifiers that are registered as they are can be looked up without a component.
+        return bool(location._find_taken([identifier]))
+    except Exception as error:
+        logging.getLogger(__name__).debug("Cannot look %s up: %s", identifier, error)
+        return False
 
 
 def _remove_stored(location: Any, identifier: str) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
 from ftrack_like.entity._copies import abandoned_places, copy_data, encode, true_place, undoing
@@ -55,6 +56,8 @@ def add(
 ) -> None:
     """Add *components* to *location*, as :meth:`Location.add_components` says."""
     pairs = list(zip(components, _one_each(sources, len(components))))
+    if location.session.in_doubt:
+        location.session.commit()  # It may be about these components.
     if not location.structure:
         raise exception.LocationError(
             "No structure defined for location {location}. A plugin sets it for every session, or "
@@ -79,13 +82,27 @@ def remove(location: Any, components: Sequence[Any], recursive: bool) -> None:
         removed = []
         try:
             for component in affected:
-                location._remove_data(component)
+                _remove_data(location, component)
                 removed.append(component)
         finally:
             # What has lost its data must not stay registered, even if the next one failed.
             if removed:
                 location._deregister_components(removed)
                 _publish(location, COMPONENT_REMOVED_FROM_LOCATION_TOPIC, removed)
+
+
+def _remove_data(location: Any, component: Any) -> None:
+    """Remove the data of *component* from *location*.
+
+    Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if another session has removed
+    the component since it was looked for.
+    """
+    try:
+        location._remove_data(component)
+    except exception.AccessorResourceNotFoundError as error:
+        if location._find_places([component]):
+            raise
+        raise exception.ComponentNotInLocationError([component], location) from error
 
 
 def _one_each(sources: Any, count: int) -> list[Any]:
@@ -265,6 +282,7 @@ def _explaining(location: Any, item: _Item) -> Generator[None, None, None]:
     try:
         yield
     except Exception as error:
+        raise_interruption(error)
         raise exception.LocationError(
             "Failed to transfer component {component} data to location {location} due to error: "
             "{error}",
@@ -282,11 +300,19 @@ def _register(
     note = ""
     try:
         location._register_components_in_location(components, identifiers)
-    except Exception as error:
-        if isinstance(error, exception.ServerConnectionError):
+    except BaseException as error:
+        if location.session.in_doubt or isinstance(error, exception.ServerConnectionError):
             # It may have arrived: data that the server knows of must stay.
             note = " The server may have registered them: their data stays."
             stored.clear()
+        raise_interruption(error)
+        if not isinstance(error, Exception):
+            raise
+        if isinstance(error, exception.NotUniqueError):
+            known = location._find_places(components)
+            present = [each for each in components if each["id"] in known]
+            if present:  # Another session was faster.
+                raise exception.ComponentInLocationError(present, location) from error
         raise exception.LocationError(
             "Failed to register components with location {location} due to error: {error}{note}",
             details={"location": location, "error": error, "note": note},

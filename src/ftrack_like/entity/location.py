@@ -166,7 +166,8 @@ class Location(Entity):
         """Register that *components* are here at the (encoded) *resource_identifiers*.
 
         Everything recorded is committed with it. When that fails, the registrations are taken
-        back, so that no later commit sends them.
+        back, so that no later commit sends them. While the commit is in doubt they stay: the
+        next one settles them.
         """
         created = [
             self.session.create(
@@ -182,7 +183,7 @@ class Location(Entity):
         try:
             self.session.commit()
         except BaseException:
-            for entry in created:
+            for entry in () if self.session.in_doubt else created:
                 self.session.delete(entry)
             raise
 
@@ -226,10 +227,22 @@ class Location(Entity):
             self._deregister_component_in_location(component)
 
     def _delete_registrations(self, components: Sequence[Any]) -> None:
-        """Delete what the server has of *components* in this location, and commit that."""
-        for entry in self._find_registrations("id", components):
-            self.session.delete(entry)
-        self.session.commit()
+        """Delete what the server has of *components* in this location, and commit that.
+
+        Another session may delete some of it at the same time.
+        """
+        while True:
+            entries = self._find_registrations("id", components)
+            for entry in entries:
+                self.session.delete(entry)
+            try:
+                self.session.commit()
+            except exception.NotFoundError as error:
+                if not any(entry["id"] in str(error) for entry in entries):
+                    raise
+                self.session._unit_of_work.take_back(entries)
+            else:
+                return
 
     def _find_registrations(self, projections: str, components: Sequence[Any]) -> list[Any]:
         """Return what the server has of *components* in this location, with one request."""

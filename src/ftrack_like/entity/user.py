@@ -9,6 +9,9 @@ from ftrack_like.entity.base import Entity
 
 __all__ = ["User"]
 
+#: How often a timer is stopped and started while other sessions start one as well.
+_ATTEMPTS = 5
+
 
 class User(Entity):
     """Somebody who works here."""
@@ -28,22 +31,30 @@ class User(Entity):
 
         Whatever else was to be committed is committed too.
         """
-        if force:
-            self._stop_running_timer()
-        data = {"user": self, "context": context, "name": name, "comment": comment}
-        timer = self.session.create("Timer", data)
-        try:
-            self.session.commit()
-        except exception.ServerError as error:
-            if "DuplicateEntry" not in str(error) and not isinstance(
-                error, exception.NotUniqueError
-            ):
-                raise
-            raise exception.NotUniqueError(
-                f"A timer is already running for {self}: stop the timer first, or start with "
-                "force=True."
-            ) from error
-        return timer
+        session = self.session
+        if session.in_doubt:
+            session.commit()  # It may be about this timer.
+        for attempt in range(_ATTEMPTS):
+            if force:
+                self._stop_running_timer()
+            data = {"user": self, "context": context, "name": name, "comment": comment}
+            timer = session.create("Timer", data)
+            try:
+                session.commit()
+            except exception.ServerError as error:
+                if "DuplicateEntry" not in str(error) and not isinstance(
+                    error, exception.NotUniqueError
+                ):
+                    raise
+                session._unit_of_work.take_back([timer])
+                if force and attempt < _ATTEMPTS - 1:
+                    continue  # Another session has started one since.
+                raise exception.NotUniqueError(
+                    f"A timer is already running for {self}, maybe started by another session: "
+                    "stop the timer first, or start with force=True."
+                ) from error
+            return timer
+        raise AssertionError("unreachable")
 
     def _stop_running_timer(self) -> None:
         """Stop the user's timer if it runs."""
@@ -55,12 +66,15 @@ class User(Entity):
     def stop_timer(self) -> Any:
         """Stop the user's timer, commit, and return the new time log of what it counted.
 
-        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if it does not run. Whatever else
-        was to be committed is committed too.
+        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if it does not run, also if another
+        session stops it at the same time: there is one time log. Whatever else was to be
+        committed is committed too.
         """
         import arrow  # lazy: it is slow to import, and most scripts stop no timer
 
         session = self.session
+        if session.in_doubt:
+            session.commit()  # It may be about this timer.
         user_id = str(self["id"]).replace('"', '\\"')
         timer = session.query(
             "select id, user_id, context_id, start, name, comment "
@@ -79,7 +93,15 @@ class User(Entity):
             },
         )
         session.delete(timer)
-        session.commit()
+        try:
+            session.commit()
+        except exception.NotFoundError as error:
+            if str(timer["id"]) not in str(error):
+                raise
+            session._unit_of_work.take_back([log, timer])
+            raise exception.NoResultFoundError(
+                f"The timer of {self} was stopped by another session at the same time."
+            ) from error
         return log
 
     def send_invite(self) -> None:

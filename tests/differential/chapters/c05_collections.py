@@ -195,7 +195,7 @@ def equality(stage: Stage) -> Any:
     return [items == items, items == twin, items != twin, items == [versions(stage)[0]]]
 
 
-@step()
+@step(asks="F")
 def children_set_the_parent(stage: Stage) -> Any:
     """A child that is appended gets the parent."""
     shot, task = stage.shot("adopting"), stage.task("adopted")

@@ -21,6 +21,8 @@ _MAY_BE_EMPTY = {("User", "username")}
 def check(batch: Batch) -> None:
     """Raise an error if what *batch* leaves behind is not as it must be."""
     _check_places(batch)
+    # First, since a parent that is gone also leaves attributes empty that follow from it.
+    _check_references(batch)
     for type_, row in batch.made:
         if batch.store.get(type_.table, key_of(type_.table, row)) is row:
             _check_required(batch, type_, row)
@@ -28,7 +30,6 @@ def check(batch: Batch) -> None:
         if row[column] is None and batch.store.get(type_.table, key_of(type_.table, row)) is row:
             text = f"Attribute {name!r} of {type_.name} needs a value; it has none."
             raise _blamed(batch, type_.table, row, ValidationError(text))
-    _check_references(batch)
     _check_names(batch)
 
 
