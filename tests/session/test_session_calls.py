@@ -169,15 +169,6 @@ def test_server_that_goes_away_and_comes_back(server: Any, open_session: Any) ->
     assert "3 attempts" in str(caught.value)
 
 
-def test_considered_word_is_not_asked_for_again(session: Any, server: Any, replies: Any) -> None:
-    """An error that the server explains is believed at once, whatever its status."""
-    fault = {"exception": "ValidationError", "content": "No.", "error_code": None}
-    server.answer = lambda batch: replies.Reply(fault, status=500)
-    with pytest.raises(exception.ServerValidationError):
-        session.query("Task").all()
-    assert len(server.requests) == 1
-
-
 @pytest.mark.parametrize(
     "operation",
     [
@@ -235,101 +226,6 @@ def test_wait_that_the_server_asks_for_is_kept(session: Any, server: Any, replie
     begun = time.monotonic()
     session.query("Task").all()
     assert time.monotonic() - begun >= 0.05
-
-
-@pytest.mark.parametrize(
-    ("name", "class_"),
-    [
-        ("PermissionError", exception.ServerPermissionDeniedError),
-        ("ValidationError", exception.ServerValidationError),
-        ("DuplicateEntryError", exception.ServerNotUniqueError),
-        ("InvalidCredentialsError", exception.ServerAuthenticationError),
-        ("FTAuthenticationError", exception.ServerAuthenticationError),
-        ("ParseError", exception.ServerParseError),
-        ("QueryError", exception.ServerParseError),
-        ("NotFoundError", exception.ServerNotFoundError),
-        ("SomethingNewError", exception.ServerError),
-    ],
-)
-@pytest.mark.parametrize("status", [200, 400])
-def test_faults_have_classes(
-    session: Any, server: Any, replies: Any, name: str, class_: type, status: int
-) -> None:
-    """Each fault of the server has a class of its own, with its words and code."""
-    fault = {"exception": name, "content": "Invalid action u'foo'", "error_code": "code"}
-    server.answer = lambda batch: replies.Reply(fault, status=status)
-    with pytest.raises(exception.ServerError) as caught:
-        session.call([{"action": "foo"}])
-    assert type(caught.value) is class_
-    assert caught.value.error_code == "code"
-    assert caught.value.exception_name == name
-    assert f"{name}(Invalid action u'foo')" in str(caught.value)
-
-
-def test_carets_keep_their_column(session: Any, server: Any) -> None:
-    """The lines after the first of the server's text are shown as they are."""
-    content = "Expected a value.\n  Task where name is\n                    ^"
-    server.answer = lambda batch: {"exception": "ParseError", "content": content}
-    with pytest.raises(exception.ServerParseError) as caught:
-        session.call(QUERY)
-    assert str(caught.value).splitlines()[1:] == content.splitlines()[1:]
-
-
-def test_invalid_utf8_is_an_error(session: Any, server: Any, replies: Any) -> None:
-    """An answer in another encoding is refused, not guessed at."""
-    server.answer = lambda batch: replies.Reply('[{"data": "é"}]'.encode("latin-1"))
-    with pytest.raises(exception.ServerAnswerError, match="UTF-8"):
-        session.call([{"action": "foo"}])
-
-
-def test_texts_travel_in_utf8(session: Any, server: Any, replies: Any) -> None:
-    """What is sent and received is UTF-8, whatever the headers say."""
-    body = json.dumps([{"data": "héllo ☃"}], ensure_ascii=False).encode()
-    headers = {"Content-Type": "text/plain; charset=latin-1"}
-    server.answer = lambda batch: replies.Reply(body, headers=headers)
-    assert session.call([{"action": "foo", "text": "ü"}]) == [{"data": "héllo ☃"}]
-    assert server.batches[0][0]["text"] == "ü"
-
-
-@pytest.mark.parametrize("results", [[], [None, None], {"action": "query"}, None, "text", [None]])
-def test_wrong_answers_to_queries(session: Any, server: Any, results: Any) -> None:
-    """An answer that is no answer to the query is an error, not an empty result."""
-    server.answer = lambda batch: results
-    with pytest.raises(exception.ServerAnswerError):
-        session.query("Task").all()
-
-
-def test_redirect_to_another_host_is_refused(
-    session: Any, server: Any, replies: Any, open_session: Any
-) -> None:
-    """The key is not sent to where an answer points; the error says the place."""
-    target = f"http://localhost:{server.url.rpartition(':')[2]}/api"
-    server.next_answers = [replies.Reply(status=307, headers={"Location": target})]
-    with pytest.raises(exception.ServerError, match="redirects to another place") as caught:
-        session.query("Task").all()
-    assert target in str(caught.value)
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_redirect_on_the_same_host_is_followed(
-    session: Any, server: Any, replies: Any, status: int
-) -> None:
-    """A server may move its address; the batch goes there as it was."""
-    server.next_answers = [replies.Reply(status=status, headers={"Location": "/new/api"})]
-    assert session.query("Task").all() == []
-    assert [(method, path) for method, path, _, _ in server.requests] == [
-        ("POST", "/api"),
-        ("POST", "/new/api"),
-    ]
-    assert server.batches[0] == server.batches[1]
-
-
-def test_redirects_in_circles_end(session: Any, server: Any, replies: Any) -> None:
-    """Redirects that never end are given up."""
-    server.answer = lambda batch: replies.Reply(status=307, headers={"Location": "/api"})
-    with pytest.raises(exception.ServerError, match="circles"):
-        session.query("Task").all()
 
 
 def test_file_reads_follow_without_credentials(session: Any, server: Any, replies: Any) -> None:
