@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Optional
+from typing import Optional
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -127,7 +127,8 @@ def server_url(request: Request) -> str:
 
 def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
     """Return the response for *answer*, its body as *smaller* (by gzip) unless that is None."""
-    headers: dict[str, Any] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    headers.update(answer.headers)
     if smaller is not None:
         headers["Content-Encoding"] = "gzip"
     return Response(

@@ -18,6 +18,11 @@ __all__ = ["Credentials", "User", "authenticate"]
 #: Compared with when there is no such user, so that the time taken does not tell.
 _NOBODY = digest_key("")
 
+_NONE_SENT = (
+    "No credentials were sent: send a user name and an API key, in the headers ftrack-user and "
+    "ftrack-api-key."
+)
+
 _REFUSED = (
     "The supplied API key is not valid: there is no such user, or it is not the user's key. "
     "Check the user name and the key."
@@ -35,6 +40,11 @@ class Credentials:
     def from_headers(cls, headers: Mapping[str, str]) -> Credentials:
         """Return the credentials in *headers*, empty where they are missing."""
         return cls(headers.get("ftrack-user", ""), headers.get("ftrack-api-key", ""))
+
+    def require(self) -> None:
+        """Raise :exc:`InvalidCredentialsError` if there is neither a user name nor a key."""
+        if not self.username and not self.api_key:
+            raise InvalidCredentialsError(_NONE_SENT)
 
 
 @dataclass(frozen=True)

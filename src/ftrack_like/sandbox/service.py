@@ -11,7 +11,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NoReturn, Optional
 
@@ -20,10 +20,18 @@ from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
 from ftrack_like.sandbox.auth import Credentials, User, authenticate
-from ftrack_like.sandbox.errors import MalformedRequestError, SandboxError, ServerError
+from ftrack_like.sandbox.errors import (
+    InvalidCredentialsError,
+    MalformedRequestError,
+    SandboxError,
+    ServerError,
+    TooManyAttemptsError,
+)
 from ftrack_like.sandbox.invites import InviteActions
 from ftrack_like.sandbox.mail import Outbox
 from ftrack_like.sandbox.media.service import MediaService
+from ftrack_like.sandbox.network.settings import Network
+from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.version import SERVER_VERSION
@@ -36,32 +44,41 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON *body*, and the HTTP *status* of it for those who asked for strict statuses."""
+    """A JSON *body*, and the HTTP *status* of it for those who asked for strict statuses.
+
+    *headers* go with it.
+    """
 
     body: bytes
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service:
     """The API over *database*.
 
-    *server_url* is the address that goes into links; None takes it from each request.
+    *network* says how the server meets the network. Its public address goes into all links; without
+    one, answers contain the address by which each request came, and mails that of :meth:`start`.
     *listeners* are called after each commit, on the thread of the request, with the
     :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
     """
 
     def __init__(
-        self, database: Database, media: MediaService, server_url: Optional[str] = None
+        self, database: Database, media: MediaService, network: Optional[Network] = None
     ) -> None:
         """Prepare to answer; the database must hold the tables and the seed by now."""
+        network = network or Network()
         self.database = database
         self.media = media
-        self.server_url = server_url
+        self.server_url = network.public_url
+        #: Starts the links in mails; never taken from a request.
+        self.public_url = network.public_url
+        self._attempts = Attempts(network.failed_logins)
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
         #: Called after all data were replaced by others.
-        self.reset_listeners: list[Callable[[], None]] = []
+        self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
         self._actions = {
             **ACTIONS,
             **media.actions(),
@@ -72,8 +89,10 @@ class Service:
     def start(self, user: User, server_url: str) -> None:
         """Begin the work that no request asks for, on behalf of *user*.
 
-        *server_url* starts the addresses in what is done.
+        *server_url* starts the addresses in what is done, and the links in mails where no public
+        address was given.
         """
+        self.public_url = self.public_url or server_url
 
         def execute(operations: Sequence[Mapping[str, Any]]) -> list[Any]:
             return self.execute(operations, user, server_url)
@@ -91,9 +110,23 @@ class Service:
         return self._run(operations, self._context(user, server_url))
 
     def authenticate(self, credentials: Credentials) -> User:
-        """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`."""
-        with self.database.read() as connection:
-            return authenticate(connection, credentials)
+        """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
+
+        Raise :exc:`TooManyAttemptsError`, without looking at the key, after too many wrong ones.
+        """
+        credentials.require()
+        username, key = credentials.username, credentials.api_key
+        left = self._attempts.seconds_left(username, key)
+        if left:
+            raise TooManyAttemptsError(left)
+        try:
+            with self.database.read() as connection:
+                user = authenticate(connection, credentials)
+        except InvalidCredentialsError:
+            self._attempts.failed(username)
+            raise
+        self._attempts.succeeded(username, key)
+        return user
 
     def allow_component(self, user: User, action: str, component_id: str) -> None:
         """Raise :exc:`PermissionDeniedError` unless *user* may do *action* to a component's data.
@@ -142,6 +175,7 @@ class Service:
             user_id=user.id,
             username=user.username,
             server_url=server_url,
+            public_url=self.public_url or server_url,
             now=_now(),
             sign=self.media.sign,
             client_token=client_token,
@@ -191,7 +225,10 @@ def read_operations(body: bytes) -> list[dict[str, Any]]:
 
 def error_answer(error: SandboxError) -> Answer:
     """Return *error* as the protocol shows it."""
-    return Answer(_to_json(error.as_wire()), error.status)
+    headers = {}
+    if isinstance(error, TooManyAttemptsError):
+        headers["Retry-After"] = str(error.seconds)
+    return Answer(_to_json(error.as_wire()), error.status, headers)
 
 
 def _refuse_constant(name: str) -> NoReturn:

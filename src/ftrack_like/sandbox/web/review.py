@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.links import REVIEW_PATH
+from ftrack_like.sandbox.network.throttle import Throttle
 from ftrack_like.sandbox.web.drawing import DrawingError, read_drawing
 from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
@@ -37,7 +38,6 @@ from ftrack_like.sandbox.web.review_write import (
     picture_operations,
     verdict_operation,
 )
-from ftrack_like.sandbox.web.throttle import Throttle
 
 __all__ = ["review_routes"]
 

@@ -17,11 +17,11 @@ from ftrack_like.sandbox.links import (
     review_link,
 )
 from ftrack_like.sandbox.media.signing import SignatureError
+from ftrack_like.sandbox.network.throttle import Throttle
 from ftrack_like.sandbox.web.pages import Asked, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Record, quoted
 from ftrack_like.sandbox.web.review_access import cookie_name, find_session, refuse_closed
 from ftrack_like.sandbox.web.review_write import guest_operations
-from ftrack_like.sandbox.web.throttle import Throttle
 from ftrack_like.sandbox.web.tokens import keep_token, peek, read_token
 
 __all__ = ["share_routes"]
