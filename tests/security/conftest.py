@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import socket
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+import websocket
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 pytest.importorskip("uvicorn", reason="the extra 'sandbox' is not installed")
@@ -39,7 +42,7 @@ class Server:
         )
 
     def ask(self, source: Optional[str] = None, timeout: float = 30.0) -> float:
-        """Return how many seconds a request from the address *source* takes, sent until answered."""
+        """Return how many seconds a request from the address *source* takes."""
         started = time.monotonic()
         with contextlib.closing(self.connect(source, timeout)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -59,7 +62,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 @pytest.fixture
 def start_server() -> Iterator[Callable[..., Server]]:
-    """Return a function that starts a sandbox with options of the command; it ends with the test."""
+    """Return a function that starts a sandbox with options of the command."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(*options: str, prefix: Sequence[str] = ()) -> Server:
@@ -188,3 +191,82 @@ def form(sandbox: Any) -> Iterator[Form]:
     opened = Form(sandbox.server_url)
     yield opened
     opened.http.close()
+
+
+class Wire:
+    """A websocket of a user that sends and reads bare packets."""
+
+    def __init__(self, url: str, user: str, key: str) -> None:
+        headers = {"ftrack-user": user, "ftrack-api-key": key}
+        answer = requests.get(f"{url}/socket.io/1/", headers=headers, timeout=30)
+        answer.raise_for_status()
+        self.session = answer.text.split(":")[0]
+        self.hub = uuid.uuid4().hex
+        self._url = url.replace("http", "ws", 1)
+        self._number = 0
+        self.socket: Any = None
+
+    def open(self) -> Wire:
+        """Open the websocket and return this."""
+        address = f"{self._url}/socket.io/1/websocket/{self.session}"
+        self.socket = websocket.create_connection(address, timeout=30)
+        assert self.socket.recv() == "1::"
+        return self
+
+    def emit(self, topic: str, **fields: Any) -> dict[str, Any]:
+        """Publish an event and return how it was acknowledged."""
+        self._number += 1
+        event = {"topic": topic, "id": uuid.uuid4().hex, "source": {"id": self.hub}, **fields}
+        data = json.dumps({"name": "ftrack.event", "args": [event]})
+        self.socket.send(f"5:{self._number}+::{data}")
+        start = f"6:::{self._number}+"
+        packet = self._next(lambda one: one.startswith(start))
+        return dict(json.loads(packet[len(start) :])[0])
+
+    def subscribe(self, subscription: str) -> None:
+        """Subscribe and wait until that is acknowledged."""
+        data = {"subscriber": {"id": uuid.uuid4().hex}, "subscription": subscription}
+        assert self.emit("ftrack.meta.subscribe", data=data)["success"]
+
+    def hear(self) -> dict[str, Any]:
+        """Return the next event."""
+        packet = self._next(lambda one: one.startswith("5:"))
+        return dict(json.loads(packet.split(":", 3)[3])["args"][0])
+
+    def wait_closed(self) -> None:
+        """Read until the server closes the websocket."""
+        with contextlib.suppress(websocket.WebSocketConnectionClosedException, ConnectionError):
+            while self.socket.recv():
+                pass
+
+    def _next(self, fits: Callable[[str], bool]) -> str:
+        for place, packet in enumerate(self._kept):
+            if fits(packet):
+                del self._kept[place]
+                return packet
+        while True:
+            packet = self.socket.recv()
+            assert packet, "the websocket was closed"
+            if fits(packet):
+                return str(packet)
+            self._kept.append(packet)
+
+    @functools.cached_property
+    def _kept(self) -> list[str]:
+        return []
+
+
+@pytest.fixture
+def wire(sandbox: Any) -> Iterator[Callable[..., Wire]]:
+    """Return a function that opens a websocket of a user, of the administrator by default."""
+    opened: list[Wire] = []
+
+    def open_wire(user: Optional[str] = None, key: Optional[str] = None) -> Wire:
+        made = Wire(sandbox.server_url, user or sandbox.api_user, key or sandbox.api_key)
+        opened.append(made)
+        return made.open()
+
+    yield open_wire
+    for one in opened:
+        if one.socket is not None:
+            one.socket.close()

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
-from ftrack_like.sandbox.errors import InvalidCredentialsError
+from ftrack_like.sandbox.errors import InvalidCredentialsError, PermissionDeniedError
 from ftrack_like.sandbox.storage.keys import digest_key, is_key
 from ftrack_like.sandbox.storage.permissions.rights import is_administrator
 from ftrack_like.sandbox.storage.tables import TABLES
 
-__all__ = ["Credentials", "User", "authenticate"]
+__all__ = ["Credentials", "User", "authenticate", "find_user"]
 
 #: Compared with when there is no such user, so that the time taken does not tell.
 _NOBODY = digest_key("")
@@ -52,12 +52,32 @@ class User:
     """The user that a request is made for.
 
     *unrestricted* lets the request do everything: administrators, and the server itself. The
-    roles of others are looked up with each request.
+    roles of others are looked up with each request. A guest comes by the link of a review and has
+    no account.
     """
 
     id: str
     username: str
     unrestricted: bool = False
+    is_guest: bool = False
+
+
+def find_user(connection: Connection, user_id: str) -> User:
+    """Return the active user with the id *user_id*; raise :exc:`PermissionDeniedError` without.
+
+    It is for work that goes on after the request of the user was authenticated and answered.
+    """
+    user = TABLES["resource"].c
+    administrates = is_administrator(user.id).label("administrates")
+    statement = sqlalchemy.select(user.id, user.username, user.is_active, administrates).where(
+        user.id == user_id, user.resource_type == "user"
+    )
+    found = connection.execute(statement).first()
+    if found is None or not found.is_active:
+        raise PermissionDeniedError(
+            "The user who asked for this does not exist any more, or was deactivated."
+        )
+    return User(found.id, found.username, unrestricted=bool(found.administrates))
 
 
 def authenticate(connection: Connection, credentials: Credentials) -> User:

@@ -137,7 +137,12 @@ class SandboxServer:
         listener = _listen(self._host, self._port)
         try:
             database = self._site.open()
-            service = Service(database, MediaService(self._site.media_folder()), self._network)
+            service = Service(
+                database,
+                MediaService(self._site.media_folder()),
+                self._network.public_url,
+                self._network.failed_logins,
+            )
         except BaseException:
             listener.close()
             self._site.close()

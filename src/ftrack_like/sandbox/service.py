@@ -7,6 +7,7 @@ the envelope mean is the business of :mod:`ftrack_like.sandbox.actions`.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import uuid
@@ -19,7 +20,8 @@ from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
-from ftrack_like.sandbox.auth import Credentials, User, authenticate
+from ftrack_like.sandbox.actions.remote import NEW_KEYS
+from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
 from ftrack_like.sandbox.errors import (
     InvalidCredentialsError,
     MalformedRequestError,
@@ -30,7 +32,6 @@ from ftrack_like.sandbox.errors import (
 from ftrack_like.sandbox.invites import InviteActions
 from ftrack_like.sandbox.mail import Outbox
 from ftrack_like.sandbox.media.service import MediaService
-from ftrack_like.sandbox.network.settings import Network
 from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
@@ -57,23 +58,26 @@ class Answer:
 class Service:
     """The API over *database*.
 
-    *network* says how the server meets the network. Its public address goes into all links; without
-    one, answers contain the address by which each request came, and mails that of :meth:`start`.
-    *listeners* are called after each commit, on the thread of the request, with the
-    :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
+    *server_url* is the address that goes into links; with None answers contain the address by which
+    each request came, and mails that of :meth:`start`. *failed_logins* with one user name may come
+    from one address in a minute. *listeners* are called after each commit, on the thread of the
+    request, with the :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
     """
 
     def __init__(
-        self, database: Database, media: MediaService, network: Optional[Network] = None
+        self,
+        database: Database,
+        media: MediaService,
+        server_url: Optional[str] = None,
+        failed_logins: int = 20,
     ) -> None:
         """Prepare to answer; the database must hold the tables and the seed by now."""
-        network = network or Network()
         self.database = database
         self.media = media
-        self.server_url = network.public_url
+        self.server_url = server_url
         #: Starts the links in mails; never taken from a request.
-        self.public_url = network.public_url
-        self._attempts = Attempts(network.failed_logins)
+        self.public_url = server_url
+        self._attempts = Attempts(failed_logins)
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
@@ -128,6 +132,21 @@ class Service:
         self._attempts.succeeded(username, key)
         return user
 
+    def find_user(self, user_id: str) -> User:
+        """Return the active user with the id *user_id*, with the rights as they are now.
+
+        Raise :exc:`PermissionDeniedError` if there is none.
+        """
+        with self.database.read() as connection:
+            return find_user(connection, user_id)
+
+    def allow_holder(self, user_id: str, action: str, component_id: str) -> None:
+        """Raise :exc:`PermissionDeniedError` unless an address of *user_id* is still good.
+
+        It was signed for that user, to do *action* (``read`` or ``update``) to a component's data.
+        """
+        self.allow_component(self.find_user(user_id), action, component_id)
+
     def allow_component(self, user: User, action: str, component_id: str) -> None:
         """Raise :exc:`PermissionDeniedError` unless *user* may do *action* to a component's data.
 
@@ -177,14 +196,14 @@ class Service:
             server_url=server_url,
             public_url=self.public_url or server_url,
             now=_now(),
-            sign=self.media.sign,
+            sign=functools.partial(self.media.sign, holder=None if user.is_guest else user.id),
             client_token=client_token,
             unrestricted=user.unrestricted,
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
         batch, results = run_batch(self.database, operations, context, self._actions)
-        if batch.changes:
+        if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)
         for each in batch.after_commit:
             each()

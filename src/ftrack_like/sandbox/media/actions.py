@@ -12,7 +12,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.media.plan import plan_encoding
 from ftrack_like.sandbox.media.routes import GET_PATH, UPLOAD_PATH
-from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, TransferError
 
 __all__ = ["ENCODE_JOBS", "MAXIMUM_PARTS", "UPLOAD_SECONDS", "MediaActions"]
@@ -52,7 +52,12 @@ class MediaActions:
             raise ValidationError("checksum must be the MD5 of the data as base64 text.")
         if operation.get("parts"):
             return self._upload_in_parts(component_id, size, operation, batch)
-        signed = {"id": component_id, "size": size, "checksum": checksum}
+        signed = {
+            "id": component_id,
+            "size": size,
+            "checksum": checksum,
+            HOLDER: batch.user_id,
+        }
         headers = {"Content-Type": "application/octet-stream"}
         if checksum:
             headers["Content-MD5"] = checksum
@@ -130,6 +135,7 @@ class MediaActions:
                 "part": number,
                 "parts": count,
                 "size": size,
+                HOLDER: batch.user_id,
             }
             address = self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS)
             urls.append({"part_number": number, "signed_url": batch.context.server_url + address})

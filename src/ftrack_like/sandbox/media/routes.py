@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media import images
-from ftrack_like.sandbox.media.signing import SignatureError, Signer
+from ftrack_like.sandbox.media.signing import HOLDER, SignatureError, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, Incoming, Place, TransferError
 
 __all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes"]
@@ -28,6 +28,9 @@ GET_PATH = "/component/get"
 THUMBNAIL_PATH = "/component/thumbnail"
 REMOVE_PATH = "/component/remove"
 UPLOAD_PATH = "/component/upload"
+
+#: What reading, or removing, does to a component.
+_ACTIONS = {GET_PATH: "read", THUMBNAIL_PATH: "read", REMOVE_PATH: "update"}
 
 #: Anybody may have uploaded the data: a page among it must not act in the name of its reader.
 _UNTRUSTED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
@@ -43,6 +46,7 @@ class FileRoutes:
     :exc:`~ftrack_like.sandbox.errors.SandboxError` for those it does not know; *name_of*
     returns the file name of a component id, None for an unknown one. *allow* is called with the
     user, ``read`` or ``update``, and a component id, and raises the same for what a user may not.
+    *allow_holder* does that for the id of the user whom a signed address was made for.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class FileRoutes:
         authenticate: Callable[[str, str], Any],
         name_of: Callable[[str], Optional[str]],
         allow: Callable[[Any, str, str], None],
+        allow_holder: Callable[[str, str, str], None],
     ) -> None:
         """Prepare the handlers."""
         self._store = store
@@ -59,6 +64,7 @@ class FileRoutes:
         self._authenticate = authenticate
         self._name_of = name_of
         self._allow = allow
+        self._allow_holder = allow_holder
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes, for the application to mount."""
@@ -124,18 +130,25 @@ class FileRoutes:
         """Take the data of a component, or a part of it, at a signed address."""
         try:
             signed = self._signer.check(UPLOAD_PATH, dict(request.query_params))
+            await run_in_threadpool(self._check_holder, signed, "update")
         except SignatureError as error:
             return PlainTextResponse(str(error), 403)
+        except SandboxError as error:
+            return PlainTextResponse(error.content, error.status)
         size = int(signed["size"]) if "part" not in signed else _length(request)
         try:
             incoming = await run_in_threadpool(self._incoming, signed, size)
             try:
                 await _receive(request, incoming, size)
+                # It may have taken hours.
+                await run_in_threadpool(self._check_holder, signed, "update")
                 await run_in_threadpool(incoming.commit, size, signed.get("checksum"))
             finally:
                 incoming.abort()
         except TransferError as error:
             return PlainTextResponse(str(error), error.status)
+        except SandboxError as error:
+            return PlainTextResponse(error.content, error.status)
         except OSError as error:
             if "upload" in signed:  # the parts that are there would only keep the disk full
                 await run_in_threadpool(self._store.remove_parts, signed["upload"])
@@ -156,19 +169,26 @@ class FileRoutes:
         parameters = request.query_params
         if "signature" in parameters:
             try:
-                self._signer.check(path, dict(parameters))
+                signed = self._signer.check(path, dict(parameters))
+                await run_in_threadpool(self._check_holder, signed, _ACTIONS[path])
             except SignatureError as error:
                 return PlainTextResponse(str(error), 403)
+            except SandboxError as error:
+                return PlainTextResponse(error.content, error.status)
             return None
         user = request.headers.get("ftrack-user") or parameters.get("username", "")
         key = request.headers.get("ftrack-api-key") or parameters.get("apiKey", "")
         try:
             known = await run_in_threadpool(self._authenticate, user, key)
-            action = "update" if path == REMOVE_PATH else "read"
-            await run_in_threadpool(self._allow, known, action, parameters.get("id", ""))
+            await run_in_threadpool(self._allow, known, _ACTIONS[path], parameters.get("id", ""))
         except SandboxError as error:
             return PlainTextResponse(error.content, error.status)
         return None
+
+    def _check_holder(self, signed: Mapping[str, str], action: str) -> None:
+        """Raise :exc:`SandboxError` unless the holder of a *signed* address may still use it."""
+        if HOLDER in signed:
+            self._allow_holder(signed[HOLDER], action, signed.get("id", ""))
 
     def _scaled(self, component_id: str, size: int) -> Optional[pathlib.Path]:
         if not self._store.exists(component_id):

@@ -16,7 +16,7 @@ from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
 from ftrack_like.sandbox.media.jobs import EncodeQueue, Execute
 from ftrack_like.sandbox.media.routes import FileRoutes
-from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.storage.tables import TABLES
@@ -47,6 +47,7 @@ class MediaService:
         database: Database,
         authenticate: Callable[[str, str], Any],
         allow: Callable[[Any, str, str], None],
+        allow_holder: Callable[[str, str, str], None],
     ) -> list[BaseRoute]:
         """Return the routes below ``/component``; see :class:`FileRoutes`."""
 
@@ -57,14 +58,21 @@ class MediaService:
                 found = connection.execute(statement.where(columns.id == component_id)).first()
             return None if found is None else f"{found.name}{found.file_type or ''}"
 
-        return FileRoutes(self.store, self.signer, authenticate, name_of, allow).routes()
+        return FileRoutes(
+            self.store, self.signer, authenticate, name_of, allow, allow_holder
+        ).routes()
 
-    def sign(self, path: str) -> str:
-        """Return the address *path* (with its parameters) as one that a plain GET may read."""
+    def sign(self, path: str, holder: Optional[str] = None) -> str:
+        """Return the address *path* (with its parameters) as one that a plain GET may read.
+
+        It is good as long as the user with the id *holder* may read what it leads to; without one
+        nothing but its age ends it.
+        """
         address, _, parameters = path.partition("?")
         now = time.time()
         until = (now // 3600 + _ADDRESS_HOURS) * 3600
-        return self.signer.sign(address, dict(parse_qsl(parameters)), until - now)
+        signed = {**dict(parse_qsl(parameters)), HOLDER: holder or None}
+        return self.signer.sign(address, signed, until - now)
 
     def start(self, execute: Execute) -> None:
         """Begin to encode; *execute* runs operations of the protocol in a transaction."""

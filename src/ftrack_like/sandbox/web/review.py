@@ -70,7 +70,7 @@ def show(asked: Asked) -> Response:
     verdicts = verdicts_of(reader, (one["id"] for one in objects), own)
     values: dict[str, Any] = {"chosen": chosen, "medium": Medium("none"), "notes": []}
     if chosen is not None:
-        media = media_of(asked, reader, [chosen["version_id"]])
+        media = media_of(asked, reader, [chosen["version_id"]], visit.user)
         values["medium"] = media.get(chosen["version_id"], Medium("none"))
         drawn = annotations_of(reader, chosen["id"])
         values["notes"] = notes_of(reader, chosen["id"], drawn, visit.sees_only)
@@ -81,7 +81,7 @@ def show(asked: Asked) -> Response:
         objects=objects,
         verdicts=verdicts,
         words=STATUS_WORDS,
-        component=address_maker(asked),
+        component=address_maker(asked, visit.user),
         has_data=asked.service.media.store.exists,
         theme=None,
         **values,
@@ -128,7 +128,7 @@ def _picture(
     Its data is stored beforehand, and removed again if the block raises.
     """
     version, store = object_["version_id"], visit.asked.service.media.store
-    media = media_of(visit.asked, visit.reader, [version]) if strokes else {}
+    media = media_of(visit.asked, visit.reader, [version], visit.user) if strokes else {}
     picture = drawn_picture(store, media[version], frame, strokes) if version in media else None
     if picture is None:
         yield []

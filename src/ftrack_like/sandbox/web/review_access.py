@@ -69,7 +69,7 @@ class Visit:
         """Return who the invitee acts as; without an id for one who has done nothing yet."""
         # The link alone lets in, to this review: what its pages ask for is theirs to bound.
         person = self.invitee["resource_id"] or ""
-        return User(person, self.invitee["email"] or "", unrestricted=True)
+        return User(person, self.invitee["email"] or "", unrestricted=True, is_guest=True)
 
     @property
     def reader(self) -> Reader:
@@ -133,8 +133,16 @@ def enter(asked: Asked) -> Visit:
             "This invitation was withdrawn",
             "The review does not exist any more, or you are no longer invited to it.",
         )
+    _refuse_left(reader, invitee)
     link = {name: asked.query[name] for name in ("invitee", "expires", "signature")}
     return Visit(asked, link, invitee, session)
+
+
+def _refuse_left(reader: Reader, invitee: Record) -> None:
+    """Raise :exc:`PageError` if *invitee* acts as a user who may not log in any more."""
+    person = quoted(invitee["resource_id"] or "")
+    if reader.one(f"select id from User where id is {person} and is_active is_not true"):
+        raise PageError(403, "This invitation has ended", "Its user may not log in any more.")
 
 
 def find_session(reader: Reader, id_: str) -> Optional[Record]:
