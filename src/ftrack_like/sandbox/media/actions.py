@@ -9,6 +9,7 @@ from typing import Any, Optional
 from ftrack_like.sandbox.actions import Action, write
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
+from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.media.plan import plan_encoding
 from ftrack_like.sandbox.media.routes import GET_PATH, UPLOAD_PATH
@@ -99,6 +100,11 @@ class MediaActions:
         if row is None:
             raise NotFoundError(f"There is no Component with the id {component_id!r}.")
         version_id = operation.get("version_id")
+        if version_id is not None:
+            version_id = _identifier(operation, "version_id")
+        formats = operation.get("formats") or []
+        if not isinstance(formats, list):
+            raise ValidationError(f"formats must be a list of media types, not {shown(formats)}.")
         if version_id is not None and batch.store.get("asset_version", (version_id,)) is None:
             raise NotFoundError(f"There is no AssetVersion with the id {version_id!r}.")
         sequence = row["system_type"] == "sequence"
@@ -112,7 +118,7 @@ class MediaActions:
             keep_original=bool(operation.get("keep_original", True)),
             user_id=batch.user_id,
             new_id=new_id,
-            webm="video/webm" in (operation.get("formats") or ()),
+            webm="video/webm" in formats,
         )
         for each in encoding.operations:
             write.create(each, batch)
@@ -145,12 +151,12 @@ class MediaActions:
 def _identifier(operation: Operation, name: str) -> str:
     value: Optional[Any] = required_key(operation, name)
     if not isinstance(value, str) or not _IDENTIFIER.match(value):
-        raise ValidationError(f"{name} must be an id, not {value!r}.")
+        raise ValidationError(f"{name} must be an id, not {shown(value)}.")
     return value
 
 
 def _whole_number(operation: Operation, name: str, minimum: int) -> int:
     value = required_key(operation, name)
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValidationError(f"{name} must be a whole number from {minimum}, not {value!r}.")
+        raise ValidationError(f"{name} must be a whole number from {minimum}, not {shown(value)}.")
     return value

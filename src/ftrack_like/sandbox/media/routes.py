@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mimetypes
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
@@ -31,6 +32,10 @@ UPLOAD_PATH = "/component/upload"
 
 #: What reading, or removing, does to a component.
 _ACTIONS = {GET_PATH: "read", THUMBNAIL_PATH: "read", REMOVE_PATH: "update"}
+
+#: One range of bytes, and how many of them are answered at once.
+_RANGE = re.compile(r"\s*(?=\d|-\d)(\d{0,18})-(\d{0,18})\s*", re.ASCII)
+_RANGES = 32
 
 #: Anybody may have uploaded the data: a page among it must not act in the name of its reader.
 _UNTRUSTED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
@@ -83,6 +88,7 @@ class FileRoutes:
         component_id = request.query_params.get("id", "")
         if not self._store.exists(component_id):
             return _no_data(component_id)
+        _ignore_foreign_range(request)
         return await run_in_threadpool(self._data, component_id, "range" in request.headers)
 
     def _data(self, component_id: str, is_range: bool) -> Response:
@@ -113,6 +119,7 @@ class FileRoutes:
         path = await run_in_threadpool(self._scaled, component_id, size)
         if path is None:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
+        _ignore_foreign_range(request)
         return FileResponse(path, media_type="image/jpeg")
 
     async def remove(self, request: Request) -> Response:
@@ -212,6 +219,22 @@ async def _receive(request: Request, incoming: Incoming, size: Optional[int]) ->
             await run_in_threadpool(incoming.write, *waiting)
             waiting, length = [], 0
     await run_in_threadpool(incoming.write, *waiting)
+
+
+def _ignore_foreign_range(request: Request) -> None:
+    """Take a Range header off *request* that is none of bytes: the whole is answered then."""
+    text = request.headers.get("range")
+    if text is not None and not _is_range(text):
+        kept = [one for one in request.scope["headers"] if one[0].lower() != b"range"]
+        request.scope["headers"] = request.headers.raw[:] = kept
+
+
+def _is_range(text: str) -> bool:
+    unit, _, ranges = text.partition("=")
+    found = [_RANGE.fullmatch(one) for one in ranges.split(",", _RANGES)]
+    return unit.strip().lower() == "bytes" and all(
+        one is not None and (not (one[1] and one[2]) or int(one[1]) <= int(one[2])) for one in found
+    )
 
 
 def _length(request: Request) -> Optional[int]:
