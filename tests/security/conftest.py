@@ -203,7 +203,7 @@ class Wire:
         self.session = answer.text.split(":")[0]
         self.hub = uuid.uuid4().hex
         self._url = url.replace("http", "ws", 1)
-        self._number = 0
+        self.number = 0
         self.socket: Any = None
 
     def open(self) -> Wire:
@@ -215,11 +215,11 @@ class Wire:
 
     def emit(self, topic: str, **fields: Any) -> dict[str, Any]:
         """Publish an event and return how it was acknowledged."""
-        self._number += 1
+        self.number += 1
         event = {"topic": topic, "id": uuid.uuid4().hex, "source": {"id": self.hub}, **fields}
         data = json.dumps({"name": "ftrack.event", "args": [event]})
-        self.socket.send(f"5:{self._number}+::{data}")
-        start = f"6:::{self._number}+"
+        self.socket.send(f"5:{self.number}+::{data}")
+        start = f"6:::{self.number}+"
         packet = self._next(lambda one: one.startswith(start))
         return dict(json.loads(packet[len(start) :])[0])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import random
 import re
 import uuid
 from collections.abc import Callable
@@ -314,8 +316,9 @@ def test_signatures_cover_everything(api: Any) -> None:
 # What users see
 
 
-#: Queries that each look for a private project, shared among the roles.
+#: Queries that each look for a private project, shared among the roles. All of them take minutes.
 QUERIES = 4662
+ASKED = int(os.environ.get("FTRACK_LIKE_TEST_LEAK_QUERIES", "300"))
 ROLES = [None, "Restricted user", "User", "API", "Project manager"]
 
 
@@ -340,7 +343,7 @@ def generated(type_names: list[str], ids: dict[str, str], words: list[str]) -> l
 def test_no_query_leaks_a_private_project(
     api: Any, sandbox: Any, people: People, project: str, role: Any
 ) -> None:
-    """Of 4,662 generated queries none answers anything of a private project to any role."""
+    """None of the generated queries answers anything of a private project to any role."""
     word = f"hidden{uuid.uuid4().hex}"
     api.update("Project", project, is_private=True, full_name=word)
     task = api.create("Task", name=word, parent_id=project, description=word)
@@ -362,7 +365,8 @@ def test_no_query_leaks_a_private_project(
     queries = generated(names, ids, [word])
     assert len(queries) == QUERIES
     user, service = User(eve.user_id, "eve"), sandbox._service
-    for query in queries[ROLES.index(role) :: len(ROLES)]:
+    random.Random(1).shuffle(queries)
+    for query in queries[:ASKED][ROLES.index(role) :: len(ROLES)]:
         body = json.dumps([{"action": "query", "expression": query}]).encode()
         answer = service.answer(body, user, "http://here")
         if answer.status == 200:

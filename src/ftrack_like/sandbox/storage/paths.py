@@ -142,8 +142,9 @@ class Paths:
             statement = select(chosen).select_from(step.from_).where(step.joined())
         elif isinstance(relation.how, Derived):
             # Some of these values are the owner's own: their smallest would be one of all owners.
-            key = chosen.desc() if descending else chosen.asc()
-            statement = select(chosen).select_from(step.from_).where(step.joined())
+            value = chosen.label("value")
+            key = value.desc() if descending else value.asc()
+            statement = select(value).select_from(step.from_).where(step.joined())
             statement = statement.order_by(key.nulls_last()).limit(1)
         else:
             if inner.kind == "boolean":
