@@ -223,7 +223,38 @@ def test_invitees_act_as_collaborators_by_their_address_alone(
     invitee = manager.create("ReviewSessionInvitee", email="Client@example.com", **person)
     with pytest.raises(api.Error, match="in the name of another"):
         manager.update("ReviewSessionInvitee", invitee, email="eve@example.com")
-    manager.update("ReviewSessionInvitee", invitee, email="eve@example.com", resource_id=None)
+    with pytest.raises(api.Error, match="in the name of another"):
+        manager.update("ReviewSessionInvitee", invitee, email="eve@example.com", resource_id=None)
+    with pytest.raises(api.Error, match="in the name of another"):
+        manager.update("ReviewSessionInvitee", invitee, resource_id=None)
+
+
+def test_a_sent_link_cannot_be_made_anothers(api: Any, manager: Any, review: str) -> None:
+    """An invitee with the link in a mail cannot get the address of another person afterwards."""
+    api.create("Collaborator", email="client@example.com", first_name="Cleo")
+    invitee = manager.create(
+        "ReviewSessionInvitee", name="Eve", email="eve@example.com", review_session_id=review
+    )
+    manager.update("ReviewSessionInvitee", invitee, email="eve2@example.com")
+    manager.call({"action": "send_review_session_invite", "review_session_invitee_id": invitee})
+    manager.update("ReviewSessionInvitee", invitee, name="Eve again")
+    for values in ({"email": "client@example.com"}, {"email": "c@example.com", "resource": None}):
+        with pytest.raises(api.Error, match="in the name of another"):
+            manager.update("ReviewSessionInvitee", invitee, **values)
+
+
+def test_the_link_is_for_one_address(api: Any, review: str) -> None:
+    """A link opens nothing when its invitee has another address, or another invitee its id."""
+    person = {"name": "Eve", "review_session_id": review}
+    invitee = api.create("ReviewSessionInvitee", email="eve@example.com", **person)
+    api.call({"action": "send_review_session_invite", "review_session_invitee_id": invitee})
+    link = api.http.get(f"{api.url}/outbox", timeout=30).json()[-1]["links"][0]
+    assert requests.get(link, timeout=30).status_code == 200
+    api.update("ReviewSessionInvitee", invitee, email="client@example.com")
+    assert requests.get(link, timeout=30).status_code == 404
+    api.delete("ReviewSessionInvitee", invitee)
+    api.create("ReviewSessionInvitee", id=invitee, email="client@example.com", **person)
+    assert requests.get(link, timeout=30).status_code == 404
 
 
 def test_verdicts_are_ones_own(

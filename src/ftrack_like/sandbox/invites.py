@@ -92,7 +92,8 @@ class InviteActions:
             name=invitee["name"] or "there",
             sender=_sender(batch),
             title=session["name"],
-            link=batch.context.public_url + review_link(self._signer, invitee["id"]),
+            link=batch.context.public_url
+            + review_link(self._signer, invitee["id"], invitee["email"]),
             conditions=_conditions(session),
             description=f"\n{session['description']}\n" if session["description"] else "",
         )

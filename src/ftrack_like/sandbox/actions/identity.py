@@ -57,24 +57,37 @@ def check(batch: Batch) -> None:
             if touched and named not in {None, batch.user_id, old.get(column)}:
                 raise _denied(batch, change, row, column)
         if table == "review_session_invitee":
-            _check_invitee(batch, change, row)
+            _check_invitee(batch, change, row, old)
         elif table == "review_session_object_status":
             _check_verdict(batch, change, row)
 
 
-def _check_invitee(batch: Batch, change: Change, row: Row) -> None:
+def _check_invitee(batch: Batch, change: Change, row: Row, old: Mapping[str, Any]) -> None:
     """Raise an error if whoever reads the mail of an invitee would act as another.
 
     The link that is mailed lets its reader write as the invitee's resource: only a collaborator
-    with that very address.
+    with that very address. An invitee who has a resource may have the link, and stays that person.
     """
-    if change.action == "update" and not {"resource_id", "email"} & change.old.keys():
-        return
+    if change.action == "update":
+        if not {"resource_id", "email"} & change.old.keys():
+            return
+        if old.get("resource_id", row["resource_id"]) is not None:
+            raise _kept(batch, row)
     if row["resource_id"] in {None, batch.user_id}:
         return
     person = batch.store.get("resource", (row["resource_id"],))
     if person is None or not _has_address(person, row["email"]):
         raise _denied(batch, change, row, "resource_id")
+
+
+def _kept(batch: Batch, row: Row) -> PermissionDeniedError:
+    error = PermissionDeniedError(
+        f"{batch.context.username!r} may not turn an invited person into another: the link in the "
+        f"mail would act in the name of another. Delete the invitee {row['id']!r} and invite anew."
+    )
+    place = "review_session_invitee", key_of("review_session_invitee", row)
+    batch.blame(error, batch.origins.get(place))
+    return error
 
 
 def _has_address(person: Row, address: Optional[str]) -> bool:

@@ -13,7 +13,7 @@ from typing import Optional
 from starlette.responses import Response
 
 from ftrack_like.sandbox.auth import User
-from ftrack_like.sandbox.links import REVIEW_PATH, check_link
+from ftrack_like.sandbox.links import REVIEW_PATH, check_link, person_mark
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.pages import Asked, PageError
 from ftrack_like.sandbox.web.reading import Reader, Record, quoted
@@ -117,7 +117,7 @@ def enter(asked: Asked) -> Visit:
     """
     signer = asked.service.media.signer
     try:
-        signed = check_link(signer, REVIEW_PATH, asked.query, ("invitee",))
+        signed = check_link(signer, REVIEW_PATH, asked.query, ("invitee", "person"))
     except SignatureError as error:
         raise PageError(
             403,
@@ -127,14 +127,15 @@ def enter(asked: Asked) -> Visit:
     reader = asked.reader(User("", "", unrestricted=True))
     invitee = reader.one(_INVITEE.format(quoted(signed["invitee"])))
     session = invitee and find_session(reader, invitee["review_session_id"])
-    if not invitee or not session:
+    is_same = invitee and signed.get("person") == person_mark(invitee["email"])
+    if not invitee or not session or not is_same:
         raise PageError(
             404,
             "This invitation was withdrawn",
             "The review does not exist any more, or you are no longer invited to it.",
         )
     _refuse_left(reader, invitee)
-    link = {name: asked.query[name] for name in ("invitee", "expires", "signature")}
+    link = {name: asked.query[name] for name in ("invitee", "person", "expires", "signature")}
     return Visit(asked, link, invitee, session)
 
 
