@@ -88,12 +88,12 @@ class InviteActions:
         session = batch.store.get("review_session", (invitee["review_session_id"],))
         if session is None:
             raise NotFoundError("The review session of this invitee does not exist any more.")
+        link = review_link(self._signer, invitee["id"], invitee["email"])
         text = _REVIEW_TEXT.format(
             name=invitee["name"] or "there",
             sender=_sender(batch),
             title=session["name"],
-            link=batch.context.public_url
-            + review_link(self._signer, invitee["id"], invitee["email"]),
+            link=batch.context.public_url + link,
             conditions=_conditions(session),
             description=f"\n{session['description']}\n" if session["description"] else "",
         )
