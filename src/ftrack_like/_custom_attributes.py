@@ -2,18 +2,58 @@
 
 A configuration says for which kind of entity it is (``task``, ``show``, ``assetversion``,
 ``asset``, ``user`` or ``list``), for which object type, and whether for one project alone; one for
-the entity's project comes before one for all. Hierarchical ones apply to every context.
+the entity's project comes before one for all. Hierarchical ones apply to every context, asset and
+version.
 """
 
 from __future__ import annotations
 
 from typing import Any, Optional
 
-__all__ = ["applicable", "configuration"]
+from ftrack_like import exception
+from ftrack_like._references import referenced, referenced_id
+from ftrack_like._suggest import did_you_mean
+
+__all__ = ["applicable", "configuration", "missing_key"]
 
 _FIELDS = ("key", "project_id", "id", "object_type_id", "entity_type", "is_hierarchical")
 
 _KINDS = {"Project": "show", "AssetVersion": "assetversion", "Asset": "asset", "User": "user"}
+
+
+#: Kinds of entities that hierarchical configurations apply to, whatever kind they name.
+_IN_HIERARCHY = frozenset({"task", "show", "asset", "assetversion"})
+
+
+class _KnownKeys:
+    """The keys that there are, worked out when the error is read: most are caught."""
+
+    def __init__(self, proxy: Any, key: Any) -> None:
+        """Initialise for the *key* that the mapping *proxy* lacks."""
+        self._proxy = proxy
+        self._key = key
+
+    def __str__(self) -> str:
+        """Return a sentence with the keys, and one for an entity that is not committed yet."""
+        keys = [str(key) for key in self._proxy]
+        hint = did_you_mean(str(self._key), keys)
+        listed = ", ".join(sorted(keys)) or "none"
+        if self._proxy.collection.entity._created:
+            known = f"The keys that were set are: {listed}. The others appear with the commit."
+        else:
+            known = f"The keys are: {listed}."
+        return f"{hint} {known}".strip()
+
+
+def missing_key(proxy: Any, key: Any) -> exception.UnknownAttributeError:
+    """Return the error, a :exc:`KeyError`, that the custom attributes *proxy* have no *key*."""
+    hint: Any = _KnownKeys(proxy, key)
+    return exception.UnknownAttributeError(
+        key,
+        proxy.collection.entity,
+        suggestion=hint,
+        message="{entity_type} has no custom attribute {attribute_name!r}.",
+    )
 
 
 def configuration(entity: Any, key: str) -> Optional[Any]:
@@ -76,14 +116,14 @@ def _kind(entity: Any) -> str:
 
 def _fits(candidate: Any, entity: Any, kind: str) -> bool:
     """Return whether *candidate* is for entities of this *kind* and object type."""
-    if kind in {"task", "show"} and "is_hierarchical" in candidate and candidate["is_hierarchical"]:
+    if kind in _IN_HIERARCHY and "is_hierarchical" in candidate and candidate["is_hierarchical"]:
         return True
     if candidate["entity_type"] != kind:
         return False
     if kind == "task":
         return bool(candidate["object_type_id"] == entity["object_type_id"])
     if kind == "list" and candidate["object_type_id"]:
-        return bool(candidate["object_type_id"] == entity["category_id"])
+        return bool(candidate["object_type_id"] == referenced_id(entity, "category"))
     return True
 
 
@@ -94,6 +134,8 @@ def _project_id(entity: Any) -> Any:
     if entity.get("project_id"):
         return entity["project_id"]
     for name in ("project", "parent", "asset"):
-        if entity.get(name):
-            return _project_id(entity[name])
+        if name in entity:
+            found = referenced(entity, name)
+            if found:
+                return _project_id(found)
     return None

@@ -11,11 +11,13 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Error", "MediaError", "ParseError", "with_details"]
+__all__ = ["Error", "MediaError", "NotSetError", "ParseError", "with_details"]
 
 #: Where errors belong, whichever module defines them: what pickles and messages call them by.
 PUBLIC_MODULE = "ftrack_like.exception"
-_DEFINED_IN = frozenset({"ftrack_like._errors", "ftrack_like._storage_errors"})
+_DEFINED_IN = frozenset(
+    {"ftrack_like._errors", "ftrack_like._storage_errors", "ftrack_like._value_errors"}
+)
 
 
 def _readable(value: Any) -> Any:
@@ -65,6 +67,21 @@ class Error(Exception):
     def __repr__(self) -> str:
         """Return the class and the finished text."""
         return f"{type(self).__name__}({str(self)!r})"
+
+
+class NotSetError(Error, AttributeError, TypeError):
+    """A program uses NOT_SET as if it were the value that is missing."""
+
+    default_message = (
+        "The value is NOT_SET, which has no {what}. It was never set or loaded. If it is the "
+        "accessor or structure of a location, a plugin or this program has to set it: "
+        "location.accessor = DiskAccessor(prefix=...). If it is an attribute of an entity, commit "
+        "a new entity first, or load the attribute: session.populate(entity, name)."
+    )
+
+    def __init__(self, what: str = "value", **kw: Any) -> None:
+        """Initialise with *what* was looked for, in words: ``attribute 'open'``."""
+        super().__init__(**with_details(kw, what=what))
 
 
 class ParseError(Error):

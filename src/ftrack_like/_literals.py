@@ -8,10 +8,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ftrack_like import inspection
+from ftrack_like import exception, inspection
+from ftrack_like._value_errors import shown
 from ftrack_like.symbol import NOT_SET
 
-__all__ = ["bind", "condition", "key_condition", "literal", "quoted"]
+__all__ = ["bind", "bind_pieces", "condition", "key_condition", "literal", "quoted"]
 
 #: Texts in quotes, which are left alone, placeholders, and quotes that nothing closes. Compiled at
 #: its first use, which many programs never come to.
@@ -39,28 +40,37 @@ def bind(expression: str, values: Mapping[str, Any]) -> str:
     Whatever is in a value, it stays a value. Wildcards keep their meaning behind ``like``.
 
     Raise :exc:`ValueError` if a place has no value, a value no place, or a quote of *expression*
-    is not closed; :exc:`TypeError` for what is no value.
+    is not closed; :exc:`~ftrack_like.exception.InvalidValueError` for what is no value.
+    """
+    return "".join([piece for piece, _ in bind_pieces(expression, values)])
+
+
+def bind_pieces(expression: str, values: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return what :func:`bind` does in pieces, each with the place in *expression* it is from.
+
+    The place of a value is negative, counted from -1.
     """
     unused = set(values)
-
-    def fill(match: re.Match[str]) -> str:
+    pieces = []
+    end = 0
+    for match in re.finditer(_PLACES, expression):
         if match.group("open"):
             raise ValueError(
                 f"The quote at position {match.start()} of {expression!r} is not closed."
             )
         name = match.group("name")
         if name is None:
-            return match.group()
+            continue
         if name not in values:
             raise ValueError(f"There is no value for :{name} of {expression!r}.")
         unused.discard(name)
-        return _bound(name, values[name])
-
-    bound = re.sub(_PLACES, fill, expression)
+        pieces.append((expression[end : match.start()], end))
+        pieces.append((_bound(name, values[name]), -match.start() - 1))
+        end = match.end()
     if unused:
         names = ", ".join(f":{name}" for name in sorted(unused))
         raise ValueError(f"There is no place for {names} in {expression!r}.")
-    return bound
+    return [*pieces, (expression[end:], end)]
 
 
 def _bound(name: str, value: Any) -> str:
@@ -68,24 +78,35 @@ def _bound(name: str, value: Any) -> str:
     if getattr(value, "primary_key_attributes", None) is not None:
         key = list(inspection.primary_key(value).values())
         if len(key) != 1:
-            raise TypeError(
+            raise exception.InvalidValueError(
                 f"The value of :{name} is an entity with several keys, {key}; give one of them."
             )
         return literal(key[0])
-    if value is NOT_SET or isinstance(value, (bytes, bytearray, Mapping)):
-        raise TypeError(f"The value of :{name} cannot stand in a query: {value!r}.")
+    _require_value(f":{name}", value)
     if isinstance(value, Collection) and not isinstance(value, str):
         members = [_member(name, one) for one in value]
         return f"({', '.join(members)})" if members else _NOTHING
-    if isinstance(value, float) and not math.isfinite(value):
-        raise TypeError(f"The value of :{name} has no form in the query language: {value!r}.")
     return literal(value)
 
 
 def _member(name: str, value: Any) -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
-        raise TypeError(f"The value of :{name} holds a list inside a list: {value!r}.")
+        raise exception.InvalidValueError(
+            f"The value of :{name} holds a list inside a list: {shown(value)}."
+        )
     return _bound(name, value)
+
+
+def _require_value(label: str, value: Any) -> None:
+    """Raise an error that calls *value* by its *label* if the query language has no form for it."""
+    if value is NOT_SET or isinstance(value, (bytes, bytearray, Mapping)):
+        raise exception.InvalidValueError(
+            f"The value of {label} cannot stand in a query: {shown(value)}."
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise exception.InvalidValueError(
+            f"The value of {label} has no form in the query language: {shown(value)}."
+        )
 
 
 def literal(value: Any) -> str:
@@ -101,7 +122,7 @@ def literal(value: Any) -> str:
     if isinstance(value, float):
         return float.__repr__(value)
     if isinstance(value, int):
-        return int.__repr__(value)
+        return _digits(value)
     if isinstance(value, str):
         return quoted(str.__str__(value))
     moment = value if isinstance(value, datetime.datetime) else getattr(value, "datetime", None)
@@ -113,11 +134,28 @@ def literal(value: Any) -> str:
 
 
 def condition(name: str, value: Any) -> str:
-    """Return the condition that the attribute *name* is *value*, which may be an entity."""
+    """Return the condition that the attribute *name* is *value*, which may be an entity.
+
+    Raise :exc:`~ftrack_like.exception.InvalidValueError` for what is no single value.
+    """
     if getattr(value, "primary_key_attributes", None) is not None:
         key = inspection.primary_key(value)
         return " and ".join([f"{name}.{part} is {literal(each)}" for part, each in key.items()])
+    _require_value(repr(name), value)
+    if isinstance(value, Collection) and not isinstance(value, str):
+        raise exception.InvalidValueError(
+            f"The value of {name!r} must be a single value, not {shown(value)}."
+        )
     return f"{name} is {literal(value)}"
+
+
+def _digits(value: int) -> str:
+    """Return the whole number *value* in digits."""
+    try:
+        return int.__repr__(value)
+    except ValueError:
+        # Python refuses to write numbers of thousands of digits.
+        raise exception.InvalidValueError("A number in a query has too many digits.") from None
 
 
 def key_condition(names: Any, values: Any) -> str:
@@ -131,5 +169,9 @@ def key_condition(names: Any, values: Any) -> str:
 
 def quoted(value: Any) -> str:
     """Return *value* as text in double quotes, as queries have it."""
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    text = (
+        (_digits(value) if type(value) is int else str(value))
+        .replace("\\", "\\\\")
+        .replace('"', '\\"')
+    )
     return f'"{text}"'

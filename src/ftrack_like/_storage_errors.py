@@ -27,8 +27,19 @@ __all__ = [
     "ComponentNotInAnyLocationError",
     "ComponentNotInLocationError",
     "LocationError",
+    "PathError",
     "StructureError",
 ]
+
+
+class PathError(Error, ValueError):
+    """No file can have the path."""
+
+    default_message = "No file can have the path {path!r}: {problem}."
+
+    def __init__(self, path: Any = "", problem: Any = "unspecified", **kw: Any) -> None:
+        """Initialise with the *path* and what the *problem* with it is, in words."""
+        super().__init__(**with_details(kw, path=path, problem=problem))
 
 
 class StructureError(Error):

@@ -12,6 +12,19 @@ _ALIKE = 0.75
 _REMOTELY_ALIKE = 0.6
 
 
+#: What other tools call the types that ftrack has other names for, written plainly.
+_OTHER_WORDS: dict[str, tuple[str, ...]] = {
+    "humanuser": ("User",),
+    "playlist": ("AssetVersionList",),
+    "product": ("Asset",),
+    "publishedfile": ("FileComponent",),
+    "representation": ("Component", "FileComponent"),
+    "show": ("Project",),
+    "subset": ("Asset",),
+    "take": ("AssetVersion",),
+}
+
+
 def _plain(name: str) -> str:
     """Return *name* without what is easily confused: case and underscores."""
     return name.lower().replace("_", "")
@@ -45,9 +58,10 @@ def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
     """Return up to *limit* of *candidates* that may have been meant by *name*, best first.
 
     Other case, missing underscores, a slip of the keyboard and a part of a longer name count
-    as near; the answer is empty when nothing is.
+    as near; the answer is empty when nothing is. What another tool calls a type comes first.
     """
     wanted = _plain(str(name))
+    candidates = list(candidates)
     scored = sorted(
         (-_likeness(wanted, candidate), abs(len(candidate) - len(wanted)), candidate)
         for candidate in candidates
@@ -55,16 +69,18 @@ def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
     near = [candidate for score, _, candidate in scored if -score >= _ALIKE]
     if not near:
         near = [candidate for score, _, candidate in scored if -score >= _REMOTELY_ALIKE][:1]
-    return near[:limit]
+    meant = [other for other in _OTHER_WORDS.get(wanted, ()) if other in candidates]
+    return [*meant, *[candidate for candidate in near if candidate not in meant]][:limit]
 
 
 def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> str:
     """Return ``"Did you mean 'AssetVersion'?"`` for an unknown *name*, or *otherwise*.
 
-    *candidates* are the names that would have been right.
+    *candidates* are the names that would have been right. A word of another tool may also be a
+    slip of the keyboard, so that two names are said for it.
     """
-    best = closest(name, candidates)
-    return f"Did you mean {best[0]!r}?" if best else otherwise
+    best = closest(name, candidates, limit=2 if _plain(str(name)) in _OTHER_WORDS else 1)
+    return f"Did you mean {' or '.join(map(repr, best))}?" if best else otherwise
 
 
 class Suggestion:

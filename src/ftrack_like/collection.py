@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import Any, Optional
 
 from ftrack_like import _custom_attributes, exception, inspection
+from ftrack_like._ownership import named, own
 from ftrack_like.cache import KeyMaker, Memoiser, ObjectKeyMaker, memoise_decorator
 from ftrack_like.operation import UpdateEntityOperation
 
@@ -76,6 +77,9 @@ class Collection(MutableSequence[Any]):
         "mutable",
     )
 
+    #: Whether the members have to be loaded before they are looked at by key.
+    _must_load = False
+
     def __init__(
         self,
         entity: Any,
@@ -85,14 +89,16 @@ class Collection(MutableSequence[Any]):
     ) -> None:
         """Initialise the value of *attribute* of *entity*, holding the entities of *data*.
 
-        Raise :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *data* holds an
-        entity twice.
+        Entities of another session are merged into the session of *entity*. Raise
+        :exc:`~ftrack_like.exception.InvalidEntityError` for what is no entity, and
+        :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *data* holds an entity
+        twice.
         """
         self.entity = entity
         self.attribute = attribute
         self.mutable = mutable
         self._changed = False
-        self._data: list[Any] = [] if data is None else list(data)
+        self._data: list[Any] = [] if data is None else self._members(data)
         self._known: Optional[set[str]] = None
         if self._data:
             self._known = self._distinct(self._data)
@@ -103,6 +109,16 @@ class Collection(MutableSequence[Any]):
         self = cls(entity, attribute, mutable)
         self._data = data
         return self
+
+    def _members(self, values: Iterable[Any]) -> list[Any]:
+        """Return *values* as members: entities of the session of the collection's entity."""
+        members = []
+        for value in values:
+            if isinstance(value, type) or not hasattr(value, "primary_key_attributes"):
+                role = f"a member of {self.attribute.name!r} of {named(self.entity)}"
+                raise exception.InvalidEntityError(value, role)
+            members.append(own(self.entity, value))
+        return members
 
     @property
     def _identities(self) -> set[str]:
@@ -129,17 +145,37 @@ class Collection(MutableSequence[Any]):
         self._known = None
         return True
 
-    def _replace(self, items: list[Any], known: Optional[set[str]] = None) -> None:
-        """Make *items* the members, and record that. *known* are their identities if at hand."""
+    def _loaded(self) -> list[Any]:
+        """Return the members, which are loaded first after a commit of a dense collection."""
+        entity, attribute = self.entity, self.attribute
+        if self._must_load and not self._changed:
+            if attribute.name not in entity._remote and entity._may_populate(attribute.name):
+                attribute.populate_remote_value(entity)
+            if attribute.name in entity._remote:
+                self._must_load = False
+                self._follow(entity._remote[attribute.name])
+        return self._data
+
+    def _require_mutable(self) -> None:
+        """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it may not change."""
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
+
+    def _replace(
+        self, items: list[Any], known: Optional[set[str]] = None, record: bool = True
+    ) -> None:
+        """Make *items* the members, and record that. *known* are their identities if at hand."""
+        self._require_mutable()
         if known is None:
             known = self._distinct(items)
         before = self._data
         self._data = items
         self._known = known
         self._changed = True
-        self._record(before)
+        if record:
+            self._record(before)
+        else:
+            self.entity._adopt(self)
 
     def _record(self, before: list[Any]) -> None:
         """Tell the session that the members were *before* and are now others."""
@@ -174,18 +210,22 @@ class Collection(MutableSequence[Any]):
         change and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *item* is a
         member already.
         """
-        if not self.mutable:
-            raise exception.ImmutableCollectionError(self)
+        self._place(index, item)
+
+    def _place(self, index: int, item: Any, record: bool = True) -> None:
+        """Do what :meth:`insert` does; the change is recorded unless *record* is False."""
+        self._require_mutable()
+        (item,) = self._members([item])
         text = identity_text(item)
         if text in self._identities:
             raise exception.DuplicateItemInCollectionError(item, self)
         items = list(self._data)
         items.insert(index, item)
-        self._replace(items, self._identities | {text})
+        self._replace(items, self._identities | {text}, record)
 
     def extend(self, values: Iterable[Any]) -> None:
         """Add *values* at the end, as one change."""
-        additions = list(values)
+        additions = self._members(values)
         if additions:
             known = self._distinct(additions, self._identities) if self.mutable else None
             self._replace([*self._data, *additions], known)
@@ -220,12 +260,14 @@ class Collection(MutableSequence[Any]):
 
     def __setitem__(self, index: Any, item: Any) -> None:
         """Put *item* at *index*, or the entities of *item* in place of a slice."""
+        self._require_mutable()
         items = list(self._data)
-        items[index] = item
+        items[index] = self._members(item) if isinstance(index, slice) else self._members([item])[0]
         self._replace(items)
 
     def __delitem__(self, index: Any) -> None:
         """Remove the member at *index*, or those of a slice."""
+        self._require_mutable()
         items = list(self._data)
         gone = items[index] if isinstance(index, slice) else [items[index]]
         del items[index]
@@ -329,25 +371,32 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def _index(self, key: Any) -> int:
         """Return the position of the item with *key*; :exc:`KeyError` if there is none."""
         name = self.key_attribute
-        for index, item in enumerate(self.collection._data):
+        for index, item in enumerate(self.collection._loaded()):
             if item[name] == key:
                 return index
-        raise KeyError(key)
+        raise _custom_attributes.missing_key(self, key) if self._is_dense else KeyError(key)
+
+    @property
+    def _is_dense(self) -> bool:
+        """Return whether the server keeps more items than clients set."""
+        return getattr(self.collection.attribute, "is_dense", False)
 
     def __getitem__(self, key: Any) -> Any:
         """Return the value under *key*; :exc:`KeyError` if there is none."""
-        return self.collection._data[self._index(key)][self.value_attribute]
+        index = self._index(key)  # First, since the members may be loaded for it.
+        return self.collection._data[index][self.value_attribute]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Set *value* under *key*: in the item that has it, else in a new one."""
         self._require_mutable()
         try:
-            item = self.collection._data[self._index(key)]
+            index = self._index(key)
         except KeyError:
-            data = {self.key_attribute: key, self.value_attribute: value}
-            self.collection.append(self.creator(self, data))
+            item = self.creator(self, {self.key_attribute: key, self.value_attribute: value})
+            # The server has an item of a dense collection already: its value alone is sent.
+            self.collection._place(len(self.collection), item, record=not self._is_dense)
         else:
-            item[self.value_attribute] = value
+            self.collection._data[index][self.value_attribute] = value
 
     def __delitem__(self, key: Any) -> None:
         """Remove the item with *key* and delete it from the session; :exc:`KeyError` if none."""
@@ -359,12 +408,12 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the keys, each once."""
         name = self.key_attribute
-        return iter(dict.fromkeys([item[name] for item in self.collection._data]))
+        return iter(dict.fromkeys([item[name] for item in self.collection._loaded()]))
 
     def __len__(self) -> int:
         """Return the number of keys."""
         name = self.key_attribute
-        return len({item[name] for item in self.collection._data})
+        return len({item[name] for item in self.collection._loaded()})
 
     def keys(self) -> Any:
         """Return a list of the keys."""
@@ -390,7 +439,14 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
 
     def get_configuration_id_from_key(self, key: str) -> Any:
         """Return the id of the configuration with *key*; :exc:`KeyError` if there is none."""
-        return self._configurations()[key]["id"]
+        return self._configuration(key)["id"]
+
+    def _configuration(self, key: Any) -> Any:
+        """Return the configuration with *key*; :exc:`KeyError` if none applies to the entity."""
+        found = self._configurations().get(key)
+        if found is None:
+            raise _custom_attributes.missing_key(self, key)
+        return found
 
     def _item(self, configuration_id: Any) -> Any:
         """Return the stored value's entity for *configuration_id*, or None."""
@@ -401,7 +457,7 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
 
     def __getitem__(self, key: Any) -> Any:
         """Return the value of the custom attribute *key*; :exc:`KeyError` if it has none."""
-        configuration = self._configurations()[key]
+        configuration = self._configuration(key)
         item = self._item(configuration["id"])
         return configuration["default"] if item is None else item[self.value_attribute]
 

@@ -54,14 +54,18 @@ class Data(abc.ABC):
 
         Raise :exc:`NotImplementedError` if the data has no position that can be moved.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not support seek.")
+        raise NotImplementedError(
+            f"Seek not supported: {type(self).__name__} does not support seek."
+        )
 
     def tell(self) -> int:
         """Return the current position, in bytes from the start.
 
         Raise :exc:`NotImplementedError` if the data cannot tell it.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not support tell.")
+        raise NotImplementedError(
+            f"Tell not supported: {type(self).__name__} does not support tell."
+        )
 
     def close(self) -> None:
         """Flush and close the data; nothing can be read or written afterwards."""

@@ -36,6 +36,9 @@ also is, so that code which catches that class keeps working::
     │   └── NoResultFoundError
     ├── InvalidStateError
     │   └── InvalidStateTransitionError
+    ├── InvalidValueError [TypeError, ValueError, builtins.AttributeError]
+    │   ├── InvalidEntityError [NotImplementedError]
+    │   └── ServerInvalidValueError [ServerValidationError]
     ├── JobFailedError
     ├── JobTimeoutError [TimeoutError]
     ├── LocationError
@@ -45,11 +48,13 @@ also is, so that code which catches that class keeps working::
     ├── MediaError
     ├── NotFoundError
     │   └── ServerNotFoundError [ServerError]
+    ├── NotSetError [builtins.AttributeError, TypeError]
     ├── NotUniqueError
     │   └── ServerNotUniqueError [ServerError]
     ├── OperationError
     ├── ParseError
     │   └── ServerParseError [ServerError]
+    ├── PathError [ValueError]
     ├── PermissionDeniedError
     │   └── ServerPermissionDeniedError [ServerError]
     ├── ServerError
@@ -71,7 +76,7 @@ from typing import Any, Optional
 
 import requests.exceptions
 
-from ftrack_like._errors import Error, MediaError, ParseError, with_details
+from ftrack_like._errors import Error, MediaError, NotSetError, ParseError, with_details
 from ftrack_like._storage_errors import (
     AccessorContainerNotEmptyError,
     AccessorError,
@@ -88,8 +93,10 @@ from ftrack_like._storage_errors import (
     ComponentNotInAnyLocationError,
     ComponentNotInLocationError,
     LocationError,
+    PathError,
     StructureError,
 )
+from ftrack_like._value_errors import InvalidEntityError, InvalidValueError
 
 __all__ = [
     "AccessorContainerNotEmptyError",
@@ -120,8 +127,10 @@ __all__ = [
     "ImmutableAttributeError",
     "ImmutableCollectionError",
     "IncorrectResultError",
+    "InvalidEntityError",
     "InvalidStateError",
     "InvalidStateTransitionError",
+    "InvalidValueError",
     "JobFailedError",
     "JobTimeoutError",
     "LocationError",
@@ -129,9 +138,11 @@ __all__ = [
     "MultipleResultsFoundError",
     "NoResultFoundError",
     "NotFoundError",
+    "NotSetError",
     "NotUniqueError",
     "OperationError",
     "ParseError",
+    "PathError",
     "PermissionDeniedError",
     "ServerAddressError",
     "ServerAnswerError",
@@ -139,6 +150,7 @@ __all__ = [
     "ServerCompatibilityError",
     "ServerConnectionError",
     "ServerError",
+    "ServerInvalidValueError",
     "ServerNotFoundError",
     "ServerNotUniqueError",
     "ServerParseError",
@@ -186,6 +198,12 @@ class ServerValidationError(ServerError):
     """The server refused a value: an unknown attribute, a wrong type, something required absent."""
 
     default_message = "The server refused a value."
+
+
+class ServerInvalidValueError(ServerValidationError, InvalidValueError):
+    """A value was to be sent to the server that cannot be; nothing was sent."""
+
+    default_message = "A value cannot be sent to the server."
 
 
 class ServerAnswerError(ServerError, ValueError):
@@ -277,9 +295,17 @@ class ServerNotUniqueError(ServerError, NotUniqueError):
 
 
 class ServerParseError(ServerError, ParseError):
-    """The server cannot read a query expression."""
+    """The server cannot read a query expression.
+
+    *expression* is the text that the caller wrote, as far as it is known, and *position* the place
+    of the mistake in it, in characters from 0. Without *expression*, *position* is a place in what
+    was sent. *sentence* is what is wrong, in the words of the server. Each is None if unknown.
+    """
 
     default_message = "The server cannot read the expression."
+    expression: Optional[str] = None
+    position: Optional[int] = None
+    sentence: Optional[str] = None
 
 
 class ConfigurationError(Error, TypeError, ValueError):

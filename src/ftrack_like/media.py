@@ -1,5 +1,8 @@
 """Publishing what reviewers look at: encoded once, with what is known of the source.
 
+However many processes publish the same content at the same time, and whenever they are killed, it
+is encoded once; and of all that was published for a version, the last is what remains.
+
 ::
 
     from ftrack_like.media import publish_reviewable
@@ -9,14 +12,16 @@
 The component that players show carries as metadata:
 
 =======================  ========================================================================
-``source_file_name``     the name of the file it was made of
-``source_file_size``     its size in bytes
+``source_file_name``     the name of the file it was made of, or the pattern of a sequence
+``source_file_size``     its size in bytes, that of all frames of a sequence
 ``source_mime_type``     its type, such as ``video/quicktime``
-``source_sha1``          the SHA-1 of its content, in hexadecimal
+``source_sha1``          the SHA-1 of its content, in hexadecimal; of a sequence, that of its
+                         frames one after the other
 ``source_resolution``    its picture, ``WIDTHxHEIGHT`` in pixels; only where ffmpeg looked at it
 ``encoding_profile``     one of :data:`PROFILES`, or ``server``
 ``encoding_parameters``  how it was encoded, as JSON
 ``encoding_job_id``      the job on the server; only where the server encoded
+``publication_number``   counts the publications of the version; the highest is the current one
 ``ftr_meta``             for players, as JSON: ``width``, ``height`` and for movies ``frameIn``,
                          ``frameOut``, ``frameRate``; the server adds it when its job is done
 =======================  ========================================================================
@@ -30,13 +35,20 @@ import json
 import mimetypes
 import os
 import pathlib
+import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
-from ftrack_like import _ffmpeg
+from ftrack_like import _ffmpeg, exception
 from ftrack_like._ffmpeg import find_ffmpeg
+from ftrack_like._session import publications
+from ftrack_like._session.claims import Claim, claiming
+from ftrack_like._session.components import files_of
 from ftrack_like._session.jobs import Progress, rising, share_of
+from ftrack_like._session.media_sources import check_media
 from ftrack_like.symbol import SERVER_LOCATION_ID
 
 if TYPE_CHECKING:
@@ -63,12 +75,12 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-#: What players look for, by the name of the component; the first one is what was published.
-_REVIEWABLE = ("ftrackreview-mp4", "ftrackreview-webm", "ftrackreview-image")
+#: Frames a second of a sequence, which does not say how fast it is.
+_FRAME_RATE = "24"
 
 _READ_SIZE = 1024 * 1024
 
-_ENCODERS: dict[str, Callable[[_Task], Publication]] = {}
+_ENCODERS: dict[str, Callable[[_Task, Claim], Publication]] = {}
 
 
 class Publication(NamedTuple):
@@ -88,6 +100,9 @@ class _Task(NamedTuple):
 
     version: Any
     path: pathlib.Path
+    #: The frames of a sequence, or the one file.
+    files: list[pathlib.Path]
+    is_sequence: bool
     profile: str
     keep_original: bool
     facts: dict[str, str]
@@ -97,6 +112,11 @@ class _Task(NamedTuple):
     def session(self) -> Any:
         """Return the session of the version."""
         return self.version.session
+
+    @property
+    def content(self) -> str:
+        """Return a text that is the same for the same publication."""
+        return f"{self.facts['source_sha1']} {self.profile}"
 
 
 def publish_reviewable(
@@ -110,11 +130,15 @@ def publish_reviewable(
     timeout: Optional[float] = None,
     progress: Optional[Progress] = None,
 ) -> Publication:
-    """Make the movie or image at *path* something that players show for *version*, once.
+    """Make the movie, image or sequence at *path* what players show for *version*, once.
 
-    When the same content was published for the version before, by the same way and profile, that
-    is returned and nothing is encoded or uploaded; what came of a job that failed is replaced.
-    The version's thumbnail is set as well.
+    *path* is that of a file, or an expression for a sequence such as ``"f.%04d.png [1-12]"``, which
+    becomes a movie of 24 frames a second. When the same content was published for the version
+    before, by the same way and profile, that is returned and nothing is encoded or uploaded; what
+    came of a job that failed is replaced. One process at a time publishes for a version; others
+    wait, so that the same content is encoded once. What a killed process left is completed or
+    removed. What was published for the version before, of other content, is removed when the new
+    publication is there. The version's thumbnail is set as well.
 
     *encode* is ``"server"``, or ``"local"`` to encode on this machine by *profile*, one of
     :data:`PROFILES`, with ffmpeg: that named by FTRACK_FFMPEG, else the one on the search path,
@@ -122,43 +146,66 @@ def publish_reviewable(
     server.
 
     With *wait*, return once everything is there; else a server's job may still go on. *timeout*
-    is how long to wait for that, in seconds, None for ever. *progress* is called with
-    ``(per cent, 100)``; what it raises ends the work.
+    is how long to wait for that, and before for other processes, in seconds; None for ever.
+    *progress* is called with ``(per cent, 100)``; what it raises ends the work.
 
     What is recorded in the session is committed. Raise :exc:`FileNotFoundError` if there is no
-    file, :exc:`~ftrack_like.exception.MediaError` if it cannot be encoded here, and
+    file, :exc:`~ftrack_like.exception.MediaError` if it cannot be media or not be encoded here, or
+    if other processes take longer than *timeout*, and
     :exc:`~ftrack_like.exception.JobFailedError` if the server could not do it.
     """
     if encode not in _ENCODERS:
         raise ValueError(f"encode is one of {', '.join(sorted(_ENCODERS))}, not {encode!r}.")
     if profile not in PROFILES:
         raise ValueError(f"There is no profile {profile!r}, but {', '.join(sorted(PROFILES))}.")
-    if encode == "server":
-        profile = "server"
-    source = pathlib.Path(path)
+    deadline = None if timeout is None else time.monotonic() + timeout
     told = rising(progress) if progress is not None else None
-    task = _Task(version, source, profile, keep_original, _facts_of(source, profile), told)
-    found = _find(task)
-    publication = _ENCODERS[encode](task) if found is None else found
+    task = _task(version, os.fspath(path), "server" if encode == "server" else profile, told)
+    task = task._replace(keep_original=keep_original)
+    if getattr(version, "_created", False):
+        task.session.commit()
+    publication = _find(task)
+    if publication is None:
+        with claiming(task.session, version["id"], task.content, deadline) as claim:
+            publication = _find(task) or _adopt(task, claim) or _encode(encode, task, claim)
     if wait and publication.job is not None:
         begin = 50 if publication.is_new else 0
-        task.session.wait_for_job(publication.job, timeout, share_of(told, begin, 100))
+        left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        task.session.wait_for_job(publication.job, left, share_of(told, begin, 100))
     elif told is not None:
         told(100, 100)
+    publications.remove_replaced(task.session, version["id"], publication.component)
     return publication
 
 
-def _facts_of(path: pathlib.Path, profile: str) -> dict[str, str]:
-    """Return the metadata about the file at *path*."""
+def _task(version: Any, path: str, profile: str, progress: Optional[Progress]) -> _Task:
+    """Return what is to be done with what is at *path*, which is read once for that."""
+    try:
+        check_media(path)
+    except exception.LocationError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise error.__cause__ from None
+        raise
+    files = files_of(path)
+    is_sequence = files != [path]
+    source = pathlib.Path(re.sub(r" \[[^\]]*\]$", "", path) if is_sequence else path)
+    frames = [pathlib.Path(each) for each in files]
+    facts = _facts_of(source.name, frames, profile)
+    return _Task(version, pathlib.Path(path), frames, is_sequence, profile, False, facts, progress)
+
+
+def _facts_of(name: str, files: list[pathlib.Path], profile: str) -> dict[str, str]:
+    """Return the metadata about *files*, the one called *name* or the frames of a sequence."""
     digest, size = hashlib.sha1(usedforsecurity=False), 0
-    with path.open("rb") as file:
-        for chunk in iter(functools.partial(file.read, _READ_SIZE), b""):
-            digest.update(chunk)
-            size += len(chunk)
+    for path in files:
+        with path.open("rb") as file:
+            for chunk in iter(functools.partial(file.read, _READ_SIZE), b""):
+                digest.update(chunk)
+                size += len(chunk)
     return {
-        "source_file_name": path.name,
+        "source_file_name": name,
         "source_file_size": str(size),
-        "source_mime_type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        "source_mime_type": mimetypes.guess_type(name)[0] or "application/octet-stream",
         "source_sha1": digest.hexdigest(),
         "encoding_profile": profile,
     }
@@ -170,114 +217,186 @@ def _find(task: _Task) -> Optional[Publication]:
     What a failed job was to fill is removed, and what has lost its data.
     """
     session = task.session
-    if getattr(task.version, "_created", False):
-        session.commit()
-    components = session.query(
-        "select name, metadata.key, metadata.value, component_locations.location_id "
-        "from FileComponent "
-        f'where version_id is "{task.version["id"]}" and name in ({_quoted(_REVIEWABLE)}) '
-        f'and metadata any (key is "source_sha1" and value is "{task.facts["source_sha1"]}")'
-    ).all()
-    for component in components:
-        if component["metadata"].get("encoding_profile") != task.profile:
+    found = publications.find_published(session, task.version["id"])
+    task.facts[publications.NUMBER] = publications.next_number(found)
+    for each in found:
+        same = all(
+            each.metadata.get(name) == task.facts[name]
+            for name in ("source_sha1", "encoding_profile")
+        )
+        if not same:
             continue
-        places = {each["location_id"] for each in component["component_locations"]}
-        if SERVER_LOCATION_ID not in places:
-            session.delete(component)
-            session.commit()
-            continue
-        job_id = component["metadata"].get("encoding_job_id")
-        if job_id is None:
-            return Publication(component, None, False)
-        job = session.query(f'select status from Job where id is "{job_id}"').first()
-        if job is None or job["status"] != "failed":
-            return Publication(component, job, False)
-        _remove_outputs(session, job_id)
+        if not each.has_failed:
+            return Publication(each.component, each.job, False)
+        ids = [each.component["id"]]
+        if each.job is not None:
+            ids += [one["id"] for one in publications.outputs_of(session, each.job["id"])]
+        publications.remove_components(session, dict.fromkeys(ids))
     return None
 
 
-def _remove_outputs(session: Any, job_id: str) -> None:
-    """Remove the components that the failed job was to fill."""
-    for component in _outputs(session, job_id):
-        session.delete(component)
-    session.commit()
+def _adopt(task: _Task, claim: Claim) -> Optional[Publication]:
+    """Return what a killed process had the server make of the same content; remove its rest."""
+    adopted = None
+    for token, content in claim.abandoned:
+        job = publications.job_of_source(task.session, task.version["id"], token)
+        is_same = job is not None and content == task.content and job["status"] != "failed"
+        if is_same and adopted is None:
+            adopted = job
+        else:
+            publications.remove_made_under(task.session, task.version["id"], token)
+    publication = None if adopted is None else _describe(task, adopted, claim, False)
+    if publication is None:
+        claim.forget_abandoned()
+    return publication
 
 
-def _outputs(session: Any, job_id: str) -> list[Any]:
-    """Return the components that the job fills, that which players show first."""
-    links = session.query(f'select component.name from JobComponent where job_id is "{job_id}"')
-    return sorted((link["component"] for link in links), key=_rank)
+def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
+    """Return the new publication; remove what was made for it if it cannot be completed."""
+    try:
+        return _ENCODERS[encode](task, claim)
+    except BaseException as error:
+        # After a lost answer and an interruption, the work may be complete: the next call finds
+        # out. It also cleans up, as it does after a kill.
+        answer_is_lost = isinstance(error.__cause__ or error, exception.ServerConnectionError)
+        if answer_is_lost or not isinstance(error, (exception.Error, OSError)):
+            claim.abandon()
+            raise
+        try:
+            is_held = claim.is_held()
+            if is_held:
+                publications.remove_made_under(task.session, task.version["id"], claim.token)
+        except Exception:
+            claim.abandon()  # The next call cleans up.
+            raise error from error.__cause__
+        # Whoever took the claim over completes or removes what was made under it.
+        found = None if is_held or not isinstance(error, exception.Error) else _find(task)
+        if found is not None:
+            return found
+        raise
 
 
-def _on_the_server(task: _Task) -> Publication:
+def _on_the_server(task: _Task, claim: Claim) -> Publication:
     """Upload the file and have the server encode it."""
     session = task.session
-    job = task.version.encode_media(
-        str(task.path), keep_original=task.keep_original, progress=task.progress
+    server = session.get("Location", SERVER_LOCATION_ID)
+    # By the token, so that whoever takes over finds it, and the job by it.
+    source = session.create_component(
+        str(task.path),
+        {"id": claim.token, "metadata": {publications.PUBLISHED_FOR: task.version["id"]}},
+        server,
+        progress=share_of(task.progress, 0, 50),
     )
-    component = _outputs(session, job["id"])[0]
+    job = task.version.encode_media(source, keep_original=task.keep_original)
+    return _describe(task, job, claim, True)
+
+
+def _describe(task: _Task, job: Any, claim: Claim, is_new: bool) -> Publication:
+    """Return the publication that *job* makes, after its metadata is written."""
+    session = task.session
+    component = publications.outputs_of(session, job["id"])[0]
     parameters = {"server_version": session.server_information.get("version")}
-    component["metadata"].update(
-        {
-            **task.facts,
-            "encoding_parameters": json.dumps(parameters),
-            "encoding_job_id": job["id"],
-        }
-    )
-    session.commit()
-    return Publication(component, job, True)
+    with claim.ending(component["id"]):
+        component["metadata"].update(
+            {
+                **task.facts,
+                "encoding_parameters": json.dumps(parameters),
+                "encoding_job_id": job["id"],
+            }
+        )
+        session.commit()
+    return Publication(component, job, is_new)
 
 
-def _here(task: _Task) -> Publication:
+def _here(task: _Task, claim: Claim) -> Publication:
     """Encode the file on this machine and upload the result."""
     program = find_ffmpeg()
-    information = _ffmpeg.probe(program, task.path)
-    parameters = dict(PROFILES[task.profile])
-    task.facts["source_resolution"] = f"{information.width}x{information.height}"
     with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
-        still = pathlib.Path(name) / "thumbnail.jpg"
-        inputs = ["-i", str(task.path)]
-        if task.facts["source_mime_type"].startswith("image/"):
+        folder = pathlib.Path(name)
+        inputs, described = _inputs(task, folder)
+        information = _ffmpeg.probe(program, described)
+        parameters = dict(PROFILES[task.profile])
+        task.facts["source_resolution"] = f"{information.width}x{information.height}"
+        still = folder / "thumbnail.jpg"
+        if _is_image(task) and not task.is_sequence:
             parameters = {"container": "jpeg"}
             _ffmpeg.run(_ffmpeg.frame_command(program, inputs, still))
             kind, target, frames = "image", still, 0
         else:
             kind = str(parameters["container"])
-            target, frames = pathlib.Path(name) / f"movie.{kind}", information.frames
+            target, frames = folder / f"movie.{kind}", information.frames
+            seconds = information.duration
+            if task.is_sequence:
+                frames = len(task.files)
+                seconds = frames / int(_FRAME_RATE)
             tell = share_of(task.progress, 0, 50)
             _ffmpeg.run(
                 _ffmpeg.video_command(program, inputs, target, kind),
-                functools.partial(_tell_seconds, tell, information.duration) if tell else None,
+                functools.partial(_tell_seconds, tell, seconds) if tell else None,
             )
-            middle = min(information.duration / 2, 5.0) if frames > 1 else 0.0
+            middle = min(seconds / 2, 5.0) if frames > 1 else 0.0
             _ffmpeg.run(_ffmpeg.frame_command(program, inputs, still, middle))
         meta = _ffmpeg.review_metadata(_ffmpeg.probe(program, target), frames)
         task.facts.update(encoding_parameters=json.dumps(parameters), ftr_meta=meta)
-        component = _upload(task, f"ftrackreview-{kind}", target, still)
+        component = _upload(task, f"ftrackreview-{kind}", target, still, claim)
     return Publication(component, None, True)
 
 
-def _upload(task: _Task, name: str, target: pathlib.Path, still: pathlib.Path) -> Any:
+def _inputs(task: _Task, folder: pathlib.Path) -> tuple[list[str], pathlib.Path]:
+    """Return ffmpeg's input arguments for the source, and the input that describes it.
+
+    Names such as ``-i.mov``, ``a:b.mov`` or ``50%d.png`` mean something else to ffmpeg. Images get
+    plain names in *folder*; other files stay where they are, under an address.
+    """
+    suffix = "".join(re.findall(r"[.\w]+", task.files[0].suffix, re.ASCII))
+    if task.is_sequence:
+        for number, file in enumerate(task.files):
+            _link(file, folder / f"frame-{number:06d}{suffix}")
+        pattern = folder / f"frame-%06d{suffix}"
+        return ["-framerate", _FRAME_RATE, "-i", str(pattern)], folder / f"frame-000000{suffix}"
+    if _is_image(task):
+        plain = folder / f"source{suffix}"
+        _link(task.files[0], plain)
+    else:
+        plain = pathlib.Path(f"file:{os.path.abspath(task.files[0])}")
+    return ["-i", str(plain)], plain
+
+
+def _link(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Let *source* be found at *target* too; copy it where there are no links."""
+    try:
+        target.symlink_to(os.path.abspath(source))
+    except (OSError, NotImplementedError):
+        shutil.copyfile(source, target)
+
+
+def _is_image(task: _Task) -> bool:
+    """Return whether the source, or each frame of it, is an image."""
+    return task.facts["source_mime_type"].startswith("image/")
+
+
+def _upload(task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, claim: Claim) -> Any:
     """Upload the encoded *target* and its thumbnail *still*; return the component."""
     server = task.session.get("Location", SERVER_LOCATION_ID)
-    task.version.create_thumbnail(str(still))
+    task.version.create_thumbnail(str(still), {"id": publications.thumbnail_id(claim.token)})
     if task.keep_original and not _has_original(task):
         about = {key: value for key, value in task.facts.items() if key.startswith("source_")}
         task.version.create_component(str(task.path), {"name": "main", "metadata": about}, server)
-    # Last, and with its metadata in the commit that registers it: what breaks off before this is
-    # done again by the next try.
-    return task.version.create_component(
-        str(target),
-        {"name": name, "metadata": task.facts},
-        server,
-        progress=share_of(task.progress, 50, 100),
-    )
+    # Last, and with its metadata and the end of the claim in the commit that registers it: what
+    # breaks off before this is done again by the next try.
+    with claim.ending(claim.token):
+        return task.version.create_component(
+            str(target),
+            {"id": claim.token, "name": name, "metadata": task.facts},
+            server,
+            progress=share_of(task.progress, 50, 100),
+        )
 
 
 def _has_original(task: _Task) -> bool:
     """Return whether a try that broke off has uploaded the original."""
     found = task.session.query(
-        f'select id from FileComponent where version_id is "{task.version["id"]}" and name is '
+        f'select id from Component where version_id is "{task.version["id"]}" and name is '
         f'"main" and metadata any (key is "source_sha1" and value is '
         f'"{task.facts["source_sha1"]}")'
     ).first()
@@ -287,16 +406,6 @@ def _has_original(task: _Task) -> bool:
 def _tell_seconds(tell: Progress, duration: float, seconds: float) -> None:
     """Tell how far an encoding is that has done *seconds* of *duration*."""
     tell(int(seconds * 1000), int(duration * 1000))
-
-
-def _rank(component: Any) -> int:
-    """Return where *component* stands among the outputs of a job: what players show is first."""
-    name = component["name"]
-    return _REVIEWABLE.index(name) if name in _REVIEWABLE else len(_REVIEWABLE)
-
-
-def _quoted(names: tuple[str, ...]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
 
 
 _ENCODERS.update(local=_here, server=_on_the_server)

@@ -78,9 +78,17 @@ class Operations:
             return iter(self._stack[:])
 
 
+#: The method as it is defined here: a program may replace it on the class or an instance.
+PUSH = Operations.push
+
+
 def record_update(operations: Any, *arguments: Any) -> None:
     """Push the update with these *arguments* on *operations*, of ours or of any other kind."""
-    if type(operations) is Operations:
+    if (
+        type(operations) is Operations
+        and Operations.push is PUSH
+        and "push" not in operations.__dict__
+    ):
         operations._stack.append(arguments)
     else:
         operations.push(UpdateEntityOperation(*arguments))

@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Optional
 
+from ftrack_like._paths import check_path
 from ftrack_like.logging import LazyLogMessage as L
 
 __all__ = ["discover", "load_source"]
+
+#: Programs count the records of the logger that :func:`discover` reports faults to.
+_loaded = logging.getLogger("ftrack_like.plugins")
 
 
 def load_source(modname: str, filename: str) -> ModuleType:
@@ -50,6 +54,8 @@ def discover(
     many of *positional_arguments* and *keyword_arguments* as its signature takes; when some are
     left out, a warning is logged.
 
+    Each plugin that was loaded is logged with its path, as information.
+
     A plugin that cannot be loaded, or whose ``register`` fails, is logged (one warning, and one
     debug record with the trace); the others still load.
     """
@@ -59,7 +65,8 @@ def discover(
         for module_path in _module_paths(path):
             _warn_of_permissions(module_path, logger)
             try:
-                _load(module_path, positional, keywords, logger)
+                if _load(module_path, positional, keywords, logger):
+                    _loaded.info(L('Loaded plugin "{0}".', module_path))
             except (Exception, SystemExit) as error:
                 # A plugin that calls sys.exit must not end the program that loads it.
                 logger.warning(
@@ -70,6 +77,7 @@ def discover(
 
 def _module_paths(path: Any) -> Iterator[str]:
     """Yield the paths of the Python sources under the folder *path*."""
+    check_path(os.fsdecode(path))
     for folder, folder_names, file_names in os.walk(path):
         folder_names.sort()
         for name in sorted(file_names):
@@ -93,8 +101,8 @@ def _warn_of_permissions(module_path: str, logger: logging.Logger) -> None:
 
 def _load(
     module_path: str, positional: tuple[Any, ...], keywords: dict[str, Any], logger: logging.Logger
-) -> None:
-    """Load the plugin at *module_path* and call its ``register`` function."""
+) -> bool:
+    """Load the plugin at *module_path* and call its ``register``; return whether it has one."""
     module = _load_unique(module_path)
     register = getattr(module, "register", None)
     if register is None:
@@ -104,7 +112,7 @@ def _load(
                 module_path,
             )
         )
-        return
+        return False
     arguments, options = _trim(register, positional, keywords)
     register(*arguments, **options)
     if len(arguments) < len(positional) or len(options) < len(keywords):
@@ -114,6 +122,7 @@ def _load(
                 module_path,
             )
         )
+    return True
 
 
 def _load_unique(module_path: str) -> ModuleType:

@@ -18,6 +18,7 @@ import requests
 from ftrack_like import cache as caches
 from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
+from ftrack_like._seams import keeps_originals
 from ftrack_like._session import calls, lifecycle, locations
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
@@ -37,9 +38,11 @@ from ftrack_like._session.settings import (
 )
 from ftrack_like._session.statistics import Statistics
 from ftrack_like._session.unit_of_work import UnitOfWork
+from ftrack_like._session.values import no_type, require_entity, require_mapping
 from ftrack_like._transport.authentication import SessionAuthentication
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.settings import ConnectionSettings
+from ftrack_like._value_errors import shown
 
 __all__ = [
     "AutoPopulatingContext",
@@ -63,6 +66,7 @@ def _remote_actions_of(session: Any) -> Any:
     return RemoteActions(session)
 
 
+@keeps_originals
 class Session:
     """A connection to a server, with the entities that were read, made and changed through it.
 
@@ -427,14 +431,21 @@ class Session:
         It is recorded to be created by the next commit. With *reconstructing*, it stands for an
         entity that the server has already, and *data* is what it holds.
 
-        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type.
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type, and
+        :exc:`~ftrack_like.exception.InvalidValueError` when *data* is no mapping.
         """
+        if data is not None and type(data) is not dict:
+            require_mapping(data, f"create({entity_type!r}, …)")
         entity = self._create(entity_type, {} if data is None else data, reconstructing)
         return self.merge(entity)
 
     def _create(self, entity_type: str, data: Mapping[str, Any], reconstructing: bool) -> Any:
         """Return an entity of *entity_type* that is not attached yet."""
-        return self.types[entity_type](self, data=data, reconstructing=reconstructing)
+        try:
+            class_ = self.types[entity_type]
+        except TypeError:  # A list, say.
+            raise no_type(entity_type) from None
+        return class_(self, data=data, reconstructing=reconstructing)
 
     def ensure(
         self,
@@ -449,13 +460,18 @@ class Session:
         are committed, with whatever else was recorded.
 
         Raise :exc:`ValueError` when there is nothing to look for, :exc:`KeyError` when *data*
-        lacks an identifying key, and
+        lacks an identifying key, :exc:`~ftrack_like.exception.InvalidValueError` when it is no
+        mapping, and
         :exc:`~ftrack_like.exception.MultipleResultsFoundError` when several entities fit.
         """
         return self._lookup.ensure(entity_type, data, identifying_keys)
 
     def delete(self, entity: Any) -> None:
-        """Mark *entity* to be deleted by the next commit."""
+        """Mark *entity* to be deleted by the next commit.
+
+        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for anything else than an entity.
+        """
+        require_entity(entity, "deleted")
         if self.record_operations:
             self.recorded_operations.push(
                 operation.DeleteEntityOperation(entity.entity_type, inspection.primary_key(entity))
@@ -467,8 +483,8 @@ class Session:
         *entity_key* is a value, or a list of the values in the schema's order. An entity that
         is cached is returned without asking the server.
 
-        Raise :exc:`KeyError` for an unknown type and :exc:`ValueError` when the number of
-        values is wrong.
+        Raise :exc:`KeyError` for an unknown type, :exc:`ValueError` when the number of values is
+        wrong, and :exc:`~ftrack_like.exception.InvalidValueError` for what cannot be a key.
         """
         return self._lookup.get(entity_type, entity_key)
 
@@ -492,10 +508,16 @@ class Session:
         Raise :exc:`KeyError` for an unknown type; what else is wrong with the expression is
         said by the server, when it is asked.
         """
-        if values is not None:
-            expression = queries.bind(expression, values)
-        prepared = queries.prepare(expression, self.types)
-        return queries.QueryResult(self, prepared, page_size=page_size)
+        if not isinstance(expression, str):
+            raise exception.InvalidValueError(
+                "A query expression is text such as 'Task where name is \"layout\"', not {shown}.",
+                {"shown": shown(expression)},
+            )
+        pieces = None if values is None else queries.bind_pieces(expression, values)
+        bound = expression if pieces is None else "".join([piece for piece, _ in pieces])
+        prepared = queries.prepare(bound, self.types)
+        wording = queries.Wording(expression, pieces)
+        return queries.QueryResult(self, prepared, page_size, wording=wording)
 
     def query_many(
         self, expressions: Iterable[str], page_size: int = 500
@@ -511,12 +533,17 @@ class Session:
         return results
 
     def populate(self, entities: Any, projections: Any) -> None:
-        """Load *projections* of *entities*, as far as they are not loaded, in few requests.
+        """Ask the server for *projections* of *entities*, in few requests.
 
         *entities* is an entity or a list of them; *projections* is text such as
-        ``"name, status.name"``. Values that were set here and not committed stay.
+        ``"name, status.name"``. Values that are loaded are replaced by the server's. Values that
+        were set here and not committed stay. Entities that are not committed are left out.
         """
-        self._loader.populate(entities, projections)
+        try:
+            self._loader.populate(entities, projections)
+        except exception.ServerParseError as error:
+            queries.restate_projections(error, projections)
+            raise
 
     def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
         """Return *value* with every entity in it replaced by the session's own one.
@@ -556,6 +583,7 @@ class Session:
 
     def entity_reference(self, entity: Any) -> dict[str, Any]:
         """Return a mapping of the type and primary key of *entity*, without asking the server."""
+        require_entity(entity, "referred to")
         with self.auto_populating(False):
             return {"__entity_type__": entity.entity_type, **inspection.primary_key(entity)}
 

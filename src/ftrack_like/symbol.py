@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ftrack_like._errors import NotSetError
+
 __all__ = [
     "CHUNK_SIZE",
     "COMPONENT_ADDED_TO_LOCATION_TOPIC",
@@ -21,6 +23,10 @@ __all__ = [
     "UNMANAGED_LOCATION_ID",
     "Symbol",
 ]
+
+
+#: What the library asks of values to find out whether they are entities, dates or the like.
+_PROBES = frozenset({"entity_type", "isoformat", "items", "primary_key_attributes"})
 
 
 class Symbol:
@@ -42,6 +48,17 @@ class Symbol:
     def __bool__(self) -> bool:
         """Return whether the symbol counts as true."""
         return bool(self.value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise :exc:`~ftrack_like.exception.NotSetError` for NOT_SET, which stands for a value."""
+        # Probes of Python and of this library must stay cheap.
+        if self.__dict__.get("name") != "NOT_SET" or name.startswith("__") or name in _PROBES:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise NotSetError(f"attribute {name!r}")
+
+    def __getitem__(self, key: Any) -> Any:
+        """Raise :exc:`~ftrack_like.exception.NotSetError`: a symbol has no items."""
+        raise NotSetError(f"item {key!r}")
 
     def __copy__(self) -> Symbol:
         """Return the symbol itself: a copy would no longer be found by ``is``."""

@@ -29,11 +29,11 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     OURS: ("ftrack_like", {}),
     ONE_BY_ONE: ("ftrack_like", {"load_groups": False}),
 }
-DIFFERENCES = range(1, 34)
+DIFFERENCES = range(1, 38)
 #: The parts of a record that are equal in both ways of playing.
 PARTS = ("answer", "state", "changes", "published", "subscriptions", "departures")
 #: The reasons for other requests; those that reorder changes; and those that ask more often.
-LETTERS, REORDERED, MORE_OFTEN = "ABCD", "D", "C"
+LETTERS, REORDERED, MORE_OFTEN = "ABCDE", "D", "C"
 
 pytest.importorskip("ftrack_api", reason="needs ftrack-python-api: tox run -e differential")
 

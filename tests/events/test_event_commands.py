@@ -100,9 +100,9 @@ def hub(sandbox: Any) -> Iterator[EventHub]:
     connected.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_listen_hosts_plugins_and_ends_cleanly(
-    number: int, run: Any, hub: EventHub, tmp_path: pathlib.Path
+    number: int, status: int, run: Any, hub: EventHub, tmp_path: pathlib.Path
 ) -> None:
     """Plugins answer while the command runs; an interrupt ends it without a complaint."""
     (tmp_path / "plugin.py").write_text(_PLUGIN)
@@ -111,7 +111,7 @@ def test_listen_hosts_plugins_and_ends_cleanly(
     reply = hub.publish_and_wait(Event("greet", data={"name": "you"}))
     assert isinstance(reply, Event)
     assert reply["data"] == {"hello": "you"}
-    assert command.end(number) == (0, "", "")
+    assert command.end(number) == (status, "", "")
 
 
 def test_an_interrupt_ends_a_command_of_the_background(run: Any) -> None:
@@ -122,7 +122,7 @@ def test_an_interrupt_ends_a_command_of_the_background(run: Any) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     command.wait_listening()
-    assert command.end(signal.SIGINT) == (0, "", "")
+    assert command.end(signal.SIGINT) == (130, "", "")
 
 
 def test_status_cascades_in_another_process(
@@ -142,7 +142,7 @@ def test_status_cascades_in_another_process(
     session.commit()
     wanted = f'Shot where id is "{shot["id"]}" and description is "status {status["name"]}"'
     until(lambda: session.query(wanted).first() is not None)
-    assert command.end()[0] == 0
+    assert command.end()[0] == 130
 
 
 def test_listen_says_what_is_wrong(run: Any) -> None:

@@ -16,7 +16,7 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
-from ftrack_like.sandbox import app
+from ftrack_like.sandbox.limits import Limits
 
 ASK = {"action": "query_server_information"}
 
@@ -84,9 +84,9 @@ def test_malformed_bodies_are_refused_in_words(api: Any, body: Any, words: str) 
     assert words in answer.json()["content"]
 
 
-def test_too_large_body_is_refused(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_body_is_refused(api: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body beyond the bound is refused while it is read."""
-    monkeypatch.setattr(app, "MAXIMUM_BODY", 1000)
+    monkeypatch.setattr(sandbox._service, "limits", Limits(body_bytes=1000))
     answer = post(api, [{**ASK, "rubbish": "x" * 2000}])
     assert (answer.status_code, answer.json()["exception"]) == (413, "RequestTooLargeError")
 

@@ -188,7 +188,8 @@ def test_custom_attributes_are_dense_and_typed(world):
         "__type__": "datetime",
         "value": "2024-06-01T00:00:00",
     }
-    assert values(world, f"{select} AssetVersion where id is v-hero1") == {"approved": False}
+    expected = {"approved": False, "colorspace": "acescg"}
+    assert values(world, f"{select} AssetVersion where id is v-hero1") == expected
     assert values(world, f"{select} User where id is u-ann") == {"phone": ""}
     assert values(world, f"{select} Project where name is beta") == {"colorspace": "srgb"}
 

@@ -282,3 +282,39 @@ def test_links_know_their_families(api: Any, project: str, task: str) -> None:
     assert [one["id"] for one in found] == [task]
     found = api.query("User where custom_attribute_links_from any (configuration.key is artist)")
     assert [one["id"] for one in found] == [user]
+
+
+@pytest.mark.parametrize("family", ["Context", "Asset", "AssetVersion"])
+def test_hierarchical_ones_apply_to_contexts_assets_and_versions(
+    api: Any, project: str, family: str
+) -> None:
+    """They have the default there, and can be set, found and deleted again."""
+    configuration = configure(api, entity_type="show", is_hierarchical=True, default="usual")
+    asset = api.create("Asset", name="hero", context_id=project)
+    owners = {
+        "Context": ("Project", project),
+        "Asset": ("Asset", asset),
+        "AssetVersion": ("AssetVersion", api.create("AssetVersion", asset_id=asset)),
+    }
+    type_name, owner = owners[family]
+    assert read(api, type_name, owner) == "usual"
+    api.call(put(configuration, owner, "own", family))
+    assert read(api, type_name, owner) == "own"
+    condition = 'custom_attributes any (key is "mine" and value is "own")'
+    assert [one["id"] for one in api.query(f"{type_name} where {condition}")] == [owner]
+    api.call(
+        {
+            "action": "delete",
+            "entity_type": "CustomAttributeValue",
+            "entity_key": [configuration, owner],
+        }
+    )
+    assert read(api, type_name, owner) == "usual"
+
+
+def test_others_do_not_apply_to_assets(api: Any, project: str) -> None:
+    """An attribute of projects that is not hierarchical is refused on an asset."""
+    configuration = configure(api, entity_type="show")
+    asset = api.create("Asset", name="hero", context_id=project)
+    with pytest.raises(AssertionError, match="is not for this Asset"):
+        api.call(put(configuration, asset, "own", "Asset"))

@@ -60,18 +60,38 @@ def start(processes: list[subprocess.Popen[str]], *command: str) -> subprocess.P
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=["module", "command line"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)], ids=["Ctrl-C", "SIGTERM"]
+)
 def test_json_line_is_printed_when_it_answers(
-    processes: list[Any], command: list[str], number: int
+    processes: list[Any], command: list[str], number: int, status: int
 ) -> None:
-    """With --json one line says where the sandbox answers; a signal ends it with status 0."""
+    """With --json one line says where the sandbox answers; a signal ends it in an orderly way."""
     process = start(processes, *command, "--json", "--memory", "--port", "0", "--key", "secret")
     known = json.loads(process.stdout.readline())
     assert sorted(known) == ["api_key", "api_user", "server_url"]
     assert ask(**known).status_code == 200
     process.send_signal(number)
     output, errors = process.communicate(timeout=20)
-    assert (process.returncode, output, errors) == (0, "", "")
+    assert (process.returncode, output, errors) == (status, "", "")
+
+
+def test_address_that_nobody_reads_is_no_fault(processes: list[Any]) -> None:
+    """A sandbox whose output is closed goes on without a complaint."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    process = start(processes, *COMMANDS[0], "--memory", "--port", str(port), "--key", "secret")
+    process.stdout.close()
+    process.stdout = None
+    while True:
+        try:
+            assert ask(f"http://127.0.0.1:{port}", "admin", "secret").status_code == 200
+            break
+        except requests.exceptions.ConnectionError:
+            assert process.poll() is None, process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert process.stderr.read() == ""
 
 
 def test_people_get_a_snippet_to_paste(processes: list[Any], tmp_path: pathlib.Path) -> None:

@@ -130,8 +130,27 @@ def test_empty_sequence(session, files):
     assert len(session.recorded_operations) == 1
 
 
+def test_a_mistake_in_a_sequence_makes_no_component(session, files):
+    """An expression that cannot be read raises ValueError and records nothing."""
+    for frames in ("[-2-3]", "[1-10x2]", "[1-3", "[10-1]"):
+        with pytest.raises(ValueError, match="Cannot read the sequence"):
+            session.create_component(str(files / f"padded.%04d.exr {frames}"), location=None)
+    assert not session.recorded_operations
+    sequence = session.create_component(str(files / "padded.%04d.exr [1-3] "), location=None)
+    assert [member["size"] for member in sequence["members"]] == [1, 2, 3]
+
+
+def test_a_file_named_like_a_sequence_is_a_file(session, files):
+    """A file that exists under exactly the given name stays a file."""
+    path = files / "padded.%04d.exr [1-3]"
+    path.write_bytes(b"abc")
+    component = session.create_component(str(path), location=None)
+    assert component.entity_type == "FileComponent"
+    assert component["size"] == 3
+
+
 def test_brackets_do_not_make_a_sequence(session, files):
-    """Only what clique reads as an expression is one."""
+    """Brackets inside a name are part of it."""
     component = session.create_component(str(files / "name [final].mov"), location=None)
     assert component.entity_type == "FileComponent"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import hashlib
 import os
 import re
@@ -17,6 +18,7 @@ import pytest
 import requests
 
 from ftrack_like import data, exception, symbol
+from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.accessor.server import ServerFile, _ServerAccessor
 
 CONTENT = bytes(range(256)) * 4096  # One mebibyte.
@@ -62,7 +64,6 @@ def test_empty_file(session, server_location, origin, tmp_path):
 
 def test_copy_from_the_server_to_disk(session, server_location, origin, component, tmp_path):
     """A download ends in a file that is whole."""
-    from ftrack_like.accessor.disk import DiskAccessor
     from ftrack_like.structure.id import IdStructure
 
     server_location.add_component(component, origin)
@@ -288,6 +289,83 @@ def test_checksum_of_the_server_is_compared(downloading, storage):
         ServerFile("id", downloading).read()
     storage.headers = {"Content_MD5": base64.b64encode(hashlib.md5(CONTENT).digest()).decode()}
     assert ServerFile("id", downloading).read() == CONTENT
+
+
+class _Framing(_StorageHandler):
+    """Answers in the *form* that the storage has: ``close``, ``chunked`` or ``gzip``."""
+
+    def _send(self, status, body, cut=None, **headers):
+        form, server = self.server.form, self.server
+        if status not in (200, 206):
+            super()._send(status, body, cut, **headers)
+            return
+        if form == "close-without-ranges":
+            status, body = 200, CONTENT
+        if "gzip" in form:
+            status, body = 200, gzip.compress(CONTENT, 1)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        if "gzip" in form:
+            self.send_header("Content-Encoding", "gzip")
+        if "chunked" in form:
+            self.send_header("Transfer-Encoding", "chunked")
+            chunks = [body[at : at + 5000] for at in range(0, len(body), 5000)]
+            body = b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in chunks) + b"0\r\n\r\n"
+        elif "length" in form:
+            self.send_header("Content-Length", str(len(body)))
+        else:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        server.sent.append(len(body[:cut]))
+        self.wfile.write(body[:cut])
+        self.wfile.flush()
+        self.close_connection = True  # In order, as if that was all: nothing is reset.
+
+    def do_GET(self):
+        wanted = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if "without" not in self.server.form and wanted and int(wanted[1]) >= len(CONTENT):
+            self.server.requests.append((self.command, self.path, dict(self.headers)))
+            self._send(416, b"", Content_Range=f"bytes */{len(CONTENT)}")
+            return
+        super().do_GET()
+
+
+@pytest.fixture(
+    params=["close", "close-without-ranges", "chunked", "gzip-length", "gzip-close", "gzip-chunked"]
+)
+def framed(request, storage):
+    """A storage that marks the end of its data in one of many ways, or not at all."""
+    storage.form, storage.sent = request.param, []
+    storage.RequestHandlerClass = _Framing
+    return storage
+
+
+def test_a_whole_download_without_length(framed, downloading):
+    """Data whose length is not announced comes whole, in every way that HTTP has."""
+    with ServerFile("id", downloading) as opened:
+        assert opened.read() == CONTENT
+
+
+def test_a_download_that_ends_early_is_noticed_in_any_framing(framed, downloading):
+    """What is missing is fetched, although the connection ended as if all had come."""
+    framed.faults = [("cut", 2500), ("cut", 4000)]
+    with ServerFile("id", downloading) as opened:
+        assert opened.read() == CONTENT
+    assert len(framed.sent) >= 3
+
+
+def test_a_copy_of_a_download_that_ends_early_is_an_error(
+    framed, session, downloading, component, tmp_path
+):
+    """Where it ends early again and again, a location keeps nothing."""
+    if framed.form.startswith("close"):
+        pytest.skip("without any mark, the same end every time is the end")
+    framed.faults = [("cut", 2500)] * 50
+    accessor = DiskAccessor(str(tmp_path))
+    with ServerFile("id", downloading) as opened, pytest.raises(exception.AccessorError):
+        accessor.receive("copy.bin", opened)
+    assert sorted(os.listdir(tmp_path)) == ["source.bin"]
 
 
 def test_time_out_says_so(downloading, storage):

@@ -178,6 +178,43 @@ def test_considered_word_is_not_asked_for_again(session: Any, server: Any, repli
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"action": "get_widget_url", "name": "tasks"},
+        {"action": "get_upload_metadata", "component_id": "c", "file_name": "a", "file_size": 1},
+        {"action": "search", "entity_type": "Task", "terms": []},
+    ],
+)
+def test_actions_that_only_read_are_repeated(
+    session: Any, server: Any, replies: Any, operation: Any
+) -> None:
+    """An action that changes nothing is sent again when its answer is lost."""
+    server.next_answers = [replies.RESET, replies.Reply(b"", status=503)]
+    session.call([operation])
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"action": "get_upload_metadata", "component_id": "c", "file_name": "a", "parts": 2},
+        {"action": "complete_multipart_upload", "component_id": "c", "upload_id": "u"},
+        {"action": "encode_media", "component_id": "c"},
+        {"action": "reset_remote", "reset_type": "api_key"},
+        {"action": "delayed_job", "job_type": "x"},
+    ],
+)
+def test_a_batch_with_an_action_that_writes_is_not_repeated(
+    session: Any, server: Any, replies: Any, operation: Any
+) -> None:
+    """An action that may change something is not sent again, not even beside a query."""
+    server.next_answers = [replies.RESET]
+    with pytest.raises(exception.ServerConnectionError):
+        session.call([{"action": "query", "expression": "Task"}, operation])
+    assert len(server.requests) == 1
+
+
 def test_other_actions_are_not_repeated(session: Any, server: Any, replies: Any) -> None:
     """What may have changed something is not sent again by itself."""
     server.next_answers = [replies.RESET]

@@ -254,11 +254,6 @@ class TinySession:
         return self._codec.decode_item(item)
 
 
-# The loader takes its fast path for methods that are the session's own.
-for _name in ("merge", "_create", "_decode"):
-    getattr(TinySession, _name).__module__ = "ftrack_like.session"
-
-
 def record(entity_type: str, **values: Any) -> dict[str, Any]:
     """Return an entity as the server sends it."""
     return {"__entity_type__": entity_type, **values}

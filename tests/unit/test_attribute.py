@@ -129,6 +129,8 @@ def test_a_table_holds_attributes_by_name() -> None:
     assert table.get("b") is second
     assert table.get("c") is None
     assert first in table
+    assert attribute.Attribute("a") in table
+    assert attribute.ScalarAttribute("c", "string") not in table
     assert "a" not in table
     assert list(table) == [first, second]
     assert len(table) == 2

@@ -199,3 +199,23 @@ def test_older_proxies_are_equal_by_their_members(legacy: Any) -> None:
     values = legacy["custom_attributes"]
     assert values == legacy["custom_attributes"]
     assert values != dict(values)
+
+
+@pytest.mark.parametrize("created", [True, False])
+def test_the_error_for_a_missing_key_lists_those_that_are_there(
+    configured: Any, created: bool
+) -> None:
+    """It is a KeyError with a guess at the key, and does not ask the server."""
+    if created:
+        task = configured.create("Task", {"id": "a"})
+        task["custom_attributes"]["frames"] = 1
+    else:
+        task = configured.load("Task", id="a", custom_attributes=[value("c1", "frames", 100)])
+    asked = list(configured.asked)
+    with pytest.raises(KeyError) as caught:
+        task["custom_attributes"]["frmaes"]
+    assert "Did you mean 'frames'" in str(caught.value)
+    assert "are: frames" in str(caught.value)
+    assert ("commit" in str(caught.value)) is created
+    assert task["custom_attributes"].get("frmaes", 5) == 5
+    assert configured.asked == asked

@@ -197,19 +197,33 @@ def test_merging_goes_through_containers(tiny: Any) -> None:
     assert tiny.merge(None) is None
 
 
-def test_merging_a_collection_attaches_its_members(tiny: Any, make_tiny: Any) -> None:
-    """The collection stays the same, its members become the session's own."""
+def test_merging_a_collection_of_another_session_gives_the_own_one(
+    tiny: Any, make_tiny: Any
+) -> None:
+    """The result belongs to the session's own entity; the other session's collection stays."""
     other = make_tiny().load(
         "Task",
         id="a",
         children=[{"__entity_type__": "Task", "id": "b"}],
         metadata=[{"__entity_type__": "Metadata", "parent_id": "a", "key": "k", "value": "v"}],
     )
+    child, foreign_child = tiny.load("Task", id="b"), other["children"][0]
+    merged = tiny.merge(other["children"])
+    assert merged.entity is tiny._identity_map.find("Task", ["a"])
+    assert merged[0] is child
+    assert other["children"][0] is foreign_child
+    metadata = tiny.merge(other["metadata"])
+    assert metadata.collection[0] is tiny._identity_map.find("Metadata", ["a", "k"])
+    assert dict(metadata) == dict(other["metadata"]) == {"k": "v"}
+
+
+def test_merging_a_collection_of_a_detached_entity_attaches_its_members(tiny: Any) -> None:
+    """The collection stays the same, its members become the attached ones."""
     child = tiny.load("Task", id="b")
-    assert tiny.merge(other["children"]) is other["children"]
-    assert other["children"][0] is child
-    tiny.merge(other["metadata"])
-    assert other["metadata"].collection[0] is tiny._identity_map.find("Metadata", ["a", "k"])
+    member = '{"__entity_type__": "Task", "id": "b"}'
+    detached = tiny.decode(f'{{"__entity_type__": "Task", "id": "a", "children": [{member}]}}')
+    assert tiny.merge(detached["children"]) is detached["children"]
+    assert detached["children"][0] is child
 
 
 def test_merging_something_new_attaches_it(tiny: Any) -> None:
@@ -252,26 +266,49 @@ def test_merging_takes_local_changes_along_without_a_record(tiny: Any) -> None:
 # Populating
 
 
-def test_only_what_is_missing_is_populated(tiny: Any, make_record: Any) -> None:
-    """Entities that have everything are left out; without any, nothing is asked."""
+def test_populating_always_asks(tiny: Any, make_record: Any) -> None:
+    """Entities that have everything are asked for as well; without projections nothing is."""
     have = tiny.load("Task", id="a", name="x", status=make_record("Status", id="s", name="o"))
     lack = tiny.load("Task", id="b", name="y", status=make_record("Status", id="t"))
-    tiny.populate(have, "name, status.name")
-    assert tiny.asked == []
-    tiny.populate([have, lack], ["name", "status.name"])
-    assert tiny.asked == ['select name, status.name from Task where id is "b" offset 0 limit 500']
+    for _ in range(2):
+        tiny.populate([have, lack], ["name", "status.name"])
+    tiny.populate(have, "")
+    expression = 'select name, status.name from Task where id in ("a", "b") offset 0 limit 500'
+    assert tiny.asked == [expression, expression]
 
 
-def test_members_of_collections_count_when_looking_for_what_is_missing(
-    tiny: Any, make_record: Any
+def test_loaded_values_are_replaced_and_local_ones_stay(tiny: Any, make_record: Any) -> None:
+    """Scalars, references and members are those of the last answer."""
+    task = tiny.load("Task", id="a", name="old", bid=1.0, status=make_record("Status", id="s"))
+    task["bid"] = 7.0
+    tiny.answer = lambda _: [
+        make_record("Task", id="a", name="new", bid=2.0, status=make_record("Status", id="t"))
+    ]
+    tiny.populate(task, "name, bid, status")
+    assert (task["name"], task["bid"], task["status"]["id"]) == ("new", 7.0, "t")
+    del task["bid"]
+    assert task["bid"] == 2.0
+
+
+def test_a_detached_entity_is_refreshed_and_a_foreign_one_is_not(
+    tiny: Any, make_tiny: Any, make_record: Any
 ) -> None:
+    """Values of a session go to its own entities alone."""
+    tiny.answer = lambda _: [make_record("Task", id="a", children=[make_record("Task", id="b")])]
+    detached = tiny.decode('{"__entity_type__": "Task", "id": "a", "children": []}')
+    foreign = make_tiny().load("Task", id="a", children=[])
+    assert len(detached["children"]) == len(foreign["children"]) == 0
+    tiny.populate([detached, foreign], "children.name")
+    assert [child["id"] for child in detached["children"]] == ["b"]
+    assert list(foreign["children"]) == []
+
+
+def test_the_entities_that_lack_a_value_can_be_told(tiny: Any, make_record: Any) -> None:
     """A path through a collection is loaded when every member has the value."""
     task = tiny.load("Task", id="a", children=[make_record("Task", id="b", name="x")], parent=None)
-    tiny.populate(task, "children.name, parent.name")
-    assert tiny.asked == []
+    assert tiny._loader.lacking([task], "children.name, parent.name") == []
     tiny.load("Task", id="a", children=[make_record("Task", id="b"), make_record("Task", id="c")])
-    tiny.populate(task, "children[Task].name")
-    assert len(tiny.asked) == 1
+    assert tiny._loader.lacking([task], "children[Task].name") == [task]
 
 
 def test_each_type_is_asked_for_by_itself(tiny: Any) -> None:

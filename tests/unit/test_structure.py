@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis.strategies import text
 
 from ftrack_like import exception
 from ftrack_like.operation import CreateEntityOperation
@@ -163,11 +168,95 @@ def test_names_are_made_safe(value, expected):
     assert StandardStructure().sanitise_for_filesystem(value) == expected
 
 
+#: Names of which no ASCII letter or digit is left, and how their results begin.
+LOST = {
+    "\u6771\u4eac": "u6771_u4eac-",
+    "\u5927\u962a": "u5927_u962a-",
+    "\u30b7\u30e7\u30c3\u30c8": "siyotuto-",
+    "\u3057\u3087\u3063\u3068": "siyotuto-",
+    "\ud55c\uad6d": "hangug-",
+    "\u0421\u044a\u0451\u043c\u043a\u0430": "syomka-",
+    "\u0441\u044a\u0451\u043c\u043a\u0430": "syomka-",
+    "\u03a3\u03ba\u03b7\u03bd\u03ae": "skini-",
+    "\u304c": "ga-",
+    "\u304b\u3099": "ka-",
+    "\U0001f3ac": "u1f3ac-",
+    "\U0001f3a5": "u1f3a5-",
+    "\U0001f469\u200d\U0001f680": "u1f469_u1f680-",
+    "\U0001f469\U0001f680": "u1f469_u1f680-",
+    "!": "exclamation_mark-",
+    "?!": "question_mark_exclamation_mark-",
+    "/": "solidus-",
+    ".": "full_stop-",
+    "..": "full_stop_full_stop-",
+    "\u0301": "",
+    "\u0300": "",
+    "\u200d": "",
+    " ": "",
+    "  ": "",
+    "\u4e2d" * 50: "u4e2d_u4e2d_",
+    "\u4e2d" * 51: "u4e2d_u4e2d_",
+    "\ud800": "ud800-",
+}
+
+
+def test_names_of_which_nothing_is_left_differ():
+    """A name in another script, in emoji or in signs alone gets a readable result of its own."""
+    made = {name: StandardStructure().sanitise_for_filesystem(name) for name in LOST}
+    for name, begin in LOST.items():
+        assert made[name].startswith(begin), ascii(name)
+        assert re.fullmatch(r"[a-z0-9_-]{10,60}", made[name])
+    assert len(set(made.values())) == len(LOST)
+
+
+def published_result(name):
+    """Return what names became before those of other scripts were spelt."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
+    return re.sub(r"[^\w.-]", "_", plain).strip().lower()
+
+
+@given(text(), text())
+def test_names_that_survive_keep_their_result(first, second):
+    """A name with a letter or digit left is as before; others share no result with any name."""
+    sanitise = StandardStructure().sanitise_for_filesystem
+    before = published_result(first)
+    if re.search("[a-z0-9]", before):
+        assert sanitise(first) == before
+    elif first and not re.fullmatch(r"[_-]+", first):
+        assert re.fullmatch(r"[a-z0-9_-]{10,}", sanitise(first))
+        assert first == second or sanitise(first) != sanitise(second)
+
+
+def test_results_do_not_depend_on_the_system():
+    """The result for a name is the same on every machine and with every Python."""
+    made = StandardStructure().sanitise_for_filesystem("\u30b7\u30e7\u30c3\u30c8")
+    assert made == "siyotuto-c1e7e14c85"
+
+
+def test_file_types_of_other_scripts_keep_their_dot():
+    """A file type is spelt behind its dot."""
+    component = _published(version=VERSION, file_type=".\u304c", name="\u304c")
+    path = StandardStructure().get_resource_identifier(component)
+    assert path == f"{BASE}/ga-e3b21956ce.ga-e3b21956ce"
+
+
+def test_versions_of_shots_in_japanese_lie_apart():
+    """Two shots whose names have no ASCII character publish to two places."""
+    paths = {
+        StandardStructure().get_resource_identifier(_published(version=_version(name)))
+        for name in ("\u6771\u4eac", "\u5927\u962a", "\U0001f3ac", "!!!", "???")
+    }
+    assert len(paths) == 5
+
+
 def test_substitute_may_be_chosen():
     """Any text substitutes, even one with a meaning in expressions; None keeps names."""
     named = StandardStructure(illegal_character_substitute="\\1-")
     assert named.sanitise_for_filesystem("A b") == "a\\1-b"
     assert StandardStructure(None, "").sanitise_for_filesystem("A b") == "ab"
+    for substitute in ("", "x"):
+        made = StandardStructure(None, substitute).sanitise_for_filesystem("!")
+        assert made == "exclamation_mark-bb7208bc9b"
     assert StandardStructure(None, None).sanitise_for_filesystem("Ä /b") == "Ä /b"
 
 

@@ -23,7 +23,9 @@ from ftrack_like.logging import LazyLogMessage
 __all__ = ["Calls"]
 
 #: Actions that change nothing: the server may be asked again when their answer is lost.
-READING = frozenset({"query", "query_schemas", "query_server_information", "search"})
+READING = frozenset(
+    {"get_widget_url", "query", "query_schemas", "query_server_information", "search"}
+)
 
 #: Actions whose results are looked at before they are believed.
 WRITING = frozenset({"create", "delete", "update"})
@@ -57,7 +59,15 @@ class Calls:
         session = self._session
         text = session.encode(data, entity_attribute_strategy="modified_only")
         self._logger.debug(LazyLogMessage("Calling server with {0!r}", text[:2000]))
-        answer = self._exchange(text, _actions(data) <= READING)
+        only_reads = _only_reads(data)
+        if not only_reads:
+            # Queries that are read page by page must know, whether it succeeds or not.
+            session._loader.note_write(_created_keys(data))
+        try:
+            answer = self._exchange(text, only_reads)
+        finally:
+            if not only_reads:
+                session._loader.note_write()
         self._has_answered = True
         result = self._decoded(answer, isinstance(data, RawBatch))
         fault = fault_of(result)
@@ -125,13 +135,38 @@ class Calls:
         return error
 
 
-def _actions(data: Any) -> set[Any]:
-    """Return the actions of the batch *data*; what is no batch counts as an unknown one."""
+def _only_reads(data: Any) -> bool:
+    """Return whether the server may be asked for the batch *data* again without harm.
+
+    What is not a batch may do anything.
+    """
     operations = [data] if isinstance(data, Mapping) else data
     try:
-        return {operation["action"] for operation in operations} or {None}
+        return bool(operations) and all(_reads(operation) for operation in operations)
     except (KeyError, TypeError):
-        return {None}
+        return False
+
+
+def _reads(operation: Any) -> bool:
+    """Return whether *operation* leaves the server as it is.
+
+    An address for a whole file is only signed; an upload in parts is begun at the storage.
+    """
+    action = operation["action"]
+    if action == "get_upload_metadata":
+        return not operation.get("parts")
+    return action in READING
+
+
+def _created_keys(data: Any) -> list[tuple[Any, ...]]:
+    """Return the keys of the entities that the batch *data* creates."""
+    keys = []
+    for operation in data if isinstance(data, (list, tuple)) else [data]:
+        if isinstance(operation, _MAPPINGS) and operation.get("action") == "create":
+            key = operation.get("entity_key")
+            if isinstance(key, (list, tuple)) and all(isinstance(part, str) for part in key):
+                keys.append(tuple(key))
+    return keys
 
 
 def _check_results(data: Any, results: Any) -> None:

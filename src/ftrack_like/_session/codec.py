@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ftrack_like import inspection
+from ftrack_like import exception, inspection
 from ftrack_like._session.payloads import OperationPayload
+from ftrack_like._session.values import FORMS, unsendable
+from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, _EntityBase
 from ftrack_like.symbol import NOT_SET
@@ -32,23 +34,29 @@ class Codec:
         (what differs from the server's) or ``persisted_only`` (what the server holds). Entities
         inside entities are written as references.
 
-        Raise :exc:`ValueError` for another strategy or a number that JSON has no form for, and
-        :exc:`TypeError` for a value that cannot be written.
+        Raise :exc:`ValueError` for another strategy, and
+        :exc:`~ftrack_like.exception.InvalidValueError` for a value that cannot be written; in a
+        batch it names the entity and the attribute.
         """
         if entity_attribute_strategy not in STRATEGIES:
             raise ValueError(
-                f"There is no entity_attribute_strategy {entity_attribute_strategy!r}. "
-                f"It is one of {', '.join(STRATEGIES)}."
+                f'Unsupported entity_attribute_strategy "{entity_attribute_strategy}". '
+                f"Use one of {', '.join(STRATEGIES)}."
             )
         encode_item = functools.partial(
             self._session._encode, entity_attribute_strategy=entity_attribute_strategy
         )
-        return json.dumps(data, sort_keys=True, default=encode_item, allow_nan=False)
+        try:
+            return json.dumps(data, sort_keys=True, default=encode_item, allow_nan=False)
+        except exception.ServerError:
+            raise  # Loading what is missing failed.
+        except (TypeError, ValueError, RecursionError) as error:
+            raise unsendable(data, error, encode_item) from error
 
     def encode_item(self, item: Any, entity_attribute_strategy: str = "set_only") -> Any:
         """Return *item*, which JSON has no form for, as a value that it has one for.
 
-        Raise :exc:`TypeError` if there is none.
+        Raise :exc:`~ftrack_like.exception.InvalidValueError` if there is none.
         """
         if isinstance(item, _EntityBase):
             return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
@@ -65,7 +73,10 @@ class Codec:
         date = encode_date(item)
         if date is not None:
             return date
-        raise TypeError(f"A value of the type {type(item).__name__} cannot be sent: {item!r}.")
+        raise exception.InvalidValueError(
+            "A value of the type {kind} is not JSON serializable: {shown}. {forms}",
+            {"kind": type(item).__name__, "shown": shown(item), "forms": FORMS},
+        )
 
     def _encode_entity(self, entity: Any, select: Callable[[Any], dict[str, Any]]) -> Any:
         """Return *entity* as a wire mapping of the values that *select* gives for it."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Optional
 
+from ftrack_like._paths import check_path
+from ftrack_like._session.sequences import parse_sequence as _parse_sequence
 from ftrack_like.event.base import Event
-from ftrack_like.exception import ServerConnectionError
+from ftrack_like.exception import PathError, ServerConnectionError
+from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import ORIGIN_LOCATION_ID, REVIEW_LOCATION_ID
 
-__all__ = ["create_component"]
+__all__ = ["create_component", "files_of"]
+
+#: Errors of the operating system that no file can be made after.
+_HOPELESS = frozenset({errno.ENAMETOOLONG, errno.ELOOP})
 
 #: Components of these names are for the review player: "auto" leaves them where it finds them.
 _REVIEW_NAMES = frozenset({"ftrackreview-mp4", "ftrackreview-webm", "ftrackreview-image"})
@@ -27,17 +35,21 @@ def create_component(
     """Return a new component for the data at *path*.
 
     *path* is that of a file, or an expression for a sequence such as
-    ``"/path/to/file.%04d.exr [1-5, 7, 8]"``. *data* are values of the component; where they do not
-    say otherwise, the name is ``"main"``, and file type and size are found out.
+    ``"/path/to/file.%04d.exr [1-5, 7, 8]"``. A file that exists under exactly this name is a file.
+    *data* are values of the component; where they do not say otherwise, the name is ``"main"``,
+    and file type and size are found out.
 
     The component is added to the origin location, then to *location*, with which everything
     recorded is committed. ``"auto"`` stands for the location that
     :meth:`Session.pick_location <ftrack_like.session.Session.pick_location>` gives; None adds to
     no further location and commits nothing. When the data cannot be added, the component is taken
-    back, and the error comes out. *progress* is that of
+    back, and the error comes out. An empty file is logged as a warning. *progress* is that of
     :meth:`Location.add_components <ftrack_like.entity.location.Location.add_components>`.
+
+    Raise :exc:`ValueError` for an expression that has a mistake.
     """
     path = os.fspath(path)
+    check_path(path)
     values = dict(data or {})
     values.setdefault("name", "main")
     collection = _parse_sequence(path)
@@ -88,16 +100,10 @@ def _forget(session: Any, component: Any) -> None:
             session._identity_map.discard(entity)
 
 
-def _parse_sequence(path: str) -> Optional[Any]:
-    """Return the collection that *path* is an expression for; None for a plain path."""
-    if "[" not in path:
-        return None  # Saves the import: every expression names its frames in square brackets.
-    import clique  # lazy: most sessions create no sequence
-
-    try:
-        return clique.parse(path)
-    except ValueError:
-        return None
+def files_of(path: str) -> list[str]:
+    """Return the paths of the files that a component of *path* would be made of."""
+    collection = _parse_sequence(path)
+    return [path] if collection is None else list(collection)
 
 
 def _pick(session: Any, name: str) -> Any:
@@ -109,11 +115,13 @@ def _pick(session: Any, name: str) -> Any:
 
 def _create_file(session: Any, path: str, values: dict[str, Any]) -> Any:
     """Return the component for the file at *path*, in the origin location."""
-    if "size" not in values:
-        values["size"] = _size(path)
+    size, measured = (0, None) if "size" in values else _look_at(path)
+    values.setdefault("size", size)
+    _warn_of_empty(session, path, [measured])
     if "file_type" not in values:
         values["file_type"] = _file_type(session, path)
     component = session.create("FileComponent", data=values)
+    _remember(component, path, measured)
     origin = session.get("Location", ORIGIN_LOCATION_ID)
     origin.add_component(component, path, recursive=False)
     return component
@@ -122,8 +130,9 @@ def _create_file(session: Any, path: str, values: dict[str, Any]) -> Any:
 def _create_sequence(session: Any, collection: Any, values: dict[str, Any]) -> Any:
     """Return the component for the *collection* of files, with a member for each of them."""
     paths = list(collection)
-    sizes = _member_sizes(paths, values.get("size"))
-    values.setdefault("size", sum(sizes))
+    found = _look_at_members(paths, values.get("size"))
+    values.setdefault("size", sum(size for size, _ in found))
+    _warn_of_empty(session, collection.format(), [measured for _, measured in found])
     values.setdefault("padding", collection.padding)
     expression = collection.format("{head}{padding}{tail}")
     if "file_type" not in values:
@@ -132,7 +141,7 @@ def _create_sequence(session: Any, collection: Any, values: dict[str, Any]) -> A
     origin = session.get("Location", ORIGIN_LOCATION_ID)
     origin.add_component(container, expression, recursive=False)
     members = []
-    for path, index, size in zip(paths, collection.indexes, sizes):
+    for path, index, (size, measured) in zip(paths, collection.indexes, found):
         member = {
             "name": f"{index:0{collection.padding}d}" if collection.padding else str(index),
             "container": container,
@@ -140,25 +149,49 @@ def _create_sequence(session: Any, collection: Any, values: dict[str, Any]) -> A
             "file_type": os.path.splitext(path)[1],
         }
         members.append(session.create("FileComponent", data=member))
+        _remember(members[-1], path, measured)
         origin.add_component(members[-1], path, recursive=False)
     if members:
         container["members"] = members
     return container
 
 
-def _size(path: str) -> int:
-    """Return the size of the file at *path* in bytes; 0 if it cannot be told."""
+def _look_at(path: str) -> tuple[int, Optional[int]]:
+    """Return the size of what is at *path* in bytes, and once more if that is a file, else None.
+
+    Raise :exc:`~ftrack_like.exception.PathError` if no file can have the path.
+    """
     try:
-        return os.path.getsize(path)
-    except OSError:
-        return 0
+        status = os.stat(path)
+    except OSError as error:
+        if error.errno in _HOPELESS:
+            raise PathError(path, error.strerror) from error
+        return 0, None  # It may be made later.
+    size = status.st_size
+    return size, size if stat.S_ISREG(status.st_mode) else None
 
 
-def _member_sizes(paths: list[str], total: Optional[int]) -> list[int]:
-    """Return the sizes of the files at *paths*; even shares of *total* if that is given."""
+def _look_at_members(paths: list[str], total: Optional[int]) -> list[tuple[int, Optional[int]]]:
+    """Return what :func:`_look_at` does for each of *paths*; even shares of *total* if given."""
     if total is None:
-        return [_size(path) for path in paths]
-    return [int(total / len(paths))] * len(paths) if paths else []
+        return [_look_at(path) for path in paths]
+    return [(int(total / len(paths)), None) for _ in paths]
+
+
+def _remember(component: Any, path: str, size: Optional[int]) -> None:
+    """Let transfers of *component* notice that the file at *path* has no longer the *size*."""
+    if size is not None:
+        component.measured = (path, size)
+
+
+def _warn_of_empty(session: Any, path: str, measured: list[Optional[int]]) -> None:
+    """Log a warning if files at *path* with the sizes *measured* are empty."""
+    empty = measured.count(0)
+    if empty:
+        what = "is empty" if len(measured) == 1 else f"has {empty} empty files"
+        session.logger.warning(
+            L("{0} {1}: the component has no data to show. Was it written completely?", path, what)
+        )
 
 
 def _file_type(session: Any, path: str) -> str:

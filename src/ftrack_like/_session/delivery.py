@@ -11,6 +11,7 @@ from typing import Any, Optional
 from ftrack_like import exception
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
+from ftrack_like._session.values import remedy
 from ftrack_like._transport.retry import RetryPolicy
 
 __all__ = ["Delivery"]
@@ -138,11 +139,13 @@ class Delivery:
         return suspects[0] if len(suspects) == 1 else None
 
     def _name_operation(self, error: exception.ServerError) -> None:
-        """Add the failing operation to *error* when it is known."""
+        """Add the failing operation to *error* when it is known, and what to do about it."""
         payload = self._failing(error)
+        hint = remedy(self._session, self._batch if payload is None else [payload])
+        text = f"{error}\n{hint}" if hint else str(error)
         if payload is None:
+            error.message, error.details = text, {}
             return
-        text = str(error)
         key = ", ".join(str(value) for value in payload["entity_key"])
         name = payload.get("entity_data", {}).get("name")
         shown = f" {name!r}" if isinstance(name, str) else ""

@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like import inspection
-from ftrack_like.cache import LayeredCache, MemoryCache, StringKeyMaker, set_many
+from ftrack_like.cache import LayeredCache, MemoryCache, set_many
+from ftrack_like.cache.base import has_plain_dictionary, plain_dictionary
+from ftrack_like.cache.keys import makes_plain_keys
 from ftrack_like.collection import identity_text
 from ftrack_like.entity.base import _EntityBase
 
@@ -85,7 +87,7 @@ class IdentityMap:
     @property
     def plain_keys(self) -> bool:
         """Return whether the key of an entity is the text of its identity."""
-        return type(self._session.cache_key_maker) is StringKeyMaker
+        return makes_plain_keys(self._session.cache_key_maker)
 
     def key(self, identity: tuple[str, Sequence[Any]]) -> Any:
         """Return the cache key of *identity*, ``(entity type, [key values])``."""
@@ -106,9 +108,8 @@ class IdentityMap:
         It is the dictionary of the top cache itself, where that is a plain memory cache.
         """
         top = self._session._local_cache
-        if type(top) is MemoryCache:
-            return top._cache
-        return _CacheView(top)
+        values = plain_dictionary(top)
+        return _CacheView(top) if values is None else values
 
     def resident(self, entity: Any) -> Optional[Any]:
         """Return the attached entity with the identity of *entity*, or None."""
@@ -239,7 +240,9 @@ class IdentityMap:
         if found is None or found is entity:
             return False
         missing = {
-            name: value for name, value in found._remote.items() if name not in entity._remote
+            name: value
+            for name, value in list(found._remote.items())  # Another session may load meanwhile.
+            if name not in entity._remote
         }
         for name, value in missing.items():
             entity._remote[name] = self._session.merge(value)
@@ -255,6 +258,34 @@ class IdentityMap:
                     self._leave_out(layer, error)
 
 
+def _own(session: Any, value: Any) -> Any:
+    """Return *value*; for an entity of another session, the one that *session* has for it."""
+    if isinstance(value, _EntityBase) and value.session is not session:
+        # Not by way of the session's own method: one that is overridden may ask here.
+        return session._loader.merge(value)
+    return value
+
+
+class OwnEntities(MemoryCache):
+    """The memory cache of a session, which holds no entity of another session."""
+
+    def __init__(self, session: Any) -> None:
+        """Initialise for *session*."""
+        super().__init__()
+        self._session = session
+
+    def set(self, key: Any, value: Any) -> None:
+        """Store *value* under *key*; of another session's entity, the session's own one."""
+        super().set(key, _own(self._session, value))
+
+    def set_many(self, items: Mapping[Any, Any]) -> None:
+        """Store *items* as :meth:`set` does each of them."""
+        super().set_many({key: _own(self._session, value) for key, value in items.items()})
+
+
+has_plain_dictionary(OwnEntities, 2)
+
+
 class SessionCache(LayeredCache):
     """The layers of a session's cache, the memory on top.
 
@@ -263,13 +294,21 @@ class SessionCache(LayeredCache):
 
     def __init__(self, session: Any) -> None:
         """Initialise with the memory of *session* alone."""
-        super().__init__([MemoryCache()])
+        super().__init__([OwnEntities(session)])
         self._session = session
 
     def _raised(self, value: Any) -> Any:
         """Return *value* with every entity in it replaced by the session's own."""
         # Not by way of the session's own method: one that is overridden may ask here.
         return self._session._loader.merge(value)
+
+    def set(self, key: Any, value: Any) -> None:
+        """Store *value* in every layer; of another session's entity, the session's own one."""
+        super().set(key, _own(self._session, value))
+
+    def set_many(self, items: Mapping[Any, Any]) -> None:
+        """Store *items* as :meth:`set` does each of them, each layer in one write."""
+        super().set_many({key: _own(self._session, value) for key, value in items.items()})
 
 
 class _CacheView:

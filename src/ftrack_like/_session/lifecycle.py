@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
 
 from ftrack_like import _centralized_storage_scenario, exception
+from ftrack_like._seams import is_own
 from ftrack_like._session.entity_types import has_subscriber
 from ftrack_like._transport.settings import warn_of_plain_http
 from ftrack_like.event.base import Event
@@ -71,18 +72,21 @@ def _make_hub(session: Any, options: StartOptions) -> None:
 
 def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Return those of *settings* that *make*, maybe an older class, takes as keywords."""
-    if getattr(make, "__module__", "") == "ftrack_like.event.hub":
+    if is_own(make, "__init__"):
         return settings
     # lazy: only a hub of the caller's own needs to be looked at.
     import inspect
 
-    try:
-        parameters = inspect.signature(make).parameters
-    except (TypeError, ValueError):
-        return {}
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return settings
-    return {name: value for name, value in settings.items() if name in parameters}
+    accepted = settings
+    # A decorated class takes what both the decorator and the class behind it take.
+    for follow in (True, False):
+        try:
+            parameters = inspect.signature(make, follow_wrapped=follow).parameters
+        except (TypeError, ValueError):
+            return {}
+        if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+            accepted = {name: value for name, value in accepted.items() if name in parameters}
+    return accepted
 
 
 def _connect_hub(session: Any, options: StartOptions) -> None:
@@ -106,10 +110,12 @@ def _connect(session: Any, hub: Any) -> None:
     """
     try:
         hub.connect()
+        if session._closed:  # meanwhile
+            hub.disconnect(unsubscribe=False)
     except Exception as error:
         if session._closed:
             return
-        session.logger.warning("The event hub could not be connected: %s", error)
+        session.logger.warning("The event hub could not be connected: %s", str(error))
         if hasattr(hub, "connect_in_background"):
             hub.connect_in_background()
             if session._closed:  # meanwhile

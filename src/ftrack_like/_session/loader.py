@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
+from ftrack_like._seams import is_overridden
+from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
+from ftrack_like._session.merging import Merger
 from ftrack_like._session.reader import make_reader
+from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import PLAIN, _EntityBase
-from ftrack_like.query import count_expression
+from ftrack_like.entity.base import _EntityBase
+from ftrack_like.query import Pages, Source, Wording
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Loader"]
@@ -28,10 +32,10 @@ CONDITION_LENGTH = 32_000
 
 #: The methods of a session that raw records do not pass through. A session that overrides one
 #: of them gets entities by way of it.
-_SEAMS = ("_decode", "_create", "merge", "_merge")
+_SEAMS = ("decode", "_decode", "_create", "merge", "_merge")
 
 
-class Loader:
+class Loader(Asker):
     """Attach what the server sends to the session, and ask it for what is missing.
 
     It may be used from any thread. No lock is held while the server is waited for.
@@ -39,59 +43,66 @@ class Loader:
 
     def __init__(self, session: Any) -> None:
         """Initialise for *session*."""
-        self._session = session
-        self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        super().__init__(session)
+        #: Replaces the entities in a value by attached ones.
+        self.merge = Merger(session).merge
         #: For each thread, the ``fresh`` of the stream that it loads something missing for, and
         #: whether it completes entities, which then stay in the load groups that they are in.
         self._current = threading.local()
-        #: Whether the server counts what a query finds, as far as is known.
-        self._server_counts = True
 
     # Reading
 
     def fetch(
-        self, expression: str, fresh: Optional[list[Any]] = None
+        self,
+        expression: str,
+        fresh: Optional[list[Any]] = None,
+        wording: Optional[Wording] = None,
     ) -> tuple[list[Any], Optional[int]]:
         """Return the entities that one call answers to the query *expression*.
 
         With them comes the offset of the next page, None on the last. The keys of those that
-        the session did not hold before are added to *fresh*.
+        the session did not hold before are added to *fresh*. A mistake in the query is pointed
+        out in its *wording*.
         """
-        return self.fetch_many([expression], fresh)[0]
+        return self.fetch_many([expression], fresh, None if wording is None else [wording])[0]
 
     def fetch_many(
-        self, expressions: Iterable[str], fresh: Optional[list[Any]] = None
+        self,
+        expressions: Iterable[str],
+        fresh: Optional[list[Any]] = None,
+        wordings: Optional[Sequence[Wording]] = None,
     ) -> list[tuple[list[Any], Optional[int]]]:
         """Return what :meth:`fetch` does for each of *expressions*, in one call for all."""
-        session = self._session
         operations = [{"action": "query", "expression": each} for each in expressions]
         if self._takes_plain_path():
-            results = session.call(operations)
             load: Callable[..., list[Any]] = self._merge_all
         else:
-            results = session.call(RawBatch(operations))
+            operations = RawBatch(operations)
             load = self.load
-        return [(load(result["data"], fresh), _next_offset(result)) for result in results]
+        results = self._call(operations, wordings)
+        return [(load(result["data"], fresh), next_offset(result)) for result in results]
 
-    def count(self, expression: str, entity_type: str) -> Optional[int]:
-        """Return how many entities of *entity_type* the server counts for *expression*.
+    def fetch_counted(
+        self, page: str, expression: str, entity_type: str, wording: Wording
+    ) -> tuple[tuple[list[Any], Optional[int]], Optional[int]]:
+        """Return what :meth:`fetch` does for *page* and :meth:`count` for *expression*, together.
 
-        None means that it cannot; it is not asked again then.
+        That is one call where the server counts.
         """
-        if not self._server_counts:
-            return None
-        key = self._session.types[entity_type].primary_key_attributes[0]
-        batch = RawBatch([{"action": "query", "expression": count_expression(expression, key)}])
-        try:
-            rows = self._session.call(batch)[0]["data"]
-            number = rows[0][f"count_{key}"]
-        except exception.ServerConnectionError:
-            raise
-        except (exception.ServerError, LookupError, TypeError) as error:
-            self._logger.debug("The server does not count, so all is loaded: %s", error)
-            number = None
-        self._server_counts = type(number) is int
-        return number if self._server_counts else None
+        counting = self._counting(expression, entity_type)
+        if counting is not None and not self._takes_plain_path():
+            batch = RawBatch([{"action": "query", "expression": page}, counting])
+            try:
+                found, count = self._session.call(batch)
+            except exception.ServerConnectionError:
+                raise
+            except exception.ServerError as error:
+                # If it is the page that is refused, that comes out below.
+                first = self.fetch(page, None, wording)
+                self._note_no_count(error)
+                return first, None
+            return (self.load(found["data"]), next_offset(found)), self._number(count)
+        return self.fetch(page, None, wording), self.count(expression, entity_type)
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return *entities* merged one by one, with the keys of new ones added to *fresh*."""
@@ -107,13 +118,7 @@ class Loader:
 
     def _takes_plain_path(self) -> bool:
         """Return whether the session overrides a method that raw records do not pass."""
-        session = self._session
-        for name in _SEAMS:
-            function = getattr(session, name, None)
-            function = getattr(function, "__func__", function)
-            if function is not None and function.__module__ not in _OWN_MODULES:
-                return True
-        return False
+        return is_overridden(self._session, *_SEAMS)
 
     def load(self, records: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return the attached entities for *records* as the server sent them.
@@ -145,107 +150,44 @@ class Loader:
         return found
 
     def stream(
-        self,
-        expression: str,
-        bounds: tuple[int, Optional[int]],
-        page_size: int,
-        keep: bool,
-        prefetch: bool,
+        self, source: Source, page_size: int, keep: bool, prefetch: bool, stable: bool
     ) -> Iterator[Any]:
-        """Return an iterator over what *expression* finds; see ``QueryResult.iterate``."""
+        """Return an iterator over what *source* finds; see ``QueryResult.iterate``."""
         # lazy: few programs read results that way
         from ftrack_like._session import streaming
 
-        return streaming.stream(self._session, expression, bounds, page_size, keep, prefetch)
-
-    # Merging
-
-    def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
-        """Return *value* with every entity in it replaced by the attached one of its identity.
-
-        Values that the entities have set are taken over. Lists, tuples, sets and mappings are
-        gone through; anything else is returned as it is. *merged* is the record of the entities
-        merged so far, so that circles end; give the same mapping to calls that belong together.
-        """
-        merged = {} if merged is None else merged
-        if isinstance(value, _EntityBase):
-            return self._merge_entity(value, merged)
-        if isinstance(value, (Collection, MappedCollectionProxy)):
-            members = value if isinstance(value, Collection) else value.collection
-            members._data = [self.merge(member, merged) for member in members._data]
-            return value
-        if isinstance(value, Mapping):
-            return {name: self.merge(inner, merged) for name, inner in value.items()}
-        if isinstance(value, (list, tuple, set)):
-            return type(value)(self.merge(inner, merged) for inner in value)
-        return value
-
-    def _merge_entity(self, entity: Any, merged: dict[Any, Any]) -> Any:
-        """Return the attached entity of the identity of *entity*, with its values."""
-        identity_map = self._session._identity_map
-        try:
-            key = identity_map.key_of(entity)
-        except KeyError:
-            return entity  # Without a whole primary key it cannot be told from others.
-        entities = identity_map.entities()
-        attached = entities.get(key)
-        if attached is None and identity_map.loose.data:
-            attached = identity_map.revive(key)
-        if attached is entity:
-            return entity  # With all that it refers to, since it was attached.
-        if id(entity) in merged:
-            return merged[id(entity)][1]
-        if attached is None:
-            attached = entities.setdefault(key, entity)
-        # By object: another copy of the same entity may know more. It is kept alive, so that no
-        # other gets its number meanwhile.
-        merged[id(entity)] = (entity, attached)
-        if attached is entity:
-            self._merge_contents(entity, merged)
-        else:
-            identity_map.dirty.discard(entity)
-            attached.merge(entity, merged)
-        # What is only referred to stays so: the layers below may hold all that was ever loaded.
-        if identity_map.lower_caches() and not _is_bare(entity):
-            identity_map.complete_from_below(key, attached)
-            identity_map.store_below({key: attached})
-        return attached
-
-    def _merge_contents(self, entity: Any, merged: dict[Any, Any]) -> None:
-        """Replace the entities that the newly attached *entity* refers to by attached ones."""
-        resident = self._session._identity_map.entities().get
-        for values in (entity._remote, entity._local):
-            for name, value in values.items() if values else ():
-                if type(value) in PLAIN:
-                    continue
-                # Setting what is there already changes no order, so the loop may go on.
-                if isinstance(value, _EntityBase):
-                    # Most are attached already; to find that here takes a third of the time.
-                    if value._key is None or resident(value._key) is not value:
-                        values[name] = self._merge_entity(value, merged)
-                elif isinstance(value, list):
-                    values[name] = [self.merge(inner, merged) for inner in value]
+        pages = Pages(source, stable)
+        return streaming.stream(self._session, pages, page_size, keep, prefetch)
 
     # Loading what is missing
 
     def populate(self, entities: Any, projections: Any) -> None:
-        """Load *projections* of *entities*, as far as they are not set.
+        """Ask the server for *projections* of *entities*, whether or not they are loaded.
 
         *entities* is one entity, or several of any types; *projections* is their names,
-        ``"name, status.name"``, or a list of names. Entities that are created but not committed
-        are left out.
+        ``"name, status.name"``, or a list of names. The server's values replace the loaded ones;
+        local changes stay. Entities that are created but not committed are left out.
+
+        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for what is no entity.
         """
-        if isinstance(entities, _EntityBase):
-            entities = [entities]
         names = _names(projections)
         by_type: dict[str, list[Any]] = {}
-        for entity in entities:
-            if not entity._created and any(_is_missing(entity, name.split(".")) for name in names):
+        is_one = isinstance(entities, _EntityBase) or not isinstance(entities, Iterable)
+        for entity in [entities] if is_one or isinstance(entities, str) else entities:
+            if not isinstance(entity, _EntityBase):
+                raise exception.InvalidEntityError(entity, "populated")
+            if not entity._created:
                 by_type.setdefault(entity.entity_type, []).append(entity)
-        for entity_type, members in by_type.items():
+        for entity_type, members in by_type.items() if names else ():
             for condition, chunk in _conditions(members):
                 expression = f"select {', '.join(names)} from {entity_type} where {condition}"
                 self._complete(chunk, self._completing(expression), names)
+
+    @staticmethod
+    def lacking(entities: Iterable[Any], projections: Any) -> list[Any]:
+        """Return those of *entities* for which one of *projections* is not loaded."""
+        paths = [name.split(".") for name in _names(projections)]
+        return [each for each in entities if any(_is_missing(each, path) for path in paths)]
 
     def _completing(self, expression: str) -> list[Any]:
         """Return what *expression* finds, without a change of the groups of what is known."""
@@ -257,17 +199,22 @@ class Loader:
         return found
 
     def _complete(self, entities: list[Any], found: list[Any], names: list[str]) -> None:
-        """Give those of *entities* that are not attached what was *found* for them."""
+        """Give those of *entities* that are detached the values *found* for them.
+
+        An entity of another session is left as it is: the values belong to this session.
+        """
         residents = None
         for entity in entities:
-            for name in {name.split(".")[0] for name in names}:
-                if name in entity._remote:
-                    continue
-                if residents is None:
-                    residents = {resident: resident for resident in found}
-                resident = residents.get(entity)
-                if resident is not None and resident is not entity and name in resident._remote:
-                    entity._remote[name] = resident._remote[name]
+            if entity.session is not self._session:
+                continue
+            if residents is None:
+                residents = {resident._key: resident for resident in found}
+            resident = residents.get(entity._key or entity._identity_text())
+            if resident is None or resident is entity:
+                continue
+            for name in {re.split(r"[.\[]", name)[0] for name in names}:
+                if name in resident._remote:
+                    entity.attributes.get(name).set_remote_value(entity, resident._remote[name])
 
     def lazy_load(
         self, entity: Any, attribute_name: str, projections: Optional[str] = None
@@ -321,8 +268,6 @@ class Loader:
 
 _PACKAGE = __name__.partition(".")[0] + "."
 
-_OWN_MODULES = frozenset({"ftrack_like.session"})
-
 
 def _caller_level() -> int:
     """Return how many calls up, seen from who asks, the first line outside this package is."""
@@ -332,24 +277,15 @@ def _caller_level() -> int:
     return level
 
 
-def _is_bare(entity: Any) -> bool:
-    """Return whether *entity* holds nothing but its primary key."""
-    key = entity.primary_key_attributes
-    return not entity._local and all(name in key for name in entity._remote)
-
-
-def _next_offset(result: Any) -> Optional[int]:
-    """Return the offset of the page after *result*, or None if it is the last."""
-    try:
-        offset: Optional[int] = result["metadata"]["next"]["offset"]
-    except (KeyError, TypeError):
-        return None  # A server without pages sends all at once.
-    return offset
-
-
 def _names(projections: Any) -> list[str]:
     """Return the single names of *projections*, a text or a list of texts."""
-    parts = projections.split(",") if isinstance(projections, str) else list(projections)
+    parts = projections.split(",") if isinstance(projections, str) else projections
+    parts = list(parts) if isinstance(parts, Iterable) else [parts]
+    if not all(isinstance(part, str) for part in parts):
+        raise exception.InvalidValueError(
+            "Projections are text such as 'name, status.name', not {shown}.",
+            {"shown": shown(projections)},
+        )
     return [part.strip() for part in parts if part.strip()]
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._literals import condition, key_condition
+from ftrack_like._session.values import no_type, require_mapping
 from ftrack_like._suggest import did_you_mean
+from ftrack_like._transport.redaction import masked
+from ftrack_like._value_errors import shown
+from ftrack_like.query import restate, restate_values
+from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Lookup"]
 
@@ -22,19 +28,31 @@ class Lookup:
     def get(self, entity_type: str, entity_key: Any) -> Any:
         """Return the entity of *entity_type* with the key *entity_key*, or None."""
         session = self._session
-        names = session.types[entity_type].primary_key_attributes
-        values = _key_values(names, entity_key)
+        try:
+            names = session.types[entity_type].primary_key_attributes
+        except TypeError:  # A list, say.
+            raise no_type(entity_type) from None
+        values = _key_values(entity_type, names, entity_key)
         if len(values) != len(names):
             raise ValueError(
-                f"The key {values!r} does not fit {entity_type}, whose primary key is "
+                f"Incompatible entity_key {values!r}: the primary key of {entity_type} is "
                 f"{' and '.join(names)}."
+            )
+        if any(value is None or value is NOT_SET for value in values):
+            session.logger.warning(
+                "There is no %s with the key %r, part of which has no value.", entity_type, values
             )
         found = self._cached(entity_type, values)
         if found is not None:
             session._statistics.count_hit()
             return found
-        for entity in session.query(f"{entity_type} where {key_condition(names, values)}"):
-            return entity
+        try:
+            for entity in session.query(f"{entity_type} where {key_condition(names, values)}"):
+                return entity
+        except exception.ServerParseError as error:
+            restate(error, repr(entity_key), 0)
+            error.message = masked(error.message, session.api_key)
+            raise
         return None
 
     def _cached(self, entity_type: str, values: list[Any]) -> Any:
@@ -50,19 +68,25 @@ class Lookup:
         self, entity_type: str, data: Mapping[str, Any], identifying_keys: Optional[Iterable[str]]
     ) -> Any:
         """Return the entity that *data* describes; see ``Session.ensure``."""
+        data = require_mapping(data, f"ensure({entity_type!r}, …)")
         names = list(identifying_keys or data)
         if not names:
             raise ValueError(
-                f"Without data or identifying keys it cannot be told which {entity_type} is meant."
+                f"There is no identifying data to find the {entity_type} by: pass values in data."
             )
         for name in names:
             if name not in data:
                 hint = did_you_mean(name, data)
                 raise KeyError(f"The identifying key {name!r} is not in the data. {hint}".strip())
         session = self._session
-        criteria = " and ".join([condition(name, data[name]) for name in names])
+        conditions = {name: condition(name, data[name]) for name in names}
+        criteria = " and ".join(conditions.values())
         try:
             entity = session.query(f"{entity_type} where {criteria}").one()
+        except exception.ServerParseError as error:
+            restate_values(error, data, conditions)
+            error.message = masked(error.message, session.api_key)
+            raise
         except exception.NoResultFoundError:
             entity = session.create(entity_type, data)
             session.commit()
@@ -82,15 +106,25 @@ class Lookup:
         return changed
 
 
-def _key_values(names: Any, entity_key: Any) -> list[Any]:
+def _key_values(entity_type: str, names: Any, entity_key: Any) -> list[Any]:
     """Return the values in *entity_key*: one value, a list of them, or a mapping by *names*."""
     if isinstance(entity_key, str):
         return [entity_key]
+    uuid = sys.modules.get("uuid")  # Who passes a UUID has imported it.
+    if uuid is not None and isinstance(entity_key, uuid.UUID):
+        return [str(entity_key)]
     if isinstance(entity_key, Mapping):
         missing = [name for name in names if name not in entity_key]
         if missing:
-            raise ValueError(f"The key {dict(entity_key)!r} has no {missing[0]!r}.")
+            raise ValueError(
+                f"Incompatible entity_key {dict(entity_key)!r}: it has no {missing[0]!r}, which is "
+                "part of the primary key."
+            )
         return [entity_key[name] for name in names]
-    if not isinstance(entity_key, Iterable):
-        return [entity_key]
-    return list(entity_key)
+    if isinstance(entity_key, Iterable) and not isinstance(entity_key, (bytes, bytearray)):
+        return list(entity_key)
+    raise exception.InvalidValueError(
+        "{shown} cannot be the key of a {entity_type}. Pass the value of {names} as text, or a "
+        "list of the values.",
+        {"shown": shown(entity_key), "entity_type": entity_type, "names": " and ".join(names)},
+    )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like._seams import original
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.attribute import AbstractCollectionAttribute, ReferenceAttribute
 from ftrack_like.entity.base import Entity
@@ -85,7 +86,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
     join_group = None if group is None else group.keys.append
     has_lower_caches = bool(identity_map.lower_caches())
     touched: dict[Any, Any] = {}
-    allocate = object.__new__
+    allocate, entity_init = object.__new__, original(Entity, "__init__")
 
     def read(record: dict[str, Any]) -> Any:  # noqa: PLR0912, PLR0915
         """Return the attached entity for *record*."""
@@ -128,7 +129,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
             if loose:
                 entity = revive(key)
         if entity is None:
-            if class_.__init__ is Entity.__init__:
+            if class_.__init__ is entity_init:
                 entity = allocate(class_)
                 entity.session = session
                 entity._remote = record

@@ -145,7 +145,11 @@ class RemoteActions:
     def _source(self, media: Any, keep: Any, progress: Optional[Progress]) -> tuple[Any, bool]:
         """Return the component to encode for *media*, and whether it stays afterwards."""
         session = self._session
+        # lazy: only encoding needs it
+        from ftrack_like._session.media_sources import check_media, check_media_component
+
         if isinstance(media, (str, os.PathLike)):
+            check_media(os.fspath(media))
             location = session.get("Location", symbol.SERVER_LOCATION_ID)
             more = {} if progress is None else {"progress": progress}
             component = session.create_component(
@@ -155,7 +159,8 @@ class RemoteActions:
             # The copy on the server was made for this alone.
             return component, False if keep == "auto" else keep
         if getattr(media, "entity_type", None) in ("FileComponent", "SequenceComponent"):
+            check_media_component(media)
             return media, True if keep == "auto" else keep
         raise ValueError(
-            f"Media to encode is the path of a file or a FileComponent, not {media!r}."
+            f"Unable to encode media {media!r}: pass the path of a file or a FileComponent."
         )

@@ -19,6 +19,8 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ftrack_like import exception
+from ftrack_like._paths import check_path
+from ftrack_like._seams import is_overridden
 from ftrack_like._session.batch import RawBatch
 
 __all__ = ["SchemaStore", "canonical_hash"]
@@ -70,12 +72,14 @@ class SchemaStore:
         """Return the path of the cache file for the *chosen* folder; False means no cache.
 
         None means the folder that FTRACK_API_SCHEMA_CACHE_PATH names, else the user's cache
-        folder. A path that ends in ``.json`` is a file already.
+        folder. A path that ends in ``.json`` is a file already. Raise
+        :exc:`~ftrack_like.exception.PathError` if no file can have the path.
         """
         if chosen is False:
             return False
         folder = chosen or os.environ.get(VARIABLE) or _user_folder()
         folder = os.fsdecode(folder)
+        check_path(folder)
         if folder.endswith(".json"):
             return folder
         return os.path.join(folder, file_name(self._session._server_url))
@@ -105,7 +109,7 @@ class SchemaStore:
         """
         session = self._session
         wanted = session._server_information.get("schema_hash")
-        if not path or not isinstance(wanted, str) or _overrides(session, _SEAMS):
+        if not path or not isinstance(wanted, str) or is_overridden(session, *_SEAMS):
             return None
         try:
             with open(path, "rb") as file:
@@ -204,12 +208,6 @@ class SchemaStore:
         except BaseException:
             os.unlink(temporary)
             raise
-
-
-def _overrides(session: Any, names: tuple[str, ...]) -> bool:
-    """Return whether *session* has one of the methods *names* from elsewhere than the facade."""
-    functions = [getattr(getattr(session, name), "__func__", None) for name in names]
-    return any(getattr(each, "__module__", "") != "ftrack_like.session" for each in functions)
 
 
 def _are_schemas(value: Any) -> bool:

@@ -59,7 +59,7 @@ def credentials(
 def _missing(argument: str, variable: str, example: str) -> exception.ConfigurationError:
     """Return the error for a required *argument* that is given nowhere."""
     return exception.ConfigurationError(
-        f'Required "{argument}" is given neither as argument nor by the environment variable '
+        f'Required "{argument}" not specified, neither as argument nor by the environment variable '
         f"{variable}.\nPass {argument}=… or set {variable} (for example {example})."
     )
 

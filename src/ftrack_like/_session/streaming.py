@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional, cast
 
-from ftrack_like.query import check_progress
+from ftrack_like.query import Pages
 
 __all__ = ["Page", "stream"]
 
@@ -15,8 +15,6 @@ class Page(NamedTuple):
     """One page of a query."""
 
     entities: list[Any]
-    #: The offset of the page after it, or None.
-    following: Optional[int]
     #: The identity map keys of what came to the session with it, and what is loaded for it yet.
     fresh: list[Any]
 
@@ -63,43 +61,30 @@ class _Ahead:
             release(page.fresh)
 
 
-def stream(
-    session: Any,
-    expression: str,
-    bounds: tuple[int, Optional[int]],
-    page_size: int,
-    keep: bool,
-    prefetch: bool,
-) -> Iterator[Any]:
-    """Yield the entities of *expression*, which states no bounds, in pages of *page_size*.
+def stream(session: Any, pages: Pages, page_size: int, keep: bool, prefetch: bool) -> Iterator[Any]:
+    """Yield the entities of *pages*, *page_size* at a time.
 
-    *bounds* are the offset of the first and the number of entities, None for all. What came with
-    a page is let go of when the next one is begun, unless *keep*; see ``QueryResult.iterate``.
-    With *prefetch* the page after the current one is loaded meanwhile.
+    What came with a page is let go of when the next one is begun, unless *keep*; see
+    ``QueryResult.iterate``. With *prefetch* the page after the current one is loaded at the same
+    time.
     """
-    offset, remaining = bounds
     held: list[Any] = []  # keys of what could not be let go of yet
     ahead: Optional[_Ahead] = None
     page: Optional[Page] = None
     try:
-        while remaining is None or remaining > 0:
-            size = page_size if remaining is None else min(page_size, remaining)
-            page = _load(session, expression, offset, size) if ahead is None else ahead.result()
+        while True:
+            page = _load(pages, page_size) if ahead is None else ahead.result()
             ahead = None
-            following, count = page.following, len(page.entities)
-            remaining = None if remaining is None else remaining - count
-            if following is not None and prefetch and (remaining is None or remaining > 0):
-                size = page_size if remaining is None else min(page_size, remaining)
-                ahead = _Ahead(_loading(session, expression, following, size))
+            if prefetch and not pages.is_done:
+                ahead = _Ahead(lambda: _load(pages, page_size))
             yield from _emptying(page.entities)
             if not keep:
                 held = session._identity_map.release(held + page.fresh)
             page = None
-            if following is None:
+            if ahead is None and pages.is_done:
                 return
-            offset = following
     finally:
-        # Left early, by an error or by whoever reads: what was loaded is let go of as well.
+        # Left early, by an error or by the reader: what was loaded is let go of as well.
         if not keep:
             release = session._identity_map.release
             release(held + (page.fresh if page is not None else []))
@@ -114,14 +99,7 @@ def _emptying(entities: list[Any]) -> Iterator[Any]:
         yield entities.pop()
 
 
-def _loading(session: Any, expression: str, offset: int, size: int) -> Callable[[], Page]:
-    """Return a function that loads the page of *size* entities at *offset*."""
-    return lambda: _load(session, expression, offset, size)
-
-
-def _load(session: Any, expression: str, offset: int, size: int) -> Page:
-    """Return the page of *size* entities at *offset* of *expression*."""
+def _load(pages: Pages, size: int) -> Page:
+    """Return the next page of *pages*, with *size* entities."""
     fresh: list[Any] = []
-    entities, following = session._loader.fetch(f"{expression} offset {offset} limit {size}", fresh)
-    check_progress(expression, offset, following)
-    return Page(entities, following, fresh)
+    return Page(pages.read(size, fresh), fresh)

@@ -89,6 +89,10 @@ def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
         error_code=None if code is None else str(code),
         exception_name=str(fault.get("exception")),
     )
+    if isinstance(error, exception.ServerParseError):
+        position = fault.get("position")
+        error.position = position if type(position) is int and position >= 0 else None
+        error.sentence = first
     place = fault.get("operation")
     error.operation = place if type(place) is int and place >= 0 else None
     return error

@@ -14,6 +14,7 @@ import requests
 import urllib3
 
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryPolicy, retry_after
+from ftrack_like.accessor._body import Body, BrokenBodyError
 
 __all__ = ["POLICY", "Download", "DownloadError", "problem"]
 
@@ -61,6 +62,10 @@ class Download:
         self._policy = policy
         self._sleep = sleep
         self._response: Any = None
+        self._body: Any = None
+        #: Where the data seemed to end although nothing marked that, in bytes from the start.
+        self._unsure_end: Optional[int] = None
+        self._is_encoded = False
         self._total: Optional[int] = None
         self._tag: Optional[str] = None
         self._checksum: Any = None
@@ -112,6 +117,8 @@ class Download:
             except _FAULTS as error:
                 failure = DownloadError(problem(error), is_passing=True)
                 failure.__cause__ = error
+            except BrokenBodyError as error:
+                failure = DownloadError(str(error), error.is_passing)
             except DownloadError as error:
                 failure = error
             self.close()
@@ -130,7 +137,13 @@ class Download:
                 return b""
             self._open()
         amount = _PIECE if wanted is None else min(wanted, _PIECE)
-        piece: bytes = self._response.raw.read(amount, decode_content=True)
+        piece: bytes = self._body.read(amount)
+        if not piece and not self._body.marks_its_end and self._unsure_end != self.position:
+            # A connection that is cut looks the same: ask whether there is more.
+            self._unsure_end = self.position
+            self.close()
+            self._open()
+            piece = b"" if self._response is None else self._body.read(amount)
         self.position += len(piece)
         if self._checksum is not None:
             self._checksum.update(piece)
@@ -152,16 +165,22 @@ class Download:
     def _open(self) -> None:
         """Ask for the data from the position on."""
         headers = {"Accept-Encoding": "identity"}
-        if self.position:
+        # A range of compressed data is one of other bytes.
+        if self.position and not self._is_encoded:
             headers["Range"] = f"bytes={self.position}-"
             if self._tag:
                 headers["If-Range"] = self._tag
         response = self._get(headers)
+        if response.status_code == 416 and self._unsure_end == self.position:
+            response.close()
+            self._total = self.position  # There is nothing behind it.
+            return
         if response.status_code not in (200, 206):
             failure = _refusal(response)
             response.close()
             raise failure
         self._response = response
+        self._body = Body(response)
         if response.status_code == 206:
             self._accept_part(response)
         else:
@@ -170,7 +189,7 @@ class Download:
     def _accept_part(self, response: Any) -> None:
         """Take note of what *response*, which begins at the position, says."""
         found = re.match(_CONTENT_RANGE, response.headers.get("Content-Range", ""))
-        if not found or int(found[1]) != self.position:
+        if not found or int(found[1]) != self.position or self._body.is_encoded:
             raise DownloadError("the server answered another part of the data than asked for")
         if found[2] != "*":
             self._total = int(found[2])
@@ -181,16 +200,15 @@ class Download:
         if self.position and self._tag and tag != self._tag:
             raise DownloadError("the data changed while it was read")
         self._tag = tag
-        length = response.headers.get("Content-Length", "")
-        is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
-        self._total = int(length) if is_plain and length.isdigit() else None
+        self._total = self._body.length
+        self._is_encoded = self._body.is_encoded
         self._expected_checksum = response.headers.get("Content-MD5")
         self._checksum = hashlib.md5(usedforsecurity=False) if self._expected_checksum else None
         to_skip = self.position
         while to_skip:
-            piece = response.raw.read(min(to_skip, _PIECE), decode_content=True)
+            piece = self._body.read(min(to_skip, _PIECE))
             if not piece:
-                break  # Whether that is the end, the next read finds out.
+                raise DownloadError("the data broke off earlier than before", is_passing=True)
             to_skip -= len(piece)
             if self._checksum is not None:
                 self._checksum.update(piece)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import os
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
@@ -12,6 +11,7 @@ from typing import Any, Optional
 
 import requests
 
+from ftrack_like._seams import is_overridden
 from ftrack_like._transport.http import GuardedSession, PooledAdapter
 from ftrack_like.accessor._download import POLICY
 from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
@@ -72,7 +72,8 @@ class Sending:
         size: int = source.tell() - self._start
         source.seek(self._start)
         count = count_parts(size)
-        if count < 2 or not _takes_parts(self._session.get_upload_metadata):
+        if count < 2 or is_overridden(self._session, "get_upload_metadata"):
+            # A replaced method may be of the older kind that knows no parts.
             return None
         place = self._place(size, parts=count)
         if "urls" not in place:
@@ -154,12 +155,6 @@ def keeping_connections(session: Any) -> Generator[requests.Session, None, None]
 def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:
     """Return the response to sending to *url*, which must not send us on."""
     return plain.put(url, timeout=timeout, allow_redirects=False, **options)
-
-
-def _takes_parts(method: Callable[..., Any]) -> bool:
-    """Return whether *method*, which a studio may have replaced, takes a number of parts."""
-    parameters = inspect.signature(method).parameters.values()
-    return any(each.name == "parts" or each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def _plain_session(session: Any) -> requests.Session:

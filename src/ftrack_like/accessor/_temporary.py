@@ -9,7 +9,7 @@ import os
 from collections.abc import Generator
 from typing import Optional
 
-__all__ = ["Temporary", "beside", "is_temporary", "remove_abandoned"]
+__all__ = ["Temporary", "beside", "claim_existing", "claim_new", "is_temporary", "remove_abandoned"]
 
 _SUFFIX = ".ftrack-part"
 
@@ -54,6 +54,10 @@ class Temporary:
             os.remove(self.path)
         self._release()
 
+    def leave(self) -> None:
+        """Leave the file as it is and give up the claim, as if the process had ended."""
+        self._release()
+
     def _release(self) -> None:
         """Close the descriptor, which ends the claim."""
         if self._descriptor is not None:
@@ -73,6 +77,18 @@ def beside(path: str) -> Generator[Temporary, None, None]:
         yield temporary
     finally:
         temporary.discard()
+
+
+def claim_existing(path: str) -> Optional[Temporary]:
+    """Return the file at *path*, claimed; None while another process has claimed it."""
+    return _try_claim(path, "")
+
+
+def claim_new(path: str) -> Optional[Temporary]:
+    """Return the new file at *path*, which only this process knows, claimed; None without one."""
+    with contextlib.suppress(OSError):
+        return _try_claim(path, "")
+    return None
 
 
 def is_temporary(name: str) -> bool:

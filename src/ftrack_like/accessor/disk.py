@@ -6,10 +6,12 @@ import builtins
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Generator
 from typing import Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._paths import problem_of
 from ftrack_like.accessor import _temporary
 from ftrack_like.accessor.base import Accessor, check_size, copy
 from ftrack_like.data import File
@@ -75,6 +77,7 @@ class DiskAccessor(Accessor):
         """Return the :class:`~ftrack_like.data.File` at *resource_identifier*, opened in *mode*."""
         path = self.get_filesystem_path(resource_identifier)
         with error_handler(operation="open", resource_identifier=resource_identifier):
+            _refuse_pipe(path, resource_identifier)
             return File(path, mode)
 
     def remove(self, resource_identifier: str) -> None:
@@ -116,7 +119,9 @@ class DiskAccessor(Accessor):
         if _parts(path) == _parts(self.prefix):
             raise exception.AccessorParentResourceNotFoundError(
                 resource_identifier=resource_identifier,
-                message="The container of {resource_identifier} is outside of the prefix.",
+                message=(
+                    "The container of {resource_identifier} falls outside of configured prefix."
+                ),
             )
         container = os.path.relpath(os.path.dirname(path), self.prefix)
         return "" if container == os.curdir else container
@@ -125,9 +130,16 @@ class DiskAccessor(Accessor):
         """Return the path of *resource_identifier*, absolute if there is a prefix.
 
         Raise :exc:`~ftrack_like.exception.AccessorFilesystemPathError` if it is outside of the
-        prefix.
+        prefix, or if no file can have it.
         """
         path = resource_identifier
+        problem = problem_of(path) if path else None
+        if problem is not None:
+            raise exception.AccessorFilesystemPathError(
+                resource_identifier=resource_identifier,
+                message="No file can have the path {resource_identifier!r}: {problem}.",
+                details={"problem": problem},
+            )
         if path:
             path = os.path.normpath(path)
         if not self.prefix:
@@ -147,8 +159,8 @@ class DiskAccessor(Accessor):
             raise exception.AccessorFilesystemPathError(
                 resource_identifier=resource_identifier,
                 message=(
-                    "The resource identifier {resource_identifier} leads outside of the prefix "
-                    "{prefix} of the location."
+                    "The resource identifier {resource_identifier} leads outside of the prefix of "
+                    "the location (outside of configured prefix {prefix})."
                 ),
                 details={"prefix": self.prefix},
             )
@@ -179,6 +191,21 @@ class DiskAccessor(Accessor):
             return copy(source, target)
         finally:
             target.close()
+
+
+def _refuse_pipe(path: str, resource_identifier: str) -> None:
+    """Raise an error if *path* is a named pipe: opening it may wait for ever for the other end."""
+    try:
+        is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return  # Opening says what is wrong, or makes the file.
+    if is_pipe:
+        raise exception.AccessorResourceInvalidError(
+            "open",
+            resource_identifier=resource_identifier,
+            message="{resource_identifier} is a named pipe, not a file. Copy what it gives to a "
+            "file first.",
+        )
 
 
 def _parts(path: str) -> builtins.list[str]:

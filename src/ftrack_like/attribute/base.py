@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ftrack_like import exception, inspection
+from ftrack_like._ownership import own
+from ftrack_like._seams import keeps_originals, original
 from ftrack_like.attribute.storage import Storage, put
 from ftrack_like.operation import record_update
 from ftrack_like.symbol import NOT_SET
@@ -33,8 +35,12 @@ def merge_references(function: Callable[..., Any]) -> Callable[..., Any]:
     return get_value
 
 
+@keeps_originals
 class Attribute:
     """A named value of a type's entities."""
+
+    #: Whether the value is an entity, which has to be one of the same session.
+    _refers = False
 
     def __init__(
         self,
@@ -55,7 +61,7 @@ class Attribute:
         self._name = name
         self._remote_key, self._local_key = "remote", "local"
         #: Whether one local value may follow another without further thought.
-        self._is_simple = mutable and type(self).set_local_value is Attribute.set_local_value
+        self._is_simple = mutable and type(self).set_local_value is _SET_LOCAL_VALUE
 
     def __repr__(self) -> str:
         """Return the class and name of the attribute."""
@@ -114,9 +120,9 @@ class Attribute:
         """Return what the server sent for *entity*, collections as plain lists, or NOT_SET."""
         return self.get_remote_value(entity)
 
-    def _adapt(self, entity: Any, value: Any) -> Any:
-        """Return *value* in the form that *entity* holds it."""
-        return value
+    def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
+        """Return the local *value* of another copy of *entity*, passed through *merge*."""
+        return merge(value)
 
     def set_local_value(self, entity: Any, value: Any) -> None:
         """Set the value of *entity* to *value*, to be committed; NOT_SET takes it back.
@@ -126,6 +132,7 @@ class Attribute:
         """
         if self._is_refused(entity, value):
             return
+        value = self._own(entity, value)
         local = entity._local_values()
         before = local.pop(self._name, NOT_SET)
         if value is not NOT_SET:
@@ -154,6 +161,8 @@ class Attribute:
             return False
         if not self._mutable and self.is_set(entity):
             raise exception.ImmutableAttributeError(self)
+        if entity._local is not None and self._name in entity._local:
+            return False  # It may be set back to what the server holds.
         return self._name in entity._remote and self._is_known(entity, value)
 
     def _is_known(self, entity: Any, value: Any) -> bool:
@@ -168,7 +177,11 @@ class Attribute:
 
     def set_remote_value(self, entity: Any, value: Any) -> None:
         """Set the value of *entity* as if the server had sent *value*; NOT_SET forgets it."""
-        put(entity._remote, self._name, value)
+        put(entity._remote, self._name, self._own(entity, value))
+
+    def _own(self, entity: Any, value: Any) -> Any:
+        """Return *value* with no entity of another session in it than that of *entity*."""
+        return value
 
     def populate_remote_value(self, entity: Any) -> None:
         """Ask the server for the value of *entity*, and for others that it comes with."""
@@ -187,6 +200,9 @@ class Attribute:
         """Return whether *entity* has a value, local or remote."""
         local = entity._local
         return (local is not None and self._name in local) or self._name in entity._remote
+
+
+_SET_LOCAL_VALUE = original(Attribute, "set_local_value")
 
 
 def _plain_value(value: Any, session: Any) -> Any:
@@ -219,8 +235,11 @@ class ScalarAttribute(Attribute):
         self.data_type = data_type
 
 
+@keeps_originals
 class ReferenceAttribute(Attribute):
     """An attribute that refers to one entity, or none."""
+
+    _refers = True
 
     def __init__(self, name: str, entity_type: str, **kw: Any) -> None:
         """Initialise the attribute *name* that refers to entities of *entity_type*.
@@ -233,6 +252,15 @@ class ReferenceAttribute(Attribute):
     def get_value(self, entity: Any) -> Any:
         """Return the entity that *entity* refers to, None, or NOT_SET where it is unknown."""
         return super().get_value(entity)
+
+    def _own(self, entity: Any, value: Any) -> Any:
+        """Return *value*; for an entity of another session, that of the session of *entity*."""
+        try:
+            if value.session is entity.session:
+                return value
+        except AttributeError:
+            return value  # None, or something that is no entity of ours.
+        return own(entity, value)
 
     def populate_remote_value(self, entity: Any) -> None:
         """Ask the server which entity is referred to, with its default projections."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ftrack_like import collection, exception
+from ftrack_like._ownership import named, own
+from ftrack_like._seams import keeps_originals
 from ftrack_like.attribute.base import Attribute
 from ftrack_like.symbol import NOT_SET
 
@@ -17,11 +19,15 @@ __all__ = [
 ]
 
 
+@keeps_originals
 class AbstractCollectionAttribute(Attribute):
     """An attribute that holds several entities. Concrete ones say as what."""
 
     #: The class of the values.
     collection_class: Any = None
+    #: Whether the server keeps more items than clients set: a value for each configuration. What
+    #: was set here is loaded again after a commit.
+    is_dense = False
 
     def get_value(self, entity: Any) -> Any:
         """Return the collection of *entity*, which may be changed if the attribute is mutable.
@@ -109,10 +115,7 @@ class AbstractCollectionAttribute(Attribute):
             return self._wrap(entity, [], True)
         members = _members_of(value)
         if members is None:
-            raise NotImplementedError(
-                f"A value of the type {type(value).__name__} cannot be set on {self._name!r}, "
-                f"which holds several entities: {value!r}."
-            )
+            raise self._refusal(entity, value)
         base = _base(value)
         if (
             base is not None
@@ -122,6 +125,21 @@ class AbstractCollectionAttribute(Attribute):
         ):
             return value
         return self._present(collection.Collection(entity, self, True, members))
+
+    def _refusal(self, entity: Any, value: Any) -> Exception:
+        """Return the error that *value* cannot be the members of *entity*."""
+        return exception.InvalidEntityError(
+            value,
+            f"the value of {self._name!r} of {named(entity)}",
+            "Cannot convert it to collection: assign a list of entities.",
+        )
+
+    def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
+        """Return a changed collection of *entity* with the members of *value*, merged."""
+        members = [merge(member) for member in _members_of(value)]
+        merged = collection.Collection(entity, self, True, members)
+        merged._changed = True
+        return self._present(merged)
 
     def set_remote_value(self, entity: Any, value: Any) -> None:
         """Set the members of *entity* as if the server had sent *value*; NOT_SET forgets them.
@@ -133,11 +151,8 @@ class AbstractCollectionAttribute(Attribute):
             return
         members = [] if value is None else _members_of(value)
         if members is None:
-            raise NotImplementedError(
-                f"A value of the type {type(value).__name__} cannot be the members of "
-                f"{self._name!r}: {value!r}."
-            )
-        entity._remote[self._name] = list(members)
+            raise self._refusal(entity, value)
+        entity._remote[self._name] = [own(entity, member) for member in members]
         self._refresh(entity)
 
     def _refresh(self, entity: Any) -> None:
@@ -181,7 +196,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
 
     def _adapt(self, entity: Any, value: Any) -> Any:
         """Return *value* as a proxy of *entity*; a mapping changes the present one to match."""
-        if not isinstance(value, Mapping) or isinstance(value, collection.MappedCollectionProxy):
+        if not self._is_mapping(entity, value):
             return super()._adapt(entity, value)
         proxy = self.get_value(entity)
         proxy.update(value)  # First, so that a key that cannot be set leaves all as it was.
@@ -190,15 +205,36 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
                 del proxy[key]
         return proxy
 
+    @staticmethod
+    def _is_mapping(entity: Any, value: Any) -> bool:
+        """Return whether *value* gives keys and values; *entity*'s own proxy gives its items.
+
+        The items of another entity stay with that entity, so that its proxy gives values too.
+        """
+        if isinstance(value, collection.MappedCollectionProxy):
+            return value.collection.entity is not entity
+        return isinstance(value, Mapping)
+
+    def _refusal(self, entity: Any, value: Any) -> Exception:
+        """Return the error that *value* cannot be the items of *entity*."""
+        return exception.InvalidEntityError(
+            value,
+            f"the value of {self._name!r} of {named(entity)}",
+            "Cannot convert it to collection: assign a dictionary, or set single keys.",
+        )
+
     def set_local_value(self, entity: Any, value: Any) -> None:
         """Set the items of *entity* to those of *value*, to be committed.
 
         *value* is a mapping, a list of item entities, a collection, or None for no item.
         """
-        if isinstance(value, Mapping) and not isinstance(value, collection.MappedCollectionProxy):
+        if self._is_mapping(entity, value):
             if not self._mutable:
                 raise exception.ImmutableAttributeError(self)
-            self._adapt(entity, value)  # Its changes record themselves.
+            before = _base(self.get_value(entity))._data
+            members = _base(self._adapt(entity, value))  # Its changes record themselves,
+            if self.is_dense and members._data is not before:
+                members._record(before)  # but for the items of a dense one.
             return
         super().set_local_value(entity, value)
 

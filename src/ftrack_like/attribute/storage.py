@@ -33,6 +33,7 @@ class Slot(Mapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set the local or remote value; NOT_SET removes it."""
+        value = self._attribute._own(self._entity, value)
         put(self._values(key), self._attribute.name, value)
         if key == self._attribute._local_key:
             self._entity._mark_dirty()

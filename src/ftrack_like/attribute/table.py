@@ -37,7 +37,8 @@ class Attributes:
         existing = self._data.get(attribute.name)
         if existing is not None:
             raise exception.NotUniqueError(
-                f"There is an attribute {attribute.name!r} already: {existing!r}."
+                f"The name {attribute.name!r} is taken: an attribute was already added as "
+                f"{existing!r}."
             )
         # Copied, not changed in place: other classes may share it.
         self._data = {**self._data, attribute.name: attribute}
@@ -67,8 +68,9 @@ class Attributes:
         return list(self._data)
 
     def __contains__(self, item: Any) -> bool:
-        """Return whether the attribute *item* is one of these."""
-        return item in self._data.values()
+        """Return whether there is an attribute with the name of the attribute *item*."""
+        name = getattr(item, "name", None)
+        return isinstance(name, str) and name in self._data
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the attributes."""

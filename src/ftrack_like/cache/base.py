@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Optional
 
+from ftrack_like._seams import is_patched, keeps_originals
+
 __all__ = ["Cache", "LayeredCache", "MemoryCache", "ProxyCache", "SerialisedCache", "set_many"]
 
 
@@ -77,10 +79,10 @@ def _matching(keys: Iterable[Any], pattern: Optional[str]) -> list[Any]:
 def set_many(cache: Any, items: Mapping[Any, Any]) -> None:
     """Store *items* in *cache* by one write where that keeps the meaning of its ``set``.
 
-    A class that overrides ``set`` alone, or that merely looks like a cache, gets one ``set`` for
-    each item.
+    A class that overrides ``set`` alone, one whose ``set`` was replaced, or one that merely looks
+    like a cache gets one ``set`` for each item.
     """
-    for class_ in type(cache).__mro__:
+    for class_ in () if is_patched(cache, "set") else type(cache).__mro__:
         if "set_many" in vars(class_):
             cache.set_many(items)
             return
@@ -90,6 +92,7 @@ def set_many(cache: Any, items: Mapping[Any, Any]) -> None:
         cache.set(key, value)
 
 
+@keeps_originals
 class ProxyCache(Cache):
     """A cache that hands everything on to another one: the base of wrappers."""
 
@@ -119,6 +122,7 @@ class ProxyCache(Cache):
         set_many(self.proxied, items)
 
 
+@keeps_originals
 class LayeredCache(Cache):
     """Several caches on top of each other, the fastest first.
 
@@ -189,6 +193,7 @@ class LayeredCache(Cache):
             set_many(cache, items)
 
 
+@keeps_originals
 class MemoryCache(Cache):
     """A cache in a plain dictionary, which holds its values strongly.
 
@@ -237,6 +242,40 @@ class MemoryCache(Cache):
         self._cache.update(items)
 
 
+#: The classes of caches whose dictionary stands for their methods: how many attributes an instance
+#: has by itself, and the methods as they were defined.
+_plain: dict[type, tuple[int, tuple[Any, ...]]] = {}
+
+
+def has_plain_dictionary(owner: type[MemoryCache], attributes: int) -> None:
+    """Let :func:`plain_dictionary` give the dictionary of instances of *owner*.
+
+    *attributes* is how many attributes an instance has; one more is a method that was replaced.
+    """
+    _plain[owner] = (attributes, (owner.get, owner.set, owner.values))
+
+
+has_plain_dictionary(MemoryCache, 1)
+
+
+def plain_dictionary(cache: Any) -> Optional[dict[Any, Any]]:
+    """Return the dictionary of *cache* if it may be used in place of the methods, else None.
+
+    It may where *cache* is a memory cache none of whose methods a program has replaced.
+    """
+    owner = type(cache)
+    attributes, methods = _plain.get(owner, (0, ()))
+    if (
+        attributes
+        and len(cache.__dict__) == attributes
+        and (owner.get, owner.set, owner.values) == methods
+    ):
+        values: dict[Any, Any] = cache._cache
+        return values
+    return None
+
+
+@keeps_originals
 class SerialisedCache(ProxyCache):
     """A cache that encodes values on their way into another cache and decodes them on the way out.
 

@@ -10,6 +10,8 @@ import weakref
 from collections.abc import Callable, Generator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
+from ftrack_like._paths import check_path
+from ftrack_like._seams import keeps_originals
 from ftrack_like.cache import _sqlite
 from ftrack_like.cache.base import Cache
 
@@ -24,6 +26,7 @@ _Result = TypeVar("_Result")
 _FORK_TIME_OUT = 5.0
 
 
+@keeps_originals
 class FileCache(Cache):
     """A cache of text under text keys in one SQLite file.
 
@@ -36,9 +39,11 @@ class FileCache(Cache):
     def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
         """Initialise with the *path* of the file, which is made here if it is missing.
 
-        Raise :exc:`FileExistsError` if *path* is a file of another kind.
+        Raise :exc:`FileExistsError` if *path* is a file of another kind, and
+        :exc:`~ftrack_like.exception.PathError` if no file can have the path.
         """
         super().__init__()
+        check_path(os.fsdecode(path))
         self.path = path
         self._initialise()
 

@@ -47,6 +47,22 @@ class StringKeyMaker(KeyMaker):
         return str(obj)
 
 
+_METHODS = (StringKeyMaker.key, StringKeyMaker._key)
+
+
+def makes_plain_keys(maker: Any) -> bool:
+    """Return whether the keys of *maker* are those of the library's text keys.
+
+    They are where *maker* is a :class:`StringKeyMaker` that no program has changed.
+    """
+    return (
+        type(maker) is StringKeyMaker
+        and len(maker.__dict__) == 1
+        and maker.item_separator == ""
+        and (StringKeyMaker.key, StringKeyMaker._key) == _METHODS
+    )
+
+
 #: What counts by its name.
 _NAMED = (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 

@@ -8,7 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Optional, TextIO
 
+from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._interrupt import interruptible
+from ftrack_like.cli._streams import silence
 
 if TYPE_CHECKING:
     from ftrack_like.event.base import Event
@@ -39,11 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     tail.add_argument("--server", metavar="URL", help="default: FTRACK_SERVER")
     tail.add_argument("--user", help="default: FTRACK_API_USER; the key is FTRACK_API_KEY")
-    tail.add_argument("--count", metavar="N", type=int, help="stop after N events")
+    tail.add_argument("--count", metavar="N", type=positive, help="stop after N events")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the events that *arguments* ask for; return the exit status."""
+    """Print the events that *arguments* ask for; return the exit status.
+
+    Raise :exc:`KeyboardInterrupt` at SIGINT.
+    """
     from ftrack_like import exception  # lazy: "--help" answers at once
     from ftrack_like._session.settings import credentials  # lazy: likewise
     from ftrack_like.event.hub import EventHub  # lazy: likewise
@@ -57,10 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
             hub.connect()
             print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
             try:
-                hub.wait()
+                while hub.connected:  # Events may end the waiting, but not this command.
+                    hub.wait()
             finally:
                 hub.close()
-        except (exception.Error, ValueError) as error:
+        except BrokenPipeError:
+            raise  # The reader of the output has gone, which is no fault.
+        except (exception.Error, OSError, ValueError) as error:
             print(f"ftrack-like: {error}", file=sys.stderr)
             return 1
     return 0
@@ -83,8 +91,8 @@ class Printer:
         line = self._for_people(event) if self._terminal else as_json(event)
         try:
             print(line, file=self._stream, flush=True)
-        except BrokenPipeError:  # whoever read has gone, and Python must not complain at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        except BrokenPipeError:
+            silence(self._stream)
             self._left = 1
         if self._left is not None:
             self._left -= 1

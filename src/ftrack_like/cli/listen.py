@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._interrupt import interruptible
 
+if TYPE_CHECKING:
+    from ftrack_like.event.base import Event
+
 __all__ = ["add_arguments", "run"]
+
+#: What ``--key`` is when events about one entity are to be handled in order.
+_ENTITY = "entity"
+#: The fields of events, where a key begins.
+_FIELDS = ("data", "id", "in_reply_to_event", "sent", "source", "target", "topic")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "plugin_paths",
         metavar="PLUGIN_PATH",
+        type=_folder,
         nargs="*",
         help="folder with plugins (default: those of FTRACK_EVENT_PLUGIN_PATH)",
     )
@@ -24,23 +37,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         metavar="N",
-        type=int,
-        help="handle events on N threads, those of one publisher in order (default: one by one)",
+        type=positive,
+        help="handle events on N threads, those about one entity in order (default: one by one)",
     )
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="log what happens, not just what goes wrong"
+        "--key",
+        metavar="KEY",
+        type=_key,
+        default=_ENTITY,
+        help="with --workers, which events to handle in order: those with the same KEY, 'entity' "
+        "or a field of the event, such as 'topic', 'source.id' or 'data.project' "
+        "(default: entity)",
     )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="log what happens, such as which plugins are loaded, not just what goes wrong",
+    )
+
+
+def _folder(path: str) -> str:
+    """Return *path*, which has to be a folder that can be read."""
+    if not os.path.exists(path):
+        raise argparse.ArgumentTypeError(f"there is no folder {path!r}")
+    if not os.path.isdir(path):
+        raise argparse.ArgumentTypeError(f"{path!r} is not a folder; pass the folder that it is in")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"the folder {path!r} cannot be read")
+    return path
+
+
+def _key(text: str) -> str:
+    """Return *text*, which has to be ``entity`` or a field of events, with dots between names."""
+    if text != _ENTITY and text.split(".", maxsplit=1)[0] not in _FIELDS:
+        fields = ", ".join(_FIELDS)
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither 'entity' nor a field of events, which begins with one of {fields}"
+        )
+    return text
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Host the plugins of *arguments* until SIGINT or SIGTERM; return the exit status."""
+    """Host the plugins of *arguments* until SIGINT or SIGTERM; return the exit status.
+
+    Raise :exc:`KeyboardInterrupt` at SIGINT.
+    """
     from ftrack_like import exception  # lazy: "--help" answers at once
     from ftrack_like.session import Session  # lazy: likewise
 
+    if arguments.key != _ENTITY and not arguments.workers:
+        print("ftrack-like: --key is of use with --workers only.", file=sys.stderr)
+        return 2
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    _warn_of_missing_folders(arguments.plugin_paths)
     with interruptible():
         try:
             with Session(
@@ -51,8 +104,37 @@ def run(arguments: argparse.Namespace) -> int:
                 hub = session.event_hub
                 hub.connect()
                 print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
-                hub.wait(workers=arguments.workers)
-        except (exception.Error, ValueError) as error:
+                while hub.connected:  # Events may end the waiting, but not this command.
+                    hub.wait(workers=arguments.workers, key=_key_function(arguments.key))
+        except BrokenPipeError:
+            raise  # The reader of the output has gone, which is no fault.
+        except (exception.Error, OSError, ValueError) as error:
             print(f"ftrack-like: {error}", file=sys.stderr)
             return 1
     return 0
+
+
+def _warn_of_missing_folders(chosen: list[str]) -> None:
+    """Warn of folders that the environment names and that are not there, if none is *chosen*."""
+    from ftrack_like._session.settings import plugin_folders  # lazy: "--help" answers at once
+
+    for path in () if chosen else plugin_folders(None):
+        if path and not os.path.isdir(path):
+            logging.getLogger(__name__).warning(
+                "FTRACK_EVENT_PLUGIN_PATH names %r, which is not a folder.", path
+            )
+
+
+def _key_function(key: str) -> Optional[Callable[[Event], Hashable]]:
+    """Return the function that gives the *key* of an event, None for its entities."""
+    if key == _ENTITY:
+        return None
+    names = key.split(".")
+
+    def find(event: Event) -> Hashable:
+        value: Any = event
+        for name in names:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value if value is None or isinstance(value, (str, int, float)) else repr(value)
+
+    return find

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like.accessor.base import receive, remaining_size
+from ftrack_like.entity.component import measured_size
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import CHUNK_SIZE
 
@@ -44,22 +45,35 @@ def copy_data(
     Raise :exc:`~ftrack_like.exception.LocationError` if there is something already; the very same
     data is fine where a transfer that was killed left it. *abandoned* are the places with data
     that belongs to nobody; None asks the server where there is data.
+
+    Raise it as well if the data is the file that *component* was created of in this session, and
+    has another size now; nothing stays at *place* then.
     """
     copies = _COPIES.get()
+    measured = measured_size(component, source_place)
     if location.accessor.exists(place):
         if abandoned is None:
             abandoned = abandoned_places(location, [(component, place)])
         if not _is_left_over(location, place, source, source_place, abandoned):
             _refuse(place, place in abandoned)
+        with source.open(source_place, "rb") as data:
+            _refuse_changed(component, source_place, measured, remaining_size(data))
         if copies is not None:
             copies.found.append((location, place))
         return
     data = source.open(source_place, "rb")
     try:
+        # Before anything is made or sent; where the source does not tell, the transfer counts.
+        _refuse_changed(component, source_place, measured, remaining_size(data))
         _make_container(location.accessor, place)
-        receive(location.accessor, place, data)
+        size = receive(location.accessor, place, data)
     finally:
         data.close()
+    try:
+        _refuse_changed(component, source_place, measured, size)
+    except exception.LocationError:
+        _remove_stored(location, place)
+        raise
     if copies is not None:
         copies.written.append((location, place))
 
@@ -132,6 +146,25 @@ def _refuse(place: str, is_abandoned: bool) -> None:
     raise exception.LocationError(
         "There is data at {resource_identifier} already, which is not overwritten.{hint}",
         details={"resource_identifier": place, "hint": hint if is_abandoned else ""},
+    )
+
+
+def _refuse_changed(
+    component: Any, source_place: str, measured: Optional[int], size: Optional[int]
+) -> None:
+    """Raise an error if *size* is not the *measured* one of *component*; None compares nothing."""
+    if measured is None or size is None or size == measured:
+        return
+    raise exception.LocationError(
+        "The source {resource_identifier} changed: it had {measured} bytes when component "
+        "{component} was created and has {size} now. Create the component again, or set its "
+        '"size" to {size} if the change is meant.',
+        details={
+            "resource_identifier": source_place,
+            "component": component,
+            "measured": measured,
+            "size": size,
+        },
     )
 
 

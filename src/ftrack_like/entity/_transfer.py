@@ -57,7 +57,9 @@ def add(
     pairs = list(zip(components, _one_each(sources, len(components))))
     if not location.structure:
         raise exception.LocationError(
-            "No structure defined for location {location}.", details={"location": location}
+            "No structure defined for location {location}. A plugin sets it for every session, or "
+            "this program does: location.structure = StandardStructure().",
+            details={"location": location},
         )
     items = list(_with_members(location.session, pairs, recursive))
     _refuse_present(location, items)
@@ -95,8 +97,8 @@ def _one_each(sources: Any, count: int) -> list[Any]:
         return several * count
     if len(several) != count:
         raise ValueError(
-            f"Pass one source for all components, or one for each: there are {len(several)} "
-            f"sources for {count} components."
+            f"The sources must be either a single source for all components or one for each: "
+            f"there are {len(several)} sources for {count} components."
         )
     return several
 
@@ -133,7 +135,9 @@ def _load_members(session: Any, components: Sequence[Any]) -> None:
         if not level:
             return
         loaded.update(each["id"] for each in level)
-        session.populate(level, _NEEDED)
+        lacking = session._loader.lacking(level, _NEEDED)
+        if lacking:
+            session.populate(lacking, _NEEDED)
         level = [member for container in level for member in container["members"] or ()]
 
 

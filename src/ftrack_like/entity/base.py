@@ -15,10 +15,12 @@ from collections.abc import Iterator, KeysView, MutableMapping
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._ownership import own
+from ftrack_like._seams import keeps_originals
 from ftrack_like._suggest import Suggestion, did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.operation import CreateEntityOperation, Operations, record_update
+from ftrack_like.operation import PUSH, CreateEntityOperation, Operations, record_update
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["PLAIN", "DynamicEntityTypeMetaclass", "Entity"]
@@ -84,6 +86,7 @@ class _Names(KeysView[str]):
         return len(self._mapping.attributes._data)
 
 
+@keeps_originals
 class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass):
     """An entity: a mapping of attribute names to values.
 
@@ -236,6 +239,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
                 continue
             members = value.collection if isinstance(value, MappedCollectionProxy) else value
             if isinstance(members, Collection):
+                if members._changed and members.attribute.is_dense:
+                    # A commit is answered with what was sent, which is not all there is.
+                    self._remote.pop(name, None)
+                    members._must_load = True
                 members._changed = False
                 members._follow(self._remote.get(name) or [])
                 if name in self._remote:
@@ -264,11 +271,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         return value
 
     def _read_through_attribute(self, key: str) -> Any:
-        """Return the value of the attribute *key*, as its attribute gives it.
-
-        Classes some of whose attributes read values in a way of their own have this in place
-        of :meth:`__getitem__`.
-        """
+        """Return what the attribute *key* gives; used where attributes override reading."""
         return self._attribute(key).get_value(self)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -282,9 +285,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if attribute is None or not attribute._is_simple or value is NOT_SET:
             self._attribute(key).set_local_value(self, value)
             return
-        # Where nothing has to be looked at but plain values, as the attribute would in four times
-        # the time.
+        # What is simple is set here, as the attribute would in four times the time.
         if local is not None and key in local:
+            if attribute._refers and getattr(value, "session", None) is not self.session:
+                value = own(self, value)
             before = local[key]
         elif value.__class__ in PLAIN:
             before = NOT_SET
@@ -302,8 +306,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             entity_key = self._fixed_key or self._operation_key()
             update = (self.entity_type, entity_key, key, before, value)
             operations = session.recorded_operations
-            if type(operations) is Operations:
-                operations._stack.append(update)  # As record_update does; a call is a tenth more.
+            if (  # As record_update does; a call is a tenth more.
+                type(operations) is Operations
+                and Operations.push is PUSH
+                and "push" not in operations.__dict__
+            ):
+                operations._stack.append(update)
             else:
                 record_update(operations, *update)
         local[key] = value
@@ -371,10 +379,6 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         except (AttributeError, KeyError, TypeError):
             return False  # Not an entity by any of its looks.
 
-    def __ne__(self, other: object) -> bool:
-        """Return whether *other* is not the same entity."""
-        return not self == other
-
     def _identity_text(self) -> str:
         """Return the identity as text, and remember it."""
         self._key = str(inspection.identity(self))
@@ -405,8 +409,8 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def merge(self, entity: Any, merged: Any = None) -> list[dict[str, Any]]:
         """Take over the values that *entity*, another copy of the same one, has set.
 
-        References and members are merged into the session too; *merged* is the record of what
-        was merged so far, for the session's own use. Return the changes:
+        References and members are merged into the session too; *merged* is the session's record of
+        what was merged so far. Changes made here win over those in another session. Return:
         ``[{"type": "local_attribute" | "remote_attribute", "name", "old_value", "new_value"}]``.
 
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if a primary key differs.
@@ -429,10 +433,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
     ) -> None:
         """Take over the local value of *other* of *entity*, if it is a change, into *own*."""
-        if not other.is_modified(entity):
+        # What was changed here is what a commit will send.
+        is_kept = entity.session is not self.session and own.is_modified(self)
+        if is_kept or not other.is_modified(entity):
             return
         before = own.get_local_value(self)
-        value = own._adapt(self, merge(other.get_local_value(entity)))
+        value = own._merged_local(self, other.get_local_value(entity), merge)
         if before is NOT_SET or before != value:
             # Without a record: the operations on the other copy are these of this one.
             self._local_values()[own.name] = value

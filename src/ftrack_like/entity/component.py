@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from ftrack_like.entity.base import Entity
 from ftrack_like.query import QueryResult, load_first_pages
-from ftrack_like.symbol import SERVER_LOCATION_ID
+from ftrack_like.symbol import NOT_SET, SERVER_LOCATION_ID
 
 __all__ = [
     "Component",
@@ -17,6 +17,7 @@ __all__ = [
     "find_all",
     "is_container",
     "listed",
+    "measured_size",
 ]
 
 #: How many ids stand in one query.
@@ -25,6 +26,10 @@ _CHUNK = 500
 
 class Component(Entity):
     """A file, a sequence of files, or a container of such, that is published."""
+
+    #: The path of the file, and its size in bytes, that ``Session.create_component`` measured. None
+    #: where it did not: the caller gave a size, the file was missing, or another session made this.
+    measured: Optional[tuple[str, int]] = None
 
     def get_availability(self, locations: Optional[Iterable[Any]] = None) -> dict[str, float]:
         """Return how much of this component is in each location, ``{location id: percentage}``.
@@ -56,6 +61,20 @@ class CreateThumbnailMixin:
         entity["thumbnail_id"] = component["id"]
         session.commit()
         return component
+
+
+def measured_size(component: Any, path: str) -> Optional[int]:
+    """Return the size that the file at *path* had when its session created *component* of it.
+
+    Return None where that was not measured, or where another size was set since: then the caller
+    knows better.
+    """
+    measured: Optional[tuple[str, int]] = getattr(component, "measured", None)
+    if measured is None or measured[0] != path:
+        return None
+    with component.session.auto_populating(False):
+        size = component["size"]
+    return measured[1] if size is NOT_SET or size == measured[1] else None
 
 
 def is_container(component: Any) -> bool:

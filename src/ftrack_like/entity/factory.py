@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ftrack_like import _custom_attributes, attribute, exception, inspection
+from ftrack_like._seams import is_overridden, is_own, keeps_originals, original
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.cache import Memoiser, memoise_decorator
 from ftrack_like.collection import PerSessionDefaultKeyMaker, memoise_session
@@ -58,9 +59,9 @@ _ATTRIBUTE_MAKERS = (
 
 _STANDARD_READERS = frozenset(
     {
-        attribute.ScalarAttribute.get_value,
-        attribute.ReferenceAttribute.get_value,
-        attribute.AbstractCollectionAttribute.get_value,
+        original(attribute.Attribute, "get_value"),
+        original(attribute.ReferenceAttribute, "get_value"),
+        original(attribute.AbstractCollectionAttribute, "get_value"),
     }
 )
 
@@ -73,6 +74,7 @@ def _new_id(entity: Any) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+@keeps_originals
 class Factory:
     """Make an entity class from a schema."""
 
@@ -100,9 +102,9 @@ class Factory:
 
     def _table(self, schema: Mapping[str, Any]) -> attribute.Attributes:
         """Return the attributes of *schema*, shared where their makers are this module's."""
-        for maker in _ATTRIBUTE_MAKERS:
-            if getattr(type(self), maker).__module__ != __name__ or maker in vars(self):
-                return self._make_attributes(schema)
+        is_usual = is_own(attribute.Attribute, "set_local_value")
+        if not is_usual or is_overridden(self, *_ATTRIBUTE_MAKERS):
+            return self._make_attributes(schema)
         origin = StandardFactory if isinstance(self, StandardFactory) else Factory
         key = (origin, json.dumps(schema))
         table = _tables.get(key)
@@ -196,6 +198,7 @@ class Factory:
         return None
 
 
+@keeps_originals
 class StandardFactory(Factory):
     """Make entity classes with the behaviour that the known types have."""
 
@@ -228,9 +231,11 @@ class StandardFactory(Factory):
             creator = functools.partial(_create_custom_attribute_value, reference=reference)
         else:
             return super().create_mapped_collection_attribute(class_name, name, mutable, reference)
-        return attribute.KeyValueMappedCollectionAttribute(
+        made = attribute.KeyValueMappedCollectionAttribute(
             name, creator, "key", "value", mutable=mutable
         )
+        made.is_dense = reference != "Metadata"
+        return made
 
 
 _SPECIAL_BASES: dict[str, Any] = {
@@ -283,7 +288,8 @@ def _create_custom_attribute_value(proxy: Any, data: dict[str, Any], reference: 
 
 def _missing_configuration(entity: Any, key: str) -> Exception:
     """Return the error that no custom attribute *key* is configured for *entity*."""
-    hint = did_you_mean(str(key), _custom_attributes.applicable(entity))
+    keys = sorted(_custom_attributes.applicable(entity))
+    hint = f"{did_you_mean(str(key), keys)} Configured are: {', '.join(keys) or 'none'}.".strip()
     error = exception.UnknownAttributeError(
         key,
         str(entity),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._seams import is_overridden, keeps_originals
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.query import bind
@@ -31,6 +33,7 @@ def _transfer() -> Any:
     return module
 
 
+@keeps_originals
 class Location(Entity):
     """A storage for the data of components.
 
@@ -111,6 +114,12 @@ class Location(Entity):
 
         ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
         """
+        if isinstance(source, (str, os.PathLike)):
+            raise _error(
+                "The source {source!r} is a path, not a location. Pass the location that has the "
+                "component, or call session.create_component(path, location=...).",
+                source=source,
+            )
         try:
             identifier = source.get_resource_identifier(component)
         except exception.ComponentNotInLocationError:
@@ -125,15 +134,13 @@ class Location(Entity):
         """
         if is_container(component):
             return
-        if not self.accessor:
-            raise _error("No accessor defined for target location {location}.", location=self)
-        if not source.accessor:
-            raise _error("No accessor defined for source location {location}.", location=source)
+        _require_accessor(self, "target ")
+        source_accessor = _require_accessor(source, "source ")
         source_identifier = source.get_resource_identifier(component)
         # lazy: most sessions move no data
         from ftrack_like.entity._copies import copy_data
 
-        copy_data(self, component, resource_identifier, source.accessor, source_identifier)
+        copy_data(self, component, resource_identifier, source_accessor, source_identifier)
 
     def _adds_data_in_threads(self, source: Any) -> bool:
         """Return whether data may come here from *source* in several threads at once.
@@ -143,9 +150,8 @@ class Location(Entity):
         # lazy: most sessions move no data
         from ftrack_like.accessor._parallel import works_in_threads
 
-        own = getattr(self._add_data, "__func__", None) is Location._add_data
         return (
-            own
+            not is_overridden(self, "_add_data")
             and works_in_threads(self.accessor)
             and works_in_threads(getattr(source, "accessor", NOT_SET))
         )
@@ -202,9 +208,7 @@ class Location(Entity):
         """Remove the data of *component* from this location."""
         if is_container(component):
             return
-        if not self.accessor:
-            raise _error("No accessor defined for location {location}.", location=self)
-        self.accessor.remove(self.get_resource_identifier(component))
+        _require_accessor(self).remove(self.get_resource_identifier(component))
 
     def _deregister_component_in_location(self, component: Any) -> None:
         """Take back the registration of *component* with this location, and commit that."""
@@ -215,12 +219,11 @@ class Location(Entity):
 
         A class that takes back one at a time in a way of its own is asked for each.
         """
-        one = self._deregister_component_in_location
-        if getattr(one, "__func__", None) is Location._deregister_component_in_location:
+        if not is_overridden(self, "_deregister_component_in_location"):
             self._delete_registrations(components)
             return
         for component in components:
-            one(component)
+            self._deregister_component_in_location(component)
 
     def _delete_registrations(self, components: Sequence[Any]) -> None:
         """Delete what the server has of *components* in this location, and commit that."""
@@ -322,7 +325,7 @@ class Location(Entity):
     def get_filesystem_paths(self, components: Iterable[Any]) -> list[str]:
         """Return the paths of *components*, in their order, as :meth:`get_filesystem_path`."""
         identifiers = self.get_resource_identifiers(components)
-        accessor = self._require_accessor()
+        accessor = _require_accessor(self)
         return [accessor.get_filesystem_path(identifier) for identifier in identifiers]
 
     def get_url(self, component: Any) -> str:
@@ -332,20 +335,29 @@ class Location(Entity):
         none. The address may carry credentials: treat it as a secret.
         """
         identifier = self.get_resource_identifier(component)
-        url: str = self._require_accessor().get_url(identifier)
+        url: str = _require_accessor(self).get_url(identifier)
         return url
-
-    def _require_accessor(self) -> Any:
-        """Return the accessor; raise :exc:`~ftrack_like.exception.LocationError` if not set."""
-        if not self.accessor:
-            raise _error("No accessor defined for location {location}.", location=self)
-        return self.accessor
 
 
 def component_id(component: Any) -> str:
     """Return the id of *component*."""
     identifier: str = next(iter(inspection.primary_key(component).values()))
     return identifier
+
+
+def _require_accessor(location: Any, role: str = "") -> Any:
+    """Return the accessor of *location*, which has a *role* such as ``"source "`` in a transfer.
+
+    Raise :exc:`~ftrack_like.exception.LocationError` if it is not set.
+    """
+    if not location.accessor:
+        raise _error(
+            "No accessor defined for {role}location {location}. A plugin sets it for every "
+            "session, or this program does: location.accessor = DiskAccessor(prefix=...).",
+            role=role,
+            location=location,
+        )
+    return location.accessor
 
 
 def _error(message: str, **details: Any) -> exception.LocationError:
@@ -426,5 +438,5 @@ class ServerLocationMixin(
         """
         location: Any = self
         identifier = location.get_resource_identifier(component)
-        url: str = location.accessor.get_thumbnail_url(identifier, size)
+        url: str = _require_accessor(location).get_thumbnail_url(identifier, size)
         return url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from ftrack_like._references import referenced
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.entity.base import Entity
 from ftrack_like.symbol import NOT_SET
@@ -22,21 +23,22 @@ class ProjectSchema(Entity):
         """
         self._require(schema, "status_id", "statuses")
         if schema == "AssetVersion":
-            return self["_version_workflow"]["statuses"][:]
+            workflow = referenced(self, "_version_workflow", "asset_version_workflow_schema_id")
+            return workflow["statuses"][:]
         if schema == "Task":
             return self._task_statuses(type_id)
         found = self._object_type_schema(schema)
         if found is None:
             raise ValueError(f"The project schema configures no statuses for {schema}.")
-        return [each["task_status"] for each in found["statuses"]]
+        return [referenced(each, "task_status", "status_id") for each in found["statuses"]]
 
     def _task_statuses(self, type_id: Optional[str]) -> Any:
         """Return the statuses for tasks of the type *type_id*, or of any when it is None."""
-        workflow = self["_task_workflow"]
+        workflow = referenced(self, "_task_workflow", "task_workflow_schema_id")
         if type_id is not None:
             for override in self["_overrides"]:
                 if override["type_id"] == type_id:
-                    workflow = override["workflow_schema"]
+                    workflow = referenced(override, "workflow_schema")
                     break
         return workflow["statuses"][:]
 
@@ -48,11 +50,12 @@ class ProjectSchema(Entity):
         """
         self._require(schema, "type_id", "types")
         if schema == "Task":
-            return self["_task_type_schema"]["types"][:]
+            schema_of_types = referenced(self, "_task_type_schema", "task_type_schema_id")
+            return schema_of_types["types"][:]
         found = self._object_type_schema(schema)
         if found is None:
             raise ValueError(f"The project schema configures no types for {schema}.")
-        return [each["task_type"] for each in found["types"]]
+        return [referenced(each, "task_type", "type_id") for each in found["types"]]
 
     def _require(self, schema: str, attribute_name: str, what: str) -> None:
         """Raise :exc:`ValueError` unless the type *schema* exists and has *attribute_name*."""
@@ -60,7 +63,8 @@ class ProjectSchema(Entity):
             class_ = self.session.types[schema]
         except KeyError:
             hint = did_you_mean(schema, self.session.types)
-            raise ValueError(f"There is no entity type {schema!r}. {hint}".rstrip()) from None
+            text = f"There is no entity type {schema!r}: Schema {schema} does not exist. {hint}"
+            raise ValueError(text.rstrip()) from None
         if class_.attributes.get(attribute_name) is None:
             raise ValueError(f"Entities of the type {schema} have no {what}.")
 

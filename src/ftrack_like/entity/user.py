@@ -40,7 +40,8 @@ class User(Entity):
             ):
                 raise
             raise exception.NotUniqueError(
-                f"{self} has a timer that runs already: stop it first, or start with force=True."
+                f"A timer is already running for {self}: stop the timer first, or start with "
+                "force=True."
             ) from error
         return timer
 

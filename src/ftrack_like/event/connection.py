@@ -16,6 +16,7 @@ import selectors
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
@@ -27,12 +28,14 @@ from ftrack_like._transport.settings import ConnectionSettings, ca_bundle
 from ftrack_like.event.delivery import back_off
 from ftrack_like.wire.states import LINK, advance
 
-__all__ = ["SEND_TIMEOUT", "Link", "LinkHooks", "faults", "open_websocket"]
+__all__ = ["SEND_TIMEOUT", "Link", "LinkHooks", "faults", "open_websocket", "weakly"]
 
 #: How long sending may stall, in seconds, before the websocket counts as broken.
 SEND_TIMEOUT = 2.0
 #: How long closing waits for the thread to end, in seconds.
 JOIN_TIMEOUT = 0.3
+#: How often a link that waits to connect again looks whether its owner is still there, in seconds.
+LOOK = 0.5
 #: How much is read before something is sent again, however much there is to read.
 READ_AT_ONCE = 100
 #: How long a websocket may be silent, counted in heartbeats, before it counts as broken.
@@ -215,8 +218,40 @@ class LinkHooks(NamedTuple):
     lost: Callable[[Link, str], None]
 
 
+def weakly(hooks: LinkHooks) -> LinkHooks:
+    """Return *hooks*, methods of one object, without keeping that object alive.
+
+    Once it is gone, they do nothing, and ``open`` raises EventHubConnectionError. Otherwise the
+    thread of a link would keep a hub, with its session and all entities of that, for ever.
+    """
+
+    def hooked(hook: Callable[..., Any], gone: Optional[str] = None) -> Callable[..., Any]:
+        method = weakref.WeakMethod(hook)
+
+        def call(*arguments: Any) -> Any:
+            target = method()
+            if target is not None:
+                return target(*arguments)
+            if gone is not None:
+                raise exception.EventHubConnectionError(gone)
+            return None
+
+        return call
+
+    return LinkHooks(
+        hooked(hooks.open, "The event hub is not in use any more."),
+        hooked(hooks.opened),
+        hooked(hooks.idle),
+        hooked(hooks.received),
+        hooked(hooks.lost),
+    )
+
+
 class Link:
     """Keeps a websocket open, opening a new one whenever it breaks, until it is closed.
+
+    The thread keeps the link alive, and the link its *hooks*. Hooks that hold their owner
+    :func:`weakly` let a program drop the owner; see :meth:`end_with`.
 
     Methods may be called from any thread. After :meth:`close` nothing opens it again: whoever
     wants to connect anew makes another link.
@@ -230,14 +265,17 @@ class Link:
         self._state = "new"
         self._guard = threading.Lock()
         self._closing = threading.Event()
+        self._abandoned = False
+        self._finaliser: Optional[weakref.finalize[Any, Any]] = None
+        self._process = os.getpid()
         self._heartbeat = 0.0
         self._lost_at: Optional[float] = None
         self._thread = threading.Thread(target=self._run, name="ftrack-event-hub", daemon=True)
 
     @property
     def closed(self) -> bool:
-        """Return whether the link was closed."""
-        return self._closing.is_set()
+        """Return whether the link was closed, or abandoned."""
+        return self._abandoned or self._closing.is_set()
 
     def start(self) -> None:
         """Begin to read, or to connect where :meth:`open` did not, on a thread of its own."""
@@ -286,6 +324,8 @@ class Link:
         """
         self._step("close")
         self._closing.set()
+        if self._finaliser is not None:
+            self._finaliser.detach()
         connection = self.connection
         if connection is not None:
             break_off(connection, politely)
@@ -295,12 +335,30 @@ class Link:
         elif threading.current_thread() is not self._thread:
             self._thread.join(JOIN_TIMEOUT)
 
+    def end_with(self, owner: object) -> None:
+        """End when *owner* is collected, if it is not closed before."""
+        self._finaliser = weakref.finalize(owner, self._abandon)
+        self._finaliser.atexit = False
+
+    def _abandon(self) -> None:
+        """Let the thread close the websocket and end, since the owner is gone.
+
+        This takes no lock, as the garbage collector may call it at any moment. In a forked child
+        it does nothing: the websocket belongs to the parent.
+        """
+        if os.getpid() != self._process:
+            return
+        self._abandoned = True
+        connection = self.connection
+        if connection is not None:
+            break_off(connection, politely=False)
+
     def _step(self, happening: str) -> None:
         with self._guard:
             self._state = advance(LINK, self._state, happening)
 
     def _run(self) -> None:
-        while not self._closing.is_set():
+        while not self.closed:
             if self.connection is None and not self._reopen():
                 return
             reason = self._read_safely()
@@ -308,15 +366,17 @@ class Link:
             close_websocket(connection)
             self._lost_at = time.monotonic()
             self._step("lost")
-            if not self._closing.is_set():
+            if not self.closed:
                 self._logger.info("The connection to the event server was lost: %s", reason)
                 self._hooks.lost(self, reason)
+        if self._abandoned and self.connection is not None:
+            close_websocket(self.connection)
 
     def _reopen(self) -> bool:
         """Return True when there is a websocket again, False when the link was closed first."""
         begin = self._lost_at or time.monotonic()
         failures = 0
-        while not self._closing.is_set():
+        while not self.closed:
             try:
                 self.open()
                 return True
@@ -324,10 +384,17 @@ class Link:
                 failures += 1
                 # The first failure is news, the rest of an outage is not.
                 level = logging.WARNING if failures == 1 else logging.DEBUG
-                if not self._closing.is_set():
-                    self._logger.log(level, "%s Trying again.", error)
-            self._closing.wait(back_off(time.monotonic() - begin))
+                if not self.closed:
+                    # As text: a record that is kept would keep the owner by the error's trace.
+                    self._logger.log(level, "%s Trying again.", str(error))
+            self._pause(back_off(time.monotonic() - begin))
         return False
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for *seconds*, or until the link is closed or abandoned."""
+        end = time.monotonic() + seconds
+        while not self.closed and (left := end - time.monotonic()) > 0:
+            self._closing.wait(min(left, LOOK))
 
     def _read_safely(self) -> str:
         """Read; a fault that nobody thought of costs the websocket, but not the thread."""
@@ -340,10 +407,11 @@ class Link:
     def _read(self) -> str:
         """Read until the websocket breaks or is closed, and return why it is gone."""
         patience = self._heartbeat * SILENT_HEARTBEATS
-        heard = time.monotonic()
+        heard = self._note_life(patience)
+        progress = getattr(self.connection, "progress", None)
         received = 0
         with Readiness(self.connection) as readiness:
-            while not self._closing.is_set():
+            while not self.closed:
                 if not readiness.can_tell:
                     # Reading may take for ever, so all that waits is sent first.
                     while self._hooks.idle(True) == 0:
@@ -357,16 +425,26 @@ class Link:
                     pause = self._hooks.idle(False)
                     if not readiness.wait(left if pause is None else min(left, pause)):
                         continue
-                heard = time.monotonic()
                 try:
                     payload = receive(self.connection)
                 except faults() as error:
                     return str(error)
                 if payload is None:
                     return "it was closed by the server"
+                # A look-alike does not say whether the server is alive or sends bit by bit.
+                if progress is None or self.connection.progress != progress:
+                    heard = self._note_life(patience)
+                    progress = getattr(self.connection, "progress", None)
                 self._hooks.received(payload)
                 received += 1
         return "it was closed here"
+
+    def _note_life(self, patience: float) -> float:
+        """Take note that the server is alive, for the next *patience* seconds; return the time."""
+        now = time.monotonic()
+        if hasattr(self.connection, "silent_at"):
+            self.connection.silent_at = now + patience
+        return now
 
 
 def receive(connection: Any) -> Union[str, bytes, None]:

@@ -27,6 +27,8 @@ RETRY_TIME = 120.0
 RETRY_PAUSE = 2.0
 #: How much is sent between two looks at what the server says.
 BATCH = 100
+#: For how long it is sent between two looks, in seconds.
+BATCH_TIME = 0.05
 
 
 class Sender(Protocol):
@@ -165,7 +167,14 @@ class Courier:
         subscribers = self._unannounced()[:BATCH]
         if subscribers:
             return 0.0 if all(map(self._announce_in_turn, subscribers)) else None
-        return 0.0 if all(self._send_next() for _ in range(BATCH)) else left
+        # Large events take long to send: the server must be heard in between.
+        end = time.monotonic() + BATCH_TIME
+        for _ in range(BATCH):
+            if not self._send_next():
+                return left
+            if time.monotonic() >= end:
+                break
+        return 0.0
 
     def wait_ready(self, timeout: float) -> bool:
         """Return whether the courier is ready, after at most *timeout* seconds."""

@@ -14,7 +14,14 @@ from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.settings import ConnectionSettings
 
-__all__ = ["REPLAY_HEADER", "ServerDetails", "SocketIoSession", "server_details", "shake_hands"]
+__all__ = [
+    "REPLAY_HEADER",
+    "ServerDetails",
+    "SocketIoSession",
+    "require_websocket",
+    "server_details",
+    "shake_hands",
+]
 
 #: How long the server may take to answer, in seconds.
 READ_TIMEOUT = 10.0
@@ -79,13 +86,29 @@ def shake_hands(
                 timeout=settings.timeout(READ_TIMEOUT),
             )
     except requests.exceptions.RequestException as error:
-        text = masked(error, api_key)
         raise exception.EventHubConnectionError(
-            "Failed to connect to server: {error}.", details={"error": text}
+            "Failed to connect to server: {error}",
+            details={"error": _explanation(error, server_url, api_key)},
         ) from error
     if response.status_code != 200:
         raise _refused(response, api_key)
     return _read_answer(response.text)
+
+
+def _explanation(error: Exception, server_url: str, secret: str) -> str:
+    """Return what to tell about *error*, without showing *secret*."""
+    if not isinstance(error, requests.exceptions.ConnectionError) or isinstance(
+        error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)
+    ):
+        return f"{masked(error, secret)}."
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if reason is None:
+        return f"the connection to {server_url} broke: {masked(error, secret)}."
+    words = masked(reason, secret).rpartition(": ")[2]
+    return (
+        f"nothing answers at {server_url} ({words}). Is the server running, and is its address "
+        "(FTRACK_SERVER) right?"
+    )
 
 
 def _refused(response: requests.Response, secret: str) -> exception.EventHubConnectionError:
@@ -95,11 +118,11 @@ def _refused(response: requests.Response, secret: str) -> exception.EventHubConn
         target = masked(response.headers.get("location", "")[:500], secret)
         reason = f"it redirects to {target}; use that address as server_url"
     elif status in (401, 403):
-        reason = f"the API key or the user name is not valid (status {status})"
+        reason = f"the API key or the user name is not valid (unexpected status code {status})"
     else:
         title = re.search(_TITLE, response.text[:10_000])
         hint = " ".join((title.group(1) if title else response.text[:200]).split())
-        reason = f"it answered with status {status}: {masked(hint, secret)}"
+        reason = f"it answered with the unexpected status code {status}: {masked(hint, secret)}"
     return exception.EventHubConnectionError(
         "The event server refused to connect: {reason}.", details={"reason": reason}
     )
@@ -113,10 +136,15 @@ def _read_answer(text: str) -> SocketIoSession:
             "The event server answered the handshake with something else: {text!r}.",
             details={"text": text[:200]},
         )
-    transports = parts[3].split(",")
+    return SocketIoSession(parts[0], int(parts[1] or 0), parts[3].split(","))
+
+
+def require_websocket(session: SocketIoSession) -> None:
+    """Raise EventHubConnectionError if *session*, which a program may make, has no websocket."""
+    transports = session.supportedTransports or ()
     if "websocket" not in transports:
+        names = transports if isinstance(transports, str) else ", ".join(map(str, transports))
         raise exception.EventHubConnectionError(
-            "The event server does not offer websockets, only: {transports}.",
-            details={"transports": parts[3]},
+            "The event server does not support websocket, only: {transports}.",
+            details={"transports": names or "nothing"},
         )
-    return SocketIoSession(parts[0], int(parts[1] or 0), transports)

@@ -17,6 +17,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional, Union
 
 from ftrack_like import exception
+from ftrack_like._seams import keeps_originals
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import expression as event_expression
 from ftrack_like.event.base import Event, new_id
@@ -40,12 +41,12 @@ SLOW_CALLBACK = 5.0
 Callback = Callable[[Event], Any]
 
 
+@keeps_originals
 class EventHub(ServerSide):
     """Passes events between subscribers in this process and, when connected, the event server.
 
     Threads may share a hub. Callbacks run on the thread that calls :meth:`wait`, or that
-    publishes synchronously. A hub belongs to its process: in a forked child it is not connected,
-    and may connect anew.
+    publishes synchronously. In a forked child a hub is not connected, and may connect again.
     """
 
     def __init__(
@@ -249,8 +250,7 @@ class EventHub(ServerSide):
         which passes it on to all who subscribed, this hub included; return None if it was sent
         and True if it is kept until there is a connection.
 
-        *on_reply* is called with each reply that comes within a quarter of an hour, by the
-        thread that calls :meth:`wait`.
+        The thread that calls :meth:`wait` calls *on_reply* with each reply of a quarter of an hour.
 
         Raise :exc:`~ftrack_like.exception.EventHubError` if the event can be neither sent nor
         kept; with *on_error* set to `"ignore"`, log that instead.
@@ -280,8 +280,7 @@ class EventHub(ServerSide):
         """Publish *event* and return the first reply, or None after *timeout* seconds.
 
         With *all_replies*, return the list of all replies that came within *timeout* seconds.
-        Nobody has to call :meth:`wait` for it; callbacks of this very process, however, reply
-        only if another thread does.
+        Callbacks of this very process reply only if another thread calls :meth:`wait`.
 
         Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if there is no connection.
         """
@@ -383,17 +382,19 @@ class EventHub(ServerSide):
     ) -> None:
         """Handle events for *duration* seconds, or until the hub disconnects if None.
 
-        *workers* threads handle the events if the number is given; callbacks must be ready for
-        that. Events with the same *key*, a function of the event, are handled one after the other
-        in the order in which they came; if None, that is the id of who published the event.
+        At least one event that waits is handled: a timer of a user interface may call ``wait(0)``.
+        A lost connection is opened again meanwhile. A queued ``ftrack.meta.disconnected`` ends it.
 
-        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is not connected
-        and nobody is connecting it.
+        *workers* threads handle the events if the number is given; callbacks must be ready for
+        that. Events with the same *key*, a function of the event, are handled in order. If it is
+        None, those about one entity are, replies to one event, and other events of one publisher.
+
+        Raise EventHubConnectionError if the hub is not connected and nothing is connecting it.
         """
         if not (self.connected or self._connection_initialised):
             raise exception.EventHubConnectionError(
-                "The event hub has no connection to the event server, so there is nothing to "
-                "wait for. Call connect() first, or create the session with "
+                "The event hub does not have a connection to the event server, so there is nothing "
+                "to wait for. Call connect() first, or create the session with "
                 "auto_connect_event_hub=True."
             )
         deadline = None if duration is None else time.monotonic() + duration
@@ -457,9 +458,8 @@ class EventHub(ServerSide):
         try:
             self.publish_reply(event, response, subscriber.metadata)
         except Exception:
-            self.logger.exception(
-                f"The answer {response!r} of {subscriber} to {event} was not sent."
-            )
+            text = f"The answer {response!r} of {subscriber} to {event} was not sent."
+            self.logger.exception(text)
 
     def _handle_reply(self, event: Event) -> None:
         """Pass *event*, a reply, to the `on_reply` of the event that it answers."""
@@ -498,4 +498,4 @@ class EventHub(ServerSide):
     def _tell(self, topic: str, data: dict[str, Any]) -> None:
         event = Event(topic=topic, data=data)
         self._prepare_event(event)
-        self._inbox.put(event)
+        self._inbox.put_own(event)

@@ -6,9 +6,10 @@ import collections
 import logging
 import queue
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional, Protocol, Union
 
+from ftrack_like.event._subjects import subjects
 from ftrack_like.event.base import Event
 from ftrack_like.event.delivery import RecentlySeen
 
@@ -18,6 +19,8 @@ __all__ = ["QUEUE_LIMIT", "Inbox", "collect"]
 QUEUE_LIMIT = 20_000
 #: How many ids of received events are remembered, to drop repeats.
 REMEMBERED_EVENTS = 20_000
+#: The topic of the event after which :meth:`EventHub.wait` returns.
+DISCONNECTED_TOPIC = "ftrack.meta.disconnected"
 #: How often somebody who waits looks up, in seconds.
 TICK = 0.1
 
@@ -47,6 +50,8 @@ class Inbox:
         self._owner = owner
         self._seen = RecentlySeen(REMEMBERED_EVENTS)
         self._left_over: collections.deque[Any] = collections.deque()
+        #: Ids of events that tell of a connection which is being opened again.
+        self._interruptions: set[str] = set()
         self._dropped = 0
 
     def is_repeat(self, event: Event) -> bool:
@@ -58,7 +63,7 @@ class Inbox:
         waiting = self._owner._event_queue
         while waiting.qsize() >= QUEUE_LIMIT:
             try:
-                waiting.get_nowait()
+                self._forget(waiting.get_nowait())
             except queue.Empty:
                 break
             self._dropped += 1
@@ -69,8 +74,27 @@ class Inbox:
                 )
         waiting.put(event)
 
+    def _forget(self, event: Any) -> None:
+        """Take note that *event* was dropped."""
+        if self._interruptions and isinstance(event, Event):
+            self._interruptions.discard(event["id"])
+
+    def put_own(self, event: Event) -> None:
+        """Let *event* of the hub itself wait.
+
+        The connection of which it may tell that it was lost is being opened again. So handling it
+        does not end the waiting, unlike any other event about a disconnection.
+        """
+        if event["topic"] == DISCONNECTED_TOPIC:
+            self._interruptions.add(event["id"])
+        self.put(event)
+
     def handle_all(self, deadline: Optional[float]) -> None:
-        """Handle events on this thread until *deadline*, or until the owner has enough."""
+        """Handle events on this thread until *deadline*, or until the owner has enough.
+
+        At least one event that waits is handled, whatever the deadline. The handling of a
+        disconnection is the last.
+        """
         self._take(deadline, self._handle_safely)
 
     def handle_all_with(
@@ -79,34 +103,88 @@ class Inbox:
         workers: int,
         key: Optional[Callable[[Event], Hashable]],
     ) -> None:
-        """Handle events on *workers* threads, those with the same *key* one after the other."""
+        """Handle events on *workers* threads, those with the same *key* one after the other.
+
+        Without *key*, those about the same entity. Raise what ends a worker: an exception that is
+        no error, such as :exc:`SystemExit`.
+        """
         from ftrack_like.event.workers import WorkerPool  # lazy: most programs have none
 
-        with WorkerPool(self._handle_safely, workers) as pool:
+        pool = WorkerPool(self._handle_safely, workers)
 
-            def put(event: Any) -> None:
-                while not pool.has_room(TICK):
-                    pass
-                pool.put(_key_of(event, key), event)
+        def put(event: Any) -> None:
+            first, *more = self._keys_of(event, key)
+            pool.put(first, event, *more)
 
-            self._take(deadline, put)
-        self._left_over.extendleft(reversed(pool.leftover))
+        def has_room() -> bool:
+            while not pool.has_room(TICK):
+                if not self._owner._rest() or _is_over(deadline):
+                    return False
+            return pool.works
 
-    def _take(self, deadline: Optional[float], use: Callable[[Any], Any]) -> None:
-        while self._owner._rest():
+        try:
+            with pool:
+                if self._take(deadline, put, has_room):
+                    pool.drain()  # The disconnection is handled, and what came before it.
+        finally:
+            self._left_over.extendleft(reversed(pool.leftover))
+
+    def _take(
+        self,
+        deadline: Optional[float],
+        use: Callable[[Any], Any],
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """Give events to *use*; return whether the last one was about a disconnection.
+
+        This ends early when *goes_on* says so.
+        """
+        while self._owner._rest() and goes_on():
             left = TICK if deadline is None else min(TICK, deadline - time.monotonic())
-            if left <= 0:
-                return
             try:
-                use(self._next(left))
+                event = self._next(left)
             except queue.Empty:
+                if left <= 0:
+                    return False
                 continue
+            ends = self._ends_waiting(event)
+            use(event)
+            if ends:
+                return True
+            if _is_over(deadline):
+                return False
+        return False
+
+    def _ends_waiting(self, event: Any) -> bool:
+        """Return whether nothing is to be waited for after *event*."""
+        # Programs put other things than events into the queue, for a `_handle` that knows them.
+        if not isinstance(event, Mapping) or event.get("topic") != DISCONNECTED_TOPIC:
+            return False
+        if event.get("id") not in list(self._interruptions):
+            return True
+        self._interruptions.discard(event["id"])
+        return False
 
     def _next(self, timeout: float) -> Any:
+        """Return the next event after at most *timeout* seconds, or raise :exc:`queue.Empty`."""
         try:
             return self._left_over.popleft()
         except IndexError:
-            return self._owner._event_queue.get(timeout=timeout)
+            return self._owner._event_queue.get(timeout > 0, max(0.0, timeout))
+
+    def _keys_of(self, event: Any, key: Optional[Callable[[Event], Hashable]]) -> list[Hashable]:
+        """Return the keys of *event*; a *key* that fails is logged, and replaced by the usual."""
+        if key is not None:
+            try:
+                found = key(event)
+                hash(found)
+                return [found]
+            except Exception:
+                self._owner.logger.exception(
+                    f"The key of the event {event} cannot be made; it is handled in the order of "
+                    "the events about the same entities."
+                )
+        return subjects(event)
 
     def _handle_safely(self, event: Any) -> None:
         """Handle *event*; an error of the handling ends up in the log, not with who waits."""
@@ -116,10 +194,9 @@ class Inbox:
             self._owner.logger.exception(f"Error handling event {event}.")
 
 
-def _key_of(event: Any, key: Optional[Callable[[Event], Hashable]]) -> Hashable:
-    if key is not None:
-        return key(event)
-    return event["source"].get("id") if isinstance(event, Event) else None
+def _is_over(deadline: Optional[float]) -> bool:
+    """Return whether *deadline*, a moment or None for none, has passed."""
+    return deadline is not None and time.monotonic() >= deadline
 
 
 def collect(

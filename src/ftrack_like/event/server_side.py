@@ -19,7 +19,7 @@ from ftrack_like import exception
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import handshake
 from ftrack_like.event.base import Event, new_id
-from ftrack_like.event.connection import Link, LinkHooks, faults, open_websocket
+from ftrack_like.event.connection import Link, LinkHooks, faults, open_websocket, weakly
 from ftrack_like.event.courier import BUFFER_LIMIT, Courier
 from ftrack_like.event.delivery import Arrivals
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession, server_details
@@ -39,8 +39,6 @@ ACKNOWLEDGED_AT_ONCE = 50
 ACKNOWLEDGED_WITHIN = 0.5
 #: The heartbeat to expect of a server that names none, in seconds.
 USUAL_HEARTBEAT = 15
-
-
 #: What to call with the answers to packets, by the numbers of these.
 PacketCallbacks = collections.OrderedDict[int, Callable[[Any], Any]]
 #: The hubs of this process, to part them from their connections in a forked child.
@@ -228,7 +226,8 @@ class ServerSide:
             if self._link is not None or self.connected:
                 raise exception.EventHubConnectionError("Already connected.")
             hooks = LinkHooks(self._open, self._opened, self._idle, self._received, self._lost)
-            self._link = Link(hooks, self.logger)
+            self._link = Link(weakly(hooks), self.logger)
+            self._link.end_with(self)
             self._intentional_disconnect = False
             self.init_connection()
             return self._link
@@ -256,6 +255,7 @@ class ServerSide:
             ) from error
 
     def _open_websocket(self, session: SocketIoSession) -> tuple[Any, float]:
+        handshake.require_websocket(session)
         scheme = "wss" if self.secure else "ws"
         address = f"{scheme}://{self.get_network_location()}/socket.io/1/websocket/{session.id}"
         timeout = self._settings.connect_timeout or CONNECT_TIMEOUT

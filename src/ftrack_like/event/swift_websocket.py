@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import math
 import os
 import socket
+import time
 from typing import Any, Callable, Optional, Union
 
 import websocket
@@ -24,6 +26,10 @@ READ_SIZE = 64 * 1024
 #: How many masks are made at once, of four bytes each: asking for randomness lets other threads
 #: run, and waiting for them to be done takes longer than all the rest.
 MASKS_AT_ONCE = 1024
+#: How many bytes of a message that is not complete say that the server is alive.
+PROGRESS_SIZE = 16 * 1024
+#: How long sending may take at least, in seconds.
+SHORTEST_SENDING = 0.05
 
 FAULTS = (websocket.WebSocketException, OSError)
 
@@ -36,6 +42,12 @@ class SwiftWebSocket(websocket.WebSocket):
         super().__init__(*arguments, **options)
         #: Messages that were read and not yet asked for.
         self.waiting: collections.deque[Union[str, bytes]] = collections.deque()
+        #: Grows whenever the server shows that it is alive: by a message, or a good part of one.
+        self.progress = 0
+        #: When the server counts as gone unless it shows life, as :func:`time.monotonic` counts;
+        #: sending waits no longer.
+        self.silent_at = math.inf
+        self._unfinished = 0
         self._frames = frames.FrameReader()
         self._pieces: Optional[bytearray] = None
         self._pieces_opcode = 0
@@ -52,8 +64,22 @@ class SwiftWebSocket(websocket.WebSocket):
             rest = memoryview(frames.encode_frame(opcode, data, self._next_mask()))
             length = len(rest)
             while rest:
-                rest = rest[self._open_socket().send(rest) :]
+                rest = rest[self._send_some(rest) :]
         return length
+
+    def _send_some(self, data: memoryview) -> int:
+        """Send the begin of *data*, and return how many bytes that took."""
+        sock = self._open_socket()
+        left = self.silent_at - time.monotonic()
+        usual: Optional[float] = self.gettimeout()
+        if usual is None or left >= usual:
+            return sock.send(data)
+        sock.settimeout(max(left, SHORTEST_SENDING))
+        try:
+            return sock.send(data)
+        finally:
+            with contextlib.suppress(OSError):  # closed meanwhile
+                sock.settimeout(usual)
 
     def recv(self) -> Union[str, bytes]:
         """Return the next message.
@@ -88,11 +114,18 @@ class SwiftWebSocket(websocket.WebSocket):
         if not data:
             self.connected = False
             raise websocket.WebSocketConnectionClosedException("The server hung up.")
+        self._unfinished += len(data)
+        if self._unfinished >= PROGRESS_SIZE:
+            self._note_progress()
         try:
             for frame in self._frames.read(data):
                 _HANDLERS[frame.opcode](self, frame)
         except frames.FrameError as error:
             raise websocket.WebSocketProtocolException(str(error)) from error
+
+    def _note_progress(self) -> None:
+        self.progress += 1
+        self._unfinished = 0
 
     def _on_data(self, frame: frames.Frame) -> None:
         if self._pieces is not None:
@@ -120,19 +153,23 @@ class SwiftWebSocket(websocket.WebSocket):
             except UnicodeDecodeError:  # bytes are a message too: one that means nothing
                 pass
         self.waiting.append(message)
+        self._note_progress()
 
     def _on_close(self, frame: frames.Frame) -> None:
         self.waiting.append("")
+        self._note_progress()
         with contextlib.suppress(*FAULTS):
             self.send_close()
 
     def _on_ping(self, frame: frames.Frame) -> None:
+        self._note_progress()
         # Where answering fails, reading will soon fail too; what came before is read first.
         with contextlib.suppress(*FAULTS):
             self.pong(frame.payload)
 
     def _on_pong(self, frame: frames.Frame) -> None:
-        """Ignore it: the protocol above has heartbeats of its own."""
+        """Ignore what it says: the protocol above has heartbeats of its own."""
+        self._note_progress()
 
 
 _HANDLERS: dict[int, Callable[[SwiftWebSocket, frames.Frame], None]] = {

@@ -29,13 +29,13 @@ from ftrack_like.sandbox.events.speakers import Speakers
 from ftrack_like.sandbox.events.update import Updates
 from ftrack_like.sandbox.service import SERVER_VERSION, Answer, Service, error_answer
 
-__all__ = ["MAXIMUM_BODY", "ROUTES", "create_app"]
+__all__ = ["ROUTES", "create_app", "read_body", "server_url"]
 
 #: How many requests are worked on at once, each on a thread while it is; more wait.
 MAXIMUM_THREADS = 200
 
-#: The largest body that is read, in bytes.
-MAXIMUM_BODY = 256 * 1024 * 1024
+#: A body that is too large is read up to so many times what it may have, and dropped.
+_DROPPED = 4
 
 
 def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
@@ -90,11 +90,12 @@ async def post_api(request: Request) -> Response:
     credentials = Credentials.from_headers(request.headers)
     try:
         user = await run_in_threadpool(service.authenticate, credentials)
-        body = await read_body(request, MAXIMUM_BODY)
+        pieces = await read_pieces(request, service.limits.body_bytes, "--body-bytes")
     except SandboxError as error:
         return _respond(error_answer(error), strict)
     token = request.headers.get("ftrack-clienttoken")
-    answer = await run_in_threadpool(service.answer, body, user, server_url(request), token)
+    url = server_url(request)
+    answer = await run_in_threadpool(service.answer_pieces, pieces, user, url, token)
     client = None if request.client is None else request.client.host
     smaller = await run_in_threadpool(compressed, answer.body, request.headers, client)
     return _respond(answer, strict, smaller)
@@ -112,16 +113,36 @@ async def get_api(request: Request) -> Response:
 
 async def read_body(request: Request, maximum: int) -> bytes:
     """Return the body of *request*; raise :exc:`RequestTooLargeError` beyond *maximum* bytes."""
-    chunks: list[bytes] = []
+    return b"".join(await read_pieces(request, maximum))
+
+
+async def read_pieces(request: Request, maximum: int, option: str = "") -> list[bytes]:
+    """Return the body of *request* in pieces.
+
+    Raise :exc:`RequestTooLargeError` beyond *maximum* bytes; *option* sets that, if any does. The
+    rest of such a body is dropped, so that its sender gets the answer, up to a bound.
+    """
+    pieces: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > maximum:
-            raise RequestTooLargeError(
-                f"The body of the request is larger than {maximum} bytes. Commit less at a time."
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
+    text = request.headers.get("content-length", "")
+    announced = int(text) if text.isascii() and text.isdigit() else 0
+    too_large = announced > maximum
+    if announced <= _DROPPED * maximum:
+        async for piece in request.stream():
+            size += len(piece)
+            too_large = too_large or size > maximum
+            if size > _DROPPED * maximum:
+                break
+            if too_large:
+                pieces.clear()
+            else:
+                pieces.append(piece)
+    if too_large:
+        hint = f", or start the sandbox with a larger {option}" if option else ""
+        raise RequestTooLargeError(
+            f"The body of the request is larger than {maximum} bytes. Commit less at a time{hint}."
+        )
+    return pieces
 
 
 def server_url(request: Request) -> str:

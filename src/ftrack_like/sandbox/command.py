@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -12,6 +13,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Optional
+
+from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
 
 if TYPE_CHECKING:
     from ftrack_like.sandbox.network.settings import Network
@@ -66,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--demo-project", action="store_true", help="add a demo project to fresh data")
     add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
     _add_network_arguments(parser.add_argument_group("network"))
+    add_limit_arguments(parser)
 
 
 def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
@@ -139,7 +143,10 @@ def _listed(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a sandbox as *arguments* say until SIGINT or SIGTERM; return the exit status."""
+    """Run a sandbox as *arguments* say until SIGINT or SIGTERM; return the exit status.
+
+    It is 130 after SIGINT, as in shells.
+    """
     folder = _folder(arguments)
     if arguments.memory and arguments.media is not None:
         return _fail("--media keeps files and --memory keeps nothing: leave one of them out.")
@@ -165,7 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
                 pass  # a wait without end could not be interrupted on Windows
         finally:
             server.stop()
-    return 0
+    return 128 + signal.SIGINT if stop.number == signal.SIGINT else 0
 
 
 def _start(
@@ -188,6 +195,7 @@ def _start(
         database=arguments.database,
         media=arguments.media,
         network=network,
+        limits=limits_from(arguments),
     )
     try:
         server.start()
@@ -252,19 +260,27 @@ def _announce(server: SandboxServer, data: str, arguments: argparse.Namespace) -
         "api_user": server.api_user,
         "api_key": server.api_key,
     }
-    if arguments.json:
-        print(json.dumps(known), flush=True)
-        return
     url, user, key = known.values()
-    print(_SNIPPET.format(url=url, user=user, key=key, data=data), flush=True)
+    words = _SNIPPET.format(url=url, user=user, key=key, data=data)
+    try:
+        print(json.dumps(known) if arguments.json else words, flush=True)
+    except BrokenPipeError:  # The reader has gone, but others may know the address.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Stop(threading.Event):
+    """The wish to end, with the *number* of the signal that said so."""
+
+    number = 0
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def _stopping() -> Iterator[_Stop]:
     """Yield an event that SIGINT and SIGTERM set, from the start of the server on."""
-    stop = threading.Event()
+    stop = _Stop()
 
     def ask(number: int, frame: Any) -> None:
+        stop.number = number
         stop.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

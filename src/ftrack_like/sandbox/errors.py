@@ -11,6 +11,7 @@
     ├── InvalidActionError            InvalidActionError             400
     ├── MalformedRequestError         MalformedRequestError          400
     ├── RequestTooLargeError          RequestTooLargeError           413
+    ├── BatchTimeoutError             BatchTimeoutError              413
     ├── ParseError                    ParseError                     400
     ├── QueryError                    QueryError                     400
     ├── UnknownNameError              KeyError                       400
@@ -32,6 +33,7 @@ from typing import Any, Optional
 
 __all__ = [
     "AuthenticationError",
+    "BatchTimeoutError",
     "DuplicateEntryError",
     "IntegrityError",
     "InvalidActionError",
@@ -59,13 +61,15 @@ class SandboxError(Exception):
     *name* is ``exception`` on the wire and *content* the text for humans. *status* is the HTTP
     status of a strict request. *error_code* is a word for programs, None where there is none.
     Subclasses fill all but *content* from their class. ``operation`` is the place of the failing
-    operation in its batch, from 0; None where it is not known.
+    operation in its batch, from 0; None where it is not known. ``position`` is the place of a
+    mistake in the expression of a query, in characters from 0; None for other errors.
     """
 
     name = "SandboxError"
     status = 500
     error_code: Optional[str] = None
     operation: Optional[int] = None
+    position: Optional[int] = None
 
     def __init__(
         self,
@@ -88,9 +92,14 @@ class SandboxError(Exception):
     def as_wire(self) -> dict[str, Any]:
         """Return ``{"exception": str, "content": str, "error_code": str or None}``.
 
-        Of a batch whose failing operation is known, ``"operation": int`` says which it is.
+        Of a batch whose failing operation is known, ``"operation": int`` says which it is, and of
+        an expression with a mistake ``"position": int`` says where that is.
         """
-        known = {} if self.operation is None else {"operation": self.operation}
+        known = {
+            name: value
+            for name, value in (("operation", self.operation), ("position", self.position))
+            if value is not None
+        }
         return {
             "exception": self.name,
             "content": self.content,
@@ -158,9 +167,16 @@ class MalformedRequestError(SandboxError):
 
 
 class RequestTooLargeError(SandboxError):
-    """The body is larger than the server reads."""
+    """The body is larger, or holds more values, than the server reads."""
 
     name = "RequestTooLargeError"
+    status = 413
+
+
+class BatchTimeoutError(SandboxError):
+    """A batch takes longer than it may; nothing of it is applied."""
+
+    name = "BatchTimeoutError"
     status = 413
 
 

@@ -19,6 +19,7 @@ import uvicorn
 
 from ftrack_like.sandbox.app import create_app
 from ftrack_like.sandbox.auth import Credentials
+from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.connections import Connections, most_files
 from ftrack_like.sandbox.network.gate import Gate
@@ -54,8 +55,9 @@ class SandboxServer:
     is a URL to use instead, for PostgreSQL. *port* 0 picks a free one. *user* and *key* are the
     administrator's; a *key* of None is made up, or found beside the data. *demo* adds the demo
     project to fresh data. *media* is the folder for files; by default it is beside the data, or,
-    for a database, a folder for it in the user's data folder.
-    project to fresh data. *network* holds limits and names, see
+    for a database, a folder for it in the user's data folder. *limits* bound the work of
+    requests; None takes the defaults of :class:`~ftrack_like.sandbox.limits.Limits`. *network*
+    holds names and limits for connections, see
     :class:`~ftrack_like.sandbox.network.settings.Network`.
 
     Methods may be called from any thread.
@@ -73,12 +75,14 @@ class SandboxServer:
         database: Optional[str] = None,
         media: Union[str, pathlib.Path, None] = None,
         network: Optional[Network] = None,
+        limits: Optional[Limits] = None,
     ) -> None:
         """Prepare a sandbox; nothing is opened before :meth:`start`."""
         self._network = network or Network()
         self._host = host
         self._port = port
         self._site = Site(data, user=user, key=key, demo=demo, url=database, media=media)
+        self._limits = Limits() if limits is None else limits
         self._service: Optional[Service] = None
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
@@ -137,11 +141,13 @@ class SandboxServer:
         listener = _listen(self._host, self._port)
         try:
             database = self._site.open()
+            media = MediaService(self._site.media_folder(), self._limits)
             service = Service(
                 database,
-                MediaService(self._site.media_folder()),
+                media,
                 self._network.public_url,
-                self._network.failed_logins,
+                self._limits,
+                failed_logins=self._network.failed_logins,
             )
         except BaseException:
             listener.close()

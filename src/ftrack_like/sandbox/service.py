@@ -7,9 +7,12 @@ the envelope mean is the business of :mod:`ftrack_like.sandbox.actions`.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
+import re
+import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,12 +28,15 @@ from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
 from ftrack_like.sandbox.errors import (
     InvalidCredentialsError,
     MalformedRequestError,
+    RequestTooLargeError,
     SandboxError,
     ServerError,
     TooManyAttemptsError,
 )
 from ftrack_like.sandbox.invites import InviteActions
+from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.mail import Outbox
+from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.storage.context import RequestContext
@@ -41,6 +47,13 @@ from ftrack_like.sandbox.widget_url import WidgetActions
 __all__ = ["SERVER_VERSION", "Answer", "Service", "error_answer"]
 
 _LOGGER = logging.getLogger(__name__)
+
+_TEXT = re.compile(rb'"[^"]*"')
+
+_INFINITE = (float("inf"), float("-inf"))
+
+#: Bodies of more bytes than this are read one after the other.
+_LARGE_BODY = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ class Service:
         database: Database,
         media: MediaService,
         server_url: Optional[str] = None,
+        limits: Optional[Limits] = None,
         failed_logins: int = 20,
     ) -> None:
         """Prepare to answer; the database must hold the tables and the seed by now."""
@@ -78,9 +92,11 @@ class Service:
         #: Starts the links in mails; never taken from a request.
         self.public_url = server_url
         self._attempts = Attempts(failed_logins)
+        self.limits = Limits() if limits is None else limits
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
+        self._reading = threading.Lock()
         #: Called after all data were replaced by others.
         self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
         self._actions = {
@@ -97,11 +113,7 @@ class Service:
         address was given.
         """
         self.public_url = self.public_url or server_url
-
-        def execute(operations: Sequence[Mapping[str, Any]]) -> list[Any]:
-            return self.execute(operations, user, server_url)
-
-        self.media.start(execute)
+        self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
 
     def execute(
         self, operations: Sequence[Mapping[str, Any]], user: User, server_url: str
@@ -164,8 +176,17 @@ class Service:
 
         *client_token* is what the sending program calls itself; events repeat it.
         """
+        return self.answer_pieces([body], user, server_url, client_token)
+
+    def answer_pieces(
+        self, pieces: list[bytes], user: User, server_url: str, client_token: Optional[str] = None
+    ) -> Answer:
+        """Return the answer to the body that *pieces* are, which are gone afterwards.
+
+        See :meth:`answer`.
+        """
         try:
-            operations = read_operations(body)
+            operations = self._read(pieces)
             context = self._context(user, server_url, client_token)
             return Answer(_to_json(self._run(operations, context)))
         except SandboxError as error:
@@ -176,6 +197,16 @@ class Service:
             return error_answer(
                 ServerError(f"The server failed; its log tells more under {reference}.")
             )
+
+    def _read(self, pieces: list[bytes]) -> list[dict[str, Any]]:
+        """Return the operations in *pieces*, which are cleared to make room for those."""
+        size = sum(map(len, pieces))
+        # Reading takes several times the body for a moment: one large one after the other.
+        with self._reading if size > _LARGE_BODY else contextlib.nullcontext():
+            body = b"".join(pieces)
+            pieces.clear()
+            require_few_values(body, self.limits.body_values)
+            return read_operations(body)
 
     def information(self) -> Answer:
         """Return the server information."""
@@ -202,11 +233,16 @@ class Service:
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
-        batch, results = run_batch(self.database, operations, context, self._actions)
+        batch, results = run_batch(
+            self.database, operations, context, self._actions, self.limits.batch_seconds
+        )
         if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)
         for each in batch.after_commit:
-            each()
+            try:
+                each()
+            except Exception:  # what is committed is not undone by it, and not to be done again
+                _LOGGER.exception("What follows a commit failed in %r.", each)
         return results
 
     def _tell(self, batch: Batch) -> None:
@@ -219,13 +255,57 @@ class Service:
                 _LOGGER.exception("What follows a commit failed in %r.", listener)
 
 
+class _ServerOffice:
+    """Runs operations for the server itself, as *user*, and for users that it works for."""
+
+    def __init__(self, service: Service, user: User, server_url: str) -> None:
+        self._service = service
+        self._user = user
+        self._server_url = server_url
+
+    def execute(
+        self, operations: Sequence[Mapping[str, Any]], user_id: Optional[str] = None
+    ) -> list[Any]:
+        """Return the results of *operations*, run for a user, or for the server itself."""
+        user = self._user if user_id is None else self._service.find_user(user_id)
+        return self._service.execute(operations, user, self._server_url)
+
+    def require_component(self, user_id: str, action: str, component_id: str) -> None:
+        """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
+        self._service.allow_component(self._service.find_user(user_id), action, component_id)
+
+
+def require_few_values(body: bytes, maximum: int) -> None:
+    """Raise :exc:`RequestTooLargeError` if the JSON text *body* holds more than *maximum* values.
+
+    Two bytes may become an object of 64: what counts is how many values there are, and that has
+    to be known before they are made.
+    """
+    if _values(body) <= maximum:
+        return
+    # Some are signs within texts. Texts go; escapes go before, for quotes may be escaped.
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if _values(_TEXT.sub(b"", plain)) > maximum:
+        raise RequestTooLargeError(
+            f"The body holds more than {maximum} values. Commit less at a time, or start the "
+            "sandbox with a larger --body-values."
+        )
+
+
+def _values(body: bytes) -> int:
+    """Return how many values the JSON text *body* holds at most: each follows one of these."""
+    return sum(map(body.count, (b"[", b"{", b",")))
+
+
 def read_operations(body: bytes) -> list[dict[str, Any]]:
     """Return the operations in *body*; a single mapping is one operation.
 
     Raise :exc:`MalformedRequestError` for anything but a JSON list of mappings.
     """
     try:
-        operations = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        operations = json.loads(
+            body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite
+        )
     except UnicodeDecodeError as error:
         raise MalformedRequestError(f"The body is not UTF-8 text: {error}.") from error
     except RecursionError as error:
@@ -252,6 +332,13 @@ def error_answer(error: SandboxError) -> Answer:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in _INFINITE:
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _to_json(value: Any) -> bytes:

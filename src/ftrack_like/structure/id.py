@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ftrack_like._references import referenced
 from ftrack_like.structure.base import Structure
 
 __all__ = ["IdStructure"]
@@ -31,14 +32,14 @@ class IdStructure(Structure):
             make_parts = _PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
-                f"IdStructure places components only, not {entity!r}."
+                f"IdStructure places components only, and not the unsupported entity {entity!r}."
             ) from None
         parts = make_parts(self, entity)
         return self.path_separator.join([self.prefix, *parts] if self.prefix else parts)
 
     def _file_parts(self, entity: Any) -> list[str]:
         """Return the parts of the path of a file."""
-        container = entity["container"]
+        container = referenced(entity, "container")
         suffix = entity["file_type"] or ""
         if not container:
             *folders, name = self._id_parts(entity)

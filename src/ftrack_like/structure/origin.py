@@ -23,7 +23,7 @@ class OriginStructure(Structure):
         source: Optional[str] = (context or {}).get("source_resource_identifier")
         if source is None:
             raise ValueError(
-                "The origin structure needs the place the data comes from: the context has no "
-                "source_resource_identifier."
+                "The origin structure needs the place the data comes from: there is no source "
+                "resource identifier in the context (source_resource_identifier)."
             )
         return source

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ftrack_like import inspection
+from ftrack_like._references import referenced, referenced_id
 from ftrack_like.exception import StructureError
+from ftrack_like.structure._names import spelt, survives
 from ftrack_like.structure.base import Structure
 from ftrack_like.symbol import CREATED
 
@@ -47,11 +49,16 @@ class StandardStructure(Structure):
         """Return *value* as a text that any file system takes as a name.
 
         Accents go, capitals become small, and what is not a letter, digit, dot, dash or
-        underscore is substituted.
+        underscore is substituted. A name of which no letter or digit would be left, such as one
+        in Japanese, is spelt in ASCII: letters by their sound, other characters by their name or
+        number. A digest at the end makes it differ from those of all other names.
         """
+        name = str(value)
         if self.illegal_character_substitute is None:
-            return str(value)
-        plain = unicodedata.normalize("NFKD", str(value)).encode("ascii", "ignore").decode("ascii")
+            return name
+        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
+        if not survives(name, plain):
+            return spelt(name)
         substituted = re.sub(r"[^\w.-]", lambda _: str(self.illegal_character_substitute), plain)
         return substituted.strip().lower()
 
@@ -68,13 +75,14 @@ class StandardStructure(Structure):
             make_parts = _PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
-                f"StandardStructure places components only, not {entity!r}."
+                f"StandardStructure gives a resource identifier to components only, and not to the "
+                f"unsupported entity {entity!r}."
             ) from None
         return self.path_separator.join(make_parts(self, entity))
 
     def _file_parts(self, entity: Any) -> list[str]:
         """Return the parts of the path of a file, in a container or not."""
-        container = entity["container"]
+        container = referenced(entity, "container")
         if not container:
             return [*self._get_parts(entity), self._file_name(entity)]
         if container.entity_type == "SequenceComponent":
@@ -100,17 +108,19 @@ class StandardStructure(Structure):
         return self.sanitise_for_filesystem(entity["name"]) + self._suffix(entity)
 
     def _suffix(self, entity: Any) -> str:
-        """Return the file type of *entity*, made safe; empty if it has none."""
-        return self.sanitise_for_filesystem(entity["file_type"] or "")
+        """Return the file type of *entity*, made safe but for its dot; empty if it has none."""
+        file_type = entity["file_type"] or ""
+        dot = "." if file_type.startswith(".") else ""
+        return dot + self.sanitise_for_filesystem(file_type[len(dot) :])
 
     def _get_parts(self, entity: Any) -> list[str]:
         """Return the names from the project down to the version of the component *entity*."""
-        version = entity["version"]
+        version = referenced(entity, "version")
         if not version:
             raise StructureError(
-                "The standard structure needs a version: component {entity} has none. Set its "
-                '"version", or add it to a location with another structure.',
-                details={"entity": entity},
+                "The standard structure needs a version: component {entity} has none{key}. Set "
+                'its "version", or add it to a location with another structure.',
+                details={"entity": entity, "key": _unknown_version(entity)},
             )
         if inspection.state(version) is CREATED:
             raise StructureError(
@@ -120,7 +130,7 @@ class StandardStructure(Structure):
             )
         link = version["link"]
         project = entity.session.get(link[0]["type"], link[0]["id"])
-        asset = version["asset"]
+        asset = referenced(version, "asset")
         names = [project["name"]]
         contexts = [item["name"] for item in link[1:-1]]
         if contexts:
@@ -134,6 +144,12 @@ class StandardStructure(Structure):
     def _format_version(self, number: int) -> str:
         """Return the version *number* as it stands in a path."""
         return f"v{number:03d}"
+
+
+def _unknown_version(entity: Any) -> str:
+    """Return what to say of the foreign key of *entity* that leads to no version."""
+    key = referenced_id(entity, "version")
+    return f", and there is no version with the id {key!r}" if key else ""
 
 
 _PARTS = {

@@ -34,6 +34,7 @@ from ftrack_like.sandbox.actions import (
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
 from ftrack_like.sandbox.actions.store import Key
 from ftrack_like.sandbox.errors import (
+    BatchTimeoutError,
     DuplicateEntryError,
     IntegrityError,
     InvalidActionError,
@@ -41,8 +42,10 @@ from ftrack_like.sandbox.errors import (
     StorageError,
     ValidationError,
 )
+from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
+from ftrack_like.sandbox.storage.deadline import Deadline, StatementTimeoutError, deadline
 from ftrack_like.sandbox.storage.faults import first_line, remedy_for
 from ftrack_like.sandbox.storage.permissions.rights import load_rights
 from ftrack_like.sandbox.storage.refusals import refusal
@@ -75,6 +78,11 @@ READING = {
     "search",
 }
 
+#: What an operation is expected to take, in seconds, before it is known what it takes. Queries can
+#: be heavy; those of a batch that only reads keep nobody waiting.
+_SECONDS_OF_READING = 1.0
+_SECONDS_OF_WRITING = 0.001
+
 #: What the server does by itself, by the name of a type.
 HOOKS: Mapping[str, tuple[Hooks, ...]] = {
     **assets.HOOKS,
@@ -91,15 +99,18 @@ def run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, Action] = ACTIONS,
+    seconds: float = Limits.batch_seconds,
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* is the table of what can be asked for.
+    *actions* is the table of what can be asked for. The transaction may take *seconds*, without
+    the time that a batch waits for its turn to write; one that writes may take longer while no
+    other writer waits.
 
     Raise :exc:`SandboxError` naming the operation that failed.
     """
     try:
-        return _run_batch(database, operations, context, actions)
+        return _run_batch(database, operations, context, actions, seconds)
     except SandboxError as error:
         _place(error, operations)
         raise
@@ -110,19 +121,31 @@ def _run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, Action],
+    seconds: float,
 ) -> tuple[Batch, list[Any]]:
-    only_reading = all(one.get("action") in READING for one in operations)
+    reading = sum(one.get("action") in READING for one in operations)
+    writing = len(operations) - reading
+    expected = reading * _SECONDS_OF_READING + writing * _SECONDS_OF_WRITING
+    transaction = database.write(context.user_id, expected) if writing else database.read()
+    alone = database.turns.is_free if writing else None
     try:
-        with database.read() if only_reading else database.write() as connection:
+        with transaction as connection, deadline(connection, seconds, alone) as end:
             batch = open_batch(connection, context)
             _prefetch(batch, operations)
-            results = _run_all(batch, actions, operations)
+            results = _run_all(batch, actions, operations, end)
+            end.check()
             batch.settle()
             checks.check(batch)
             permissions.check(batch)
             batch.store.flush()
             batch.complete_answers()
+            end.check()
             return batch, results
+    except StatementTimeoutError as error:
+        raise BatchTimeoutError(
+            f"The batch takes {error}, and was ended; none of it is applied. Send fewer or lighter "
+            f"operations at a time, or start the sandbox with a larger --batch-seconds."
+        ) from error
     except UnicodeEncodeError as error:
         raise ValidationError(f"Half of a surrogate pair is no text: {error.object!r}.") from error
     except sqlalchemy.exc.DataError as error:
@@ -163,15 +186,20 @@ def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
 
 
 def _run_all(
-    batch: Batch, actions: Mapping[str, Action], operations: Sequence[Operation]
+    batch: Batch, actions: Mapping[str, Action], operations: Sequence[Operation], end: Deadline
 ) -> list[Any]:
-    """Return the results of *operations*; deletions that follow each other are run together."""
+    """Return the results of *operations*; deletions that follow each other are run together.
+
+    Raise :exc:`StatementTimeoutError` after *end*.
+    """
     results: list[Any] = []
     for deletes, group in itertools.groupby(operations, _deletes):
+        end.check()
         if deletes:
             results += _run_deletions(batch, len(results), list(group))
         else:
             for operation in group:
+                end.check()
                 results.append(_run(batch, actions, len(results), operation))
     return results
 
@@ -217,7 +245,10 @@ def _place(error: SandboxError, operations: Sequence[Operation]) -> None:
     operation = operations[error.operation]
     if error.operation or operation.get("entity_type"):
         about = " ".join(str(operation.get(key) or "") for key in ("action", "entity_type"))
-        error.content = f"{error.content} (operation {error.operation}: {about.strip()})"
+        # A caret under a mistake keeps its line.
+        first, newline, rest = error.content.partition("\n")
+        where = f"(operation {error.operation}: {about.strip()})"
+        error.content = f"{first} {where}{newline}{rest}"
 
 
 def _translate(error: sqlalchemy.exc.IntegrityError) -> SandboxError:

@@ -12,6 +12,7 @@ from ftrack_like.sandbox.actions.values import moment, shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
+from ftrack_like.sandbox.storage.custom_attributes import IN_HIERARCHY
 
 __all__ = ["HOOKS", "set_value"]
 
@@ -74,8 +75,11 @@ def _check_owner(batch: Batch, type_: EntityType, configuration: Row, entity_id:
 
     An entity that is not there yet must be at the end of the batch.
     """
-    family = MODEL.types[_family(type_, configuration)]
-    owner = batch.store.get(family.table, (entity_id,))
+    for name in _families(type_, configuration):
+        family = MODEL.types[name]
+        owner = batch.store.get(family.table, (entity_id,))
+        if owner is not None:
+            break
     if owner is None:
         wanted = Existence(family.name, "id", entity_id)
         batch.refer(wanted, f"'entity_id' of {type_.name}")
@@ -87,12 +91,15 @@ def _check_owner(batch: Batch, type_: EntityType, configuration: Row, entity_id:
         )
 
 
-def _family(type_: EntityType, configuration: Row) -> str:
+def _families(type_: EntityType, configuration: Row) -> tuple[str, ...]:
+    """Return the families that the owner of a value may be of, the usual one last."""
     entity_id = type_.properties["entity_id"]
     assert isinstance(entity_id, Scalar)
     if entity_id.references is not None:
-        return entity_id.references[0]
-    return _FAMILIES.get(configuration["entity_type"] or "", "Context")
+        return (entity_id.references[0],)
+    if configuration["is_hierarchical"]:
+        return IN_HIERARCHY[::-1]
+    return (_FAMILIES.get(configuration["entity_type"] or "", "Context"),)
 
 
 def _applies(configuration: Row, family: EntityType, owner: Row) -> bool:
@@ -101,6 +108,9 @@ def _applies(configuration: Row, family: EntityType, owner: Row) -> bool:
         of_type = of_type or bool(configuration["is_hierarchical"])
     else:
         of_type = _FAMILIES.get(configuration["entity_type"] or "") == family.name
+        of_type = of_type or (
+            family.name in IN_HIERARCHY and bool(configuration["is_hierarchical"])
+        )
     object_type_id = configuration["object_type_id"] or None
     project_id = configuration["project_id"] or None
     # Of a new entity the project may not be known yet.

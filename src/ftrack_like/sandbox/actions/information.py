@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from typing import Any, Optional
 
 import sqlalchemy
@@ -13,6 +12,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema import json_schemas, schema_hash
 from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.storage.values import read_json
 from ftrack_like.sandbox.version import SERVER_VERSION
 
 __all__ = ["query_schemas", "query_server_information", "server_information"]
@@ -54,9 +54,12 @@ def _storage_scenario(connection: Connection) -> Optional[Any]:
     statement = sqlalchemy.select(columns.value).where(columns.group == group, columns.name == name)
     text = connection.execute(statement).scalar()
     try:
-        return json.loads(text) if text else None
+        scenario = read_json(text) if text else None
     except ValueError:
         return None  # a setting that somebody wrote by hand keeps nobody from starting
+    # Every client acts on it when it starts, and knows no other shape.
+    known = isinstance(scenario, dict) and isinstance(scenario.get("scenario"), str)
+    return scenario if known else None
 
 
 @functools.lru_cache(maxsize=1)

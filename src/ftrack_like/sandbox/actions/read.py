@@ -70,7 +70,9 @@ def _answer(batch: Batch, run: Callable[[], QueryResult]) -> dict[str, Any]:
     try:
         result = run()
     except ExpressionError as error:
-        raise ParseError(str(error)) from error
+        answered = ParseError(str(error))
+        answered.position = error.position
+        raise answered from error
     return {
         "action": "query",
         "data": result.records,

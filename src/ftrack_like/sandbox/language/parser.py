@@ -22,10 +22,11 @@ that no text costs more than its length deserves.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from ftrack_like.sandbox.language.errors import did_you_mean
+from ftrack_like.sandbox.language.errors import ExpressionError, did_you_mean
 from ftrack_like.sandbox.language.tokens import Scanner, Token
 from ftrack_like.sandbox.language.tree import (
     AGGREGATES,
@@ -65,6 +66,9 @@ _SPLIT = {"not in": "not_in", "not like": "not_like", "is not": "is_not"}
 #: Operators of other languages: those of this one.
 _FOREIGN = {"==": "=", "<>": "!=", "=>": ">=", "=<": "<="}
 
+#: What clients add behind a query to get a page of what it finds.
+_BOUNDS = re.compile(r"(\s+offset\s+[0-9]+)?\s+limit\s+[0-9]+\s*$")
+
 _Item = TypeVar("_Item")
 
 
@@ -73,8 +77,22 @@ def parse(text: str) -> Query:
 
     Raise :exc:`~ftrack_like.sandbox.language.errors.ExpressionError` when it is not one.
     """
-    # A short text is likely to come again (only its parameters changed by the page).
-    return _parse_cached(text) if len(text) <= 4_000 else _Parser(text).whole()
+    try:
+        # A short text is likely to come again (only its parameters changed by the page).
+        return _parse_cached(text) if len(text) <= 4_000 else _Parser(text).whole()
+    except ExpressionError as error:
+        _find_end(text, error)
+        raise
+
+
+def _find_end(text: str, error: ExpressionError) -> None:
+    """Raise the error for *text* without its bounds if *error* is only about those.
+
+    Clients add bounds behind a query. When it lacks its end, they are taken for that.
+    """
+    bounds = _BOUNDS.search(text)
+    if bounds is not None and error.position >= bounds.start():
+        _Parser(text[: bounds.start()]).whole()
 
 
 def parse_path(text: str) -> Path:

@@ -11,6 +11,7 @@ from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.media.encode_jobs import keep_job
 from ftrack_like.sandbox.media.plan import plan_encoding
 from ftrack_like.sandbox.media.routes import GET_PATH, UPLOAD_PATH
 from ftrack_like.sandbox.media.signing import HOLDER, Signer
@@ -122,8 +123,9 @@ class MediaActions:
         )
         for each in encoding.operations:
             write.create(each, batch)
-        batch.notes.setdefault(ENCODE_JOBS, []).append(encoding.job_id)
-        return {"action": "encode_media", "job_id": encoding.job_id}
+        keep_job(batch, encoding.job)
+        batch.notes.setdefault(ENCODE_JOBS, []).append(encoding.job.id)
+        return {"action": "encode_media", "job_id": encoding.job.id}
 
     def _upload_in_parts(
         self, component_id: str, size: int, operation: Operation, batch: Batch

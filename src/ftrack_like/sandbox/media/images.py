@@ -1,7 +1,7 @@
-"""Scaled images of components, made with Pillow when first asked for.
+"""Reading and scaling pictures with Pillow, and the placeholder for what is none.
 
-Pillow comes with the ``media`` extra; without it, as for data that is no image, the answer is
-a plain grey placeholder, so that a user interface always has something to show.
+Pillow comes with the ``media`` extra. What decodes a picture runs in a child process with a limit
+of memory (:mod:`.pictures`); the server itself only makes placeholders.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ import pathlib
 import struct
 import tempfile
 import zlib
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Optional
+
+from ftrack_like.sandbox.limits import Limits
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = [
     "DEFAULT_SIZE",
+    "FORMATS",
     "MAXIMUM_SIZE",
+    "TooManyPixelsError",
     "first_image_size",
     "open_image",
     "placeholder",
@@ -26,16 +33,26 @@ __all__ = [
 DEFAULT_SIZE = 300
 MAXIMUM_SIZE = 4096
 
-#: Larger images are refused rather than decoded: a small file may unfold to many gigabytes.
-_MAXIMUM_PIXELS = 200_000_000
+#: What is read. Formats that start other programs (EPS) or refer to other files are left out.
+FORMATS = (
+    *("AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG"),
+    *("PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP", "XBM"),
+)
 
 
-def scale(source: pathlib.Path, target: pathlib.Path, size: int) -> bool:
+class TooManyPixelsError(Exception):
+    """A picture is larger than the server decodes; the text says how large it is."""
+
+
+def scale(
+    source: pathlib.Path, target: pathlib.Path, size: int, maximum: int = Limits.image_pixels
+) -> bool:
     """Write the image at *source*, at most *size* pixels wide and high, to *target* as JPEG.
 
-    Return False where *source* is not an image that can be read, or Pillow is missing.
+    Return False where *source* is not an image that can be read, or Pillow is missing. Raise
+    :exc:`TooManyPixelsError` for one of more than *maximum* pixels.
     """
-    image = open_image(source)
+    image = open_image(source, maximum)
     if image is None:
         return False
     with image:
@@ -63,6 +80,29 @@ def first_image_size(source: pathlib.Path) -> Optional[tuple[int, int]]:
         return int(width), int(height)
 
 
+def open_image(source: pathlib.Path, maximum: int = Limits.image_pixels) -> Optional[Image]:
+    """Return the image at *source*, None without Pillow or for what it does not read.
+
+    Its pixels are not decoded yet. Raise :exc:`TooManyPixelsError` if they are more than *maximum*.
+    """
+    try:
+        # lazy: Pillow is optional, and only wanted when an image is looked at
+        from PIL import Image
+    except ImportError:
+        return None
+    Image.init()
+    Image.MAX_IMAGE_PIXELS = None  # the bound is ours, below
+    try:
+        image = Image.open(source, formats=[one for one in FORMATS if one in Image.OPEN])
+    except (OSError, ValueError, SyntaxError):
+        return None
+    width, height = image.size
+    if width * height > maximum:
+        image.close()
+        raise TooManyPixelsError(f"The picture has {width} x {height} pixels, more than {maximum}")
+    return image
+
+
 def placeholder(size: int) -> bytes:
     """Return a grey PNG, *size* pixels wide and nine sixteenths as high."""
     width, height = max(size, 1), max(size * 9 // 16, 1)
@@ -79,20 +119,3 @@ def placeholder(size: int) -> bytes:
         + chunk(b"IDAT", zlib.compress(rows, 9))
         + chunk(b"IEND", b"")
     )
-
-
-def open_image(source: pathlib.Path) -> Optional[Any]:
-    """Return the image at *source*, None without Pillow or for what it does not read."""
-    try:
-        # lazy: Pillow is optional, and only wanted when an image is looked at
-        from PIL import Image
-    except ImportError:
-        return None
-    try:
-        image = Image.open(source)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    if image.width * image.height > _MAXIMUM_PIXELS:
-        image.close()
-        return None
-    return image

@@ -6,14 +6,15 @@ The components exist, with their version, as soon as the job does; their data fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 from ftrack_like.symbol import SERVER_LOCATION_ID
 
 __all__ = [
+    "IMAGE_TYPES",
     "JOB_TYPE",
     "THUMBNAIL",
     "Encoding",
@@ -25,7 +26,8 @@ __all__ = [
 #: ``type`` of the jobs that encode.
 JOB_TYPE = "encode_media"
 
-_IMAGES = frozenset(
+#: The file types of still images.
+IMAGE_TYPES = frozenset(
     f".{name}"
     for name in (
         *("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "tga", "dpx", "exr"),
@@ -58,9 +60,9 @@ _OUTPUTS: dict[str, tuple[Output, ...]] = {
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encode job that is about to be: its id and the *operations* that create it all."""
+    """An encode job that is about to be, and the *operations* that create its entities."""
 
-    job_id: str
+    job: EncodeJob
     operations: Sequence[Mapping[str, Any]]
 
 
@@ -75,7 +77,7 @@ def kind_of(component: Mapping[str, Any]) -> str:
         return "sequence"
     if file_type == ".pdf":
         return "document"
-    return "image" if file_type in _IMAGES else "video"
+    return "image" if file_type in IMAGE_TYPES else "video"
 
 
 def plan_encoding(
@@ -96,32 +98,25 @@ def plan_encoding(
     if webm and MP4 in outputs:
         outputs = (*outputs, WEBM)
     job_id, made = new_id(), [(output, new_id()) for output in outputs]
-    data = {
-        "description": "Encoding media",
-        "source_component_id": component["id"],
-        "keep_original": keep_original,
-        "version_id": version_id,
-        "progress": 0.0,
-        "output": [
-            {"name": output.name, "format": output.format, "component_id": id_}
-            for output, id_ in made
-        ],
+    job = EncodeJob(
+        job_id,
+        user_id,
+        component["id"],
+        version_id,
+        keep_original,
+        [JobOutput(output.name, output.format, id_) for output, id_ in made],
+    )
+    shown = {
+        "id": job_id,
+        "type": JOB_TYPE,
+        "status": "queued",
+        "user_id": user_id,
+        "data": job.shown(),
     }
-    operations: list[dict[str, Any]] = [
-        _create(
-            "Job",
-            {
-                "id": job_id,
-                "type": JOB_TYPE,
-                "status": "queued",
-                "user_id": user_id,
-                "data": json.dumps(data),
-            },
-        )
-    ]
+    operations = [_create("Job", shown)]
     for output, id_ in made:
         operations += _output_operations(output, id_, version_id, job_id, new_id)
-    return Encoding(job_id, operations)
+    return Encoding(job, operations)
 
 
 def _output_operations(

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
+import anyio
+import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -20,6 +22,7 @@ from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media import images
+from ftrack_like.sandbox.media.pictures import PictureError, Pictures
 from ftrack_like.sandbox.media.signing import HOLDER, SignatureError, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, Incoming, Place, TransferError
 
@@ -58,6 +61,7 @@ class FileRoutes:
         self,
         store: ComponentStore,
         signer: Signer,
+        pictures: Pictures,
         authenticate: Callable[[str, str], Any],
         name_of: Callable[[str], Optional[str]],
         allow: Callable[[Any, str, str], None],
@@ -66,6 +70,8 @@ class FileRoutes:
         """Prepare the handlers."""
         self._store = store
         self._signer = signer
+        self._pictures = pictures
+        self._scaling: Optional[anyio.CapacityLimiter] = None
         self._authenticate = authenticate
         self._name_of = name_of
         self._allow = allow
@@ -116,8 +122,16 @@ class FileRoutes:
         except ValueError:
             return PlainTextResponse("size must be a number of pixels.", 400)
         size = max(1, min(size, images.MAXIMUM_SIZE))
-        path = await run_in_threadpool(self._scaled, component_id, size)
-        if path is None:
+        if not await run_in_threadpool(self._store.exists, component_id):
+            return Response(images.placeholder(min(size, 1024)), media_type="image/png")
+        path = self._store.thumbnail(component_id, size)
+        try:
+            is_there = await run_in_threadpool(path.is_file) or await self._scale(
+                component_id, path, size
+            )
+        except PictureError as error:
+            return PlainTextResponse(str(error), 413)
+        if not is_there:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
         _ignore_foreign_range(request)
         return FileResponse(path, media_type="image/jpeg")
@@ -197,13 +211,20 @@ class FileRoutes:
         if HOLDER in signed:
             self._allow_holder(signed[HOLDER], action, signed.get("id", ""))
 
-    def _scaled(self, component_id: str, size: int) -> Optional[pathlib.Path]:
-        if not self._store.exists(component_id):
-            return None
-        target = self._store.thumbnail(component_id, size)
-        if target.is_file() or images.scale(self._store.path(component_id), target, size):
-            return target
-        return None
+    async def _scale(self, component_id: str, target: pathlib.Path, size: int) -> bool:
+        """Return whether *target* was made: the image of a component at *size* pixels.
+
+        Requests wait here, and not on a thread each: threads are few, and others need them.
+        """
+        if self._scaling is None:
+            self._scaling = anyio.CapacityLimiter(self._pictures.at_once)
+
+        def scale() -> bool:
+            # A request before this one may have asked for the same.
+            source = self._store.path(component_id)
+            return target.is_file() or self._pictures.scale(source, target, size)
+
+        return await anyio.to_thread.run_sync(scale, limiter=self._scaling)
 
 
 async def _receive(request: Request, incoming: Incoming, size: Optional[int]) -> None:

@@ -13,11 +13,15 @@ from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.actions import Action
 from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
-from ftrack_like.sandbox.media.jobs import EncodeQueue, Execute
+from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
+from ftrack_like.sandbox.media.jobs import EncodeQueue, Office
+from ftrack_like.sandbox.media.pictures import Pictures
 from ftrack_like.sandbox.media.routes import FileRoutes
 from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore
+from ftrack_like.sandbox.media.tools import MediaTools
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.storage.tables import TABLES
 
@@ -29,10 +33,13 @@ _ADDRESS_HOURS = 25
 
 
 class MediaService:
-    """What the sandbox does with files, in *folder*."""
+    """What the sandbox does with files, in *folder*, within *limits*."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, limits: Optional[Limits] = None) -> None:
         """Open the folder; nothing runs before :meth:`start`."""
+        limits = Limits() if limits is None else limits
+        self.tools = MediaTools(limits)
+        self.pictures = Pictures(limits)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = ComponentStore(folder)
         self.signer = Signer.in_folder(folder)
@@ -59,7 +66,7 @@ class MediaService:
             return None if found is None else f"{found.name}{found.file_type or ''}"
 
         return FileRoutes(
-            self.store, self.signer, authenticate, name_of, allow, allow_holder
+            self.store, self.signer, self.pictures, authenticate, name_of, allow, allow_holder
         ).routes()
 
     def sign(self, path: str, holder: Optional[str] = None) -> str:
@@ -74,9 +81,9 @@ class MediaService:
         signed = {**dict(parse_qsl(parameters)), HOLDER: holder or None}
         return self.signer.sign(address, signed, until - now)
 
-    def start(self, execute: Execute) -> None:
-        """Begin to encode; *execute* runs operations of the protocol in a transaction."""
-        self._queue = EncodeQueue(self.store, execute)
+    def start(self, jobs: EncodeJobs, office: Office) -> None:
+        """Begin to encode what *jobs* say; *office* runs operations of the protocol."""
+        self._queue = EncodeQueue(self.store, self.tools, jobs, office)
         self._queue.start()
 
     def committed(self, batch: Batch) -> None:
@@ -90,4 +97,5 @@ class MediaService:
         if self._queue is not None:
             self._queue.stop()
             self._queue = None
+        self.pictures.close()
         self.store.close()

@@ -20,9 +20,11 @@ from ftrack_like.sandbox.storage.names import Catalogue
 from ftrack_like.sandbox.storage.operands import Variable
 from ftrack_like.sandbox.storage.sources import Source, Step, fits_type, table_source
 from ftrack_like.sandbox.storage.sql import Expression
+from ftrack_like.sandbox.storage.values import read_json
 from ftrack_like.sandbox.storage.visibility import configuration_readable
 
 __all__ = [
+    "IN_HIERARCHY",
     "all_values",
     "is_dense",
     "operand",
@@ -40,6 +42,10 @@ _OWNERS = {
     "ListObject": "listobject",
     "User": "user",
 }
+
+
+#: Families of entities that hierarchical configurations apply to.
+IN_HIERARCHY = ("Context", "Asset", "AssetVersion")
 
 
 def is_dense(type_: EntityType) -> bool:
@@ -118,6 +124,8 @@ def _applies(family: str, configuration: Any, owner: Source) -> Expression:
         for_object_type.append(configuration.c.object_type_id == owner.column("object_type_id"))
     else:
         of_type = configuration.c.entity_type == _OWNERS[family]
+        if family in IN_HIERARCHY:
+            of_type = or_(of_type, configuration.c.is_hierarchical)
     if "project_id" in columns:
         for_project.append(configuration.c.project_id == owner.column("project_id"))
     return and_(configuration.c.kind == "value", of_type, or_(*for_object_type), or_(*for_project))
@@ -192,7 +200,7 @@ def _read_date(value: Any, config: Optional[str]) -> Any:
 def _read_enumerator(value: Any, config: Optional[str]) -> Any:
     if isinstance(value, str) and value.startswith("["):
         try:
-            return json.loads(value)
+            return read_json(value)
         except ValueError:
             return value
     return value

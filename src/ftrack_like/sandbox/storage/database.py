@@ -18,7 +18,6 @@ import pathlib
 import shutil
 import sqlite3
 import tempfile
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -28,6 +27,7 @@ import sqlalchemy
 from sqlalchemy.engine import URL, Connection, Engine
 
 from ftrack_like.sandbox.storage.folders import FolderWatch, watch_folder
+from ftrack_like.sandbox.storage.turns import Turns
 
 __all__ = ["BUSY_TIMEOUT", "Database"]
 
@@ -55,7 +55,8 @@ class Database:
             url = _url_of_file(str(self.private_folder() / "sandbox.sqlite"))
             durable = False
         self._durable = durable
-        self._write_lock = threading.Lock()
+        #: Whose turn it is to write.
+        self.turns = Turns()
         self._engine = self._create_engine(_with_driver(sqlalchemy.make_url(url)))
 
     @classmethod
@@ -95,12 +96,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, owner: str = "", expected: float = 0.0) -> Iterator[Connection]:
         """Yield a connection that may write; others wait until the block ends.
 
-        Foreign keys are checked when the block ends, so that rows may arrive in any order.
+        They take turns by their *owner* and the seconds that they expect to take; see
+        :class:`Turns`. Foreign keys are checked when the block ends, so that rows may arrive in
+        any order.
         """
-        with self._write_lock, self._engine.connect() as plain:
+        with self.turns.take(owner, expected), self._engine.connect() as plain:
             connection = plain.execution_options(**{_WRITES: True})
             with connection.begin():
                 self._begin_write(connection)
@@ -110,7 +113,7 @@ class Database:
         """Make the content of *snapshot* that of this SQLite database, as one transaction."""
         path = self.path
         assert path is not None, "only an SQLite database can be replaced"
-        with self._write_lock, closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as target:
+        with self.turns.take(), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as target:
             target.execute("PRAGMA synchronous=OFF")
             snapshot.backup(target)
 

@@ -56,6 +56,11 @@ def _to_2(connection: Connection) -> None:
     _add_index(connection, "context", "ix_context_project")
 
 
+def _to_3(connection: Connection) -> None:
+    """Add the table of what encode jobs are to do."""
+    TABLES["encode_job"].create(connection, checkfirst=True)
+
+
 def _add_index(connection: Connection, table: str, name: str) -> None:
     for index in TABLES[table].indexes:
         if index.name == name:
@@ -63,4 +68,4 @@ def _add_index(connection: Connection, table: str, name: str) -> None:
 
 
 #: By the layout that a step begins with.
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _to_2}
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}

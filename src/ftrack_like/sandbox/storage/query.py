@@ -94,6 +94,15 @@ def run_query(
         raise ExpressionError(message, 0, text) from None
 
 
+def check_query(model: Model, expression: str, context: RequestContext) -> None:
+    """Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if *expression* has a mistake."""
+    query = parse(expression)
+    if not query.group_by and not any(
+        isinstance(one, Aggregate) for one in query.projections or ()
+    ):
+        _compile(_catalogue(model, context), expression, query)
+
+
 def _run(
     connection: Connection, catalogue: Catalogue, text: str, context: RequestContext
 ) -> QueryResult:

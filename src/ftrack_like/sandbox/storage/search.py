@@ -21,7 +21,7 @@ from ftrack_like.sandbox.language import (
 )
 from ftrack_like.sandbox.schema.model import EntityType, Model
 from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.query import QueryResult, run_query
+from ftrack_like.sandbox.storage.query import QueryResult, check_query, run_query
 
 __all__ = ["run_search"]
 
@@ -54,6 +54,8 @@ def run_search(
     type_ = model.types.get(entity_type or query.entity_type)
     if type_ is None:
         return run_query(connection, model, expression, context)
+    if type_.name == query.entity_type:
+        check_query(model, expression, context)  # Its mistakes are those of its author's text.
     criteria = [] if query.criteria is None else [query.criteria]
     words = [word for term in terms for word in str(term).split()][:_MAXIMUM_TERMS]
     criteria += [_named(model, type_, word) for word in words]

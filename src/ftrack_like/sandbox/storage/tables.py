@@ -7,6 +7,7 @@ types' tables there are those that only link (``context_scope``) and a few of th
 ``user_api_key``      a digest of each user's API key (:mod:`ftrack_like.sandbox.storage.keys`)
 ``server_value``      what the server remembers about itself, by name
 ``upload``            transfers that are announced, running or done
+``encode_job``        what encode jobs are to do (:mod:`ftrack_like.sandbox.media.encode_jobs`)
 
 Stored forms: ids and all texts as text; moments as ``YYYY-MM-DDTHH:MM:SS`` in UTC; objects and
 values of no fixed type as JSON text. Texts that people compare know no case in SQLite; in
@@ -55,7 +56,7 @@ from ftrack_like.sandbox.schema.model import (
 __all__ = ["LAYOUT_VERSION", "METADATA", "TABLES", "create_tables", "is_project"]
 
 #: Kept as the ``server_value`` called ``layout``; raise it when tables change.
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 METADATA = MetaData(
     naming_convention={
@@ -287,6 +288,18 @@ def _make_server_tables() -> None:
         Column("part_count", Integer()),
         Column("created_at", MOMENT, nullable=False),
         Column("completed_at", MOMENT),
+    )
+    # No foreign keys: a job whose entities are gone says so when its turn comes.
+    Table(
+        "encode_job",
+        METADATA,
+        Column("id", Text(), primary_key=True),
+        Column("user_id", Text(), nullable=False),
+        Column("source_component_id", Text(), nullable=False),
+        Column("version_id", Text()),
+        Column("keep_original", Boolean(), nullable=False),
+        Column("outputs", Text(), nullable=False),
+        Column("created_at", MOMENT, nullable=False),
     )
 
 

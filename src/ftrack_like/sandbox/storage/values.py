@@ -14,7 +14,7 @@ from typing import Any, Optional, Union
 
 from ftrack_like.sandbox.schema.model import Scalar
 
-__all__ = ["READERS", "kind_of", "read_moment", "to_number", "wire_converter"]
+__all__ = ["READERS", "kind_of", "read_json", "read_moment", "to_number", "wire_converter"]
 
 #: How a moment may be written; the groups are those of :func:`read_moment`.
 _MOMENT = re.compile(
@@ -113,6 +113,20 @@ def _date_time(value: Any) -> Any:
 
 def _date(value: Any) -> Any:
     return None if value is None else {"__type__": "date", "value": value}
+
+
+def read_json(text: str) -> Any:
+    """Return the value of the JSON *text*, which a client wrote.
+
+    Raise :exc:`ValueError` for anything that cannot be sent again: text that is not JSON, that
+    nests too deeply, and numbers that are not finite.
+    """
+    try:
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)
+    except RecursionError:
+        raise ValueError("The text nests too deeply.") from None
+    return value
 
 
 def _json(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.auth import User
 from ftrack_like.sandbox.media.routes import GET_PATH, THUMBNAIL_PATH
+from ftrack_like.sandbox.storage.values import read_json
 from ftrack_like.sandbox.web.pages import Asked
 from ftrack_like.sandbox.web.reading import Reader, quoted
 
@@ -120,7 +120,7 @@ def _medium(component: Mapping[str, Any], url: str) -> Medium:
 def _described(text: Optional[str]) -> dict[str, Any]:
     """Return what ``ftr_meta`` says; anybody may have written it."""
     try:
-        value = json.loads(text or "{}")
+        value = read_json(text or "{}")
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

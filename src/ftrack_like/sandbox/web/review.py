@@ -127,13 +127,13 @@ def _picture(
 
     Its data is stored beforehand, and removed again if the block raises.
     """
-    version, store = object_["version_id"], visit.asked.service.media.store
+    version, service = object_["version_id"], visit.asked.service.media
     media = media_of(visit.asked, visit.reader, [version], visit.user) if strokes else {}
-    picture = drawn_picture(store, media[version], frame, strokes) if version in media else None
+    picture = drawn_picture(service, media[version], frame, strokes) if version in media else None
     if picture is None:
         yield []
         return
-    component_id = new_id()
+    component_id, store = new_id(), service.store
     incoming = store.receive(component_id, len(picture))
     try:
         incoming.write(picture)

@@ -1,0 +1,117 @@
+"""Ask the server for rows and counts, and remember what the session has changed there."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, Optional
+
+from ftrack_like import exception
+from ftrack_like._session.batch import RawBatch
+from ftrack_like._transport.redaction import masked
+from ftrack_like.query import Wording, count_expression
+
+__all__ = ["Asker", "next_offset"]
+
+#: How many of the entities that the session created last are told apart from older ones.
+REMEMBERED = 100_000
+
+
+class Asker:
+    """Queries of a session whose answers are not made into entities.
+
+    It may be used from any thread.
+    """
+
+    def __init__(self, session: Any) -> None:
+        """Initialise for *session*, whose ``call`` is reached at each use."""
+        self._session = session
+        self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        #: Whether the server counts what a query finds, as far as is known.
+        self._server_counts = True
+        #: Goes up before and after each call that may change something on the server.
+        self.writes = 0
+        #: Keys of entities that the session has created, with what *writes* was.
+        self._created: dict[tuple[Any, ...], int] = {}
+
+    def fetch_raw(self, expression: str, wording: Wording) -> tuple[list[Any], Optional[int]]:
+        """Return the rows for *expression* as the server sent them, and the next offset."""
+        batch = RawBatch([{"action": "query", "expression": expression}])
+        result = self._call(batch, [wording])[0]
+        return result["data"], next_offset(result)
+
+    def _call(self, operations: list[Any], wordings: Optional[Sequence[Wording]]) -> Any:
+        """Return the results of the queries *operations*; let mistakes quote their *wordings*."""
+        try:
+            return self._session.call(operations)
+        except exception.ServerParseError as error:
+            place = error.operation if len(operations) > 1 else 0
+            if wordings is not None and place is not None and place < len(wordings):
+                wordings[place].restate(error, operations[place]["expression"])
+                error.message = masked(error.message, getattr(self._session, "_api_key", None))
+            raise
+
+    def count(self, expression: str, entity_type: str) -> Optional[int]:
+        """Return how many entities of *entity_type* the server counts for *expression*.
+
+        None means that it cannot; it is not asked again then.
+        """
+        counting = self._counting(expression, entity_type)
+        if counting is None:
+            return None
+        try:
+            return self._number(self._session.call(RawBatch([counting]))[0])
+        except exception.ServerConnectionError:
+            raise
+        except exception.ServerError as error:
+            self._note_no_count(error)
+            return None
+
+    def _counting(self, expression: str, entity_type: str) -> Optional[dict[str, str]]:
+        """Return the operation that counts, None where that is no use."""
+        if not self._server_counts:
+            return None
+        key = self._session.types[entity_type].primary_key_attributes[0]
+        counting = count_expression(expression, key)
+        return None if counting is None else {"action": "query", "expression": counting}
+
+    def _number(self, result: Any) -> Optional[int]:
+        """Return the number in *result*, the answer to a query that counts, None for another."""
+        try:
+            (number,) = result["data"][0].values()
+            return operator.index(number)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self._note_no_count(error)
+            return None
+
+    def _note_no_count(self, error: Exception) -> None:
+        """Remember that the server does not count, since *error* came of it."""
+        self._logger.debug("The server does not count, so all is loaded: %s", error)
+        self._server_counts = False
+
+    def note_write(self, created: Iterable[tuple[Any, ...]] = ()) -> None:
+        """Take note that this session is about to change something on the server, or just has.
+
+        *created* are the keys of the entities that it creates.
+        """
+        self.writes += 1
+        self._created.update(dict.fromkeys(created, self.writes))
+        excess = len(self._created) - REMEMBERED
+        if excess > 0:
+            for key in list(itertools.islice(self._created, excess)):
+                del self._created[key]
+
+    def created_since(self, writes: int) -> set[tuple[Any, ...]]:
+        """Return the keys of the entities that were created since *writes* was as given."""
+        return {key for key, number in self._created.items() if number > writes}
+
+
+def next_offset(result: Any) -> Optional[int]:
+    """Return the offset of the page after *result*, or None if it is the last."""
+    try:
+        offset: Optional[int] = result["metadata"]["next"]["offset"]
+    except (KeyError, TypeError):
+        return None  # A server without pages sends all at once.
+    return offset

@@ -1,0 +1,204 @@
+"""What is published of a version for players: found, adopted, replaced and removed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Optional
+
+from ftrack_like import exception
+from ftrack_like._literals import quoted
+from ftrack_like.entity.component import chunked, find_all, is_container, listed
+from ftrack_like.symbol import SERVER_LOCATION_ID
+
+__all__ = [
+    "NUMBER",
+    "PUBLISHED_FOR",
+    "REVIEWABLE",
+    "Published",
+    "find_published",
+    "job_of_source",
+    "next_number",
+    "outputs_of",
+    "remove_components",
+    "remove_made_under",
+    "remove_replaced",
+    "thumbnail_id",
+]
+
+#: What players look for, by the name of the component; the first one is what was published.
+REVIEWABLE = ("ftrackreview-mp4", "ftrackreview-webm", "ftrackreview-image")
+
+#: The metadata that counts the publications of a version.
+NUMBER = "publication_number"
+
+#: The metadata that says for which version a component was uploaded to be encoded.
+PUBLISHED_FOR = "published_for"
+
+_RUNNING = frozenset({"queued", "running"})
+
+
+class Published(NamedTuple):
+    """One component that was published; *job* made it, None where no job is known to."""
+
+    component: Any
+    metadata: Mapping[str, str]
+    job: Any
+    has_data: bool
+
+    @property
+    def number(self) -> int:
+        """Return the place among the publications of the version; 0 where it is not known."""
+        text = str(self.metadata.get(NUMBER, ""))
+        return int(text) if text.isdigit() else 0
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether the job that makes it is not done."""
+        return self.job is not None and self.job["status"] in _RUNNING
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether players will never see it: its job failed, or its data is lost."""
+        return not self.has_data or (self.job is not None and self.job["status"] == "failed")
+
+
+def find_published(session: Any, version_id: str) -> list[Published]:
+    """Return what was published for the version, as the server has it now."""
+    components = session.query(
+        "select name, metadata.key, metadata.value, component_locations.location_id "
+        f"from FileComponent where version_id is {quoted(version_id)} "
+        f'and name in ({listed(REVIEWABLE)}) and metadata any (key is "source_sha1")'
+    ).all()
+    described = [(each, dict(each["metadata"])) for each in components]
+    ids = {about["encoding_job_id"] for _, about in described if "encoding_job_id" in about}
+    jobs = {}
+    if ids:
+        query = f"select status from Job where id in ({listed(sorted(ids))})"
+        jobs = {job["id"]: job for job in session.query(query)}
+    return [
+        Published(
+            component,
+            about,
+            jobs.get(about.get("encoding_job_id")),
+            SERVER_LOCATION_ID
+            in {place["location_id"] for place in component["component_locations"]},
+        )
+        for component, about in described
+    ]
+
+
+def next_number(published: Iterable[Published]) -> str:
+    """Return the number of the publication that follows on all *published*."""
+    return str(1 + max((each.number for each in published), default=0))
+
+
+def outputs_of(session: Any, job_id: str) -> list[Any]:
+    """Return the components that the job fills, that which players show first."""
+    links = session.query(
+        f"select component.name from JobComponent where job_id is {quoted(job_id)}"
+    )
+    return sorted((link["component"] for link in links), key=_rank)
+
+
+def job_of_source(session: Any, version_id: str, source_id: str) -> Optional[Any]:
+    """Return the job that encodes the component *source_id* for the version, None if none does."""
+    links = session.query(
+        "select job.data, job.status from JobComponent "
+        f"where component.version_id is {quoted(version_id)} "
+        f"and component.name in ({listed(REVIEWABLE)})"
+    )
+    for link in links:
+        with contextlib.suppress(TypeError, ValueError):
+            data = json.loads(link["job"]["data"])
+            if isinstance(data, Mapping) and data.get("source_component_id") == source_id:
+                return link["job"]
+    return None
+
+
+def remove_replaced(session: Any, version_id: str, wanted: Optional[Any] = None) -> None:
+    """Remove what was published for the version before its current publication.
+
+    The current one is the last that is done; *wanted*, a component, counts as done. The same
+    content under another name, such as ``ftrackreview-webm`` beside ``ftrackreview-mp4``, stays.
+    """
+    published = find_published(session, version_id)
+    done = [
+        each
+        for each in published
+        if each.component is wanted or not (each.is_running or each.has_failed)
+    ]
+    if len(published) < 2 or not done:
+        return
+    current = max(done, key=lambda each: each.number)
+    for each in published:
+        is_older = each.number < current.number and not each.is_running
+        if is_older and (
+            each.metadata["source_sha1"] != current.metadata["source_sha1"]
+            or each.component["name"] == current.component["name"]
+        ):
+            _remove_publication(session, version_id, each)
+
+
+def _remove_publication(session: Any, version_id: str, published: Published) -> None:
+    """Remove what was *published*, with its thumbnail unless the version shows that."""
+    ids = [published.component["id"], thumbnail_id(published.component["id"])]
+    job_id = published.metadata.get("encoding_job_id")
+    if job_id is not None:
+        ids += [output["id"] for output in outputs_of(session, job_id)]
+    found = session.query(
+        f"select thumbnail_id from AssetVersion where id is {quoted(version_id)}"
+    ).first()
+    shown = None if found is None else found["thumbnail_id"]
+    remove_components(session, [each for each in dict.fromkeys(ids) if each != shown])
+
+
+def thumbnail_id(component_id: str) -> str:
+    """Return the id of the thumbnail that was made with the component *component_id* here."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"thumbnail of {component_id}"))
+
+
+def remove_made_under(session: Any, version_id: str, token: str) -> None:
+    """Remove what a process made for the version under a claim with *token*, and left."""
+    job = job_of_source(session, version_id, token)
+    if job is not None:
+        remove_components(session, [output["id"] for output in outputs_of(session, job["id"])])
+    found = session.query(
+        f"select metadata.key, metadata.value from Component where id is {quoted(token)}"
+    ).first()
+    ids = [thumbnail_id(token)]
+    # Who may write to the version states the token: it must not name just any component.
+    if found is None or dict(found["metadata"]).get(PUBLISHED_FOR) == version_id:
+        ids.append(token)
+    remove_components(session, ids)
+
+
+def remove_components(session: Any, ids: Iterable[str]) -> None:
+    """Remove the components with the *ids*, as far as they exist, and their data on the server."""
+    ids = list(ids)
+    found = find_all(
+        session, [f"select id from Component where id in ({listed(part)})" for part in chunked(ids)]
+    )
+    doomed: dict[str, Any] = {}
+    for each in found:
+        if is_container(each):
+            session.populate(each, "members.id")
+            doomed.update((member["id"], member) for member in each["members"])
+        doomed[each["id"]] = each  # After its members, which may go with it.
+    for each in doomed.values():
+        session.delete(each)
+    if doomed:
+        session.commit()
+    server = session.get("Location", SERVER_LOCATION_ID)
+    for each_id in {*ids, *doomed}:
+        # What was uploaded and never registered goes as well; mostly there is nothing.
+        with contextlib.suppress(exception.AccessorError):
+            server.accessor.remove(each_id)
+
+
+def _rank(component: Any) -> int:
+    """Return where *component* stands among the outputs of a job: what players show is first."""
+    name = component["name"]
+    return REVIEWABLE.index(name) if name in REVIEWABLE else len(REVIEWABLE)

@@ -1,0 +1,184 @@
+"""Values that cannot be used: what callers pass, and what was to be sent to the server.
+
+What is wrong with a value that was to be sent is found out after sending it failed, so that
+what is in order costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Optional
+
+from ftrack_like import exception
+from ftrack_like._value_errors import ONE_ENTITY, shown
+from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
+from ftrack_like.entity.base import _EntityBase
+from ftrack_like.symbol import NOT_SET
+
+__all__ = ["FORMS", "no_type", "remedy", "require_entity", "require_mapping", "unsendable"]
+
+_WRITING = frozenset({"create", "update"})
+
+#: What cannot be stored as text: NUL, and halves of the pairs that UTF-16 writes characters by.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
+#: What has a form in JSON.
+FORMS = "Use text, a number, true or false, a date, None, or a list or dictionary of these."
+
+#: Attributes that people call an entity by, the usual one first.
+_NAMES = ("name", "username", "label")
+
+
+def require_entity(value: Any, role: str) -> None:
+    """Raise an error unless *value* is an entity, which is to be *role* ("deleted", say)."""
+    if isinstance(value, type) or not hasattr(value, "primary_key_attributes"):
+        several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+        raise exception.InvalidEntityError(
+            value, role, "Pass the entities one by one." if several else ONE_ENTITY
+        )
+
+
+def require_mapping(value: Any, role: str) -> Mapping[str, Any]:
+    """Return *value*; raise an error that names the call *role* unless it is a mapping."""
+    if isinstance(value, Mapping):
+        return value
+    raise exception.InvalidValueError(
+        "The data for {role} must be a mapping of attribute names to values, not {shown}.",
+        {"role": role, "shown": shown(value)},
+    )
+
+
+def no_type(value: Any) -> exception.InvalidValueError:
+    """Return the error that *value* cannot be the name of an entity type."""
+    return exception.InvalidValueError(
+        "{shown} is no entity type. Pass the name of one as text.", {"shown": shown(value)}
+    )
+
+
+def unsendable(
+    data: Any, error: Exception, encode_item: Callable[[Any], Any]
+) -> exception.InvalidValueError:
+    """Return the error that *data*, a batch or anything else, cannot be written as JSON.
+
+    *error* is what the attempt raised. *encode_item* gives a value that JSON has a form for in
+    place of one that it has none for, and raises :exc:`TypeError` where there is none.
+    """
+    for entity, name, value in _values_of(data):
+        reason = _reason(value, encode_item)
+        if reason:
+            text = "The value of {attribute!r} of {entity} cannot be sent: {shown}. {reason}"
+            details = {"attribute": name, "entity": entity, "shown": shown(value), "reason": reason}
+            return exception.ServerInvalidValueError(text, details)
+    is_told = isinstance(error, exception.InvalidValueError)
+    reason = str(error) if is_told else _reason(data, encode_item) or str(error)
+    return exception.InvalidValueError(
+        "{shown} cannot be written as JSON. {reason}", {"shown": shown(data), "reason": reason}
+    )
+
+
+def _values_of(data: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield ``(entity, attribute, value)`` for the values of entities in *data*."""
+    if isinstance(data, _EntityBase):
+        for name, value in {**data._remote, **(data._local or {})}.items():
+            yield str(data), name, value
+    for payload in data if isinstance(data, (list, tuple)) else [data]:
+        if isinstance(payload, Mapping) and payload.get("action") in _WRITING:
+            entity = _named(payload)
+            entity_data = payload.get("entity_data")
+            if isinstance(entity_data, Mapping):
+                for name, value in entity_data.items():
+                    yield entity, str(name), value
+            yield entity, "the primary key", payload.get("entity_key")
+
+
+def _named(payload: Mapping[str, Any]) -> str:
+    """Return the entity of *payload* as text: ``<Task(0a1b…)>``."""
+    key = payload.get("entity_key")
+    parts = key if isinstance(key, (list, tuple)) else [key]
+    return f"<{payload.get('entity_type')}({', '.join([_plain(part) for part in parts])})>"
+
+
+def _plain(part: Any) -> str:
+    """Return *part* of a primary key as text."""
+    return part if isinstance(part, str) else shown(part)
+
+
+def _reason(value: Any, encode_item: Callable[[Any], Any]) -> str:
+    """Return a sentence that says why *value* cannot be written as JSON, empty if it can be."""
+    try:
+        json.dumps(value, default=encode_item, allow_nan=False)
+    except RecursionError:
+        return "It contains itself, or is nested too deeply."
+    except exception.InvalidValueError:
+        return FORMS
+    except ValueError as error:
+        if "ircular" in str(error):
+            return "It contains itself."
+        if "digits" in str(error):
+            return "The number has too many digits."
+        return "JSON has no form for NaN and infinity: use a finite number, or None."
+    except TypeError as error:
+        return f"{error}."
+    return ""
+
+
+def remedy(session: Any, payloads: Iterable[Mapping[str, Any]]) -> str:
+    """Return a sentence that says what to assign instead of a wrong value in *payloads*.
+
+    It is about the first value that no server takes: something else where an entity belongs, an
+    entity where its id belongs, or text with characters that cannot be stored. The text is
+    empty if there is none.
+    """
+    for payload in payloads:
+        entity_type = str(payload.get("entity_type"))
+        try:
+            attributes = session.types[entity_type].attributes
+        except KeyError:
+            continue
+        for name, value in (payload.get("entity_data") or {}).items():
+            sentence = _sentence(session, entity_type, attributes.get(name), value)
+            if sentence:
+                return sentence
+    return ""
+
+
+def _sentence(session: Any, entity_type: str, attribute: Any, value: Any) -> Optional[str]:
+    """Return what to assign to *attribute* of *entity_type* instead of *value*, if anything."""
+    is_entity = getattr(value, "primary_key_attributes", None) is not None
+    if isinstance(attribute, ReferenceAttribute):
+        if is_entity or value is None or value is NOT_SET or isinstance(value, Mapping):
+            return None
+        wanted = attribute.entity_type
+        return (
+            f"{attribute.name!r} of {entity_type} takes a {wanted} entity, not {shown(value)}. "
+            f"Get one with {_way_to(session, wanted, value)} and assign it."
+        )
+    if isinstance(attribute, ScalarAttribute) and is_entity:
+        return (
+            f"{attribute.name!r} of {entity_type} takes a plain value, not an entity. "
+            f"Assign a value of the entity, such as its id: entity['id']."
+        )
+    if isinstance(value, str) and attribute is not None:
+        found = _NO_TEXT.search(value)
+        if found:
+            kind = "a NUL character" if found.group() == "\0" else "half of a surrogate pair"
+            return (
+                f"The text for {attribute.name!r} of {entity_type} holds {kind} at position "
+                f"{found.start()}, which cannot be stored. Remove it."
+            )
+    return None
+
+
+def _way_to(session: Any, entity_type: str, value: Any) -> str:
+    """Return the call that gets the entity of *entity_type* that *value*, a text, may mean."""
+    text = value if isinstance(value, str) else "…"
+    if re.fullmatch(r"[0-9a-f]{8}-[0-9a-f-]{27}", text):
+        return f"session.get({entity_type!r}, {text!r})"
+    attributes = session.types[entity_type].attributes if entity_type in session.types else {}
+    name = next((each for each in _NAMES if attributes.get(each) is not None), "id")
+    if len(text) > 60 or not text.isprintable():
+        text = "…"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f"session.query('{entity_type} where {name} is \"{escaped}\"').one()"

@@ -1,0 +1,35 @@
+"""Queries: what the client makes of their text, and their results, read as they are needed."""
+
+from __future__ import annotations
+
+from ftrack_like._literals import bind, bind_pieces
+from ftrack_like.query._result import QueryResult, load_first_pages
+from ftrack_like.query._rows import Pages
+from ftrack_like.query._source import Source, check_progress
+from ftrack_like.query._text import Outline, count_expression, outline, prepare
+from ftrack_like.query._wording import (
+    Wording,
+    excerpt,
+    restate,
+    restate_projections,
+    restate_values,
+)
+
+__all__ = [
+    "Outline",
+    "Pages",
+    "QueryResult",
+    "Source",
+    "Wording",
+    "bind",
+    "bind_pieces",
+    "check_progress",
+    "count_expression",
+    "excerpt",
+    "load_first_pages",
+    "outline",
+    "prepare",
+    "restate",
+    "restate_projections",
+    "restate_values",
+]

@@ -1,0 +1,311 @@
+"""Results of queries: the entities that a query finds, read like a list."""
+
+from __future__ import annotations
+
+import operator
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Optional
+
+from ftrack_like import exception
+from ftrack_like.query._rows import Rows
+from ftrack_like.query._source import Page, Source
+from ftrack_like.query._text import outline
+from ftrack_like.query._wording import Wording
+
+__all__ = ["QueryResult", "load_first_pages"]
+
+#: Whether the server may count for ``len()``. A program that makes a list asks for the iterator
+#: first and then for the length, and so shows that it reads all; until Python 3.10 not so.
+_COUNTS = sys.version_info >= (3, 10)
+
+#: The largest position that a server is asked for; further on, the rows are counted first.
+_FURTHEST = 2**31 - 1
+
+
+def load_first_pages(session: Any, results: Iterable[QueryResult]) -> None:
+    """Load the next page of each of *results*, all of *session*, in one call."""
+    waiting = []
+    for result in results:
+        text = result._rows.next_page()
+        if text is not None:
+            waiting.append((result, text))
+        elif not result._is_complete():
+            result._rows.load_page()
+    if not waiting:
+        return
+    pages = session._loader.fetch_many(
+        [text for _, text in waiting], None, [result._wording for result, _ in waiting]
+    )
+    for (result, _), (found, following) in zip(waiting, pages):
+        result._rows.take(Page(found, following))
+
+
+class QueryResult(Sequence[Any]):
+    """The entities that a query finds, in order.
+
+    Nothing is asked of the server before it is needed. A page is loaded when an entity on it is
+    looked at, and what a slice lacks when it is made.
+
+    Rows that the same session deletes, changes or creates between two requests do not move the
+    others: each is found once, at the position where it was. Rows that others delete may; see
+    :meth:`iterate`.
+    """
+
+    OFFSET_EXPRESSION = re.compile(r"(?P<offset>offset (?P<value>\d+))", re.IGNORECASE)
+    LIMIT_EXPRESSION = re.compile(r"(?P<limit>limit (?P<value>\d+))", re.IGNORECASE)
+
+    def __init__(
+        self,
+        session: Any,
+        expression: str,
+        page_size: Any = 500,
+        *,
+        wording: Optional[Wording] = None,
+    ) -> None:
+        """Initialise the result of *expression* in *session*, loaded *page_size* at a time.
+
+        An expression with a limit is loaded in pages too, as far as the limit. *wording* is what
+        the author of the query wrote, if that is not *expression*.
+        """
+        super().__init__()
+        self._session = session
+        self._page_size = _checked_size(page_size)
+        parts = outline(expression)
+        self._expression = parts.text
+        self._limit = parts.limit
+        self._offset = parts.offset
+        self._wording = Wording(expression) if wording is None else wording
+        self._source = Source(session, parts, self._wording)
+        self._rows = Rows(self._source, self._page_size)
+        #: Whether somebody has begun to go through all.
+        self._is_read = False
+
+    def __repr__(self) -> str:
+        """Return a text with the expression and how much is loaded. Never ask the server."""
+        more = "all" if self._is_complete() else "more to come"
+        loaded = len(self._rows.first)
+        return f"<{type(self).__name__} {self._expression!r}: {loaded} loaded, {more}>"
+
+    def _is_complete(self) -> bool:
+        """Return whether everything is loaded."""
+        return self._rows.is_complete
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the entity at *index*, or a list of entities for a slice.
+
+        What is not loaded yet is asked for by its position, without what stands before it. Where
+        an index counts from the end, the server counts first.
+        """
+        if isinstance(index, slice):
+            return self._slice(index)
+        try:
+            position = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"An index of a query result is a number or a slice, not {index!r}."
+            ) from None
+        found = self._from_end(position) if position < 0 else self._at(position)
+        if not found:
+            raise IndexError(f"The query result has no entity {index}: {self._wording.bound!r}.")
+        return found[0]
+
+    def _at(self, position: int) -> list[Any]:
+        """Return a list of the entity at *position*, empty if there is none."""
+        if self._limit is not None and position >= self._limit:
+            return []
+        if position > _FURTHEST and position >= self._rows.total():
+            return []
+        return self._rows.row(position)
+
+    def _from_end(self, position: int) -> list[Any]:
+        """Return a list of the entity at the negative *position*, empty if there is none."""
+        total = self._rows.total()
+        found = self._at(position + total) if position + total >= 0 else []
+        if found or self._is_complete() or position + total < 0:
+            return found
+        return self._rows.load_to(None)[position:][:1]  # There are fewer than the server counted.
+
+    def _slice(self, index: slice) -> list[Any]:
+        """Return the entities of the slice *index*, as that of a list would give them."""
+        rows = self._rows
+        start, stop, step = (
+            None if bound is None else operator.index(bound)
+            for bound in (index.start, index.stop, index.step)
+        )
+        step = 1 if step is None else step
+        if step == 0:
+            raise ValueError("slice step cannot be zero")
+        if self._is_complete() or (step == -1 and start is None and stop is None):
+            return rows.load_to(None)[index]
+        is_sparse = abs(step) > 1 and abs(step) >= self._page_size
+        is_counted = (
+            (start is not None and (start < 0 or start > _FURTHEST))
+            or (stop is not None and stop < 0)
+            or (start is None and step < 0)
+            or (is_sparse and (stop is None or step < 0))
+        )
+        if is_counted:
+            total = rows.total()
+            if self._is_complete():
+                return rows.load_to(None)[index]
+            found = self._counted(range(*index.indices(total)), is_sparse)
+            return rows.load_to(None)[index] if found is None else found
+        if step > 0:
+            start = 0 if start is None else start
+            if is_sparse and stop is not None:
+                stop = stop if self._limit is None else min(stop, self._limit)
+                return rows.scattered(range(start, max(start, min(stop, _FURTHEST)), step))
+            return rows.span(start, stop)[::step]
+        # From *start*, or from the last one if there are fewer, downwards.
+        assert start is not None
+        return rows.span(0 if stop is None else stop + 1, start + 1)[::step]
+
+    def _counted(self, positions: range, is_sparse: bool) -> Optional[list[Any]]:
+        """Return the entities at *positions*, None if there are fewer than the server counted."""
+        if not positions:
+            return []
+        rising = positions if positions.step > 0 else positions[::-1]
+        if is_sparse:
+            found = self._rows.scattered(rising)
+        else:
+            found = self._rows.span(rising[0], rising[-1] + 1)[:: rising.step]
+        if len(found) != len(positions):
+            return None
+        return found if positions.step > 0 else found[::-1]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the entities, loading pages on the way."""
+        self._is_read = True
+        return self._iterate()
+
+    def __reversed__(self) -> Iterator[Any]:
+        """Iterate over the entities, the last one first."""
+        return iter(self._rows.load_to(None)[::-1])
+
+    def _iterate(self) -> Iterator[Any]:
+        """Yield the entities."""
+        position = 0
+        rows = self._rows
+        while True:
+            while position < len(rows.first):
+                yield rows.first[position]
+                position += 1
+            if rows.is_complete:
+                return
+            rows.load_page()
+
+    def iterate(
+        self,
+        page_size: Any = None,
+        keep: bool = False,
+        prefetch: bool = False,
+        *,
+        stable: bool = False,
+    ) -> Iterator[Any]:
+        """Return an iterator over the entities that holds one page of them at a time.
+
+        With it any number of entities can be gone through in memory that does not grow. When
+        the next page is begun, the session forgets what came with the last one, and what was
+        loaded on demand for that: as long as others hold such an entity, it stays the one of
+        its identity, and what is changed is held until it is committed. With *keep* the session
+        holds everything, as with other ways to read a result.
+
+        With *prefetch* the next page is loaded in a thread while the current one is worked on.
+        *page_size* entities come with each request, None means the size of the result's pages.
+        What this result has loaded before is loaded again, unless that was all.
+
+        Entities that this session deletes, changes or creates on the way leave none of the others
+        out. With *stable* those that others delete do not either: the ids of all are asked for
+        first, in pages of 5,000, and then the entities by their ids. What is deleted before its
+        page is begun does not come.
+
+        Raise :exc:`ValueError` for *stable* if the query finds counts or sums, not entities.
+        """
+        size = self._page_size if page_size is None else _checked_size(page_size)
+        if stable and not self._source.has_keys:
+            raise ValueError(
+                f"The rows of {self._wording.bound!r} have no ids, so they cannot be read by them."
+            )
+        if self._is_complete():
+            return iter(self._rows.first)
+        entities: Iterator[Any] = self._session._loader.stream(
+            self._source, size, keep, prefetch, stable
+        )
+        return entities
+
+    def __len__(self) -> int:
+        """Return the number of entities.
+
+        What fits one page is loaded for it. Where there is more the server is asked to count,
+        unless somebody reads all of it anyway, or the server cannot.
+        """
+        if not self._rows.first:
+            self._rows.load_to(1)
+        if self._is_read or not _COUNTS:
+            return len(self._rows.load_to(None))
+        return self._rows.total()
+
+    def all(self) -> list[Any]:
+        """Return a list of all entities."""
+        return list(self._rows.load_to(None))
+
+    def __bool__(self) -> bool:
+        """Return whether anything is found, loading no more than a page for it."""
+        return bool(self._rows.load_to(1))
+
+    def one(self) -> Any:
+        """Return the only entity, asking for at most two.
+
+        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if there is none,
+        :exc:`~ftrack_like.exception.MultipleResultsFoundError` if there are more, and
+        :exc:`ValueError` if the expression has a limit or an offset.
+        """
+        self._refuse_limit("one")
+        if self._offset is not None:
+            raise ValueError(
+                "one() asks whether there is a single entity, but the expression contains an "
+                f"offset clause: {self._wording.bound!r}."
+            )
+        found = self._some(2)
+        if len(found) == 1:
+            return found[0]
+        wrong = exception.MultipleResultsFoundError if found else exception.NoResultFoundError
+        raise wrong(f"{wrong.default_message}\nThe query: {self._wording.bound}")
+
+    def first(self) -> Any:
+        """Return the first entity, or None if there is none.
+
+        Raise :exc:`ValueError` if the expression has a limit.
+        """
+        self._refuse_limit("first")
+        found = self._some(1)
+        return found[0] if found else None
+
+    def _refuse_limit(self, name: str) -> None:
+        """Raise :exc:`ValueError` if the expression has a limit, which *name* sets by itself."""
+        if self._limit is not None:
+            raise ValueError(
+                f"{name}() sets the limit itself, but the expression already contains a limit "
+                f"clause: {self._wording.bound!r}."
+            )
+
+    def _some(self, count: int) -> list[Any]:
+        """Return up to *count* entities, without loading a whole page for them."""
+        if self._rows.first or self._is_complete():
+            return self._rows.load_to(count)[:count]
+        return self._source.fetch_some(count)
+
+
+def _checked_size(page_size: Any) -> int:
+    """Return *page_size*, a number or its text; :exc:`ValueError` if no page can be so small."""
+    try:
+        size = int(page_size) if isinstance(page_size, str) else operator.index(page_size)
+    except ValueError:
+        raise ValueError(f"A page_size is a whole number, not {page_size!r}.") from None
+    except TypeError:
+        raise TypeError(f"A page_size is a whole number, not {page_size!r}.") from None
+    if size < 1:
+        raise ValueError(f"A page holds at least one entity: page_size is {page_size!r}.")
+    return size

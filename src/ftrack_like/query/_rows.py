@@ -1,0 +1,347 @@
+"""The rows of a query at the server, read by position or one page after the other.
+
+Pages are asked for by offset. When the session changes something on the server between two of
+them, the rows behind may move, and a page at the next offset would leave some out. The keys of all
+rows are asked for then, and the rest is read by key. The positions of the rows stay what they were.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, Optional
+
+from ftrack_like.query._source import Page, Source, check_progress
+
+__all__ = ["Pages", "Rows"]
+
+
+class Rows:
+    """The rows of a query, kept as they are read, with the positions that they had at first.
+
+    *first* are those from position 0 on that were read one page after the other.
+    """
+
+    def __init__(self, source: Source, page_size: int) -> None:
+        """Initialise without rows of *source*, which are read *page_size* at a time."""
+        self._source = source
+        self._page_size = page_size
+        self._limit = source.parts.limit
+        self.first: list[Any] = []
+        #: Rows behind *first*, by position; by key once *_keys* is known.
+        self._apart: dict[Any, Any] = {}
+        self._next: Optional[int] = source.offset
+        #: The keys of all rows, by position, once the session has moved some.
+        self._keys: Optional[list[Any]] = None
+        #: What the session had changed when the first row came.
+        self._stamp: Optional[int] = None
+        self._total: Optional[int] = None
+        #: A position from which on there are no rows.
+        self._end: Optional[int] = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rows are in *first*."""
+        if self._keys is not None:
+            return len(self.first) >= len(self._keys)
+        return self._next is None
+
+    # One page after the other
+
+    def next_page(self) -> Optional[str]:
+        """Return the query for the page behind *first*; None if there is none to be asked for."""
+        size = self._size()
+        if size <= 0:
+            self._next = None
+        if self.is_complete or self._is_moved():
+            return None
+        self._stamp = self._source.writes if self._stamp is None else self._stamp
+        assert self._next is not None
+        return self._source.page_text(self._next, size)
+
+    def take(self, page: Page) -> None:
+        """Take over *page*, the answer to :meth:`next_page`."""
+        assert self._next is not None
+        check_progress(self._source.parts.text, self._next, page.following)
+        if self.first and self._is_moved():
+            return  # The rows moved while it was on its way.
+        self.first.extend(page.rows)
+        for position in range(len(self.first) - len(page.rows), len(self.first)):
+            self._apart.pop(position, None)
+        full = self._limit is not None and len(self.first) >= self._limit
+        self._next = None if full else page.following
+
+    def load_page(self) -> None:
+        """Read the page behind *first*, if there is one."""
+        text = self.next_page()
+        if text is not None and self._next is not None:
+            self.take(self._source.fetch(self._next, self._size()))
+        elif not self.is_complete:
+            self._load_by_key()
+
+    def _load_by_key(self) -> None:
+        """Read the page behind *first* by the keys of its rows."""
+        start = len(self.first)
+        self.first.extend(self._by_key(start, start + self._page_size))
+        for key in self._known_keys()[start : len(self.first)]:
+            self._apart.pop(key, None)
+
+    def load_to(self, count: Optional[int]) -> list[Any]:
+        """Read until *first* has *count* rows, or all when it is None; return *first*."""
+        while not self.is_complete and (count is None or len(self.first) < count):
+            self.load_page()
+        return self.first
+
+    def _size(self) -> int:
+        """Return how many rows the next page may have."""
+        if self._limit is None:
+            return self._page_size
+        return min(self._page_size, self._limit - len(self.first))
+
+    # By position
+
+    def span(self, low: int, high: Optional[int]) -> list[Any]:
+        """Return the rows from position *low* to before *high* (None is the end) that exist."""
+        if self._limit is not None:
+            high = self._limit if high is None else min(high, self._limit)
+        if high is not None and high <= low:
+            return []
+        if not self.is_complete and self._is_far(low, high):
+            found = self._window(low, high)
+            if found is not None:
+                return found
+        return self.load_to(high)[low:high]
+
+    def _is_far(self, low: int, high: Optional[int]) -> bool:
+        """Return whether fewer pages come by way of reading from *low* on at once."""
+        read = len(self.first)
+        if low <= read:
+            return False
+        if high is None:
+            return True
+        return -(-(high - low) // self._page_size) < -(-(high - read) // self._page_size)
+
+    def row(self, position: int) -> list[Any]:
+        """Return a list of the row at *position*, empty if there is none.
+
+        The page that it is on is read.
+        """
+        if position < len(self.first) + self._page_size or self.is_complete:
+            return self.load_to(position + 1)[position : position + 1]
+        low = position - position % self._page_size
+        return self.span(low, low + self._page_size)[position - low :][:1]
+
+    def scattered(self, positions: range) -> list[Any]:
+        """Return the rows at *positions*, which rise, in as few requests as will do."""
+        found: list[Any] = []
+        for begin in range(0, len(positions), self._page_size):
+            chunk = positions[begin : begin + self._page_size]
+            if self.is_complete or self._is_moved() or chunk[-1] < len(self.first):
+                pieces = [self.span(each, each + 1) for each in chunk]
+            else:
+                self._stamp = self._source.writes if self._stamp is None else self._stamp
+                pieces = self._source.fetch_single(chunk)
+                if self._is_moved():
+                    pieces = [self.span(each, each + 1) for each in chunk]
+                else:
+                    self._apart.update((each, rows[0]) for each, rows in zip(chunk, pieces) if rows)
+            found += [row for rows in pieces for row in rows[:1]]
+            if not pieces[-1]:
+                break
+        return found
+
+    def _window(self, low: int, high: Optional[int]) -> Optional[list[Any]]:
+        """Return the rows from *low* to before *high*, read without those before them.
+
+        Return None if the server's offsets are not positions: then all must be read in turn.
+        """
+        found: list[Any] = []
+        if self._end is not None:
+            high = self._end if high is None else min(high, self._end)
+        while high is None or low + len(found) < high:
+            if self._is_moved():
+                return self._by_key(low, high)
+            position = low + len(found)
+            if position in self._apart:
+                found.append(self._apart[position])
+                continue
+            self._stamp = self._source.writes if self._stamp is None else self._stamp
+            size = self._gap(position, high)
+            offset = self._source.offset + position
+            page = self._source.fetch(offset, size)
+            if self._is_moved():
+                continue
+            self._apart.update(enumerate(page.rows, position))
+            found += page.rows
+            if page.following is None:
+                self._end = position + len(page.rows)
+                if page.rows or position == 0:
+                    self._total = self._end
+                break
+            if page.following != offset + len(page.rows):
+                return None
+        return found
+
+    def _gap(self, position: int, high: Optional[int]) -> int:
+        """Return how many rows from *position* on one request is to bring."""
+        stop = position + self._page_size
+        stop = stop if high is None else min(stop, high)
+        for each in range(position, stop):
+            if each in self._apart:
+                return each - position
+        return stop - position
+
+    # How many there are
+
+    def total(self) -> int:
+        """Return the number of rows. The server counts what does not fit one page."""
+        if self._is_moved() or self.is_complete:
+            return len(self.first) if self._keys is None else len(self._keys)
+        if self._limit is not None and self._limit - len(self.first) <= self._page_size:
+            return len(self.load_to(None))  # The limit leaves one page.
+        if self._total is None:
+            self._total = self._counted()
+        if self.is_complete or self._total is None:
+            return len(self.load_to(None))
+        return self._total
+
+    def _counted(self) -> Optional[int]:
+        """Return how many rows the server counts; read the first page on the way if need be."""
+        if self.first or not self._source.has_keys:
+            total = self._source.count() if self._source.has_keys else None
+        else:
+            self._stamp = self._source.writes if self._stamp is None else self._stamp
+            page, total = self._source.fetch_counted(self._size())
+            self.take(page)
+        # There is another page, or the count is wrong.
+        return total if total is not None and total > len(self.first) else None
+
+    # After the session has moved rows
+
+    def _is_moved(self) -> bool:
+        """Return whether the session may have moved rows since the first came; act on it."""
+        if self._keys is not None:
+            return True
+        if self._stamp in (None, self._source.writes) or self._next is None:
+            return False
+        if not self._source.has_keys:
+            return False
+        self._go_by_key()
+        return True
+
+    def _go_by_key(self) -> None:
+        """Ask for the keys of all rows, and put those that are read where they were."""
+        key_of = self._source.key_of
+        known = {position: key_of(row) for position, row in enumerate(self.first)}
+        apart = {position: key_of(row) for position, row in self._apart.items()}
+        known.update(apart)
+        most = None if self._limit is None else self._limit + len(known)
+        read = set(known.values())
+        assert self._stamp is not None
+        present = self._source.keys_since(self._stamp, most)
+        others = iter([key for key in present if key not in read])
+        keys: list[Any] = []
+        while self._limit is None or len(keys) < self._limit:
+            position = len(keys)
+            key = known.pop(position) if position in known else next(others, None)
+            if key is None:
+                keys += [known[each] for each in sorted(known)]
+                break
+            keys.append(key)
+        self._apart = {apart[position]: row for position, row in self._apart.items()}
+        self._keys = keys
+
+    def _known_keys(self) -> list[Any]:
+        assert self._keys is not None
+        return self._keys
+
+    def _by_key(self, low: int, high: Optional[int]) -> list[Any]:
+        """Return the rows from *low* to before *high* by their keys, the deleted ones left out."""
+        low = max(low, len(self.first))
+        while True:
+            wanted = self._known_keys()[low:high]
+            missing = [key for key in wanted if key not in self._apart]
+            if not missing:
+                return [self._apart[key] for key in wanted]
+            for begin in range(0, len(missing), self._page_size):
+                chunk = missing[begin : begin + self._page_size]
+                self._apart.update(self._source.by_keys(chunk))
+            gone = {key for key in missing if key not in self._apart}
+            if gone:
+                self._keys = [key for key in self._known_keys() if key not in gone]
+
+
+class Pages:
+    """The rows of a query, read one page after the other and not kept.
+
+    With *stable* the keys of all rows are asked for first, so that nobody can move them.
+    """
+
+    def __init__(self, source: Source, stable: bool) -> None:
+        """Initialise for *source*."""
+        self._source = source
+        self._stable = stable
+        self._next: Optional[int] = source.offset
+        self._left = source.parts.limit
+        self._keys: Optional[list[Any]] = None
+        self._stamp: Optional[int] = None
+        #: Hashes of the keys that were given: a tenth of the memory of the keys. Two of a million
+        #: keys have one hash in one of forty million runs.
+        self._given = array("q")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is no further page."""
+        return self._next is None or self._left == 0
+
+    def read(self, size: int, fresh: list[Any]) -> list[Any]:
+        """Return the next *size* rows, none at the end; keys of new ones are added to *fresh*."""
+        if self._stable and self._keys is None and self._source.has_keys:
+            self._keys = self._source.keys(self._left)[::-1]
+        while not self.is_done:
+            if self._keys is None and not self._is_moved():
+                rows = self._by_offset(size, fresh)
+            else:
+                rows = self._by_key(size, fresh)
+            if rows:
+                return rows
+        return []
+
+    def _by_offset(self, size: int, fresh: list[Any]) -> list[Any]:
+        """Return the page at the next offset; none if the rows moved on the way."""
+        self._stamp = self._source.writes if self._stamp is None else self._stamp
+        size = size if self._left is None else min(size, self._left)
+        assert self._next is not None
+        page = self._source.fetch(self._next, size, fresh)
+        if self._given and self._is_moved():
+            return []
+        self._next = page.following
+        if self._left is not None:
+            self._left -= len(page.rows)
+        if self._source.has_keys and self._next is not None:
+            self._given.extend([hash(self._source.key_of(row)) for row in page.rows])
+        return page.rows
+
+    def _by_key(self, size: int, fresh: list[Any]) -> list[Any]:
+        """Return the rows of the next keys, as far as they still exist."""
+        assert self._keys is not None
+        chunk = [self._keys.pop() for _ in range(min(size, len(self._keys)))]
+        if not self._keys:
+            self._next = None
+        found = self._source.by_keys(chunk, fresh)
+        return [found[key] for key in chunk if key in found]
+
+    def _is_moved(self) -> bool:
+        """Return whether the session may have moved rows since the first came; act on it."""
+        if self._keys is not None:
+            return True
+        if self._stamp is None or self._stamp == self._source.writes:
+            return False
+        if not self._source.has_keys:
+            return False
+        given = set(self._given)
+        most = None if self._left is None else self._left + len(given)
+        present = self._source.keys_since(self._stamp, most)
+        keys = [key for key in present if hash(key) not in given]
+        self._keys = keys[: self._left][::-1]
+        self._left = None
+        return True

@@ -1,0 +1,179 @@
+"""A query at the server: its rows by offset or by key, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Optional
+
+from ftrack_like import exception
+from ftrack_like._literals import key_condition, quoted
+from ftrack_like.query._text import Outline, keyed_expressions
+from ftrack_like.query._wording import Wording
+
+__all__ = ["Page", "Source", "check_progress"]
+
+#: How many keys are asked for at a time, and how many rows by their keys, with the length of the
+#: condition in characters.
+KEY_PAGE = 5_000
+GROUP_SIZE = 500
+CONDITION_LENGTH = 32_000
+
+
+class Page(NamedTuple):
+    """A page of rows."""
+
+    rows: list[Any]
+    #: The offset of the page after it, or None.
+    following: Optional[int]
+
+
+def check_progress(expression: str, offset: int, following: Optional[int]) -> None:
+    """Raise an error when the page *following* that at *offset* of *expression* leads nowhere."""
+    if following is not None and following <= offset:
+        raise exception.ServerAnswerError(
+            f"The server answered the page at offset {offset} of {expression!r} "
+            f"with a next offset of {following}, which would never end."
+        )
+
+
+class Source:
+    """A query at the server.
+
+    *parts* is its outline; mistakes are pointed out in *wording*.
+    """
+
+    def __init__(self, session: Any, parts: Outline, wording: Wording) -> None:
+        """Initialise for *session*."""
+        self._session = session
+        self.parts = parts
+        self.offset = parts.offset or 0
+        self.wording = wording
+        self._keyed: Optional[tuple[tuple[str, ...], str, str]] = None
+
+    @property
+    def writes(self) -> int:
+        """How often the session has changed something on the server, or begun to."""
+        count: int = self._session._loader.writes
+        return count
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the rows are entities, told apart by keys; counts and sums are not."""
+        if self._keyed is None:
+            class_ = self._session.types.get(self.parts.entity_type)
+            names = tuple(class_.primary_key_attributes) if class_ is not None else ()
+            texts = keyed_expressions(self.parts.text, list(names)) if names else None
+            self._keyed = (names, *(texts or ("", "")))
+        return self._keyed[1] != ""
+
+    def page_text(self, offset: int, size: int) -> str:
+        """Return the query for *size* rows from *offset* on, an offset of the server."""
+        return f"{self.parts.text} offset {offset} limit {size}"
+
+    def fetch(self, offset: int, size: int, fresh: Optional[list[Any]] = None) -> Page:
+        """Return *size* rows from *offset* on; keys of new entities are added to *fresh*."""
+        text = self.page_text(offset, size)
+        found = Page(*self._session._loader.fetch(text, fresh, self.wording))
+        check_progress(self.parts.text, offset, found.following)
+        return found
+
+    def fetch_some(self, count: int) -> list[Any]:
+        """Return up to *count* of the first rows."""
+        offset = "" if self.parts.offset is None else f" offset {self.parts.offset}"
+        text = f"{self.parts.text}{offset} limit {count}"
+        found: list[Any] = self._session._loader.fetch(text, None, self.wording)[0]
+        return found[:count]
+
+    def fetch_single(self, positions: Iterable[int]) -> list[list[Any]]:
+        """Return for each of *positions* a list of the row there, in one call for all."""
+        texts = [self.page_text(self.offset + each, 1) for each in positions]
+        wordings = [self.wording] * len(texts)
+        return [rows for rows, _ in self._session._loader.fetch_many(texts, None, wordings)]
+
+    def fetch_counted(self, size: int) -> tuple[Page, Optional[int]]:
+        """Return the first page, of *size* rows, and the number of all, None if unknown."""
+        text = self.page_text(self.offset, size)
+        found, total = self._session._loader.fetch_counted(
+            text, self.parts.text, self.parts.entity_type, self.wording
+        )
+        return Page(*found), self._bounded(total)
+
+    def count(self) -> Optional[int]:
+        """Return how many rows the server counts within the bounds; None if it cannot."""
+        return self._bounded(self._session._loader.count(self.parts.text, self.parts.entity_type))
+
+    def _bounded(self, total: Optional[int]) -> Optional[int]:
+        if total is None:
+            return None
+        total = max(total - self.offset, 0)
+        return total if self.parts.limit is None else min(total, self.parts.limit)
+
+    def key_of(self, row: Any) -> Any:
+        """Return the key of *row*: a value, or a tuple of values."""
+        names = self._names()
+        return row[names[0]] if len(names) == 1 else tuple(row[name] for name in names)
+
+    def keys(self, count: Optional[int]) -> list[Any]:
+        """Return the keys of the first *count* rows as they are now, all for None.
+
+        When the session changes something on the way, it is begun again.
+        """
+        while True:
+            before = self.writes
+            found = self._keys_once(count)
+            if self.writes == before:
+                return found
+
+    def keys_since(self, stamp: int, count: Optional[int]) -> list[Any]:
+        """Return the keys of *count* rows that are there now and were when *writes* was *stamp*."""
+        created = self._session._loader.created_since(stamp)
+        found = self.keys(None if count is None else count + len(created))
+        single = len(self._names()) == 1
+        return [key for key in found if ((key,) if single else key) not in created]
+
+    def _keys_once(self, count: Optional[int]) -> list[Any]:
+        assert self._keyed is not None
+        found: list[Any] = []
+        offset: Optional[int] = self.offset
+        while offset is not None and (count is None or len(found) < count):
+            size = KEY_PAGE if count is None else min(KEY_PAGE, count - len(found))
+            text = f"{self._keyed[1]} offset {offset} limit {size}"
+            rows, following = self._session._loader.fetch_raw(text, self.wording)
+            check_progress(self.parts.text, offset, following)
+            found += [self.key_of(row) for row in rows]
+            offset = following
+        return found
+
+    def by_keys(self, keys: list[Any], fresh: Optional[list[Any]] = None) -> dict[Any, Any]:
+        """Return the rows with *keys* by their key, as far as they still exist."""
+        assert self._keyed is not None
+        texts = [
+            f"{self._keyed[2]}{condition} offset 0 limit {count}"
+            for condition, count in self._conditions(keys)
+        ]
+        wordings = [self.wording] * len(texts)
+        pages = self._session._loader.fetch_many(texts, fresh, wordings) if texts else []
+        return {self.key_of(row): row for rows, _ in pages for row in rows}
+
+    def _names(self) -> tuple[str, ...]:
+        return self._keyed[0] if self.has_keys and self._keyed else ()
+
+    def _conditions(self, keys: list[Any]) -> Iterable[tuple[str, int]]:
+        """Yield conditions that select the rows with *keys*, and the number of each."""
+        names = self._names()
+        single = len(names) == 1
+        chunk: list[str] = []
+        length = 0
+        for key in keys:
+            text = quoted(key) if single else key_condition(names, key)
+            if chunk and (len(chunk) >= GROUP_SIZE or length + len(text) > CONDITION_LENGTH):
+                yield self._joined(names, chunk), len(chunk)
+                chunk, length = [], 0
+            chunk.append(text)
+            length += len(text) + 4
+        if chunk:
+            yield self._joined(names, chunk), len(chunk)
+
+    @staticmethod
+    def _joined(names: tuple[str, ...], chunk: list[str]) -> str:
+        return f"{names[0]} in ({', '.join(chunk)})" if len(names) == 1 else " or ".join(chunk)

@@ -1,0 +1,160 @@
+"""A query in the words of its author, to which mistakes in it are pointed out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ftrack_like import exception
+from ftrack_like.query._text import outline
+
+__all__ = ["Wording", "excerpt", "restate", "restate_projections", "restate_values"]
+
+#: How much of a line is shown before and behind the place of a mistake, in characters.
+_BEFORE, _BEHIND = 100, 60
+
+#: A place for a bound value.
+_PLACE = re.compile(r":\w+")
+
+
+class Wording:
+    """What somebody wrote, from which the client made the query that it sends.
+
+    *text* is that, *pieces* what became of it before the client added projections and bounds: pairs
+    of a text and the place in *text* that it comes from. A piece that is not part of *text*, such
+    as a bound value, has a negative place, counted from -1.
+    """
+
+    __slots__ = ("pieces", "text")
+
+    def __init__(self, text: str, pieces: Optional[Sequence[tuple[str, int]]] = None) -> None:
+        """Initialise for *text*, which is sent as it stands if *pieces* is None."""
+        self.text = text
+        self.pieces = [(text, 0)] if pieces is None else list(pieces)
+
+    @property
+    def bound(self) -> str:
+        """The text with the bound values in their places."""
+        return "".join([piece for piece, _ in self.pieces])
+
+    def restate(self, error: exception.ServerParseError, sent: str) -> None:
+        """Let *error*, about the query *sent*, quote the author's text and point to the place."""
+        place = None if error.position is None else self.place(sent, error.position)
+        if error.sentence is not None:
+            for theirs, ours in ((sent, self.text), (sent.partition("\n")[0], self.text)):
+                error.sentence = error.sentence.replace(theirs, ours.partition("\n")[0])
+        restate(error, self.text, place)
+
+    def place(self, sent: str, position: int) -> Optional[int]:
+        """Return the place in the text that *position* of the query *sent* comes from.
+
+        Return None if it is in what the client added in front. What it added behind counts as the
+        end of the text. White space is left out of account, since the client changes it.
+        """
+        whole = "".join(piece for piece, _ in self.pieces)
+        parts = outline(whole)
+        cut = {index for start, end in parts.cut for index in range(start, end)}
+        kept = [i for i, letter in enumerate(whole) if not letter.isspace() and i not in cut]
+        before = len("".join(sent[:position].split()))
+        start = _found(sent, [whole[i] for i in kept])
+        if start is None:  # Other projections were sent: only what follows them is the author's.
+            first = _body(whole, parts.entity_type)
+            kept = [index for index in kept if index >= first]
+            start = _found(sent, [whole[i] for i in kept])
+        if start is None or before < start:
+            return None
+        if before - start < len(kept):
+            return self._origin(kept[before - start], False)
+        return self._origin(kept[-1], True) if kept else 0
+
+    def _origin(self, position: int, behind: bool) -> int:
+        """Return the place in the text of *position* in the joined pieces, or that *behind* it."""
+        begin = 0
+        for piece, place in self.pieces:
+            if position < begin + len(piece):
+                if place >= 0:
+                    return place + position - begin + behind
+                found = _PLACE.match(self.text, -place - 1) if behind else None
+                return -place - 1 if found is None else found.end()
+            begin += len(piece)
+        return len(self.text)
+
+
+def _found(sent: str, letters: list[str]) -> Optional[int]:
+    """Return how many letters stand in *sent* before *letters*, blanks left out; None if absent."""
+    if not letters:
+        return 0
+    index = "".join(sent.split()).rfind("".join(letters))
+    return None if index < 0 else index
+
+
+def _body(whole: str, entity_type: Optional[str]) -> int:
+    """Return where in *whole* the type stands that is queried."""
+    return max(whole.find(f" {entity_type}"), whole.find(f"\n{entity_type}"), 0)
+
+
+def restate(error: exception.ServerParseError, text: str, position: Optional[int]) -> None:
+    """Let *error* quote *text*, with a caret under *position* if that is known."""
+    if error.sentence is None:
+        return  # It did not come from a server.
+    error.expression, error.position = text, position
+    shown = text if position is None else excerpt(text, position)
+    lines = "".join(f"\n  {line}" for line in shown.split("\n"))
+    error.message = f"Server reported error: {error.exception_name}({error.sentence}){lines}"
+
+
+def restate_projections(error: exception.ServerParseError, projections: Any) -> None:
+    """Let *error*, about a query that selects *projections*, quote these alone.
+
+    *projections* is a text such as ``"name, status.name"``, or a list of names.
+    """
+    text = projections if isinstance(projections, str) else ", ".join(projections)
+    place: Optional[int] = None
+    sent = len("select ")
+    begin = 0
+    for part in text.split(","):
+        name = part.strip()
+        if name:
+            if error.position is not None and sent <= error.position < sent + len(name):
+                place = begin + len(part) - len(part.lstrip()) + error.position - sent
+            sent += len(name) + len(", ")
+        begin += len(part) + 1
+    restate(error, text, place)
+
+
+def restate_values(
+    error: exception.ServerParseError, data: Mapping[str, Any], conditions: Mapping[str, str]
+) -> None:
+    """Let *error*, about the *conditions* that stand for the values of *data*, quote these.
+
+    *conditions* maps the names in *data* to what was asked, joined by ``and`` at the end.
+    """
+    place: Optional[int] = None
+    sent = len(error.expression or "") - len(" and ".join(conditions.values()))
+    text = "{"
+    for name, condition in conditions.items():
+        text += "" if text == "{" else ", "
+        if error.position is not None and sent <= error.position <= sent + len(condition):
+            is_name = error.position < sent + len(condition.partition(" ")[0])
+            place = len(text) + (1 if is_name else len(f"{name!r}: "))
+        text += f"{name!r}: {data[name]!r}"
+        sent += len(condition) + len(" and ")
+    restate(error, text + "}", place)
+
+
+def excerpt(text: str, position: int) -> str:
+    """Return the line of *text* that *position* is in, and below it a caret under the place.
+
+    Tabs before the caret are those of the line, so that it stands right whatever their width.
+    """
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    end = len(text) if end < 0 else end
+    first = start if position - start <= _BEFORE else position - _BEFORE
+    last = end if end - position <= _BEHIND else position + _BEHIND
+    before = ("…" if first > start else "") + text[first:position]
+    behind = text[position:last].rstrip() + ("…" if last < end else "")
+    shown = "".join(c if c.isprintable() or c == "\t" else " " for c in before + behind)
+    indent = "".join("\t" if c == "\t" else " " for c in before)
+    return f"{shown}\n{indent}^"

@@ -1,0 +1,191 @@
+"""One encoding: makes the files of a job and returns the operations that describe them."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Optional
+
+from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like._errors import MediaError
+from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
+from ftrack_like.sandbox.media.plan import IMAGE_TYPES, THUMBNAIL, kind_of
+from ftrack_like.sandbox.media.store import ComponentStore
+from ftrack_like.sandbox.media.tools import MediaTools
+
+__all__ = ["Encoder", "Query", "update_operation"]
+
+#: Returns the records of an expression, as the user of the job sees them.
+Query = Callable[[str], list[dict[str, Any]]]
+
+#: Frames a second of a sequence of images.
+_RATE = 24
+
+#: The file types of the images that sequences may have, beside those of single images.
+_FRAME_TYPES = IMAGE_TYPES | {
+    *(".bw", ".dds", ".j2c", ".j2k", ".jxl", ".pam", ".pbm", ".pcx", ".pgm", ".pnm", ".qoi"),
+    *(".ras", ".rgb", ".rgba", ".sun", ".xbm", ".xwd"),
+}
+
+_SOURCE = (
+    "select id, name, file_type, version_id, members.id, members.name, members.file_type"
+    ' from Component where id is "{}"'
+)
+
+
+class Encoder:
+    """Makes the files of jobs from the data in *store*, with *tools*.
+
+    Setting *stop* ends what runs.
+    """
+
+    def __init__(self, store: ComponentStore, tools: MediaTools, stop: threading.Event) -> None:
+        """Prepare to encode."""
+        self._store = store
+        self._tools = tools
+        self._stop = stop
+
+    def source_of(self, job: EncodeJob, query: Query) -> dict[str, Any]:
+        """Return the record of the component to encode, with its members.
+
+        Raise :exc:`LookupError` if it does not exist, or the user of the job does not see it.
+        """
+        found = query(_SOURCE.format(job.source_component_id))
+        if not found:
+            raise LookupError(
+                "The component to encode does not exist any more, or you no longer see it."
+            )
+        return found[0]
+
+    def encode(
+        self, job: EncodeJob, source: Mapping[str, Any], progress: Callable[[float], None]
+    ) -> list[dict[str, Any]]:
+        """Make all outputs of *job* from *source* and return the operations that describe them.
+
+        *progress* is called with the share that is done. Raise
+        :exc:`~ftrack_like.exception.MediaError`, :exc:`LookupError` or :exc:`OSError` where that
+        cannot be done.
+        """
+        with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
+            folder = pathlib.Path(name)
+            inputs, described = self._inputs(source, folder)
+            information = self._tools.probe(described, self._stop)
+            frames, seconds = information.frames, information.duration
+            if kind_of(source) == "sequence":
+                frames = len(source["members"])
+                seconds = frames / _RATE
+            operations = []
+            for number, output in enumerate(job.outputs):
+                target = folder / f"output-{number}"
+                if output.format == "image/jpeg":
+                    middle = min(seconds / 2, 5.0) if information.frame_rate and frames > 1 else 0.0
+                    self._tools.frame(inputs, target, middle, self._stop)
+                else:
+                    self._tools.encode(
+                        inputs,
+                        target,
+                        output.format.partition("/")[2],
+                        lambda done: progress(done / seconds if seconds else 0.0),
+                        self._stop,
+                    )
+                size = self._keep(output.component_id, target)
+                operations += self._describe(job, output, target, size, frames)
+            return operations
+
+    def _inputs(
+        self, source: Mapping[str, Any], folder: pathlib.Path
+    ) -> tuple[list[str], pathlib.Path]:
+        """Return ffmpeg's input arguments for *source* and the file that describes it."""
+        kind = kind_of(source)
+        if kind == "sequence":
+            return self._sequence_inputs(source, folder)
+        if kind == "document":
+            path = self._tools.first_page(self._data(source), folder, self._stop)
+        else:
+            # In a folder of its own, beside no other data. Images have their type in the name,
+            # for ffmpeg tells some by nothing else.
+            suffix = str(source["file_type"]).lower() if kind == "image" else ""
+            path = folder / f"source{suffix}"
+            path.symlink_to(self._data(source).resolve())
+        return self._tools.inputs(path), path
+
+    def _sequence_inputs(
+        self, source: Mapping[str, Any], folder: pathlib.Path
+    ) -> tuple[list[str], pathlib.Path]:
+        members = sorted(source["members"], key=lambda member: _number(member["name"]))
+        if not members:
+            raise LookupError("The sequence has no frames.")
+        # The type becomes a part of file names.
+        suffix = str(members[0]["file_type"] or "").lower()
+        if suffix not in _FRAME_TYPES:
+            raise MediaError(
+                f"A sequence of files of the type {suffix[:32]!r} cannot be encoded; its frames "
+                "must be images."
+            )
+        for number, member in enumerate(members):
+            (folder / f"frame-{number:06d}{suffix}").symlink_to(self._data(member).resolve())
+        pattern = folder / f"frame-%06d{suffix}"
+        return self._tools.inputs(pattern, _RATE), folder / f"frame-000000{suffix}"
+
+    def _data(self, component: Mapping[str, Any]) -> pathlib.Path:
+        if not self._store.exists(component["id"]):
+            raise LookupError(
+                f"There is no data for the component {component['name']!r} on the server;"
+                " add it to the server location first."
+            )
+        return self._store.path(component["id"])
+
+    def _keep(self, component_id: str, path: pathlib.Path) -> int:
+        incoming = self._store.receive(component_id)
+        try:
+            with path.open("rb") as file:
+                for chunk in iter(lambda: file.read(1024 * 1024), b""):
+                    incoming.write(chunk)
+            incoming.commit()
+        finally:
+            incoming.abort()
+        return incoming.size
+
+    def _describe(
+        self, job: EncodeJob, output: JobOutput, path: pathlib.Path, size: int, frames: int
+    ) -> list[dict[str, Any]]:
+        component_id = output.component_id
+        made = self._tools.probe(path, self._stop)
+        meta = ffmpeg.review_metadata(made, 0 if output.format == "image/jpeg" else frames)
+        operations = [
+            update_operation("FileComponent", component_id, {"size": size}),
+            {
+                "action": "create",
+                "entity_type": "Metadata",
+                "entity_key": [component_id, "ftr_meta"],
+                "entity_data": {
+                    "__entity_type__": "Metadata",
+                    "parent_id": component_id,
+                    "parent_type": "FileComponent",
+                    "key": "ftr_meta",
+                    "value": meta,
+                },
+            },
+        ]
+        if output.name == THUMBNAIL.name and job.version_id is not None:
+            thumbnail = {"thumbnail_id": component_id}
+            operations.append(update_operation("AssetVersion", job.version_id, thumbnail))
+        return operations
+
+
+def update_operation(entity_type: str, id_: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operation that sets *values* on an entity."""
+    return {
+        "action": "update",
+        "entity_type": entity_type,
+        "entity_key": [id_],
+        "entity_data": {"__entity_type__": entity_type, **values},
+    }
+
+
+def _number(name: Optional[str]) -> tuple[int, str]:
+    name = name or ""
+    digits = "".join(one for one in name if one in "0123456789")[:18]
+    return (int(digits) if digits else 0, name)

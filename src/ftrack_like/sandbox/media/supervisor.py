@@ -1,0 +1,105 @@
+"""Run a command that ends when the server does, within limits of memory and file size.
+
+This is the program between the server and a media tool. It imports nothing of the package, so
+that it starts within some milliseconds::
+
+    python -I -S supervisor.py DESCRIPTOR MEMORY FILE_SIZE COMMAND...
+
+*DESCRIPTOR* is the reading end of a pipe whose other end only the server has. When the server
+ends, for whatever reason, the kernel closes that end, and the whole process group is killed.
+*MEMORY* and *FILE_SIZE* are in bytes, 0 for no limit. The exit status is the command's, or 128
+and the number of the signal that ended it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+
+if sys.platform != "win32":
+    import resource
+
+__all__: list[str] = []
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Run the command of ``sys.argv`` and return its exit status."""
+    watched, memory, file_size = map(int, sys.argv[1:4])
+    command = sys.argv[4:]
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    supervisor = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _become(command, supervisor, memory, file_size)
+    _close_streams()
+    while True:
+        ready, _, _ = select.select([watched, reading], [], [])
+        if watched in ready:  # nothing is ever written to it: this is its end
+            os.killpg(0, signal.SIGKILL)
+        os.read(reading, 64)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _become(command: list[str], supervisor: int, memory: int, file_size: int) -> None:
+    """Run *command* in this process; only leave by that or by the end of the process."""
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGXFSZ, signal.SIGPIPE):  # as a shell leaves them
+            signal.signal(number, signal.SIG_DFL)
+        _die_with_parent()
+        if os.getppid() != supervisor:
+            os._exit(1)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file_size)):
+            if limit:
+                _limit(kind, limit)
+        os.execvp(command[0], command)
+    except OSError as error:
+        os.write(2, f"{command[0]} could not be started: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _limit(kind: int, limit: int) -> None:
+    """Lower a limit of this process; some systems know the limit and refuse to set it."""
+    try:
+        _, highest = resource.getrlimit(kind)
+        if highest != resource.RLIM_INFINITY:
+            limit = min(limit, highest)
+        resource.setrlimit(kind, (limit, limit))
+    except (OSError, ValueError):
+        pass
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process with the supervisor; the pipe is enough for the rest."""
+    if sys.platform != "linux":
+        return
+    try:
+        # lazy: only Linux has this call, and some builds of Python have no ctypes.
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        pass
+
+
+def _close_streams() -> None:
+    """Leave the streams to the command, so that their end is the end of the command's output."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
