@@ -104,10 +104,10 @@ def test_a_range_of_other_data_is_all_of_it(files):
 
 @pytest.mark.parametrize(
     ("asked", "status"),
-    [("bytes=0-0", 206), ("bytes=-5", 206), ("bytes=99999-", 416), ("lines=1-2", 400)],
+    [("bytes=0-0", 206), ("bytes=-5", 206), ("bytes=99999-", 416), ("lines=1-2", 200)],
 )
 def test_odd_ranges(files, asked, status):
-    """Single bytes and ends are answered, what lies beyond or is no range is refused."""
+    """Single bytes and ends are answered, what lies beyond is refused; no range of bytes: all."""
     files.upload("four", DATA)
     assert files.get("four", Range=asked).status_code == status
 

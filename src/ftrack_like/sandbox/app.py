@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Optional
+from typing import Optional
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -25,6 +25,7 @@ from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
 from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.routes import event_routes
+from ftrack_like.sandbox.events.speakers import Speakers
 from ftrack_like.sandbox.events.update import Updates
 from ftrack_like.sandbox.service import SERVER_VERSION, Answer, Service, error_answer
 
@@ -56,13 +57,17 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
 
     broker = Broker()
     audience = Audience(service.database)
+    speakers = Speakers(service.database, broker.dismiss)
     service.listeners += [
         audience.committed,
+        speakers.committed,
         Updates(service.database, functools.partial(broker.publish, view=audience.view)),
     ]
-    service.reset_listeners.append(audience.forget)
-    events = event_routes(broker, authenticate)
-    files = service.media.routes(service.database, authenticate, service.allow_component)
+    service.reset_listeners += [audience.forget, speakers.forget]
+    events = event_routes(broker, authenticate, speakers)
+    files = service.media.routes(
+        service.database, authenticate, service.allow_component, service.allow_holder
+    )
     app = Starlette(
         routes=[*files, *events, *ROUTES, *routes],
         lifespan=lifespan,
@@ -148,7 +153,8 @@ def server_url(request: Request) -> str:
 
 def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
     """Return the response for *answer*, its body as *smaller* (by gzip) unless that is None."""
-    headers: dict[str, Any] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    headers.update(answer.headers)
     if smaller is not None:
         headers["Content-Encoding"] = "gzip"
     return Response(

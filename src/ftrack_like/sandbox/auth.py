@@ -18,6 +18,11 @@ __all__ = ["Credentials", "User", "authenticate", "find_user"]
 #: Compared with when there is no such user, so that the time taken does not tell.
 _NOBODY = digest_key("")
 
+_NONE_SENT = (
+    "No credentials were sent: send a user name and an API key, in the headers ftrack-user and "
+    "ftrack-api-key."
+)
+
 _REFUSED = (
     "The supplied API key is not valid: there is no such user, or it is not the user's key. "
     "Check the user name and the key."
@@ -36,18 +41,43 @@ class Credentials:
         """Return the credentials in *headers*, empty where they are missing."""
         return cls(headers.get("ftrack-user", ""), headers.get("ftrack-api-key", ""))
 
+    def require(self) -> None:
+        """Raise :exc:`InvalidCredentialsError` if there is neither a user name nor a key."""
+        if not self.username and not self.api_key:
+            raise InvalidCredentialsError(_NONE_SENT)
+
 
 @dataclass(frozen=True)
 class User:
     """The user that a request is made for.
 
     *unrestricted* lets the request do everything: administrators, and the server itself. The
-    roles of others are looked up with each request.
+    roles of others are looked up with each request. A guest comes by the link of a review and has
+    no account.
     """
 
     id: str
     username: str
     unrestricted: bool = False
+    is_guest: bool = False
+
+
+def find_user(connection: Connection, user_id: str) -> User:
+    """Return the active user with the id *user_id*; raise :exc:`PermissionDeniedError` without.
+
+    It is for work that goes on after the request of the user was authenticated and answered.
+    """
+    user = TABLES["resource"].c
+    administrates = is_administrator(user.id).label("administrates")
+    statement = sqlalchemy.select(user.id, user.username, user.is_active, administrates).where(
+        user.id == user_id, user.resource_type == "user"
+    )
+    found = connection.execute(statement).first()
+    if found is None or not found.is_active:
+        raise PermissionDeniedError(
+            "The user who asked for this does not exist any more, or was deactivated."
+        )
+    return User(found.id, found.username, unrestricted=bool(found.administrates))
 
 
 def authenticate(connection: Connection, credentials: Credentials) -> User:
@@ -66,22 +96,4 @@ def authenticate(connection: Connection, credentials: Credentials) -> User:
     matches = is_key(credentials.api_key, found.digest if found is not None else _NOBODY)
     if found is None or not matches or not found.is_active:
         raise InvalidCredentialsError(_REFUSED)
-    return User(found.id, found.username, unrestricted=bool(found.administrates))
-
-
-def find_user(connection: Connection, user_id: str) -> User:
-    """Return the active user with the id *user_id*; raise :exc:`PermissionDeniedError` without.
-
-    It is for work that goes on after the request of the user was authenticated and answered.
-    """
-    user = TABLES["resource"].c
-    administrates = is_administrator(user.id).label("administrates")
-    statement = sqlalchemy.select(user.id, user.username, user.is_active, administrates).where(
-        user.id == user_id, user.resource_type == "user"
-    )
-    found = connection.execute(statement).first()
-    if found is None or not found.is_active:
-        raise PermissionDeniedError(
-            "The user who asked for this does not exist any more, or was deactivated."
-        )
     return User(found.id, found.username, unrestricted=bool(found.administrates))

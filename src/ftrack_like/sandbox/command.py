@@ -11,15 +11,19 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
 
 if TYPE_CHECKING:
+    from ftrack_like.sandbox.network.settings import Network
     from ftrack_like.sandbox.server import SandboxServer
 
 __all__ = ["add_arguments", "main", "run"]
+
+#: File descriptors for all but connections.
+_OTHER_FILES = 512
 
 _DESCRIPTION = "Run a server that speaks ftrack's protocol, to develop and test against."
 
@@ -64,7 +68,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--key", help="API key of the administrator (default: made up, and kept with the data)")
     add("--demo-project", action="store_true", help="add a demo project to fresh data")
     add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
+    _add_network_arguments(parser.add_argument_group("network"))
     add_limit_arguments(parser)
+
+
+def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say how the sandbox meets the network."""
+    add = group.add_argument
+    add("--public-url", metavar="URL", help="address that people use; it goes into all links")
+    for name, metavar, words in (
+        ("--allowed-hosts", "NAME", "more names by which requests may address the sandbox"),
+        (
+            "--allowed-origins",
+            "ORIGIN",
+            "web pages that may call the API, like http://localhost:3000",
+        ),
+        ("--trusted-proxies", "ADDRESS", "proxies whose X-Forwarded-For and -Proto count"),
+    ):
+        add(name, metavar=metavar, nargs="+", action="extend", default=[], help=words)
+    for name, words in (
+        ("--max-connections", "open connections"),
+        ("--max-connections-per-address", "open connections from one address"),
+        ("--max-failed-logins", "wrong keys for one user from one address in a minute"),
+    ):
+        add(name, metavar="N", type=int, help=f"most {words} (default: see the documentation)")
+    for name, words in (
+        ("--header-timeout", "the headers of a request may take"),
+        ("--idle-timeout", "a connection is kept between two requests"),
+        ("--transfer-timeout", "a body or an answer may stall"),
+    ):
+        add(name, metavar="SECONDS", type=float, help=f"how long {words}")
 
 
 def _port(text: str) -> int:
@@ -82,6 +115,33 @@ def _database(text: str) -> str:
     return text
 
 
+def _network(arguments: argparse.Namespace) -> Network:
+    """Return the network options in *arguments*; raise :exc:`ValueError` for wrong ones."""
+    # lazy: see _start.
+    from ftrack_like.sandbox.network.settings import Network
+
+    given = {
+        "connections": arguments.max_connections,
+        "connections_per_address": arguments.max_connections_per_address,
+        "failed_logins": arguments.max_failed_logins,
+        "header_timeout": arguments.header_timeout,
+        "idle_timeout": arguments.idle_timeout,
+        "transfer_timeout": arguments.transfer_timeout,
+    }
+    return Network(
+        public_url=arguments.public_url,
+        allowed_hosts=_listed(arguments.allowed_hosts),
+        allowed_origins=_listed(arguments.allowed_origins),
+        trusted_proxies=_listed(arguments.trusted_proxies),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def _listed(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return what *texts* name; commas part names as well."""
+    return tuple(one.strip() for text in texts for one in text.split(",") if one.strip())
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run a sandbox as *arguments* say until SIGINT or SIGTERM; return the exit status.
 
@@ -90,10 +150,14 @@ def run(arguments: argparse.Namespace) -> int:
     folder = _folder(arguments)
     if arguments.memory and arguments.media is not None:
         return _fail("--media keeps files and --memory keeps nothing: leave one of them out.")
+    try:
+        network = _network(arguments)
+    except ValueError as error:
+        return _fail(str(error))
     with _stopping() as stop:
         try:
             with _collecting_later():
-                server = _start(arguments, folder)
+                server = _start(arguments, folder, network)
         except ModuleNotFoundError as error:
             extra = "postgres" if error.name == "psycopg" else "sandbox"
             return _fail(
@@ -111,13 +175,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 128 + signal.SIGINT if stop.number == signal.SIGINT else 0
 
 
-def _start(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> SandboxServer:
+def _start(
+    arguments: argparse.Namespace, folder: Optional[pathlib.Path], network: Network
+) -> SandboxServer:
     """Return a running sandbox, as *arguments* say, with its data in *folder*."""
     # lazy: "--help" answers at once, and a missing extra is told in words.
     import sqlalchemy.exc
 
     from ftrack_like.sandbox.server import SandboxServer
 
+    _allow_files(network.connections)
     server = SandboxServer(
         folder,
         arguments.host,
@@ -127,6 +194,7 @@ def _start(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> San
         arguments.demo_project,
         database=arguments.database,
         media=arguments.media,
+        network=network,
         limits=limits_from(arguments),
     )
     try:
@@ -136,6 +204,21 @@ def _start(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> San
         what = "The database" if arguments.database else f"The database in {folder}"
         raise RuntimeError(f"{what} cannot be used: {first}") from error
     return server
+
+
+def _allow_files(connections: int) -> None:
+    """Let this process have a file descriptor for each of so many *connections*, if it may."""
+    try:
+        import resource  # lazy: Windows has none
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some systems say more than they give
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

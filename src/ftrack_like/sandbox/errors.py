@@ -4,7 +4,8 @@
 
     SandboxError
     ├── AuthenticationError           FTAuthenticationError          401
-    │   └── InvalidCredentialsError   InvalidCredentialsError        401
+    │   ├── InvalidCredentialsError   InvalidCredentialsError        401
+    │   └── TooManyAttemptsError      TooManyAttemptsError           429
     ├── PermissionDeniedError         PermissionError                403
     ├── ValidationError               ValidationError                400
     ├── InvalidActionError            InvalidActionError             400
@@ -47,6 +48,7 @@ __all__ = [
     "SandboxError",
     "ServerError",
     "StorageError",
+    "TooManyAttemptsError",
     "UnknownNameError",
     "UnrecognisedEntityTypeError",
     "ValidationError",
@@ -118,6 +120,22 @@ class InvalidCredentialsError(AuthenticationError):
     """The user or the key of the request is not known."""
 
     name = "InvalidCredentialsError"
+
+
+class TooManyAttemptsError(AuthenticationError):
+    """Wrong credentials came too often; *seconds* later the next attempt is looked at."""
+
+    name = "TooManyAttemptsError"
+    status = 429
+    error_code = "too_many_attempts"
+
+    def __init__(self, seconds: float) -> None:
+        """Prepare the error."""
+        self.seconds = max(1, round(seconds + 0.5))
+        super().__init__(
+            "Too many attempts with a wrong user name or API key came from this address. "
+            f"Try again in {self.seconds} seconds."
+        )
 
 
 class PermissionDeniedError(SandboxError):

@@ -77,7 +77,7 @@ class InviteActions:
             name=name,
             username=user["username"],
             sender=_sender(batch),
-            server_url=batch.context.server_url,
+            server_url=batch.context.public_url,
         )
         self._send(batch, user["email"], name, "Your invitation to the ftrack-like sandbox", text)
         return {"action": "send_user_invite", "data": True}
@@ -88,11 +88,12 @@ class InviteActions:
         session = batch.store.get("review_session", (invitee["review_session_id"],))
         if session is None:
             raise NotFoundError("The review session of this invitee does not exist any more.")
+        link = review_link(self._signer, invitee["id"], invitee["email"])
         text = _REVIEW_TEXT.format(
             name=invitee["name"] or "there",
             sender=_sender(batch),
             title=session["name"],
-            link=batch.context.server_url + review_link(self._signer, invitee["id"]),
+            link=batch.context.public_url + link,
             conditions=_conditions(session),
             description=f"\n{session['description']}\n" if session["description"] else "",
         )

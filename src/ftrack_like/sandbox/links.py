@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Optional
 
@@ -14,6 +15,7 @@ __all__ = [
     "WIDGET_PATH",
     "WIDGET_SECONDS",
     "check_link",
+    "person_mark",
     "review_link",
     "shared_link",
     "widget_link",
@@ -33,9 +35,19 @@ WIDGET_SECONDS = 6 * 60
 _PROOF = ("expires", "signature")
 
 
-def review_link(signer: Signer, invitee_id: str) -> str:
-    """Return the path and parameters of the review page of an invitee."""
-    return signer.sign(REVIEW_PATH, {"invitee": invitee_id}, REVIEW_SECONDS)
+def review_link(signer: Signer, invitee_id: str, email: Optional[str] = None) -> str:
+    """Return the path and parameters of the review page of an invitee.
+
+    It is good for the person with that *email* alone: when the invitee gets another address, or
+    another invitee gets the id, whoever had the link does not become another person.
+    """
+    person = None if email is None else person_mark(email)
+    return signer.sign(REVIEW_PATH, {"invitee": invitee_id, "person": person}, REVIEW_SECONDS)
+
+
+def person_mark(email: Optional[str]) -> str:
+    """Return what the link for the person with *email* contains of the address."""
+    return hashlib.sha256((email or "").lower().encode("utf-8")).hexdigest()[:16]
 
 
 def shared_link(signer: Signer, session_id: str) -> str:

@@ -13,15 +13,20 @@ import socket
 import threading
 from types import TracebackType
 from typing import Optional, Union
+from urllib.parse import urlsplit
 
 import uvicorn
-from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
-from wsproto.utilities import LocalProtocolError
 
 from ftrack_like.sandbox.app import create_app
 from ftrack_like.sandbox.auth import Credentials
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.service import MediaService
+from ftrack_like.sandbox.network.connections import Connections, most_files
+from ftrack_like.sandbox.network.gate import Gate
+from ftrack_like.sandbox.network.hosts import AllowedHosts, is_any_address, machine_name
+from ftrack_like.sandbox.network.origins import Origins
+from ftrack_like.sandbox.network.protocols import NetworkConfig
+from ftrack_like.sandbox.network.settings import Network
 from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.site import Site
 from ftrack_like.sandbox.web.on_demand import pages_on_demand
@@ -34,6 +39,14 @@ _PATIENCE = 20.0
 #: Bytes that a connection may have received and not read yet.
 _RECEIVED = 64 * 1024
 
+#: How many connections the system may keep until they are accepted, and how many of them the
+#: event loop accepts before it looks at their limits.
+_QUEUED = 2048
+_ACCEPTED_AT_ONCE = 64
+
+#: Turns of uvicorn's main loop in a second.
+_TICKS = 10
+
 
 class SandboxServer:
     """A sandbox that listens on *host* and *port*; a context manager that starts and stops it.
@@ -43,7 +56,9 @@ class SandboxServer:
     administrator's; a *key* of None is made up, or found beside the data. *demo* adds the demo
     project to fresh data. *media* is the folder for files; by default it is beside the data, or,
     for a database, a folder for it in the user's data folder. *limits* bound the work of
-    requests; None takes the defaults of :class:`~ftrack_like.sandbox.limits.Limits`.
+    requests; None takes the defaults of :class:`~ftrack_like.sandbox.limits.Limits`. *network*
+    holds names and limits for connections, see
+    :class:`~ftrack_like.sandbox.network.settings.Network`.
 
     Methods may be called from any thread.
     """
@@ -59,9 +74,11 @@ class SandboxServer:
         *,
         database: Optional[str] = None,
         media: Union[str, pathlib.Path, None] = None,
+        network: Optional[Network] = None,
         limits: Optional[Limits] = None,
     ) -> None:
         """Prepare a sandbox; nothing is opened before :meth:`start`."""
+        self._network = network or Network()
         self._host = host
         self._port = port
         self._site = Site(data, user=user, key=key, demo=demo, url=database, media=media)
@@ -92,8 +109,16 @@ class SandboxServer:
     @property
     def server_url(self) -> str:
         """Return the address to give to clients; the port is known once started."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return self._address(self._host)
+
+    @property
+    def public_url(self) -> str:
+        """Return the address that goes into mails: the public one, if one was given."""
+        host = machine_name() if is_any_address(self._host) else self._host
+        return self._network.public_url or self._address(host)
+
+    def _address(self, host: str) -> str:
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     @property
     def api_user(self) -> str:
@@ -117,7 +142,13 @@ class SandboxServer:
         try:
             database = self._site.open()
             media = MediaService(self._site.media_folder(), self._limits)
-            service = Service(database, media, limits=self._limits)
+            service = Service(
+                database,
+                media,
+                self._network.public_url,
+                self._limits,
+                failed_logins=self._network.failed_logins,
+            )
         except BaseException:
             listener.close()
             self._site.close()
@@ -125,10 +156,10 @@ class SandboxServer:
         self._port = listener.getsockname()[1]
         self._site.announce(self.server_url)
         service.start(
-            service.authenticate(Credentials(self.api_user, self.api_key)), self.server_url
+            service.authenticate(Credentials(self.api_user, self.api_key)), self.public_url
         )
         self._service = service
-        self._server = _Server(service)
+        self._server = _Server(service, self._network, self._host)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="ftrack-like-sandbox", daemon=True
         )
@@ -158,18 +189,26 @@ class SandboxServer:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that tells when it answers."""
+    """A uvicorn server that tells when it answers, and keeps to the limits of *network*."""
 
-    def __init__(self, service: Service) -> None:
-        config = uvicorn.Config(
+    def __init__(self, service: Service, network: Network, host: str) -> None:
+        self._connections = Connections(network, most_files())
+        names = [*network.allowed_hosts, urlsplit(network.public_url or "").hostname or host]
+        app = Gate(
             create_app(service, [pages_on_demand()]),
-            http="h11",
-            ws=_Websocket,
+            AllowedHosts(host, names),
+            Origins(network.allowed_origins),
+        )
+        config = NetworkConfig(
+            app,
+            network,
+            self._connections,
             loop="asyncio",
             lifespan="on",
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=3,
+            backlog=_ACCEPTED_AT_ONCE,
         )
         super().__init__(config)
         self.answers = threading.Event()
@@ -179,6 +218,8 @@ class _Server(uvicorn.Server):
         """Start as uvicorn does, then say so."""
         try:
             await super().startup(sockets=sockets)
+            for listener in sockets or ():
+                listener.listen(_QUEUED)
             self.failed = self.should_exit
         except BaseException:
             self.failed = True
@@ -186,16 +227,11 @@ class _Server(uvicorn.Server):
         finally:
             self.answers.set()
 
-
-class _Websocket(WSProtocol):
-    """A websocket that may be closing by itself when the server stops."""
-
-    def shutdown(self) -> None:
-        """Say goodbye and close, as uvicorn does; there is nobody to tell once it is closed."""
-        try:
-            super().shutdown()
-        except LocalProtocolError:  # it would keep the server from stopping the others
-            self.transport.close()
+    async def on_tick(self, counter: int) -> bool:
+        """Close the connections whose time is over, every second."""
+        if counter % _TICKS == 0:
+            self._connections.close_overdue()
+        return await super().on_tick(counter)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,13 +8,14 @@ the envelope mean is the business of :mod:`ftrack_like.sandbox.actions`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NoReturn, Optional
 
@@ -22,18 +23,22 @@ from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
+from ftrack_like.sandbox.actions.remote import NEW_KEYS
 from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
 from ftrack_like.sandbox.errors import (
+    InvalidCredentialsError,
     MalformedRequestError,
     RequestTooLargeError,
     SandboxError,
     ServerError,
+    TooManyAttemptsError,
 )
 from ftrack_like.sandbox.invites import InviteActions
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.mail import Outbox
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
+from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.version import SERVER_VERSION
@@ -53,18 +58,23 @@ _LARGE_BODY = 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON *body*, and the HTTP *status* of it for those who asked for strict statuses."""
+    """A JSON *body*, and the HTTP *status* of it for those who asked for strict statuses.
+
+    *headers* go with it.
+    """
 
     body: bytes
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service:
     """The API over *database*.
 
-    *server_url* is the address that goes into links; None takes it from each request.
-    *listeners* are called after each commit, on the thread of the request, with the
-    :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
+    *server_url* is the address that goes into links; with None answers contain the address by which
+    each request came, and mails that of :meth:`start`. *failed_logins* with one user name may come
+    from one address in a minute. *listeners* are called after each commit, on the thread of the
+    request, with the :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
     """
 
     def __init__(
@@ -73,18 +83,22 @@ class Service:
         media: MediaService,
         server_url: Optional[str] = None,
         limits: Optional[Limits] = None,
+        failed_logins: int = 20,
     ) -> None:
         """Prepare to answer; the database must hold the tables and the seed by now."""
         self.database = database
         self.media = media
         self.server_url = server_url
+        #: Starts the links in mails; never taken from a request.
+        self.public_url = server_url
+        self._attempts = Attempts(failed_logins)
         self.limits = Limits() if limits is None else limits
         #: What is mailed; beside the files, wherever those are.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
         #: Called after all data were replaced by others.
-        self.reset_listeners: list[Callable[[], None]] = []
+        self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
         self._actions = {
             **ACTIONS,
             **media.actions(),
@@ -95,8 +109,10 @@ class Service:
     def start(self, user: User, server_url: str) -> None:
         """Begin the work that no request asks for, on behalf of *user*.
 
-        *server_url* starts the addresses in what is done.
+        *server_url* starts the addresses in what is done, and the links in mails where no public
+        address was given.
         """
+        self.public_url = self.public_url or server_url
         self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
 
     def execute(
@@ -110,9 +126,23 @@ class Service:
         return self._run(operations, self._context(user, server_url))
 
     def authenticate(self, credentials: Credentials) -> User:
-        """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`."""
-        with self.database.read() as connection:
-            return authenticate(connection, credentials)
+        """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
+
+        Raise :exc:`TooManyAttemptsError`, without looking at the key, after too many wrong ones.
+        """
+        credentials.require()
+        username, key = credentials.username, credentials.api_key
+        left = self._attempts.seconds_left(username, key)
+        if left:
+            raise TooManyAttemptsError(left)
+        try:
+            with self.database.read() as connection:
+                user = authenticate(connection, credentials)
+        except InvalidCredentialsError:
+            self._attempts.failed(username)
+            raise
+        self._attempts.succeeded(username, key)
+        return user
 
     def find_user(self, user_id: str) -> User:
         """Return the active user with the id *user_id*, with the rights as they are now.
@@ -121,6 +151,13 @@ class Service:
         """
         with self.database.read() as connection:
             return find_user(connection, user_id)
+
+    def allow_holder(self, user_id: str, action: str, component_id: str) -> None:
+        """Raise :exc:`PermissionDeniedError` unless an address of *user_id* is still good.
+
+        It was signed for that user, to do *action* (``read`` or ``update``) to a component's data.
+        """
+        self.allow_component(self.find_user(user_id), action, component_id)
 
     def allow_component(self, user: User, action: str, component_id: str) -> None:
         """Raise :exc:`PermissionDeniedError` unless *user* may do *action* to a component's data.
@@ -188,8 +225,9 @@ class Service:
             user_id=user.id,
             username=user.username,
             server_url=server_url,
+            public_url=self.public_url or server_url,
             now=_now(),
-            sign=self.media.sign,
+            sign=functools.partial(self.media.sign, holder=None if user.is_guest else user.id),
             client_token=client_token,
             unrestricted=user.unrestricted,
         )
@@ -198,7 +236,7 @@ class Service:
         batch, results = run_batch(
             self.database, operations, context, self._actions, self.limits.batch_seconds
         )
-        if batch.changes:
+        if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)
         for each in batch.after_commit:
             try:
@@ -286,7 +324,10 @@ def read_operations(body: bytes) -> list[dict[str, Any]]:
 
 def error_answer(error: SandboxError) -> Answer:
     """Return *error* as the protocol shows it."""
-    return Answer(_to_json(error.as_wire()), error.status)
+    headers = {}
+    if isinstance(error, TooManyAttemptsError):
+        headers["Retry-After"] = str(error.seconds)
+    return Answer(_to_json(error.as_wire()), error.status, headers)
 
 
 def _refuse_constant(name: str) -> NoReturn:

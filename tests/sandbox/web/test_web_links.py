@@ -14,7 +14,7 @@ from ftrack_like.sandbox.links import (
     widget_link,
 )
 from ftrack_like.sandbox.media.signing import SignatureError, Signer
-from ftrack_like.sandbox.web.throttle import Throttle
+from ftrack_like.sandbox.network.throttle import Throttle
 from ftrack_like.sandbox.web.tokens import make_token, peek, read_token
 
 

@@ -48,6 +48,7 @@ from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.storage.deadline import Deadline, StatementTimeoutError, deadline
 from ftrack_like.sandbox.storage.faults import first_line, remedy_for
 from ftrack_like.sandbox.storage.permissions.rights import load_rights
+from ftrack_like.sandbox.storage.refusals import refusal
 
 __all__ = ["ACTIONS", "HOOKS", "READING", "Action", "open_batch", "run_batch"]
 
@@ -152,6 +153,9 @@ def _run_batch(
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
     except sqlalchemy.exc.DBAPIError as error:
+        refused = refusal(error)
+        if refused is not None:
+            raise ValidationError(f"The database cannot keep this: {refused}.") from error
         happened = remedy_for(first_line(error))
         if happened is None:
             raise

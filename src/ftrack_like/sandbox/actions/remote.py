@@ -13,7 +13,10 @@ from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.storage.keys import digest_key, new_key
 
-__all__ = ["ACTIONS"]
+__all__ = ["ACTIONS", "NEW_KEYS"]
+
+#: Where a batch notes the names of the users whose old keys no longer work.
+NEW_KEYS = "new keys"
 
 #: Jobs that clients may ask for, and why there is nothing to do here.
 _DELAYED_JOBS = {
@@ -41,6 +44,7 @@ def reset_remote(operation: Operation, batch: Batch) -> Any:
         batch.store.insert("user_api_key", {"user_id": user_id, **values})
     else:
         batch.store.update("user_api_key", row, values)
+    batch.notes.setdefault(NEW_KEYS, set()).add(user["username"])
     return {"action": "reset_remote", "data": {"api_key": api_key}}
 
 

@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional
 from ftrack_like._errors import ParseError
 from ftrack_like.event import expression as event_expression
 from ftrack_like.event.base import new_id
-from ftrack_like.sandbox.events.clients import Client, Subscriber, Waiting, Websocket
+from ftrack_like.sandbox.events.clients import Client, Speak, Subscriber, Waiting, Websocket
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
 from ftrack_like.wire.topics import TopicIndex
@@ -37,6 +37,16 @@ RESUME_PATIENCE = 5.0
 REMEMBERED_EVENTS = 20_000
 #: How many events the audit keeps.
 AUDITED_EVENTS = 1000
+
+#: Topics of events that clients believe to come from the server, or from themselves.
+_OURS = frozenset(
+    {
+        "ftrack.update",
+        "ftrack.meta.connected",
+        "ftrack.meta.disconnected",
+        "ftrack.meta.reconnected",
+    }
+)
 
 Answer = dict[str, Any]
 
@@ -78,11 +88,21 @@ class Broker:
     # Websockets.
 
     def connect(
-        self, username: str, send: Callable[[str], None], replays: bool = False
+        self,
+        username: str,
+        send: Callable[[str], None],
+        replays: bool = False,
+        *,
+        speak: Optional[Speak] = None,
+        end: Callable[[], None] = lambda: None,
     ) -> Websocket:
-        """Return a new websocket of *username*, to which packets are sent by *send*."""
+        """Return a new websocket of *username*, to which packets are sent by *send*.
+
+        *speak* returns the user to put into an event, *end* closes the websocket and must not
+        block; see :class:`~ftrack_like.sandbox.events.clients.Websocket`.
+        """
         with self._lock:
-            websocket = Websocket(username, send, replays, self._clock())
+            websocket = Websocket(username, send, replays, self._clock(), speak, end)
             self._clients[websocket] = Client(websocket)
             websocket.step("connect")
             send(packets.GREETING)
@@ -110,6 +130,18 @@ class Broker:
             if client.subscribers:
                 self._away[client] = None
             self._forget_the_long_gone()
+
+    def dismiss(self, username: str) -> None:
+        """Close the websockets of *username*, and forget its clients with all that they missed."""
+        with self._lock:
+            leaving = [one for one in self._clients if one.username == username]
+            for websocket in leaving:
+                self.disconnect(websocket)
+                websocket.end()
+            for client in [one for one in self._away if one.username == username]:
+                del self._away[client]
+                for subscriber in list(client.subscribers.values()):
+                    self._remove(subscriber)
 
     def is_silent(self, websocket: Websocket) -> bool:
         """Return whether *websocket* said nothing for so long that it must be broken."""
@@ -237,7 +269,12 @@ class Broker:
             self._subscribe(Subscriber.read(fields["data"], client))
         elif topic == "ftrack.meta.unsubscribe":
             self._unsubscribe(client, fields["data"])
+        elif topic in _OURS:
+            raise ValueError(f"Only the server publishes events of the topic {topic}.")
         elif not self._is_repeat(client, fields):
+            if client.websocket is not None:
+                source = fields["source"]
+                fields["source"] = {**source, "user": client.websocket.speak(source.get("user"))}
             self.publish(wire_events.to_wire(fields))
 
     def _is_repeat(self, client: Client, fields: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from ftrack_like.wire import packets
 from ftrack_like.wire.states import WEBSOCKET, advance
 from ftrack_like.wire.topics import Topics
 
-__all__ = ["BUFFER_LIMIT", "Client", "Subscriber", "Websocket"]
+__all__ = ["BUFFER_LIMIT", "Client", "Speak", "Subscriber", "Websocket"]
 
 #: How many events are kept for a client that is away, and how many until acknowledged; and how
 #: much JSON, in characters. Beyond it the oldest are dropped.
@@ -27,21 +27,34 @@ BUFFER_SIZE = 64 * 1024 * 1024
 
 _numbers = itertools.count(1)
 
+#: Returns the user to put into an event, by what the event says of its user.
+Speak = Callable[[Any], Mapping[str, Any]]
+
 
 class Websocket:
     """One websocket of a user; *send* takes the text of a packet and must not block."""
 
     def __init__(
-        self, username: str, send: Callable[[str], None], replays: bool, now: float
+        self,
+        username: str,
+        send: Callable[[str], None],
+        replays: bool,
+        now: float,
+        speak: Optional[Speak] = None,
+        end: Callable[[], None] = lambda: None,
     ) -> None:
         """Initialise the websocket that *username* opened at *now*.
 
-        *replays* tells that the client acknowledges events and drops repeats.
+        *replays* tells that the client acknowledges events and drops repeats. *speak* is called
+        with the user that an event of the client names and returns the one to put into it; *end*
+        closes the websocket.
         """
         self.number = next(_numbers)
         self.username = username
         self.replays = replays
         self.send = send
+        self.end = end
+        self.speak: Speak = speak or (lambda said: {"username": username})
         self.heard = now
         self.state = "opening"
         self.hub_id: Optional[str] = None

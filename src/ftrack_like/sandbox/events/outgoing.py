@@ -51,13 +51,13 @@ class Outgoing:
         self._wake()
 
     async def get(self) -> Optional[str]:
-        """Return the next packet, or None after an overflow: then there is no other."""
+        """Return the next packet, or None after an overflow or the end: there is no other."""
         # Without a time-out on purpose: `asyncio.wait_for` may swallow a cancellation.
-        while not self._packets and not self.overflow:
+        while not self._packets and not self.overflow and not self._closed:
             await self._stirred.wait()
             self._stirred.clear()
         with self._guard:
-            if self.overflow:
+            if self.overflow or self._closed:
                 return None
             packet = self._packets.popleft()
             self._size -= len(packet)
@@ -71,6 +71,11 @@ class Outgoing:
             if full and self._clock() - self._taken_at > STALL_LIMIT:
                 self.overflow = True
             return self.overflow
+
+    def end(self) -> None:
+        """Let the reader stop at once. May be called from any thread."""
+        self.close()
+        self._wake()
 
     def close(self) -> None:
         """Take nothing more."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Protocol
+from typing import Any, Callable, NamedTuple, Optional, Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -49,6 +50,16 @@ class User(Protocol):
         """Return whether the user may see everything."""
 
 
+class Directory(Protocol):
+    """Knows in whose name a user may publish, and who may be connected."""
+
+    def is_active(self, account: Any) -> bool:
+        """Return whether a user may be connected; may block."""
+
+    def user_of(self, account: Any, said: Any) -> Mapping[str, Any]:
+        """Return the user to put into an event of a user that names *said*."""
+
+
 #: Takes a user name and a key; returns the user, or raises a SandboxError.
 Authenticate = Callable[[str, str], User]
 
@@ -56,17 +67,20 @@ Authenticate = Callable[[str, str], User]
 class Session(NamedTuple):
     """What the handshake granted, and until when."""
 
-    username: str
+    user: User
     replays: bool
     deadline: float
 
 
-def event_routes(broker: Broker, authenticate: Authenticate) -> list[BaseRoute]:
+def event_routes(
+    broker: Broker, authenticate: Authenticate, directory: Optional[Directory] = None
+) -> list[BaseRoute]:
     """Return the routes that bring *broker* on the network.
 
-    *authenticate* may block; it is called on worker threads.
+    *authenticate* may block; it is called on worker threads. Without *directory* all users are
+    active and publish in their own name.
     """
-    server = _EventServer(broker, authenticate)
+    server = _EventServer(broker, authenticate, directory)
     return [
         Route("/socket.io/1/", server.shake_hands, methods=["GET", "POST"]),
         Route("/socket.io/1", server.shake_hands, methods=["GET", "POST"]),
@@ -76,9 +90,12 @@ def event_routes(broker: Broker, authenticate: Authenticate) -> list[BaseRoute]:
 
 
 class _EventServer:
-    def __init__(self, broker: Broker, authenticate: Authenticate) -> None:
+    def __init__(
+        self, broker: Broker, authenticate: Authenticate, directory: Optional[Directory]
+    ) -> None:
         self._broker = broker
         self._authenticate = authenticate
+        self._directory = directory
         self._sessions: dict[str, Session] = {}
 
     async def shake_hands(self, request: Request) -> Response:
@@ -86,12 +103,12 @@ class _EventServer:
         try:
             user = await self._user_of(request)
         except SandboxError as error:
-            return PlainTextResponse(str(error), status_code=401)
+            return PlainTextResponse(str(error), status_code=error.status)
         now = time.monotonic()
         self._forget_stale_sessions(now)
         identifier = secrets.token_hex(16)
         replays = request.headers.get(REPLAY_HEADER) == "1"
-        self._sessions[identifier] = Session(user.username, replays, now + SESSION_LIFETIME)
+        self._sessions[identifier] = Session(user, replays, now + SESSION_LIFETIME)
         heartbeat = max(1, round(self._broker.heartbeat))
         return PlainTextResponse(f"{identifier}:{heartbeat}:{2 * heartbeat}:websocket")
 
@@ -101,8 +118,16 @@ class _EventServer:
         if session is None or session.deadline < time.monotonic():
             await socket.close(GOING_AWAY)
             return
+        conversation = _Conversation(self._broker, socket, session, self._directory)
+        # Looked at when the broker knows the websocket, so that nothing happens in between.
+        if self._directory is not None and not await run_in_threadpool(
+            self._directory.is_active, session.user
+        ):
+            conversation.leave()
+            await socket.close(GOING_AWAY)
+            return
         await socket.accept()
-        await _Conversation(self._broker, socket, session).run()
+        await conversation.run()
 
     async def show_audit(self, request: Request) -> Response:
         """Answer the latest events as JSON, `limit` of them, and who is connected."""
@@ -134,13 +159,28 @@ class _EventServer:
 class _Conversation:
     """One websocket: a coroutine that reads, one that writes, and the end of both."""
 
-    def __init__(self, broker: Broker, socket: WebSocket, session: Session) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        socket: WebSocket,
+        session: Session,
+        directory: Optional[Directory],
+    ) -> None:
         self._broker = broker
         self._socket = socket
         self._outgoing = Outgoing(asyncio.get_running_loop())
         self._websocket: Websocket = broker.connect(
-            session.username, self._outgoing.put, session.replays
+            session.user.username,
+            self._outgoing.put,
+            session.replays,
+            speak=None if directory is None else functools.partial(directory.user_of, session.user),
+            end=self._outgoing.end,
         )
+
+    def leave(self) -> None:
+        """End before the conversation begins."""
+        self._broker.disconnect(self._websocket)
+        self._outgoing.close()
 
     async def run(self) -> None:
         """Converse until either side has enough."""

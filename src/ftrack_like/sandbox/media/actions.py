@@ -9,11 +9,12 @@ from typing import Any, Optional
 from ftrack_like.sandbox.actions import Action, write
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
+from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.media.encode_jobs import keep_job
 from ftrack_like.sandbox.media.plan import plan_encoding
 from ftrack_like.sandbox.media.routes import GET_PATH, UPLOAD_PATH
-from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, TransferError
 
 __all__ = ["ENCODE_JOBS", "MAXIMUM_PARTS", "UPLOAD_SECONDS", "MediaActions"]
@@ -53,7 +54,12 @@ class MediaActions:
             raise ValidationError("checksum must be the MD5 of the data as base64 text.")
         if operation.get("parts"):
             return self._upload_in_parts(component_id, size, operation, batch)
-        signed = {"id": component_id, "size": size, "checksum": checksum}
+        signed = {
+            "id": component_id,
+            "size": size,
+            "checksum": checksum,
+            HOLDER: batch.user_id,
+        }
         headers = {"Content-Type": "application/octet-stream"}
         if checksum:
             headers["Content-MD5"] = checksum
@@ -95,8 +101,11 @@ class MediaActions:
         if row is None:
             raise NotFoundError(f"There is no Component with the id {component_id!r}.")
         version_id = operation.get("version_id")
-        if version_id is not None and not isinstance(version_id, str):
-            raise ValidationError(f"version_id must be an id, not {version_id!r}.")
+        if version_id is not None:
+            version_id = _identifier(operation, "version_id")
+        formats = operation.get("formats") or []
+        if not isinstance(formats, list):
+            raise ValidationError(f"formats must be a list of media types, not {shown(formats)}.")
         if version_id is not None and batch.store.get("asset_version", (version_id,)) is None:
             raise NotFoundError(f"There is no AssetVersion with the id {version_id!r}.")
         sequence = row["system_type"] == "sequence"
@@ -110,7 +119,7 @@ class MediaActions:
             keep_original=bool(operation.get("keep_original", True)),
             user_id=batch.user_id,
             new_id=new_id,
-            webm=_names_webm(operation.get("formats")),
+            webm="video/webm" in formats,
         )
         for each in encoding.operations:
             write.create(each, batch)
@@ -134,25 +143,22 @@ class MediaActions:
                 "part": number,
                 "parts": count,
                 "size": size,
+                HOLDER: batch.user_id,
             }
             address = self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS)
             urls.append({"part_number": number, "signed_url": batch.context.server_url + address})
         return {"urls": urls, "upload_id": upload_id, "component_id": component_id}
 
 
-def _names_webm(formats: Any) -> bool:
-    return isinstance(formats, (list, tuple)) and "video/webm" in formats
-
-
 def _identifier(operation: Operation, name: str) -> str:
     value: Optional[Any] = required_key(operation, name)
     if not isinstance(value, str) or not _IDENTIFIER.match(value):
-        raise ValidationError(f"{name} must be an id, not {value!r}.")
+        raise ValidationError(f"{name} must be an id, not {shown(value)}.")
     return value
 
 
 def _whole_number(operation: Operation, name: str, minimum: int) -> int:
     value = required_key(operation, name)
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValidationError(f"{name} must be a whole number from {minimum}, not {value!r}.")
+        raise ValidationError(f"{name} must be a whole number from {minimum}, not {shown(value)}.")
     return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mimetypes
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
@@ -22,7 +23,7 @@ from starlette.routing import BaseRoute, Route
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media import images
 from ftrack_like.sandbox.media.pictures import PictureError, Pictures
-from ftrack_like.sandbox.media.signing import SignatureError, Signer
+from ftrack_like.sandbox.media.signing import HOLDER, SignatureError, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, Incoming, Place, TransferError
 
 __all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes"]
@@ -31,6 +32,13 @@ GET_PATH = "/component/get"
 THUMBNAIL_PATH = "/component/thumbnail"
 REMOVE_PATH = "/component/remove"
 UPLOAD_PATH = "/component/upload"
+
+#: What reading, or removing, does to a component.
+_ACTIONS = {GET_PATH: "read", THUMBNAIL_PATH: "read", REMOVE_PATH: "update"}
+
+#: One range of bytes, and how many of them are answered at once.
+_RANGE = re.compile(r"\s*(?=\d|-\d)(\d{0,18})-(\d{0,18})\s*", re.ASCII)
+_RANGES = 32
 
 #: Anybody may have uploaded the data: a page among it must not act in the name of its reader.
 _UNTRUSTED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
@@ -46,6 +54,7 @@ class FileRoutes:
     :exc:`~ftrack_like.sandbox.errors.SandboxError` for those it does not know; *name_of*
     returns the file name of a component id, None for an unknown one. *allow* is called with the
     user, ``read`` or ``update``, and a component id, and raises the same for what a user may not.
+    *allow_holder* does that for the id of the user whom a signed address was made for.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class FileRoutes:
         authenticate: Callable[[str, str], Any],
         name_of: Callable[[str], Optional[str]],
         allow: Callable[[Any, str, str], None],
+        allow_holder: Callable[[str, str, str], None],
     ) -> None:
         """Prepare the handlers."""
         self._store = store
@@ -65,6 +75,7 @@ class FileRoutes:
         self._authenticate = authenticate
         self._name_of = name_of
         self._allow = allow
+        self._allow_holder = allow_holder
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes, for the application to mount."""
@@ -83,6 +94,7 @@ class FileRoutes:
         component_id = request.query_params.get("id", "")
         if not self._store.exists(component_id):
             return _no_data(component_id)
+        _ignore_foreign_range(request)
         return await run_in_threadpool(self._data, component_id, "range" in request.headers)
 
     def _data(self, component_id: str, is_range: bool) -> Response:
@@ -121,6 +133,7 @@ class FileRoutes:
             return PlainTextResponse(str(error), 413)
         if not is_there:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
+        _ignore_foreign_range(request)
         return FileResponse(path, media_type="image/jpeg")
 
     async def remove(self, request: Request) -> Response:
@@ -138,18 +151,25 @@ class FileRoutes:
         """Take the data of a component, or a part of it, at a signed address."""
         try:
             signed = self._signer.check(UPLOAD_PATH, dict(request.query_params))
+            await run_in_threadpool(self._check_holder, signed, "update")
         except SignatureError as error:
             return PlainTextResponse(str(error), 403)
+        except SandboxError as error:
+            return PlainTextResponse(error.content, error.status)
         size = int(signed["size"]) if "part" not in signed else _length(request)
         try:
             incoming = await run_in_threadpool(self._incoming, signed, size)
             try:
                 await _receive(request, incoming, size)
+                # It may have taken hours.
+                await run_in_threadpool(self._check_holder, signed, "update")
                 await run_in_threadpool(incoming.commit, size, signed.get("checksum"))
             finally:
                 incoming.abort()
         except TransferError as error:
             return PlainTextResponse(str(error), error.status)
+        except SandboxError as error:
+            return PlainTextResponse(error.content, error.status)
         except OSError as error:
             if "upload" in signed:  # the parts that are there would only keep the disk full
                 await run_in_threadpool(self._store.remove_parts, signed["upload"])
@@ -170,19 +190,26 @@ class FileRoutes:
         parameters = request.query_params
         if "signature" in parameters:
             try:
-                self._signer.check(path, dict(parameters))
+                signed = self._signer.check(path, dict(parameters))
+                await run_in_threadpool(self._check_holder, signed, _ACTIONS[path])
             except SignatureError as error:
                 return PlainTextResponse(str(error), 403)
+            except SandboxError as error:
+                return PlainTextResponse(error.content, error.status)
             return None
         user = request.headers.get("ftrack-user") or parameters.get("username", "")
         key = request.headers.get("ftrack-api-key") or parameters.get("apiKey", "")
         try:
             known = await run_in_threadpool(self._authenticate, user, key)
-            action = "update" if path == REMOVE_PATH else "read"
-            await run_in_threadpool(self._allow, known, action, parameters.get("id", ""))
+            await run_in_threadpool(self._allow, known, _ACTIONS[path], parameters.get("id", ""))
         except SandboxError as error:
             return PlainTextResponse(error.content, error.status)
         return None
+
+    def _check_holder(self, signed: Mapping[str, str], action: str) -> None:
+        """Raise :exc:`SandboxError` unless the holder of a *signed* address may still use it."""
+        if HOLDER in signed:
+            self._allow_holder(signed[HOLDER], action, signed.get("id", ""))
 
     async def _scale(self, component_id: str, target: pathlib.Path, size: int) -> bool:
         """Return whether *target* was made: the image of a component at *size* pixels.
@@ -213,6 +240,22 @@ async def _receive(request: Request, incoming: Incoming, size: Optional[int]) ->
             await run_in_threadpool(incoming.write, *waiting)
             waiting, length = [], 0
     await run_in_threadpool(incoming.write, *waiting)
+
+
+def _ignore_foreign_range(request: Request) -> None:
+    """Take a Range header off *request* that is none of bytes: the whole is answered then."""
+    text = request.headers.get("range")
+    if text is not None and not _is_range(text):
+        kept = [one for one in request.scope["headers"] if one[0].lower() != b"range"]
+        request.scope["headers"] = request.headers.raw[:] = kept
+
+
+def _is_range(text: str) -> bool:
+    unit, _, ranges = text.partition("=")
+    found = [_RANGE.fullmatch(one) for one in ranges.split(",", _RANGES)]
+    return unit.strip().lower() == "bytes" and all(
+        one is not None and (not (one[1] and one[2]) or int(one[1]) <= int(one[2])) for one in found
+    )
 
 
 def _length(request: Request) -> Optional[int]:

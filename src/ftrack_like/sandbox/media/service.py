@@ -19,7 +19,7 @@ from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.jobs import EncodeQueue, Office
 from ftrack_like.sandbox.media.pictures import Pictures
 from ftrack_like.sandbox.media.routes import FileRoutes
-from ftrack_like.sandbox.media.signing import Signer
+from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
 from ftrack_like.sandbox.storage.database import Database
@@ -54,6 +54,7 @@ class MediaService:
         database: Database,
         authenticate: Callable[[str, str], Any],
         allow: Callable[[Any, str, str], None],
+        allow_holder: Callable[[str, str, str], None],
     ) -> list[BaseRoute]:
         """Return the routes below ``/component``; see :class:`FileRoutes`."""
 
@@ -65,15 +66,20 @@ class MediaService:
             return None if found is None else f"{found.name}{found.file_type or ''}"
 
         return FileRoutes(
-            self.store, self.signer, self.pictures, authenticate, name_of, allow
+            self.store, self.signer, self.pictures, authenticate, name_of, allow, allow_holder
         ).routes()
 
-    def sign(self, path: str) -> str:
-        """Return the address *path* (with its parameters) as one that a plain GET may read."""
+    def sign(self, path: str, holder: Optional[str] = None) -> str:
+        """Return the address *path* (with its parameters) as one that a plain GET may read.
+
+        It is good as long as the user with the id *holder* may read what it leads to; without one
+        nothing but its age ends it.
+        """
         address, _, parameters = path.partition("?")
         now = time.time()
         until = (now // 3600 + _ADDRESS_HOURS) * 3600
-        return self.signer.sign(address, dict(parse_qsl(parameters)), until - now)
+        signed = {**dict(parse_qsl(parameters)), HOLDER: holder or None}
+        return self.signer.sign(address, signed, until - now)
 
     def start(self, jobs: EncodeJobs, office: Office) -> None:
         """Begin to encode what *jobs* say; *office* runs operations of the protocol."""

@@ -17,7 +17,10 @@ from collections.abc import Mapping
 from typing import Callable, Optional
 from urllib.parse import urlencode
 
-__all__ = ["SignatureError", "Signer"]
+__all__ = ["HOLDER", "SignatureError", "Signer"]
+
+#: The parameter with the id of the user whom an address was made for.
+HOLDER = "holder"
 
 _SECRET_BYTES = 32
 

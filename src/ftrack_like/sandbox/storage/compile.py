@@ -57,8 +57,8 @@ class Compiler:
 
     # -- queries within queries ---------------------------------------------------------
 
-    def _subquery(self, query: Query, folding: bool) -> Select[Any]:
-        """Return the statement of *query*, which selects one attribute.
+    def _subquery(self, query: Query, folding: bool) -> tuple[Select[Any], str]:
+        """Return the statement of *query*, which selects one attribute, and the kind of that.
 
         With *folding* the values are in lower case. Offset and limit count the entities that
         *query* is about.
@@ -73,8 +73,9 @@ class Compiler:
             _, step = self.paths.step(owner, part)
             statement = _led_on(statement, step)
             owner = step.target
-        value = self.paths.final(owner, path.parts[-1]).expression
-        return statement.add_columns(folded(value, None) if folding else value)
+        value = self.paths.final(owner, path.parts[-1])
+        expression = folded(value.expression, None) if folding else value.expression
+        return statement.add_columns(expression), value.kind
 
     def _one_projection(self, query: Query) -> Path:
         projections = query.projections or ()

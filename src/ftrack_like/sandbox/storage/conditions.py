@@ -41,6 +41,7 @@ MAXIMUM_STEPS = 24
 APART = 3
 
 Leaf = Callable[[Source, Part], Expression]
+Subquery = Callable[[Query, bool], tuple[Select[Any], str]]
 
 _UNORDERED = ("is", "is_not")
 
@@ -48,11 +49,11 @@ _UNORDERED = ("is", "is_not")
 class Conditions:
     """The conditions of one expression, over its *paths*.
 
-    *subquery* makes the statement of a query that stands inside an ``in``; its second argument
-    says whether values are to be in lower case.
+    *subquery* makes the statement of a query that stands inside an ``in``, and says of which kind
+    its values are; its second argument says whether they are to be in lower case.
     """
 
-    def __init__(self, paths: Paths, subquery: Callable[[Query, bool], Select[Any]]) -> None:
+    def __init__(self, paths: Paths, subquery: Subquery) -> None:
         self._paths = paths
         self._names = paths.names
         self._subquery = subquery
@@ -214,7 +215,14 @@ class Conditions:
         text = operand.kind == "text"
         looked_up = folded(operand.expression, None) if text else operand.expression
         with self._inside(part) as apart:
-            statement = self._subquery(query, text)
+            statement, kind = self._subquery(query, text)
+            held, selected = _stored_as(operand.kind), _stored_as(kind)
+            if held != selected:
+                raise self._names.fail(
+                    f"{part.name!r} of {owner.type_.name} holds {held}, but the query selects "
+                    f"{selected}.",
+                    node.position,
+                )
             found: Expression = looked_up.in_(set_apart(statement) if apart else statement)
         return found
 
@@ -226,6 +234,11 @@ class Conditions:
         Some: _some,
         Within: _within,
     }
+
+
+def _stored_as(kind: str) -> str:
+    """Return in words how databases keep values of *kind*: they compare no other with them."""
+    return {"number": "numbers", "flag": "numbers", "boolean": "truth values"}.get(kind, "texts")
 
 
 def _merged(operands: Sequence[Criteria]) -> list[Criteria]:

@@ -18,10 +18,11 @@ class RequestContext:
     """What an answer depends on beside the request and the database.
 
     *user_id* and *username* are of the calling user. *server_url* has no trailing slash and
-    starts the addresses in answers. *now* is in UTC, without zone, at whole seconds.
-    *sign* turns the path of an address (``/component/get?id=…``) into one that a plain GET may
-    read, by adding what proves the right to; None leaves paths as they are. *client_token* is
-    what the calling program calls itself, so that it knows its own doings in events.
+    starts the addresses in answers, *public_url* those in mails. *now* is in UTC, without zone, at
+    whole seconds. *sign* turns the path of an address (``/component/get?id=…``) into one that a
+    plain GET may read, by adding what proves the right to; None leaves paths as they are.
+    *client_token* is what the calling program calls itself, so that it knows its own doings in
+    events.
 
     *unrestricted* lets the request do and see everything. Otherwise *rights* say what, None
     being those of an administrator; they are read when the transaction has begun.
@@ -35,6 +36,7 @@ class RequestContext:
     client_token: Optional[str] = None
     unrestricted: bool = True
     rights: Optional[Rights] = None
+    public_url: str = ""
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -78,6 +78,9 @@ class Operand:
         bound = self._read(text)
         if self.kind == "text":
             return _compare_text(name, self.expression, bound)
+        if self.kind == "boolean" and name not in ("is", "is_not"):
+            # As a parameter: SQLAlchemy finds no constant greater than true or false.
+            bound = literal(bound)
         return _condition(_COMPARISONS[name](self.expression, bound))
 
     def one_of(self, texts: Sequence[str]) -> Expression:

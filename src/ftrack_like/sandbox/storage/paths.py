@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from sqlalchemy import Integer, func, select
+from sqlalchemy import Integer, cast, func, select
 
 from ftrack_like.sandbox.language import Part, Path
 from ftrack_like.sandbox.schema.model import (
@@ -138,9 +138,20 @@ class Paths:
         relation, step = self.step(owner, parts[0])
         inner = self._sortable(step.target, parts[1:], descending)
         chosen = inner.expression
-        if isinstance(relation, Collection):
-            chosen = func.max(chosen) if descending else func.min(chosen)
-        statement = select(chosen).select_from(step.from_).where(step.joined())
+        if not isinstance(relation, Collection):
+            statement = select(chosen).select_from(step.from_).where(step.joined())
+        elif isinstance(relation.how, Derived):
+            # Some of these values are the owner's own: their smallest would be one of all owners.
+            value = chosen.label("value")
+            key = value.desc() if descending else value.asc()
+            statement = select(value).select_from(step.from_).where(step.joined())
+            statement = statement.order_by(key.nulls_last()).limit(1)
+        else:
+            if inner.kind == "boolean":
+                # PostgreSQL has no smallest truth value.
+                chosen = cast(chosen, Integer())
+            first = func.max(chosen) if descending else func.min(chosen)
+            statement = select(first).select_from(step.from_).where(step.joined())
         return Operand(statement.scalar_subquery(), inner.kind)
 
     def final(self, owner: Source, part: Part) -> Operand:

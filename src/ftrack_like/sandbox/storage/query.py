@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Optional, Union
 
 from sqlalchemy import Connection, Select, and_, or_
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from ftrack_like.sandbox.language import (
     Aggregate,
@@ -28,6 +28,7 @@ from ftrack_like.sandbox.storage.deadline import StatementTimeoutError, deadline
 from ftrack_like.sandbox.storage.names import Catalogue, Names
 from ftrack_like.sandbox.storage.plans import Plan, root_plan
 from ftrack_like.sandbox.storage.projections import Loader, TooManyRowsError
+from ftrack_like.sandbox.storage.refusals import refusal
 from ftrack_like.sandbox.storage.selections import NOTHING, Selection, selection_of
 from ftrack_like.sandbox.storage.sources import key_columns
 from ftrack_like.sandbox.storage.sql import keys_parameter, prepare
@@ -81,12 +82,16 @@ def run_query(
         raise ExpressionError(f"The query takes {error}.", 0, text) from None
     except TooManyRowsError as error:
         raise ExpressionError(f"{error} Ask for fewer entities, by 'limit'.", 0, text) from None
-    except OperationalError as error:
+    except DBAPIError as error:
         # SQLite reads SQL only so deep; what that means for a query depends on all of it.
         if "parser stack overflow" in str(error.orig):
             message = "The expression nests deeper than the database can follow."
             raise ExpressionError(message, 0, text) from None
-        raise
+        refused = refusal(error)
+        if refused is None:
+            raise
+        message = f"The expression is beyond a limit of the database: {refused}."
+        raise ExpressionError(message, 0, text) from None
 
 
 def check_query(model: Model, expression: str, context: RequestContext) -> None:
@@ -112,7 +117,9 @@ def _run(
     records = Loader(connection, catalogue, context).load(
         compiled.plan, rows[: compiled.limit] if more else rows
     )
-    return QueryResult(records, compiled.offset + compiled.limit if more else None)
+    # With "limit 0" the next page would begin where this one does, for ever.
+    following = compiled.offset + compiled.limit if more and compiled.limit else None
+    return QueryResult(records, following)
 
 
 def _parameters(context: RequestContext) -> dict[str, Any]:

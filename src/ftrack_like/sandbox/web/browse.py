@@ -87,7 +87,7 @@ def show_version(visitor: Visitor) -> Response:
         "browse_version.html",
         visitor,
         version=version,
-        medium=media_of(visitor.asked, reader, [id_]).get(id_, Medium("none")),
+        medium=media_of(visitor.asked, reader, [id_], visitor.user).get(id_, Medium("none")),
         components=components_of(reader, id_),
         notes=notes_of(reader, id_),
         statuses=_statuses(visitor, version),
@@ -173,7 +173,7 @@ def _render(template: str, visitor: Visitor, **values: Any) -> Response:
     return render(
         template,
         visitor=visitor,
-        component=address_maker(visitor.asked),
+        component=address_maker(visitor.asked, visitor.user),
         has_data=visitor.asked.service.media.store.exists,
         href=_href,
         theme=None,

@@ -6,7 +6,7 @@ do not carry. It is good for half a day, and no longer than the user's API key.
 
 from __future__ import annotations
 
-import urllib.parse
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
@@ -16,13 +16,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.auth import Credentials, User
-from ftrack_like.sandbox.errors import InvalidCredentialsError
+from ftrack_like.sandbox.errors import InvalidCredentialsError, TooManyAttemptsError
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.storage.seed_data.site import ADMINISTRATOR_ROLE
 from ftrack_like.sandbox.storage.tables import TABLES
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Reader, quoted
-from ftrack_like.sandbox.web.throttle import Throttle
 from ftrack_like.sandbox.web.tokens import keep_token, make_token, peek, read_token
 
 __all__ = ["LOG_IN_PATH", "Visitor", "for_visitors", "is_administrator", "log_in_routes"]
@@ -33,8 +32,12 @@ LOG_OUT_PATH = "/log-out"
 _COOKIE = "ftrack_like_log_in"
 _SECONDS = 12 * 3600
 
-#: Where a log-in may lead: pages of this server, named by how they begin.
-_PLACES = ("/browse", "/outbox")
+#: Where a log-in may lead: pages of this server, in nothing but the characters that they need.
+#: Browsers read other texts in surprising ways: "///", "/\\" and "/<tab>/" all begin a host name.
+_PLACES = re.compile(
+    r"/(?:browse|outbox)(?:/[A-Za-z0-9_~-]+)*/?(?:\?[A-Za-z0-9_.~%&=+:,-]*)?", re.ASCII
+)
+_FIRST_PLACE = "/browse"
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,9 @@ class Visitor:
 
 def log_in_routes() -> list[BaseRoute]:
     """Return the routes of the form and of logging out."""
-    throttle = Throttle(most=20, seconds=60)
     return [
         page_route(LOG_IN_PATH, show_form),
-        page_route(LOG_IN_PATH, lambda asked: log_in(asked, throttle), "POST"),
+        page_route(LOG_IN_PATH, log_in, "POST"),
         page_route(LOG_OUT_PATH, for_visitors(log_out), "POST"),
     ]
 
@@ -92,18 +94,15 @@ def show_form(asked: Asked) -> Response:
     return _form(asked.query.get("next", ""))
 
 
-def log_in(asked: Asked, throttle: Throttle) -> Response:
+def log_in(asked: Asked) -> Response:
     """Let the browser in with user name and key, and lead on to where it wanted to go."""
     username = asked.form.get("username", "").strip()
-    client = asked.request.client
-    trying = f"{client.host if client else ''} {username}"
-    if throttle.is_exhausted(trying):
-        raise PageError(429, "Too many attempts", "Wait a minute, then try again.")
     credentials = Credentials(username, asked.form.get("key", "").strip())
     try:
         user = asked.service.authenticate(credentials)
+    except TooManyAttemptsError as error:
+        raise PageError(429, "Too many attempts", "Wait a minute, then try again.") from error
     except InvalidCredentialsError:
-        throttle.count(trying)
         return _form(asked.form.get("next", ""), username, wrong=True)
     response = go_to(_place(asked.form.get("next", "")))
     keep_token(asked, response, _COOKIE, _purpose(asked, user.id), _SECONDS, user=user.id)
@@ -139,10 +138,7 @@ def _form(place: str, username: str = "", wrong: bool = False) -> Response:
 
 def _place(text: str) -> str:
     """Return *text* if it is one of our pages, the first of them otherwise."""
-    parts = urllib.parse.urlsplit(text)
-    ours = any(parts.path == one or parts.path.startswith(f"{one}/") for one in _PLACES)
-    elsewhere = parts.scheme or parts.netloc or "\\" in text
-    return text if ours and not elsewhere else _PLACES[0]
+    return text if _PLACES.fullmatch(text) else _FIRST_PLACE
 
 
 def _visitor(asked: Asked) -> Optional[Visitor]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ftrack_like.sandbox.auth import User
 from ftrack_like.sandbox.media.routes import GET_PATH, THUMBNAIL_PATH
 from ftrack_like.sandbox.storage.values import read_json
 from ftrack_like.sandbox.web.pages import Asked
@@ -49,15 +51,17 @@ class Medium:
     component_id: Optional[str] = None
 
 
-def media_of(asked: Asked, reader: Reader, version_ids: Iterable[str]) -> dict[str, Medium]:
-    """Return what can be shown of each version."""
+def media_of(
+    asked: Asked, reader: Reader, version_ids: Iterable[str], user: User
+) -> dict[str, Medium]:
+    """Return what can be shown of each version to *user*."""
     ids = sorted({one for one in version_ids if one})
     if not ids:
         return {}
     versions = ", ".join(map(quoted, ids))
     names = ", ".join(map(quoted, _KINDS))
     found: dict[str, dict[str, Medium]] = {}
-    store, address = asked.service.media.store, address_maker(asked)
+    store, address = asked.service.media.store, address_maker(asked, user)
     for component in reader.query(_COMPONENTS.format(versions, names)):
         if store.exists(component["id"]):
             url = address(component["id"])
@@ -71,13 +75,14 @@ def media_of(asked: Asked, reader: Reader, version_ids: Iterable[str]) -> dict[s
     return {id_: _best(found.get(id_, {}), id_ in busy) for id_ in ids}
 
 
-def address_maker(asked: Asked) -> Callable[..., str]:
+def address_maker(asked: Asked, user: User) -> Callable[..., str]:
     """Return a function of a component's id that answers where its data is read by a GET.
 
     With *size* (in pixels) it is the component's image scaled to that. Addresses have no host,
-    so that they are right by whichever name the server was reached.
+    so that they are right by whichever name the server was reached. They are good as long as
+    *user* may read the data; those of a guest end by their age.
     """
-    sign = asked.service.media.sign
+    sign = functools.partial(asked.service.media.sign, holder=None if user.is_guest else user.id)
 
     def address(component_id: str, size: Optional[int] = None) -> str:
         id_ = urllib.parse.quote(component_id, safe="")

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.links import REVIEW_PATH
+from ftrack_like.sandbox.network.throttle import Throttle
 from ftrack_like.sandbox.web.drawing import DrawingError, read_drawing
 from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
@@ -37,7 +38,6 @@ from ftrack_like.sandbox.web.review_write import (
     picture_operations,
     verdict_operation,
 )
-from ftrack_like.sandbox.web.throttle import Throttle
 
 __all__ = ["review_routes"]
 
@@ -70,7 +70,7 @@ def show(asked: Asked) -> Response:
     verdicts = verdicts_of(reader, (one["id"] for one in objects), own)
     values: dict[str, Any] = {"chosen": chosen, "medium": Medium("none"), "notes": []}
     if chosen is not None:
-        media = media_of(asked, reader, [chosen["version_id"]])
+        media = media_of(asked, reader, [chosen["version_id"]], visit.user)
         values["medium"] = media.get(chosen["version_id"], Medium("none"))
         drawn = annotations_of(reader, chosen["id"])
         values["notes"] = notes_of(reader, chosen["id"], drawn, visit.sees_only)
@@ -81,7 +81,7 @@ def show(asked: Asked) -> Response:
         objects=objects,
         verdicts=verdicts,
         words=STATUS_WORDS,
-        component=address_maker(asked),
+        component=address_maker(asked, visit.user),
         has_data=asked.service.media.store.exists,
         theme=None,
         **values,
@@ -128,7 +128,7 @@ def _picture(
     Its data is stored beforehand, and removed again if the block raises.
     """
     version, service = object_["version_id"], visit.asked.service.media
-    media = media_of(visit.asked, visit.reader, [version]) if strokes else {}
+    media = media_of(visit.asked, visit.reader, [version], visit.user) if strokes else {}
     picture = drawn_picture(service, media[version], frame, strokes) if version in media else None
     if picture is None:
         yield []

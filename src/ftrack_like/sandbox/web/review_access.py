@@ -13,7 +13,7 @@ from typing import Optional
 from starlette.responses import Response
 
 from ftrack_like.sandbox.auth import User
-from ftrack_like.sandbox.links import REVIEW_PATH, check_link
+from ftrack_like.sandbox.links import REVIEW_PATH, check_link, person_mark
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.pages import Asked, PageError
 from ftrack_like.sandbox.web.reading import Reader, Record, quoted
@@ -69,7 +69,7 @@ class Visit:
         """Return who the invitee acts as; without an id for one who has done nothing yet."""
         # The link alone lets in, to this review: what its pages ask for is theirs to bound.
         person = self.invitee["resource_id"] or ""
-        return User(person, self.invitee["email"] or "", unrestricted=True)
+        return User(person, self.invitee["email"] or "", unrestricted=True, is_guest=True)
 
     @property
     def reader(self) -> Reader:
@@ -117,7 +117,7 @@ def enter(asked: Asked) -> Visit:
     """
     signer = asked.service.media.signer
     try:
-        signed = check_link(signer, REVIEW_PATH, asked.query, ("invitee",))
+        signed = check_link(signer, REVIEW_PATH, asked.query, ("invitee", "person"))
     except SignatureError as error:
         raise PageError(
             403,
@@ -127,14 +127,23 @@ def enter(asked: Asked) -> Visit:
     reader = asked.reader(User("", "", unrestricted=True))
     invitee = reader.one(_INVITEE.format(quoted(signed["invitee"])))
     session = invitee and find_session(reader, invitee["review_session_id"])
-    if not invitee or not session:
+    is_same = invitee and signed.get("person") == person_mark(invitee["email"])
+    if not invitee or not session or not is_same:
         raise PageError(
             404,
             "This invitation was withdrawn",
             "The review does not exist any more, or you are no longer invited to it.",
         )
-    link = {name: asked.query[name] for name in ("invitee", "expires", "signature")}
+    _refuse_left(reader, invitee)
+    link = {name: asked.query[name] for name in ("invitee", "person", "expires", "signature")}
     return Visit(asked, link, invitee, session)
+
+
+def _refuse_left(reader: Reader, invitee: Record) -> None:
+    """Raise :exc:`PageError` if *invitee* acts as a user who may not log in any more."""
+    person = quoted(invitee["resource_id"] or "")
+    if reader.one(f"select id from User where id is {person} and is_active is_not true"):
+        raise PageError(403, "This invitation has ended", "Its user may not log in any more.")
 
 
 def find_session(reader: Reader, id_: str) -> Optional[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -17,11 +18,11 @@ from ftrack_like.sandbox.links import (
     review_link,
 )
 from ftrack_like.sandbox.media.signing import SignatureError
+from ftrack_like.sandbox.network.throttle import Throttle
 from ftrack_like.sandbox.web.pages import Asked, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Record, quoted
 from ftrack_like.sandbox.web.review_access import cookie_name, find_session, refuse_closed
 from ftrack_like.sandbox.web.review_write import guest_operations
-from ftrack_like.sandbox.web.throttle import Throttle
 from ftrack_like.sandbox.web.tokens import keep_token, peek, read_token
 
 __all__ = ["share_routes"]
@@ -43,8 +44,9 @@ def show_form(asked: Asked) -> Response:
     """Answer the form, or lead on a browser from which somebody joined before."""
     session = _session(asked)
     known = peek(asked.request.cookies.get(_cookie(session), "")).get("invitee", "")
-    if known and _is_invitee(asked, session, known):
-        return go_to(review_link(asked.service.media.signer, known))
+    invitee = _invitee(asked, session, known) if known else None
+    if invitee is not None:
+        return go_to(review_link(asked.service.media.signer, known, invitee["email"]))
     return _form(asked, session)
 
 
@@ -62,7 +64,7 @@ def join(asked: Asked, throttle: Throttle) -> Response:
     host = session.get("created_by") or {}
     user = User(session["created_by_id"] or "", host.get("username") or "", unrestricted=True)
     asked.execute(guest_operations(invitee_id, session["id"], name, email), user)
-    response = go_to(review_link(asked.service.media.signer, invitee_id))
+    response = go_to(review_link(asked.service.media.signer, invitee_id, email))
     keep_token(
         asked,
         response,
@@ -90,15 +92,15 @@ def _session(asked: Asked) -> Record:
     return session
 
 
-def _is_invitee(asked: Asked, session: Record, invitee_id: str) -> bool:
-    """Return whether the browser's token is good, and the invitee is still there."""
+def _invitee(asked: Asked, session: Record, invitee_id: str) -> Optional[Record]:
+    """Return the invitee if the browser's token is good and the invitee is still there."""
     token = asked.request.cookies.get(_cookie(session), "")
     try:
         read_token(asked.service.media.signer, _purpose(session), token)
     except SignatureError:
-        return False
-    expression = f"select id from ReviewSessionInvitee where id is {quoted(invitee_id)}"
-    return asked.reader(User("", "", unrestricted=True)).one(expression) is not None
+        return None
+    expression = f"select id, email from ReviewSessionInvitee where id is {quoted(invitee_id)}"
+    return asked.reader(User("", "", unrestricted=True)).one(expression)
 
 
 def _form(

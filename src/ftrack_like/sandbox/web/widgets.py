@@ -137,6 +137,6 @@ def _render(template: str, widget: Widget, **values: Any) -> Response:
         embeddable=True,
         widget=widget,
         theme=widget.theme,
-        component=address_maker(widget.asked),
+        component=address_maker(widget.asked, widget.user),
         **values,
     )

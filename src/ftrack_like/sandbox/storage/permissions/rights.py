@@ -11,10 +11,14 @@ from typing import Any, Optional
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
-from ftrack_like.sandbox.storage.permissions.roles import ADMINISTRATOR_ROLE_ID, ROLE_RIGHTS
+from ftrack_like.sandbox.storage.permissions.roles import (
+    ADMINISTRATOR_ROLE_ID,
+    API_ROLE_ID,
+    ROLE_RIGHTS,
+)
 from ftrack_like.sandbox.storage.tables import TABLES, is_project
 
-__all__ = ["Rights", "is_administrator", "load_projects", "load_rights"]
+__all__ = ["Rights", "is_administrator", "load_projects", "load_rights", "may_name_others"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Rights:
     def granted_projects(self) -> frozenset[str]:
         """Return the ids of the projects that some role names."""
         return frozenset().union(*self.granted.values())
+
+    @property
+    def may_name_others(self) -> bool:
+        """Return whether the user may act in the name of other users."""
+        return API_ROLE_ID in self.everywhere
 
     @functools.cached_property
     def parameters(self) -> dict[str, Any]:
@@ -82,6 +91,16 @@ def is_administrator(user_id: Any) -> Any:
     return sqlalchemy.exists().where(
         held.c.user_id == user_id,
         held.c.security_role_id == ADMINISTRATOR_ROLE_ID,
+        held.c.is_all_open_projects,
+    )
+
+
+def may_name_others(user_id: Any) -> Any:
+    """Return the SQL condition that the user of *user_id* may act in the name of other users."""
+    held = TABLES["user_security_role"].alias()
+    return sqlalchemy.exists().where(
+        held.c.user_id == user_id,
+        held.c.security_role_id.in_((ADMINISTRATOR_ROLE_ID, API_ROLE_ID)),
         held.c.is_all_open_projects,
     )
 

@@ -14,9 +14,18 @@ from collections.abc import Mapping
 
 from ftrack_like.sandbox.storage.rowset import named_id
 
-__all__ = ["ADMINISTRATOR_ROLE_ID", "DELEGATES", "FAMILIES", "ROLE_RIGHTS", "family_of"]
+__all__ = [
+    "ADMINISTRATOR_ROLE_ID",
+    "API_ROLE_ID",
+    "DELEGATES",
+    "FAMILIES",
+    "ROLE_RIGHTS",
+    "family_of",
+]
 
 ADMINISTRATOR_ROLE_ID = named_id("SecurityRole", "Administrator")
+#: The role of programs that act for all users, as global keys of a site do.
+API_ROLE_ID = named_id("SecurityRole", "API")
 
 _ALL = frozenset({"create", "update", "delete"})
 _NONE: frozenset[str] = frozenset()

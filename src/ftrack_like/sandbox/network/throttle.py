@@ -1,0 +1,126 @@
+"""Limits to how often something may be tried."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+
+from ftrack_like.sandbox.network.peer import PEER, group_of
+
+__all__ = ["Attempts", "Throttle"]
+
+#: How long failures count, in seconds.
+_SECONDS = 60.0
+#: How many failures one address has for each failure that one of its user names has.
+_NAMES = 5
+#: How many keys are remembered that were right.
+_REMEMBERED = 10_000
+
+
+class Throttle:
+    """Counts failures by name; after *most* within *seconds* a name has to wait.
+
+    Threads may share it. *clock* returns seconds.
+    """
+
+    def __init__(
+        self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin with nothing counted."""
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._failures: dict[str, collections.deque[float]] = {}
+        self._swept = clock()
+        self._lock = threading.Lock()
+
+    def is_exhausted(self, name: str) -> bool:
+        """Return whether *name* failed too often to try again now."""
+        return self.seconds_left(name) > 0
+
+    def seconds_left(self, name: str) -> float:
+        """Return how long *name* has to wait, 0 if it may try again now."""
+        with self._lock:
+            failures = self._failures.get(name)
+            if failures is None:
+                return 0.0
+            now = self._clock()
+            self._forget(failures, now)
+            if len(failures) < self._most:
+                return 0.0
+            return max(0.001, failures[-self._most] + self._seconds - now)
+
+    def count(self, name: str) -> None:
+        """Count a failure of *name*."""
+        with self._lock:
+            now = self._clock()
+            if now - self._swept > self._seconds:
+                self._sweep(now)
+            self._failures.setdefault(name, collections.deque()).append(now)
+
+    def clear(self) -> None:
+        """Forget all failures."""
+        with self._lock:
+            self._failures.clear()
+
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        for name in list(self._failures):
+            self._forget(self._failures[name], now)
+            if not self._failures[name]:
+                del self._failures[name]
+
+    def _forget(self, failures: collections.deque[float], now: float) -> None:
+        while failures and now - failures[0] > self._seconds:
+            failures.popleft()
+
+
+class Attempts:
+    """Counts wrong keys by address and user name, wherever keys are asked for.
+
+    A key that was right before from the same address always passes: a client that repeats a wrong
+    key keeps no other out that is at work.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Allow *most* failures a minute."""
+        self._by_name = Throttle(most, _SECONDS)
+        self._by_address = Throttle(_NAMES * most, _SECONDS)
+        self._known: collections.OrderedDict[bytes, None] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def seconds_left(self, username: str, key: str) -> float:
+        """Return how long the client has to wait with these credentials, 0 if it has not."""
+        address, name = self._names(username)
+        left = max(self._by_name.seconds_left(name), self._by_address.seconds_left(address))
+        return 0.0 if left and self._digest(name, key) in self._known else left
+
+    def failed(self, username: str) -> None:
+        """Count a wrong key, or user name."""
+        address, name = self._names(username)
+        self._by_name.count(name)
+        self._by_address.count(address)
+
+    def succeeded(self, username: str, key: str) -> None:
+        """Remember that the credentials are right."""
+        digest = self._digest(self._names(username)[1], key)
+        with self._lock:
+            self._known[digest] = None
+            self._known.move_to_end(digest)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all failures."""
+        self._by_name.clear()
+        self._by_address.clear()
+
+    def _names(self, username: str) -> tuple[str, str]:
+        address = group_of(PEER.get())
+        return address, f"{address} {username.lower()}"
+
+    def _digest(self, name: str, key: str) -> bytes:
+        return hashlib.sha256(f"{name}\0{key}".encode("utf-8", "surrogatepass")).digest()
