@@ -583,8 +583,9 @@ class Session:
         """Ask the server for *projections* of *entities*, in few requests.
 
         *entities* is an entity or a list of them; *projections* is text such as
-        ``"name, status.name"``. Values that are loaded are replaced by the server's. Values that
-        were set here and not committed stay. Entities that are not committed are left out.
+        ``"name, status.name"``. Loaded values are replaced by the server's. Values that were set
+        here and not committed stay. Entities that are not committed are left out. Types other
+        than that of the first entity are asked for those of *projections* that they have.
         """
         try:
             self._loader.populate(entities, projections)

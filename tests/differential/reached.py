@@ -82,15 +82,19 @@ class Tracer:
 
     def profile(self, frame: Any, happening: str, argument: Any) -> None:
         """Take notice of a call."""
-        entries = self.watched.get(frame.f_code) if happening == "call" else None
+        if happening != "call":
+            return
         code = frame.f_code
+        entries = self.watched.get(code, ())
+        begins = code.co_name == "__init__"
+        if not entries and not begins:
+            return  # Without a look at the variables, which takes most of the time.
         first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-        if entries:
-            for owner, title in entries:
-                if owner is None or isinstance(first, owner) or first is owner:
-                    self.reached.add(title)
-                    self.reached.update(filter(None, [self.classes.get(owner)]))
-        if happening == "call" and code.co_name == "__init__" and first is not None:
+        for owner, title in entries:
+            if owner is None or isinstance(first, owner) or first is owner:
+                self.reached.add(title)
+                self.reached.update(filter(None, [self.classes.get(owner)]))
+        if begins and first is not None:
             for kind in type(first).__mro__:
                 if kind in self.classes:
                     self.reached.add(self.classes[kind])

@@ -45,6 +45,21 @@ def test_short_wait_handles_one_event(hub: EventHub, duration: float) -> None:
 
 
 @pytest.mark.parametrize("duration", SHORT)
+@pytest.mark.parametrize("workers", [None, 2])
+def test_first_short_wait_handles_an_event(
+    event_server: Any, make_hub: Any, duration: float, workers: Any
+) -> None:
+    """The event that tells of the new connection is handled beside the first other one."""
+    hub = make_hub(event_server.url)
+    seen: list[str] = []
+    hub.subscribe("topic=a", lambda event: seen.append(event["topic"]))
+    hub._event_queue.put(Event("a"))
+    hub._event_queue.put(Event("a"))
+    hub.wait(duration, workers=workers)
+    assert seen == ["a"]
+
+
+@pytest.mark.parametrize("duration", SHORT)
 def test_short_wait_with_workers_handles_an_event(hub: EventHub, duration: float) -> None:
     """Workers too handle a waiting event in the shortest time."""
     seen = told(hub, "a", "b", "c")

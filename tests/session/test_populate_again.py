@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ftrack_like import cache
+from ftrack_like import cache, exception
 from ftrack_like.symbol import NOT_SET
 
 
@@ -70,6 +70,37 @@ def test_references_members_and_nested_values_are_replaced(pair: tuple[Any, Any]
     assert len(held) == 3
     assert mine["parent"]["full_name"] == "renamed"
     assert mine["link"][-1]["name"] == "sh020"
+
+
+@pytest.mark.parametrize("shot_first", [True, False])
+def test_each_type_is_refreshed(pair: tuple[Any, Any], shot_first: bool) -> None:
+    """Entities of several types in one call all become the server's."""
+    mine, theirs = pair
+    project = mine["parent"]
+    project["name"], mine["name"]
+    theirs["parent"]["name"] = "renamed"
+    change(theirs, name="sh020")
+    mine.session.populate([mine, project] if shot_first else [project, mine], "name")
+    assert [mine["name"], project["name"]] == ["sh020", "renamed"]
+
+
+@pytest.mark.parametrize("projections", ["sort", "parent.name, sort", "name, sort", "parent"])
+def test_what_a_later_type_lacks_is_left_out(pair: tuple[Any, Any], projections: str) -> None:
+    """An attribute that the first type has is asked of those types alone that have it."""
+    mine, theirs = pair
+    project, value = mine["parent"], theirs["sort"]
+    change(theirs, sort=value + 10.0)
+    mine.session.populate([mine, *mine["children"], project], projections)
+    with mine.session.auto_populating(False):
+        assert mine["sort"] == (value + 10.0 if "sort" in projections else NOT_SET)
+
+
+def test_what_the_first_type_lacks_is_an_error(pair: tuple[Any, Any]) -> None:
+    """An attribute that the type of the first entity lacks is refused, as a mistyped one is."""
+    mine, _ = pair
+    for entities, name in (([mine["parent"], mine], "sort"), ([mine, mine["parent"]], "nmae")):
+        with pytest.raises(exception.ServerParseError, match=name):
+            mine.session.populate(entities, name)
 
 
 def test_metadata_is_replaced(pair: tuple[Any, Any]) -> None:

@@ -177,7 +177,8 @@ class Loader(Asker):
 
         *entities* is one entity, or several of any types; *projections* is their names,
         ``"name, status.name"``, or a list of names. The server's values replace the loaded ones;
-        local changes stay. Entities that are created but not committed are left out.
+        local changes stay. Entities that are created but not committed are left out. The first
+        entity's type must have all of *projections*; others are asked for those that theirs has.
 
         Raise :exc:`~ftrack_like.exception.InvalidEntityError` for what is no entity.
         """
@@ -189,10 +190,12 @@ class Loader(Asker):
                 raise exception.InvalidEntityError(entity, "populated")
             if not entity._created:
                 by_type.setdefault(entity.entity_type, []).append(entity)
+        first = next(iter(by_type), "")
         for entity_type, members in by_type.items() if names else ():
-            for condition, chunk in _conditions(members):
-                expression = f"select {', '.join(names)} from {entity_type} where {condition}"
-                self._complete(chunk, self._completing(expression), names)
+            wanted = names if entity_type == first else _known(members[0], names)
+            for condition, chunk in _conditions(members) if wanted else ():
+                expression = f"select {', '.join(wanted)} from {entity_type} where {condition}"
+                self._complete(chunk, self._completing(expression), wanted)
 
     @staticmethod
     def lacking(entities: Iterable[Any], projections: Any) -> list[Any]:
@@ -223,7 +226,7 @@ class Loader(Asker):
             resident = residents.get(entity._key or entity._identity_text())
             if resident is None or resident is entity:
                 continue
-            for name in {re.split(r"[.\[]", name)[0] for name in names}:
+            for name in set(map(_root, names)):
                 if name in resident._remote:
                     entity.attributes.get(name).set_remote_value(entity, resident._remote[name])
 
@@ -298,6 +301,16 @@ def _names(projections: Any) -> list[str]:
             {"shown": shown(projections)},
         )
     return [part.strip() for part in parts if part.strip()]
+
+
+def _root(name: str) -> str:
+    """Return the attribute that the projection *name* begins with."""
+    return re.split(r"[.\[]", name)[0]
+
+
+def _known(entity: Any, names: list[str]) -> list[str]:
+    """Return those of *names* that begin with an attribute of *entity*."""
+    return [name for name in names if entity.attributes.get(_root(name)) is not None]
 
 
 def _is_missing(entity: Any, path: list[str]) -> bool:

@@ -21,6 +21,8 @@ QUEUE_LIMIT = 20_000
 REMEMBERED_EVENTS = 20_000
 #: The topic of the event after which :meth:`EventHub.wait` returns.
 DISCONNECTED_TOPIC = "ftrack.meta.disconnected"
+#: The topic of the event that a hub queues for itself as it connects.
+CONNECTED_TOPIC = "ftrack.meta.connected"
 #: How often somebody who waits looks up, in seconds.
 TICK = 0.1
 
@@ -92,8 +94,8 @@ class Inbox:
     def handle_all(self, deadline: Optional[float]) -> None:
         """Handle events on this thread until *deadline*, or until the owner has enough.
 
-        At least one event that waits is handled, whatever the deadline. The handling of a
-        disconnection is the last.
+        At least one event that waits is handled, whatever the deadline, not counting the one by
+        which the hub says that it is connected. The handling of a disconnection is the last.
         """
         self._take(deadline, self._handle_safely)
 
@@ -151,7 +153,7 @@ class Inbox:
             use(event)
             if ends:
                 return True
-            if _is_over(deadline):
+            if _is_over(deadline) and not _is_notice(event):
                 return False
         return False
 
@@ -192,6 +194,11 @@ class Inbox:
             self._owner._handle(event)
         except Exception:
             self._owner.logger.exception(f"Error handling event {event}.")
+
+
+def _is_notice(event: Any) -> bool:
+    """Return whether *event* only says that the hub is connected."""
+    return isinstance(event, Mapping) and event.get("topic") == CONNECTED_TOPIC
 
 
 def _is_over(deadline: Optional[float]) -> bool:

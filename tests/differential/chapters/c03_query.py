@@ -294,7 +294,7 @@ def populate_unknown(stage: Stage) -> Any:
     return stage.session.populate(found, "warp")
 
 
-@step(asks="A")
+@step(asks="G")
 def populate_mixed_types(stage: Stage) -> Any:
     """Populate with entities of different types."""
     shot = stage.session.query(f"{shots(stage)} order by name").first()

@@ -137,7 +137,7 @@ def update_of_something_else(stage: Stage) -> Any:
     return [answers, listening.cascaded]
 
 
-@step(asks="A")
+@step()
 def refused_commit(stage: Stage) -> Any:
     """An error in the plugin is kept from the publisher, and the session works on."""
     shot = stage.shot("sh030")

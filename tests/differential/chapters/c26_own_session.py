@@ -164,7 +164,10 @@ def cache_on_disk(stage: Stage) -> Any:
     found = second.get("Task", task["id"])
     with second.auto_populating(False):
         values = [found["name"], found["description"]]
-    return [name, values, second.counts, [type(c).__name__ for c in second.cache.caches]]
+    cache = stage.module("cache")
+    memory, disk = second.cache.caches
+    kinds = [isinstance(memory, cache.MemoryCache), isinstance(disk, cache.SerialisedCache)]
+    return [name, values, second.counts, kinds]
 
 
 @step()

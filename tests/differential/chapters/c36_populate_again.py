@@ -177,6 +177,19 @@ def values_of_members(stage: Stage) -> Any:
     return [before, [task["name"] for task in mine["children"]]]
 
 
+@step(39, "each type is asked for by its own name")
+def several_types(stage: Stage) -> Any:
+    """Entities of two types are refreshed by one call."""
+    mine, theirs = shot_in_both(stage, "several_types")
+    before = theirs["parent"]["full_name"]
+    found = [mine["name"], mine["parent"]["name"]]
+    theirs["parent"]["full_name"] = "renamed"
+    change(theirs, name="several_renamed")
+    stage.session.populate([mine, mine["parent"]], "name, full_name")
+    change(theirs["parent"], full_name=before)
+    return [*found, mine["name"], mine["parent"]["full_name"]]
+
+
 @step()
 def metadata(stage: Stage) -> Any:
     """Metadata that was added, changed and removed."""

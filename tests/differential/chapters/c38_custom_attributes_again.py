@@ -186,3 +186,47 @@ def hierarchical_in_queries(stage: Stage) -> Any:
     stage.session.commit()
     condition = 'custom_attributes any (key is "again_any" and value is "findable")'
     return [each == version for each in stage.session.query(f"AssetVersion where {condition}")]
+
+
+@step()
+def hierarchical_set_by_another(stage: Stage) -> Any:
+    """A second session sets it on an asset and a version; populating brings it."""
+    pair = asset_and_version(stage)
+    found = [values(each) for each in pair]
+    other = stage.new_session()
+    for each in pair:
+        theirs = other.get(each.entity_type, each["id"])
+        theirs["custom_attributes"]["again_any"] = f"theirs, of {each.entity_type}"
+    other.commit()
+    for each in pair:
+        stage.session.populate(each, "custom_attributes")
+    return [*found, *(values(each) for each in pair)]
+
+
+@step()
+def hierarchical_set_above_by_another(stage: Stage) -> Any:
+    """A second session sets it on the parent of a task, which then shows that value."""
+    shot = new_shot(stage, "above")
+    stage.session.commit()
+    task = stage.session.create("Task", {"name": "below", "parent": shot})
+    stage.session.commit()
+    found = [values(task)]
+    other = stage.new_session()
+    other.get("Shot", shot["id"])["custom_attributes"]["again_any"] = "of the shot"
+    other.commit()
+    stage.session.populate(task, "custom_attributes")
+    return [*found, values(task), values(stage.new_session().get("Task", task["id"]))]
+
+
+@step()
+def configured_by_another(stage: Stage) -> Any:
+    """A second session configures an attribute that entities read later have."""
+    shot = new_shot(stage, "later")
+    stage.session.commit()
+    before = values(shot)
+    other = stage.new_session()
+    kind = other.query('ObjectType where name is "Shot"').one()
+    configure(other, "again_later", "text", "late", {}, entity_type="task", object_type=kind)
+    other.commit()
+    found = stage.new_session().get("Shot", shot["id"])["custom_attributes"]
+    return [before, found["again_later"]]

@@ -133,6 +133,50 @@ def deletion_by_another_session(stage: Stage) -> Any:
     return seen + names(result)
 
 
+@step()
+def first_after_a_change_by_another_session(stage: Stage) -> Any:
+    """The first entity is asked for when the result was not read, and shows what is new."""
+    result = stage.session.query(tasks(stage), page_size=5)
+    with stage.wire.paused():
+        there = other(stage).get("Task", stage.key("task 0"))
+        there["bid"] = 100
+        other(stage).commit()
+    found = result.first()["bid"]
+    there["bid"] = 0
+    other(stage).commit()
+    return found
+
+
+@step()
+def length_after_a_change_by_another_session(stage: Stage) -> Any:
+    """A result that was read keeps its length and its entities; a new one has the new ones."""
+    result = stage.session.query(tasks(stage))
+    before = len(result)
+    parent = other(stage).get("Project", stage.project["id"])
+    made = other(stage).create("Task", {"name": "t98", "parent": parent})
+    other(stage).commit()
+    found = [len(result), names(result)[-1], result[before - 1]["name"]]
+    again = stage.session.query(tasks(stage))
+    found += [len(again), again[before]["name"]]
+    other(stage).delete(made)
+    other(stage).commit()
+    return [before, *found]
+
+
+@step(asks="E")
+def index_after_a_change_by_another_session(stage: Stage) -> Any:
+    """An index behind what was read gives the entity with its new value."""
+    result = stage.session.query(tasks(stage), page_size=3)
+    before = result[0]["name"]
+    there = other(stage).get("Task", stage.key("task 9"))
+    there["bid"] = 900
+    other(stage).commit()
+    found = [result[9]["name"], result[9]["bid"]]
+    there["bid"] = 9
+    other(stage).commit()
+    return [before, *found]
+
+
 @step(differs=8, why="results can be sliced", asks="")
 def slices(stage: Stage) -> Any:
     """Slices of a result, from its middle, its end, and backwards."""
