@@ -93,4 +93,4 @@ def test_other_programs_may_load_the_plugins(caplog):
     """Registering with something else than a session does nothing, without a complaint."""
     caplog.set_level(logging.DEBUG)
     plugin.discover([str(PLUGINS)], [object()])
-    assert caplog.records == []
+    assert [each for each in caplog.records if each.name != "ftrack_like.plugins"] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from ftrack_like import exception
@@ -61,10 +61,14 @@ def check_page(result: Any) -> None:
     )
 
 
-def check_records(entities: Iterable[Any]) -> None:
-    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if one of *entities* is none."""
+def check_records(entities: Iterable[Any], wanted: Callable[[], bool]) -> None:
+    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if one of *entities* is none.
+
+    *wanted* says whether the query finds entities; the rows of groups are plain mappings. It is
+    called only for a row that is no entity.
+    """
     for each in entities:
-        if each.__class__ in _NO_RECORDS:
+        if each.__class__ in _NO_RECORDS and (each.__class__ is not dict or wanted()):
             raise exception.ServerAnswerError(
                 f"The server answered {each!r:.200} to a query, where an entity belongs."
             )

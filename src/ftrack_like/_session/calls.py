@@ -46,6 +46,9 @@ WRITING = frozenset({"create", "delete", "update"})
 #: What counts as a mapping; asking abstract classes takes its time, so the usual ones come first.
 _MAPPINGS = (dict, OperationPayload, Mapping)
 
+#: The types in a primary key of texts.
+_TEXT = {str}
+
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
@@ -233,9 +236,11 @@ def _created_keys(data: Any) -> list[tuple[Any, ...]]:
     """Return the keys of the entities that the batch *data* creates."""
     keys = []
     for operation in data if isinstance(data, (list, tuple)) else [data]:
-        if isinstance(operation, _MAPPINGS) and operation.get("action") == "create":
-            key = operation.get("entity_key")
-            if isinstance(key, (list, tuple)) and all(isinstance(part, str) for part in key):
+        # The dictionary itself: this runs for each operation of a commit.
+        items = operation._data if type(operation) is OperationPayload else operation
+        if isinstance(items, Mapping) and items.get("action") == "create":
+            key = items.get("entity_key")
+            if isinstance(key, (list, tuple)) and set(map(type, key)) == _TEXT:
                 keys.append(tuple(key))
     return keys
 

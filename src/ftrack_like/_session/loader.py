@@ -21,7 +21,7 @@ from ftrack_like._session.reader import make_reader
 from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import _EntityBase
-from ftrack_like.query import Pages, Source, Wording
+from ftrack_like.query import Pages, Source, Wording, finds_entities
 from ftrack_like.symbol import NOT_SET
 
 __all__ = ["Loader"]
@@ -74,23 +74,27 @@ class Loader(Asker):
         wordings: Optional[Sequence[Wording]] = None,
     ) -> list[tuple[list[Any], Optional[int]]]:
         """Return what :meth:`fetch` does for each of *expressions*, in one call for all."""
-        operations = [{"action": "query", "expression": each} for each in expressions]
+        asked = list(expressions)
+        operations = [{"action": "query", "expression": each} for each in asked]
         if self._takes_plain_path():
             load: Callable[..., list[Any]] = self._merge_all
         else:
             operations = RawBatch(operations)
             load = self.load
         results = self._call(operations, wordings)
-        return [self._page(result, load, fresh) for result in results]
+        return [self._page(each, result, load, fresh) for each, result in zip(asked, results)]
 
     @staticmethod
     def _page(
-        result: Any, load: Callable[..., list[Any]], fresh: Optional[list[Any]] = None
+        expression: str,
+        result: Any,
+        load: Callable[..., list[Any]],
+        fresh: Optional[list[Any]] = None,
     ) -> tuple[list[Any], Optional[int]]:
-        """Return the entities that *load* makes of *result*, and the offset of the next page."""
+        """Return what *load* makes of *result* of *expression*, and the offset of the next page."""
         with reading("a record"):
             entities, offset = load(result["data"], fresh), next_offset(result)
-        check_records(entities)
+        check_records(entities, lambda: finds_entities(expression))
         return entities, offset
 
     def fetch_counted(
@@ -112,7 +116,7 @@ class Loader(Asker):
                 first = self.fetch(page, None, wording)
                 self._note_no_count(error)
                 return first, None
-            return self._page(found, self.load), self._number(count)
+            return self._page(page, found, self.load), self._number(count)
         return self.fetch(page, None, wording), self.count(expression, entity_type)
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
@@ -20,7 +19,7 @@ from ftrack_like.symbol import NOT_SET
 __all__ = ["Lookup"]
 
 #: Makes the ids of entities that ``ensure`` creates.
-_NAMESPACE = uuid.UUID("f1d3ff84-4329-4f3c-9d0c-7a1b7c6d5a10")
+_NAMESPACE = "f1d3ff84-4329-4f3c-9d0c-7a1b7c6d5a10"
 
 #: How often ``ensure`` begins again when other sessions create or delete the entity.
 _ATTEMPTS = 5
@@ -142,7 +141,10 @@ class Lookup:
         if list(keys) != ["id"] or "id" in data:
             return {}
         identifying = " and ".join([condition(name, data[name]) for name in sorted(names)])
-        return {"id": str(uuid.uuid5(_NAMESPACE, f"{entity_type} where {identifying}"))}
+        import uuid  # lazy: a session that only reads needs none
+
+        namespace = uuid.UUID(_NAMESPACE)
+        return {"id": str(uuid.uuid5(namespace, f"{entity_type} where {identifying}"))}
 
     @staticmethod
     def _is_about(error: Any, entity: Any) -> bool:

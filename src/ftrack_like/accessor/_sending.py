@@ -87,8 +87,7 @@ class Sending:
         size: int = source.tell() - self._start
         source.seek(self._start)
         count = count_parts(size)
-        if count < 2 or is_overridden(self._session, "get_upload_metadata"):
-            # A replaced method may be of the older kind that knows no parts.
+        if count < 2 or not _knows_parts(self._session):
             return None
         place = self._place(size, parts=count)
         if "urls" not in place:
@@ -192,6 +191,20 @@ def keeping_connections(session: Any) -> Generator[requests.Session, None, None]
             yield plain
         finally:
             _KEPT.reset(token)
+
+
+def _knows_parts(session: Any) -> bool:
+    """Return whether the session can be asked for the addresses of parts.
+
+    A program may have replaced the method by one of the older kind, which takes no *parts*.
+    """
+    if not is_overridden(session, "get_upload_metadata"):
+        return True
+    import inspect  # lazy: few programs replace the method
+
+    # The signature of the replacement itself: a decorator shows that of the original.
+    taken = inspect.signature(session.get_upload_metadata, follow_wrapped=False).parameters
+    return "parts" in taken or any(each.kind is each.VAR_KEYWORD for each in taken.values())
 
 
 def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:

@@ -133,7 +133,7 @@ class AbstractCollectionAttribute(Attribute):
         return exception.InvalidEntityError(
             value,
             f"the value of {self._name!r} of {named(entity)}",
-            "Cannot convert it to collection: assign a list of entities.",
+            f"Cannot convert {value!r:.80} to collection: assign a list of entities.",
         )
 
     def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
@@ -222,7 +222,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         return exception.InvalidEntityError(
             value,
             f"the value of {self._name!r} of {named(entity)}",
-            "Cannot convert it to collection: assign a dictionary, or set single keys.",
+            f"Cannot convert {value!r:.80} to collection: assign a dictionary, or set single keys.",
         )
 
     def set_local_value(self, entity: Any, value: Any) -> None:

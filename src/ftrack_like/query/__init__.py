@@ -6,7 +6,13 @@ from ftrack_like._literals import bind, bind_pieces
 from ftrack_like.query._result import QueryResult, load_first_pages
 from ftrack_like.query._rows import Pages
 from ftrack_like.query._source import Source, check_progress
-from ftrack_like.query._text import Outline, count_expression, outline, prepare
+from ftrack_like.query._text import (
+    Outline,
+    count_expression,
+    finds_entities,
+    outline,
+    prepare,
+)
 from ftrack_like.query._wording import (
     Wording,
     excerpt,
@@ -26,6 +32,7 @@ __all__ = [
     "check_progress",
     "count_expression",
     "excerpt",
+    "finds_entities",
     "load_first_pages",
     "outline",
     "prepare",

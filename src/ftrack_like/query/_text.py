@@ -13,6 +13,7 @@ from ftrack_like._suggest import did_you_mean
 __all__ = [
     "Outline",
     "count_expression",
+    "finds_entities",
     "keyed_expressions",
     "outline",
     "prepare",
@@ -134,6 +135,12 @@ def count_expression(expression: str, key: str) -> Optional[str]:
     if order is not None:
         body = body[: order.start() - words[0].start()].strip()
     return f"select count({key}) from {body}"
+
+
+def finds_entities(expression: str) -> bool:
+    """Return whether the rows of *expression* are entities, and not counts and sums."""
+    parts = _split(expression)
+    return parts is None or not _is_aggregate(parts)
 
 
 def _is_aggregate(parts: tuple[str, str, list[re.Match[str]]]) -> bool:
