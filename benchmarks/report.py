@@ -175,11 +175,11 @@ def _ending() -> list[str]:
     """Return what is to be said of how it is measured."""
     return [
         "In most workloads the server answers from memory in about 0.2 ms. It answers 50 ms later",
-        "in the workloads with threads, and 5 ms later in the loop over unloaded attributes. Events",
-        "and data go through a sandbox on the same machine, which takes most of that time. The tasks",
-        "have a status, a type, a parent and an assignment, and the query selects ten of their",
-        "attributes. ``benchmarks/workloads.py`` contains all workloads, and uses only the public",
-        "interface.",
+        "in the workloads with threads, and 5 ms later in the loop over unloaded attributes.",
+        "Events and data go through a sandbox on the same machine, which takes most of that time.",
+        "The tasks have a status, a type, a parent and an assignment, and the query selects ten",
+        "of their attributes. ``benchmarks/workloads.py`` contains all workloads, and uses only",
+        "the public interface.",
         "",
     ]
 
