@@ -69,14 +69,15 @@ def page(report: dict[str, Any]) -> str:
         "Performance",
         "===========",
         "",
-        "How many times faster this client is than the published one, in one run of both in turn,",
-        "each time in a new process. Machines are noisy and differ: what counts are the ratios.",
+        "This page shows how many times faster this client is than the published client. One run",
+        "measures both in turn, each time in a new process. Machines are noisy and differ, so",
+        "compare the ratios.",
         "",
         ".. image:: images/performance.svg",
         "   :alt: How many times faster than the published client, by workload",
         "",
         f"Measured on {report['date']} with ``tox run -e bench``, {_rounds(report)};",
-        "medians, and in brackets the range of this client's rounds.",
+        "medians, with the range of this client's rounds in brackets.",
         "",
     ]
     lines += [f"- {line}" for line in report["machine"]]
@@ -104,7 +105,7 @@ def _verdict(report: dict[str, Any]) -> Iterator[str]:
     if not missed:
         yield "All aims that the project has set itself are reached in this run."
         return
-    yield "Not reached in this run, of what the project has set itself:"
+    yield "Not reached in this run:"
     yield ""
     for each in missed:
         yield f"- {each}"
@@ -115,7 +116,7 @@ def _others(report: dict[str, Any]) -> Iterator[str]:
     outcomes = _outcomes(report)
     if not outcomes:
         return
-    yield "What else is to hold:"
+    yield "Other aims:"
     yield ""
     yield ".. list-table::"
     yield "   :header-rows: 1"
@@ -173,11 +174,12 @@ def _table(report: dict[str, Any]) -> Iterator[str]:
 def _ending() -> list[str]:
     """Return what is to be said of how it is measured."""
     return [
-        "The server of most workloads answers from memory in about 0.2 ms, and 50 ms later where",
-        "threads are measured, 5 ms later in the loop over unloaded attributes. Events and data go",
-        "by way of a sandbox on the same machine, which takes most of that time. The tasks have a",
-        "status, a type, a parent and an assignment, and ten of their attributes are queried.",
-        "``benchmarks/workloads.py`` is all of it, and uses nothing but the public interface.",
+        "In most workloads the server answers from memory in about 0.2 ms. It answers 50 ms later",
+        "in the workloads with threads, and 5 ms later in the loop over unloaded attributes.",
+        "Events and data go through a sandbox on the same machine, which takes most of that time.",
+        "The tasks have a status, a type, a parent and an assignment, and the query selects ten",
+        "of their attributes. ``benchmarks/workloads.py`` contains all workloads, and uses only",
+        "the public interface.",
         "",
     ]
 
