@@ -360,12 +360,46 @@ def test_other_thread_commits_while_one_is_interrupted(
     assert not proxied.in_doubt
 
 
+def raising_once(*arguments: Any) -> None:
+    """Raise an error as a signal handler that is not set any more when it does so."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    raise TimeoutError("limit")
+
+
+class Limiter:
+    """An object with a method that is a signal handler for one signal."""
+
+    def limit(self, number: int, frame: Any) -> None:
+        """Raise an error."""
+        signal.signal(number, signal.SIG_DFL)
+        raise ConnectionResetError("limit")
+
+
+HANDLERS = [
+    functools.partial(raising(TimeoutError("limit"))),
+    raising(TimeoutError("limit")),
+    raising_once,
+    Limiter().limit,
+]
+
+
 @needs_signals
-@pytest.mark.parametrize(
-    "handler", [functools.partial(raising(TimeoutError("limit"))), raising(TimeoutError("limit"))]
-)
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_time_limit_ends_a_commit(proxied: Any, proxy: Any, sandbox: Any, handler: Any) -> None:
+    """The error of a handler that is set for one signal ends a commit, which is then settled."""
+    held = Held(proxy, False, interrupt_main(signal.SIGALRM))
+    make_user(proxied, "once")
+    with handler_of(signal.SIGALRM, handler), pytest.raises(OSError, match=r"^limit$"):
+        proxied.commit()
+    held.release()
+    proxied.commit()
+    assert users_on(sandbox, "once") == [("once", "x")]
+
+
+@needs_signals
+@pytest.mark.parametrize("handler", HANDLERS)
 def test_time_limit_ends_a_query(proxied: Any, proxy: Any, handler: Any) -> None:
-    """A ``TimeoutError`` of a signal handler ends a query; it is not one of the network."""
+    """An ``OSError`` of a signal handler ends a query; it is not one of the network."""
     released = threading.Event()
     interrupt = interrupt_main(signal.SIGALRM)
     original = proxy.reply
@@ -377,7 +411,7 @@ def test_time_limit_ends_a_query(proxied: Any, proxy: Any, handler: Any) -> None
 
     proxy.reply = hold
     try:
-        with handler_of(signal.SIGALRM, handler), pytest.raises(TimeoutError, match=r"^limit$"):
+        with handler_of(signal.SIGALRM, handler), pytest.raises(OSError, match=r"^limit$"):
             proxied.query("User").all()
     finally:
         released.set()

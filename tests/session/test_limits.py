@@ -183,16 +183,19 @@ def test_closing_ends_a_running_request(trickled: Session, trickler: Trickler) -
     assert isinstance(raised[0], exception.ConnectionClosedError)
 
 
+@pytest.mark.parametrize("writes", [False, True], ids=["query", "commit"])
 def test_closing_ends_the_wait_before_a_repetition(
-    server: Any, open_session: Any, replies: Any, monkeypatch: pytest.MonkeyPatch
+    server: Any, open_session: Any, replies: Any, monkeypatch: pytest.MonkeyPatch, writes: bool
 ) -> None:
-    """A session that is closed meanwhile does not ask again."""
+    """A query and a commit of a session that is closed are not sent again."""
     session = open_session(server)
     monkeypatch.setattr(RetryPolicy, "delay", lambda *arguments: 600.0)
     server.answer = lambda batch: replies.Reply(status=503)
     monkeypatch.setattr(session._statistics, "count", _closing(session))
+    if writes:
+        session.create("User", {"username": "jane"})
     with pytest.raises(exception.ConnectionClosedError):
-        session.query("Task").all()
+        session.commit() if writes else session.query("Task").all()
 
 
 def _closing(session: Session) -> Any:
@@ -214,6 +217,44 @@ def test_a_silent_server_is_asked_twice(server: Any, open_session: Any) -> None:
     with pytest.raises(exception.ServerTimeoutError, match="2 attempts"):
         session.query("Task").all()
     released.set()
+
+
+@pytest.fixture
+def updated(server: Any, open_session: Any) -> Session:
+    """Return a session with a change to commit; the server answers no commit in time."""
+    session: Session = open_session(server)
+    user = session.create("User", {"username": "jane"})
+    session.commit()
+    user["username"] = "joe"
+    server.requests.clear()
+    return session
+
+
+def test_a_commit_is_sent_twice_to_a_silent_server(
+    updated: Session, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A commit that times out is repeated once, with a warning."""
+    updated.request_timeout = 0.2
+    released = threading.Event()
+    server.answer = lambda batch: released.wait(60)
+    with pytest.raises(exception.ServerTimeoutError, match="2 attempts"):
+        updated.commit()
+    released.set()
+    assert len(server.requests) == 2
+    told = [each for each in caplog.records if each.getMessage().startswith("Repeating a commit")]
+    assert [each.levelname for each in told] == ["WARNING"]
+
+
+def test_a_deadline_bounds_a_commit(
+    updated: Session, server: Any, replies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is not sent again after its deadline."""
+    monkeypatch.setattr(RetryPolicy, "delay", lambda *arguments: 600.0)
+    updated._connection_settings = updated._connection_settings._replace(deadline=60)
+    server.answer = lambda batch: replies.Reply(status=503)
+    with pytest.raises(exception.ServerConnectionError):
+        updated.commit()
+    assert len(server.requests) == 1
 
 
 # Repetitions

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
+import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
@@ -13,10 +15,19 @@ from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.values import remedy
+from ftrack_like._transport.exchange import (
+    MOST_TIMEOUTS,
+    repetition_of,
+    warn_of_repetition,
+    with_attempts,
+)
 from ftrack_like._transport.interruption import interruption
+from ftrack_like._transport.limits import total_for
 from ftrack_like._transport.retry import RetryPolicy
 
 __all__ = ["Delivery"]
+
+_logger = logging.getLogger(__name__)
 
 #: Entities asked for at a time, when it must be found out whether a batch was carried out.
 CHUNK = 200
@@ -38,6 +49,8 @@ class Delivery:
         self._session = session
         self._batch = batch
         self._policy = session._retry_policy or RetryPolicy(attempts=6)
+        #: The seconds after the begin of :meth:`send` in which the batch may be sent again.
+        self._deadline: float = session._connection_settings.deadline or math.inf
         #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
 
@@ -45,9 +58,11 @@ class Delivery:
         """Return the results of the batch.
 
         Raise the server's error if it refuses the batch, with the failing operation where it is
-        known; a :exc:`~ftrack_like.exception.ServerConnectionError` if it cannot be reached.
+        known; a :exc:`~ftrack_like.exception.ServerConnectionError` if it cannot be reached, and
+        :exc:`~ftrack_like.exception.ConnectionClosedError` when the session is closed.
         """
         begun = time.monotonic()
+        timeouts = 0
         for attempt in itertools.count(1):
             if self.in_doubt:
                 results = self.results_if_applied()
@@ -59,12 +74,26 @@ class Delivery:
                 if not self.in_doubt or interruption(error):
                     raise
                 lost = error
-            wait = self._policy.delay(attempt, time.monotonic() - begun, lost.retry_after)
-            if wait is None:
-                raise lost
-            self._session._statistics.count(retries=1)
-            time.sleep(wait)
+            timeouts += isinstance(lost, exception.ServerTimeoutError)
+            elapsed = time.monotonic() - begun
+            wait = self._policy.delay(attempt, elapsed, lost.retry_after)
+            if wait is None or timeouts >= MOST_TIMEOUTS or elapsed + wait >= self._deadline:
+                raise with_attempts(lost, attempt, elapsed)
+            self._note_retry(attempt, lost, wait)
+            if self._session._connections.wait(wait):
+                raise exception.ConnectionClosedError()
         raise AssertionError("unreachable")
+
+    def _note_retry(
+        self, attempt: int, error: exception.ServerConnectionError, wait: float
+    ) -> None:
+        """Count and log that the batch is sent again in *wait* seconds."""
+        session = self._session
+        session._statistics.count(retries=1)
+        total = total_for(session._connection_settings.timeout(session.request_timeout))
+        told = repetition_of(self._policy, attempt, error, wait, error.retry_after, total)
+        told = told._replace(longest=min(told.longest, self._deadline))
+        warn_of_repetition(_logger, "a commit", told)
 
     def _call(self) -> Any:
         """Send the batch once and return its results.

@@ -27,13 +27,21 @@ from ftrack_like._transport.limits import (
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy, retry_after
 
-__all__ = ["Answer", "Exchange", "Repetition", "warn_of_repetition"]
+__all__ = [
+    "MOST_TIMEOUTS",
+    "Answer",
+    "Exchange",
+    "Repetition",
+    "repetition_of",
+    "warn_of_repetition",
+    "with_attempts",
+]
 
 _MOST_REDIRECTS = 5
 
 #: How often a request is sent that the server does not answer in time. A server that is silent
 #: once is busy; one that is silent twice is gone, and each attempt takes the whole time-out.
-_MOST_TIMEOUTS = 2
+MOST_TIMEOUTS = 2
 
 #: How JSON that begins so ends.
 _CLOSING = {"[": "]", "{": "}"}
@@ -70,6 +78,25 @@ class Repetition(NamedTuple):
     wait: float
     longest: float
     attempts: Optional[int]
+
+
+def repetition_of(
+    policy: RetryPolicy,
+    attempt: int,
+    error: Exception,
+    wait: float,
+    asked: Optional[float],
+    total: Optional[float],
+) -> Repetition:
+    """Return what is told of the repetition under *policy* after *attempt* failed with *error*.
+
+    *wait* is how many seconds pass before, *asked* what the server asked for, and *total* how
+    many seconds one attempt may take, None without a bound.
+    """
+    if isinstance(error, exception.ServerTimeoutError):
+        return Repetition(attempt, error, wait, wait + (total or 0.0), attempt + 1)
+    longest = policy.longest() if asked is None else policy.total_time
+    return Repetition(attempt, error, wait, longest, policy.attempts)
 
 
 def warn_of_repetition(logger: logging.Logger, what: str, repetition: Repetition) -> None:
@@ -140,13 +167,17 @@ class Exchange:
             wait = self._wait(error, attempt, elapsed, asked) if error else None
             if wait is None:
                 break
-            self.on_retry(self._repetition(attempt, error, wait, asked))
+            repetition = repetition_of(self.policy, attempt, error, wait, asked, self._total)
+            if self._deadline is not None:
+                longest = min(repetition.longest, self._deadline.left())
+                repetition = repetition._replace(longest=longest)
+            self.on_retry(repetition)
             if self.connections.wait(wait):
                 raise exception.ConnectionClosedError()
         if error is None:
             self.budget.answered()
         if answer is None:
-            raise _final(error, attempt, elapsed)
+            raise with_attempts(error, attempt, elapsed)
         return answer._replace(attempts=attempt, elapsed=elapsed)
 
     def _attempt(self) -> tuple[Optional[Answer], Any, Optional[float]]:
@@ -180,25 +211,13 @@ class Exchange:
         if not (self.repeatable if arrived else self.patient):
             return None
         wait = self.policy.delay(attempt, elapsed, asked)
-        if self._timeouts >= _MOST_TIMEOUTS or (
+        if self._timeouts >= MOST_TIMEOUTS or (
             wait is not None and self._deadline is not None and self._deadline.left() <= wait
         ):
             wait = None
         if wait is None and attempt > 1:
             self.budget.gave_up()
         return wait if wait is not None and self.budget.take() else None
-
-    def _repetition(
-        self, attempt: int, error: Exception, wait: float, asked: Optional[float]
-    ) -> Repetition:
-        """Return what is told of the repetition after *attempt*."""
-        attempts = self.policy.attempts
-        longest = self.policy.longest() if asked is None else self.policy.total_time
-        if isinstance(error, exception.ServerTimeoutError):
-            attempts, longest = attempt + 1, wait + (self._total or 0.0)
-        if self._deadline is not None:
-            longest = min(longest, self._deadline.left())
-        return Repetition(attempt, error, wait, longest, attempts)
 
     def _is_passing(self, answer: Answer) -> bool:
         """Return whether *answer* is a fault of the moment, not the server's considered word."""
@@ -273,7 +292,9 @@ class Exchange:
             )
 
 
-def _final(error: exception.ServerError, attempts: int, elapsed: float) -> exception.ServerError:
+def with_attempts(
+    error: exception.ServerError, attempts: int, elapsed: float
+) -> exception.ServerError:
     """Return *error* with the number of attempts and their time, when there were several."""
     if attempts > 1:
         error.message += f"\nGave up after {attempts} attempts in {elapsed:.1f} s."

@@ -14,6 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any, Callable, Optional
 
 from ftrack_like import exception
@@ -23,6 +24,10 @@ __all__ = ["RunningRequests", "interruption", "raise_interruption"]
 #: Seconds between two looks for signals. On Windows no signal ends the waiting for a lock, and
 #: elsewhere not one that arrives just before the waiting begins.
 _TICK = 0.1
+
+#: The flag of code that takes any number of arguments: ``inspect.CO_VARARGS``, of a module that
+#: takes long to import.
+_TAKES_MORE = 0x04
 
 
 class _Request:
@@ -148,12 +153,29 @@ def interruption(error: BaseException) -> Optional[BaseException]:
     socket that timed out: without this, the client would repeat the request and the limit would
     be without effect.
     """
-    handlers = [code for code in map(_code_of, _handlers()) if code is not None]
+    handlers = {_code_of(each) for each in _handlers()}
     found = None
-    for each in _chain(error) if handlers else ():
-        if any(frame.f_code in handlers for frame in _frames(each)):
+    for each in _chain(error):
+        if any(frame.f_code in handlers or _is_handler(frame) for frame in _frames(each)):
             found = each
     return found
+
+
+def _is_handler(frame: FrameType) -> bool:
+    """Return whether *frame* is a call with the arguments of a signal handler.
+
+    A handler that works once is not set any more when its exception is looked at.
+    """
+    code, values = frame.f_code, frame.f_locals
+    names = code.co_varnames[: code.co_argcount]
+    arguments = [values.get(name) for name in names]
+    if code.co_flags & _TAKES_MORE:
+        rest = values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+        arguments.extend(rest if isinstance(rest, tuple) else ())
+    return any(
+        isinstance(number, int) and isinstance(interrupted, FrameType)
+        for number, interrupted in zip(arguments, arguments[1:])
+    )
 
 
 def raise_interruption(error: BaseException) -> None:
