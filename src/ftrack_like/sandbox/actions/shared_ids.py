@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy
 
 from ftrack_like.sandbox.actions.batch import Batch
-from ftrack_like.sandbox.actions.store import chunks, key_of, one_of_keys
-from ftrack_like.sandbox.errors import DuplicateEntryError
+from ftrack_like.sandbox.actions.store import Row, chunks, key_of, one_of_keys
+from ftrack_like.sandbox.errors import DuplicateEntryError, SandboxError
+from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.storage.permissions.places import ANY_PARENT
 from ftrack_like.sandbox.storage.tables import TABLES
 
@@ -27,19 +28,26 @@ SHARING = (*ANY_PARENT, "resource")
 def check(batch: Batch) -> None:
     """Raise :exc:`DuplicateEntryError` if *batch* makes an entity with the id of another.
 
-    It is for users with roles: the keys of all others are unlimited, and so is what they delete.
+    It is for users with roles; all others may delete everything anyway.
     """
     made = {row["id"]: (type_, row) for type_, row in batch.made if type_.table in SHARING}
+    for type_, row in batch.made:
+        if type_.table in SHARING and made[row["id"]][0].table != type_.table:
+            raise _taken(batch, type_, row)
+    # What the batch deleted again took along what is the other's, too.
     for ids in chunks(list(made)):
-        tables: dict[str, str] = {}
         for id_, table in batch.store.execute(_holders(), {"ids": ids}):
-            if tables.setdefault(id_, table) != table:
-                type_, row = made[id_]
-                error = DuplicateEntryError(
-                    f"DuplicateEntry: the id {id_!r} of the {type_.name} belongs to another "
-                    "entity. Leave the id to the server, or make up a random one."
-                )
-                raise batch.blame(error, batch.origins.get((type_.table, key_of(type_.table, row))))
+            type_, row = made[id_]
+            if table != type_.table:
+                raise _taken(batch, type_, row)
+
+
+def _taken(batch: Batch, type_: EntityType, row: Row) -> SandboxError:
+    error = DuplicateEntryError(
+        f"DuplicateEntry: the id {row['id']!r} of the {type_.name} belongs to another entity. "
+        "Make up a random id for each entity."
+    )
+    return batch.blame(error, batch.origins.get((type_.table, key_of(type_.table, row))))
 
 
 @functools.cache
