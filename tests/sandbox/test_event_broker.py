@@ -14,6 +14,7 @@ from ftrack_like.wire import packets
 pytest.importorskip("starlette")
 
 from ftrack_like.sandbox.events import broker as brokers
+from ftrack_like.sandbox.events.audit import AUDITED_EVENTS
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.clients import Websocket
 
@@ -327,13 +328,49 @@ def test_audit_keeps_the_latest_events(broker: Broker, monkeypatch: pytest.Monke
     """The latest events are kept for debugging, with how many they went to."""
     wire = Wire(broker)
     wire.subscribe("topic=a", "1")
-    for number in range(brokers.AUDITED_EVENTS + 5):
+    for number in range(AUDITED_EVENTS + 5):
         broker.publish({"topic": "ab"[number % 2], "data": {"n": number}})
     audit = broker.audit()
-    assert len(audit) == brokers.AUDITED_EVENTS
+    assert len(audit) == AUDITED_EVENTS
     assert [entry["recipients"] for entry in audit[-2:]] in ([0, 1], [1, 0])
-    assert broker.audit(1)[0]["event"]["data"]["n"] == brokers.AUDITED_EVENTS + 4
+    assert broker.audit(1)[0]["event"]["data"]["n"] == AUDITED_EVENTS + 4
     assert broker.audit(0) == []
+
+
+def test_audit_is_bounded_in_size(broker: Broker) -> None:
+    """Large events push others out of the audit, so that it stays within some megabytes."""
+    for number in range(50):
+        broker.publish({"topic": "large", "data": {"n": number, "text": "x" * 1024 * 1024}})
+    kept = [entry["event"]["data"]["n"] for entry in broker.audit()]
+    assert 0 < len(kept) < 40
+    assert kept == list(range(50 - len(kept), 50))
+
+
+@pytest.mark.parametrize("field", ["topic", "id"])
+def test_long_topics_and_ids_are_refused(broker: Broker, field: str) -> None:
+    """An event whose topic or id is longer than any program makes it is refused."""
+    event: dict[str, Any] = {"topic": "a", "id": "1", field: "x" * 1025}
+    answer = Wire(broker).publish(event.pop("topic"), {}, **event)
+    assert not answer["success"]
+    assert "1024 characters" in answer["message"]
+
+
+def test_long_expressions_are_refused_unread(broker: Broker) -> None:
+    """A subscription or a target of a megabyte is refused before anything parses it."""
+    wire, long = Wire(broker), "a=b or " * 150_000 + "a=b"
+    for answer in (wire.subscribe(long, "1"), wire.publish("a", {}, target=long)):
+        assert not answer["success"]
+        assert "65536 characters" in answer["message"]
+    assert not wire.subscribe("topic=a", "x" * 1025)["success"]
+
+
+def test_what_a_client_subscribes_to_is_bounded(broker: Broker) -> None:
+    """A client that subscribes to a megabyte of expressions is refused more, others are not."""
+    wire, text = Wire(broker), "a=b or " * 9_000 + "a=b"
+    answers = [wire.subscribe(text, str(number)) for number in range(20)]
+    assert answers[0]["success"]
+    assert "Unsubscribe others first" in answers[-1]["message"]
+    assert Wire(broker, hub="other").subscribe("topic=a", "other")["success"]
 
 
 @pytest.mark.parametrize("payload", ["", "9:::", "5:::{", b"\x00", "6:::x", "5:1+::[]", "7", "8::"])

@@ -242,3 +242,14 @@ def test_the_room_on_the_disk_is_looked_at_first(files, sandbox, monkeypatch):
     monkeypatch.undo()
     media = sandbox._service.media.store.folder
     assert [path for path in media.rglob("*") if path.is_file() and path.name != "secret"] == []
+
+
+def test_the_id_of_an_upload_is_good_for_its_component_alone(files, api):
+    """Who learns the id of an upload of another cannot complete it as a component of theirs."""
+    (completion,) = files.upload_in_parts("theirs", [DATA, DATA])
+    for stolen in ({"component_id": "mine"}, {"upload_id": "short"}):
+        answer = api.http.post(f"{api.url}/api", json=[{**completion, **stolen}], timeout=30)
+        assert answer.json()["exception"] == "ValidationError"
+    assert files.get("mine").status_code == 404
+    api.call(completion)
+    assert files.get("theirs").content == DATA + DATA

@@ -414,3 +414,11 @@ def test_the_answer_to_a_fault_names_no_internals(
     answer = api.http.post(f"{api.url}/api", data=json.dumps([]), timeout=30)
     assert answer.status_code == 500
     assert "/secret/path" not in answer.text
+
+
+@pytest.mark.parametrize("limit", ["\u00b2", "\u0661", "9" * 5000, "-1", "1e3", "x"])
+def test_odd_limits_of_the_audit_are_ignored(api: Any, limit: str) -> None:
+    """A limit of the audit that is no number is answered with all events."""
+    answer = api.http.get(f"{api.url}/events", params={"limit": limit}, timeout=60)
+    assert answer.status_code == 200
+    assert "events" in answer.json()

@@ -546,3 +546,34 @@ def test_signed_addresses_cannot_change_hands(
     assert put(address.replace(artist.user_id, victim.user_id)) == 403
     assert put(re.sub(r"holder=[^&]*&", "", address)) == 403
     assert urlsplit(address).query
+
+
+# Entities with the id of another
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("kind", ["FileComponent", "ReviewSession", "Note", "Collaborator"])
+def test_nobody_takes_the_id_of_another_entity(
+    api: Any, artist: Any, project: str, kind: str, again: bool
+) -> None:
+    """An entity with the id of a task shares and deletes nothing of the task: it is refused."""
+    task = api.create("Task", name="secret", parent_id=project)
+    data = {"parent_id": task, "parent_type": "Task", "key": "colour", "value": "red"}
+    metadata = {"__entity_type__": "Metadata", **data}
+    where = {"entity_type": "Metadata", "entity_key": [task, "colour"]}
+    api.call({"action": "create", **where, "entity_data": metadata})
+    values = {
+        "FileComponent": {"name": "main"},
+        "ReviewSession": {"name": "Dailies", "project_id": project},
+        "Note": {"content": "Words", "parent_id": project, "parent_type": "Project"},
+        "Collaborator": {"email": "guest@example.com"},
+    }[kind]
+    made = {"__entity_type__": kind, "id": task, **values}
+    place = {"entity_type": kind, "entity_key": [task]}
+    operations = [{"action": "create", **place, "entity_data": made}]
+    if again:  # what is gone when the batch ends has taken along what pointed at it
+        operations.append({"action": "delete", **place})
+    answer = artist.http.post(f"{artist.url}/api", json=operations, timeout=30)
+    assert answer.status_code in {400, 403, 409}, answer.text
+    kept = api.query(f'select metadata.value from Task where id is "{task}"')[0]["metadata"]
+    assert [one["value"] for one in kept] == ["red"]

@@ -102,7 +102,7 @@ def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
 
 def _port(text: str) -> int:
     """Return the port that *text* names, from 0 to 65535."""
-    if not text.isdigit() or int(text) > 65535:
+    if not (text.isascii() and text.isdigit() and len(text) < 6) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
     return int(text)
 

@@ -174,7 +174,7 @@ class Site:
         found = layout_of(connection)
         if found == str(LAYOUT_VERSION):
             return
-        if not found.isdigit() or not 0 < int(found) < LAYOUT_VERSION:
+        if found not in map(str, range(1, LAYOUT_VERSION)):
             raise SiteError(
                 f"The data in {self._where()} were made by another version of the sandbox "
                 f"(layout {found or 'unknown'}, this one reads up to {LAYOUT_VERSION}). "

@@ -200,6 +200,11 @@ def event_data(event: Any) -> dict[str, Any]:
     return {"name": EVENT_NAME, "args": [event]}
 
 
+def event_text(event: str) -> str:
+    """Return the JSON of :func:`event_data` for an *event* that is JSON text already."""
+    return f'{{"name": "{EVENT_NAME}", "args": [{event}]}}'
+
+
 def acknowledgement(identifier: str, *arguments: Any) -> Packet:
     """Return the packet that acknowledges another one.
 

@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 import sqlalchemy
 
-from ftrack_like.sandbox.actions import identity
+from ftrack_like.sandbox.actions import identity, shared_ids
 from ftrack_like.sandbox.actions.batch import Batch, Existence, Operation
 from ftrack_like.sandbox.actions.notes import find_parent
 from ftrack_like.sandbox.actions.rows import concrete_type
@@ -167,6 +167,7 @@ def check(batch: Batch) -> None:
                 batch.blame(error, batch.origins.get((type_.table, key_of(type_.table, row))))
                 raise
     identity.check(batch)
+    shared_ids.check(batch)
     wanted: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for one in batch.references:
         wanted[(one.type_name, one.column)].append(one.value)

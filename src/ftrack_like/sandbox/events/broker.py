@@ -16,9 +16,18 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ftrack_like._errors import ParseError
-from ftrack_like.event import expression as event_expression
 from ftrack_like.event.base import new_id
-from ftrack_like.sandbox.events.clients import Client, Speak, Subscriber, Waiting, Websocket
+from ftrack_like.sandbox.events.audit import Audit
+from ftrack_like.sandbox.events.clients import (
+    IDENTIFIER_LIMIT,
+    Client,
+    Matches,
+    Speak,
+    Subscriber,
+    Waiting,
+    Websocket,
+    compile_bounded,
+)
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
 from ftrack_like.wire.topics import TopicIndex
@@ -35,8 +44,8 @@ RETAINED_CLIENTS = 1000
 RESUME_PATIENCE = 5.0
 #: How many ids of events are remembered, to pass on once what was sent again.
 REMEMBERED_EVENTS = 20_000
-#: How many events the audit keeps.
-AUDITED_EVENTS = 1000
+#: Targets of more characters are compiled each time rather than remembered.
+REMEMBERED_TARGET = 1024
 
 #: Topics of events that clients believe to come from the server, or from themselves.
 _OURS = frozenset(
@@ -83,7 +92,7 @@ class Broker:
         self._published: collections.OrderedDict[tuple[str, Any, str], int] = (
             collections.OrderedDict()
         )
-        self._audit: collections.deque[Answer] = collections.deque(maxlen=AUDITED_EVENTS)
+        self._audit = Audit()
 
     # Websockets.
 
@@ -178,18 +187,19 @@ class Broker:
             "id": event.get("id") or new_id(),
             "sent": sent_now(),
         }
+        text = packets.dumps(complete)
         with self._lock:
             self._forget_the_long_gone()
             recipients = self._recipients(complete)
-            self._audit.append({"event": complete, "recipients": len(recipients)})
+            self._audit.add(text, len(recipients))
             if recipients:
-                self._deliver(complete, recipients, view)
+                self._deliver(complete, text, recipients, view)
             return len(recipients)
 
     def _deliver(
-        self, event: Mapping[str, Any], recipients: list[Client], view: Optional[View]
+        self, event: Mapping[str, Any], text: str, recipients: list[Client], view: Optional[View]
     ) -> None:
-        """Send *event* to *recipients*, to each what its user may see of it."""
+        """Send *event*, which is *text* as JSON, to *recipients*: what each user may see of it."""
         whole: Optional[Waiting] = None
         by_user: dict[str, Optional[Waiting]] = {}
         for client in recipients:
@@ -197,7 +207,7 @@ class Broker:
             if name not in by_user:
                 seen = event if view is None else view(name, event)
                 if seen is event:
-                    whole = whole or Waiting(event, packets.dumps(packets.event_data(event)))
+                    whole = whole or Waiting(event, packets.event_text(text))
                     by_user[name] = whole
                 else:
                     by_user[name] = _waiting(seen)
@@ -205,10 +215,13 @@ class Broker:
             if waiting is not None:
                 client.deliver(waiting)
 
-    def audit(self, limit: int = AUDITED_EVENTS) -> list[Answer]:
-        """Return the latest events, oldest first: `{"event": {…}, "recipients": int}`."""
+    def audit(self, limit: Optional[int] = None) -> list[Answer]:
+        """Return the latest events, oldest first: `{"event": {…}, "recipients": int}`.
+
+        There are *limit* at most; None is for all that are kept.
+        """
         with self._lock:
-            return list(self._audit)[-limit:] if limit > 0 else []
+            return self._audit.latest(limit)
 
     def statistics(self) -> dict[str, int]:
         """Return how many websockets, subscribers and clients that are away there are."""
@@ -221,7 +234,7 @@ class Broker:
 
     def _recipients(self, event: Mapping[str, Any]) -> list[Client]:
         try:
-            wanted = _target_matcher(event["target"]) if event["target"] else None
+            wanted = _target_matches(event["target"]) if event["target"] else None
         except ParseError as error:
             raise ValueError(f"The target makes no sense. {error}") from error
         clients: dict[Client, None] = {}
@@ -265,6 +278,8 @@ class Broker:
         if client.websocket is not None:
             client.websocket.hub_id = _text(fields["source"].get("id"))
         topic = fields["topic"]
+        if max(len(topic), len(fields.get("id") or "")) > IDENTIFIER_LIMIT:
+            raise ValueError(f"Topic and id of an event have at most {IDENTIFIER_LIMIT} characters.")
         if topic == "ftrack.meta.subscribe":
             self._subscribe(Subscriber.read(fields["data"], client))
         elif topic == "ftrack.meta.unsubscribe":
@@ -293,6 +308,7 @@ class Broker:
 
     def _subscribe(self, subscriber: Subscriber) -> None:
         client = subscriber.client
+        client.require_room(subscriber)
         holder = self._by_identifier.get(subscriber.identifier)
         if holder is not None:
             if holder.client is not client:
@@ -361,9 +377,14 @@ def _waiting(event: Optional[Mapping[str, Any]]) -> Optional[Waiting]:
     return None if event is None else Waiting(event, packets.dumps(packets.event_data(event)))
 
 
+def _target_matches(target: str) -> Matches:
+    short = len(target) <= REMEMBERED_TARGET
+    return _remembered_target(target) if short else compile_bounded(target)[1]
+
+
 @functools.lru_cache(maxsize=1024)
-def _target_matcher(target: str) -> Callable[[Mapping[str, Any]], bool]:
-    return event_expression.compile_expression(event_expression.Parser().parse(target))
+def _remembered_target(target: str) -> Matches:
+    return compile_bounded(target)[1]
 
 
 def _taken(identifier: str) -> str:

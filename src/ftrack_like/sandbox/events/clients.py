@@ -18,14 +18,34 @@ from ftrack_like.wire import packets
 from ftrack_like.wire.states import WEBSOCKET, advance
 from ftrack_like.wire.topics import Topics
 
-__all__ = ["BUFFER_LIMIT", "Client", "Speak", "Subscriber", "Websocket"]
+__all__ = [
+    "BUFFER_LIMIT",
+    "EXPRESSION_LIMIT",
+    "IDENTIFIER_LIMIT",
+    "SUBSCRIPTIONS_LIMIT",
+    "Client",
+    "Matches",
+    "Speak",
+    "Subscriber",
+    "Websocket",
+    "compile_bounded",
+]
 
 #: How many events are kept for a client that is away, and how many until acknowledged; and how
 #: much JSON, in characters. Beyond it the oldest are dropped.
 BUFFER_LIMIT = 10_000
 BUFFER_SIZE = 64 * 1024 * 1024
 
+#: How long an expression, and an id, may be, in characters; and how much one client may subscribe
+#: to, in characters of its expressions and metadata. Each event is compared with all of that.
+EXPRESSION_LIMIT = 64 * 1024
+IDENTIFIER_LIMIT = 1024
+SUBSCRIPTIONS_LIMIT = 1024 * 1024
+
 _numbers = itertools.count(1)
+
+#: Tells whether an event, or the metadata of a subscriber, fits an expression.
+Matches = Callable[[Mapping[str, Any]], bool]
 
 #: Returns the user to put into an event, by what the event says of its user.
 Speak = Callable[[Any], Mapping[str, Any]]
@@ -72,8 +92,9 @@ class Subscriber:
     metadata: Mapping[str, Any]
     text: str
     topics: Optional[Topics]
-    matches: Callable[[Mapping[str, Any]], bool]
+    matches: Matches
     client: Client
+    size: int = 0
 
     @classmethod
     def read(cls, data: Any, client: Client) -> Subscriber:
@@ -86,13 +107,29 @@ class Subscriber:
         identifier = metadata.get("id") if isinstance(metadata, Mapping) else None
         if not (isinstance(identifier, str) and identifier):
             raise ValueError("The data must have a mapping subscriber with an id, as text.")
+        if len(identifier) > IDENTIFIER_LIMIT:
+            raise ValueError(f"The id of a subscriber has at most {IDENTIFIER_LIMIT} characters.")
         if not isinstance(text, str):
             raise ValueError("The data must have a subscription, as text.")
-        expression = event_expression.Parser().parse(text)
+        expression, matches = compile_bounded(text)
         bound = event_expression.topics_of(expression)
         topics = None if bound is None else Topics(*bound)
-        matches = event_expression.compile_expression(expression)
-        return cls(identifier, dict(metadata or {}), text, topics, matches, client)
+        size = len(text) + len(packets.dumps(metadata))
+        return cls(identifier, dict(metadata or {}), text, topics, matches, client, size)
+
+
+def compile_bounded(text: str) -> tuple[event_expression.Expression, Matches]:
+    """Return the expression *text* as one, and as a function.
+
+    Raise :exc:`ValueError` if it is too long, :exc:`~ftrack_like.exception.ParseError` if it
+    makes no sense.
+    """
+    if len(text) > EXPRESSION_LIMIT:
+        raise ValueError(
+            f"An expression has at most {EXPRESSION_LIMIT} characters, not {len(text)}."
+        )
+    expression = event_expression.Parser().parse(text)
+    return expression, event_expression.compile_expression(expression)
 
 
 @dataclass
@@ -201,6 +238,15 @@ class Client:
         for waiting in self._held.take_all():
             if any(entry.matches(waiting.event) for entry in self.subscribers.values()):
                 self.deliver(waiting)
+
+    def require_room(self, subscriber: Subscriber) -> None:
+        """Raise :exc:`ValueError` if the client subscribes to too much with *subscriber*."""
+        kept = (one for one in self.subscribers.values() if one.identifier != subscriber.identifier)
+        if sum(one.size for one in kept) + subscriber.size > SUBSCRIPTIONS_LIMIT:
+            raise ValueError(
+                f"The subscriptions of one client have at most {SUBSCRIPTIONS_LIMIT} characters, "
+                "with the metadata of the subscribers. Unsubscribe others first."
+            )
 
     @property
     def _replays(self) -> bool:

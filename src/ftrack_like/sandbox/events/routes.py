@@ -138,7 +138,8 @@ class _EventServer:
         except SandboxError as error:
             return JSONResponse(error.as_wire(), status_code=error.status)
         limit = request.query_params.get("limit", "")
-        events = self._broker.audit(int(limit)) if limit.isdigit() else self._broker.audit()
+        is_number = limit.isascii() and limit.isdigit() and len(limit) < 10
+        events = self._broker.audit(int(limit)) if is_number else self._broker.audit()
         return JSONResponse({"events": events, **self._broker.statistics()})
 
     async def _user_of(self, request: Request) -> User:

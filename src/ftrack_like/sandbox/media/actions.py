@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from typing import Any, Optional
@@ -83,6 +84,10 @@ class MediaActions:
             raise ValidationError(
                 'parts must be a list of {"part_number": number, "e_tag": text}.'
             ) from error
+        if not hmac.compare_digest(upload_id, self._upload_id(component_id, upload_id[:36])):
+            raise ValidationError(
+                f"There is no upload {upload_id!r} for the component {component_id!r}."
+            )
         try:
             self._store.join(component_id, upload_id, parts)
         except TransferError as error:
@@ -134,7 +139,7 @@ class MediaActions:
         if count > MAXIMUM_PARTS:
             raise ValidationError(f"An upload has at most {MAXIMUM_PARTS} parts, not {count}.")
         self._store.remove_old_parts()
-        upload_id = new_id()
+        upload_id = self._upload_id(component_id, new_id())
         urls = []
         for number in range(1, count + 1):
             signed = {
@@ -148,6 +153,10 @@ class MediaActions:
             address = self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS)
             urls.append({"part_number": number, "signed_url": batch.context.server_url + address})
         return {"urls": urls, "upload_id": upload_id, "component_id": component_id}
+
+    def _upload_id(self, component_id: str, beginning: str) -> str:
+        """Return the id of an upload, which is for one component alone."""
+        return f"{beginning}-{self._signer.mark(component_id, beginning)}"
 
 
 def _identifier(operation: Operation, name: str) -> str:

@@ -1,0 +1,40 @@
+"""The latest events, kept for administrators to look at."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any, Optional
+
+from ftrack_like.wire import packets
+
+__all__ = ["AUDITED_EVENTS", "Audit"]
+
+#: How many events are kept, and how much JSON of them, in characters.
+AUDITED_EVENTS = 1000
+_SIZE = 32 * 1024 * 1024
+
+
+class Audit:
+    """The latest events, as their JSON: that takes less memory than what it stands for."""
+
+    def __init__(self) -> None:
+        """Begin without events."""
+        self._entries: collections.deque[tuple[str, int]] = collections.deque()
+        self._size = 0
+
+    def add(self, text: str, recipients: int) -> None:
+        """Keep the event *text*, which went to so many *recipients*; the oldest make room."""
+        self._entries.append((text, recipients))
+        self._size += len(text)
+        while len(self._entries) > AUDITED_EVENTS or self._size > _SIZE:
+            self._size -= len(self._entries.popleft()[0])
+
+    def latest(self, limit: Optional[int] = None) -> list[dict[str, Any]]:
+        """Return the latest *limit* events, all with None, the oldest first.
+
+        Each is `{"event": {…}, "recipients": int}`.
+        """
+        entries = list(self._entries)
+        if limit is not None:
+            entries = entries[-limit:] if limit > 0 else []
+        return [{"event": packets.loads(text), "recipients": count} for text, count in entries]
