@@ -238,7 +238,7 @@ def _created_keys(data: Any) -> list[tuple[Any, ...]]:
     for operation in data if isinstance(data, (list, tuple)) else [data]:
         # The dictionary itself: this runs for each operation of a commit.
         items = operation._data if type(operation) is OperationPayload else operation
-        if isinstance(items, Mapping) and items.get("action") == "create":
+        if isinstance(items, _MAPPINGS) and items.get("action") == "create":
             key = items.get("entity_key")
             if isinstance(key, (list, tuple)) and set(map(type, key)) == _TEXT:
                 keys.append(tuple(key))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
 from ftrack_like import exception, inspection
@@ -48,9 +48,10 @@ class Merger:
         merged = {} if merged is None else merged
         if _WAITING in merged:
             return self._merge(value, merged)
+        is_entity = isinstance(value, _EntityBase)
         merged[_WAITING] = None  # A queue, once there is something to wait.
         try:
-            if isinstance(value, _EntityBase):  # One call less for what is merged most.
+            if is_entity:  # One call less for what is merged most.
                 result = self._merge_entity(value, merged)
             else:
                 result = self._merge(value, merged)
@@ -64,7 +65,12 @@ class Merger:
             ) from None
         finally:
             del merged[_WAITING]
-        if result is value and isinstance(value, (Collection, MappedCollectionProxy)):
+        # Asking for collections, which are abstract, would cost each entity two calls.
+        if (
+            result is value
+            and not is_entity
+            and isinstance(value, (Collection, MappedCollectionProxy))
+        ):
             return self._own_collection(value, merged)
         return result
 
@@ -143,7 +149,7 @@ class Merger:
             merged[_WAITING].append((entity, attached))
             return attached
         if attached is entity:
-            self._merge_contents(entity, merged)
+            self._merge_contents(entity, merged, entities.get)
         else:
             identity_map.dirty.discard(entity)
             attached.merge(entity, merged)
@@ -171,9 +177,13 @@ class Merger:
             identity_map.complete_from_below(key, attached)
             identity_map.store_below({key: attached})
 
-    def _merge_contents(self, entity: Any, merged: dict[Any, Any]) -> None:
-        """Replace the entities that the newly attached *entity* refers to by attached ones."""
-        resident = self._session._identity_map.entities().get
+    def _merge_contents(
+        self, entity: Any, merged: dict[Any, Any], resident: Callable[[Any], Any]
+    ) -> None:
+        """Replace the entities that the newly attached *entity* refers to by attached ones.
+
+        *resident* returns the attached entity with a key, or None.
+        """
         for values in (entity._remote, entity._local):
             for name, value in values.items() if values else ():
                 if type(value) in PLAIN:

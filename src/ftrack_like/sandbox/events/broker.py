@@ -279,7 +279,9 @@ class Broker:
             client.websocket.hub_id = _text(fields["source"].get("id"))
         topic = fields["topic"]
         if max(len(topic), len(fields.get("id") or "")) > IDENTIFIER_LIMIT:
-            raise ValueError(f"Topic and id of an event have at most {IDENTIFIER_LIMIT} characters.")
+            raise ValueError(
+                f"Topic and id of an event have at most {IDENTIFIER_LIMIT} characters."
+            )
         if topic == "ftrack.meta.subscribe":
             self._subscribe(Subscriber.read(fields["data"], client))
         elif topic == "ftrack.meta.unsubscribe":
