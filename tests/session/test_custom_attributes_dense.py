@@ -108,3 +108,17 @@ def test_hierarchical_ones_on_assets_and_versions(session: Any, sandbox: Any, pr
         found = [own(other.get(each.entity_type, each["id"])) for each in (asset, version, new)]
     expected = ["unrated", "of the version", "of the new one"]
     assert found == [{"rating": rating} for rating in expected]
+
+
+def test_what_was_set_is_there_without_loading(session: Any, project: Any) -> None:
+    """Where nothing is loaded, a new entity shows what was set on it, and all of it later."""
+    shot = session.create(
+        "Shot", {"name": "sh010", "parent": project, "custom_attributes": {"slate": "12A"}}
+    )
+    session.commit()
+    with session.auto_populating(False):
+        assert dict(shot["custom_attributes"]) == {"slate": "12A"}
+        shot["custom_attributes"]["slate"] = "12B"
+        session.commit()
+        assert shot["custom_attributes"]["slate"] == "12B"
+    assert own(shot) == {**ALL, "slate": "12B"}

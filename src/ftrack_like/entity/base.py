@@ -239,13 +239,15 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
                 continue
             members = value.collection if isinstance(value, MappedCollectionProxy) else value
             if isinstance(members, Collection):
+                held = self._remote.get(name)
                 if members._changed and members.attribute.is_dense:
-                    # A commit is answered with what was sent, which is not all there is.
+                    # A commit is answered with what was sent, which is not all there is. It is
+                    # shown until all is loaded.
                     self._remote.pop(name, None)
                     members._must_load = True
                 members._changed = False
-                members._follow(self._remote.get(name) or [])
-                if name in self._remote:
+                members._follow(held or [])
+                if name in self._remote or members._must_load:
                     kept[name] = value
         self._local = kept or None
         self._created = False
