@@ -288,9 +288,15 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             self._attribute(key).set_local_value(self, value)
             return
         # What is simple is set here, as the attribute would in four times the time.
+        session = self.session
         if local is not None and key in local:
-            if attribute._refers and getattr(value, "session", None) is not self.session:
-                value = own(self, value)
+            if attribute._refers:
+                try:
+                    is_own = value.session is session
+                except AttributeError:  # Quicker than getattr() for an entity.
+                    is_own = False
+                if not is_own:
+                    value = own(self, value)
             before = local[key]
         elif value.__class__ in PLAIN:
             before = NOT_SET
@@ -303,7 +309,6 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         else:
             attribute.set_local_value(self, value)
             return
-        session = self.session
         if session.record_operations:
             entity_key = self._fixed_key or self._operation_key()
             update = (self.entity_type, entity_key, key, before, value)
