@@ -146,3 +146,16 @@ def test_odd_reports_of_an_error(session: Any, server: Any, odd: Any) -> None:
         server.answer = lambda batch, fault=fault: fault
         with pytest.raises(exception.Error):
             session.call([{"action": "query", "expression": "Task"}])
+
+
+@pytest.mark.parametrize("text", ["9" * 6000, "NaN", "[" * 100_000 + "]" * 100_000])
+def test_json_that_cannot_be_read_is_called_so(
+    session: Any, server: Any, replies: Any, text: str
+) -> None:
+    """JSON with a value that no program can hold is not taken for a page of another server."""
+    body = f'[{{"action": "query", "data": {text}}}]'.encode()
+    server.answer = lambda batch: replies.Reply(body)
+    with pytest.raises(exception.ServerAnswerError) as caught:
+        session.query("Task").all()
+    assert "a page" not in str(caught.value)
+    assert len(str(caught.value)) < 1000

@@ -157,7 +157,7 @@ def test_a_wrong_key_names_the_user_and_where_both_come_from(
     }
     text = first_error(server.url)
     assert "'jane' comes from the argument api_user" in text
-    assert "The key comes from the argument api_key" in text
+    assert "The key comes from the argument api_key." in text
     monkeypatch.setenv("FTRACK_APIKEY", KEY)
     monkeypatch.setattr("getpass.getuser", lambda: "login")
     with pytest.raises(exception.ServerAuthenticationError) as caught:

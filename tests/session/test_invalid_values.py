@@ -228,3 +228,18 @@ def test_bound_values(session: Any, value: Any) -> None:
     """A value without a form in the query language is refused before it is sent."""
     with pytest.raises(exception.InvalidValueError):
         session.query("Task where description is :it", values={"it": value})
+
+
+@pytest.mark.parametrize("value", [None, 5, ["/a.exr"]])
+def test_what_is_no_path(session: Any, value: Any) -> None:
+    """A component of something that is no path is refused, and nothing is recorded."""
+    with pytest.raises(exception.InvalidValueError, match="the path of a file"):
+        session.create_component(value, location=None)
+    assert len(session.recorded_operations) == 0
+
+
+def test_a_path_in_bytes(session: Any, tmp_path: pathlib.Path) -> None:
+    """A path may be given in bytes, as the operating system has it."""
+    (tmp_path / "a.exr").write_bytes(b"x")
+    component = session.create_component(bytes(tmp_path / "a.exr"), location=None)
+    assert (component["size"], component["file_type"]) == (1, ".exr")

@@ -278,6 +278,14 @@ def test_data_that_changes_while_it_is_read_is_an_error(downloading, storage):
         opened.read()
 
 
+def test_a_whole_of_another_length_is_not_joined(server, open_session, replies):
+    """A download that is resumed from data of another length is an error, also without a tag."""
+    session = open_session(server)
+    server.next_answers = [replies.Reply(b"x" * 1000, cut=100), replies.Reply(b"y" * 500)]
+    with pytest.raises(exception.AccessorOperationFailedError, match="changed while"):
+        ServerFile("id", session).read()
+
+
 def test_download_that_keeps_breaking_fails(downloading, storage):
     """A file that never comes whole is not returned as whole."""
     storage.faults = [("cut", 1000)] + [503] * 20
@@ -464,6 +472,8 @@ def test_refused_upload_fails_at_once(uploading, storage, status):
     [
         (403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"),
         (403, b""),
+        (401, b""),
+        (410, b""),
         (400, b"<Error><Code>ExpiredToken</Code></Error>"),
     ],
 )

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3
 
 from ftrack_like import exception
 from ftrack_like._transport import answers, http
 from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
 from ftrack_like._transport.body import Decompressor
+from ftrack_like._transport.limits import total_for
 from ftrack_like._transport.redaction import MASK, mask_urllib3_logs, masked
 from ftrack_like._transport.retry import RetryBudget, RetryPolicy, retry_after
 from ftrack_like._transport.settings import (
@@ -209,6 +211,24 @@ def test_retry_after_is_reckoned_from_the_date_of_the_answer(headers: Any, secon
     """The clock here, which may be wrong, counts only when the answer has no date."""
     headers = {**headers, "Retry-After": "Thu, 01 Jan 2099 00:00:05 GMT"}
     assert retry_after(headers, now=lambda: 0.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("timeout", "total"),
+    [
+        (None, None),
+        (3, 6),
+        ((1, 4), 8),
+        ((1, None), None),
+        (urllib3.Timeout(5), 10),
+        (urllib3.Timeout(connect=1, read=2), 4),
+        (urllib3.Timeout(connect=1), None),
+    ],
+    ids=str,
+)
+def test_time_outs_of_all_kinds_bound_a_request(timeout: Any, total: Any) -> None:
+    """A request may take twice the time-out of one read, whatever form requests takes it in."""
+    assert total_for(timeout) == (None if total is None else pytest.approx(total, rel=0.5))
 
 
 def test_odd_waits_are_passed_over() -> None:

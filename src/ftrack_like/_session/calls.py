@@ -172,6 +172,12 @@ class Calls:
         except exception.Error:
             raise
         except (ValueError, RecursionError) as error:
+            if answer.status < 400 and answer.text.lstrip()[:1] in ("[", "{"):
+                begin = masked(answer.text[:200], self._session._api_key)
+                raise exception.ServerAnswerError(
+                    f"The server sent JSON that cannot be read: {str(error)[:200]}.\n"
+                    f"It begins: {begin}"
+                ) from error
             raise self._unexpected(answer) from error
         except (TypeError, LookupError, AttributeError, RuntimeError) as error:
             raise exception.ServerAnswerError(

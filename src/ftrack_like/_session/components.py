@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from ftrack_like._paths import check_path
 from ftrack_like._session.sequences import parse_sequence as _parse_sequence
+from ftrack_like._value_errors import InvalidValueError, shown
 from ftrack_like.event.base import Event
 from ftrack_like.exception import PathError
 from ftrack_like.logging import LazyLogMessage as L
@@ -46,9 +47,14 @@ def create_component(
     back, and the error comes out. An empty file is logged as a warning. *progress* is that of
     :meth:`Location.add_components <ftrack_like.entity.location.Location.add_components>`.
 
-    Raise :exc:`ValueError` for an expression that has a mistake.
+    Raise :exc:`ValueError` for an expression that has a mistake, and
+    :exc:`~ftrack_like.exception.InvalidValueError` for what is no path.
     """
-    path = os.fspath(path)
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise InvalidValueError(
+            f"A component is created from the path of a file, not from {shown(path)}."
+        )
+    path = os.fsdecode(path)
     check_path(path)
     values = dict(data or {})
     values.setdefault("name", "main")

@@ -88,7 +88,7 @@ def _chosen(
 ) -> tuple[Optional[str], str]:
     """Return the value of a setting, None if it is given nowhere, and where it comes from."""
     if given:
-        return given, getattr(Origins(), argument)
+        return given, f"the argument {argument}"
     for name in names:
         if variables.get(name):
             return variables[name], f"the environment variable {name}"

@@ -17,6 +17,8 @@ from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Optional, Protocol, Union
 
+import urllib3
+
 __all__ = [
     "CURRENT_LIMIT",
     "Abortable",
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 #: What requests takes as a time-out, in seconds: one for all, or one to connect and one to read.
-Timeout = Union[None, float, tuple[Optional[float], Optional[float]]]
+Timeout = Union[None, float, tuple[Optional[float], Optional[float]], urllib3.Timeout]
 
 #: A request may take this many times as long as the server may be silent, unless told otherwise.
 TIMES_THE_TIMEOUT = 2
@@ -126,6 +128,11 @@ def limited(limit: Optional[Limit]) -> Generator[None, None, None]:
 
 def read_timeout(timeout: Timeout) -> Optional[float]:
     """Return for how many seconds a server may be silent under *timeout*; None for ever."""
+    if isinstance(timeout, urllib3.Timeout):
+        started = timeout.clone()
+        started.start_connect()
+        found = started.read_timeout
+        return found if isinstance(found, (int, float)) else None
     return timeout[1] if isinstance(timeout, tuple) else timeout
 
 

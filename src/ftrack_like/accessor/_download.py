@@ -201,7 +201,13 @@ class Download:
         if not found or int(found[1]) != self.position or self._is_encoded:
             raise DownloadError("the server answered another part of the data than asked for")
         if found[2] != "*":
-            self._total = int(found[2])
+            self._take_total(int(found[2]))
+
+    def _take_total(self, total: Optional[int]) -> None:
+        """Take note that the whole data has *total* bytes, None when that is not known."""
+        if self.position and None not in (total, self._total) and total != self._total:
+            raise DownloadError("the data changed while it was read")
+        self._total = total
 
     def _accept_whole(self, response: Any) -> None:
         """Take note of what *response* says and pass over what was read before."""
@@ -209,7 +215,7 @@ class Download:
         if self.position and self._tag and tag != self._tag:
             raise DownloadError("the data changed while it was read")
         self._tag = tag
-        self._total = None if self._is_encoded else _length(response)
+        self._take_total(None if self._is_encoded else _length(response))
         self._expected_checksum = response.headers.get("Content-MD5")
         self._checksum = hashlib.md5(usedforsecurity=False) if self._expected_checksum else None
         to_skip = self.position

@@ -44,6 +44,9 @@ _PASSING_STATUSES = frozenset({408, 425, 429})
 #: version of HTTP, no space, a loop, an extension or a login that is missing.
 _LASTING_STATUSES = frozenset({501, 505, 507, 508, 510, 511})
 
+#: Statuses of an address, a token or an upload that is not valid any more.
+_EXPIRED_STATUSES = frozenset({401, 403, 410})
+
 #: Codes of the moment that come with another status: Amazon S3 ("Error responses"), Google Cloud
 #: Storage, Azure Blob Storage and MinIO document them. Without regard to upper and lower case.
 _PASSING_CODES = frozenset(
@@ -138,7 +141,7 @@ def judge(status: int, text: str, code: str = "") -> Verdict:
     )
     if passing:
         return Verdict(True, False)
-    expired = status == 403 or (
+    expired = status in _EXPIRED_STATUSES or (
         status >= 400 and (code in _EXPIRED_CODES or "expired" in text.lower())
     )
     return Verdict(False, expired)
