@@ -182,12 +182,40 @@ def several_types(stage: Stage) -> Any:
     """Entities of two types are refreshed by one call."""
     mine, theirs = shot_in_both(stage, "several_types")
     before = theirs["parent"]["full_name"]
-    found = [mine["name"], mine["parent"]["name"]]
+    found = [mine["name"], mine["parent"]["full_name"]]
     theirs["parent"]["full_name"] = "renamed"
     change(theirs, name="several_renamed")
-    stage.session.populate([mine, mine["parent"]], "name, full_name")
+    stage.session.populate([mine["parent"], mine], "name, full_name")
+    found += [mine["name"], mine["parent"]["full_name"]]
     change(theirs["parent"], full_name=before)
-    return [*found, mine["name"], mine["parent"]["full_name"]]
+    return found
+
+
+@step(asks="G")
+def what_a_later_type_lacks(stage: Stage) -> Any:
+    """A type that comes later need not have the attribute."""
+    mine, theirs = shot_in_both(stage, "later_type")
+    mine["description"], mine["name"], mine["parent"]["name"]
+    change(theirs, description="new")
+    stage.session.populate([mine, mine["parent"]], "description, name")
+    return [mine["description"], mine["parent"]["name"]]
+
+
+@step(asks="G")
+def what_all_later_types_lack(stage: Stage) -> Any:
+    """Nor any of the attributes."""
+    mine, theirs = shot_in_both(stage, "later_types")
+    mine["description"]
+    change(theirs, description="new")
+    stage.session.populate([mine, mine["parent"]], "description")
+    return mine["description"]
+
+
+@step(asks="G")
+def what_the_first_type_lacks(stage: Stage) -> Any:
+    """The type of the first entity needs to have it."""
+    mine, _ = shot_in_both(stage, "first_type")
+    stage.session.populate([mine["parent"], mine], "description")
 
 
 @step()

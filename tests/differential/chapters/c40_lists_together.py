@@ -127,7 +127,7 @@ def one_after_the_other(stage: Stage) -> Any:
     return [before, stored(stage, mine), names(mine["items"])]
 
 
-@step()
+@step(38, TOGETHER)
 def metadata_of_both(stage: Stage) -> Any:
     """Each session sets another key of the metadata of a task that both have read."""
     mine, other = tasks(stage)[0], stage.memory["other"]
@@ -142,9 +142,9 @@ def metadata_of_both(stage: Stage) -> Any:
         return [*found, dict(there["metadata"])]
 
 
-@step(asks="F")
+@step(38, TOGETHER)
 def children_of_both(stage: Stage) -> Any:
-    """Each session moves a task of its own below one shot."""
+    """Each session moves another task below one shot."""
     mine, other = stage.shot("adopting"), stage.memory["other"]
     theirs = other.get("Shot", mine["id"])
     found = [len(mine["children"]), len(theirs["children"])]
