@@ -290,7 +290,7 @@ def test_missing_parts_of_a_location_are_named(session, one, origin, file):
 def test_structure_error_is_told(session, one, origin, file):
     """What a structure cannot place is not added."""
     one.structure = StandardStructure()
-    with pytest.raises(exception.LocationError, match="needs a version") as caught:
+    with pytest.raises(exception.LocationError, match="attached to a committed version") as caught:
         one.add_component(file, origin)
     assert isinstance(caught.value.__cause__, exception.StructureError)
 

@@ -263,7 +263,7 @@ def test_substitute_may_be_chosen():
 def test_standard_structure_needs_a_version_on_the_server():
     """No version, or one without a number yet, is an error that says what to do."""
     structure = StandardStructure()
-    with pytest.raises(exception.StructureError, match="needs a version"):
+    with pytest.raises(exception.StructureError, match="attached to a committed version"):
         structure.get_resource_identifier(_published())
     component = _published(version=_version("Shot"))
     version = component["version"]

@@ -85,7 +85,8 @@ class Lookup:
         names = list(identifying_keys or data)
         if not names:
             raise ValueError(
-                f"There is no identifying data to find the {entity_type} by: pass values in data."
+                f"Could not determine any identifying data for the {entity_type}: pass values in "
+                "data."
             )
         for name in names:
             if name not in data:

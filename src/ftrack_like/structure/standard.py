@@ -118,14 +118,15 @@ class StandardStructure(Structure):
         version = referenced(entity, "version")
         if not version:
             raise StructureError(
-                "The standard structure needs a version: component {entity} has none{key}. Set "
-                'its "version", or add it to a location with another structure.',
+                "Component {entity} must be attached to a committed version for the standard "
+                'structure, and has none{key}. Set its "version", or add it to a location with '
+                "another structure.",
                 details={"entity": entity, "key": _unknown_version(entity)},
             )
         if inspection.state(version) is CREATED:
             raise StructureError(
-                "The version of component {entity} is not on the server yet, so that it has no "
-                "number: commit first, then add the component to a location.",
+                "Component {entity} must be attached to a committed version. Its version is not on "
+                "the server yet: commit first, then add the component to a location.",
                 details={"entity": entity},
             )
         link = version["link"]
