@@ -121,19 +121,25 @@ def _database(text: str) -> str:
     if not text.startswith("postgresql"):
         # What was given may hold a password, and is not shown.
         raise argparse.ArgumentTypeError("it has to be like postgresql://user:password@host/name")
-    with suppress(ImportError):  # a missing extra is told in words later
-        # lazy: "--help" answers at once.
-        from sqlalchemy.engine import make_url
-        from sqlalchemy.exc import ArgumentError
-
-        try:
-            make_url(text)
-        except (ValueError, ArgumentError):  # they may show pieces of the password
-            raise argparse.ArgumentTypeError(
-                "it has to be like postgresql://user:password@host/name; signs like / : @ # in a "
-                "password are written as %2F %3A %40 %23"
-            ) from None
     return text
+
+
+def _require_address(text: str) -> None:
+    """Raise :exc:`ValueError` if *text* is not the address of a database.
+
+    The error shows nothing of *text*: errors about it may hold pieces of the password.
+    """
+    # lazy: see _start.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(text)
+    except (ValueError, ArgumentError):
+        raise ValueError(
+            "it has to be like postgresql://user:password@host/name; signs like / : @ # in a "
+            "password are written as %2F %3A %40 %23"
+        ) from None
 
 
 def _path(text: str) -> pathlib.Path:
@@ -217,6 +223,11 @@ def _start(
 
     from ftrack_like.sandbox.server import SandboxServer
 
+    if arguments.database:
+        try:
+            _require_address(arguments.database)
+        except ValueError as error:
+            raise RuntimeError(f"The database cannot be used: {error}.") from None
     _allow_files(network.connections)
     server = SandboxServer(
         folder,
