@@ -533,3 +533,29 @@ def test_full_disk_is_named(tmp_path: pathlib.Path, start: Start) -> None:
         assert "full" in told or "No space left" in told
     finally:
         subprocess.run(["umount", "--lazy", str(small)], check=False)
+
+
+@pytest.mark.parametrize("option", ["--data", "--key", "--media", "--user"])
+def test_empty_options_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A variable that is not set makes no site where the shell is, and no key without letters."""
+    with pytest.raises(SystemExit):
+        command.main([option, "", "--port", "0"])
+    assert "it is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://mira:hush#:1234@host:hush/name",
+        "postgresql+hush://mira@host:hush/name",
+    ],
+)
+def test_password_in_a_broken_address_is_not_shown(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The address of a database that cannot be read is refused without a piece of it."""
+    assert command.main(["--database", url, "--port", "0"]) == 1
+    said = capsys.readouterr().err
+    assert "postgresql://user:password@host/name" in said
+    assert "hush" not in said
+    assert "1234" not in said

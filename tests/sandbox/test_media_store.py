@@ -6,6 +6,8 @@ import base64
 import hashlib
 import os
 import pathlib
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -76,12 +78,18 @@ def test_a_refused_transfer_keeps_what_was_there(store):
     assert store.path("abc-3").read_bytes() == b"good"
 
 
-def test_leftovers_of_a_killed_server_are_removed(store, tmp_path):
+def test_leftovers_of_a_killed_server_are_removed(tmp_path):
     """What was being written when the server died is gone after the next start."""
-    incoming = store.receive("abc-4")
-    incoming.write(b"half")
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "from ftrack_like.sandbox.media.store import ComponentStore\n"
+        "incoming = ComponentStore(pathlib.Path(sys.argv[1])).receive('abc-4')\n"
+        "incoming.write(b'half')\n"
+        "os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=300)
     assert len(files_below(tmp_path)) == 1
-    ComponentStore(tmp_path)
+    ComponentStore(tmp_path).close()
     assert files_below(tmp_path) == []
 
 
@@ -196,3 +204,23 @@ def test_parts_of_an_upload_that_nobody_finished_are_removed(store, tmp_path):
     os.utime(tmp_path / "parts" / "old", (day_before_yesterday, day_before_yesterday))
     store.remove_old_parts()
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["new"]
+
+
+def test_a_second_server_leaves_what_the_first_is_writing(tmp_path):
+    """A server that starts on media in use sweeps away what the dead left, nothing else."""
+    first = ComponentStore(tmp_path)
+    incoming = first.receive("one")
+    incoming.write(b"half")
+    left = tmp_path / "incoming" / "server-dead"
+    left.mkdir()
+    (left / "incoming-x").write_bytes(b"left by a killed server")
+    (tmp_path / "incoming" / "incoming-y").write_bytes(b"left by an older version")
+    second = ComponentStore(tmp_path)
+    assert not left.exists()
+    assert not (tmp_path / "incoming" / "incoming-y").exists()
+    incoming.write(b" whole")
+    incoming.commit()
+    assert second.path("one").read_bytes() == b"half whole"
+    first.close()
+    second.close()
+    assert [one.name for one in (tmp_path / "incoming").iterdir()] == []

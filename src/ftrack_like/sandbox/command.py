@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--data",
         metavar="DIR",
-        type=pathlib.Path,
+        type=_path,
         help="folder that keeps the data (default: one for this user)",
     )
     where.add_argument("--memory", action="store_true", help="keep nothing after the end")
@@ -61,11 +61,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--media",
         metavar="PATH",
-        type=pathlib.Path,
+        type=_path,
         help="folder for files (default: with the data, for a database in the user's data folder)",
     )
-    add("--user", default="admin", help="name of the administrator (default: %(default)s)")
-    add("--key", help="API key of the administrator (default: made up, and kept with the data)")
+    add(
+        "--user",
+        type=_filled,
+        default="admin",
+        help="name of the administrator (default: %(default)s)",
+    )
+    add(
+        "--key",
+        type=_filled,
+        help="API key of the administrator (default: made up, and kept with the data)",
+    )
     add("--demo-project", action="store_true", help="add a demo project to fresh data")
     add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
     _add_network_arguments(parser.add_argument_group("network"))
@@ -112,6 +121,36 @@ def _database(text: str) -> str:
     if not text.startswith("postgresql"):
         # What was given may hold a password, and is not shown.
         raise argparse.ArgumentTypeError("it has to be like postgresql://user:password@host/name")
+    return text
+
+
+def _require_address(text: str) -> None:
+    """Raise :exc:`ValueError` if *text* is not the address of a database.
+
+    The error shows nothing of *text*: errors about it may hold pieces of the password.
+    """
+    # lazy: see _start.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(text)
+    except (ValueError, ArgumentError):
+        raise ValueError(
+            "it has to be like postgresql://user:password@host/name; signs like / : @ # in a "
+            "password are written as %2F %3A %40 %23"
+        ) from None
+
+
+def _path(text: str) -> pathlib.Path:
+    """Return *text* as a path; an empty one would be the folder that the shell is in."""
+    return pathlib.Path(_filled(text))
+
+
+def _filled(text: str) -> str:
+    """Return *text*, which has to be some: an empty one comes from a variable that is not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; leave the option out, or fill it in")
     return text
 
 
@@ -184,6 +223,11 @@ def _start(
 
     from ftrack_like.sandbox.server import SandboxServer
 
+    if arguments.database:
+        try:
+            _require_address(arguments.database)
+        except ValueError as error:
+            raise RuntimeError(f"The database cannot be used: {error}.") from None
     _allow_files(network.connections)
     server = SandboxServer(
         folder,

@@ -19,6 +19,7 @@ from typing import Optional
 from ftrack_like.sandbox.media.checksums import Checksums
 from ftrack_like.sandbox.media.incoming import Incoming, IncomingFile, TransferError
 from ftrack_like.sandbox.media.parts import PartStore, Place
+from ftrack_like.sandbox.media.scratch import ScratchFolder
 
 __all__ = ["ComponentStore", "Incoming", "IncomingFile", "Place", "TransferError"]
 
@@ -34,7 +35,7 @@ class ComponentStore:
         checksums/<component id>       what is known of it
         parts/<upload id>/             parts of a large upload, until they are joined
         thumbnails/<component id>/     scaled images, made when first asked for
-        incoming/                      what is being written right now
+        incoming/server-…/             what this server is writing right now
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
@@ -43,11 +44,11 @@ class ComponentStore:
         self._data = folder / "data"
         self._parts = folder / "parts"
         self._thumbnails = folder / "thumbnails"
-        self._incoming = folder / "incoming"
         self._known = folder / "checksums"
-        shutil.rmtree(self._incoming, ignore_errors=True)
-        for each in (*self._kept(), self._incoming):
+        for each in self._kept():
             each.mkdir(parents=True, exist_ok=True)
+        self._scratch = ScratchFolder(folder / "incoming")
+        self._incoming = self._scratch.path
         _check_writable(self._incoming)
         self._checksums = Checksums(self._known)
         self._uploads = PartStore(self._parts, self._incoming)
@@ -56,6 +57,7 @@ class ComponentStore:
     def close(self) -> None:
         """End the work that is done beside; to be called when the folder is left alone."""
         self._checksums.close()
+        self._scratch.close()
 
     def path(self, component_id: str) -> pathlib.Path:
         """Return where the data of *component_id* is, whether it exists or not.
