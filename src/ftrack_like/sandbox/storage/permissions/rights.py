@@ -106,21 +106,27 @@ def may_name_others(user_id: Any) -> Any:
 
 
 def load_rights(connection: Connection, user_id: str) -> Optional[Rights]:
-    """Return the rights of a user by at most two statements, None for an administrator."""
+    """Return the rights of a user by one statement, None for an administrator."""
     names: dict[str, str] = {}
     everywhere = set()
+    private = set()
     granted: dict[str, set[str]] = defaultdict(set)
-    for row in connection.execute(_roles_statement(), {"user": user_id}):
-        names[row.security_role_id] = row.name
-        if row.is_all_open_projects:
-            everywhere.add(row.security_role_id)
-        if row.project_id is not None:
-            granted[row.security_role_id].add(row.project_id)
+    for role_id, name, is_all_open, project_id in connection.execute(
+        _rights_statement(), {"user": user_id}
+    ):
+        if role_id is None:
+            private.add(project_id)
+            continue
+        names[role_id] = name
+        if is_all_open:
+            everywhere.add(role_id)
+        if project_id is not None:
+            granted[role_id].add(project_id)
     if ADMINISTRATOR_ROLE_ID in everywhere:
         return None
-    found = connection.execute(_private_statement()).scalars() if everywhere else ()
     projects = {role: frozenset(ids) for role, ids in granted.items()}
-    return Rights(user_id, names, frozenset(everywhere), projects, frozenset(found))
+    hidden = frozenset(private if everywhere else ())
+    return Rights(user_id, names, frozenset(everywhere), projects, hidden)
 
 
 def load_projects(connection: Connection) -> frozenset[str]:
@@ -139,15 +145,16 @@ def _projects_statement() -> Any:
 
 
 @functools.cache
-def _private_statement() -> Any:
-    return _projects_statement().where(TABLES["context"].c.is_private.is_(sqlalchemy.true()))
+def _rights_statement() -> Any:
+    """Return the statement for the roles of a user, and for the private projects.
 
-
-@functools.cache
-def _roles_statement() -> Any:
+    Each request of a user with roles runs it, so that one statement for both is worth it. The
+    rows of the private projects have no role.
+    """
     held, role = TABLES["user_security_role"], TABLES["security_role"]
     project = TABLES["user_security_role_project"]
-    return (
+    contexts = TABLES["context"].c
+    roles = (
         sqlalchemy.select(
             held.c.security_role_id, role.c.name, held.c.is_all_open_projects, project.c.project_id
         )
@@ -155,3 +162,8 @@ def _roles_statement() -> Any:
         .outerjoin(project, project.c.user_security_role_id == held.c.id)
         .where(held.c.user_id == sqlalchemy.bindparam("user"))
     )
+    none = sqlalchemy.null()
+    private = sqlalchemy.select(none, none, none, contexts.id).where(
+        is_project(contexts), contexts.is_private.is_(sqlalchemy.true())
+    )
+    return sqlalchemy.union_all(roles, private)
