@@ -334,7 +334,7 @@ def test_last_page_has_no_next_offset_even_when_full(world):
     assert world.query("User limit 3").next_offset is None
     assert world.query("User").next_offset is None
     assert world.query("User offset 7 limit 2").next_offset is None
-    assert world.query("User limit 0").next_offset == 0
+    assert world.query("User limit 0").next_offset is None
 
 
 def test_default_order_is_that_of_coming(world):

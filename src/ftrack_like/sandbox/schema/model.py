@@ -189,14 +189,24 @@ class Model:
     """All types, by name. ``model.types["Task"].properties["status"].target == "Status"``."""
 
     types: Mapping[str, EntityType]
+    #: The results of :meth:`subtypes` and :meth:`alternatives`, which each row of a batch asks for.
+    _subtypes: dict[str, tuple[EntityType, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _alternatives: dict[str, tuple[Mapping[str, Any], ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def subtypes(self, name: str) -> tuple[EntityType, ...]:
         """Return the concrete types whose rows a query of *name* answers, *name*'s own too."""
-        return tuple(
-            type_
-            for type_ in self.types.values()
-            if type_.concrete and (type_.name == name or name in type_.bases)
-        )
+        known = self._subtypes.get(name)
+        if known is None:
+            known = self._subtypes[name] = tuple(
+                type_
+                for type_ in self.types.values()
+                if type_.concrete and (type_.name == name or name in type_.bases)
+            )
+        return known
 
     def alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:
         """Return the column values that mark rows of *name*: any one of them must hold.
@@ -205,6 +215,12 @@ class Model:
         every row of the table fits. Columns of the table alone are named, so that the answer can
         be turned into a condition as it is.
         """
+        known = self._alternatives.get(name)
+        if known is None:
+            known = self._alternatives[name] = self._find_alternatives(name)
+        return known
+
+    def _find_alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:
         asked = self.types[name]
         beside = [type_ for type_ in self.types.values() if type_.table == asked.table]
         below = [type_ for type_ in beside if name in type_.bases]

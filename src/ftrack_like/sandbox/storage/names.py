@@ -37,13 +37,10 @@ class Catalogue:
         self.tables = tables
         self.types = model.types
         self._candidates: dict[tuple[str, str], tuple[Property, ...]] = {}
-        self._alternatives: dict[str, tuple[Mapping[str, Any], ...]] = {}
 
     def alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:
         """Return the column values that mark rows of the type *name*, see :class:`Model`."""
-        if name not in self._alternatives:
-            self._alternatives[name] = self.model.alternatives(name)
-        return self._alternatives[name]
+        return self.model.alternatives(name)
 
     def candidates(self, type_: EntityType, name: str) -> tuple[Property, ...]:
         """Return the properties that *name* may mean on a row of *type_*.
