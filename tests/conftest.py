@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any, Optional
 import pytest
 import requests
 
+from ftrack_like._ffmpeg import find_ffmpeg
+from ftrack_like.exception import MediaError
+
 if TYPE_CHECKING:
     from ftrack_like.session import Session
     from ftrack_like.testing import Sandbox
+
+#: How the names of variables begin that tests take over from the environment of the run.
+_KEPT = ("FTRACK_LIKE_TEST_", "FTRACK_FFMPEG")
 
 #: Packages of the extra ``sandbox``, without which there is no server to test against.
 _NEEDED = ("starlette", "uvicorn", "wsproto", "sqlalchemy", "jinja2")
@@ -32,7 +38,8 @@ def _sandbox_class() -> type[Sandbox]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let generated tests take the time they need: busy machines are slow, and not wrong."""
+    """Settle which ffmpeg the run uses, and give generated tests the time they need."""
+    _settle_ffmpeg()
     if importlib.util.find_spec("hypothesis") is None:
         return
     from hypothesis import HealthCheck, settings  # lazy: some environments have none
@@ -42,13 +49,27 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("unhurried")
 
 
+def _settle_ffmpeg() -> None:
+    """Use the ffmpeg that is there now in all tests, or none in any.
+
+    A package manager may install or remove it while the tests run. The processes of one run
+    inherit the decision.
+    """
+    if not os.environ.get("FTRACK_FFMPEG"):
+        try:
+            program = find_ffmpeg()
+        except MediaError:
+            program = "/no-ffmpeg-when-the-tests-began"
+        os.environ["FTRACK_FFMPEG"] = program
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep tests from the caches, data and credentials of whoever runs them."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("FTRACK_") and not name.startswith("FTRACK_LIKE_TEST_"):
+            if name.startswith("FTRACK_") and not name.startswith(_KEPT):
                 patch.delenv(name)
         for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(folder / name.lower()))
