@@ -225,7 +225,7 @@ def test_nothing_listens(open_session: Any) -> None:
     assert isinstance(caught.value, requests.exceptions.ConnectionError)
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("Nothing answers at http://127.0.0.1:1/api")
-    assert "FTRACK_SERVER" in lines[1]
+    assert "argument server_url" in lines[1]
     assert caught.value.__cause__ is not None
     assert KEY not in str(caught.value)
 
@@ -243,7 +243,7 @@ def test_wrong_key(server: Any, open_session: Any) -> None:
     assert isinstance(caught.value, exception.AuthenticationError)
     assert caught.value.error_code == "api_credentials_invalid"
     assert "The supplied API key is not valid" in str(caught.value)
-    assert "FTRACK_API_KEY" in str(caught.value)
+    assert "The key comes from the argument api_key" in str(caught.value)
     assert KEY not in str(caught.value)
 
 
