@@ -431,7 +431,8 @@ def upload(api: Any, data: bytes) -> str:
     component = api.create("FileComponent", name="picture", file_type=".png")
     asked = {"action": "get_upload_metadata", "component_id": component, "file_name": "x"}
     (where,) = api.call({**asked, "file_size": len(data)})
-    api.http.put(where["url"], data=data, headers=where["headers"], timeout=60)
+    answer = api.http.put(where["url"], data=data, headers=where["headers"], timeout=60)
+    assert answer.status_code == 200, answer.text
     return str(component)
 
 
@@ -514,6 +515,8 @@ def test_pictures_are_decoded_one_after_the_other(limited, pillow):
         assert api.query("select id from Type")  # nobody else waits
         answers = [one.result() for one in asked]
     assert [one.status_code for one in answers] == [200] * 8
+    kinds = [one.headers["Content-Type"] for one in answers]
+    assert kinds == ["image/jpeg"] * 8  # a placeholder is a PNG
     (decoder,) = set(decoders(os.getpid())) - before
     assert peak_memory(decoder) < 400 * 1024
 
