@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, and_, or_
 
 from ftrack_like.sandbox.language import (
+    OPERATORS,
     And,
     Compare,
     Criteria,
@@ -42,8 +43,6 @@ APART = 3
 
 Leaf = Callable[[Source, Part], Expression]
 Subquery = Callable[[Query, bool], tuple[Select[Any], str]]
-
-_UNORDERED = ("is", "is_not")
 
 
 class Conditions:
@@ -112,11 +111,11 @@ class Conditions:
         return self._through(source, node.path.parts, leaf)
 
     def _check_quantifier(self, node: Some, relation: Property, part: Part) -> None:
-        wanted = "any" if isinstance(relation, Collection) else "has"
-        if node.quantifier != wanted:
-            what = "collection" if wanted == "any" else "reference"
+        kind = "collection" if isinstance(relation, Collection) else "reference"
+        if OPERATORS[node.quantifier].over != kind:
+            wanted = next(one.name for one in OPERATORS.values() if one.over == kind)
             raise self._names.fail(
-                f"{part.name!r} is a {what}: ask for it with {wanted!r} instead of "
+                f"{part.name!r} is a {kind}: ask for it with {wanted!r} instead of "
                 f"{node.quantifier!r}.",
                 node.position,
             )
@@ -129,15 +128,17 @@ class Conditions:
             return self._through(
                 source, parts, lambda owner, part: self._compare_final(owner, part, node)
             )
-        if node.operator not in _UNORDERED:
+        operator = OPERATORS[node.operator]
+        if not operator.equality:
             raise self._names.fail("Only 'is' and 'is_not' compare with none.", node.position)
-        if node.operator == "is":
-            return self._is_none(source, parts)
-        return self._through(source, parts, self._is_known)
+        if operator.negated:
+            return self._through(source, parts, self._is_known)
+        return self._is_none(source, parts)
 
     def _compare_final(self, owner: Source, part: Part, node: Compare) -> Expression:
         property_ = self._names.attribute(owner.type_, part)
-        if isinstance(property_, Reference) and node.operator not in _UNORDERED:
+        operator = OPERATORS[node.operator]
+        if isinstance(property_, Reference) and not operator.equality:
             raise self._names.fail(
                 f"{part.name!r} of {owner.type_.name} is a reference: it compares with none or "
                 f"an id, by 'is' and 'is_not'; or name an attribute of it, such as "
@@ -146,7 +147,7 @@ class Conditions:
             )
         operand = self._paths.final(owner, part)
         try:
-            return operand.compare(node.operator, node.value.text)
+            return operand.compare(operator, node.value.text)
         except UnreadableError as error:
             raise self._unreadable(error, owner.type_, part, node.value) from None
 

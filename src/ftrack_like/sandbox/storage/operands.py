@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
 from sqlalchemy import Text, and_, cast, false, literal, or_
 
+from ftrack_like.sandbox.language import Operator
 from ftrack_like.sandbox.storage.sql import (
     Expression,
     any_of,
@@ -27,14 +28,9 @@ from ftrack_like.sandbox.storage.values import READERS, read_moment, to_number
 
 __all__ = ["Operand", "UnreadableError", "Variable"]
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "is": operator.eq,
-    "is_not": operator.ne,
-    ">": operator.gt,
-    "<": operator.lt,
-    ">=": operator.ge,
-    "<=": operator.le,
-}
+#: A comparison of two values, such as ``operator.eq``.
+_Test = Callable[[Any, Any], Any]
+
 #: Chosen items of lists are looked for one by one, so for no more than this many of a list.
 _MAXIMUM_CHOICES = 100
 
@@ -66,22 +62,25 @@ class Operand:
         """Return whether the value is not empty."""
         return self.expression.is_not(None)
 
-    def compare(self, name: str, text: str) -> Expression:
-        """Return whether the value and *text* compare by the operator called *name*.
+    def compare(self, how: Operator, text: str) -> Expression:
+        """Return whether the value and *text* compare by the operator *how*, a comparison.
 
         Raise :exc:`UnreadableError` when *text* is not of the value's kind.
         """
-        if name == "like":
-            return like(self._as_text(text), text)
-        if name == "not_like":
-            return and_(self.known(), negation(like(self._as_text(text), text)))
+        if how.pattern is not None:
+            return self._maybe_not(how, like(self._as_text(text), how.pattern(text)))
+        assert how.test is not None, how
         bound = self._read(text)
         if self.kind == "text":
-            return _compare_text(name, self.expression, bound)
-        if self.kind == "boolean" and name not in ("is", "is_not"):
+            return _compare_text(how.test, self.expression, bound)
+        if self.kind == "boolean" and not how.equality:
             # As a parameter: SQLAlchemy finds no constant greater than true or false.
             bound = literal(bound)
-        return _condition(_COMPARISONS[name](self.expression, bound))
+        return _condition(how.test(self.expression, bound))
+
+    def _maybe_not(self, how: Operator, found: Expression) -> Expression:
+        """Return *found*, or if *how* is negated that the value is known and not found."""
+        return and_(self.known(), negation(found)) if how.negated else found
 
     def one_of(self, texts: Sequence[str]) -> Expression:
         """Return whether the value is one of *texts*; raise :exc:`UnreadableError` likewise."""
@@ -121,30 +120,27 @@ class Variable(Operand):
         """Return whether the value is not empty."""
         return or_(self.expression.is_not(None), self.number.is_not(None))
 
-    def compare(self, name: str, text: str) -> Expression:
+    def compare(self, how: Operator, text: str) -> Expression:
         """Return whether the value and *text* compare, as texts or as numbers."""
-        if name == "like":
-            return like(self.expression, text)
-        if name == "not_like":
-            return and_(self.known(), negation(like(self.expression, text)))
-        if name == "is":
-            return self.one_of([text])
-        if name == "is_not":
-            return and_(self.known(), negation(self.one_of([text])))
-        alternatives = [self._compare_texts(name, text)]
+        if how.pattern is not None:
+            return self._maybe_not(how, like(self.expression, how.pattern(text)))
+        if how.equality:
+            return self._maybe_not(how, self.one_of([text]))
+        assert how.test is not None, how
+        alternatives = [self._compare_texts(how.test, text)]
         number = _number(text)
         if number is not None:
-            alternatives.append(_condition(_COMPARISONS[name](self.number, number)))
+            alternatives.append(_condition(how.test(self.number, number)))
         return any_of(alternatives)
 
-    def _compare_texts(self, name: str, text: str) -> Expression:
+    def _compare_texts(self, test: _Test, text: str) -> Expression:
         moment = _moment(text)
-        plain = _compare_text(name, self.expression, text)
+        plain = _compare_text(test, self.expression, text)
         if moment is None:
             return plain
         is_date = self.type_name == "date"
         return or_(
-            and_(is_date, _compare_text(name, self.expression, moment)),
+            and_(is_date, _compare_text(test, self.expression, moment)),
             and_(negation(is_date), plain),
         )
 
@@ -168,15 +164,15 @@ class Variable(Operand):
         return and_(self.type_name.like("%enumerator"), like(self.expression, f"[%{item}%]"))
 
 
-def _compare_text(name: str, expression: Expression, text: str) -> Expression:
+def _compare_text(test: _Test, expression: Expression, text: str) -> Expression:
     bound = literal(fold(text), Text())
-    return _condition(_COMPARISONS[name](folded(expression, fold(text)), bound))
+    return _condition(test(folded(expression, fold(text)), bound))
 
 
 def _text_among(expression: Expression, texts: Sequence[str]) -> Expression:
     lowered = [fold(text) for text in texts]
     if len(lowered) == 1:
-        return _compare_text("is", expression, lowered[0])
+        return _compare_text(operator.eq, expression, lowered[0])
     return member_of(folded(expression, *lowered), lowered)
 
 
