@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NoReturn, Optional
 
+from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
@@ -26,6 +27,7 @@ from ftrack_like.sandbox.actions.permissions import require_component
 from ftrack_like.sandbox.actions.registry import Action, by_name
 from ftrack_like.sandbox.actions.remote import NEW_KEYS
 from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.errors import (
     InvalidCredentialsError,
     MalformedRequestError,
@@ -40,8 +42,6 @@ from ftrack_like.sandbox.mail import Outbox
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.throttle import Attempts
-from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.widget_url import WidgetActions
 

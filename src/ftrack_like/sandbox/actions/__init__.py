@@ -17,6 +17,8 @@ from typing import Any, Optional
 import sqlalchemy.exc
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.access.rights import load_rights
 from ftrack_like.sandbox.actions import (
     assets,
     checks,
@@ -35,6 +37,10 @@ from ftrack_like.sandbox.actions import (
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
 from ftrack_like.sandbox.actions.registry import Action, by_name
 from ftrack_like.sandbox.actions.store import Key
+from ftrack_like.sandbox.database.deadline import Deadline, StatementTimeoutError, deadline
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.faults import first_line, remedy_for
+from ftrack_like.sandbox.database.refusals import refusal
 from ftrack_like.sandbox.errors import (
     BatchTimeoutError,
     DuplicateEntryError,
@@ -45,12 +51,6 @@ from ftrack_like.sandbox.errors import (
     ValidationError,
 )
 from ftrack_like.sandbox.limits import Limits
-from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.deadline import Deadline, StatementTimeoutError, deadline
-from ftrack_like.sandbox.storage.faults import first_line, remedy_for
-from ftrack_like.sandbox.storage.permissions.rights import load_rights
-from ftrack_like.sandbox.storage.refusals import refusal
 
 __all__ = ["ACTIONS", "HOOKS", "open_batch", "run_batch"]
 

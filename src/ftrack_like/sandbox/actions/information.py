@@ -12,8 +12,8 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema import json_schemas, schema_hash
-from ftrack_like.sandbox.storage.tables import TABLES
-from ftrack_like.sandbox.storage.values import read_json
+from ftrack_like.sandbox.tables.layout import TABLES
+from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.version import SERVER_VERSION
 
 __all__ = ["ACTIONS", "server_information"]

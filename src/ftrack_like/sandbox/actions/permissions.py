@@ -14,6 +14,10 @@ from typing import Any, Optional
 
 import sqlalchemy
 
+from ftrack_like.sandbox.access.places import ANY_PARENT, OWNERS, PLACES
+from ftrack_like.sandbox.access.rights import Rights
+from ftrack_like.sandbox.access.roles import DELEGATES, family_of
+from ftrack_like.sandbox.access.visibility import is_narrowed, visible
 from ftrack_like.sandbox.actions import identity, shared_ids
 from ftrack_like.sandbox.actions.batch import Batch, Existence, Operation
 from ftrack_like.sandbox.actions.notes import find_parent
@@ -22,11 +26,7 @@ from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
 from ftrack_like.sandbox.errors import PermissionDeniedError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
-from ftrack_like.sandbox.storage.permissions.places import ANY_PARENT, OWNERS, PLACES
-from ftrack_like.sandbox.storage.permissions.rights import Rights
-from ftrack_like.sandbox.storage.permissions.roles import DELEGATES, family_of
-from ftrack_like.sandbox.storage.tables import TABLES
-from ftrack_like.sandbox.storage.visibility import is_narrowed, visible
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = [
     "administrators_only",

@@ -10,8 +10,8 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.errors import ParseError, ValidationError
 from ftrack_like.sandbox.language import ExpressionError
-from ftrack_like.sandbox.storage.query import QueryResult, run_query
-from ftrack_like.sandbox.storage.search import run_search
+from ftrack_like.sandbox.query.run import QueryResult, run_query
+from ftrack_like.sandbox.query.search import run_search
 
 __all__ = ["ACTIONS"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ftrack_like.sandbox.access.keys import digest_key, new_key
 from ftrack_like.sandbox.actions.attributes import answer_record, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.actions.permissions import administrators_only
@@ -12,7 +13,6 @@ from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.rows import make_row
 from ftrack_like.sandbox.errors import NotFoundError, PermissionDeniedError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.storage.keys import digest_key, new_key
 
 __all__ = ["ACTIONS", "NEW_KEYS"]
 

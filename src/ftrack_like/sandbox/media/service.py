@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
@@ -22,8 +23,7 @@ from ftrack_like.sandbox.media.routes import FileRoutes
 from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["MediaService"]
 
