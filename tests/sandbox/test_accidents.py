@@ -24,11 +24,11 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 import sqlalchemy
 
 from ftrack_like.sandbox import command
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.sandbox.site import Site, SiteError
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.tables import LAYOUT_VERSION, TABLES
+from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, TABLES
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
@@ -343,7 +343,7 @@ def test_failing_migration_leaves_the_data(
     old: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A migration that fails half way changes nothing."""
-    from ftrack_like.sandbox.storage import migrations
+    from ftrack_like.sandbox.tables import migrations
 
     before = _schema(old / "sandbox.sqlite")
 

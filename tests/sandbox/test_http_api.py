@@ -16,6 +16,7 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.limits import Limits
 
 ASK = {"action": "query_server_information"}
@@ -236,7 +237,9 @@ def test_fault_of_the_server_names_no_internals(
     def fail(operation: Any, batch: Any) -> Any:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setitem(sandbox._service._actions, "query_schemas", fail)
+    monkeypatch.setitem(
+        sandbox._service.actions, "query_schemas", Action("query_schemas", fail, reads=True)
+    )
     with pytest.raises(api.Error) as caught:
         api.call({"action": "query_schemas"})
     assert (caught.value.name, caught.value.status) == ("InternalServerError", 500)

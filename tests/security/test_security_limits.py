@@ -29,11 +29,11 @@ import requests
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 from ftrack_like.sandbox import command
+from ftrack_like.sandbox.database.turns import Turns
 from ftrack_like.sandbox.errors import RequestTooLargeError
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.sandbox.service import require_few_values
-from ftrack_like.sandbox.storage.turns import Turns
 from ftrack_like.testing import Sandbox
 
 POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")

@@ -19,12 +19,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NoReturn, Optional
 
+from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
+from ftrack_like.sandbox.actions.registry import Action, by_name
 from ftrack_like.sandbox.actions.remote import NEW_KEYS
 from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.errors import (
     InvalidCredentialsError,
     MalformedRequestError,
@@ -39,8 +42,6 @@ from ftrack_like.sandbox.mail import Outbox
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.throttle import Attempts
-from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.widget_url import WidgetActions
 
@@ -99,12 +100,13 @@ class Service:
         self._reading = threading.Lock()
         #: Called after all data were replaced by others.
         self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
-        self._actions = {
-            **ACTIONS,
-            **media.actions(),
-            **InviteActions(self.outbox, media.signer).table(),
-            **WidgetActions(media.signer).table(),
-        }
+        #: All API actions by name.
+        self.actions: Mapping[str, Action] = by_name(
+            ACTIONS.values(),
+            media.actions(),
+            InviteActions(self.outbox, media.signer).actions(),
+            WidgetActions(media.signer).actions(),
+        )
 
     def start(self, user: User, server_url: str) -> None:
         """Begin the work that no request asks for, on behalf of *user*.
@@ -234,7 +236,7 @@ class Service:
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
         batch, results = run_batch(
-            self.database, operations, context, self._actions, self.limits.batch_seconds
+            self.database, operations, context, self.actions, self.limits.batch_seconds
         )
         if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)

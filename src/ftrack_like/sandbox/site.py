@@ -15,17 +15,17 @@ import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.access.keys import digest_key, new_key
 from ftrack_like.sandbox.data_folder import DataFolder, SiteError
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.faults import first_line, remedy_for
-from ftrack_like.sandbox.storage.folders import move_into_place
-from ftrack_like.sandbox.storage.keys import digest_key, new_key
-from ftrack_like.sandbox.storage.migrations import back_up_schema, layout_of, migrate
-from ftrack_like.sandbox.storage.rowset import RowSet
-from ftrack_like.sandbox.storage.seed import seed, seed_demo_project
-from ftrack_like.sandbox.storage.seed_users import add_user
-from ftrack_like.sandbox.storage.statistics import write_statistics
-from ftrack_like.sandbox.storage.tables import LAYOUT_VERSION, TABLES, create_tables
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.faults import first_line, remedy_for
+from ftrack_like.sandbox.database.folders import move_into_place
+from ftrack_like.sandbox.seed.site import seed, seed_demo_project
+from ftrack_like.sandbox.seed.users import add_user
+from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, TABLES, create_tables
+from ftrack_like.sandbox.tables.migrations import back_up_schema, layout_of, migrate
+from ftrack_like.sandbox.tables.rowset import RowSet
+from ftrack_like.sandbox.tables.statistics import write_statistics
 
 __all__ = ["Site", "SiteError"]
 

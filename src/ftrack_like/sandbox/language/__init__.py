@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ftrack_like.sandbox.language.errors import ExpressionError, did_you_mean
+from ftrack_like.sandbox.language.operators import OPERATORS, Operator
 from ftrack_like.sandbox.language.parser import parse, parse_path
 from ftrack_like.sandbox.language.printer import to_text
 from ftrack_like.sandbox.language.tree import (
     AGGREGATES,
-    OPERATORS,
     Aggregate,
     And,
     Compare,
@@ -33,6 +33,7 @@ __all__ = [
     "ExpressionError",
     "Literal",
     "Not",
+    "Operator",
     "Or",
     "Order",
     "Part",

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from ftrack_like.sandbox.language.errors import ExpressionError
+from ftrack_like.sandbox.language.operators import SYMBOLS
 
 __all__ = ["MAXIMUM_LENGTH", "Scanner", "Token"]
 
@@ -21,8 +22,8 @@ MAXIMUM_LENGTH = 8_000_000
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[^\W\d]\w*")
 _SPACED_NAME = re.compile(r"\s+[^\W\d]")
-# Operators of other languages are symbols, too, so that they can be named.
-_SYMBOL = re.compile(r"[<>!=]=|<>|=[<>]|[=<>(),.\[\]]")
+# Operators of other languages are symbols, too, so that errors can name them.
+_SYMBOL = re.compile("|".join(map(re.escape, (*SYMBOLS, *"(),.[]"))))
 _BARE = re.compile(r"""[^\s()"',]+""")
 _QUOTED = {
     '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),

@@ -11,7 +11,6 @@ from typing import Optional, Union
 
 __all__ = [
     "AGGREGATES",
-    "OPERATORS",
     "Aggregate",
     "And",
     "Compare",
@@ -26,28 +25,6 @@ __all__ = [
     "Some",
     "Within",
 ]
-
-#: Spelling of an operator: its canonical name.
-OPERATORS = {
-    "is": "is",
-    "=": "is",
-    "is_not": "is_not",
-    "!=": "is_not",
-    ">": ">",
-    "after": ">",
-    "greater_than": ">",
-    "<": "<",
-    "before": "<",
-    "less_than": "<",
-    ">=": ">=",
-    "<=": "<=",
-    "like": "like",
-    "not_like": "not_like",
-    "in": "in",
-    "not_in": "not_in",
-    "any": "any",
-    "has": "has",
-}
 
 #: Functions over the rows of a group.
 AGGREGATES = ("avg", "count", "max", "min", "sum")
@@ -102,7 +79,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Compare:
-    """``PATH OPERATOR VALUE``; *operator* is a canonical one."""
+    """``PATH OPERATOR VALUE``; *operator* is the canonical name of one."""
 
     path: Path
     operator: str

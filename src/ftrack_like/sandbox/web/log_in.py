@@ -18,8 +18,8 @@ from starlette.routing import BaseRoute
 from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.errors import InvalidCredentialsError, TooManyAttemptsError
 from ftrack_like.sandbox.media.signing import SignatureError
-from ftrack_like.sandbox.storage.seed_data.site import ADMINISTRATOR_ROLE
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.seed.data.site import ADMINISTRATOR_ROLE
+from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Reader, quoted
 from ftrack_like.sandbox.web.tokens import keep_token, make_token, peek, read_token

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.auth import User
 from ftrack_like.sandbox.media.routes import GET_PATH, THUMBNAIL_PATH
-from ftrack_like.sandbox.storage.values import read_json
+from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.web.pages import Asked
 from ftrack_like.sandbox.web.reading import Reader, quoted
 

@@ -1,0 +1,169 @@
+"""What one user may do: the roles that the user has, and for which projects."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import sqlalchemy
+from sqlalchemy.engine import Connection
+
+from ftrack_like.sandbox.access.roles import (
+    ADMINISTRATOR_ROLE_ID,
+    API_ROLE_ID,
+    ROLE_RIGHTS,
+)
+from ftrack_like.sandbox.tables.layout import TABLES, is_project
+
+__all__ = ["Rights", "is_administrator", "load_projects", "load_rights", "may_name_others"]
+
+
+@dataclass(frozen=True)
+class Rights:
+    """The rights of a user who is no administrator.
+
+    *everywhere* are the ids of the roles that hold in all open projects, *granted* the ids of
+    projects by role, *private_projects* the ids of all private projects; they are empty where
+    *everywhere* is empty.
+
+    The private projects are kept instead of the open ones because a site has few of them, and
+    each statement of a request carries the list.
+    """
+
+    user_id: str
+    roles: dict[str, str]
+    everywhere: frozenset[str]
+    granted: dict[str, frozenset[str]]
+    private_projects: frozenset[str]
+
+    @functools.cached_property
+    def granted_projects(self) -> frozenset[str]:
+        """Return the ids of the projects that some role names."""
+        return frozenset().union(*self.granted.values())
+
+    @property
+    def may_name_others(self) -> bool:
+        """Return whether the user may act in the name of other users."""
+        return API_ROLE_ID in self.everywhere
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Return what restricted statements ask for, by the names of their parameters."""
+        return {
+            "rights_user": self.user_id,
+            "rights_everywhere": bool(self.everywhere),
+            "rights_granted": sorted(self.granted_projects),
+            "rights_private": sorted(self.private_projects),
+            "rights_roles": sorted(self.roles),
+        }
+
+    def sees_project(self, project_id: str) -> bool:
+        """Return whether the user sees the project *project_id*, which exists."""
+        return project_id in self.granted_projects or self._is_open(project_id)
+
+    def _is_open(self, project_id: str) -> bool:
+        """Return whether roles for all open projects hold in the project *project_id*."""
+        return bool(self.everywhere) and project_id not in self.private_projects
+
+    def roles_in(self, project_id: Optional[str]) -> set[str]:
+        """Return the ids of the roles in a project; None: of those in any."""
+        if project_id is None:
+            return set(self.roles)
+        held = {role for role, projects in self.granted.items() if project_id in projects}
+        return held | self.everywhere if self._is_open(project_id) else held
+
+    def allow(self, action: str, family: str, project_id: Optional[str]) -> bool:
+        """Return whether some role in the project allows *action*; None: a role in any project."""
+        return allowed_by(self.roles_in(project_id), action, family)
+
+
+def allowed_by(roles: Iterable[str], action: str, family: str) -> bool:
+    """Return whether one of *roles* (by id) allows *action* on things of *family*."""
+    return any(action in ROLE_RIGHTS.get(role, {}).get(family, ()) for role in roles)
+
+
+def is_administrator(user_id: Any) -> Any:
+    """Return the SQL condition that the user of *user_id*, a column, is an administrator."""
+    held = TABLES["user_security_role"].alias()
+    return sqlalchemy.exists().where(
+        held.c.user_id == user_id,
+        held.c.security_role_id == ADMINISTRATOR_ROLE_ID,
+        held.c.is_all_open_projects,
+    )
+
+
+def may_name_others(user_id: Any) -> Any:
+    """Return the SQL condition that the user of *user_id* may act in the name of other users."""
+    held = TABLES["user_security_role"].alias()
+    return sqlalchemy.exists().where(
+        held.c.user_id == user_id,
+        held.c.security_role_id.in_((ADMINISTRATOR_ROLE_ID, API_ROLE_ID)),
+        held.c.is_all_open_projects,
+    )
+
+
+def load_rights(connection: Connection, user_id: str) -> Optional[Rights]:
+    """Return the rights of a user by one statement, None for an administrator."""
+    names: dict[str, str] = {}
+    everywhere = set()
+    private = set()
+    granted: dict[str, set[str]] = defaultdict(set)
+    for role_id, name, is_all_open, project_id in connection.execute(
+        _rights_statement(), {"user": user_id}
+    ):
+        if role_id is None:
+            private.add(project_id)
+            continue
+        names[role_id] = name
+        if is_all_open:
+            everywhere.add(role_id)
+        if project_id is not None:
+            granted[role_id].add(project_id)
+    if ADMINISTRATOR_ROLE_ID in everywhere:
+        return None
+    projects = {role: frozenset(ids) for role, ids in granted.items()}
+    hidden = frozenset(private if everywhere else ())
+    return Rights(user_id, names, frozenset(everywhere), projects, hidden)
+
+
+def load_projects(connection: Connection) -> frozenset[str]:
+    """Return the ids of all projects."""
+    return frozenset(connection.execute(_projects_statement()).scalars())
+
+
+# The index of projects has a condition. A database uses it only for statements that repeat the
+# condition to the letter, so that neither value may be a parameter.
+
+
+@functools.cache
+def _projects_statement() -> Any:
+    contexts = TABLES["context"].c
+    return sqlalchemy.select(contexts.id).where(is_project(contexts))
+
+
+@functools.cache
+def _rights_statement() -> Any:
+    """Return the statement for the roles of a user, and for the private projects.
+
+    Each request of a user with roles runs it, so that one statement for both is worth it. The
+    rows of the private projects have no role.
+    """
+    held, role = TABLES["user_security_role"], TABLES["security_role"]
+    project = TABLES["user_security_role_project"]
+    contexts = TABLES["context"].c
+    roles = (
+        sqlalchemy.select(
+            held.c.security_role_id, role.c.name, held.c.is_all_open_projects, project.c.project_id
+        )
+        .select_from(held.join(role, role.c.id == held.c.security_role_id))
+        .outerjoin(project, project.c.user_security_role_id == held.c.id)
+        .where(held.c.user_id == sqlalchemy.bindparam("user"))
+    )
+    none = sqlalchemy.null()
+    private = sqlalchemy.select(none, none, none, contexts.id).where(
+        is_project(contexts), contexts.is_private.is_(sqlalchemy.true())
+    )
+    return sqlalchemy.union_all(roles, private)

@@ -1,0 +1,178 @@
+"""Which rows a user sees, as SQL.
+
+The conditions ask for the parameters of
+:class:`~ftrack_like.sandbox.access.rights.Rights`, so that all users with limited
+rights share one text of a statement.
+
+What a row is a part of is joined to by one query, however far away it is: SQLite reads queries
+within one another only so deep, and the conditions stand within those of the user's own query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from sqlalchemy import FromClause, Table, and_, bindparam, exists, false, not_, or_
+from sqlalchemy.types import Boolean, Text
+
+from ftrack_like.sandbox.access.places import ANY_PARENT, CLOSED, PLACES, Place, Use
+from ftrack_like.sandbox.database.sql import Expression, all_of, any_of, keys_parameter, rarely
+
+__all__ = ["configuration_readable", "is_narrowed", "visible"]
+
+#: How far containers within containers are followed; what is deeper nobody sees.
+_DEPTH = 3
+
+Tables = Mapping[str, Table]
+Columns = Mapping[str, Expression]
+
+
+def is_narrowed(table: str) -> bool:
+    """Return whether some users do not see all rows of *table*."""
+    return table in PLACES or table in CLOSED
+
+
+def visible(tables: Tables, table: str, columns: Columns) -> Expression:
+    """Return whether the user sees the row of *table* that has *columns*."""
+    if table in CLOSED:
+        return false()
+    place = PLACES[table]
+    conditions = [*_belongs(tables, place, columns)]
+    if table == "custom_attribute_configuration":
+        conditions.append(configuration_readable(tables, columns["id"]))
+    if table == "custom_attribute_value":
+        conditions.append(configuration_readable(tables, columns["configuration_id"]))
+    if place.private:
+        conditions.append(_private(tables, place, columns))
+    if place.uses:
+        parts = [columns[name].is_not(None) for name, _ in place.through]
+        conditions.append(or_(*parts, not_(_hidden_by_use(tables, place, columns["id"]))))
+    return all_of(conditions)
+
+
+def configuration_readable(tables: Tables, configuration_id: Expression) -> Expression:
+    """Return whether a role of the user may read values of the configuration."""
+    link = tables["custom_attribute_read_role"].alias()
+    return exists().where(
+        link.c.configuration_id == configuration_id,
+        keys_parameter(link.c.role_id, "rights_roles"),
+    )
+
+
+def _belongs(tables: Tables, place: Place, columns: Columns) -> Iterator[Expression]:
+    if place.project:
+        yield not_(_foreign(columns[place.project]))
+    for name, table in place.through:
+        yield not_(_is_hidden(tables, table, columns[name]))
+        yield from _not_used_elsewhere(tables, table, columns[name])
+    for name in place.anything:
+        for table in ANY_PARENT:
+            yield not_(_is_hidden(tables, table, columns[name]))
+            yield from _not_used_elsewhere(tables, table, columns[name])
+
+
+def _foreign(project_id: Expression) -> Expression:
+    """Return whether there is a project and the user does not see it; never null."""
+    # Some clients leave the project of what has none empty.
+    return and_(
+        project_id.is_not(None),
+        project_id != "",
+        not_(keys_parameter(project_id, "rights_granted")),
+        or_(
+            not_(bindparam("rights_everywhere", type_=Boolean())),
+            keys_parameter(project_id, "rights_private"),
+        ),
+    )
+
+
+def _private(tables: Tables, place: Place, columns: Columns) -> Expression:
+    """Return whether the row is the user's own, or shared with the user."""
+    found: list[Expression] = [columns[name] == _user() for name in place.private]
+    if place.shared:
+        found.append(columns[place.shared])
+    if place.members:
+        member = tables[place.members.table].alias()
+        named = and_(
+            member.c[place.members.own] == columns["id"],
+            member.c[place.members.resource] == _user(),
+        )
+        found.append(exists().where(named))
+    return any_of(found)
+
+
+def _user() -> Any:
+    return bindparam("rights_user", type_=Text())
+
+
+# What a row is a part of
+
+
+@dataclass
+class _Scope:
+    """A row with all that it is a part of, joined in *from_*; *hiding* is what may hide it."""
+
+    from_: FromClause
+    hiding: list[Expression] = field(default_factory=list)
+
+
+def _is_hidden(tables: Tables, table: str, key: Expression) -> Expression:
+    """Return whether there is a row of *table* with the id *key* that the user does not see."""
+    row = tables[table].alias()
+    scope = _Scope(row)
+    _join(tables, table, row, scope, _DEPTH)
+    if not scope.hiding:
+        return false()
+    return exists().select_from(scope.from_).where(row.c.id == key, any_of(scope.hiding))
+
+
+def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int) -> None:
+    """Add to *scope* what *row* of *table*, which it has, is a part of."""
+    place = PLACES.get(table)
+    if place is None:
+        return
+    if place.project:
+        scope.hiding.append(_foreign(row.c[place.project]))
+    if place.private:
+        own = _private(tables, place, dict(row.c.items()))
+        scope.hiding.append(and_(row.c.id.is_not(None), own.is_not(True)))
+    for name, other in place.through:
+        if other == table and depth == 0:
+            scope.hiding.append(row.c[name].is_not(None))
+            continue
+        above = tables[other].alias()
+        scope.from_ = scope.from_.outerjoin(above, above.c.id == row.c[name])
+        _join(tables, other, above, scope, depth - (other == table))
+
+
+# What a row is used by
+
+
+def _not_used_elsewhere(tables: Tables, table: str, key: Expression) -> Iterator[Expression]:
+    place: Optional[Place] = PLACES.get(table)
+    if place is not None and place.uses:
+        yield not_(_hidden_by_use(tables, place, key))
+
+
+def _hidden_by_use(tables: Tables, place: Place, key: Expression) -> Expression:
+    """Return whether the row with the id *key* is used, but nowhere that the user sees."""
+    hidden = [_used(tables, use, key, seen=False) for use in place.uses]
+    seen = [_used(tables, use, key, seen=True) for use in place.uses]
+    return and_(any_of(hidden), not_(any_of(seen)))
+
+
+def _used(tables: Tables, use: Use, key: Expression, *, seen: bool) -> Expression:
+    """Return whether a row uses the one with the id *key*, and is *seen*, or not."""
+    row = tables[use.table].alias()
+    scope = _Scope(row)
+    if use.through is None:
+        _join(tables, use.table, row, scope, _DEPTH)
+    else:
+        name, table = use.through
+        above = tables[table].alias()
+        scope.from_ = row.join(above, above.c.id == row.c[name])
+        _join(tables, table, above, scope, _DEPTH)
+    hiding = any_of(scope.hiding)
+    condition = not_(hiding) if seen else hiding
+    return exists().select_from(scope.from_).where(rarely(row.c[use.column] == key), condition)

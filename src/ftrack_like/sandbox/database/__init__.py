@@ -1,0 +1,1 @@
+"""The database: connections, turns to write, deadlines, faults, SQL for both dialects."""

@@ -1,0 +1,1 @@
+"""Answering queries: from a tree of the query language to SQL, and from rows to records."""

@@ -1,0 +1,182 @@
+"""A query as one statement."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from sqlalchemy import ColumnElement, Integer, Select, cast, func, select
+
+from ftrack_like.sandbox.database.sql import Expression, folded
+from ftrack_like.sandbox.language import Aggregate, Path, Query
+from ftrack_like.sandbox.query.conditions import Conditions
+from ftrack_like.sandbox.query.names import Catalogue, Names
+from ftrack_like.sandbox.query.operands import Operand
+from ftrack_like.sandbox.query.paths import Paths
+from ftrack_like.sandbox.query.sources import Source, Step, stable_order
+
+__all__ = ["Compiler"]
+
+#: Rows of one answer with ``group by``.
+MAXIMUM_GROUPS = 50_000
+
+
+class Compiler:
+    """Compiles the query of one *text* over *catalogue*."""
+
+    def __init__(self, catalogue: Catalogue, text: str) -> None:
+        self.names = Names(catalogue, text)
+        self.paths = Paths(self.names)
+        self._conditions = Conditions(self.paths, self._subquery)
+
+    def source(self, query: Query) -> Source:
+        """Return the rows that *query* is about."""
+        return self.paths.any_row(self.names.type_(query.entity_type, query.position))
+
+    def rows(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+        """Return the statement that selects *columns* of the rows that fit *query*, in order.
+
+        Offset and limit are left to the caller.
+        """
+        statement = self._filtered(query, source, columns)
+        return statement.order_by(*self._order(query, source), stable_order(source))
+
+    def _filtered(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+        statement = select(*columns).select_from(source.from_).where(*source.conditions)
+        if query.criteria is not None:
+            statement = statement.where(self._conditions.of(query.criteria, source))
+        return statement
+
+    def _order(self, query: Query, source: Source) -> list[Expression]:
+        return [
+            ordered(
+                self.paths.sortable(source, order.path, descending=order.descending),
+                order.descending,
+            )
+            for order in query.order_by
+        ]
+
+    # -- queries within queries ---------------------------------------------------------
+
+    def _subquery(self, query: Query, folding: bool) -> tuple[Select[Any], str]:
+        """Return the statement of *query*, which selects one attribute, and the kind of that.
+
+        With *folding* the values are in lower case. Offset and limit count the entities that
+        *query* is about.
+        """
+        path = self._one_projection(query)
+        owner = self.source(query)
+        statement = self._filtered(query, owner, [])
+        if query.limit is not None or query.offset:
+            statement = statement.order_by(*self._order(query, owner), stable_order(owner))
+            statement = limited(statement, query.offset, query.limit)
+        for part in path.parts[:-1]:
+            _, step = self.paths.step(owner, part)
+            statement = _led_on(statement, step)
+            owner = step.target
+        value = self.paths.final(owner, path.parts[-1])
+        expression = folded(value.expression, None) if folding else value.expression
+        return statement.add_columns(expression), value.kind
+
+    def _one_projection(self, query: Query) -> Path:
+        projections = query.projections or ()
+        if len(projections) != 1 or isinstance(projections[0], Aggregate):
+            raise self.names.fail(
+                "A query inside 'in' must select exactly one attribute.", query.position
+            )
+        return projections[0]
+
+    # -- groups -------------------------------------------------------------------------
+
+    def groups(self, query: Query) -> tuple[list[str], Select[Any], list[str]]:
+        """Return names, statement and kinds for a *query* with ``group by`` or aggregates."""
+        source = self.source(query)
+        grouped = {str(path): self.paths.sortable(source, path) for path in query.group_by}
+        columns: list[Expression] = []
+        names: list[str] = []
+        kinds: list[str] = []
+        for projection in query.projections or query.group_by:
+            value = self._group_column(source, projection, grouped)
+            columns.append(value.expression)
+            kinds.append(value.kind)
+            names.append(group_name(projection))
+        statement = self._filtered(query, source, columns)
+        if grouped:
+            sorting = [value.sorting() for value in grouped.values()]
+            statement = statement.group_by(*sorting)
+        statement = statement.order_by(*self._group_order(query, grouped))
+        limit = MAXIMUM_GROUPS if query.limit is None else min(query.limit, MAXIMUM_GROUPS)
+        return names, limited(statement, query.offset, limit), kinds
+
+    def _group_order(self, query: Query, grouped: dict[str, Operand]) -> list[Expression]:
+        keys = []
+        for order in query.order_by:
+            value = grouped.get(str(order.path))
+            if value is None:
+                raise self.names.fail(
+                    f"{order.path} is not grouped by and cannot order the groups.",
+                    order.path.position,
+                )
+            keys.append(ordered(value, order.descending))
+        return [*keys, *(ordered(value, False) for value in grouped.values())]
+
+    def _group_column(
+        self, source: Source, projection: Any, grouped: dict[str, Operand]
+    ) -> Operand:
+        if isinstance(projection, Aggregate):
+            return self._aggregate(source, projection)
+        value = grouped.get(str(projection))
+        if value is None:
+            raise self.names.fail(
+                f"{projection} must stand in 'group by' to be selected beside aggregates.",
+                projection.position,
+            )
+        if value.kind != "text":
+            return value
+        # Of texts that differ in case one stands for the group.
+        return Operand(func.min(value.expression), value.kind)
+
+    def _aggregate(self, source: Source, aggregate: Aggregate) -> Operand:
+        value = self.paths.sortable(source, aggregate.path)
+        expression = value.expression
+        if value.kind == "boolean":
+            # PostgreSQL has no smallest truth value.
+            expression = cast(expression, Integer())
+        function: ColumnElement[Any] = getattr(func, aggregate.function)(expression)
+        if aggregate.function in ("avg", "sum") and value.kind != "number":
+            raise self.names.fail(
+                f"{aggregate} needs numbers; {aggregate.path} holds none.",
+                aggregate.path.position,
+            )
+        kind = "number" if aggregate.function in ("avg", "count", "sum") else value.kind
+        return Operand(function, kind)
+
+
+def _led_on(statement: Select[Any], step: Step) -> Select[Any]:
+    """Return a statement over the targets of *step*, from those owners that *statement* is over.
+
+    A row counts once, however many ways lead to it: joins would multiply.
+    """
+    if step.own is None or step.other is None or step.correlated:
+        return statement.select_from(step.from_).where(step.joined())
+    owners = statement.add_columns(step.own)
+    return select().select_from(step.from_).where(step.other.in_(owners), *step.conditions)
+
+
+def group_name(projection: Any) -> str:
+    """Return the key of *projection* in a row of groups: ``count_id`` for ``count(id)``."""
+    if isinstance(projection, Aggregate):
+        return f"{projection.function}_{projection.path}".replace(".", "_")
+    return str(projection)
+
+
+def ordered(value: Operand, descending: bool) -> Expression:
+    """Return *value* as a key of an order: empty values come first, last when *descending*."""
+    key = value.sorting()
+    return key.desc().nulls_last() if descending else key.asc().nulls_first()
+
+
+def limited(statement: Select[Any], offset: int, limit: Optional[int]) -> Select[Any]:
+    """Return *statement* cut to *limit* rows (None: all) after the first *offset*."""
+    if offset:
+        statement = statement.offset(offset)
+    return statement if limit is None else statement.limit(limit)

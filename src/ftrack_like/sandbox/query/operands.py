@@ -1,0 +1,200 @@
+"""What stands on the left of a comparison, and how it compares with what was written.
+
+Nothing compares with an empty value but none: all conditions made here are false or unknown
+(null) where the value is empty.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from sqlalchemy import Text, and_, cast, false, literal, or_
+
+from ftrack_like.sandbox.database.sql import (
+    Expression,
+    any_of,
+    fold,
+    folded,
+    like,
+    member_of,
+    negation,
+)
+from ftrack_like.sandbox.language import Operator
+from ftrack_like.sandbox.tables.values import READERS, read_moment, to_number
+
+__all__ = ["Operand", "UnreadableError", "Variable"]
+
+#: A comparison of two values, such as ``operator.eq``.
+_Test = Callable[[Any, Any], Any]
+
+#: Chosen items of lists are looked for one by one, so for no more than this many of a list.
+_MAXIMUM_CHOICES = 100
+
+
+class UnreadableError(ValueError):
+    """*text* cannot be what a value compares with; *expected* says what can."""
+
+    def __init__(self, text: str, expected: str) -> None:
+        super().__init__(f"{text!r} is not {expected}")
+        self.text = text
+        self.expected = expected
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A value in a statement: *expression*, and the *kind* by which it compares.
+
+    Kinds are those of :func:`~ftrack_like.sandbox.tables.values.kind_of`.
+    """
+
+    expression: Expression
+    kind: str
+
+    def sorting(self) -> Expression:
+        """Return what the value sorts and groups by."""
+        return folded(self.expression) if self.kind == "text" else self.expression
+
+    def known(self) -> Expression:
+        """Return whether the value is not empty."""
+        return self.expression.is_not(None)
+
+    def compare(self, how: Operator, text: str) -> Expression:
+        """Return whether the value and *text* compare by the operator *how*, a comparison.
+
+        Raise :exc:`UnreadableError` when *text* is not of the value's kind.
+        """
+        if how.pattern is not None:
+            return self._maybe_not(how, like(self._as_text(text), how.pattern(text)))
+        assert how.test is not None, how
+        bound = self._read(text)
+        if self.kind == "text":
+            return _compare_text(how.test, self.expression, bound)
+        if self.kind == "boolean" and not how.equality:
+            # As a parameter: SQLAlchemy finds no constant greater than true or false.
+            bound = literal(bound)
+        return _condition(how.test(self.expression, bound))
+
+    def _maybe_not(self, how: Operator, found: Expression) -> Expression:
+        """Return *found*, or if *how* is negated that the value is known and not found."""
+        return and_(self.known(), negation(found)) if how.negated else found
+
+    def one_of(self, texts: Sequence[str]) -> Expression:
+        """Return whether the value is one of *texts*; raise :exc:`UnreadableError` likewise."""
+        bound = [self._read(text) for text in texts]
+        if not bound:
+            return false()
+        if self.kind == "text":
+            return _text_among(self.expression, bound)
+        if self.kind == "boolean":
+            return _condition(self.expression.in_(bound))
+        return member_of(self.expression, bound)
+
+    def _read(self, text: str) -> Any:
+        reader, expected = READERS[self.kind]
+        try:
+            return reader(text)
+        except ValueError:
+            raise UnreadableError(text, expected) from None
+
+    def _as_text(self, text: str) -> Expression:
+        if self.kind in ("boolean", "flag"):
+            raise UnreadableError(text, READERS[self.kind][1])
+        return cast(self.expression, Text()) if self.kind == "number" else self.expression
+
+
+@dataclass(frozen=True)
+class Variable(Operand):
+    """A value of no fixed type: kept in *expression* as a text, or in *number*.
+
+    *type_name* is what the value's type is called; moments among texts are known by it.
+    """
+
+    number: Expression
+    type_name: Expression
+
+    def known(self) -> Expression:
+        """Return whether the value is not empty."""
+        return or_(self.expression.is_not(None), self.number.is_not(None))
+
+    def compare(self, how: Operator, text: str) -> Expression:
+        """Return whether the value and *text* compare, as texts or as numbers."""
+        if how.pattern is not None:
+            return self._maybe_not(how, like(self.expression, how.pattern(text)))
+        if how.equality:
+            return self._maybe_not(how, self.one_of([text]))
+        assert how.test is not None, how
+        alternatives = [self._compare_texts(how.test, text)]
+        number = _number(text)
+        if number is not None:
+            alternatives.append(_condition(how.test(self.number, number)))
+        return any_of(alternatives)
+
+    def _compare_texts(self, test: _Test, text: str) -> Expression:
+        moment = _moment(text)
+        plain = _compare_text(test, self.expression, text)
+        if moment is None:
+            return plain
+        is_date = self.type_name == "date"
+        return or_(
+            and_(is_date, _compare_text(test, self.expression, moment)),
+            and_(negation(is_date), plain),
+        )
+
+    def one_of(self, texts: Sequence[str]) -> Expression:
+        """Return whether the value is one of *texts*, or a list of choices that has one."""
+        if not texts:
+            return false()
+        alternatives = [_text_among(self.expression, texts)]
+        numbers = [number for number in map(_number, texts) if number is not None]
+        if numbers:
+            alternatives.append(member_of(self.number, numbers))
+        moments = [moment for moment in map(_moment, texts) if moment is not None]
+        if moments:
+            alternatives.append(and_(self.type_name == "date", member_of(self.expression, moments)))
+        alternatives += [self._chosen(text) for text in texts[:_MAXIMUM_CHOICES]]
+        return any_of(alternatives)
+
+    def _chosen(self, text: str) -> Expression:
+        """Return whether the value is a list of choices, kept as JSON, and *text* is one."""
+        item = json.dumps(text).replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        return and_(self.type_name.like("%enumerator"), like(self.expression, f"[%{item}%]"))
+
+
+def _compare_text(test: _Test, expression: Expression, text: str) -> Expression:
+    bound = literal(fold(text), Text())
+    return _condition(test(folded(expression, fold(text)), bound))
+
+
+def _text_among(expression: Expression, texts: Sequence[str]) -> Expression:
+    lowered = [fold(text) for text in texts]
+    if len(lowered) == 1:
+        return _compare_text(operator.eq, expression, lowered[0])
+    return member_of(folded(expression, *lowered), lowered)
+
+
+def _number(text: str) -> Optional[float]:
+    """Return *text* as a number (true is 1, false is 0), None when it is none."""
+    folded_text = text.strip().lower()
+    if folded_text in ("true", "false"):
+        return float(folded_text == "true")
+    try:
+        return float(to_number(folded_text))
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> Optional[str]:
+    try:
+        return read_moment(text)
+    except ValueError:
+        return None
+
+
+def _condition(result: Any) -> Expression:
+    """Return *result* of an operator, of which hints do not know that it is SQL."""
+    expression: Expression = result
+    return expression

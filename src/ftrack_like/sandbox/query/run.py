@@ -1,0 +1,241 @@
+"""Answering queries: from the text of an expression to records as they travel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Optional, Union
+
+from sqlalchemy import Connection, Select, and_, or_
+from sqlalchemy.exc import DBAPIError
+
+from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.database.deadline import StatementTimeoutError, deadline
+from ftrack_like.sandbox.database.refusals import refusal
+from ftrack_like.sandbox.database.sql import keys_parameter, prepare
+from ftrack_like.sandbox.language import (
+    Aggregate,
+    ExpressionError,
+    Path,
+    Query,
+    parse,
+    parse_path,
+    to_text,
+)
+from ftrack_like.sandbox.query.compiler import Compiler, limited
+from ftrack_like.sandbox.query.computed import NOW
+from ftrack_like.sandbox.query.names import Catalogue, Names
+from ftrack_like.sandbox.query.plans import Plan, root_plan
+from ftrack_like.sandbox.query.projections import Loader, TooManyRowsError
+from ftrack_like.sandbox.query.selections import NOTHING, Selection, selection_of
+from ftrack_like.sandbox.query.sources import key_columns
+from ftrack_like.sandbox.schema.model import Model
+from ftrack_like.sandbox.tables.layout import TABLES
+
+__all__ = ["MAXIMUM_PAGE", "QueryResult", "read_records", "run_query"]
+
+#: Rows of one answer; *next_offset* tells those who ask for more where to go on.
+MAXIMUM_PAGE = 50_000
+#: What the statements of one query may take, in seconds.
+MAXIMUM_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """*records* as they travel, and where the next page starts, None after the last."""
+
+    records: list[dict[str, Any]]
+    next_offset: Optional[int]
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A query that is ready to run: *plan* reads the rows of *statement*."""
+
+    plan: Plan
+    statement: Select[Any]
+    offset: int
+    limit: int
+
+
+def run_query(
+    connection: Connection,
+    model: Model,
+    expression: Union[str, Query],
+    context: RequestContext,
+) -> QueryResult:
+    """Return the answer to *expression*.
+
+    With ``group by`` or aggregates the records are plain mappings, ``{"count_id": 3,
+    "status.name": "Done"}``. Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` when the
+    expression cannot be understood or names what does not exist.
+    """
+    # A tree is printed first, so that errors can point into a text.
+    text = expression if isinstance(expression, str) else to_text(expression)
+    prepare(connection)
+    try:
+        with deadline(connection, MAXIMUM_SECONDS):
+            return _run(connection, _catalogue(model, context), text, context)
+    except StatementTimeoutError as error:
+        raise ExpressionError(f"The query takes {error}.", 0, text) from None
+    except TooManyRowsError as error:
+        raise ExpressionError(f"{error} Ask for fewer entities, by 'limit'.", 0, text) from None
+    except DBAPIError as error:
+        # SQLite reads SQL only so deep; what that means for a query depends on all of it.
+        if "parser stack overflow" in str(error.orig):
+            message = "The expression nests deeper than the database can follow."
+            raise ExpressionError(message, 0, text) from None
+        refused = refusal(error)
+        if refused is None:
+            raise
+        message = f"The expression is beyond a limit of the database: {refused}."
+        raise ExpressionError(message, 0, text) from None
+
+
+def check_query(model: Model, expression: str, context: RequestContext) -> None:
+    """Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if *expression* has a mistake."""
+    query = parse(expression)
+    if not query.group_by and not any(
+        isinstance(one, Aggregate) for one in query.projections or ()
+    ):
+        _compile(_catalogue(model, context), expression, query)
+
+
+def _run(
+    connection: Connection, catalogue: Catalogue, text: str, context: RequestContext
+) -> QueryResult:
+    query = parse(text)
+    if query.group_by or any(isinstance(one, Aggregate) for one in query.projections or ()):
+        return _run_groups(connection, catalogue, query, text, context)
+    compiled = (
+        _compiled(catalogue, text) if len(text) <= 4_000 else _compile(catalogue, text, query)
+    )
+    rows: Sequence[Any] = connection.execute(compiled.statement, _parameters(context)).all()
+    more = len(rows) > compiled.limit
+    records = Loader(connection, catalogue, context).load(
+        compiled.plan, rows[: compiled.limit] if more else rows
+    )
+    # With "limit 0" the next page would begin where this one does, for ever.
+    following = compiled.offset + compiled.limit if more and compiled.limit else None
+    return QueryResult(records, following)
+
+
+def _parameters(context: RequestContext) -> dict[str, Any]:
+    """Return what statements may ask for beside the values of the expression."""
+    return {NOW: context.now.isoformat(), **context.parameters}
+
+
+def _catalogue(model: Model, context: RequestContext) -> Catalogue:
+    """Return the catalogue of *model* for those of *context*'s rights.
+
+    It is the same each time: plans are kept by it.
+    """
+    restricted = context.rights is not None
+    known = _CATALOGUES.get((id(model), restricted))
+    if known is None or known.model is not model:
+        known = Catalogue(model, TABLES, restricted=restricted)
+        _CATALOGUES[(id(model), restricted)] = known
+    return known
+
+
+_CATALOGUES: dict[tuple[int, bool], Catalogue] = {}
+
+
+@lru_cache(maxsize=512)
+def _compiled(catalogue: Catalogue, text: str) -> _Compiled:
+    return _compile(catalogue, text, parse(text))
+
+
+def _compile(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
+    compiler = Compiler(catalogue, text)
+    type_ = compiler.names.type_(query.entity_type, query.position)
+    paths = [path for path in query.projections or () if isinstance(path, Path)]
+    selection = selection_of(compiler.names, type_, paths)
+    plan = root_plan(catalogue, type_.name, selection)
+    statement = compiler.rows(query, plan.source, plan.columns)
+    limit = MAXIMUM_PAGE if query.limit is None else min(query.limit, MAXIMUM_PAGE)
+    # One row more than asked for tells whether there is another page.
+    return _Compiled(plan, limited(statement, query.offset, limit + 1), query.offset, limit)
+
+
+def _run_groups(
+    connection: Connection,
+    catalogue: Catalogue,
+    query: Query,
+    text: str,
+    context: RequestContext,
+) -> QueryResult:
+    names, statement, kinds = Compiler(catalogue, text).groups(query)
+    rows = connection.execute(statement, _parameters(context))
+    records = [
+        {name: _group_value(kind, value) for name, kind, value in zip(names, kinds, row)}
+        for row in rows
+    ]
+    return QueryResult(records, None)
+
+
+def _group_value(kind: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind == "date-time":
+        return {"__type__": "datetime", "value": value}
+    if kind == "date":
+        return {"__type__": "date", "value": value}
+    if isinstance(value, Decimal):
+        # PostgreSQL counts and sums whole numbers like this.
+        return float(value) if value.as_tuple().exponent else int(value)
+    return bool(value) if kind in ("boolean", "flag") else value
+
+
+def read_records(
+    connection: Connection,
+    model: Model,
+    type_name: str,
+    keys: Iterable[Sequence[Any]],
+    projections: Optional[Iterable[str]],
+    context: RequestContext,
+) -> list[dict[str, Any]]:
+    """Return the entities of *type_name* with *keys*, in that order, as they travel.
+
+    *keys* are values in the order of the type's primary key; those of no entity are left out.
+    *projections* are paths as after ``select``; None gives what every record carries.
+    """
+    prepare(connection)
+    catalogue = _catalogue(model, context)
+    type_ = catalogue.types[type_name]
+    plan = root_plan(catalogue, type_name, _selection(catalogue, type_name, projections))
+    wanted = [tuple(key) for key in keys]
+    columns = key_columns(plan.source)
+    statement = Compiler(catalogue, type_name).rows(parse(type_name), plan.source, plan.columns)
+    if len(columns) == 1:
+        values = list(dict.fromkeys(key[0] for key in wanted))
+        condition = keys_parameter(columns[0], "keys", numeric=_numeric(values))
+        parameters = {"keys": values, **_parameters(context)}
+        rows = connection.execute(statement.where(condition), parameters).all()
+    else:
+        rows = []
+        for start in range(0, len(wanted), 200):
+            some = wanted[start : start + 200]
+            matches = [and_(*(c == v for c, v in zip(columns, key))) for key in some]
+            rows += connection.execute(statement.where(or_(*matches)), _parameters(context)).all()
+    records = Loader(connection, catalogue, context).load(plan, rows)
+    by_key = {tuple(record[name] for name in type_.primary_key): record for record in records}
+    return [by_key[key] for key in dict.fromkeys(wanted) if key in by_key]
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    return bool(values) and not isinstance(values[0], str)
+
+
+def _selection(
+    catalogue: Catalogue, type_name: str, projections: Optional[Iterable[str]]
+) -> Selection:
+    if projections is None:
+        return NOTHING
+    paths = list(projections)
+    text = ", ".join(paths)
+    return selection_of(
+        Names(catalogue, text), catalogue.types[type_name], [parse_path(path) for path in paths]
+    )

@@ -1,1 +1,0 @@
-"""Where the sandbox keeps its rows, and how queries read them."""

@@ -1,0 +1,1 @@
+"""The tables, made from the schema, and the values in their columns."""

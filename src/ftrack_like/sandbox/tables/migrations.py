@@ -1,0 +1,71 @@
+"""Bringing data of an older layout up to date, one numbered step after the other.
+
+The list is our own and not Alembic's: tables follow from the schema, so that a step is a few
+calls that add what is missing, and a tool would add two packages to a sandbox for it. A step
+is never changed once it is released. All steps run in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection, inspect, select, text, update
+
+from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, METADATA, TABLES
+
+__all__ = ["back_up_schema", "layout_of", "migrate"]
+
+
+def layout_of(connection: Connection) -> str:
+    """Return the number of the layout of the data, as text; empty where it is not recorded."""
+    values = TABLES["server_value"].c
+    found = connection.execute(select(values.value).where(values.name == "layout")).scalar()
+    return str(found or "")
+
+
+def migrate(connection: Connection, layout: int) -> None:
+    """Bring the data from *layout* to the current one, in the transaction of *connection*."""
+    for number in range(layout, LAYOUT_VERSION):
+        _STEPS[number](connection)
+    table = TABLES["server_value"]
+    connection.execute(
+        update(table).where(table.c.name == "layout").values(value=str(LAYOUT_VERSION))
+    )
+
+
+def back_up_schema(connection: Connection, layout: int) -> str:
+    """Copy all rows of a PostgreSQL database to a schema beside; return the schema's name."""
+    name = f"ftrack_like_layout_{layout}"
+    preparer = connection.dialect.identifier_preparer
+    known = set(inspect(connection).get_schema_names())
+    schema = next(
+        one for one in (name, *(f"{name}_{n}" for n in range(2, 1_000))) if one not in known
+    )
+    connection.execute(text(f"CREATE SCHEMA {preparer.quote(schema)}"))
+    for table in inspect(connection).get_table_names():
+        if table in METADATA.tables:
+            quoted = preparer.quote(table)
+            connection.execute(
+                text(f"CREATE TABLE {preparer.quote(schema)}.{quoted} AS TABLE {quoted}")
+            )
+    return schema
+
+
+def _to_2(connection: Connection) -> None:
+    """Index the projects, for the rights of users with roles."""
+    _add_index(connection, "context", "ix_context_project")
+
+
+def _to_3(connection: Connection) -> None:
+    """Add the table of what encode jobs are to do."""
+    TABLES["encode_job"].create(connection, checkfirst=True)
+
+
+def _add_index(connection: Connection, table: str, name: str) -> None:
+    for index in TABLES[table].indexes:
+        if index.name == name:
+            index.create(connection, checkfirst=True)
+
+
+#: By the layout that a step begins with.
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}
