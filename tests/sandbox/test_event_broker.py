@@ -69,7 +69,7 @@ class Wire:
     def heard(self) -> list[Any]:
         """Return the `n` in the data of the events that came, and forget them."""
         numbers = [
-            message.arguments[0]["data"].get("n") for message in self.messages(packets.Event)
+            message.arguments[0]["data"].get("n") for message in self.messages(packets.EventMessage)
         ]
         self.received.clear()
         return numbers
@@ -116,7 +116,7 @@ def test_server_fills_sent(broker: Broker) -> None:
     wire = Wire(broker)
     wire.subscribe("topic=a", "1")
     wire.publish("a", sent="long ago")
-    (message,) = wire.messages(packets.Event)
+    (message,) = wire.messages(packets.EventMessage)
     assert message.arguments[0]["sent"].endswith("Z")
 
 
@@ -225,7 +225,7 @@ def test_returning_client_hears_what_it_missed_in_order(broker: Broker) -> None:
     new = Wire(broker)
     new.subscribe("topic=b", "2")
     other.publish("b", {"n": 4})
-    assert new.messages(packets.Event) == []
+    assert new.messages(packets.EventMessage) == []
     new.subscribe("topic=a", "1")
     other.publish("a", {"n": 5})
     assert new.heard() == [0, 1, 2, 3, 4, 5]
@@ -242,7 +242,7 @@ def test_returning_client_may_leave_subscribers_behind(broker: Broker, clock: Cl
     new = Wire(broker)
     new.subscribe("topic=b", "2")
     broker.resume_late(new.websocket)
-    assert new.messages(packets.Event) == []
+    assert new.messages(packets.EventMessage) == []
     clock.now += brokers.RESUME_PATIENCE
     broker.resume_late(new.websocket)
     assert new.heard() == [1, 3]

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ftrack_like import exception
-from ftrack_like.event.expression import (
+from ftrack_like.wire.expression import (
     SYMBOLS,
     All,
     Any,

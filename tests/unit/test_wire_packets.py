@@ -37,8 +37,8 @@ _json_values = st.recursive(
         ("2", packets.Heartbeat()),
         ("3:1::hello: world", packets.Text("hello: world")),
         ('4:::{"a":[1]}', packets.Json({"a": [1]})),
-        ('5:1+::{"name":"n","args":[1]}', packets.Event("n", [1])),
-        ('5:::{"name":"n"}', packets.Event("n", [])),
+        ('5:1+::{"name":"n","args":[1]}', packets.EventMessage("n", [1])),
+        ('5:::{"name":"n"}', packets.EventMessage("n", [])),
         ("6:::4", packets.Acknowledgement(4, [])),
         ('6:::4+[{"success":true}]', packets.Acknowledgement(4, [{"success": True}])),
         ("7:::reason+advice", packets.Fault("reason", "advice")),
@@ -109,7 +109,7 @@ def test_events_survive_the_way(data: Any) -> None:
     event = {"id": "1", "topic": "t", "data": {"value": data}, "inReplyToEvent": None}
     text = packets.join(packets.Packet("5", "1+", "", packets.dumps(packets.event_data(event))))
     message = packets.read(packets.split(text))
-    assert message == packets.Event("ftrack.event", [event])
+    assert message == packets.EventMessage("ftrack.event", [event])
 
 
 @given(st.integers(0, 10**9), st.lists(_json_values, max_size=3))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-from ftrack_like.event.base import Event
+from ftrack_like.wire.events import Event
 
 __all__ = ["subjects"]
 

@@ -19,8 +19,6 @@ from typing import Any, Callable, Optional, Union
 from ftrack_like import exception
 from ftrack_like._seams import keeps_originals
 from ftrack_like._transport.settings import ConnectionSettings
-from ftrack_like.event import expression as event_expression
-from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.courier import BUFFER_LIMIT, refuse_huge
 from ftrack_like.event.delivery import ReplyBook
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession
@@ -30,7 +28,9 @@ from ftrack_like.event.server_side import CONNECT_TIMEOUT, ServerSide
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.subscription_context import SubscriptionContext
 from ftrack_like.wire import events as wire_events
+from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire import packets
+from ftrack_like.wire.events import Event, new_id
 
 __all__ = ["BUFFER_LIMIT", "QUEUE_LIMIT", "EventHub", "ServerDetails", "SocketIoSession"]
 

@@ -10,8 +10,8 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional, Protocol, Union
 
 from ftrack_like.event._subjects import subjects
-from ftrack_like.event.base import Event
 from ftrack_like.event.delivery import RecentlySeen
+from ftrack_like.wire.events import Event
 
 __all__ = ["QUEUE_LIMIT", "Inbox", "collect"]
 

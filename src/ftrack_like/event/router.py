@@ -10,8 +10,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ftrack_like.event import expression as event_expression
 from ftrack_like.event.subscriber import Subscriber
+from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire.topics import TopicIndex, Topics
 
 __all__ = ["Router", "SubscriberList", "target_matcher"]

@@ -20,13 +20,13 @@ from ftrack_like._transport.limits import Deadline, OpenConnections, limited
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like._transport.sockets import registering
 from ftrack_like.event import handshake
-from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.connection import Link, LinkHooks, faults, open_websocket, weakly
 from ftrack_like.event.courier import BUFFER_LIMIT, Courier
 from ftrack_like.event.delivery import Arrivals
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession, server_details
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
+from ftrack_like.wire.events import Event, new_id
 
 __all__ = ["ServerSide"]
 
@@ -400,7 +400,7 @@ class ServerSide:
         except exception.EventHubConnectionError as error:
             self.logger.debug(f"A heartbeat was not answered: {error}")
 
-    def _on_event(self, message: packets.Event, identifier: str) -> None:
+    def _on_event(self, message: packets.EventMessage, identifier: str) -> None:
         if message.name != self._event_namespace:
             self.logger.debug(f"Ignoring an event of the unknown kind {message.name[:100]!r}.")
             return
@@ -490,7 +490,7 @@ class ServerSide:
 #: What to do about which message; the other kinds need nothing.
 _HANDLERS: dict[type, Callable[[ServerSide, Any, str], None]] = {
     packets.Heartbeat: ServerSide._on_heartbeat,
-    packets.Event: ServerSide._on_event,
+    packets.EventMessage: ServerSide._on_event,
     packets.Acknowledgement: ServerSide._on_acknowledgement,
     packets.Fault: ServerSide._on_fault,
     packets.Disconnect: ServerSide._on_disconnect,

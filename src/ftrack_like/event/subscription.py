@@ -6,8 +6,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from ftrack_like.event import expression as event_expression
-from ftrack_like.event.base import Event
+from ftrack_like.wire import expression as event_expression
+from ftrack_like.wire.events import Event
 from ftrack_like.wire.topics import Topics
 
 __all__ = ["Subscription"]
@@ -25,8 +25,7 @@ class _Reading(NamedTuple):
 def _read(parser: event_expression.Parser, text: str) -> _Reading:
     """Return what *parser* makes of *text*, or raise ParseError."""
     expression = parser.parse(text)
-    bound = event_expression.topics_of(expression)
-    topics = None if bound is None else Topics(*bound)
+    topics = event_expression.topics_of(expression)
     return _Reading(event_expression.compile_expression(expression), topics)
 
 

@@ -1,1 +1,1 @@
-"""What client and server say to each other, as values: no sockets, files, clocks or threads."""
+"""The formats that client and sandbox share. Nothing in this package does input or output."""

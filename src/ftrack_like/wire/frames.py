@@ -1,4 +1,4 @@
-"""Websocket frames as bytes (RFC 6455): those that a client sends, and those that it reads."""
+"""Websocket frames as bytes (RFC 6455): a client encodes its frames and reads the server's."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = [
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 OPCODES = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
-#: How many bytes a message may have: a broken length must not let a reader wait for ever.
+#: The maximum length of a message, in bytes. A broken length must not block a reader for ever.
 MAXIMUM_LENGTH = 256 * 1024 * 1024
 
 _FINAL = _MASKED = 0x80
 
 
 class Frame(NamedTuple):
-    """A piece of a message, the last one if *final*, or a control frame."""
+    """A piece of a message (the last piece if *final*), or a control frame."""
 
     opcode: int
     final: bool
@@ -36,11 +36,11 @@ class Frame(NamedTuple):
 
 
 class FrameError(ValueError):
-    """What was read is no frame that a server may send."""
+    """The bytes are not a frame that a server may send."""
 
 
 def encode_frame(opcode: int, payload: bytes, key: bytes) -> bytes:
-    """Return *payload* as one whole frame, masked with *key*, which is four random bytes."""
+    """Return *payload* as one frame, masked with the four random bytes *key*."""
     length = len(payload)
     if length < 126:
         head = bytes((_FINAL | opcode, _MASKED | length))
@@ -48,24 +48,24 @@ def encode_frame(opcode: int, payload: bytes, key: bytes) -> bytes:
         head = bytes((_FINAL | opcode, _MASKED | 126)) + length.to_bytes(2, "big")
     else:
         head = bytes((_FINAL | opcode, _MASKED | 127)) + length.to_bytes(8, "big")
-    # One operation on two long numbers, where a loop over bytes takes as long as all the rest.
+    # One XOR of two long numbers: a loop over the bytes takes as long as everything else.
     mask = int.from_bytes((key * (length // 4 + 1))[:length], "big")
     masked = (int.from_bytes(payload, "big") ^ mask).to_bytes(length, "big")
     return head + key + masked
 
 
 class FrameReader:
-    """Cuts the bytes that a server sends into frames, however they arrive."""
+    """Cuts the bytes of a server into frames, in pieces of any size."""
 
     def __init__(self) -> None:
-        """Initialise a reader that has read nothing."""
+        """Initialise a reader with an empty buffer."""
         self._buffer = bytearray()
 
     def read(self, data: bytes) -> Iterator[Frame]:
         """Yield the frames that *data* completes.
 
-        Take all of them before the next call. Raise :exc:`FrameError` behind the last good one
-        if what follows is none; such a reader is of no more use.
+        Consume the iterator before the next call. Raise :exc:`FrameError` after the last good
+        frame if the next bytes are not a frame; the reader cannot be used after that.
         """
         buffer = self._buffer
         buffer += data
@@ -81,9 +81,9 @@ class FrameReader:
 
 
 def _measure(buffer: bytearray, position: int) -> tuple[int, int]:
-    """Return where the payload of the frame at *position* begins, and its length.
+    """Return the start and the length of the payload of the frame at *position*.
 
-    The beginning is 0 if its head is not complete yet.
+    The start is 0 while the head of the frame is incomplete.
     """
     begin = position + 2
     if begin > len(buffer):

@@ -1,9 +1,9 @@
 """Socket.IO 0.9 packets: text on a websocket, `CODE:ID:PATH:DATA`.
 
-A packet is taken apart in two steps. :func:`split` cuts the text at its first three colons;
-:func:`read` looks the code up in a table of readers and gives a message with a meaning. Neither
-raises: whatever cannot be read, binary frames and unknown codes included, becomes a message of
-its own, :class:`Unreadable`, so that no packet can stop whoever reads.
+Reading takes two steps. :func:`split` cuts the text at its first three colons. :func:`read` looks
+the code up in a table of readers and returns a message. Neither function raises: binary frames,
+unknown codes and broken JSON become the message :class:`Unreadable`. No packet can therefore stop
+the thread that reads.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ __all__ = [
     "Acknowledgement",
     "Connect",
     "Disconnect",
-    "Event",
+    "EventMessage",
     "Fault",
     "Heartbeat",
     "Json",
+    "JsonValue",
     "Message",
     "Noop",
     "Packet",
@@ -39,13 +40,18 @@ __all__ = [
 ]
 
 _NAMES = "disconnect connect heartbeat message json event acknowledge error noop"
-#: What the codes are called: `{"0": "disconnect", …}`.
+#: The names of the codes: `{"0": "disconnect", …}`.
 CODES = {str(code): name for code, name in enumerate(_NAMES.split())}
-#: The name under which both ends pass events on.
+#: The name of the Socket.IO event that carries an event.
 EVENT_NAME = "ftrack.event"
-#: The packets that a server sends of its own accord, in the short form that servers use.
+#: The packets that a server sends unasked, in the short form that servers use.
 GREETING = "1::"
 HEARTBEAT = "2::"
+
+
+#: A value that JSON can hold: None, a boolean, a number, text, a list or a mapping. An exact
+#: recursive type would force a cast on each caller that knows the shape.
+JsonValue = Any
 
 
 class Packet(NamedTuple):
@@ -63,15 +69,15 @@ class _Sign:
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        """Return whether *other* is of the same kind."""
+        """Return whether *other* has the same class."""
         return type(other) is type(self)
 
     def __hash__(self) -> int:
-        """Return a hash that all of one kind have."""
+        """Return a hash that all instances of the class share."""
         return hash(type(self))
 
     def __repr__(self) -> str:
-        """Return what would make this again."""
+        """Return the call that creates an equal message."""
         return f"{type(self).__name__}()"
 
 
@@ -96,44 +102,53 @@ class Text(NamedTuple):
 class Json(NamedTuple):
     """A message that is a JSON value."""
 
-    value: Any
+    value: JsonValue
 
 
-class Event(NamedTuple):
-    """Something called *name* happened, with a list of *arguments*."""
+class EventMessage(NamedTuple):
+    """A Socket.IO event with its *name* and a list of *arguments*."""
 
     name: str
-    arguments: list[Any]
+    arguments: list[JsonValue]
 
 
 class Acknowledgement(NamedTuple):
-    """The packet with the number *identifier* arrived; *arguments* say what came of it."""
+    """The packet with the number *identifier* arrived; *arguments* are the answer to it."""
 
     identifier: int
-    arguments: list[Any]
+    arguments: list[JsonValue]
 
 
 class Fault(NamedTuple):
-    """The other end complains; both texts may be empty."""
+    """The other end reports an error; both texts may be empty."""
 
     reason: str
     advice: str
 
 
 class Noop(_Sign):
-    """Nothing, on purpose."""
+    """A packet that has no effect."""
 
 
 class Unreadable(NamedTuple):
-    """A packet that means nothing here, and why."""
+    """A packet that cannot be read, and the reason."""
 
     reason: str
 
 
 Message = Union[
-    Disconnect, Connect, Heartbeat, Text, Json, Event, Acknowledgement, Fault, Noop, Unreadable
+    Disconnect,
+    Connect,
+    Heartbeat,
+    Text,
+    Json,
+    EventMessage,
+    Acknowledgement,
+    Fault,
+    Noop,
+    Unreadable,
 ]
-Decode = Callable[[str], Any]
+Decode = Callable[[str], JsonValue]
 
 
 def join(packet: Packet) -> str:
@@ -141,10 +156,10 @@ def join(packet: Packet) -> str:
     return ":".join(packet)
 
 
-def split(payload: Any) -> Packet:
-    """Return the parts of *payload*; missing ones are empty.
+def split(payload: object) -> Packet:
+    """Return the parts of *payload*; missing parts are empty.
 
-    Anything but text, a binary frame say, gives a packet with an empty code.
+    Return a packet with an empty code if *payload* is not text, for example a binary frame.
     """
     if not isinstance(payload, str):
         return Packet("", "", "", f"<{type(payload).__name__}>")
@@ -153,10 +168,10 @@ def split(payload: Any) -> Packet:
 
 
 def read(packet: Packet, decode: Optional[Decode] = None) -> Message:
-    """Return what *packet* means.
+    """Return the message of *packet*.
 
-    *decode* makes a value of JSON text, :func:`loads` if None; as long as it raises nothing but
-    :exc:`ValueError`, this function raises nothing.
+    *decode* decodes JSON text; None means :func:`loads`. A :exc:`ValueError` of *decode* makes
+    the message :class:`Unreadable`. Other exceptions of *decode* pass through.
     """
     reader = READERS.get(packet.code)
     if reader is None:
@@ -167,25 +182,28 @@ def read(packet: Packet, decode: Optional[Decode] = None) -> Message:
         return Unreadable(f"{CODES[packet.code]} packet: {str(error)[:200]}")
 
 
-def dumps(value: Any, default: Optional[Callable[[Any], Any]] = None) -> str:
+def dumps(value: JsonValue, default: Optional[Callable[[object], JsonValue]] = None) -> str:
     """Return *value* as JSON text in one line.
 
-    *default* turns what JSON does not know into something that it does.
+    *default* converts objects that JSON does not support.
 
-    Raise :exc:`ValueError` or :exc:`TypeError` if there is no JSON for *value*; not-a-number and
-    the infinities have none.
+    Raise :exc:`ValueError` or :exc:`TypeError` if JSON cannot hold *value*; it cannot hold
+    not-a-number and the infinities.
     """
     if default is None:
         return _ENCODER.encode(value)
     return json.JSONEncoder(allow_nan=False, default=default).encode(value)
 
 
-def loads(text: str, object_hook: Optional[Callable[[dict[str, Any]], Any]] = None) -> Any:
+def loads(
+    text: str, object_hook: Optional[Callable[[dict[str, JsonValue]], JsonValue]] = None
+) -> JsonValue:
     """Return the value of the JSON *text*.
 
-    *object_hook* is called with each mapping and gives what to put in its place.
+    *object_hook* is called with each mapping and returns its replacement.
 
-    Raise :exc:`ValueError` if *text* is not JSON, not-a-number and endless nesting included.
+    Raise :exc:`ValueError` if *text* is not JSON, contains not-a-number or an infinity, or is
+    nested too deeply.
     """
     try:
         if object_hook is None:
@@ -195,21 +213,20 @@ def loads(text: str, object_hook: Optional[Callable[[dict[str, Any]], Any]] = No
         raise ValueError("JSON nested too deeply") from None
 
 
-def event_data(event: Any) -> dict[str, Any]:
-    """Return the data of an event packet that passes *event* on, still to be made JSON."""
+def event_data(event: object) -> dict[str, JsonValue]:
+    """Return the data of a packet that carries *event*, before it is encoded as JSON."""
     return {"name": EVENT_NAME, "args": [event]}
 
 
 def event_text(event: str) -> str:
-    """Return the JSON of :func:`event_data` for an *event* that is JSON text already."""
+    """Return the JSON text of :func:`event_data` for the JSON text *event*."""
     return f'{{"name": "{EVENT_NAME}", "args": [{event}]}}'
 
 
-def acknowledgement(identifier: str, *arguments: Any) -> Packet:
-    """Return the packet that acknowledges another one.
+def acknowledgement(identifier: str, *arguments: JsonValue) -> Packet:
+    """Return the packet that acknowledges the packet *identifier*.
 
-    *identifier* is that packet's, with or without a plus sign; *arguments* are told to its
-    sender.
+    A plus sign at the end of *identifier* is ignored. The sender gets *arguments* as the answer.
     """
     number = identifier.rstrip("+")
     return Packet("6", data=f"{number}+{dumps(list(arguments))}" if arguments else number)
@@ -219,7 +236,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-# Made once: `json.dumps` and `json.loads` would make new ones for each call with these settings.
+# Created once: `json.dumps` and `json.loads` create new ones in each call with these settings.
 _ENCODER = json.JSONEncoder(allow_nan=False)
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
@@ -235,7 +252,7 @@ def _read_event(packet: Packet, decode: Decode) -> Message:
     arguments = value.get("args", [])
     if not isinstance(arguments, list):
         raise ValueError("args is not a list")
-    return Event(value["name"], arguments)
+    return EventMessage(value["name"], arguments)
 
 
 _ACKNOWLEDGEMENT = re.compile(r"([0-9]{1,18})(?:\+(.*))?\Z", re.DOTALL)
@@ -256,7 +273,7 @@ def _read_fault(packet: Packet, decode: Decode) -> Message:
     return Fault(reason, advice)
 
 
-#: One reader a code. A reader takes a packet and what decodes JSON, and returns a message or
+#: One reader for each code. A reader gets a packet and a JSON decoder. It returns a message or
 #: raises ValueError.
 READERS: dict[str, Callable[[Packet, Decode], Message]] = {
     "0": lambda packet, decode: Disconnect(),

@@ -1,7 +1,10 @@
-"""The life of a connection, as tables: `{state: {happening: next state}}`.
+"""The state machines of a connection, as tables: `{state: {event: next state}}`.
 
-What a table does not name changes nothing. A packet that comes at a wrong time is therefore
-ignored and cannot stop whoever reads.
+Each end of a connection runs several threads: one reads, others send, open or close. They report
+events in any order, and some reports come late. With a table, one function decides whether a
+report still counts. An event that the table does not list for the current state changes nothing,
+so a late or unexpected report can neither reopen a closed connection nor raise in the thread that
+reads.
 """
 
 from __future__ import annotations
@@ -12,16 +15,22 @@ __all__ = ["LINK", "WEBSOCKET", "advance"]
 
 Table = Mapping[str, Mapping[str, str]]
 
-#: One websocket, from either end. `connect`, `disconnect` and `error` are packets; `lost` is a
-#: websocket that broke or was closed.
+#: One websocket, seen from either end. `connect`, `disconnect` and `error` are packets. `lost`
+#: means that the websocket broke or was closed.
 WEBSOCKET: Table = {
     "opening": {"connect": "open", "error": "closed", "disconnect": "closed", "lost": "closed"},
     "open": {"disconnect": "closed", "lost": "closed"},
     "closed": {},
 }
 
-#: A client that wants to stay connected, over as many websockets as it takes. `closed` is for
-#: good: nothing that a slow thread does later can open such a link again.
+#: A client that stays connected by replacing lost websockets:
+#:
+#: * `new`: nothing has been opened.
+#: * `connecting`: a thread opens a websocket, which can take many seconds.
+#: * `connected`: the thread of the link reads from the websocket.
+#: * `waiting`: there is no websocket; the thread waits before its next try.
+#: * `closed`: the final state. A thread that was `connecting` when the program closed the link
+#:   reports `opened` later. The table ignores that report, and the thread closes its websocket.
 LINK: Table = {
     "new": {"connect": "connecting", "close": "closed"},
     "connecting": {"opened": "connected", "failed": "waiting", "close": "closed"},
@@ -31,6 +40,6 @@ LINK: Table = {
 }
 
 
-def advance(table: Table, state: str, happening: str) -> str:
-    """Return the state of *table* that follows *state* after *happening*."""
-    return table[state].get(happening, state)
+def advance(table: Table, state: str, event: str) -> str:
+    """Return the state of *table* that follows *state* after *event*."""
+    return table[state].get(event, state)

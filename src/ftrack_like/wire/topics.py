@@ -1,45 +1,45 @@
-"""An index from topics to those who asked for them, shared by the hub and the sandbox."""
+"""An index from topics to subscribers. The hub and the sandbox use it."""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable
-from typing import Any, Generic, NamedTuple, Optional, TypeVar
+from typing import Generic, NamedTuple, Optional, TypeVar
 
 __all__ = ["TopicIndex", "Topics"]
 
 Entry = TypeVar("Entry")
 
-#: How many topics keep their list of candidates ready.
+#: The number of topics with a cached tuple of candidates.
 CACHED_TOPICS = 1024
 
 
 class Topics(NamedTuple):
-    """The topics that somebody asks for: *exact* ones, and those with one of the *prefixes*."""
+    """The topics of a subscriber: the *exact* ones, and those that start with a prefix."""
 
     exact: frozenset[str]
     prefixes: frozenset[str]
 
 
 class TopicIndex(Generic[Entry]):
-    """Gives the entries that a topic may concern, in order, without visiting the others.
+    """Finds the entries for a topic, in order, without visiting the others.
 
-    Entries are told apart by identity. Whoever shares an index between threads holds a lock
-    around its methods; the tuples that they return may be used without.
+    Entries are compared by identity. Threads that share an index must hold a lock around its
+    methods. The returned tuples need no lock.
     """
 
     def __init__(self) -> None:
-        """Initialise an index without entries."""
+        """Initialise an empty index."""
         self._everything: _Bucket[Entry] = _Bucket()
         self._exact: dict[str, _Bucket[Entry]] = {}
         self._prefixes: dict[str, _Bucket[Entry]] = {}
         self._candidates: dict[str, tuple[Entry, ...]] = {}
         self._sequence = 0
 
-    def add(self, entry: Entry, topics: Optional[Topics], priority: Any = 0) -> None:
-        """Add *entry* under *topics*, behind others with the same *priority*.
+    def add(self, entry: Entry, topics: Optional[Topics], priority: float = 0) -> None:
+        """Add *entry* under *topics*, after the entries with the same *priority*.
 
-        None as *topics* means all of them. Lower priorities come first.
+        None as *topics* means all topics. Lower priorities come first.
         """
         key = (priority, self._sequence)
         self._sequence += 1
@@ -53,7 +53,7 @@ class TopicIndex(Generic[Entry]):
         self._candidates.clear()
 
     def remove(self, entry: Entry, topics: Optional[Topics]) -> None:
-        """Remove *entry*, which was added under *topics*; one that is not there is no error."""
+        """Remove *entry*, which was added under *topics*. Ignore an unknown entry."""
         if topics is None:
             self._everything.remove(entry)
         else:
@@ -61,11 +61,11 @@ class TopicIndex(Generic[Entry]):
             _remove_everywhere(entry, self._prefixes, topics.prefixes)
         self._candidates.clear()
 
-    def candidates(self, topic: Any) -> tuple[Entry, ...]:
-        """Return the entries that *topic* may concern, first one first.
+    def candidates(self, topic: object) -> tuple[Entry, ...]:
+        """Return the entries whose topics include *topic*, in order.
 
-        A topic that is not text, which only a faulty event has, concerns nobody but those who
-        asked for all topics.
+        A topic that is not text comes from a faulty event. It concerns only the entries for all
+        topics.
         """
         if not isinstance(topic, str):
             return tuple(entry for _, entry in self._everything.items())
@@ -89,13 +89,13 @@ class _Bucket(Generic[Entry]):
     """Entries in the order of their keys."""
 
     def __init__(self) -> None:
-        self._keys: list[tuple[Any, int]] = []
+        self._keys: list[tuple[float, int]] = []
         self._entries: list[Entry] = []
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, key: tuple[Any, int], entry: Entry) -> None:
+    def add(self, key: tuple[float, int], entry: Entry) -> None:
         index = bisect.bisect(self._keys, key)
         self._keys.insert(index, key)
         self._entries.insert(index, entry)
@@ -106,7 +106,7 @@ class _Bucket(Generic[Entry]):
                 del self._keys[index], self._entries[index]
                 return
 
-    def items(self) -> Iterable[tuple[tuple[Any, int], Entry]]:
+    def items(self) -> Iterable[tuple[tuple[float, int], Entry]]:
         return zip(self._keys, self._entries)
 
 

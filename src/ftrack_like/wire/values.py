@@ -1,4 +1,4 @@
-"""Dates and times as they travel; what one end encodes here, the other end decodes here.
+"""Dates and times on the wire. Client and sandbox encode and decode them here.
 
 Shapes::
 
@@ -10,34 +10,34 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
     import arrow
 
 __all__ = ["decode_date", "encode_date", "is_date", "parse_datetime"]
 
-#: What texts were read as, since the same moments come again and again. Arrow objects never
-#: change, so sharing them is safe.
+#: The parsed values of texts, since the same times come again and again. Arrow objects are
+#: immutable, so sharing them is safe.
 _read: dict[str, arrow.Arrow] = {}
 _READ_LIMIT = 65536
 
 
-def is_date(value: Any) -> bool:
+def is_date(value: object) -> bool:
     """Return whether *value* is the wire mapping of a date or a date-time."""
     return isinstance(value, Mapping) and value.get("__type__") in ("datetime", "date")
 
 
-def encode_date(value: Any) -> Optional[dict[str, str]]:
-    """Return the wire mapping of a date or date-time *value*, None when it is neither.
+def encode_date(value: object) -> Optional[dict[str, str]]:
+    """Return the wire mapping of a date or date-time *value*, or None for other values.
 
-    Offsets are kept; without one the server reads the time as UTC.
+    Offsets are kept. The server reads a time without an offset as UTC.
     """
     if isinstance(value, datetime.datetime):
         return {"__type__": "datetime", "value": value.isoformat()}
     if isinstance(value, datetime.date):
         return {"__type__": "date", "value": value.isoformat()}
-    # An Arrow is known by this attribute: arrow need not be imported to ask.
+    # Arrow objects have this attribute. Asking for it avoids the import of arrow.
     moment = getattr(value, "datetime", None)
     if isinstance(moment, datetime.datetime):
         return {"__type__": "datetime", "value": moment.isoformat()}
@@ -45,10 +45,10 @@ def encode_date(value: Any) -> Optional[dict[str, str]]:
 
 
 def decode_date(text: Optional[str]) -> Optional[arrow.Arrow]:
-    """Return the moment that the wire's *text* says, in UTC unless it carries an offset.
+    """Parse the date-time *text* of the wire, in UTC unless it has an offset.
 
-    A date alone is its midnight; None stays None. Raise :exc:`ValueError` (or the parser's own
-    subclass of it) when *text* says no moment.
+    A date becomes its midnight; None stays None. Raise :exc:`ValueError`, or a subclass from the
+    parser, if *text* is neither a date nor a date-time.
     """
     if text is None:
         return None
@@ -62,7 +62,7 @@ def decode_date(text: Optional[str]) -> Optional[arrow.Arrow]:
 
 
 def _parse(text: str) -> arrow.Arrow:
-    """Return *text* as a moment, the quick way where its form is the usual one."""
+    """Parse *text*; the usual form takes the fast path."""
     # lazy: arrow takes 40 ms to import, and many scripts never read a date.
     import arrow
 
@@ -76,9 +76,9 @@ def _parse(text: str) -> arrow.Arrow:
 
 
 def parse_datetime(text: str) -> datetime.datetime:
-    """Return the aware date-time that *text* says, without arrow; UTC without an offset.
+    """Parse the ISO text *text* to an aware date-time, without arrow. No offset means UTC.
 
-    Raise :exc:`ValueError` when *text* is neither a date nor a date-time in ISO form.
+    Raise :exc:`ValueError` if *text* is neither a date nor a date-time in ISO form.
     """
     cleaned = text.strip()
     if cleaned[-1:] in ("Z", "z"):

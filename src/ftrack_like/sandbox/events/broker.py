@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ftrack_like._errors import ParseError
-from ftrack_like.event.base import new_id
 from ftrack_like.sandbox.events.audit import Audit
 from ftrack_like.sandbox.events.clients import (
     IDENTIFIER_LIMIT,
@@ -30,6 +29,7 @@ from ftrack_like.sandbox.events.clients import (
 )
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
+from ftrack_like.wire.events import new_id
 from ftrack_like.wire.topics import TopicIndex
 
 __all__ = ["Broker", "sent_now"]
@@ -249,7 +249,7 @@ class Broker:
 
     # Packets of clients.
 
-    def _on_event(self, client: Client, message: packets.Event, identifier: str) -> None:
+    def _on_event(self, client: Client, message: packets.EventMessage, identifier: str) -> None:
         answer: Answer = {"success": True}
         if message.name == packets.EVENT_NAME:
             for argument in message.arguments:
@@ -369,7 +369,7 @@ class Broker:
 
 #: What to do about which packet; the other kinds need nothing.
 _HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
-    packets.Event: Broker._on_event,
+    packets.EventMessage: Broker._on_event,
     packets.Acknowledgement: Broker._on_acknowledgement,
     packets.Disconnect: Broker._on_disconnect,
 }

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from ftrack_like.event import expression as event_expression
+from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire import packets
 from ftrack_like.wire.states import WEBSOCKET, advance
 from ftrack_like.wire.topics import Topics
@@ -112,8 +112,7 @@ class Subscriber:
         if not isinstance(text, str):
             raise ValueError("The data must have a subscription, as text.")
         expression, matches = compile_bounded(text)
-        bound = event_expression.topics_of(expression)
-        topics = None if bound is None else Topics(*bound)
+        topics = event_expression.topics_of(expression)
         size = len(text) + len(packets.dumps(metadata))
         return cls(identifier, dict(metadata or {}), text, topics, matches, client, size)
 

@@ -1,12 +1,11 @@
-"""How the values that an event carries compare with the text of a condition.
+"""How the values of an event compare with the text of a condition.
 
-What the event carries decides:
+The type of the event's value decides:
 
-* a number compares with a number, a truth value with `true` or `false`;
-* text compares with text, but when the two are asked for their order, text made of digits compares
-  as a whole number, and text that looks like a version compares part by part, so that `3.10.1`
-  comes after `v3.9`;
-* what cannot be compared is simply false.
+* A number compares with a number, and a boolean with `true` or `false`.
+* Text compares with text. For an order (`>`, `<=` …), digits compare as whole numbers, and
+  versions compare part by part, so `3.10.1` comes after `v3.9`.
+* A comparison that is impossible is false.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ OPERATORS: dict[str, Comparison] = {
     "<": operators.lt,
 }
 
-#: The operators that know the star, and whether they hold when the beginning fits.
+#: The operators that support the star, and their result for a value with the prefix.
 _PREFIX_SENSE: dict[Comparison, bool] = {operators.eq: True, operators.ne: False}
 
 
-def compares_plainly(comparison: Comparison, value: Any) -> bool:
-    """Return whether text, to pass, need but be equal to *value*."""
+def compares_plainly(comparison: Comparison, value: object) -> bool:
+    """Return whether text passes exactly when it is equal to *value*."""
     return comparison is operators.eq and isinstance(value, str) and not value.endswith("*")
 
 
-def tester(comparison: Comparison, value: Any) -> Callable[[Any], bool]:
-    """Return a function that tells whether a value found in an event compares with *value*."""
+def tester(comparison: Comparison, value: object) -> Callable[[object], bool]:
+    """Return a function that compares a value of an event with *value* and returns the result."""
     if isinstance(value, str) and value.endswith("*") and comparison in _PREFIX_SENSE:
         prefix, wanted = value[:-1], _PREFIX_SENSE[comparison]
         return lambda found: _begins(found, prefix) is wanted
 
-    def test(found: Any) -> bool:
+    def test(found: object) -> bool:
         try:
             left, right = comparable(found, value, ordered=comparison not in _PREFIX_SENSE)
             return bool(comparison(left, right))
@@ -55,7 +54,7 @@ def tester(comparison: Comparison, value: Any) -> Callable[[Any], bool]:
     return test
 
 
-def _begins(found: Any, prefix: str) -> bool:
+def _begins(found: object, prefix: str) -> bool:
     if isinstance(found, str):
         return found.startswith(prefix)
     if isinstance(found, (int, float)) and not isinstance(found, bool):
@@ -68,11 +67,11 @@ _VERSION = re.compile(r"[vV]?([0-9]{1,18}(?:\.[0-9]{1,18}){0,15})([-.]?[A-Za-z][
 _RUNS = re.compile(r"[0-9]+|[^0-9]+")
 
 
-def comparable(found: Any, value: Any, ordered: bool) -> tuple[Any, Any]:
-    """Return *found* and *value* in a form that Python compares as a person would.
+def comparable(found: object, value: object, ordered: bool) -> tuple[object, object]:
+    """Return *found* and *value* converted to types that compare sensibly.
 
-    *found* comes from an event, *value* from an expression. *ordered* tells whether the two are
-    asked for their order and not just for being equal. The pair may still refuse to compare.
+    *found* comes from an event, *value* from an expression. *ordered* is true for operators that
+    ask for an order. Comparing the pair may still raise :exc:`TypeError`.
     """
     if not isinstance(value, str):
         return found, value
@@ -97,18 +96,18 @@ def _number(value: str) -> Union[int, float, None]:
         return None
 
 
-def _ordered_text(found: str, value: str) -> tuple[Any, Any]:
+def _ordered_text(found: str, value: str) -> tuple[object, object]:
     if _WHOLE.match(found) and _WHOLE.match(value):
         return int(found), int(value)
     left, right = _version(found), _version(value)
     return (found, value) if left is None or right is None else (left, right)
 
 
-def _version(text: str) -> Optional[tuple[Any, ...]]:
-    """Return a sort key for text that looks like a version, or None.
+def _version(text: str) -> Optional[tuple[object, ...]]:
+    """Return a sort key for the version *text*, or None if it is not a version.
 
-    Zeros at the end do not count, and a version with letters behind it (`2.0rc1`, `2.0-beta`)
-    comes before the one without.
+    Trailing zeros do not count. A version with letters at its end (`2.0rc1`, `2.0-beta`) comes
+    before the version without them.
     """
     fit = _VERSION.match(text)
     if fit is None:
