@@ -12,13 +12,17 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.event.base import Event
 from ftrack_like.exception import LocationError
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.structure.standard import StandardStructure
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.location import Location
+    from ftrack_like.session import Session
 
 __all__ = [
     "ActivateCentralizedStorageScenario",
@@ -96,7 +100,7 @@ class ConfigureCentralizedStorageScenario:
         data: Optional[dict[str, Any]] = configuration.get("data")
         return data
 
-    def register(self, session: Any) -> None:
+    def register(self, session: Session) -> None:
         """Answer the dialogue's events for the user of *session*."""
         self.session = session
         user = session.api_user.replace('"', '\\"')
@@ -193,7 +197,7 @@ class ConfigureCentralizedStorageScenario:
             f'select id, name, label from Location where id is "{location_id}"'
         ).first()
 
-    def _save(self, location: Any, configuration: Mapping[str, Any]) -> None:
+    def _save(self, location: Location, configuration: Mapping[str, Any]) -> None:
         """Write the settings for *location*, which is created if None, in one commit."""
         setting = self.storage_scenario
         if location is None:
@@ -366,7 +370,7 @@ class ActivateCentralizedStorageScenario:
         self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self.session: Any = None
 
-    def register(self, session: Any) -> None:
+    def register(self, session: Session) -> None:
         """Activate the scenario in *session* when the server is configured for it."""
         self.session = session
         condition = f'data.storage_scenario.scenario="{scenario_name}"'
@@ -421,11 +425,11 @@ class ActivateCentralizedStorageScenario:
         return None
 
 
-def register(session: Any) -> None:
+def register(session: Session) -> None:
     """Activate the scenario in *session* when the server is configured for it."""
     ActivateCentralizedStorageScenario().register(session)
 
 
-def register_configuration(session: Any) -> None:
+def register_configuration(session: Session) -> None:
     """Let the user of *session* configure the scenario by the server's dialogue."""
     ConfigureCentralizedStorageScenario().register(session)

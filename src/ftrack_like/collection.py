@@ -6,12 +6,15 @@ import copy
 import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import _custom_attributes, exception, inspection
 from ftrack_like._ownership import named, own
 from ftrack_like.cache import KeyMaker, Memoiser, ObjectKeyMaker, memoise_decorator
 from ftrack_like.operation import UpdateEntityOperation
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = [
     "Collection",
@@ -47,7 +50,7 @@ memoise_session = memoise_decorator(
 )
 
 
-def identity_text(entity: Any) -> str:
+def identity_text(entity: Entity) -> str:
     """Return the identity of *entity*, anything that looks like one, as text.
 
     Entities remember theirs. Raise :exc:`KeyError` if the primary key is not set.
@@ -83,7 +86,7 @@ class Collection(MutableSequence[Any]):
 
     def __init__(
         self,
-        entity: Any,
+        entity: Entity,
         attribute: Any,
         mutable: bool = True,
         data: Optional[Iterable[Any]] = None,
@@ -107,7 +110,7 @@ class Collection(MutableSequence[Any]):
             self._known = self._distinct(self._data)
 
     @classmethod
-    def _trusted(cls, entity: Any, attribute: Any, mutable: bool, data: list[Any]) -> Collection:
+    def _trusted(cls, entity: Entity, attribute: Any, mutable: bool, data: list[Any]) -> Collection:
         """Return a collection of *data* from the server, which is neither copied nor checked."""
         self = cls(entity, attribute, mutable)
         self._data = data

@@ -100,7 +100,10 @@ def _made(entry: Any) -> Any:
 
 
 class Operation:
-    """A recorded change."""
+    """A recorded change of the entity of *entity_type* with the primary key *entity_key*."""
+
+    entity_type: str
+    entity_key: Mapping[str, Any]
 
 
 class CreateEntityOperation(Operation):

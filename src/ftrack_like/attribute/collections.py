@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like import collection, exception
 from ftrack_like._ownership import named, own
 from ftrack_like._seams import keeps_originals
 from ftrack_like.attribute.base import Attribute
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = [
     "AbstractCollectionAttribute",
@@ -29,7 +32,7 @@ class AbstractCollectionAttribute(Attribute):
     #: was set here is loaded again after a commit.
     is_dense = False
 
-    def get_value(self, entity: Any) -> Any:
+    def get_value(self, entity: Entity) -> Any:
         """Return the collection of *entity*, which may be changed if the attribute is mutable.
 
         It is made from the remote value on the first read, without a record, and follows the
@@ -49,19 +52,19 @@ class AbstractCollectionAttribute(Attribute):
             entity._local_values()[self._name] = value
         return value
 
-    def get_remote_value(self, entity: Any) -> Any:
+    def get_remote_value(self, entity: Entity) -> Any:
         """Return a collection of what the server sent, which may not be changed, or NOT_SET."""
         members = entity._remote.get(self._name, NOT_SET)
         if members is NOT_SET:
             return NOT_SET
         return self._wrap(entity, self._members(entity, members), False)
 
-    def _remote_values(self, entity: Any) -> Any:
+    def _remote_values(self, entity: Entity) -> Any:
         """Return the list of what the server sent for *entity*, or NOT_SET."""
         members = entity._remote.get(self._name, NOT_SET)
         return members if members is NOT_SET else self._members(entity, members)
 
-    def _members(self, entity: Any, members: Any) -> list[Any]:
+    def _members(self, entity: Entity, members: Any) -> list[Any]:
         """Return the remote *members* as a list of attached entities."""
         if members is NOT_SET or members is None:
             return []
@@ -69,7 +72,7 @@ class AbstractCollectionAttribute(Attribute):
             return members
         return list(_members_of(members))
 
-    def _wrap(self, entity: Any, members: list[Any], mutable: bool) -> Any:
+    def _wrap(self, entity: Entity, members: list[Any], mutable: bool) -> Any:
         """Return a value of :attr:`collection_class` over the list *members*."""
         return self._present(collection.Collection._trusted(entity, self, mutable, members))
 
@@ -77,7 +80,7 @@ class AbstractCollectionAttribute(Attribute):
         """Return the collection *members* in the form that readers get."""
         return members
 
-    def set_local_value(self, entity: Any, value: Any) -> None:
+    def set_local_value(self, entity: Entity, value: Any) -> None:
         """Set the members of *entity* to those of *value*, to be committed.
 
         *value* is a list of entities, a collection, or None for none at all. Raise
@@ -106,12 +109,12 @@ class AbstractCollectionAttribute(Attribute):
         """Return a copy of *value* as it is now, for an operation to keep."""
         return value.__copy__()
 
-    def _is_known(self, entity: Any, value: Any) -> bool:
+    def _is_known(self, entity: Entity, value: Any) -> bool:
         """Return whether the server holds exactly the members of *value*, in this order."""
         members = entity._remote.get(self._name, NOT_SET)
         return isinstance(members, list) and members == list(_members_of(value))
 
-    def _adapt(self, entity: Any, value: Any) -> Any:
+    def _adapt(self, entity: Entity, value: Any) -> Any:
         """Return *value* as a collection that belongs to *entity*."""
         if value is None:
             return self._wrap(entity, [], True)
@@ -128,7 +131,7 @@ class AbstractCollectionAttribute(Attribute):
             return value
         return self._present(collection.Collection(entity, self, True, members))
 
-    def _refusal(self, entity: Any, value: Any) -> Exception:
+    def _refusal(self, entity: Entity, value: Any) -> Exception:
         """Return the error that *value* cannot be the members of *entity*."""
         return exception.InvalidEntityError(
             value,
@@ -136,14 +139,14 @@ class AbstractCollectionAttribute(Attribute):
             f"Cannot convert {value!r:.80} to collection: assign a list of entities.",
         )
 
-    def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
+    def _merged_local(self, entity: Entity, value: Any, merge: Callable[[Any], Any]) -> Any:
         """Return a changed collection of *entity* with the members of *value*, merged."""
         members = [merge(member) for member in _members_of(value)]
         merged = collection.Collection(entity, self, True, members)
         merged._changed = True
         return self._present(merged)
 
-    def set_remote_value(self, entity: Any, value: Any) -> None:
+    def set_remote_value(self, entity: Entity, value: Any) -> None:
         """Set the members of *entity* as if the server had sent *value*; NOT_SET forgets them.
 
         A collection that was read but not changed shows the new members.
@@ -157,13 +160,13 @@ class AbstractCollectionAttribute(Attribute):
         entity._remote[self._name] = [own(entity, member) for member in members]
         self._refresh(entity)
 
-    def _refresh(self, entity: Any) -> None:
+    def _refresh(self, entity: Entity) -> None:
         """Let the local collection of *entity*, if it has no changes, follow the remote one."""
         local = self.get_local_value(entity)
         if local is not NOT_SET:
             _base(local)._follow(entity._remote[self._name])
 
-    def is_modified(self, entity: Any) -> bool:
+    def is_modified(self, entity: Entity) -> bool:
         """Return whether *entity* has a local collection with other members than remotely."""
         local = self.get_local_value(entity)
         if local is NOT_SET or not _base(local)._changed:
@@ -196,7 +199,7 @@ class CollectionAttribute(AbstractCollectionAttribute):
 class _MappedCollectionAttribute(AbstractCollectionAttribute):
     """An attribute that holds several entities as a dictionary."""
 
-    def _adapt(self, entity: Any, value: Any) -> Any:
+    def _adapt(self, entity: Entity, value: Any) -> Any:
         """Return *value* as a proxy of *entity*; a mapping changes the present one to match."""
         if not self._is_mapping(entity, value):
             return super()._adapt(entity, value)
@@ -208,7 +211,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         return proxy
 
     @staticmethod
-    def _is_mapping(entity: Any, value: Any) -> bool:
+    def _is_mapping(entity: Entity, value: Any) -> bool:
         """Return whether *value* gives keys and values; *entity*'s own proxy gives its items.
 
         The items of another entity stay with that entity, so that its proxy gives values too.
@@ -217,7 +220,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
             return value.collection.entity is not entity
         return isinstance(value, Mapping)
 
-    def _refusal(self, entity: Any, value: Any) -> Exception:
+    def _refusal(self, entity: Entity, value: Any) -> Exception:
         """Return the error that *value* cannot be the items of *entity*."""
         return exception.InvalidEntityError(
             value,
@@ -225,7 +228,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
             f"Cannot convert {value!r:.80} to collection: assign a dictionary, or set single keys.",
         )
 
-    def set_local_value(self, entity: Any, value: Any) -> None:
+    def set_local_value(self, entity: Entity, value: Any) -> None:
         """Set the items of *entity* to those of *value*, to be committed.
 
         *value* is a mapping, a list of item entities, a collection, or None for no item.

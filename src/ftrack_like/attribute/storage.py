@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["Slot", "Storage", "put"]
 
@@ -13,7 +16,7 @@ __all__ = ["Slot", "Storage", "put"]
 class Slot(Mapping[str, Any]):
     """Both values of one attribute of one entity: ``{"local": …, "remote": …}``, writable."""
 
-    def __init__(self, attribute: Any, entity: Any) -> None:
+    def __init__(self, attribute: Any, entity: Entity) -> None:
         """Initialise as a view of the values of *attribute* of *entity*."""
         self._attribute = attribute
         self._entity = entity
@@ -24,7 +27,7 @@ class Slot(Mapping[str, Any]):
             values: dict[str, Any] = self._entity._remote
             return values
         if key == self._attribute._local_key:
-            return self._entity._local_values()  # type: ignore[no-any-return]
+            return self._entity._local_values()
         raise KeyError(key)
 
     def __getitem__(self, key: str) -> Any:
@@ -54,7 +57,7 @@ class Slot(Mapping[str, Any]):
 class Storage(Mapping[str, Any]):
     """All values of one entity: ``{attribute name: {"local": …, "remote": …}}``, a live view."""
 
-    def __init__(self, entity: Any) -> None:
+    def __init__(self, entity: Entity) -> None:
         """Initialise as a view of the values of *entity*."""
         self._entity = entity
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like._seams import is_patched, keeps_originals
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
 
 __all__ = ["Cache", "LayeredCache", "MemoryCache", "ProxyCache", "SerialisedCache", "set_many"]
 
@@ -129,7 +132,7 @@ class LayeredCache(Cache):
     The list :attr:`caches` is public and may be changed at any time.
     """
 
-    def __init__(self, caches: Sequence[Any]) -> None:
+    def __init__(self, caches: list[Cache]) -> None:
         """Initialise with *caches*, in the order in which they are asked."""
         super().__init__()
         self.caches = caches
@@ -258,7 +261,7 @@ def has_plain_dictionary(owner: type[MemoryCache], attributes: int) -> None:
 has_plain_dictionary(MemoryCache, 1)
 
 
-def plain_dictionary(cache: Any) -> Optional[dict[Any, Any]]:
+def plain_dictionary(cache: Cache) -> Optional[dict[Key, Value]]:
     """Return the dictionary of *cache* if it may be used in place of the methods, else None.
 
     It may where *cache* is a memory cache none of whose methods a program has replaced.
@@ -270,7 +273,7 @@ def plain_dictionary(cache: Any) -> Optional[dict[Any, Any]]:
         and len(cache.__dict__) == attributes
         and (owner.get, owner.set, owner.values) == methods
     ):
-        values: dict[Any, Any] = cache._cache
+        values: dict[Key, Value] = vars(cache)["_cache"]
         return values
     return None
 

@@ -11,7 +11,10 @@ import threading
 import types
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key
 
 __all__ = ["KeyMaker", "ObjectKeyMaker", "StringKeyMaker"]
 
@@ -28,9 +31,10 @@ class KeyMaker(abc.ABC):
         super().__init__()
         self.item_separator: Any = ""
 
-    def key(self, *items: Any) -> Any:
+    def key(self, *items: object) -> Key:
         """Return the key for *items*: their single keys with :attr:`item_separator` between."""
-        return self.item_separator.join([self._key(item) for item in items])
+        key: Key = self.item_separator.join([self._key(item) for item in items])
+        return key
 
     @abc.abstractmethod
     def _key(self, obj: Any) -> Any:
@@ -50,7 +54,7 @@ class StringKeyMaker(KeyMaker):
 _METHODS = (StringKeyMaker.key, StringKeyMaker._key)
 
 
-def makes_plain_keys(maker: Any) -> bool:
+def makes_plain_keys(maker: KeyMaker) -> bool:
     """Return whether the keys of *maker* are those of the library's text keys.
 
     They are where *maker* is a :class:`StringKeyMaker` that no program has changed.

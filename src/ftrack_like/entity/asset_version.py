@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.entity.base import Entity
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.location import Location
 
 __all__ = ["AssetVersion"]
 
@@ -17,7 +20,7 @@ class AssetVersion(Entity):
         self,
         path: str,
         data: Optional[Any] = None,
-        location: Optional[Any] = None,
+        location: Optional[Location] = None,
         *,
         progress: Optional[Callable[[int, int], object]] = None,
     ) -> Any:
@@ -28,7 +31,7 @@ class AssetVersion(Entity):
         :meth:`Session.create_component <ftrack_like.session.Session.create_component>`.
         """
         data = {**(data or {}), "version": self}
-        more = {} if progress is None else {"progress": progress}
+        more: dict[str, Any] = {} if progress is None else {"progress": progress}
         return self.session.create_component(path, data=data, location=location, **more)
 
     def encode_media(
@@ -47,7 +50,7 @@ class AssetVersion(Entity):
         *timeout* and *progress* are those of
         :meth:`Session.encode_media <ftrack_like.session.Session.encode_media>`.
         """
-        options = {"wait": wait, "timeout": timeout, "progress": progress}
+        options: dict[str, Any] = {"wait": wait, "timeout": timeout, "progress": progress}
         # Only those that were asked for: sessions of studios override the method without them.
         asked = {name: value for name, value in options.items() if value not in (None, False)}
         return self.session.encode_media(

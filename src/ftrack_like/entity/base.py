@@ -12,7 +12,7 @@ import abc
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator, KeysView, MutableMapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._ownership import own
@@ -23,7 +23,12 @@ from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.operation import PUSH, CreateEntityOperation, Operations, record_update
 from ftrack_like.symbol import NOT_SET
 
-__all__ = ["PLAIN", "DynamicEntityTypeMetaclass", "Entity"]
+if TYPE_CHECKING:
+    from ftrack_like._session.load_groups import LoadGroup
+    from ftrack_like.attribute import Attributes
+    from ftrack_like.session import Session
+
+__all__ = ["PLAIN", "AnyEntity", "DynamicEntityTypeMetaclass", "Entity"]
 
 
 #: Classes of values that nothing has to be done for: they are no entities and hold none.
@@ -48,10 +53,10 @@ class _EntityBase:
     __slots__ = ()
 
     entity_type: str
-    attributes: Any
-    primary_key_attributes: Any
-    default_projections: Any
-    session: Any
+    attributes: Attributes
+    primary_key_attributes: list[str]
+    default_projections: list[str]
+    session: Session
     _remote: dict[str, Any]
     _local: Optional[dict[str, Any]]
     #: The identity as text, once it is known.
@@ -59,7 +64,7 @@ class _EntityBase:
     #: The primary key that operations on the entity carry, once there is one.
     _fixed_key: Optional[OrderedDict[str, Any]]
     #: The load group that the entity came with, or None.
-    _group: Any
+    _group: Optional[LoadGroup]
     #: Whether a creation is recorded that is not committed yet: the server knows nothing.
     _created: bool
 
@@ -107,12 +112,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     )
 
     entity_type = "Entity"
-    attributes: Any = None
-    primary_key_attributes: Any = None
-    default_projections: Any = None
-    logger: Any = _ClassLogger()
+    # Each class that is made from a schema sets its own; this one is never without a subclass.
+    attributes: Attributes = None  # type: ignore[assignment]
+    primary_key_attributes: list[str] = None  # type: ignore[assignment]
+    default_projections: list[str] = None  # type: ignore[assignment]
+    logger = _ClassLogger()
 
-    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+    def __init__(self, session: Session, data: Any = None, reconstructing: bool = False) -> None:
         """Initialise an entity of *session* with *data*, ``{attribute name: value}``.
 
         With *reconstructing*, *data* is what the server holds. Otherwise the entity is new: it
@@ -382,7 +388,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if isinstance(other, Entity):
             return (self._key or self._identity_text()) == (other._key or other._identity_text())
         try:
-            return bool(inspection.identity(other) == inspection.identity(self))
+            return bool(inspection.identity(cast("Entity", other)) == inspection.identity(self))
         except (AttributeError, KeyError, TypeError):
             return False  # Not an entity by any of its looks.
 
@@ -413,7 +419,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         attribute = self.attributes.get(name)
         return 1 if isinstance(attribute, ScalarAttribute) else 2
 
-    def merge(self, entity: Any, merged: Any = None) -> list[dict[str, Any]]:
+    def merge(self, entity: Entity, merged: Any = None) -> list[dict[str, Any]]:
         """Take over the values that *entity*, another copy of the same one, has set.
 
         References and members are merged into the session too; *merged* is the session's record of
@@ -437,7 +443,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         return changes
 
     def _merge_local(
-        self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
+        self, own: Any, other: Any, entity: Entity, merge: Any, changes: list[dict[str, Any]]
     ) -> None:
         """Take over the local value of *other* of *entity*, if it is a change, into *own*."""
         # What was changed here is what a commit will send.
@@ -453,7 +459,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             changes.append(_change("local_attribute", own.name, before, value))
 
     def _merge_remote(
-        self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
+        self, own: Any, other: Any, entity: Entity, merge: Any, changes: list[dict[str, Any]]
     ) -> None:
         """Take over the remote value of *other* of *entity* into *own*, where it differs."""
         value = other._remote_values(entity)
@@ -484,6 +490,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if missing:
             projections = ", ".join([attribute._projection(self) for attribute in missing])
             self.session.populate([self], projections)
+
+
+if TYPE_CHECKING:
+    AnyEntity = Entity
+else:
+    #: The class to ask :func:`isinstance` about: :class:`Entity` is abstract, and slow to ask.
+    AnyEntity = _EntityBase
 
 
 def _short(value: Any) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.entity.base import Entity
 from ftrack_like.query import QueryResult, load_first_pages
 from ftrack_like.symbol import NOT_SET, SERVER_LOCATION_ID
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
 
 __all__ = [
     "Component",
@@ -63,7 +66,7 @@ class CreateThumbnailMixin:
         return component
 
 
-def measured_size(component: Any, path: str) -> Optional[int]:
+def measured_size(component: Component, path: str) -> Optional[int]:
     """Return the size that the file at *path* had when its session created *component* of it.
 
     Return None where that was not measured, or where another size was set since: then the caller
@@ -77,7 +80,7 @@ def measured_size(component: Any, path: str) -> Optional[int]:
     return measured[1] if size is NOT_SET or size == measured[1] else None
 
 
-def is_container(component: Any) -> bool:
+def is_container(component: Component) -> bool:
     """Return whether *component* has members, as sequences and containers do."""
     return "members" in component
 
@@ -89,7 +92,7 @@ def chunked(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def availabilities(
-    session: Any, components: Sequence[Any], location_ids: Sequence[str]
+    session: Session, components: Sequence[Any], location_ids: Sequence[str]
 ) -> list[dict[str, float]]:
     """Return for each of *components* ``{location id: percentage}`` for *location_ids*.
 
@@ -105,7 +108,7 @@ def availabilities(
     places = _places(session, [key for key, each in known.items() if _is_on_server(each)])
     memo: dict[str, dict[str, float]] = {}
 
-    def measure(component: Any) -> dict[str, float]:
+    def measure(component: Component) -> dict[str, float]:
         """Return the availability of *component*, from that of its members if it has any."""
         component_id = component["id"]
         if component_id not in memo:
@@ -117,7 +120,7 @@ def availabilities(
     return [dict(measure(component)) for component in components]
 
 
-def _is_on_server(component: Any) -> bool:
+def _is_on_server(component: Component) -> bool:
     """Return whether the server may know *component*: it does not before the first commit."""
     return not getattr(component, "_created", False)
 
@@ -134,7 +137,7 @@ def _average(
     return {location_id: 100.0 if location_id in places else 0.0 for location_id in location_ids}
 
 
-def _members(session: Any, components: Sequence[Any]) -> dict[str, list[Any]]:
+def _members(session: Session, components: Sequence[Any]) -> dict[str, list[Any]]:
     """Return ``{id of a container: its members}`` for *components* and all that is in them."""
     found: dict[str, list[Any]] = {}
     level = list(components)
@@ -151,7 +154,7 @@ def _members(session: Any, components: Sequence[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _load_members(session: Any, containers: Iterable[Any]) -> None:
+def _load_members(session: Session, containers: Iterable[Any]) -> None:
     """Ask the server for the members of *containers*, which others may have changed."""
     ids_by_type: dict[str, list[str]] = {}
     for container in containers:
@@ -167,7 +170,7 @@ def _load_members(session: Any, containers: Iterable[Any]) -> None:
     )
 
 
-def _places(session: Any, component_ids: Sequence[str]) -> dict[str, set[str]]:
+def _places(session: Session, component_ids: Sequence[str]) -> dict[str, set[str]]:
     """Return ``{component id: ids of the locations it is in}`` for *component_ids*."""
     places: dict[str, set[str]] = {}
     expressions = [
@@ -180,7 +183,7 @@ def _places(session: Any, component_ids: Sequence[str]) -> dict[str, set[str]]:
     return places
 
 
-def find_all(session: Any, expressions: Iterable[str]) -> list[Any]:
+def find_all(session: Session, expressions: Iterable[str]) -> list[Any]:
     """Return what all the query *expressions* find.
 
     The first pages of all come with one request, the second pages with the next one, and so on.

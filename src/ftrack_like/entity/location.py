@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._seams import is_overridden, keeps_originals
@@ -12,6 +12,10 @@ from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityB
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.query import bind
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.component import Component
+    from ftrack_like.session import Session
 
 __all__ = [
     "Location",
@@ -43,7 +47,7 @@ class Location(Entity):
     one with the lowest *priority* is chosen.
     """
 
-    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+    def __init__(self, session: Session, data: Any = None, reconstructing: bool = False) -> None:
         """Initialise a location of *session* with *data*, as any entity."""
         self.accessor: Any = NOT_SET
         self.structure: Any = NOT_SET
@@ -64,7 +68,7 @@ class Location(Entity):
 
     def add_component(
         self,
-        component: Any,
+        component: Component,
         source: Any,
         recursive: bool = True,
         *,
@@ -109,7 +113,7 @@ class Location(Entity):
         """
         _transfer().add(self, list(components), sources, recursive, progress)
 
-    def _get_context(self, component: Any, source: Any) -> dict[str, Any]:
+    def _get_context(self, component: Component, source: Any) -> dict[str, Any]:
         """Return what the structure is told about *component* coming from *source*.
 
         ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
@@ -126,7 +130,7 @@ class Location(Entity):
             return {}
         return {"source_resource_identifier": identifier}
 
-    def _add_data(self, component: Any, resource_identifier: str, source: Any) -> None:
+    def _add_data(self, component: Component, resource_identifier: str, source: Any) -> None:
         """Copy the data of *component* from *source* to *resource_identifier*.
 
         Containers have no data of their own. Raise
@@ -156,7 +160,9 @@ class Location(Entity):
             and works_in_threads(getattr(source, "accessor", NOT_SET))
         )
 
-    def _register_component_in_location(self, component: Any, resource_identifier: str) -> None:
+    def _register_component_in_location(
+        self, component: Component, resource_identifier: str
+    ) -> None:
         """Register that *component* is here at the (encoded) *resource_identifier*."""
         self._register_components_in_location([component], [resource_identifier])
 
@@ -189,7 +195,7 @@ class Location(Entity):
 
     # Removing
 
-    def remove_component(self, component: Any, recursive: bool = True) -> None:
+    def remove_component(self, component: Component, recursive: bool = True) -> None:
         """Remove *component* from this location, as :meth:`remove_components` for one."""
         self.remove_components([component], recursive=recursive)
 
@@ -205,13 +211,13 @@ class Location(Entity):
         """
         _transfer().remove(self, list(components), recursive)
 
-    def _remove_data(self, component: Any) -> None:
+    def _remove_data(self, component: Component) -> None:
         """Remove the data of *component* from this location."""
         if is_container(component):
             return
         _require_accessor(self).remove(self.get_resource_identifier(component))
 
-    def _deregister_component_in_location(self, component: Any) -> None:
+    def _deregister_component_in_location(self, component: Component) -> None:
         """Take back the registration of *component* with this location, and commit that."""
         self._delete_registrations([component])
 
@@ -258,7 +264,7 @@ class Location(Entity):
 
     # Looking
 
-    def get_component_availability(self, component: Any) -> float:
+    def get_component_availability(self, component: Component) -> float:
         """Return how much of *component* is here, from 0.0 (nothing) to 100.0 (all of it)."""
         availability: float = self.session.get_component_availability(component, locations=[self])[
             self["id"]
@@ -270,7 +276,7 @@ class Location(Entity):
         found = self.session.get_component_availabilities(list(components), locations=[self])
         return [availability[self["id"]] for availability in found]
 
-    def get_resource_identifier(self, component: Any) -> str:
+    def get_resource_identifier(self, component: Component) -> str:
         """Return the place of *component* in this location, for its accessor.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if it is not here.
@@ -326,7 +332,7 @@ class Location(Entity):
             raise exception.ComponentNotInLocationError(missing, self)
         return [found[component_id(each)] for each in components]
 
-    def get_filesystem_path(self, component: Any) -> str:
+    def get_filesystem_path(self, component: Component) -> str:
         """Return the path of *component* in the file system of this machine.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if it is not here and
@@ -341,7 +347,7 @@ class Location(Entity):
         accessor = _require_accessor(self)
         return [accessor.get_filesystem_path(identifier) for identifier in identifiers]
 
-    def get_url(self, component: Any) -> str:
+    def get_url(self, component: Component) -> str:
         """Return an address at which the data of *component* can be read.
 
         Raise :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError` if the location has
@@ -352,13 +358,18 @@ class Location(Entity):
         return url
 
 
-def component_id(component: Any) -> str:
+def find_location(session: Session, location_id: str) -> Location:
+    """Return the location *location_id*, one of those that every server has."""
+    return cast("Location", session.get("Location", location_id))
+
+
+def component_id(component: Component) -> str:
     """Return the id of *component*."""
     identifier: str = next(iter(inspection.primary_key(component).values()))
     return identifier
 
 
-def _require_accessor(location: Any, role: str = "") -> Any:
+def _require_accessor(location: Location, role: str = "") -> Any:
     """Return the accessor of *location*, which has a *role* such as ``"source "`` in a transfer.
 
     Raise :exc:`~ftrack_like.exception.LocationError` if it is not set.
@@ -388,7 +399,9 @@ class MemoryLocationMixin(
         places: dict[str, str] = vars(self).setdefault("_places_in_memory", {})
         return places
 
-    def _register_component_in_location(self, component: Any, resource_identifier: str) -> None:
+    def _register_component_in_location(
+        self, component: Component, resource_identifier: str
+    ) -> None:
         """Remember that *component* is here at the (encoded) *resource_identifier*."""
         self._cache[component_id(component)] = resource_identifier
 
@@ -399,7 +412,7 @@ class MemoryLocationMixin(
         for component, resource_identifier in zip(components, resource_identifiers):
             self._register_component_in_location(component, resource_identifier)
 
-    def _deregister_component_in_location(self, component: Any) -> None:
+    def _deregister_component_in_location(self, component: Component) -> None:
         """Forget that *component* is here."""
         self._cache.pop(component_id(component), None)
 
@@ -423,17 +436,17 @@ class UnmanagedLocationMixin(
 ):
     """Register where data is and leave the data itself alone."""
 
-    def _add_data(self, component: Any, resource_identifier: str, source: Any) -> None:
+    def _add_data(self, component: Component, resource_identifier: str, source: Any) -> None:
         """Do nothing: the data of *component* stays where it is."""
 
-    def _remove_data(self, component: Any) -> None:
+    def _remove_data(self, component: Component) -> None:
         """Do nothing: the data of *component* stays where it is."""
 
 
 class OriginLocationMixin(MemoryLocationMixin, UnmanagedLocationMixin):
     """Remember where the data of new components comes from, for as long as the session lives."""
 
-    def _get_context(self, component: Any, source: Any) -> dict[str, Optional[str]]:
+    def _get_context(self, component: Component, source: Any) -> dict[str, Optional[str]]:
         """Return ``{"source_resource_identifier": source}``: a *source* is a bare path here."""
         return {"source_resource_identifier": source}
 
@@ -443,7 +456,7 @@ class ServerLocationMixin(
 ):
     """The storage of the server itself."""
 
-    def get_thumbnail_url(self, component: Any, size: Optional[int] = None) -> str:
+    def get_thumbnail_url(self, component: Component, size: Optional[int] = None) -> str:
         """Return the address of a scaled image of *component*.
 
         Its longer side has *size* pixels, what the server thinks fit when it is None. The

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.entity.base import Entity
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
 
 __all__ = ["CreateNoteMixin", "Note"]
 
@@ -55,7 +58,7 @@ class CreateNoteMixin:
         return note
 
 
-def _link_label(session: Any, note: Any, label: Any) -> None:
+def _link_label(session: Session, note: Any, label: Any) -> None:
     """Put *label* on *note*, as a link where the server knows such, else as its category."""
     if "NoteLabelLink" in session.types:
         session.create("NoteLabelLink", {"note_id": note["id"], "label_id": label["id"]})
