@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ftrack_like._types import Value
     from ftrack_like.entity.base import Entity
 
 __all__ = ["named", "own"]
@@ -18,7 +19,7 @@ def named(entity: Entity) -> str:
         return str(entity.entity_type)
 
 
-def own(entity: Entity, value: Any) -> Any:
+def own(entity: Entity, value: Value) -> Value:
     """Return *value* as *entity* may refer to it: an entity of another session is merged."""
     session = getattr(entity, "session", None)
     if session is None or getattr(value, "session", session) is session:

@@ -135,7 +135,7 @@ def _select_modified(entity: Entity) -> dict[str, Any]:
     return {
         name: value
         for name, value in (entity._local or {}).items()
-        if attributes.get(name).is_modified(entity)
+        if attributes.lookup(name).is_modified(entity)
     }
 
 

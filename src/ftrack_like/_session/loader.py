@@ -237,7 +237,7 @@ class Loader(Asker):
                 continue
             for name in set(map(_root, names)):
                 if name in resident._remote:
-                    entity.attributes.get(name).set_remote_value(entity, resident._remote[name])
+                    entity.attributes.lookup(name).set_remote_value(entity, resident._remote[name])
 
     def lazy_load(
         self, entity: Entity, attribute_name: str, projections: Optional[str] = None

@@ -153,7 +153,8 @@ def make_reader(session: Session, group: Optional[LoadGroup], regroups: bool = T
             entity._remote.update(record)
             if entity._local is not None:
                 for name in collections:
-                    class_.attributes.get(name)._refresh(entity)
+                    attribute: Any = class_.attributes.lookup(name)
+                    attribute._refresh(entity)
             if has_lower_caches:
                 touched[key] = entity
         if (

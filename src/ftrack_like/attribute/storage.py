@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
+    from ftrack_like._types import Value
+    from ftrack_like.attribute import Attribute
     from ftrack_like.entity.base import Entity
 
 __all__ = ["Slot", "Storage", "put"]
@@ -16,7 +18,7 @@ __all__ = ["Slot", "Storage", "put"]
 class Slot(Mapping[str, Any]):
     """Both values of one attribute of one entity: ``{"local": …, "remote": …}``, writable."""
 
-    def __init__(self, attribute: Any, entity: Entity) -> None:
+    def __init__(self, attribute: Attribute, entity: Entity) -> None:
         """Initialise as a view of the values of *attribute* of *entity*."""
         self._attribute = attribute
         self._entity = entity
@@ -30,11 +32,11 @@ class Slot(Mapping[str, Any]):
             return self._entity._local_values()
         raise KeyError(key)
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Value:
         """Return the local or remote value, NOT_SET where there is none."""
         return self._values(key).get(self._attribute.name, NOT_SET)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Value) -> None:
         """Set the local or remote value; NOT_SET removes it."""
         value = self._attribute._own(self._entity, value)
         put(self._values(key), self._attribute.name, value)
@@ -77,7 +79,7 @@ class Storage(Mapping[str, Any]):
         return len(self._entity.attributes)
 
 
-def put(values: dict[str, Any], name: str, value: Any) -> None:
+def put(values: dict[str, Any], name: str, value: Value) -> None:
     """Set *name* in *values*, or remove it when *value* is NOT_SET."""
     if value is NOT_SET:
         values.pop(name, None)

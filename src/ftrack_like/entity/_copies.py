@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Generator, Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like.accessor.base import receive, remaining_size
@@ -16,6 +16,8 @@ from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import CHUNK_SIZE
 
 if TYPE_CHECKING:
+    from ftrack_like.accessor.base import Accessor
+    from ftrack_like.data import Data
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.location import Location
 
@@ -28,8 +30,8 @@ class Copies(NamedTuple):
     Each is a list of locations and places in them.
     """
 
-    written: list[tuple[Any, str]]
-    found: list[tuple[Any, str]]
+    written: list[tuple[Location, str]]
+    found: list[tuple[Location, str]]
 
 
 #: What the transfer under way has brought, to be removed if it fails.
@@ -40,7 +42,7 @@ def copy_data(
     location: Location,
     component: Component,
     place: str,
-    source: Any,
+    source: Accessor,
     source_place: str,
     abandoned: Optional[Iterable[str]] = None,
 ) -> None:
@@ -82,7 +84,7 @@ def copy_data(
         copies.written.append((location, place))
 
 
-def abandoned_places(location: Location, pairs: Iterable[tuple[Any, str]]) -> set[str]:
+def abandoned_places(location: Location, pairs: Iterable[tuple[Component, str]]) -> set[str]:
     """Return at which places of *pairs*, components and places, data lies that belongs to nobody.
 
     No component is registered there, and this transfer did not bring it.
@@ -120,7 +122,7 @@ def encode(location: Location, component: Component, place: str) -> str:
 
 
 def _is_left_over(
-    location: Location, place: str, source: Any, source_place: str, abandoned: Iterable[str]
+    location: Location, place: str, source: Accessor, source_place: str, abandoned: Iterable[str]
 ) -> bool:
     """Return whether what is at *place* belongs to nobody, and is the same as in the source."""
     if place not in abandoned:
@@ -132,7 +134,7 @@ def _is_left_over(
         return False  # A folder, say. What is wrong with the source, another try will tell.
 
 
-def _hold_the_same(one: Any, other: Any) -> bool:
+def _hold_the_same(one: Data, other: Data) -> bool:
     """Return whether the open data *one* and *other* hold the same bytes."""
     if remaining_size(one) != remaining_size(other):
         return False
@@ -172,7 +174,7 @@ def _refuse_changed(
     )
 
 
-def _make_container(accessor: Any, resource_identifier: str) -> None:
+def _make_container(accessor: Accessor, resource_identifier: str) -> None:
     """Make the container that is to hold *resource_identifier*, where there is such a thing."""
     try:
         container = accessor.get_container(resource_identifier)
@@ -186,7 +188,7 @@ def _make_container(accessor: Any, resource_identifier: str) -> None:
 
 
 @contextlib.contextmanager
-def undoing() -> Generator[list[tuple[Any, str]], None, None]:
+def undoing() -> Generator[list[tuple[Location, str]], None, None]:
     """Remove the data written within the context if that ends with an exception.
 
     Yield the list of it; what is taken out of the list stays. Data that was found stays anyway,

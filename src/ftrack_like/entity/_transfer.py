@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
 from ftrack_like import exception
 from ftrack_like._transport.interruption import raise_interruption
@@ -21,6 +21,7 @@ from ftrack_like.symbol import (
 )
 
 if TYPE_CHECKING:
+    from ftrack_like._types import Source
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.location import Location
     from ftrack_like.session import Session
@@ -41,8 +42,8 @@ _NEEDED = "name, file_type, members.name, members.file_type, members.size, membe
 class _Item(NamedTuple):
     """One component to be added, and where its data comes from."""
 
-    component: Any
-    source: Any
+    component: Component
+    source: Location
     #: Whether the caller named it; else it is a member of a container that was named.
     is_named: bool
 
@@ -54,8 +55,8 @@ def known_places(location: Location) -> Mapping[str, str]:
 
 def add(
     location: Location,
-    components: Sequence[Any],
-    sources: Any,
+    components: Sequence[Component],
+    sources: Union[Source, Iterable[Source]],
     recursive: bool,
     progress: Optional[Callable[[int, int], object]] = None,
 ) -> None:
@@ -78,9 +79,9 @@ def add(
     _publish(location, COMPONENT_ADDED_TO_LOCATION_TOPIC, [item.component for item in items])
 
 
-def remove(location: Location, components: Sequence[Any], recursive: bool) -> None:
+def remove(location: Location, components: Sequence[Component], recursive: bool) -> None:
     """Remove *components* from *location*, as :meth:`Location.remove_components` says."""
-    pairs = [(component, None) for component in components]
+    pairs = [(component, location) for component in components]
     affected = [item.component for item in _with_members(location.session, pairs, recursive)]
     with _known({location["id"]: location._find_places(affected)}):
         location.get_resource_identifiers(affected)
@@ -110,11 +111,11 @@ def _remove_data(location: Location, component: Component) -> None:
         raise exception.ComponentNotInLocationError([component], location) from error
 
 
-def _one_each(sources: Any, count: int) -> list[Any]:
+def _one_each(sources: Union[Source, Iterable[Source]], count: int) -> list[Location]:
     """Return a source for each of *count* components."""
     if isinstance(sources, (str, Mapping)) or not isinstance(sources, Iterable):
-        return [sources] * count
-    several = list(sources)
+        return [cast("Location", sources)] * count
+    several = [cast("Location", each) for each in sources]
     if len(several) == 1:
         return several * count
     if len(several) != count:
@@ -126,14 +127,16 @@ def _one_each(sources: Any, count: int) -> list[Any]:
 
 
 def _with_members(
-    session: Session, pairs: Iterable[tuple[Any, Any]], recursive: bool
+    session: Session, pairs: Iterable[tuple[Component, Location]], recursive: bool
 ) -> Generator[_Item, None, None]:
     """Yield an item for each of *pairs*, components and sources; members before containers."""
     pairs = list(pairs)
     if recursive:
         _load_members(session, [component for component, _ in pairs])
 
-    def walk(component: Component, source: Any, is_named: bool) -> Generator[_Item, None, None]:
+    def walk(
+        component: Component, source: Location, is_named: bool
+    ) -> Generator[_Item, None, None]:
         """Yield the items of *component*; one that is within itself is walked once."""
         if recursive and is_container(component) and component["id"] not in open_containers:
             open_containers.add(component["id"])
@@ -148,7 +151,7 @@ def _with_members(
         yield from walk(component, source, True)
 
 
-def _load_members(session: Session, components: Sequence[Any]) -> None:
+def _load_members(session: Session, components: Sequence[Component]) -> None:
     """Load the members of all containers among *components*, those of a level in one go."""
     loaded: set[str] = set()
     level = components
@@ -297,7 +300,7 @@ def _explaining(location: Location, item: _Item) -> Generator[None, None, None]:
 
 def _register(
     location: Location,
-    components: Sequence[Any],
+    components: Sequence[Component],
     identifiers: Sequence[str],
     stored: list[tuple[Any, str]],
 ) -> None:
@@ -324,7 +327,7 @@ def _register(
         ) from error
 
 
-def _publish(location: Location, topic: str, components: Iterable[Any]) -> None:
+def _publish(location: Location, topic: str, components: Iterable[Component]) -> None:
     """Publish an event on *topic* for each of *components*."""
     for component in components:
         location.session.event_hub.publish(

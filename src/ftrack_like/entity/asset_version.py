@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like.entity.base import Entity
 
 if TYPE_CHECKING:
+    from ftrack_like._types import PathText
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.job import Job
     from ftrack_like.entity.location import Location
 
 __all__ = ["AssetVersion"]
@@ -23,7 +26,7 @@ class AssetVersion(Entity):
         location: Optional[Location] = None,
         *,
         progress: Optional[Callable[[int, int], object]] = None,
-    ) -> Any:
+    ) -> Component:
         """Return a new component of this version for the data at *path*.
 
         *data* are further values of the component; *location* is where to put its data and
@@ -36,13 +39,13 @@ class AssetVersion(Entity):
 
     def encode_media(
         self,
-        media: Any,
-        keep_original: Any = "auto",
+        media: Union[PathText, Entity],
+        keep_original: Union[bool, str] = "auto",
         *,
         wait: bool = False,
         timeout: Optional[float] = None,
         progress: Optional[Callable[[int, int], object]] = None,
-    ) -> Any:
+    ) -> Job:
         """Have *media*, a path or a component, encoded for this version; return the job.
 
         The outputs become components of the version. *keep_original* says whether the source

@@ -11,8 +11,8 @@ from __future__ import annotations
 import abc
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, KeysView, MutableMapping
-from typing import TYPE_CHECKING, Any, Optional, cast
+from collections.abc import Callable, Iterator, KeysView, MutableMapping
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._ownership import own
@@ -25,7 +25,9 @@ from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
     from ftrack_like._session.load_groups import LoadGroup
-    from ftrack_like.attribute import Attributes
+    from ftrack_like._session.merging import MergeRecord
+    from ftrack_like._types import Data, Value
+    from ftrack_like.attribute import Attribute, Attributes
     from ftrack_like.session import Session
 
 __all__ = ["PLAIN", "AnyEntity", "DynamicEntityTypeMetaclass", "Entity"]
@@ -38,7 +40,7 @@ PLAIN = frozenset({str, int, float, bool, type(None)})
 class _ClassLogger:
     """A logger named after the class that it is read on; instances may set their own."""
 
-    def __get__(self, instance: Any, owner: type) -> logging.Logger:
+    def __get__(self, instance: object, owner: type) -> logging.Logger:
         """Return the logger of the class *owner*."""
         return logging.getLogger(f"{__name__}.{owner.__name__}")
 
@@ -80,7 +82,7 @@ class DynamicEntityTypeMetaclass(abc.ABCMeta):
 class _Names(KeysView[str]):
     """The names of the attributes of an entity, as its keys."""
 
-    _mapping: Any
+    _mapping: Entity
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
@@ -118,7 +120,9 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     default_projections: list[str] = None  # type: ignore[assignment]
     logger = _ClassLogger()
 
-    def __init__(self, session: Session, data: Any = None, reconstructing: bool = False) -> None:
+    def __init__(
+        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+    ) -> None:
         """Initialise an entity of *session* with *data*, ``{attribute name: value}``.
 
         With *reconstructing*, *data* is what the server holds. Otherwise the entity is new: it
@@ -137,7 +141,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         else:
             self._construct({} if data is None else data)
 
-    def _construct(self, data: Any) -> None:
+    def _construct(self, data: Data) -> None:
         """Set the values of the new entity from *data* and the defaults; record its creation."""
         scalars, others = self._split(data)
         for name, default in self._defaults():
@@ -156,7 +160,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         for name, value in others.items():
             self[name] = value
 
-    def _split(self, data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(self, data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the scalars and the other values of *data*, without unknown names."""
         scalars, others = {}, {}
         attributes = self.attributes._data
@@ -190,7 +194,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             table._plans["defaults"] = found
         return found
 
-    def _reconstruct(self, data: Any) -> None:
+    def _reconstruct(self, data: Data) -> None:
         """Set the remote values from *data*; names that the schema lacks are left out."""
         for name, value in data.items():
             attribute = self.attributes.get(name)
@@ -214,7 +218,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             key = self._fixed_key = inspection.primary_key(self)
         return key
 
-    def _adopt(self, members: Any) -> None:
+    def _adopt(self, members: Collection) -> None:
         """Take note that the collection *members* of this entity has been changed."""
         local = self._local_values()
         if members.attribute.name not in local:
@@ -258,7 +262,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         self._local = kept or None
         self._created = False
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Value:
         """Return the value of the attribute *key*.
 
         One that is not loaded is asked of the server, if the session does so at present; it is
@@ -278,11 +282,11 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             return self._attribute(key).get_value(self)
         return value
 
-    def _read_through_attribute(self, key: str) -> Any:
+    def _read_through_attribute(self, key: str) -> Value:
         """Return what the attribute *key* gives; used where attributes override reading."""
         return self._attribute(key).get_value(self)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Value) -> None:
         """Set the attribute *key* to *value*, to be committed.
 
         Raise :exc:`KeyError` if there is no such attribute and
@@ -333,7 +337,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Take back the local value of the attribute *key*; :exc:`KeyError` if no such."""
         self._attribute(key).set_local_value(self, NOT_SET)
 
-    def _attribute(self, key: str) -> Any:
+    def _attribute(self, key: str) -> Attribute:
         """Return the attribute *key*; raise :exc:`KeyError` with a suggestion if none."""
         attribute = self.attributes._data.get(key)
         if attribute is None:
@@ -357,16 +361,16 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Return a view of the names of all attributes."""
         return _Names(self)
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Optional[Value] = None) -> Value:
         """Return the value of the attribute *key*, or *default* if there is no such attribute."""
         return self[key] if key in self.attributes._data else default
 
-    def items(self) -> Any:
+    def items(self) -> list[tuple[str, Value]]:  # type: ignore[override]
         """Return a list of ``(attribute name, value)``, with what was missing loaded at once."""
         self._populate_unset_attributes()
         return [(name, self[name]) for name in self]
 
-    def values(self) -> Any:
+    def values(self) -> list[Value]:  # type: ignore[override]
         """Return a list of the values, with what was missing loaded at once."""
         self._populate_unset_attributes()
         return [self[name] for name in self]
@@ -374,7 +378,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def clear(self) -> None:
         """Take back all local values that differ from what the server holds."""
         for name in list(self._local or ()):
-            if self.attributes.get(name).is_modified(self):
+            if self.attributes.lookup(name).is_modified(self):
                 del self[name]
 
     def __hash__(self) -> int:
@@ -419,7 +423,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         attribute = self.attributes.get(name)
         return 1 if isinstance(attribute, ScalarAttribute) else 2
 
-    def merge(self, entity: Entity, merged: Any = None) -> list[dict[str, Any]]:
+    def merge(self, entity: Entity, merged: Optional[MergeRecord] = None) -> list[dict[str, Any]]:
         """Take over the values that *entity*, another copy of the same one, has set.
 
         References and members are merged into the session too; *merged* is the session's record of
@@ -431,7 +435,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         session_merge = self.session.merge
         merged = {} if merged is None else merged
 
-        def merge(value: Any) -> Any:
+        def merge(value: Value) -> Value:
             return session_merge(value, merged)
 
         changes: list[dict[str, Any]] = []
@@ -443,7 +447,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         return changes
 
     def _merge_local(
-        self, own: Any, other: Any, entity: Entity, merge: Any, changes: list[dict[str, Any]]
+        self,
+        own: Attribute,
+        other: Attribute,
+        entity: Entity,
+        merge: Callable[[Value], Value],
+        changes: list[dict[str, Any]],
     ) -> None:
         """Take over the local value of *other* of *entity*, if it is a change, into *own*."""
         # What was changed here is what a commit will send.
@@ -459,7 +468,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             changes.append(_change("local_attribute", own.name, before, value))
 
     def _merge_remote(
-        self, own: Any, other: Any, entity: Entity, merge: Any, changes: list[dict[str, Any]]
+        self,
+        own: Attribute,
+        other: Attribute,
+        entity: Entity,
+        merge: Callable[[Value], Value],
+        changes: list[dict[str, Any]],
     ) -> None:
         """Take over the remote value of *other* of *entity* into *own*, where it differs."""
         value = other._remote_values(entity)
@@ -478,7 +492,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Load all scalar attributes that have no value, in one query."""
         self._populate_unset_attributes(ScalarAttribute)
 
-    def _populate_unset_attributes(self, kind: Any = (ScalarAttribute, ReferenceAttribute)) -> None:
+    def _populate_unset_attributes(
+        self,
+        kind: Union[type[Attribute], tuple[type[Attribute], ...]] = (
+            ScalarAttribute,
+            ReferenceAttribute,
+        ),
+    ) -> None:
         """Load all attributes of *kind* that have no value, in one query."""
         missing = [
             attribute
@@ -499,7 +519,7 @@ else:
     AnyEntity = _EntityBase
 
 
-def _short(value: Any) -> str:
+def _short(value: Value) -> str:
     """Return a short text for the *value* of an attribute. Never ask the server."""
     if isinstance(value, Entity):
         known = {**value._remote, **(value._local or {})}
@@ -520,6 +540,6 @@ def _holds_entities(values: list[Any]) -> bool:
     return not values or isinstance(values[0], Entity)
 
 
-def _change(kind: str, name: str, before: Any, after: Any) -> dict[str, Any]:
+def _change(kind: str, name: str, before: Value, after: Value) -> dict[str, Any]:
     """Return the description of a change that a merge made."""
     return {"type": kind, "name": name, "old_value": before, "new_value": after}

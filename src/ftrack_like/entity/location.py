@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional, cast
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._seams import is_overridden, keeps_originals
@@ -14,8 +14,15 @@ from ftrack_like.query import bind
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ftrack_like._types import Data, Source
+    from ftrack_like.accessor.base import Accessor
+    from ftrack_like.accessor.server import _ServerAccessor
     from ftrack_like.entity.component import Component
+    from ftrack_like.resource_identifier_transformer.base import ResourceIdentifierTransformer
     from ftrack_like.session import Session
+    from ftrack_like.structure.base import Structure
 
 __all__ = [
     "Location",
@@ -29,7 +36,7 @@ __all__ = [
 _PRIORITY = 95
 
 
-def _transfer() -> Any:
+def _transfer() -> ModuleType:
     """Return the module that moves data."""
     # lazy: most sessions move none
     from ftrack_like.entity import _transfer as module
@@ -47,11 +54,16 @@ class Location(Entity):
     one with the lowest *priority* is chosen.
     """
 
-    def __init__(self, session: Session, data: Any = None, reconstructing: bool = False) -> None:
+    def __init__(
+        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+    ) -> None:
         """Initialise a location of *session* with *data*, as any entity."""
-        self.accessor: Any = NOT_SET
-        self.structure: Any = NOT_SET
-        self.resource_identifier_transformer: Any = NOT_SET
+        # Symbol, an object without attributes, stands for what no plugin has set yet.
+        self.accessor: Accessor = cast("Accessor", NOT_SET)
+        self.structure: Structure = cast("Structure", NOT_SET)
+        self.resource_identifier_transformer: ResourceIdentifierTransformer = cast(
+            "ResourceIdentifierTransformer", NOT_SET
+        )
         self.priority: float = _PRIORITY
         super().__init__(session, data=data, reconstructing=reconstructing)
 
@@ -69,7 +81,7 @@ class Location(Entity):
     def add_component(
         self,
         component: Component,
-        source: Any,
+        source: Source,
         recursive: bool = True,
         *,
         progress: Optional[Callable[[int, int], object]] = None,
@@ -84,8 +96,8 @@ class Location(Entity):
 
     def add_components(
         self,
-        components: Iterable[Any],
-        sources: Any,
+        components: Iterable[Component],
+        sources: Union[Source, Iterable[Source]],
         recursive: bool = True,
         _depth: int = 0,
         *,
@@ -113,7 +125,7 @@ class Location(Entity):
         """
         _transfer().add(self, list(components), sources, recursive, progress)
 
-    def _get_context(self, component: Component, source: Any) -> dict[str, Any]:
+    def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
         """Return what the structure is told about *component* coming from *source*.
 
         ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
@@ -130,7 +142,7 @@ class Location(Entity):
             return {}
         return {"source_resource_identifier": identifier}
 
-    def _add_data(self, component: Component, resource_identifier: str, source: Any) -> None:
+    def _add_data(self, component: Component, resource_identifier: str, source: Location) -> None:
         """Copy the data of *component* from *source* to *resource_identifier*.
 
         Containers have no data of their own. Raise
@@ -146,7 +158,7 @@ class Location(Entity):
 
         copy_data(self, component, resource_identifier, source_accessor, source_identifier)
 
-    def _adds_data_in_threads(self, source: Any) -> bool:
+    def _adds_data_in_threads(self, source: Location) -> bool:
         """Return whether data may come here from *source* in several threads at once.
 
         It may where nobody replaced :meth:`_add_data`, and both accessors are made for it.
@@ -167,7 +179,7 @@ class Location(Entity):
         self._register_components_in_location([component], [resource_identifier])
 
     def _register_components_in_location(
-        self, components: Sequence[Any], resource_identifiers: Sequence[str]
+        self, components: Sequence[Component], resource_identifiers: Sequence[str]
     ) -> None:
         """Register that *components* are here at the (encoded) *resource_identifiers*.
 
@@ -199,7 +211,7 @@ class Location(Entity):
         """Remove *component* from this location, as :meth:`remove_components` for one."""
         self.remove_components([component], recursive=recursive)
 
-    def remove_components(self, components: Iterable[Any], recursive: bool = True) -> None:
+    def remove_components(self, components: Iterable[Component], recursive: bool = True) -> None:
         """Remove *components* from this location, with their data.
 
         With *recursive*, the members of containers are removed too. Everything recorded in the
@@ -221,7 +233,7 @@ class Location(Entity):
         """Take back the registration of *component* with this location, and commit that."""
         self._delete_registrations([component])
 
-    def _deregister_components(self, components: Sequence[Any]) -> None:
+    def _deregister_components(self, components: Sequence[Component]) -> None:
         """Take back the registrations of *components*, all in one commit.
 
         A class that takes back one at a time in a way of its own is asked for each.
@@ -232,7 +244,7 @@ class Location(Entity):
         for component in components:
             self._deregister_component_in_location(component)
 
-    def _delete_registrations(self, components: Sequence[Any]) -> None:
+    def _delete_registrations(self, components: Sequence[Component]) -> None:
         """Delete what the server has of *components* in this location, and commit that.
 
         Another session may delete some of it at the same time.
@@ -250,7 +262,9 @@ class Location(Entity):
             else:
                 return
 
-    def _find_registrations(self, projections: str, components: Sequence[Any]) -> list[Any]:
+    def _find_registrations(
+        self, projections: str, components: Sequence[Component]
+    ) -> list[Entity]:
         """Return what the server has of *components* in this location, with one request."""
         ids = [component_id(component) for component in components]
         return find_all(
@@ -266,12 +280,10 @@ class Location(Entity):
 
     def get_component_availability(self, component: Component) -> float:
         """Return how much of *component* is here, from 0.0 (nothing) to 100.0 (all of it)."""
-        availability: float = self.session.get_component_availability(component, locations=[self])[
-            self["id"]
-        ]
-        return availability
+        found = self.session.get_component_availability(component, locations=[self])
+        return found[self["id"]]
 
-    def get_component_availabilities(self, components: Iterable[Any]) -> list[float]:
+    def get_component_availabilities(self, components: Iterable[Component]) -> list[float]:
         """Return for each of *components* how much of it is here, from 0.0 to 100.0."""
         found = self.session.get_component_availabilities(list(components), locations=[self])
         return [availability[self["id"]] for availability in found]
@@ -283,14 +295,14 @@ class Location(Entity):
         """
         return self.get_resource_identifiers([component])[0]
 
-    def get_resource_identifiers(self, components: Iterable[Any]) -> list[str]:
+    def get_resource_identifiers(self, components: Iterable[Component]) -> list[str]:
         """Return the places of *components* in this location, in their order, with one request.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, whose details list the
         missing ``components``, if one is not here.
         """
         components = list(components)
-        identifiers: list[str] = self._get_resource_identifiers(components)
+        identifiers = self._get_resource_identifiers(components)
         transformer = self.resource_identifier_transformer
         if not transformer:
             return identifiers
@@ -299,13 +311,13 @@ class Location(Entity):
             for component, identifier in zip(components, identifiers)
         ]
 
-    def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
+    def _get_resource_identifiers(self, components: Sequence[Component]) -> list[str]:
         """Return the (encoded) places of *components* as the server has them."""
         known = _transfer().known_places(self)
         unknown = [each for each in components if component_id(each) not in known]
         return self._pick_places(components, {**known, **self._find_places(unknown)})
 
-    def _find_places(self, components: Sequence[Any]) -> dict[str, str]:
+    def _find_places(self, components: Sequence[Component]) -> dict[str, str]:
         """Ask the server where those of *components* that are here have their data.
 
         Return ``{component id: (encoded) resource identifier}``.
@@ -325,7 +337,7 @@ class Location(Entity):
         ]
         return [entry["resource_identifier"] for entry in find_all(self.session, expressions)]
 
-    def _pick_places(self, components: Sequence[Any], found: Mapping[str, str]) -> list[str]:
+    def _pick_places(self, components: Sequence[Component], found: Mapping[str, str]) -> list[str]:
         """Return the places of *components*, of which *found* has those that are here, by id."""
         missing = [each for each in components if component_id(each) not in found]
         if missing:
@@ -341,7 +353,7 @@ class Location(Entity):
         """
         return self.get_filesystem_paths([component])[0]
 
-    def get_filesystem_paths(self, components: Iterable[Any]) -> list[str]:
+    def get_filesystem_paths(self, components: Iterable[Component]) -> list[str]:
         """Return the paths of *components*, in their order, as :meth:`get_filesystem_path`."""
         identifiers = self.get_resource_identifiers(components)
         accessor = _require_accessor(self)
@@ -354,8 +366,7 @@ class Location(Entity):
         none. The address may carry credentials: treat it as a secret.
         """
         identifier = self.get_resource_identifier(component)
-        url: str = _require_accessor(self).get_url(identifier)
-        return url
+        return _require_accessor(self).get_url(identifier)
 
 
 def find_location(session: Session, location_id: str) -> Location:
@@ -369,7 +380,7 @@ def component_id(component: Component) -> str:
     return identifier
 
 
-def _require_accessor(location: Location, role: str = "") -> Any:
+def _require_accessor(location: Location, role: str = "") -> Accessor:
     """Return the accessor of *location*, which has a *role* such as ``"source "`` in a transfer.
 
     Raise :exc:`~ftrack_like.exception.LocationError` if it is not set.
@@ -384,7 +395,7 @@ def _require_accessor(location: Location, role: str = "") -> Any:
     return location.accessor
 
 
-def _error(message: str, **details: Any) -> exception.LocationError:
+def _error(message: str, **details: object) -> exception.LocationError:
     return exception.LocationError(message, details=details)
 
 
@@ -406,7 +417,7 @@ class MemoryLocationMixin(
         self._cache[component_id(component)] = resource_identifier
 
     def _register_components_in_location(
-        self, components: Sequence[Any], resource_identifiers: Sequence[str]
+        self, components: Sequence[Component], resource_identifiers: Sequence[str]
     ) -> None:
         """Remember that *components* are here at the (encoded) *resource_identifiers*."""
         for component, resource_identifier in zip(components, resource_identifiers):
@@ -416,7 +427,7 @@ class MemoryLocationMixin(
         """Forget that *component* is here."""
         self._cache.pop(component_id(component), None)
 
-    def _find_places(self, components: Sequence[Any]) -> dict[str, str]:
+    def _find_places(self, components: Sequence[Component]) -> dict[str, str]:
         """Return where those of *components* that are here have their data, by component id."""
         return dict(self._cache)
 
@@ -424,11 +435,10 @@ class MemoryLocationMixin(
         """Return at which (encoded) places there are components."""
         return list(self._cache.values())
 
-    def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
+    def _get_resource_identifiers(self, components: Sequence[Component]) -> list[str]:
         """Return the (encoded) places of *components*."""
-        location: Any = self
-        places: list[str] = location._pick_places(components, self._cache)
-        return places
+        location = cast("Location", self)
+        return location._pick_places(components, self._cache)
 
 
 class UnmanagedLocationMixin(
@@ -436,7 +446,7 @@ class UnmanagedLocationMixin(
 ):
     """Register where data is and leave the data itself alone."""
 
-    def _add_data(self, component: Component, resource_identifier: str, source: Any) -> None:
+    def _add_data(self, component: Component, resource_identifier: str, source: Location) -> None:
         """Do nothing: the data of *component* stays where it is."""
 
     def _remove_data(self, component: Component) -> None:
@@ -446,7 +456,7 @@ class UnmanagedLocationMixin(
 class OriginLocationMixin(MemoryLocationMixin, UnmanagedLocationMixin):
     """Remember where the data of new components comes from, for as long as the session lives."""
 
-    def _get_context(self, component: Component, source: Any) -> dict[str, Optional[str]]:
+    def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
         """Return ``{"source_resource_identifier": source}``: a *source* is a bare path here."""
         return {"source_resource_identifier": source}
 
@@ -462,7 +472,7 @@ class ServerLocationMixin(
         Its longer side has *size* pixels, what the server thinks fit when it is None. The
         address carries credentials: treat it as a secret.
         """
-        location: Any = self
+        location = cast("Location", self)
         identifier = location.get_resource_identifier(component)
-        url: str = _require_accessor(location).get_thumbnail_url(identifier, size)
-        return url
+        accessor = cast("_ServerAccessor", _require_accessor(location))
+        return accessor.get_thumbnail_url(identifier, size)

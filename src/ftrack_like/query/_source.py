@@ -11,6 +11,7 @@ from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
 
 if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
     from ftrack_like.session import Session
 
 __all__ = ["Page", "Source", "check_progress"]
@@ -111,7 +112,7 @@ class Source:
         total = max(total - self.offset, 0)
         return total if self.parts.limit is None else min(total, self.parts.limit)
 
-    def key_of(self, row: Any) -> Any:
+    def key_of(self, row: Value) -> Key:
         """Return the key of *row*: a value, or a tuple of values."""
         names = self._names()
         return row[names[0]] if len(names) == 1 else tuple(row[name] for name in names)

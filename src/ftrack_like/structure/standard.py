@@ -48,7 +48,7 @@ class StandardStructure(Structure):
         self.project_versions_prefix = project_versions_prefix
         self.illegal_character_substitute = illegal_character_substitute
 
-    def sanitise_for_filesystem(self, value: Any) -> str:
+    def sanitise_for_filesystem(self, value: object) -> str:
         """Return *value* as a text that any file system takes as a name.
 
         Accents go, capitals become small, and what is not a letter, digit, dot, dash or
