@@ -12,13 +12,19 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.event.base import Event
 from ftrack_like.exception import LocationError
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.structure.standard import StandardStructure
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.entity.location import Location
+    from ftrack_like.session import Session
 
 __all__ = [
     "ActivateCentralizedStorageScenario",
@@ -72,10 +78,10 @@ class ConfigureCentralizedStorageScenario:
     def __init__(self) -> None:
         """Initialise without a session; :meth:`register` sets it."""
         self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
-        self.session: Any = None
+        self.session: Session
 
     @property
-    def storage_scenario(self) -> Any:
+    def storage_scenario(self) -> Entity:
         """Return the entity of the server's setting."""
         return self.session.query(
             'select value from Setting where name is "storage_scenario" and group is "STORAGE"'
@@ -96,7 +102,7 @@ class ConfigureCentralizedStorageScenario:
         data: Optional[dict[str, Any]] = configuration.get("data")
         return data
 
-    def register(self, session: Any) -> None:
+    def register(self, session: Session) -> None:
         """Answer the dialogue's events for the user of *session*."""
         self.session = session
         user = session.api_user.replace('"', '\\"')
@@ -110,7 +116,7 @@ class ConfigureCentralizedStorageScenario:
             self.configure_scenario,
         )
 
-    def discover_centralized_scenario(self, event: Any) -> dict[str, str]:
+    def discover_centralized_scenario(self, event: Event) -> dict[str, str]:
         """Return what to show of the scenario in a list of all."""
         return {
             "id": scenario_name,
@@ -121,7 +127,7 @@ class ConfigureCentralizedStorageScenario:
             ),
         }
 
-    def configure_scenario(self, event: Any) -> dict[str, Any]:
+    def configure_scenario(self, event: Event) -> dict[str, Any]:
         """Return the next page of the dialogue for the values in *event*.
 
         ``{"items": [form item, …], "state": "configuring" | "confirm" | "done"}``. Raise
@@ -185,15 +191,16 @@ class ConfigureCentralizedStorageScenario:
             ),
         )
 
-    def _selected(self, configuration: Mapping[str, Any]) -> Any:
+    def _selected(self, configuration: Mapping[str, Any]) -> Optional[Location]:
         """Return the existing location that was chosen, or None."""
         location_id = str(configuration["select_location"].get("location_id"))
         location_id = location_id.replace("\\", "\\\\").replace('"', '\\"')
-        return self.session.query(
+        found = self.session.query(
             f'select id, name, label from Location where id is "{location_id}"'
         ).first()
+        return cast("Optional[Location]", found)
 
-    def _save(self, location: Any, configuration: Mapping[str, Any]) -> None:
+    def _save(self, location: Optional[Entity], configuration: Mapping[str, Any]) -> None:
         """Write the settings for *location*, which is created if None, in one commit."""
         setting = self.storage_scenario
         if location is None:
@@ -330,7 +337,7 @@ _STEPS = {
 }
 
 
-def _as_mapping(value: Any) -> dict[str, Any]:
+def _as_mapping(value: Value) -> dict[str, Any]:
     """Return *value*, a mapping, its JSON text or nothing, as a mapping of its own."""
     if isinstance(value, str):
         value = json.loads(value) if value else {}
@@ -364,9 +371,9 @@ class ActivateCentralizedStorageScenario:
     def __init__(self) -> None:
         """Initialise without a session; :meth:`register` sets it."""
         self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
-        self.session: Any = None
+        self.session: Session
 
-    def register(self, session: Any) -> None:
+    def register(self, session: Session) -> None:
         """Activate the scenario in *session* when the server is configured for it."""
         self.session = session
         condition = f'data.storage_scenario.scenario="{scenario_name}"'
@@ -377,7 +384,7 @@ class ActivateCentralizedStorageScenario:
             f"topic=ftrack.connect.verify-startup and {condition}", self._verify_startup
         )
 
-    def activate(self, event: Any) -> None:
+    def activate(self, event: Event) -> None:
         """Configure the location that the scenario in *event* describes.
 
         On a platform without a mount point it stays inaccessible, which is logged. Raise
@@ -393,7 +400,8 @@ class ActivateCentralizedStorageScenario:
                 "The storage scenario of the server cannot be understood: {error!r}.",
                 details={"error": error},
             ) from error
-        location = self.session.create("Location", data=identity, reconstructing=True)
+        made = self.session.create("Location", data=identity, reconstructing=True)
+        location = cast("Location", made)
         location.structure = StandardStructure()
         location.priority = _PRIORITY
         if not mount_point:
@@ -404,7 +412,7 @@ class ActivateCentralizedStorageScenario:
         location.accessor = DiskAccessor(prefix=mount_point)
         self.logger.info(L("Storage scenario activated: {0} at {1}", location, mount_point))
 
-    def _verify_startup(self, event: Any) -> Optional[str]:
+    def _verify_startup(self, event: Event) -> Optional[str]:
         """Return what is wrong with the mounted storage, for people to read; None if nothing."""
         data = event["data"]["storage_scenario"].get("data") or {}
         mount_point = data.get("accessor", {}).get("mount_points", {}).get(_platform())
@@ -421,11 +429,11 @@ class ActivateCentralizedStorageScenario:
         return None
 
 
-def register(session: Any) -> None:
+def register(session: Session) -> None:
     """Activate the scenario in *session* when the server is configured for it."""
     ActivateCentralizedStorageScenario().register(session)
 
 
-def register_configuration(session: Any) -> None:
+def register_configuration(session: Session) -> None:
     """Let the user of *session* configure the scenario by the server's dialogue."""
     ConfigureCentralizedStorageScenario().register(session)

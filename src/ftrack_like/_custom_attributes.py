@@ -8,11 +8,17 @@ version.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._references import referenced, referenced_id
 from ftrack_like._suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
+    from ftrack_like.collection import MappedCollectionProxy
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
 
 __all__ = ["applicable", "configuration", "missing_key"]
 
@@ -28,7 +34,7 @@ _IN_HIERARCHY = frozenset({"task", "show", "asset", "assetversion"})
 class _KnownKeys:
     """The keys that there are, worked out when the error is read: most are caught."""
 
-    def __init__(self, proxy: Any, key: Any) -> None:
+    def __init__(self, proxy: MappedCollectionProxy, key: object) -> None:
         """Initialise for the *key* that the mapping *proxy* lacks."""
         self._proxy = proxy
         self._key = key
@@ -45,7 +51,7 @@ class _KnownKeys:
         return f"{hint} {known}".strip()
 
 
-def missing_key(proxy: Any, key: Any) -> exception.UnknownAttributeError:
+def missing_key(proxy: MappedCollectionProxy, key: object) -> exception.UnknownAttributeError:
     """Return the error, a :exc:`KeyError`, that the custom attributes *proxy* have no *key*."""
     hint: Any = _KnownKeys(proxy, key)
     return exception.UnknownAttributeError(
@@ -56,7 +62,7 @@ def missing_key(proxy: Any, key: Any) -> exception.UnknownAttributeError:
     )
 
 
-def configuration(entity: Any, key: str) -> Optional[Any]:
+def configuration(entity: Entity, key: str) -> Optional[Entity]:
     """Return the configuration with *key* that applies to *entity*, or None.
 
     Raise :exc:`ValueError` if entities of this type cannot have custom attributes.
@@ -64,7 +70,7 @@ def configuration(entity: Any, key: str) -> Optional[Any]:
     return _choose(entity, [each for each in _all(entity.session) if each["key"] == key]).get(key)
 
 
-def applicable(entity: Any) -> dict[str, Any]:
+def applicable(entity: Entity) -> dict[str, Entity]:
     """Return the configurations that apply to *entity* as ``{key: configuration}``.
 
     Raise :exc:`ValueError` if entities of this type cannot have custom attributes.
@@ -72,9 +78,9 @@ def applicable(entity: Any) -> dict[str, Any]:
     return _choose(entity, _all(entity.session))
 
 
-def _all(session: Any) -> list[Any]:
+def _all(session: Session) -> list[Entity]:
     """Return all configurations, read once until the session forgets its entities."""
-    known: Optional[list[Any]] = session.__dict__.get("_custom_attribute_configurations")
+    known: Optional[list[Entity]] = session.__dict__.get("_custom_attribute_configurations")
     # A reset clears the identity map: what was read before it belongs to another life.
     if known and session._identity_map.resident(known[0]) is known[0]:
         return known
@@ -85,7 +91,7 @@ def _all(session: Any) -> list[Any]:
     return list(found)
 
 
-def _choose(entity: Any, candidates: list[Any]) -> dict[str, Any]:
+def _choose(entity: Entity, candidates: list[Entity]) -> dict[str, Entity]:
     """Return those of *candidates* that apply to *entity*, by key, its project's own first."""
     kind = _kind(entity)
     fitting = [each for each in candidates if _fits(each, entity, kind)]
@@ -102,7 +108,7 @@ def _choose(entity: Any, candidates: list[Any]) -> dict[str, Any]:
     return chosen
 
 
-def _kind(entity: Any) -> str:
+def _kind(entity: Entity) -> str:
     """Return what configurations call the kind of *entity*."""
     kind = _KINDS.get(entity.entity_type)
     if kind is not None:
@@ -114,7 +120,7 @@ def _kind(entity: Any) -> str:
     raise ValueError(f"Entities of the type {entity.entity_type} have no custom attributes.")
 
 
-def _fits(candidate: Any, entity: Any, kind: str) -> bool:
+def _fits(candidate: Entity, entity: Entity, kind: str) -> bool:
     """Return whether *candidate* is for entities of this *kind* and object type."""
     if kind in _IN_HIERARCHY and "is_hierarchical" in candidate and candidate["is_hierarchical"]:
         return True
@@ -127,7 +133,7 @@ def _fits(candidate: Any, entity: Any, kind: str) -> bool:
     return True
 
 
-def _project_id(entity: Any) -> Any:
+def _project_id(entity: Entity) -> Value:
     """Return the id of the project that *entity* belongs to, or None where it has none."""
     if entity.entity_type == "Project":
         return entity["id"]

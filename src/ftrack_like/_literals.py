@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._value_errors import shown
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like._types import EntityLike
 
 __all__ = ["bind", "bind_pieces", "condition", "key_condition", "literal", "quoted"]
 
@@ -73,10 +76,10 @@ def bind_pieces(expression: str, values: Mapping[str, Any]) -> list[tuple[str, i
     return [*pieces, (expression[end:], end)]
 
 
-def _bound(name: str, value: Any) -> str:
+def _bound(name: str, value: object) -> str:
     """Return *value* of the place *name* as it stands in an expression."""
     if getattr(value, "primary_key_attributes", None) is not None:
-        key = list(inspection.primary_key(value).values())
+        key = list(inspection.primary_key(cast("EntityLike", value)).values())
         if len(key) != 1:
             raise exception.InvalidValueError(
                 f"The value of :{name} is an entity with several keys, {key}; give one of them."
@@ -89,7 +92,7 @@ def _bound(name: str, value: Any) -> str:
     return literal(value)
 
 
-def _member(name: str, value: Any) -> str:
+def _member(name: str, value: object) -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
         raise exception.InvalidValueError(
             f"The value of :{name} holds a list inside a list: {shown(value)}."
@@ -97,7 +100,7 @@ def _member(name: str, value: Any) -> str:
     return _bound(name, value)
 
 
-def _require_value(label: str, value: Any) -> None:
+def _require_value(label: str, value: object) -> None:
     """Raise an error that calls *value* by its *label* if the query language has no form for it."""
     if value is NOT_SET or isinstance(value, (bytes, bytearray, Mapping)):
         raise exception.InvalidValueError(
@@ -109,7 +112,7 @@ def _require_value(label: str, value: Any) -> None:
         )
 
 
-def literal(value: Any) -> str:
+def literal(value: object) -> str:
     """Return *value* as the query language writes it: quoted and escaped where it must be.
 
     Times with a zone are given in UTC, as the server compares them.
@@ -133,13 +136,13 @@ def literal(value: Any) -> str:
     return quoted(value)
 
 
-def condition(name: str, value: Any) -> str:
+def condition(name: str, value: object) -> str:
     """Return the condition that the attribute *name* is *value*, which may be an entity.
 
     Raise :exc:`~ftrack_like.exception.InvalidValueError` for what is no single value.
     """
     if getattr(value, "primary_key_attributes", None) is not None:
-        key = inspection.primary_key(value)
+        key = inspection.primary_key(cast("EntityLike", value))
         return " and ".join([f"{name}.{part} is {literal(each)}" for part, each in key.items()])
     _require_value(repr(name), value)
     if isinstance(value, Collection) and not isinstance(value, str):
@@ -158,7 +161,7 @@ def _digits(value: int) -> str:
         raise exception.InvalidValueError("A number in a query has too many digits.") from None
 
 
-def key_condition(names: Any, values: Any) -> str:
+def key_condition(names: Sequence[str], values: Iterable[object]) -> str:
     """Return the condition, in parentheses, that the key attributes *names* have *values*."""
     return (
         "("
@@ -167,7 +170,7 @@ def key_condition(names: Any, values: Any) -> str:
     )
 
 
-def quoted(value: Any) -> str:
+def quoted(value: object) -> str:
     """Return *value* as text in double quotes, as queries have it."""
     text = (
         (_digits(value) if type(value) is int else str(value))

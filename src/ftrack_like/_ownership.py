@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["named", "own"]
 
 
-def named(entity: Any) -> str:
+def named(entity: Entity) -> str:
     """Return *entity* as text for an error, its type alone while it has no primary key."""
     try:
         return str(entity)
@@ -15,7 +19,7 @@ def named(entity: Any) -> str:
         return str(entity.entity_type)
 
 
-def own(entity: Any, value: Any) -> Any:
+def own(entity: Entity, value: Value) -> Value:
     """Return *value* as *entity* may refer to it: an entity of another session is merged."""
     session = getattr(entity, "session", None)
     if session is None or getattr(value, "session", session) is session:

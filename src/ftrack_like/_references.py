@@ -8,10 +8,16 @@ way of setting one does.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Optional, cast
 
 from ftrack_like.operation import CreateEntityOperation
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
+    from ftrack_like.attribute import ReferenceAttribute
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
 
 __all__ = ["referenced", "referenced_id"]
 
@@ -19,7 +25,7 @@ __all__ = ["referenced", "referenced_id"]
 _FAMILIES = frozenset({"Component", "ContainerComponent", "Context", "Resource", "TypedContext"})
 
 
-def referenced(entity: Any, name: str, key_name: Optional[str] = None) -> Any:
+def referenced(entity: Entity, name: str, key_name: Optional[str] = None) -> Value:
     """Return the entity that *entity* refers to by the attribute *name*.
 
     Where the foreign key was set since the last commit and the reference was not, the key says
@@ -31,10 +37,11 @@ def referenced(entity: Any, name: str, key_name: Optional[str] = None) -> Any:
         return entity[name]
     if key is None:
         return None
-    return _find(entity.session, entity.attributes.get(name).entity_type, key)
+    attribute = cast("ReferenceAttribute", entity.attributes.lookup(name))
+    return _find(entity.session, attribute.entity_type, key)
 
 
-def referenced_id(entity: Any, name: str, key_name: Optional[str] = None) -> Any:
+def referenced_id(entity: Entity, name: str, key_name: Optional[str] = None) -> Value:
     """Return the foreign key of the reference *name* of *entity*, also where only that is set.
 
     *key_name* is as for :func:`referenced`. Return None or NOT_SET where there is none.
@@ -48,20 +55,20 @@ def referenced_id(entity: Any, name: str, key_name: Optional[str] = None) -> Any
     return entity.get(key_name, NOT_SET)
 
 
-def _newer_key(entity: Any, name: str, key_name: str) -> Any:
+def _newer_key(entity: Entity, name: str, key_name: str) -> Value:
     """Return the foreign key that was set here if the reference was not; NOT_SET otherwise."""
     key = _local(entity, key_name)
     return NOT_SET if key is NOT_SET or _local(entity, name) is not NOT_SET else key
 
 
-def _local(entity: Any, name: str) -> Any:
+def _local(entity: Entity, name: str) -> Value:
     """Return the value that was set on *entity* since the last commit, or NOT_SET."""
     attributes = getattr(entity, "attributes", None)  # Structures place other mappings as well.
     attribute = None if attributes is None else attributes.get(name)
     return NOT_SET if attribute is None else attribute.get_local_value(entity)
 
 
-def _find(session: Any, entity_type: str, key: Any) -> Any:
+def _find(session: Session, entity_type: str, key: Value) -> Optional[Entity]:
     """Return the entity of *entity_type* with the *key*, committed or not, or None."""
     if entity_type in _FAMILIES:
         # A new one is kept under the type that it has, and the server does not know it.

@@ -9,7 +9,8 @@ original.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Optional, TypeVar
 
 __all__ = ["is_overridden", "is_own", "is_patched", "keeps_originals", "original"]
 
@@ -25,18 +26,19 @@ def keeps_originals(owner: _Class) -> _Class:
     return owner
 
 
-def original(owner: type, name: str) -> Any:
+def original(owner: type, name: str) -> Callable[..., Any]:
     """Return the method *name* of the class *owner* as it was defined."""
-    return _originals[owner][name]
+    found: Callable[..., Any] = _originals[owner][name]
+    return found
 
 
-def is_own(owner: Any, name: str) -> bool:
+def is_own(owner: object, name: str) -> bool:
     """Return whether *owner* is a class of the library whose method *name* was not patched."""
     kept = _originals.get(owner) if isinstance(owner, type) else None
     return kept is not None and vars(owner).get(name) is kept.get(name)
 
 
-def is_patched(instance: Any, *names: str) -> bool:
+def is_patched(instance: object, *names: str) -> bool:
     """Return whether a method of *names* was replaced on *instance* or on a library's class of it.
 
     A subclass that defines such a method does not count.
@@ -47,7 +49,7 @@ def is_patched(instance: Any, *names: str) -> bool:
     return any(_is_patched_class(owner, names) for owner in type(instance).__mro__)
 
 
-def is_overridden(instance: Any, *names: str) -> bool:
+def is_overridden(instance: object, *names: str) -> bool:
     """Return whether *instance* has a method of *names* from elsewhere than the library.
 
     It may come from a subclass or a patch. For a look-alike, which has no method of the library,
@@ -69,12 +71,13 @@ def is_overridden(instance: Any, *names: str) -> bool:
     return any(_is_patched_class(owner, names) for owner in type(instance).__mro__)
 
 
-def _kept(class_: type, name: str) -> Any:
+def _kept(class_: type, name: str) -> Optional[Callable[..., Any]]:
     """Return the original of the method *name* for instances of *class_*, None without."""
     for owner in class_.__mro__:
         kept = _originals.get(owner)
         if kept is not None and name in kept:
-            return kept[name]
+            found: Callable[..., Any] = kept[name]
+            return found
     return None
 
 

@@ -7,9 +7,12 @@ and have nothing to do with the server.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like._errors import Error, with_details
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.location import Location
 
 __all__ = [
     "AccessorContainerNotEmptyError",
@@ -57,7 +60,7 @@ class LocationError(Error):
 class _ComponentsOfLocationError(LocationError):
     """What the two errors about components in one location have in common."""
 
-    def __init__(self, components: Any, location: Any, **kw: Any) -> None:
+    def __init__(self, components: Any, location: Location, **kw: Any) -> None:
         """Initialise with the *components* (one or several) and the *location* concerned."""
         one = isinstance(components, Mapping) or not hasattr(components, "__iter__")
         several = [components] if one else list(components)

@@ -17,7 +17,7 @@ ONE_ENTITY = "Pass an entity, as session.get or session.query returns it."
 _LENGTH = 80
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return *value* and its type as a short text for an error, whatever it is."""
     try:
         # Slices, so that the text of a long value is never made in full.
@@ -41,7 +41,7 @@ class InvalidEntityError(InvalidValueError, NotImplementedError):
 
     def __init__(
         self,
-        value: Any = None,
+        value: object = None,
         role: str = "used as an entity",
         remedy: str = ONE_ENTITY,
         details: Mapping[str, Any] | None = None,

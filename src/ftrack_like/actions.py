@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from ftrack_like.event.base import Event
 
 if TYPE_CHECKING:
+    from ftrack_like._types import Value
     from ftrack_like.session import Session
 
 __all__ = ["Action", "ActionRequest", "Selected", "Selection", "check_items"]
@@ -59,7 +60,7 @@ class Selected(NamedTuple):
 class Selection(Sequence[Selected]):
     """What the user selected, in the order in which it was sent."""
 
-    def __init__(self, session: Session, items: Any) -> None:
+    def __init__(self, session: Session, items: Value) -> None:
         """Initialise with *items* of an event: `[{"entityId": str, "entityType": str}, …]`."""
         self._session = session
         names = _schema_names(session.schemas)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import Any, Optional
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import _custom_attributes, exception, inspection
 from ftrack_like._ownership import named, own
 from ftrack_like.cache import KeyMaker, Memoiser, ObjectKeyMaker, memoise_decorator
 from ftrack_like.operation import UpdateEntityOperation
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Creator, Key, Value
+    from ftrack_like.attribute import AbstractCollectionAttribute
+    from ftrack_like.entity.base import Entity
 
 __all__ = [
     "Collection",
@@ -32,7 +37,7 @@ class PerSessionDefaultKeyMaker(KeyMaker):
         super().__init__()
         self._fallback = ObjectKeyMaker()
 
-    def _key(self, obj: Any) -> Any:
+    def _key(self, obj: object) -> Key:
         """Return the key of *obj*: the identity of a session, else that of its value."""
         if isinstance(obj, Mapping):
             return str(sorted((str(name), str(self._key(value))) for name, value in obj.items()))
@@ -47,7 +52,7 @@ memoise_session = memoise_decorator(
 )
 
 
-def identity_text(entity: Any) -> str:
+def identity_text(entity: Entity) -> str:
     """Return the identity of *entity*, anything that looks like one, as text.
 
     Entities remember theirs. Raise :exc:`KeyError` if the primary key is not set.
@@ -83,8 +88,8 @@ class Collection(MutableSequence[Any]):
 
     def __init__(
         self,
-        entity: Any,
-        attribute: Any,
+        entity: Entity,
+        attribute: AbstractCollectionAttribute,
         mutable: bool = True,
         data: Optional[Iterable[Any]] = None,
     ) -> None:
@@ -101,19 +106,25 @@ class Collection(MutableSequence[Any]):
         #: Whether the program set the whole list, instead of adding to it or removing from it.
         self.is_whole = False
         self._changed = False
-        self._data: list[Any] = [] if data is None else self._members(data)
+        self._data: list[Entity] = [] if data is None else self._members(data)
         self._known: Optional[set[str]] = None
         if self._data:
             self._known = self._distinct(self._data)
 
     @classmethod
-    def _trusted(cls, entity: Any, attribute: Any, mutable: bool, data: list[Any]) -> Collection:
+    def _trusted(
+        cls,
+        entity: Entity,
+        attribute: AbstractCollectionAttribute,
+        mutable: bool,
+        data: list[Entity],
+    ) -> Collection:
         """Return a collection of *data* from the server, which is neither copied nor checked."""
         self = cls(entity, attribute, mutable)
         self._data = data
         return self
 
-    def _members(self, values: Iterable[Any]) -> list[Any]:
+    def _members(self, values: Iterable[Any]) -> list[Entity]:
         """Return *values* as members: entities of the session of the collection's entity."""
         members = []
         for value in values:
@@ -130,7 +141,7 @@ class Collection(MutableSequence[Any]):
             self._known = {identity_text(item) for item in self._data}
         return self._known
 
-    def _distinct(self, items: list[Any], others: Iterable[str] = ()) -> set[str]:
+    def _distinct(self, items: list[Entity], others: Iterable[str] = ()) -> set[str]:
         """Return the identities of *items* and *others*, theirs; raise if one comes twice."""
         known = set(others)
         for item in items:
@@ -140,7 +151,7 @@ class Collection(MutableSequence[Any]):
             known.add(text)
         return known
 
-    def _follow(self, data: list[Any]) -> bool:
+    def _follow(self, data: list[Entity]) -> bool:
         """Take over *data* from the server unless there are changes; return whether it was."""
         if self._changed:
             return False
@@ -148,7 +159,7 @@ class Collection(MutableSequence[Any]):
         self._known = None
         return True
 
-    def _loaded(self) -> list[Any]:
+    def _loaded(self) -> list[Entity]:
         """Return the members, which are loaded first after a commit of a dense collection."""
         entity, attribute = self.entity, self.attribute
         if self._must_load and not self._changed:
@@ -165,7 +176,7 @@ class Collection(MutableSequence[Any]):
             raise exception.ImmutableCollectionError(self)
 
     def _replace(
-        self, items: list[Any], known: Optional[set[str]] = None, record: bool = True
+        self, items: list[Entity], known: Optional[set[str]] = None, record: bool = True
     ) -> None:
         """Make *items* the members, and record that. *known* are their identities if at hand."""
         self._require_mutable()
@@ -180,7 +191,7 @@ class Collection(MutableSequence[Any]):
         else:
             self.entity._adopt(self)
 
-    def _record(self, before: list[Any]) -> None:
+    def _record(self, before: list[Entity]) -> None:
         """Tell the session that the members were *before* and are now others."""
         session = self.entity.session
         self.entity._adopt(self)
@@ -206,7 +217,7 @@ class Collection(MutableSequence[Any]):
         copied._changed = self._changed
         return copied
 
-    def insert(self, index: int, item: Any) -> None:
+    def insert(self, index: int, item: Entity) -> None:
         """Insert *item* before *index*.
 
         Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if the collection may not
@@ -215,7 +226,7 @@ class Collection(MutableSequence[Any]):
         """
         self._place(index, item)
 
-    def _place(self, index: int, item: Any, record: bool = True) -> None:
+    def _place(self, index: int, item: Entity, record: bool = True) -> None:
         """Do what :meth:`insert` does; the change is recorded unless *record* is False."""
         self._require_mutable()
         (item,) = self._members([item])
@@ -226,14 +237,14 @@ class Collection(MutableSequence[Any]):
         items.insert(index, item)
         self._replace(items, self._identities | {text}, record)
 
-    def extend(self, values: Iterable[Any]) -> None:
+    def extend(self, values: Iterable[Entity]) -> None:
         """Add *values* at the end, as one change."""
         additions = self._members(values)
         if additions:
             known = self._distinct(additions, self._identities) if self.mutable else None
             self._replace([*self._data, *additions], known)
 
-    def remove(self, value: Any) -> None:
+    def remove(self, value: Entity) -> None:
         """Remove the member *value*, told by its identity; :exc:`ValueError` if it is none."""
         try:
             text = identity_text(value)
@@ -253,22 +264,25 @@ class Collection(MutableSequence[Any]):
         if self._data:
             self._replace([])
 
-    def __contains__(self, value: Any) -> bool:
+    def __contains__(self, value: object) -> bool:
         """Return whether *value* is a member, told by its identity."""
-        return identity_text(value) in self._identities
+        return identity_text(cast("Entity", value)) in self._identities
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Value:
         """Return the member at *index*, or a list of members for a slice."""
         return self._data[index]
 
-    def __setitem__(self, index: Any, item: Any) -> None:
+    def __setitem__(self, index: Union[int, slice], item: Value) -> None:
         """Put *item* at *index*, or the entities of *item* in place of a slice."""
         self._require_mutable()
         items = list(self._data)
-        items[index] = self._members(item) if isinstance(index, slice) else self._members([item])[0]
+        if isinstance(index, slice):
+            items[index] = self._members(item)
+        else:
+            (items[index],) = self._members([item])
         self._replace(items)
 
-    def __delitem__(self, index: Any) -> None:
+    def __delitem__(self, index: Union[int, slice]) -> None:
         """Remove the member at *index*, or those of a slice."""
         self._require_mutable()
         items = list(self._data)
@@ -333,12 +347,12 @@ class MappedCollectionProxy(MutableMapping[Any, Any]):
         self.collection.mutable = value
 
     @property
-    def attribute(self) -> Any:
+    def attribute(self) -> AbstractCollectionAttribute:
         """Return the attribute whose value the collection is."""
         return self.collection.attribute
 
     @attribute.setter
-    def attribute(self, value: Any) -> None:
+    def attribute(self, value: AbstractCollectionAttribute) -> None:
         self.collection.attribute = value
 
     def _require_mutable(self) -> None:
@@ -357,7 +371,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def __init__(
         self,
         collection: Collection,
-        creator: Callable[[Any, dict[str, Any]], Any],
+        creator: Creator,
         key_attribute: str,
         value_attribute: str,
     ) -> None:
@@ -371,7 +385,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         self.key_attribute = key_attribute
         self.value_attribute = value_attribute
 
-    def _index(self, key: Any) -> int:
+    def _index(self, key: Value) -> int:
         """Return the position of the item with *key*; :exc:`KeyError` if there is none."""
         name = self.key_attribute
         for index, item in enumerate(self.collection._loaded()):
@@ -384,12 +398,12 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         """Return whether the server keeps more items than clients set."""
         return getattr(self.collection.attribute, "is_dense", False)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Value) -> Value:
         """Return the value under *key*; :exc:`KeyError` if there is none."""
         index = self._index(key)  # First, since the members may be loaded for it.
         return self.collection._data[index][self.value_attribute]
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Value, value: Value) -> None:
         """Set *value* under *key*: in the item that has it, else in a new one."""
         self._require_mutable()
         try:
@@ -401,7 +415,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         else:
             self.collection._data[index][self.value_attribute] = value
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: Value) -> None:
         """Remove the item with *key* and delete it from the session; :exc:`KeyError` if none."""
         index = self._index(key)
         item = self.collection[index]
@@ -418,7 +432,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         name = self.key_attribute
         return len({item[name] for item in self.collection._loaded()})
 
-    def keys(self) -> Any:
+    def keys(self) -> list[Value]:  # type: ignore[override]  # the published client gives a list
         """Return a list of the keys."""
         return list(self)
 
@@ -436,35 +450,36 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
         self.key_attribute = "configuration_id"
         self.value_attribute = "value"
 
-    def _configurations(self) -> dict[str, Any]:
+    def _configurations(self) -> dict[str, Entity]:
         """Return the configurations that apply to the entity, by their keys."""
         return _custom_attributes.applicable(self.collection.entity)
 
-    def get_configuration_id_from_key(self, key: str) -> Any:
+    def get_configuration_id_from_key(self, key: str) -> Value:
         """Return the id of the configuration with *key*; :exc:`KeyError` if there is none."""
         return self._configuration(key)["id"]
 
-    def _configuration(self, key: Any) -> Any:
+    def _configuration(self, key: Value) -> Entity:
         """Return the configuration with *key*; :exc:`KeyError` if none applies to the entity."""
         found = self._configurations().get(key)
         if found is None:
             raise _custom_attributes.missing_key(self, key)
         return found
 
-    def _item(self, configuration_id: Any) -> Any:
+    def _item(self, configuration_id: Value) -> Optional[Entity]:
         """Return the stored value's entity for *configuration_id*, or None."""
+        item: Entity
         for item in self.collection:
             if item[self.key_attribute] == configuration_id:
                 return item
         return None
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Value) -> Value:
         """Return the value of the custom attribute *key*; :exc:`KeyError` if it has none."""
         configuration = self._configuration(key)
         item = self._item(configuration["id"])
         return configuration["default"] if item is None else item[self.value_attribute]
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Value, value: Value) -> None:
         """Set the custom attribute *key* to *value*; :exc:`KeyError` if there is no such."""
         configuration_id = self.get_configuration_id_from_key(key)
         self._require_mutable()
@@ -480,7 +495,7 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
         }
         self.collection.append(entity.session.create("CustomAttributeValue", data))
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: Value) -> None:
         """Delete the stored value of the custom attribute *key*, so that its default shows.
 
         Do nothing if none is stored; raise :exc:`KeyError` if there is no such attribute.

@@ -73,7 +73,7 @@ and never raises, whatever the values are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import requests.exceptions
 
@@ -98,6 +98,9 @@ from ftrack_like._storage_errors import (
     StructureError,
 )
 from ftrack_like._value_errors import InvalidEntityError, InvalidValueError
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = [
     "AccessorContainerNotEmptyError",
@@ -471,7 +474,7 @@ class InvalidStateTransitionError(InvalidStateError):
         "Invalid transition from {current_state!r} to {target_state!r} state for entity {entity!r}"
     )
 
-    def __init__(self, current_state: Any, target_state: Any, entity: Any, **kw: Any) -> None:
+    def __init__(self, current_state: Any, target_state: Any, entity: Entity, **kw: Any) -> None:
         """Initialise with the *current_state* and *target_state* of the *entity*."""
         states = {"current_state": current_state, "target_state": target_state}
         super().__init__(**with_details(kw, entity=entity, **states))

@@ -39,7 +39,7 @@ def _default_formatters() -> dict[str, Callable[[str], str]]:
 
 
 def format(  # the name is public
-    entity: Any,
+    entity: Entity,
     formatters: Optional[Mapping[str, Callable[[str], str]]] = None,
     attribute_filter: Optional[Callable[[Any, str, Any], Any]] = None,
     recursive: bool = False,

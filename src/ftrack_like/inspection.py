@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.operation import (
     CreateEntityOperation,
@@ -16,10 +16,16 @@ from ftrack_like.operation import (
 )
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED, NOT_SET
 
+if TYPE_CHECKING:
+    from ftrack_like._types import EntityLike
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.operation import Operation
+    from ftrack_like.symbol import Symbol
+
 __all__ = ["identity", "primary_key", "state", "states"]
 
 
-def identity(entity: Any) -> tuple[str, list[Any]]:
+def identity(entity: EntityLike) -> tuple[str, list[Any]]:
     """Return the identity of *entity*: its type and the values of its primary key.
 
     For example ``("Task", ["0a1b…"])``. Raise :exc:`KeyError` if a value is not set.
@@ -27,7 +33,7 @@ def identity(entity: Any) -> tuple[str, list[Any]]:
     return (str(entity.entity_type), list(primary_key(entity).values()))
 
 
-def primary_key(entity: Any) -> OrderedDict[str, Any]:
+def primary_key(entity: EntityLike) -> OrderedDict[str, Any]:
     """Return the primary key of *entity* as ``{attribute name: value}``, in the schema's order.
 
     Raise :exc:`KeyError` if a value is not set.
@@ -41,7 +47,7 @@ def primary_key(entity: Any) -> OrderedDict[str, Any]:
     return key
 
 
-def state(entity: Any) -> Any:
+def state(entity: Entity) -> Symbol:
     """Return what the operations recorded in the session of *entity* make of it.
 
     One of the symbols ``CREATED``, ``MODIFIED``, ``DELETED`` or ``NOT_SET`` (untouched).
@@ -49,7 +55,7 @@ def state(entity: Any) -> Any:
     return states([entity])[0]
 
 
-def states(entities: Iterable[Any]) -> list[Any]:
+def states(entities: Iterable[Entity]) -> list[Symbol]:
     """Return the states of *entities*, in their order, as :func:`state` does for one.
 
     All entities must belong to one session. The recorded operations are read once.
@@ -60,7 +66,7 @@ def states(entities: Iterable[Any]) -> list[Any]:
     wanted = [str(identity(entity)) for entity in entities]
     found = dict.fromkeys(wanted, NOT_SET)
     for operation in list(entities[0].session.recorded_operations):
-        new_state = _resulting_state(operation)
+        new_state = resulting_state(operation)
         if new_state is None:
             continue
         key = str((str(operation.entity_type), list(operation.entity_key.values())))
@@ -77,7 +83,7 @@ _STATES = (
 )
 
 
-def _resulting_state(operation: Any) -> Any:
+def resulting_state(operation: Operation) -> Optional[Symbol]:
     """Return the state that *operation* alone leaves an entity in; None for unknown ones."""
     for kind, new_state in _STATES:
         if isinstance(operation, kind):

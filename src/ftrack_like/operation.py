@@ -5,7 +5,10 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union, cast
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
 
 __all__ = [
     "CreateEntityOperation",
@@ -27,7 +30,7 @@ class Operations:
         """Initialise without an operation."""
         #: Operations, and for updates their arguments until somebody looks: making the object
         #: takes twice as long as all else that a write of an attribute does.
-        self._stack: list[Any] = []
+        self._stack: list[Union[Operation, tuple[Any, ...]]] = []
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -40,16 +43,16 @@ class Operations:
         with self._lock:
             self._stack.clear()
 
-    def push(self, operation: Any) -> None:
+    def push(self, operation: Operation) -> None:
         """Put *operation* on top."""
         self._stack.append(operation)
 
-    def pop(self) -> Any:
+    def pop(self) -> Operation:
         """Remove the latest operation and return it; :exc:`IndexError` if there is none."""
         with self._lock:
             return _made(self._stack.pop())
 
-    def discard(self, operations: Iterable[Any]) -> None:
+    def discard(self, operations: Iterable[Operation]) -> None:
         """Forget exactly these *operations*, told apart by identity; others stay in order.
 
         Operations that other threads pushed meanwhile are thereby kept.
@@ -69,20 +72,20 @@ class Operations:
         """Return the number of operations."""
         return len(self._stack)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Operation]:
         """Iterate over the operations, oldest first."""
         with self._lock:
             for index, entry in enumerate(self._stack):
                 if type(entry) is tuple:
                     self._stack[index] = _made(entry)
-            return iter(self._stack[:])
+            return iter(cast("list[Operation]", self._stack[:]))
 
 
 #: The method as it is defined here: a program may replace it on the class or an instance.
 PUSH = Operations.push
 
 
-def record_update(operations: Any, *arguments: Any) -> None:
+def record_update(operations: Operations, *arguments: Value) -> None:
     """Push the update with these *arguments* on *operations*, of ours or of any other kind."""
     if (
         type(operations) is Operations
@@ -94,13 +97,16 @@ def record_update(operations: Any, *arguments: Any) -> None:
         operations.push(UpdateEntityOperation(*arguments))
 
 
-def _made(entry: Any) -> Any:
+def _made(entry: Union[Operation, tuple[Any, ...]]) -> Operation:
     """Return the operation for an *entry* of a stack."""
-    return UpdateEntityOperation(*entry) if type(entry) is tuple else entry
+    return UpdateEntityOperation(*entry) if isinstance(entry, tuple) else entry
 
 
 class Operation:
-    """A recorded change."""
+    """A recorded change of the entity of *entity_type* with the primary key *entity_key*."""
+
+    entity_type: str
+    entity_key: Mapping[str, Any]
 
 
 class CreateEntityOperation(Operation):
@@ -127,8 +133,8 @@ class UpdateEntityOperation(Operation):
         entity_type: str,
         entity_key: Mapping[str, Any],
         attribute_name: str,
-        old_value: Any,
-        new_value: Any,
+        old_value: Value,
+        new_value: Value,
     ) -> None:
         """Initialise the update of *attribute_name* from *old_value* to *new_value*.
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Optional
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 import requests
 
@@ -50,6 +50,20 @@ from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like._value_errors import shown
 
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+    from types import TracebackType
+
+    from ftrack_like._session.entity_types import EntityTypes
+    from ftrack_like._session.merging import MergeRecord
+    from ftrack_like._session.remote_actions import RemoteActions
+    from ftrack_like._types import Json, PathText, Progress, Projections, Schemas, Timeout
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.job import Job
+    from ftrack_like.entity.location import Location
+    from ftrack_like.event.hub import EventHub
+
 __all__ = [
     "AutoPopulatingContext",
     "OperationPayload",
@@ -59,13 +73,15 @@ __all__ = [
     "SessionAuthentication",
 ]
 
+_Merged = TypeVar("_Merged")
 
-def _class_logger(session: Any) -> logging.Logger:
+
+def _class_logger(session: Session) -> logging.Logger:
     """Return the logger named after the class of *session*."""
     return logging.getLogger(f"{__name__}.{type(session).__name__}")
 
 
-def _remote_actions_of(session: Any) -> Any:
+def _remote_actions_of(session: Session) -> RemoteActions:
     """Return the remote actions of *session*."""
     # lazy: few programs ask for any of them
     from ftrack_like._session.remote_actions import RemoteActions
@@ -87,34 +103,40 @@ class Session:
     _load_groups = True
     _on_lazy_load = "ignore"
     _origins = Origins()
-    _plugin_paths: Any = ()
+    _plugin_paths: Sequence[str] = ()
     _retry_policy: Optional[RetryPolicy] = None
-    _schema_cache_path: Any = None
-    _shared_schemas: Any = None
-    request_timeout: Any = 60
-    _event_hub: Any
-    _server_information: Any
+    _schema_cache_path: Union[PathText, bool, None] = None
+    _shared_schemas: Optional[Schemas] = None
+    #: How long to wait for an answer, in seconds; None waits for ever.
+    request_timeout: Timeout = 60
+    _event_hub: EventHub
+    _managed_request: Optional[requests.Session]
+    _server_information: dict[str, Any]
+    #: The layers of the cache, the memory on top; it may be replaced as a whole.
+    cache: caches.LayeredCache
+    #: Makes the keys of the cache.
+    cache_key_maker: caches.KeyMaker
 
-    logger: Any = OnDemand(_class_logger, "Where the session logs.")
-    _thread_lock: Any = OnDemand(
+    logger = OnDemand(_class_logger, "Where the session logs.")
+    _thread_lock = OnDemand(
         lambda session: threading.RLock(), "Guards state, and is never held during a call."
     )
-    _connection_settings: Any = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
-    _connections: Any = OnDemand(lambda session: OpenConnections(), "Those under way.")
-    _statistics: Any = OnDemand(lambda session: Statistics(), "Counts of requests.")
-    _calls: Any = OnDemand(calls.Calls, "Sends batches.")
-    _codec: Any = OnDemand(Codec, "Encodes and decodes.")
-    _identity_map: Any = OnDemand(IdentityMap, "Holds one entity for each identity.")
-    _loader: Any = OnDemand(Loader, "Attaches what the server sends.")
-    _lookup: Any = OnDemand(Lookup, "Finds single entities, or makes them.")
-    _unit_of_work: Any = OnDemand(UnitOfWork, "Commits and takes back.")
-    _schema_store: Any = OnDemand(SchemaStore, "Keeps schemas on disk.")
-    _remote_actions: Any = OnDemand(_remote_actions_of, "Asks the server for other things.")
-    _local_cache: Any = TopCache()
+    _connection_settings = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
+    _connections = OnDemand(lambda session: OpenConnections(), "Those under way.")
+    _statistics = OnDemand(lambda session: Statistics(), "Counts of requests.")
+    _calls = OnDemand(calls.Calls, "Sends batches.")
+    _codec = OnDemand(Codec, "Encodes and decodes.")
+    _identity_map = OnDemand(IdentityMap, "Holds one entity for each identity.")
+    _loader = OnDemand(Loader, "Attaches what the server sends.")
+    _lookup = OnDemand(Lookup, "Finds single entities, or makes them.")
+    _unit_of_work = OnDemand(UnitOfWork, "Commits and takes back.")
+    _schema_store = OnDemand(SchemaStore, "Keeps schemas on disk.")
+    _remote_actions = OnDemand(_remote_actions_of, "Asks the server for other things.")
+    _local_cache = TopCache()
 
     # Set by the start; made earlier only for plugins that query in their ``register``.
-    schemas: Any = OnDemand(lifecycle.early_schemas, "The server's schemas, a list of mappings.")
-    types: Any = OnDemand(lifecycle.early_types, "The entity classes by type name.")
+    schemas = OnDemand(lifecycle.early_schemas, "The server's schemas, a list of mappings.")
+    types = OnDemand(lifecycle.early_types, "The entity classes by type name.")
 
     def __init__(
         self,
@@ -122,22 +144,22 @@ class Session:
         api_key: Optional[str] = None,
         api_user: Optional[str] = None,
         auto_populate: bool = True,
-        plugin_paths: Any = None,
-        cache: Any = None,
-        cache_key_maker: Any = None,
+        plugin_paths: Optional[Union[PathText, Iterable[PathText]]] = None,
+        cache: Union[caches.Cache, Callable[[Session], Optional[caches.Cache]], None] = None,
+        cache_key_maker: Optional[caches.KeyMaker] = None,
         auto_connect_event_hub: Optional[bool] = False,
-        schema_cache_path: Any = None,
+        schema_cache_path: Union[PathText, bool, None] = None,
         plugin_arguments: Optional[Mapping[str, Any]] = None,
-        timeout: Any = 60,
-        cookies: Any = None,
+        timeout: Timeout = 60,
+        cookies: Optional[Union[Mapping[str, str], CookieJar]] = None,
         headers: Optional[Mapping[str, str]] = None,
         strict_api: bool = False,
         *,
-        verify: Any = True,
-        cert: Any = None,
+        verify: Union[PathText, bool] = True,
+        cert: Optional[Union[PathText, tuple[PathText, PathText]]] = None,
         proxies: Optional[Mapping[str, str]] = None,
         connect_timeout: Optional[float] = None,
-        event_hub_class: Any = None,
+        event_hub_class: Optional[Callable[..., EventHub]] = None,
         load_groups: bool = True,
         on_lazy_load: str = "ignore",
         deadline: Optional[float] = None,
@@ -219,14 +241,17 @@ class Session:
         )
         lifecycle.start(self, options)
 
-    def _make_cache(self, cache: Any, key_maker: Any) -> None:
+    def _make_cache(
+        self,
+        cache: Union[caches.Cache, Callable[[Session], Optional[caches.Cache]], None],
+        key_maker: Optional[caches.KeyMaker],
+    ) -> None:
         """Set the cache: memory on top, below it *cache* or what it returns, if anything."""
         self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
-        self.cache: Any = SessionCache(self)
+        self.cache = SessionCache(self)
         lower = lower_cache(self, cache)
         if lower is not None:
-            layers: Any = self.cache.caches
-            layers.append(lower)
+            self.cache.caches.append(lower)
 
     def __repr__(self) -> str:
         """Return the server and the user, never the key."""
@@ -239,7 +264,12 @@ class Session:
         """Return the session, which is closed when the block is left."""
         return self
 
-    def __exit__(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+    def __exit__(
+        self,
+        exception_type: Optional[type[BaseException]],
+        exception_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
         """Close the session."""
         self.close()
 
@@ -254,7 +284,7 @@ class Session:
         return found
 
     @_request.setter
-    def _request(self, value: Any) -> None:
+    def _request(self, value: Optional[requests.Session]) -> None:
         """Use *value*, a ``requests.Session``, for calls from now on."""
         self._managed_request = value
         self._request_process = os.getpid()
@@ -285,15 +315,14 @@ class Session:
         return self._api_key
 
     @property
-    def event_hub(self) -> Any:
+    def event_hub(self) -> EventHub:
         """The event hub; it has to be connected before events leave this process."""
         return self._event_hub
 
     @property
     def statistics(self) -> Statistics:
         """Counts of requests, bytes, cache hits and grouped loads since the start."""
-        found: Statistics = self._statistics
-        return found
+        return self._statistics
 
     def close(self) -> None:
         """End all connections and forget what is held in memory; again does nothing.
@@ -327,7 +356,7 @@ class Session:
         """Raise :exc:`~ftrack_like.exception.ServerCompatibilityError` if the server is too old."""
         lifecycle.check_version(self._server_information.get("version"))
 
-    def call(self, data: Any) -> Any:
+    def call(self, data: Sequence[Mapping[str, Any]]) -> list[Json]:
         """Return the results of *data*, a list of operations, as a list in their order.
 
         An operation is a mapping with an ``action`` and what that needs, such as
@@ -339,7 +368,7 @@ class Session:
         """
         return self._call(data)
 
-    def _call(self, data: Any) -> Any:
+    def _call(self, data: Sequence[Mapping[str, Any]]) -> list[Json]:
         """Do what :meth:`call` does; the name by which older code calls it."""
         return self._calls.call(data)
 
@@ -349,25 +378,25 @@ class Session:
         """Load the plugins in the plugin paths and register them with *plugin_arguments*."""
         plugin.discover(self._plugin_paths, [self], dict(plugin_arguments or {}))
 
-    def _load_schemas(self, schema_cache_path: Any) -> Any:
+    def _load_schemas(self, schema_cache_path: Union[PathText, bool, None]) -> Schemas:
         """Return the schemas, from the file at *schema_cache_path* where that is up to date."""
         return self._schema_store.load(schema_cache_path)
 
-    def _read_schemas_from_cache(self, schema_cache_path: str) -> Any:
+    def _read_schemas_from_cache(self, schema_cache_path: str) -> tuple[Schemas, Optional[str]]:
         """Return the schemas in a file and their hash, ``([], None)`` if there is no file.
 
         Raise :exc:`ValueError` when it is broken.
         """
         return self._schema_store.read_file(schema_cache_path)
 
-    def _write_schemas_to_cache(self, schemas: Any, schema_cache_path: str) -> None:
+    def _write_schemas_to_cache(self, schemas: Schemas, schema_cache_path: str) -> None:
         """Write *schemas* to a file, as a whole or not at all.
 
         Raise :exc:`TypeError` for what JSON cannot hold.
         """
         self._schema_store.write_file(schemas, schema_cache_path)
 
-    def _build_entity_type_classes(self, schemas: Any) -> Any:
+    def _build_entity_type_classes(self, schemas: Schemas) -> EntityTypes:
         """Return the entity classes for *schemas*, by type name."""
         return build_entity_types(self, schemas)
 
@@ -410,22 +439,19 @@ class Session:
     # What is not committed
 
     @property
-    def created(self) -> list[Any]:
+    def created(self) -> list[Entity]:
         """The entities that were created and are not committed."""
-        found: list[Any] = self._unit_of_work.created()
-        return found
+        return self._unit_of_work.created()
 
     @property
-    def modified(self) -> list[Any]:
+    def modified(self) -> list[Entity]:
         """The entities that were modified, but not created, and are not committed."""
-        found: list[Any] = self._unit_of_work.modified()
-        return found
+        return self._unit_of_work.modified()
 
     @property
-    def deleted(self) -> list[Any]:
+    def deleted(self) -> list[Entity]:
         """The entities that were deleted and are not committed."""
-        found: list[Any] = self._unit_of_work.deleted()
-        return found
+        return self._unit_of_work.deleted()
 
     @property
     def in_doubt(self) -> bool:
@@ -433,8 +459,7 @@ class Session:
 
         The next :meth:`commit` settles that.
         """
-        found: bool = self._unit_of_work.in_doubt
-        return found
+        return self._unit_of_work.in_doubt
 
     def commit(self) -> None:
         """Send what was recorded to the server, in one transaction.
@@ -472,7 +497,7 @@ class Session:
         entity_type: str,
         data: Optional[Mapping[str, Any]] = None,
         reconstructing: bool = False,
-    ) -> Any:
+    ) -> Entity:
         """Return a new entity of *entity_type* with *data*, ``{attribute name: value}``.
 
         It is recorded to be created by the next commit. With *reconstructing*, it stands for an
@@ -486,7 +511,7 @@ class Session:
         entity = self._create(entity_type, {} if data is None else data, reconstructing)
         return self.merge(entity)
 
-    def _create(self, entity_type: str, data: Mapping[str, Any], reconstructing: bool) -> Any:
+    def _create(self, entity_type: str, data: Mapping[str, Any], reconstructing: bool) -> Entity:
         """Return an entity of *entity_type* that is not attached yet."""
         try:
             class_ = self.types[entity_type]
@@ -499,7 +524,7 @@ class Session:
         entity_type: str,
         data: Mapping[str, Any],
         identifying_keys: Optional[Iterable[str]] = None,
-    ) -> Any:
+    ) -> Entity:
         """Return the entity of *entity_type* with *data*, made or updated as needed.
 
         The entity is looked for by the values of *identifying_keys* in *data*, by all of them
@@ -513,7 +538,7 @@ class Session:
         """
         return self._lookup.ensure(entity_type, data, identifying_keys)
 
-    def delete(self, entity: Any) -> None:
+    def delete(self, entity: Entity) -> None:
         """Mark *entity* to be deleted by the next commit.
 
         Raise :exc:`~ftrack_like.exception.InvalidEntityError` for anything else than an entity.
@@ -524,7 +549,7 @@ class Session:
                 operation.DeleteEntityOperation(entity.entity_type, inspection.primary_key(entity))
             )
 
-    def get(self, entity_type: str, entity_key: Any) -> Any:
+    def get(self, entity_type: str, entity_key: object) -> Optional[Entity]:
         """Return the entity of *entity_type* with the primary key *entity_key*, None if missing.
 
         *entity_key* is a value, or a list of the values in the schema's order. An entity that
@@ -541,7 +566,7 @@ class Session:
         page_size: int = 500,
         *,
         values: Optional[Mapping[str, Any]] = None,
-    ) -> queries.QueryResult:
+    ) -> queries.QueryResult[Entity]:
         """Return the entities that the query *expression* finds, asked for as they are needed.
 
         For example ``'select name from Task where status.name is "Done"'``. Without ``select``
@@ -568,7 +593,7 @@ class Session:
 
     def query_many(
         self, expressions: Iterable[str], page_size: int = 500
-    ) -> list[queries.QueryResult]:
+    ) -> list[queries.QueryResult[Entity]]:
         """Return the results of several query *expressions*, read in one request.
 
         The first page of each result is loaded; what a result finds beyond it is asked for as
@@ -579,7 +604,7 @@ class Session:
         queries.load_first_pages(self, results)
         return results
 
-    def populate(self, entities: Any, projections: Any) -> None:
+    def populate(self, entities: Union[Entity, Iterable[Entity]], projections: Projections) -> None:
         """Ask the server for *projections* of *entities*, in few requests.
 
         *entities* is an entity or a list of them; *projections* is text such as
@@ -593,7 +618,7 @@ class Session:
             queries.restate_projections(error, projections)
             raise
 
-    def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
+    def merge(self, value: _Merged, merged: Optional[MergeRecord] = None) -> _Merged:
         """Return *value* with every entity in it replaced by the session's own one.
 
         *value* may be an entity, or lists, sets and mappings with entities somewhere inside.
@@ -601,35 +626,35 @@ class Session:
         """
         return self._merge(value, {} if merged is None else merged)
 
-    def _merge(self, value: Any, merged: dict[Any, Any]) -> Any:
+    def _merge(self, value: _Merged, merged: MergeRecord) -> _Merged:
         """Do what :meth:`merge` does, going on from the record *merged*."""
-        return self._loader.merge(value, merged)
+        own: _Merged = self._loader.merge(value, merged)
+        return own
 
     # Encoding
 
-    def encode(self, data: Any, entity_attribute_strategy: str = "set_only") -> str:
+    def encode(self, data: Json, entity_attribute_strategy: str = "set_only") -> str:
         """Return *data* as JSON text, entities as mappings of some of their values.
 
         *entity_attribute_strategy* says which: ``all`` (what is missing is loaded),
         ``set_only``, ``modified_only`` (set here and not committed) or ``persisted_only``
         (as the server holds them). Raise :exc:`ValueError` for another one.
         """
-        encoded: str = self._codec.encode(data, entity_attribute_strategy)
-        return encoded
+        return self._codec.encode(data, entity_attribute_strategy)
 
-    def _encode(self, item: Any, entity_attribute_strategy: str = "set_only") -> Any:
+    def _encode(self, item: object, entity_attribute_strategy: str = "set_only") -> Json:
         """Return *item*, for which JSON has no form, as something that it has one for."""
         return self._codec.encode_item(item, entity_attribute_strategy)
 
-    def decode(self, string: str) -> Any:
+    def decode(self, string: str) -> Json:
         """Return the value of the JSON text *string*, with dates and detached entities in it."""
         return self._codec.decode(string)
 
-    def _decode(self, item: Any) -> Any:
+    def _decode(self, item: dict[str, Any]) -> Json:
         """Return what the JSON object *item* stands for: a date, an entity or itself."""
         return self._codec.decode_item(item)
 
-    def entity_reference(self, entity: Any) -> dict[str, Any]:
+    def entity_reference(self, entity: Entity) -> dict[str, Any]:
         """Return a mapping of the type and primary key of *entity*, without asking the server."""
         require_entity(entity, "referred to")
         with self.auto_populating(False):
@@ -641,7 +666,7 @@ class Session:
         """Set the built-in locations up and let plugins set up theirs; may be repeated."""
         locations.configure_locations(self)
 
-    def _get_locations(self, filter_inaccessible: bool = True) -> list[Any]:
+    def _get_locations(self, filter_inaccessible: bool = True) -> list[Location]:
         """Return the locations, those without accessor left out if *filter_inaccessible*."""
         return locations.get_locations(self, filter_inaccessible)
 
@@ -649,10 +674,10 @@ class Session:
         self,
         path: str,
         data: Optional[Mapping[str, Any]] = None,
-        location: Any = "auto",
+        location: Union[Location, str, None] = "auto",
         *,
-        progress: Optional[Callable[[int, int], object]] = None,
-    ) -> Any:
+        progress: Optional[Progress] = None,
+    ) -> Component:
         """Return a new component for the file or sequence at *path*, added to *location*.
 
         A sequence is written ``/path/to/file.%04d.exr [1-5, 7, 8]``. *data* sets attributes of
@@ -668,7 +693,7 @@ class Session:
         return components.create_component(self, path, data, location, progress)
 
     def get_component_availability(
-        self, component: Any, locations: Optional[Iterable[Any]] = None
+        self, component: Component, locations: Optional[Iterable[Location]] = None
     ) -> dict[str, float]:
         """Return how much of *component* each location has: ``{location id: percentage}``.
 
@@ -677,7 +702,7 @@ class Session:
         return _availability(self, component, locations)
 
     def get_component_availabilities(
-        self, components: Iterable[Any], locations: Optional[Iterable[Any]] = None
+        self, components: Iterable[Component], locations: Optional[Iterable[Location]] = None
     ) -> list[dict[str, float]]:
         """Return the availability of each of *components*, in their order.
 
@@ -685,39 +710,40 @@ class Session:
         """
         return _availabilities(self, components, locations)
 
-    def pick_location(self, component: Any = None) -> Any:
+    def pick_location(self, component: Optional[Component] = None) -> Optional[Location]:
         """Return the accessible location of the best priority, None if there is none.
 
         With *component*, only locations that hold all of it count.
         """
         return locations.pick_location(self, component)
 
-    def pick_locations(self, components: Iterable[Any]) -> list[Any]:
+    def pick_locations(self, components: Iterable[Component]) -> list[Optional[Location]]:
         """Return the best location that holds each of *components*, in their order."""
         return locations.pick_locations(self, components)
 
     # Other things that the server does
 
-    def get_widget_url(self, name: str, entity: Any = None, theme: Optional[str] = None) -> str:
+    def get_widget_url(
+        self, name: str, entity: Optional[Entity] = None, theme: Optional[str] = None
+    ) -> str:
         """Return an address of the web widget *name* that opens without a login.
 
         *name* is ``info``, ``tasks`` or ``tasks_browser``; *entity* is what it shows, where it
         shows one; *theme* is a colour theme, such as ``light`` or ``dark``. The address carries
         credentials and works for a few minutes.
         """
-        url: str = self._remote_actions.get_widget_url(name, entity, theme)
-        return url
+        return self._remote_actions.get_widget_url(name, entity, theme)
 
     def encode_media(
         self,
-        media: Any,
+        media: Union[PathText, Entity],
         version_id: Optional[str] = None,
-        keep_original: Any = "auto",
+        keep_original: Union[bool, str] = "auto",
         *,
         wait: bool = False,
         timeout: Optional[float] = None,
-        progress: Optional[Callable[[int, int], object]] = None,
-    ) -> Any:
+        progress: Optional[Progress] = None,
+    ) -> Job:
         """Return the job that makes versions of *media* that a browser can play.
 
         *media* is the path of a file, which is uploaded first, or a file component. The results
@@ -737,10 +763,10 @@ class Session:
 
     def wait_for_job(
         self,
-        job: Any,
+        job: Union[Entity, str],
         timeout: Optional[float] = None,
-        progress: Optional[Callable[[int, int], object]] = None,
-    ) -> Any:
+        progress: Optional[Progress] = None,
+    ) -> Job:
         """Return *job*, a job or the id of one, once it is done.
 
         While the event hub is connected, its events say when to look; else the server is asked
@@ -764,7 +790,7 @@ class Session:
         checksum: Optional[str] = None,
         *,
         parts: Optional[int] = None,
-    ) -> Any:
+    ) -> dict[str, Any]:
         """Return where to upload the data of a component: ``{"url", "headers", "component_id"}``.
 
         *file_size* is in bytes, *checksum* the base64 text of the data's MD5. For a number of
@@ -774,25 +800,25 @@ class Session:
             component_id, file_name, file_size, checksum, parts
         )
 
-    def send_user_invite(self, user: Any) -> None:
+    def send_user_invite(self, user: Entity) -> None:
         """Have an invitation mailed to *user*."""
         self.send_user_invites([user])
 
-    def send_user_invites(self, users: Iterable[Any]) -> None:
+    def send_user_invites(self, users: Iterable[Entity]) -> None:
         """Have invitations mailed to *users*."""
         self._remote_actions.invite("send_user_invite", "user_id", users)
 
-    def send_review_session_invite(self, invitee: Any) -> None:
+    def send_review_session_invite(self, invitee: Entity) -> None:
         """Have the link to a review session mailed to *invitee*, who was added to it."""
         self.send_review_session_invites([invitee])
 
-    def send_review_session_invites(self, invitees: Iterable[Any]) -> None:
+    def send_review_session_invites(self, invitees: Iterable[Entity]) -> None:
         """Have the links to their review sessions mailed to *invitees*."""
         self._remote_actions.invite(
             "send_review_session_invite", "review_session_invitee_id", invitees
         )
 
-    def reset_remote(self, reset_type: str, entity: Any = None) -> Any:
+    def reset_remote(self, reset_type: str, entity: Optional[Entity] = None) -> Json:
         """Return what the server sets anew: for *reset_type* ``api_key`` a mapping with the key.
 
         *entity* is whose it is, a user.
@@ -820,7 +846,12 @@ class AutoPopulatingContext:
         self._before.append(self._session.auto_populate)
         self._session.auto_populate = self._auto_populate
 
-    def __exit__(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+    def __exit__(
+        self,
+        exception_type: Optional[type[BaseException]],
+        exception_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
         """Set what was set before."""
         self._session.auto_populate = self._before.pop()
 
@@ -840,6 +871,11 @@ class OperationRecordingContext:
         self._before.append(self._session.record_operations)
         self._session.record_operations = self._record_operations
 
-    def __exit__(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+    def __exit__(
+        self,
+        exception_type: Optional[type[BaseException]],
+        exception_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
         """Set what was set before."""
         self._session.record_operations = self._before.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NoReturn
 
 from ftrack_like._errors import NotSetError
 
@@ -49,14 +49,14 @@ class Symbol:
         """Return whether the symbol counts as true."""
         return bool(self.value)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> NoReturn:
         """Raise :exc:`~ftrack_like.exception.NotSetError` for NOT_SET, which stands for a value."""
         # Probes of Python and of this library must stay cheap.
         if self.__dict__.get("name") != "NOT_SET" or name.startswith("__") or name in _PROBES:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         raise NotSetError(f"attribute {name!r}")
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> NoReturn:
         """Raise :exc:`~ftrack_like.exception.NotSetError`: a symbol has no items."""
         raise NotSetError(f"item {key!r}")
 

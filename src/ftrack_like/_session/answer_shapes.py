@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like import exception
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
 
 __all__ = [
     "check_page",
@@ -42,7 +45,7 @@ def reading(what: str) -> Generator[None, None, None]:
         ) from error
 
 
-def check_page(result: Any) -> None:
+def check_page(result: Json) -> None:
     """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *result* is no page of a query."""
     if not isinstance(result, Mapping) or not isinstance(result.get("data"), list):
         raise exception.ServerAnswerError("The server's answer to a query holds no list of data.")
@@ -74,7 +77,7 @@ def check_records(entities: Iterable[Any], wanted: Callable[[], bool]) -> None:
             )
 
 
-def field(result: Any, name: str) -> Any:
+def field(result: Json, name: str) -> Json:
     """Return what *result*, the answer to one operation, holds under *name*.
 
     Raise :exc:`~ftrack_like.exception.ServerAnswerError` if it holds nothing there.
@@ -86,7 +89,7 @@ def field(result: Any, name: str) -> Any:
     )
 
 
-def text_field(result: Any, name: str) -> str:
+def text_field(result: Json, name: str) -> str:
     """Return the text that *result* holds under *name*, as :func:`field` does."""
     found = field(result, name)
     if isinstance(found, str):
@@ -94,26 +97,27 @@ def text_field(result: Any, name: str) -> str:
     raise exception.ServerAnswerError(f"The server's answer holds no text as {name!r}.")
 
 
-def upload_place(result: Any) -> Any:
+def upload_place(result: Json) -> dict[str, Any]:
     """Return *result*, which says where to upload to, if it does.
 
     Raise :exc:`~ftrack_like.exception.ServerAnswerError` otherwise. The answer is not shown,
     since its addresses are secrets.
     """
+    place: dict[str, Any] = result
     with contextlib.suppress(*_FAULTS):
         if "urls" in result:
             places = [(each["part_number"], each["signed_url"]) for each in result["urls"]]
             good = bool(places) and isinstance(result["upload_id"], str)
             if good and all(type(n) is int and isinstance(url, str) for n, url in places):
-                return result
+                return place
         elif isinstance(result["url"], str) and all(
             isinstance(value, str) for value in dict(result["headers"]).values()
         ):
-            return result
+            return place
     raise exception.ServerAnswerError("The server did not answer where to upload the data to.")
 
 
-def check_schemas(schemas: Any) -> None:
+def check_schemas(schemas: Json) -> None:
     """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *schemas* are none."""
     if not isinstance(schemas, list):
         raise exception.ServerAnswerError("The server sent no list of schemas.")
@@ -123,7 +127,7 @@ def check_schemas(schemas: Any) -> None:
             raise exception.ServerAnswerError(f"The server sent no schema for {name!r:.100}.")
 
 
-def _is_schema(schema: Any) -> bool:
+def _is_schema(schema: object) -> bool:
     """Return whether *schema* describes an entity type."""
     if not isinstance(schema, Mapping) or not isinstance(schema.get("id"), str):
         return False
@@ -140,7 +144,7 @@ def _is_schema(schema: Any) -> bool:
     )
 
 
-def _is_property(fragment: Any) -> bool:
+def _is_property(fragment: object) -> bool:
     """Return whether *fragment* describes a property of an entity type."""
     return (
         isinstance(fragment, Mapping)

@@ -6,12 +6,16 @@ import itertools
 import logging
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._transport.redaction import masked
 from ftrack_like.query import Wording, count_expression
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
+    from ftrack_like.session import Session
 
 __all__ = ["Asker", "next_offset"]
 
@@ -25,7 +29,7 @@ class Asker:
     It may be used from any thread.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose ``call`` is reached at each use."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
@@ -42,7 +46,7 @@ class Asker:
         result = self._call(batch, [wording])[0]
         return result["data"], next_offset(result)
 
-    def _call(self, operations: list[Any], wordings: Optional[Sequence[Wording]]) -> Any:
+    def _call(self, operations: list[Any], wordings: Optional[Sequence[Wording]]) -> list[Json]:
         """Return the results of the queries *operations*; let mistakes quote their *wordings*."""
         try:
             return self._session.call(operations)
@@ -53,7 +57,7 @@ class Asker:
                 error.message = masked(error.message, getattr(self._session, "_api_key", None))
             raise
 
-    def count(self, expression: str, entity_type: str) -> Optional[int]:
+    def count(self, expression: str, entity_type: Optional[str]) -> Optional[int]:
         """Return how many entities of *entity_type* the server counts for *expression*.
 
         None means that it cannot; it is not asked again then.
@@ -69,15 +73,15 @@ class Asker:
             self._note_no_count(error)
             return None
 
-    def _counting(self, expression: str, entity_type: str) -> Optional[dict[str, str]]:
+    def _counting(self, expression: str, entity_type: Optional[str]) -> Optional[dict[str, str]]:
         """Return the operation that counts, None where that is no use."""
-        if not self._server_counts:
+        if not self._server_counts or entity_type is None:
             return None
         key = self._session.types[entity_type].primary_key_attributes[0]
         counting = count_expression(expression, key)
         return None if counting is None else {"action": "query", "expression": counting}
 
-    def _number(self, result: Any) -> Optional[int]:
+    def _number(self, result: Json) -> Optional[int]:
         """Return the number in *result*, the answer to a query that counts, None for another."""
         try:
             (number,) = result["data"][0].values()
@@ -108,7 +112,7 @@ class Asker:
         return {key for key, number in self._created.items() if number > writes}
 
 
-def next_offset(result: Any) -> Optional[int]:
+def next_offset(result: Json) -> Optional[int]:
     """Return the offset of the page after *result*, or None if it is the last."""
     try:
         offset: Optional[int] = result["metadata"]["next"]["offset"]

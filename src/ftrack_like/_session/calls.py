@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from typing import Any, Optional
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional
 
 import requests
 
@@ -26,6 +26,10 @@ from ftrack_like._transport.interruption import RunningRequests
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy
 from ftrack_like.logging import LazyLogMessage
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
+    from ftrack_like.session import Session
 
 __all__ = ["Calls"]
 
@@ -58,7 +62,7 @@ class Calls:
     It may be used from any thread; no lock is held while the server is waited for.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose request session and codec are reached at each call."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
@@ -73,7 +77,7 @@ class Calls:
         #: Whether the server has answered before: then it is worth waiting for.
         self._has_answered = False
 
-    def call(self, data: Any) -> Any:
+    def call(self, data: Sequence[Mapping[str, Any]]) -> list[Json]:
         """Return the results of the batch *data*; see ``Session.call``."""
         session = self._session
         text = session.encode(data, entity_attribute_strategy="modified_only")
@@ -100,7 +104,8 @@ class Calls:
         if answer.status >= 400:
             raise self._unexpected(answer)
         _check_results(data, result)
-        return result
+        results: list[Json] = result
+        return results
 
     def _credentials_advice(self) -> str:
         """Return who was refused, and where user and key come from."""
@@ -111,7 +116,7 @@ class Calls:
             f"The key comes from {origins.api_key}. Check both."
         )
 
-    def _exchange(self, text: str, repeatable: bool, data: Any) -> Answer:
+    def _exchange(self, text: str, repeatable: bool, data: Json) -> Answer:
         """Return the server's answer to the batch *data*, whose request body is *text*."""
         session = self._session
         statistics = session._statistics
@@ -163,7 +168,7 @@ class Calls:
             not self._has_answered,
         )
 
-    def _decoded(self, answer: Answer, raw: bool) -> Any:
+    def _decoded(self, answer: Answer, raw: bool) -> Json:
         """Return the value of *answer*: as JSON has it when *raw*, else with entities made."""
         try:
             if raw:
@@ -205,7 +210,7 @@ class Calls:
         return error
 
 
-def _named(data: Any) -> str:
+def _named(data: Json) -> str:
     """Return the actions of the batch *data* in words."""
     operations = [data] if isinstance(data, Mapping) else data
     try:
@@ -215,7 +220,7 @@ def _named(data: Any) -> str:
     return " and ".join(sorted(actions))[:100] or "a call"
 
 
-def _only_reads(data: Any) -> bool:
+def _only_reads(data: Json) -> bool:
     """Return whether the server may be asked for the batch *data* again without harm.
 
     What is not a batch may do anything.
@@ -227,7 +232,7 @@ def _only_reads(data: Any) -> bool:
         return False
 
 
-def _reads(operation: Any) -> bool:
+def _reads(operation: Mapping[str, Any]) -> bool:
     """Return whether *operation* leaves the server as it is.
 
     An address for a whole file is only signed; an upload in parts is begun at the storage.
@@ -238,7 +243,7 @@ def _reads(operation: Any) -> bool:
     return action in READING
 
 
-def _created_keys(data: Any) -> list[tuple[Any, ...]]:
+def _created_keys(data: Json) -> list[tuple[Any, ...]]:
     """Return the keys of the entities that the batch *data* creates."""
     keys = []
     for operation in data if isinstance(data, (list, tuple)) else [data]:
@@ -251,7 +256,7 @@ def _created_keys(data: Any) -> list[tuple[Any, ...]]:
     return keys
 
 
-def _check_results(data: Any, results: Any) -> None:
+def _check_results(data: Json, results: Json) -> None:
     """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *results* cannot be those of *data*.
 
     A batch has as many results as operations, and what was written is confirmed one by one.
@@ -275,12 +280,12 @@ def _check_results(data: Any, results: Any) -> None:
             check_page(result)
 
 
-def _confirms(result: Any) -> bool:
+def _confirms(result: object) -> bool:
     """Return whether *result* says that an operation was carried out."""
     return isinstance(result, _MAPPINGS) and result.get("data") not in (None, False)
 
 
-def managed_request(session: Any) -> Optional[requests.Session]:
+def managed_request(session: Session) -> Optional[requests.Session]:
     """Return the request session of *session*, None once it is closed.
 
     A process that was forked off gets one of its own: connections cannot be shared.
@@ -306,7 +311,7 @@ def managed_request(session: Any) -> Optional[requests.Session]:
     return made
 
 
-def _take_over(parent: Any, child: Any) -> None:
+def _take_over(parent: requests.Session, child: requests.Session) -> None:
     """Give the request session *child* the headers, cookies and credentials of *parent*."""
     child.headers.clear()
     child.headers.update(parent.headers)

@@ -26,11 +26,15 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._literals import quoted
 from ftrack_like.accessor import _temporary
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
+    from ftrack_like.session import Session
 
 __all__ = ["Abandoned", "Claim", "claiming"]
 
@@ -69,7 +73,7 @@ class Claim:
     that were taken over and whose left-overs may still be there.
     """
 
-    def __init__(self, session: Any, version_id: str, token: str, content: str) -> None:
+    def __init__(self, session: Session, version_id: str, token: str, content: str) -> None:
         """Initialise for the *content*, a text."""
         self.token = token
         self.abandoned: list[Abandoned] = []
@@ -247,7 +251,7 @@ class Claim:
 
 @contextlib.contextmanager
 def claiming(
-    session: Any, version_id: str, content: str, deadline: Optional[float]
+    session: Session, version_id: str, content: str, deadline: Optional[float]
 ) -> Generator[Claim, None, None]:
     """Yield the only claim on the version, made when no other process has one.
 
@@ -277,7 +281,7 @@ def _lock_path(token: str) -> str:
     return os.path.join(tempfile.gettempdir(), f"ftrack-like-{token}.lock")
 
 
-def _value_of(text: Any) -> Mapping[str, Any]:
+def _value_of(text: Json) -> Mapping[str, Any]:
     """Return what the *text* of a claim states, nothing if it is no claim of ours."""
     try:
         value = json.loads(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
 from ftrack_like._session.payloads import OperationPayload
@@ -13,9 +13,14 @@ from ftrack_like._session.values import FORMS, unsendable
 from ftrack_like._transport.answers import refuse_constant
 from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import PLAIN, _EntityBase
+from ftrack_like.entity.base import PLAIN, AnyEntity
 from ftrack_like.symbol import NOT_SET
 from ftrack_like.wire.values import decode_date, encode_date
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json, Record, Value
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
 
 __all__ = ["STRATEGIES", "Codec"]
 
@@ -23,11 +28,11 @@ __all__ = ["STRATEGIES", "Codec"]
 class Codec:
     """Encode and decode for a session. It may be used from any thread."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose ``_encode`` and ``_decode`` are reached at each use."""
         self._session = session
 
-    def encode(self, data: Any, entity_attribute_strategy: str = "set_only") -> str:
+    def encode(self, data: Json, entity_attribute_strategy: str = "set_only") -> str:
         """Return *data* as JSON text with sorted keys.
 
         *entity_attribute_strategy* says which values of an entity are written: ``all`` (what is
@@ -54,12 +59,12 @@ class Codec:
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(data, error, encode_item) from error
 
-    def encode_item(self, item: Any, entity_attribute_strategy: str = "set_only") -> Any:
+    def encode_item(self, item: Value, entity_attribute_strategy: str = "set_only") -> Json:
         """Return *item*, which JSON has no form for, as a value that it has one for.
 
         Raise :exc:`~ftrack_like.exception.InvalidValueError` if there is none.
         """
-        if isinstance(item, _EntityBase):
+        if isinstance(item, AnyEntity):
             return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
         kind = _kind(item.__class__)
         if kind is Mapping:
@@ -79,7 +84,7 @@ class Codec:
             {"kind": type(item).__name__, "shown": shown(item), "forms": FORMS},
         )
 
-    def _encode_entity(self, entity: Any, select: Callable[[Any], dict[str, Any]]) -> Any:
+    def _encode_entity(self, entity: Entity, select: Callable[[Any], dict[str, Any]]) -> Record:
         """Return *entity* as a wire mapping of the values that *select* gives for it."""
         encoded = {"__entity_type__": entity.entity_type}
         for name, value in select(entity).items():
@@ -92,7 +97,7 @@ class Codec:
                 encoded.update(inspection.primary_key(entity))
         return encoded
 
-    def decode(self, text: str) -> Any:
+    def decode(self, text: str) -> Json:
         """Return the value of the JSON *text*, with dates read and entities made.
 
         The entities are detached: the session's own are made of them by a merge. Raise
@@ -100,7 +105,7 @@ class Codec:
         """
         return json.loads(text, object_hook=self._session._decode, parse_constant=refuse_constant)
 
-    def decode_item(self, item: Any) -> Any:
+    def decode_item(self, item: dict[str, Any]) -> Json:
         """Return the date or entity that the JSON object *item* stands for, else *item*.
 
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an entity of a type
@@ -114,27 +119,27 @@ class Codec:
         return item
 
 
-def _select_all(entity: Any) -> dict[str, Any]:
+def _select_all(entity: Entity) -> dict[str, Any]:
     """Return all values of *entity*, with those that are missing loaded."""
     return dict(entity.items())
 
 
-def _select_set(entity: Any) -> dict[str, Any]:
+def _select_set(entity: Entity) -> dict[str, Any]:
     """Return the values of *entity* that are set, the local before the remote."""
     return {**entity._remote, **(entity._local or {})}
 
 
-def _select_modified(entity: Any) -> dict[str, Any]:
+def _select_modified(entity: Entity) -> dict[str, Any]:
     """Return the local values of *entity* that differ from the remote ones."""
     attributes = entity.attributes
     return {
         name: value
         for name, value in (entity._local or {}).items()
-        if attributes.get(name).is_modified(entity)
+        if attributes.lookup(name).is_modified(entity)
     }
 
 
-def _select_persisted(entity: Any) -> dict[str, Any]:
+def _select_persisted(entity: Entity) -> dict[str, Any]:
     """Return the values of *entity* that the server holds, but for those that it works out."""
     values: dict[str, Any] = entity._remote
     computed = entity.attributes._computed_names()
@@ -153,7 +158,7 @@ STRATEGIES: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 
 @functools.lru_cache(maxsize=256)
-def _kind(class_: type) -> Any:
+def _kind(class_: type) -> Optional[type]:
     """Return what values of *class_*, no entity's, are written as: a collection, a mapping or None.
 
     Remembered, since asking abstract classes takes its time.
@@ -163,17 +168,17 @@ def _kind(class_: type) -> Any:
     return Mapping if issubclass(class_, Mapping) else None
 
 
-def _members(value: Any) -> Any:
+def _members(value: Union[Collection, MappedCollectionProxy]) -> list[Entity]:
     """Return the entities of the collection *value*, itself or what it stands for."""
     return value._data if isinstance(value, Collection) else value.collection._data
 
 
-def _encode_value(value: Any) -> Any:
+def _encode_value(value: Value) -> Json:
     """Return the *value* of an attribute, with entities in it as references."""
     class_ = value.__class__
     if class_ in PLAIN:
         return value
-    if isinstance(value, _EntityBase):
+    if isinstance(value, AnyEntity):
         return _reference(value)
     if class_ is list:
         return [inner if inner.__class__ in PLAIN else _encode_value(inner) for inner in value]
@@ -189,7 +194,7 @@ def _encode_value(value: Any) -> Any:
     return value
 
 
-def _encode_unread_date(value: dict[str, Any]) -> Any:
+def _encode_unread_date(value: dict[str, Any]) -> Json:
     """Return a date-time as the server sent it in the form that is written, with its zone."""
     text = value["value"]
     if text.__class__ is str and len(text) == 19:
@@ -197,10 +202,10 @@ def _encode_unread_date(value: dict[str, Any]) -> Any:
     return encode_date(decode_date(text))
 
 
-def _reference(entity: Any) -> dict[str, Any]:
+def _reference(entity: Entity) -> dict[str, Any]:
     """Return the type and primary key of *entity* as a wire mapping."""
     reference = {"__entity_type__": entity.entity_type}
-    if isinstance(entity, _EntityBase) and entity._local is None:
+    if isinstance(entity, AnyEntity) and entity._local is None:
         try:
             for name in entity.primary_key_attributes:
                 reference[name] = entity._remote[name]

@@ -6,16 +6,24 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, Optional
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like._paths import check_path
 from ftrack_like._session.sequences import parse_sequence as _parse_sequence
 from ftrack_like._value_errors import InvalidValueError, shown
+from ftrack_like.entity.location import find_location
 from ftrack_like.event.base import Event
 from ftrack_like.exception import PathError
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import ORIGIN_LOCATION_ID, REVIEW_LOCATION_ID
+
+if TYPE_CHECKING:
+    from ftrack_like._session.sequences import FileSequence
+    from ftrack_like._types import Progress
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.location import Location
+    from ftrack_like.session import Session
 
 __all__ = ["create_component", "files_of"]
 
@@ -27,12 +35,12 @@ _REVIEW_NAMES = frozenset({"ftrackreview-mp4", "ftrackreview-webm", "ftrackrevie
 
 
 def create_component(
-    session: Any,
+    session: Session,
     path: str,
     data: Optional[Mapping[str, Any]] = None,
-    location: Any = "auto",
-    progress: Optional[Callable[[int, int], object]] = None,
-) -> Any:
+    location: Union[Location, str, None] = "auto",
+    progress: Optional[Progress] = None,
+) -> Component:
     """Return a new component for the data at *path*.
 
     *path* is that of a file, or an expression for a sequence such as
@@ -59,23 +67,24 @@ def create_component(
     values = dict(data or {})
     values.setdefault("name", "main")
     collection = _parse_sequence(path)
-    if isinstance(location, str) and location == "auto":
-        location = _pick(session, values["name"])
+    chosen = _pick(session, values["name"]) if location == "auto" else location
     if collection is None:
         component = _create_file(session, path, values)
     else:
         component = _create_sequence(session, collection, values)
-    if location is not None:
-        origin = session.get("Location", ORIGIN_LOCATION_ID)
+    if chosen is not None:
+        origin = find_location(session, ORIGIN_LOCATION_ID)
         # Only where it is asked for: classes of studios override the method without it.
         more = {} if progress is None else {"progress": progress}
         with _undoing(session, component):
-            location.add_component(component, origin, recursive=collection is not None, **more)
+            cast("Location", chosen).add_component(
+                component, origin, recursive=collection is not None, **more
+            )
     return component
 
 
 @contextlib.contextmanager
-def _undoing(session: Any, component: Any) -> Generator[None, None, None]:
+def _undoing(session: Session, component: Component) -> Generator[None, None, None]:
     """Take back what is recorded of the new *component* if the context ends with an exception.
 
     Else a later commit would make a component that has no data anywhere.
@@ -89,7 +98,7 @@ def _undoing(session: Any, component: Any) -> Generator[None, None, None]:
         raise
 
 
-def _forget(session: Any, component: Any) -> None:
+def _forget(session: Session, component: Component) -> None:
     """Forget *component* and its members, as far as they are not committed."""
     entities = [component]
     if component.entity_type == "SequenceComponent":
@@ -112,28 +121,30 @@ def files_of(path: str) -> list[str]:
     return [path] if collection is None else list(collection)
 
 
-def _pick(session: Any, name: str) -> Any:
+def _pick(session: Session, name: str) -> Optional[Location]:
     """Return the location that a new component called *name* goes to."""
     if name in _REVIEW_NAMES:
-        return session.get("Location", REVIEW_LOCATION_ID)
+        return find_location(session, REVIEW_LOCATION_ID)
     return session.pick_location()
 
 
-def _create_file(session: Any, path: str, values: dict[str, Any]) -> Any:
+def _create_file(session: Session, path: str, values: dict[str, Any]) -> Component:
     """Return the component for the file at *path*, in the origin location."""
     size, measured = (0, None) if "size" in values else _look_at(path)
     values.setdefault("size", size)
     _warn_of_empty(session, path, [measured])
     if "file_type" not in values:
         values["file_type"] = _file_type(session, path)
-    component = session.create("FileComponent", data=values)
+    component = _new(session, "FileComponent", values)
     _remember(component, path, measured)
-    origin = session.get("Location", ORIGIN_LOCATION_ID)
+    origin = find_location(session, ORIGIN_LOCATION_ID)
     origin.add_component(component, path, recursive=False)
     return component
 
 
-def _create_sequence(session: Any, collection: Any, values: dict[str, Any]) -> Any:
+def _create_sequence(
+    session: Session, collection: FileSequence, values: dict[str, Any]
+) -> Component:
     """Return the component for the *collection* of files, with a member for each of them."""
     paths = list(collection)
     found = _look_at_members(paths, values.get("size"))
@@ -143,8 +154,8 @@ def _create_sequence(session: Any, collection: Any, values: dict[str, Any]) -> A
     expression = collection.format("{head}{padding}{tail}")
     if "file_type" not in values:
         values["file_type"] = _file_type(session, expression)
-    container = session.create("SequenceComponent", data=values)
-    origin = session.get("Location", ORIGIN_LOCATION_ID)
+    container = _new(session, "SequenceComponent", values)
+    origin = find_location(session, ORIGIN_LOCATION_ID)
     origin.add_component(container, expression, recursive=False)
     members = []
     for path, index, (size, measured) in zip(paths, collection.indexes, found):
@@ -154,12 +165,17 @@ def _create_sequence(session: Any, collection: Any, values: dict[str, Any]) -> A
             "size": size,
             "file_type": os.path.splitext(path)[1],
         }
-        members.append(session.create("FileComponent", data=member))
+        members.append(_new(session, "FileComponent", member))
         _remember(members[-1], path, measured)
         origin.add_component(members[-1], path, recursive=False)
     if members:
         container["members"] = members
     return container
+
+
+def _new(session: Session, entity_type: str, values: dict[str, Any]) -> Component:
+    """Return a new component of *entity_type* with *values*."""
+    return cast("Component", session.create(entity_type, data=values))
 
 
 def _look_at(path: str) -> tuple[int, Optional[int]]:
@@ -184,13 +200,13 @@ def _look_at_members(paths: list[str], total: Optional[int]) -> list[tuple[int, 
     return [(int(total / len(paths)), None) for _ in paths]
 
 
-def _remember(component: Any, path: str, size: Optional[int]) -> None:
+def _remember(component: Component, path: str, size: Optional[int]) -> None:
     """Let transfers of *component* notice that the file at *path* has no longer the *size*."""
     if size is not None:
         component.measured = (path, size)
 
 
-def _warn_of_empty(session: Any, path: str, measured: list[Optional[int]]) -> None:
+def _warn_of_empty(session: Session, path: str, measured: list[Optional[int]]) -> None:
     """Log a warning if files at *path* with the sizes *measured* are empty."""
     empty = measured.count(0)
     if empty:
@@ -200,7 +216,7 @@ def _warn_of_empty(session: Any, path: str, measured: list[Optional[int]]) -> No
         )
 
 
-def _file_type(session: Any, path: str) -> str:
+def _file_type(session: Session, path: str) -> str:
     """Return the file type of *path*, with its dot: what a plugin says, or else its suffix.
 
     Plugins are asked by the event ``ftrack.api.session.get-file-type-from-string`` with the data

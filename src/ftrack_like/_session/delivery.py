@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._literals import key_condition
@@ -24,6 +24,10 @@ from ftrack_like._transport.exchange import (
 from ftrack_like._transport.interruption import interruption
 from ftrack_like._transport.limits import total_for
 from ftrack_like._transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
+    from ftrack_like.session import Session
 
 __all__ = ["Delivery"]
 
@@ -44,7 +48,7 @@ class Delivery:
     batch is sent again. Updates alone are sent again without asking.
     """
 
-    def __init__(self, session: Any, batch: list[Any]) -> None:
+    def __init__(self, session: Session, batch: list[Any]) -> None:
         """Initialise for *session* with the *batch*, payloads that are not changed any more."""
         self._session = session
         self._batch = batch
@@ -54,7 +58,7 @@ class Delivery:
         #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
 
-    def send(self) -> Any:
+    def send(self) -> Json:
         """Return the results of the batch.
 
         Raise the server's error if it refuses the batch, with the failing operation where it is
@@ -95,7 +99,7 @@ class Delivery:
         told = told._replace(longest=min(told.longest, self._deadline))
         warn_of_repetition(_logger, "a commit", told)
 
-    def _call(self) -> Any:
+    def _call(self) -> Json:
         """Send the batch once and return its results.
 
         *in_doubt* is set first, and cleared only when the outcome is certain: an exception may

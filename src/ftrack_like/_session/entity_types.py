@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMapping, ValuesView
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._suggest import did_you_mean
+from ftrack_like.entity.base import Entity
 from ftrack_like.entity.factory import StandardFactory
 from ftrack_like.event.base import Event
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Schemas
+    from ftrack_like.session import Session
 
 __all__ = ["EntityTypes", "build_entity_types"]
 
@@ -19,14 +24,14 @@ TOPIC = "ftrack.api.session.construct-entity-type"
 _logger = logging.getLogger(__name__)
 
 
-class EntityTypes(dict[str, Any]):
+class EntityTypes(dict[str, type[Entity]]):
     """The entity classes by type name, in the order of the schemas.
 
     It behaves as a dictionary that holds them all. A class is made when it is first looked at;
     two threads that do so at once get the same one.
     """
 
-    def __init__(self, session: Any, schemas: list[Any]) -> None:
+    def __init__(self, session: Session, schemas: Schemas) -> None:
         """Initialise for *session* with its *schemas*."""
         super().__init__()
         self._session = session
@@ -40,15 +45,16 @@ class EntityTypes(dict[str, Any]):
         """Take a new lock, in a process that was forked while somebody held the old one."""
         self._lock = threading.RLock()
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> type[Entity]:
         """Make and return the class called *name*.
 
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, if
         there is no schema for it.
         """
         with self._lock:
-            if dict.__contains__(self, name):
-                return dict.__getitem__(self, name)
+            made: Optional[type[Entity]] = dict.get(self, name)
+            if made is not None:
+                return made
             schema = self._pending.get(name)
             if schema is None:
                 raise exception.UnrecognisedEntityTypeError(
@@ -58,7 +64,7 @@ class EntityTypes(dict[str, Any]):
             self._put(name, class_)
             return class_
 
-    def _put(self, name: str, class_: Any) -> None:
+    def _put(self, name: str, class_: type[Entity]) -> None:
         """Hold *class_* under *name*."""
         self._names.setdefault(name)
         dict.__setitem__(self, name, class_)
@@ -73,7 +79,7 @@ class EntityTypes(dict[str, Any]):
             self._put(class_.entity_type, class_)
             self._pending.pop(schema["id"], None)
 
-    def _ask_subscribers(self, schema: Mapping[str, Any]) -> Any:
+    def _ask_subscribers(self, schema: Mapping[str, Any]) -> Optional[type[Entity]]:
         """Return the class that subscribers make for *schema*, or None to make the usual one."""
         results = self._session.event_hub.publish(
             Event(topic=TOPIC, data={"schema": schema, "schemas": self._schemas}),
@@ -88,7 +94,7 @@ class EntityTypes(dict[str, Any]):
             )
         return classes[-1] if classes else None
 
-    def __setitem__(self, name: str, class_: Any) -> None:
+    def __setitem__(self, name: str, class_: type[Entity]) -> None:
         """Use *class_* for the type *name*."""
         with self._lock:
             self._put(name, class_)
@@ -120,15 +126,15 @@ class EntityTypes(dict[str, Any]):
         """Return a view of the names."""
         return KeysView(self)
 
-    def values(self) -> ValuesView[Any]:  # type: ignore[override]  # a view all the same
+    def values(self) -> ValuesView[type[Entity]]:  # type: ignore[override]  # a view all the same
         """Return a view of the classes."""
         return ValuesView(self)
 
-    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # a view all the same
+    def items(self) -> ItemsView[str, type[Entity]]:  # type: ignore[override]  # a view all the same
         """Return a view of the names and classes."""
         return ItemsView(self)
 
-    def copy(self) -> dict[str, Any]:
+    def copy(self) -> dict[str, type[Entity]]:
         """Return a plain dictionary of all names and classes."""
         return dict(self)
 
@@ -147,7 +153,7 @@ class EntityTypes(dict[str, Any]):
     setdefault = MutableMapping.setdefault
 
 
-def build_entity_types(session: Any, schemas: list[Any]) -> EntityTypes:
+def build_entity_types(session: Session, schemas: Schemas) -> EntityTypes:
     """Return the entity classes of *session* for *schemas*.
 
     They are made on first use, unless a subscriber of *session*'s hub has a say in them: then
@@ -159,7 +165,7 @@ def build_entity_types(session: Any, schemas: list[Any]) -> EntityTypes:
     return types
 
 
-def has_subscriber(session: Any, schemas: list[Any]) -> bool:
+def has_subscriber(session: Session, schemas: Schemas) -> bool:
     """Return whether anybody would be told of the making of one of the classes."""
     hub = getattr(session, "_event_hub", None)
     subscribers = list(getattr(hub, "_subscribers", ()))

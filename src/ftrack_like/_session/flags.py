@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
 
 __all__ = ["ThreadFlag", "thread_flag"]
 
@@ -20,7 +23,7 @@ class ThreadFlag(threading.local):
         self.value = default
 
 
-def thread_flag(session: Any, name: str) -> ThreadFlag:
+def thread_flag(session: Session, name: str) -> ThreadFlag:
     """Return the flag that *session* keeps under *name*, making one that begins as True.
 
     A constructor that was copied from elsewhere puts a mapping of thread numbers to values
@@ -37,7 +40,7 @@ def thread_flag(session: Any, name: str) -> ThreadFlag:
     return flag
 
 
-def _default_of(kept: Any) -> bool:
+def _default_of(kept: object) -> bool:
     """Return the value for threads that *kept*, a mapping or a plain value, does not name."""
     if kept is None:
         return True

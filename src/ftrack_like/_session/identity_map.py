@@ -6,15 +6,34 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Optional
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from ftrack_like import inspection
 from ftrack_like.cache import LayeredCache, MemoryCache, set_many
 from ftrack_like.cache.base import has_plain_dictionary, plain_dictionary
 from ftrack_like.cache.keys import makes_plain_keys
 from ftrack_like.collection import identity_text
-from ftrack_like.entity.base import _EntityBase
+from ftrack_like.entity.base import AnyEntity
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
+    from ftrack_like.cache import Cache
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
+
+    class Residents(Protocol):
+        """The attached entities by key: a dictionary, or what looks like one."""
+
+        def get(self, key: Key, /) -> Optional[Entity]:
+            """Return the entity with the *key*, or None."""
+
+        def setdefault(self, key: Key, value: Entity, /) -> Entity:
+            """Return the entity with the *key*, after setting it to *value* if there was none."""
+
+        def values(self) -> Iterable[Entity]:
+            """Return the entities."""
+
 
 __all__ = ["DirtyEntities", "IdentityMap", "SessionCache"]
 
@@ -32,13 +51,13 @@ class DirtyEntities:
 
     def __init__(self) -> None:
         """Initialise without an entity."""
-        self._entities: dict[int, Any] = {}
+        self._entities: dict[int, Entity] = {}
 
-    def add(self, entity: Any) -> None:
+    def add(self, entity: Entity) -> None:
         """Add *entity*, which is kept alive thereby."""
         self._entities[id(entity)] = entity
 
-    def discard(self, entity: Any) -> None:
+    def discard(self, entity: Entity) -> None:
         """Remove *entity* if it is there."""
         self._entities.pop(id(entity), None)
 
@@ -50,7 +69,7 @@ class DirtyEntities:
         """Return whether *entity* is there."""
         return id(entity) in self._entities
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Entity]:
         """Iterate over the entities as they are now."""
         return iter(list(self._entities.values()))
 
@@ -67,13 +86,15 @@ class IdentityMap:
     same entity.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose caches and key maker are read at each use."""
         self._session = session
         #: The entities with local values: what a commit or a rollback has to look at.
         self.dirty = DirtyEntities()
         #: Entities that were released, as long as somebody holds them, by key.
-        self.loose: Any = weakref.WeakValueDictionary()
+        self.loose: weakref.WeakValueDictionary[Key, Entity] = weakref.WeakValueDictionary()
+        #: The dictionary in it, which tells faster whether there are any.
+        self.loose_references: Mapping[Key, object] = vars(self.loose)["data"]
         #: Until when lower cache layers are left out, by the number of the object.
         self._resting: dict[int, float] = {}
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
@@ -89,20 +110,20 @@ class IdentityMap:
         """Return whether the key of an entity is the text of its identity."""
         return makes_plain_keys(self._session.cache_key_maker)
 
-    def key(self, identity: tuple[str, Sequence[Any]]) -> Any:
+    def key(self, identity: tuple[str, Sequence[Any]]) -> Key:
         """Return the cache key of *identity*, ``(entity type, [key values])``."""
         values = list(identity[1])
         if self.plain_keys:
             return f"({identity[0]!r}, {values!r})"
         return self._session.cache_key_maker.key((identity[0], values))
 
-    def key_of(self, entity: Any) -> Any:
+    def key_of(self, entity: Entity) -> Key:
         """Return the cache key of *entity*; :exc:`KeyError` if its primary key is not set."""
         if self.plain_keys:
             return identity_text(entity)
         return self._session.cache_key_maker.key(inspection.identity(entity))
 
-    def entities(self) -> Any:
+    def entities(self) -> Residents:
         """Return what maps keys to attached entities: ``get``, ``setdefault`` and ``values``.
 
         It is the dictionary of the top cache itself, where that is a plain memory cache.
@@ -111,23 +132,23 @@ class IdentityMap:
         values = plain_dictionary(top)
         return _CacheView(top) if values is None else values
 
-    def resident(self, entity: Any) -> Optional[Any]:
+    def resident(self, entity: Entity) -> Optional[Entity]:
         """Return the attached entity with the identity of *entity*, or None."""
         return self.get(self.key_of(entity))
 
-    def find(self, entity_type: str, key_values: Sequence[Any]) -> Optional[Any]:
+    def find(self, entity_type: str, key_values: Sequence[Any]) -> Optional[Entity]:
         """Return the attached entity of *entity_type* with the primary key *key_values*, or None.
 
         Only what is in memory counts; :meth:`recall` also asks the lower cache layers.
         """
         return self.get(self.key((entity_type, key_values)))
 
-    def get(self, key: Any) -> Optional[Any]:
+    def get(self, key: Key) -> Optional[Value]:
         """Return the attached entity with the *key*, or None."""
         found = self.entities().get(key)
-        return self.revive(key) if found is None and self.loose.data else found
+        return self.revive(key) if found is None and self.loose_references else found
 
-    def attach(self, entity: Any) -> Any:
+    def attach(self, entity: Entity) -> Entity:
         """Make *entity* the one of its identity, unless there is one; return the one."""
         key = self.key_of(entity)
         return self.get(key) or self.entities().setdefault(key, entity)
@@ -156,7 +177,7 @@ class IdentityMap:
                     pass  # Somebody removed it meanwhile.
         return held
 
-    def revive(self, key: Any) -> Optional[Any]:
+    def revive(self, key: Key) -> Optional[Entity]:
         """Return the released entity with the *key*, attached again, or None if it is gone."""
         with self._lock:
             found = self.loose.pop(key, None)
@@ -168,18 +189,18 @@ class IdentityMap:
         self.loose.clear()
         self._session._local_cache.clear()
 
-    def discard(self, entity: Any) -> None:
+    def discard(self, entity: Entity) -> None:
         """Forget *entity* in all cache layers, with its local values' mark."""
         self.dirty.discard(entity)
         try:
             key = self.key_of(entity)
         except KeyError:
             return  # It was never attached, which is what was asked for.
-        if self.loose.data:
+        if self.loose_references:
             self.loose.pop(key, None)
         self.remove(key)
 
-    def remove(self, key: Any) -> None:
+    def remove(self, key: Key) -> None:
         """Forget what is held under *key* in all cache layers."""
         try:
             self._session.cache.remove(key)
@@ -194,7 +215,7 @@ class IdentityMap:
             self.dirty.discard(entity)
             entity._forget_local_values()
 
-    def lower_caches(self) -> list[Any]:
+    def lower_caches(self) -> list[Cache]:
         """Return the cache layers below the top one, but for those that failed just now."""
         caches = getattr(self._session.cache, "caches", ())
         layers = list(caches[1:])
@@ -203,14 +224,14 @@ class IdentityMap:
             layers = [layer for layer in layers if self._resting.get(id(layer), now) <= now]
         return layers
 
-    def _leave_out(self, layer: Any, error: Exception) -> None:
+    def _leave_out(self, layer: Cache, error: Exception) -> None:
         """Do without the cache *layer* for a while: it should help, and must not be in the way."""
         self._resting[id(layer)] = time.monotonic() + REST
         self._logger.warning(
             "The cache %s fails and is left out for %.0f s: %s", type(layer).__name__, REST, error
         )
 
-    def recall(self, key: Any) -> Optional[Any]:
+    def recall(self, key: Key) -> Optional[Entity]:
         """Return what a lower cache layer has under *key*, a detached entity, or None."""
         for layer in self.lower_caches():
             try:
@@ -224,11 +245,11 @@ class IdentityMap:
             except Exception as error:
                 self._leave_out(layer, error)
                 continue
-            if isinstance(found, _EntityBase):
+            if isinstance(found, AnyEntity):
                 return found
         return None
 
-    def complete_from_below(self, key: Any, entity: Any) -> bool:
+    def complete_from_below(self, key: Key, entity: Entity) -> bool:
         """Give *entity* what a lower cache layer knows and it does not; return whether it did.
 
         The layers hold what earlier sessions or other processes loaded; what came to *entity*
@@ -258,9 +279,9 @@ class IdentityMap:
                     self._leave_out(layer, error)
 
 
-def _own(session: Any, value: Any) -> Any:
+def _own(session: Session, value: Value) -> Value:
     """Return *value*; for an entity of another session, the one that *session* has for it."""
-    if isinstance(value, _EntityBase) and value.session is not session:
+    if isinstance(value, AnyEntity) and value.session is not session:
         # Not by way of the session's own method: one that is overridden may ask here.
         return session._loader.merge(value)
     return value
@@ -269,12 +290,12 @@ def _own(session: Any, value: Any) -> Any:
 class OwnEntities(MemoryCache):
     """The memory cache of a session, which holds no entity of another session."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*."""
         super().__init__()
         self._session = session
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: Key, value: Value) -> None:
         """Store *value* under *key*; of another session's entity, the session's own one."""
         super().set(key, _own(self._session, value))
 
@@ -292,17 +313,17 @@ class SessionCache(LayeredCache):
     What a lower layer stores comes out as the session's own entity, with all that it refers to.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise with the memory of *session* alone."""
         super().__init__([OwnEntities(session)])
         self._session = session
 
-    def _raised(self, value: Any) -> Any:
+    def _raised(self, value: Value) -> Value:
         """Return *value* with every entity in it replaced by the session's own."""
         # Not by way of the session's own method: one that is overridden may ask here.
         return self._session._loader.merge(value)
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: Key, value: Value) -> None:
         """Store *value* in every layer; of another session's entity, the session's own one."""
         super().set(key, _own(self._session, value))
 
@@ -314,18 +335,19 @@ class SessionCache(LayeredCache):
 class _CacheView:
     """Any cache, with the few methods of a dictionary that are needed of it."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Cache) -> None:
         """Initialise over the cache *backend*."""
         self._backend = backend
 
-    def get(self, key: Any, default: Any = None) -> Any:
-        """Return the value under *key*, or *default*."""
+    def get(self, key: Key) -> Optional[Entity]:
+        """Return the entity under *key*, or None."""
         try:
-            return self._backend.get(key)
+            found: Entity = self._backend.get(key)
         except KeyError:
-            return default
+            return None
+        return found
 
-    def setdefault(self, key: Any, value: Any) -> Any:
+    def setdefault(self, key: Key, value: Entity) -> Entity:
         """Return the value under *key*, after setting it to *value* if there was none."""
         existing = self.get(key)
         if existing is not None:
@@ -333,6 +355,6 @@ class _CacheView:
         self._backend.set(key, value)
         return value
 
-    def values(self) -> Any:
-        """Return the values."""
+    def values(self) -> list[Entity]:
+        """Return the entities."""
         return self._backend.values()

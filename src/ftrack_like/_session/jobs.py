@@ -7,10 +7,16 @@ import json
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception
 from ftrack_like._literals import quoted
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.entity.job import Job
+    from ftrack_like.event.base import Event
+    from ftrack_like.session import Session
 
 __all__ = ["Progress", "rising", "share_of", "wait_for_job"]
 
@@ -25,8 +31,11 @@ _LONGEST_WAIT_WITH_EVENTS = 15.0
 
 
 def wait_for_job(
-    session: Any, job: Any, timeout: Optional[float] = None, progress: Optional[Progress] = None
-) -> Any:
+    session: Session,
+    job: Union[Entity, str],
+    timeout: Optional[float] = None,
+    progress: Optional[Progress] = None,
+) -> Job:
     """Return *job* once it is done, as :meth:`Session.wait_for_job` says."""
     job_id = job if isinstance(job, str) else job["id"]
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -72,7 +81,7 @@ def share_of(progress: Optional[Progress], begin: int, end: int) -> Optional[Pro
     return lambda done, total: tell(begin + (end - begin) * min(done, total) // max(total, 1), 100)
 
 
-def _look(session: Any, job_id: str) -> tuple[Any, str, Mapping[str, Any]]:
+def _look(session: Session, job_id: str) -> tuple[Job, str, Mapping[str, Any]]:
     """Return the job, its status and its data as the server has them now."""
     found = session.query(f"select status, data from Job where id is {quoted(job_id)}").first()
     if found is None:
@@ -83,7 +92,7 @@ def _look(session: Any, job_id: str) -> tuple[Any, str, Mapping[str, Any]]:
         data = json.loads(found["data"] or "{}")
     except ValueError:
         data = None  # Jobs of other programs may keep anything there.
-    return found, str(found["status"]), data if isinstance(data, Mapping) else {}
+    return cast("Job", found), str(found["status"]), data if isinstance(data, Mapping) else {}
 
 
 def _percent(data: Mapping[str, Any]) -> int:
@@ -97,7 +106,7 @@ def _reason(data: Mapping[str, Any]) -> str:
     return str(data.get("error") or data.get("description") or "the job does not say why")
 
 
-def _left(deadline: Optional[float], job: Any, status: str, timeout: Optional[float]) -> float:
+def _left(deadline: Optional[float], job: Job, status: str, timeout: Optional[float]) -> float:
     """Return the seconds that are left until *deadline*; raise an error if there are none."""
     if deadline is None:
         return threading.TIMEOUT_MAX
@@ -107,19 +116,19 @@ def _left(deadline: Optional[float], job: Any, status: str, timeout: Optional[fl
     return left
 
 
-def _longest_wait(session: Any) -> float:
+def _longest_wait(session: Session) -> float:
     """Return how long to wait at most before the job is looked at again, in seconds."""
     return _LONGEST_WAIT_WITH_EVENTS if _hears(session) else _LONGEST_WAIT
 
 
-def _hears(session: Any) -> bool:
+def _hears(session: Session) -> bool:
     """Return whether the session gets events of the server."""
     hub = getattr(session, "event_hub", None)
     return bool(getattr(hub, "connected", False)) and hasattr(hub, "_watchers")
 
 
 @contextlib.contextmanager
-def _news_of(session: Any, job_id: str) -> Generator[threading.Event, None, None]:
+def _news_of(session: Session, job_id: str) -> Generator[threading.Event, None, None]:
     """Yield what is set whenever the server says that something happened to the job.
 
     It is set on the thread that receives, whether or not the program handles events meanwhile:
@@ -130,7 +139,7 @@ def _news_of(session: Any, job_id: str) -> Generator[threading.Event, None, None
         yield news
         return
 
-    def watch(event: Any) -> None:
+    def watch(event: Event) -> None:
         if event["topic"] == "ftrack.update" and job_id in _changed(event["data"]):
             news.set()
 
@@ -143,7 +152,7 @@ def _news_of(session: Any, job_id: str) -> Generator[threading.Event, None, None
         hub._watchers.remove(watch)
 
 
-def _changed(data: Any) -> set[Any]:
+def _changed(data: object) -> set[Any]:
     """Return the ids of the entities in the *data* of an event, whatever that is."""
     entries = data.get("entities") if isinstance(data, Mapping) else None
     if not isinstance(entries, list):

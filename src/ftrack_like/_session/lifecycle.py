@@ -12,7 +12,7 @@ import re
 import threading
 import weakref
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from ftrack_like import _centralized_storage_scenario, exception
 from ftrack_like._seams import is_own
@@ -20,6 +20,12 @@ from ftrack_like._session.entity_types import has_subscriber
 from ftrack_like._transport.limits import total_for
 from ftrack_like._transport.settings import warn_of_plain_http
 from ftrack_like.event.base import Event
+
+if TYPE_CHECKING:
+    from ftrack_like._session.entity_types import EntityTypes
+    from ftrack_like._types import Schemas
+    from ftrack_like.event.hub import EventHub
+    from ftrack_like.session import Session
 
 __all__ = ["STEPS", "StartOptions", "check_version", "close", "reset", "start"]
 
@@ -45,18 +51,18 @@ class StartOptions(NamedTuple):
     plugin_arguments: Optional[Mapping[str, Any]] = None
 
 
-def _ask_server(session: Any, options: StartOptions) -> None:
+def _ask_server(session: Session, options: StartOptions) -> None:
     """Ask the server who it is; the first request, which fails with advice if any does."""
     warn_of_plain_http(session._server_url)
     session._server_information = session._fetch_server_information()
 
 
-def _check_version(session: Any, options: StartOptions) -> None:
+def _check_version(session: Session, options: StartOptions) -> None:
     """Refuse servers that are too old."""
     session.check_server_compatibility()
 
 
-def _make_hub(session: Any, options: StartOptions) -> None:
+def _make_hub(session: Session, options: StartOptions) -> None:
     """Make the event hub; it connects when it is told to."""
     # lazy: a quarter of the library, needed with the first session; also a class that somebody
     # has put in its place counts.
@@ -75,13 +81,13 @@ def _make_hub(session: Any, options: StartOptions) -> None:
     )
 
 
-def _hub_deadline(session: Any) -> Optional[float]:
+def _hub_deadline(session: Session) -> Optional[float]:
     """Return how long connecting to the event server may take; None for the hub's own bound."""
     total = total_for(session.request_timeout)
     return total if total is not None and total < LONGEST_CONNECTING else None
 
 
-def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
+def _accepted(make: Callable[..., EventHub], settings: dict[str, Any]) -> dict[str, Any]:
     """Return those of *settings* that *make*, maybe an older class, takes as keywords."""
     if is_own(make, "__init__"):
         return settings
@@ -100,7 +106,7 @@ def _accepted(make: Any, settings: dict[str, Any]) -> dict[str, Any]:
     return accepted
 
 
-def _connect_hub(session: Any, options: StartOptions) -> None:
+def _connect_hub(session: Session, options: StartOptions) -> None:
     """Connect to the event server in the background, if that was asked for."""
     if not options.auto_connect_event_hub:
         return
@@ -118,7 +124,7 @@ def _connect_hub(session: Any, options: StartOptions) -> None:
         session.logger.warning("The event hub could not be connected: %s", error)
 
 
-def _connect(session: Any, hub: Any) -> None:
+def _connect(session: Session, hub: EventHub) -> None:
     """Connect *hub*, in a thread of its own, where nobody would see an error.
 
     A server that cannot be reached now is tried again until the session is closed.
@@ -137,12 +143,12 @@ def _connect(session: Any, hub: Any) -> None:
                 hub.close()
 
 
-def _load_plugins(session: Any, options: StartOptions) -> None:
+def _load_plugins(session: Session, options: StartOptions) -> None:
     """Load the plugins."""
     session._discover_plugins(plugin_arguments=options.plugin_arguments)
 
 
-def _load_schemas(session: Any, options: StartOptions) -> None:
+def _load_schemas(session: Session, options: StartOptions) -> None:
     """Load the schemas, unless a plugin needed them already."""
     if "schemas" in session.__dict__:
         return
@@ -152,7 +158,7 @@ def _load_schemas(session: Any, options: StartOptions) -> None:
         session.schemas = early_schemas(session)
 
 
-def _build_types(session: Any, options: StartOptions) -> None:
+def _build_types(session: Session, options: StartOptions) -> None:
     """Build the entity classes.
 
     If a plugin needed them already, before another one had a say in them, they are built anew,
@@ -168,17 +174,17 @@ def _build_types(session: Any, options: StartOptions) -> None:
     session.types = session._build_entity_type_classes(schemas)
 
 
-def _set_up_storage(session: Any, options: StartOptions) -> None:
+def _set_up_storage(session: Session, options: StartOptions) -> None:
     """Follow the server's storage scenario."""
     _centralized_storage_scenario.register(session)
 
 
-def _set_up_locations(session: Any, options: StartOptions) -> None:
+def _set_up_locations(session: Session, options: StartOptions) -> None:
     """Configure the built-in locations and let plugins configure theirs."""
     session._configure_locations()
 
 
-def _announce(session: Any, options: StartOptions) -> None:
+def _announce(session: Session, options: StartOptions) -> None:
     """Tell plugins that the session can be used."""
     session.event_hub.publish(Event(topic=READY_TOPIC, data={"session": session}), synchronous=True)
 
@@ -198,7 +204,7 @@ STEPS: tuple[Callable[[Any, StartOptions], None], ...] = (
 )
 
 
-def start(session: Any, options: StartOptions) -> None:
+def start(session: Session, options: StartOptions) -> None:
     """Take the :data:`STEPS` for *session*; it is closed again if one of them fails."""
     try:
         for step in STEPS:
@@ -209,12 +215,12 @@ def start(session: Any, options: StartOptions) -> None:
     _open[(os.getpid(), id(session))] = session
 
 
-def early_schemas(session: Any) -> Any:
+def early_schemas(session: Session) -> Schemas:
     """Return the schemas of *session*."""
     return session._schema_store.own(session._schema_cache_path)
 
 
-def early_types(session: Any) -> Any:
+def early_types(session: Session) -> EntityTypes:
     """Return entity classes for *session*, whose own are not built yet."""
     return session._build_entity_type_classes(session.schemas)
 
@@ -236,7 +242,7 @@ def check_version(version: Optional[str]) -> None:
         )
 
 
-def reset(session: Any) -> None:
+def reset(session: Session) -> None:
     """Forget what *session* holds in memory and configure its locations again."""
     if len(session.recorded_operations):
         session.logger.warning(
@@ -251,7 +257,7 @@ def reset(session: Any) -> None:
     session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
 
 
-def close(session: Any) -> None:
+def close(session: Session) -> None:
     """End the connections of *session* and forget what it holds; again does nothing."""
     if session._closed:
         return
@@ -271,7 +277,7 @@ def close(session: Any) -> None:
     session.logger.debug("Session closed.")
 
 
-def _disconnect(session: Any, hub: Any) -> None:
+def _disconnect(session: Session, hub: EventHub) -> None:
     """End the connection of *hub*, also one that is being made or made again."""
     try:
         hub.disconnect(unsubscribe=False)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["LoadGroup"]
 
@@ -25,7 +30,13 @@ class LoadGroup:
         self.keys: list[Any] = []
         self.fresh = fresh
 
-    def lacking(self, entity: Any, attribute_name: str, resident: Any, limit: int) -> list[Any]:
+    def lacking(
+        self,
+        entity: Entity,
+        attribute_name: str,
+        resident: Callable[[Any], Optional[Entity]],
+        limit: int,
+    ) -> list[Any]:
         """Return *entity* and up to *limit* less one of its fellows that lack the same value.
 
         *resident* is a function that gives the entity of a key, or None. Fellows are members
@@ -50,7 +61,7 @@ class LoadGroup:
                     break
         return found
 
-    def _from(self, key: Any) -> list[Any]:
+    def _from(self, key: Key) -> list[Any]:
         """Return the keys, those from *key* on before the others."""
         try:
             start = self.keys.index(key)

@@ -7,7 +7,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition, quoted
@@ -20,9 +20,14 @@ from ftrack_like._session.merging import Merger
 from ftrack_like._session.reader import make_reader
 from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import _EntityBase
+from ftrack_like.entity.base import AnyEntity
 from ftrack_like.query import Pages, Source, Wording, finds_entities
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json, Projections
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
 
 __all__ = ["Loader"]
 
@@ -42,7 +47,7 @@ class Loader(Asker):
     It may be used from any thread. No lock is held while the server is waited for.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*."""
         super().__init__(session)
         #: Replaces the entities in a value by attached ones.
@@ -87,7 +92,7 @@ class Loader(Asker):
     @staticmethod
     def _page(
         expression: str,
-        result: Any,
+        result: Json,
         load: Callable[..., list[Any]],
         fresh: Optional[list[Any]] = None,
     ) -> tuple[list[Any], Optional[int]]:
@@ -98,7 +103,7 @@ class Loader(Asker):
         return entities, offset
 
     def fetch_counted(
-        self, page: str, expression: str, entity_type: str, wording: Wording
+        self, page: str, expression: str, entity_type: Optional[str], wording: Wording
     ) -> tuple[tuple[list[Any], Optional[int]], Optional[int]]:
         """Return what :meth:`fetch` does for *page* and :meth:`count` for *expression*, together.
 
@@ -123,7 +128,7 @@ class Loader(Asker):
         """Return *entities* merged one by one, with the keys of new ones added to *fresh*."""
         merged = []
         for entity in entities:
-            if fresh is not None and isinstance(entity, _EntityBase):
+            if fresh is not None and isinstance(entity, AnyEntity):
                 identity_map = self._session._identity_map
                 key = identity_map.key_of(entity)
                 if identity_map.entities().get(key) is None:
@@ -176,7 +181,7 @@ class Loader(Asker):
 
     # Loading what is missing
 
-    def populate(self, entities: Any, projections: Any) -> None:
+    def populate(self, entities: Union[Entity, Iterable[Entity]], projections: Projections) -> None:
         """Ask the server for *projections* of *entities*, whether or not they are loaded.
 
         *entities* is one entity, or several of any types; *projections* is their names,
@@ -188,9 +193,9 @@ class Loader(Asker):
         """
         names = _names(projections)
         by_type: dict[str, list[Any]] = {}
-        is_one = isinstance(entities, _EntityBase) or not isinstance(entities, Iterable)
+        is_one = isinstance(entities, AnyEntity) or not isinstance(entities, Iterable)
         for entity in [entities] if is_one or isinstance(entities, str) else entities:
-            if not isinstance(entity, _EntityBase):
+            if not isinstance(entity, AnyEntity):
                 raise exception.InvalidEntityError(entity, "populated")
             if not entity._created:
                 by_type.setdefault(entity.entity_type, []).append(entity)
@@ -202,7 +207,7 @@ class Loader(Asker):
                 self._complete(chunk, self._completing(expression), wanted)
 
     @staticmethod
-    def lacking(entities: Iterable[Any], projections: Any) -> list[Any]:
+    def lacking(entities: Iterable[Any], projections: Projections) -> list[Any]:
         """Return those of *entities* for which one of *projections* is not loaded."""
         paths = [name.split(".") for name in _names(projections)]
         return [each for each in entities if any(_is_missing(each, path) for path in paths)]
@@ -216,7 +221,7 @@ class Loader(Asker):
             self._current.completes = False
         return found
 
-    def _complete(self, entities: list[Any], found: list[Any], names: list[str]) -> None:
+    def _complete(self, entities: list[Entity], found: list[Any], names: list[str]) -> None:
         """Give those of *entities* that are detached the values *found* for them.
 
         An entity of another session is left as it is: the values belong to this session.
@@ -232,10 +237,10 @@ class Loader(Asker):
                 continue
             for name in set(map(_root, names)):
                 if name in resident._remote:
-                    entity.attributes.get(name).set_remote_value(entity, resident._remote[name])
+                    entity.attributes.lookup(name).set_remote_value(entity, resident._remote[name])
 
     def lazy_load(
-        self, entity: Any, attribute_name: str, projections: Optional[str] = None
+        self, entity: Entity, attribute_name: str, projections: Optional[str] = None
     ) -> None:
         """Load the value *attribute_name* of *entity*, and of its load group on the way.
 
@@ -261,7 +266,7 @@ class Loader(Asker):
                 if attribute_name not in member._remote:
                     member._group = None  # The server has none: do not ask for it again and again.
 
-    def _complete_from_below(self, entities: list[Any], attribute_name: str) -> list[Any]:
+    def _complete_from_below(self, entities: list[Entity], attribute_name: str) -> list[Any]:
         """Return those of *entities* whose *attribute_name* no lower cache layer has either."""
         identity_map = self._session._identity_map
         if not identity_map.lower_caches():
@@ -270,7 +275,7 @@ class Loader(Asker):
             identity_map.complete_from_below(identity_map.key_of(entity), entity)
         return [entity for entity in entities if attribute_name not in entity._remote]
 
-    def _announce(self, entity: Any, attribute_name: str) -> None:
+    def _announce(self, entity: Entity, attribute_name: str) -> None:
         """Warn of a lazy load, or refuse it, as the session was told to."""
         policy = getattr(self._session, "_on_lazy_load", "ignore")
         if policy == "ignore":
@@ -295,7 +300,7 @@ def _caller_level() -> int:
     return level
 
 
-def _names(projections: Any) -> list[str]:
+def _names(projections: Projections) -> list[str]:
     """Return the single names of *projections*, a text or a list of texts."""
     parts = projections.split(",") if isinstance(projections, str) else projections
     parts = list(parts) if isinstance(parts, Iterable) else [parts]
@@ -312,12 +317,12 @@ def _root(name: str) -> str:
     return re.split(r"[.\[]", name)[0]
 
 
-def _known(entity: Any, names: list[str]) -> list[str]:
+def _known(entity: Entity, names: list[str]) -> list[str]:
     """Return those of *names* that begin with an attribute of *entity*."""
     return [name for name in names if entity.attributes.get(_root(name)) is not None]
 
 
-def _is_missing(entity: Any, path: list[str]) -> bool:
+def _is_missing(entity: Entity, path: list[str]) -> bool:
     """Return whether a value on *path*, a list of attribute names, is not loaded."""
     name = path[0].split("[")[0]
     attribute = entity.attributes.get(name)
@@ -330,14 +335,14 @@ def _is_missing(entity: Any, path: list[str]) -> bool:
         value = entity._remote.get(name)
     if isinstance(value, MappedCollectionProxy):
         value = value.collection
-    if isinstance(value, _EntityBase):
+    if isinstance(value, AnyEntity):
         return _is_missing(value, path[1:])
     if isinstance(value, (list, Collection)):
-        return any(isinstance(each, _EntityBase) and _is_missing(each, path[1:]) for each in value)
+        return any(isinstance(each, AnyEntity) and _is_missing(each, path[1:]) for each in value)
     return False
 
 
-def _conditions(entities: list[Any]) -> Iterable[tuple[str, list[Any]]]:
+def _conditions(entities: list[Entity]) -> Iterable[tuple[str, list[Entity]]]:
     """Return conditions that select *entities*, of one type, with the entities of each."""
     names = entities[0].primary_key_attributes
     join: Callable[[list[str]], str]
@@ -352,7 +357,7 @@ def _conditions(entities: list[Any]) -> Iterable[tuple[str, list[Any]]]:
         texts = [key_condition(names, _key_values(entity)) for entity in entities]
         join = " or ".join
     chunk: list[str] = []
-    members: list[Any] = []
+    members: list[Entity] = []
     length = 0
     for text, entity in zip(texts, entities):
         if chunk and (len(chunk) >= GROUP_SIZE or length + len(text) > CONDITION_LENGTH):
@@ -365,6 +370,6 @@ def _conditions(entities: list[Any]) -> Iterable[tuple[str, list[Any]]]:
         yield join(chunk), members
 
 
-def _key_values(entity: Any) -> list[Any]:
+def _key_values(entity: Entity) -> list[Any]:
     """Return the values of the primary key of *entity*."""
     return list(inspection.primary_key(entity).values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional, cast
 
 from ftrack_like._mixin import mixin
 from ftrack_like.accessor.disk import DiskAccessor
@@ -19,6 +19,12 @@ from ftrack_like.symbol import (
     SERVER_LOCATION_ID,
     UNMANAGED_LOCATION_ID,
 )
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.location import Location
+    from ftrack_like.query import QueryResult
+    from ftrack_like.session import Session
 
 __all__ = [
     "configure_locations",
@@ -77,7 +83,7 @@ _BUILT_IN = (
 )
 
 
-def configure_locations(session: Any) -> None:
+def configure_locations(session: Session) -> None:
     """Configure the built-in locations of *session*, then let others configure theirs.
 
     If the server has a storage scenario, that is activated by the event
@@ -86,11 +92,8 @@ def configure_locations(session: Any) -> None:
     ``{"session": session}``. Doing this again is harmless.
     """
     for built_in in _BUILT_IN:
-        location = session.create(
-            "Location",
-            data={"name": built_in.name, "id": built_in.identifier},
-            reconstructing=True,
-        )
+        values = {"name": built_in.name, "id": built_in.identifier}
+        location = cast("Location", session.create("Location", values, reconstructing=True))
         mixin(location, built_in.mixin_class, name=built_in.class_name)
         location.accessor = (
             _ServerAccessor(session=session)
@@ -111,18 +114,19 @@ def configure_locations(session: Any) -> None:
     )
 
 
-def get_locations(session: Any, filter_inaccessible: bool = True) -> list[Any]:
+def get_locations(session: Session, filter_inaccessible: bool = True) -> list[Location]:
     """Return the locations of *session*, the lowest priority number first.
 
     With *filter_inaccessible*, those without an accessor are left out.
     """
-    locations = list(session.query("select id from Location"))
+    found = cast("QueryResult[Location]", session.query("select id from Location"))
+    locations = list(found)
     if filter_inaccessible:
         locations = [location for location in locations if location.accessor]
     return sorted(locations, key=lambda location: location.priority)
 
 
-def pick_location(session: Any, component: Optional[Any] = None) -> Optional[Any]:
+def pick_location(session: Session, component: Optional[Component] = None) -> Optional[Location]:
     """Return the first accessible location, by priority; None if there is none.
 
     With a *component*, it is the first one that holds at least a part of it.
@@ -133,7 +137,7 @@ def pick_location(session: Any, component: Optional[Any] = None) -> Optional[Any
     return locations[0] if locations else None
 
 
-def pick_locations(session: Any, components: Iterable[Any]) -> list[Optional[Any]]:
+def pick_locations(session: Session, components: Iterable[Component]) -> list[Optional[Location]]:
     """Return for each of *components* what :func:`pick_location` does, with few requests."""
     components = list(components)
     locations = get_locations(session)
@@ -141,7 +145,9 @@ def pick_locations(session: Any, components: Iterable[Any]) -> list[Optional[Any
     return [_first_holding(locations, availability) for availability in found]
 
 
-def _first_holding(locations: Sequence[Any], availability: Mapping[str, float]) -> Optional[Any]:
+def _first_holding(
+    locations: Sequence[Location], availability: Mapping[str, float]
+) -> Optional[Location]:
     """Return the first of *locations* in which *availability* is above zero, or None."""
     for location in locations:
         if availability[location["id"]] > 0:
@@ -150,7 +156,7 @@ def _first_holding(locations: Sequence[Any], availability: Mapping[str, float]) 
 
 
 def get_component_availability(
-    session: Any, component: Any, locations: Optional[Iterable[Any]] = None
+    session: Session, component: Component, locations: Optional[Iterable[Location]] = None
 ) -> dict[str, float]:
     """Return what :func:`get_component_availabilities` does, for one *component*."""
     found: dict[str, float] = session.get_component_availabilities(
@@ -160,7 +166,9 @@ def get_component_availability(
 
 
 def get_component_availabilities(
-    session: Any, components: Iterable[Any], locations: Optional[Iterable[Any]] = None
+    session: Session,
+    components: Iterable[Component],
+    locations: Optional[Iterable[Location]] = None,
 ) -> list[dict[str, float]]:
     """Return for each of *components* ``{location id: percentage}``.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import condition, key_condition
@@ -15,6 +15,10 @@ from ftrack_like._transport.redaction import masked
 from ftrack_like._value_errors import shown
 from ftrack_like.query import restate, restate_values
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
 
 __all__ = ["Lookup"]
 
@@ -28,7 +32,7 @@ _ATTEMPTS = 5
 class Lookup:
     """The ``get`` and ``ensure`` of a session."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose methods are reached at each use."""
         self._session = session
         self.renew_lock()
@@ -38,7 +42,7 @@ class Lookup:
         # Threads of one session must not record the same creation twice.
         self._ensuring = threading.RLock()
 
-    def get(self, entity_type: str, entity_key: Any) -> Any:
+    def get(self, entity_type: str, entity_key: object) -> Optional[Entity]:
         """Return the entity of *entity_type* with the key *entity_key*, or None."""
         session = self._session
         try:
@@ -68,7 +72,7 @@ class Lookup:
             raise
         return None
 
-    def _cached(self, entity_type: str, values: list[Any]) -> Any:
+    def _cached(self, entity_type: str, values: list[Any]) -> Optional[Entity]:
         """Return the entity from the session's caches, the one in memory first, or None."""
         identity_map = self._session._identity_map
         found = identity_map.find(entity_type, values)
@@ -79,7 +83,7 @@ class Lookup:
 
     def ensure(
         self, entity_type: str, data: Mapping[str, Any], identifying_keys: Optional[Iterable[str]]
-    ) -> Any:
+    ) -> Entity:
         """Return the entity that *data* describes; see ``Session.ensure``."""
         data = require_mapping(data, f"ensure({entity_type!r}, …)")
         names = list(identifying_keys or data)
@@ -97,7 +101,7 @@ class Lookup:
                 self._session.commit()  # It may be about the entity that is looked for here.
             return self._ensure(entity_type, data, names)
 
-    def _ensure(self, entity_type: str, data: Mapping[str, Any], names: list[str]) -> Any:
+    def _ensure(self, entity_type: str, data: Mapping[str, Any], names: list[str]) -> Entity:
         """Return the entity with *data*, also if other sessions make or delete it just now."""
         session = self._session
         conditions = {name: condition(name, data[name]) for name in names}
@@ -148,13 +152,13 @@ class Lookup:
         return {"id": str(uuid.uuid5(namespace, f"{entity_type} where {identifying}"))}
 
     @staticmethod
-    def _is_about(error: Any, entity: Any) -> bool:
+    def _is_about(error: exception.Error, entity: Entity) -> bool:
         """Return whether the server's *error* is about *entity*, as far as it says."""
         text = str(error)
         return any(str(value) in text for value in inspection.primary_key(entity).values())
 
     @staticmethod
-    def _update(entity: Any, data: Mapping[str, Any], identifying: list[str]) -> bool:
+    def _update(entity: Entity, data: Mapping[str, Any], identifying: list[str]) -> bool:
         """Set what differs from *data* on *entity*; return whether anything did."""
         changed = False
         for name, value in data.items():
@@ -164,7 +168,7 @@ class Lookup:
         return changed
 
 
-def _key_values(entity_type: str, names: Any, entity_key: Any) -> list[Any]:
+def _key_values(entity_type: str, names: list[str], entity_key: object) -> list[Any]:
     """Return the values in *entity_key*: one value, a list of them, or a mapping by *names*."""
     if isinstance(entity_key, str):
         return [entity_key]

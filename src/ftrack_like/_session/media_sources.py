@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like._paths import check_path
 from ftrack_like._session.components import files_of
 from ftrack_like.exception import LocationError, MediaError
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.component import Component
 
 __all__ = ["check_media", "check_media_component"]
 
@@ -52,7 +55,7 @@ def check_media(path: str) -> None:
             raise MediaError(f"The file {file} is empty, so it cannot be encoded.")
 
 
-def check_media_component(component: Any) -> None:
+def check_media_component(component: Component) -> None:
     """Raise :exc:`~ftrack_like.exception.MediaError` if *component* cannot be media.
 
     Only what this session knows counts: the size that the server has may be out of date.

@@ -13,7 +13,7 @@ ask nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition
@@ -25,6 +25,11 @@ from ftrack_like.collection import (
     MappedCollectionProxy,
 )
 from ftrack_like.operation import UpdateEntityOperation
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json, Value
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
 
 __all__ = ["Memberships"]
 
@@ -51,7 +56,7 @@ class _Delta:
         #: Whether the program set the whole list: then exactly this list is meant.
         self.is_whole = False
 
-    def follow(self, before: Any, after: Collection) -> None:
+    def follow(self, before: Optional[Iterable[Entity]], after: Collection) -> None:
         """Add the change of one operation from *before* to *after*."""
         if before is None or after.is_whole or not len(after):
             self.is_whole = True
@@ -80,7 +85,7 @@ class Memberships:
     """The changes of collections in the payloads of one commit."""
 
     def __init__(
-        self, session: Any, operations: Iterable[Any], payloads: list[OperationPayload]
+        self, session: Session, operations: Iterable[Any], payloads: list[OperationPayload]
     ) -> None:
         """Initialise for *session* with the *payloads* of *operations*; neither is changed."""
         self._session = session
@@ -104,7 +109,7 @@ class Memberships:
                 if delta is not None and not delta.is_whole and _collection(value) is not None:
                     self._note(place, name, value, delta)
 
-    def _note(self, place: int, name: str, value: Any, delta: _Delta) -> None:
+    def _note(self, place: int, name: str, value: Value, delta: _Delta) -> None:
         """Note the *delta* of the list *name*, which is *value*, in the payload at *place*."""
         references = {
             _text_of(item): self._session.entity_reference(item)
@@ -145,7 +150,7 @@ class Memberships:
         wanted = [*names, *(_METADATA if change.name == "metadata" else [change.name])]
         return f"select {', '.join(wanted)} from {entity_type} where {condition}"
 
-    def _answers(self, results: Any) -> Iterator[tuple[_Change, _References]]:
+    def _answers(self, results: Json) -> Iterator[tuple[_Change, _References]]:
         """Yield each change with the members that the *results* of :meth:`questions` give it.
 
         A replaced ``call`` may have answered anything.
@@ -162,7 +167,7 @@ class Memberships:
         data = {**payload["entity_data"], change.name: list(members.values())}
         self.payloads[change.place] = with_data(payload, data)
 
-    def _members(self, result: Any, name: str) -> Optional[_References]:
+    def _members(self, result: Json, name: str) -> Optional[_References]:
         """Return the members of the list *name* in the *result* of a query, None without any."""
         data = result.get("data") if isinstance(result, Mapping) else None
         if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], Mapping):
@@ -183,7 +188,7 @@ class Memberships:
                 }
         return found
 
-    def repairs(self, results: Any) -> list[OperationPayload]:
+    def repairs(self, results: Json) -> list[OperationPayload]:
         """Return what is to be sent again by the *results* of :meth:`questions`, often nothing.
 
         The questions go in one transaction with the lists, right before them. If another session
@@ -248,7 +253,7 @@ def _holds_collection(payload: OperationPayload) -> bool:
     return any(isinstance(value, (Collection, MappedCollectionProxy)) for value in values)
 
 
-def _collection(value: Any) -> Optional[Collection]:
+def _collection(value: object) -> Optional[Collection]:
     """Return the collection in *value*; None for other values and for custom attributes.
 
     Their rows are there for each configuration that applies, and no list changes that.
@@ -267,6 +272,6 @@ def _text(payload: OperationPayload) -> str:
     return str(payload["entity_key"])
 
 
-def _text_of(entity: Any) -> str:
+def _text_of(entity: Entity) -> str:
     """Return the primary key of *entity* as text."""
     return str(list(inspection.primary_key(entity).values()))

@@ -11,14 +11,23 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
 from ftrack_like.collection import Collection, MappedCollectionProxy
-from ftrack_like.entity.base import PLAIN, _EntityBase
+from ftrack_like.entity.base import PLAIN, AnyEntity
 from ftrack_like.query import QueryResult
 
-__all__ = ["Merger"]
+if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
+
+__all__ = ["MergeRecord", "Merger"]
+
+#: What was merged so far: by the number of an object, the object and what stands for it now.
+MergeRecord = dict[Any, Any]
+
 
 #: The key in a record of merged entities under which foreign ones wait for their values. Taking
 #: the values over one entity after the other keeps long chains of references off the stack.
@@ -28,11 +37,11 @@ _WAITING = "waiting"
 class Merger:
     """Merge for a session. It may be used from any thread."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose methods are reached at each use."""
         self._session = session
 
-    def merge(self, value: Any, merged: Optional[dict[Any, Any]] = None) -> Any:
+    def merge(self, value: Value, merged: Optional[MergeRecord] = None) -> Value:
         """Return *value* with every entity in it replaced by the attached one of its identity.
 
         Values that the entities have set are taken over. Lists, tuples, sets and mappings are
@@ -48,7 +57,7 @@ class Merger:
         merged = {} if merged is None else merged
         if _WAITING in merged:
             return self._merge(value, merged)
-        is_entity = isinstance(value, _EntityBase)
+        is_entity = isinstance(value, AnyEntity)
         merged[_WAITING] = None  # A queue, once there is something to wait.
         try:
             if is_entity:  # One call less for what is merged most.
@@ -74,9 +83,9 @@ class Merger:
             return self._own_collection(value, merged)
         return result
 
-    def _merge(self, value: Any, merged: dict[Any, Any]) -> Any:
+    def _merge(self, value: Value, merged: MergeRecord) -> Value:
         """Return what :meth:`merge` does; foreign entities may still wait for their values."""
-        if isinstance(value, _EntityBase):
+        if isinstance(value, AnyEntity):
             return self._merge_entity(value, merged)
         if isinstance(value, (Collection, MappedCollectionProxy)):
             return self._merge_collection(value, merged)
@@ -106,7 +115,9 @@ class Merger:
             return [self._merge(inner, merged) for inner in value]
         return value
 
-    def _merge_collection(self, value: Any, merged: dict[Any, Any]) -> Any:
+    def _merge_collection(
+        self, value: Union[Collection, MappedCollectionProxy], merged: MergeRecord
+    ) -> Union[Collection, MappedCollectionProxy]:
         """Merge the members of the collection *value*, or the foreign entity that it is of."""
         members = _base(value)
         if members.entity.session is self._session:
@@ -115,14 +126,16 @@ class Merger:
             self._merge(members.entity, merged)
         return value
 
-    def _own_collection(self, value: Any, merged: dict[Any, Any]) -> Any:
+    def _own_collection(
+        self, value: Union[Collection, MappedCollectionProxy], merged: MergeRecord
+    ) -> Value:
         """Return the collection of this session that stands for *value*, which was merged."""
         members = _base(value)
         if members.entity.session is self._session:
             return value
         return self._merge(members.entity, merged)[members.attribute.name]
 
-    def _merge_entity(self, entity: Any, merged: dict[Any, Any]) -> Any:
+    def _merge_entity(self, entity: Entity, merged: MergeRecord) -> Entity:
         """Return the attached entity of the identity of *entity*, with its values."""
         identity_map = self._session._identity_map
         try:
@@ -131,12 +144,13 @@ class Merger:
             return entity  # Without a whole primary key it cannot be told from others.
         entities = identity_map.entities()
         attached = entities.get(key)
-        if attached is None and identity_map.loose.data:
+        if attached is None and identity_map.loose_references:
             attached = identity_map.revive(key)
         if attached is entity:
             return entity  # With all that it refers to, since it was attached.
         if id(entity) in merged:
-            return merged[id(entity)][1]
+            known: Entity = merged[id(entity)][1]
+            return known
         is_foreign = entity.session is not self._session
         if attached is None:
             attached = entities.setdefault(key, self._copy_of(entity) if is_foreign else entity)
@@ -157,19 +171,19 @@ class Merger:
             self._store(key, entity, attached)
         return attached
 
-    def _copy_of(self, entity: Any) -> Any:
+    def _copy_of(self, entity: Entity) -> Entity:
         """Return a new entity of this session with the identity of the foreign *entity*."""
         key = inspection.primary_key(entity)
         return self._session._create(entity.entity_type, key, reconstructing=True)
 
-    def _take_over(self, entity: Any, attached: Any, merged: dict[Any, Any]) -> None:
+    def _take_over(self, entity: Entity, attached: Entity, merged: MergeRecord) -> None:
         """Give *attached* the values of the foreign *entity*."""
         attached.merge(entity, merged)
         identity_map = self._session._identity_map
         if identity_map.lower_caches():
             self._store(identity_map.key_of(attached), entity, attached)
 
-    def _store(self, key: Any, entity: Any, attached: Any) -> None:
+    def _store(self, key: Key, entity: Entity, attached: Entity) -> None:
         """Write *attached*, which got the values of *entity*, to the cache layers below."""
         identity_map = self._session._identity_map
         # What is only referred to stays so: the layers below may hold all that was ever loaded.
@@ -178,18 +192,20 @@ class Merger:
             identity_map.store_below({key: attached})
 
     def _merge_contents(
-        self, entity: Any, merged: dict[Any, Any], resident: Callable[[Any], Any]
+        self, entity: Entity, merged: MergeRecord, resident: Callable[[Any], Any]
     ) -> None:
         """Replace the entities that the newly attached *entity* refers to by attached ones.
 
         *resident* returns the attached entity with a key, or None.
         """
         for values in (entity._remote, entity._local):
-            for name, value in values.items() if values else ():
+            if not values:
+                continue
+            for name, value in values.items():
                 if type(value) in PLAIN:
                     continue
                 # Setting what is there already changes no order, so the loop may go on.
-                if isinstance(value, _EntityBase):
+                if isinstance(value, AnyEntity):
                     # Most are attached already; to find that here takes a third of the time.
                     if value._key is None or resident(value._key) is not value:
                         values[name] = self._merge_entity(value, merged)
@@ -197,13 +213,13 @@ class Merger:
                     values[name] = [self._merge(inner, merged) for inner in value]
 
 
-def _base(value: Any) -> Collection:
+def _base(value: Union[Collection, MappedCollectionProxy]) -> Collection:
     """Return the collection *value*, itself or what it stands for."""
     members: Collection = value if isinstance(value, Collection) else value.collection
     return members
 
 
-def _is_bare(entity: Any) -> bool:
+def _is_bare(entity: Entity) -> bool:
     """Return whether *entity* holds nothing but its primary key."""
     key = entity.primary_key_attributes
     return not entity._local and all(name in key for name in entity._remote)

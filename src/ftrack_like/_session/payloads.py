@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any, Callable, Optional
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from ftrack_like.exception import OperationError
 from ftrack_like.operation import (
@@ -22,26 +22,32 @@ from ftrack_like.operation import (
 )
 from ftrack_like.symbol import NOT_SET
 
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
+    from ftrack_like.operation import Operation
+
 __all__ = ["PASSES", "OperationPayload", "optimise", "payload_of", "with_data"]
 
 
 class OperationPayload(MutableMapping[str, Any]):
     """One operation as it is sent: a mapping that equals a plain one of the same items."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Union[Mapping[str, Any], Iterable[tuple[str, Any]]], **kwargs: object
+    ) -> None:
         """Initialise as ``dict`` does, from a mapping, pairs or keywords."""
         super().__init__()
         self._data: dict[str, Any] = dict(*args, **kwargs)
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Json:
         """Return the item *key*."""
         return self._data[key]
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Optional[Json] = None) -> Json:
         """Return the item *key*, or *default*."""
         return self._data.get(key, default)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Json) -> None:
         """Set the item *key* to *value*."""
         self._data[key] = value
 
@@ -65,27 +71,31 @@ class OperationPayload(MutableMapping[str, Any]):
 Payloads = list[OperationPayload]
 
 
-def _create_payload(operation: Any) -> OperationPayload:
+def _create_payload(operation: CreateEntityOperation) -> OperationPayload:
     """Return the payload of a creation."""
     entity_type = operation.entity_type
     return _payload("create", operation, {"__entity_type__": entity_type, **operation.entity_data})
 
 
-def _update_payload(operation: Any) -> OperationPayload:
+def _update_payload(operation: UpdateEntityOperation) -> OperationPayload:
     """Return the payload of an update."""
     entity_type = operation.entity_type
     data = {"__entity_type__": entity_type, operation.attribute_name: operation.new_value}
     return _payload("update", operation, data)
 
 
-def _delete_payload(operation: Any) -> OperationPayload:
+def _delete_payload(operation: DeleteEntityOperation) -> OperationPayload:
     """Return the payload of a deletion."""
     return _payload("delete", operation, None)
 
 
-def _payload(action: str, operation: Any, data: Optional[dict[str, Any]]) -> OperationPayload:
+def _payload(
+    action: str,
+    operation: Union[CreateEntityOperation, UpdateEntityOperation, DeleteEntityOperation],
+    data: Optional[dict[str, Any]],
+) -> OperationPayload:
     """Return the payload for *action* on the entity of *operation*, with *data* unless None."""
-    items = {
+    items: dict[str, Any] = {
         "action": action,
         "entity_type": operation.entity_type,
         "entity_key": list(operation.entity_key.values()),
@@ -109,7 +119,7 @@ _MAKERS: dict[type, Callable[[Any], OperationPayload]] = {
 }
 
 
-def payload_of(operation: Any) -> OperationPayload:
+def payload_of(operation: Operation) -> OperationPayload:
     """Return the payload of *operation*.
 
     Raise :exc:`~ftrack_like.exception.OperationError` for what is no operation of ours.

@@ -6,12 +6,17 @@ import contextlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._literals import quoted
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
+from ftrack_like.entity.location import find_location
 from ftrack_like.symbol import SERVER_LOCATION_ID
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.component import Component
+    from ftrack_like.session import Session
 
 __all__ = [
     "NUMBER",
@@ -65,7 +70,7 @@ class Published(NamedTuple):
         return not self.has_data or (self.job is not None and self.job["status"] == "failed")
 
 
-def find_published(session: Any, version_id: str) -> list[Published]:
+def find_published(session: Session, version_id: str) -> list[Published]:
     """Return what was published for the version, as the server has it now."""
     components = session.query(
         "select name, metadata.key, metadata.value, component_locations.location_id "
@@ -95,7 +100,7 @@ def next_number(published: Iterable[Published]) -> str:
     return str(1 + max((each.number for each in published), default=0))
 
 
-def outputs_of(session: Any, job_id: str) -> list[Any]:
+def outputs_of(session: Session, job_id: str) -> list[Any]:
     """Return the components that the job fills, that which players show first."""
     links = session.query(
         f"select component.name from JobComponent where job_id is {quoted(job_id)}"
@@ -103,7 +108,7 @@ def outputs_of(session: Any, job_id: str) -> list[Any]:
     return sorted((link["component"] for link in links), key=_rank)
 
 
-def job_of_source(session: Any, version_id: str, source_id: str) -> Optional[Any]:
+def job_of_source(session: Session, version_id: str, source_id: str) -> Optional[Any]:
     """Return the job that encodes the component *source_id* for the version, None if none does."""
     links = session.query(
         "select job.data, job.status from JobComponent "
@@ -118,7 +123,7 @@ def job_of_source(session: Any, version_id: str, source_id: str) -> Optional[Any
     return None
 
 
-def remove_replaced(session: Any, version_id: str, wanted: Optional[Any] = None) -> None:
+def remove_replaced(session: Session, version_id: str, wanted: Optional[Any] = None) -> None:
     """Remove what was published for the version before its current publication.
 
     The current one is the last that is done; *wanted*, a component, counts as done. The same
@@ -142,7 +147,7 @@ def remove_replaced(session: Any, version_id: str, wanted: Optional[Any] = None)
             _remove_publication(session, version_id, each)
 
 
-def _remove_publication(session: Any, version_id: str, published: Published) -> None:
+def _remove_publication(session: Session, version_id: str, published: Published) -> None:
     """Remove what was *published*, with its thumbnail unless the version shows that."""
     ids = [published.component["id"], thumbnail_id(published.component["id"])]
     job_id = published.metadata.get("encoding_job_id")
@@ -160,7 +165,7 @@ def thumbnail_id(component_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"thumbnail of {component_id}"))
 
 
-def remove_made_under(session: Any, version_id: str, token: str) -> None:
+def remove_made_under(session: Session, version_id: str, token: str) -> None:
     """Remove what a process made for the version under a claim with *token*, and left."""
     job = job_of_source(session, version_id, token)
     if job is not None:
@@ -175,7 +180,7 @@ def remove_made_under(session: Any, version_id: str, token: str) -> None:
     remove_components(session, ids)
 
 
-def remove_components(session: Any, ids: Iterable[str]) -> None:
+def remove_components(session: Session, ids: Iterable[str]) -> None:
     """Remove the components with the *ids*, as far as they exist, and their data on the server."""
     ids = list(ids)
     found = find_all(
@@ -191,14 +196,14 @@ def remove_components(session: Any, ids: Iterable[str]) -> None:
         session.delete(each)
     if doomed:
         session.commit()
-    server = session.get("Location", SERVER_LOCATION_ID)
+    server = find_location(session, SERVER_LOCATION_ID)
     for each_id in {*ids, *doomed}:
         # What was uploaded and never registered goes as well; mostly there is nothing.
         with contextlib.suppress(exception.AccessorError):
             server.accessor.remove(each_id)
 
 
-def _rank(component: Any) -> int:
+def _rank(component: Component) -> int:
     """Return where *component* stands among the outputs of a job: what players show is first."""
     name = component["name"]
     return REVIEWABLE.index(name) if name in REVIEWABLE else len(REVIEWABLE)

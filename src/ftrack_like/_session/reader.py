@@ -9,13 +9,18 @@ the attribute table as a *plan*.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._seams import original
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.attribute import AbstractCollectionAttribute, ReferenceAttribute
 from ftrack_like.entity.base import Entity
+
+if TYPE_CHECKING:
+    from ftrack_like._session.load_groups import LoadGroup
+    from ftrack_like._types import Value
+    from ftrack_like.session import Session
 
 __all__ = ["Plan", "Reader", "make_reader"]
 
@@ -46,7 +51,7 @@ class Reader(NamedTuple):
     finish: Callable[[], None]
 
 
-def _make_plan(class_: Any, shape: tuple[str, ...]) -> Plan:
+def _make_plan(class_: type[Entity], shape: tuple[str, ...]) -> Plan:
     """Return the plan for records of *class_* with the keys *shape*, and keep it."""
     attributes = class_.attributes
     known = {name: attributes.get(name) for name in shape}
@@ -69,7 +74,7 @@ def _make_plan(class_: Any, shape: tuple[str, ...]) -> Plan:
     return plan
 
 
-def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # noqa: PLR0915  # see the module's text
+def make_reader(session: Session, group: Optional[LoadGroup], regroups: bool = True) -> Reader:  # noqa: PLR0915  # see the module's text
     """Return the functions that read records of one page into *session*.
 
     New entities, and with *regroups* those that come again, become members of *group* unless it
@@ -79,7 +84,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
     entities = identity_map.entities()
     find, settle = entities.get, entities.setdefault
     fresh = None if group is None else group.fresh
-    loose, revive = identity_map.loose.data, identity_map.revive
+    loose, revive = identity_map.loose_references, identity_map.revive
     types = session.types
     has_plain_keys = identity_map.plain_keys
     make_key = session.cache_key_maker.key
@@ -88,7 +93,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
     touched: dict[Any, Any] = {}
     allocate, entity_init = object.__new__, original(Entity, "__init__")
 
-    def read(record: dict[str, Any]) -> Any:  # noqa: PLR0912, PLR0915
+    def read(record: dict[str, Any]) -> Entity:  # noqa: PLR0912, PLR0915
         """Return the attached entity for *record*."""
         type_name = record["__entity_type__"]
         try:
@@ -119,7 +124,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
         key = (
             identity
             if has_plain_keys
-            else make_key((type_name, [record[name] for name in key_parts or (single_key,)]))
+            else make_key((type_name, [record[name] for name in key_parts or (single_key or "",)]))
         )
 
         entity = find(key)
@@ -148,7 +153,8 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
             entity._remote.update(record)
             if entity._local is not None:
                 for name in collections:
-                    class_.attributes.get(name)._refresh(entity)
+                    attribute: Any = class_.attributes.lookup(name)
+                    attribute._refresh(entity)
             if has_lower_caches:
                 touched[key] = entity
         if (
@@ -160,7 +166,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
             join_group(key)
         return entity
 
-    def read_value(value: Any) -> Any:
+    def read_value(value: Value) -> Value:
         """Return the entity for *value* if it is a record, else *value*."""
         if type(value) is dict and "__entity_type__" in value:
             return read(value)
@@ -175,7 +181,7 @@ def make_reader(session: Any, group: Any, regroups: bool = True) -> Reader:  # n
     return Reader(read, finish)
 
 
-def unknown_type(session: Any, type_name: Any) -> Exception:
+def unknown_type(session: Session, type_name: object) -> Exception:
     """Return the error that the server sent an entity of a type without schema."""
     hint = did_you_mean(str(type_name), session.types)
     return exception.UnrecognisedEntityTypeError(type_name, suggestion=hint)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterable
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection, symbol
 from ftrack_like._session.answer_shapes import field, text_field, upload_place
 from ftrack_like._session.jobs import Progress, rising, share_of
+from ftrack_like.entity.location import find_location
 from ftrack_like.logging import LazyLogMessage as L
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json, PathText
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.job import Job
+    from ftrack_like.session import Session
 
 __all__ = ["RemoteActions"]
 
@@ -18,11 +26,11 @@ __all__ = ["RemoteActions"]
 class RemoteActions:
     """What a session asks its server to do besides; each method is one call."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose methods are reached at each use."""
         self._session = session
 
-    def _call(self, batch: list[dict[str, Any]]) -> Any:
+    def _call(self, batch: list[dict[str, Any]]) -> list[Json]:
         """Return the results of *batch*; say so when the server does not know its action."""
         try:
             return self._session.call(batch)
@@ -35,7 +43,7 @@ class RemoteActions:
                 f"{batch[0]['action']!r}; a newer server may. {error}"
             ) from error
 
-    def reset_remote(self, reset_type: str, entity: Any = None) -> Any:
+    def reset_remote(self, reset_type: str, entity: Optional[Entity] = None) -> Json:
         """Return the data of the answer to resetting *reset_type* of *entity*."""
         payload = {"action": "reset_remote", "reset_type": reset_type}
         if entity is not None:
@@ -49,7 +57,9 @@ class RemoteActions:
         if batch:
             self._call(batch)
 
-    def get_widget_url(self, name: str, entity: Any = None, theme: Optional[str] = None) -> str:
+    def get_widget_url(
+        self, name: str, entity: Optional[Entity] = None, theme: Optional[str] = None
+    ) -> str:
         """Return the address of the widget *name*."""
         payload: dict[str, Any] = {"action": "get_widget_url", "name": name, "theme": theme}
         if entity is not None:
@@ -64,7 +74,7 @@ class RemoteActions:
         file_size: int,
         checksum: Optional[str] = None,
         parts: Optional[int] = None,
-    ) -> Any:
+    ) -> dict[str, Any]:
         """Return where and how to upload the data of a component."""
         payload: dict[str, Any] = {
             "action": "get_upload_metadata",
@@ -94,14 +104,14 @@ class RemoteActions:
 
     def encode_media(
         self,
-        media: Any,
-        version_id: Any = None,
-        keep_original: Any = "auto",
+        media: Union[PathText, Entity],
+        version_id: Optional[str] = None,
+        keep_original: Union[bool, str] = "auto",
         *,
         wait: bool = False,
         timeout: Optional[float] = None,
         progress: Optional[Progress] = None,
-    ) -> Any:
+    ) -> Job:
         """Return the job that encodes *media*, a path or a component; a done one with *wait*."""
         progress = rising(progress) if progress is not None else None
         component, keep = self._source(media, keep_original, share_of(progress, 0, 50))
@@ -113,14 +123,14 @@ class RemoteActions:
         }
         with self._removing_upload(component if component is not media else None):
             job_id = text_field(self._call([payload])[0], "job_id")
-        job = self._session.get("Job", job_id)
+        job = cast("Job", self._session.get("Job", job_id))
         if wait:
             begin = 0 if component is media else 50
             self._session.wait_for_job(job, timeout, share_of(progress, begin, 100))
         return job
 
     @contextlib.contextmanager
-    def _removing_upload(self, component: Any) -> Generator[None, None, None]:
+    def _removing_upload(self, component: Optional[Component]) -> Generator[None, None, None]:
         """Remove *component*, which was uploaded for a job, if the server refuses that job.
 
         None is nothing to remove.
@@ -133,17 +143,22 @@ class RemoteActions:
                 self._remove(component)
             raise
 
-    def _remove(self, component: Any) -> None:
+    def _remove(self, component: Component) -> None:
         """Remove *component* and its data on the server; say so in the log if that fails."""
         session = self._session
         try:
-            session.get("Location", symbol.SERVER_LOCATION_ID).remove_component(component)
+            find_location(session, symbol.SERVER_LOCATION_ID).remove_component(component)
             session.delete(component)
             session.commit()
         except exception.Error as error:
             session.logger.warning(L("{0} stays on the server: {1}", component, error))
 
-    def _source(self, media: Any, keep: Any, progress: Optional[Progress]) -> tuple[Any, bool]:
+    def _source(
+        self,
+        media: Union[PathText, Entity],
+        keep: Union[bool, str],
+        progress: Optional[Progress],
+    ) -> tuple[Component, Union[bool, str]]:
         """Return the component to encode for *media*, and whether it stays afterwards."""
         session = self._session
         # lazy: only encoding needs it
@@ -151,8 +166,8 @@ class RemoteActions:
 
         if isinstance(media, (str, os.PathLike)):
             check_media(os.fspath(media))
-            location = session.get("Location", symbol.SERVER_LOCATION_ID)
-            more = {} if progress is None else {"progress": progress}
+            location = find_location(session, symbol.SERVER_LOCATION_ID)
+            more: dict[str, Any] = {} if progress is None else {"progress": progress}
             component = session.create_component(
                 path=os.fspath(media), data=None, location=location, **more
             )
@@ -160,8 +175,9 @@ class RemoteActions:
             # The copy on the server was made for this alone.
             return component, False if keep == "auto" else keep
         if getattr(media, "entity_type", None) in ("FileComponent", "SequenceComponent"):
-            check_media_component(media)
-            return media, True if keep == "auto" else keep
+            component = cast("Component", media)
+            check_media_component(component)
+            return component, True if keep == "auto" else keep
         raise ValueError(
             f"Unable to encode media {media!r}: pass the path of a file or a FileComponent."
         )

@@ -15,13 +15,17 @@ import re
 import stat
 import tempfile
 import time
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 from urllib.parse import urlsplit
 
 from ftrack_like._paths import check_path
 from ftrack_like._seams import is_overridden
 from ftrack_like._session.answer_shapes import check_schemas
 from ftrack_like._session.batch import RawBatch
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json, PathText, Schemas
+    from ftrack_like.session import Session
 
 __all__ = ["SchemaStore", "canonical_hash"]
 
@@ -38,13 +42,13 @@ _DAY = 24 * 3600.0
 
 #: The schemas that were read last in this process, by their hash. Sessions read them and never
 #: change or hand them out: a second session starts in 2 ms instead of 5, and holds no copy.
-_shared: dict[str, list[Any]] = {}
+_shared: dict[str, Schemas] = {}
 
 #: Methods of a session that have a say in its schemas. One that overrides any has its own.
 _SEAMS = ("_load_schemas", "_read_schemas_from_cache", "_build_entity_type_classes")
 
 
-def canonical_hash(schemas: Any) -> str:
+def canonical_hash(schemas: Json) -> str:
     """Return the hash that the server announces for *schemas*."""
     return _md5(json.dumps(schemas, sort_keys=True).encode())
 
@@ -63,13 +67,13 @@ def file_name(server_url: str) -> str:
 class SchemaStore:
     """Load the schemas of a session's server, from disk when they are still the right ones."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose methods do the reading and writing."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self._has_warned = False
 
-    def path(self, chosen: Any) -> Any:
+    def path(self, chosen: Union[PathText, bool, None]) -> Union[str, bool]:
         """Return the path of the cache file for the *chosen* folder; False means no cache.
 
         None means the folder that FTRACK_API_SCHEMA_CACHE_PATH names, else the user's cache
@@ -78,7 +82,7 @@ class SchemaStore:
         """
         if chosen is False:
             return False
-        folder = chosen or os.environ.get(VARIABLE) or _user_folder()
+        folder = cast("Optional[PathText]", chosen) or os.environ.get(VARIABLE) or _user_folder()
         if folder is None:
             if not self._has_warned:
                 self._has_warned = True
@@ -94,7 +98,7 @@ class SchemaStore:
             return folder
         return os.path.join(folder, file_name(self._session._server_url))
 
-    def load(self, path: Any) -> list[Any]:
+    def load(self, path: Union[PathText, bool, None]) -> Schemas:
         """Return the schemas, from the file at *path* if it fits the server's hash.
 
         Otherwise ask the server and write the file; *path* may be False or None for none.
@@ -105,21 +109,26 @@ class SchemaStore:
             schemas, found = self._read(candidate)
             if found is not None and found == wanted:
                 _mark_used(candidate)
-                known: list[Any] = schemas
+                known: Schemas = schemas
                 return known
         schemas = self._fetch()
         if path:
             self._keep(schemas, path)
         return schemas
 
-    def shared(self, path: Any) -> Optional[list[Any]]:
+    def shared(self, path: Union[PathText, bool, None]) -> Optional[Schemas]:
         """Return schemas that must not be changed: those of the file at *path*, if they fit.
 
         None means that :meth:`load` has to be asked, for schemas of the session's own.
         """
         session = self._session
         wanted = session._server_information.get("schema_hash")
-        if not path or not isinstance(wanted, str) or is_overridden(session, *_SEAMS):
+        if (
+            not isinstance(path, str)
+            or not path
+            or not isinstance(wanted, str)
+            or is_overridden(session, *_SEAMS)
+        ):
             return None
         try:
             with open(path, "rb") as file:
@@ -138,16 +147,16 @@ class SchemaStore:
             found = _shared[wanted] = schemas
         return found
 
-    def own(self, chosen: Any) -> list[Any]:
+    def own(self, chosen: Union[PathText, bool, None]) -> Schemas:
         """Return schemas for the session alone; *chosen* is as for :meth:`path`."""
         shared = self._session._shared_schemas
         if shared is not None:
-            copied: list[Any] = json.loads(json.dumps(shared))
+            copied: Schemas = json.loads(json.dumps(shared))
             return copied
-        loaded: list[Any] = self._session._load_schemas(self.path(chosen))
+        loaded: Schemas = self._session._load_schemas(self.path(chosen))
         return loaded
 
-    def _read(self, path: str) -> tuple[Any, Optional[str]]:
+    def _read(self, path: str) -> tuple[Schemas, Optional[str]]:
         """Return the schemas of the file at *path* and their hash; ``([], None)`` if unusable."""
         try:
             schemas, found = self._session._read_schemas_from_cache(path)
@@ -158,14 +167,14 @@ class SchemaStore:
             return [], None
         return schemas, found
 
-    def _fetch(self) -> list[Any]:
+    def _fetch(self) -> Schemas:
         """Return the schemas as the server sends them."""
         answer: Any = self._session.call(RawBatch([{"action": "query_schemas"}]))[0]
         check_schemas(answer)
-        schemas: list[Any] = answer
+        schemas: Schemas = answer
         return schemas
 
-    def _keep(self, schemas: list[Any], path: str) -> None:
+    def _keep(self, schemas: Schemas, path: Union[PathText, bool]) -> None:
         """Write *schemas* to *path*, else to a private temporary folder, else warn."""
         failure: Optional[Exception] = None
         for candidate in _candidates(path):
@@ -177,7 +186,7 @@ class SchemaStore:
                 failure = failure or error
         self._logger.warning("The schema cache %s cannot be written: %s", path, failure)
 
-    def read_file(self, path: str) -> tuple[Any, Optional[str]]:
+    def read_file(self, path: str) -> tuple[Schemas, Optional[str]]:
         """Return the value of the JSON file at *path* and its hash, ``([], None)`` without file.
 
         Raise :exc:`ValueError` when it is no JSON.
@@ -197,7 +206,7 @@ class SchemaStore:
             found = canonical_hash(schemas)
         return schemas, found
 
-    def write_file(self, schemas: Any, path: str) -> None:
+    def write_file(self, schemas: Schemas, path: str) -> None:
         """Replace the file at *path* by *schemas*, readable for its owner alone.
 
         Raise :exc:`TypeError` for what JSON cannot hold, :exc:`OSError` when it cannot be
@@ -220,7 +229,7 @@ class SchemaStore:
             raise
 
 
-def _are_schemas(value: Any) -> bool:
+def _are_schemas(value: object) -> bool:
     """Return whether *value* looks like the schemas of a server."""
     return (
         isinstance(value, list)
@@ -263,9 +272,10 @@ def _remove_unused(folder: str) -> None:
             os.unlink(each.path)
 
 
-def _candidates(path: str) -> list[str]:
+def _candidates(path: Union[PathText, bool]) -> list[str]:
     """Return the places of the file at *path*: its own, and one for when that cannot be used."""
-    return [each for each in (path, _private_path(path)) if each is not None]
+    own = cast("str", path)  # Neither False nor, by what sessions pass, True.
+    return [each for each in (own, _private_path(own)) if each is not None]
 
 
 def _private_path(path: str) -> Optional[str]:

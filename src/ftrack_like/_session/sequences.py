@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Optional
+from collections.abc import Iterable, Iterator
+from typing import Optional, Protocol
 
 __all__ = ["parse_sequence"]
+
+
+class FileSequence(Protocol):
+    """A collection of clique: files that differ in a number."""
+
+    indexes: Iterable[int]
+    padding: int
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the paths."""
+
+    def format(self, pattern: str = ..., /) -> str:
+        """Return the collection as text."""
+
 
 #: Members that one expression may name: more are a slip of the keyboard.
 _MOST_MEMBERS = 1_000_000
@@ -16,7 +31,7 @@ _NUMBER = r"%(?P<padding>\d*)d"
 _RANGE = re.compile(r"\s*([0-9]+)(?:\s*-\s*([0-9]+))?\s*")
 
 
-def parse_sequence(path: str) -> Optional[Any]:
+def parse_sequence(path: str) -> Optional[FileSequence]:
     """Return the clique collection of the files that *path* is an expression for.
 
     Return None for a plain path. Every path of an existing file is plain, whatever its name.
@@ -75,7 +90,7 @@ def _last_frames(path: str) -> Optional[tuple[str, str]]:
     return name.rstrip(), frames
 
 
-def _collection(path: str, placeholder: re.Match[str], frames: str) -> Any:
+def _collection(path: str, placeholder: re.Match[str], frames: str) -> FileSequence:
     """Return the collection of the *frames* of the name that *placeholder* has split."""
     head, tail = placeholder["head"], placeholder["tail"]
     folder, first = os.path.split(head)
@@ -86,7 +101,8 @@ def _collection(path: str, placeholder: re.Match[str], frames: str) -> Any:
     indexes = _indexes(path, frames) if frames.strip() else set()
     import clique  # lazy: most sessions create no sequence
 
-    return clique.Collection(head, tail, int(placeholder["padding"] or 0), indexes)
+    made: FileSequence = clique.Collection(head, tail, int(placeholder["padding"] or 0), indexes)
+    return made
 
 
 def _indexes(path: str, frames: str) -> set[int]:

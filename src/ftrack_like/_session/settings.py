@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from ftrack_like import exception
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like._transport.settings import checked_server_url
+
+if TYPE_CHECKING:
+    from ftrack_like._types import PathText
+    from ftrack_like.cache import Cache
+    from ftrack_like.session import Session
 
 __all__ = [
     "Credentials",
@@ -104,7 +109,7 @@ def _missing(argument: str, variables: str, example: str) -> exception.Configura
     )
 
 
-def _require_sendable(argument: str, origin: str, value: Any) -> None:
+def _require_sendable(argument: str, origin: str, value: object) -> None:
     """Raise :exc:`~ftrack_like.exception.ConfigurationError` if no header can hold *value*.
 
     The error does not show it, since it may be the key; that of an HTTP library would.
@@ -135,7 +140,10 @@ def _machine_user() -> str:
         raise _missing("api_user", "FTRACK_API_USER", "jane.doe") from error
 
 
-def plugin_folders(given: Any, environment: Optional[Mapping[str, str]] = None) -> list[str]:
+def plugin_folders(
+    given: Optional[Union[PathText, Iterable[PathText]]],
+    environment: Optional[Mapping[str, str]] = None,
+) -> list[str]:
     """Return the folders to look for plugins in.
 
     *given* is a list of paths; None means those of FTRACK_EVENT_PLUGIN_PATH, parted as the
@@ -148,10 +156,11 @@ def plugin_folders(given: Any, environment: Optional[Mapping[str, str]] = None) 
         return text.split(os.pathsep)
     if isinstance(given, (str, bytes, os.PathLike)):
         return [os.fsdecode(given)]
-    return list(given)
+    folders: list[Any] = list(given)  # They are given on as they are.
+    return folders
 
 
-def header_mapping(headers: Any) -> dict[str, str]:
+def header_mapping(headers: object) -> dict[str, str]:
     """Return *headers* as a new mapping; :exc:`TypeError` when it is none. None means none."""
     if headers is None:
         return {}
@@ -160,7 +169,7 @@ def header_mapping(headers: Any) -> dict[str, str]:
     return dict(headers)
 
 
-def cookie_mapping(cookies: Any) -> Any:
+def cookie_mapping(cookies: object) -> Any:
     """Return *cookies*, a mapping or a cookie jar; :exc:`TypeError` when it is neither.
 
     None means none and gives an empty mapping.
@@ -179,7 +188,9 @@ def lazy_load_policy(policy: str) -> str:
     return policy
 
 
-def lower_cache(session: Any, cache: Any) -> Any:
+def lower_cache(
+    session: Session, cache: Union[Cache, Callable[[Session], Optional[Cache]], None]
+) -> Optional[Cache]:
     """Return the cache below the memory cache of *session*: *cache*, or what it returns.
 
     A function that raises, and what is no cache, costs a warning and gives None.

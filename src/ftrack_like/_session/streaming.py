@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any, Callable, NamedTuple, Optional, cast
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, cast
 
 from ftrack_like.query import Pages
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
 
 __all__ = ["Page", "stream"]
 
@@ -61,7 +64,9 @@ class _Ahead:
             release(page.fresh)
 
 
-def stream(session: Any, pages: Pages, page_size: int, keep: bool, prefetch: bool) -> Iterator[Any]:
+def stream(
+    session: Session, pages: Pages, page_size: int, keep: bool, prefetch: bool
+) -> Iterator[Any]:
     """Yield the entities of *pages*, *page_size* at a time.
 
     What came with a page is let go of when the next one is begun, unless *keep*; see

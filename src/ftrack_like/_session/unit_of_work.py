@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection, operation
 from ftrack_like._session.batch import RawBatch
@@ -12,6 +12,13 @@ from ftrack_like._session.delivery import Delivery
 from ftrack_like._session.memberships import Memberships
 from ftrack_like._session.payloads import OperationPayload, optimise, payload_of
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.operation import Operation
+    from ftrack_like.session import Session
+    from ftrack_like.symbol import Symbol
 
 __all__ = ["Plan", "UnitOfWork"]
 
@@ -27,7 +34,10 @@ class Plan:
     """
 
     def __init__(
-        self, operations: list[Any], payloads: list[OperationPayload], touched: Iterable[Any] = ()
+        self,
+        operations: list[Operation],
+        payloads: list[OperationPayload],
+        touched: Iterable[Entity] = (),
     ) -> None:
         """Initialise with all of it."""
         self.operations = operations
@@ -68,7 +78,7 @@ class _Pending:
         self.results: Any = None
         self.is_answered = False
 
-    def answer(self, results: Any) -> None:
+    def answer(self, results: Json) -> None:
         """Take the *results*: the server has applied the batch."""
         self.results = results
         self.is_answered = True
@@ -81,7 +91,7 @@ class UnitOfWork:
     once and after those that it builds on; nothing else waits for them.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose operations and methods are reached at each use."""
         self._session = session
         #: The batch that was sent last, until its outcome is known and taken over.
@@ -232,7 +242,7 @@ class UnitOfWork:
         batch = [*questions, *plan.payloads]
         return Delivery(session, batch if plain else RawBatch(batch))
 
-    def _merge(self, plan: Plan, results: Any) -> None:
+    def _merge(self, plan: Plan, results: Json) -> None:
         """Take over what the server answered, by what it carries.
 
         A replaced ``call`` may have answered anything: what holds no entity is passed over.
@@ -284,7 +294,7 @@ class UnitOfWork:
             if _key_of(each) not in still:
                 self._remove(each)
 
-    def _discard(self, operations: list[Any]) -> None:
+    def _discard(self, operations: list[Operation]) -> None:
         """Forget exactly these *operations*; what other threads recorded stays."""
         recorded = self._session.recorded_operations
         discard = getattr(recorded, "discard", None)
@@ -294,7 +304,7 @@ class UnitOfWork:
             recorded.clear()
 
     @staticmethod
-    def _recorded_names(operations: Iterable[Any]) -> dict[str, Optional[frozenset[str]]]:
+    def _recorded_names(operations: Iterable[Operation]) -> dict[str, Optional[frozenset[str]]]:
         """Return the attributes that *operations* set, by entity; None for a creation."""
         found: dict[str, Optional[frozenset[str]]] = {}
         for each in list(operations):
@@ -307,11 +317,10 @@ class UnitOfWork:
                     found[key] = names | {each.attribute_name}
         return found
 
-    def _clear(self, entity: Any, names: Iterable[str]) -> None:
+    def _clear(self, entity: Entity, names: Iterable[str]) -> None:
         """Drop the local values of *entity* but for those with the *names*."""
-        kept = names and {
-            name: value for name, value in (entity._local or {}).items() if name in names
-        }
+        local = entity._local or {}
+        kept = {name: value for name, value in local.items() if name in names} if names else None
         if not kept:
             self._session._identity_map.dirty.discard(entity)
             entity._forget_local_values()
@@ -334,7 +343,7 @@ class UnitOfWork:
                 found.pop(key, None)
         return found
 
-    def _remove(self, deletion: Any) -> None:
+    def _remove(self, deletion: operation.DeleteEntityOperation) -> None:
         """Forget the entity of the *deletion* in all cache layers."""
         identity_map = self._session._identity_map
         values = list(deletion.entity_key.values())
@@ -385,7 +394,7 @@ class UnitOfWork:
                 session._identity_map.discard(entity)
         self._pending = None
 
-    def take_back(self, entities: Iterable[Any]) -> None:
+    def take_back(self, entities: Iterable[Entity]) -> None:
         """Take back what is recorded of *entities*; those that were created are forgotten."""
         session = self._session
         wanted = {_identity_of(entity): entity for entity in entities}
@@ -405,28 +414,30 @@ class UnitOfWork:
             if payload["action"] != "update":
                 continue
             entity = self._session._identity_map.find(payload["entity_type"], payload["entity_key"])
-            for name in payload["entity_data"] if entity is not None else ():
+            if entity is None:
+                continue
+            for name in payload["entity_data"]:
                 if name not in entity.primary_key_attributes and name != "__entity_type__":
                     entity._remote.pop(name, None)
 
-    def created(self) -> list[Any]:
+    def created(self) -> list[Entity]:
         """Return the entities that are created and not committed."""
         return self._in_state(CREATED)
 
-    def modified(self) -> list[Any]:
+    def modified(self) -> list[Entity]:
         """Return the entities whose changes are not committed, created ones left out."""
         return self._in_state(MODIFIED)
 
-    def deleted(self) -> list[Any]:
+    def deleted(self) -> list[Entity]:
         """Return the entities whose deletion is not committed."""
         return self._in_state(DELETED)
 
-    def _in_state(self, wanted: Any) -> list[Any]:
+    def _in_state(self, wanted: Symbol) -> list[Entity]:
         """Return the attached entities that the recorded operations leave in the state *wanted*."""
         states: dict[str, Any] = {}
         keys: dict[str, Any] = {}
         for each in list(self._session.recorded_operations):
-            state = inspection._resulting_state(each)
+            state = inspection.resulting_state(each)
             key = _key_of(each)
             if state is not None and (key not in states or state is DELETED):
                 states[key] = state
@@ -439,7 +450,7 @@ class UnitOfWork:
         return [entity for entity in found if entity is not None]
 
 
-def _identity_of(entity: Any) -> str:
+def _identity_of(entity: Entity) -> str:
     """Return the identity of *entity* as text, empty when its primary key is not whole."""
     known: Optional[str] = entity._key
     if known is not None:

@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._value_errors import ONE_ENTITY, shown
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
-from ftrack_like.entity.base import _EntityBase
+from ftrack_like.entity.base import AnyEntity
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json, Value
+    from ftrack_like.attribute import Attribute
+    from ftrack_like.session import Session
 
 __all__ = ["FORMS", "no_type", "remedy", "require_entity", "require_mapping", "unsendable"]
 
@@ -31,7 +36,7 @@ FORMS = "Use text, a number, true or false, a date, None, or a list or dictionar
 _NAMES = ("name", "username", "label")
 
 
-def require_entity(value: Any, role: str) -> None:
+def require_entity(value: object, role: str) -> None:
     """Raise an error unless *value* is an entity, which is to be *role* ("deleted", say)."""
     if isinstance(value, type) or not hasattr(value, "primary_key_attributes"):
         several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
@@ -40,7 +45,7 @@ def require_entity(value: Any, role: str) -> None:
         )
 
 
-def require_mapping(value: Any, role: str) -> Mapping[str, Any]:
+def require_mapping(value: object, role: str) -> Mapping[str, Any]:
     """Return *value*; raise an error that names the call *role* unless it is a mapping."""
     if type(value) is dict or isinstance(value, Mapping):  # Asking the class alone is quick.
         return value
@@ -50,7 +55,7 @@ def require_mapping(value: Any, role: str) -> Mapping[str, Any]:
     )
 
 
-def no_type(value: Any) -> exception.InvalidValueError:
+def no_type(value: object) -> exception.InvalidValueError:
     """Return the error that *value* cannot be the name of an entity type."""
     return exception.InvalidValueError(
         "{shown} is no entity type. Pass the name of one as text.", {"shown": shown(value)}
@@ -58,7 +63,7 @@ def no_type(value: Any) -> exception.InvalidValueError:
 
 
 def unsendable(
-    data: Any, error: Exception, encode_item: Callable[[Any], Any]
+    data: Json, error: Exception, encode_item: Callable[[Any], Any]
 ) -> exception.InvalidValueError:
     """Return the error that *data*, a batch or anything else, cannot be written as JSON.
 
@@ -78,9 +83,9 @@ def unsendable(
     )
 
 
-def _values_of(data: Any) -> Iterator[tuple[str, str, Any]]:
+def _values_of(data: Json) -> Iterator[tuple[str, str, Any]]:
     """Yield ``(entity, attribute, value)`` for the values of entities in *data*."""
-    if isinstance(data, _EntityBase):
+    if isinstance(data, AnyEntity):
         for name, value in {**data._remote, **(data._local or {})}.items():
             yield str(data), name, value
     for payload in data if isinstance(data, (list, tuple)) else [data]:
@@ -100,12 +105,12 @@ def _named(payload: Mapping[str, Any]) -> str:
     return f"<{payload.get('entity_type')}({', '.join([_plain(part) for part in parts])})>"
 
 
-def _plain(part: Any) -> str:
+def _plain(part: object) -> str:
     """Return *part* of a primary key as text."""
     return part if isinstance(part, str) else shown(part)
 
 
-def _reason(value: Any, encode_item: Callable[[Any], Any]) -> str:
+def _reason(value: Value, encode_item: Callable[[Any], Any]) -> str:
     """Return a sentence that says why *value* cannot be written as JSON, empty if it can be."""
     try:
         json.dumps(value, default=encode_item, allow_nan=False)
@@ -124,7 +129,7 @@ def _reason(value: Any, encode_item: Callable[[Any], Any]) -> str:
     return ""
 
 
-def remedy(session: Any, payloads: Iterable[Mapping[str, Any]]) -> str:
+def remedy(session: Session, payloads: Iterable[Mapping[str, Any]]) -> str:
     """Return a sentence that says what to assign instead of a wrong value in *payloads*.
 
     It is about the first value that no server takes: something else where an entity belongs, an
@@ -144,7 +149,9 @@ def remedy(session: Any, payloads: Iterable[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _sentence(session: Any, entity_type: str, attribute: Any, value: Any) -> Optional[str]:
+def _sentence(
+    session: Session, entity_type: str, attribute: Optional[Attribute], value: Value
+) -> Optional[str]:
     """Return what to assign to *attribute* of *entity_type* instead of *value*, if anything."""
     is_entity = getattr(value, "primary_key_attributes", None) is not None
     if isinstance(attribute, ReferenceAttribute):
@@ -171,13 +178,15 @@ def _sentence(session: Any, entity_type: str, attribute: Any, value: Any) -> Opt
     return None
 
 
-def _way_to(session: Any, entity_type: str, value: Any) -> str:
+def _way_to(session: Session, entity_type: str, value: Value) -> str:
     """Return the call that gets the entity of *entity_type* that *value*, a text, may mean."""
     text = value if isinstance(value, str) else "…"
     if re.fullmatch(r"[0-9a-f]{8}-[0-9a-f-]{27}", text):
         return f"session.get({entity_type!r}, {text!r})"
-    attributes = session.types[entity_type].attributes if entity_type in session.types else {}
-    name = next((each for each in _NAMES if attributes.get(each) is not None), "id")
+    attributes = (
+        session.types[entity_type].attributes.keys() if entity_type in session.types else ()
+    )
+    name = next((each for each in _NAMES if each in attributes), "id")
     if len(text) > 60 or not text.isprintable():
         text = "…"
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

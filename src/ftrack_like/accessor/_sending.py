@@ -8,7 +8,7 @@ import functools
 import os
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import requests
 
@@ -30,6 +30,9 @@ from ftrack_like.accessor._upload import (
 from ftrack_like.accessor.base import check_size, remaining_size
 from ftrack_like.data import File, String
 
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
+
 __all__ = ["Sending", "keeping_connections"]
 
 #: The session of the transfer under way, and what its uploads are sent by.
@@ -40,7 +43,7 @@ class Sending:
     """The upload of what *source* holds from its position on as one component's data."""
 
     def __init__(
-        self, session: Any, component_id: str, source: Any, timeout: Any, tries: Tries
+        self, session: Session, component_id: str, source: Any, timeout: Any, tries: Tries
     ) -> None:
         """Initialise; nothing is sent before :meth:`run`.
 
@@ -176,7 +179,7 @@ class Sending:
 
 
 @contextlib.contextmanager
-def keeping_connections(session: Any) -> Generator[requests.Session, None, None]:
+def keeping_connections(session: Session) -> Generator[requests.Session, None, None]:
     """Yield what uploads of *session* are sent by; those within the context use the same.
 
     So the files of a sequence need not all connect anew.
@@ -193,7 +196,7 @@ def keeping_connections(session: Any) -> Generator[requests.Session, None, None]
             _KEPT.reset(token)
 
 
-def _knows_parts(session: Any) -> bool:
+def _knows_parts(session: Session) -> bool:
     """Return whether the session can be asked for the addresses of parts.
 
     A program may have replaced the method by one of the older kind, which takes no *parts*.
@@ -212,7 +215,7 @@ def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any
     return plain.put(url, timeout=timeout, allow_redirects=False, stream=True, **options)
 
 
-def _plain_session(session: Any) -> requests.Session:
+def _plain_session(session: Session) -> requests.Session:
     """Return a request session without credentials, with the TLS and proxies of *session*.
 
     Upload addresses are signed and may lie on another host.

@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import urlencode
 
 import requests
@@ -20,6 +20,9 @@ from ftrack_like.accessor.base import Accessor
 from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError, ConnectionClosedError
 
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
+
 __all__ = ["ServerFile"]
 
 
@@ -30,7 +33,7 @@ class ServerFile(String):
     it gets long) and sent by :meth:`flush` or :meth:`close`, once for each change.
     """
 
-    def __init__(self, resource_identifier: str, session: Any, mode: str = "rb") -> None:
+    def __init__(self, resource_identifier: str, session: Session, mode: str = "rb") -> None:
         """Initialise for the component with the id *resource_identifier*.
 
         *mode* begins with ``"r"`` or ``"w"``; content is always bytes.
@@ -153,7 +156,7 @@ class _ServerAccessor(Accessor):
 
     is_thread_safe = True
 
-    def __init__(self, session: Any, **kw: Any) -> None:
+    def __init__(self, session: Session, **kw: Any) -> None:
         """Initialise with the *session* whose server it is."""
         super().__init__(**kw)
         self._session = session
@@ -243,7 +246,7 @@ class _ServerAccessor(Accessor):
 class _Transport:
     """Send and fetch data with the connection settings of a session."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._timeout = session._connection_settings.timeout(session.request_timeout)
         self.tries = Tries(session._retry_policy or POLICY, self._timeout, session._connections)
@@ -313,7 +316,7 @@ class _Transport:
 
 
 def _failure(
-    operation: str, resource_identifier: str, error: Exception, session: Any
+    operation: str, resource_identifier: str, error: Exception, session: Session
 ) -> AccessorOperationFailedError:
     """Return the error that *operation* failed, without the API key in its text."""
     text = masked(str(error), session.api_key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._ownership import own
@@ -14,10 +14,19 @@ from ftrack_like.operation import record_update
 from ftrack_like.symbol import NOT_SET
 from ftrack_like.wire.values import decode_date
 
+if TYPE_CHECKING:
+    from arrow import Arrow
+
+    from ftrack_like._types import Json, Value
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
+
 __all__ = ["Attribute", "ReferenceAttribute", "ScalarAttribute", "merge_references"]
 
 
-def merge_references(function: Callable[..., Any]) -> Callable[..., Any]:
+def merge_references(
+    function: Callable[[Attribute, Entity], Value],
+) -> Callable[[Attribute, Entity], Value]:
     """Return *function*, a reader of an attribute's value, so that it gives attached entities.
 
     *function* is called with an attribute and an entity. Entities in what it returns are
@@ -25,7 +34,7 @@ def merge_references(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(function)
-    def get_value(attribute: Any, entity: Any) -> Any:
+    def get_value(attribute: Attribute, entity: Entity) -> Value:
         """Return the value, merged into the session of *entity*."""
         value = function(attribute, entity)
         if getattr(value, "entity_type", None) is None or value is entity:
@@ -45,7 +54,7 @@ class Attribute:
     def __init__(
         self,
         name: str,
-        default_value: Any = NOT_SET,
+        default_value: Value = NOT_SET,
         mutable: bool = True,
         computed: bool = False,
     ) -> None:
@@ -82,14 +91,14 @@ class Attribute:
         """Return whether the server works the value out."""
         return self._computed
 
-    def get_entity_storage(self, entity: Any) -> Any:
+    def get_entity_storage(self, entity: Entity) -> Storage:
         """Return the values of *entity* as ``{attribute name: {"local": …, "remote": …}}``.
 
         It is a view: setting ``storage[name]["local"]`` sets the value, without a record.
         """
         return Storage(entity)
 
-    def get_value(self, entity: Any) -> Any:
+    def get_value(self, entity: Entity) -> Value:
         """Return the value of *entity*: the local one, else the remote one.
 
         An unset remote value is asked of the server first, if the session does so at present
@@ -103,12 +112,12 @@ class Attribute:
             value = self.get_remote_value(entity)
         return value
 
-    def get_local_value(self, entity: Any) -> Any:
+    def get_local_value(self, entity: Entity) -> Value:
         """Return the value set on *entity* and not committed yet, or NOT_SET."""
         local = entity._local
         return NOT_SET if local is None else local.get(self._name, NOT_SET)
 
-    def get_remote_value(self, entity: Any) -> Any:
+    def get_remote_value(self, entity: Entity) -> Value:
         """Return the value of *entity* that the server sent, or NOT_SET. Never ask for it."""
         value = entity._remote.get(self._name, NOT_SET)
         if type(value) is dict or type(value) is list:
@@ -116,15 +125,15 @@ class Attribute:
             entity._remote[self._name] = value
         return value
 
-    def _remote_values(self, entity: Any) -> Any:
+    def _remote_values(self, entity: Entity) -> Value:
         """Return what the server sent for *entity*, collections as plain lists, or NOT_SET."""
         return self.get_remote_value(entity)
 
-    def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
+    def _merged_local(self, entity: Entity, value: Value, merge: Callable[[Any], Any]) -> Value:
         """Return the local *value* of another copy of *entity*, passed through *merge*."""
         return merge(value)
 
-    def set_local_value(self, entity: Any, value: Any) -> None:
+    def set_local_value(self, entity: Entity, value: Value) -> None:
         """Set the value of *entity* to *value*, to be committed; NOT_SET takes it back.
 
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not
@@ -141,7 +150,7 @@ class Attribute:
             entity._key = entity._fixed_key = None
         self._record(entity, before, value)
 
-    def _record(self, entity: Any, before: Any, value: Any) -> None:
+    def _record(self, entity: Entity, before: Value, value: Value) -> None:
         """Mark *entity* as changed here and record the update from *before* to *value*."""
         entity._mark_dirty()
         session = entity.session
@@ -155,7 +164,7 @@ class Attribute:
                 value,
             )
 
-    def _is_refused(self, entity: Any, value: Any) -> bool:
+    def _is_refused(self, entity: Entity, value: Value) -> bool:
         """Return whether setting *value* on *entity* would change nothing; raise if it may not."""
         if value is NOT_SET:
             return False
@@ -165,7 +174,7 @@ class Attribute:
             return False  # It may be set back to what the server holds.
         return self._name in entity._remote and self._is_known(entity, value)
 
-    def _is_known(self, entity: Any, value: Any) -> bool:
+    def _is_known(self, entity: Entity, value: Value) -> bool:
         """Return whether the server holds exactly *value* for *entity* already."""
         remote = self.get_remote_value(entity)
         if remote is NOT_SET:
@@ -175,28 +184,28 @@ class Attribute:
         # Only values of one type: True is no 1, and 1.0 travels otherwise than 1.
         return type(remote) is type(value) and bool(remote == value)
 
-    def set_remote_value(self, entity: Any, value: Any) -> None:
+    def set_remote_value(self, entity: Entity, value: Value) -> None:
         """Set the value of *entity* as if the server had sent *value*; NOT_SET forgets it."""
         put(entity._remote, self._name, self._own(entity, value))
 
-    def _own(self, entity: Any, value: Any) -> Any:
+    def _own(self, entity: Entity, value: Value) -> Value:
         """Return *value* with no entity of another session in it than that of *entity*."""
         return value
 
-    def populate_remote_value(self, entity: Any) -> None:
+    def populate_remote_value(self, entity: Entity) -> None:
         """Ask the server for the value of *entity*, and for others that it comes with."""
         entity.session._loader.lazy_load(entity, self._name, self._projection(entity))
 
-    def _projection(self, entity: Any) -> str:
+    def _projection(self, entity: Entity) -> str:
         """Return what to project in a query for the value."""
         return self._name
 
-    def is_modified(self, entity: Any) -> bool:
+    def is_modified(self, entity: Entity) -> bool:
         """Return whether *entity* has a local value that differs from the remote one."""
         local = self.get_local_value(entity)
         return local is not NOT_SET and bool(local != self.get_remote_value(entity))
 
-    def is_set(self, entity: Any) -> bool:
+    def is_set(self, entity: Entity) -> bool:
         """Return whether *entity* has a value, local or remote."""
         local = entity._local
         return (local is not None and self._name in local) or self._name in entity._remote
@@ -205,7 +214,7 @@ class Attribute:
 _SET_LOCAL_VALUE = original(Attribute, "set_local_value")
 
 
-def _plain_value(value: Any, session: Any) -> Any:
+def _plain_value(value: Value, session: Session) -> Value:
     """Return the wire's *value* of a scalar with its dates read, and entities attached."""
     if isinstance(value, dict):
         kind = value.get("__type__")
@@ -223,7 +232,7 @@ def _plain_value(value: Any, session: Any) -> Any:
     return value
 
 
-def _date(text: Any) -> Any:
+def _date(text: Json) -> Optional[Arrow]:
     """Return the moment that the server's *text* says; ServerAnswerError if it says none."""
     try:
         return decode_date(text)
@@ -258,11 +267,11 @@ class ReferenceAttribute(Attribute):
         super().__init__(name, **kw)
         self.entity_type = entity_type
 
-    def get_value(self, entity: Any) -> Any:
+    def get_value(self, entity: Entity) -> Value:
         """Return the entity that *entity* refers to, None, or NOT_SET where it is unknown."""
         return super().get_value(entity)
 
-    def _own(self, entity: Any, value: Any) -> Any:
+    def _own(self, entity: Entity, value: Value) -> Value:
         """Return *value*; for an entity of another session, that of the session of *entity*."""
         try:
             if value.session is entity.session:
@@ -271,11 +280,11 @@ class ReferenceAttribute(Attribute):
             return value  # None, or something that is no entity of ours.
         return own(entity, value)
 
-    def populate_remote_value(self, entity: Any) -> None:
+    def populate_remote_value(self, entity: Entity) -> None:
         """Ask the server which entity is referred to, with its default projections."""
         super().populate_remote_value(entity)
 
-    def _projection(self, entity: Any) -> str:
+    def _projection(self, entity: Entity) -> str:
         """Return the default projections of the type referred to, through this attribute."""
         try:
             names = entity.session.types[self.entity_type].default_projections or ()
@@ -283,7 +292,7 @@ class ReferenceAttribute(Attribute):
             return self._name
         return ", ".join([f"{self._name}.{name}" for name in names]) or self._name
 
-    def is_modified(self, entity: Any) -> bool:
+    def is_modified(self, entity: Entity) -> bool:
         """Return whether *entity* refers locally to another entity than remotely."""
         local = self.get_local_value(entity)
         if local is NOT_SET:

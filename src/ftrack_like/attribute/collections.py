@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like import collection, exception
 from ftrack_like._ownership import named, own
 from ftrack_like._seams import keeps_originals
 from ftrack_like.attribute.base import Attribute
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Creator, Members, Value
+    from ftrack_like.entity.base import Entity
 
 __all__ = [
     "AbstractCollectionAttribute",
@@ -29,7 +33,7 @@ class AbstractCollectionAttribute(Attribute):
     #: was set here is loaded again after a commit.
     is_dense = False
 
-    def get_value(self, entity: Any) -> Any:
+    def get_value(self, entity: Entity) -> Value:
         """Return the collection of *entity*, which may be changed if the attribute is mutable.
 
         It is made from the remote value on the first read, without a record, and follows the
@@ -49,35 +53,35 @@ class AbstractCollectionAttribute(Attribute):
             entity._local_values()[self._name] = value
         return value
 
-    def get_remote_value(self, entity: Any) -> Any:
+    def get_remote_value(self, entity: Entity) -> Value:
         """Return a collection of what the server sent, which may not be changed, or NOT_SET."""
         members = entity._remote.get(self._name, NOT_SET)
         if members is NOT_SET:
             return NOT_SET
         return self._wrap(entity, self._members(entity, members), False)
 
-    def _remote_values(self, entity: Any) -> Any:
+    def _remote_values(self, entity: Entity) -> Value:
         """Return the list of what the server sent for *entity*, or NOT_SET."""
         members = entity._remote.get(self._name, NOT_SET)
         return members if members is NOT_SET else self._members(entity, members)
 
-    def _members(self, entity: Any, members: Any) -> list[Any]:
+    def _members(self, entity: Entity, members: Value) -> list[Entity]:
         """Return the remote *members* as a list of attached entities."""
         if members is NOT_SET or members is None:
             return []
         if isinstance(members, list):
             return members
-        return list(_members_of(members))
+        return list(_members_of(members) or ())
 
-    def _wrap(self, entity: Any, members: list[Any], mutable: bool) -> Any:
+    def _wrap(self, entity: Entity, members: list[Entity], mutable: bool) -> Members:
         """Return a value of :attr:`collection_class` over the list *members*."""
         return self._present(collection.Collection._trusted(entity, self, mutable, members))
 
-    def _present(self, members: Any) -> Any:
+    def _present(self, members: collection.Collection) -> Members:
         """Return the collection *members* in the form that readers get."""
         return members
 
-    def set_local_value(self, entity: Any, value: Any) -> None:
+    def set_local_value(self, entity: Entity, value: Value) -> None:
         """Set the members of *entity* to those of *value*, to be committed.
 
         *value* is a list of entities, a collection, or None for none at all. Raise
@@ -96,39 +100,33 @@ class AbstractCollectionAttribute(Attribute):
         adapted = self._adapt(entity, value)
         if local is NOT_SET and self._is_known(entity, adapted):
             return
-        _base(adapted)._changed = True
+        _collection_of(adapted)._changed = True
         entity._local_values()[self._name] = adapted
         snapshot = self._snapshot(adapted)
-        _base(snapshot).is_whole = True
+        _collection_of(snapshot).is_whole = True
         self._record(entity, local, snapshot)
 
-    def _snapshot(self, value: Any) -> Any:
+    def _snapshot(self, value: Members) -> Members:
         """Return a copy of *value* as it is now, for an operation to keep."""
         return value.__copy__()
 
-    def _is_known(self, entity: Any, value: Any) -> bool:
+    def _is_known(self, entity: Entity, value: Value) -> bool:
         """Return whether the server holds exactly the members of *value*, in this order."""
         members = entity._remote.get(self._name, NOT_SET)
-        return isinstance(members, list) and members == list(_members_of(value))
+        return isinstance(members, list) and members == list(_members_of(value) or ())
 
-    def _adapt(self, entity: Any, value: Any) -> Any:
+    def _adapt(self, entity: Entity, value: Value) -> Members:
         """Return *value* as a collection that belongs to *entity*."""
         if value is None:
             return self._wrap(entity, [], True)
         members = _members_of(value)
         if members is None:
             raise self._refusal(entity, value)
-        base = _base(value)
-        if (
-            base is not None
-            and base.entity is entity
-            and base.mutable
-            and isinstance(value, self.collection_class)
-        ):
-            return value
+        if isinstance(value, self.collection_class) and _is_own(entity, cast("Members", value)):
+            return cast("Members", value)
         return self._present(collection.Collection(entity, self, True, members))
 
-    def _refusal(self, entity: Any, value: Any) -> Exception:
+    def _refusal(self, entity: Entity, value: Value) -> Exception:
         """Return the error that *value* cannot be the members of *entity*."""
         return exception.InvalidEntityError(
             value,
@@ -136,14 +134,14 @@ class AbstractCollectionAttribute(Attribute):
             f"Cannot convert {value!r:.80} to collection: assign a list of entities.",
         )
 
-    def _merged_local(self, entity: Any, value: Any, merge: Callable[[Any], Any]) -> Any:
+    def _merged_local(self, entity: Entity, value: Value, merge: Callable[[Any], Any]) -> Members:
         """Return a changed collection of *entity* with the members of *value*, merged."""
-        members = [merge(member) for member in _members_of(value)]
+        members = [merge(member) for member in _members_of(value) or ()]
         merged = collection.Collection(entity, self, True, members)
         merged._changed = True
         return self._present(merged)
 
-    def set_remote_value(self, entity: Any, value: Any) -> None:
+    def set_remote_value(self, entity: Entity, value: Value) -> None:
         """Set the members of *entity* as if the server had sent *value*; NOT_SET forgets them.
 
         A collection that was read but not changed shows the new members.
@@ -157,34 +155,37 @@ class AbstractCollectionAttribute(Attribute):
         entity._remote[self._name] = [own(entity, member) for member in members]
         self._refresh(entity)
 
-    def _refresh(self, entity: Any) -> None:
+    def _refresh(self, entity: Entity) -> None:
         """Let the local collection of *entity*, if it has no changes, follow the remote one."""
         local = self.get_local_value(entity)
         if local is not NOT_SET:
-            _base(local)._follow(entity._remote[self._name])
+            _collection_of(local)._follow(entity._remote[self._name])
 
-    def is_modified(self, entity: Any) -> bool:
+    def is_modified(self, entity: Entity) -> bool:
         """Return whether *entity* has a local collection with other members than remotely."""
         local = self.get_local_value(entity)
-        if local is NOT_SET or not _base(local)._changed:
+        if local is NOT_SET or not _collection_of(local)._changed:
             return False
         remote = self.get_remote_value(entity)
-        return remote is NOT_SET or bool(_base(local) != _base(remote))
+        return remote is NOT_SET or bool(_collection_of(local) != _collection_of(remote))
 
 
-def _base(value: Any) -> Any:
-    """Return the collection in *value*, itself or what it stands for; None for other values."""
-    if isinstance(value, collection.MappedCollectionProxy):
-        return value.collection
-    return value if isinstance(value, collection.Collection) else None
+def _collection_of(value: Members) -> collection.Collection:
+    """Return the collection that the value of an attribute is, or is a mapping over."""
+    return value.collection if isinstance(value, collection.MappedCollectionProxy) else value
 
 
-def _members_of(value: Any) -> Any:
-    """Return the entities of *value* as an iterable, or None if it holds none by its type."""
-    base = _base(value)
-    if base is not None:
-        return base._data
+def _members_of(value: Value) -> Optional[Iterable[Entity]]:
+    """Return the entities in *value*; None if its type holds none."""
+    if isinstance(value, (collection.Collection, collection.MappedCollectionProxy)):
+        return _collection_of(value)._data
     return value if isinstance(value, (list, tuple, set, frozenset)) else None
+
+
+def _is_own(entity: Entity, value: Members) -> bool:
+    """Return whether *value* is a collection of *entity* that may be changed."""
+    members = _collection_of(value)
+    return members.entity is entity and members.mutable
 
 
 class CollectionAttribute(AbstractCollectionAttribute):
@@ -196,11 +197,11 @@ class CollectionAttribute(AbstractCollectionAttribute):
 class _MappedCollectionAttribute(AbstractCollectionAttribute):
     """An attribute that holds several entities as a dictionary."""
 
-    def _adapt(self, entity: Any, value: Any) -> Any:
+    def _adapt(self, entity: Entity, value: Value) -> Members:
         """Return *value* as a proxy of *entity*; a mapping changes the present one to match."""
         if not self._is_mapping(entity, value):
             return super()._adapt(entity, value)
-        proxy = self.get_value(entity)
+        proxy: collection.MappedCollectionProxy = self.get_value(entity)
         proxy.update(value)  # First, so that a key that cannot be set leaves all as it was.
         for key in list(proxy):
             if key not in value:
@@ -208,7 +209,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         return proxy
 
     @staticmethod
-    def _is_mapping(entity: Any, value: Any) -> bool:
+    def _is_mapping(entity: Entity, value: Value) -> bool:
         """Return whether *value* gives keys and values; *entity*'s own proxy gives its items.
 
         The items of another entity stay with that entity, so that its proxy gives values too.
@@ -217,7 +218,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
             return value.collection.entity is not entity
         return isinstance(value, Mapping)
 
-    def _refusal(self, entity: Any, value: Any) -> Exception:
+    def _refusal(self, entity: Entity, value: Value) -> Exception:
         """Return the error that *value* cannot be the items of *entity*."""
         return exception.InvalidEntityError(
             value,
@@ -225,7 +226,7 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
             f"Cannot convert {value!r:.80} to collection: assign a dictionary, or set single keys.",
         )
 
-    def set_local_value(self, entity: Any, value: Any) -> None:
+    def set_local_value(self, entity: Entity, value: Value) -> None:
         """Set the items of *entity* to those of *value*, to be committed.
 
         *value* is a mapping, a list of item entities, a collection, or None for no item.
@@ -233,8 +234,8 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         if self._is_mapping(entity, value):
             if not self._mutable:
                 raise exception.ImmutableAttributeError(self)
-            before = _base(self.get_value(entity))._data
-            members = _base(self._adapt(entity, value))  # Its changes record themselves,
+            before = _collection_of(self.get_value(entity))._data
+            members = _collection_of(self._adapt(entity, value))  # Its changes record themselves,
             if self.is_dense and members._data is not before:
                 members._record(before)  # but for the items of a dense one.
             return
@@ -247,7 +248,7 @@ class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
     collection_class = collection.KeyValueMappedCollectionProxy
 
     def __init__(
-        self, name: str, creator: Any, key_attribute: str, value_attribute: str, **kw: Any
+        self, name: str, creator: Creator, key_attribute: str, value_attribute: str, **kw: Any
     ) -> None:
         """Initialise the attribute *name*.
 
@@ -260,7 +261,7 @@ class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
         self.value_attribute = value_attribute
         super().__init__(name, **kw)
 
-    def _present(self, members: Any) -> Any:
+    def _present(self, members: collection.Collection) -> Members:
         """Return the collection *members* as a dictionary of its keys and values."""
         return self.collection_class(
             members, self.creator, self.key_attribute, self.value_attribute
@@ -272,6 +273,6 @@ class CustomAttributeCollectionAttribute(_MappedCollectionAttribute):
 
     collection_class = collection.CustomAttributeCollectionProxy
 
-    def _present(self, members: Any) -> Any:
+    def _present(self, members: collection.Collection) -> Members:
         """Return the collection *members* as a dictionary by configuration key."""
         return self.collection_class(members)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
+    from ftrack_like.attribute import Attribute
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["Slot", "Storage", "put"]
 
@@ -13,7 +18,7 @@ __all__ = ["Slot", "Storage", "put"]
 class Slot(Mapping[str, Any]):
     """Both values of one attribute of one entity: ``{"local": …, "remote": …}``, writable."""
 
-    def __init__(self, attribute: Any, entity: Any) -> None:
+    def __init__(self, attribute: Attribute, entity: Entity) -> None:
         """Initialise as a view of the values of *attribute* of *entity*."""
         self._attribute = attribute
         self._entity = entity
@@ -24,14 +29,14 @@ class Slot(Mapping[str, Any]):
             values: dict[str, Any] = self._entity._remote
             return values
         if key == self._attribute._local_key:
-            return self._entity._local_values()  # type: ignore[no-any-return]
+            return self._entity._local_values()
         raise KeyError(key)
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Value:
         """Return the local or remote value, NOT_SET where there is none."""
         return self._values(key).get(self._attribute.name, NOT_SET)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Value) -> None:
         """Set the local or remote value; NOT_SET removes it."""
         value = self._attribute._own(self._entity, value)
         put(self._values(key), self._attribute.name, value)
@@ -54,7 +59,7 @@ class Slot(Mapping[str, Any]):
 class Storage(Mapping[str, Any]):
     """All values of one entity: ``{attribute name: {"local": …, "remote": …}}``, a live view."""
 
-    def __init__(self, entity: Any) -> None:
+    def __init__(self, entity: Entity) -> None:
         """Initialise as a view of the values of *entity*."""
         self._entity = entity
 
@@ -74,7 +79,7 @@ class Storage(Mapping[str, Any]):
         return len(self._entity.attributes)
 
 
-def put(values: dict[str, Any], name: str, value: Any) -> None:
+def put(values: dict[str, Any], name: str, value: Value) -> None:
     """Set *name* in *values*, or remove it when *value* is NOT_SET."""
     if value is NOT_SET:
         values.pop(name, None)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
+
+if TYPE_CHECKING:
+    from ftrack_like.attribute import Attribute
 
 __all__ = ["Attributes"]
 
@@ -13,10 +16,10 @@ __all__ = ["Attributes"]
 class Attributes:
     """The attributes of a type, by name, in the schema's order."""
 
-    def __init__(self, attributes: Optional[Iterable[Any]] = None) -> None:
+    def __init__(self, attributes: Optional[Iterable[Attribute]] = None) -> None:
         """Initialise with *attributes*."""
         super().__init__()
-        self._data: dict[str, Any] = {}
+        self._data: dict[str, Attribute] = {}
         #: What the loader found out about records of these attributes.
         self._plans: dict[Any, Any] = {}
         for attribute in attributes or ():
@@ -29,7 +32,7 @@ class Attributes:
         other._plans = self._plans
         return other
 
-    def add(self, attribute: Any) -> None:
+    def add(self, attribute: Attribute) -> None:
         """Add *attribute*.
 
         Raise :exc:`~ftrack_like.exception.NotUniqueError` if there is one of its name.
@@ -44,14 +47,18 @@ class Attributes:
         self._data = {**self._data, attribute.name: attribute}
         self._plans = {}
 
-    def remove(self, attribute: Any) -> None:
+    def remove(self, attribute: Attribute) -> None:
         """Remove *attribute*; :exc:`KeyError` if there is none of its name."""
         remaining = dict(self._data)
         del remaining[attribute.name]
         self._data = remaining
         self._plans = {}
 
-    def get(self, name: str) -> Any:
+    def lookup(self, name: str) -> Attribute:
+        """Return the attribute called *name*; :exc:`KeyError` if there is none."""
+        return self._data[name]
+
+    def get(self, name: str) -> Optional[Attribute]:
         """Return the attribute called *name*, or None."""
         return self._data.get(name)
 
@@ -67,12 +74,12 @@ class Attributes:
         """Return a list of the names."""
         return list(self._data)
 
-    def __contains__(self, item: Any) -> bool:
+    def __contains__(self, item: object) -> bool:
         """Return whether there is an attribute with the name of the attribute *item*."""
         name = getattr(item, "name", None)
         return isinstance(name, str) and name in self._data
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Attribute]:
         """Iterate over the attributes."""
         return iter(self._data.values())
 

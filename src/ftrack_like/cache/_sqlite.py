@@ -12,8 +12,8 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any, Optional, Union
+from collections.abc import Generator, Iterable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Optional, Union
 
 if TYPE_CHECKING:
     import sqlite3
@@ -345,7 +345,7 @@ def is_network_path(path: str) -> bool:
         return False
 
 
-def file_system_type(path: str, mounts: Any) -> str:
+def file_system_type(path: str, mounts: Iterable[str]) -> str:
     """Return the type of the file system that holds the absolute *path*; empty if unknown.
 
     *mounts* are lines as in Linux's ``/proc/self/mountinfo``.

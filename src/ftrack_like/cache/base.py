@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like._seams import is_patched, keeps_originals
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
 
 __all__ = ["Cache", "LayeredCache", "MemoryCache", "ProxyCache", "SerialisedCache", "set_many"]
 
@@ -20,28 +23,28 @@ class Cache(abc.ABC):
     """
 
     @abc.abstractmethod
-    def get(self, key: Any) -> Any:
+    def get(self, key: Key) -> Value:
         """Return the value stored under *key*.
 
         Raise :exc:`KeyError` if there is none.
         """
 
     @abc.abstractmethod
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: Key, value: Value) -> None:
         """Store *value* under *key*, replacing what was there."""
 
     @abc.abstractmethod
-    def remove(self, key: Any) -> None:
+    def remove(self, key: Key) -> None:
         """Remove *key* and its value.
 
         Raise :exc:`KeyError` if there is none.
         """
 
-    def keys(self) -> list[Any]:
+    def keys(self) -> list[Key]:
         """Return a list of the keys stored at this moment."""
         raise NotImplementedError(f"{type(self).__name__} cannot list its keys.")
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Value]:
         """Return a list of the values stored at this moment, in the order of :meth:`keys`."""
         found = []
         for key in self.keys():
@@ -62,13 +65,13 @@ class Cache(abc.ABC):
             except KeyError:
                 continue  # Gone already, which is what was asked for.
 
-    def set_many(self, items: Mapping[Any, Any]) -> None:
+    def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store every value of *items* under its key; backends do it in one write."""
         for key, value in items.items():
             self.set(key, value)
 
 
-def _matching(keys: Iterable[Any], pattern: Optional[str]) -> list[Any]:
+def _matching(keys: Iterable[Key], pattern: Optional[str]) -> list[Key]:
     """Return those *keys* in which *pattern* is found; all of them when it is None."""
     if pattern is None:
         return list(keys)
@@ -76,7 +79,7 @@ def _matching(keys: Iterable[Any], pattern: Optional[str]) -> list[Any]:
     return [key for key in keys if search(key)]
 
 
-def set_many(cache: Any, items: Mapping[Any, Any]) -> None:
+def set_many(cache: Cache, items: Mapping[Key, Value]) -> None:
     """Store *items* in *cache* by one write where that keeps the meaning of its ``set``.
 
     A class that overrides ``set`` alone, one whose ``set`` was replaced, or one that merely looks
@@ -96,28 +99,28 @@ def set_many(cache: Any, items: Mapping[Any, Any]) -> None:
 class ProxyCache(Cache):
     """A cache that hands everything on to another one: the base of wrappers."""
 
-    def __init__(self, proxied: Any) -> None:
+    def __init__(self, proxied: Cache) -> None:
         """Initialise with the cache *proxied* that really stores."""
         self.proxied = proxied
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: Key) -> Value:
         """Return the value that the proxied cache has under *key*; :exc:`KeyError` if none."""
         return self.proxied.get(key)
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: Key, value: Value) -> None:
         """Store *value* under *key* in the proxied cache."""
         self.proxied.set(key, value)
 
-    def remove(self, key: Any) -> None:
+    def remove(self, key: Key) -> None:
         """Remove *key* from the proxied cache; :exc:`KeyError` if it is not there."""
         self.proxied.remove(key)
 
-    def keys(self) -> list[Any]:
+    def keys(self) -> list[Key]:
         """Return the keys of the proxied cache."""
-        keys: list[Any] = self.proxied.keys()
+        keys: list[Key] = self.proxied.keys()
         return keys
 
-    def set_many(self, items: Mapping[Any, Any]) -> None:
+    def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store *items* in the proxied cache."""
         set_many(self.proxied, items)
 
@@ -129,12 +132,12 @@ class LayeredCache(Cache):
     The list :attr:`caches` is public and may be changed at any time.
     """
 
-    def __init__(self, caches: Sequence[Any]) -> None:
+    def __init__(self, caches: list[Cache]) -> None:
         """Initialise with *caches*, in the order in which they are asked."""
         super().__init__()
         self.caches = caches
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: Key) -> Value:
         """Return the value of the first layer that has *key*.
 
         The layers before it are given the value too, so that they answer the next time. Raise
@@ -154,16 +157,16 @@ class LayeredCache(Cache):
             return value
         raise KeyError(key)
 
-    def _raised(self, value: Any) -> Any:
+    def _raised(self, value: Value) -> Value:
         """Return what *value*, which a lower layer had, is in the layers above it."""
         return value
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: Key, value: Value) -> None:
         """Store *value* under *key* in every layer."""
         for cache in self.caches:
             cache.set(key, value)
 
-    def remove(self, key: Any) -> None:
+    def remove(self, key: Key) -> None:
         """Remove *key* from every layer; :exc:`KeyError` if none of them had it."""
         removed = False
         for cache in self.caches:
@@ -175,7 +178,7 @@ class LayeredCache(Cache):
         if not removed:
             raise KeyError(key)
 
-    def keys(self) -> list[Any]:
+    def keys(self) -> list[Key]:
         """Return the keys that at least one layer has, each once."""
         found: dict[Any, None] = {}
         for cache in self.caches:
@@ -187,7 +190,7 @@ class LayeredCache(Cache):
         for cache in self.caches:
             cache.clear(pattern)
 
-    def set_many(self, items: Mapping[Any, Any]) -> None:
+    def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store *items* in every layer, each layer in one write where it can."""
         for cache in self.caches:
             set_many(cache, items)
@@ -206,23 +209,23 @@ class MemoryCache(Cache):
         super().__init__()
         self._cache: dict[Any, Any] = {}
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: Key) -> Value:
         """Return the value stored under *key*; :exc:`KeyError` if there is none."""
         return self._cache[key]
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: Key, value: Value) -> None:
         """Store *value* under *key*."""
         self._cache[key] = value
 
-    def remove(self, key: Any) -> None:
+    def remove(self, key: Key) -> None:
         """Remove *key*; :exc:`KeyError` if it is not there."""
         del self._cache[key]
 
-    def keys(self) -> list[Any]:
+    def keys(self) -> list[Key]:
         """Return a list of the keys, oldest first."""
         return list(self._cache)
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Value]:
         """Return a list of the values, oldest first."""
         return list(self._cache.values())
 
@@ -237,7 +240,7 @@ class MemoryCache(Cache):
         for key in _matching(self.keys(), pattern):
             self._cache.pop(key, None)
 
-    def set_many(self, items: Mapping[Any, Any]) -> None:
+    def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store *items*."""
         self._cache.update(items)
 
@@ -258,7 +261,7 @@ def has_plain_dictionary(owner: type[MemoryCache], attributes: int) -> None:
 has_plain_dictionary(MemoryCache, 1)
 
 
-def plain_dictionary(cache: Any) -> Optional[dict[Any, Any]]:
+def plain_dictionary(cache: Cache) -> Optional[dict[Key, Value]]:
     """Return the dictionary of *cache* if it may be used in place of the methods, else None.
 
     It may where *cache* is a memory cache none of whose methods a program has replaced.
@@ -270,7 +273,7 @@ def plain_dictionary(cache: Any) -> Optional[dict[Any, Any]]:
         and len(cache.__dict__) == attributes
         and (owner.get, owner.set, owner.values) == methods
     ):
-        values: dict[Any, Any] = cache._cache
+        values: dict[Key, Value] = vars(cache)["_cache"]
         return values
     return None
 
@@ -284,7 +287,7 @@ class SerialisedCache(ProxyCache):
 
     def __init__(
         self,
-        proxied: Any,
+        proxied: Cache,
         encode: Optional[Callable[[Any], Any]] = None,
         decode: Optional[Callable[[Any], Any]] = None,
     ) -> None:
@@ -296,16 +299,16 @@ class SerialisedCache(ProxyCache):
         self.encode = encode
         self.decode = decode
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: Key) -> Value:
         """Return the decoded value under *key*; :exc:`KeyError` if there is none."""
         value = super().get(key)
         return value if self.decode is None else self.decode(value)
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: Key, value: Value) -> None:
         """Store *value*, encoded, under *key*."""
         super().set(key, value if self.encode is None else self.encode(value))
 
-    def set_many(self, items: Mapping[Any, Any]) -> None:
+    def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store *items*, each value encoded."""
         if self.encode is not None:
             items = {key: self.encode(value) for key, value in items.items()}

@@ -11,7 +11,10 @@ import threading
 import types
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
 
 __all__ = ["KeyMaker", "ObjectKeyMaker", "StringKeyMaker"]
 
@@ -28,12 +31,13 @@ class KeyMaker(abc.ABC):
         super().__init__()
         self.item_separator: Any = ""
 
-    def key(self, *items: Any) -> Any:
+    def key(self, *items: object) -> Key:
         """Return the key for *items*: their single keys with :attr:`item_separator` between."""
-        return self.item_separator.join([self._key(item) for item in items])
+        key: Key = self.item_separator.join([self._key(item) for item in items])
+        return key
 
     @abc.abstractmethod
-    def _key(self, obj: Any) -> Any:
+    def _key(self, obj: object) -> Key:
         """Return the key of the single item *obj*."""
 
 
@@ -43,14 +47,14 @@ class StringKeyMaker(KeyMaker):
     For the identity of an entity that gives ``"('Task', ['<id>'])"``.
     """
 
-    def _key(self, obj: Any) -> str:
+    def _key(self, obj: object) -> str:
         return str(obj)
 
 
 _METHODS = (StringKeyMaker.key, StringKeyMaker._key)
 
 
-def makes_plain_keys(maker: Any) -> bool:
+def makes_plain_keys(maker: KeyMaker) -> bool:
     """Return whether the keys of *maker* are those of the library's text keys.
 
     They are where *maker* is a :class:`StringKeyMaker` that no program has changed.
@@ -92,7 +96,7 @@ class ObjectKeyMaker(KeyMaker):
         self.mapping_identifier, self.mapping_pair_separator = b"\1", b"\2"
         self.item_separator = b"\0"
 
-    def _key(self, obj: Any) -> bytes:
+    def _key(self, obj: object) -> bytes:
         if isinstance(obj, str):
             return _pickled(obj)
         if isinstance(obj, Mapping):
@@ -126,7 +130,7 @@ class ObjectKeyMaker(KeyMaker):
         key: bytes = self.iterable_identifier + inner + self.iterable_identifier
         return key if type(iterable) is list else self._name_key(type(iterable)) + key
 
-    def _name_key(self, obj: Any) -> bytes:
+    def _name_key(self, obj: object) -> bytes:
         """Return the key of the class, function or method *obj*."""
         owner = getattr(obj, "__self__", None)
         if isinstance(obj, types.BuiltinFunctionType):
@@ -138,7 +142,7 @@ class ObjectKeyMaker(KeyMaker):
             parts.append(_name(owner))  # A class method: of which class?
         return self._join_name(*parts)
 
-    def _built_in_key(self, obj: Any, owner: Any) -> bytes:
+    def _built_in_key(self, obj: Value, owner: object) -> bytes:
         """Return the key of the function *obj* written in C that belongs to *owner*."""
         name = self._join_name(obj.__name__)
         if owner is None or owner is builtins:
@@ -155,14 +159,14 @@ class ObjectKeyMaker(KeyMaker):
         return key
 
 
-def _pickled(obj: Any) -> bytes:
+def _pickled(obj: object) -> bytes:
     """Return the bytes that stand for the plain value *obj*."""
     import pickle  # lazy: few programs memoise, and every session has a maker of keys
 
     return pickle.dumps(obj, protocol=2)
 
 
-def _name(obj: Any) -> str:
+def _name(obj: Value) -> str:
     """Return the plain name of the class or function *obj* where that is enough.
 
     Else return a longer one of its own.
@@ -178,7 +182,7 @@ def _name(obj: Any) -> str:
     return name
 
 
-def _token(obj: Any) -> str:
+def _token(obj: object) -> str:
     """Return a text that no other function or class gets, in this process or another."""
     with _ANONYMOUS_LOCK:
         token = _ANONYMOUS.get(obj)
@@ -188,7 +192,7 @@ def _token(obj: Any) -> str:
         return token
 
 
-def _is_static_method(function: Any) -> bool:
+def _is_static_method(function: Value) -> bool:
     """Return whether *function* is a static method of a top-level class.
 
     An ordinary method is told apart by the instance among its arguments; these have none.

@@ -6,10 +6,13 @@ import copy
 import functools
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from ftrack_like.cache.base import MemoryCache
 from ftrack_like.cache.keys import ObjectKeyMaker
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
 
 __all__ = ["Memoiser", "memoise", "memoise_decorator", "memoiser"]
 
@@ -43,7 +46,7 @@ class Memoiser:
         function: Callable[..., Any],
         args: Optional[Sequence[Any]] = None,
         kw: Optional[Mapping[str, Any]] = None,
-    ) -> Any:
+    ) -> Value:
         """Return what *function* returns for the positional *args* and the keywords *kw*.
 
         The key is made from the function and the mapping of its parameters' names to values, so
@@ -58,7 +61,7 @@ class Memoiser:
             self.cache.set(key, result)
         return copy.deepcopy(result) if self.return_copies else result
 
-    def _recall(self, key: Any) -> tuple[bool, Any]:
+    def _recall(self, key: Key) -> tuple[bool, Any]:
         """Return whether something is remembered under *key*, and what."""
         try:
             return True, self.cache.get(key)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.cache.base import Cache
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
 
 __all__ = ["RedisCache"]
 
@@ -97,7 +100,7 @@ def _bytes(text: str, role: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _text(value: Any) -> str:
+def _text(value: Value) -> str:
     """Return what the server answered as text, whether or not the client decodes answers."""
     return value if isinstance(value, str) else bytes(value).decode("utf-8", "surrogatepass")
 

@@ -7,13 +7,19 @@ import logging
 import os
 from collections.abc import Generator, Iterable
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like.accessor.base import receive, remaining_size
 from ftrack_like.entity.component import measured_size
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import CHUNK_SIZE
+
+if TYPE_CHECKING:
+    from ftrack_like.accessor.base import Accessor
+    from ftrack_like.data import Data
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.location import Location
 
 __all__ = ["Copies", "abandoned_places", "copy_data", "encode", "true_place", "undoing"]
 
@@ -24,8 +30,8 @@ class Copies(NamedTuple):
     Each is a list of locations and places in them.
     """
 
-    written: list[tuple[Any, str]]
-    found: list[tuple[Any, str]]
+    written: list[tuple[Location, str]]
+    found: list[tuple[Location, str]]
 
 
 #: What the transfer under way has brought, to be removed if it fails.
@@ -33,10 +39,10 @@ _COPIES: ContextVar[Optional[Copies]] = ContextVar("_COPIES", default=None)
 
 
 def copy_data(
-    location: Any,
-    component: Any,
+    location: Location,
+    component: Component,
     place: str,
-    source: Any,
+    source: Accessor,
     source_place: str,
     abandoned: Optional[Iterable[str]] = None,
 ) -> None:
@@ -78,7 +84,7 @@ def copy_data(
         copies.written.append((location, place))
 
 
-def abandoned_places(location: Any, pairs: Iterable[tuple[Any, str]]) -> set[str]:
+def abandoned_places(location: Location, pairs: Iterable[tuple[Component, str]]) -> set[str]:
     """Return at which places of *pairs*, components and places, data lies that belongs to nobody.
 
     No component is registered there, and this transfer did not bring it.
@@ -97,7 +103,7 @@ def abandoned_places(location: Any, pairs: Iterable[tuple[Any, str]]) -> set[str
     }
 
 
-def true_place(location: Any, place: str) -> str:
+def true_place(location: Location, place: str) -> str:
     """Return what is the same for all names of *place*, also where case and links do not count."""
     try:
         path = location.accessor.get_filesystem_path(place)
@@ -106,7 +112,7 @@ def true_place(location: Any, place: str) -> str:
     return str(os.path.realpath(path)).casefold()
 
 
-def encode(location: Any, component: Any, place: str) -> str:
+def encode(location: Location, component: Component, place: str) -> str:
     """Return *place* of *component* in *location* as the server is to store it."""
     transformer = location.resource_identifier_transformer
     if not transformer:
@@ -116,7 +122,7 @@ def encode(location: Any, component: Any, place: str) -> str:
 
 
 def _is_left_over(
-    location: Any, place: str, source: Any, source_place: str, abandoned: Iterable[str]
+    location: Location, place: str, source: Accessor, source_place: str, abandoned: Iterable[str]
 ) -> bool:
     """Return whether what is at *place* belongs to nobody, and is the same as in the source."""
     if place not in abandoned:
@@ -128,7 +134,7 @@ def _is_left_over(
         return False  # A folder, say. What is wrong with the source, another try will tell.
 
 
-def _hold_the_same(one: Any, other: Any) -> bool:
+def _hold_the_same(one: Data, other: Data) -> bool:
     """Return whether the open data *one* and *other* hold the same bytes."""
     if remaining_size(one) != remaining_size(other):
         return False
@@ -150,7 +156,7 @@ def _refuse(place: str, is_abandoned: bool) -> None:
 
 
 def _refuse_changed(
-    component: Any, source_place: str, measured: Optional[int], size: Optional[int]
+    component: Component, source_place: str, measured: Optional[int], size: Optional[int]
 ) -> None:
     """Raise an error if *size* is not the *measured* one of *component*; None compares nothing."""
     if measured is None or size is None or size == measured:
@@ -168,7 +174,7 @@ def _refuse_changed(
     )
 
 
-def _make_container(accessor: Any, resource_identifier: str) -> None:
+def _make_container(accessor: Accessor, resource_identifier: str) -> None:
     """Make the container that is to hold *resource_identifier*, where there is such a thing."""
     try:
         container = accessor.get_container(resource_identifier)
@@ -182,7 +188,7 @@ def _make_container(accessor: Any, resource_identifier: str) -> None:
 
 
 @contextlib.contextmanager
-def undoing() -> Generator[list[tuple[Any, str]], None, None]:
+def undoing() -> Generator[list[tuple[Location, str]], None, None]:
     """Remove the data written within the context if that ends with an exception.
 
     Yield the list of it; what is taken out of the list stays. Data that was found stays anyway,
@@ -201,7 +207,7 @@ def undoing() -> Generator[list[tuple[Any, str]], None, None]:
         _COPIES.reset(token)
 
 
-def _is_registered(location: Any, identifier: str) -> bool:
+def _is_registered(location: Location, identifier: str) -> bool:
     """Return whether the server knows of a component at *identifier* of *location*."""
     try:
         # Only identifiers that are registered as they are can be looked up without a component.
@@ -211,7 +217,7 @@ def _is_registered(location: Any, identifier: str) -> bool:
         return False
 
 
-def _remove_stored(location: Any, identifier: str) -> None:
+def _remove_stored(location: Location, identifier: str) -> None:
     """Remove the data at *identifier* of *location*; say so in the log if that fails."""
     try:
         location.accessor.remove(identifier)

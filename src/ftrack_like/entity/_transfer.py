@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
 from ftrack_like import exception
 from ftrack_like._transport.interruption import raise_interruption
@@ -19,6 +19,12 @@ from ftrack_like.symbol import (
     COMPONENT_ADDED_TO_LOCATION_TOPIC,
     COMPONENT_REMOVED_FROM_LOCATION_TOPIC,
 )
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Source
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.location import Location
+    from ftrack_like.session import Session
 
 __all__ = ["add", "known_places", "remove"]
 
@@ -36,21 +42,21 @@ _NEEDED = "name, file_type, members.name, members.file_type, members.size, membe
 class _Item(NamedTuple):
     """One component to be added, and where its data comes from."""
 
-    component: Any
-    source: Any
+    component: Component
+    source: Location
     #: Whether the caller named it; else it is a member of a container that was named.
     is_named: bool
 
 
-def known_places(location: Any) -> Mapping[str, str]:
+def known_places(location: Location) -> Mapping[str, str]:
     """Return what is known of places in *location* during a transfer, by component id."""
     return _KNOWN.get().get(location["id"], {})
 
 
 def add(
-    location: Any,
-    components: Sequence[Any],
-    sources: Any,
+    location: Location,
+    components: Sequence[Component],
+    sources: Union[Source, Iterable[Source]],
     recursive: bool,
     progress: Optional[Callable[[int, int], object]] = None,
 ) -> None:
@@ -73,9 +79,9 @@ def add(
     _publish(location, COMPONENT_ADDED_TO_LOCATION_TOPIC, [item.component for item in items])
 
 
-def remove(location: Any, components: Sequence[Any], recursive: bool) -> None:
+def remove(location: Location, components: Sequence[Component], recursive: bool) -> None:
     """Remove *components* from *location*, as :meth:`Location.remove_components` says."""
-    pairs = [(component, None) for component in components]
+    pairs = [(component, location) for component in components]
     affected = [item.component for item in _with_members(location.session, pairs, recursive)]
     with _known({location["id"]: location._find_places(affected)}):
         location.get_resource_identifiers(affected)
@@ -91,7 +97,7 @@ def remove(location: Any, components: Sequence[Any], recursive: bool) -> None:
                 _publish(location, COMPONENT_REMOVED_FROM_LOCATION_TOPIC, removed)
 
 
-def _remove_data(location: Any, component: Any) -> None:
+def _remove_data(location: Location, component: Component) -> None:
     """Remove the data of *component* from *location*.
 
     Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if another session has removed
@@ -105,11 +111,11 @@ def _remove_data(location: Any, component: Any) -> None:
         raise exception.ComponentNotInLocationError([component], location) from error
 
 
-def _one_each(sources: Any, count: int) -> list[Any]:
+def _one_each(sources: Union[Source, Iterable[Source]], count: int) -> list[Location]:
     """Return a source for each of *count* components."""
     if isinstance(sources, (str, Mapping)) or not isinstance(sources, Iterable):
-        return [sources] * count
-    several = list(sources)
+        return [cast("Location", sources)] * count
+    several = [cast("Location", each) for each in sources]
     if len(several) == 1:
         return several * count
     if len(several) != count:
@@ -121,14 +127,16 @@ def _one_each(sources: Any, count: int) -> list[Any]:
 
 
 def _with_members(
-    session: Any, pairs: Iterable[tuple[Any, Any]], recursive: bool
+    session: Session, pairs: Iterable[tuple[Component, Location]], recursive: bool
 ) -> Generator[_Item, None, None]:
     """Yield an item for each of *pairs*, components and sources; members before containers."""
     pairs = list(pairs)
     if recursive:
         _load_members(session, [component for component, _ in pairs])
 
-    def walk(component: Any, source: Any, is_named: bool) -> Generator[_Item, None, None]:
+    def walk(
+        component: Component, source: Location, is_named: bool
+    ) -> Generator[_Item, None, None]:
         """Yield the items of *component*; one that is within itself is walked once."""
         if recursive and is_container(component) and component["id"] not in open_containers:
             open_containers.add(component["id"])
@@ -143,7 +151,7 @@ def _with_members(
         yield from walk(component, source, True)
 
 
-def _load_members(session: Any, components: Sequence[Any]) -> None:
+def _load_members(session: Session, components: Sequence[Component]) -> None:
     """Load the members of all containers among *components*, those of a level in one go."""
     loaded: set[str] = set()
     level = components
@@ -158,7 +166,7 @@ def _load_members(session: Any, components: Sequence[Any]) -> None:
         level = [member for container in level for member in container["members"] or ()]
 
 
-def _refuse_present(location: Any, items: Sequence[_Item]) -> None:
+def _refuse_present(location: Location, items: Sequence[_Item]) -> None:
     """Raise an error if one of *items* is in *location* already."""
     try:
         location.get_resource_identifiers([item.component for item in items])
@@ -207,7 +215,7 @@ def _expected_size(item: _Item) -> int:
     return 0 if is_container(item.component) else int(item.component["size"] or 0)
 
 
-def _add_all_data(location: Any, items: Sequence[_Item], meter: Optional[Meter]) -> list[str]:
+def _add_all_data(location: Location, items: Sequence[_Item], meter: Optional[Meter]) -> list[str]:
     """Bring the data of *items* to *location*; return the (encoded) places of it.
 
     Several files are moved at the same time where that makes no other difference.
@@ -225,7 +233,7 @@ def _add_all_data(location: Any, items: Sequence[_Item], meter: Optional[Meter])
     return [_add_data(location, item, meter) for item in items]
 
 
-def _add_data(location: Any, item: _Item, meter: Optional[Meter]) -> str:
+def _add_data(location: Location, item: _Item, meter: Optional[Meter]) -> str:
     """Bring the data of *item* to *location*; return the (encoded) place of it."""
     if meter:
         meter.begin(_expected_size(item))
@@ -238,7 +246,7 @@ def _add_data(location: Any, item: _Item, meter: Optional[Meter]) -> str:
     return encoded
 
 
-def _place(location: Any, item: _Item) -> str:
+def _place(location: Location, item: _Item) -> str:
     """Return where the structure of *location* puts *item*."""
     with _explaining(location, item):
         context = location._get_context(item.component, item.source)
@@ -246,13 +254,13 @@ def _place(location: Any, item: _Item) -> str:
     return place
 
 
-def _encoded(location: Any, item: _Item, place: str) -> str:
+def _encoded(location: Location, item: _Item, place: str) -> str:
     """Return *place* of *item* in *location* as the server is to store it."""
     with _explaining(location, item):
         return encode(location, item.component, place)
 
 
-def _moves(location: Any, wanted: Sequence[tuple[_Item, str]]) -> list[Move]:
+def _moves(location: Location, wanted: Sequence[tuple[_Item, str]]) -> list[Move]:
     """Return what moves the data of *wanted*, items and their places, in any thread.
 
     Everything that others may have written, but for accessors, is called here.
@@ -262,7 +270,7 @@ def _moves(location: Any, wanted: Sequence[tuple[_Item, str]]) -> list[Move]:
     return [_move(location, item, place, abandoned) for item, place in wanted]
 
 
-def _move(location: Any, item: _Item, place: str, abandoned: set[str]) -> Move:
+def _move(location: Location, item: _Item, place: str, abandoned: set[str]) -> Move:
     """Return what moves the data of *item* to *place* in *location*, in any thread."""
     component, source, _ = item
     with _explaining(location, item):
@@ -277,7 +285,7 @@ def _move(location: Any, item: _Item, place: str, abandoned: set[str]) -> Move:
 
 
 @contextlib.contextmanager
-def _explaining(location: Any, item: _Item) -> Generator[None, None, None]:
+def _explaining(location: Location, item: _Item) -> Generator[None, None, None]:
     """Say of an error within the context which component could not be brought to *location*."""
     try:
         yield
@@ -291,8 +299,8 @@ def _explaining(location: Any, item: _Item) -> Generator[None, None, None]:
 
 
 def _register(
-    location: Any,
-    components: Sequence[Any],
+    location: Location,
+    components: Sequence[Component],
     identifiers: Sequence[str],
     stored: list[tuple[Any, str]],
 ) -> None:
@@ -319,7 +327,7 @@ def _register(
         ) from error
 
 
-def _publish(location: Any, topic: str, components: Iterable[Any]) -> None:
+def _publish(location: Location, topic: str, components: Iterable[Component]) -> None:
     """Publish an event on *topic* for each of *components*."""
     for component in components:
         location.session.event_hub.publish(

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like.entity.base import Entity
+
+if TYPE_CHECKING:
+    from ftrack_like._types import PathText
+    from ftrack_like.entity.component import Component
+    from ftrack_like.entity.job import Job
+    from ftrack_like.entity.location import Location
 
 __all__ = ["AssetVersion"]
 
@@ -17,10 +23,10 @@ class AssetVersion(Entity):
         self,
         path: str,
         data: Optional[Any] = None,
-        location: Optional[Any] = None,
+        location: Optional[Location] = None,
         *,
         progress: Optional[Callable[[int, int], object]] = None,
-    ) -> Any:
+    ) -> Component:
         """Return a new component of this version for the data at *path*.
 
         *data* are further values of the component; *location* is where to put its data and
@@ -28,18 +34,18 @@ class AssetVersion(Entity):
         :meth:`Session.create_component <ftrack_like.session.Session.create_component>`.
         """
         data = {**(data or {}), "version": self}
-        more = {} if progress is None else {"progress": progress}
+        more: dict[str, Any] = {} if progress is None else {"progress": progress}
         return self.session.create_component(path, data=data, location=location, **more)
 
     def encode_media(
         self,
-        media: Any,
-        keep_original: Any = "auto",
+        media: Union[PathText, Entity],
+        keep_original: Union[bool, str] = "auto",
         *,
         wait: bool = False,
         timeout: Optional[float] = None,
         progress: Optional[Callable[[int, int], object]] = None,
-    ) -> Any:
+    ) -> Job:
         """Have *media*, a path or a component, encoded for this version; return the job.
 
         The outputs become components of the version. *keep_original* says whether the source
@@ -47,7 +53,7 @@ class AssetVersion(Entity):
         *timeout* and *progress* are those of
         :meth:`Session.encode_media <ftrack_like.session.Session.encode_media>`.
         """
-        options = {"wait": wait, "timeout": timeout, "progress": progress}
+        options: dict[str, Any] = {"wait": wait, "timeout": timeout, "progress": progress}
         # Only those that were asked for: sessions of studios override the method without them.
         asked = {name: value for name, value in options.items() if value not in (None, False)}
         return self.session.encode_media(

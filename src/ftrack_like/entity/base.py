@@ -11,8 +11,8 @@ from __future__ import annotations
 import abc
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, KeysView, MutableMapping
-from typing import Any, Optional
+from collections.abc import Callable, Iterator, KeysView, MutableMapping
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._ownership import own
@@ -23,7 +23,14 @@ from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.operation import PUSH, CreateEntityOperation, Operations, record_update
 from ftrack_like.symbol import NOT_SET
 
-__all__ = ["PLAIN", "DynamicEntityTypeMetaclass", "Entity"]
+if TYPE_CHECKING:
+    from ftrack_like._session.load_groups import LoadGroup
+    from ftrack_like._session.merging import MergeRecord
+    from ftrack_like._types import Data, Value
+    from ftrack_like.attribute import Attribute, Attributes
+    from ftrack_like.session import Session
+
+__all__ = ["PLAIN", "AnyEntity", "DynamicEntityTypeMetaclass", "Entity"]
 
 
 #: Classes of values that nothing has to be done for: they are no entities and hold none.
@@ -33,7 +40,7 @@ PLAIN = frozenset({str, int, float, bool, type(None)})
 class _ClassLogger:
     """A logger named after the class that it is read on; instances may set their own."""
 
-    def __get__(self, instance: Any, owner: type) -> logging.Logger:
+    def __get__(self, instance: object, owner: type) -> logging.Logger:
         """Return the logger of the class *owner*."""
         return logging.getLogger(f"{__name__}.{owner.__name__}")
 
@@ -48,10 +55,10 @@ class _EntityBase:
     __slots__ = ()
 
     entity_type: str
-    attributes: Any
-    primary_key_attributes: Any
-    default_projections: Any
-    session: Any
+    attributes: Attributes
+    primary_key_attributes: list[str]
+    default_projections: list[str]
+    session: Session
     _remote: dict[str, Any]
     _local: Optional[dict[str, Any]]
     #: The identity as text, once it is known.
@@ -59,7 +66,7 @@ class _EntityBase:
     #: The primary key that operations on the entity carry, once there is one.
     _fixed_key: Optional[OrderedDict[str, Any]]
     #: The load group that the entity came with, or None.
-    _group: Any
+    _group: Optional[LoadGroup]
     #: Whether a creation is recorded that is not committed yet: the server knows nothing.
     _created: bool
 
@@ -75,7 +82,7 @@ class DynamicEntityTypeMetaclass(abc.ABCMeta):
 class _Names(KeysView[str]):
     """The names of the attributes of an entity, as its keys."""
 
-    _mapping: Any
+    _mapping: Entity
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
@@ -107,12 +114,15 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     )
 
     entity_type = "Entity"
-    attributes: Any = None
-    primary_key_attributes: Any = None
-    default_projections: Any = None
-    logger: Any = _ClassLogger()
+    # Each class that is made from a schema sets its own; this one is never without a subclass.
+    attributes: Attributes = None  # type: ignore[assignment]
+    primary_key_attributes: list[str] = None  # type: ignore[assignment]
+    default_projections: list[str] = None  # type: ignore[assignment]
+    logger = _ClassLogger()
 
-    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+    def __init__(
+        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+    ) -> None:
         """Initialise an entity of *session* with *data*, ``{attribute name: value}``.
 
         With *reconstructing*, *data* is what the server holds. Otherwise the entity is new: it
@@ -131,7 +141,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         else:
             self._construct({} if data is None else data)
 
-    def _construct(self, data: Any) -> None:
+    def _construct(self, data: Data) -> None:
         """Set the values of the new entity from *data* and the defaults; record its creation."""
         scalars, others = self._split(data)
         for name, default in self._defaults():
@@ -150,7 +160,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         for name, value in others.items():
             self[name] = value
 
-    def _split(self, data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(self, data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the scalars and the other values of *data*, without unknown names."""
         scalars, others = {}, {}
         attributes = self.attributes._data
@@ -184,7 +194,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             table._plans["defaults"] = found
         return found
 
-    def _reconstruct(self, data: Any) -> None:
+    def _reconstruct(self, data: Data) -> None:
         """Set the remote values from *data*; names that the schema lacks are left out."""
         for name, value in data.items():
             attribute = self.attributes.get(name)
@@ -208,7 +218,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             key = self._fixed_key = inspection.primary_key(self)
         return key
 
-    def _adopt(self, members: Any) -> None:
+    def _adopt(self, members: Collection) -> None:
         """Take note that the collection *members* of this entity has been changed."""
         local = self._local_values()
         if members.attribute.name not in local:
@@ -252,7 +262,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         self._local = kept or None
         self._created = False
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Value:
         """Return the value of the attribute *key*.
 
         One that is not loaded is asked of the server, if the session does so at present; it is
@@ -272,11 +282,11 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             return self._attribute(key).get_value(self)
         return value
 
-    def _read_through_attribute(self, key: str) -> Any:
+    def _read_through_attribute(self, key: str) -> Value:
         """Return what the attribute *key* gives; used where attributes override reading."""
         return self._attribute(key).get_value(self)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Value) -> None:
         """Set the attribute *key* to *value*, to be committed.
 
         Raise :exc:`KeyError` if there is no such attribute and
@@ -327,7 +337,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Take back the local value of the attribute *key*; :exc:`KeyError` if no such."""
         self._attribute(key).set_local_value(self, NOT_SET)
 
-    def _attribute(self, key: str) -> Any:
+    def _attribute(self, key: str) -> Attribute:
         """Return the attribute *key*; raise :exc:`KeyError` with a suggestion if none."""
         attribute = self.attributes._data.get(key)
         if attribute is None:
@@ -351,16 +361,16 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Return a view of the names of all attributes."""
         return _Names(self)
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Optional[Value] = None) -> Value:
         """Return the value of the attribute *key*, or *default* if there is no such attribute."""
         return self[key] if key in self.attributes._data else default
 
-    def items(self) -> Any:
+    def items(self) -> list[tuple[str, Value]]:  # type: ignore[override]
         """Return a list of ``(attribute name, value)``, with what was missing loaded at once."""
         self._populate_unset_attributes()
         return [(name, self[name]) for name in self]
 
-    def values(self) -> Any:
+    def values(self) -> list[Value]:  # type: ignore[override]
         """Return a list of the values, with what was missing loaded at once."""
         self._populate_unset_attributes()
         return [self[name] for name in self]
@@ -368,7 +378,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def clear(self) -> None:
         """Take back all local values that differ from what the server holds."""
         for name in list(self._local or ()):
-            if self.attributes.get(name).is_modified(self):
+            if self.attributes.lookup(name).is_modified(self):
                 del self[name]
 
     def __hash__(self) -> int:
@@ -382,7 +392,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if isinstance(other, Entity):
             return (self._key or self._identity_text()) == (other._key or other._identity_text())
         try:
-            return bool(inspection.identity(other) == inspection.identity(self))
+            return bool(inspection.identity(cast("Entity", other)) == inspection.identity(self))
         except (AttributeError, KeyError, TypeError):
             return False  # Not an entity by any of its looks.
 
@@ -413,7 +423,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         attribute = self.attributes.get(name)
         return 1 if isinstance(attribute, ScalarAttribute) else 2
 
-    def merge(self, entity: Any, merged: Any = None) -> list[dict[str, Any]]:
+    def merge(self, entity: Entity, merged: Optional[MergeRecord] = None) -> list[dict[str, Any]]:
         """Take over the values that *entity*, another copy of the same one, has set.
 
         References and members are merged into the session too; *merged* is the session's record of
@@ -425,7 +435,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         session_merge = self.session.merge
         merged = {} if merged is None else merged
 
-        def merge(value: Any) -> Any:
+        def merge(value: Value) -> Value:
             return session_merge(value, merged)
 
         changes: list[dict[str, Any]] = []
@@ -437,7 +447,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         return changes
 
     def _merge_local(
-        self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
+        self,
+        own: Attribute,
+        other: Attribute,
+        entity: Entity,
+        merge: Callable[[Value], Value],
+        changes: list[dict[str, Any]],
     ) -> None:
         """Take over the local value of *other* of *entity*, if it is a change, into *own*."""
         # What was changed here is what a commit will send.
@@ -453,7 +468,12 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             changes.append(_change("local_attribute", own.name, before, value))
 
     def _merge_remote(
-        self, own: Any, other: Any, entity: Any, merge: Any, changes: list[dict[str, Any]]
+        self,
+        own: Attribute,
+        other: Attribute,
+        entity: Entity,
+        merge: Callable[[Value], Value],
+        changes: list[dict[str, Any]],
     ) -> None:
         """Take over the remote value of *other* of *entity* into *own*, where it differs."""
         value = other._remote_values(entity)
@@ -472,7 +492,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """Load all scalar attributes that have no value, in one query."""
         self._populate_unset_attributes(ScalarAttribute)
 
-    def _populate_unset_attributes(self, kind: Any = (ScalarAttribute, ReferenceAttribute)) -> None:
+    def _populate_unset_attributes(
+        self,
+        kind: Union[type[Attribute], tuple[type[Attribute], ...]] = (
+            ScalarAttribute,
+            ReferenceAttribute,
+        ),
+    ) -> None:
         """Load all attributes of *kind* that have no value, in one query."""
         missing = [
             attribute
@@ -486,7 +512,14 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             self.session.populate([self], projections)
 
 
-def _short(value: Any) -> str:
+if TYPE_CHECKING:
+    AnyEntity = Entity
+else:
+    #: The class to ask :func:`isinstance` about: :class:`Entity` is abstract, and slow to ask.
+    AnyEntity = _EntityBase
+
+
+def _short(value: Value) -> str:
     """Return a short text for the *value* of an attribute. Never ask the server."""
     if isinstance(value, Entity):
         known = {**value._remote, **(value._local or {})}
@@ -507,6 +540,6 @@ def _holds_entities(values: list[Any]) -> bool:
     return not values or isinstance(values[0], Entity)
 
 
-def _change(kind: str, name: str, before: Any, after: Any) -> dict[str, Any]:
+def _change(kind: str, name: str, before: Value, after: Value) -> dict[str, Any]:
     """Return the description of a change that a merge made."""
     return {"type": kind, "name": name, "old_value": before, "new_value": after}

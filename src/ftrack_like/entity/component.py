@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, cast
 
 from ftrack_like.entity.base import Entity
 from ftrack_like.query import QueryResult, load_first_pages
 from ftrack_like.symbol import NOT_SET, SERVER_LOCATION_ID
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.location import Location
+    from ftrack_like.session import Session
 
 __all__ = [
     "Component",
@@ -24,6 +28,9 @@ __all__ = [
 _CHUNK = 500
 
 
+_Chunked = TypeVar("_Chunked")
+
+
 class Component(Entity):
     """A file, a sequence of files, or a container of such, that is published."""
 
@@ -31,39 +38,36 @@ class Component(Entity):
     #: where it did not: the caller gave a size, the file was missing, or another session made this.
     measured: Optional[tuple[str, int]] = None
 
-    def get_availability(self, locations: Optional[Iterable[Any]] = None) -> dict[str, float]:
+    def get_availability(self, locations: Optional[Iterable[Location]] = None) -> dict[str, float]:
         """Return how much of this component is in each location, ``{location id: percentage}``.
 
         The percentage goes from 0.0 to 100.0. *locations* are those to look at, all of them when
         it is None.
         """
-        availability: dict[str, float] = self.session.get_component_availability(
-            self, locations=locations
-        )
-        return availability
+        return self.session.get_component_availability(self, locations=locations)
 
 
 class CreateThumbnailMixin:
     """Entities that have a thumbnail."""
 
-    def create_thumbnail(self, path: str, data: Optional[Mapping[str, Any]] = None) -> Any:
+    def create_thumbnail(self, path: str, data: Optional[Mapping[str, Any]] = None) -> Entity:
         """Upload the image at *path* as the thumbnail of this entity; return its component.
 
         *data* are further values of the component, whose name is ``"thumbnail"`` if they do not
         say otherwise. What is recorded in the session is committed.
         """
-        entity: Any = self
+        entity = cast("Entity", self)
         session = entity.session
         values = {"name": "thumbnail", **(data or {})}
         server = session.get("Location", SERVER_LOCATION_ID)
-        component = session.create_component(path, data=values, location=server)
+        component = session.create_component(path, data=values, location=cast("Location", server))
         # By id, since not every type with a thumbnail has the reference as well.
         entity["thumbnail_id"] = component["id"]
         session.commit()
         return component
 
 
-def measured_size(component: Any, path: str) -> Optional[int]:
+def measured_size(component: Component, path: str) -> Optional[int]:
     """Return the size that the file at *path* had when its session created *component* of it.
 
     Return None where that was not measured, or where another size was set since: then the caller
@@ -77,19 +81,19 @@ def measured_size(component: Any, path: str) -> Optional[int]:
     return measured[1] if size is NOT_SET or size == measured[1] else None
 
 
-def is_container(component: Any) -> bool:
+def is_container(component: Entity) -> bool:
     """Return whether *component* has members, as sequences and containers do."""
     return "members" in component
 
 
-def chunked(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def chunked(items: Sequence[_Chunked]) -> Iterator[Sequence[_Chunked]]:
     """Yield *items* in pieces that fit in one query."""
     for start in range(0, len(items), _CHUNK):
         yield items[start : start + _CHUNK]
 
 
 def availabilities(
-    session: Any, components: Sequence[Any], location_ids: Sequence[str]
+    session: Session, components: Sequence[Any], location_ids: Sequence[str]
 ) -> list[dict[str, float]]:
     """Return for each of *components* ``{location id: percentage}`` for *location_ids*.
 
@@ -105,7 +109,7 @@ def availabilities(
     places = _places(session, [key for key, each in known.items() if _is_on_server(each)])
     memo: dict[str, dict[str, float]] = {}
 
-    def measure(component: Any) -> dict[str, float]:
+    def measure(component: Component) -> dict[str, float]:
         """Return the availability of *component*, from that of its members if it has any."""
         component_id = component["id"]
         if component_id not in memo:
@@ -117,7 +121,7 @@ def availabilities(
     return [dict(measure(component)) for component in components]
 
 
-def _is_on_server(component: Any) -> bool:
+def _is_on_server(component: Component) -> bool:
     """Return whether the server may know *component*: it does not before the first commit."""
     return not getattr(component, "_created", False)
 
@@ -134,7 +138,7 @@ def _average(
     return {location_id: 100.0 if location_id in places else 0.0 for location_id in location_ids}
 
 
-def _members(session: Any, components: Sequence[Any]) -> dict[str, list[Any]]:
+def _members(session: Session, components: Sequence[Component]) -> dict[str, list[Component]]:
     """Return ``{id of a container: its members}`` for *components* and all that is in them."""
     found: dict[str, list[Any]] = {}
     level = list(components)
@@ -151,7 +155,7 @@ def _members(session: Any, components: Sequence[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _load_members(session: Any, containers: Iterable[Any]) -> None:
+def _load_members(session: Session, containers: Iterable[Component]) -> None:
     """Ask the server for the members of *containers*, which others may have changed."""
     ids_by_type: dict[str, list[str]] = {}
     for container in containers:
@@ -167,7 +171,7 @@ def _load_members(session: Any, containers: Iterable[Any]) -> None:
     )
 
 
-def _places(session: Any, component_ids: Sequence[str]) -> dict[str, set[str]]:
+def _places(session: Session, component_ids: Sequence[str]) -> dict[str, set[str]]:
     """Return ``{component id: ids of the locations it is in}`` for *component_ids*."""
     places: dict[str, set[str]] = {}
     expressions = [
@@ -180,7 +184,7 @@ def _places(session: Any, component_ids: Sequence[str]) -> dict[str, set[str]]:
     return places
 
 
-def find_all(session: Any, expressions: Iterable[str]) -> list[Any]:
+def find_all(session: Session, expressions: Iterable[str]) -> list[Entity]:
     """Return what all the query *expressions* find.
 
     The first pages of all come with one request, the second pages with the next one, and so on.

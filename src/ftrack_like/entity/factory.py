@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like import _custom_attributes, attribute, exception, inspection
 from ftrack_like._seams import is_overridden, is_own, keeps_originals, original
@@ -23,6 +23,10 @@ from ftrack_like.entity.note import CreateNoteMixin, Note
 from ftrack_like.entity.project_schema import ProjectSchema
 from ftrack_like.entity.user import User
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
+    from ftrack_like.collection import MappedCollectionProxy
 
 __all__ = [
     "Factory",
@@ -66,7 +70,7 @@ _STANDARD_READERS = frozenset(
 )
 
 
-def _new_id(entity: Any) -> str:
+def _new_id(entity: Entity) -> str:
     """Return a new unique id for *entity*: a random UUID, of version 4."""
     # As ``str(uuid.uuid4())``, in 1.0 µs instead of 2.5, and without the module.
     digits = os.urandom(16).hex()
@@ -83,7 +87,7 @@ class Factory:
         super().__init__()
         self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
 
-    def create(self, schema: Mapping[str, Any], bases: Optional[list[Any]] = None) -> Any:
+    def create(self, schema: Mapping[str, Any], bases: Optional[list[type]] = None) -> type[Entity]:
         """Return a new class for *schema*, derived from the classes *bases*.
 
         Without *bases* it derives from :class:`~ftrack_like.entity.base.Entity`.
@@ -98,7 +102,10 @@ class Factory:
         }
         if any(type(each).get_value not in _STANDARD_READERS for each in table):
             namespace["__getitem__"] = Entity._read_through_attribute
-        return DynamicEntityTypeMetaclass(str(schema["id"]), tuple(bases or [Entity]), namespace)
+        return cast(
+            "type[Entity]",
+            DynamicEntityTypeMetaclass(str(schema["id"]), tuple(bases or [Entity]), namespace),
+        )
 
     def _table(self, schema: Mapping[str, Any]) -> attribute.Attributes:
         """Return the attributes of *schema*, shared where their makers are this module's."""
@@ -128,7 +135,7 @@ class Factory:
 
     def _make_attribute(
         self, schema: Mapping[str, Any], name: str, fragment: Mapping[str, Any]
-    ) -> Any:
+    ) -> Optional[attribute.Attribute]:
         """Return the attribute for the property *name* of *schema*, or None if there is none."""
         mutable = name not in schema.get("immutable", ())
         kind = fragment.get("type")
@@ -153,7 +160,7 @@ class Factory:
         return None
 
     @staticmethod
-    def _default(fragment: Mapping[str, Any]) -> Any:
+    def _default(fragment: Mapping[str, Any]) -> Value:
         """Return the default that the property *fragment* states, or NOT_SET."""
         default = fragment.get("default", NOT_SET)
         return _new_id if default == "{uid}" else default
@@ -164,9 +171,9 @@ class Factory:
         name: str,
         mutable: bool,
         computed: bool,
-        default: Any,
+        default: Value,
         data_type: str,
-    ) -> Any:
+    ) -> attribute.Attribute:
         """Return the attribute *name* of the class *class_name* that holds a plain value."""
         return attribute.ScalarAttribute(
             name, data_type=data_type, default_value=default, mutable=mutable, computed=computed
@@ -174,17 +181,19 @@ class Factory:
 
     def create_reference_attribute(
         self, class_name: str, name: str, mutable: bool, reference: str
-    ) -> Any:
+    ) -> attribute.Attribute:
         """Return the attribute *name* that refers to an entity of the type *reference*."""
         return attribute.ReferenceAttribute(name, reference, mutable=mutable)
 
-    def create_collection_attribute(self, class_name: str, name: str, mutable: bool) -> Any:
+    def create_collection_attribute(
+        self, class_name: str, name: str, mutable: bool
+    ) -> attribute.Attribute:
         """Return the attribute *name* that holds several entities."""
         return attribute.CollectionAttribute(name, mutable=mutable)
 
     def create_mapped_collection_attribute(
         self, class_name: str, name: str, mutable: bool, reference: str
-    ) -> Any:
+    ) -> Optional[attribute.Attribute]:
         """Return the attribute *name* that maps keys to values, held by *reference* entities.
 
         Return None where the class shall have no such attribute.
@@ -202,7 +211,7 @@ class Factory:
 class StandardFactory(Factory):
     """Make entity classes with the behaviour that the known types have."""
 
-    def create(self, schema: Mapping[str, Any], bases: Optional[list[Any]] = None) -> Any:
+    def create(self, schema: Mapping[str, Any], bases: Optional[list[type]] = None) -> type[Entity]:
         """Return a new class for *schema*, derived from *bases* and what its type calls for."""
         bases = list(bases or [])
         special = _special_base(schema["id"])
@@ -218,7 +227,7 @@ class StandardFactory(Factory):
 
     def create_mapped_collection_attribute(
         self, class_name: str, name: str, mutable: bool, reference: str
-    ) -> Any:
+    ) -> Optional[attribute.Attribute]:
         """Return the attribute *name* that maps metadata or custom attributes.
 
         Return None for mappings of anything else.
@@ -238,7 +247,7 @@ class StandardFactory(Factory):
         return made
 
 
-_SPECIAL_BASES: dict[str, Any] = {
+_SPECIAL_BASES: dict[str, type[Entity]] = {
     "AssetVersion": AssetVersion,
     "Job": Job,
     "Location": Location,
@@ -248,26 +257,28 @@ _SPECIAL_BASES: dict[str, Any] = {
 }
 
 
-def _special_base(entity_type: str) -> Any:
+def _special_base(entity_type: str) -> Optional[type[Entity]]:
     """Return the class with the behaviour of *entity_type*, or None if it has none of its own."""
     if entity_type.endswith("Component"):
         return Component
     return _SPECIAL_BASES.get(entity_type)
 
 
-def _owner_key(entity: Any) -> Any:
+def _owner_key(entity: Entity) -> Value:
     """Return the only value of the primary key of *entity*."""
     return next(iter(inspection.primary_key(entity).values()))
 
 
-def _create_metadata(proxy: Any, data: dict[str, Any], reference: str) -> Any:
+def _create_metadata(proxy: MappedCollectionProxy, data: dict[str, Any], reference: str) -> Entity:
     """Return a new *reference* entity with *data* for the entity whose metadata *proxy* is."""
     entity = proxy.collection.entity
     data = {**data, "parent_id": _owner_key(entity), "parent_type": entity.entity_type}
     return entity.session.create(reference, data)
 
 
-def _create_custom_attribute_value(proxy: Any, data: dict[str, Any], reference: str) -> Any:
+def _create_custom_attribute_value(
+    proxy: MappedCollectionProxy, data: dict[str, Any], reference: str
+) -> Entity:
     """Return the *reference* entity that holds the value of *data* for the entity of *proxy*.
 
     The server has a row for each configuration that applies, so the value is an update of one.
@@ -286,7 +297,7 @@ def _create_custom_attribute_value(proxy: Any, data: dict[str, Any], reference: 
     return item
 
 
-def _missing_configuration(entity: Any, key: str) -> Exception:
+def _missing_configuration(entity: Entity, key: str) -> Exception:
     """Return the error that no custom attribute *key* is configured for *entity*."""
     keys = sorted(_custom_attributes.applicable(entity))
     hint = f"{did_you_mean(str(key), keys)} Configured are: {', '.join(keys) or 'none'}.".strip()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Optional
 
 from ftrack_like.entity.base import Entity
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Data
+    from ftrack_like.session import Session
 
 __all__ = ["Job"]
 
@@ -15,7 +19,9 @@ API_JOB = "api_job"
 class Job(Entity):
     """A piece of work that users see the progress of."""
 
-    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+    def __init__(
+        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+    ) -> None:
         """Initialise a job of *session* with *data*.
 
         The data of a new job may leave out ``type``; any other type than ``api_job`` raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._seams import is_overridden, keeps_originals
@@ -12,6 +12,17 @@ from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityB
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.query import bind
 from ftrack_like.symbol import NOT_SET
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ftrack_like._types import Data, Source
+    from ftrack_like.accessor.base import Accessor
+    from ftrack_like.accessor.server import _ServerAccessor
+    from ftrack_like.entity.component import Component
+    from ftrack_like.resource_identifier_transformer.base import ResourceIdentifierTransformer
+    from ftrack_like.session import Session
+    from ftrack_like.structure.base import Structure
 
 __all__ = [
     "Location",
@@ -25,7 +36,7 @@ __all__ = [
 _PRIORITY = 95
 
 
-def _transfer() -> Any:
+def _transfer() -> ModuleType:
     """Return the module that moves data."""
     # lazy: most sessions move none
     from ftrack_like.entity import _transfer as module
@@ -43,11 +54,16 @@ class Location(Entity):
     one with the lowest *priority* is chosen.
     """
 
-    def __init__(self, session: Any, data: Any = None, reconstructing: bool = False) -> None:
+    def __init__(
+        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+    ) -> None:
         """Initialise a location of *session* with *data*, as any entity."""
-        self.accessor: Any = NOT_SET
-        self.structure: Any = NOT_SET
-        self.resource_identifier_transformer: Any = NOT_SET
+        # Symbol, an object without attributes, stands for what no plugin has set yet.
+        self.accessor: Accessor = cast("Accessor", NOT_SET)
+        self.structure: Structure = cast("Structure", NOT_SET)
+        self.resource_identifier_transformer: ResourceIdentifierTransformer = cast(
+            "ResourceIdentifierTransformer", NOT_SET
+        )
         self.priority: float = _PRIORITY
         super().__init__(session, data=data, reconstructing=reconstructing)
 
@@ -64,8 +80,8 @@ class Location(Entity):
 
     def add_component(
         self,
-        component: Any,
-        source: Any,
+        component: Component,
+        source: Source,
         recursive: bool = True,
         *,
         progress: Optional[Callable[[int, int], object]] = None,
@@ -80,8 +96,8 @@ class Location(Entity):
 
     def add_components(
         self,
-        components: Iterable[Any],
-        sources: Any,
+        components: Iterable[Component],
+        sources: Union[Source, Iterable[Source]],
         recursive: bool = True,
         _depth: int = 0,
         *,
@@ -109,7 +125,7 @@ class Location(Entity):
         """
         _transfer().add(self, list(components), sources, recursive, progress)
 
-    def _get_context(self, component: Any, source: Any) -> dict[str, Any]:
+    def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
         """Return what the structure is told about *component* coming from *source*.
 
         ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
@@ -126,7 +142,7 @@ class Location(Entity):
             return {}
         return {"source_resource_identifier": identifier}
 
-    def _add_data(self, component: Any, resource_identifier: str, source: Any) -> None:
+    def _add_data(self, component: Component, resource_identifier: str, source: Location) -> None:
         """Copy the data of *component* from *source* to *resource_identifier*.
 
         Containers have no data of their own. Raise
@@ -142,7 +158,7 @@ class Location(Entity):
 
         copy_data(self, component, resource_identifier, source_accessor, source_identifier)
 
-    def _adds_data_in_threads(self, source: Any) -> bool:
+    def _adds_data_in_threads(self, source: Location) -> bool:
         """Return whether data may come here from *source* in several threads at once.
 
         It may where nobody replaced :meth:`_add_data`, and both accessors are made for it.
@@ -156,12 +172,14 @@ class Location(Entity):
             and works_in_threads(getattr(source, "accessor", NOT_SET))
         )
 
-    def _register_component_in_location(self, component: Any, resource_identifier: str) -> None:
+    def _register_component_in_location(
+        self, component: Component, resource_identifier: str
+    ) -> None:
         """Register that *component* is here at the (encoded) *resource_identifier*."""
         self._register_components_in_location([component], [resource_identifier])
 
     def _register_components_in_location(
-        self, components: Sequence[Any], resource_identifiers: Sequence[str]
+        self, components: Sequence[Component], resource_identifiers: Sequence[str]
     ) -> None:
         """Register that *components* are here at the (encoded) *resource_identifiers*.
 
@@ -189,11 +207,11 @@ class Location(Entity):
 
     # Removing
 
-    def remove_component(self, component: Any, recursive: bool = True) -> None:
+    def remove_component(self, component: Component, recursive: bool = True) -> None:
         """Remove *component* from this location, as :meth:`remove_components` for one."""
         self.remove_components([component], recursive=recursive)
 
-    def remove_components(self, components: Iterable[Any], recursive: bool = True) -> None:
+    def remove_components(self, components: Iterable[Component], recursive: bool = True) -> None:
         """Remove *components* from this location, with their data.
 
         With *recursive*, the members of containers are removed too. Everything recorded in the
@@ -205,17 +223,17 @@ class Location(Entity):
         """
         _transfer().remove(self, list(components), recursive)
 
-    def _remove_data(self, component: Any) -> None:
+    def _remove_data(self, component: Component) -> None:
         """Remove the data of *component* from this location."""
         if is_container(component):
             return
         _require_accessor(self).remove(self.get_resource_identifier(component))
 
-    def _deregister_component_in_location(self, component: Any) -> None:
+    def _deregister_component_in_location(self, component: Component) -> None:
         """Take back the registration of *component* with this location, and commit that."""
         self._delete_registrations([component])
 
-    def _deregister_components(self, components: Sequence[Any]) -> None:
+    def _deregister_components(self, components: Sequence[Component]) -> None:
         """Take back the registrations of *components*, all in one commit.
 
         A class that takes back one at a time in a way of its own is asked for each.
@@ -226,7 +244,7 @@ class Location(Entity):
         for component in components:
             self._deregister_component_in_location(component)
 
-    def _delete_registrations(self, components: Sequence[Any]) -> None:
+    def _delete_registrations(self, components: Sequence[Component]) -> None:
         """Delete what the server has of *components* in this location, and commit that.
 
         Another session may delete some of it at the same time.
@@ -244,7 +262,9 @@ class Location(Entity):
             else:
                 return
 
-    def _find_registrations(self, projections: str, components: Sequence[Any]) -> list[Any]:
+    def _find_registrations(
+        self, projections: str, components: Sequence[Component]
+    ) -> list[Entity]:
         """Return what the server has of *components* in this location, with one request."""
         ids = [component_id(component) for component in components]
         return find_all(
@@ -258,33 +278,31 @@ class Location(Entity):
 
     # Looking
 
-    def get_component_availability(self, component: Any) -> float:
+    def get_component_availability(self, component: Component) -> float:
         """Return how much of *component* is here, from 0.0 (nothing) to 100.0 (all of it)."""
-        availability: float = self.session.get_component_availability(component, locations=[self])[
-            self["id"]
-        ]
-        return availability
+        found = self.session.get_component_availability(component, locations=[self])
+        return found[self["id"]]
 
-    def get_component_availabilities(self, components: Iterable[Any]) -> list[float]:
+    def get_component_availabilities(self, components: Iterable[Component]) -> list[float]:
         """Return for each of *components* how much of it is here, from 0.0 to 100.0."""
         found = self.session.get_component_availabilities(list(components), locations=[self])
         return [availability[self["id"]] for availability in found]
 
-    def get_resource_identifier(self, component: Any) -> str:
+    def get_resource_identifier(self, component: Component) -> str:
         """Return the place of *component* in this location, for its accessor.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if it is not here.
         """
         return self.get_resource_identifiers([component])[0]
 
-    def get_resource_identifiers(self, components: Iterable[Any]) -> list[str]:
+    def get_resource_identifiers(self, components: Iterable[Component]) -> list[str]:
         """Return the places of *components* in this location, in their order, with one request.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, whose details list the
         missing ``components``, if one is not here.
         """
         components = list(components)
-        identifiers: list[str] = self._get_resource_identifiers(components)
+        identifiers = self._get_resource_identifiers(components)
         transformer = self.resource_identifier_transformer
         if not transformer:
             return identifiers
@@ -293,13 +311,13 @@ class Location(Entity):
             for component, identifier in zip(components, identifiers)
         ]
 
-    def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
+    def _get_resource_identifiers(self, components: Sequence[Component]) -> list[str]:
         """Return the (encoded) places of *components* as the server has them."""
         known = _transfer().known_places(self)
         unknown = [each for each in components if component_id(each) not in known]
         return self._pick_places(components, {**known, **self._find_places(unknown)})
 
-    def _find_places(self, components: Sequence[Any]) -> dict[str, str]:
+    def _find_places(self, components: Sequence[Component]) -> dict[str, str]:
         """Ask the server where those of *components* that are here have their data.
 
         Return ``{component id: (encoded) resource identifier}``.
@@ -319,14 +337,14 @@ class Location(Entity):
         ]
         return [entry["resource_identifier"] for entry in find_all(self.session, expressions)]
 
-    def _pick_places(self, components: Sequence[Any], found: Mapping[str, str]) -> list[str]:
+    def _pick_places(self, components: Sequence[Component], found: Mapping[str, str]) -> list[str]:
         """Return the places of *components*, of which *found* has those that are here, by id."""
         missing = [each for each in components if component_id(each) not in found]
         if missing:
             raise exception.ComponentNotInLocationError(missing, self)
         return [found[component_id(each)] for each in components]
 
-    def get_filesystem_path(self, component: Any) -> str:
+    def get_filesystem_path(self, component: Component) -> str:
         """Return the path of *component* in the file system of this machine.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if it is not here and
@@ -335,30 +353,34 @@ class Location(Entity):
         """
         return self.get_filesystem_paths([component])[0]
 
-    def get_filesystem_paths(self, components: Iterable[Any]) -> list[str]:
+    def get_filesystem_paths(self, components: Iterable[Component]) -> list[str]:
         """Return the paths of *components*, in their order, as :meth:`get_filesystem_path`."""
         identifiers = self.get_resource_identifiers(components)
         accessor = _require_accessor(self)
         return [accessor.get_filesystem_path(identifier) for identifier in identifiers]
 
-    def get_url(self, component: Any) -> str:
+    def get_url(self, component: Component) -> str:
         """Return an address at which the data of *component* can be read.
 
         Raise :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError` if the location has
         none. The address may carry credentials: treat it as a secret.
         """
         identifier = self.get_resource_identifier(component)
-        url: str = _require_accessor(self).get_url(identifier)
-        return url
+        return _require_accessor(self).get_url(identifier)
 
 
-def component_id(component: Any) -> str:
+def find_location(session: Session, location_id: str) -> Location:
+    """Return the location *location_id*, one of those that every server has."""
+    return cast("Location", session.get("Location", location_id))
+
+
+def component_id(component: Component) -> str:
     """Return the id of *component*."""
     identifier: str = next(iter(inspection.primary_key(component).values()))
     return identifier
 
 
-def _require_accessor(location: Any, role: str = "") -> Any:
+def _require_accessor(location: Location, role: str = "") -> Accessor:
     """Return the accessor of *location*, which has a *role* such as ``"source "`` in a transfer.
 
     Raise :exc:`~ftrack_like.exception.LocationError` if it is not set.
@@ -373,7 +395,7 @@ def _require_accessor(location: Any, role: str = "") -> Any:
     return location.accessor
 
 
-def _error(message: str, **details: Any) -> exception.LocationError:
+def _error(message: str, **details: object) -> exception.LocationError:
     return exception.LocationError(message, details=details)
 
 
@@ -388,22 +410,24 @@ class MemoryLocationMixin(
         places: dict[str, str] = vars(self).setdefault("_places_in_memory", {})
         return places
 
-    def _register_component_in_location(self, component: Any, resource_identifier: str) -> None:
+    def _register_component_in_location(
+        self, component: Component, resource_identifier: str
+    ) -> None:
         """Remember that *component* is here at the (encoded) *resource_identifier*."""
         self._cache[component_id(component)] = resource_identifier
 
     def _register_components_in_location(
-        self, components: Sequence[Any], resource_identifiers: Sequence[str]
+        self, components: Sequence[Component], resource_identifiers: Sequence[str]
     ) -> None:
         """Remember that *components* are here at the (encoded) *resource_identifiers*."""
         for component, resource_identifier in zip(components, resource_identifiers):
             self._register_component_in_location(component, resource_identifier)
 
-    def _deregister_component_in_location(self, component: Any) -> None:
+    def _deregister_component_in_location(self, component: Component) -> None:
         """Forget that *component* is here."""
         self._cache.pop(component_id(component), None)
 
-    def _find_places(self, components: Sequence[Any]) -> dict[str, str]:
+    def _find_places(self, components: Sequence[Component]) -> dict[str, str]:
         """Return where those of *components* that are here have their data, by component id."""
         return dict(self._cache)
 
@@ -411,11 +435,10 @@ class MemoryLocationMixin(
         """Return at which (encoded) places there are components."""
         return list(self._cache.values())
 
-    def _get_resource_identifiers(self, components: Sequence[Any]) -> list[str]:
+    def _get_resource_identifiers(self, components: Sequence[Component]) -> list[str]:
         """Return the (encoded) places of *components*."""
-        location: Any = self
-        places: list[str] = location._pick_places(components, self._cache)
-        return places
+        location = cast("Location", self)
+        return location._pick_places(components, self._cache)
 
 
 class UnmanagedLocationMixin(
@@ -423,17 +446,17 @@ class UnmanagedLocationMixin(
 ):
     """Register where data is and leave the data itself alone."""
 
-    def _add_data(self, component: Any, resource_identifier: str, source: Any) -> None:
+    def _add_data(self, component: Component, resource_identifier: str, source: Location) -> None:
         """Do nothing: the data of *component* stays where it is."""
 
-    def _remove_data(self, component: Any) -> None:
+    def _remove_data(self, component: Component) -> None:
         """Do nothing: the data of *component* stays where it is."""
 
 
 class OriginLocationMixin(MemoryLocationMixin, UnmanagedLocationMixin):
     """Remember where the data of new components comes from, for as long as the session lives."""
 
-    def _get_context(self, component: Any, source: Any) -> dict[str, Optional[str]]:
+    def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
         """Return ``{"source_resource_identifier": source}``: a *source* is a bare path here."""
         return {"source_resource_identifier": source}
 
@@ -443,13 +466,13 @@ class ServerLocationMixin(
 ):
     """The storage of the server itself."""
 
-    def get_thumbnail_url(self, component: Any, size: Optional[int] = None) -> str:
+    def get_thumbnail_url(self, component: Component, size: Optional[int] = None) -> str:
         """Return the address of a scaled image of *component*.
 
         Its longer side has *size* pixels, what the server thinks fit when it is None. The
         address carries credentials: treat it as a secret.
         """
-        location: Any = self
+        location = cast("Location", self)
         identifier = location.get_resource_identifier(component)
-        url: str = _require_accessor(location).get_thumbnail_url(identifier, size)
-        return url
+        accessor = cast("_ServerAccessor", _require_accessor(location))
+        return accessor.get_thumbnail_url(identifier, size)

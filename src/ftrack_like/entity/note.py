@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Optional, cast
 
 from ftrack_like.entity.base import Entity
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
 
 __all__ = ["CreateNoteMixin", "Note"]
 
@@ -12,38 +16,39 @@ __all__ = ["CreateNoteMixin", "Note"]
 class Note(Entity):
     """A note on an entity, or a reply to another note."""
 
-    def create_reply(self, content: str, author: Any) -> Any:
+    def create_reply(self, content: str, author: Entity) -> Note:
         """Return a new note with *content* by *author*, a user, that replies to this one."""
         answer = self.session.create("Note", {"content": content, "author": author})
         self["replies"].append(answer)
-        return answer
+        return cast("Note", answer)
 
 
 class CreateNoteMixin:
     """Let notes be made on the entity. It needs an attribute ``notes``."""
 
     def create_note(
-        self: Any,
+        self,
         content: str,
-        author: Any,
-        recipients: Optional[Any] = None,
-        category: Optional[Any] = None,
-        labels: Optional[Any] = None,
-    ) -> Any:
+        author: Entity,
+        recipients: Optional[Iterable[Entity]] = None,
+        category: Optional[Entity] = None,
+        labels: Optional[Iterable[Entity]] = None,
+    ) -> Note:
         """Return a new note on this entity with *content* by *author*, a user.
 
         *recipients* are the users and groups to tell of it, *labels* the labels to put on it.
         *category* is one label, in the older way of saying so: raise :exc:`ValueError` if both
         are given.
         """
+        entity = cast("Entity", self)
         labels = list(labels or ())
         if category:
             if labels:
                 raise ValueError("A note takes either labels or a category, not both.")
             labels = [category]
-        session = self.session
+        session = entity.session
         note = session.create("Note", {"content": content, "author": author})
-        self["notes"].append(note)
+        entity["notes"].append(note)
         note["recipients"].extend(
             [
                 session.create("Recipient", {"resource_id": each["id"], "note_id": note["id"]})
@@ -52,10 +57,10 @@ class CreateNoteMixin:
         )
         for label in labels:
             _link_label(session, note, label)
-        return note
+        return cast("Note", note)
 
 
-def _link_label(session: Any, note: Any, label: Any) -> None:
+def _link_label(session: Session, note: Entity, label: Entity) -> None:
     """Put *label* on *note*, as a link where the server knows such, else as its category."""
     if "NoteLabelLink" in session.types:
         session.create("NoteLabelLink", {"note_id": note["id"], "label_id": label["id"]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 from ftrack_like._references import referenced
 from ftrack_like._suggest import did_you_mean
@@ -15,7 +15,7 @@ __all__ = ["ProjectSchema"]
 class ProjectSchema(Entity):
     """The types and statuses that entities of a project may have."""
 
-    def get_statuses(self, schema: str, type_id: Optional[str] = None) -> Any:
+    def get_statuses(self, schema: str, type_id: Optional[str] = None) -> list[Entity]:
         """Return the statuses for entities of the type *schema*, such as ``"Task"``.
 
         *type_id* narrows them to those for tasks of this type. Raise :exc:`ValueError` if there
@@ -24,7 +24,8 @@ class ProjectSchema(Entity):
         self._require(schema, "status_id", "statuses")
         if schema == "AssetVersion":
             workflow = referenced(self, "_version_workflow", "asset_version_workflow_schema_id")
-            return workflow["statuses"][:]
+            statuses: list[Entity] = workflow["statuses"][:]
+        return statuses
         if schema == "Task":
             return self._task_statuses(type_id)
         found = self._object_type_schema(schema)
@@ -32,7 +33,7 @@ class ProjectSchema(Entity):
             raise ValueError(f"The project schema configures no statuses for {schema}.")
         return [referenced(each, "task_status", "status_id") for each in found["statuses"]]
 
-    def _task_statuses(self, type_id: Optional[str]) -> Any:
+    def _task_statuses(self, type_id: Optional[str]) -> list[Entity]:
         """Return the statuses for tasks of the type *type_id*, or of any when it is None."""
         workflow = referenced(self, "_task_workflow", "task_workflow_schema_id")
         if type_id is not None:
@@ -40,9 +41,10 @@ class ProjectSchema(Entity):
                 if override["type_id"] == type_id:
                     workflow = referenced(override, "workflow_schema")
                     break
-        return workflow["statuses"][:]
+        statuses: list[Entity] = workflow["statuses"][:]
+        return statuses
 
-    def get_types(self, schema: str) -> Any:
+    def get_types(self, schema: str) -> list[Entity]:
         """Return the types for entities of the type *schema*, such as ``"Task"``.
 
         Raise :exc:`ValueError` if there is no such type, if its entities have none, or if none
@@ -51,7 +53,8 @@ class ProjectSchema(Entity):
         self._require(schema, "type_id", "types")
         if schema == "Task":
             schema_of_types = referenced(self, "_task_type_schema", "task_type_schema_id")
-            return schema_of_types["types"][:]
+            types: list[Entity] = schema_of_types["types"][:]
+            return types
         found = self._object_type_schema(schema)
         if found is None:
             raise ValueError(f"The project schema configures no types for {schema}.")
@@ -68,11 +71,12 @@ class ProjectSchema(Entity):
         if class_.attributes.get(attribute_name) is None:
             raise ValueError(f"Entities of the type {schema} have no {what}.")
 
-    def _object_type_schema(self, schema: str) -> Any:
+    def _object_type_schema(self, schema: str) -> Optional[Entity]:
         """Return the part of this schema for the object type of *schema*, or None."""
         attribute = self.session.types[schema].attributes.get("object_type_id")
         wanted = NOT_SET if attribute is None else attribute.default_value
-        for candidate in self["_schemas"]:
+        candidates: list[Entity] = self["_schemas"]
+        for candidate in candidates:
             if wanted is not NOT_SET and candidate["type_id"] == wanted:
                 return candidate
         return None

@@ -22,7 +22,7 @@ class User(Entity):
         comment: str = "",
         name: Optional[str] = None,
         force: bool = False,
-    ) -> Any:
+    ) -> Entity:
         """Start the user's timer, commit, and return the timer.
 
         It counts time spent on *context* and carries *comment* and *name*. A user has one timer:
@@ -63,7 +63,7 @@ class User(Entity):
         except exception.NoResultFoundError:
             self.logger.debug("No timer of %s runs.", self)
 
-    def stop_timer(self) -> Any:
+    def stop_timer(self) -> Entity:
         """Stop the user's timer, commit, and return the new time log of what it counted.
 
         Raise :exc:`~ftrack_like.exception.NoResultFoundError` if it does not run, also if another

@@ -6,7 +6,7 @@ import operator
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, TypeVar, Union, overload
 
 from ftrack_like import exception
 from ftrack_like.query._rows import Rows
@@ -14,7 +14,13 @@ from ftrack_like.query._source import Page, Source
 from ftrack_like.query._text import outline
 from ftrack_like.query._wording import Wording
 
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
+
 __all__ = ["QueryResult", "load_first_pages"]
+
+#: What a query finds: entities, or plain mappings where it groups.
+_Row = TypeVar("_Row")
 
 #: Whether the server may count for ``len()``. A program that makes a list asks for the iterator
 #: first and then for the length, and so shows that it reads all; until Python 3.10 not so.
@@ -24,7 +30,7 @@ _COUNTS = sys.version_info >= (3, 10)
 _FURTHEST = 2**31 - 1
 
 
-def load_first_pages(session: Any, results: Iterable[QueryResult]) -> None:
+def load_first_pages(session: Session, results: Iterable[QueryResult[Any]]) -> None:
     """Load the next page of each of *results*, all of *session*, in one call."""
     waiting = []
     for result in results:
@@ -42,7 +48,7 @@ def load_first_pages(session: Any, results: Iterable[QueryResult]) -> None:
         result._rows.take(Page(found, following))
 
 
-class QueryResult(Sequence[Any]):
+class QueryResult(Sequence[_Row]):
     """The entities that a query finds, in order.
 
     Nothing is asked of the server before it is needed. A page is loaded when an entity on it is
@@ -58,9 +64,9 @@ class QueryResult(Sequence[Any]):
 
     def __init__(
         self,
-        session: Any,
+        session: Session,
         expression: str,
-        page_size: Any = 500,
+        page_size: Union[SupportsIndex, str] = 500,
         *,
         wording: Optional[Wording] = None,
     ) -> None:
@@ -92,7 +98,13 @@ class QueryResult(Sequence[Any]):
         """Return whether everything is loaded."""
         return self._rows.is_complete
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> _Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[_Row]: ...
+
+    def __getitem__(self, index: Union[SupportsIndex, slice]) -> Union[_Row, list[_Row]]:
         """Return the entity at *index*, or a list of entities for a slice.
 
         What is not loaded yet is asked for by its position, without what stands before it. Where
@@ -111,7 +123,7 @@ class QueryResult(Sequence[Any]):
             raise IndexError(f"The query result has no entity {index}: {self._wording.bound!r}.")
         return found[0]
 
-    def _at(self, position: int) -> list[Any]:
+    def _at(self, position: int) -> list[_Row]:
         """Return a list of the entity at *position*, empty if there is none."""
         if self._limit is not None and position >= self._limit:
             return []
@@ -119,7 +131,7 @@ class QueryResult(Sequence[Any]):
             return []
         return self._rows.row(position)
 
-    def _from_end(self, position: int) -> list[Any]:
+    def _from_end(self, position: int) -> list[_Row]:
         """Return a list of the entity at the negative *position*, empty if there is none."""
         total = self._rows.total()
         found = self._at(position + total) if position + total >= 0 else []
@@ -127,7 +139,7 @@ class QueryResult(Sequence[Any]):
             return found
         return self._rows.load_to(None)[position:][:1]  # There are fewer than the server counted.
 
-    def _slice(self, index: slice) -> list[Any]:
+    def _slice(self, index: slice) -> list[_Row]:
         """Return the entities of the slice *index*, as that of a list would give them."""
         rows = self._rows
         start, stop, step = (
@@ -162,7 +174,7 @@ class QueryResult(Sequence[Any]):
         assert start is not None
         return rows.span(0 if stop is None else stop + 1, start + 1)[::step]
 
-    def _counted(self, positions: range, is_sparse: bool) -> Optional[list[Any]]:
+    def _counted(self, positions: range, is_sparse: bool) -> Optional[list[_Row]]:
         """Return the entities at *positions*, None if there are fewer than the server counted."""
         if not positions:
             return []
@@ -175,16 +187,16 @@ class QueryResult(Sequence[Any]):
             return None
         return found if positions.step > 0 else found[::-1]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[_Row]:
         """Iterate over the entities, loading pages on the way."""
         self._is_read = True
         return self._iterate()
 
-    def __reversed__(self) -> Iterator[Any]:
+    def __reversed__(self) -> Iterator[_Row]:
         """Iterate over the entities, the last one first."""
         return iter(self._rows.load_to(None)[::-1])
 
-    def _iterate(self) -> Iterator[Any]:
+    def _iterate(self) -> Iterator[_Row]:
         """Yield the entities."""
         position = 0
         rows = self._rows
@@ -198,12 +210,12 @@ class QueryResult(Sequence[Any]):
 
     def iterate(
         self,
-        page_size: Any = None,
+        page_size: Optional[Union[SupportsIndex, str]] = None,
         keep: bool = False,
         prefetch: bool = False,
         *,
         stable: bool = False,
-    ) -> Iterator[Any]:
+    ) -> Iterator[_Row]:
         """Return an iterator over the entities that holds one page of them at a time.
 
         With it any number of entities can be gone through in memory that does not grow. When
@@ -230,7 +242,7 @@ class QueryResult(Sequence[Any]):
             )
         if self._is_complete():
             return iter(self._rows.first)
-        entities: Iterator[Any] = self._session._loader.stream(
+        entities: Iterator[_Row] = self._session._loader.stream(
             self._source, size, keep, prefetch, stable
         )
         return entities
@@ -247,7 +259,7 @@ class QueryResult(Sequence[Any]):
             return len(self._rows.load_to(None))
         return self._rows.total()
 
-    def all(self) -> list[Any]:
+    def all(self) -> list[_Row]:
         """Return a list of all entities."""
         return list(self._rows.load_to(None))
 
@@ -255,7 +267,7 @@ class QueryResult(Sequence[Any]):
         """Return whether anything is found, loading no more than a page for it."""
         return bool(self._rows.load_to(1))
 
-    def one(self) -> Any:
+    def one(self) -> _Row:
         """Return the only entity, asking for at most two.
 
         Raise :exc:`~ftrack_like.exception.NoResultFoundError` if there is none,
@@ -274,7 +286,7 @@ class QueryResult(Sequence[Any]):
         wrong = exception.MultipleResultsFoundError if found else exception.NoResultFoundError
         raise wrong(f"{wrong.default_message}\nThe query: {self._wording.bound}")
 
-    def first(self) -> Any:
+    def first(self) -> Optional[_Row]:
         """Return the first entity, or None if there is none.
 
         Raise :exc:`ValueError` if the expression has a limit.
@@ -291,14 +303,14 @@ class QueryResult(Sequence[Any]):
                 f"clause: {self._wording.bound!r}."
             )
 
-    def _some(self, count: int) -> list[Any]:
+    def _some(self, count: int) -> list[_Row]:
         """Return up to *count* entities, without loading a whole page for them."""
         if self._rows.first or self._is_complete():
             return self._rows.load_to(count)[:count]
         return self._source.fetch_some(count)
 
 
-def _checked_size(page_size: Any) -> int:
+def _checked_size(page_size: Union[SupportsIndex, str]) -> int:
     """Return *page_size*, a number or its text; :exc:`ValueError` if no page can be so small."""
     try:
         size = int(page_size) if isinstance(page_size, str) else operator.index(page_size)

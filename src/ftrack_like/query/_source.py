@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._literals import key_condition, quoted
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Key, Value
+    from ftrack_like.session import Session
 
 __all__ = ["Page", "Source", "check_progress"]
 
@@ -42,7 +46,7 @@ class Source:
     *parts* is its outline; mistakes are pointed out in *wording*.
     """
 
-    def __init__(self, session: Any, parts: Outline, wording: Wording) -> None:
+    def __init__(self, session: Session, parts: Outline, wording: Wording) -> None:
         """Initialise for *session*."""
         self._session = session
         self.parts = parts
@@ -60,7 +64,7 @@ class Source:
     def has_keys(self) -> bool:
         """Whether the rows are entities, told apart by keys; counts and sums are not."""
         if self._keyed is None:
-            class_ = self._session.types.get(self.parts.entity_type)
+            class_ = self._session.types.get(self.parts.entity_type or "")
             names = tuple(class_.primary_key_attributes) if class_ is not None else ()
             texts = keyed_expressions(self.parts.text, list(names)) if names else None
             self._keyed = (names, *(texts or ("", "")))
@@ -108,7 +112,7 @@ class Source:
         total = max(total - self.offset, 0)
         return total if self.parts.limit is None else min(total, self.parts.limit)
 
-    def key_of(self, row: Any) -> Any:
+    def key_of(self, row: Value) -> Key:
         """Return the key of *row*: a value, or a tuple of values."""
         names = self._names()
         return row[names[0]] if len(names) == 1 else tuple(row[name] for name in names)

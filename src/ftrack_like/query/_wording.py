@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like.query._text import outline
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Projections
 
 __all__ = ["Wording", "excerpt", "restate", "restate_projections", "restate_values"]
 
@@ -104,7 +107,7 @@ def restate(error: exception.ServerParseError, text: str, position: Optional[int
     error.message = f"Server reported error: {error.exception_name}({error.sentence}){lines}"
 
 
-def restate_projections(error: exception.ServerParseError, projections: Any) -> None:
+def restate_projections(error: exception.ServerParseError, projections: Projections) -> None:
     """Let *error*, about a query that selects *projections*, quote these alone.
 
     *projections* is a text such as ``"name, status.name"``, or a list of names.

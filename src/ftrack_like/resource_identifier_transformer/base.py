@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
 
 __all__ = ["ResourceIdentifierTransformer"]
 
@@ -15,7 +18,7 @@ class ResourceIdentifierTransformer:
     class hands them on unchanged.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         """Initialise with the *session* whose locations use the transformer."""
         self.session = session
         super().__init__()

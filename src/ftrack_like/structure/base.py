@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["Structure"]
 
@@ -23,7 +26,7 @@ class Structure(abc.ABC):
 
     @abc.abstractmethod
     def get_resource_identifier(
-        self, entity: Any, context: Optional[Mapping[str, Any]] = None
+        self, entity: Entity, context: Optional[Mapping[str, Any]] = None
     ) -> str:
         """Return the resource identifier for *entity*.
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like._references import referenced
 from ftrack_like.structure.base import Structure
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["IdStructure"]
 
@@ -22,7 +25,7 @@ class IdStructure(Structure):
     """
 
     def get_resource_identifier(
-        self, entity: Any, context: Optional[Mapping[str, Any]] = None
+        self, entity: Entity, context: Optional[Mapping[str, Any]] = None
     ) -> str:
         """Return the resource identifier for the component *entity*; *context* is not used.
 
@@ -37,7 +40,7 @@ class IdStructure(Structure):
         parts = make_parts(self, entity)
         return self.path_separator.join([self.prefix, *parts] if self.prefix else parts)
 
-    def _file_parts(self, entity: Any) -> list[str]:
+    def _file_parts(self, entity: Entity) -> list[str]:
         """Return the parts of the path of a file."""
         container = referenced(entity, "container")
         suffix = entity["file_type"] or ""
@@ -48,12 +51,12 @@ class IdStructure(Structure):
             return [*self._id_parts(container), f"file.{entity['name']}{suffix}"]
         return [*self._id_parts(container), entity["id"] + suffix]
 
-    def _sequence_parts(self, entity: Any) -> list[str]:
+    def _sequence_parts(self, entity: Entity) -> list[str]:
         """Return the parts of the path of a sequence."""
         name = f"file.{self._get_sequence_expression(entity)}{entity['file_type'] or ''}"
         return [*self._id_parts(entity), name]
 
-    def _id_parts(self, entity: Any) -> list[str]:
+    def _id_parts(self, entity: Entity) -> list[str]:
         """Return the folders that the id of *entity* gives, the last with what is left of it."""
         entity_id = entity["id"]
         return [*entity_id[:_FOLDERS], entity_id[_FOLDERS:]]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.structure.base import Structure
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["OriginStructure"]
 
@@ -14,7 +17,7 @@ class OriginStructure(Structure):
     """Give each entity the resource identifier that it has at its source."""
 
     def get_resource_identifier(
-        self, entity: Any, context: Optional[Mapping[str, Any]] = None
+        self, entity: Entity, context: Optional[Mapping[str, Any]] = None
     ) -> str:
         """Return ``context["source_resource_identifier"]``.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import inspection
 from ftrack_like._references import referenced, referenced_id
@@ -13,6 +13,9 @@ from ftrack_like.exception import StructureError
 from ftrack_like.structure._names import spelt, survives
 from ftrack_like.structure.base import Structure
 from ftrack_like.symbol import CREATED
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["StandardStructure"]
 
@@ -45,7 +48,7 @@ class StandardStructure(Structure):
         self.project_versions_prefix = project_versions_prefix
         self.illegal_character_substitute = illegal_character_substitute
 
-    def sanitise_for_filesystem(self, value: Any) -> str:
+    def sanitise_for_filesystem(self, value: object) -> str:
         """Return *value* as a text that any file system takes as a name.
 
         Accents go, capitals become small, and what is not a letter, digit, dot, dash or
@@ -63,7 +66,7 @@ class StandardStructure(Structure):
         return substituted.strip().lower()
 
     def get_resource_identifier(
-        self, entity: Any, context: Optional[Mapping[str, Any]] = None
+        self, entity: Entity, context: Optional[Mapping[str, Any]] = None
     ) -> str:
         """Return the resource identifier for the component *entity*; *context* is not used.
 
@@ -80,7 +83,7 @@ class StandardStructure(Structure):
             ) from None
         return self.path_separator.join(make_parts(self, entity))
 
-    def _file_parts(self, entity: Any) -> list[str]:
+    def _file_parts(self, entity: Entity) -> list[str]:
         """Return the parts of the path of a file, in a container or not."""
         container = referenced(entity, "container")
         if not container:
@@ -92,28 +95,28 @@ class StandardStructure(Structure):
             return [*self._get_parts(container), f"{name}.{number}{self._suffix(entity)}"]
         return [*self._container_parts(container), self._file_name(entity)]
 
-    def _sequence_parts(self, entity: Any) -> list[str]:
+    def _sequence_parts(self, entity: Entity) -> list[str]:
         """Return the parts of the path of a sequence, its frames as an expression."""
         parts = self._get_parts(entity)
         name = self.sanitise_for_filesystem(entity["name"])
         frames = self._get_sequence_expression(entity)
         return [*parts, f"{name}.{frames}{self._suffix(entity)}"]
 
-    def _container_parts(self, entity: Any) -> list[str]:
+    def _container_parts(self, entity: Entity) -> list[str]:
         """Return the parts of the path of a container."""
         return [*self._get_parts(entity), self.sanitise_for_filesystem(entity["name"])]
 
-    def _file_name(self, entity: Any) -> str:
+    def _file_name(self, entity: Entity) -> str:
         """Return the name of the file component *entity*."""
         return self.sanitise_for_filesystem(entity["name"]) + self._suffix(entity)
 
-    def _suffix(self, entity: Any) -> str:
+    def _suffix(self, entity: Entity) -> str:
         """Return the file type of *entity*, made safe but for its dot; empty if it has none."""
         file_type = entity["file_type"] or ""
         dot = "." if file_type.startswith(".") else ""
         return dot + self.sanitise_for_filesystem(file_type[len(dot) :])
 
-    def _get_parts(self, entity: Any) -> list[str]:
+    def _get_parts(self, entity: Entity) -> list[str]:
         """Return the names from the project down to the version of the component *entity*."""
         version = referenced(entity, "version")
         if not version:
@@ -130,7 +133,7 @@ class StandardStructure(Structure):
                 details={"entity": entity},
             )
         link = version["link"]
-        project = entity.session.get(link[0]["type"], link[0]["id"])
+        project: Any = entity.session.get(link[0]["type"], link[0]["id"])
         asset = referenced(version, "asset")
         names = [project["name"]]
         contexts = [item["name"] for item in link[1:-1]]
@@ -147,7 +150,7 @@ class StandardStructure(Structure):
         return f"v{number:03d}"
 
 
-def _unknown_version(entity: Any) -> str:
+def _unknown_version(entity: Entity) -> str:
     """Return what to say of the foreign key of *entity* that leads to no version."""
     key = referenced_id(entity, "version")
     return f", and there is no version with the id {key!r}" if key else ""
