@@ -52,15 +52,15 @@ class Store:
 
         Only tables with a key of one text gain by it; others are left to :meth:`get`.
         """
-        columns = key_columns(table)
         known = self._rows.setdefault(table, {})
         missing = [key[0] for key in dict.fromkeys(keys) if len(key) == 1 and key not in known]
-        if not missing or len(columns) != 1 or _is_numeric(TABLES[table].c[columns[0]]):
+        if not missing or not _has_plain_key(table):
             return
         known.update(((value,), None) for value in missing)
+        column = key_columns(table)[0]
         parameters = {"values": missing}
-        for row in self.connection.execute(_pointing(table, columns[0]), parameters).mappings():
-            known[(row[columns[0]],)] = dict(row)
+        for row in self.connection.execute(_pointing(table, column), parameters).mappings():
+            known[(row[column],)] = dict(row)
 
     def find(
         self, table: str, unless: Optional[Mapping[str, Any]] = None, /, **where: Any
@@ -144,9 +144,14 @@ class Store:
             key = key_of(table, row)
             self._rows.setdefault(table, {})[key] = None
             if self._new.get(table, {}).pop(key, None) is None:
-                stored.append(_key_parameters(key))
-        if stored:
-            self.connection.execute(_delete_by_key(table), stored)
+                stored.append(key)
+        if len(stored) > 1 and _has_plain_key(table):
+            # One statement: others may take Python's lock after each of many.
+            column = key_columns(table)[0]
+            values = {"values": [value for (value,) in stored]}
+            self.connection.execute(_delete_pointing(table, column), values)
+        elif stored:
+            self.connection.execute(_delete_by_key(table), list(map(_key_parameters, stored)))
 
     def delete_where(self, table: str, **where: Any) -> None:
         """Delete the rows of *table* that fit *where*, without reading them."""
@@ -202,6 +207,13 @@ def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     """Yield *values* in pieces that one statement can hold."""
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
+
+
+@functools.cache
+def _has_plain_key(table: str) -> bool:
+    """Return whether the key of *table* is one text."""
+    columns = list(TABLES[table].primary_key.columns)
+    return len(columns) == 1 and not _is_numeric(columns[0])
 
 
 @functools.cache
