@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import uuid
 from typing import Any, Callable
 
@@ -288,3 +290,37 @@ def test_handshake_takes_the_key_of_a_browser(sandbox: Any) -> None:
     assert int(heartbeat) < int(closing)
     assert transports == "websocket"
     assert requests.get(url, timeout=10).status_code == 401
+
+
+def test_other_threads_work_while_a_large_event_is_made() -> None:
+    """A thread gets Python's lock before the event of 1,500 changes is complete."""
+    pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
+    from ftrack_like.sandbox.actions.batch import Change
+    from ftrack_like.sandbox.events.update import update_event
+
+    changes = [
+        Change("remove", "Task", (str(number),), {"id": str(number), "name": "one"})
+        for number in range(1_500)
+    ]
+    begun = threading.Event()
+    order: list[str] = []
+
+    def work() -> None:
+        begun.wait()
+        order.append("other")
+
+    def find(table: str, column: str, value: Any) -> None:
+        raise AssertionError("nothing has a parent")
+
+    other = threading.Thread(target=work, daemon=True)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # no thread gets the lock but from one that gives it away
+    try:
+        other.start()
+        begun.set()
+        update_event(changes, user_id="1", username="a", client_token=None, find=find)
+        order.append("event")
+        other.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert order == ["other", "event"]

@@ -346,3 +346,23 @@ def test_keys_of_narrowed_tables_are_known() -> None:
     """Each table that not all users see has a type, so that the tests above read it."""
     assert {MODEL.types[name].table for name in _types()} == set(PLACES)
     assert all(key_columns(table) for table in PLACES)
+
+
+def test_deleting_hundreds_of_contexts_scans_nothing_that_grows(studio: Studio) -> None:
+    """A statement that deletes for hundreds of contexts goes by an index as for a few."""
+    shot = studio.first("context", object_type_id=OBJECT_TYPE_IDS["Shot"])
+    ids = [f"00000000-0000-0000-0001-{number:012}" for number in range(600)]
+    made = [
+        {
+            "action": "create",
+            **_entity("Task", [one], id=one, name=f"task {one}", parent_id=shot["id"]),
+        }
+        for one in ids
+    ]
+    user = _manager(studio)
+    answer = studio.answer(*made, user=user)
+    assert isinstance(answer, list), answer
+    deletions = [{"action": "delete", "entity_type": "Task", "entity_key": [one]} for one in ids]
+    answer = studio.answer(*deletions, user=user)
+    assert isinstance(answer, list), answer
+    assert studio.scans() == []

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -102,6 +103,37 @@ def test_writers_take_turns(tmp_path: pathlib.Path) -> None:
     assert count(databases[1]) == 60
     for database in databases:
         database.close()
+
+
+def test_writer_waits_for_no_log_to_be_moved(tmp_path: pathlib.Path) -> None:
+    """Another writer has its turn while the write-ahead log of a large commit is moved."""
+    database = Database.at_path(str(tmp_path / "log.sqlite"))
+    moves: list[bool] = []
+
+    def look(statement: str) -> None:
+        if "wal_checkpoint" in statement and not moves:
+            other = threading.Thread(target=write, args=("small", 1), daemon=True)
+            moves.append(False)
+            other.start()
+            other.join(10)
+            moves[0] = not other.is_alive()
+
+    def write(name: str, size: int) -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("INSERT INTO one VALUES (?, NULL)", (name + "." * size,))
+
+    sqlalchemy.event.listen(
+        database.engine, "connect", lambda driver, record: driver.set_trace_callback(look)
+    )
+    with closing(database):
+        with database.write() as connection:
+            connection.exec_driver_sql(TABLE)
+        write("large", 6_000_000)
+        assert moves == [True]
+        log = tmp_path / "log.sqlite-wal"
+        write("next", 1)  # what is moved makes room in the log
+        assert log.stat().st_size < 6_000_000
+        assert count(database) == 3
 
 
 def test_replacing_waits_for_no_reader(database: Database) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Select, exists, literal_column, select, union_all
 
 from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type
-from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of, one_of_keys
+from ftrack_like.sandbox.actions.store import Row, key_columns, key_of, one_of_keys
 from ftrack_like.sandbox.database.sql import Expression
 from ftrack_like.sandbox.errors import IntegrityError
 from ftrack_like.sandbox.schema import MODEL
@@ -150,8 +150,8 @@ def delete_rows(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
                 _treat(batch, table, pointer, rows, found)
     for number, link in enumerate(links, len(pointers)):
         if number in used:
-            for values in chunks(list({row[link.target_column] for row in rows})):
-                batch.store.delete_where(link.table, **{link.column: list(values)})
+            values = list({row[link.target_column] for row in rows})
+            batch.store.delete_pointing(link.table, link.column, values)
     _remove(batch, type_, rows)
 
 

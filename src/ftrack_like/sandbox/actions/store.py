@@ -48,21 +48,19 @@ class Store:
         return known[key]
 
     def prefetch(self, table: str, keys: Iterable[Key]) -> None:
-        """Read the rows of *table* with *keys* by as few statements as possible.
+        """Read the rows of *table* with *keys* by one statement.
 
-        Only tables with a key of one column gain by it; others are left to :meth:`get`.
+        Only tables with a key of one text gain by it; others are left to :meth:`get`.
         """
-        columns = key_columns(table)
         known = self._rows.setdefault(table, {})
         missing = [key[0] for key in dict.fromkeys(keys) if len(key) == 1 and key not in known]
-        if len(columns) != 1 or not missing:
+        if not missing or not _has_plain_key(table):
             return
-        column = TABLES[table].c[columns[0]]
-        for chunk in chunks(missing):
-            known.update(((value,), None) for value in chunk)
-            statement = sqlalchemy.select(TABLES[table]).where(column.in_(chunk))
-            for row in self.connection.execute(statement).mappings():
-                known[(row[columns[0]],)] = dict(row)
+        known.update(((value,), None) for value in missing)
+        column = key_columns(table)[0]
+        parameters = {"values": missing}
+        for row in self.connection.execute(_pointing(table, column), parameters).mappings():
+            known[(row[column],)] = dict(row)
 
     def find(
         self, table: str, unless: Optional[Mapping[str, Any]] = None, /, **where: Any
@@ -146,13 +144,23 @@ class Store:
             key = key_of(table, row)
             self._rows.setdefault(table, {})[key] = None
             if self._new.get(table, {}).pop(key, None) is None:
-                stored.append(_key_parameters(key))
-        if stored:
-            self.connection.execute(_delete_by_key(table), stored)
+                stored.append(key)
+        if len(stored) > 1 and _has_plain_key(table):
+            # One statement: others may take Python's lock after each of many.
+            column = key_columns(table)[0]
+            values = {"values": [value for (value,) in stored]}
+            self.connection.execute(_delete_pointing(table, column), values)
+        elif stored:
+            self.connection.execute(_delete_by_key(table), list(map(_key_parameters, stored)))
 
     def delete_where(self, table: str, **where: Any) -> None:
         """Delete the rows of *table* that fit *where*, without reading them."""
         self.execute(sqlalchemy.delete(TABLES[table]).where(*_conditions(table, where)))
+        self.forget(table)
+
+    def delete_pointing(self, table: str, column: str, values: Sequence[Any]) -> None:
+        """Delete the rows of *table* whose *column* has one of *values*, found by its index."""
+        self.execute(_delete_pointing(table, column), {"values": values})
         self.forget(table)
 
     def update_where(self, table: str, changes: Mapping[str, Any], **where: Any) -> None:
@@ -202,6 +210,13 @@ def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 
 @functools.cache
+def _has_plain_key(table: str) -> bool:
+    """Return whether the key of *table* is one text."""
+    columns = list(TABLES[table].primary_key.columns)
+    return len(columns) == 1 and not _is_numeric(columns[0])
+
+
+@functools.cache
 def column_names(table: str) -> tuple[str, ...]:
     """Return the names of the columns of *table*."""
     return tuple(column.name for column in TABLES[table].columns)
@@ -245,10 +260,18 @@ def _pointing(table: str, column: str) -> Any:
     return sqlalchemy.select(TABLES[table]).where(one_of_keys(TABLES[table].c[column], "values"))
 
 
+@functools.cache
+def _delete_pointing(table: str, column: str) -> Any:
+    return sqlalchemy.delete(TABLES[table]).where(one_of_keys(TABLES[table].c[column], "values"))
+
+
 def one_of_keys(column: sqlalchemy.Column[Any], name: str) -> Expression:
     """Return whether *column* is one of the list given as the parameter *name*, by its index."""
-    numeric = isinstance(column.type, (sqlalchemy.Integer, sqlalchemy.Float))
-    return rarely(keys_parameter(column, name, numeric=numeric))
+    return rarely(keys_parameter(column, name, numeric=_is_numeric(column)))
+
+
+def _is_numeric(column: sqlalchemy.Column[Any]) -> bool:
+    return isinstance(column.type, (sqlalchemy.Integer, sqlalchemy.Float))
 
 
 @functools.cache

@@ -20,10 +20,11 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Optional, Union
 
 import sqlalchemy
+import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, Engine
 
 from ftrack_like.sandbox.database.folders import FolderWatch, watch_folder
@@ -38,6 +39,11 @@ BUSY_TIMEOUT = 30.0
 _ADVISORY_LOCK = 0x66747261636B
 
 _WRITES = "sandbox_writes"
+
+#: A write-ahead log of more bytes is moved to the file of an SQLite database after a commit, and
+#: one of more pages as a part of the commit.
+_LOG_BYTES = 4 * 1024 * 1024
+_LOG_PAGES = 16_384
 
 
 class Database:
@@ -108,6 +114,7 @@ class Database:
             with connection.begin():
                 self._begin_write(connection)
                 yield connection
+        self._move_log()
 
     def replace_with(self, snapshot: sqlite3.Connection) -> None:
         """Make the content of *snapshot* that of this SQLite database, as one transaction."""
@@ -148,6 +155,9 @@ class Database:
             # Each commit waits until it is on the disk. NORMAL would lose the last commits in
             # a power cut; it saves the flush, which takes 1 to 4 ms on a solid-state disk.
             f"synchronous={'FULL' if self._durable else 'OFF'}",
+            f"wal_autocheckpoint={_LOG_PAGES}",
+            # So the size of the log tells how long it is: it is cut when it begins again.
+            f"journal_size_limit={_LOG_BYTES}",
             "temp_store=MEMORY",
             "cache_size=-16000",
         )
@@ -160,6 +170,26 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
 
         return prepare
+
+    def _move_log(self) -> None:
+        """Move a long write-ahead log of SQLite to the file, while others may read and write.
+
+        As a part of the commit, where SQLite would do it by itself, it takes longer than the
+        commit of a thousand rows, and the next writer waits. That remains for a log that does
+        not end because others write all the time.
+        """
+        path = self.path
+        if path is None:
+            return
+        try:
+            size = path.with_name(f"{path.name}-wal").stat().st_size
+        except OSError:
+            return
+        if size > _LOG_BYTES:
+            # What cannot be moved, to a full disk for example, stays safe in the log.
+            failures = (sqlite3.Error, sqlalchemy.exc.SQLAlchemyError)
+            with suppress(*failures), closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _begin_write(self, connection: Connection) -> None:
         if self.is_sqlite:

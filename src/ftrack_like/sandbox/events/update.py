@@ -9,9 +9,10 @@ rows (`scopes`, items of a list, `usesversions`), as the ids before and after.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
@@ -25,6 +26,8 @@ from ftrack_like.sandbox.tables.layout import TABLES
 __all__ = ["Updates", "update_event"]
 
 _LOGGER = logging.getLogger(__name__)
+
+_Item = TypeVar("_Item")
 
 Row = Mapping[str, Any]
 #: Returns the row of a table with a value of a column, or None.
@@ -66,6 +69,14 @@ OWNERS = (
     ("component", "Component"),
     ("list_object", "ListObject"),
 )
+
+
+#: How many changes are worked on in one go, a few milliseconds.
+_SLICE = 50
+
+#: How long other threads get their turn after that, in seconds. A thread that sleeps gives away
+#: Python's lock. Without a sleep it takes the lock back before a thread that waits for it wakes up.
+_PAUSE = 0.0002
 
 
 @dataclass
@@ -124,7 +135,9 @@ def update_event(
     rows that are not among the changes.
     """
     edits = _merge(changes, find)
-    entities = [_entity(edit, find) for edit in edits if edit.changes or edit.action != "update"]
+    entities = [
+        _entity(edit, find) for edit in _in_slices(edits) if edit.changes or edit.action != "update"
+    ]
     if not entities:
         return None
     parents = {parent["entityId"]: None for entity in entities for parent in entity["parents"]}
@@ -145,6 +158,18 @@ def update_event(
     }
 
 
+def _in_slices(items: Iterable[_Item]) -> Iterator[_Item]:
+    """Yield *items*, and let other threads work after each slice of them.
+
+    A thread that waits for a busy one gets Python's lock only after 5 ms. A request takes that
+    lock dozens of times, so that it would wait for most of the work on a large event.
+    """
+    for number, item in enumerate(items):
+        if number and number % _SLICE == 0:
+            time.sleep(_PAUSE)
+        yield item
+
+
 def server_type(type_: EntityType) -> str:
     """Return the name that the server has for *type_*: `task`, `show`, `assetversion`, …"""
     alias = type_.alias_for
@@ -160,7 +185,7 @@ def server_type(type_: EntityType) -> str:
 
 def _merge(changes: Iterable[Change], find: Find) -> list[Edit]:
     edits: dict[tuple[str, tuple[Any, ...]], Edit] = {}
-    for change in changes:
+    for change in _in_slices(changes):
         type_ = MODEL.types[change.entity_type]
         if type_.name in SECRET_TYPES:
             continue
