@@ -251,7 +251,7 @@ def many_to_many(
 
 
 def derived(name: str, target: str, computation: str, **facets: Any) -> Collection:
-    """Return a collection of *target*: the entities that the query compiler's *computation* finds."""
+    """Return a collection of *target*: the entities that the compiler's *computation* finds."""
     return Collection(name, facets, target, Derived(computation))
 
 
