@@ -54,7 +54,7 @@ MISTAKES = [
     ("Task where id in (select id from Shot where nme is x)", "nme is x)", "no attribute 'nme'"),
     ("Task where id in (select id from Shot where)", ")", "Expected an attribute"),
     ('Task where name is "x', '"x', "no closing quote"),
-    ("Task where name is x)", ")", "closes nothing"),
+    ("Task where name is x)", ")", "no matching"),
     ("Task limit x", "x", "whole number"),
     ("Task limit 5 and", "and", "found 'and'"),
     ("Task limit 5 where nme is x", "nme is x", "no attribute 'nme'"),

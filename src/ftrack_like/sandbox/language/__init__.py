@@ -1,4 +1,8 @@
-"""The query language: text to tree and back. Nothing here knows a schema, a table or SQL."""
+"""The query language: parse text to a tree, and print a tree as text.
+
+This package knows only the grammar. :mod:`ftrack_like.sandbox.storage` checks the names against
+the schema and makes SQL from the tree.
+"""
 
 from __future__ import annotations
 

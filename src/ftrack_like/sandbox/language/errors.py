@@ -1,4 +1,4 @@
-"""The one error of the query language."""
+"""The error of the query language."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from ftrack_like._suggest import closest
 
 __all__ = ["ExpressionError", "did_you_mean"]
 
-#: Columns of the expression shown around the faulty place.
+#: The number of characters shown before and after the faulty place.
 _BEFORE, _AFTER = 60, 40
 
 
 class ExpressionError(ValueError):
-    """Raise when an expression cannot be understood or names what does not exist.
+    """An expression has wrong syntax, or names a type or attribute that does not exist.
 
-    *message* is one sentence; *position* counts characters of *text* from 0. The text of the
-    error is the message, then the line of the expression with a caret under the place.
+    *message* is one sentence. *position* is the index of the faulty character in *text*. The text
+    of the error is the message, then the faulty line of the expression, then a caret under the
+    faulty character.
     """
 
     def __init__(self, message: str, position: int, text: str) -> None:
@@ -26,17 +27,17 @@ class ExpressionError(ValueError):
         super().__init__(message)
 
     def __str__(self) -> str:
-        """Return the message, the line it is about and a caret."""
+        """Return the message, the faulty line and a caret."""
         line, column = self._excerpt()
         return f"{self.message}\n  {line}\n  {' ' * column}^"
 
     @property
     def line(self) -> int:
-        """Return the line of the place, from 1."""
+        """Return the number of the faulty line, from 1."""
         return self.text.count("\n", 0, self.position) + 1
 
     def _excerpt(self) -> tuple[str, int]:
-        """Return the shown part of the line, and the column of the place within it."""
+        """Return the part of the faulty line to show, and the column of the caret, from 0."""
         start = self.text.rfind("\n", 0, self.position) + 1
         end = self.text.find("\n", self.position)
         end = len(self.text) if end < 0 else end
@@ -49,6 +50,6 @@ class ExpressionError(ValueError):
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return " Did you mean 'status'?", to end a message with, or no text without a near name."""
+    """Return " Did you mean 'status'?" for the end of a message, or "" if no candidate is close."""
     found = closest(name[:100], candidates)
     return f" Did you mean {found[0]!r}?" if found else ""

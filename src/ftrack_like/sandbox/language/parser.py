@@ -1,6 +1,6 @@
-"""Recursive descent over the tokens of an expression.
+"""A recursive descent parser for expressions.
 
-::
+The grammar::
 
     query     = ["select" projection {"," projection} "from"] NAME ["where" or] {tail}
     tail      = "group" "by" path {"," path} | "order" "by" order {"," order}
@@ -15,9 +15,11 @@
               | path OPERATOR value
     path      = NAME ["[" NAME "]"] {"." NAME ["[" NAME "]"]}
 
-Keywords are names like others wherever a name must stand, so attributes may be called
-``from`` or ``group``. Nesting, the parts of a path and the conditions of a query are bounded, so
-that no text costs more than its length deserves.
+Keywords are not reserved: where the grammar requires a name, the parser accepts any word.
+Attributes may therefore be called ``from`` or ``group``.
+
+The nesting, the length of paths and the number of conditions have limits. Without them a client
+could send a text that exhausts Python's stack, or a query that the database cannot run.
 """
 
 from __future__ import annotations
@@ -48,13 +50,13 @@ from ftrack_like.sandbox.language.tree import (
 
 __all__ = ["MAXIMUM_CONDITIONS", "MAXIMUM_DEPTH", "MAXIMUM_PARTS", "parse", "parse_path"]
 
-#: Parentheses, negations and sub-queries within one another.
+#: The deepest nesting of parentheses, negations and sub-queries.
 MAXIMUM_DEPTH = 24
-#: Conditions in one query, its sub-queries included.
+#: The most conditions in one query, including its sub-queries.
 MAXIMUM_CONDITIONS = 2_000
-#: Names in one path.
+#: The most names in one path.
 MAXIMUM_PARTS = 12
-#: Items of each comma list that is not the list of an ``in``.
+#: The most items in a list of projections, groups or orders. The list of an ``in`` may be longer.
 MAXIMUM_ITEMS = 1_000
 #: The largest offset and limit.
 MAXIMUM_NUMBER = 2**53
@@ -62,7 +64,7 @@ MAXIMUM_NUMBER = 2**53
 _DIRECTIONS = {"asc": False, "ascending": False, "desc": True, "descending": True}
 _TAILS = ("group", "order", "offset", "limit")
 
-#: What clients add behind a query to get a page of what it finds.
+#: The end of a text to which a client has added the bounds of a page.
 _BOUNDS = re.compile(r"(\s+offset\s+[0-9]+)?\s+limit\s+[0-9]+\s*$")
 
 _Item = TypeVar("_Item")
@@ -71,10 +73,10 @@ _Item = TypeVar("_Item")
 def parse(text: str) -> Query:
     """Return the tree of the query *text*.
 
-    Raise :exc:`~ftrack_like.sandbox.language.errors.ExpressionError` when it is not one.
+    Raise :exc:`~ftrack_like.sandbox.language.errors.ExpressionError` if *text* is not a query.
     """
     try:
-        # A short text is likely to come again (only its parameters changed by the page).
+        # Programs repeat short queries. Long ones contain lists of ids, which differ each time.
         return _parse_cached(text) if len(text) <= 4_000 else _Parser(text).whole()
     except ExpressionError as error:
         _find_end(text, error)
@@ -82,9 +84,12 @@ def parse(text: str) -> Query:
 
 
 def _find_end(text: str, error: ExpressionError) -> None:
-    """Raise the error for *text* without its bounds if *error* is only about those.
+    """Raise a clearer error if *error* points into the bounds that the client has added.
 
-    Clients add bounds behind a query. When it lacks its end, they are taken for that.
+    A session appends ``offset 0 limit 500`` to the user's query. If the query is incomplete, as
+    in ``Task where name is``, the parser reads ``offset`` as the missing value and reports an
+    error in words that the user did not write. Parsing *text* without its bounds gives the error
+    in the user's own words.
     """
     bounds = _BOUNDS.search(text)
     if bounds is not None and error.position >= bounds.start():
@@ -92,7 +97,10 @@ def _find_end(text: str, error: ExpressionError) -> None:
 
 
 def parse_path(text: str) -> Path:
-    """Return the path *text*, as in a list of projections."""
+    """Return the tree of *text*, one path such as ``parent[Shot].status.name``.
+
+    Raise :exc:`~ftrack_like.sandbox.language.errors.ExpressionError` if *text* is not a path.
+    """
     return _Parser(text).lone_path()
 
 
@@ -102,7 +110,7 @@ def _parse_cached(text: str) -> Query:
 
 
 class _Parser:
-    """One reading of one text."""
+    """The parser of one text. Use each instance once."""
 
     def __init__(self, text: str) -> None:
         self._scanner = Scanner(text)
@@ -119,7 +127,7 @@ class _Parser:
         return self._scanner.take()
 
     def _word(self, *words: str) -> Optional[Token]:
-        """Return the next token, taken, when it is one of *words*; else None."""
+        """Take and return the next token if it is one of *words*; else return None."""
         token = self._peek()
         return self._take() if token.kind == "name" and token.word in words else None
 
@@ -143,7 +151,7 @@ class _Parser:
         return self._take()
 
     def _list(self, item: Callable[[], _Item]) -> tuple[_Item, ...]:
-        """Return one or more items between commas."""
+        """Read *item* once or more, separated by commas."""
         items = [item()]
         while self._symbol(","):
             items.append(item())
@@ -154,7 +162,7 @@ class _Parser:
         return tuple(items)
 
     def _deeper(self, step: Callable[[], _Item]) -> _Item:
-        """Return what *step* reads one level further in."""
+        """Call *step* one nesting level deeper, and return its result."""
         self._depth += 1
         if self._depth > MAXIMUM_DEPTH:
             raise self._fail(
@@ -199,7 +207,7 @@ class _Parser:
         )
 
     def _tails(self) -> dict[str, Any]:
-        """Return what stands behind the criteria, by the names of the query's fields."""
+        """Read the clauses after the criteria; return the fields of the :class:`Query`."""
         readers: dict[str, tuple[str, Callable[[], Any]]] = {
             "group": ("group_by", lambda: self._by(self._path)),
             "order": ("order_by", lambda: self._by(self._order)),
@@ -236,9 +244,9 @@ class _Parser:
         if token.kind == "end":
             return
         if token.word == "where":
-            message = "'where' must stand directly behind the entity type."
+            message = "'where' must follow the entity type directly."
         elif token.text == ")":
-            message = "This ')' closes nothing."
+            message = "This ')' has no matching '('."
         elif query.criteria is not None:
             message = f"Expected 'and', 'or' or the end, found {token.describe()}."
         else:
@@ -367,7 +375,7 @@ class _Parser:
 
     def _select_follows(self) -> bool:
         token = self._peek()
-        # Alone it is a bare word like others.
+        # "select" is a value, as in "in (select)", unless the name of an attribute follows.
         return token.word == "select" and self._scanner.name_follows(token)
 
     def _literals(self) -> tuple[Literal, ...]:

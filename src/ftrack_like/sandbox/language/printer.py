@@ -1,4 +1,4 @@
-"""Printing a tree back to text, in one canonical spelling."""
+"""Print a tree as text, in one canonical spelling."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["to_text"]
 
 
 def to_text(node: Union[Query, Criteria, Path, Aggregate, Literal]) -> str:
-    """Return *node* as text: keywords in lower case, single blanks, double quotes.
+    """Return *node* as text, with lower-case keywords, single blanks and double quotes.
 
-    Parsing the text of a query gives an equal tree.
+    Parsing the text of a query returns an equal tree.
     """
     if isinstance(node, Query):
         return _query(node)

@@ -1,9 +1,10 @@
-"""Cutting an expression into tokens.
+"""Split an expression into tokens.
 
-What a run of characters means depends on where it stands: behind an operator
-``2015-06-01T10:00:00+02:00`` is one value, elsewhere a name ends at the first character that
-no name has. So the parser asks for the next token in one of two ways, :meth:`Scanner.peek`
-where names and symbols are expected and :meth:`Scanner.value` where a value is.
+The meaning of a character depends on its place. After an operator,
+``2015-06-01T10:00:00+02:00`` is one value. Elsewhere a name ends at the first character that
+names cannot contain. A separate lexer cannot know the place, so the parser chooses: it calls
+:meth:`Scanner.peek` where it expects a name or a symbol, and :meth:`Scanner.value` where it
+expects a value.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from ftrack_like.sandbox.language.operators import SYMBOLS
 
 __all__ = ["MAXIMUM_LENGTH", "Scanner", "Token"]
 
-#: Characters of the longest expression: room for about 200,000 ids.
+#: The most characters in an expression, enough for about 200,000 ids.
 MAXIMUM_LENGTH = 8_000_000
 
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[^\W\d]\w*")
 _SPACED_NAME = re.compile(r"\s+[^\W\d]")
-# Operators of other languages are symbols, too, so that errors can name them.
+# Operators of other languages are symbols too, so that an error can suggest the right ones.
 _SYMBOL = re.compile("|".join(map(re.escape, (*SYMBOLS, *"(),.[]"))))
 _BARE = re.compile(r"""[^\s()"',]+""")
 _QUOTED = {
@@ -34,9 +35,11 @@ _ESCAPE = re.compile(r"""\\(["'\\])""")
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of the text: *kind* is ``name``, ``symbol``, ``text``, ``bare`` or ``end``.
+    """One token of an expression.
 
-    *text* is without quotes and escapes; *end* is where the next piece may start.
+    *kind* is ``name``, ``symbol``, ``text`` (a quoted value), ``bare`` (a value without quotes)
+    or ``end``. *text* has no quotes and escapes. *position* and *end* are the indexes of its
+    first character and of the character after it.
     """
 
     kind: str
@@ -46,11 +49,11 @@ class Token:
 
     @property
     def word(self) -> str:
-        """Return the text in lower case, for comparing with keywords; none for quoted text."""
+        """Return the text in lower case to compare with keywords, or "" for quoted text."""
         return "" if self.kind == "text" else self.text.lower()
 
     def describe(self) -> str:
-        """Return the token in words for a message."""
+        """Return the token as a phrase for a message: ``'limit'`` or ``the end``."""
         if self.kind == "end":
             return "the end"
         shown = self.text if len(self.text) <= 40 else f"{self.text[:39]}…"
@@ -58,23 +61,23 @@ class Token:
 
 
 def _refuse_unwritable(text: str) -> None:
-    """Raise :exc:`ExpressionError` if *text* holds what no database keeps."""
+    """Raise :exc:`ExpressionError` if a database cannot store the characters of *text*."""
     nul = text.find("\0")
     if nul >= 0:
-        raise ExpressionError("The expression holds a NUL character.", nul, text)
+        raise ExpressionError("The expression contains a NUL character.", nul, text)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         clean = text.encode("utf-8", "replace").decode("utf-8")
         raise ExpressionError(
-            "The expression holds half of a surrogate pair, which is no character.",
+            "The expression contains half of a surrogate pair, which is not a character.",
             error.start,
             clean,
         ) from None
 
 
 class Scanner:
-    """A place in *text* that moves forward."""
+    """Reads the tokens of *text* from left to right."""
 
     def __init__(self, text: str) -> None:
         if len(text) > MAXIMUM_LENGTH:
@@ -87,25 +90,25 @@ class Scanner:
         self._next: Token | None = None
 
     def fail(self, message: str, position: int) -> ExpressionError:
-        """Return the error that says *message* about *position*."""
+        """Return an error with *message* that points at *position*."""
         return ExpressionError(message, position, self.text)
 
     def peek(self) -> Token:
-        """Return the next name, symbol or quoted text, and stay before it."""
+        """Return the next name, symbol or quoted text without moving past it."""
         if self._next is None:
             self._next = self._scan()
         return self._next
 
     def take(self) -> Token:
-        """Return what :meth:`peek` does and move behind it."""
+        """Return the next name, symbol or quoted text, and move past it."""
         token = self.peek()
         self.position, self._next = token.end, None
         return token
 
     def value(self) -> Token:
-        """Return the next value, quoted or bare, and move behind it.
+        """Return the next value, quoted or bare, and move past it.
 
-        Where no value stands the token is a symbol or the end, and the place does not move.
+        If no value follows, return the symbol or the end that follows, and do not move.
         """
         self._next = None
         start = self._skip()
@@ -124,7 +127,7 @@ class Scanner:
         return token
 
     def name_follows(self, token: Token) -> bool:
-        """Return whether white space and then a name stand behind *token*."""
+        """Return whether white space and then a name follow *token*."""
         return _SPACED_NAME.match(self.text, token.end) is not None
 
     def _skip(self) -> int:
@@ -149,6 +152,6 @@ class Scanner:
         match = _QUOTED[self.text[quote]].match(self.text, quote)
         if match is None:
             raise self.fail("The text that starts here has no closing quote.", start)
-        # A backslash in front of anything else stands for itself (Windows paths, \% in like).
+        # Before other characters a backslash is literal, as in Windows paths and "like" patterns.
         text = _ESCAPE.sub(r"\1", match.group(1))
         return Token("text", text, start, match.end())

@@ -1,7 +1,6 @@
-"""The tree of an expression: frozen values, equal when they mean the same text.
+"""The nodes of an expression's tree: frozen dataclasses that compare by value.
 
-Each node that can be at fault carries *position*, the place in the text that it came from; it
-takes no part in comparisons.
+Nodes that an error can point at have a *position*, their index in the text. Comparisons ignore it.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ __all__ = [
     "Within",
 ]
 
-#: Functions over the rows of a group.
+#: The functions that combine the rows of a group into one value.
 AGGREGATES = ("avg", "count", "max", "min", "sum")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One name of a path, with the type that a polymorphic relation is narrowed to, or None."""
+    """One name of a path. *cast* narrows a polymorphic relation to one type: ``parent[Shot]``."""
 
     name: str
     cast: Optional[str] = None
@@ -46,13 +45,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Path:
-    """Names from a type through relations to an attribute: ``parent[Shot].status.name``."""
+    """The names that lead from a type over relations to an attribute: ``parent.status.name``."""
 
     parts: tuple[Part, ...]
 
     @property
     def position(self) -> int:
-        """Return where the path starts."""
+        """Return the index of the path in the text."""
         return self.parts[0].position
 
     def __str__(self) -> str:
@@ -62,9 +61,9 @@ class Path:
 
 @dataclass(frozen=True)
 class Literal:
-    """A value as written: *text* without quotes and escapes. Attributes give it a type later.
+    """A value. *text* has no quotes and escapes; the compared attribute decides its type later.
 
-    Only a bare ``none`` or ``null`` is null; a quoted one is text.
+    A bare ``none`` or ``null`` means NULL. In quotes it is a text.
     """
 
     text: str
@@ -73,13 +72,13 @@ class Literal:
 
     @property
     def null(self) -> bool:
-        """Return whether this is none."""
+        """Return whether the value is NULL."""
         return not self.quoted and self.text.lower() in ("none", "null")
 
 
 @dataclass(frozen=True)
 class Compare:
-    """``PATH OPERATOR VALUE``; *operator* is the canonical name of one."""
+    """``PATH OPERATOR VALUE``. *operator* is a canonical name."""
 
     path: Path
     operator: str
@@ -89,7 +88,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class Within:
-    """``PATH in (…)``; *values* are literals, or a query of one attribute."""
+    """``PATH in (…)`` or ``not_in``. *values* are literals, or a query of one attribute."""
 
     path: Path
     values: Union[tuple[Literal, ...], Query]
@@ -99,7 +98,7 @@ class Within:
 
 @dataclass(frozen=True)
 class Some:
-    """``PATH any (CRITERIA)`` or ``PATH has (CRITERIA)``; None stands for empty parentheses."""
+    """``PATH any (CRITERIA)`` or ``PATH has (CRITERIA)``. Without criteria any entity matches."""
 
     path: Path
     quantifier: str
@@ -109,21 +108,21 @@ class Some:
 
 @dataclass(frozen=True)
 class Not:
-    """The contrary of *operand*."""
+    """``not OPERAND``."""
 
     operand: Criteria
 
 
 @dataclass(frozen=True)
 class And:
-    """All *operands* hold; two or more."""
+    """Two or more *operands* joined by ``and``."""
 
     operands: tuple[Criteria, ...]
 
 
 @dataclass(frozen=True)
 class Or:
-    """One of *operands* holds; two or more."""
+    """Two or more *operands* joined by ``or``."""
 
     operands: tuple[Criteria, ...]
 
@@ -133,7 +132,7 @@ Criteria = Union[Compare, Within, Some, Not, And, Or]
 
 @dataclass(frozen=True)
 class Aggregate:
-    """``count(id)``: *function* over the values at *path*."""
+    """A *function* of :data:`AGGREGATES` over the values of *path*: ``count(id)``."""
 
     function: str
     path: Path
@@ -146,7 +145,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Order:
-    """One key of the order."""
+    """One path of an ``order by``."""
 
     path: Path
     descending: bool = False
@@ -154,7 +153,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Query:
-    """A whole query. *projections* is None without ``select``; *limit* None means no limit."""
+    """A whole query. *projections* is None if the text has no ``select``."""
 
     entity_type: str
     projections: Optional[tuple[Union[Path, Aggregate], ...]] = None

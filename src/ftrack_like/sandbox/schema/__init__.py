@@ -2,11 +2,12 @@
 
 Values that are not stored
 --------------------------
-``computed`` names of scalars and references and ``Derived`` names of collections; *row* is a row
-of the type's table.
+The query compiler computes some values when a query selects them. The declarations name the
+computation: ``computed`` of a scalar or reference, ``Derived`` of a collection. In this table *row*
+is a row of the type's table.
 
 ==============================  ====================================================================
-name                            what it computes
+name                            computed value
 ==============================  ====================================================================
 ``context_link``                list of ``{"type", "id", "name"}`` from the project down to *row*,
                                 by ``context_ancestry`` (deepest last); ``type`` is ``Project`` or
@@ -17,50 +18,55 @@ name                            what it computes
 ``group_link``                  the same for groups, type ``Group``, by ``parent_id``
 ``thumbnail_url``               ``{"value": address}`` of the image of *row*'s ``thumbnail_id``
                                 (``component/thumbnail?id=…``; for a ReviewSession of
-                                ``review_session_thumbnail_id``), a placeholder's address without
+                                ``review_session_thumbnail_id``). Without an image, the address of
+                                a placeholder
 ``component_url``               ``{"value": address}`` of the data of *row*'s ``component_id``
                                 (``component/get?id=…``)
 ``component_thumbnail_url``     ``{"value": address}`` of the image of *row*'s ``component_id``
 ``component_location_url``      as ``component_url`` when ``location_id`` is the server's or the
                                 review location, else ``{"value": resource_identifier}``
 ``time_logged``                 sum of ``timelog.duration`` of *row* and all contexts below it
-                                (seconds); 0 without any
+                                in seconds; 0 if there are none
 ``bid_time_logged_difference``  ``bid`` minus ``time_logged``
-``latest_version``              the version of the asset with the highest ``version``, None without
+``latest_version``              the version of the asset with the highest ``version``, or None
 ``is_latest_version``           whether no version of the same asset has a higher ``version``
 ``recipient_user``              the resource with the id ``resource_id`` if it is a user, else None
-``review_session_is_open``      whether ``start_date`` ≤ now < ``end_date``; by ``availability``
-                                ``always`` or ``closed`` alone where it says so
+``review_session_is_open``      true if ``availability`` is ``always``, false if it is ``closed``,
+                                otherwise whether ``start_date`` ≤ now < ``end_date``
 ``review_session_thumbnail_id`` ``thumbnail_id`` of the version ``thumbnail_source_id``, or of the
                                 first review session object's version (by ``sort_order``)
 ``review_session_thumbnail``    the component with that id
 ``custom_attribute_key``        ``key`` of the configuration
-``custom_attribute_value``      the typed value: ``text`` or ``number`` of *row* read by the type of
-                                the configuration, the configuration's ``default_value`` where no
-                                row is stored
+``custom_attribute_value``      ``text`` or ``number`` of *row*, converted to the type of the
+                                configuration; the configuration's ``default_value`` if there is no
+                                stored row
 ``custom_attributes``           (collection) one value for each configuration that applies to the
-                                owner, stored or not. A configuration with ``kind`` = ``value``
-                                applies when its ``entity_type`` is the owner's (``task`` for typed
-                                contexts, ``show`` for projects, ``assetversion``, ``asset``,
-                                ``user``, ``list``, ``listobject``) or, with ``is_hierarchical``,
-                                the owner is any context; when ``object_type_id`` is empty or the
-                                owner's; and when ``project_id`` is empty or the owner's project
+                                owner, whether a row is stored or not
 ==============================  ====================================================================
 
-Which type the values of ``<Family>CustomAttributeValue`` belong to says its ``entity_id``:
-``properties["entity_id"].references == ("Context", "id")``. Querying such a type answers the dense
-values of all entities of the family.
+A configuration with ``kind`` = ``value`` applies to an entity if all of these are true:
+
+- ``entity_type`` is that of the entity: ``task`` for typed contexts, ``show`` for projects,
+  ``assetversion``, ``asset``, ``user``, ``list`` or ``listobject``. With ``is_hierarchical`` the
+  configuration applies to every context.
+- ``object_type_id`` is empty, or that of the entity.
+- ``project_id`` is empty, or the entity's project.
+
+``entity_id`` of ``<Family>CustomAttributeValue`` names the type that has the values:
+``properties["entity_id"].references == ("Context", "id")``. A query of such a type returns the
+values of all entities of the family. It includes the default values, for which no row is stored.
 
 Conventions of stored values
 ----------------------------
-- A project is its own ``project_id``; its ``parent_id`` is empty.
-- ``parent_id`` with ``parent_type`` (notes, metadata, settings): ids are unique across types, so
-  collections go by the id alone. ``parent_type`` is kept as it travels, ``Project``.
+- ``project_id`` of a project is its own id. Its ``parent_id`` is empty.
+- Notes, metadata and settings have ``parent_id`` and ``parent_type``. Ids are unique across types,
+  so collections compare only the id. ``parent_type`` is stored as clients send it: ``Project``.
 - ``status_change.parent_type`` is ``task`` or ``assetversion``.
-- ``custom_attribute_link.from_entity_type`` and ``to_entity_type`` are kept as the name of the
-  family (``Context`` for any context, else ``Asset``, ``AssetVersion``, ``Component``, ``Group``,
-  ``List``, ``User``), whatever a client sends: they classify the rows.
-- Two properties with one column (``is_all_projects``, ``Schema.type_id``) are the same value.
+- ``custom_attribute_link.from_entity_type`` and ``to_entity_type`` classify the rows. They are
+  therefore always the name of a family, whatever type a client sends: ``Asset``, ``AssetVersion``,
+  ``Component``, ``Context``, ``Group``, ``List`` or ``User``.
+- Two properties with the same column have the same value (``Schema.type_id`` and
+  ``object_type_id``).
 """
 
 from __future__ import annotations
@@ -106,7 +112,7 @@ _SUBJECTS = (
     workflow,
 )
 
-#: All entity types by name, in the order in which they are served.
+#: All entity types by name, in the order in which the server sends them.
 MODEL = Model(
     {
         type_.name: type_
@@ -119,12 +125,12 @@ MODEL = Model(
 
 
 def json_schemas() -> list[dict[str, Any]]:
-    """Return the schemas of all types as ``query_schemas`` answers them."""
+    """Return the JSON schemas of all types, the answer to ``query_schemas``."""
     return [type_schema(type_) for type_ in MODEL.types.values()]
 
 
 @lru_cache(maxsize=1)
 def schema_hash() -> str:
-    """Return the MD5 of the schemas, in hexadecimal, by which clients check their copy."""
+    """Return the MD5 of the schemas in hexadecimal. Clients compare it with their cached copy."""
     text = json.dumps(json_schemas(), sort_keys=True)
     return hashlib.md5(text.encode("utf-8"), usedforsecurity=False).hexdigest()

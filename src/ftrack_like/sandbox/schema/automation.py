@@ -1,4 +1,4 @@
-"""What the server does on its own: jobs, automations and the log of events."""
+"""Jobs, automations, and the log of events."""
 
 from __future__ import annotations
 

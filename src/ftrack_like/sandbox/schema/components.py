@@ -1,7 +1,7 @@
-"""Components and the locations that hold their data.
+"""Components, and the locations that contain their data.
 
-A component's ``system_type`` tells a file, a container and a sequence (a container of frames)
-apart.
+``system_type`` of a component is ``file``, ``container`` or ``sequence``. A sequence is a
+container whose members are frames.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMPONENT = entity_type(
     system_projections=("system_type", "version_id"),
 )
 
-#: The id of a component with a type of its own.
+#: The ``id`` of the concrete component types. Their JSON schema describes it as a foreign key.
 OWN_ID = foreign_key("id", "Component.id", default="{uid}")
 
 FILE_COMPONENT = entity_type(

@@ -1,7 +1,8 @@
-"""Contexts: projects, what they are divided into, and what hangs on them.
+"""Contexts (projects and the entities below them), appointments, managers and links.
 
-All contexts are rows of one table, told apart by ``context_type`` (``task`` or ``show``) and,
-within ``task``, by their object type. A project is its own ``project_id``.
+One table stores all contexts. ``context_type`` is ``show`` for a project, and ``task`` for every
+other context; ``object_type_id`` then gives the entity type. ``project_id`` of a project is its
+own id.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ftrack_like.sandbox.schema.model import EntityType, Property
 
 __all__ = ["CREATED", "DEFAULT_PRIORITY_ID", "OBJECT_TYPE_IDS", "THUMBNAIL", "TYPES"]
 
-#: The ids of the object types that have an entity type of their own; the same on every site.
+#: The ids of the object types that have an entity type. Every site has the same ids.
 OBJECT_TYPE_IDS: Mapping[str, str] = {
     "AssetBuild": "4be63b64-5010-42fb-bf1f-428af9d638f0",
     "Episode": "22139355-61da-4c8f-9db4-3abc870166bc",
@@ -38,7 +39,7 @@ OBJECT_TYPE_IDS: Mapping[str, str] = {
     "Task": "11c137c0-ee7e-4f9c-91c5-8c77cec22b2c",
 }
 
-#: The priority that a new context has (``None`` by name).
+#: The priority of a new context. Its name is ``None``.
 DEFAULT_PRIORITY_ID = "9661b320-3a0c-11e2-81c1-0800200c9a66"
 
 CREATED_BY = to_one(
@@ -191,10 +192,10 @@ TYPED_CONTEXT = entity_type(
 
 
 def _object_type(name: str, *immutable: str, without: tuple[str, ...] = ()) -> EntityType:
-    """Return the type of the contexts of the object type *name*.
+    """Return the entity type for the contexts of the object type *name*.
 
-    *immutable* names what a client may not change beyond the usual, *without* what this type
-    lacks of a typed context.
+    *immutable* names further attributes that clients cannot change. *without* names the attributes
+    of ``TypedContext`` that this type does not have.
     """
     object_type_id = OBJECT_TYPE_IDS[name]
     fixed = ("object_type_id", "object_type", "bid_time_logged_difference", "time_logged")
@@ -212,13 +213,13 @@ def _object_type(name: str, *immutable: str, without: tuple[str, ...] = ()) -> E
     )
 
 
-#: What parents of tasks take over from their children, so that clients may not set it.
+#: Attributes that the server computes for a parent from its tasks. Clients cannot set them.
 ROLLED_UP = ("bid", "start_date", "end_date")
 
-#: What containers without a state of their own do not let clients set.
+#: Attributes that clients cannot set on the containers: episodes, folders and sequences.
 STATELESS = ("type_id", "type", "status_id", "status")
 
-#: What the types that are never scheduled in parts lack.
+#: Attributes of ``TypedContext`` that types which are never scheduled in parts do not have.
 UNSPLIT = ("split_parts", "thumbnail_source_id")
 
 APPOINTMENT = entity_type(

@@ -1,10 +1,15 @@
 """Custom attributes: configurations, values, and links between entities.
 
-Every kind of value or link looks the same, so that the types are made by subject: a *family* is
-the type that values belong to, or that a link leads to. All values are rows of one table, all
-links of another. The type ``<Family>CustomAttributeLink`` stands for links *to* a member of the
-family, ``<Family>CustomAttributeLinkFrom`` for links *from* one; their rows keep the family's
-name in ``to_entity_type`` and ``from_entity_type``.
+A *family* is an entity type that can have values or links, together with its sub-types. This
+module makes the same types for each family:
+
+- ``<Family>CustomAttributeValue``: the values of its entities.
+- ``<Family>CustomAttributeLink``: the links *to* its entities. The column ``to_entity_type``
+  contains the name of the family.
+- ``<Family>CustomAttributeLinkFrom``: the links *from* its entities. The column
+  ``from_entity_type`` contains the name of the family.
+
+One table stores the values of all families, another the links.
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ __all__ = ["LINK_FAMILIES", "TYPES", "VALUE_FAMILIES"]
 #: The types whose entities have custom attribute values.
 VALUE_FAMILIES = ("Asset", "AssetVersion", "Context", "List", "ListObject", "User")
 
-#: The types whose entities custom attribute links may join.
+#: The types whose entities custom attribute links can connect.
 LINK_FAMILIES = ("Asset", "AssetVersion", "Component", "Context", "Group", "List", "User")
 
 # Configurations
@@ -165,7 +170,7 @@ CUSTOM_ATTRIBUTE_VALUE = entity_type(
 
 
 def _value_type(family: str) -> EntityType:
-    """Return the type of the values that entities of *family* have."""
+    """Return the type of the values of *family*."""
     in_project = () if family in {"ListObject", "User"} else ("project_id",)
     return entity_type(
         f"{family}CustomAttributeValue",
@@ -216,7 +221,7 @@ LINK_FROM = entity_type(
 
 
 def _link_type(base: EntityType, family: str, end: str) -> EntityType:
-    """Return the type of the links whose *end* (``to``, ``from``) is a member of *family*."""
+    """Return the type of the links whose *end* (``to`` or ``from``) is an entity of *family*."""
     return entity_type(
         base.name.replace("CustomAttribute", f"{family}CustomAttribute"),
         reference(snake_case(family), family, column=f"{end}_id"),

@@ -1,8 +1,9 @@
-"""The words in which the declarations beside this module are written.
+"""Functions with which the other modules of this package declare entity types.
 
-Each function returns properties; :func:`entity_type` gathers them into a type, taking over what
-a base declares. What a reader can infer is not repeated: the description of a foreign key follows
-from its target, a reference's column from its name, a table from the type's name.
+Most functions return one property or several. :func:`entity_type` combines them into a type and
+adds the properties of the base type. The functions derive regular facts, so that the declarations
+need not repeat them: the description of a foreign key from its target, the column of a reference
+from its name, and the table from the name of the type.
 """
 
 from __future__ import annotations
@@ -47,18 +48,19 @@ __all__ = [
     "variable",
 ]
 
-#: A property, or several that belong together (a reference and its foreign key).
+#: A property, or several that are declared together (a reference and its foreign key).
 Declared = Union[Property, Iterable[Property]]
 
-#: How a parent's type travels (the schema's id) and how published servers keep it.
+#: The ``transform`` of a property that names a type: clients send the schema's id, and published
+#: servers store the name of a table.
 TYPE_TRANSFORM = {"client": "{schema_id}", "server": "{table_name}"}
 
-#: Attributes of the items of a mapped collection that make it a dictionary.
+#: The attributes from which a client makes a dictionary of a mapped collection.
 KEY_VALUE = ("key", "value")
 
 
 def snake_case(name: str) -> str:
-    """Return *name* as in ``asset_version`` for ``AssetVersion``."""
+    """Return *name* in snake case: ``asset_version`` for ``AssetVersion``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
@@ -75,7 +77,12 @@ def scalar(
     references: Optional[tuple[str, str]] = None,
     **facets: Any,
 ) -> Scalar:
-    """Return a single value of JSON type *type_*, stored under its own name by default."""
+    """Return a property with one value of the JSON type *type_*.
+
+    The value is stored in *column*, by default the column *name*. With *computed*, the name of a
+    computation, it is not stored. *alias* is the server-side name, *facets* are further entries of
+    the property's JSON schema.
+    """
     if alias is not None:
         facets["alias_for"] = alias
     stored = None if computed else column or name
@@ -83,47 +90,47 @@ def scalar(
 
 
 def text(name: str, **options: Any) -> Scalar:
-    """Return a text."""
+    """Return a text property."""
     return scalar("string", name, **options)
 
 
 def number(name: str, **options: Any) -> Scalar:
-    """Return a number with fractions."""
+    """Return a property for a number that may have a fraction."""
     return scalar("number", name, **options)
 
 
 def integer(name: str, **options: Any) -> Scalar:
-    """Return a whole number."""
+    """Return a property for a whole number."""
     return scalar("integer", name, **options)
 
 
 def boolean(name: str, **options: Any) -> Scalar:
-    """Return a truth value."""
+    """Return a property that is true or false."""
     return scalar("boolean", name, **options)
 
 
 def date_time(name: str, **options: Any) -> Scalar:
-    """Return a moment in UTC."""
+    """Return a property for a date and time in UTC."""
     return scalar("string", name, format="date-time", **options)
 
 
 def mapping(name: str, **options: Any) -> Scalar:
-    """Return a JSON object."""
+    """Return a property for a JSON object."""
     return scalar("object", name, **options)
 
 
 def variable(name: str, **options: Any) -> Scalar:
-    """Return a value of no fixed type."""
+    """Return a property whose values may have any JSON type."""
     return scalar("variable", name, **options)
 
 
 def type_named(name: str, **options: Any) -> Scalar:
-    """Return the name of the type that a neighbouring id belongs to."""
+    """Return a property that names the type of an id, as ``parent_type`` does for ``parent_id``."""
     return scalar("string", name, transform=TYPE_TRANSFORM, **options)
 
 
 def unique_id(alias: Optional[str] = None, **options: Any) -> Scalar:
-    """Return the attribute ``id``, which whoever creates the entity may choose."""
+    """Return the property ``id``. A client that creates an entity may choose its id."""
     return scalar("string", "id", alias=alias, default="{uid}", **options)
 
 
@@ -138,10 +145,10 @@ def foreign_key(
     type_: Optional[str] = "string",
     **options: Any,
 ) -> Scalar:
-    """Return the key of another entity.
+    """Return a property that contains the key of another entity.
 
-    *target* is ``Type.column`` as the schema describes it; ``User.user_id`` means the ``id`` of
-    a user. *references* says what it really points at, where that does not follow.
+    *target* is ``Type.column`` for the description in the JSON schema; ``User.user_id`` means the
+    ``id`` of a user. *references* is ``(type, property)`` if *target* does not name the real one.
     """
     owner, _, shown = target.partition(".")
     if references is None:
@@ -165,9 +172,9 @@ def reference(
     computed: Optional[str] = None,
     **options: Any,
 ) -> Reference:
-    """Return a to-one relation over *column*, ``<name>_id`` by default.
+    """Return a relation to one entity of *target*, stored in *column*, by default ``<name>_id``.
 
-    One that is *computed* has a *column* only where it is also written.
+    A *computed* relation has a *column* only if clients can also write it.
     """
     facets = {} if alias is None else {"alias_for": alias}
     stored = column if computed else column or f"{name}_id"
@@ -184,10 +191,10 @@ def to_one(
     served_target: Optional[str] = None,
     **key_options: Any,
 ) -> tuple[Property, Property]:
-    """Return a reference *name* to *target* and its foreign key *key* (``<name>_id`` by default).
+    """Return a reference *name* to *target*, and its foreign key *key*, by default ``<name>_id``.
 
-    *alias* is that of the reference, *shown* the target's column in the key's description;
-    the remaining options (``key_alias`` among them) are the key's.
+    *alias* is the server-side name of the reference, ``key_alias`` that of the key. *shown* is the
+    column of the target in the description of the key. The other options are for the key.
     """
     key = key or f"{name}_id"
     key_options["alias"] = key_options.pop("key_alias", None)
@@ -213,7 +220,10 @@ def one_to_many(
     key_value: Optional[tuple[str, str]] = None,
     **facets: Any,
 ) -> Collection:
-    """Return the entities of *target* whose *column* holds the owner's *own_column*."""
+    """Return a collection of *target*: the rows whose *column* equals the owner's *own_column*.
+
+    *where* gives further values that columns of the members must have.
+    """
     if alias is not None:
         facets["alias_for"] = alias
     how = OneToMany(column, own_column, where or {})
@@ -231,24 +241,27 @@ def many_to_many(
     served_target: Optional[str] = None,
     **options: Any,
 ) -> Collection:
-    """Return the entities of *target* that rows of *table* link, from column *own* to *other*."""
+    """Return a collection of *target*: the entities that rows of *table* link to the owner.
+
+    Column *own* of *table* contains the owner's id, column *other* the member's.
+    """
     facets = {} if alias is None else {"alias_for": alias}
     how = ManyToMany(table, own, other, **options)
     return Collection(name, facets, target, how, served_target=served_target)
 
 
 def derived(name: str, target: str, computation: str, **facets: Any) -> Collection:
-    """Return the entities of *target* that *computation* finds."""
+    """Return a collection of *target*: the entities that the compiler's *computation* finds."""
     return Collection(name, facets, target, Derived(computation))
 
 
 def metadata() -> Collection:
-    """Return the dictionary of free texts that many types have."""
+    """Return the property ``metadata``, a dictionary of texts."""
     return one_to_many("metadata", "Metadata", "parent_id", alias="meta", key_value=KEY_VALUE)
 
 
 def custom_attributes(family: Optional[str] = None) -> list[Property]:
-    """Return the custom attributes of a type: values of *family* (None: no values) and links."""
+    """Return the collections of custom attribute links, and the values if *family* is given."""
     properties: list[Property] = [
         one_to_many(
             "custom_attribute_links", "CustomAttributeLink", "from_id", restricted_projection=True
@@ -266,7 +279,7 @@ def custom_attributes(family: Optional[str] = None) -> list[Property]:
 
 
 def custom_attribute_values(family: str) -> Collection:
-    """Return the dictionary of custom attribute values of *family* (``Context``)."""
+    """Return the dictionary of the custom attribute values of *family*, for example ``Context``."""
     return Collection(
         "custom_attributes",
         {"alias_for": "custom_attribute_values"},
@@ -280,7 +293,7 @@ def custom_attribute_values(family: str) -> Collection:
 
 
 def _flatten(declared: Iterable[Declared]) -> dict[str, Property]:
-    """Return the properties of *declared* by name, the last of a name winning."""
+    """Return the properties of *declared* by name. If a name occurs twice, the last one wins."""
     properties: dict[str, Property] = {}
     for item in declared:
         for property_ in [item] if isinstance(item, Property) else item:
@@ -291,9 +304,9 @@ def _flatten(declared: Iterable[Declared]) -> dict[str, Property]:
 def _inherited(
     base: Optional[EntityType], field: str, own: tuple[str, ...], default: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Return *own* names of *field* followed by those of *base* that are not among them.
+    """Return the names in *own*, then the further names in *field* of *base*.
 
-    Without a base, *default* stands in for missing *own* names.
+    Without a base and *own* names, return *default*.
     """
     if base is None:
         return own or default
@@ -316,13 +329,13 @@ def entity_type(
     default_projections: Optional[tuple[str, ...]] = None,
     **options: Any,
 ) -> EntityType:
-    """Return the type *name* with the *declared* properties on top of those it *extends*.
+    """Return the type *name* with the *declared* properties and those of the type it *extends*.
 
-    Properties named in *without* are not taken over.
+    A declared property replaces one of the base. Properties named in *without* are left out.
 
-    The names in *required*, *immutable*, *computed* and *system_projections* come before those
-    of the base. Without a base the primary key is required, immutable and the default projection,
-    unless names are given.
+    The names in *required*, *immutable*, *computed* and *system_projections* come before the names
+    of the base. A type without a base requires its primary key and makes it immutable and the
+    default projection, unless the arguments give other names.
     """
     inherited = extends.properties if extends else {}
     properties = {key: value for key, value in inherited.items() if key not in without}

@@ -1,4 +1,4 @@
-"""The JSON schemas that clients receive, made from the declarations."""
+"""Make the JSON schemas that clients receive from the declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of contexts and of versions; ``system_type`` says of which."""
+"""Lists of contexts and lists of versions. ``system_type`` is ``task`` or ``assetversion``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["TYPES"]
 
 
 def _system_type(default: str) -> Scalar:
-    """Return what tells lists apart, *default* being what a new list has."""
+    """Return the property that gives the type of a list's items."""
     description = "Defines the type of the items this list accepts."
     return text("system_type", alias="entity", default=default, description=description)
 

@@ -1,12 +1,12 @@
-"""The shape of the sandbox's own declarative schema: what a type and a property are.
+"""The classes of which the schema consists: entity types and properties.
 
-From values of these classes follow the JSON schemas that clients receive, the database
-tables, the way a query is compiled and what a create or an update may say. Declarations live
-in the modules beside this one; nothing here knows SQL or HTTP.
+The declarations in the other modules of this package are instances of these classes. Other parts
+derive from them the JSON schemas for clients, the database tables, the SQL of queries, and the
+validation of creations and updates. This module depends on neither SQL nor HTTP.
 
-Words used here: *type* is an entity type that clients see (``Task``); *table* is where its
-rows are stored (several types may share one: ``Task``, ``Shot`` and ``Project`` are rows of
-``context``); *column* is the name of the stored value in that table.
+Terms: A *type* is an entity type that clients see, such as ``Task``. A *table* stores the rows of
+one or more types: ``Task``, ``Shot`` and ``Project`` are rows of ``context``. A *column* contains
+the values of a property in that table.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Property:
-    """What every property of a type has in common.
+    """The base of all properties.
 
-    *name* is what clients write; *facets* are the remaining JSON schema entries exactly as
-    served (``alias_for``, ``description``, ``default``, ``format``, ``enum``, ``transform``,
-    ``restricted_projection``, …), without ``type``, ``$ref`` and ``items``, which follow from
-    the class of the property.
+    *name* is the attribute name that clients write. *facets* are further entries of the JSON
+    schema, exactly as the server sends them: ``alias_for``, ``description``, ``default``,
+    ``format``, ``enum``, ``transform``, ``restricted_projection`` and so on. The class of the
+    property determines the entries ``type``, ``$ref`` and ``items``.
     """
 
     name: str
@@ -43,20 +43,21 @@ class Property:
 
     @property
     def alias(self) -> str:
-        """Return the server-side name, which events use (``statusid`` for ``status_id``)."""
+        """Return the server-side name, which events use: ``statusid`` for ``status_id``."""
         return str(self.facets.get("alias_for", self.name))
 
 
 @dataclass(frozen=True)
 class Scalar(Property):
-    """A single value.
+    """A property with a single value.
 
-    *type* is the JSON schema type (``string``, ``number``, ``integer``, ``boolean``,
-    ``object``, ``variable`` or None where the schema states none). *column* names the stored
-    column. *computed* names a computation instead (then *column* is None): a key of the
-    computation table of the query compiler, such as ``link`` or ``thumbnail_url``.
-    A foreign key is a Scalar with ``format: foreign_key``; *references* then is
-    ``(type name, property name)`` of what it points at, or None where the target varies.
+    *type* is the type in the JSON schema: ``string``, ``number``, ``integer``, ``boolean``,
+    ``object`` or ``variable``, or None if the schema has no type. *column* is the column that
+    stores the value. If the query compiler computes the value instead, *column* is None and
+    *computed* names the computation, for example ``thumbnail_url``.
+
+    A foreign key has the facet ``format: foreign_key``. Its *references* is the pair (type name,
+    property name) of the target, or None if the target varies.
     """
 
     type: Optional[str] = "string"
@@ -73,13 +74,16 @@ class Scalar(Property):
 
 @dataclass(frozen=True)
 class Reference(Property):
-    """A to-one relation: *column* of the own table holds *target_column* of *target*'s table.
+    """A relation to one entity of *target*.
 
-    *computed* names a computation where the relation is not stored (``latest_version``), or where
-    not all that the column may hold is meant (``recipient_user``); *also*
-    are further columns of the target that equal own ones (``{"group": "group"}``: target column
-    to own column), for targets whose key is composed. *served_target* is the type that the JSON
-    schema names where rows may be of more types (``Task`` for any ``TypedContext``).
+    *column* of the owner's table contains *target_column* of the target's table. If the primary
+    key of the target has several columns, *also* maps the further columns of the target to those
+    of the owner: ``{"group": "group"}``.
+
+    *computed* names a computation, either because the relation is not stored
+    (``latest_version``), or because the column may also contain ids of other types
+    (``recipient_user``). *served_target* is the type in the JSON schema if it is narrower than
+    the rows: ``Task`` for any ``TypedContext``.
     """
 
     target: str = ""
@@ -92,9 +96,9 @@ class Reference(Property):
 
 @dataclass(frozen=True)
 class OneToMany:
-    """Members are the rows of the target whose *column* holds the owner's *own_column*.
+    """The members are the rows of the target whose *column* equals the owner's *own_column*.
 
-    *where* are further fixed values of the target's columns (``{"parent_type": "task"}``).
+    *where* gives further values that columns of the target must have: ``{"type": "assignment"}``.
     """
 
     column: str
@@ -104,11 +108,12 @@ class OneToMany:
 
 @dataclass(frozen=True)
 class ManyToMany:
-    """Members are linked by rows of *table*: *own* holds the owner's id, *other* the member's.
+    """Rows of *table* link the members to the owner.
 
-    *own* matches the owner's *own_column*. *where* are further fixed values of the link rows,
-    *unless* are values that a link row must not have (``{"depth": 0}``). *read_only* links are
-    kept by the server (``context_ancestry``).
+    Column *own* of *table* equals *own_column* of the owner, and column *other* contains the id of
+    the member. *where* gives values that columns of a link row must have, *unless* values that
+    they must not have: ``{"depth": 0}``. If *read_only*, only the server writes the links, as in
+    ``context_ancestry``.
     """
 
     table: str
@@ -122,18 +127,18 @@ class ManyToMany:
 
 @dataclass(frozen=True)
 class Derived:
-    """Members come from the named computation of the query compiler (``custom_attributes``)."""
+    """The query compiler's *computation* finds the members: ``custom_attributes``."""
 
     computation: str
 
 
 @dataclass(frozen=True)
 class Collection(Property):
-    """A to-many relation to *target*; *how* says where its members are found.
+    """A relation to any number of entities of *target*. *how* says how to find the members.
 
-    With *key_value* (``("key", "value")``) it is a ``mapped_array``, as is one that is
-    ``restricted_projection`` (which may be filtered but not projected). *served_target* is as
-    for a :class:`Reference`.
+    The JSON schema has the type ``mapped_array`` if there is a *key_value* (``("key", "value")``),
+    or if the facet ``restricted_projection`` is true. Queries can use a restricted collection in
+    criteria, but cannot select it. *served_target* is as for a :class:`Reference`.
     """
 
     target: str = ""
@@ -143,7 +148,7 @@ class Collection(Property):
 
     @property
     def mapped(self) -> bool:
-        """Return whether the schema says ``mapped_array``."""
+        """Return whether the type in the JSON schema is ``mapped_array``."""
         return self.key_value is not None or bool(self.facets.get("restricted_projection"))
 
 
@@ -151,19 +156,23 @@ class Collection(Property):
 class EntityType:
     """An entity type.
 
-    *table*: where rows are stored. *classifier*: column values that mark a row of *table* as
-    this type, used both to filter queries and to fill creates (``{"context_type": "task",
-    "object_type_id": "bad9…"}`` for ``Shot``; only ``{"context_type": "task"}`` for
-    ``TypedContext``; ``{}`` for ``Context``). *concrete*: whether rows answer as this very
-    type (``Shot``) or as their concrete one (``TypedContext``). *bases*: names of the types
-    that a query of which includes this one (``Shot``: ``("TypedContext", "Context")``).
-    *read_only*: clients may not create, update or delete. *json_type* is what the schema states
-    as its ``type`` (three types state none). The remaining fields are the JSON schema's, in its
-    words.
+    - *table* stores its rows.
+    - *classifier* contains the column values that mark a row of *table* as this type:
+      ``{"context_type": "task", "object_type_id": "bad9…"}`` for ``Shot``,
+      ``{"context_type": "task"}`` for ``TypedContext``, ``{}`` for ``Context``. Queries filter by
+      them, and creations store them.
+    - *bases* are the types whose queries include this one: ``("TypedContext", "Context")`` for
+      ``Shot``.
+    - *concrete* is true if rows have this type in answers (``Shot``), and false if they have the
+      type of a sub-type (``TypedContext``).
+    - *read_only* is true if clients cannot create, update or delete entities.
+    - *json_type* is the ``type`` in the JSON schema. Three types have none.
 
-    A query of a type answers the rows that fit the classifier of the type or of one of its
-    sub-types (see :meth:`Model.alternatives`); a row is of the concrete type with the longest
-    classifier that it fits (see :meth:`Model.type_of_row`).
+    The other fields have the names and meanings of the JSON schema.
+
+    A query of a type returns the rows that match the classifier of the type or of a sub-type (see
+    :meth:`Model.alternatives`). A row has the concrete type with the longest classifier that
+    matches (see :meth:`Model.type_of_row`).
     """
 
     name: str
@@ -186,10 +195,10 @@ class EntityType:
 
 @dataclass(frozen=True)
 class Model:
-    """All types, by name. ``model.types["Task"].properties["status"].target == "Status"``."""
+    """All types by name: ``model.types["Task"].properties["status"].target == "Status"``."""
 
     types: Mapping[str, EntityType]
-    #: The results of :meth:`subtypes` and :meth:`alternatives`, which each row of a batch asks for.
+    # Cached results of subtypes() and alternatives(), which are called for each row of a batch.
     _subtypes: dict[str, tuple[EntityType, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -198,7 +207,7 @@ class Model:
     )
 
     def subtypes(self, name: str) -> tuple[EntityType, ...]:
-        """Return the concrete types whose rows a query of *name* answers, *name*'s own too."""
+        """Return the concrete types of the rows that a query of *name* returns."""
         known = self._subtypes.get(name)
         if known is None:
             known = self._subtypes[name] = tuple(
@@ -209,11 +218,11 @@ class Model:
         return known
 
     def alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:
-        """Return the column values that mark rows of *name*: any one of them must hold.
+        """Return mappings of column values. A row is a *name* if it matches one of the mappings.
 
-        ``({"context_type": "task", "object_type_id": "bad9…"},)`` for ``Shot``. Empty means that
-        every row of the table fits. Columns of the table alone are named, so that the answer can
-        be turned into a condition as it is.
+        For ``Shot``: ``({"context_type": "task", "object_type_id": "bad9…"},)``. If the result is
+        empty, every row of the table matches. All columns are columns of the table, so that a
+        caller can make a condition from the result directly.
         """
         known = self._alternatives.get(name)
         if known is None:
@@ -232,10 +241,10 @@ class Model:
         return tuple(one for place, one in enumerate(wider) if one not in wider[:place])
 
     def type_of_row(self, name: str, row: Mapping[str, Any]) -> EntityType:
-        """Return the concrete type of *row* (values by column) among *name* and its sub-types.
+        """Return the concrete type of *row* (values by column): *name* or one of its sub-types.
 
-        Without one that fits, *name* itself: an object type that a site added has no type of
-        its own, its rows answer as what was asked for.
+        If none matches, return the type *name*. This happens for the rows of an object type that
+        a site has added, because the schema has no entity type for it.
         """
         fitting = [
             type_
@@ -245,11 +254,14 @@ class Model:
         return max(fitting, key=lambda type_: len(type_.classifier), default=self.types[name])
 
     def classifier_columns(self, name: str) -> tuple[str, ...]:
-        """Return the columns that :meth:`type_of_row` needs to tell the sub-types of *name*."""
+        """Return the columns from which :meth:`type_of_row` finds the type of a row of *name*."""
         columns = {column for type_ in self.subtypes(name) for column in type_.classifier}
         return tuple(sorted(columns))
 
 
 def _narrows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether every row that fits *one* also fits *other*, which asks for less."""
+    """Return whether *one* has all conditions of *other* and more.
+
+    Every row that matches *one* then matches *other* too, so *one* is superfluous.
+    """
     return len(other) < len(one) and other.items() <= one.items()

@@ -21,7 +21,7 @@ from ftrack_like.sandbox.schema.model import EntityType
 
 __all__ = ["ATTACHMENT_ADDRESSES", "TYPES"]
 
-#: Where the data of a row's component can be fetched, whole and as a small image.
+#: The addresses of the data of a row's component and of its small image.
 ATTACHMENT_ADDRESSES = (
     mapping("url", computed="component_url"),
     mapping("thumbnail_url", computed="component_thumbnail_url"),
@@ -53,7 +53,7 @@ NOTE = entity_type(
 
 
 def _label(name: str) -> EntityType:
-    """Return one of the two types under which note labels are known."""
+    """Return the type *name*, one of the two names for note labels."""
     return entity_type(
         name,
         unique_id("categoryid"),

@@ -1,4 +1,4 @@
-"""People: users, groups and collaborators, who all are rows of ``resource``."""
+"""Users, groups and collaborators. One table, ``resource``, stores them all."""
 
 from __future__ import annotations
 

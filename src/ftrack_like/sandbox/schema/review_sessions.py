@@ -1,4 +1,4 @@
-"""Review sessions: what is reviewed, by whom, and what they said."""
+"""Review sessions with their versions, invitees, annotations and statuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["TYPES"]
 
 
 def _part_of(name: str, target: str, alias: str) -> Declared:
-    """Return the reference to what an entity of a review session is part of."""
+    """Return a reference from a part of a review session to the object that contains it."""
     return to_one(name, target, alias=alias)
 
 

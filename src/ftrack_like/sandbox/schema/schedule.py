@@ -1,4 +1,4 @@
-"""Time that was spent and time that is planned."""
+"""Logged time (time logs and timers) and planned time (calendar events)."""
 
 from __future__ import annotations
 

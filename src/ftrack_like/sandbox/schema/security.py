@@ -1,4 +1,4 @@
-"""Security roles, who has them for which projects, and the keys of programs."""
+"""Security roles, their assignments to users and projects, and API keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SECURITY_ROLE = entity_type(
     "SecurityRole",
     unique_id("roleid"),
     text("name"),
-    # The type that this key points at is served by no schema.
+    # The schema names SecurityRoleType but has no such type.
     text(
         "type",
         alias="typeid",

@@ -67,9 +67,9 @@ DASHBOARD = entity_type(
 
 
 def _shared(name: str, target: str) -> list[Property]:
-    """Return a reference and its key, which the schema also states to be a reference.
+    """Return a reference and its foreign key.
 
-    Its values are ids all the same.
+    The published JSON schema gives the key a ``$ref`` too, although its values are ids.
     """
     key = foreign_key(f"{name}_id", f"{target}.id")
     return [reference(name, target), replace(key, facets={**key.facets, "$ref": target})]

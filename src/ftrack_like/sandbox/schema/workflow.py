@@ -1,8 +1,8 @@
-"""What work is made of: object types, types, statuses, priorities and the project schemas.
+"""Object types, types, statuses, priorities, and the project schemas that combine them.
 
-A project schema says which object types a project has and, for each, which types and statuses;
-a workflow schema is an ordered set of statuses, a task type schema one of types. Overrides give
-single types of task a workflow of their own.
+A project schema lists the object types of a project, and for each the types and statuses. A
+workflow schema is an ordered set of statuses. A task type schema is an ordered set of types. An
+override gives one type of task a different workflow schema.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["TYPES"]
 
 
 def _tasks(column: str) -> Declared:
-    """Return the contexts that point here by *column*."""
+    """Return the collection of the contexts whose *column* refers to the owner."""
     return one_to_many("tasks", "TypedContext", column, served_target="Task")
 
 
@@ -119,7 +119,7 @@ PROJECT_SCHEMA = entity_type(
     "ProjectSchema",
     unique_id("schemeid"),
     text("name"),
-    # Published clients still ask for the older names, those with an underscore.
+    # Published clients still query the older names, which begin with an underscore.
     to_one(
         "asset_version_workflow_schema",
         "WorkflowSchema",
@@ -284,7 +284,7 @@ WORKFLOW_SCHEMA_STATUS = entity_type(
     primary_key=("workflow_schema_id", "status_id"),
 )
 
-# What happens to statuses, and what may happen
+# Changes of statuses, and the rules for them
 
 STATUS_CHANGE = entity_type(
     "StatusChange",
