@@ -213,6 +213,7 @@ class UnitOfWork:
     def abandon(self) -> None:
         """Stop asking what became of the last batch."""
         self._pending = None
+        self._session._calls.running.forget()
 
     def _forget_cancelled(self, plan: Plan) -> None:
         """Forget the operations of *plan*, which add up to nothing, and their entities' values.
@@ -383,7 +384,7 @@ class UnitOfWork:
         for entity in created:
             if entity is not None:
                 session._identity_map.discard(entity)
-        self._pending = None
+        self.abandon()
 
     def take_back(self, entities: Iterable[Any]) -> None:
         """Take back what is recorded of *entities*; those that were created are forgotten."""
