@@ -6,11 +6,16 @@ import contextlib
 import hashlib
 import http.client
 import json
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from select import select
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -192,6 +197,14 @@ class CannedServer:
         return Handler
 
 
+def _value_of(body: bytes) -> Any:
+    """Return what the JSON *body* holds, None if it broke off."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
 class Proxy(CannedServer):
     """A server that hands requests on to a sandbox, but for what a test injects.
 
@@ -206,7 +219,7 @@ class Proxy(CannedServer):
     def reply(self, method: str, path: str, headers: Any, body: bytes) -> Any:
         """Return the sandbox's reply, or what is injected."""
         with self._lock:
-            self.requests.append((method, path, headers, json.loads(body) if body else None))
+            self.requests.append((method, path, headers, _value_of(body)))
             chosen = self.next_answers.pop(0) if self.next_answers else None
         if chosen is not None and chosen != "lose":
             return chosen
@@ -297,3 +310,87 @@ def replies() -> Any:
         plain_result = staticmethod(plain_result)
 
     return Names
+
+
+class Authority:
+    """An authority for certificates, in *folder*; *file* holds its own certificate."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.file = folder / "authority.pem"
+        (folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        self._run("req -x509 -days 2 -subj /CN=Studio -out authority.pem", "authority")
+
+    def context(self, days: int = 2) -> ssl.SSLContext:
+        """Return what a server on this machine uses; its certificate is valid for *days* days."""
+        name = f"server{days}"
+        if not (self._folder / f"{name}.pem").exists():
+            self._run(f"req -subj /CN=127.0.0.1 -out {name}.request", name)
+            self._run(
+                f"x509 -req -in {name}.request -CA authority.pem -CAkey authority.key "
+                f"-set_serial {days + 100} -days {days} -extfile names -out {name}.pem"
+            )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+        return context
+
+    def _run(self, command: str, key: Optional[str] = None) -> None:
+        """Run openssl, with a new *key* if it is given."""
+        more = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        words = ["openssl", *command.split(), *([*more, "-keyout", f"{key}.key"] if key else [])]
+        subprocess.run(words, cwd=self._folder, check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Return an authority that only tests trust."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs the openssl command")
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+class Front:
+    """Speaks TLS with *context* on a port of its own, and plain TCP with the server at *target*."""
+
+    def __init__(self, target: str, context: ssl.SSLContext) -> None:
+        parts = urlsplit(target)
+        self._target = (parts.hostname, parts.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._context = context
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                plain, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        with contextlib.suppress(OSError), plain, socket.create_connection(self._target) as server:
+            with self._context.wrap_socket(plain, server_side=True) as encrypted:
+                while True:
+                    pending = [encrypted] if encrypted.pending() else []
+                    for each in pending or select([encrypted, server], [], [])[0]:
+                        data = each.recv(65536)
+                        if not data:
+                            return
+                        (server if each is encrypted else encrypted).sendall(data)
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        self._listener.close()
+
+
+@pytest.fixture
+def front() -> Iterator[Callable[[str, ssl.SSLContext], Front]]:
+    """Return a function that puts TLS before a server."""
+    made: list[Front] = []
+
+    def put(target: str, context: ssl.SSLContext) -> Front:
+        made.append(Front(target, context))
+        return made[-1]
+
+    yield put
+    for each in made:
+        each.close()

@@ -207,6 +207,41 @@ def test_metadata_that_is_set_as_a_whole(
     assert dict(twin["metadata"]) == {"new": "2"}
 
 
+@pytest.mark.parametrize("change", ["set", "remove", "replace"])
+def test_metadata_of_others_never_disappears(
+    session: Any, other: Any, sandbox: Any, task: Any, twin: Any, change: str
+) -> None:
+    """A commit of metadata leaves the keys that another session has just set where they are."""
+    task["metadata"].update({"a": "1", "b": "2"})
+    session.commit()
+    assert dict(twin["metadata"]) == {"a": "1", "b": "2"}
+    seen: list[dict[str, str]] = []
+    call = other.call
+
+    def watched(batch: Any) -> Any:
+        if not seen:
+            task["metadata"]["theirs"] = "3"
+            session.commit()
+        result = call(batch)
+        seen.append(fresh(sandbox, task, "metadata"))
+        return result
+
+    if change == "set":
+        twin["metadata"]["c"] = "4"
+    elif change == "remove":
+        del twin["metadata"]["a"]
+    else:
+        twin["metadata"] = {"c": "4"}
+    expected = {**twin["metadata"], "theirs": "3"}
+    other.call = watched
+    other.commit()
+    assert all(each["theirs"] == "3" for each in seen)
+    other.call = call
+    assert fresh(sandbox, task, "metadata") == expected
+    assert dict(twin["metadata"]) == expected
+    assert not other.recorded_operations
+
+
 def test_custom_attributes(session: Any, other: Any, sandbox: Any, task: Any, twin: Any) -> None:
     """Sessions that set different custom attributes of one entity both get theirs."""
     kind = session.query('CustomAttributeType where name is "text"').one()
@@ -309,6 +344,99 @@ def test_list_that_is_set_as_a_whole(session: Any, other: Any, sandbox: Any, lis
     session.commit()
     other.commit()
     assert names(sandbox, listed, "items", "name") == ["t3"]
+
+
+@pytest.fixture
+def assigned(session: Any, task: Any) -> Any:
+    """Return ``task``, to which three users are assigned."""
+    for number in range(3):
+        user = session.create("User", {"username": f"u{number}"})
+        session.create("Appointment", {"context": task, "resource": user, "type": "assignment"})
+    session.commit()
+    return task
+
+
+def users_of(sandbox: Any, task: Any) -> list[str]:
+    """Return the names of the users assigned to *task*, as a new session reads them."""
+    with sandbox.session() as third:
+        found = third.query(f"Appointment where context_id is {task['id']}")
+        return sorted(each["resource"]["username"] for each in found)
+
+
+@pytest.mark.parametrize("change", ["append", "remove", "assign", "clear"])
+def test_members_that_a_session_has_not_seen_stay(
+    session: Any, other: Any, sandbox: Any, assigned: Any, change: str
+) -> None:
+    """Of members that cannot be without their owner, a commit deletes those it knew alone."""
+    twin = other.get("Task", assigned["id"])
+    members = {each["resource"]["username"]: each for each in twin["assignments"]}
+    users = [session.create("User", {"username": name}) for name in ("new", "unseen")]
+    session.commit()
+    made = {"resource": other.get("User", users[0]["id"]), "type": "assignment"}
+    if change == "append":
+        twin["assignments"].append(other.create("Appointment", {**made, "context": twin}))
+        expected = ["new", "u0", "u1", "u2", "unseen"]
+    elif change == "remove":
+        twin["assignments"].remove(members["u1"])
+        expected = ["u0", "u2", "unseen"]
+    elif change == "assign":
+        twin["assignments"] = [other.create("Appointment", made), members["u0"]]
+        expected = ["new", "u0", "unseen"]
+    else:
+        twin["assignments"] = []
+        expected = ["unseen"]
+
+    def assign() -> None:
+        data = {"context": assigned, "resource": users[1], "type": "assignment"}
+        session.create("Appointment", data)
+        session.commit()
+
+    interpose(other, assign)
+    other.commit()
+    assert users_of(sandbox, assigned) == expected
+    assert sorted(each["resource"]["username"] for each in twin["assignments"]) == expected
+    assert not other.recorded_operations
+
+
+def test_children_that_a_session_has_not_seen_stay(
+    session: Any, other: Any, sandbox: Any, project: Any, task: Any
+) -> None:
+    """A child moves to another parent, and children that others add there stay."""
+    folder = other.create("Folder", {"name": "f", "parent": other.get("Project", project["id"])})
+    other.create("Task", {"name": "seen", "parent": folder})
+    other.commit()
+    assert [each["name"] for each in folder["children"]] == ["seen"]
+    moved = other.get("Task", task["id"])
+    assert len(moved["parent"]["children"]) == 2
+    moved["parent"]["children"].remove(moved)
+    folder["children"].append(moved)
+
+    def add() -> None:
+        session.create("Task", {"name": "unseen", "parent": session.get("Folder", folder["id"])})
+        session.create("Task", {"name": "here", "parent": project})
+        session.commit()
+
+    interpose(other, add)
+    other.commit()
+    assert names(sandbox, folder, "children", "name") == ["seen", "t", "unseen"]
+    assert names(sandbox, project, "children", "name") == ["f", "here"]
+    assert sorted(each["name"] for each in folder["children"]) == ["seen", "t", "unseen"]
+
+
+def test_child_that_needs_its_parent_is_named(session: Any, project: Any, task: Any) -> None:
+    """A child that is removed and cannot be without a parent is named by the error."""
+    assert list(project["children"]) == [task]
+    project["children"].remove(task)
+    with pytest.raises(exception.ServerValidationError, match=rf"update Task \({task['id']}\)"):
+        session.commit()
+
+
+def test_list_of_what_is_deleted(session: Any, sandbox: Any, assigned: Any) -> None:
+    """A list may change in the commit that deletes its owner."""
+    assigned["assignments"].remove(assigned["assignments"][0])
+    session.delete(assigned)
+    session.commit()
+    assert users_of(sandbox, assigned) == []
 
 
 def test_many_sessions_add_to_one_list(sandbox: Any, listed: Any) -> None:

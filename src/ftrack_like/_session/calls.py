@@ -21,8 +21,8 @@ from ftrack_like._transport.answers import (
 )
 from ftrack_like._transport.exchange import Answer, Exchange, Repetition, warn_of_repetition
 from ftrack_like._transport.faults import Route
+from ftrack_like._transport.flight import RunningRequests
 from ftrack_like._transport.http import request_session
-from ftrack_like._transport.interruption import RunningRequests
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy
 from ftrack_like.logging import LazyLogMessage
@@ -72,7 +72,7 @@ class Calls:
         self.policy = RetryPolicy(attempts=9) if chosen is None else chosen
         self.first_policy = RetryPolicy(attempts=5, total_time=20.0) if chosen is None else chosen
         self.budget = RetryBudget()
-        #: The requests that change something; they go on when their caller is interrupted.
+        #: The requests that write; an interrupted one keeps its connection.
         self.running = RunningRequests()
         #: Whether the server has answered before: then it is worth waiting for.
         self._has_answered = False

@@ -4,6 +4,8 @@ The protocol knows only whole lists: an update of ``Task.notes`` makes the notes
 notes of the task, and takes out all others. A session that appends a note means to add one, and
 must not take out what another session has added since this one read the list. So the lists are
 read inside the transaction that sets them, right before, and corrected if they had changed. Lists
+whose members belong to one owner are written member by member instead, where that is possible
+(:mod:`ftrack_like._session.owned_lists`), and read at the end of the transaction. Other lists
 whose members the server deletes when they are taken out are read before they are sent as well.
 
 Sessions that load attributes one by one send the same requests as the published client does, and
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
+from ftrack_like._session.owned_lists import ListChange, is_owned, member_writes
 from ftrack_like._session.payloads import OperationPayload, with_data
 from ftrack_like.collection import (
     Collection,
@@ -35,11 +38,10 @@ __all__ = ["Memberships"]
 
 #: Lists that can be corrected: the server keeps what is taken out of them, or its data is known.
 _CORRECTABLE = frozenset(
-    {"components", "items", "members", "metadata", "notes", "replies"}
-    | {"used_in_versions", "uses_versions"}
+    {"components", "items", "members", "notes", "replies", "used_in_versions", "uses_versions"}
 )
 
-#: What it takes to make metadata again.
+#: What is read of metadata.
 _METADATA = ("metadata.key", "metadata.value", "metadata.parent_id", "metadata.parent_type")
 
 #: References to entities, by the text of their primary key.
@@ -52,24 +54,27 @@ class _Delta:
     def __init__(self) -> None:
         """Initialise with no change."""
         self.added: dict[str, Any] = {}
-        self.removed: set[str] = set()
+        self.removed: dict[str, Any] = {}
         #: Whether the program set the whole list: then exactly this list is meant.
         self.is_whole = False
+        #: Whether the program had seen the list before it changed it.
+        self.is_seen = True
 
-    def follow(self, before: Optional[Iterable[Entity]], after: Collection) -> None:
+    def follow(self, before: Optional[Collection], after: Collection) -> None:
         """Add the change of one operation from *before* to *after*."""
         if before is None or after.is_whole or not len(after):
             self.is_whole = True
-            return
-        old = {_text_of(item) for item in before}
+        if before is None:
+            self.is_seen = False
+        old = {_text_of(item): item for item in before or ()}
         new = {_text_of(item): item for item in after}
-        for text in old - new.keys():
+        for text in old.keys() - new.keys():
             self.added.pop(text, None)
-            self.removed.add(text)
+            self.removed[text] = old[text]
         for text, item in new.items():
             if text not in old:
                 self.added[text] = item
-                self.removed.discard(text)
+                self.removed.pop(text, None)
 
 
 class _Change(NamedTuple):
@@ -92,11 +97,42 @@ class Memberships:
         self._changes: list[_Change] = []
         #: The members that are sent, by the place of the payload and the name of the list.
         self._sent: dict[tuple[int, str], _References] = {}
-        #: The data of metadata that the server has told of, to make it again.
-        self._metadata: dict[str, dict[str, Any]] = {}
         self.payloads = list(payloads)
+        #: The lists that are written member by member.
+        self.written: list[ListChange] = []
         if session._load_groups and any(map(_holds_collection, payloads)):
-            self._find_changes(_deltas(operations))
+            deltas = _deltas(operations)
+            self._write_members(deltas)
+            self._find_changes(deltas)
+
+    def _write_members(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
+        """Replace lists by what they add and remove, where the members say whose they are."""
+        kept = []
+        ended = {_text(each) for each in self.payloads if each["action"] != "update"}
+        for payload in self.payloads:
+            data = payload.get("entity_data", {})
+            changes = [] if _text(payload) in ended else self._owned_changes(payload, deltas)
+            if changes:
+                names = {change.name for change in changes}
+                self.written += changes
+                payload = with_data(payload, {k: v for k, v in data.items() if k not in names})
+            if not changes or payload["entity_data"].keys() - {"__entity_type__"}:
+                kept.append(payload)
+        self.payloads = [*kept, *member_writes(self.written, kept)]
+
+    def _owned_changes(
+        self, payload: OperationPayload, deltas: Mapping[tuple[str, str, str], _Delta]
+    ) -> list[ListChange]:
+        """Return the changes of lists in *payload* that can be written member by member."""
+        changes = []
+        for name, value in payload["entity_data"].items():
+            delta = deltas.get((payload["entity_type"], _text(payload), name))
+            if delta is None or not delta.is_seen or _collection(value) is None:
+                continue
+            added, removed = list(delta.added.values()), list(delta.removed.values())
+            if is_owned(payload["entity_type"], name, [*added, *removed]):
+                changes.append(ListChange(payload, name, added, removed))
+        return changes
 
     def _find_changes(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
         """Note the changes of collections of entities that are not created with them."""
@@ -116,7 +152,7 @@ class Memberships:
             for item in _collection(value) or ()
         }
         added = {text: references[text] for text in delta.added}
-        self._changes.append(_Change(place, name, added, delta.removed))
+        self._changes.append(_Change(place, name, added, set(delta.removed)))
         self._sent[place, name] = references
 
     def refresh(self) -> None:
@@ -137,18 +173,21 @@ class Memberships:
 
     def questions(self) -> list[dict[str, Any]]:
         """Return operations that ask for the lists as they are."""
-        return [
-            {"action": "query", "expression": self._expression(change)} for change in self._changes
-        ]
+        places = ((self.payloads[change.place], change.name) for change in self._changes)
+        return [self._question(payload, name) for payload, name in places]
 
-    def _expression(self, change: _Change) -> str:
-        """Return a query for the list of *change*."""
-        payload = self.payloads[change.place]
+    def readings(self) -> list[dict[str, Any]]:
+        """Return operations that ask for the lists that are written member by member."""
+        return [self._question(change.owner, change.name) for change in self.written]
+
+    def _question(self, payload: OperationPayload, name: str) -> dict[str, Any]:
+        """Return a query for the list *name* of the entity of *payload*."""
         entity_type = payload["entity_type"]
         names = self._session.types[entity_type].primary_key_attributes
         condition = key_condition(names, payload["entity_key"])
-        wanted = [*names, *(_METADATA if change.name == "metadata" else [change.name])]
-        return f"select {', '.join(wanted)} from {entity_type} where {condition}"
+        wanted = [*names, *(_METADATA if name == "metadata" else [name])]
+        expression = f"select {', '.join(wanted)} from {entity_type} where {condition}"
+        return {"action": "query", "expression": expression}
 
     def _answers(self, results: Json) -> Iterator[tuple[_Change, _References]]:
         """Yield each change with the members that the *results* of :meth:`questions` give it.
@@ -182,10 +221,6 @@ class Memberships:
             reference = {each: item[each] for each in names}
             text = str(list(reference.values()))
             found[text] = {"__entity_type__": entity_type, **reference}
-            if entity_type == "Metadata":
-                self._metadata[text] = {
-                    each: item[each] for each in ("parent_id", "parent_type", "key", "value")
-                }
         return found
 
     def repairs(self, results: Json) -> list[OperationPayload]:
@@ -195,7 +230,6 @@ class Memberships:
         has changed a list after :meth:`refresh`, that change is undone now, and must be redone.
         """
         differs = False
-        deleted: list[OperationPayload] = []
         for change, present in self._answers(results):
             sent = self._sent[change.place, change.name]
             lost = {text: present[text] for text in present.keys() - sent.keys() - change.removed}
@@ -203,7 +237,6 @@ class Memberships:
             if lost or back:
                 differs = True
                 change.added.update(lost)
-                deleted += [self._again(text) for text in lost if text in self._metadata]
                 change.removed.update(back)
                 kept = {text: item for text, item in sent.items() if text not in back}
                 self._send(change, {**kept, **lost})
@@ -218,16 +251,7 @@ class Memberships:
         places = {index: place for place, index in enumerate(lists)}
         self._changes = [each._replace(place=places[each.place]) for each in self._changes]
         self._sent = {(places[index], name): sent for (index, name), sent in self._sent.items()}
-        return [*deleted, *self.payloads]
-
-    def _again(self, text: str) -> OperationPayload:
-        """Return the creation of metadata that was deleted when it was taken out of a list."""
-        data = {"__entity_type__": "Metadata", **self._metadata[text]}
-        names = self._session.types["Metadata"].primary_key_attributes
-        key = [data[name] for name in names]
-        return OperationPayload(
-            {"action": "create", "entity_type": "Metadata", "entity_key": key, "entity_data": data}
-        )
+        return self.payloads
 
 
 def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:

@@ -10,6 +10,7 @@ from ftrack_like import exception, inspection, operation
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.delivery import Delivery
 from ftrack_like._session.memberships import Memberships
+from ftrack_like._session.owned_lists import ListChange
 from ftrack_like._session.payloads import OperationPayload, optimise, payload_of
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED
 
@@ -30,7 +31,8 @@ class Plan:
     """What a commit is about to do; it can be looked at without being carried out.
 
     *operations* are those recorded, oldest first; *payloads* what is sent for them, in order;
-    *touched* the entities with local values when it was made.
+    *touched* the entities with local values when it was made. *written* are the lists that
+    *payloads* change member by member, which the batch reads at its end.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Plan:
         self.operations = operations
         self.payloads = payloads
         self.touched = list(touched)
+        self.written: list[ListChange] = []
 
     def __str__(self) -> str:
         """Return one line for each payload."""
@@ -145,9 +148,9 @@ class UnitOfWork:
         """
         memberships = Memberships(self._session, plan.operations, plan.payloads)
         memberships.refresh()
-        plan.payloads = memberships.payloads
-        questions = memberships.questions()
-        pending = self._pending = _Pending(plan, self._delivery(plan, questions), memberships)
+        plan.payloads, plan.written = memberships.payloads, memberships.written
+        delivery = self._delivery(plan, memberships.questions(), memberships.readings())
+        pending = self._pending = _Pending(plan, delivery, memberships)
         self._finish(pending)
 
     def _finish(self, pending: _Pending) -> None:
@@ -162,7 +165,7 @@ class UnitOfWork:
                 return
             plan = Plan([], list(repairs))
             questions = pending.memberships.questions()
-            delivery = self._delivery(plan, questions)
+            delivery = self._delivery(plan, questions, [])
             pending = self._pending = _Pending(plan, delivery, pending.memberships)
         self._pending = None
         self._session.logger.warning(
@@ -223,6 +226,7 @@ class UnitOfWork:
     def abandon(self) -> None:
         """Stop asking what became of the last batch."""
         self._pending = None
+        self._session._calls.running.forget()
 
     def _forget_cancelled(self, plan: Plan) -> None:
         """Forget the operations of *plan*, which add up to nothing, and their entities' values.
@@ -235,11 +239,11 @@ class UnitOfWork:
         if plan.operations:
             self._forget(plan)
 
-    def _delivery(self, plan: Plan, questions: list[Any]) -> Delivery:
-        """Return what sends the payloads of *plan*, after the *questions* for their lists."""
+    def _delivery(self, plan: Plan, questions: list[Any], readings: list[Any]) -> Delivery:
+        """Return what sends the *questions*, the payloads of *plan* and the *readings*."""
         session = self._session
         plain = session._loader._takes_plain_path()
-        batch = [*questions, *plan.payloads]
+        batch = [*questions, *plan.payloads, *readings]
         return Delivery(session, batch if plain else RawBatch(batch))
 
     def _merge(self, plan: Plan, results: Json) -> None:
@@ -249,7 +253,7 @@ class UnitOfWork:
         """
         self._keep_primary_keys(plan)
         session = self._session
-        records = []
+        records = self._written_lists(plan, results)
         for result in results if isinstance(results, (list, tuple)) else ():
             data = result.get("data") if isinstance(result, (dict, Mapping)) else None
             if isinstance(data, dict) and "__entity_type__" in data:
@@ -258,6 +262,28 @@ class UnitOfWork:
                 session.merge(data)
         if records:
             session._loader.load(records)
+
+    def _written_lists(self, plan: Plan, results: Any) -> list[dict[str, Any]]:
+        """Return records of the lists that *plan* changes member by member, from *results*.
+
+        A list that was not read is forgotten, to be read when it is looked at.
+        """
+        records = []
+        count = len(plan.written)
+        answers = results[-count:] if count and isinstance(results, list) else [None] * count
+        for change, answer in zip(plan.written, answers):
+            rows = answer.get("data") if isinstance(answer, (dict, Mapping)) else None
+            row = rows[0] if isinstance(rows, list) and len(rows) == 1 else None
+            if isinstance(row, dict) and change.name in row:
+                records.append(row)
+            elif getattr(row, "entity_type", None) is not None:
+                self._session.merge(row)
+            else:
+                owner = change.owner
+                entity = self._session._identity_map.find(owner["entity_type"], owner["entity_key"])
+                if entity is not None:
+                    entity._remote.pop(change.name, None)
+        return records
 
     def _keep_primary_keys(self, plan: Plan) -> None:
         """Let created entities keep their identity, also when the answer leaves it out.
@@ -392,7 +418,7 @@ class UnitOfWork:
         for entity in created:
             if entity is not None:
                 session._identity_map.discard(entity)
-        self._pending = None
+        self.abandon()
 
     def take_back(self, entities: Iterable[Entity]) -> None:
         """Take back what is recorded of *entities*; those that were created are forgotten."""

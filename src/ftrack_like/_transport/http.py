@@ -98,6 +98,12 @@ class _NoBody(io.BytesIO):
 class GuardedSession(requests.Session):
     """A request session that follows redirects to other hosts without anything of ours."""
 
+    def mount(self, prefix: Any, adapter: Any) -> None:
+        """Use *adapter* for addresses with the *prefix*; its connections observe the limit too."""
+        if not isinstance(adapter, PooledAdapter) and hasattr(adapter, "poolmanager"):
+            watching(adapter.poolmanager)
+        super().mount(prefix, adapter)
+
     def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
         """Strip credentials, cookies and own headers off a redirect that leaves the host."""
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]

@@ -8,14 +8,12 @@ that sends the request.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 import weakref
-from collections.abc import Generator
 from contextvars import ContextVar
-from typing import Optional, Protocol, Union
+from typing import Generic, Optional, Protocol, TypeVar, Union
 
 import urllib3
 
@@ -25,6 +23,7 @@ __all__ = [
     "Deadline",
     "Limit",
     "OpenConnections",
+    "Setting",
     "SlowestRate",
     "Timeout",
     "limited",
@@ -50,10 +49,10 @@ class Limit(Protocol):
     """A bound of one request. One thread uses it at a time."""
 
     def left(self) -> float:
-        """Return for how many seconds the next wait may last; 0 or less when none is left."""
+        """Return for how many seconds a wait that begins now may last; 0 or less for none."""
 
-    def moved(self, count: int, waited: float) -> None:
-        """Record *count* bytes sent or received, after a wait of *waited* seconds."""
+    def moved(self, count: int) -> None:
+        """Record the end of the wait, in which *count* bytes were sent or received."""
 
     def explain(self) -> str:
         """Return the words of an error for a request that reached the limit."""
@@ -71,7 +70,7 @@ class Deadline:
         """Return how many seconds are left."""
         return self._end - time.monotonic()
 
-    def moved(self, count: int, waited: float) -> None:
+    def moved(self, count: int) -> None:
         """Extend the deadline by what *count* bytes earn."""
         self._end += count * self._bonus
 
@@ -90,16 +89,18 @@ class SlowestRate:
     def __init__(self, window: float, rate: float = SLOWEST_RATE) -> None:
         self._window = window
         self._rate = rate
+        self._begun = 0.0
         self._waited = 0.0
         self._moved = 0
 
     def left(self) -> float:
         """Return how many seconds of waiting are left until enough bytes must have moved."""
+        self._begun = time.monotonic()
         return self._window - self._waited
 
-    def moved(self, count: int, waited: float) -> None:
+    def moved(self, count: int) -> None:
         """Begin a new window once enough bytes have moved in this one."""
-        self._waited += waited
+        self._waited += time.monotonic() - self._begun
         self._moved += count
         if self._moved >= self._window * self._rate:
             self._waited, self._moved = 0.0, 0
@@ -116,14 +117,28 @@ class SlowestRate:
 CURRENT_LIMIT: ContextVar[Optional[Limit]] = ContextVar("CURRENT_LIMIT", default=None)
 
 
-@contextlib.contextmanager
-def limited(limit: Optional[Limit]) -> Generator[None, None, None]:
+_Value = TypeVar("_Value")
+
+
+class Setting(Generic[_Value]):
+    """A context manager that gives *variable* the *value*; twice as fast as a generator's."""
+
+    __slots__ = ("_token", "_value", "_variable")
+
+    def __init__(self, variable: ContextVar[_Value], value: _Value) -> None:
+        self._variable = variable
+        self._value = value
+
+    def __enter__(self) -> None:
+        self._token = self._variable.set(self._value)
+
+    def __exit__(self, *error: object) -> None:
+        self._variable.reset(self._token)
+
+
+def limited(limit: Optional[Limit]) -> Setting[Optional[Limit]]:
     """Have requests that are sent within the context observe *limit*."""
-    token = CURRENT_LIMIT.set(limit)
-    try:
-        yield
-    finally:
-        CURRENT_LIMIT.reset(token)
+    return Setting(CURRENT_LIMIT, limit)
 
 
 def read_timeout(timeout: Timeout) -> Optional[float]:

@@ -7,12 +7,12 @@ import functools
 import http.client
 import io
 import socket
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Optional
 
-from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections
+from ftrack_like._transport.flight import CURRENT_FLIGHT, LONGEST_PIECE, Flight
+from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, Setting
 
 __all__ = ["CURRENT_CONNECTIONS", "WatchedSocket", "registering", "watch", "watching"]
 
@@ -29,16 +29,22 @@ class WatchedSocket:
     """A socket whose waits end with the *limit* of the request that is under way on it.
 
     It wraps *sock*, plain or TLS, and passes everything else on to it. Setting the time-out of a
-    socket before each wait costs less than a thread that watches, and needs no clean-up.
+    socket before each wait costs less than a thread that watches, and needs no clean-up. The
+    socket stays open until the *flight* of the request is over, None for a request that reads.
     """
 
-    __slots__ = ("__weakref__", "_idle", "_sock", "limit")
+    __slots__ = ("__weakref__", "_idle", "_is_closing", "_sock", "_wait", "flight", "limit")
 
-    def __init__(self, sock: socket.socket, limit: Optional[Limit]) -> None:
-        """Initialise for *sock*; *limit* may be replaced for each request."""
+    def __init__(
+        self, sock: socket.socket, limit: Optional[Limit], flight: Optional[Flight] = None
+    ) -> None:
+        """Initialise for *sock*; *limit* and *flight* may be replaced for each request."""
         self._sock = sock
-        self._idle = sock.gettimeout()
+        #: How long a wait may last: as it was asked for, and as it is set on the wrapped socket.
+        self._idle = self._wait = sock.gettimeout()
+        self._is_closing = False
         self.limit = limit
+        self.flight = flight
 
     def __getattr__(self, name: str) -> Any:
         """Return what the wrapped socket has under *name*."""
@@ -47,13 +53,15 @@ class WatchedSocket:
     @property
     def wrapped(self) -> socket.socket:
         """The wrapped socket, with the time-out that was set on this one."""
-        self._sock.settimeout(self._idle)
+        self.settimeout(self._idle)
         return self._sock
 
     def settimeout(self, value: Optional[float]) -> None:
         """Let a single wait last no longer than *value* seconds; None for ever."""
         self._idle = value
-        self._sock.settimeout(value)
+        if value != self._wait:
+            self._sock.settimeout(value)
+            self._wait = value
 
     def gettimeout(self) -> Optional[float]:
         """Return how many seconds a single wait may last; None for ever."""
@@ -76,10 +84,33 @@ class WatchedSocket:
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all *data*; raise :exc:`socket.timeout` at the limit."""
+        if self.flight is not None:
+            self._send_in_flight(self.flight, data)
+            return
         with memoryview(data) as view, view.cast("B") as rest:
             sent = 0
             while sent < len(rest):
                 sent += self.send(rest[sent:])
+
+    def _send_in_flight(self, flight: Flight, data: Any) -> None:
+        """Send all *data*, a part of the request of *flight*."""
+        piece = flight.begin(self, data)
+        with memoryview(data) as view, view.cast("B") as rest:
+            while piece.sent < len(rest):
+                piece.sent += self.send(rest[piece.sent : piece.sent + LONGEST_PIECE])
+
+    def close(self) -> None:
+        """Close the socket, once the flight is over that is under way on it."""
+        if self.flight is None or self.flight.is_over:
+            self._sock.close()
+        else:
+            self._is_closing = True
+
+    def land(self) -> None:
+        """End the flight; close the socket if that was asked for."""
+        self.flight = None
+        if self._is_closing:
+            self._sock.close()
 
     def makefile(self, *arguments: Any, **options: Any) -> io.BufferedReader:
         """Return a file to read from, as responses do."""
@@ -100,37 +131,35 @@ class WatchedSocket:
         if left <= 0:
             raise socket.timeout(limit.explain())
         is_shorter = self._idle is None or left < self._idle
-        self._sock.settimeout(left if is_shorter else self._idle)
-        begun = time.monotonic()
+        wait = left if is_shorter else self._idle
+        if wait != self._wait:  # The same for most; to set it takes a call of the system.
+            self._sock.settimeout(wait)
+            self._wait = wait
         try:
             result = action(*arguments)
         except socket.timeout as error:
-            limit.moved(0, time.monotonic() - begun)
+            limit.moved(0)
             if is_shorter:
                 raise socket.timeout(limit.explain()) from error
             raise
-        count = len(result) if isinstance(result, bytes) else result or 0
-        limit.moved(count, time.monotonic() - begun)
+        limit.moved(len(result) if isinstance(result, bytes) else result or 0)
         return result
 
 
 def watch(sock: socket.socket) -> WatchedSocket:
     """Return *sock* with the limit of this context, registered where this context says."""
-    watched = WatchedSocket(sock, CURRENT_LIMIT.get())
+    watched = WatchedSocket(sock, CURRENT_LIMIT.get(), CURRENT_FLIGHT.get())
     connections = CURRENT_CONNECTIONS.get()
     if connections is not None:
         connections.add(watched)
     return watched
 
 
-@contextlib.contextmanager
-def registering(connections: Optional[OpenConnections]) -> Generator[None, None, None]:
+def registering(
+    connections: Optional[OpenConnections],
+) -> Setting[Optional[OpenConnections]]:
     """Register connections that are opened within the context with *connections*."""
-    token = CURRENT_CONNECTIONS.set(connections)
-    try:
-        yield
-    finally:
-        CURRENT_CONNECTIONS.reset(token)
+    return Setting(CURRENT_CONNECTIONS, connections)
 
 
 class _Reader(io.RawIOBase):
@@ -153,8 +182,11 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> Optional[int]:
         """Read into *buffer* and return the number of bytes."""
-        count: Optional[int] = self._sock._within(self._raw.readinto, buffer)
-        return count
+        flight = self._sock.flight
+        if flight is None or flight.is_answered:
+            count: Optional[int] = self._sock._within(self._raw.readinto, buffer)
+            return count
+        return flight.read_into(buffer)
 
     def close(self) -> None:
         """Let go of the socket."""
@@ -189,6 +221,7 @@ class _WatchedConnection:
         """Begin a request, which has a limit of its own on a connection that is used again."""
         if isinstance(self.sock, WatchedSocket):
             self.sock.limit = CURRENT_LIMIT.get()
+            self.sock.flight = CURRENT_FLIGHT.get()
         return super().putrequest(*arguments, **options)  # type: ignore[misc]
 
 

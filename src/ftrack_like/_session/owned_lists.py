@@ -1,0 +1,155 @@
+"""Lists whose members belong to one owner, and are written member by member.
+
+A whole list that is sent takes out the members that another session added after this one read the
+list, and the server deletes those that cannot be without an owner. The members themselves hold
+the key of their owner, so setting it, or deleting them, says the same about the members that this
+session knows, and nothing about the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ftrack_like import inspection
+from ftrack_like._session.payloads import OperationPayload
+
+__all__ = ["ListChange", "is_owned", "member_writes"]
+
+
+class _OwnedList(NamedTuple):
+    """The attribute *pointer* of the members holds the key of the owner.
+
+    *others* names another attribute for some types of owners. *is_bound* says that the server
+    deletes a member that is taken out.
+    """
+
+    pointer: str
+    others: Mapping[str, str] = {}
+    is_bound: bool = True
+
+
+_RESOURCES = dict.fromkeys(("Collaborator", "Group", "Resource", "User"), "resource_id")
+
+_LISTS = {
+    "allocations": _OwnedList("context_id", _RESOURCES),
+    "appointments": _OwnedList("context_id", _RESOURCES),
+    "assets": _OwnedList("context_id", is_bound=False),
+    "assignments": _OwnedList("context_id", _RESOURCES),
+    "children": _OwnedList("parent_id", is_bound=False),
+    "incoming_links": _OwnedList("to_id"),
+    "job_components": _OwnedList("job_id"),
+    "memberships": _OwnedList("group_id", {"User": "user_id"}),
+    "metadata": _OwnedList("parent_id"),
+    "note_components": _OwnedList("note_id"),
+    "note_label_links": _OwnedList("note_id"),
+    "outgoing_links": _OwnedList("from_id"),
+    "recipients": _OwnedList("note_id"),
+    "review_session_invitees": _OwnedList("review_session_id"),
+    "review_session_objects": _OwnedList("review_session_id", {"AssetVersion": "version_id"}),
+    "timelogs": _OwnedList("context_id", {"User": "user_id"}, is_bound=False),
+    "versions": _OwnedList("asset_id", is_bound=False),
+}
+
+
+class ListChange(NamedTuple):
+    """The members that a commit adds to the list *name* of *owner* and removes from it.
+
+    *owner* is the payload that updates the list.
+    """
+
+    owner: OperationPayload
+    name: str
+    added: list[Any]
+    removed: list[Any]
+
+    @property
+    def pointer(self) -> str:
+        """The attribute of the members that holds the key of the owner."""
+        kind = _LISTS[self.name]
+        return kind.others.get(self.owner["entity_type"], kind.pointer)
+
+    @property
+    def value(self) -> Any:
+        """The key of the owner."""
+        return self.owner["entity_key"][0]
+
+
+def is_owned(entity_type: str, name: str, members: Iterable[Any]) -> bool:
+    """Return whether the list *name* of an *entity_type* can be written member by member."""
+    kind = _LISTS.get(name)
+    if kind is None:
+        return False
+    pointer = kind.others.get(entity_type, kind.pointer)
+    return all(member.attributes.get(pointer) is not None for member in members)
+
+
+def member_writes(
+    changes: Iterable[ListChange], payloads: Iterable[OperationPayload]
+) -> list[OperationPayload]:
+    """Return what is to be sent for *changes* beside *payloads*, which may say a part of it."""
+    changes = list(changes)
+    sent: dict[tuple[str, str], list[OperationPayload]] = {}
+    for payload in payloads:
+        key = payload["entity_type"], str(payload["entity_key"])
+        sent.setdefault(key, []).append(payload)
+    moved = {_key(item) for change in changes for item in change.added}
+    writes = [
+        _removal(item, change)
+        for change in changes
+        for item in change.removed
+        if _key(item) not in moved and not _is_settled(sent.get(_key(item), []), change.pointer)
+    ]
+    writes += [
+        _update(item, {change.pointer: change.value})
+        for change in changes
+        for item in change.added
+        if not any(_points_at(each, change) for each in sent.get(_key(item), []))
+    ]
+    return writes
+
+
+def _is_settled(payloads: list[OperationPayload], pointer: str) -> bool:
+    """Return whether *payloads* delete their entity, or give it an owner."""
+    names = {pointer, pointer[:-3]}
+    return any(
+        each["action"] == "delete"
+        or (each["action"] == "update" and names & each["entity_data"].keys())
+        for each in payloads
+    )
+
+
+def _points_at(payload: OperationPayload, change: ListChange) -> bool:
+    """Return whether *payload* makes its entity a member of the list of *change*."""
+    data = payload.get("entity_data", {})
+    owner = data.get(change.pointer[:-3])
+    if hasattr(owner, "primary_key_attributes"):
+        return bool(_values(owner) == change.owner["entity_key"])
+    return bool(data.get(change.pointer) == change.value)
+
+
+def _removal(item: Any, change: ListChange) -> OperationPayload:
+    """Return what takes *item* out of the list of *change*."""
+    if not _LISTS[change.name].is_bound:
+        return _update(item, {change.pointer: None})
+    entity_type, key = item.entity_type, _values(item)
+    return OperationPayload({"action": "delete", "entity_type": entity_type, "entity_key": key})
+
+
+def _update(item: Any, data: Mapping[str, Any]) -> OperationPayload:
+    """Return an update of *item* with *data*."""
+    entity_type, key = item.entity_type, _values(item)
+    data = {"__entity_type__": entity_type, **data}
+    return OperationPayload(
+        {"action": "update", "entity_type": entity_type, "entity_key": key, "entity_data": data}
+    )
+
+
+def _key(item: Any) -> tuple[str, str]:
+    """Return type and primary key of *item*."""
+    return item.entity_type, str(_values(item))
+
+
+def _values(item: Any) -> list[Any]:
+    """Return the primary key of *item*."""
+    return list(inspection.primary_key(item).values())
