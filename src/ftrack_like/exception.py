@@ -318,7 +318,7 @@ class ConfigurationError(Error, TypeError, ValueError):
 class ServerAddressError(ConfigurationError, requests.exceptions.InvalidSchema):
     """The address of the server is invalid."""
 
-    default_message = "The address of the server cannot be right."
+    default_message = "The address of the server is invalid."
 
     def __init__(
         self, message: str | None = None, details: Mapping[str, Any] | None = None
@@ -510,7 +510,7 @@ class JobTimeoutError(Error, TimeoutError):
     """A job did not finish within the time-out; it continues on the server."""
 
     default_message = (
-        "The job {job_id} is {status} after {timeout} seconds and goes on. Wait longer with "
+        "The job {job_id} is {status} after {timeout} seconds and continues. Wait longer with "
         "session.wait_for_job(job, timeout=…)."
     )
 

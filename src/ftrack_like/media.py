@@ -159,7 +159,9 @@ def publish_reviewable(
     if encode not in _ENCODERS:
         raise ValueError(f"encode must be one of {', '.join(sorted(_ENCODERS))}, not {encode!r}.")
     if profile not in PROFILES:
-        raise ValueError(f"There is no profile {profile!r}, but {', '.join(sorted(PROFILES))}.")
+        raise ValueError(
+            f"There is no profile {profile!r}; the profiles are {', '.join(sorted(PROFILES))}."
+        )
     deadline = None if timeout is None else time.monotonic() + timeout
     told = rising(progress) if progress is not None else None
     task = _task(version, os.fspath(path), "server" if encode == "server" else profile, told)

@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 #: By the name of a sub-command: its summary, and the module with ``add_arguments`` and ``run``.
 _COMMANDS = {
-    "events": ("watch events while they happen", "ftrack_like.cli.events"),
+    "events": ("watch events as they happen", "ftrack_like.cli.events"),
     "listen": ("host plugins and handle events", "ftrack_like.cli.listen"),
     "migrate": ("check code written for ftrack_api for differences", "ftrack_like.cli.migrate"),
     "sandbox": (

@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ftrack_like.session import Session  # lazy: likewise
 
     if arguments.key != _ENTITY and not arguments.workers:
-        print("ftrack-like: --key is of use with --workers only.", file=sys.stderr)
+        print("ftrack-like: --key needs --workers.", file=sys.stderr)
         return 2
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.WARNING,

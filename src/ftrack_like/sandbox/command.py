@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_path,
         help="folder that keeps the data (default: one for this user)",
     )
-    where.add_argument("--memory", action="store_true", help="keep no data after the end")
+    where.add_argument("--memory", action="store_true", help="keep no data after the sandbox stops")
     where.add_argument(
         "--database", metavar="URL", type=_database, help="a PostgreSQL database to use instead"
     )

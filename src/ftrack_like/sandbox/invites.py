@@ -149,7 +149,7 @@ def _message(address: Optional[str], name: str, subject: str, text: str) -> Emai
     """Return a message to *address*; raise :exc:`ValidationError` if it is not a mail address."""
     if not address or not _MAIL_ADDRESS.match(address):
         raise ValidationError(
-            f"{name or 'Nobody'!r} cannot receive mail: {address!r} is not a mail address. "
+            f"{name or 'unnamed'!r} cannot receive mail: {address!r} is not a mail address. "
             "Set the attribute 'email' first."
         )
     # lazy: a server that sends no mail does not need these.

@@ -76,4 +76,4 @@ def _one_of(what: str, value: Any, known: Any) -> str:
         return value
     near = did_you_mean(str(value), known)
     names = ", ".join(map(repr, known))
-    raise ValidationError(f"There is no {what} {shown(value)}.{near} There is {names}.")
+    raise ValidationError(f"There is no {what} {shown(value)}.{near} The sandbox has {names}.")

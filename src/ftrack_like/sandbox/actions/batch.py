@@ -1,4 +1,15 @@
-"""The state of a running batch: its transaction, its changes, and its work for the end."""
+"""The state of a running batch: its transaction, its changes, and its work for the end.
+
+An operation may refer to an entity that a later operation of the same batch creates. So many
+operations cannot finish at once. They leave work for later:
+
+* values that depend on the missing entity (:meth:`Batch.settle_later`),
+* the check that the entity exists (:meth:`Batch.refer`),
+* the check that the user has the right to the final state (:attr:`Batch.claims`),
+* the values in an answer that the server sets (:meth:`Batch.answer_later`).
+
+Each piece of work remembers its operation, so that an error at the end names the right operation.
+"""
 
 from __future__ import annotations
 

@@ -201,7 +201,17 @@ def _seen(batch: Batch, table: str, column: str, values: Sequence[Any]) -> set[A
 
 
 def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Iterable[str]) -> None:
-    """Raise :exc:`PermissionDeniedError` if the user may not do *action* to *row*."""
+    """Raise :exc:`PermissionDeniedError` if the user may not do *action* to *row*.
+
+    The rules apply in this order:
+
+    1. A user without a role in every project of the row may do nothing.
+    2. A part of an entity, such as its metadata, needs the right to change the entity.
+    3. Administration is for administrators, but users may change their own record.
+    4. Users may do everything with rows that they own, and nothing with other users' personal rows.
+    5. Otherwise, a role must allow *action* in each project of the row. Without a project, a
+       role anywhere is enough, but the user must see the row to update or delete it.
+    """
     rights = batch.rights
     assert rights is not None
     table, family = type_.table, _family(type_)
@@ -211,7 +221,6 @@ def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Itera
     if table in DELEGATES:
         owner = _part_of(batch, table, row)
         if owner is not None:
-            # To write a part of an entity, a user must be allowed to change the entity.
             _refuse(batch, "update", *owner, ())
             return
     if family == "administration":

@@ -1,8 +1,19 @@
 """The clients of the broker, their subscribers, and the events that wait for them.
 
 A client is an event hub in a program. The broker keeps a client for a while after its websocket is
-closed, so that a hub that reconnects receives the events that it missed. The classes here are pure
-and take no lock: the broker guards them.
+closed, so that a hub that reconnects receives the events that it missed. An event takes one of
+three ways:
+
+* The client is connected: the event is sent. A client that acknowledges events (*replays*) may lose
+  the connection before it reads them, so sent events are kept until they are acknowledged.
+* The client is away: the event is held.
+* The client is returning: the event is held until the client has subscribed again. Then all held
+  events that match its subscribers are sent, in order.
+
+When a websocket closes, its unacknowledged events are put before the held events. The hub may
+receive an event twice in this way, and drops the repeat.
+
+The classes here are pure and take no lock: the broker guards them.
 """
 
 from __future__ import annotations

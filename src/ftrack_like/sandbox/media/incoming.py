@@ -91,7 +91,7 @@ class Incoming:
         found = base64.b64encode(self._digest.digest()).decode("ascii")
         if found != checksum:
             raise TransferError(
-                f"The data has the checksum {found}, but {checksum} was announced; send again."
+                f"The data has the checksum {found}, but {checksum} was announced; send it again."
             )
 
 

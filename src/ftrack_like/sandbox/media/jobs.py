@@ -132,7 +132,7 @@ class EncodeQueue:
                 if self._stop.is_set():
                     return
                 if not isinstance(error, _EXPECTED):
-                    _LOGGER.exception("Encode job %s failed by an error in the server.", job_id)
+                    _LOGGER.exception("Encode job %s failed because of a server error.", job_id)
                 self._fail(job, error)
         self._jobs.forget(job_id)
 
