@@ -1,8 +1,8 @@
-"""The centralised storage scenario: one disk location for a studio, set up on the server.
+"""The centralised storage scenario: one disk location for a studio, configured on the server.
 
-Where the storage is mounted on each platform stands in the server's settings. A session that
-starts configures the location from there; administrators fill the settings in by a dialogue that
-the server shows and that is answered here, step by step.
+The server's settings contain the mount point of the storage on each platform. A session that starts
+configures the location from these settings. Administrators edit the settings in a dialogue. The
+server shows its pages, and this module answers each step.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = [
 #: The name of the scenario in the server's settings and in events.
 scenario_name = "ftrack.centralized-storage"
 
-#: The location of the scenario comes before all others.
+#: The location of the scenario has precedence over all other locations.
 _PRIORITY = 1
 
-#: The platforms as the settings name them, with what people call them and an example.
+#: The platforms: name in the settings, name for people, and an example.
 _PLATFORMS = (
     ("linux", "Linux", "/mnt/storage"),
     ("osx", "OS X", "/Volumes/storage"),
@@ -49,7 +49,7 @@ _PLATFORMS = (
 
 _CREATE = "create_new_location"
 
-#: Locations that every server has, which cannot be the studio's storage.
+#: Locations that every server has; they cannot be the storage of a studio.
 _BUILT_IN = frozenset(
     {"ftrack.origin", "ftrack.unmanaged", "ftrack.review", "ftrack.connect", "ftrack.server"}
 )
@@ -62,17 +62,17 @@ _NEW_LOCATION = {
 
 
 def _platform() -> str:
-    """Return the name that the settings have for the platform this runs on."""
+    """Return the name of the current platform in the settings."""
     if sys.platform in {"win32", "cygwin"}:
         return "windows"
     return "osx" if sys.platform == "darwin" else "linux"
 
 
 class ConfigureCentralizedStorageScenario:
-    """The dialogue by which an administrator configures the scenario.
+    """The dialogue in which an administrator configures the scenario.
 
-    The state of a dialogue is not kept here: it travels with each event and answer, under
-    ``configuration``, as ``{name of a step: values given in it}``.
+    This object does not keep the state of a dialogue. Each event and each answer carries the state
+    under ``configuration``, as ``{name of a step: values given in it}``.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class ConfigureCentralizedStorageScenario:
 
     @property
     def existing_centralized_storage_configuration(self) -> Optional[dict[str, Any]]:
-        """Return what the server is configured with; None if the scenario is not this one.
+        """Return the configuration on the server; None if it has another scenario.
 
         ``{"location_id", "location_name", "accessor": {"mount_points": {platform: path}}}``
         """
@@ -103,7 +103,7 @@ class ConfigureCentralizedStorageScenario:
         return data
 
     def register(self, session: Session) -> None:
-        """Answer the dialogue's events for the user of *session*."""
+        """Answer the events of the dialogue for the user of *session*."""
         self.session = session
         user = session.api_user.replace('"', '\\"')
         session.event_hub.subscribe(
@@ -117,13 +117,13 @@ class ConfigureCentralizedStorageScenario:
         )
 
     def discover_centralized_scenario(self, event: Event) -> dict[str, str]:
-        """Return what to show of the scenario in a list of all."""
+        """Return the entry of the scenario in a list of all scenarios."""
         return {
             "id": scenario_name,
             "name": "Centralized storage scenario",
             "description": (
-                "(Recommended) All files are kept on one storage, which everybody in the studio "
-                "has mounted."
+                "(Recommended) All files are on one storage, which is mounted on every computer "
+                "of the studio."
             ),
         }
 
@@ -131,7 +131,7 @@ class ConfigureCentralizedStorageScenario:
         """Return the next page of the dialogue for the values in *event*.
 
         ``{"items": [form item, …], "state": "configuring" | "confirm" | "done"}``. Raise
-        :exc:`ValueError` if the values belong to no step that there is.
+        :exc:`ValueError` if the values belong to an unknown step.
         """
         values = dict(event["data"].get("values") or {})
         configuration = _as_mapping(values.pop("configuration", None))
@@ -144,7 +144,7 @@ class ConfigureCentralizedStorageScenario:
         page: dict[str, Any] = _STEPS[step](self, configuration)
         return page
 
-    # The steps: what was given, and which page comes next
+    # The steps: each checks the given values and returns the next page
 
     def _after_location(self, configuration: dict[str, Any]) -> dict[str, Any]:
         """Return the page after a location was chosen."""
@@ -152,7 +152,7 @@ class ConfigureCentralizedStorageScenario:
             return self._ask_new_location(configuration)
         if self._selected(configuration) is None:
             return self._ask_location(
-                configuration, "There is no such location. Choose one of the list or create one."
+                configuration, "There is no such location. Choose one from the list, or create one."
             )
         return self._ask_mount_points(configuration)
 
@@ -172,27 +172,24 @@ class ConfigureCentralizedStorageScenario:
         return self._ask_mount_points(configuration)
 
     def _after_mount_points(self, configuration: dict[str, Any]) -> dict[str, Any]:
-        """Return the page that sums everything up."""
+        """Return the page with the summary."""
         return _page("confirm", "confirm_summary", configuration, _label(self._sum(configuration)))
 
     def _after_confirmation(self, configuration: dict[str, Any]) -> dict[str, Any]:
-        """Save everything and return the last page."""
+        """Save the settings and return the last page."""
         location = self._selected(configuration)
         if location is None and configuration["select_location"].get("location_id") != _CREATE:
-            return self._ask_location(configuration, "The location was removed meanwhile.")
+            return self._ask_location(configuration, "The location has been removed.")
         self._save(location, configuration)
         return _page(
             "done",
             "save_configuration",
             configuration,
-            _label(
-                "#Done#\nThe storage is configured. **Programs that are running have to be "
-                "started again to use it.**"
-            ),
+            _label("#Done#\nThe storage is configured. **Restart running programs to use it.**"),
         )
 
     def _selected(self, configuration: Mapping[str, Any]) -> Optional[Location]:
-        """Return the existing location that was chosen, or None."""
+        """Return the existing location that was chosen, None if there is none."""
         location_id = str(configuration["select_location"].get("location_id"))
         location_id = location_id.replace("\\", "\\\\").replace('"', '\\"')
         found = self.session.query(
@@ -201,7 +198,7 @@ class ConfigureCentralizedStorageScenario:
         return cast("Optional[Location]", found)
 
     def _save(self, location: Optional[Entity], configuration: Mapping[str, Any]) -> None:
-        """Write the settings for *location*, which is created if None, in one commit."""
+        """Write the settings for *location* in one commit; create the location if it is None."""
         setting = self.storage_scenario
         if location is None:
             new = configuration["configure_location"]
@@ -222,12 +219,12 @@ class ConfigureCentralizedStorageScenario:
     # The pages
 
     def _ask_location(self, configuration: dict[str, Any], error: str = "") -> dict[str, Any]:
-        """Return the page on which a location is chosen."""
+        """Return the page for choosing a location."""
         existing = self.existing_centralized_storage_configuration
-        text = "#Location#\nChoose the location that stands for the storage, or create one."
+        text = "#Location#\nChoose the location for the storage, or create one."
         if existing:
             text += (
-                "\n\n**Take care: with another location, what was published to the present one is "
+                "\n\n**Warning: if you choose another location, files in the current location are "
                 "no longer found.**"
             )
         choices = [{"label": "Create new location", "value": _CREATE}]
@@ -260,7 +257,7 @@ class ConfigureCentralizedStorageScenario:
         )
 
     def _ask_new_location(self, configuration: dict[str, Any], error: str = "") -> dict[str, Any]:
-        """Return the page on which a new location is described."""
+        """Return the page for describing a new location."""
         given = {**_NEW_LOCATION, **configuration.get("configure_location", {})}
         questions = [
             {"type": "text", "label": label, "name": name, "value": given[name]}
@@ -276,14 +273,14 @@ class ConfigureCentralizedStorageScenario:
             configuration,
             *_error(error),
             _label(
-                "#New location#\nDescribe the location that stands for the storage. What is "
-                "filled in already does for a first time."
+                "#New location#\nDescribe the location for the storage. You can keep the "
+                "suggested values."
             ),
             *questions,
         )
 
     def _ask_mount_points(self, configuration: dict[str, Any]) -> dict[str, Any]:
-        """Return the page on which the paths of the storage are given."""
+        """Return the page for entering the mount points."""
         existing = self.existing_centralized_storage_configuration or {}
         known = existing.get("accessor", {}).get("mount_points", {})
         questions = [
@@ -301,15 +298,19 @@ class ConfigureCentralizedStorageScenario:
             "select_mount_point",
             configuration,
             _label(
-                "#Mount points#\nWhere is the storage mounted on each platform? Where it is not "
-                "given, files are neither saved nor found."
+                "#Mount points#\nWhere is the storage mounted on each platform? On a platform "
+                "without a mount point, files are neither saved nor found."
             ),
             *questions,
         )
 
     def _sum(self, configuration: Mapping[str, Any]) -> str:
-        """Return a text of what is about to be saved."""
-        lines = ["#Summary#", "This is about to be saved. It can be changed later.", "##Location##"]
+        """Return a summary of the settings that will be saved."""
+        lines = [
+            "#Summary#",
+            "These settings will be saved. You can change them later.",
+            "##Location##",
+        ]
         new = configuration.get("configure_location")
         if configuration["select_location"].get("location_id") == _CREATE and new:
             lines.append("A location is created:\n")
@@ -338,7 +339,7 @@ _STEPS = {
 
 
 def _as_mapping(value: Value) -> dict[str, Any]:
-    """Return *value*, a mapping, its JSON text or nothing, as a mapping of its own."""
+    """Return *value*, a mapping, its JSON text or None, as a new mapping."""
     if isinstance(value, str):
         value = json.loads(value) if value else {}
     return dict(value or {})
@@ -350,14 +351,14 @@ def _label(text: str) -> dict[str, Any]:
 
 
 def _error(text: str) -> list[dict[str, Any]]:
-    """Return the form items that show the error *text*; none if it is empty."""
+    """Return the form items that show the error *text*; an empty list if it is empty."""
     return [_label(f"**{text}**")] if text else []
 
 
 def _page(
     state: str, step: str, configuration: Mapping[str, Any], *items: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a page of the dialogue: *items*, and what must come back with the answer."""
+    """Return a page of the dialogue: *items*, and hidden items with the state of the dialogue."""
     hidden = [
         {"type": "hidden", "name": "configuration", "value": dict(configuration)},
         {"type": "hidden", "name": "step", "value": step},
@@ -366,7 +367,7 @@ def _page(
 
 
 class ActivateCentralizedStorageScenario:
-    """Configure the location of the scenario when a session starts."""
+    """Configures the location of the scenario when a session starts."""
 
     def __init__(self) -> None:
         """Initialise without a session; :meth:`register` sets it."""
@@ -374,7 +375,7 @@ class ActivateCentralizedStorageScenario:
         self.session: Session
 
     def register(self, session: Session) -> None:
-        """Activate the scenario in *session* when the server is configured for it."""
+        """Activate the scenario in *session* if the server is configured for it."""
         self.session = session
         condition = f'data.storage_scenario.scenario="{scenario_name}"'
         session.event_hub.subscribe(
@@ -387,8 +388,8 @@ class ActivateCentralizedStorageScenario:
     def activate(self, event: Event) -> None:
         """Configure the location that the scenario in *event* describes.
 
-        On a platform without a mount point it stays inaccessible, which is logged. Raise
-        :exc:`~ftrack_like.exception.LocationError` if the scenario cannot be understood.
+        On a platform without a mount point, log a warning and leave the location inaccessible.
+        Raise :exc:`~ftrack_like.exception.LocationError` if the scenario is invalid.
         """
         scenario = event["data"]["storage_scenario"]
         try:
@@ -413,7 +414,7 @@ class ActivateCentralizedStorageScenario:
         self.logger.info(L("Storage scenario activated: {0} at {1}", location, mount_point))
 
     def _verify_startup(self, event: Event) -> Optional[str]:
-        """Return what is wrong with the mounted storage, for people to read; None if nothing."""
+        """Return the problem with the mounted storage as text, None if there is none."""
         data = event["data"]["storage_scenario"].get("data") or {}
         mount_point = data.get("accessor", {}).get("mount_points", {}).get(_platform())
         if not mount_point:
@@ -430,10 +431,10 @@ class ActivateCentralizedStorageScenario:
 
 
 def register(session: Session) -> None:
-    """Activate the scenario in *session* when the server is configured for it."""
+    """Activate the scenario in *session* if the server is configured for it."""
     ActivateCentralizedStorageScenario().register(session)
 
 
 def register_configuration(session: Session) -> None:
-    """Let the user of *session* configure the scenario by the server's dialogue."""
+    """Allow the user of *session* to configure the scenario in the server's dialogue."""
     ConfigureCentralizedStorageScenario().register(session)

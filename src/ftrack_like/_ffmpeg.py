@@ -1,8 +1,8 @@
-"""Finding ffmpeg, and the commands that make web-playable files with it.
+"""Find ffmpeg, and build and run the commands that make web-playable files.
 
-The program is looked for in the variable ``FTRACK_FFMPEG``, on the search path, and in the
-package ``imageio-ffmpeg`` (``media`` extra). Commands are built by pure functions and run by
-:func:`run`, which reports progress and keeps the end of what the program said for errors.
+The program is searched in the variable ``FTRACK_FFMPEG``, on the search path, and in the package
+``imageio-ffmpeg`` (``media`` extra). Pure functions build the commands. :func:`run` runs a command,
+reports its progress, and puts the last lines of its output into errors.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
     "video_command",
 ]
 
-#: The largest picture that is made, in pixels; smaller ones keep their size.
+#: The maximum size of an encoded picture, in pixels. Smaller pictures keep their size.
 MAXIMUM_WIDTH, MAXIMUM_HEIGHT = 1920, 1080
 
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -40,7 +40,7 @@ _VIDEO = re.compile(r"Stream #.*?: Video: (\w+).*?, (\d{1,5})x(\d{1,5})")
 _RATE = re.compile(r"([\d.]+) (?:fps|tbr)")
 _AUDIO = re.compile(r"Stream #.*?: Audio: (\w+)")
 
-#: Makes the picture fit, keeps its shape and gives it the even sides that encoders ask for.
+#: Scales the picture down to fit, keeps its shape, and makes its sides even, as encoders require.
 _FIT = (
     f"scale='min({MAXIMUM_WIDTH},iw)':'min({MAXIMUM_HEIGHT},ih)'"
     ":force_original_aspect_ratio=decrease,"
@@ -50,7 +50,7 @@ _FIT = (
 
 @dataclass(frozen=True)
 class MediaInformation:
-    """What a media file holds: seconds, pixels, frames a second, codec names or None."""
+    """The properties of a media file: seconds, pixels, frames per second, codec names or None."""
 
     duration: float
     width: int
@@ -61,14 +61,15 @@ class MediaInformation:
 
     @property
     def frames(self) -> int:
-        """Return the number of frames, at least one where there is a picture."""
+        """Return the number of frames, at least one if there is a picture."""
         return max(1, round(self.duration * self.frame_rate)) if self.video_codec else 0
 
 
 def find_ffmpeg() -> str:
     """Return the path of ffmpeg.
 
-    Raise :exc:`~ftrack_like.exception.MediaError` that says how to install it.
+    Raise :exc:`~ftrack_like.exception.MediaError`, which explains how to install it, if it is
+    missing.
     """
     configured = os.environ.get("FTRACK_FFMPEG")
     if configured:
@@ -82,7 +83,7 @@ def find_ffmpeg() -> str:
     if found:
         return found
     try:
-        # lazy: optional, and it looks through its own files when imported
+        # lazy: optional, and its import searches for files
         import imageio_ffmpeg
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -94,9 +95,9 @@ def find_ffmpeg() -> str:
 
 
 def probe(ffmpeg: str, source: pathlib.Path, timeout: float = 60) -> MediaInformation:
-    """Return what *source* holds, as *ffmpeg* reads it.
+    """Return the properties of *source*, as *ffmpeg* reads them; *timeout* is in seconds.
 
-    Raise :exc:`~ftrack_like.exception.MediaError` if it cannot.
+    Raise :exc:`~ftrack_like.exception.MediaError` if that fails.
     """
     try:
         result = subprocess.run(
@@ -107,19 +108,19 @@ def probe(ffmpeg: str, source: pathlib.Path, timeout: float = 60) -> MediaInform
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise MediaError(f"ffmpeg could not look at {source.name}: {error}") from error
+        raise MediaError(f"ffmpeg could not read {source.name}: {error}") from error
     return parse_information(result.stderr.decode("utf-8", "replace"))
 
 
 def parse_information(text: str) -> MediaInformation:
-    """Return what ffmpeg's description *text* of its input says.
+    """Return the properties in *text*, the description that ffmpeg prints of its input.
 
-    Raise :exc:`~ftrack_like.exception.MediaError` where it names neither picture nor sound.
+    Raise :exc:`~ftrack_like.exception.MediaError` if there is neither a picture nor sound.
     """
     video, audio = _VIDEO.search(text), _AUDIO.search(text)
     if video is None and audio is None:
-        last = text.strip().splitlines()[-1:] or ["it said nothing"]
-        raise MediaError(f"The file holds no picture and no sound that can be read: {last[0]}")
+        last = text.strip().splitlines()[-1:] or ["ffmpeg printed nothing"]
+        raise MediaError(f"The file contains no picture and no sound that can be read: {last[0]}")
     duration = _DURATION.search(text)
     hours, minutes, seconds = duration.groups() if duration else ("0", "0", "0")
     line = text[video.start() : text.find("\n", video.start())] if video else ""
@@ -137,7 +138,7 @@ def parse_information(text: str) -> MediaInformation:
 def review_metadata(made: MediaInformation, frames: int) -> str:
     """Return the JSON text of ``ftr_meta``, which players read, for the encoded file *made*.
 
-    It has *frames* frames, counted from 0; an image has none. Sizes are in pixels.
+    The file has *frames* frames, counted from 0; 0 frames mean an image. Sizes are in pixels.
     """
     values: dict[str, Any] = {"width": made.width, "height": made.height}
     if frames:
@@ -178,8 +179,8 @@ def video_command(
 def frame_command(
     ffmpeg: str, inputs: Sequence[str], target: pathlib.Path, at: float = 0.0
 ) -> list[str]:
-    """Return the command that writes the frame *at* seconds into *inputs* as JPEG to *target*."""
-    seek = ("-ss", f"{at:.3f}") if at else ()  # even to 0, a single image is past its end
+    """Return the command that writes the frame at *at* seconds of *inputs* to *target* as JPEG."""
+    seek = ("-ss", f"{at:.3f}") if at else ()  # any seek, even to 0, is beyond a single image
     return [
         *(ffmpeg, "-hide_banner", "-nostdin", "-y", "-loglevel", "error"),
         *(*seek, *inputs),
@@ -193,10 +194,10 @@ def run(
     progress: Optional[Callable[[float], None]] = None,
     stop: Optional[threading.Event] = None,
 ) -> None:
-    """Run *command* and wait for it.
+    """Run *command* and wait for its end.
 
-    *progress* is called with the seconds encoded so far. Setting *stop* ends the program.
-    Raise :exc:`~ftrack_like.exception.MediaError` with the last lines it printed when it fails.
+    *progress* is called with the seconds encoded so far. Setting *stop* ends the program. Raise
+    :exc:`~ftrack_like.exception.MediaError` with the last lines of its output if it fails.
     """
     try:
         process = subprocess.Popen(
@@ -213,7 +214,7 @@ def run(
     said: collections.deque[str] = collections.deque(maxlen=8)
     assert process.stdout is not None
     assert process.stderr is not None
-    # Read beside the progress: a full pipe would stop the program.
+    # Read the errors on another thread, because a full pipe would block the program.
     reader = threading.Thread(target=said.extend, args=(process.stderr,), daemon=True)
     reader.start()
     try:

@@ -1,4 +1,4 @@
-"""Actions: entries of the actions menu, written as one class each.
+"""Actions: entries of the actions menu, one class for each.
 
 ::
 
@@ -18,8 +18,8 @@
     Publish(session).register()
     session.event_hub.wait()
 
-:meth:`Action.launch` returns what the user is to see: a list of form items, a text, a mapping as
-the web client understands it, or None.
+:meth:`Action.launch` returns the result for the user: a list of form items, a text, a mapping in
+the format of the web client, or None.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "ActionRequest", "Selected", "Selection", "check_items"]
 
-#: The kinds of form items, and whether one needs a name under which its value is returned.
+#: The kinds of form items, and whether an item needs a name for its value.
 ITEM_TYPES: dict[str, bool] = {
     "boolean": True,
     "date": True,
@@ -51,14 +51,14 @@ ITEM_TYPES: dict[str, bool] = {
 
 
 class Selected(NamedTuple):
-    """Something that the user selected: its schema's name, and its id."""
+    """A selected entity: the name of its schema, and its id."""
 
     entity_type: str
     entity_id: str
 
 
 class Selection(Sequence[Selected]):
-    """What the user selected, in the order in which it was sent."""
+    """The selected entities, in the order of the event."""
 
     def __init__(self, session: Session, items: Value) -> None:
         """Initialise with *items* of an event: `[{"entityId": str, "entityType": str}, …]`."""
@@ -74,15 +74,15 @@ class Selection(Sequence[Selected]):
         ]
 
     def __getitem__(self, index: Any) -> Any:
-        """Return the selected entity at *index*, or a list of them for a slice."""
+        """Return the selected entity at *index*, or a list for a slice."""
         return self._selected[index]
 
     def __len__(self) -> int:
-        """Return how many entities are selected."""
+        """Return the number of selected entities."""
         return len(self._selected)
 
     def __repr__(self) -> str:
-        """Return the class and what is selected."""
+        """Return the class and the selected entities."""
         return f"<{self.__class__.__name__} {self._selected}>"
 
     @property
@@ -91,10 +91,10 @@ class Selection(Sequence[Selected]):
         return [entry.entity_id for entry in self._selected]
 
     def of_type(self, *entity_types: str) -> bool:
-        """Return whether something is selected, and all of it is of one of *entity_types*.
+        """Return whether there is a selection, and every selected entity has one of *entity_types*.
 
-        Events tell tasks from projects, but not tasks from shots: for any name of an object type
-        but `TypedContext`, the entities are asked for.
+        Events distinguish tasks from projects, but not tasks from shots. So for the name of an
+        object type other than `TypedContext`, this method queries the selected entities.
         """
         if not self._selected:
             return False
@@ -105,9 +105,9 @@ class Selection(Sequence[Selected]):
         return all(entity.entity_type in entity_types for entity in self.entities())
 
     def entities(self, *projections: str) -> list[Any]:
-        """Return the selected entities, with *projections* loaded, by one query for each type.
+        """Return the selected entities with *projections* loaded, with one query per type.
 
-        What does not exist any more is left out.
+        Entities that no longer exist are left out.
         """
         found: dict[str, Any] = {}
         for entity_type, ids in self._by_type().items():
@@ -125,10 +125,10 @@ class Selection(Sequence[Selected]):
 
 
 class ActionRequest:
-    """What an action is asked: by whom, on what, and with which values of a form."""
+    """A request to an action: its user, its selection, and the values of a form."""
 
     def __init__(self, session: Session, event: Event) -> None:
-        """Initialise with the *event* that asks."""
+        """Initialise with the *event* of the request."""
         data = event["data"] if isinstance(event["data"], Mapping) else {}
         self.session = session
         self.event = event
@@ -139,17 +139,17 @@ class ActionRequest:
 
     @property
     def username(self) -> Optional[str]:
-        """Return the name of the user who asks, None if the event does not tell."""
+        """Return the name of the requesting user, None if the event does not name one."""
         user = self.event["source"].get("user") or {}
         return user.get("username")
 
 
 class Action:
-    """One entry of the actions menu, or several variants of it; subclass it.
+    """An entry of the actions menu, or several variants of an entry; subclass it.
 
-    * `identifier` tells the action from all others, `label` is what users read.
-    * `variants` are shown as separate entries; a request tells which one was chosen.
-    * `everyone` answers the requests of all users; otherwise only those of the session's user.
+    * `identifier` distinguishes the action from all others, `label` is the text for users.
+    * `variants` are shown as separate entries; `request.variant` is the chosen variant.
+    * `everyone` answers the requests of all users; by default, only the session's user is answered.
     * `priority` orders the callbacks, as in :meth:`~ftrack_like.event.hub.EventHub.subscribe`.
     """
 
@@ -174,28 +174,28 @@ class Action:
         self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self._subscribers: list[str] = []
 
-    # What subclasses say.
+    # Methods to override
 
     def discover(self, request: ActionRequest) -> bool:
         """Return whether to show the action for *request*; by default for any selection."""
         return True
 
     def launch(self, request: ActionRequest) -> Any:
-        """Do what the action does, and return what the user is to see.
+        """Run the action, and return the result for the user.
 
-        * A list of items is a form; the action is launched again with what was filled in as
+        * A list of items is a form. The action is launched again with the user's input in
           `request.values`.
-        * A text, or None, reports success; False reports failure.
-        * A mapping is sent as it is, with `success` set to True if it says nothing.
+        * A text or None reports success; False reports failure.
+        * A mapping is sent as it is; `success` is True if it is missing.
 
         An exception reports failure with its text.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say what to do on launch.")
+        raise NotImplementedError(f"{type(self).__name__} must implement launch().")
 
     # Registration.
 
     def register(self) -> None:
-        """Subscribe to the requests; repeating it changes nothing."""
+        """Subscribe to the requests; a second call does nothing."""
         if self._subscribers:
             return
         hub = self.session.event_hub
@@ -212,7 +212,7 @@ class Action:
             self._subscribers.append(hub.subscribe(expression, callback, priority=self.priority))
 
     def unregister(self) -> None:
-        """Unsubscribe from the requests; repeating it changes nothing."""
+        """Unsubscribe from the requests; a second call does nothing."""
         while self._subscribers:
             self.session.event_hub.unsubscribe(self._subscribers.pop())
 
@@ -231,9 +231,9 @@ class Action:
     def trigger_user_interface(
         self, request: ActionRequest, items: Sequence[Mapping[str, Any]], title: str = ""
     ) -> None:
-        """Show a form to the user of *request*, at any time and not just as an answer.
+        """Show a form to the user of *request*, at any time and not only as an answer.
 
-        The form's values come as a launch of this action.
+        The values of the form arrive as a launch of this action.
         """
         data = {
             "type": "form",
@@ -245,7 +245,7 @@ class Action:
         self._show(request, data)
 
     def show_message(self, request: ActionRequest, message: str, success: bool = True) -> None:
-        """Show *message* to the user of *request*, at any time and not just as an answer."""
+        """Show *message* to the user of *request*, at any time and not only as an answer."""
         self._show(request, {"type": "message", "success": success, "message": message})
 
     def _show(self, request: ActionRequest, data: dict[str, Any]) -> None:
@@ -277,8 +277,8 @@ class Action:
 def as_reply(result: Any, label: str) -> dict[str, Any]:
     """Return the reply to a launch of the action *label* that returned *result*.
 
-    Raise :exc:`TypeError` if *result* is nothing that :meth:`Action.launch` may return, and
-    :exc:`ValueError` for a form with faults.
+    Raise :exc:`TypeError` if :meth:`Action.launch` may not return *result*, and :exc:`ValueError`
+    if a form has mistakes.
     """
     if result is None or result is True:
         return {"success": True, "message": f"{label} is done."}
@@ -297,10 +297,10 @@ def as_reply(result: Any, label: str) -> dict[str, Any]:
 
 
 def check_items(items: Union[Sequence[Mapping[str, Any]], Any]) -> list[dict[str, Any]]:
-    """Return *items*, those of a form, as a list of new mappings.
+    """Return the *items* of a form as a list of new mappings.
 
-    Raise :exc:`ValueError` naming the item and its fault: the web client would show an empty
-    form instead.
+    Raise :exc:`ValueError`, which names the item and its mistake. The web client would only show an
+    empty form.
     """
     if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
         raise ValueError(f"The items of a form must be a list, not {type(items).__name__}.")
@@ -319,21 +319,22 @@ def _faults_of(item: Any) -> Iterator[str]:
         return
     kind = item.get("type")
     if kind not in ITEM_TYPES:
-        yield f"has the type {kind!r}, which is none of {', '.join(ITEM_TYPES)}"
+        yield f"has the type {kind!r}, which is not one of {', '.join(ITEM_TYPES)}"
     elif ITEM_TYPES[kind] and not item.get("name"):
-        yield "has no name, under which its value could be returned"
+        yield "has no name for its value"
     if kind == "enumerator":
         choices = item.get("data")
         if not isinstance(choices, Sequence) or isinstance(choices, str):
-            yield "has no list data, of what to choose from"
+            yield "has no list of choices as its data"
         elif not all(isinstance(choice, Mapping) and "value" in choice for choice in choices):
             yield "has a choice without a value"
 
 
 def _schema_names(schemas: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the names of *schemas* by what events call them, in lower case.
+    """Return the names of *schemas* by the names in events, in lower case.
 
-    Object types share one name, `task`, with the schema that they are variants of; it stands.
+    In events, object types share the name `task` with the schema of which they are variants; the
+    name refers to that schema.
     """
     names = {str(schema["id"]).lower(): str(schema["id"]) for schema in schemas}
     for schema in schemas:

@@ -1,4 +1,4 @@
-"""Let code that says ``import ftrack_api`` run on this library, unchanged.
+"""Run code that says ``import ftrack_api`` on this library, without a change.
 
 ::
 
@@ -10,8 +10,8 @@
 
 or, for a whole script, ``python -m ftrack_like.compat SCRIPT [ARGUMENT …]``.
 
-Every module path resolves to the very module object of ours, so that classes are the same
-whichever name they are reached by, and a patch made through one name is seen through the other.
+Each module path resolves to the module object of this library. So classes are the same under both
+names, and a patch under one name takes effect under the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _OWN_NAME = "ftrack_like"
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds modules of the published name among our own."""
+    """Finds modules of the published name among the modules of this library."""
 
     def __init__(self) -> None:
         self._specs: dict[str, Any] = {}
@@ -47,7 +47,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         path: Optional[Sequence[str]] = None,
         target: Optional[ModuleType] = None,
     ) -> Optional[importlib.machinery.ModuleSpec]:
-        """Return a spec for *fullname* where it is ours to answer and exists, else None."""
+        """Return a spec for *fullname* if this library has such a module, else None."""
         if fullname.partition(".")[0] != PUBLISHED_NAME:
             return None
         own = _own_name(fullname)
@@ -56,13 +56,13 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        """Return our module for *spec*."""
+        """Return the module of this library for *spec*."""
         module = importlib.import_module(_own_name(spec.name))
         self._specs[spec.name] = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give *module*, which ran long ago, back the spec that the import system replaced."""
+        """Restore the spec of *module*, which the import system has replaced."""
         spec = module.__spec__
         if spec is not None and spec.name in self._specs:
             module.__spec__ = self._specs.pop(spec.name)
@@ -75,8 +75,8 @@ _FINDER = _Finder()
 def install() -> None:
     """Make ``ftrack_api`` and all modules below it resolve to this library.
 
-    Calling it again changes nothing. Raise :exc:`ImportError` when the published library has
-    been imported by this process: two of them would not know each other's classes.
+    A second call changes nothing. Raise :exc:`ImportError` if this process has imported the
+    published library already, because the two libraries do not know each other's classes.
     """
     loaded = sys.modules.get(PUBLISHED_NAME)
     if loaded is not None and loaded.__name__ != _OWN_NAME:
@@ -95,7 +95,7 @@ def installed() -> bool:
 
 
 def uninstall() -> None:
-    """Undo :func:`install`; names that were imported meanwhile stay bound where they are."""
+    """Undo :func:`install`; names that were imported in between keep their objects."""
     if _FINDER in sys.meta_path:
         sys.meta_path.remove(_FINDER)
     for name in [name for name in sys.modules if name.partition(".")[0] == PUBLISHED_NAME]:
@@ -103,9 +103,9 @@ def uninstall() -> None:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run a script on this library: *arguments* are its path and what it is given.
+    """Run a script on this library: *arguments* are its path and its own arguments.
 
-    Return 2 when there is no script; else what the script does decides how the process ends.
+    Return 2 if there is no script. Otherwise the script decides how the process ends.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
@@ -128,5 +128,5 @@ def _own_name(name: str) -> str:
 
 
 if __name__ == "__main__":
-    # The module runs as __main__ here; the finder must belong to the importable one.
+    # This module runs as __main__ here, but the finder must belong to the importable module.
     sys.exit(importlib.import_module("ftrack_like.compat").main())

@@ -1,7 +1,7 @@
 """All errors of the library, under one root.
 
-The tree below is the whole of it; a name in brackets is a class from elsewhere that the error
-also is, so that code which catches that class keeps working::
+The tree below is complete. A name in brackets is a further base class of the error, from another
+module, so that code that catches that class keeps working::
 
     Error
     ├── AccessorError
@@ -66,8 +66,8 @@ also is, so that code which catches that class keeps working::
     │   └── ServerValidationError
     └── StructureError
 
-An error keeps a template in *message* and its values in *details*; ``str(error)`` joins the two
-and never raises, whatever the values are.
+An error keeps a template in *message* and its values in *details*. ``str(error)`` joins the two,
+and never raises an error itself.
 """
 
 from __future__ import annotations
@@ -169,12 +169,11 @@ __all__ = [
 
 
 class ServerError(Error):
-    """The server could not be asked, refused the request or answered nonsense.
+    """The server could not be reached, refused the request, or sent an invalid answer.
 
-    *error_code* is the server's machine-readable code, None when it sent none; *exception_name*
-    is the server's name for the fault (such as ``"ValidationError"``), None when there is none.
-    *operation* is the place of the failing operation in the batch that was sent, from 0; None
-    when the server does not tell.
+    *error_code* is the server's machine-readable code, and *exception_name* its name for the error
+    (such as ``"ValidationError"``). *operation* is the index of the failed operation in the batch.
+    Each is None if the server does not send it.
     """
 
     default_message = "Server reported error processing request."
@@ -200,28 +199,28 @@ class ServerCompatibilityError(ServerError):
 
 
 class ServerValidationError(ServerError):
-    """The server refused a value: an unknown attribute, a wrong type, something required absent."""
+    """The server refused a value: wrong type, unknown attribute or missing required attribute."""
 
     default_message = "The server refused a value."
 
 
 class ServerInvalidValueError(ServerValidationError, InvalidValueError):
-    """A value was to be sent to the server that cannot be; nothing was sent."""
+    """A value cannot be sent to the server; nothing was sent."""
 
     default_message = "A value cannot be sent to the server."
 
 
 class ServerAnswerError(ServerError, ValueError):
-    """The answer is not what the protocol promises: no JSON, not UTF-8, too few results."""
+    """The answer breaks the protocol: it is not JSON, not UTF-8, or has too few results."""
 
     default_message = "The server's answer cannot be understood."
 
 
 class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
-    """The server cannot be reached, or the connection broke before the answer was whole.
+    """The server cannot be reached, or the connection broke before the answer was complete.
 
-    *request_sent* is False when the request certainly never arrived; *retry_after* is the wait
-    in seconds that the server asked for, None when it did not.
+    *request_sent* is False if the request certainly never arrived. *retry_after* is the wait in
+    seconds that the server requests, or None.
     """
 
     default_message = "The server cannot be reached."
@@ -237,7 +236,7 @@ class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
     ) -> None:
         """Initialise as :class:`ServerError`; *request* and *response* are None."""
         ServerError.__init__(self, message, details, error_code, exception_name)
-        # OSError fills *args* in an initialiser that is never called here.
+        # OSError sets *args* in an initialiser that is not called here.
         self.args = () if message is None else (message,)
         self.request = None
         self.response = None
@@ -252,7 +251,7 @@ class ServerTimeoutError(
 
 
 class AuthenticationError(Error):
-    """Who is calling could not be established."""
+    """The user of the request could not be identified."""
 
     default_message = "Authentication error."
 
@@ -270,13 +269,13 @@ class PermissionDeniedError(Error):
 
 
 class ServerPermissionDeniedError(ServerError, PermissionDeniedError):
-    """The server says that the user may not do this."""
+    """The server denies the user permission for this."""
 
     default_message = "The server denied permission."
 
 
 class NotFoundError(Error):
-    """Something that must exist does not."""
+    """A required object does not exist."""
 
     default_message = "Not found."
 
@@ -288,23 +287,23 @@ class ServerNotFoundError(ServerError, NotFoundError):
 
 
 class NotUniqueError(Error):
-    """A value that must be unique is taken."""
+    """A value that must be unique is already in use."""
 
     default_message = "Non-unique value detected."
 
 
 class ServerNotUniqueError(ServerError, NotUniqueError):
-    """The server already holds an entity with this unique value."""
+    """The server already has an entity with this unique value."""
 
-    default_message = "The server already holds this unique value."
+    default_message = "The server already has this unique value."
 
 
 class ServerParseError(ServerError, ParseError):
     """The server cannot read a query expression.
 
-    *expression* is the text that the caller wrote, as far as it is known, and *position* the place
-    of the mistake in it, in characters from 0. Without *expression*, *position* is a place in what
-    was sent. *sentence* is what is wrong, in the words of the server. Each is None if unknown.
+    *expression* is the text that the caller wrote, and *position* is the place of the mistake in
+    it, in characters from 0. Without *expression*, *position* is a place in the text that was sent.
+    *sentence* is the server's description of the mistake. Each is None if unknown.
     """
 
     default_message = "The server cannot read the expression."
@@ -314,29 +313,29 @@ class ServerParseError(ServerError, ParseError):
 
 
 class ConfigurationError(Error, TypeError, ValueError):
-    """A setting that is needed is missing or cannot be used."""
+    """A required setting is missing or invalid."""
 
     default_message = "A setting is missing or cannot be used."
 
 
 class ServerAddressError(ConfigurationError, requests.exceptions.InvalidSchema):
-    """The address of the server cannot be right."""
+    """The address of the server is invalid."""
 
-    default_message = "The address of the server cannot be right."
+    default_message = "The address of the server is invalid."
 
     def __init__(
         self, message: str | None = None, details: Mapping[str, Any] | None = None
     ) -> None:
         """Initialise as :class:`Error`; *request* and *response* are None."""
         Error.__init__(self, message, details)
-        # As for ServerConnectionError.
+        # See ServerConnectionError.
         self.args = () if message is None else (message,)
         self.request = None
         self.response = None
 
 
 class ConnectionClosedError(Error):
-    """The session was closed; nothing can be sent any more."""
+    """The session is closed, so nothing can be sent."""
 
     default_message = "Connection closed."
 
@@ -348,9 +347,9 @@ class OperationError(Error):
 
 
 class CommitInProgressError(OperationError):
-    """A thread asked for a commit or a rollback inside a running one of the same session.
+    """A thread calls commit or rollback inside a running call of the same session.
 
-    A signal handler can do that. Nothing was sent and nothing was taken back.
+    A signal handler can do that. Nothing was sent, and nothing was undone.
     """
 
     default_message = (
@@ -359,12 +358,12 @@ class CommitInProgressError(OperationError):
     )
 
     def __init__(self, verb: str = "commit", **kw: Any) -> None:
-        """Initialise with the *verb* for what was asked for."""
+        """Initialise with the *verb* for the call, such as ``commit``."""
         super().__init__(**with_details(kw, verb=verb, verb_capital=verb.capitalize()))
 
 
 class IncorrectResultError(Error):
-    """A query found another number of entities than asked for."""
+    """A query found a different number of entities than expected."""
 
     default_message = "Incorrect result detected."
 
@@ -426,7 +425,7 @@ class UnknownAttributeError(AttributeError, KeyError):
 
 
 class ImmutableAttributeError(AttributeError):
-    """The attribute keeps its first value."""
+    """An immutable attribute cannot change its value."""
 
     default_message = "Cannot modify value of immutable {attribute.name!r} attribute."
 
@@ -446,17 +445,17 @@ class CollectionError(Error):
 
 
 class DuplicateItemInCollectionError(CollectionError):
-    """The collection already holds the item."""
+    """The collection already contains the item."""
 
     default_message = "Item {item!r} already exists in collection {collection!r}."
 
     def __init__(self, item: Any, collection: Any, **kw: Any) -> None:
-        """Initialise with the *item* and the *collection* that holds it."""
+        """Initialise with the *item* and the *collection* that contains it."""
         super().__init__(collection, **with_details(kw, item=item))
 
 
 class ImmutableCollectionError(CollectionError):
-    """The collection shows values that cannot be changed here."""
+    """The collection shows values that cannot be changed through it."""
 
     default_message = "Cannot modify value of immutable collection {collection!r}."
 
@@ -468,7 +467,7 @@ class InvalidStateError(Error):
 
 
 class InvalidStateTransitionError(InvalidStateError):
-    """An entity cannot go from its state to that one."""
+    """An entity cannot change from its state to the target state."""
 
     default_message = (
         "Invalid transition from {current_state!r} to {target_state!r} state for entity {entity!r}"
@@ -481,25 +480,25 @@ class InvalidStateTransitionError(InvalidStateError):
 
 
 class EventHubError(Error):
-    """Something about events went wrong."""
+    """An error occurred in the event hub."""
 
     default_message = "Event hub error occurred."
 
 
 class EventHubPacketError(EventHubError):
-    """A packet of the event server cannot be understood."""
+    """A packet of the event server is invalid."""
 
     default_message = "Invalid packet."
 
 
 class EventHubConnectionError(EventHubError):
-    """The event hub needs a connection and has none."""
+    """The event hub needs a connection, but has none."""
 
     default_message = "Event hub is not connected."
 
 
 class JobFailedError(Error):
-    """A job on the server failed; *job* and *reason* say which and why."""
+    """A job on the server failed; *job* and *reason* describe the failure."""
 
     default_message = "The job {job_id} failed: {reason}"
 
@@ -511,14 +510,14 @@ class JobFailedError(Error):
 
 
 class JobTimeoutError(Error, TimeoutError):
-    """A job was not done in the time that somebody waits; it goes on."""
+    """A job did not finish within the time-out; it continues on the server."""
 
     default_message = (
-        "The job {job_id} is {status} after {timeout} seconds and goes on. Wait longer with "
+        "The job {job_id} is {status} after {timeout} seconds and continues. Wait longer with "
         "session.wait_for_job(job, timeout=…)."
     )
 
     def __init__(self, job: Any, status: str, timeout: Any, **kw: Any) -> None:
-        """Initialise with the *job*, its *status* and how long was waited, in seconds."""
+        """Initialise with the *job*, its *status*, and the *timeout* in seconds."""
         self.job = job
         super().__init__(**with_details(kw, job_id=job["id"], status=status, timeout=timeout))

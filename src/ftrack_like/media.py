@@ -1,7 +1,7 @@
-"""Publishing what reviewers look at: encoded once, with what is known of the source.
+"""Publish media for reviewers: encode each content once, with metadata about its source.
 
-However many processes publish the same content at the same time, and whenever they are killed, it
-is encoded once; and of all that was published for a version, the last is what remains.
+Several processes may publish the same content at the same time, and any process may be killed. The
+content is still encoded once. Of several publications for a version, only the last remains.
 
 ::
 
@@ -9,19 +9,19 @@ is encoded once; and of all that was published for a version, the last is what r
 
     publication = publish_reviewable(version, "/renders/shot.mov")
 
-The component that players show carries as metadata:
+The component for players has this metadata:
 
 =======================  ========================================================================
-``source_file_name``     the name of the file it was made of, or the pattern of a sequence
-``source_file_size``     its size in bytes, that of all frames of a sequence
+``source_file_name``     the name of the source file, or the pattern of a sequence
+``source_file_size``     its size in bytes; of a sequence, the size of all frames
 ``source_mime_type``     its type, such as ``video/quicktime``
-``source_sha1``          the SHA-1 of its content, in hexadecimal; of a sequence, that of its
-                         frames one after the other
-``source_resolution``    its picture, ``WIDTHxHEIGHT`` in pixels; only where ffmpeg looked at it
+``source_sha1``          the SHA-1 of its content, in hexadecimal; of a sequence, the SHA-1 of all
+                         frames in order
+``source_resolution``    its picture, ``WIDTHxHEIGHT`` in pixels; only if this machine encoded
 ``encoding_profile``     one of :data:`PROFILES`, or ``server``
-``encoding_parameters``  how it was encoded, as JSON
-``encoding_job_id``      the job on the server; only where the server encoded
-``publication_number``   counts the publications of the version; the highest is the current one
+``encoding_parameters``  the parameters of the encoding, as JSON
+``encoding_job_id``      the job on the server; only if the server encoded
+``publication_number``   counts the publications of the version; the current one has the highest
 ``ftr_meta``             for players, as JSON: ``width``, ``height`` and for movies ``frameIn``,
                          ``frameOut``, ``frameRate``; the server adds it when its job is done
 =======================  ========================================================================
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PROFILES", "Publication", "find_ffmpeg", "publish_reviewable"]
 
-#: How movies are encoded here, ``{profile: {parameter: value}}``. Images become JPEG by any of
-#: them. A profile of the same name always gives the same result.
+#: How this machine encodes movies, ``{profile: {parameter: value}}``. Every profile turns images
+#: into JPEG. A profile of the same name always gives the same result.
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "mp4-1080p": {
         "container": "mp4",
@@ -75,7 +75,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-#: Frames a second of a sequence, which does not say how fast it is.
+#: Frames per second of a sequence, which does not state a frame rate.
 _FRAME_RATE = "24"
 
 _READ_SIZE = 1024 * 1024
@@ -84,10 +84,10 @@ _ENCODERS: dict[str, Callable[[_Task, Claim], Publication]] = {}
 
 
 class Publication(NamedTuple):
-    """What :func:`publish_reviewable` did, or found done.
+    """The result of :func:`publish_reviewable`.
 
-    *component* is what players show, *job* the job on the server that makes it, None if it was
-    encoded here. *is_new* says whether anything was encoded now.
+    *component* is for players. *job* is the job on the server that encodes it, None if this machine
+    encoded it. *is_new* is whether this call encoded anything.
     """
 
     component: Any
@@ -96,11 +96,11 @@ class Publication(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What is to be published, and how."""
+    """The content to publish, and the way to publish it."""
 
     version: Any
     path: pathlib.Path
-    #: The frames of a sequence, or the one file.
+    #: The frames of a sequence, or the single file.
     files: list[pathlib.Path]
     is_sequence: bool
     profile: str
@@ -115,7 +115,7 @@ class _Task(NamedTuple):
 
     @property
     def content(self) -> str:
-        """Return a text that is the same for the same publication."""
+        """Return a text that identifies the content and its encoding."""
         return f"{self.facts['source_sha1']} {self.profile}"
 
 
@@ -130,34 +130,38 @@ def publish_reviewable(
     timeout: Optional[float] = None,
     progress: Optional[Progress] = None,
 ) -> Publication:
-    """Make the movie, image or sequence at *path* what players show for *version*, once.
+    """Publish the movie, image or sequence at *path* as the media of *version*, exactly once.
 
-    *path* is that of a file, or an expression for a sequence such as ``"f.%04d.png [1-12]"``, which
-    becomes a movie of 24 frames a second. When the same content was published for the version
-    before, by the same way and profile, that is returned and nothing is encoded or uploaded; what
-    came of a job that failed is replaced. One process at a time publishes for a version; others
-    wait, so that the same content is encoded once. What a killed process left is completed or
-    removed. What was published for the version before, of other content, is removed when the new
-    publication is there. The version's thumbnail is set as well.
+    *path* is the path of a file, or an expression for a sequence such as ``"f.%04d.png [1-12]"``,
+    which becomes a movie with 24 frames per second. If the same content was published for the
+    version before, with the same *encode* and *profile*, that publication is returned, and nothing
+    is encoded or uploaded. The result of a failed job is replaced. The version's thumbnail is also
+    set.
 
-    *encode* is ``"server"``, or ``"local"`` to encode on this machine by *profile*, one of
-    :data:`PROFILES`, with ffmpeg: that named by FTRACK_FFMPEG, else the one on the search path,
-    else that of the package imageio-ffmpeg. *keep_original* also keeps the file as it is on the
+    Only one process at a time publishes for a version. Others wait, so that the same content is
+    encoded once. The remains of a killed process are completed or removed. When the new publication
+    is complete, earlier publications of other content for the version are removed.
+
+    *encode* is ``"server"``, or ``"local"`` to encode on this machine with *profile*, a key of
+    :data:`PROFILES`. The local ffmpeg is the program in FTRACK_FFMPEG, on the search path, or in
+    the package imageio-ffmpeg, in this order. *keep_original* also keeps the source file on the
     server.
 
-    With *wait*, return once everything is there; else a server's job may still go on. *timeout*
-    is how long to wait for that, and before for other processes, in seconds; None for ever.
-    *progress* is called with ``(per cent, 100)``; what it raises ends the work.
+    With *wait*, return when everything is complete. Otherwise, a job on the server may still be
+    running. *timeout* limits the wait for other processes and for the job, in seconds; None means
+    no limit. *progress* is called with ``(per cent, 100)``; an error that it raises ends the work.
 
-    What is recorded in the session is committed. Raise :exc:`FileNotFoundError` if there is no
-    file, :exc:`~ftrack_like.exception.MediaError` if it cannot be media or not be encoded here, or
-    if other processes take longer than *timeout*, and
-    :exc:`~ftrack_like.exception.JobFailedError` if the server could not do it.
+    The pending operations of the session are committed. Raise :exc:`FileNotFoundError` if there is
+    no file, :exc:`~ftrack_like.exception.MediaError` if it is not media, cannot be encoded here, or
+    other processes take longer than *timeout*, :exc:`~ftrack_like.exception.JobFailedError` if the
+    server could not encode it, and :exc:`ValueError` for an unknown *encode* or *profile*.
     """
     if encode not in _ENCODERS:
-        raise ValueError(f"encode is one of {', '.join(sorted(_ENCODERS))}, not {encode!r}.")
+        raise ValueError(f"encode must be one of {', '.join(sorted(_ENCODERS))}, not {encode!r}.")
     if profile not in PROFILES:
-        raise ValueError(f"There is no profile {profile!r}, but {', '.join(sorted(PROFILES))}.")
+        raise ValueError(
+            f"There is no profile {profile!r}; the profiles are {', '.join(sorted(PROFILES))}."
+        )
     deadline = None if timeout is None else time.monotonic() + timeout
     told = rising(progress) if progress is not None else None
     task = _task(version, os.fspath(path), "server" if encode == "server" else profile, told)
@@ -179,7 +183,7 @@ def publish_reviewable(
 
 
 def _task(version: Any, path: str, profile: str, progress: Optional[Progress]) -> _Task:
-    """Return what is to be done with what is at *path*, which is read once for that."""
+    """Return the task for the media at *path*; read the files once for their checksum."""
     try:
         check_media(path)
     except exception.LocationError as error:
@@ -195,7 +199,7 @@ def _task(version: Any, path: str, profile: str, progress: Optional[Progress]) -
 
 
 def _facts_of(name: str, files: list[pathlib.Path], profile: str) -> dict[str, str]:
-    """Return the metadata about *files*, the one called *name* or the frames of a sequence."""
+    """Return the metadata about *files*: the file *name*, or the frames of a sequence."""
     digest, size = hashlib.sha1(usedforsecurity=False), 0
     for path in files:
         with path.open("rb") as file:
@@ -212,9 +216,9 @@ def _facts_of(name: str, files: list[pathlib.Path], profile: str) -> dict[str, s
 
 
 def _find(task: _Task) -> Optional[Publication]:
-    """Return what was published of the same content by the same profile, None if nothing was.
+    """Return the earlier publication of the same content and profile, None if there is none.
 
-    What a failed job was to fill is removed, and what has lost its data.
+    Remove the components of a failed job, and components that have lost their data.
     """
     session = task.session
     found = publications.find_published(session, task.version["id"])
@@ -236,7 +240,10 @@ def _find(task: _Task) -> Optional[Publication]:
 
 
 def _adopt(task: _Task, claim: Claim) -> Optional[Publication]:
-    """Return what a killed process had the server make of the same content; remove its rest."""
+    """Return the publication that a killed process began for the same content, if there is one.
+
+    Remove all other remains of killed processes.
+    """
     adopted = None
     for token, content in claim.abandoned:
         job = publications.job_of_source(task.session, task.version["id"], token)
@@ -252,12 +259,12 @@ def _adopt(task: _Task, claim: Claim) -> Optional[Publication]:
 
 
 def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
-    """Return the new publication; remove what was made for it if it cannot be completed."""
+    """Return the new publication; remove its components if it cannot be completed."""
     try:
         return _ENCODERS[encode](task, claim)
     except BaseException as error:
-        # After a lost answer and an interruption, the work may be complete: the next call finds
-        # out. It also cleans up, as it does after a kill.
+        # After a lost answer or an interruption, the work may be complete. The next call finds out,
+        # and cleans up if necessary, as it does after a kill.
         answer_is_lost = isinstance(error.__cause__ or error, exception.ServerConnectionError)
         if answer_is_lost or not isinstance(error, (exception.Error, OSError)):
             claim.abandon()
@@ -267,9 +274,9 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
             if is_held:
                 publications.remove_made_under(task.session, task.version["id"], claim.token)
         except Exception:
-            claim.abandon()  # The next call cleans up.
+            claim.abandon()  # the next call cleans up
             raise error from error.__cause__
-        # Whoever took the claim over completes or removes what was made under it.
+        # The process that took over the claim completes or removes the components under it.
         found = None if is_held or not isinstance(error, exception.Error) else _find(task)
         if found is not None:
             return found
@@ -277,10 +284,11 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
 
 
 def _on_the_server(task: _Task, claim: Claim) -> Publication:
-    """Upload the file and have the server encode it."""
+    """Upload the file, and start the encoding on the server."""
     session = task.session
     server = session.get("Location", SERVER_LOCATION_ID)
-    # By the token, so that whoever takes over finds it, and the job by it.
+    # Its id is the token, so that a process that takes over finds the source, and the job by the
+    # source.
     source = session.create_component(
         str(task.path),
         {"id": claim.token, "metadata": {publications.PUBLISHED_FOR: task.version["id"]}},
@@ -292,7 +300,7 @@ def _on_the_server(task: _Task, claim: Claim) -> Publication:
 
 
 def _describe(task: _Task, job: Any, claim: Claim, is_new: bool) -> Publication:
-    """Return the publication that *job* makes, after its metadata is written."""
+    """Return the publication of *job*, after writing its metadata."""
     session = task.session
     component = publications.outputs_of(session, job["id"])[0]
     parameters = {"server_version": session.server_information.get("version")}
@@ -343,10 +351,10 @@ def _here(task: _Task, claim: Claim) -> Publication:
 
 
 def _inputs(task: _Task, folder: pathlib.Path) -> tuple[list[str], pathlib.Path]:
-    """Return ffmpeg's input arguments for the source, and the input that describes it.
+    """Return ffmpeg's input arguments for the source, and the input to probe.
 
-    Names such as ``-i.mov``, ``a:b.mov`` or ``50%d.png`` mean something else to ffmpeg. Images get
-    plain names in *folder*; other files stay where they are, under an address.
+    Names such as ``-i.mov``, ``a:b.mov`` or ``50%d.png`` have a special meaning for ffmpeg. So
+    images get plain names in *folder*, and other files stay in place, under a ``file:`` address.
     """
     suffix = "".join(re.findall(r"[.\w]+", task.files[0].suffix, re.ASCII))
     if task.is_sequence:
@@ -363,7 +371,7 @@ def _inputs(task: _Task, folder: pathlib.Path) -> tuple[list[str], pathlib.Path]
 
 
 def _link(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Let *source* be found at *target* too; copy it where there are no links."""
+    """Make *source* available at *target*, as a link or else as a copy."""
     try:
         target.symlink_to(os.path.abspath(source))
     except (OSError, NotImplementedError):
@@ -371,7 +379,7 @@ def _link(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _is_image(task: _Task) -> bool:
-    """Return whether the source, or each frame of it, is an image."""
+    """Return whether the source, or each of its frames, is an image."""
     return task.facts["source_mime_type"].startswith("image/")
 
 
@@ -382,8 +390,8 @@ def _upload(task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, c
     if task.keep_original and not _has_original(task):
         about = {key: value for key, value in task.facts.items() if key.startswith("source_")}
         task.version.create_component(str(task.path), {"name": "main", "metadata": about}, server)
-    # Last, and with its metadata and the end of the claim in the commit that registers it: what
-    # breaks off before this is done again by the next try.
+    # Last, in the commit that also writes its metadata and ends the claim. If anything fails
+    # before, the next try repeats it.
     with claim.ending(claim.token):
         return task.version.create_component(
             str(target),
@@ -394,7 +402,7 @@ def _upload(task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, c
 
 
 def _has_original(task: _Task) -> bool:
-    """Return whether a try that broke off has uploaded the original."""
+    """Return whether an earlier try, which failed, has uploaded the original."""
     found = task.session.query(
         f'select id from Component where version_id is "{task.version["id"]}" and name is '
         f'"main" and metadata any (key is "source_sha1" and value is '
@@ -404,7 +412,7 @@ def _has_original(task: _Task) -> bool:
 
 
 def _tell_seconds(tell: Progress, duration: float, seconds: float) -> None:
-    """Tell how far an encoding is that has done *seconds* of *duration*."""
+    """Report that an encoding has done *seconds* of *duration*."""
     tell(int(seconds * 1000), int(duration * 1000))
 
 

@@ -97,7 +97,7 @@ def test_attribute_of_the_concrete_type_alone_is_refused_elsewhere(api: Any, tas
 @pytest.mark.parametrize("type_name", ["Context", "Resource", "BaseUser"])
 def test_type_that_stands_for_others_is_not_created(api: Any, type_name: str) -> None:
     """A type that could be anything is refused, naming what it could be."""
-    with pytest.raises(api.Error, match=f"A {type_name} is created as one of"):
+    with pytest.raises(api.Error, match=f"A {type_name} cannot be created; create one of"):
         api.create(type_name, id="x")
 
 
@@ -171,10 +171,10 @@ def test_required_value_cannot_be_emptied(api: Any, task: str) -> None:
         ("name", "nul \0", "a text"),
         ("bid", "5", "a number, not '5' (str)"),
         ("bid", True, "a number, not True (bool)"),
-        ("start_date", 5, "a moment such as"),
-        ("start_date", "yesterday", "a moment such as"),
-        ("start_date", {"__type__": "datetime"}, "a moment such as"),
-        ("start_date", {"__type__": "datetime", "value": "2023-13-01"}, "a moment such as"),
+        ("start_date", 5, "a time such as"),
+        ("start_date", "yesterday", "a time such as"),
+        ("start_date", {"__type__": "datetime"}, "a time such as"),
+        ("start_date", {"__type__": "datetime", "value": "2023-13-01"}, "a time such as"),
         ("status_id", 5, "a text"),
         ("link", [], "computed by the server"),
         ("time_logged", 5, "computed by the server"),

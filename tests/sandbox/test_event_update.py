@@ -246,7 +246,7 @@ def test_fault_of_telling_does_not_fail_the_commit(
     monkeypatch.setattr("ftrack_like.sandbox.events.update.update_event", lambda *_, **__: 1 / 0)
     api.update("Project", project, full_name="untold")
     assert api.one(f"select full_name from Project where id is {project}")["full_name"] == "untold"
-    assert "was not told by an event" in caplog.text
+    assert "event for a committed batch could not be published" in caplog.text
 
 
 def test_keys_are_not_told(api: Any, updates: Updates) -> None:

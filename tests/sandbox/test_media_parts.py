@@ -138,7 +138,7 @@ def test_a_part_has_the_length_that_it_said(store, sent):
         with pytest.raises(TransferError, match="9 of 10 bytes of the part arrived"):
             part.commit()
     else:
-        with pytest.raises(TransferError, match="longer than the 10 bytes"):
+        with pytest.raises(TransferError, match="longer than its 10 bytes"):
             part.write(b"z" * sent)
         part.abort()
     tags.append((2, send(store, upload, 2, data)))

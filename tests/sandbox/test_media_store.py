@@ -55,7 +55,7 @@ def test_data_shows_only_when_it_is_committed(store, tmp_path):
 
 @pytest.mark.parametrize(
     ("size", "digest", "words"),
-    [(5, None, "4 bytes arrived where 5"), (4, checksum(b"other"), "checksum")],
+    [(5, None, "4 bytes arrived, but 5"), (4, checksum(b"other"), "checksum")],
 )
 def test_what_differs_from_the_announcement_leaves_no_trace(store, tmp_path, size, digest, words):
     """A short or changed transfer is refused in words and its data is gone."""
@@ -174,9 +174,9 @@ def test_a_changed_address_is_refused(change):
     """Neither a value nor the time nor the number of parameters can be changed."""
     signer = Signer(b"secret")
     parameters = parse(signer.sign("/upload", {"id": "a"}, seconds=60))
-    with pytest.raises(SignatureError, match="not one that this server"):
+    with pytest.raises(SignatureError, match="not signed by this server"):
         signer.check("/upload", {**parameters, **change})
-    with pytest.raises(SignatureError, match="not one that this server"):
+    with pytest.raises(SignatureError, match="not signed by this server"):
         signer.check("/other", parameters)
 
 

@@ -307,7 +307,7 @@ def test_roles_allow_what_the_table_says(
     if change in allowed:
         someone.call(CHANGES[change](someone, here))
     else:
-        with pytest.raises(api.Error, match="it takes a role") as caught:
+        with pytest.raises(api.Error, match="you need a role") as caught:
             someone.call(CHANGES[change](someone, here))
         assert (caught.value.name, caught.value.status) == ("PermissionError", 403)
     with pytest.raises(api.Error, match="no role for its project") as caught:
@@ -484,7 +484,7 @@ def test_own_notes_timers_and_timelogs(api: Any, login: Login, here: Place) -> N
         ada.remove("Timelog", here.timelog),
         ada.change("Note", note, user_id=api.one('User where username is "admin"')["id"]),
     ):
-        with pytest.raises(api.Error, match="it takes a role"):
+        with pytest.raises(api.Error, match="you need a role"):
             ada.call(operation)
 
 

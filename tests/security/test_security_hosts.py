@@ -200,7 +200,7 @@ def test_mails_of_a_server_on_all_addresses_name_the_machine(
 )
 def test_senseless_options_are_refused(options: Any) -> None:
     """An option that makes no sense is an error in words."""
-    with pytest.raises(ValueError, match=r"must be|is named by"):
+    with pytest.raises(ValueError, match="must be"):
         Network(**options)
 
 

@@ -236,7 +236,7 @@ def test_a_job_that_a_user_made_is_never_done(started, ffmpeg, tmp_path, role):
     assert studio.read(studio.secret) == b"secret"
     assert ffmpeg.calls == []
     assert list(tmp_path.glob("**/escaped*")) == []
-    assert "Ask for the encoding again" in record["data"]["error"]
+    assert "Request the encoding again" in record["data"]["error"]
 
 
 def test_what_a_job_does_cannot_be_rewritten(api, sandbox, studio, ffmpeg):
@@ -388,7 +388,7 @@ def test_no_fault_leaves_a_job_running(api, studio, ffmpeg, monkeypatch, error, 
         patch.setattr(MediaTools, "probe", fail)
         record = ended(api, encode(api, studio.upload(api, b"x"), None))
     assert record["status"] == "failed"
-    assert record["data"]["error"] == "The server failed; its log says why."
+    assert record["data"]["error"] == "The server failed; its log contains the reason."
     assert ended(api, encode(api, studio.upload(api, b"y"), None))["status"] == "done"
 
 

@@ -220,7 +220,7 @@ def test_text_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert lines[1].startswith(f"{tmp_path}/script:2: breaks: ftrack_api.nothing. ")
     assert lines[2:] == [
         "2 of 2 files import the library, in 2 places. "
-        "2 places do not work here, 0 work in another way."
+        "2 places do not work here, 0 work differently."
     ]
 
 

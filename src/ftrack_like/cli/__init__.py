@@ -1,7 +1,7 @@
-"""The command ``ftrack-like``: one sub-command for each thing it does.
+"""The command ``ftrack-like`` and its sub-commands.
 
-Sub-commands bring a function that adds their options and one that runs them; both are imported
-when they are wanted, so that ``ftrack-like --help`` costs nothing.
+Each sub-command is a module with a function that adds its options and a function that runs it.
+These modules import the client only when they run, so that ``ftrack-like --help`` is fast.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ftrack_like.cli._streams import usable_streams
 
 __all__ = ["main"]
 
-#: Name of a sub-command: what it does, the module with ``add_arguments`` and ``run``.
+#: By the name of a sub-command: its summary, and the module with ``add_arguments`` and ``run``.
 _COMMANDS = {
-    "events": ("watch events while they happen", "ftrack_like.cli.events"),
+    "events": ("watch events as they happen", "ftrack_like.cli.events"),
     "listen": ("host plugins and handle events", "ftrack_like.cli.listen"),
-    "migrate": ("find what code written for ftrack_api has to know", "ftrack_like.cli.migrate"),
+    "migrate": ("check code written for ftrack_api for differences", "ftrack_like.cli.migrate"),
     "sandbox": (
         "run a server that speaks ftrack's protocol, to develop and test against",
         "ftrack_like.sandbox.command",
@@ -31,9 +31,9 @@ _COMMANDS = {
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run the command with *arguments*, those of the process by default; return its status.
+    """Run the command with *arguments*, by default those of the process; return its status.
 
-    Without a sub-command, print which there are. The status is 130 after Ctrl-C.
+    Without a sub-command, print the list of sub-commands. The status is 130 after Ctrl-C.
     """
     with usable_streams():
         try:
@@ -42,7 +42,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             return status
         except KeyboardInterrupt:
             return INTERRUPTED
-        except BrokenPipeError:  # The reader of the output has gone: there is nothing to do.
+        except BrokenPipeError:  # the reader of the output has gone, so nothing is left to do
             return 0
         except OSError as error:
             print(f"ftrack-like: The output cannot be written: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Arguments of several commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["positive"]
 
 
 def positive(text: str) -> int:
-    """Return the whole number *text*, which has to be 1 or more."""
+    """Return the whole number in *text*, which must be 1 or more."""
     try:
         number = int(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Ending a command that runs until it is told to stop."""
+"""Interruption of a command that runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Optional
 
 __all__ = ["INTERRUPTED", "interruptible"]
 
-#: The exit status of a command that Ctrl-C ended: 128 and the number of the signal, as in shells.
+#: The exit status after Ctrl-C: 128 plus the number of the signal, as in shells.
 INTERRUPTED = 130
 
-#: Both are set: a program started in the background of a script comes with SIGINT ignored.
+#: Both get handlers: a program in the background of a script starts with SIGINT ignored.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _TerminatedError(KeyboardInterrupt):
-    """A service manager asked the command to end."""
+    """A service manager has ended the command."""
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Return a context that ends at SIGTERM without an error, and raises at Ctrl-C.
+    """Return a context that ends at SIGTERM without an error.
 
-    Raise :exc:`KeyboardInterrupt` at Ctrl-C, also in a program started in the background.
+    Raise :exc:`KeyboardInterrupt` at Ctrl-C, even in a program that was started in the background.
     """
     main = threading.current_thread() is threading.main_thread()
     before = [signal.signal(number, _interrupt) for number in _SIGNALS] if main else []
     try:
         yield
     except _TerminatedError:
-        pass  # An orderly end, which is no fault.
+        pass  # an orderly end, not an error
     finally:
         for number, handler in zip(_SIGNALS, before):
             signal.signal(number, handler)

@@ -1,8 +1,8 @@
-"""What code that was written for ``ftrack_api`` uses that is different here, found by its syntax.
+"""Find places in code for ``ftrack_api`` that work differently here, by their syntax.
 
-A rule looks at one node of a syntax tree and yields findings. Only what can be told from the text
-is told: whether a value that is set is the one that the server holds, say, shows when a program
-runs. The numbers are those of ``docs/differences.rst``.
+A rule examines one node of a syntax tree and yields findings. Rules only report differences that
+the text shows. Other differences appear when a program runs, for example whether a new value equals
+the server's value. The numbers in findings refer to ``docs/differences.rst``.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["Finding", "Source", "check"]
 
 PUBLISHED, OWN = "ftrack_api", "ftrack_like"
 
-#: Names by which sessions and hubs go, since a text does not tell types.
+#: Usual names of sessions and hubs, because the text does not show types.
 _SESSIONS = frozenset({"session", "_session", "ftrack_session", "api_session"})
 _HUBS = frozenset({"event_hub", "_event_hub"})
 
-#: What sessions have besides what their class has.
+#: Attributes of sessions that their class does not have.
 _SESSION_ATTRIBUTES = frozenset(
     [
         "_api_key",
@@ -44,11 +44,11 @@ _PRIVATE = re.compile(r"_(?!_)")
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Finding:
-    """One place where code uses something that is different here.
+    """A place where code uses something that is different here.
 
-    *kind* is ``"breaks"`` for what does not work and ``"differs"`` for what works in another way;
-    *number* that of the deliberate difference, None where it is none of these; *subject* what is
-    used, and *advice* what to do or to expect.
+    *kind* is ``"breaks"`` if the code does not work here, and ``"differs"`` if it works
+    differently. *number* is the number of the deliberate difference, or None. *subject* is the name
+    that the code uses. *advice* is the remedy or the consequence.
     """
 
     path: str
@@ -60,14 +60,14 @@ class Finding:
 
 
 class Source:
-    """A module that is looked at: its tree, and what its names stand for.
+    """A module to check: its syntax tree, and the library's names that it imports.
 
-    *defined* are the names of attributes and functions that the module makes; a caller may widen
-    it to those of all modules of a code base.
+    *defined* are the names of attributes and functions that the module defines. A caller may add
+    the names that other modules of the code base define.
     """
 
     def __init__(self, path: str, text: str) -> None:
-        """Initialise from the *text* of the file at *path*; raise :exc:`SyntaxError` if broken."""
+        """Initialise from the *text* of the file at *path*; raise :exc:`SyntaxError` if invalid."""
         self.path = path
         self.tree = ast.parse(text, path)
         self.imports = 0
@@ -84,7 +84,7 @@ class Source:
                 self._read_import_from(node)
 
     def _read_import(self, node: ast.Import) -> None:
-        """Take the names that ``import …`` binds."""
+        """Record the names that ``import …`` binds."""
         for alias in node.names:
             if _is_ours(alias.name):
                 self.imports += 1
@@ -92,7 +92,7 @@ class Source:
                 self.names[alias.asname or target] = target
 
     def _read_import_from(self, node: ast.ImportFrom) -> None:
-        """Take the names that ``from … import …`` binds."""
+        """Record the names that ``from … import …`` binds."""
         if node.level or not _is_ours(node.module or ""):
             return
         self.imports += 1
@@ -100,7 +100,7 @@ class Source:
             self.names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
 
     def dotted(self, node: Any) -> Optional[str]:
-        """Return the full name that the expression *node* stands for, None if it is not of ours."""
+        """Return the full name of the expression *node*, None if it is not in the library."""
         if isinstance(node, ast.Name):
             return self.names.get(node.id)
         if isinstance(node, ast.Attribute):
@@ -116,7 +116,7 @@ class Source:
 
 
 def check(source: Source) -> list[Finding]:
-    """Return what is found in *source*, in the order of its lines, each of it once a line."""
+    """Return the findings in *source*, sorted by line; each only once per line."""
     found: set[Finding] = set()
     for node in ast.walk(source.tree):
         for kind, rule in _RULES:
@@ -132,9 +132,9 @@ def _is_ours(name: str) -> bool:
 
 @functools.cache
 def reach(name: str) -> Any:
-    """Return what the dotted *name*, beginning with the library's, stands for here.
+    """Return the object that the dotted *name*, of either library, has here.
 
-    Raise :exc:`LookupError` with the first part of it that is not there.
+    Raise :exc:`LookupError` with the first part of the name that does not exist.
     """
     parts = name.split(".")
     found: Any = importlib.import_module(OWN)
@@ -153,7 +153,7 @@ def reach(name: str) -> Any:
 
 
 def _missing(name: str) -> Optional[str]:
-    """Return the first part of the dotted *name* that is not there, None if all of it is."""
+    """Return the first part of the dotted *name* that does not exist, None if it exists."""
     try:
         reach(name)
     except LookupError as error:
@@ -165,7 +165,7 @@ def _missing(name: str) -> Optional[str]:
 
 
 def _imported_names(source: Source, node: Any) -> Iterator[Finding]:
-    """Look for imports of what is not there."""
+    """Look for imports of missing names."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif node.level:
@@ -178,15 +178,15 @@ def _imported_names(source: Source, node: Any) -> Iterator[Finding]:
 
 
 def _absent(source: Source, node: Any, name: str) -> Iterator[Finding]:
-    """Say so if *name* is not there."""
+    """Yield a finding if *name* does not exist."""
     missing = _missing(name)
     if missing is not None:
-        advice = "This is no public name of ftrack_api 3.1, and not served. Find another way."
+        advice = "This is not a public name of ftrack_api 3.1, and does not exist here. Replace it."
         yield source.finding(node, "breaks", None, missing, advice)
 
 
 def _attributes(source: Source, node: ast.Attribute) -> Iterator[Finding]:
-    """Look for names of modules and classes that are not there, and for those that differ."""
+    """Look for names of modules and classes that are missing or different."""
     name = source.dotted(node)
     if name is not None:
         if name.endswith(".__version__"):
@@ -200,24 +200,24 @@ def _attributes(source: Source, node: ast.Attribute) -> Iterator[Finding]:
         yield from _private_attribute(source, node)
 
 
-#: Names that mean something a little different, with the number of the difference and advice.
+#: Names with a slightly different meaning, with the number of the difference and advice.
 _DIFFERING_NAMES = {
     "ObjectKeyMaker": (
         24,
-        "Tuples, bytes and lambdas have other keys now: what a stored cache holds for them is "
-        "worked out anew.",
+        "Tuples, bytes and lambdas have other keys now: a stored cache computes their values "
+        "again.",
     ),
 }
 
 
 def _differing_name(source: Source, node: Any, name: str) -> Iterator[Finding]:
-    """Tell what is different about *name*."""
+    """Yield the finding for *name*."""
     number, advice = _DIFFERING_NAMES[name.rpartition(".")[2]]
     yield source.finding(node, "differs", number, name, advice)
 
 
 def _plain_names(source: Source, node: ast.Name) -> Iterator[Finding]:
-    """Look for imported names that mean something a little different."""
+    """Look for imported names with a slightly different meaning."""
     name = source.names.get(node.id)
     if name is not None and name.rpartition(".")[2] in _DIFFERING_NAMES:
         yield from _differing_name(source, node, name)
@@ -252,10 +252,10 @@ def _hub_names() -> frozenset[str]:
 
 
 def _classes(source: Source, node: ast.ClassDef) -> Iterator[Finding]:
-    """Look for what subclasses ask of the library's classes that these do not have."""
+    """Look for attributes that subclasses read with ``super()`` and that do not exist here."""
     bases = [source.dotted(base) for base in node.bases]
     if not bases or any(base is None or _missing(base) for base in bases):
-        return  # It may come from a class that is not ours.
+        return  # the attribute may come from another library's class
     known = {name for base in bases for name in dir(reach(str(base)))}
     for inner in ast.walk(node):
         if not (isinstance(inner, ast.Attribute) and _is_super(inner.value)):
@@ -284,7 +284,7 @@ _NUMBER_COMPARED = re.compile(r"[<>]=?\s*\"?-?\d")
 
 
 def _calls(source: Source, node: ast.Call) -> Iterator[Finding]:
-    """Look for literal texts in calls that are read in another way."""
+    """Look for literal texts in calls that are interpreted differently."""
     name = getattr(node.func, "attr", getattr(node.func, "id", None))
     text = _text_argument(node)
     rule = _CALLED.get(str(name))
@@ -293,16 +293,16 @@ def _calls(source: Source, node: ast.Call) -> Iterator[Finding]:
 
 
 def _query(source: Source, node: Any, text: str) -> Iterator[Finding]:
-    """Look for limits within quotes."""
+    """Look for limits inside quotes."""
     if source.names and _QUOTED_LIMIT.search(text):
-        advice = "What stands in quotes is text; it does not limit the query any more."
+        advice = "Quoted words are text; they no longer limit the query."
         yield source.finding(node, "differs", 8, "a limit inside quotes", advice)
 
 
 def _subscribe(source: Source, node: Any, text: str) -> Iterator[Finding]:
     """Look for comparisons of numbers."""
     if _NUMBER_COMPARED.search(text):
-        advice = "Numbers compare as numbers: events may come that did not come before."
+        advice = "Numbers compare as numbers, so more events may match."
         yield source.finding(node, "differs", 7, "a number in a subscription", advice)
 
 
@@ -314,12 +314,12 @@ def _get_logger(source: Source, node: Any, text: str) -> Iterator[Finding]:
 
 
 def _patch(source: Source, node: Any, text: str) -> Iterator[Finding]:
-    """Look for patches of what is not there."""
+    """Look for patches of missing names."""
     if text.partition(".")[0] == PUBLISHED:
         yield from _absent(source, node, text)
 
 
-#: The name of what is called: the rule for the text that it is given.
+#: The rules for the text argument of a call, by the name of the function.
 _CALLED: dict[str, Callable[[Source, Any, str], Iterator[Finding]]] = {
     "query": _query,
     "subscribe": _subscribe,
@@ -330,31 +330,29 @@ _CALLED: dict[str, Callable[[Source, Any, str], Iterator[Finding]]] = {
 
 
 def _subscripts(source: Source, node: ast.Subscript) -> Iterator[Finding]:
-    """Look for settings that are kept by thread."""
+    """Look for settings by thread."""
     name = getattr(node.value, "attr", "")
     if source.names and name in ("_auto_populate", "_record_operations"):
-        advice = f"Settings belong to threads and are no mapping: use session.{name[1:]}."
+        advice = f"Settings belong to threads and are not a mapping: use session.{name[1:]}."
         yield source.finding(node, "breaks", 13, f"{name}[…]", advice)
 
 
-#: The published distribution by its name, or required in a version.
+#: The name of the published distribution, with or without a version.
 _REQUIREMENT = re.compile(r"ftrack-python-api\s*([<>=!~].*)?")
 
 
 def _texts(source: Source, node: ast.Constant) -> Iterator[Finding]:
     """Look for names of files and distributions."""
     if isinstance(node.value, str) and _REQUIREMENT.fullmatch(node.value):
-        advice = (
-            "Without that distribution nothing is found under its name; this one is ftrack-like."
-        )
+        advice = "This distribution is called ftrack-like; the other one may not be installed."
         yield source.finding(node, "differs", None, "the distribution ftrack-python-api", advice)
     elif isinstance(node.value, str) and re.search(r"ftrack_api_schema_cache\S*$", node.value):
-        advice = "Each server has a schema file of its own; do not rely on the one name."
+        advice = "Each server has a separate schema file; do not rely on one name."
         yield source.finding(node, "differs", 15, "the schema cache file", advice)
 
 
 def _assignments(source: Source, node: ast.Assign) -> Iterator[Finding]:
-    """Look for dates that entities are given."""
+    """Look for dates as values of entities."""
     value = node.value
     gives_date = isinstance(value, ast.Call) and (
         (isinstance(value.func, ast.Attribute) and value.func.attr == "date")
@@ -364,7 +362,7 @@ def _assignments(source: Source, node: ast.Assign) -> Iterator[Finding]:
         isinstance(target, ast.Subscript) and _is_text(target.slice) for target in node.targets
     )
     if source.names and gives_date and into_item:
-        advice = "A date is sent as a date, not as a moment of it."
+        advice = "A date is sent as a date, not as a time."
         yield source.finding(node, "differs", 22, "a date as a value", advice)
 
 
@@ -374,20 +372,20 @@ def _is_text(node: Any) -> bool:
 
 
 def _functions(source: Source, node: ast.FunctionDef) -> Iterator[Finding]:
-    """Look for plugins whose arguments come in another way."""
+    """Look for plugins that receive their arguments differently."""
     if node.name != "register" or node not in source.tree.body or not source.names:
         return
     arguments = node.args
     if arguments.kwonlyargs:
-        advice = "Keyword-only arguments of a plugin are passed when the session was given them."
+        advice = "Keyword-only arguments of a plugin are passed if the session received them."
         yield source.finding(node, "differs", 14, "register with keyword-only arguments", advice)
     if not (arguments.args or arguments.posonlyargs or arguments.vararg):
-        advice = "A plugin whose register takes nothing is called as well."
+        advice = "A register function without parameters is called too."
         yield source.finding(node, "differs", 14, "register without arguments", advice)
 
 
 def _handlers(source: Source, node: ast.Try) -> Iterator[Finding]:
-    """Look for time-outs of accessors that are caught as what they were."""
+    """Look for handlers of time-outs of accessors that expect the published errors."""
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
     names = {getattr(inner, "attr", getattr(inner, "id", None)) for inner in inside}
     if "accessor" not in names or not source.names:

@@ -1,4 +1,4 @@
-"""The standard streams of a command: they may be closed, or not know a character."""
+"""The standard streams of a command, which may be closed or lack characters."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["silence", "usable_streams"]
 
 @contextlib.contextmanager
 def usable_streams() -> Iterator[None]:
-    """Return a context in which standard output and error take any text.
+    """Return a context in which standard output and error accept any text.
 
-    A stream that is missing is replaced by one that goes nowhere. Characters that a stream cannot
-    encode are written as escapes. What is left in the streams is written in the end, if that is
-    still possible.
+    A missing stream is replaced by a stream that discards its text. Characters that a stream cannot
+    encode are written as escapes. At the end, the remaining text is written, if that is still
+    possible.
     """
     with contextlib.ExitStack() as stack:
         for name in ("stdout", "stderr"):
@@ -35,7 +35,7 @@ def usable_streams() -> Iterator[None]:
 
 
 def _flush(stream: TextIO) -> None:
-    """Write what is left in *stream*, unless its reader has gone or its disk is full."""
+    """Write the remaining text of *stream*, unless its reader has gone or its disk is full."""
     try:
         stream.flush()
     except OSError:
@@ -43,7 +43,7 @@ def _flush(stream: TextIO) -> None:
 
 
 def silence(stream: TextIO) -> None:
-    """Let *stream*, whose reader has gone, go nowhere, so that Python does not complain later."""
+    """Discard further text for *stream*, whose reader has gone, to prevent an error at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""`ftrack-like events tail`: print events while they happen."""
+"""`ftrack-like events tail`: print events as they happen."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-#: Begin and end of a style on a terminal.
+#: Escape sequences for styles on a terminal.
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1;36m", "\x1b[0m"
-#: How much of the data is shown on a terminal, in characters.
+#: The maximum length of the data on a terminal, in characters.
 _SHOWN = 200
 
 
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     tail = actions.add_parser(
         "tail",
-        help="print events while they happen, until interrupted",
-        description="Print events while they happen: coloured lines on a terminal, one line of "
+        help="print events as they happen, until interrupted",
+        description="Print events as they happen: coloured lines on a terminal, one line of "
         "JSON each otherwise.",
     )
     tail.add_argument(
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the events that *arguments* ask for; return the exit status.
+    """Print the events that match *arguments*; return the exit status.
 
     Raise :exc:`KeyboardInterrupt` at SIGINT.
     """
@@ -62,12 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
             hub.connect()
             print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
             try:
-                while hub.connected:  # Events may end the waiting, but not this command.
+                while hub.connected:  # events may end a wait, but not this command
                     hub.wait()
             finally:
                 hub.close()
         except BrokenPipeError:
-            raise  # The reader of the output has gone, which is no fault.
+            raise  # the reader of the output has gone, which is not an error
         except (exception.Error, OSError, ValueError) as error:
             print(f"ftrack-like: {error}", file=sys.stderr)
             return 1
@@ -75,10 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Printer:
-    """Prints events on *stream*: for people on a terminal, for programs elsewhere."""
+    """Prints events on *stream*: lines for people on a terminal, else lines of JSON."""
 
     def __init__(self, stream: TextIO, count: Optional[int] = None) -> None:
-        """Initialise with the *count* of events to print; None means any number."""
+        """Initialise with the *count* of events to print; None means no limit."""
         self._stream = stream
         self._left = count
         self._colours = stream.isatty() and "NO_COLOR" not in os.environ
@@ -86,7 +86,7 @@ class Printer:
 
     def show(self, event: Event, stop: Any) -> None:
         """Print *event*, and call *stop* if it was the last one."""
-        if self._left == 0 or event["sent"] is None:  # what no server sent is of this process
+        if self._left == 0 or event["sent"] is None:  # a local event, which no server sent
             return
         line = self._for_people(event) if self._terminal else as_json(event)
         try:
@@ -113,12 +113,12 @@ class Printer:
 
 
 def as_json(event: Event) -> str:
-    """Return *event* as one line of JSON, as it travelled."""
+    """Return *event* in its wire form, as one line of JSON."""
     from ftrack_like.wire.events import to_wire  # lazy: "--help" answers at once
 
     return json.dumps(to_wire(event), default=str)
 
 
 def printable(text: str) -> str:
-    """Return *text* without what could take control of a terminal."""
+    """Return *text* without characters that could control a terminal."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-#: What ``--key`` is when events about one entity are to be handled in order.
+#: The value of ``--key`` that keeps events about the same entity in order.
 _ENTITY = "entity"
-#: The fields of events, where a key begins.
+#: The fields of events; each key begins with the name of a field.
 _FIELDS = ("data", "id", "in_reply_to_event", "sent", "source", "target", "topic")
 
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PLUGIN_PATH",
         type=_folder,
         nargs="*",
-        help="folder with plugins (default: those of FTRACK_EVENT_PLUGIN_PATH)",
+        help="folder with plugins (default: the folders in FTRACK_EVENT_PLUGIN_PATH)",
     )
     parser.add_argument("--server", metavar="URL", help="default: FTRACK_SERVER")
     parser.add_argument("--user", help="default: FTRACK_API_USER; the key is FTRACK_API_KEY")
@@ -38,14 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         metavar="N",
         type=positive,
-        help="handle events on N threads, those about one entity in order (default: one by one)",
+        help="handle events on N threads; events about the same entity stay in order "
+        "(default: one by one)",
     )
     parser.add_argument(
         "--key",
         metavar="KEY",
         type=_key,
         default=_ENTITY,
-        help="with --workers, which events to handle in order: those with the same KEY, 'entity' "
+        help="with --workers, keep events with the same KEY in order: KEY is 'entity' "
         "or a field of the event, such as 'topic', 'source.id' or 'data.project' "
         "(default: entity)",
     )
@@ -53,12 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-v",
         "--verbose",
         action="store_true",
-        help="log what happens, such as which plugins are loaded, not just what goes wrong",
+        help="log normal steps too, such as the loading of plugins",
     )
 
 
 def _folder(path: str) -> str:
-    """Return *path*, which has to be a folder that can be read."""
+    """Return *path*, which must be a readable folder."""
     if not os.path.exists(path):
         raise argparse.ArgumentTypeError(f"there is no folder {path!r}")
     if not os.path.isdir(path):
@@ -69,7 +70,7 @@ def _folder(path: str) -> str:
 
 
 def _key(text: str) -> str:
-    """Return *text*, which has to be ``entity`` or a field of events, with dots between names."""
+    """Return *text*, which must be ``entity`` or a field of events, with dots between names."""
     if text != _ENTITY and text.split(".", maxsplit=1)[0] not in _FIELDS:
         fields = ", ".join(_FIELDS)
         raise argparse.ArgumentTypeError(
@@ -79,7 +80,7 @@ def _key(text: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Host the plugins of *arguments* until SIGINT or SIGTERM; return the exit status.
+    """Host the plugins in *arguments* until SIGINT or SIGTERM; return the exit status.
 
     Raise :exc:`KeyboardInterrupt` at SIGINT.
     """
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ftrack_like.session import Session  # lazy: likewise
 
     if arguments.key != _ENTITY and not arguments.workers:
-        print("ftrack-like: --key is of use with --workers only.", file=sys.stderr)
+        print("ftrack-like: --key needs --workers.", file=sys.stderr)
         return 2
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.WARNING,
@@ -104,10 +105,10 @@ def run(arguments: argparse.Namespace) -> int:
                 hub = session.event_hub
                 hub.connect()
                 print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
-                while hub.connected:  # Events may end the waiting, but not this command.
+                while hub.connected:  # events may end a wait, but not this command
                     hub.wait(workers=arguments.workers, key=_key_function(arguments.key))
         except BrokenPipeError:
-            raise  # The reader of the output has gone, which is no fault.
+            raise  # the reader of the output has gone, which is not an error
         except (exception.Error, OSError, ValueError) as error:
             print(f"ftrack-like: {error}", file=sys.stderr)
             return 1
@@ -115,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _warn_of_missing_folders(chosen: list[str]) -> None:
-    """Warn of folders that the environment names and that are not there, if none is *chosen*."""
+    """Warn about folders in the environment variable that do not exist, if none are *chosen*."""
     from ftrack_like._session.settings import plugin_folders  # lazy: "--help" answers at once
 
     for path in () if chosen else plugin_folders(None):
@@ -126,7 +127,7 @@ def _warn_of_missing_folders(chosen: list[str]) -> None:
 
 
 def _key_function(key: str) -> Optional[Callable[[Event], Hashable]]:
-    """Return the function that gives the *key* of an event, None for its entities."""
+    """Return the function that computes the *key* of an event, None for the default order."""
     if key == _ENTITY:
         return None
     names = key.split(".")

@@ -1,4 +1,4 @@
-"""`ftrack-like migrate check`: what a code base uses that is different here."""
+"""`ftrack-like migrate check`: find the places in a code base that are different here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "add_arguments", "run"]
 
-#: Folders that hold nothing of a code base's own.
+#: Folders that contain no code of the code base itself.
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
 
@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = actions.add_parser(
         "check",
-        help="read code written for ftrack_api, and list what is different here",
-        description="Read Python files and list, with file and line, what they use that this "
-        "library does in another way or not at all. Nothing is run and nothing is changed. The "
+        help="read code written for ftrack_api, and list the differences",
+        description="Read Python files and list, with file and line, the places that this "
+        "library handles differently or not at all. Nothing is run and nothing is changed. The "
         "status is 1 if something does not work here, 2 if there is nothing to read.",
     )
     check.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a folder to search")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check what *arguments* ask for and print what is found; return the exit status."""
+    """Check the files in *arguments* and print the findings; return the exit status."""
     missing = [path for path in arguments.paths if not os.path.exists(path)]
     if missing:
         print(f"ftrack-like: There is no {missing[0]!r}.", file=sys.stderr)
@@ -54,10 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclasses.dataclass
 class Report:
-    """What was found in the files that were read.
+    """The findings in the files that were read.
 
-    *imports* counts imports of the library in *importing* of *files* files; *unreadable* maps
-    paths to the reason why a file could not be read. *sources* are the files themselves.
+    *imports* counts the imports of the library, in *importing* of *files* files. *unreadable* maps
+    paths to the reason why a file could not be read. *sources* are the modules that were read.
     """
 
     files: int = 0
@@ -83,7 +83,7 @@ class Report:
         self.sources.append(source)
 
     def check(self) -> None:
-        """Look at everything that was read, as one code base."""
+        """Check all sources as one code base."""
         from ftrack_like.cli._migration import check  # lazy: likewise
 
         defined = {name for source in self.sources for name in source.defined}
@@ -93,11 +93,11 @@ class Report:
 
     @property
     def breaks(self) -> int:
-        """Return how many of the findings do not work here."""
+        """Return the number of findings that do not work here."""
         return sum(finding.kind == "breaks" for finding in self.findings)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return everything as values of JSON."""
+        """Return the report as JSON values."""
         return {
             "files": self.files,
             "importing": self.importing,
@@ -107,13 +107,13 @@ class Report:
         }
 
     def as_text(self) -> str:
-        """Return lines for people, ended by a summary."""
+        """Return lines for people, with a summary at the end."""
         lines = [_line(finding) for finding in self.findings]
         lines += [f"{path}: cannot be read: {reason}" for path, reason in self.unreadable.items()]
         differs = len(self.findings) - self.breaks
         lines.append(
             f"{self.importing} of {self.files} files import the library, in {self.imports} places. "
-            f"{self.breaks} places do not work here, {differs} work in another way."
+            f"{self.breaks} places do not work here, {differs} work differently."
         )
         return "\n".join(lines)
 
@@ -128,7 +128,7 @@ def _line(finding: Finding) -> str:
 
 
 def _python_files(path: str) -> Iterator[str]:
-    """Yield the Python files at *path* and below, in order; scripts without suffix as well."""
+    """Yield the Python files at *path* and below, in order; also scripts without suffix."""
     if not os.path.isdir(path):
         yield path
         return
@@ -143,7 +143,7 @@ def _python_files(path: str) -> Iterator[str]:
 
 
 def _is_script(path: str) -> bool:
-    """Return whether the first line of the file at *path* asks for Python."""
+    """Return whether the first line of the file at *path* calls Python."""
     try:
         with open(path, "rb") as file:
             first = file.readline(200)

@@ -1,5 +1,5 @@
-"""A server that speaks ftrack's protocol, to develop and test against without a site.
+"""A server that speaks ftrack's protocol, for development and tests without a site.
 
-Start one from the command line with ``python -m ftrack_like.sandbox``, or inside a program
-with :class:`ftrack_like.sandbox.server.SandboxServer`.
+Start it from the command line with ``python -m ftrack_like.sandbox``, or in a program with
+:class:`ftrack_like.sandbox.server.SandboxServer`.
 """

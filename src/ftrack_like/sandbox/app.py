@@ -1,8 +1,8 @@
-"""The sandbox over HTTP: routes, bounded bodies, and answers in the protocol's shapes.
+"""The sandbox over HTTP: routes, limits on bodies, and answers in the shapes of the protocol.
 
-The work of a request is done by :class:`ftrack_like.sandbox.service.Service` on a worker
-thread, so that one client's long query does not hold up another's. Further subjects (files,
-events, pages) bring lists of routes of their own.
+:class:`ftrack_like.sandbox.service.Service` handles each request on a worker thread, so that a long
+query of one client does not delay other clients. Other modules (files, events, pages) add their own
+lists of routes.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ from ftrack_like.sandbox.service import SERVER_VERSION, Answer, Service, error_a
 
 __all__ = ["ROUTES", "create_app", "read_body", "server_url"]
 
-#: How many requests are worked on at once, each on a thread while it is; more wait.
+#: The maximum number of requests that are handled at once, each on a thread; others wait.
 MAXIMUM_THREADS = 200
 
-#: A body that is too large is read up to so many times what it may have, and dropped.
+#: The server reads and drops the rest of a body that is too large, up to this multiple of the
+#: limit.
 _DROPPED = 4
 
 
 def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
-    """Return the web application over *service*, with *routes* after its own.
+    """Return the web application for *service*, with *routes* after its own routes.
 
     Handlers find *service* at ``request.app.state.service`` and the broker of events at
     ``request.app.state.broker``.
@@ -47,7 +48,8 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # Writers wait on threads for their turn; there must be some left for readers.
+        # Writers wait on threads for their turn, so there must be more threads than waiting
+        # writers.
         anyio.to_thread.current_default_thread_limiter().total_tokens = MAXIMUM_THREADS
         yield
         await run_in_threadpool(service.close)
@@ -79,12 +81,12 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
 
 
 async def _nobody_there(request: Request, error: Exception) -> Response:
-    """Answer a client that left before its request was whole: no fault of ours to log."""
+    """Answer a client that left before its request was complete: not an error to log."""
     return Response(status_code=400)
 
 
 async def post_api(request: Request) -> Response:
-    """Answer a batch of operations."""
+    """Return the answer to a batch of operations."""
     strict = request.headers.get("ftrack-strict-api", "").strip().lower() == "true"
     service: Service = request.app.state.service
     credentials = Credentials.from_headers(request.headers)
@@ -102,7 +104,7 @@ async def post_api(request: Request) -> Response:
 
 
 async def get_api(request: Request) -> Response:
-    """Answer the server information, to those who may have it."""
+    """Return the server information to a known user."""
     service: Service = request.app.state.service
     try:
         await run_in_threadpool(service.authenticate, Credentials.from_headers(request.headers))
@@ -119,8 +121,9 @@ async def read_body(request: Request, maximum: int) -> bytes:
 async def read_pieces(request: Request, maximum: int, option: str = "") -> list[bytes]:
     """Return the body of *request* in pieces.
 
-    Raise :exc:`RequestTooLargeError` beyond *maximum* bytes; *option* sets that, if any does. The
-    rest of such a body is dropped, so that its sender gets the answer, up to a bound.
+    Raise :exc:`RequestTooLargeError` beyond *maximum* bytes; *option* is the command-line option
+    that sets the maximum. The rest of such a body is read and dropped, up to a multiple of the
+    maximum, so that the client receives the answer.
     """
     pieces: list[bytes] = []
     size = 0
@@ -146,13 +149,13 @@ async def read_pieces(request: Request, maximum: int, option: str = "") -> list[
 
 
 def server_url(request: Request) -> str:
-    """Return the address by which the client of *request* knows this server."""
+    """Return the address of this server, as the client of *request* uses it."""
     service: Service = request.app.state.service
     return service.server_url or str(request.base_url).rstrip("/")
 
 
 def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
-    """Return the response for *answer*, its body as *smaller* (by gzip) unless that is None."""
+    """Return the response for *answer*; *smaller* is its body compressed by gzip, or None."""
     headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
     headers.update(answer.headers)
     if smaller is not None:

@@ -1,4 +1,4 @@
-"""Who asks: credentials in headers, checked against the digests of the users' API keys."""
+"""Credentials in headers, checked against the digests of the users' API keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Credentials", "User", "authenticate", "find_user"]
 
-#: Compared with when there is no such user, so that the time taken does not tell.
+#: The digest for an unknown user, so that the check takes the same time as for a known one.
 _NOBODY = digest_key("")
 
 _NONE_SENT = (
@@ -31,14 +31,14 @@ _REFUSED = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request says of its user; the key never shows."""
+    """The credentials of a request; the key never appears in a ``repr``."""
 
     username: str
     api_key: str = field(repr=False)
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> Credentials:
-        """Return the credentials in *headers*, empty where they are missing."""
+        """Return the credentials in *headers*, empty if they are missing."""
         return cls(headers.get("ftrack-user", ""), headers.get("ftrack-api-key", ""))
 
     def require(self) -> None:
@@ -49,11 +49,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class User:
-    """The user that a request is made for.
+    """The user of a request.
 
-    *unrestricted* lets the request do everything: administrators, and the server itself. The
-    roles of others are looked up with each request. A guest comes by the link of a review and has
-    no account.
+    *unrestricted* is true for administrators and for the server itself: the request may do
+    everything. The roles of other users are read with each request. A guest opens the link of a
+    review and has no account.
     """
 
     id: str
@@ -63,9 +63,10 @@ class User:
 
 
 def find_user(connection: Connection, user_id: str) -> User:
-    """Return the active user with the id *user_id*; raise :exc:`PermissionDeniedError` without.
+    """Return the active user with the id *user_id*.
 
-    It is for work that goes on after the request of the user was authenticated and answered.
+    Use this for work that continues after the request of the user was answered. Raise
+    :exc:`PermissionDeniedError` if there is no such user.
     """
     user = TABLES["resource"].c
     administrates = is_administrator(user.id).label("administrates")
@@ -75,7 +76,7 @@ def find_user(connection: Connection, user_id: str) -> User:
     found = connection.execute(statement).first()
     if found is None or not found.is_active:
         raise PermissionDeniedError(
-            "The user who asked for this does not exist any more, or was deactivated."
+            "The user who requested this does not exist any more, or was deactivated."
         )
     return User(found.id, found.username, unrestricted=bool(found.administrates))
 
@@ -83,7 +84,8 @@ def find_user(connection: Connection, user_id: str) -> User:
 def authenticate(connection: Connection, credentials: Credentials) -> User:
     """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
 
-    The error is the same whether user or key are wrong, and so is the time it takes.
+    The error and its duration are the same for an unknown user and for a wrong key, so that they do
+    not reveal which users exist.
     """
     user, key = TABLES["resource"].c, TABLES["user_api_key"].c
     administrates = is_administrator(user.id).label("administrates")

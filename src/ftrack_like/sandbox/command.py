@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "main", "run"]
 
-#: File descriptors for all but connections.
+#: File descriptors for everything but connections.
 _OTHER_FILES = 512
 
 _DESCRIPTION = "Run a server that speaks ftrack's protocol, to develop and test against."
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_path,
         help="folder that keeps the data (default: one for this user)",
     )
-    where.add_argument("--memory", action="store_true", help="keep nothing after the end")
+    where.add_argument("--memory", action="store_true", help="keep no data after the sandbox stops")
     where.add_argument(
         "--database", metavar="URL", type=_database, help="a PostgreSQL database to use instead"
     )
@@ -73,18 +73,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--key",
         type=_filled,
-        help="API key of the administrator (default: made up, and kept with the data)",
+        help="API key of the administrator (default: a random key, stored with the data)",
     )
-    add("--demo-project", action="store_true", help="add a demo project to fresh data")
-    add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
+    add("--demo-project", action="store_true", help="add a demo project to a new site")
+    add("--json", action="store_true", help="print one line of JSON when the sandbox is ready")
     _add_network_arguments(parser.add_argument_group("network"))
     add_limit_arguments(parser)
 
 
 def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add the options that say how the sandbox meets the network."""
+    """Add the options for the network to *group*."""
     add = group.add_argument
-    add("--public-url", metavar="URL", help="address that people use; it goes into all links")
+    add("--public-url", metavar="URL", help="address that people use, for all links")
     for name, metavar, words in (
         ("--allowed-hosts", "NAME", "more names by which requests may address the sandbox"),
         (
@@ -92,7 +92,7 @@ def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
             "ORIGIN",
             "web pages that may call the API, like http://localhost:3000",
         ),
-        ("--trusted-proxies", "ADDRESS", "proxies whose X-Forwarded-For and -Proto count"),
+        ("--trusted-proxies", "ADDRESS", "proxies whose X-Forwarded-For and -Proto to believe"),
     ):
         add(name, metavar=metavar, nargs="+", action="extend", default=[], help=words)
     for name, words in (
@@ -110,24 +110,24 @@ def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _port(text: str) -> int:
-    """Return the port that *text* names, from 0 to 65535."""
+    """Return the port in *text*, from 0 to 65535."""
     if not (text.isascii() and text.isdigit() and len(text) < 6) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
     return int(text)
 
 
 def _database(text: str) -> str:
-    """Return *text*, which has to be the address of a PostgreSQL database."""
+    """Return *text*, which must be the address of a PostgreSQL database."""
     if not text.startswith("postgresql"):
-        # What was given may hold a password, and is not shown.
-        raise argparse.ArgumentTypeError("it has to be like postgresql://user:password@host/name")
+        # The text may contain a password, so the error does not show it.
+        raise argparse.ArgumentTypeError("it must be like postgresql://user:password@host/name")
     return text
 
 
 def _require_address(text: str) -> None:
     """Raise :exc:`ValueError` if *text* is not the address of a database.
 
-    The error shows nothing of *text*: errors about it may hold pieces of the password.
+    The error shows no part of *text*, because any part may belong to the password.
     """
     # lazy: see _start.
     from sqlalchemy.engine import make_url
@@ -137,25 +137,25 @@ def _require_address(text: str) -> None:
         make_url(text)
     except (ValueError, ArgumentError):
         raise ValueError(
-            "it has to be like postgresql://user:password@host/name; signs like / : @ # in a "
-            "password are written as %2F %3A %40 %23"
+            "it must be like postgresql://user:password@host/name; in a "
+            "password, write / : @ # as %2F %3A %40 %23"
         ) from None
 
 
 def _path(text: str) -> pathlib.Path:
-    """Return *text* as a path; an empty one would be the folder that the shell is in."""
+    """Return *text* as a path; an empty text would mean the current folder."""
     return pathlib.Path(_filled(text))
 
 
 def _filled(text: str) -> str:
-    """Return *text*, which has to be some: an empty one comes from a variable that is not set."""
+    """Return *text*, which must not be empty: an empty text comes from an unset variable."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty; leave the option out, or fill it in")
+        raise argparse.ArgumentTypeError("it is empty; omit the option, or give it a value")
     return text
 
 
 def _network(arguments: argparse.Namespace) -> Network:
-    """Return the network options in *arguments*; raise :exc:`ValueError` for wrong ones."""
+    """Return the network options in *arguments*; raise :exc:`ValueError` if one is invalid."""
     # lazy: see _start.
     from ftrack_like.sandbox.network.settings import Network
 
@@ -177,18 +177,18 @@ def _network(arguments: argparse.Namespace) -> Network:
 
 
 def _listed(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return what *texts* name; commas part names as well."""
+    """Return the names in *texts*, which may also be separated by commas."""
     return tuple(one.strip() for text in texts for one in text.split(",") if one.strip())
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a sandbox as *arguments* say until SIGINT or SIGTERM; return the exit status.
+    """Run a sandbox with *arguments* until SIGINT or SIGTERM; return the exit status.
 
-    It is 130 after SIGINT, as in shells.
+    The status is 130 after SIGINT, as in shells, and 1 if the sandbox cannot start.
     """
     folder = _folder(arguments)
     if arguments.memory and arguments.media is not None:
-        return _fail("--media keeps files and --memory keeps nothing: leave one of them out.")
+        return _fail("--media keeps files, but --memory keeps nothing; use only one option.")
     try:
         network = _network(arguments)
     except ValueError as error:
@@ -208,7 +208,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             _announce(server, str(folder or arguments.database or "kept until the end"), arguments)
             while not stop.wait(60):
-                pass  # a wait without end could not be interrupted on Windows
+                pass  # on Windows, a wait without a time-out cannot be interrupted
         finally:
             server.stop()
     return 128 + signal.SIGINT if stop.number == signal.SIGINT else 0
@@ -217,8 +217,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _start(
     arguments: argparse.Namespace, folder: Optional[pathlib.Path], network: Network
 ) -> SandboxServer:
-    """Return a running sandbox, as *arguments* say, with its data in *folder*."""
-    # lazy: "--help" answers at once, and a missing extra is told in words.
+    """Return a running sandbox for *arguments*, with its data in *folder*."""
+    # lazy: "--help" answers at once, and the error for a missing extra can name it.
     import sqlalchemy.exc
 
     from ftrack_like.sandbox.server import SandboxServer
@@ -251,9 +251,9 @@ def _start(
 
 
 def _allow_files(connections: int) -> None:
-    """Let this process have a file descriptor for each of so many *connections*, if it may."""
+    """Raise the limit on file descriptors of this process for *connections*, if permitted."""
     try:
-        import resource  # lazy: Windows has none
+        import resource  # lazy: Windows has no such module
     except ImportError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -261,15 +261,16 @@ def _allow_files(connections: int) -> None:
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(ValueError, OSError):  # some systems say more than they give
+        with suppress(ValueError, OSError):  # some systems refuse their own limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager
 def _collecting_later() -> Iterator[None]:
-    """Look for garbage afterwards only, and not among what was made inside.
+    """Disable the garbage collector inside, and exempt all objects that exist at the end.
 
-    That is needed until the end; to look through it again and again takes a tenth of a start.
+    These objects live until the process ends. Searching them again and again takes a tenth of the
+    start time.
     """
     gc.disable()
     try:
@@ -280,7 +281,7 @@ def _collecting_later() -> Iterator[None]:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run the command with *arguments*, those of the process by default."""
+    """Run the command with *arguments*, by default those of the process."""
     parser = argparse.ArgumentParser("python -m ftrack_like.sandbox", description=_DESCRIPTION)
     add_arguments(parser)
     return run(parser.parse_args(arguments))
@@ -291,14 +292,14 @@ def _folder(arguments: argparse.Namespace) -> Optional[pathlib.Path]:
         return None
     if arguments.data is not None:
         return arguments.data  # type: ignore[no-any-return]
-    # lazy: only those who name no folder need it.
+    # lazy: only needed if no folder is given.
     import platformdirs
 
     return pathlib.Path(platformdirs.user_data_dir("ftrack-like", False), "sandbox")
 
 
 def _announce(server: SandboxServer, data: str, arguments: argparse.Namespace) -> None:
-    """Say where the sandbox is, in one line for programs or in words for people."""
+    """Print the address and the credentials, as JSON for programs or as text for people."""
     known = {
         "server_url": server.server_url,
         "api_user": server.api_user,
@@ -308,19 +309,19 @@ def _announce(server: SandboxServer, data: str, arguments: argparse.Namespace) -
     words = _SNIPPET.format(url=url, user=user, key=key, data=data)
     try:
         print(json.dumps(known) if arguments.json else words, flush=True)
-    except BrokenPipeError:  # The reader has gone, but others may know the address.
+    except BrokenPipeError:  # The reader has gone, but other clients may know the address.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Stop(threading.Event):
-    """The wish to end, with the *number* of the signal that said so."""
+    """Set when the command must end; *number* is the number of the signal."""
 
     number = 0
 
 
 @contextmanager
 def _stopping() -> Iterator[_Stop]:
-    """Yield an event that SIGINT and SIGTERM set, from the start of the server on."""
+    """Yield an event that SIGINT and SIGTERM set, even while the server starts."""
     stop = _Stop()
 
     def ask(number: int, frame: Any) -> None:
@@ -337,7 +338,7 @@ def _stopping() -> Iterator[_Stop]:
 
 
 def _in_words(error: Exception) -> str:
-    """Return what *error* says, with the file that it is about."""
+    """Return the text of *error*, with the name of its file."""
     if not isinstance(error, OSError):
         return str(error)
     words = str(error.strerror or error)

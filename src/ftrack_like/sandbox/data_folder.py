@@ -1,4 +1,4 @@
-"""The folder that keeps a site: who uses it, the administrator's key, and the database file."""
+"""The folder with the data of a site: its lock, the administrator's key, and the database file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _CREDENTIALS = "credentials.json"
 _DATABASE = "sandbox.sqlite"
 _LOCK = "sandbox.lock"
 
-#: The byte of the lock file that is locked. It lies beyond the text, which others may read.
+#: The byte of the lock file that is locked. It is beyond the text, so that other processes can read
+#: the text.
 _LOCKED_BYTE = 1 << 30
 
-#: How an SQLite file begins, and the numbers in its header: where they are, and their bytes.
+#: The beginning of an SQLite file, and the places of numbers in its header.
 _MAGIC = b"SQLite format 3\x00"
 _PAGE_SIZE = slice(16, 18)
 _PAGES = slice(28, 32)
@@ -30,14 +31,14 @@ _PAGES_VALID_FOR = slice(92, 96)
 
 
 class SiteError(RuntimeError):
-    """A site that cannot be opened; the text is one sentence or two, with file and remedy."""
+    """A site cannot be opened; the text names the file and the remedy."""
 
 
 class DataFolder:
-    """The folder at *path*, which one server uses at a time; it need not exist before."""
+    """The folder at *path*, which only one server uses at a time; it need not exist yet."""
 
     def __init__(self, path: pathlib.Path) -> None:
-        """Prepare; nothing is touched before :meth:`take`."""
+        """Nothing is created before :meth:`take`."""
         self.path = path
         self._lock: Optional[BinaryIO] = None
 
@@ -47,9 +48,9 @@ class DataFolder:
         return self.path / _DATABASE
 
     def take(self) -> None:
-        """Make the folder, and keep other servers out of it until :meth:`release`.
+        """Create the folder, and keep other servers out of it until :meth:`release`.
 
-        Raise :exc:`SiteError`, saying which process, if another server uses it.
+        Raise :exc:`SiteError`, which names the process, if another server uses the folder.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -68,7 +69,7 @@ class DataFolder:
         self.announce(None)
 
     def announce(self, server_url: Optional[str]) -> None:
-        """Tell servers that want the folder who uses it, and at which address."""
+        """Write process and *server_url* into the lock file, for errors of other servers."""
         assert self._lock is not None, "the folder is not taken"
         text = json.dumps({"process": os.getpid(), "server_url": server_url})
         self._lock.seek(0)
@@ -76,7 +77,7 @@ class DataFolder:
         self._lock.write(text.encode("utf-8"))
 
     def release(self) -> None:
-        """Let others use the folder."""
+        """Allow other servers to use the folder."""
         if self._lock is not None:
             self._lock.truncate(0)
             self._lock.close()
@@ -98,12 +99,12 @@ class DataFolder:
     # -- the administrator's key -------------------------------------------------------------
 
     def key_of(self, user: str) -> Optional[str]:
-        """Return the key of *user* that the folder remembers, None where it has none."""
+        """Return the stored key of *user*, None if there is none."""
         key = self._keys().get(user)
         return key if isinstance(key, str) else None
 
     def remember(self, user: str, key: str) -> None:
-        """Keep the *key* of *user* in a file that only the owner of the folder can read."""
+        """Store the *key* of *user* in a file that only the owner of the folder can read."""
         if self.key_of(user) == key:
             return
         path = self.path / _CREDENTIALS
@@ -124,7 +125,10 @@ class DataFolder:
     # -- the database ------------------------------------------------------------------------
 
     def check_database(self) -> None:
-        """Raise :exc:`SiteError` if the file of the database, which exists, is none of a site."""
+        """Raise :exc:`SiteError` if the database file is not the database of a site.
+
+        The file must exist.
+        """
         path = self.database
         advice = "Move it away, or choose another folder with --data."
         with path.open("rb") as file:
@@ -138,7 +142,7 @@ class DataFolder:
         if size < expected:
             raise SiteError(
                 f"{path} is cut short: {size} of {expected} bytes. "
-                f"Restore a copy of it, or move it away to begin with a fresh site."
+                f"Restore a copy, or move the file away to start with a new site."
             )
         with contextlib.closing(sqlite3.connect(path)) as opened:
             try:
@@ -150,7 +154,7 @@ class DataFolder:
             raise SiteError(f"{path} is a database of another program. {advice}")
 
     def keep_copy(self, layout: int) -> pathlib.Path:
-        """Copy the database to a file beside it before it is migrated from *layout*."""
+        """Copy the database to a file next to it, before it is migrated from *layout*."""
         path = self.database
         stem = f"{path.name}.layout-{layout}"
         target = next(
@@ -173,12 +177,12 @@ class DataFolder:
 
 
 def _expected_size(path: pathlib.Path, header: bytes) -> int:
-    """Return how many bytes the SQLite file at *path* must have, at least, by its *header*."""
+    """Return the minimum size of the SQLite file at *path* in bytes, from its *header*."""
     if len(header) < 100:
         return 100
     wal = path.with_name(f"{path.name}-wal")
     if header[_CHANGES] != header[_PAGES_VALID_FOR] or (wal.exists() and wal.stat().st_size):
-        # What a killed server had not moved to the file yet is still in its write-ahead log.
+        # A killed server has left changes in the write-ahead log, so the header may be outdated.
         return 100
     page_size = int.from_bytes(header[_PAGE_SIZE], "big")
     return (65_536 if page_size == 1 else page_size) * int.from_bytes(header[_PAGES], "big")
@@ -187,7 +191,7 @@ def _expected_size(path: pathlib.Path, header: bytes) -> int:
 def _lock(file: BinaryIO) -> None:
     """Lock *file* until it is closed; raise :exc:`BlockingIOError` if it is locked."""
     if os.name == "nt":
-        import msvcrt  # lazy: Windows alone has it
+        import msvcrt  # lazy: only Windows has msvcrt
 
         file.seek(_LOCKED_BYTE)
         try:
@@ -195,6 +199,6 @@ def _lock(file: BinaryIO) -> None:
         except PermissionError as error:
             raise BlockingIOError from error
         return
-    import fcntl  # lazy: Windows has none
+    import fcntl  # lazy: Windows has no fcntl
 
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

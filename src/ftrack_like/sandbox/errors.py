@@ -56,13 +56,13 @@ __all__ = [
 
 
 class SandboxError(Exception):
-    """An error that is answered to the client.
+    """An error that the server returns to the client.
 
-    *name* is ``exception`` on the wire and *content* the text for humans. *status* is the HTTP
-    status of a strict request. *error_code* is a word for programs, None where there is none.
-    Subclasses fill all but *content* from their class. ``operation`` is the place of the failing
-    operation in its batch, from 0; None where it is not known. ``position`` is the place of a
-    mistake in the expression of a query, in characters from 0; None for other errors.
+    *name* is ``exception`` on the wire, and *content* is the text for people. *status* is the HTTP
+    status of a strict request. *error_code* is a word for programs, or None. Subclasses set
+    everything but *content*. ``operation`` is the index of the failed operation in its batch, None
+    if not known. ``position`` is the place of a mistake in a query expression, in characters from
+    0; None for other errors.
     """
 
     name = "SandboxError"
@@ -79,7 +79,7 @@ class SandboxError(Exception):
         status: Optional[int] = None,
         error_code: Optional[str] = None,
     ) -> None:
-        """Prepare the error with *content*; None leaves what the class says."""
+        """Prepare the error; None keeps the value of the class."""
         super().__init__(content)
         self.content = content
         if name is not None:
@@ -92,8 +92,8 @@ class SandboxError(Exception):
     def as_wire(self) -> dict[str, Any]:
         """Return ``{"exception": str, "content": str, "error_code": str or None}``.
 
-        Of a batch whose failing operation is known, ``"operation": int`` says which it is, and of
-        an expression with a mistake ``"position": int`` says where that is.
+        ``"operation": int`` is added if the failed operation is known, and ``"position": int`` if
+        the expression of a query has a mistake.
         """
         known = {
             name: value
@@ -109,7 +109,7 @@ class SandboxError(Exception):
 
 
 class AuthenticationError(SandboxError):
-    """The request does not say who asks."""
+    """The request does not identify its user."""
 
     name = "FTAuthenticationError"
     status = 401
@@ -117,20 +117,19 @@ class AuthenticationError(SandboxError):
 
 
 class InvalidCredentialsError(AuthenticationError):
-    """The user or the key of the request is not known."""
+    """The user is unknown, or the key is wrong."""
 
     name = "InvalidCredentialsError"
 
 
 class TooManyAttemptsError(AuthenticationError):
-    """Wrong credentials came too often; *seconds* later the next attempt is looked at."""
+    """The client has sent wrong credentials too often, and may try again after *seconds*."""
 
     name = "TooManyAttemptsError"
     status = 429
     error_code = "too_many_attempts"
 
     def __init__(self, seconds: float) -> None:
-        """Prepare the error."""
         self.seconds = max(1, round(seconds + 0.5))
         super().__init__(
             "Too many attempts with a wrong user name or API key came from this address. "
@@ -146,14 +145,14 @@ class PermissionDeniedError(SandboxError):
 
 
 class ValidationError(SandboxError):
-    """An attribute is unknown, missing, immutable or holds a value of the wrong type."""
+    """An attribute is unknown, missing or immutable, or has a value of the wrong type."""
 
     name = "ValidationError"
     status = 400
 
 
 class InvalidActionError(SandboxError):
-    """No such action; clients search *content* for ``Invalid action u'NAME'``."""
+    """The action does not exist; clients search *content* for ``Invalid action u'NAME'``."""
 
     name = "InvalidActionError"
     status = 400
@@ -167,14 +166,14 @@ class MalformedRequestError(SandboxError):
 
 
 class RequestTooLargeError(SandboxError):
-    """The body is larger, or holds more values, than the server reads."""
+    """The body is larger, or contains more values, than the server reads."""
 
     name = "RequestTooLargeError"
     status = 413
 
 
 class BatchTimeoutError(SandboxError):
-    """A batch takes longer than it may; nothing of it is applied."""
+    """A batch takes longer than permitted; no operation was applied."""
 
     name = "BatchTimeoutError"
     status = 413
@@ -188,28 +187,28 @@ class ParseError(SandboxError):
 
 
 class QueryError(SandboxError):
-    """A query expression names something unknown, or compares what cannot be compared."""
+    """A query expression contains an unknown name or an impossible comparison."""
 
     name = "QueryError"
     status = 400
 
 
 class UnknownNameError(SandboxError):
-    """An operation lacks a key, or names something unknown."""
+    """An operation lacks a key, or contains an unknown name."""
 
     name = "KeyError"
     status = 400
 
 
 class UnrecognisedEntityTypeError(SandboxError):
-    """No such entity type."""
+    """The entity type does not exist."""
 
     name = "UnrecognisedEntityTypeError"
     status = 400
 
 
 class IntegrityError(SandboxError):
-    """A row would point at nothing, or is still pointed at."""
+    """A reference would point at a missing row."""
 
     name = "IntegrityError"
     status = 409
@@ -222,28 +221,28 @@ class DuplicateEntryError(IntegrityError):
 
 
 class NotFoundError(SandboxError):
-    """No such entity."""
+    """The entity does not exist."""
 
     name = "NotFoundError"
     status = 404
 
 
 class NotAvailableError(SandboxError):
-    """The action exists on a full server, and this one cannot do it."""
+    """The action exists on a full server, but not in the sandbox."""
 
     name = "NotImplementedError"
     status = 501
 
 
 class StorageError(SandboxError):
-    """The disk that holds the data is full or fails; nothing of the request was kept."""
+    """The disk with the data is full or fails; nothing of the request was stored."""
 
     name = "StorageError"
     status = 507
 
 
 class ServerError(SandboxError):
-    """A fault of the server itself; *content* names no internals."""
+    """An error in the server itself; *content* does not reveal internals."""
 
     name = "InternalServerError"
     status = 500

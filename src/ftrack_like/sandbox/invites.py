@@ -1,7 +1,7 @@
-"""The actions that write to people: invitations to the site and to reviews.
+"""The actions that send mail: invitations to the site and to reviews.
 
-A message is composed with the batch and leaves when the batch is committed, so that none is sent
-about what did not happen.
+A message is composed during the batch and sent after its commit, so that a failed batch sends no
+mail.
 """
 
 from __future__ import annotations
@@ -48,15 +48,14 @@ Hello {name},
 
     {link}
 
-The link is for you alone: what you say there is said in your name.
+The link is personal: your comments there appear under your name.
 {conditions}{description}"""
 
 
 class InviteActions:
-    """The actions, with messages into *outbox* and links signed by *signer*."""
+    """The actions; *outbox* sends the messages, *signer* signs the links."""
 
     def __init__(self, outbox: Outbox, signer: Signer) -> None:
-        """Prepare the actions."""
         self._outbox = outbox
         self._signer = signer
 
@@ -68,7 +67,7 @@ class InviteActions:
         )
 
     def send_user_invite(self, operation: Operation, batch: Batch) -> Any:
-        """Write to a user where the site is and by which name to log in."""
+        """Send a user the address of the site and the user name for the log-in."""
         user = _named(batch, "User", "user_id", operation)
         if user["resource_type"] != "user":
             raise NotFoundError(f"There is no User with the id {user['id']!r}.")
@@ -83,7 +82,7 @@ class InviteActions:
         return {"action": "send_user_invite", "data": True}
 
     def send_review_session_invite(self, operation: Operation, batch: Batch) -> Any:
-        """Write to an invitee where the review is; the link in it is the invitee's own."""
+        """Send an invitee the personal link to a review."""
         invitee = _named(batch, "ReviewSessionInvitee", "review_session_invitee_id", operation)
         session = batch.store.get("review_session", (invitee["review_session_id"],))
         if session is None:
@@ -121,15 +120,15 @@ def _may_invite(operation: Operation, batch: Batch) -> None:
 
 
 def admit_invitee(batch: Batch, invitee: Row) -> str:
-    """Return the id of the resource that *invitee* acts as, a collaborator made if need be.
+    """Return the id of the resource for *invitee*, and create a collaborator if necessary.
 
-    Who is invited again under the same mail address is the same collaborator. A user of the site
-    is not taken for one by the address alone: links in mail do not log users in.
+    Invitations to the same mail address lead to the same collaborator. A user of the site is not
+    found by the address: links in mail do not log users in.
     """
     if invitee["resource_id"] is not None:
         return str(invitee["resource_id"])
     found = batch.store.find("resource", email=invitee["email"], resource_type="collaborator")
-    # Nobody proved the addresses of those who came by a shared link.
+    # The addresses of visitors who joined by a shared link are not verified.
     known = [one for one in found if not one["created_from_shared_url"]]
     person = known[0] if known else _make_collaborator(batch, invitee)
     type_ = MODEL.types["ReviewSessionInvitee"]
@@ -157,13 +156,13 @@ def _named(batch: Batch, type_name: str, argument: str, operation: Operation) ->
 
 
 def _message(address: Optional[str], name: str, subject: str, text: str) -> EmailMessage:
-    """Return a message to *address*; raise :exc:`ValidationError` if there is none to write to."""
+    """Return a message to *address*; raise :exc:`ValidationError` if it is not a mail address."""
     if not address or not _MAIL_ADDRESS.match(address):
         raise ValidationError(
-            f"{name or 'Nobody'!r} cannot be written to: {address!r} is not a mail address. "
+            f"{name or 'unnamed'!r} cannot receive mail: {address!r} is not a mail address. "
             "Set the attribute 'email' first."
         )
-    # lazy: a server that writes to nobody runs without these.
+    # lazy: a server that sends no mail does not need these.
     import email.errors
     from email.headerregistry import Address
 
@@ -184,11 +183,11 @@ def _full_name(person: Row) -> str:
 
 
 def _conditions(session: Row) -> str:
-    """Return what the reader should know before opening the review, as lines."""
+    """Return lines about the dates and the passphrase of the review, for its reader."""
     lines = []
     if session["start_date"] and session["end_date"]:
         dates = [session[name][:16].replace("T", " ") for name in ("start_date", "end_date")]
         lines.append(f"It is open from {dates[0]} until {dates[1]} (UTC).\n")
     if session["passphrase_enabled"] and session["passphrase"]:
-        lines.append("It asks for a passphrase, which you get from whoever invited you.\n")
+        lines.append("It asks for a passphrase, which you get from the sender of this mail.\n")
     return "".join(lines)

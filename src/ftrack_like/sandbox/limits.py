@@ -1,4 +1,4 @@
-"""How much work one request, one batch and one child process may cause.
+"""The limits on the work of a request, a batch and a child process.
 
 Each limit is an argument of :class:`Limits` and an option of the command: ``image_pixels`` is
 ``--image-pixels``. ``docs/sandbox.rst`` lists them.
@@ -36,7 +36,7 @@ class Limits:
     body_values: int = _limit(3_000_000, "most JSON values in such a body")
     batch_seconds: float = _limit(
         60.0,
-        "longest time that a batch may run, in seconds; one that writes may run five times as "
+        "longest time that a batch may run, in seconds; a batch that writes may run five times as "
         "long while no other writer waits",
     )
     image_pixels: int = _limit(100_000_000, "largest picture that is decoded, in pixels")
@@ -44,18 +44,18 @@ class Limits:
     image_bytes: int = _limit(_GIB, "memory for decoding one picture, in bytes")
     image_seconds: float = _limit(30.0, "longest time for scaling one picture, in seconds")
     media_bytes: int = _limit(4 * _GIB, "memory of one ffmpeg or pdftoppm, in bytes")
-    media_file_bytes: int = _limit(16 * _GIB, "largest file that one of them writes, in bytes")
+    media_file_bytes: int = _limit(16 * _GIB, "largest file that such a tool writes, in bytes")
     media_seconds: float = _limit(3600.0, "longest time for encoding one movie, in seconds")
     frame_seconds: float = _limit(
-        120.0, "longest time for reading a description, a frame or a page, in seconds"
+        120.0, "longest time for reading the properties, a frame or a page of a file, in seconds"
     )
 
     def __post_init__(self) -> None:
-        """Refuse what is no limit."""
+        """Raise :exc:`ValueError` for an invalid limit."""
         for one in fields(self):
             value: Any = getattr(self, one.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise ValueError(f"The limit {one.name} is a number above 0, not {value!r}.")
+                raise ValueError(f"The limit {one.name} must be a number above 0, not {value!r}.")
 
 
 def option_of(name: str) -> str:
@@ -79,7 +79,7 @@ def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def limits_from(arguments: argparse.Namespace) -> Limits:
-    """Return the limits that *arguments* name, of a parser with :func:`add_limit_arguments`."""
+    """Return the limits in *arguments*, parsed with the options of :func:`add_limit_arguments`."""
     return Limits(**{one.name: getattr(arguments, one.name) for one in fields(Limits)})
 
 

@@ -1,4 +1,4 @@
-"""Addresses of pages that open without a log-in, because they are signed."""
+"""Signed addresses of pages that open without a log-in."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ REVIEW_PATH = "/review"
 SHARED_PATH = "/review/shared"
 WIDGET_PATH = "/widget"
 
-#: How long the link in an invitation opens the review, in seconds. The dates of the review and
-#: its passphrase are looked at beside that, and a removed invitee's link opens nothing.
+#: Seconds for which the link in an invitation opens the review. The server also checks the dates
+#: and the passphrase of the review, and that the invitee still exists.
 REVIEW_SECONDS = 365 * 24 * 3600
 
-#: How long the address of a widget is good for, in seconds.
+#: Seconds for which the address of a widget works.
 WIDGET_SECONDS = 6 * 60
 
 _PROOF = ("expires", "signature")
@@ -38,20 +38,20 @@ _PROOF = ("expires", "signature")
 def review_link(signer: Signer, invitee_id: str, email: Optional[str] = None) -> str:
     """Return the path and parameters of the review page of an invitee.
 
-    It is good for the person with that *email* alone: when the invitee gets another address, or
-    another invitee gets the id, whoever had the link does not become another person.
+    The link only works for the person with that *email*. If the invitee gets another address, or
+    another invitee gets the id, the owner of the old link cannot act as the new person.
     """
     person = None if email is None else person_mark(email)
     return signer.sign(REVIEW_PATH, {"invitee": invitee_id, "person": person}, REVIEW_SECONDS)
 
 
 def person_mark(email: Optional[str]) -> str:
-    """Return what the link for the person with *email* contains of the address."""
+    """Return the part of a link that identifies the person with *email*."""
     return hashlib.sha256((email or "").lower().encode("utf-8")).hexdigest()[:16]
 
 
 def shared_link(signer: Signer, session_id: str) -> str:
-    """Return the path and parameters of the page where anybody joins a shared review session."""
+    """Return the path and parameters of the page where any visitor joins a review session."""
     return signer.sign(SHARED_PATH, {"session": session_id}, REVIEW_SECONDS)
 
 
@@ -66,8 +66,8 @@ def widget_link(
 ) -> str:
     """Return the path and parameters of the widget *name*, as the user *user_id* sees it.
 
-    *theme* is ``light``, ``dark`` or None for what the viewer prefers; *entity* is a type and
-    the JSON text of a key.
+    *theme* is ``light``, ``dark``, or None for the viewer's preference. *entity* is a type and the
+    JSON text of a key. The link works for *seconds*.
     """
     entity_type, entity_key = entity or (None, None)
     shown = {"name": name, "user": user_id, "theme": theme, "type": entity_type, "key": entity_key}
@@ -77,11 +77,11 @@ def widget_link(
 def check_link(
     signer: Signer, path: str, parameters: Mapping[str, str], names: Iterable[str]
 ) -> dict[str, str]:
-    """Return those of *names* that the signed address *path* has.
+    """Return the parameters in *names* that the signed address *path* contains.
 
-    Other *parameters* (what a page adds for itself) are left alone. Raise
-    :exc:`~ftrack_like.sandbox.media.signing.SignatureError` when the address is not signed by us
-    or has expired.
+    Other *parameters*, which a page adds itself, are ignored. Raise
+    :exc:`~ftrack_like.sandbox.media.signing.SignatureError` if the signature is wrong or has
+    expired.
     """
     wanted = (*names, *_PROOF)
     return signer.check(path, {name: parameters[name] for name in wanted if name in parameters})

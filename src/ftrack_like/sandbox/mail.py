@@ -1,10 +1,10 @@
-"""Mail that the sandbox sends: files in an outbox, and to a mail server where one is named.
+"""Mail that the sandbox sends: to files in an outbox, and to a mail server if one is configured.
 
-Every message is kept as an ``.eml`` file, which mail programs open, so that a laptop without a
-mail server shows what would have been sent. With ``SMTP_URL`` set (``smtp://host:25``,
-``smtps://user:password@host``, ``smtp+starttls://…``) it is sent there as well.
+Every message is stored as an ``.eml`` file, which mail programs open. So a laptop without a mail
+server shows the mail that would have been sent. If ``SMTP_URL`` is set (``smtp://host:25``,
+``smtps://user:password@host``, ``smtp+starttls://…``), the message is also sent to that server.
 
-The library's own mail packages are large; a server that writes to nobody runs without them.
+The mail packages of the standard library are large, so they are imported with the first message.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SENDER", "Outbox", "compose", "deliver"]
 
-#: Who the messages are from, where no ``FTRACK_LIKE_MAIL_FROM`` says otherwise.
+#: The sender of the messages if ``FTRACK_LIKE_MAIL_FROM`` is not set.
 SENDER = "ftrack-like sandbox <sandbox@localhost>"
 
 #: Seconds to wait for a mail server.
 _TIMEOUT = 20.0
 
-#: The longest line that mail may have, in bytes, with room for its end.
+#: The maximum length of a line in a mail, in bytes, without its end.
 _LONGEST_LINE = 990
 
 _LINK = re.compile(r"https?://[^\s<>\"]+")
@@ -42,9 +42,9 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def compose(to: str, subject: str, text: str) -> EmailMessage:
-    """Return a message of plain *text* to the address *to*.
+    """Return a message with the plain *text* to the address *to*.
 
-    Raise :exc:`ValueError` for an address or subject that would break out of its header.
+    Raise :exc:`ValueError` for an address or a subject that would break out of its header.
     """
     # lazy: see the module.
     import email.policy
@@ -64,12 +64,14 @@ def compose(to: str, subject: str, text: str) -> EmailMessage:
 def deliver(url: str, message: EmailMessage) -> None:
     """Send *message* to the mail server at *url*.
 
-    Raise :exc:`OSError` if the server does not take it, :exc:`ValueError` for an address of
-    another kind than those that the module names.
+    Raise :exc:`OSError` if the server does not accept it, and :exc:`ValueError` if *url* has an
+    unknown scheme.
     """
     parts = urlsplit(url)
     if parts.scheme not in _CONNECTIONS:
-        raise ValueError(f"SMTP_URL begins with {' or '.join(_CONNECTIONS)}, not {parts.scheme!r}.")
+        raise ValueError(
+            f"SMTP_URL must begin with {' or '.join(_CONNECTIONS)}, not {parts.scheme!r}."
+        )
     connect = _CONNECTIONS[parts.scheme]
     with connect(parts.hostname or "localhost", parts.port or 0) as server:
         if parts.username:
@@ -102,7 +104,7 @@ def _connect_and_secure(host: str, port: int) -> smtplib.SMTP:
     return server
 
 
-#: How to reach a mail server, by the scheme of its address; port 0 is the usual one.
+#: The connections to a mail server by the scheme of its address; port 0 means the usual port.
 _CONNECTIONS: dict[str, Callable[[str, int], smtplib.SMTP]] = {
     "smtp": _connect,
     "smtps": _connect_secure,
@@ -114,7 +116,7 @@ class Outbox:
     """The messages in *folder*, oldest first; threads may share it."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Make the folder if need be."""
+        """Create the folder if necessary."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         numbers = [int(path.name[:6]) for path in folder.glob("*.eml") if path.name[:6].isdigit()]
@@ -122,9 +124,9 @@ class Outbox:
         self._lock = threading.Lock()
 
     def send(self, message: EmailMessage) -> pathlib.Path:
-        """Keep *message*, and send it where ``SMTP_URL`` is set; return its file.
+        """Store *message*, and send it if ``SMTP_URL`` is set; return the path of its file.
 
-        Sending happens on a thread of its own; a failure is logged, the file stays.
+        A separate thread sends the message. A failure is logged, and the file stays.
         """
         with self._lock:
             number = next(self._numbers)
@@ -143,8 +145,8 @@ class Outbox:
     def messages(self) -> list[dict[str, Any]]:
         """Return the messages in order.
 
-        Each is ``{"file", "to", "from", "subject", "date", "text", "links"}``: texts, and the
-        list of the addresses in the text. *date* is an ISO 8601 moment in UTC.
+        Each is ``{"file", "to", "from", "subject", "date", "text", "links"}``: texts, and the list
+        of the addresses in the text. *date* is an ISO 8601 time in UTC.
         """
         found = []
         for path in sorted(self._folder.glob("*.eml")):
@@ -159,7 +161,7 @@ class Outbox:
 
 
 def _transfer_encoding(text: str) -> str:
-    """Return how *text* travels: as it is, so that addresses in a file stay in one piece."""
+    """Return the encoding of *text*: none if possible, so that addresses in a file stay whole."""
     if any(len(line.encode("utf-8")) > _LONGEST_LINE for line in text.splitlines()):
         return "quoted-printable"
     return "7bit" if text.isascii() else "8bit"
@@ -189,9 +191,9 @@ def _deliver_or_log(url: str, message: EmailMessage) -> None:
     try:
         deliver(url, message)
     except (OSError, ValueError) as error:
-        # The address may hold a password; only the host is named.
+        # The address may contain a password, so only the host is named.
         _LOGGER.warning(
-            "The mail server %s did not take the message to %s: %s",
+            "The mail server %s did not accept the message to %s: %s",
             urlsplit(url).hostname,
             message["To"],
             error,

@@ -1,4 +1,4 @@
-"""A sandbox in this process: a web server on a thread of its own.
+"""A sandbox in this process: a web server on a separate thread.
 
 ::
 
@@ -33,32 +33,32 @@ from ftrack_like.sandbox.web.on_demand import pages_on_demand
 
 __all__ = ["SandboxServer"]
 
-#: How long starting and stopping may take before they are given up, in seconds.
+#: Seconds to wait for the start or the stop of the server.
 _PATIENCE = 20.0
 
-#: Bytes that a connection may have received and not read yet.
+#: Bytes that a connection may receive before the server reads them.
 _RECEIVED = 64 * 1024
 
-#: How many connections the system may keep until they are accepted, and how many of them the
-#: event loop accepts before it looks at their limits.
+#: The number of connections that the system may queue until they are accepted, and the number that
+#: the event loop accepts before it checks their limits.
 _QUEUED = 2048
 _ACCEPTED_AT_ONCE = 64
 
-#: Turns of uvicorn's main loop in a second.
+#: Turns of uvicorn's main loop per second.
 _TICKS = 10
 
 
 class SandboxServer:
     """A sandbox that listens on *host* and *port*; a context manager that starts and stops it.
 
-    *data* is the folder that keeps its data; None keeps nothing beyond :meth:`stop`. *database*
-    is a URL to use instead, for PostgreSQL. *port* 0 picks a free one. *user* and *key* are the
-    administrator's; a *key* of None is made up, or found beside the data. *demo* adds the demo
-    project to fresh data. *media* is the folder for files; by default it is beside the data, or,
-    for a database, a folder for it in the user's data folder. *limits* bound the work of
-    requests; None takes the defaults of :class:`~ftrack_like.sandbox.limits.Limits`. *network*
-    holds names and limits for connections, see
-    :class:`~ftrack_like.sandbox.network.settings.Network`.
+    *data* is the folder for its data; with None, the data are lost at :meth:`stop`. *database* is
+    the URL of a PostgreSQL database to use instead. *port* 0 picks a free port. *user* and *key*
+    belong to the administrator. Without *key*, the sandbox uses the key that is stored with the
+    data, or creates a random key. *demo* adds the demo project to a new site. *media* is the folder
+    for files. By default, it is next to the data, or for a database, in the user's data folder.
+    *limits* bound the work of requests; None means the defaults of
+    :class:`~ftrack_like.sandbox.limits.Limits`. *network* contains names of the server and limits
+    on connections, see :class:`~ftrack_like.sandbox.network.settings.Network`.
 
     Methods may be called from any thread.
     """
@@ -77,7 +77,7 @@ class SandboxServer:
         network: Optional[Network] = None,
         limits: Optional[Limits] = None,
     ) -> None:
-        """Prepare a sandbox; nothing is opened before :meth:`start`."""
+        """Nothing is opened before :meth:`start`."""
         self._network = network or Network()
         self._host = host
         self._port = port
@@ -102,18 +102,18 @@ class SandboxServer:
         self.stop()
 
     def __repr__(self) -> str:
-        """Return address and user; the key never shows."""
+        """Return address, user and state; the key never appears."""
         state = "running" if self._thread is not None else "stopped"
         return f"<{type(self).__name__} {self.server_url} user={self.api_user!r} {state}>"
 
     @property
     def server_url(self) -> str:
-        """Return the address to give to clients; the port is known once started."""
+        """Return the address for clients; its port is only known after the start."""
         return self._address(self._host)
 
     @property
     def public_url(self) -> str:
-        """Return the address that goes into mails: the public one, if one was given."""
+        """Return the address for mails: the public one, if it is configured."""
         host = machine_name() if is_any_address(self._host) else self._host
         return self._network.public_url or self._address(host)
 
@@ -131,10 +131,11 @@ class SandboxServer:
         return self._site.key
 
     def start(self) -> None:
-        """Open the data and listen; return when requests are answered.
+        """Open the data and listen; return when the server answers requests.
 
-        Raise :exc:`OSError` if the address is taken or does not belong to this machine, and
-        :exc:`~ftrack_like.sandbox.site.SiteError` if the data cannot be used.
+        Raise :exc:`OSError` if the address is in use or does not belong to this machine,
+        :exc:`~ftrack_like.sandbox.site.SiteError` if the data cannot be used, and
+        :exc:`RuntimeError` if the server does not answer in time or is running already.
         """
         if self._thread is not None:
             raise RuntimeError("The sandbox is running already.")
@@ -166,7 +167,7 @@ class SandboxServer:
         self._thread.start()
         if not self._server.answers.wait(_PATIENCE) or self._server.failed:
             self.stop()
-            raise RuntimeError("The sandbox did not start; its log says why.")
+            raise RuntimeError("The sandbox did not start; its log contains the reason.")
 
     def stop(self) -> None:
         """Stop listening, let running requests finish, and close the data."""
@@ -179,7 +180,7 @@ class SandboxServer:
         self._site.close()
 
     def reset(self) -> None:
-        """Bring the data back to those of a fresh site; user and key stay."""
+        """Replace all data by the data of a new site; user and key stay."""
         self._site.reset()
         if self._service is not None:
             self._service.media.store.clear()
@@ -189,7 +190,7 @@ class SandboxServer:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that tells when it answers, and keeps to the limits of *network*."""
+    """A uvicorn server that reports when it answers, and enforces the limits of *network*."""
 
     def __init__(self, service: Service, network: Network, host: str) -> None:
         self._connections = Connections(network, most_files())
@@ -215,7 +216,7 @@ class _Server(uvicorn.Server):
         self.failed = False
 
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
-        """Start as uvicorn does, then say so."""
+        """Start as uvicorn does, then set :attr:`answers`."""
         try:
             await super().startup(sockets=sockets)
             for listener in sockets or ():
@@ -228,7 +229,7 @@ class _Server(uvicorn.Server):
             self.answers.set()
 
     async def on_tick(self, counter: int) -> bool:
-        """Close the connections whose time is over, every second."""
+        """Close the connections that exceed a time limit, every second."""
         if counter % _TICKS == 0:
             self._connections.close_overdue()
         return await super().on_tick(counter)
@@ -244,10 +245,11 @@ def _listen(host: str, port: int) -> socket.socket:
             f"The sandbox cannot listen on {host}:{port}: {error.strerror}. "
             f"Choose another port; 0 picks a free one.",
         ) from error
-    # Connections inherit this. asyncio sets it only where a socket names its protocol, which these
-    # do not, and without it an answer in two pieces waits 40 ms for an acknowledgement.
+    # Accepted connections inherit this option. asyncio sets it only on sockets that name their
+    # protocol, which these do not. Without it, an answer in two pieces waits 40 ms for an
+    # acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # What comes is read as fast as it comes; a longer queue would only be a larger piece in memory,
-    # several times over, for each of the parts of an upload.
+    # The server reads data as soon as they arrive. A longer queue would only take more memory,
+    # several times for each part of an upload.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED)
     return listener

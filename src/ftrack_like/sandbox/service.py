@@ -1,8 +1,8 @@
-"""What the sandbox does with a request once HTTP has been taken off.
+"""The sandbox without HTTP: a :class:`Service` answers the body of a request with bytes.
 
-A :class:`Service` owns the database and answers bytes with bytes; threads may share it. It
-knows the protocol's envelope (JSON in, JSON out, errors as mappings); what the operations in
-the envelope mean is the business of :mod:`ftrack_like.sandbox.actions`.
+A service owns the database; threads may share it. It knows the envelope of the protocol: JSON in,
+JSON out, errors as mappings. :mod:`ftrack_like.sandbox.actions` implements the operations in the
+envelope.
 """
 
 from __future__ import annotations
@@ -53,16 +53,13 @@ _TEXT = re.compile(rb'"[^"]*"')
 
 _INFINITE = (float("inf"), float("-inf"))
 
-#: Bodies of more bytes than this are read one after the other.
+#: Larger bodies (in bytes) are parsed one at a time.
 _LARGE_BODY = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON *body*, and the HTTP *status* of it for those who asked for strict statuses.
-
-    *headers* go with it.
-    """
+    """A JSON *body* with *headers*; the HTTP *status* is for clients that want strict statuses."""
 
     body: bytes
     status: int = 200
@@ -70,12 +67,13 @@ class Answer:
 
 
 class Service:
-    """The API over *database*.
+    """The API of a site in *database*.
 
-    *server_url* is the address that goes into links; with None answers contain the address by which
-    each request came, and mails that of :meth:`start`. *failed_logins* with one user name may come
-    from one address in a minute. *listeners* are called after each commit, on the thread of the
-    request, with the :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
+    *server_url* is the address for links. If it is None, answers contain the address of each
+    request, and mails contain the address given to :meth:`start`. *failed_logins* is the maximum
+    number of failures per minute with the same user name from the same address. *listeners* are
+    called after each commit, on the thread of the request, with the
+    :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
     """
 
     def __init__(
@@ -86,19 +84,19 @@ class Service:
         limits: Optional[Limits] = None,
         failed_logins: int = 20,
     ) -> None:
-        """Prepare to answer; the database must hold the tables and the seed by now."""
+        """The database must already contain the tables and the seed."""
         self.database = database
         self.media = media
         self.server_url = server_url
-        #: Starts the links in mails; never taken from a request.
+        #: The beginning of links in mails; never taken from a request.
         self.public_url = server_url
         self._attempts = Attempts(failed_logins)
         self.limits = Limits() if limits is None else limits
-        #: What is mailed; beside the files, wherever those are.
+        #: The mail; its folder is next to the folder of the files.
         self.outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
-        #: Called after all data were replaced by others.
+        #: Called after all data have been replaced.
         self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
         #: All API actions by name.
         self.actions: Mapping[str, Action] = by_name(
@@ -109,10 +107,10 @@ class Service:
         )
 
     def start(self, user: User, server_url: str) -> None:
-        """Begin the work that no request asks for, on behalf of *user*.
+        """Start the background work of the server, on behalf of *user*.
 
-        *server_url* starts the addresses in what is done, and the links in mails where no public
-        address was given.
+        *server_url* is the beginning of addresses in its results, and of links in mails if there is
+        no public address.
         """
         self.public_url = self.public_url or server_url
         self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
@@ -122,15 +120,16 @@ class Service:
     ) -> list[Any]:
         """Run *operations* for *user* in one transaction and return their results.
 
-        *server_url* starts the addresses in them. Raise
-        :exc:`~ftrack_like.sandbox.errors.SandboxError` if one fails: then none is applied.
+        *server_url* is the beginning of addresses in the results. Raise
+        :exc:`~ftrack_like.sandbox.errors.SandboxError` if an operation fails; then no operation is
+        applied.
         """
         return self._run(operations, self._context(user, server_url))
 
     def authenticate(self, credentials: Credentials) -> User:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
 
-        Raise :exc:`TooManyAttemptsError`, without looking at the key, after too many wrong ones.
+        Raise :exc:`TooManyAttemptsError`, without checking the key, after too many wrong keys.
         """
         credentials.require()
         username, key = credentials.username, credentials.api_key
@@ -147,17 +146,17 @@ class Service:
         return user
 
     def find_user(self, user_id: str) -> User:
-        """Return the active user with the id *user_id*, with the rights as they are now.
+        """Return the active user with the id *user_id*, with the user's current rights.
 
-        Raise :exc:`PermissionDeniedError` if there is none.
+        Raise :exc:`PermissionDeniedError` if there is no such user.
         """
         with self.database.read() as connection:
             return find_user(connection, user_id)
 
     def allow_holder(self, user_id: str, action: str, component_id: str) -> None:
-        """Raise :exc:`PermissionDeniedError` unless an address of *user_id* is still good.
+        """Raise :exc:`PermissionDeniedError` unless a signed address of *user_id* is still valid.
 
-        It was signed for that user, to do *action* (``read`` or ``update``) to a component's data.
+        The address was signed for *action* (``read`` or ``update``) on a component's data.
         """
         self.allow_component(self.find_user(user_id), action, component_id)
 
@@ -174,16 +173,16 @@ class Service:
     def answer(
         self, body: bytes, user: User, server_url: str, client_token: Optional[str] = None
     ) -> Answer:
-        """Return the answer to *body*, a JSON batch sent by *user*.
+        """Return the answer to *body*, a JSON batch that *user* sent.
 
-        *client_token* is what the sending program calls itself; events repeat it.
+        *client_token* is the name that the sending program chose for itself; events repeat it.
         """
         return self.answer_pieces([body], user, server_url, client_token)
 
     def answer_pieces(
         self, pieces: list[bytes], user: User, server_url: str, client_token: Optional[str] = None
     ) -> Answer:
-        """Return the answer to the body that *pieces* are, which are gone afterwards.
+        """Return the answer to the body in *pieces*; clear the list to save memory.
 
         See :meth:`answer`.
         """
@@ -195,15 +194,16 @@ class Service:
             return error_answer(error)
         except Exception:
             reference = uuid.uuid4().hex[:8]
-            _LOGGER.exception("Request %s failed by a fault of the server.", reference)
+            _LOGGER.exception("Request %s failed because of an error in the server.", reference)
             return error_answer(
-                ServerError(f"The server failed; its log tells more under {reference}.")
+                ServerError(f"The server failed; its log contains the details under {reference}.")
             )
 
     def _read(self, pieces: list[bytes]) -> list[dict[str, Any]]:
-        """Return the operations in *pieces*, which are cleared to make room for those."""
+        """Return the operations in *pieces*; clear the list to save memory."""
         size = sum(map(len, pieces))
-        # Reading takes several times the body for a moment: one large one after the other.
+        # Parsing takes several times the memory of the body, so only one large body is parsed at a
+        # time.
         with self._reading if size > _LARGE_BODY else contextlib.nullcontext():
             body = b"".join(pieces)
             pieces.clear()
@@ -243,22 +243,22 @@ class Service:
         for each in batch.after_commit:
             try:
                 each()
-            except Exception:  # what is committed is not undone by it, and not to be done again
-                _LOGGER.exception("What follows a commit failed in %r.", each)
+            except Exception:  # the commit stays, and the client must not repeat it
+                _LOGGER.exception("Post-commit function %r failed.", each)
         return results
 
     def _tell(self, batch: Batch) -> None:
-        """Tell the listeners of *batch*; their faults undo nothing that is committed."""
-        # The queue comes last: what becomes of a job is told after the job.
+        """Call the listeners with *batch*; an error does not undo the commit."""
+        # The queue comes last, so that events about a job come after the event that creates it.
         for listener in (*self.listeners, self.media.committed):
             try:
                 listener(batch)
             except Exception:
-                _LOGGER.exception("What follows a commit failed in %r.", listener)
+                _LOGGER.exception("Post-commit listener %r failed.", listener)
 
 
 class _ServerOffice:
-    """Runs operations for the server itself, as *user*, and for users that it works for."""
+    """Runs operations for the server itself, as *user*, and for the users of background work."""
 
     def __init__(self, service: Service, user: User, server_url: str) -> None:
         self._service = service
@@ -278,24 +278,25 @@ class _ServerOffice:
 
 
 def require_few_values(body: bytes, maximum: int) -> None:
-    """Raise :exc:`RequestTooLargeError` if the JSON text *body* holds more than *maximum* values.
+    """Raise :exc:`RequestTooLargeError` if the JSON text *body* has more than *maximum* values.
 
-    Two bytes may become an object of 64: what counts is how many values there are, and that has
-    to be known before they are made.
+    Two bytes of JSON may become an object of 64 bytes. So the number of values matters, and it must
+    be known before the values are created.
     """
     if _values(body) <= maximum:
         return
-    # Some are signs within texts. Texts go; escapes go before, for quotes may be escaped.
+    # Some of the counted signs are inside texts, so count again without texts. Remove the escapes
+    # first, because they may contain quotes.
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     if _values(_TEXT.sub(b"", plain)) > maximum:
         raise RequestTooLargeError(
-            f"The body holds more than {maximum} values. Commit less at a time, or start the "
+            f"The body contains more than {maximum} values. Commit less at a time, or start the "
             "sandbox with a larger --body-values."
         )
 
 
 def _values(body: bytes) -> int:
-    """Return how many values the JSON text *body* holds at most: each follows one of these."""
+    """Return the maximum number of values in the JSON text *body*: each follows such a sign."""
     return sum(map(body.count, (b"[", b"{", b",")))
 
 
@@ -325,7 +326,7 @@ def read_operations(body: bytes) -> list[dict[str, Any]]:
 
 
 def error_answer(error: SandboxError) -> Answer:
-    """Return *error* as the protocol shows it."""
+    """Return *error* in the form of the protocol."""
     headers = {}
     if isinstance(error, TooManyAttemptsError):
         headers["Retry-After"] = str(error.seconds)

@@ -1,4 +1,4 @@
-"""A site's data: opened, made when there are none yet, and brought back to the beginning."""
+"""The data of a site: open them, create them if there are none, and reset them."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ __all__ = ["Site", "SiteError"]
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Begins the name of the ``server_value`` that is an administrator's key.
+#: The beginning of the names of ``server_value`` rows that contain an administrator's key.
 _KEY_OF = "key of "
 
 
 class Site:
-    """The data of a sandbox, in the folder *data*, at a database *url*, or nowhere for long.
+    """The data of a sandbox: in the folder *data*, in the database at *url*, or in memory.
 
-    *user* and *key* are the administrator's. Without *key* it is the one that was kept with the
-    data, or a new one. *media* is the folder for files: by default it lies with the data, or, for
-    a database, in the user's data folder.
+    *user* and *key* belong to the administrator. Without *key*, the stored key is used, or a new
+    one. *media* is the folder for files. By default, it is with the data, or for a database, in the
+    user's data folder.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Site:
         url: Optional[str] = None,
         media: Union[str, pathlib.Path, None] = None,
     ) -> None:
-        """Prepare; nothing is opened before :meth:`open`."""
+        """Nothing is opened before :meth:`open`."""
         self.folder = _resolved(data)
         self.user = user
         self._given_key = key
@@ -67,17 +67,17 @@ class Site:
 
     @property
     def key(self) -> str:
-        """Return the administrator's key; before :meth:`open` the one that would be used."""
+        """Return the administrator's key; before :meth:`open`, the key that would be used."""
         if self._key is None:
             remembered = None if self._place is None else self._place.key_of(self.user)
             self._key = remembered or new_key()
         return self._key
 
     def open(self) -> Database:
-        """Return the database, with tables and rows; a new one is made whole or not at all.
+        """Return the database with its tables and rows; create a new one completely or not at all.
 
-        Data of an older layout are copied and then brought up to date. Raise :exc:`SiteError` if
-        the data are in use by another server, broken, or no site of this or an older version.
+        Data of an older layout are copied and then migrated. Raise :exc:`SiteError` if another
+        server uses the data, or if they are damaged or not a site of this or an older version.
         """
         if self._place is not None:
             self._place.take()
@@ -94,14 +94,14 @@ class Site:
             raise
 
     def announce(self, server_url: str) -> None:
-        """Tell others who want the folder of the data that it is served at *server_url*."""
+        """Record in the data folder that the site is served at *server_url*."""
         if self._place is not None:
             self._place.announce(server_url)
 
     def media_folder(self) -> pathlib.Path:
         """Return the folder for files, which need not exist.
 
-        A site that is kept nowhere has a private one, gone with its database.
+        A site in memory has a private folder, which is removed with its database.
         """
         if self._media is not None:
             return self._media
@@ -113,7 +113,7 @@ class Site:
         return self._database.private_folder() / "media"
 
     def reset(self) -> None:
-        """Make the data those of a fresh site, in one transaction."""
+        """Replace all data by the data of a new site, in one transaction."""
         database = self._database
         assert database is not None, "the site is not open"
         if database.is_sqlite:
@@ -124,7 +124,7 @@ class Site:
             self._fill(connection)
 
     def close(self) -> None:
-        """Close the database, which may be closed already."""
+        """Close the database; a second call does nothing."""
         if self._database is not None:
             self._database.close()
             self._database = None
@@ -160,23 +160,23 @@ class Site:
         return Database.at_path(str(self._place.database))
 
     def _make_file(self, path: pathlib.Path) -> None:
-        """Make a fresh site in the SQLite file *path*, which appears when it is complete."""
+        """Create a new site in the SQLite file *path*, which appears when it is complete."""
         part = path.with_name(f"{path.name}.new")
         for each in path.parent.glob(f"{part.name}*"):
-            each.unlink()  # a start that was killed left it
+            each.unlink()  # left by a start that was killed
         database = Database.at_path(str(part))
         with contextlib.closing(database), database.write() as connection:
             self._build(connection)
         move_into_place(part, path)
 
     def _bring_up_to_date(self, connection: Connection) -> None:
-        """Migrate data of an older layout, after a copy of them was made."""
+        """Migrate data of an older layout, after copying them."""
         found = layout_of(connection)
         if found == str(LAYOUT_VERSION):
             return
         if found not in map(str, range(1, LAYOUT_VERSION)):
             raise SiteError(
-                f"The data in {self._where()} were made by another version of the sandbox "
+                f"The data in {self._where()} belong to another version of the sandbox "
                 f"(layout {found or 'unknown'}, this one reads up to {LAYOUT_VERSION}). "
                 f"Use that version, choose another folder, or move the data away."
             )
@@ -187,7 +187,7 @@ class Site:
             copy = f"the schema {back_up_schema(connection, layout)!r} of the database"
         migrate(connection, layout)
         _LOGGER.warning(
-            "The data in %s were brought from layout %s to %s; the old ones are kept in %s.",
+            "The data in %s were migrated from layout %s to %s; a copy of the old data is in %s.",
             self._where(),
             layout,
             LAYOUT_VERSION,
@@ -195,13 +195,13 @@ class Site:
         )
 
     def _build(self, connection: Connection) -> None:
-        """Make tables and rows in an empty database."""
+        """Create tables and rows in an empty database."""
         create_tables(connection)
         write_statistics(connection)
         self._fill(connection)
 
     def _fill(self, connection: Connection) -> None:
-        """Insert the rows of a fresh site into empty tables."""
+        """Insert the rows of a new site into empty tables."""
         now = datetime.now(timezone.utc)
         user_id = seed(connection, api_user=self.user, api_key=self.key, now=now)
         self._remember_in_database(connection)
@@ -209,7 +209,7 @@ class Site:
             seed_demo_project(connection, now=now, created_by_id=user_id)
 
     def _fresh(self) -> sqlite3.Connection:
-        """Return a fresh site in memory, made once."""
+        """Return a new site in memory, which is created once."""
         if self._snapshot is None:
             with contextlib.closing(Database()) as database:
                 with database.write() as connection:
@@ -221,7 +221,7 @@ class Site:
         return self._snapshot
 
     def _admit(self, connection: Connection) -> None:
-        """Make sure that the administrator exists and may log in with the key."""
+        """Make sure that the administrator exists and can log in with the key."""
         user, keys = TABLES["resource"], TABLES["user_api_key"]
         named = sqlalchemy.select(user.c.id).where(
             user.c.username == self.user, user.c.resource_type == "user"
@@ -250,8 +250,8 @@ class Site:
     def _where(self) -> str:
         return "the database" if self._place is None else str(self._place.database)
 
-    # A folder remembers the key of its administrator in a file that only its owner can read. A
-    # database on a server keeps it in a table that clients cannot read.
+    # A folder stores the key of its administrator in a file that only its owner can read. A
+    # database on a server stores it in a table that clients cannot read.
 
     def _remembered_key(self, connection: Connection) -> Optional[str]:
         if self._place is not None:
@@ -270,7 +270,7 @@ class Site:
 
 
 def _note_opening(connection: Connection) -> None:
-    """Keep the time of this opening: data that cannot be written are noticed now, not later."""
+    """Store the time of this start, so that read-only data raise an error now and not later."""
     values = TABLES["server_value"]
     connection.execute(sqlalchemy.delete(values).where(values.c.name == "opened_at"))
     connection.execute(sqlalchemy.insert(values).values(name="opened_at", value=_moment()))
@@ -285,8 +285,8 @@ def _resolved(path: Union[str, pathlib.Path, None]) -> Optional[pathlib.Path]:
 
 
 def _folder_for(url: sqlalchemy.engine.URL) -> pathlib.Path:
-    """Return the folder in the user's data folder for the files of the database at *url*."""
-    # lazy: only a database that is given by its URL needs it.
+    """Return the folder for the files of the database at *url*, in the user's data folder."""
+    # lazy: only needed for a database with a URL.
     import platformdirs
 
     plain = url.set(username=None, password=None).render_as_string()

@@ -1,4 +1,4 @@
-"""The version that the sandbox claims: clients refuse servers older than 3.3.11."""
+"""The server version that the sandbox reports; clients refuse servers older than 3.3.11."""
 
 from __future__ import annotations
 

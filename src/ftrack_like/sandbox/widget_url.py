@@ -1,4 +1,4 @@
-"""The action ``get_widget_url``: where a program finds the pages that it embeds."""
+"""The action ``get_widget_url``: returns the addresses of pages that programs embed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ftrack_like.sandbox.media.signing import Signer
 
 __all__ = ["THEMES", "WIDGETS", "WidgetActions"]
 
-#: The widgets, and what each can be about; None stands for everything.
+#: The widgets, and the types of entities that each can show; None means any type.
 WIDGETS: Mapping[str, Optional[tuple[str, ...]]] = {
     "info": None,
     "tasks": ("Context", "User"),
@@ -28,10 +28,9 @@ THEMES = ("dark", "light")
 
 
 class WidgetActions:
-    """The action, with addresses signed by *signer*."""
+    """The action; *signer* signs the addresses."""
 
     def __init__(self, signer: Signer) -> None:
-        """Prepare the action."""
         self._signer = signer
 
     def actions(self) -> tuple[Action, ...]:
@@ -39,7 +38,7 @@ class WidgetActions:
         return (Action("get_widget_url", self.get_widget_url, reads=True),)
 
     def get_widget_url(self, operation: Operation, batch: Batch) -> Any:
-        """Return the address of a widget, which opens without headers for six minutes."""
+        """Return the address of a widget, which works without headers for six minutes."""
         name = _one_of("widget", required_key(operation, "name"), WIDGETS)
         theme = operation.get("theme")
         if theme is not None:
@@ -55,7 +54,7 @@ class WidgetActions:
 
 
 def _entity(name: str, operation: Operation, batch: Batch) -> Optional[tuple[str, str]]:
-    """Return type and key of the entity that *operation* names, None where it names none."""
+    """Return type and key of the entity in *operation*, None if it names none."""
     if operation.get("entity_type") is None:
         return None
     asked = batch.entity_type(operation["entity_type"])
@@ -77,4 +76,4 @@ def _one_of(what: str, value: Any, known: Any) -> str:
         return value
     near = did_you_mean(str(value), known)
     names = ", ".join(map(repr, known))
-    raise ValidationError(f"There is no {what} {shown(value)}.{near} There is {names}.")
+    raise ValidationError(f"There is no {what} {shown(value)}.{near} The sandbox has {names}.")

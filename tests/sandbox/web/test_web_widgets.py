@@ -91,7 +91,7 @@ def test_a_changed_address_is_refused(world, browser):
     url = world.url("info", "Shot", world.shot)
     for wrong in (url.replace(world.shot, world.project), url.replace("name=info", "name=tasks")):
         page = browser.get(wrong)
-        assert (page.status, "not one that this server gave out" in page.text) == (403, True)
+        assert (page.status, "not signed by this server" in page.text) == (403, True)
     assert browser.get("/widget").status == 403
 
 

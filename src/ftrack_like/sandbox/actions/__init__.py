@@ -1,8 +1,8 @@
-"""The API actions, and the batches that run them.
+"""The actions of the API, and the batches that run them.
 
-:data:`ACTIONS` holds the actions that need only the database; other packages declare more.
-:func:`run_batch` runs the operations of a request in one transaction: if one fails, none of them
-is applied.
+:data:`ACTIONS` contains the actions that need only the database; other packages declare more.
+:func:`run_batch` runs the operations of a request in one transaction: if one operation fails, the
+server applies no operation of the request.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ ACTIONS: Mapping[str, Action] = by_name(
     remote.ACTIONS,
 )
 
-#: How many seconds one operation is expected to take; the writers' queue orders batches by it.
-#: Queries can be heavy. A batch that only reads waits for no writer.
+#: The estimated duration of an operation in seconds. It decides when a batch may write, because its
+#: real duration is unknown before it has run. Queries can be heavy.
 _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
-#: What the server does by itself, by the name of a type.
+#: The rules of the server for new, changed and deleted entities, by the name of the type.
 HOOKS: Mapping[str, tuple[Hooks, ...]] = {
     **assets.HOOKS,
     **components.HOOKS,
@@ -90,11 +90,11 @@ def run_batch(
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* are all that clients can ask for, by name. The transaction may take *seconds*, without
-    the time that a batch waits for its turn to write; one that writes may take longer while no
-    other writer waits.
+    *actions* are the available actions by name. The transaction may take *seconds*, without the time
+    that the batch waits for its turn to write. A batch that writes may take longer while no other
+    writer waits.
 
-    Raise :exc:`SandboxError` naming the operation that failed.
+    Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
     try:
         return _run_batch(database, operations, context, actions, seconds)
@@ -130,19 +130,24 @@ def _run_batch(
             return batch, results
     except StatementTimeoutError as error:
         raise BatchTimeoutError(
-            f"The batch takes {error}, and was ended; none of it is applied. Send fewer or lighter "
-            f"operations at a time, or start the sandbox with a larger --batch-seconds."
+            f"The sandbox stopped the batch because it takes {error}. No operation was applied. "
+            "Send fewer or lighter operations at a time, or start the sandbox with a larger "
+            "--batch-seconds."
         ) from error
     except UnicodeEncodeError as error:
-        raise ValidationError(f"Half of a surrogate pair is no text: {error.object!r}.") from error
+        raise ValidationError(
+            f"The text contains half of a surrogate pair: {error.object!r}."
+        ) from error
     except sqlalchemy.exc.DataError as error:
-        raise ValidationError(f"The database cannot keep this: {first_line(error)}.") from error
+        raise ValidationError(
+            f"The database cannot store this value: {first_line(error)}."
+        ) from error
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
     except sqlalchemy.exc.DBAPIError as error:
         refused = refusal(error)
         if refused is not None:
-            raise ValidationError(f"The database cannot keep this: {refused}.") from error
+            raise ValidationError(f"The database cannot store this value: {refused}.") from error
         happened = remedy_for(first_line(error))
         if happened is None:
             raise
@@ -160,7 +165,7 @@ def open_batch(connection: Connection, context: RequestContext) -> Batch:
 
 
 def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
-    """Read what *operations* name by their keys, by few statements for many of them."""
+    """Read the rows that *operations* name by their keys, with few statements per table."""
     keys: dict[str, list[Key]] = defaultdict(list)
     for one in operations:
         type_ = batch.model.types.get(str(one.get("entity_type")))
@@ -226,7 +231,7 @@ def _run(
 
 
 def _place(error: SandboxError, operations: Sequence[Operation]) -> None:
-    """Let *error* say which of *operations* it is about, if that is known."""
+    """Add index, action and type of the failed operation to the text of *error*, if known."""
     if error.operation is None and len(operations) == 1:
         error.operation = 0
     if error.operation is None:
@@ -234,17 +239,17 @@ def _place(error: SandboxError, operations: Sequence[Operation]) -> None:
     operation = operations[error.operation]
     if error.operation or operation.get("entity_type"):
         about = " ".join(str(operation.get(key) or "") for key in ("action", "entity_type"))
-        # A caret under a mistake keeps its line.
+        # Extend the first line only: a caret below it must stay in its column.
         first, newline, rest = error.content.partition("\n")
         where = f"(operation {error.operation}: {about.strip()})"
         error.content = f"{first} {where}{newline}{rest}"
 
 
 def _translate(error: sqlalchemy.exc.IntegrityError) -> SandboxError:
-    """Return what the database refused in the words of the protocol."""
+    """Return the API error for a violated constraint of the database."""
     text = first_line(error)
     if "not null" in text.lower() or "not-null" in text.lower():
         return ValidationError(f"A required attribute has no value: {text}.")
     if "unique" in text.lower():
         return DuplicateEntryError(f"DuplicateEntry: {text}.")
-    return IntegrityError(f"The change would leave something pointing at nothing: {text}.")
+    return IntegrityError(f"The change would leave a reference to a missing row: {text}.")

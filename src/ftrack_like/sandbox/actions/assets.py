@@ -1,4 +1,4 @@
-"""Assets, their versions, and the numbers of those."""
+"""Rules for assets and versions: their projects, version numbers and first statuses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _created_asset(batch: Batch, type_: EntityType, row: Row) -> None:
 
 
 def _settle_asset(batch: Batch, row: Row) -> bool:
-    """Give the new asset *row* the project of its context; False if that is not known yet."""
+    """Set the project of the new asset *row*; return False while its context is unknown."""
     project_id = project_of(batch, row["context_id"])
     if project_id is None:
         return False
@@ -55,7 +55,7 @@ def _created_version(batch: Batch, type_: EntityType, row: Row) -> None:
 
 
 def _settle_version(batch: Batch, row: Row) -> bool:
-    """Give the new version *row* number, project and status; False if they are not known yet."""
+    """Set number, project and status of the new version *row*; return False if not known yet."""
     asset_id = row["asset_id"]
     asset = batch.store.get("asset", (asset_id,)) if asset_id is not None else None
     if asset is None or asset["project_id"] is None:
@@ -68,7 +68,7 @@ def _settle_version(batch: Batch, row: Row) -> bool:
 
 
 def _number(batch: Batch, asset_id: str, given: Optional[int]) -> int:
-    """Return the number of a new version of an asset: the *given* one, or the next."""
+    """Return the number of a new version of an asset: *given*, or the last number plus one."""
     note = ("last version", asset_id)
     if note not in batch.notes:
         columns = TABLES["asset_version"].c

@@ -1,4 +1,4 @@
-"""What an operation says about an entity: wire data taken apart into columns and relations."""
+"""Parse the keys, references and attributes of an operation into columns and collections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ __all__ = [
 
 @dataclass
 class Attributes:
-    """What was sent: *columns* to set, new members of *collections*, *names* in order."""
+    """The attributes that a client sent for one entity.
+
+    *columns* are the values by column. *collections* are pairs of a collection and its new members.
+    *names* maps each attribute to its column (empty for a collection), in the order of the request.
+    """
 
     columns: dict[str, Any] = field(default_factory=dict)
     collections: list[tuple[Collection, list[Any]]] = field(default_factory=list)
@@ -40,10 +44,10 @@ class Attributes:
 
 
 def read_key(type_: EntityType, operation: Operation) -> dict[str, Any]:
-    """Return the key in *operation* by column; a missing one is empty.
+    """Return the key in *operation* by column; empty if the operation has none.
 
-    ``entity_key`` is a list in the order of the type's primary key; a single value stands for
-    a list of one. Raise :exc:`ValidationError` if it does not fit the primary key.
+    ``entity_key`` is a list in the order of the type's primary key. A single value is allowed too.
+    Raise :exc:`ValidationError` if the list does not match the primary key.
     """
     key = operation.get("entity_key")
     if key is None:
@@ -60,9 +64,9 @@ def read_key(type_: EntityType, operation: Operation) -> dict[str, Any]:
 
 
 def columns_of_key(type_: EntityType, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the primary key in *values* (by attribute) by column.
+    """Return the primary key in *values* (by attribute) as a mapping by column.
 
-    Raise :exc:`ValidationError` if *values* lack a part of it.
+    Raise :exc:`ValidationError` if a part of the key is missing.
     """
     columns = {}
     for name in type_.primary_key:
@@ -70,13 +74,13 @@ def columns_of_key(type_: EntityType, values: Mapping[str, Any]) -> dict[str, An
         assert isinstance(property_, Scalar)
         assert property_.column is not None
         if values.get(name) is None:
-            raise ValidationError(f"A {type_.name} is named by its key, which lacks {name!r}.")
+            raise ValidationError(f"The key of a {type_.name} lacks {name!r}.")
         columns[property_.column] = to_stored(type_.name, property_, values[name])
     return columns
 
 
 def table_key(type_: EntityType, columns: Mapping[str, Any]) -> Key:
-    """Return the key of a row of *type_*'s table with *columns*."""
+    """Return the key of the row with *columns* in the table of *type_*."""
     return tuple([columns[name] for name in key_columns(type_.table)])
 
 
@@ -89,7 +93,7 @@ def find_row(batch: Batch, type_: EntityType, columns: Mapping[str, Any]) -> Row
 
 
 def fits(batch: Batch, type_: EntityType, row: Row) -> bool:
-    """Return whether *row*, of the table of *type_*, is an entity of it."""
+    """Return whether *row* is a *type_*; several types can share its table."""
     alternatives = batch.model.alternatives(type_.name)
     return not alternatives or any(
         all(row[column] == value for column, value in one.items()) for one in alternatives
@@ -99,7 +103,8 @@ def fits(batch: Batch, type_: EntityType, row: Row) -> bool:
 def read_reference(batch: Batch, value: Any, where: str) -> tuple[EntityType, dict[str, Any]]:
     """Return the type and the key by column of the reference *value*.
 
-    *where* names what holds it, for errors: :exc:`ValidationError` if it is no reference.
+    *where* names the attribute in errors. Raise :exc:`ValidationError` if *value* is not a
+    reference.
     """
     if not isinstance(value, Mapping) or "__entity_type__" not in value:
         raise ValidationError(
@@ -114,7 +119,7 @@ def read_reference(batch: Batch, value: Any, where: str) -> tuple[EntityType, di
 
 
 def read_entity_data(operation: Operation) -> Mapping[str, Any]:
-    """Return the ``entity_data`` of *operation*; raise :exc:`ValidationError` if it is none."""
+    """Return the ``entity_data`` of *operation*; raise :exc:`ValidationError` if not a mapping."""
     data = operation.get("entity_data", {})
     if not isinstance(data, Mapping):
         raise ValidationError(f"entity_data must be a mapping, not {shown(data)}.")
@@ -122,10 +127,10 @@ def read_entity_data(operation: Operation) -> Mapping[str, Any]:
 
 
 def read_attributes(batch: Batch, type_: EntityType, data: Mapping[str, Any]) -> Attributes:
-    """Return what *data* says about an entity of *type_*.
+    """Return the attributes in *data*, sent for an entity of *type_*.
 
-    Raise :exc:`ValidationError` for attributes that the type lacks or the server computes, and
-    for values of the wrong type.
+    Raise :exc:`ValidationError` for an attribute that the type lacks or that the server computes,
+    and for a value of the wrong type.
     """
     attributes = Attributes()
     for name, value in data.items():
@@ -139,7 +144,7 @@ def read_attributes(batch: Batch, type_: EntityType, data: Mapping[str, Any]) ->
 
 
 def defaults(type_: EntityType) -> dict[str, Any]:
-    """Return what a new entity of *type_* holds before anything is said about it, by column."""
+    """Return the default values of a new entity of *type_*, by column."""
     columns = {}
     for property_ in type_.properties.values():
         if isinstance(property_, Scalar) and property_.column and "default" in property_.facets:
@@ -152,7 +157,7 @@ def defaults(type_: EntityType) -> dict[str, Any]:
 
 
 def answer_record(type_: EntityType, row: Row, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a create or an update answers: key, projections of the type, *data* as sent."""
+    """Return the answer to a create or update: key, default projections, and *data* as sent."""
     record = {"__entity_type__": type_.name}
     names = (*type_.primary_key, *type_.default_projections, *type_.system_projections)
     for name in names:
@@ -165,7 +170,7 @@ def answer_record(type_: EntityType, row: Row, data: Mapping[str, Any]) -> dict[
 
 
 def expect_key(batch: Batch, type_: EntityType, columns: Mapping[str, Any]) -> None:
-    """Let what the key *columns* of a new *type_* point at exist when the batch ends."""
+    """Require that the entities in the key *columns* of a new *type_* exist when the batch ends."""
     for name in type_.primary_key:
         property_ = type_.properties[name]
         assert isinstance(property_, Scalar)
@@ -175,7 +180,7 @@ def expect_key(batch: Batch, type_: EntityType, columns: Mapping[str, Any]) -> N
 
 
 def _expect(batch: Batch, type_: EntityType, property_: Scalar, stored: Any) -> None:
-    """Let what the foreign key *property_* points at by *stored* exist when the batch ends."""
+    """Require that the entity that *property_* refers to by *stored* exists when the batch ends."""
     if property_.references is None or stored is None:
         return
     owner, target_name = property_.references
@@ -242,7 +247,7 @@ _READERS: dict[type[Property], Callable[..., None]] = {
 
 
 def _by_name_or_alias(type_: EntityType, name: str) -> Any:
-    """Return the scalar that *name*, an attribute or the server's word for one, stands for."""
+    """Return the scalar attribute with the name or alias *name*, None if there is none."""
     property_ = type_.properties.get(name)
     if property_ is not None:
         return property_ if isinstance(property_, Scalar) else None

@@ -1,4 +1,15 @@
-"""A batch at work: its transaction, what it changed, and what is left to do at its end."""
+"""The state of a running batch: its transaction, its changes, and its work for the end.
+
+An operation may refer to an entity that a later operation of the same batch creates. So many
+operations cannot finish at once. They leave work for later:
+
+* values that depend on the missing entity (:meth:`Batch.settle_later`),
+* the check that the entity exists (:meth:`Batch.refer`),
+* the check that the user has the right to the final state (:attr:`Batch.claims`),
+* the values in an answer that the server sets (:meth:`Batch.answer_later`).
+
+Each piece of work remembers its operation, so that an error at the end names the right operation.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +37,11 @@ Operation = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """What a batch did to one entity: *action* is ``add``, ``update`` or ``remove``.
+    """The change of an entity by a batch. *action* is ``add``, ``update`` or ``remove``.
 
-    *row* are its values by column (the last known ones when removed), *old* those that the
-    columns in it had before. *members* are the ids in a collection before and after, by the
-    collection's server-side name, where rows beside the entity's own hold who belongs to it.
+    *row* contains the values by column (the last ones of a removed entity), and *old* the previous
+    values of the changed columns. *members* maps the server-side names of collections in link
+    tables to their ids before and after.
     """
 
     action: str
@@ -43,11 +54,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the server does by itself for the entities of a type, in this order.
+    """The rules of the server for the entities of a type, in the order of their calls.
 
     *creating* completes the row of a new entity, *created* follows when the row is stored.
-    *changing* may add to the changes of a row or refuse them, *changed* follows and gets the
-    old values. *deleting* gets rows of one table before they and their dependants go.
+    *changing* may add to the changes of a row or refuse them with an error, *changed* follows and
+    receives the old values. *deleting* receives rows of one table before the batch deletes these
+    rows and their dependants.
     """
 
     creating: Optional[Callable[[Batch, EntityType, Row], None]] = None
@@ -59,7 +71,7 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Existence:
-    """Something that must exist when a batch ends: a *type_name* with *value* in *column*."""
+    """An entity that must exist when a batch ends: a *type_name* with *value* in *column*."""
 
     type_name: str
     column: str
@@ -69,7 +81,7 @@ class Existence:
 class Batch:
     """The operations of one request, in one transaction; belongs to one thread.
 
-    *hooks* are by the name of a type, and hold for its sub-types too.
+    *hooks* are by the name of a type, and apply to its sub-types too.
     """
 
     def __init__(
@@ -78,33 +90,33 @@ class Batch:
         context: RequestContext,
         hooks: Mapping[str, tuple[Hooks, ...]],
     ) -> None:
-        """Begin with nothing done."""
         self.store = Store(connection)
         self.model = MODEL
         self.context = context
         self.now = moment_text(context.now)
         self.changes: list[Change] = []
-        #: Rows made by this batch, with their types, for the checks at its end.
+        #: Rows that this batch created, with their types, for the checks at its end.
         self.made: list[tuple[EntityType, Row]] = []
-        #: Required attributes that an update emptied: name and column, with type and row.
+        #: Required attributes that an update set to null: type, row, name and column.
         self.emptied: list[tuple[EntityType, Row, str, str]] = []
-        #: What must exist at the end, and who said so (``status_id of Task``).
+        #: Entities that must exist at the end, and the reference to each (``status_id of Task``).
         self.references: dict[Existence, str] = {}
-        #: Contexts whose name or parent is new, by id.
+        #: Contexts with a new name or parent, by id.
         self.placed: dict[str, Row] = {}
-        #: Table and key of what this batch deletes, or has deleted.
+        #: Table and key of the rows that this batch deletes or has deleted.
         self.going: set[tuple[str, Key]] = set()
-        #: Table and key of what operations of this batch name for deletion.
+        #: Table and key of the rows that operations of this batch name for deletion.
         self.doomed: set[tuple[str, Key]] = set()
-        #: What subjects remember for the length of the batch.
+        #: Values that modules keep for the duration of the batch.
         self.notes: dict[Any, Any] = {}
-        #: What the user must be allowed when the batch ends: action, type, row, attributes.
+        #: Permissions to check when the batch ends: action, type, row, attributes.
         self.claims: list[tuple[str, EntityType, Row, tuple[str, ...]]] = []
-        #: What is to be done once the transaction is committed, and not without that.
+        #: Functions to call when the transaction is committed, and only then.
         self.after_commit: list[Callable[[], object]] = []
-        #: The place of the operation that is being run, None before and after all of them.
+        #: The index of the running operation, None before and after the operations.
         self.running: Optional[int] = None
-        #: Which operation last touched a row (by table and key), or wants something to exist.
+        #: The index of the operation that last touched a row (by table and key), or that requires
+        #: an existence.
         self.origins: dict[Any, Optional[int]] = {}
         self._hooks = hooks
         self._unsettled: list[tuple[Optional[int], Callable[[], bool]]] = []
@@ -113,7 +125,7 @@ class Batch:
 
     @property
     def rights(self) -> Optional[Rights]:
-        """Return what the calling user may do, after all changes so far; None: everything."""
+        """Return the rights of the calling user after the changes so far; None: no restrictions."""
         if self.context.rights is not None and self._changes_judged < len(self.changes):
             new = self.changes[self._changes_judged :]
             self._changes_judged = len(self.changes)
@@ -142,11 +154,14 @@ class Batch:
         return [hooks for name in names for hooks in self._hooks.get(name, ())]
 
     def settle_later(self, attempt: Callable[[], bool]) -> None:
-        """Call *attempt* before the next reading and at the end, until it answers true."""
+        """Call *attempt* before the next query and at the end, until it returns True.
+
+        Use this for work that needs an entity which a later operation may create.
+        """
         self._unsettled.append((self.running, attempt))
 
     def settle(self) -> None:
-        """Do what waited for later operations, as far as it can be done now."""
+        """Call the waiting attempts, as long as at least one of a round succeeds."""
         progress = True
         while self._unsettled and progress:
             waiting, self._unsettled = self._unsettled, []
@@ -155,7 +170,7 @@ class Batch:
             self._unsettled = left + self._unsettled
 
     def _attempt(self, origin: Optional[int], attempt: Callable[[], bool]) -> bool:
-        """Return what *attempt* answers, which the operation at *origin* left to be done."""
+        """Return the result of *attempt*; its errors belong to the operation at *origin*."""
         running, self.running = self.running, origin
         try:
             return attempt()
@@ -166,22 +181,22 @@ class Batch:
             self.running = running
 
     def refer(self, wanted: Existence, where: str) -> None:
-        """Remember that *wanted* must exist at the end, as *where* (``status_id of Task``) says."""
+        """Require that *wanted* exists at the end; *where* names the reference in errors."""
         self.references[wanted] = where
         self.origins[wanted] = self.running
 
     def blame(self, error: SandboxError, origin: Optional[int]) -> SandboxError:
-        """Return *error* as one of the operation at *origin*, unless it is of another already."""
+        """Return *error*, assigned to the operation at *origin* if it has no operation yet."""
         if error.operation is None:
             error.operation = origin
         return error
 
     def answer_later(self, fill: Callable[[], None]) -> None:
-        """Call *fill* when all is done, to complete an answer with what the server filled in."""
+        """Call *fill* at the end, to complete an answer with the values that the server set."""
         self._answers.append(fill)
 
     def complete_answers(self) -> None:
-        """Complete the answers that wait."""
+        """Call the functions of :meth:`answer_later`."""
         answers, self._answers = self._answers, []
         for fill in answers:
             fill()

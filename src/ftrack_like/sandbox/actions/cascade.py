@@ -1,9 +1,11 @@
-"""Deleting: what goes along, what is merely cut off, and what stands in the way.
+"""Deletion of rows: dependants are deleted too, lose their reference, or forbid the deletion.
 
-Who points at whom follows from the schema. A row that belongs to the deleted one goes along;
-a row that cannot be without it forbids the deletion; any other row loses the pointer. Rows are
-treated by the table-full, so that a project of any size goes by as few statements as its
-relations and levels.
+The schema says which rows point at which. A row that belongs to the deleted row is *owned*: it is
+deleted too. A row that needs the deleted row, but does not belong to it, is *held*: it forbids the
+deletion. Any other row is *free*: it only loses its reference.
+
+Rows in the same table are handled together, so the number of statements depends on the number of
+relations and levels, and not on the size of the project.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["delete_rows", "is_gone"]
 
-#: Tables whose rows are what a studio works on: what they own goes with them.
+#: Tables of the entities that people work on. Rows that require such an entity belong to it.
 _OWNERS = {
     "asset",
     "asset_version",
@@ -56,7 +58,7 @@ _OWNERS = {
     "user_security_role",
 }
 
-#: Columns that may be empty, whose rows belong to what they point at all the same.
+#: Optional columns whose rows belong to the row that they point at.
 _OWNED = {
     ("action", "automation_id"),
     ("api_key", "resource_id"),
@@ -93,7 +95,7 @@ _OWNED = {
     ("user_session", "user_id"),
 }
 
-#: Columns that must have a value as long as what they point at exists, and no longer.
+#: Required columns that become null when the row that they point at is deleted.
 _FREE = {
     ("calendar_event", "created_by_id"),
     ("calendar_event_resource", "created_by_id"),
@@ -103,15 +105,15 @@ _FREE = {
     ("review_session_invitee", "created_by_id"),
 }
 
-#: Columns whose rows forbid that what they point at goes, though they need not have a value.
+#: Optional columns whose rows forbid the deletion of the row that they point at.
 _HELD = {("component_location", "location_id")}
 
 
 @dataclass(frozen=True)
 class _Pointer:
-    """Rows of *type_* point with *column* at the *target_column* of a table's rows.
+    """Rows of *type_* that point with *column* at the *target_column* of a table's rows.
 
-    *kind* says what becomes of them: ``owned``, ``held`` or ``free``.
+    *kind* is ``owned``, ``held`` or ``free`` (see the module).
     """
 
     type_: EntityType
@@ -122,7 +124,7 @@ class _Pointer:
 
 @dataclass(frozen=True)
 class _Links:
-    """Rows of *table*, which no type stands for, point with *column* at *target_column*."""
+    """Rows of *table*, which has no entity type, that point with *column* at *target_column*."""
 
     table: str
     column: str
@@ -130,9 +132,9 @@ class _Links:
 
 
 def delete_rows(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
-    """Delete *rows* of the table of *type_*, with all that belongs to them.
+    """Delete *rows* of the table of *type_*, and the rows that belong to them.
 
-    Raise :exc:`IntegrityError` if something that stays cannot be without them.
+    Raise :exc:`IntegrityError` if a remaining row needs one of the deleted rows.
     """
     table = type_.table
     rows = _not_going(batch, table, rows)
@@ -156,7 +158,7 @@ def delete_rows(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
 
 
 def _not_going(batch: Batch, table: str, rows: Sequence[Row]) -> list[Row]:
-    """Return those of *rows* that *batch* has not deleted yet, each once; note that they go."""
+    """Return the *rows* that *batch* has not deleted yet, each once; mark them as deleted."""
     left = []
     for row in rows:
         key = (table, key_of(table, row))
@@ -180,12 +182,12 @@ def _remove(batch: Batch, type_: EntityType, rows: Sequence[Row]) -> None:
 
 
 def _pointing(batch: Batch, pointer: _Pointer, rows: Sequence[Row]) -> list[Row]:
-    """Return the rows that *pointer* leads from to *rows*, without those that go anyway."""
+    """Return the rows that point at *rows* through *pointer*, except rows deleted anyway."""
     table = pointer.type_.table
     values = {row[pointer.target_column] for row in rows} - {None}
     found = batch.store.find_pointing(table, pointer.column, list(values))
     keys = [(table, key_of(table, row)) for row in found]
-    # An operation that deletes a row itself does so before or after, and in its own turn.
+    # A row that an operation deletes explicitly is deleted in the turn of that operation.
     return [
         row for row, key in zip(found, keys) if key not in batch.going and key not in batch.doomed
     ]
@@ -194,7 +196,7 @@ def _pointing(batch: Batch, pointer: _Pointer, rows: Sequence[Row]) -> list[Row]
 def _treat(
     batch: Batch, table: str, pointer: _Pointer, targets: Sequence[Row], rows: list[Row]
 ) -> None:
-    """Delete, refuse or cut off *rows*, which *pointer* leads from to *targets* of *table*."""
+    """Delete or cut off *rows*, or refuse; through *pointer* they point at *targets* of *table*."""
     if pointer.kind == "free":
         for row in rows:
             concrete = concrete_type(batch, pointer.type_, row)
@@ -208,25 +210,25 @@ def _treat(
         target = rows[0][pointer.column]
         count = sum(row[pointer.column] == target for row in rows)
         error = IntegrityError(
-            f"It is still in use: {pointer.column!r} of {count} {pointer.type_.name} "
-            f"points at it. Change or delete those first."
+            f"The entity is still in use: {pointer.column!r} of {count} {pointer.type_.name} "
+            f"points at it. Change or delete them first."
         )
         raise batch.blame(error, origins[target])
-    # An error further down is one of the operation that this deletion began with.
+    # An error at a deeper level belongs to the operation that began this deletion.
     owned = pointer.type_.table
     for row in rows:
         batch.origins[(owned, key_of(owned, row))] = origins[row[pointer.column]]
     delete_rows(batch, pointer.type_, rows)
 
 
-# Who points at the rows
+# References to the rows
 
 
 def _used(batch: Batch, table: str, rows: Sequence[Row]) -> set[int]:
-    """Return which of the pointers and links to *table*, by number, lead to any of *rows*.
+    """Return the numbers of the pointers and links to *table* that lead to any of *rows*.
 
-    Most tables that could point at a row do not. One statement that asks all of them costs a
-    tenth of the thirty statements that look for the rows themselves.
+    Most tables that could point at a row do not. One statement that probes all of these tables
+    costs a tenth of the thirty statements that look for the rows themselves.
     """
     if not _pointers(table) and not _links(table):
         return set()
@@ -240,7 +242,7 @@ def _used(batch: Batch, table: str, rows: Sequence[Row]) -> set[int]:
 
 @functools.cache
 def _probe(table: str) -> tuple[Any, frozenset[str]]:
-    """Return the statement of :func:`_used`, and the columns whose values it asks for."""
+    """Return the statement of :func:`_used`, and the columns whose values it needs."""
     pointing = [(one.type_.table, one.column, one.target_column) for one in _pointers(table)]
     pointing += [(one.table, one.column, one.target_column) for one in _links(table)]
     parts: list[Select[Any]] = [
@@ -251,19 +253,20 @@ def _probe(table: str) -> tuple[Any, frozenset[str]]:
 
 
 def _leads_somewhere(table: str, column: str, target_column: str) -> Expression:
-    """Return whether *column* of some row of *table* has one of the given values."""
+    """Return the condition that a row of *table* has one of the given values in *column*."""
     match = one_of_keys(TABLES[table].c[column], f"values_{target_column}")
     return exists().select_from(TABLES[table]).where(match)
 
 
-# What the schema says
+# The relations of the schema
 
 
 @functools.cache
 def _pointers(table: str) -> tuple[_Pointer, ...]:
-    """Return what may point at rows of *table*, what belongs to them first.
+    """Return the pointers to rows of *table*, the owned ones first.
 
-    What goes along neither forbids the deletion nor needs its pointers emptied.
+    Owned rows are deleted before the other pointers are examined: a deleted row neither forbids the
+    deletion nor needs to lose its reference.
     """
     found: dict[tuple[str, str], _Pointer] = {}
     for type_ in MODEL.types.values():
@@ -278,7 +281,7 @@ def _pointers(table: str) -> tuple[_Pointer, ...]:
 
 @functools.cache
 def _links(table: str) -> tuple[_Links, ...]:
-    """Return the tables that merely link rows of *table* with others."""
+    """Return the tables that only link rows of *table* with other rows."""
     own_tables = {type_.table for type_ in MODEL.types.values()}
     found: dict[_Links, None] = {}
     if table == "resource":
@@ -298,7 +301,7 @@ def _links(table: str) -> tuple[_Links, ...]:
 
 
 def _columns_pointing(type_: EntityType) -> Iterator[tuple[str, str, str]]:
-    """Yield (column of *type_*'s table, target type, target column) for what it points at."""
+    """Yield (column of *type_*'s table, target type, target column) for each reference."""
     for one in type_.properties.values():
         if isinstance(one, Reference) and one.column is not None:
             yield one.column, one.target, one.target_column
@@ -343,6 +346,6 @@ def _is_required(table: str, column: str) -> bool:
 
 
 def _widest(type_: EntityType) -> EntityType:
-    """Return the type that all rows of the table of *type_* are of."""
+    """Return the most general type of the table of *type_*; it covers all rows."""
     same = [MODEL.types[name] for name in type_.bases if MODEL.types[name].table == type_.table]
     return same[-1] if same else type_

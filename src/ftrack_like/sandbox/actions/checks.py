@@ -1,4 +1,4 @@
-"""What must hold when a batch ends, whatever it looked like on the way."""
+"""Checks of the data when a batch ends; during the batch, the data may be incomplete."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
 __all__ = ["check"]
 
-#: Required by the schema, and left out by many who make users who never log in.
+#: The schema requires these, but many scripts omit them for users who never log in.
 _MAY_BE_EMPTY = {("User", "username")}
 
 
 def check(batch: Batch) -> None:
-    """Raise an error if what *batch* leaves behind is not as it must be."""
+    """Validate the data after *batch*.
+
+    Raise :exc:`ValidationError` for a missing value or a broken reference, and
+    :exc:`DuplicateEntryError` for a name that is taken.
+    """
     _check_places(batch)
-    # First, since a parent that is gone also leaves attributes empty that follow from it.
+    # Before the required attributes, because a missing parent also leaves attributes empty that
+    # follow from the parent.
     _check_references(batch)
     for type_, row in batch.made:
         if batch.store.get(type_.table, key_of(type_.table, row)) is row:
@@ -34,7 +39,7 @@ def check(batch: Batch) -> None:
 
 
 def _blamed(batch: Batch, table: str, row: Row, error: SandboxError) -> SandboxError:
-    """Return *error* as one of the operation that last touched *row* of *table*."""
+    """Return *error*, assigned to the operation that last touched *row* of *table*."""
     return batch.blame(error, batch.origins.get((table, key_of(table, row))))
 
 
@@ -62,7 +67,7 @@ def required_columns(type_: EntityType) -> Iterator[tuple[str, str]]:
 
 
 def _name(type_: EntityType, row: Row) -> str:
-    """Return how an error names *row*."""
+    """Return the name of *row* for an error."""
     return repr(row.get("name") or ", ".join(str(part) for part in key_of(type_.table, row)))
 
 
@@ -70,7 +75,7 @@ def _name(type_: EntityType, row: Row) -> str:
 
 
 def _check_references(batch: Batch) -> None:
-    """Raise :exc:`ValidationError` if something points at what is not there."""
+    """Raise :exc:`ValidationError` if a reference points at a missing entity."""
     wanted: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for one in batch.references:
         wanted[(one.type_name, one.column)].append(one.value)
@@ -89,7 +94,7 @@ def _check_references(batch: Batch) -> None:
 def _rows_with(
     batch: Batch, type_: EntityType, column: str, values: Sequence[Any]
 ) -> dict[Any, Row]:
-    """Return the rows of the table of *type_* that have one of *values* in *column*, by value."""
+    """Return the rows of *type_*'s table with one of *values* in *column*, by that value."""
     if (column,) == key_columns(type_.table):
         batch.store.prefetch(type_.table, [(value,) for value in values])
         rows = {value: batch.store.get(type_.table, (value,)) for value in values}
@@ -109,7 +114,7 @@ def _but(type_: EntityType, row: Optional[Row]) -> str:
 
 
 def _check_places(batch: Batch) -> None:
-    """Raise :exc:`ValidationError` if a context has no name, or hangs on nothing."""
+    """Raise :exc:`ValidationError` if a context has no name or no parent."""
     for row in _placed(batch):
         if not (row["name"] or "").strip():
             text = "A context needs a name: attribute 'name' is empty."
@@ -122,7 +127,7 @@ def _check_places(batch: Batch) -> None:
 
 
 def _placed(batch: Batch) -> list[Row]:
-    """Return the contexts that have a new place, or name, and still exist."""
+    """Return the contexts with a new place or name that still exist."""
     return [row for key, row in batch.placed.items() if batch.store.get("context", (key,)) is row]
 
 
@@ -144,7 +149,7 @@ def _refuse_twins(batch: Batch, rows: list[Row], place: str) -> None:
         name = row["name"] or ""
         other = seen.setdefault(name.lower(), row)
         if other is not row:
-            # One of them may have been there before the batch.
+            # One of the two may be older than the batch, so blame the later one.
             last = max(other, row, key=lambda one: _origin(batch, one))
             among = "among projects" if place == "context_type" else "under one parent"
             text = f"DuplicateEntry: the name {name!r} is taken; a name is unique {among}."
@@ -152,6 +157,6 @@ def _refuse_twins(batch: Batch, rows: list[Row], place: str) -> None:
 
 
 def _origin(batch: Batch, row: Row) -> int:
-    """Return which operation placed the context *row*, -1 if none did."""
+    """Return the index of the operation that placed the context *row*, -1 if none did."""
     origin = batch.origins.get(("context", key_of("context", row)))
     return -1 if origin is None else origin

@@ -1,4 +1,4 @@
-"""Components: what kind they are, and that each is in a location once."""
+"""Rules for components: a default kind, and at most one entry per component and location."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["HOOKS"]
 
 
 def _creating(batch: Batch, type_: EntityType, row: Row) -> None:
-    """Let a component of no particular kind be a file."""
+    """Make a component without a kind a file."""
     if row.get("system_type") is None:
         row["system_type"] = "file"
 
@@ -36,9 +36,7 @@ def _refuse_second(batch: Batch, row: Row) -> None:
     if any(one["id"] != row.get("id") for one in found):
         raise DuplicateEntryError(
             "DuplicateEntry: the component {component_id} is in the location {location_id} "
-            "already. Change the ComponentLocation that says so, or delete it first.".format(
-                **place
-            )
+            "already. Change or delete that ComponentLocation first.".format(**place)
         )
 
 

@@ -1,8 +1,7 @@
-"""Projects and what they are divided into: places in the tree, and what follows from them.
+"""Rules for projects and contexts: their places in the tree, and values that follow from them.
 
-A context's place may be known later than the context itself (its parent may come in a later
-operation); what depends on the place, its project, the closure of the tree and the first status
-among them, is then done when it is known.
+A batch may create a context before its parent. Until the parent is known, the context has no
+project, no ancestors and no first status. The batch sets them as soon as it can.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ def _complete_project(batch: Batch, type_: EntityType, row: Row) -> None:
 
 def _change_project(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:
     if changes.get("parent_id") is not None or changes.get("project_id", row["id"]) != row["id"]:
-        raise ValidationError("A project stands by itself: it has no parent.")
+        raise ValidationError("A project cannot have a parent.")
 
 
-# Their places
+# Places of new contexts
 
 
 def _place_new(batch: Batch, type_: EntityType, row: Row) -> None:
@@ -57,9 +56,9 @@ def _settle_new(batch: Batch, type_: EntityType, row: Row) -> None:
 
 
 def _settle(batch: Batch, type_: EntityType, row: Row) -> bool:
-    """Do for the new *row* what depends on its place; return False if it is not known yet.
+    """Set the values of the new *row* that depend on its place; return False if not known yet.
 
-    A context of which only the project is known stands directly in it.
+    A context with a project and without a parent becomes a child of the project.
     """
     if batch.notes.get(("settled", row["id"])):
         return True
@@ -94,7 +93,7 @@ def _upwards(batch: Batch, row: Optional[Row]) -> Iterator[Row]:
 
 
 def project_of(batch: Batch, context_id: Optional[str]) -> Optional[str]:
-    """Return the id of the project of a context, None where it is not known."""
+    """Return the id of the project of a context, None if not known."""
     context = batch.store.get("context", (context_id,)) if context_id is not None else None
     return context["project_id"] if context is not None else None
 
@@ -113,14 +112,14 @@ def _change_place(batch: Batch, type_: EntityType, row: Row, changes: dict[str, 
         return
     if any(one["id"] == row["id"] for one in _upwards(batch, parent)):
         raise ValidationError(
-            f"{type_.name} {row['name']!r} cannot be below itself: {parent['name']!r} is."
+            f"{type_.name} {row['name']!r} cannot be below itself: {parent['name']!r} is below it."
         )
     if parent["project_id"] is not None:
         changes["project_id"] = parent["project_id"]
 
 
 def _follow_project(batch: Batch, row: Row, changes: dict[str, Any]) -> None:
-    """Let a context of which only the project is given stand directly in that."""
+    """Move a context directly below its new project if only the project is given."""
     parent = batch.store.get("context", (row["parent_id"],)) if row["parent_id"] else None
     if parent is None or parent["project_id"] != changes["project_id"]:
         changes["parent_id"] = changes["project_id"]
@@ -138,12 +137,12 @@ def _after_change(batch: Batch, type_: EntityType, row: Row, old: Mapping[str, A
 
 
 def _is_waiting(batch: Batch, row: Row) -> bool:
-    """Return whether *row* is new, and what depends on its place is still to be done."""
+    """Return whether *row* is new and still waits for its parent."""
     return batch.notes.get(("settled", row["id"])) is False
 
 
 def _move_closure(batch: Batch, row: Row) -> None:
-    """Take *row* and all below it out from under its old ancestors, and under the new ones."""
+    """Move *row* and all contexts below it from the old ancestors to the new ones."""
     closure = TABLES["context_ancestry"]
     below = sqlalchemy.select(closure.c.descendant_id).where(closure.c.ancestor_id == row["id"])
     batch.store.execute(
@@ -167,7 +166,7 @@ def _move_closure(batch: Batch, row: Row) -> None:
 
 
 def _move_project(batch: Batch, context_id: str, project_id: str) -> None:
-    """Let all below *context_id* belong to *project_id*: contexts, assets, versions, notes."""
+    """Set the project of everything below *context_id*: contexts, assets, versions, notes."""
     closure, notes = TABLES["context_ancestry"].c, TABLES["note"].c
     below = sqlalchemy.select(closure.descendant_id).where(closure.ancestor_id == context_id)
     assets = _ids("asset", "context_id", below)
@@ -183,7 +182,7 @@ def _move_project(batch: Batch, context_id: str, project_id: str) -> None:
 
 
 def _ids(table: str, column: str, values: Any) -> Any:
-    """Return a query of the ids of rows of *table* whose *column* is one of *values*."""
+    """Return a query for the ids of rows of *table* whose *column* is one of *values*."""
     columns = TABLES[table].c
     return sqlalchemy.select(columns.id).where(columns[column].in_(values))
 
@@ -192,7 +191,10 @@ def _ids(table: str, column: str, values: Any) -> Any:
 
 
 def record_status_change(batch: Batch, parent_type: str, row: Row, old: str) -> None:
-    """Record that the status of *row* was *old* so far; *parent_type* as the table has it."""
+    """Record that the status of *row* was *old* until now.
+
+    *parent_type* is the kind of *row* as the table spells it, such as ``task``.
+    """
     batch.store.insert(
         "status_change",
         {

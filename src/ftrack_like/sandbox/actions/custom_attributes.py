@@ -16,7 +16,7 @@ from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
 __all__ = ["HOOKS", "set_value"]
 
-#: What ``entity_type`` of a configuration means: the type of the entities it is for.
+#: The entity type for each ``entity_type`` of a configuration.
 _FAMILIES = {
     "asset": "Asset",
     "assetversion": "AssetVersion",
@@ -36,9 +36,9 @@ def set_value(
 ) -> dict[str, Any]:
     """Store the value in *data* for the configuration and entity of *key*; return its row.
 
-    The row has the ``key`` of the configuration beside its columns. Raise
-    :exc:`ValidationError` for a value of another type than the configuration's, and for an
-    entity that the configuration is not for.
+    The row also contains the ``key`` of the configuration. Raise :exc:`NotFoundError` if there is
+    no such configuration. Raise :exc:`ValidationError` if the value has the wrong type, or if the
+    configuration does not apply to the entity.
     """
     configuration = batch.store.get("custom_attribute_configuration", (key["configuration_id"],))
     if configuration is None or configuration["kind"] != "value":
@@ -71,9 +71,9 @@ def _store(
 
 
 def _check_owner(batch: Batch, type_: EntityType, configuration: Row, entity_id: str) -> None:
-    """Raise :exc:`ValidationError` if the entity is not one that *configuration* is for.
+    """Raise :exc:`ValidationError` if *configuration* does not apply to the entity.
 
-    An entity that is not there yet must be at the end of the batch.
+    An entity that does not exist yet must exist at the end of the batch.
     """
     for name in _families(type_, configuration):
         family = MODEL.types[name]
@@ -92,7 +92,7 @@ def _check_owner(batch: Batch, type_: EntityType, configuration: Row, entity_id:
 
 
 def _families(type_: EntityType, configuration: Row) -> tuple[str, ...]:
-    """Return the families that the owner of a value may be of, the usual one last."""
+    """Return the families that the owner of a value may belong to, the usual one last."""
     entity_id = type_.properties["entity_id"]
     assert isinstance(entity_id, Scalar)
     if entity_id.references is not None:
@@ -113,7 +113,7 @@ def _applies(configuration: Row, family: EntityType, owner: Row) -> bool:
         )
     object_type_id = configuration["object_type_id"] or None
     project_id = configuration["project_id"] or None
-    # Of a new entity the project may not be known yet.
+    # The project of a new entity may not be known yet.
     return (
         of_type
         and object_type_id in {None, owner.get("object_type_id")}
@@ -127,7 +127,7 @@ def _scope(configuration: Row) -> str:
     return f" with {' and '.join(said)}" if said else ""
 
 
-# What a value is
+# Columns of a value
 
 
 def _to_columns(batch: Batch, configuration: Row, value: Any) -> dict[str, Any]:
@@ -155,12 +155,12 @@ def _type_name(batch: Batch, configuration: Row) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
-    value.encode("utf-8")  # half a surrogate pair is no text: a ValueError
+    value.encode("utf-8")  # half of a surrogate pair raises UnicodeEncodeError, a ValueError
     return value
 
 
 def _choice(value: Any) -> str:
-    """Return the chosen item, or JSON text of the list of them."""
+    """Return the chosen item, or a list of items as JSON text."""
     if isinstance(value, list):
         return json.dumps([_text(item) for item in value])
     return _text(value)
@@ -178,10 +178,10 @@ def _boolean(value: Any) -> float:
     return float(value)
 
 
-#: Name of a custom attribute type: the column, what it takes in words, what reads it.
+#: By the name of a custom attribute type: the column, the accepted values, the reader.
 _READERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "boolean": ("number", "true or false", _boolean),
-    "date": ("text", "a moment such as 2023-10-10T09:50:34", moment),
+    "date": ("text", "a time such as 2023-10-10T09:50:34", moment),
     "dynamic enumerator": ("text", "a text, or a list of texts", _choice),
     "enumerator": ("text", "a text, or a list of texts", _choice),
     "expression": ("text", "a text", _text),
@@ -194,7 +194,7 @@ _READERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
 
 
 def _creating_link(batch: Batch, type_: EntityType, row: Row) -> None:
-    """Let the configuration say between which families the link is."""
+    """Set the families at both ends of the new link, as its configuration defines them."""
     configuration = batch.store.get(
         "custom_attribute_configuration", (row.get("configuration_id"),)
     )
@@ -208,7 +208,7 @@ def _creating_link(batch: Batch, type_: EntityType, row: Row) -> None:
 
 
 def _family_of(entity_type: Optional[str]) -> Optional[str]:
-    """Return the family that *entity_type*, as configurations name it, belongs to."""
+    """Return the family of *entity_type*, in any spelling of configurations."""
     words = {**_FAMILIES, "component": "Component", "group": "Group"}
     return words.get((entity_type or "").replace("_", "").lower())
 

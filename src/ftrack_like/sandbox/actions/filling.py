@@ -1,4 +1,4 @@
-"""What the server fills in when a new entity leaves it out: moments, the author, zeros."""
+"""Values that the server sets on new entities: times, the author, zeros."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
 __all__ = ["fill"]
 
-#: Moments that say when an entity was made, required or not.
+#: Columns with the time of creation, required or not.
 _MADE_AT = {"created_at", "date", "thread_activity"}
 
-#: Columns that hold who made an entity, in any table; and in these tables ``user_id`` does.
+#: Columns with the creator, in any table. In the tables of ``_OWN_USER``, ``user_id`` is one too.
 _MADE_BY = {"created_by", "created_by_id"}
 _OWN_USER = {"asset_version", "job", "list", "note", "timelog", "timer", "user_view"}
 
 _ZEROS: dict[Any, Any] = {"number": 0.0, "integer": 0, "boolean": False}
 
-#: Required values that are not zero when left out.
+#: Required columns with another default than ``_ZEROS``.
 _OTHER_ZEROS = {"is_active": True, "local": True, "is_billable": True}
 
 
 def fill(batch: Batch, type_: EntityType, row: Row) -> None:
     """Complete *row*, a new *type_*.
 
-    A value that only the server may give replaces what was sent.
+    A value that only the server may set replaces the value that the client sent.
     """
     for column, kind, required, only_server in _fillings(type_.name):
         given = row.get(column) is not None if required else column in row
@@ -46,7 +46,7 @@ def _value(batch: Batch, column: str, kind: str) -> Any:
 
 @functools.cache
 def _fillings(type_name: str) -> tuple[tuple[str, str, bool, bool], ...]:
-    """Return (column, what goes in, whether required, whether it is always the server's)."""
+    """Return tuples of column, kind of value, whether required, whether only the server sets it."""
     type_ = MODEL.types[type_name]
     found = []
     for one in type_.properties.values():

@@ -1,9 +1,10 @@
-"""In whose name things are written: a user writes as that user alone.
+"""Check that users write only in their own name.
 
-Columns that say who did something hold the calling user. Administrators, and users with the role
-API for all open projects (programs that act for everybody), may name another user. A column that
-says for whom something is (an assignment, a recipient, a member) is no such column: the rights of
-:mod:`ftrack_like.sandbox.actions.permissions` decide about it.
+The columns in :data:`AUTHORS` name the person who did something. They must contain the calling
+user. Administrators may name another user, and so may users with the role API for all open
+projects, because their programs act for other people. A column that names a person for another
+reason (an assignment, a recipient, a member) is not an author column. The rights in
+:mod:`ftrack_like.sandbox.actions.permissions` protect it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from ftrack_like.sandbox.schema import MODEL
 
 __all__ = ["AUTHORS", "check"]
 
-#: By table: the columns that say who did something. Rows of a user that are no one else's
-#: business (views, jobs, messages, …) are guarded by their owner already.
+#: The columns that name the acting person, by table. Personal rows (views, jobs, messages, …) are
+#: missing here, because only their owner may write them.
 AUTHORS: Mapping[str, tuple[str, ...]] = {
     "asset_version": ("user_id",),
     "calendar_event": ("created_by_id",),
@@ -33,9 +34,9 @@ AUTHORS: Mapping[str, tuple[str, ...]] = {
 
 
 def check(batch: Batch) -> None:
-    """Raise :exc:`PermissionDeniedError` if *batch* writes in the name of another.
+    """Raise :exc:`PermissionDeniedError` if *batch* writes in the name of another user.
 
-    Names are looked at when the batch ends, by whichever way they got where they are.
+    The check runs at the end of the batch, so that it sees the names of all operations and hooks.
     """
     rights = batch.rights
     if rights is None or rights.may_name_others:
@@ -63,10 +64,11 @@ def check(batch: Batch) -> None:
 
 
 def _check_invitee(batch: Batch, change: Change, row: Row, old: Mapping[str, Any]) -> None:
-    """Raise an error if whoever reads the mail of an invitee would act as another.
+    """Raise an error if the reader of an invitee's mail could act as another person.
 
-    The link that is mailed lets its reader write as the invitee's resource: only a collaborator
-    with that very address. An invitee who has a resource may have the link, and stays that person.
+    The mailed link lets its reader write as the resource of the invitee. So a new resource must be
+    a collaborator with exactly the invitee's address. Resource and address of an invitee that has a
+    resource already cannot change.
     """
     if change.action == "update":
         if not {"resource_id", "email"} & change.old.keys():
@@ -82,8 +84,8 @@ def _check_invitee(batch: Batch, change: Change, row: Row, old: Mapping[str, Any
 
 def _kept(batch: Batch, row: Row) -> PermissionDeniedError:
     error = PermissionDeniedError(
-        f"{batch.context.username!r} may not turn an invited person into another: the link in the "
-        f"mail would act in the name of another. Delete the invitee {row['id']!r} and invite anew."
+        f"{batch.context.username!r} may not turn an invited person into another: the mailed link "
+        f"would act in the name of another. Delete the invitee {row['id']!r} and add a new one."
     )
     place = "review_session_invitee", key_of("review_session_invitee", row)
     batch.blame(error, batch.origins.get(place))
@@ -100,7 +102,7 @@ def _has_address(person: Row, address: Optional[str]) -> bool:
 
 
 def _check_verdict(batch: Batch, change: Change, row: Row) -> None:
-    """Raise an error if a verdict is given out as that of an invitee who is another."""
+    """Raise an error if a review status names an invitee who is another person."""
     column = "review_session_invitee_id"
     if row[column] is None or (change.action == "update" and column not in change.old):
         return
@@ -114,7 +116,7 @@ def _denied(batch: Batch, change: Change, row: Row, column: str) -> PermissionDe
     verb = "create" if change.action == "add" else "change"
     error = PermissionDeniedError(
         f"{batch.context.username!r} may not {verb} a {change.entity_type} in the name of another "
-        f"({column} is {row[column]!r}): that is for administrators and users with the role 'API'."
+        f"({column} is {row[column]!r}): only administrators and users with the role 'API' may."
     )
     batch.blame(error, batch.origins.get((table, key_of(table, row))))
     return error

@@ -1,4 +1,4 @@
-"""What the server says about itself: its version, its schemas, the storage scenario."""
+"""The actions that describe the server: its version, schemas and storage scenario."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ftrack_like.sandbox.version import SERVER_VERSION
 
 __all__ = ["ACTIONS", "server_information"]
 
-#: Group and name of the setting that says where components are kept.
+#: Group and name of the setting with the storage scenario.
 _SCENARIO = ("STORAGE", "storage_scenario")
 
 
 def query_server_information(operation: Operation, batch: Batch) -> Any:
-    """Return the server information, or the *values* of it that were asked for."""
+    """Return the server information, or only the requested *values*."""
     information = server_information(batch.store.connection)
     wanted = operation.get("values")
     if wanted is None:
         return information
     if not isinstance(wanted, list):
-        raise ValidationError("The values of query_server_information are a list of names.")
+        raise ValidationError("The values of query_server_information must be a list of names.")
     return {name: value for name, value in information.items() if name in wanted}
 
 
@@ -39,7 +39,7 @@ def query_schemas(operation: Operation, batch: Batch) -> Any:
 
 
 def server_information(connection: Connection) -> dict[str, Any]:
-    """Return what clients need to know before anything else."""
+    """Return the server information, which every client reads first."""
     return {
         "version": SERVER_VERSION,
         "schema_hash": schema_hash(),
@@ -49,7 +49,7 @@ def server_information(connection: Connection) -> dict[str, Any]:
 
 
 def _storage_scenario(connection: Connection) -> Optional[Any]:
-    """Return ``{"scenario": …, "data": {…}}`` as the setting says, None without one."""
+    """Return ``{"scenario": …, "data": {…}}`` from the setting, None if there is none."""
     columns = TABLES["setting"].c
     group, name = _SCENARIO
     statement = sqlalchemy.select(columns.value).where(columns.group == group, columns.name == name)
@@ -57,8 +57,8 @@ def _storage_scenario(connection: Connection) -> Optional[Any]:
     try:
         scenario = read_json(text) if text else None
     except ValueError:
-        return None  # a setting that somebody wrote by hand keeps nobody from starting
-    # Every client acts on it when it starts, and knows no other shape.
+        return None  # a broken setting, edited by hand, must not stop all clients
+    # Every client acts on the scenario when it starts, and understands only this shape.
     known = isinstance(scenario, dict) and isinstance(scenario.get("scenario"), str)
     return scenario if known else None
 

@@ -1,4 +1,4 @@
-"""Notes and metadata: what they hang on, who gets them, and which label they show."""
+"""Rules for notes and metadata: their parents, projects, recipients and labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _tables_with(collection: str) -> tuple[str, ...]:
 
 @functools.cache
 def _widest(table: str) -> str:
-    """Return the name of the type that all rows of *table* are of."""
+    """Return the name of the most general type of *table*; it covers all rows."""
     owners = [one for one in MODEL.types.values() if one.table == table]
     return min(owners, key=lambda one: len(one.bases)).name
 
@@ -40,7 +40,8 @@ def find_parent(
 ) -> Optional[tuple[str, Row]]:
     """Return type name and row of the entity *parent_id* that has *collection*, or None.
 
-    *parent_type* is what a client says of it, which may be nothing, or wrong.
+    *parent_type* is the type that the client named. It may be missing or wrong, so it only decides
+    which table is searched first.
     """
     said = MODEL.types.get(parent_type or "")
     tables = _tables_with(collection)
@@ -55,7 +56,7 @@ def find_parent(
 
 
 def _created_note(batch: Batch, type_: EntityType, row: Row) -> None:
-    # At the end, lest a list of recipients that comes with the note leaves the user out.
+    # Add the user at the end: a list of recipients that comes with the note would remove the user.
     batch.settle_later(lambda: _receive(batch, row["id"], batch.user_id))
     if not _settle_note(batch, row):
         batch.settle_later(lambda: _settle_note(batch, row))
@@ -64,7 +65,7 @@ def _created_note(batch: Batch, type_: EntityType, row: Row) -> None:
 
 
 def _receive(batch: Batch, note_id: str, resource_id: str) -> bool:
-    """Make a resource one of the recipients of a note, unless that is gone; return True."""
+    """Make a resource a recipient of a note, unless the note is gone; return True."""
     if (
         batch.store.get("note", (note_id,)) is not None
         and batch.store.get("recipient", (note_id, resource_id)) is None
@@ -75,7 +76,7 @@ def _receive(batch: Batch, note_id: str, resource_id: str) -> bool:
 
 
 def _settle_note(batch: Batch, row: Row) -> bool:
-    """Give the new note *row* the type of its parent and its project; False if unknown yet."""
+    """Set parent type and project of the new note *row*; return False if not known yet."""
     values: dict[str, Any] = {}
     if row["in_reply_to_id"] is not None:
         thread = batch.store.get("note", (row["in_reply_to_id"],))
@@ -112,11 +113,11 @@ def _changed_note(batch: Batch, type_: EntityType, row: Row, old: Mapping[str, A
             _label(batch, row["id"], row["category_id"])
 
 
-# Labels: a note's category is the label that a link gives it
+# Labels: the category of a note is the label of one of its links
 
 
 def _label(batch: Batch, note_id: str, label_id: str) -> None:
-    """Give a note the one label that its category says."""
+    """Link a note to the label of its category."""
     if batch.store.get("note_label_link", (note_id, label_id)) is None:
         link = MODEL.types["NoteLabelLink"]
         make_row(batch, link, {"note_id": note_id, "label_id": label_id})
@@ -155,7 +156,7 @@ def _created_metadata(batch: Batch, type_: EntityType, row: Row) -> None:
 
 
 def _settle_metadata(batch: Batch, row: Row) -> bool:
-    """Give *row* the type of its parent; False if there is no such parent yet."""
+    """Set the parent type of *row*; return False if the parent does not exist yet."""
     found = find_parent(batch, "metadata", row["parent_id"], row["parent_type"])
     if found is None:
         return False

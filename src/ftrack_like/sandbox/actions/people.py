@@ -1,4 +1,4 @@
-"""Users and what only one of them may have: a name, a timer."""
+"""Rules for users, timers and jobs: unique names, one timer per user, the end of a job."""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
-"""Whether the calling user may do what an operation asks for.
+"""Check that the calling user may do the operations of a batch.
 
-An operation is checked before it changes a row (:func:`require`), and once more when the batch
-ends and all rows are at their places (:func:`claim`, :func:`check`): a row must be the user's to
-change both where it was and where it is now. What a batch says about other rows must point at
-rows that the user sees. None of this costs those anything who may do everything.
+The server checks an operation twice: before it changes a row (:func:`require`), and when the batch
+ends and each row has its final place (:func:`claim`, :func:`check`). The user must have the right
+to change a row both in its old place and in its new one: otherwise, a user could move a row into
+their own project first and change it there.
+
+The references of a batch may only point at rows that the user sees. For users without restrictions
+``batch.rights`` is None, and all checks return at once.
 """
 
 from __future__ import annotations
@@ -40,20 +43,20 @@ __all__ = [
     "seen_rows",
 ]
 
-#: What users may change of their own record.
+#: The attributes that users may change on their own record.
 _OWN_RECORD = {"email", "first_name", "last_name", "thumbnail", "thumbnail_id"}
 
-#: Containers within containers are followed this far to the project that they belong to.
+#: How many levels of nested containers to follow when looking for the project of a row.
 _DEPTH = 8
 
 
 def claim(
     batch: Batch, action: str, type_: EntityType, row: Row, names: Iterable[str] = ()
 ) -> None:
-    """Let *batch* end only if its user may do *action* to *row* as it is then.
+    """Check at the end of *batch* that its user may do *action* to *row*, in its final state.
 
-    *type_* is the concrete one, *names* are the attributes that were sent. Raise
-    :exc:`PermissionDeniedError` at once for what nobody but an administrator may do.
+    *type_* is the concrete type, *names* are the attributes that the client sent. Raise
+    :exc:`PermissionDeniedError` at once for actions of administrators.
     """
     if batch.rights is None:
         return
@@ -67,17 +70,17 @@ def require(
 ) -> None:
     """Raise :exc:`PermissionDeniedError` unless the user may do *action* to *row*.
 
-    *action* is ``create``, ``update`` or ``delete``; see :func:`claim` for the rest.
+    *action* is ``create``, ``update`` or ``delete``. :func:`claim` explains the other arguments.
     """
     if batch.rights is not None:
         _refuse(batch, action, type_, row, names)
 
 
 def require_seen(batch: Batch) -> None:
-    """Raise :exc:`ValidationError` if an operation points at components that the user sees not.
+    """Raise :exc:`ValidationError` if an operation refers to a component that the user cannot see.
 
-    To be called before the operation changes rows: using a component makes it a part of what
-    uses it, and so would make it seen.
+    Call this before the operation changes rows. A component becomes a part of the entity that uses
+    it, so the operation itself would make the component visible.
     """
     if batch.rights is None:
         return
@@ -107,8 +110,8 @@ def _unseen(batch: Batch, one: Existence) -> ValidationError:
 def require_value(batch: Batch, type_: EntityType, row: Row) -> None:
     """Raise :exc:`PermissionDeniedError` unless the user may set the custom attribute of *row*.
 
-    One of the user's roles must be among those that may write the configuration. Whether the
-    entity is the user's to change is looked at as for anything else that is a part of it.
+    A role of the user must be among the writing roles of the configuration. The user must also be
+    allowed to change the entity, as for its other parts.
     """
     rights = batch.rights
     if rights is None:
@@ -131,7 +134,8 @@ def require_value(batch: Batch, type_: EntityType, row: Row) -> None:
 def require_component(batch: Batch, action: str, component_id: str) -> None:
     """Raise :exc:`PermissionDeniedError` unless the user may do *action* to a component's data.
 
-    *action* may also be ``read``. Data come before their component: an unknown id is anybody's.
+    *action* may also be ``read``. Clients send the data before they create the component, so any
+    user may use an unknown id.
     """
     row = None if batch.rights is None else batch.store.get("component", (component_id,))
     if row is None:
@@ -140,11 +144,11 @@ def require_component(batch: Batch, action: str, component_id: str) -> None:
     if action != "read":
         _refuse(batch, action, type_, row, ())
     elif not seen_rows(batch, type_.table, [row]):
-        raise _denied(batch, action, type_.name, "you do not see what it belongs to")
+        raise _denied(batch, action, type_.name, "you do not see the entity that it belongs to")
 
 
 def seen_rows(batch: Batch, table: str, rows: Sequence[Row]) -> list[Row]:
-    """Return those of *rows* of *table* that the user sees, by one statement for many."""
+    """Return the *rows* of *table* that the user sees, with few statements."""
     key = key_columns(table)
     if batch.rights is None or not rows or len(key) > 1 or not is_narrowed(table):
         return list(rows)
@@ -153,10 +157,10 @@ def seen_rows(batch: Batch, table: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def check(batch: Batch) -> None:
-    """Raise :exc:`PermissionDeniedError` if *batch* leaves what its user may not do.
+    """Raise :exc:`PermissionDeniedError` if the user lacks a right for the result of *batch*.
 
-    Raise :exc:`ValidationError` if it points at what the user does not see, in the words for
-    what does not exist.
+    Raise :exc:`ValidationError` if a reference points at a row that the user does not see. The text
+    is the same as for a missing row, so that it does not reveal the row.
     """
     if batch.rights is None:
         return
@@ -181,7 +185,7 @@ def check(batch: Batch) -> None:
 
 
 def _seen(batch: Batch, table: str, column: str, values: Sequence[Any]) -> set[Any]:
-    """Return those of *values* of *column* that rows have which the user sees."""
+    """Return the *values* of *column* that occur in rows that the user sees."""
     rights = batch.rights
     assert rights is not None
     columns = TABLES[table].c
@@ -194,11 +198,21 @@ def _seen(batch: Batch, table: str, column: str, values: Sequence[Any]) -> set[A
     return found
 
 
-# Whose a row is
+# Owners, projects and rights
 
 
 def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Iterable[str]) -> None:
-    """Raise :exc:`PermissionDeniedError` if the user may not do *action* to *row*."""
+    """Raise :exc:`PermissionDeniedError` if the user may not do *action* to *row*.
+
+    The rules apply in this order:
+
+    1. A user without a role in every project of the row may do nothing.
+    2. A part of an entity, such as its metadata, needs the right to change the entity.
+    3. Administration is for administrators, but users may change their own record.
+    4. Users may do everything with rows that they own, and nothing with other users' personal rows.
+    5. Otherwise, a role must allow *action* in each project of the row. Without a project, a
+       role anywhere is enough, but the user must see the row to update or delete it.
+    """
     rights = batch.rights
     assert rights is not None
     table, family = type_.table, _family(type_)
@@ -208,7 +222,6 @@ def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Itera
     if table in DELEGATES:
         owner = _part_of(batch, table, row)
         if owner is not None:
-            # What is a part of an entity is written by changing that.
             _refuse(batch, "update", *owner, ())
             return
     if family == "administration":
@@ -223,7 +236,7 @@ def _refuse(batch: Batch, action: str, type_: EntityType, row: Row, names: Itera
         if not rights.allow(action, family, project_id):
             raise _denied(batch, action, type_.name, _lacking(rights, action, family, project_id))
     if not projects and action != "create" and not seen_rows(batch, table, [row]):
-        raise _denied(batch, action, type_.name, "you do not see what it belongs to")
+        raise _denied(batch, action, type_.name, "you do not see the entity that it belongs to")
 
 
 def _family(type_: EntityType) -> str:
@@ -233,10 +246,10 @@ def _family(type_: EntityType) -> str:
 def _is_own_record(
     rights: Rights, action: str, type_: EntityType, row: Row, names: Iterable[str]
 ) -> bool:
-    """Return whether *row* is the user's own record, changed where a user may."""
+    """Return whether the user changes the user's own record, and only permitted attributes."""
     if type_.name != "User" or action != "update" or row["id"] != rights.user_id:
         return False
-    # Members of a collection are looked at one by one.
+    # The members of collections are checked one by one.
     properties = (type_.properties[name] for name in names)
     return all(one.name in _OWN_RECORD for one in properties if not hasattr(one, "how"))
 
@@ -252,7 +265,7 @@ def _is_own(batch: Batch, rights: Rights, table: str, row: Row) -> bool:
 
 
 def _part_of(batch: Batch, table: str, row: Row) -> Optional[tuple[EntityType, Row]]:
-    """Return type and row of the entity that *row* of *table* is a part of, if it is there."""
+    """Return type and row of the entity that *row* of *table* is a part of, None if missing."""
     id_ = row[DELEGATES[table]]
     found = find_parent(batch, "metadata", id_, row.get("parent_type"))
     if found is not None:
@@ -277,7 +290,7 @@ def _projects(batch: Batch, table: str, row: Row, depth: int) -> set[str]:
 
 
 def _projects_of_anything(batch: Batch, id_: Optional[str], depth: int) -> set[str]:
-    """Return the ids of the projects of the entity *id_*, of whatever type it is."""
+    """Return the ids of the projects of the entity *id_*, which may have any type."""
     for table in ANY_PARENT if id_ else ():
         row = batch.store.get(table, (id_,))
         if row is not None:
@@ -289,7 +302,7 @@ def _lacking(rights: Rights, action: str, family: str, project_id: Optional[str]
     names = sorted(rights.roles[one] for one in rights.roles_in(project_id))
     roles = " and ".join(map(repr, names)) or "none"
     there = "anywhere" if project_id is None else "in its project"
-    return f"it takes a role {there} that may {action} {family}, yours: {roles}"
+    return f"you need a role {there} that may {action} {family}; your roles: {roles}"
 
 
 def _denied(batch: Batch, action: str, type_name: str, missing: str) -> PermissionDeniedError:

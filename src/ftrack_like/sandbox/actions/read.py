@@ -17,7 +17,7 @@ __all__ = ["ACTIONS"]
 
 
 def query(operation: Operation, batch: Batch) -> Any:
-    """Return the records that the expression of *operation* asks for."""
+    """Return the records that match the expression of *operation*."""
     expression = _expression(operation)
     return _answer(
         batch,
@@ -26,11 +26,11 @@ def query(operation: Operation, batch: Batch) -> Any:
 
 
 def search(operation: Operation, batch: Batch) -> Any:
-    """Return the records of an expression that also fit terms, contexts and object types."""
+    """Return the records that match expression, terms, contexts and object types."""
     expression = _expression(operation)
     entity_type = operation.get("entity_type")
     if entity_type is not None and not isinstance(entity_type, str):
-        raise ValidationError("The entity_type of a search is the name of one.")
+        raise ValidationError("The entity_type of a search must be the name of an entity type.")
     narrowing = {
         name: _texts(operation, name) for name in ("terms", "context_ids", "object_type_ids")
     }
@@ -50,24 +50,24 @@ def search(operation: Operation, batch: Batch) -> Any:
 def _expression(operation: Operation) -> str:
     expression = required_key(operation, "expression")
     if not isinstance(expression, str):
-        raise ValidationError("The expression of a query is a text.")
+        raise ValidationError("The expression of a query must be a text.")
     return expression
 
 
 def _texts(operation: Operation, name: str) -> list[str]:
-    """Return the list of texts in *operation* under *name*; one text is a list of one."""
+    """Return the texts at *name* of *operation*; a single text becomes a list."""
     value = operation.get(name)
     values = [] if value is None else value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in values):
-        raise ValidationError(f"{name!r} of a search is a list of texts.")
+        raise ValidationError(f"{name!r} of a search must be a list of texts.")
     return values
 
 
 def _answer(batch: Batch, run: Callable[[], QueryResult]) -> dict[str, Any]:
-    """Return what *run* finds, with all that the batch did before it."""
+    """Return the records that *run* finds; it sees all changes of the batch so far."""
     batch.settle()
     batch.store.flush()
-    _ = batch.rights  # they may have changed with what the batch did
+    _ = batch.rights  # reloads the rights if the batch changed them
     try:
         result = run()
     except ExpressionError as error:

@@ -1,4 +1,4 @@
-"""New members of collections: what the other side has to say for the whole new list to hold."""
+"""Replace the members of a collection by changing the rows on the other side of the relation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def set_collection(
 ) -> None:
     """Make the references in *value* the members of *property_* of *row*, a *type_*.
 
-    Members that do not exist yet may be created by a later operation of the batch.
+    A later operation of the batch may create members that do not exist yet. Raise
+    :exc:`ValidationError` if *value* contains anything but references to the collection's type.
     """
     where = f"Attribute {property_.name!r} of {type_.name}"
     target = batch.model.types[property_.target]
@@ -39,7 +40,7 @@ def set_collection(
     for index, item in enumerate(value):
         member_type, columns = read_reference(batch, item, f"{where}, item {index},")
         if member_type.table != target.table:
-            raise ValidationError(f"{where} holds {target.name}, not {member_type.name}.")
+            raise ValidationError(f"{where} contains {target.name}, not {member_type.name}.")
         members[table_key(member_type, columns)] = member_type
     _SETTERS[type(property_.how)](batch, type_, row, property_, members)
 
@@ -56,7 +57,7 @@ def _set_one_to_many(
     target = batch.model.types[property_.target]
     held = batch.store.find(target.table, **{how.column: row[how.own_column]}, **how.where)
     leaving = [one for one in held if key_of(target.table, one) not in members]
-    # Nobody can mean to take out what they do not see.
+    # A client cannot want to remove members that its user does not see.
     leaving = seen_rows(batch, target.table, leaving)
     _let_go(batch, target, how, leaving)
     batch.store.prefetch(target.table, members)
@@ -66,7 +67,7 @@ def _set_one_to_many(
 
 
 def _let_go(batch: Batch, target: EntityType, how: OneToMany, rows: list[Row]) -> None:
-    """Make *rows* nobody's; those that cannot be without an owner go."""
+    """Remove *rows* from their owner; delete them if they cannot exist without one."""
     if not rows:
         return
     if _needs(target, how.column):
@@ -87,7 +88,7 @@ def _needs(type_: EntityType, column: str) -> bool:
 
 
 def _join(batch: Batch, type_: EntityType, key: Key, how: OneToMany, owner: Row) -> bool:
-    """Make the member with *key* one of *owner*'s; return False if there is none yet."""
+    """Make the member with *key* a member of *owner*; return False if it does not exist yet."""
     row = batch.store.get(type_.table, key)
     if row is None:
         return False
@@ -97,7 +98,7 @@ def _join(batch: Batch, type_: EntityType, key: Key, how: OneToMany, owner: Row)
 
 
 def _change(batch: Batch, type_: EntityType, row: Row, values: dict[str, Any]) -> None:
-    """Set *values* on the member *row*, if the user may change it."""
+    """Set *values* on the member *row*; raise an error if the user may not change it."""
     if all(row[name] == value for name, value in values.items()):
         return
     require(batch, "update", type_, row)
@@ -174,7 +175,7 @@ def _tell_members(
     before: list[Any],
     after: list[Any],
 ) -> None:
-    """Remember that *property_* of *row* held the ids *before* and holds those *after*."""
+    """Record that the ids in *property_* of *row* changed from *before* to *after*."""
     if before != after:
         members = {property_.alias: (before, after)}
         concrete = concrete_type(batch, type_, row)
@@ -184,7 +185,7 @@ def _tell_members(
 
 @functools.cache
 def _type_of(table: str) -> Optional[EntityType]:
-    """Return the type whose rows are the links in *table*, None if they are no entities."""
+    """Return the type of the links in *table*, None if the links are not entities."""
     return next((one for one in MODEL.types.values() if one.table == table), None)
 
 
@@ -195,8 +196,8 @@ def _set_derived(
     property_: Collection,
     members: dict[Key, EntityType],
 ) -> None:
-    # Clients send the list of the values that they hold beside the values themselves; which
-    # values an entity has follows from the configurations.
+    # Ignore the list: clients send it together with the values themselves, and the configurations
+    # decide which values an entity has.
     if property_.key_value is None:
         raise _kept_by_server(type_, property_)
 

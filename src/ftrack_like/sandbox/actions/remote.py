@@ -1,4 +1,4 @@
-"""Further actions: API keys, jobs of the server's own, and usage that is told."""
+"""The actions ``reset_remote``, ``delayed_job`` and ``_track_usage``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ftrack_like.sandbox.schema import MODEL
 
 __all__ = ["ACTIONS", "NEW_KEYS"]
 
-#: Where a batch notes the names of the users whose old keys no longer work.
+#: The key in ``Batch.notes`` of the names of users whose old API keys no longer work.
 NEW_KEYS = "new keys"
 
-#: Jobs that clients may ask for, and why there is nothing to do here.
+#: The jobs that clients may start, and the reason why the sandbox has nothing to do for each.
 _DELAYED_JOBS = {
-    "SYNC_USERS_LDAP": "No LDAP server is configured: there are no users to take over."
+    "SYNC_USERS_LDAP": "No LDAP server is configured, so there are no users to import."
 }
 
 
 def reset_remote(operation: Operation, batch: Batch) -> Any:
-    """Give a user a new API key; the old one no longer works."""
+    """Create a new API key for a user; the old one stops working."""
     reset_type = required_key(operation, "reset_type")
     if reset_type != "api_key" or operation.get("entity_type") != "User":
         raise ValidationError(
@@ -50,11 +50,11 @@ def reset_remote(operation: Operation, batch: Batch) -> Any:
 
 
 def delayed_job(operation: Operation, batch: Batch) -> Any:
-    """Make the job that *operation* asks for; it is over at once, its data says why."""
+    """Create the requested job. It has failed already; its data contain the reason."""
     job_type = required_key(operation, "job_type")
     if not isinstance(job_type, str) or job_type not in _DELAYED_JOBS:
         names = ", ".join(map(repr, _DELAYED_JOBS))
-        raise ValidationError(f"There is no delayed job {job_type!r}; there is {names}.")
+        raise ValidationError(f"There is no delayed job {job_type!r}; the sandbox knows {names}.")
     type_ = MODEL.types["Job"]
     values = {
         "id": new_id(),
@@ -69,7 +69,7 @@ def delayed_job(operation: Operation, batch: Batch) -> Any:
 
 
 def track_usage(operation: Operation, batch: Batch) -> Any:
-    """Accept what a program tells of how it is used; nobody here wants to know."""
+    """Accept the usage report of a program and ignore it."""
     return {"action": "_track_usage", "data": True}
 
 

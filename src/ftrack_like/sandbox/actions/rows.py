@@ -1,4 +1,4 @@
-"""Making, changing and deleting rows, with what the server does by itself around it."""
+"""Create and change rows, and call the hooks of their types."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
 
 
 def change_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, Any]) -> None:
-    """Set *values* (by column) on *row* of the concrete *type_*, with what its hooks add.
+    """Set *values* (by column) on *row* of the concrete *type_*, and the values that hooks add.
 
-    Columns that hold their value already are no change; without any change nothing happens.
+    Ignore values that the row has already. If none are left, do nothing. Raise
+    :exc:`IntegrityError` if a value changes the primary key.
     """
     changes = {name: value for name, value in values.items() if row[name] != value}
     if not changes:
@@ -70,7 +71,7 @@ def change_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, A
 
 
 def complete_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str, Any]) -> None:
-    """Set *values* (by column) that follow from others on *row* of *type_*, without hooks."""
+    """Set *values* (by column) that the server computed on *row* of *type_*, without hooks."""
     old = {name: row[name] for name, value in values.items() if row[name] != value}
     if old:
         batch.store.update(type_.table, row, values)
@@ -78,12 +79,12 @@ def complete_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str,
 
 
 def concrete_type(batch: Batch, type_: EntityType, row: Row) -> EntityType:
-    """Return the concrete type of *row*, which was reached by *type_*."""
+    """Return the concrete type of *row*; *type_* is the type that the client used."""
     columns = _classifier_columns(type_.name)
     return _concrete_type(type_.name, tuple([row[column] for column in columns]))
 
 
-# The model looks through all types for both, which is much for thousands of rows.
+# The model searches all types for each answer, which is slow for thousands of rows.
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The actions that give users their security roles and take them away."""
+"""The actions that grant and revoke the security roles of users."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROLE_PROJECT = MODEL.types["UserSecurityRoleProject"]
 
 
 def add_user_security_role(operation: Operation, batch: Batch) -> Any:
-    """Give a user a role, for all open projects."""
+    """Give a user a role for all open projects."""
     user = _find(operation, batch, "User", "user_id")
     role = _find(operation, batch, "SecurityRole", "role_id")
     if batch.store.find(_ROLE.table, user_id=user["id"], security_role_id=role["id"]):
@@ -39,7 +39,7 @@ def remove_user_security_role(operation: Operation, batch: Batch) -> Any:
 
 
 def update_user_security_role(operation: Operation, batch: Batch) -> Any:
-    """Give a user another role instead of one."""
+    """Replace a role of a user by another role."""
     row = _user_role(operation, batch)
     role = _find(operation, batch, "SecurityRole", "new_role_id")
     change_row(batch, _ROLE, row, {"security_role_id": role["id"]})
@@ -47,7 +47,7 @@ def update_user_security_role(operation: Operation, batch: Batch) -> Any:
 
 
 def grant_user_security_role_project(operation: Operation, batch: Batch) -> Any:
-    """Let a user have a role in a project."""
+    """Add a project to a role of a user; the role no longer applies to all open projects."""
     row = _user_role(operation, batch)
     project = _find(operation, batch, "Project", "project_id")
     values = {"user_security_role_id": row["id"], "project_id": project["id"]}
@@ -58,7 +58,7 @@ def grant_user_security_role_project(operation: Operation, batch: Batch) -> Any:
 
 
 def revoke_user_security_role_project(operation: Operation, batch: Batch) -> Any:
-    """Take a role in a project from a user."""
+    """Remove a project from a role of a user."""
     row = _user_role(operation, batch)
     project = _find(operation, batch, "Project", "project_id")
     found = batch.store.find(
@@ -69,7 +69,7 @@ def revoke_user_security_role_project(operation: Operation, batch: Batch) -> Any
 
 
 def _user_role(operation: Operation, batch: Batch) -> Row:
-    """Return the row that says that the user of *operation* has its role."""
+    """Return the row that gives the user of *operation* its role."""
     user = _find(operation, batch, "User", "user_id")
     role = _find(operation, batch, "SecurityRole", "role_id")
     found = batch.store.find(_ROLE.table, user_id=user["id"], security_role_id=role["id"])

@@ -1,8 +1,8 @@
-"""Ids that one column may point at in several tables: they belong to one entity alone.
+"""Check that the ids of several tables are unique across these tables.
 
-Metadata, notes and custom attributes name their entity by its id, whatever table it is in. Who
-makes an entity with the id of another would share what belongs to that, and take it along by
-deleting their own.
+Metadata, notes and custom attributes refer to an entity only by its id, and not by its table. A
+user who creates an entity with the id of another entity would share these rows, and would delete
+them together with the new entity.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["SHARING", "check"]
 
-#: The tables whose ids such columns hold.
+#: The tables whose entities such rows can refer to.
 SHARING = (*ANY_PARENT, "resource")
 
 
 def check(batch: Batch) -> None:
-    """Raise :exc:`DuplicateEntryError` if *batch* makes an entity with the id of another.
+    """Raise :exc:`DuplicateEntryError` if *batch* creates an entity with the id of another one.
 
-    It is for users with roles; all others may delete everything anyway.
+    Only users with roles need the check: all other users may delete everything anyway.
     """
     made = {row["id"]: (type_, row) for type_, row in batch.made if type_.table in SHARING}
     for type_, row in batch.made:
         if type_.table in SHARING and made[row["id"]][0].table != type_.table:
             raise _taken(batch, type_, row)
-    # What the batch deleted again took along what is the other's, too.
+    # Include entities that the batch has deleted again: their deletion removed the other's rows.
     for ids in chunks(list(made)):
         for id_, table in batch.store.execute(_holders(), {"ids": ids}):
             type_, row = made[id_]
@@ -45,14 +45,14 @@ def check(batch: Batch) -> None:
 def _taken(batch: Batch, type_: EntityType, row: Row) -> SandboxError:
     error = DuplicateEntryError(
         f"DuplicateEntry: the id {row['id']!r} of the {type_.name} belongs to another entity. "
-        "Make up a random id for each entity."
+        "Use a random id for each entity."
     )
     return batch.blame(error, batch.origins.get((type_.table, key_of(type_.table, row))))
 
 
 @functools.cache
 def _holders() -> Any:
-    """Return the statement for each id of a list with the tables that have it."""
+    """Return the statement that selects each id of a list with the tables that contain it."""
     return sqlalchemy.union_all(
         *(
             sqlalchemy.select(TABLES[name].c.id, sqlalchemy.literal_column(f"'{name}'")).where(

@@ -1,8 +1,9 @@
-"""Rows while a batch works on them: read once, changed in place, inserted by the table-full.
+"""The rows of a running batch: read once, changed in place, inserted many at a time.
 
-Every row that a batch touches is one dictionary (value by column), whoever asks for it. New
-rows wait in a buffer and are inserted many at a time, before anything reads the table by other
-means than a key; foreign keys are checked at the end of the transaction, so order is free.
+All code that works on a batch shares one dictionary (value by column) for each row. New rows wait
+in a buffer. The store inserts them before any statement that could miss them, that is, before all
+statements except a lookup by key. The order of inserts does not matter, because the database checks
+foreign keys at the end of the transaction.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ __all__ = ["Key", "Row", "Store", "chunks", "key_of", "one_of_keys"]
 #: Values by column.
 Row = dict[str, Any]
 
-#: Values of the primary key's columns, in the table's order.
+#: The values of the primary key, in the order of the table's columns.
 Key = tuple[Any, ...]
 
-#: How many keys go into one ``IN (…)``.
+#: The number of keys in one ``IN (…)``.
 _CHUNK = 500
 
 
@@ -34,13 +35,12 @@ class Store:
     """The rows of one transaction on *connection*; belongs to one thread."""
 
     def __init__(self, connection: Connection) -> None:
-        """Begin with nothing read."""
         self.connection = connection
         self._rows: dict[str, dict[Key, Optional[Row]]] = {}
         self._new: dict[str, dict[Key, Row]] = {}
 
     def get(self, table: str, key: Key) -> Optional[Row]:
-        """Return the row of *table* with *key*, None when there is none."""
+        """Return the row of *table* with *key*, None if there is none."""
         known = self._rows.setdefault(table, {})
         if key not in known:
             found = self.connection.execute(_by_key(table), _key_parameters(key)).mappings().first()
@@ -48,9 +48,9 @@ class Store:
         return known[key]
 
     def prefetch(self, table: str, keys: Iterable[Key]) -> None:
-        """Read the rows of *table* with *keys* by one statement.
+        """Read the rows of *table* with *keys*, with as few statements as possible.
 
-        Only tables with a key of one text gain by it; others are left to :meth:`get`.
+        This works for tables with a single key column. :meth:`get` reads the rows of other tables.
         """
         known = self._rows.setdefault(table, {})
         missing = [key[0] for key in dict.fromkeys(keys) if len(key) == 1 and key not in known]
@@ -67,8 +67,8 @@ class Store:
     ) -> list[Row]:
         """Return the rows of *table* whose columns have the values of *where*.
 
-        A list, or a query, stands for any of its values; *unless* are values that a row must
-        not have.
+        A list or a query matches any of its values. Rows with one of the values in *unless* are
+        left out.
         """
         self.flush()
         statement = sqlalchemy.select(TABLES[table]).where(*_conditions(table, where))
@@ -77,22 +77,25 @@ class Store:
         return self.adopt(table, self.connection.execute(statement).mappings())
 
     def find_pointing(self, table: str, column: str, values: Sequence[Any]) -> list[Row]:
-        """Return the rows of *table* whose *column* has one of *values*, found by its index."""
+        """Return the rows of *table* whose indexed *column* has one of *values*."""
         found = self.execute(_pointing(table, column), {"values": values})
         return self.adopt(table, found.mappings())
 
     def find_named(self, table: str, column: str, names: Sequence[str], **where: Any) -> list[Row]:
-        """Return the rows of *table* that fit *where* and have one of *names*, in any case."""
+        """Return the rows of *table* that match *where*, with one of *names* in *column*.
+
+        The case of the names is ignored.
+        """
         named = TABLES[table].c[column]
         if self.connection.dialect.name == "sqlite":
-            condition = named.in_(names)  # columns of words know no case there
+            condition = named.in_(names)  # SQLite ignores the case of these columns
         else:
             condition = sqlalchemy.func.lower(named).in_([name.lower() for name in names])
         statement = sqlalchemy.select(TABLES[table]).where(condition, *_conditions(table, where))
         return self.adopt(table, self.execute(statement).mappings())
 
     def adopt(self, table: str, found: Iterable[Any]) -> list[Row]:
-        """Return *found* rows of *table* as this store's own dictionaries."""
+        """Return *found* rows of *table* as the shared dictionaries of this store."""
         known = self._rows.setdefault(table, {})
         rows = []
         for values in found:
@@ -104,21 +107,21 @@ class Store:
         return rows
 
     def values(self, table: str, column: str, **where: Any) -> list[Any]:
-        """Return the values of *column* in the rows of *table* that fit *where*."""
+        """Return the values of *column* in the rows of *table* that match *where*."""
         self.flush()
         statement = sqlalchemy.select(TABLES[table].c[column]).where(*_conditions(table, where))
         return list(self.connection.execute(statement).scalars())
 
     def execute(self, statement: sqlalchemy.Executable, parameters: Any = None) -> Any:
-        """Return the result of *statement*, which sees all rows so far.
+        """Return the result of *statement*, which sees all rows of the batch so far.
 
-        A statement that changes rows must be followed by :meth:`forget` for their table.
+        After a statement that changes rows, call :meth:`forget` for their table.
         """
         self.flush()
         return self.connection.execute(statement, parameters)
 
     def insert(self, table: str, values: Mapping[str, Any]) -> Row:
-        """Return a new row of *table* with *values*; columns left out are null."""
+        """Return a new row of *table* with *values*; missing columns are null."""
         row = dict.fromkeys(column_names(table))
         row.update(values)
         key = key_of(table, row)
@@ -127,7 +130,7 @@ class Store:
         return row
 
     def update(self, table: str, row: Row, changes: Mapping[str, Any]) -> None:
-        """Set *changes* (value by column, none of them in the key) on *row* of *table*."""
+        """Set *changes* (value by column, without key columns) on *row* of *table*."""
         row.update(changes)
         key = key_of(table, row)
         if key in self._new.get(table, ()):
@@ -154,7 +157,7 @@ class Store:
             self.connection.execute(_delete_by_key(table), list(map(_key_parameters, stored)))
 
     def delete_where(self, table: str, **where: Any) -> None:
-        """Delete the rows of *table* that fit *where*, without reading them."""
+        """Delete the rows of *table* that match *where*, without reading them."""
         self.execute(sqlalchemy.delete(TABLES[table]).where(*_conditions(table, where)))
         self.forget(table)
 
@@ -164,18 +167,18 @@ class Store:
         self.forget(table)
 
     def update_where(self, table: str, changes: Mapping[str, Any], **where: Any) -> None:
-        """Set *changes* on the rows of *table* that fit *where*, without reading them."""
+        """Set *changes* on the rows of *table* that match *where*, without reading them."""
         conditions = _conditions(table, where)
         self.execute(sqlalchemy.update(TABLES[table]).where(*conditions).values(**changes))
         self.refresh(table)
 
     def forget(self, table: str) -> None:
-        """Drop what is known of *table*; dictionaries that callers hold are no longer followed."""
+        """Drop the known rows of *table*. Dictionaries in use elsewhere are no longer updated."""
         self.flush()
         self._rows.pop(table, None)
 
     def refresh(self, table: str) -> None:
-        """Read the known rows of *table* again, into the dictionaries that callers hold."""
+        """Read the known rows of *table* again, into the dictionaries in use."""
         known = {key: row for key, row in self._rows.pop(table, {}).items() if row is not None}
         self.prefetch(table, known)
         fresh = self._rows.setdefault(table, {})
@@ -186,7 +189,7 @@ class Store:
                 fresh[key] = row
 
     def flush(self) -> None:
-        """Insert the rows that wait."""
+        """Insert the new rows from the buffer."""
         waiting, self._new = self._new, {}
         for table, rows in waiting.items():
             if rows:
@@ -204,7 +207,7 @@ def key_of(table: str, row: Mapping[str, Any]) -> Key:
 
 
 def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """Yield *values* in pieces that one statement can hold."""
+    """Yield *values* in parts that fit into one statement."""
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
 
@@ -222,7 +225,7 @@ def column_names(table: str) -> tuple[str, ...]:
     return tuple(column.name for column in TABLES[table].columns)
 
 
-#: What stands for any of its values.
+#: The types of values that match any of their items.
 _MANY = (list, tuple, set, sqlalchemy.Select)
 
 _KEY_COLUMNS = {
@@ -266,7 +269,7 @@ def _delete_pointing(table: str, column: str) -> Any:
 
 
 def one_of_keys(column: sqlalchemy.Column[Any], name: str) -> Expression:
-    """Return whether *column* is one of the list given as the parameter *name*, by its index."""
+    """Return the condition that *column* is in the list parameter *name*, found by its index."""
     return rarely(keys_parameter(column, name, numeric=_is_numeric(column)))
 
 

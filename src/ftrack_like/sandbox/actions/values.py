@@ -1,7 +1,7 @@
-"""Values between the wire and the tables: checked in clear words on the way in.
+"""Conversion of values between the wire and the tables, with checks of their types.
 
-Stored forms are those of :mod:`ftrack_like.sandbox.tables.layout`: moments are texts in UTC
-(``2023-10-10T09:50:34``), dates texts, objects JSON texts.
+Stored forms are those of :mod:`ftrack_like.sandbox.tables.layout`: times are texts in UTC
+(``2023-10-10T09:50:34``), dates are texts, objects are JSON texts.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _LARGEST_INTEGER = 2**63
 
 
 def to_stored(type_name: str, property_: Scalar, value: Any) -> Any:
-    """Return *value* as it is stored for *property_* of *type_name*.
+    """Return the stored form of *value*, a value of *property_* of *type_name*.
 
-    Raise :exc:`ValidationError` naming attribute, value and wanted type if it does not fit.
+    Raise :exc:`ValidationError` with the attribute, the value and the expected type if *value* does
+    not fit.
     """
     if value is None:
         return None
@@ -42,16 +43,16 @@ def to_stored(type_name: str, property_: Scalar, value: Any) -> Any:
 
 
 def to_wire(property_: Scalar, stored: Any) -> Any:
-    """Return the *stored* value of *property_* as it travels."""
+    """Return the wire form of *stored*, a value of *property_*."""
     convert = wire_converter(property_)
     return stored if convert is None else convert(stored)
 
 
 def moment(value: Any) -> str:
-    """Return the moment *value*, a wire mapping or an ISO text, as stored text in UTC.
+    """Return the time *value*, a wire mapping or an ISO text, as stored text in UTC.
 
-    A date alone is its midnight, a moment without an offset is in UTC; fractions of a second
-    are cut off. Raise :exc:`ValueError` or :exc:`TypeError` for what is no moment.
+    A date means its midnight. A time without an offset is in UTC. Fractions of a second are
+    dropped. Raise :exc:`ValueError` or :exc:`TypeError` if *value* is not a time.
     """
     if isinstance(value, dict) and value.get("__type__") in {"datetime", "date"}:
         value = value.get("value")
@@ -61,12 +62,12 @@ def moment(value: Any) -> str:
 
 
 def moment_text(value: datetime) -> str:
-    """Return *value*, in UTC, as it is stored."""
+    """Return the stored text of *value*, a time in UTC."""
     return value.replace(tzinfo=None, microsecond=0).isoformat()
 
 
 def shown(value: Any) -> str:
-    """Return *value* for an error message, cut to what a reader wants to see of it."""
+    """Return the ``repr`` of *value* for an error message, cut to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
@@ -80,7 +81,7 @@ def _wrong_type(type_name: str, property_: Scalar, value: Any) -> ValidationErro
 
 
 def _kind(property_: Scalar) -> str:
-    """Return which reader and which words a property takes."""
+    """Return the key of *property_* in ``_READERS`` and ``_WORDS``."""
     if property_.format in {"date-time", "date"}:
         return str(property_.format)
     return property_.type or "string"
@@ -93,7 +94,7 @@ def _date(value: Any) -> str:
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
-    value.encode("utf-8")  # half a surrogate pair is no text: a ValueError
+    value.encode("utf-8")  # half of a surrogate pair raises UnicodeEncodeError, a ValueError
     if "\0" in value:
         raise ValueError("the database keeps no NUL")
     return value
@@ -114,7 +115,7 @@ def _integer(value: Any) -> int:
 
 
 def _boolean(value: Any) -> bool:
-    # Databases that keep truth as a number taught some scripts to send 0 and 1.
+    # Some databases store truth values as numbers, so some scripts send 0 and 1.
     if value is True or value is False or (type(value) is int and value in {0, 1}):
         return bool(value)
     raise TypeError("no truth value")
@@ -149,7 +150,7 @@ _WORDS = {
     "integer": "a whole number",
     "boolean": "true or false",
     "object": "a mapping",
-    "variable": "a value that JSON knows",
-    "date-time": "a moment such as 2023-10-10T09:50:34",
+    "variable": "a JSON value",
+    "date-time": "a time such as 2023-10-10T09:50:34",
     "date": "a date such as 2023-10-10",
 }

@@ -1,4 +1,4 @@
-"""What project schemas say: the statuses and types that contexts and versions begin with."""
+"""The first statuses, types and priorities of contexts and versions, from project schemas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TASK = OBJECT_TYPE_IDS["Task"]
 
 
 def first_values(batch: Batch, row: Row) -> dict[str, Any]:
-    """Return type, status and priority for the typed context *row*, where it has none."""
+    """Return the missing type, status and priority of the typed context *row*, by column."""
     found: dict[str, Any] = {}
     schema = _schema_of(batch, row["project_id"])
     if row["type_id"] is None:
@@ -31,7 +31,7 @@ def first_values(batch: Batch, row: Row) -> dict[str, Any]:
 
 
 def first_version_status(batch: Batch, project_id: Optional[str]) -> Optional[str]:
-    """Return the id of the status that a new version in a project has."""
+    """Return the id of the first status of a new version in a project."""
     schema = _schema_of(batch, project_id)
     workflow_id = schema["asset_version_workflow_schema_id"] if schema is not None else None
     return _first_of_workflow(batch, workflow_id) or _first(batch, "status")
@@ -72,7 +72,7 @@ def _first_status(
 
 
 def _task_workflow(batch: Batch, schema: Row, type_id: Optional[str]) -> Optional[str]:
-    """Return the id of the workflow of tasks of a type: an override, or the schema's own."""
+    """Return the id of the workflow of a task type: an override, or the default of *schema*."""
     overrides = _remembered(batch, "project_schema_override", project_schema_id=schema["id"])
     for override in overrides:
         if override["type_id"] == type_id:
@@ -91,7 +91,7 @@ def _first_of_workflow(batch: Batch, workflow_id: Optional[str]) -> Optional[str
 def _first_of_object_type(
     batch: Batch, schema: Row, object_type_id: str, what: str
 ) -> Optional[str]:
-    """Return the first ``status`` or ``type`` that the schema gives an object type."""
+    """Return the id of the first ``status`` or ``type`` that *schema* gives an object type."""
     for one in _remembered(batch, "schema", project_schema_id=schema["id"]):
         if one["object_type_id"] == object_type_id:
             return _first_linked(batch, what, f"schema_{what}", f"{what}_id", schema_id=one["id"])
@@ -99,11 +99,11 @@ def _first_of_object_type(
 
 
 def _first_linked(batch: Batch, table: str, links: str, column: str, **where: Any) -> Optional[str]:
-    """Return the first row of *table*, by its order, that a row of *links* leads to."""
+    """Return the id of the first row of *table*, by its order, that a row of *links* points at."""
     note = ("first", links, *where.values())
     if note not in batch.notes:
         linked, target = TABLES[links], TABLES[table]
-        # Where the link has an order of its own, that one counts.
+        # The order of the links, if they have one, comes first.
         order = [one.c.sort for one in (linked, target) if "sort" in one.c]
         statement = (
             sqlalchemy.select(target.c.id)
@@ -116,7 +116,7 @@ def _first_linked(batch: Batch, table: str, links: str, column: str, **where: An
 
 
 def _first(batch: Batch, table: str) -> Optional[str]:
-    """Return the first row of *table* by its order."""
+    """Return the id of the first row of *table* by its order."""
     note = ("first", table)
     if note not in batch.notes:
         columns = TABLES[table].c
@@ -126,7 +126,7 @@ def _first(batch: Batch, table: str) -> Optional[str]:
 
 
 def _remembered(batch: Batch, table: str, **where: Any) -> list[Row]:
-    """Return rows of *table* that fit *where*, read once a batch."""
+    """Return the rows of *table* that match *where*; read them once per batch."""
     note = ("rows", table, *where.values())
     if note not in batch.notes:
         batch.notes[note] = batch.store.find(table, **where)

@@ -37,8 +37,8 @@ def create(operation: Operation, batch: Batch) -> Any:
     type_ = _writable_type(operation, batch)
     if type_.table == "custom_attribute_value":
         raise ValidationError(
-            f"A {type_.name} is not created: update it, with the key "
-            f"[{', '.join(type_.primary_key)}], and it is there."
+            f"A {type_.name} cannot be created: update it with the key "
+            f"[{', '.join(type_.primary_key)}] instead."
         )
     data = read_entity_data(operation)
     attributes = read_attributes(batch, type_, data)
@@ -82,16 +82,16 @@ def update(operation: Operation, batch: Batch) -> Any:
 
 
 def delete(operation: Operation, batch: Batch) -> Any:
-    """Delete the entity that *operation* names, with all that belongs to it."""
+    """Delete the entity that *operation* names, and the rows that belong to it."""
     return delete_all([operation], batch)[0]
 
 
 def delete_all(operations: Sequence[Operation], batch: Batch) -> list[Any]:
     """Delete the entities that *operations* name; return a result for each.
 
-    The operations follow each other in *batch*, which is running the first of them. Their rows
-    are deleted together at the end, by type: a statement that looks for dependants costs the
-    same for one row and for hundreds.
+    The operations are consecutive in *batch*, and the first one is running. The rows are deleted
+    together at the end, by type: a statement that looks for dependants costs the same for one row
+    and for hundreds.
     """
     first = batch.running
     rows: dict[str, list[Row]] = {}
@@ -111,13 +111,13 @@ def delete_all(operations: Sequence[Operation], batch: Batch) -> list[Any]:
 
 
 def _row_to_delete(operation: Operation, batch: Batch, type_: EntityType) -> Optional[Row]:
-    """Return the row that *operation* names, None where nothing is left to delete."""
+    """Return the row that *operation* names, None if there is nothing left to delete."""
     key = _needed_key(type_, operation)
     if type_.table == "custom_attribute_value":
         require_value(batch, type_, key)
         if not batch.store.find(type_.table, **key):
-            return None  # the value was its default all along
-    # A collection without it, or its owner's deletion, may have taken it along already.
+            return None  # it has its default value, which has no row
+    # A new list of members, or the deletion of the owner, may have deleted the row already.
     if is_gone(batch, type_, key):
         return None
     row = find_row(batch, type_, key)
@@ -138,7 +138,7 @@ def _needed_key(type_: EntityType, operation: Operation) -> dict[str, Any]:
 
 
 def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:
-    """Raise :exc:`ValidationError` if *values* make the entity one of another type."""
+    """Raise :exc:`ValidationError` if *values* turn the entity into another type."""
     for column, wanted in type_.classifier.items():
         if values[column] != wanted:
             raise ValidationError(
@@ -147,25 +147,25 @@ def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:
 
 
 def _refuse_unclear_kind(batch: Batch, type_: EntityType) -> None:
-    """Raise :exc:`ValidationError` if a new *type_* could be anything.
+    """Raise :exc:`ValidationError` if the type of a new entity is too general.
 
-    A component of no particular kind is a file; contexts of object types that a site added have
-    no type of their own.
+    A component without a kind is a file. Contexts of object types that a site added have the
+    general type ``TypedContext``.
     """
     if not type_.concrete and type_.name not in {"Component", "TypedContext"}:
         names = ", ".join(one.name for one in batch.model.subtypes(type_.name))
-        raise ValidationError(f"A {type_.name} is created as one of {names}.")
+        raise ValidationError(f"A {type_.name} cannot be created; create one of {names}.")
 
 
 def _note_emptied(batch: Batch, type_: EntityType, row: Row, attributes: Attributes) -> None:
-    """Remember required attributes that are empty now; a later operation may fill them."""
+    """Record required attributes that are null now; a later operation may set them."""
     for name, column in required_columns(type_):
         if column in attributes.columns and attributes.columns[column] is None:
             batch.emptied.append((type_, row, name, column))
 
 
 def _refuse_fixed(type_: EntityType, row: Row, attributes: Attributes) -> None:
-    """Raise :exc:`ValidationError` if *attributes* change what is immutable."""
+    """Raise :exc:`ValidationError` if *attributes* change an immutable attribute."""
     for name, column in attributes.names.items():
         if name in type_.immutable and column and attributes.columns[column] != row[column]:
             raise ValidationError(f"Attribute {name!r} of {type_.name} cannot be changed.")
@@ -174,7 +174,7 @@ def _refuse_fixed(type_: EntityType, row: Row, attributes: Attributes) -> None:
 def _answer(
     action: str, batch: Batch, type_: EntityType, row: Row, data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the answer, to be completed when the server has done its part."""
+    """Return an answer that the batch completes at its end, with the values that the server set."""
     record: dict[str, Any] = {}
     batch.answer_later(lambda: record.update(answer_record(type_, row, data)))
     return {"action": action, "data": record}

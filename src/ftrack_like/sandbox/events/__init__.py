@@ -1,1 +1,1 @@
-"""Events of the sandbox: the broker that routes them, and what brings them over the network."""
+"""Events of the sandbox: the broker that routes them, and its connection to the network."""

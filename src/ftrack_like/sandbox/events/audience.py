@@ -1,4 +1,4 @@
-"""Whom the server's own events may tell what: no more than a query would."""
+"""The parts of the server's events that each user may see: the same as in queries."""
 
 from __future__ import annotations
 
@@ -17,36 +17,35 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Audience"]
 
-#: Types whose changes may change who sees what.
+#: Types whose changes may affect which projects a user sees.
 _DECIDING = {"Project", "SecurityRole", "User", "UserSecurityRole", "UserSecurityRoleProject"}
 
 
 class Audience:
-    """Shows each user that part of an event which is about what the user sees.
+    """Reduces an event to the entities that a user sees.
 
-    Rights are read once and kept until something about them changes; it may be used from any
-    thread.
+    Rights are read once and kept until a change may affect them. Threads may share it.
     """
 
     def __init__(self, database: Database) -> None:
-        """Initialise with the *database* that holds the roles."""
+        """Initialise with the *database* of the roles."""
         self._database = database
         self._lock = threading.Lock()
-        #: By user name: the ids of the projects that the user sees, None for all.
+        #: The ids of the projects that a user sees, by user name; None means all projects.
         self._known: dict[str, Optional[frozenset[str]]] = {}
 
     def committed(self, batch: Batch) -> None:
-        """Forget what is known if *batch*, which is committed, may have changed it."""
+        """Drop the known rights if the committed *batch* may have changed them."""
         if any(one.entity_type in _DECIDING for one in batch.changes):
             self.forget()
 
     def forget(self) -> None:
-        """Read all rights anew when they are asked for."""
+        """Drop all known rights, so that they are read again."""
         with self._lock:
             self._known = {}
 
     def view(self, username: str, event: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
-        """Return what *username* may see of an `ftrack.update`, None if that is nothing."""
+        """Return the part of an `ftrack.update` that *username* may see, None if empty."""
         projects = self._projects(username)
         if projects is None or event["data"]["user"]["name"] == username:
             return event
@@ -70,8 +69,8 @@ class Audience:
             if username in known:
                 return known[username]
         projects = self._load(username)
-        # Into the same dictionary as before: a change of rights since then has put a new one in
-        # its place.
+        # Write to the dictionary from before the query: if a change of rights has replaced it since
+        # then, the outdated result is dropped with it.
         with self._lock:
             known[username] = projects
         return projects
@@ -83,7 +82,7 @@ class Audience:
         )
         with self._database.read() as connection:
             user_id = connection.execute(statement).scalar()
-            # A user who was deleted has no roles, and so no projects.
+            # A deleted user has no roles, and so no projects.
             rights = load_rights(connection, user_id or "")
             if rights is None:
                 return None
@@ -97,5 +96,5 @@ def _is_seen(entity: Mapping[str, Any], projects: frozenset[str]) -> bool:
     if type_.name == "Project":
         return entity["entityId"] in projects
     above = [one["entityId"] for one in entity["parents"] if one["entityType"] == "show"]
-    # The event does not say whose an entity without a project is.
+    # Hide an entity without a project: the event does not name its owner.
     return bool(above) and projects.issuperset(above)

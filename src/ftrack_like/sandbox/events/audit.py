@@ -1,4 +1,4 @@
-"""The latest events, kept for administrators to look at."""
+"""The latest events, for administrators."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from ftrack_like.wire import packets
 
 __all__ = ["AUDITED_EVENTS", "Audit"]
 
-#: How many events are kept, and how much JSON of them, in characters.
+#: The maximum number of events to keep, and the maximum size of their JSON in characters.
 AUDITED_EVENTS = 1000
 _SIZE = 32 * 1024 * 1024
 
 
 class Audit:
-    """The latest events, as their JSON: that takes less memory than what it stands for."""
+    """The latest events as JSON, which takes less memory than the objects."""
 
     def __init__(self) -> None:
-        """Begin without events."""
         self._entries: collections.deque[tuple[str, int]] = collections.deque()
         self._size = 0
 
     def add(self, text: str, recipients: int) -> None:
-        """Keep the event *text*, which went to so many *recipients*; the oldest make room."""
+        """Add the event *text*, sent to *recipients* clients; drop the oldest beyond the limits."""
         self._entries.append((text, recipients))
         self._size += len(text)
         while len(self._entries) > AUDITED_EVENTS or self._size > _SIZE:

@@ -1,7 +1,7 @@
-"""The broker: takes events from clients and from the sandbox, and passes them on.
+"""The broker: receives events from clients and from the sandbox, and routes them.
 
-It knows no sockets: a websocket is something that takes text, and what it received is handed in.
-Every method may be called from any thread; none of them blocks.
+It does not use sockets. A websocket is a function that takes text, and the caller passes in the
+packets that it received. Every method may be called from any thread and never blocks.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ __all__ = ["Broker", "sent_now"]
 
 _LOGGER = logging.getLogger(__name__)
 
-#: How long a client that is away is remembered, in seconds, and how many of them.
+#: Seconds for which an absent client is remembered, and the maximum number of absent clients.
 RETENTION = 120.0
 RETAINED_CLIENTS = 1000
-#: How long a client that comes back may take from one subscription to the next, in seconds,
-#: before it gets what it missed.
+#: Seconds that a returning client may take from one subscription to the next. After that, it
+#: receives the events that it missed.
 RESUME_PATIENCE = 5.0
-#: How many ids of events are remembered, to pass on once what was sent again.
+#: The number of event ids to remember, so that a repeated event is routed once.
 REMEMBERED_EVENTS = 20_000
-#: Targets of more characters are compiled each time rather than remembered.
+#: Longer targets (in characters) are compiled each time and not remembered.
 REMEMBERED_TARGET = 1024
 
-#: Topics of events that clients believe to come from the server, or from themselves.
+#: Topics of events that clients expect only from the server, or from themselves.
 _OURS = frozenset(
     {
         "ftrack.update",
@@ -61,12 +61,12 @@ Answer = dict[str, Any]
 
 
 def sent_now() -> str:
-    """Return the moment as events carry it in `sent`: UTC, with milliseconds."""
+    """Return the current time in the format of `sent`: UTC, with milliseconds."""
     now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     return f"{now.isoformat(timespec='milliseconds')}Z"
 
 
-#: What a user may see of an event, by the user's name; None for nothing.
+#: Returns the part of an event that a user may see, given the user's name; None for nothing.
 View = Callable[[str, Mapping[str, Any]], Optional[Mapping[str, Any]]]
 
 
@@ -78,8 +78,8 @@ class Broker:
     ) -> None:
         """Initialise a broker without clients.
 
-        A client that said nothing for 1.5 times *heartbeat* seconds, as *clock* counts them, is
-        as good as gone.
+        A client that is silent for 1.5 times *heartbeat* seconds counts as gone. *clock* returns
+        seconds.
         """
         self.heartbeat = heartbeat
         self._clock = clock
@@ -105,10 +105,10 @@ class Broker:
         speak: Optional[Speak] = None,
         end: Callable[[], None] = lambda: None,
     ) -> Websocket:
-        """Return a new websocket of *username*, to which packets are sent by *send*.
+        """Return a new websocket of *username*; *send* sends packets to it.
 
-        *speak* returns the user to put into an event, *end* closes the websocket and must not
-        block; see :class:`~ftrack_like.sandbox.events.clients.Websocket`.
+        *speak* returns the user to put into an event. *end* closes the websocket and must not
+        block. See :class:`~ftrack_like.sandbox.events.clients.Websocket`.
         """
         with self._lock:
             websocket = Websocket(username, send, replays, self._clock(), speak, end)
@@ -118,7 +118,7 @@ class Broker:
             return websocket
 
     def receive(self, websocket: Websocket, payload: Any) -> None:
-        """Handle *payload*, text or bytes that *websocket* received; whatever it is."""
+        """Handle *payload*, any text or bytes that *websocket* received."""
         packet = packets.split(payload)
         message = packets.read(packet)
         with self._lock:
@@ -129,7 +129,7 @@ class Broker:
                 handler(self, client, message, packet.identifier)
 
     def disconnect(self, websocket: Websocket) -> None:
-        """Take notice that *websocket* is gone. Its client may come back on another one."""
+        """Note that *websocket* is closed. Its client may return on another one."""
         with self._lock:
             websocket.step("lost")
             client = self._clients.pop(websocket, None)
@@ -141,7 +141,7 @@ class Broker:
             self._forget_the_long_gone()
 
     def dismiss(self, username: str) -> None:
-        """Close the websockets of *username*, and forget its clients with all that they missed."""
+        """Close the websockets of *username*, and drop its clients with their missed events."""
         with self._lock:
             leaving = [one for one in self._clients if one.username == username]
             for websocket in leaving:
@@ -153,13 +153,13 @@ class Broker:
                     self._remove(subscriber)
 
     def is_silent(self, websocket: Websocket) -> bool:
-        """Return whether *websocket* said nothing for so long that it must be broken."""
+        """Return whether *websocket* has been silent for so long that it must be broken."""
         return self._clock() - websocket.heard > 1.5 * self.heartbeat
 
     def resume_late(self, websocket: Websocket) -> None:
-        """Let a client that comes back without some of its subscribers have what was held.
+        """Send the held events to a client that has not repeated all its subscriptions in time.
 
-        To be called now and then for each websocket.
+        Call this regularly for each websocket.
         """
         with self._lock:
             client = self._clients.get(websocket)
@@ -172,11 +172,11 @@ class Broker:
     # Events.
 
     def publish(self, event: Mapping[str, Any], view: Optional[View] = None) -> int:
-        """Pass *event*, a mapping as it travels, on to whom it concerns; return to how many.
+        """Route *event*, in its wire form, to the matching clients; return their number.
 
-        What it lacks of `id`, `sent`, `source`, `target` and `inReplyToEvent` is filled in.
-        *view* is called with a user name and the event and returns what the user may see of it,
-        None if nothing; without it everybody may see all.
+        Missing values of `id`, `source`, `target` and `inReplyToEvent` are filled in, and `sent` is
+        set. *view* is called with a user name and the event, and returns the part that the user may
+        see, None for nothing. Without *view*, every user sees the whole event.
         """
         complete = {
             "data": {},
@@ -199,7 +199,7 @@ class Broker:
     def _deliver(
         self, event: Mapping[str, Any], text: str, recipients: list[Client], view: Optional[View]
     ) -> None:
-        """Send *event*, which is *text* as JSON, to *recipients*: what each user may see of it."""
+        """Send *event*, *text* as JSON, to *recipients*; *view* reduces it for each user."""
         whole: Optional[Waiting] = None
         by_user: dict[str, Optional[Waiting]] = {}
         for client in recipients:
@@ -218,13 +218,13 @@ class Broker:
     def audit(self, limit: Optional[int] = None) -> list[Answer]:
         """Return the latest events, oldest first: `{"event": {…}, "recipients": int}`.
 
-        There are *limit* at most; None is for all that are kept.
+        *limit* is the maximum number; None means all events that are kept.
         """
         with self._lock:
             return self._audit.latest(limit)
 
     def statistics(self) -> dict[str, int]:
-        """Return how many websockets, subscribers and clients that are away there are."""
+        """Return the numbers of websockets, subscribers and absent clients."""
         with self._lock:
             return {
                 "connections": len(self._clients),
@@ -236,7 +236,7 @@ class Broker:
         try:
             wanted = _target_matches(event["target"]) if event["target"] else None
         except ParseError as error:
-            raise ValueError(f"The target makes no sense. {error}") from error
+            raise ValueError(f"The target is invalid. {error}") from error
         clients: dict[Client, None] = {}
         for subscriber in self._index.candidates(event["topic"]):
             if subscriber.client in clients:
@@ -266,14 +266,14 @@ class Broker:
         client.acknowledge(message.identifier)
 
     def _on_disconnect(self, client: Client, message: packets.Disconnect, identifier: str) -> None:
-        """Forget everything about a client that says goodbye."""
+        """Drop the subscribers of a client that disconnects properly."""
         if client.websocket is not None:
             client.websocket.step("disconnect")
         for subscriber in list(client.subscribers.values()):
             self._remove(subscriber)
 
     def _take(self, client: Client, argument: Any) -> None:
-        """Do what an event of *client* asks for; raise ValueError or ParseError if it cannot."""
+        """Handle an event of *client*; raise ValueError or ParseError if that is not possible."""
         fields = wire_events.from_wire(argument)
         if client.websocket is not None:
             client.websocket.hub_id = _text(fields["source"].get("id"))
@@ -297,7 +297,7 @@ class Broker:
     def _is_repeat(self, client: Client, fields: Mapping[str, Any]) -> bool:
         """Return whether the event came before, on an earlier websocket of the same hub.
 
-        The same event twice on one websocket is the wish of whoever published it twice.
+        A program that publishes the same event twice on one websocket means two events.
         """
         websocket, identifier = client.websocket, fields.get("id")
         if websocket is None or identifier is None:
@@ -327,7 +327,10 @@ class Broker:
             client.resume()
 
     def _take_over(self, client: Client, holder: Subscriber) -> None:
-        """Let *client* take the place of the one that *holder* belongs to, or raise ValueError."""
+        """Move the subscribers of *holder*'s client to *client*, or raise ValueError.
+
+        Both clients must be the same hub, or the websocket of the old client must be broken.
+        """
         old = holder.client
         if old.username != client.username:
             raise ValueError(_taken(holder.identifier))
@@ -367,7 +370,7 @@ class Broker:
                 self._remove(subscriber)
 
 
-#: What to do about which packet; the other kinds need nothing.
+#: The handlers by kind of packet; the other kinds need no handler.
 _HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
     packets.EventMessage: Broker._on_event,
     packets.Acknowledgement: Broker._on_acknowledgement,

@@ -1,8 +1,19 @@
-"""Who is connected to the broker: clients, their subscribers, and what they have not heard yet.
+"""The clients of the broker, their subscribers, and the events that wait for them.
 
-A client is a hub in some program. It outlives its websocket for a while, so that one that was
-dropped finds what it missed when it comes back. Everything here is pure and holds no lock: the
-broker guards it.
+A client is an event hub in a program. The broker keeps a client for a while after its websocket is
+closed, so that a hub that reconnects receives the events that it missed. An event takes one of
+three ways:
+
+* The client is connected: the event is sent. A client that acknowledges events (*replays*) may lose
+  the connection before it reads them, so sent events are kept until they are acknowledged.
+* The client is away: the event is held.
+* The client is returning: the event is held until the client has subscribed again. Then all held
+  events that match its subscribers are sent, in order.
+
+When a websocket closes, its unacknowledged events are put before the held events. The hub may
+receive an event twice in this way, and drops the repeat.
+
+The classes here are pure and take no lock: the broker guards them.
 """
 
 from __future__ import annotations
@@ -31,28 +42,29 @@ __all__ = [
     "compile_bounded",
 ]
 
-#: How many events are kept for a client that is away, and how many until acknowledged; and how
-#: much JSON, in characters. Beyond it the oldest are dropped.
+#: The maximum number of events that are kept for an absent client, and of events that are kept
+#: until a client acknowledges them, and their size in characters of JSON. Beyond that, the oldest
+#: are dropped.
 BUFFER_LIMIT = 10_000
 BUFFER_SIZE = 64 * 1024 * 1024
 
-#: How long an expression, and an id, may be, in characters; and how much one client may subscribe
-#: to, in characters of its expressions and metadata. Each event is compared with all of that.
+#: The maximum length of an expression and of an id, in characters, and of all expressions and
+#: metadata of a client. The broker compares each event with all of these.
 EXPRESSION_LIMIT = 64 * 1024
 IDENTIFIER_LIMIT = 1024
 SUBSCRIPTIONS_LIMIT = 1024 * 1024
 
 _numbers = itertools.count(1)
 
-#: Tells whether an event, or the metadata of a subscriber, fits an expression.
+#: Returns whether an event, or the metadata of a subscriber, matches an expression.
 Matches = Callable[[Mapping[str, Any]], bool]
 
-#: Returns the user to put into an event, by what the event says of its user.
+#: Returns the user to put into an event, given the user that the event names.
 Speak = Callable[[Any], Mapping[str, Any]]
 
 
 class Websocket:
-    """One websocket of a user; *send* takes the text of a packet and must not block."""
+    """A websocket of a user; *send* takes the text of a packet and must not block."""
 
     def __init__(
         self,
@@ -65,9 +77,9 @@ class Websocket:
     ) -> None:
         """Initialise the websocket that *username* opened at *now*.
 
-        *replays* tells that the client acknowledges events and drops repeats. *speak* is called
-        with the user that an event of the client names and returns the one to put into it; *end*
-        closes the websocket.
+        *replays* means that the client acknowledges events and drops repeated events. *speak* is
+        called with the user that an event of the client names, and returns the user to put into the
+        event. *end* closes the websocket.
         """
         self.number = next(_numbers)
         self.username = username
@@ -80,13 +92,13 @@ class Websocket:
         self.hub_id: Optional[str] = None
 
     def step(self, happening: str) -> None:
-        """Go on to the state that follows *happening*."""
+        """Advance to the state that follows *happening*."""
         self.state = advance(WEBSOCKET, self.state, happening)
 
 
 @dataclass(eq=False)
 class Subscriber:
-    """A subscriber: its *metadata* as a target sees it, and what it asks for."""
+    """A subscriber: its *metadata*, for targets of events, and its expression."""
 
     identifier: str
     metadata: Mapping[str, Any]
@@ -100,7 +112,7 @@ class Subscriber:
     def read(cls, data: Any, client: Client) -> Subscriber:
         """Return the subscriber that *data*, of an event `ftrack.meta.subscribe`, describes.
 
-        Raise :exc:`ValueError` or :exc:`~ftrack_like.exception.ParseError` if it makes no sense.
+        Raise :exc:`ValueError` or :exc:`~ftrack_like.exception.ParseError` if *data* is invalid.
         """
         metadata = data.get("subscriber") if isinstance(data, Mapping) else None
         text = data.get("subscription") if isinstance(data, Mapping) else None
@@ -118,10 +130,10 @@ class Subscriber:
 
 
 def compile_bounded(text: str) -> tuple[event_expression.Expression, Matches]:
-    """Return the expression *text* as one, and as a function.
+    """Return the expression *text*, parsed and as a function.
 
-    Raise :exc:`ValueError` if it is too long, :exc:`~ftrack_like.exception.ParseError` if it
-    makes no sense.
+    Raise :exc:`ValueError` if it is too long, :exc:`~ftrack_like.exception.ParseError` if it is
+    invalid.
     """
     if len(text) > EXPRESSION_LIMIT:
         raise ValueError(
@@ -133,29 +145,28 @@ def compile_bounded(text: str) -> tuple[event_expression.Expression, Matches]:
 
 @dataclass
 class Waiting:
-    """An event on its way to one client: the event, and the JSON of its packet."""
+    """An event on its way to a client: the event, and the JSON of its packet."""
 
     event: Mapping[str, Any]
     data: str
 
 
 class Backlog:
-    """Events in the order of their numbers, the latest ones within the limits."""
+    """Numbered events in order; beyond the limits, only the latest are kept."""
 
     def __init__(self) -> None:
-        """Initialise an empty backlog."""
         self._waiting: collections.deque[tuple[int, Waiting]] = collections.deque()
         self._size = 0
 
     def add(self, number: int, waiting: Waiting) -> None:
-        """Add an event under a *number* that is higher than all others."""
+        """Add an event; *number* must be higher than all earlier numbers."""
         self._waiting.append((number, waiting))
         self._size += len(waiting.data)
         while len(self._waiting) > BUFFER_LIMIT or self._size > BUFFER_SIZE:
             self._drop_oldest()
 
     def drop_through(self, number: int) -> None:
-        """Drop the events with *number* and less."""
+        """Drop the events up to *number*."""
         while self._waiting and self._waiting[0][0] <= number:
             self._drop_oldest()
 
@@ -172,11 +183,12 @@ class Backlog:
 
 
 class Client:
-    """A hub in some program, as far as the broker knows it.
+    """An event hub in a program, as the broker knows it.
 
-    `websocket` is None while the client is away. `expected` are the ids of subscribers that it
-    had and has not subscribed again; while there are any, events are held back, so that they
-    arrive in order after those that were missed, but not beyond `resume_at`.
+    `websocket` is None while the client is away. `expected` contains the ids of subscribers from
+    before that the client has not subscribed again. While there are any, the broker holds new
+    events back, so that they arrive after the missed events. It waits for missing subscriptions
+    until `resume_at`.
     """
 
     def __init__(self, websocket: Websocket) -> None:
@@ -194,25 +206,25 @@ class Client:
 
     @property
     def hub_id(self) -> Optional[str]:
-        """Return the id that the hub bears in the events it publishes, None if not known."""
+        """Return the id of the hub in the events that it publishes, None if not known."""
         return None if self.websocket is None else self.websocket.hub_id
 
     def deliver(self, waiting: Waiting) -> None:
-        """Send an event to the client, or hold it while the client is away or coming back."""
+        """Send an event to the client, or hold it while the client is away or returning."""
         if self.websocket is None or self.resuming:
             self._hold(waiting)
         else:
             self._send(self.websocket, waiting)
 
     def acknowledge(self, number: int) -> None:
-        """Forget the event that went out as packet *number*, and all before it.
+        """Drop the event that was sent as packet *number*, and all earlier events.
 
-        A client reads in order and may acknowledge many at once.
+        A client reads in order and may acknowledge many events at once.
         """
         self._unacknowledged.drop_through(number)
 
     def leave(self, now: float) -> None:
-        """Take notice that the websocket is gone; from now on events are held."""
+        """Note that the websocket is closed; from now on events are held."""
         sent, held = self._unacknowledged.take_all(), self._held.take_all()
         for waiting in [*(sent if self._replays else ()), *held]:
             self._hold(waiting)
@@ -220,7 +232,7 @@ class Client:
         self.gone_at = now
 
     def inherit(self, old: Client) -> None:
-        """Take over from *old*, the same hub on an earlier websocket, which is away."""
+        """Take over from *old*, the same hub on an earlier websocket that is closed."""
         self.resuming = True
         for waiting in [*old._held.take_all(), *self._held.take_all()]:
             self._hold(waiting)
@@ -231,7 +243,7 @@ class Client:
         old.subscribers.clear()
 
     def resume(self) -> None:
-        """Send what was held, as far as the subscribers of now want it."""
+        """Send the held events that match the current subscribers."""
         self.resuming = False
         self.expected.clear()
         for waiting in self._held.take_all():
@@ -239,7 +251,7 @@ class Client:
                 self.deliver(waiting)
 
     def require_room(self, subscriber: Subscriber) -> None:
-        """Raise :exc:`ValueError` if the client subscribes to too much with *subscriber*."""
+        """Raise :exc:`ValueError` if *subscriber* exceeds the limits of the client."""
         kept = (one for one in self.subscribers.values() if one.identifier != subscriber.identifier)
         if sum(one.size for one in kept) + subscriber.size > SUBSCRIPTIONS_LIMIT:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What waits to be written to one websocket, filled from any thread."""
+"""The packets that wait to be written to a websocket, filled from any thread."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Callable, Optional
 
 __all__ = ["Outgoing"]
 
-#: How much may wait for a reader that takes nothing, in packets and in characters, for how long,
-#: in seconds; a reader that takes some of it is merely busy.
+#: The maximum number of packets, and of characters, that may wait for a reader that has taken
+#: nothing for ``STALL_LIMIT`` seconds. A reader that takes packets is only busy.
 PACKETS_LIMIT = 1000
 SIZE_LIMIT = 4 * 1024 * 1024
 STALL_LIMIT = 2.0
-#: How much may wait at all, in characters.
+#: The maximum number of characters that may wait for any reader.
 HARD_LIMIT = 64 * 1024 * 1024
 
 
@@ -37,7 +37,7 @@ class Outgoing:
         self._closed = False
 
     def put(self, packet: str) -> None:
-        """Add *packet*, unless there was an overflow. May be called from any thread."""
+        """Add *packet*, unless the queue has overflowed. May be called from any thread."""
         with self._guard:
             if self._closed or self.overflow:
                 return
@@ -47,12 +47,12 @@ class Outgoing:
             self._size += len(packet)
             self.overflow = self._size > HARD_LIMIT
             if len(self._packets) > 1 and not self.overflow:
-                return  # the reader was woken for an earlier one
+                return  # an earlier packet woke the reader
         self._wake()
 
     async def get(self) -> Optional[str]:
-        """Return the next packet, or None after an overflow or the end: there is no other."""
-        # Without a time-out on purpose: `asyncio.wait_for` may swallow a cancellation.
+        """Return the next packet; None after an overflow or the end."""
+        # No time-out, because `asyncio.wait_for` may swallow a cancellation.
         while not self._packets and not self.overflow and not self._closed:
             await self._stirred.wait()
             self._stirred.clear()
@@ -65,7 +65,7 @@ class Outgoing:
             return packet
 
     def check(self) -> bool:
-        """Return whether there is an overflow, after looking for a reader that takes nothing."""
+        """Return whether the queue has overflowed, or its reader takes nothing."""
         with self._guard:
             full = self._size > SIZE_LIMIT or len(self._packets) > PACKETS_LIMIT
             if full and self._clock() - self._taken_at > STALL_LIMIT:
@@ -73,12 +73,12 @@ class Outgoing:
             return self.overflow
 
     def end(self) -> None:
-        """Let the reader stop at once. May be called from any thread."""
+        """Stop the reader at once. May be called from any thread."""
         self.close()
         self._wake()
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Drop the waiting packets and accept no more."""
         with self._guard:
             self._closed = True
             self._packets.clear()

@@ -24,13 +24,15 @@ from ftrack_like.wire import packets
 
 __all__ = ["event_routes"]
 
-#: How long a session that the handshake granted may wait for its websocket, in seconds.
+#: Seconds that a session may wait for its websocket after the handshake, and the maximum number of
+#: waiting sessions.
 SESSION_LIFETIME = 30.0
 SESSIONS_LIMIT = 10_000
-#: Says in the handshake that the client acknowledges events and drops repeats.
+#: The header of a handshake whose client acknowledges events and drops repeated events.
 REPLAY_HEADER = "ftrack-like-replay"
 
-#: How long a reader that was cut off has to read that it was, and any other to be closed.
+#: Seconds that a disconnected slow reader has to read the reason, and that any other client has to
+#: close the websocket.
 NOTICE_PATIENCE = 30.0
 CLOSE_PATIENCE = 0.5
 
@@ -39,7 +41,7 @@ GOING_AWAY = 1001
 
 
 class User(Protocol):
-    """Who is calling."""
+    """The user of a request."""
 
     @property
     def username(self) -> str:
@@ -51,21 +53,21 @@ class User(Protocol):
 
 
 class Directory(Protocol):
-    """Knows in whose name a user may publish, and who may be connected."""
+    """Knows which users may be connected, and in whose name they publish."""
 
     def is_active(self, account: Any) -> bool:
         """Return whether a user may be connected; may block."""
 
     def user_of(self, account: Any, said: Any) -> Mapping[str, Any]:
-        """Return the user to put into an event of a user that names *said*."""
+        """Return the user to put into an event that names *said*."""
 
 
-#: Takes a user name and a key; returns the user, or raises a SandboxError.
+#: Takes a user name and a key; returns the user or raises a SandboxError.
 Authenticate = Callable[[str, str], User]
 
 
 class Session(NamedTuple):
-    """What the handshake granted, and until when."""
+    """A session from a handshake; *deadline* is a time of ``time.monotonic``."""
 
     user: User
     replays: bool
@@ -75,10 +77,10 @@ class Session(NamedTuple):
 def event_routes(
     broker: Broker, authenticate: Authenticate, directory: Optional[Directory] = None
 ) -> list[BaseRoute]:
-    """Return the routes that bring *broker* on the network.
+    """Return the routes that connect *broker* to the network.
 
-    *authenticate* may block; it is called on worker threads. Without *directory* all users are
-    active and publish in their own name.
+    *authenticate* may block, because it is called on worker threads. Without *directory*, all users
+    are active and publish in their own name.
     """
     server = _EventServer(broker, authenticate, directory)
     return [
@@ -99,7 +101,7 @@ class _EventServer:
         self._sessions: dict[str, Session] = {}
 
     async def shake_hands(self, request: Request) -> Response:
-        """Answer `SESSION:HEARTBEAT:CLOSE:websocket` to a user of the sandbox."""
+        """Return `SESSION:HEARTBEAT:CLOSE:websocket` for a user of the sandbox."""
         try:
             user = await self._user_of(request)
         except SandboxError as error:
@@ -119,7 +121,8 @@ class _EventServer:
             await socket.close(GOING_AWAY)
             return
         conversation = _Conversation(self._broker, socket, session, self._directory)
-        # Looked at when the broker knows the websocket, so that nothing happens in between.
+        # Check after the broker knows the websocket: from then on, the broker closes it when the
+        # user is deactivated.
         if self._directory is not None and not await run_in_threadpool(
             self._directory.is_active, session.user
         ):
@@ -130,7 +133,7 @@ class _EventServer:
         await conversation.run()
 
     async def show_audit(self, request: Request) -> Response:
-        """Answer the latest events as JSON, `limit` of them, and who is connected."""
+        """Return the latest events as JSON, at most `limit`, and the numbers of clients."""
         try:
             user = await self._user_of(request)
             if not user.unrestricted:
@@ -143,7 +146,7 @@ class _EventServer:
         return JSONResponse({"events": events, **self._broker.statistics()})
 
     async def _user_of(self, request: Request) -> User:
-        """Return the user whom headers, or the query of a browser, tell; or raise SandboxError."""
+        """Return the user of the headers, or of a browser's query; or raise SandboxError."""
         headers, query = request.headers, request.query_params
         username = headers.get("ftrack-user") or query.get("api_user") or ""
         key = headers.get("ftrack-api-key") or query.get("api_key") or ""
@@ -158,7 +161,7 @@ class _EventServer:
 
 
 class _Conversation:
-    """One websocket: a coroutine that reads, one that writes, and the end of both."""
+    """A websocket with three tasks: they read, write and watch, and end together."""
 
     def __init__(
         self,
@@ -179,12 +182,12 @@ class _Conversation:
         )
 
     def leave(self) -> None:
-        """End before the conversation begins."""
+        """End the conversation before it begins."""
         self._broker.disconnect(self._websocket)
         self._outgoing.close()
 
     async def run(self) -> None:
-        """Converse until either side has enough."""
+        """Run the tasks until any task ends."""
         tasks = [asyncio.ensure_future(work()) for work in (self._read, self._write, self._watch)]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -211,7 +214,7 @@ class _Conversation:
             packet = await self._outgoing.get()
 
     async def _watch(self) -> None:
-        """Send heartbeats, and notice who is slow, silent, or was taken over."""
+        """Send heartbeats; end when the client is slow or silent, or when another one took over."""
         pause = 0.6 * self._broker.heartbeat
         beat = time.monotonic() + pause
         while self._websocket.state != "closed" and not self._outgoing.check():
@@ -224,7 +227,7 @@ class _Conversation:
                     return
 
     async def _say_goodbye(self) -> None:
-        """Close the websocket, and tell a slow reader why as soon as it reads again."""
+        """Close the websocket, and send a slow reader the reason for when it reads again."""
         slow = self._outgoing.overflow
         patience = NOTICE_PATIENCE if slow else CLOSE_PATIENCE
         with contextlib.suppress(RuntimeError, WebSocketDisconnect, asyncio.TimeoutError, OSError):

@@ -1,4 +1,4 @@
-"""In whose name events are published: the user of each event comes from its connection."""
+"""The users in events: each event names the user of its connection."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Account", "Speakers"]
 
-#: Types whose changes may change who is who, and who may speak for others.
+#: Types whose changes may affect the names of users, or the right to name another user.
 _DECIDING = {"SecurityRole", "User", "UserSecurityRole"}
 
-#: How many users are remembered.
+#: The number of users to remember.
 _REMEMBERED = 10_000
 
 
@@ -36,10 +36,10 @@ class Account(Protocol):
 
 
 class Speakers:
-    """Tells the users of events, and who of them may not go on.
+    """Decides which user an event names, and which users must be disconnected.
 
-    Administrators and users with the role API may name another user who exists; what others say
-    is replaced by themselves. Threads may share it.
+    Administrators and users with the role API may name another existing user. For all other users,
+    the server replaces the named user by the user of the connection. Threads may share it.
     """
 
     def __init__(self, database: Database, dismiss: Callable[[str], object]) -> None:
@@ -53,7 +53,7 @@ class Speakers:
         self._known: dict[Any, Any] = {}
 
     def committed(self, batch: Batch) -> None:
-        """Forget what *batch*, which is committed, may have changed, and end connections by it."""
+        """Drop users that the committed *batch* may have changed, and end their connections."""
         if any(one.entity_type in _DECIDING for one in batch.changes):
             self.forget()
         leaving = set(batch.notes.get(NEW_KEYS, ()))
@@ -66,7 +66,7 @@ class Speakers:
             self._dismiss(username)
 
     def forget(self) -> None:
-        """Look up all users again."""
+        """Drop all known users, so that they are looked up again."""
         with self._lock:
             self._known = {}
 
@@ -80,7 +80,7 @@ class Speakers:
             return connection.execute(statement).first() is not None
 
     def user_of(self, account: Account, said: Any) -> dict[str, Any]:
-        """Return the user to put into an event of *account* that names *said*, of any type."""
+        """Return the user for an event of *account*, which names *said*, a value of any type."""
         own = {"id": account.id, "username": account.username}
         if not isinstance(said, Mapping):
             return own
@@ -94,13 +94,14 @@ class Speakers:
     def _other(
         self, account: Account, user_id: Optional[str], username: Optional[str]
     ) -> Optional[dict[str, Any]]:
-        """Return the user that *account* names, None if there is none or it may not."""
+        """Return the user that *account* names, None if unknown or not permitted."""
         known = self._known
         key = account.id, user_id, username
         if key not in known:
             found = self._look_up(account.id, user_id, username)
             with self._lock:
-                # Into what was there before: a change in between has made a new one.
+                # Write to the dictionary from before the query: if a change has replaced it since
+                # then, the outdated result is dropped with it.
                 if len(known) >= _REMEMBERED:
                     known.clear()
                 known[key] = found

@@ -1,9 +1,9 @@
-"""The event `ftrack.update`: what a transaction changed, in the words of the server.
+"""The event `ftrack.update`: the changes of a transaction, under server-side names.
 
-Attributes bear their server-side names (`statusid`, `showid`, …, see `alias_for` in the schemas),
-types the server-side ones beside those that clients know. A custom attribute that changed shows
-as a change of its entity, under its own key; so does a collection whose members are held by link
-rows (`scopes`, items of a list, `usesversions`), as the ids before and after.
+Attributes have their server-side names (`statusid`, `showid`, …, see `alias_for` in the schemas).
+Types have both the server-side name and the client's name. A changed custom attribute appears as a
+change of its entity, under its key. A changed collection with link rows (`scopes`, items of a list,
+`usesversions`) also appears as a change of its entity, as the ids before and after.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Row = Mapping[str, Any]
 #: Returns the row of a table with a value of a column, or None.
 Find = Callable[[str, str, Any], Optional[Row]]
 
-#: Types that no event tells of: they are about credentials.
+#: Types without events, because they contain credentials.
 SECRET_TYPES = frozenset({"ApiKey", "UserSession"})
 
-#: Where the parent of a row is found, the first one that is set: own column, table, type.
+#: The parent of a row, by table: own column, table, type. The first column with a value counts.
 PARENTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "context": (("parent_id", "context", "Context"),),
     "asset": (("context_id", "context", "Context"),),
@@ -56,9 +56,9 @@ PARENTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "note_component": (("note_id", "note", "Note"),),
     "recipient": (("note_id", "note", "Note"),),
 }
-#: Tables of things that may belong to several kinds of entities, which `parent_id` tells.
+#: Tables whose rows may belong to several types of entities, by `parent_id`.
 ANY_PARENT = frozenset({"note", "metadata"})
-#: Where to look for the owner of a custom attribute or of anything in `ANY_PARENT`.
+#: Where to look for the owner of a custom attribute or of a row in `ANY_PARENT`.
 OWNERS = (
     ("context", "Context"),
     ("asset_version", "AssetVersion"),
@@ -81,7 +81,7 @@ _PAUSE = 0.0002
 
 @dataclass
 class Edit:
-    """All that a transaction did to one entity."""
+    """All changes of a transaction to one entity."""
 
     type: EntityType
     key: tuple[Any, ...]
@@ -91,22 +91,22 @@ class Edit:
 
 
 class Updates:
-    """Tells a publisher of each transaction; a listener of the sandbox's service."""
+    """Publishes an event for each transaction, as a listener of the sandbox's service."""
 
     def __init__(self, database: Database, publish: Callable[[Mapping[str, Any]], Any]) -> None:
-        """Initialise with the *database* to look parents up in, and what publishes an event."""
+        """Initialise with the *database* for the lookup of parents; *publish* takes an event."""
         self._database = database
         self._publish = publish
 
     def __call__(self, batch: Batch) -> None:
-        """Publish what *batch*, which is committed, changed.
+        """Publish the changes of the committed *batch*.
 
-        A fault here is logged: who sent the batch must not take it for refused.
+        An error is only logged, because the client must not conclude that the batch was refused.
         """
         try:
             self._tell(batch)
         except Exception:
-            _LOGGER.exception("A committed batch was not told by an event.")
+            _LOGGER.exception("The event for a committed batch could not be published.")
 
     def _tell(self, batch: Batch) -> None:
         with self._database.read() as connection:
@@ -129,10 +129,10 @@ def update_event(
     client_token: Optional[str],
     find: Find,
 ) -> Optional[dict[str, Any]]:
-    """Return the event that tells of *changes*, or None if there is nothing to tell.
+    """Return the event for *changes*, None if there is nothing to report.
 
-    *user_id* and *username* say who made them, *client_token* in which program; *find* looks up
-    rows that are not among the changes.
+    *user_id* and *username* are the author of the changes, *client_token* is the author's program.
+    *find* looks up rows that are not among the changes.
     """
     edits = _merge(changes, find)
     entities = [
@@ -171,7 +171,7 @@ def _in_slices(items: Iterable[_Item]) -> Iterator[_Item]:
 
 
 def server_type(type_: EntityType) -> str:
-    """Return the name that the server has for *type_*: `task`, `show`, `assetversion`, …"""
+    """Return the server-side name of *type_*: `task`, `show`, `assetversion`, …"""
     alias = type_.alias_for
     if isinstance(alias, Mapping):
         alias = alias.get("id")
@@ -180,7 +180,7 @@ def server_type(type_: EntityType) -> str:
     return str(alias or type_.name).lower()
 
 
-# From changes to edits: one for each entity, in the order in which they were first touched.
+# From changes to edits: one edit per entity, in the order of the first changes
 
 
 def _merge(changes: Iterable[Change], find: Find) -> list[Edit]:
@@ -194,7 +194,7 @@ def _merge(changes: Iterable[Change], find: Find) -> list[Edit]:
             continue
         edit = _edit_of(edits, type_, change.key, change.action, change.row)
         if change.action == "remove":
-            if edit.action == "add":  # nobody else has ever seen it
+            if edit.action == "add":  # no other client has seen it
                 del edits[type_.table, edit.key]
                 continue
             edit.action = "remove"
@@ -219,7 +219,7 @@ def _edit_of(
 
 
 def _merge_columns(edit: Edit, change: Change) -> None:
-    """Note the values before and after; what was before the first change stays so."""
+    """Record the values before and after; keep the value before the first change."""
     for name, column in _columns(edit.type).items():
         if change.action == "update" and column not in change.old:
             continue
@@ -245,7 +245,7 @@ def _merge_custom_attribute(
     edits: dict[tuple[str, tuple[Any, ...]], Edit], change: Change, find: Find
 ) -> None:
     if change.action == "remove":
-        return  # gone with its entity
+        return  # deleted with its entity
     configuration_id, entity_id = change.key
     configuration = find("custom_attribute_configuration", "id", configuration_id)
     owner = _owner_of(entity_id, find)
@@ -264,7 +264,7 @@ def _custom_value(columns: Mapping[str, Any]) -> Any:
 
 
 def _settle(edit: Edit) -> None:
-    """Drop what ended as it began, and name a change of parent."""
+    """Drop values that ended as they began; turn a change of the parent into a move."""
     edit.changes = {
         name: change for name, change in edit.changes.items() if change["old"] != change["new"]
     }
@@ -287,7 +287,7 @@ def _columns(type_: EntityType) -> dict[str, str]:
 _columns_by_type: dict[str, dict[str, str]] = {}
 
 
-# From edits to what travels.
+# From edits to the wire form
 
 
 def _entity(edit: Edit, find: Find) -> dict[str, Any]:
@@ -350,7 +350,7 @@ def _owner_of(entity_id: Any, find: Find) -> Optional[tuple[EntityType, Row]]:
 
 
 class _Finder:
-    """Looks rows up: among those that changed, then in the database, each one once."""
+    """Finds rows, each once: first among the changed rows, then in the database."""
 
     def __init__(self, connection: Connection, changes: Iterable[Change]) -> None:
         self._connection = connection

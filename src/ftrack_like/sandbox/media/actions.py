@@ -21,10 +21,10 @@ from ftrack_like.sandbox.media.store import ComponentStore, TransferError
 
 __all__ = ["ENCODE_JOBS", "MAXIMUM_PARTS", "UPLOAD_SECONDS", "MediaActions"]
 
-#: Where a batch notes the jobs that are to be worked on once it is committed.
+#: The key in ``Batch.notes`` of the jobs to start after the commit.
 ENCODE_JOBS = "encode jobs"
 
-#: How long an upload address is good for, in seconds, and the most parts an upload may have.
+#: The lifetime of an upload address in seconds, and the maximum number of parts of an upload.
 UPLOAD_SECONDS = 6 * 3600
 MAXIMUM_PARTS = 10_000
 
@@ -35,7 +35,6 @@ class MediaActions:
     """The actions over *store* and *signer*."""
 
     def __init__(self, store: ComponentStore, signer: Signer) -> None:
-        """Prepare the actions."""
         self._store = store
         self._signer = signer
 
@@ -55,7 +54,7 @@ class MediaActions:
         )
 
     def get_upload_metadata(self, operation: Operation, batch: Batch) -> Any:
-        """Return where to PUT the data of a component, which need not exist yet."""
+        """Return the address for the data of a component, which need not exist yet."""
         component_id = _identifier(operation, "component_id")
         size = _whole_number(operation, "file_size", minimum=0)
         checksum = operation.get("checksum")
@@ -80,7 +79,7 @@ class MediaActions:
         }
 
     def complete_multipart_upload(self, operation: Operation, batch: Batch) -> Any:
-        """Join the parts of an upload."""
+        """Join the parts of an upload to the data of a component."""
         component_id = _identifier(operation, "component_id")
         upload_id = _identifier(operation, "upload_id")
         try:
@@ -107,7 +106,7 @@ class MediaActions:
         }
 
     def encode_media(self, operation: Operation, batch: Batch) -> Any:
-        """Make a job that encodes a component, with the components it will fill."""
+        """Create a job that encodes a component, and the components for its outputs."""
         component_id = _identifier(operation, "component_id")
         batch.settle()
         row = batch.store.get("component", (component_id,))
@@ -163,7 +162,7 @@ class MediaActions:
         return {"urls": urls, "upload_id": upload_id, "component_id": component_id}
 
     def _upload_id(self, component_id: str, beginning: str) -> str:
-        """Return the id of an upload, which is for one component alone."""
+        """Return the id of an upload, which is valid for a single component."""
         return f"{beginning}-{self._signer.mark(component_id, beginning)}"
 
 

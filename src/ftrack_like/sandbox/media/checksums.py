@@ -1,4 +1,4 @@
-"""The checksums of files, kept beside them and found out in a thread where nobody told them."""
+"""The checksums of files, stored in a separate folder; a thread computes the missing ones."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CHUNK_SIZE = 256 * 1024
 class Checksums:
     """MD5 checksums of files by their names, each in a file of *folder*; threads may share it.
 
-    What is kept names length and time of the file as well: it is nothing to other data.
+    An entry also records the size and time of its file. If the file changed, the entry is ignored.
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Prepare; the folder exists."""
+        """*folder* must exist."""
         self._folder = folder
         self._reader: Optional[ThreadPoolExecutor] = None
         self._lock = threading.Lock()
@@ -37,12 +37,12 @@ class Checksums:
             return None
 
     def keep(self, name: str, state: os.stat_result, digest: str) -> None:
-        """Keep the *digest* of the file *name*, which is in *state*."""
+        """Store the *digest* of the file *name*, which is in *state*."""
         with contextlib.suppress(OSError):  # a full disk, or a folder that was just removed
             (self._folder / name).write_text(f"{_state(state)} {digest}", "ascii")
 
     def find_out(self, path: pathlib.Path) -> None:
-        """Read the file at *path* in a thread, and keep its checksum."""
+        """Read the file at *path* in a thread, and store its checksum."""
         with self._lock:
             if self._closed.is_set():
                 return
@@ -51,11 +51,11 @@ class Checksums:
             self._reader.submit(self._read, path)
 
     def forget(self, name: str) -> None:
-        """Forget the file *name*."""
+        """Remove the checksum of the file *name*."""
         (self._folder / name).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Stop to read."""
+        """Stop reading files."""
         with self._lock:
             self._closed.set()
             reader = self._reader

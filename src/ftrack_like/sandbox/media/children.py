@@ -1,8 +1,7 @@
-"""The one place of the sandbox that starts other programs.
+"""Child processes: the only module of the sandbox that starts other programs.
 
-Every child process has a time limit, a limit of memory and of the size of the files it writes,
-and ends with the server: also when the server is killed (see :mod:`.supervisor`). A program is
-an argument list, and never passes through a shell.
+Every child has limits of time, memory and file size. It ends with the server, even when the server
+is killed (see :mod:`.supervisor`). A program is an argument list, and never passes through a shell.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ __all__ = ["Bounds", "Child", "run_child"]
 
 _SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
 
-#: Characters of a child's error output that are kept, from the beginning and from the end.
+#: Characters of a child's error output to keep, from the beginning and from the end.
 _KEPT = 64 * 1024
 
-#: The longest piece of a line that is handed on, in characters.
+#: The longest piece of a line to pass on, in characters.
 _LINE = 4096
 
-#: Seconds between two looks at the clock, and at the event that asks to stop.
+#: Seconds between two checks of the clock and of the stop event.
 _INTERVAL = 0.2
 
 _TOO_LARGE_A_FILE = 128 + 25  # SIGXFSZ, which Windows lacks
@@ -38,9 +37,9 @@ _TOO_LARGE_A_FILE = 128 + 25  # SIGXFSZ, which Windows lacks
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a child process may take: *seconds*, *memory* and *file_size* in bytes, 0 for any.
+    """The limits of a child: *seconds*, *memory* and *file_size* in bytes; 0 means no limit.
 
-    *options* name the options of the command that set the three, for errors.
+    *options* are the command-line options that set the three limits, for errors.
     """
 
     seconds: float
@@ -50,9 +49,9 @@ class Bounds:
 
 
 class Child:
-    """A running program; its standard input and output are pipes of text when *talking*.
+    """A running program; its output is a pipe of text, and its input too when *talking*.
 
-    Leave it as a context manager, or call :meth:`close`: both leave no process behind.
+    Use it as a context manager, or call :meth:`close`: both end the program.
     """
 
     def __init__(
@@ -63,10 +62,10 @@ class Child:
         talking: bool = False,
         environment: Optional[Mapping[str, str]] = None,
     ) -> None:
-        """Start *command*, with *environment* or that of the server.
+        """Start *command*, with *environment* or the environment of the server.
 
-        The caller watches the seconds of *bounds*. Raise :exc:`MediaError` if the program cannot
-        be started.
+        The caller must enforce the seconds of *bounds*. Raise :exc:`MediaError` if the program
+        cannot be started.
         """
         self.name = pathlib.Path(command[0]).name
         self._watch: Optional[int] = None
@@ -85,7 +84,7 @@ class Child:
 
     @property
     def input(self) -> IO[str]:
-        """Return the standard input of a child that talks."""
+        """Return the standard input; only for a child that talks."""
         assert self._process.stdin is not None
         return self._process.stdin
 
@@ -109,10 +108,10 @@ class Child:
             return None
 
     def end(self) -> None:
-        """End the program and what it started, if it still runs."""
+        """End the program and its child processes, if it still runs."""
         if self._process.poll() is None:
             if os.name == "posix":
-                # The group is the supervisor's, and it exists until the supervisor was waited for.
+                # The process group exists until the supervisor, its leader, is waited for.
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
@@ -129,7 +128,7 @@ class Child:
                 try:
                     stream.close()
                 except OSError:
-                    pass  # what was not written yet has nowhere to go
+                    pass  # the program has ended, so the rest of its input is lost
 
     def _start(
         self,
@@ -173,12 +172,12 @@ def run_child(
     line: Optional[Callable[[str], None]] = None,
     stop: Optional[threading.Event] = None,
 ) -> tuple[int, str]:
-    """Run *command* within *bounds*; return its exit status and what it said on standard error.
+    """Run *command* within *bounds*; return its exit status and its error output.
 
-    *line* is called with each line that the program prints, on another thread; an error that it
-    raises ends the program and is raised here. Setting *stop* ends the program as well. Raise
-    :exc:`~ftrack_like.exception.MediaError` if it cannot be started, if it takes longer or
-    writes more than it may, and when *stop* was set.
+    *line* is called with each line that the program prints, on another thread. If it raises an
+    error, the program is ended and the error is raised here. Setting *stop* also ends the program.
+    Raise :exc:`~ftrack_like.exception.MediaError` if the program cannot be started, exceeds a limit
+    of time or file size, or was stopped.
     """
     said, printed = _Said(), _Printed(line)
     with Child(command, bounds) as child:
@@ -211,7 +210,7 @@ def _follow(
     printed: _Printed,
     stop: Optional[threading.Event],
 ) -> int:
-    """Return the exit status of *child* once it has ended; raise when its time has."""
+    """Return the exit status of *child* when it has ended; raise an error after its time."""
     end = time.monotonic() + bounds.seconds
     while printed.error is None:
         left = end - time.monotonic()
@@ -221,8 +220,8 @@ def _follow(
                 f"({bounds.options[0]})."
             )
         if stop is not None and stop.is_set():
-            raise MediaError(f"{child.name} was ended, for the server stops.")
-        # The end of the output tells of the end of the program without asking again and again.
+            raise MediaError(f"{child.name} was ended because the server is stopping.")
+        # The output ends with the program: waiting for its readers avoids polling the program.
         running = next((one for one in readers if one.is_alive()), None)
         if running is not None:
             running.join(min(left, _INTERVAL))
@@ -234,14 +233,14 @@ def _follow(
 
 
 class _Printed:
-    """What a program prints, handed on line by line."""
+    """The output of a program, passed on line by line."""
 
     def __init__(self, line: Optional[Callable[[str], None]]) -> None:
         self._line = line
         self.error: Optional[BaseException] = None
 
     def read(self, stream: IO[str]) -> None:
-        """Read *stream* to its end, or to the first error of what gets the lines."""
+        """Read *stream* to its end, or to the first error of the callback."""
         try:
             for text in iter(lambda: stream.readline(_LINE), ""):
                 if self._line is not None:
@@ -251,13 +250,13 @@ class _Printed:
 
 
 class _Said:
-    """The beginning and the end of what a program says."""
+    """The beginning and the end of a program's error output."""
 
     def __init__(self) -> None:
         self._first = self._last = ""
 
     def read(self, stream: IO[str]) -> None:
-        """Read *stream* to its end: a full pipe would stop the program."""
+        """Read *stream* to its end, because a full pipe would block the program."""
         for text in iter(lambda: stream.read(_LINE), ""):
             if len(self._first) < _KEPT:
                 self._first += text
@@ -265,5 +264,5 @@ class _Said:
                 self._last = (self._last + text)[-_KEPT:]
 
     def text(self) -> str:
-        """Return what was kept."""
+        """Return the kept text."""
         return self._first + self._last

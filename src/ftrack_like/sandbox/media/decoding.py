@@ -1,12 +1,12 @@
-"""The child process that decodes pictures: answers requests on its standard input, one a line.
+"""The child process that decodes pictures: it reads requests from standard input, one per line.
 
 ::
 
     {"do": "scale", "source": path, "target": path, "size": pixels, "maximum": pixels}
     {"do": "draw", "source": path, "target": path, "strokes": [...], "maximum": pixels}
 
-Each answer is a line ``{"made": bool, "refused": limit or null, "text": str}``: *made* says whether
-*target* was written, *refused* is ``pixels`` or ``memory`` where a limit kept it from that.
+Each answer is a line ``{"made": bool, "refused": limit or null, "text": str}``. *made* says whether
+the process wrote *target*. *refused* is ``pixels`` or ``memory`` if the picture exceeds that limit.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def _answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 def _draw(
     source: pathlib.Path, target: pathlib.Path, strokes: Sequence[Mapping[str, Any]], maximum: int
 ) -> bool:
-    """Write the image at *source* with *strokes* on it to *target* as JPEG."""
+    """Draw *strokes* on the image at *source*, write it to *target*; return False if unreadable."""
     opened = open_image(source, maximum)
     if opened is None:
         return False
-    # lazy: Pillow is optional, and only wanted when somebody drew
+    # lazy: Pillow is optional, and only needed if there is a drawing
     from PIL import ImageDraw
 
     with opened:
@@ -70,7 +70,7 @@ def _draw(
 
 
 def _trace(canvas: ImageDraw, stroke: Mapping[str, Any], width: int, height: int) -> None:
-    """Draw *stroke* as the page does: a round line, its places in shares of the picture."""
+    """Draw *stroke* as the page does: a round line, with places as fractions of the picture."""
     numbers, color = stroke["points"], stroke["color"]
     points = [(x * width, y * height) for x, y in zip(numbers[::2], numbers[1::2])]
     thickness = max(round(stroke["width"] * width), 1)

@@ -1,8 +1,8 @@
-"""What encode jobs are to do: kept in a table that no client reads or writes.
+"""The waiting encode jobs, in a table that no client can read or write.
 
-The ``Job`` entity shows a user how far the work is, and the user may write to it. The server
-therefore takes nothing from it but whether it is still wanted. A row stays here until its work is
-done, so that a restarted server finds what is left.
+The ``Job`` entity shows the progress to a user, and the user may write to it. So the server only
+reads from it whether the job is still wanted. A row stays in the table until its job is done, so
+that a restarted server finds the remaining jobs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TABLE = "encode_job"
 
 @dataclass(frozen=True)
 class JobOutput:
-    """A file to make: the *name* of its component, its MIME *format* and the component's id."""
+    """A file to make: the *name* and the id of its component, and its MIME *format*."""
 
     name: str
     format: str
@@ -36,7 +36,7 @@ class JobOutput:
 class EncodeJob:
     """Encode the component *source_component_id* for the user *user_id*.
 
-    *id* is that of the Job. The user's rights are those at the time when the job runs.
+    *id* is the id of the Job. The rights of the user are checked when the job runs.
     """
 
     id: str
@@ -47,7 +47,7 @@ class EncodeJob:
     outputs: Sequence[JobOutput]
 
     def shown(self, progress: float = 0.0, error: Optional[str] = None) -> str:
-        """Return the JSON text that the Job shows as its ``data``."""
+        """Return the JSON text for the ``data`` of the Job; *progress* is from 0.0 to 1.0."""
         data: dict[str, Any] = {
             "description": "Encoding media",
             "source_component_id": self.source_component_id,
@@ -62,27 +62,26 @@ class EncodeJob:
 
 
 def keep_job(batch: Batch, job: EncodeJob) -> None:
-    """Keep *job* with the changes of *batch*."""
+    """Store *job* with the changes of *batch*."""
     row = {**asdict(job), "outputs": json.dumps([asdict(one) for one in job.outputs])}
     batch.store.insert(_TABLE, {**row, "created_at": batch.now})
 
 
 class EncodeJobs:
-    """The jobs that are left to do in *database*; threads may share it."""
+    """The waiting jobs in *database*; threads may share it."""
 
     def __init__(self, database: Database) -> None:
-        """Prepare; the table exists."""
         self._database = database
 
     def waiting(self) -> list[str]:
-        """Return the ids of all jobs that are left, the oldest first."""
+        """Return the ids of all waiting jobs, the oldest first."""
         columns = TABLES[_TABLE].c
         statement = sqlalchemy.select(columns.id).order_by(columns.created_at, columns.id)
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 
     def get(self, job_id: str) -> Optional[EncodeJob]:
-        """Return the job with the id *job_id*, None when it is done or unknown."""
+        """Return the job with the id *job_id*, None if it is done or unknown."""
         table = TABLES[_TABLE]
         statement = sqlalchemy.select(table).where(table.c.id == job_id)
         with self._database.read() as connection:
@@ -99,7 +98,7 @@ class EncodeJobs:
         )
 
     def forget(self, job_id: str) -> None:
-        """Remove a job that nothing is left to do for."""
+        """Remove a finished job."""
         table = TABLES[_TABLE]
         with self._database.write() as connection:
             connection.execute(sqlalchemy.delete(table).where(table.c.id == job_id))

@@ -1,4 +1,4 @@
-"""One encoding: makes the files of a job and returns the operations that describe them."""
+"""One encoding: make the files of a job, and return the operations that describe them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ftrack_like.sandbox.media.tools import MediaTools
 
 __all__ = ["Encoder", "Query", "update_operation"]
 
-#: Returns the records of an expression, as the user of the job sees them.
+#: Returns the records of an expression that the user of the job sees.
 Query = Callable[[str], list[dict[str, Any]]]
 
-#: Frames a second of a sequence of images.
+#: Frames per second of a sequence of images.
 _RATE = 24
 
-#: The file types of the images that sequences may have, beside those of single images.
+#: The file types of frames: the types of single images, and some more.
 _FRAME_TYPES = IMAGE_TYPES | {
     *(".bw", ".dds", ".j2c", ".j2k", ".jxl", ".pam", ".pbm", ".pcx", ".pgm", ".pnm", ".qoi"),
     *(".ras", ".rgb", ".rgba", ".sun", ".xbm", ".xwd"),
@@ -38,11 +38,10 @@ _SOURCE = (
 class Encoder:
     """Makes the files of jobs from the data in *store*, with *tools*.
 
-    Setting *stop* ends what runs.
+    Setting *stop* ends a running program.
     """
 
     def __init__(self, store: ComponentStore, tools: MediaTools, stop: threading.Event) -> None:
-        """Prepare to encode."""
         self._store = store
         self._tools = tools
         self._stop = stop
@@ -50,7 +49,7 @@ class Encoder:
     def source_of(self, job: EncodeJob, query: Query) -> dict[str, Any]:
         """Return the record of the component to encode, with its members.
 
-        Raise :exc:`LookupError` if it does not exist, or the user of the job does not see it.
+        Raise :exc:`LookupError` if it does not exist, or if the user of the job does not see it.
         """
         found = query(_SOURCE.format(job.source_component_id))
         if not found:
@@ -62,11 +61,11 @@ class Encoder:
     def encode(
         self, job: EncodeJob, source: Mapping[str, Any], progress: Callable[[float], None]
     ) -> list[dict[str, Any]]:
-        """Make all outputs of *job* from *source* and return the operations that describe them.
+        """Make all outputs of *job* from *source*; return the operations that describe them.
 
-        *progress* is called with the share that is done. Raise
-        :exc:`~ftrack_like.exception.MediaError`, :exc:`LookupError` or :exc:`OSError` where that
-        cannot be done.
+        *progress* is called with the finished share, from 0.0 to 1.0. Raise
+        :exc:`~ftrack_like.exception.MediaError`, :exc:`LookupError` or :exc:`OSError` if the
+        encoding fails.
         """
         with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
             folder = pathlib.Path(name)
@@ -97,15 +96,15 @@ class Encoder:
     def _inputs(
         self, source: Mapping[str, Any], folder: pathlib.Path
     ) -> tuple[list[str], pathlib.Path]:
-        """Return ffmpeg's input arguments for *source* and the file that describes it."""
+        """Return ffmpeg's input arguments for *source*, and the file to probe."""
         kind = kind_of(source)
         if kind == "sequence":
             return self._sequence_inputs(source, folder)
         if kind == "document":
             path = self._tools.first_page(self._data(source), folder, self._stop)
         else:
-            # In a folder of its own, beside no other data. Images have their type in the name,
-            # for ffmpeg tells some by nothing else.
+            # The link is in a folder without other data. The link to an image keeps the file type,
+            # because ffmpeg recognises some formats only by the name.
             suffix = str(source["file_type"]).lower() if kind == "image" else ""
             path = folder / f"source{suffix}"
             path.symlink_to(self._data(source).resolve())
@@ -117,7 +116,7 @@ class Encoder:
         members = sorted(source["members"], key=lambda member: _number(member["name"]))
         if not members:
             raise LookupError("The sequence has no frames.")
-        # The type becomes a part of file names.
+        # The type becomes a part of file names, so only known types are safe.
         suffix = str(members[0]["file_type"] or "").lower()
         if suffix not in _FRAME_TYPES:
             raise MediaError(

@@ -1,7 +1,7 @@
-"""Reading and scaling pictures with Pillow, and the placeholder for what is none.
+"""Reading and scaling pictures with Pillow, and placeholders for missing pictures.
 
-Pillow comes with the ``media`` extra. What decodes a picture runs in a child process with a limit
-of memory (:mod:`.pictures`); the server itself only makes placeholders.
+Pillow is a part of the ``media`` extra. Code that decodes a picture runs in a child process with a
+memory limit (:mod:`.pictures`). The server itself only makes placeholders.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ __all__ = [
     "scale",
 ]
 
-#: The size of a thumbnail when none is asked for, and the largest, in pixels of the longer side.
+#: The default and the maximum size of a thumbnail, in pixels of the longer side.
 DEFAULT_SIZE = 300
 MAXIMUM_SIZE = 4096
 
-#: What is read. Formats that start other programs (EPS) or refer to other files are left out.
+#: The formats to read. Formats that start other programs (EPS) or refer to other files are left
+#: out.
 FORMATS = (
     *("AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG"),
     *("PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP", "XBM"),
@@ -41,16 +42,16 @@ FORMATS = (
 
 
 class TooManyPixelsError(Exception):
-    """A picture is larger than the server decodes; the text says how large it is."""
+    """A picture has more pixels than the server decodes; the text states its size."""
 
 
 def scale(
     source: pathlib.Path, target: pathlib.Path, size: int, maximum: int = Limits.image_pixels
 ) -> bool:
-    """Write the image at *source*, at most *size* pixels wide and high, to *target* as JPEG.
+    """Scale the image at *source* to at most *size* pixels; write it to *target* as JPEG.
 
-    Return False where *source* is not an image that can be read, or Pillow is missing. Raise
-    :exc:`TooManyPixelsError` for one of more than *maximum* pixels.
+    *size* limits both width and height. Return False if *source* is not a readable image, or Pillow
+    is missing. Raise :exc:`TooManyPixelsError` if the image has more than *maximum* pixels.
     """
     image = open_image(source, maximum)
     if image is None:
@@ -71,7 +72,7 @@ def scale(
 
 
 def first_image_size(source: pathlib.Path) -> Optional[tuple[int, int]]:
-    """Return width and height of the image at *source* in pixels, None if it is none."""
+    """Return width and height of the image at *source* in pixels, None if unreadable."""
     image = open_image(source)
     if image is None:
         return None
@@ -81,17 +82,18 @@ def first_image_size(source: pathlib.Path) -> Optional[tuple[int, int]]:
 
 
 def open_image(source: pathlib.Path, maximum: int = Limits.image_pixels) -> Optional[Image]:
-    """Return the image at *source*, None without Pillow or for what it does not read.
+    """Return the image at *source*, None without Pillow or if Pillow cannot read it.
 
-    Its pixels are not decoded yet. Raise :exc:`TooManyPixelsError` if they are more than *maximum*.
+    Its pixels are not decoded yet. Raise :exc:`TooManyPixelsError` if there are more than
+    *maximum*.
     """
     try:
-        # lazy: Pillow is optional, and only wanted when an image is looked at
+        # lazy: Pillow is optional, and only needed for images
         from PIL import Image
     except ImportError:
         return None
     Image.init()
-    Image.MAX_IMAGE_PIXELS = None  # the bound is ours, below
+    Image.MAX_IMAGE_PIXELS = None  # the check below replaces Pillow's limit
     try:
         image = Image.open(source, formats=[one for one in FORMATS if one in Image.OPEN])
     except (OSError, ValueError, SyntaxError):

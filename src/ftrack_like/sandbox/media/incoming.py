@@ -1,4 +1,4 @@
-"""Data on its way to a file that shows only when all of it has come."""
+"""Data that are being received; the file appears only when they are complete."""
 
 from __future__ import annotations
 
@@ -17,53 +17,52 @@ __all__ = ["Incoming", "IncomingFile", "SupersededError", "TransferError"]
 
 
 class TransferError(Exception):
-    """What arrived is not what was announced; the text says how they differ."""
+    """The data that arrived differ from the announcement; the text names the difference."""
 
-    #: The HTTP status to answer with.
+    #: The HTTP status of the answer.
     status = 400
 
 
 class SupersededError(TransferError):
-    """The same is being sent once more.
+    """The same data are being sent again.
 
-    On a busy machine the request that was sent first may be the last one to begin. Whose request
-    this was is therefore to try again, as the status says.
+    The request that starts last wins. On a busy machine, this can be an earlier request that its
+    client has given up. So the client of the refused request should try again, as the status says.
     """
 
     status = 503
 
 
 class Incoming:
-    """What is being written to *file*; subclasses say what becomes of it.
+    """Data that are written to *file*; subclasses decide how they become visible.
 
-    Use it from one thread at a time. Leave it by :meth:`commit` or :meth:`abort`.
+    Use it from one thread at a time. End with :meth:`commit` or :meth:`abort`.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        """Begin with nothing written."""
         self._file = file
         self._digest = hashlib.md5(usedforsecurity=False)
         self.size = 0
 
     def write(self, *chunks: bytes) -> None:
-        """Append *chunks*. Raise :exc:`OSError` when the disk takes no more."""
+        """Append *chunks*; raise :exc:`OSError` if the disk is full."""
         for chunk in chunks:
             left = memoryview(chunk)
-            while left:  # a file without a buffer may take less than all
+            while left:  # an unbuffered file may write less than all
                 left = left[self._file.write(left) :]
             self._digest.update(chunk)
             self.size += len(chunk)
 
     @property
     def checksum(self) -> str:
-        """Return the MD5 of what has been written so far, as hexadecimal text."""
+        """Return the MD5 of the data written so far, as hexadecimal text."""
         return self._digest.hexdigest()
 
     def commit(self, size: Optional[int] = None, checksum: Optional[str] = None) -> None:
-        """Make the data count.
+        """Verify the data and make them visible.
 
-        *size* in bytes and *checksum* (base64 of the MD5) are what was announced; None is not
-        compared. Raise :exc:`TransferError`, as if nothing had come, when they differ.
+        *size* in bytes and *checksum* (base64 of the MD5) are the announced values; None is not
+        compared. Raise :exc:`TransferError` and discard the data if a value differs.
         """
         try:
             self._verify(size, checksum)
@@ -74,33 +73,33 @@ class Incoming:
             self.abort()
 
     def abort(self) -> None:
-        """Throw away what has been written; harmless afterwards."""
+        """Discard the data; do nothing after a commit."""
         with contextlib.suppress(OSError):
             self._file.close()
 
     def _finish(self) -> None:
-        """Make the data, which is whole and on the disk by now, count."""
+        """Make the data visible; they are complete and on the disk."""
         raise NotImplementedError
 
     def _verify(self, size: Optional[int], checksum: Optional[str]) -> None:
         if size is not None and size != self.size:
             raise TransferError(
-                f"{self.size} bytes arrived where {size} were announced; send the whole file."
+                f"{self.size} bytes arrived, but {size} were announced; send the whole file."
             )
         if checksum is None:
             return
         found = base64.b64encode(self._digest.digest()).decode("ascii")
         if found != checksum:
             raise TransferError(
-                f"The data has the checksum {found} where {checksum} was announced; send it again."
+                f"The data has the checksum {found}, but {checksum} was announced; send it again."
             )
 
 
 class IncomingFile(Incoming):
-    """Data under a temporary name in *folder*, renamed to what *target* answers.
+    """Data under a temporary name in *folder*, renamed to the path that *target* returns.
 
-    *target* is called with this once the data is whole. *appeared* is called afterwards, with the
-    state of the file.
+    *target* is called with this object when the data are complete. *appeared* is called after the
+    rename, with this object and the state of the file.
     """
 
     def __init__(
@@ -109,7 +108,7 @@ class IncomingFile(Incoming):
         target: Callable[[IncomingFile], pathlib.Path],
         appeared: Callable[[IncomingFile, os.stat_result], Any] = lambda incoming, state: None,
     ) -> None:
-        """Open a temporary file in *folder*, which is on the file system of the target."""
+        """Open a temporary file in *folder*, which must be on the file system of the target."""
         handle, name = tempfile.mkstemp(prefix="incoming-", dir=str(folder))
         super().__init__(os.fdopen(handle, "wb"))
         self._temporary = pathlib.Path(name)
@@ -117,14 +116,14 @@ class IncomingFile(Incoming):
         self._appeared = appeared
 
     def abort(self) -> None:
-        """Throw away what has been written; harmless when there is nothing."""
+        """Discard the data; do nothing if there are none."""
         super().abort()
         with contextlib.suppress(FileNotFoundError):
             self._temporary.unlink()
 
     def _finish(self) -> None:
         state = os.fstat(self._file.fileno())
-        self._file.close()  # Windows renames no open file
+        self._file.close()  # Windows cannot rename an open file
         target = self._target(self)
         move_into_place(self._temporary, target)
         self._appeared(self, state)

@@ -1,9 +1,9 @@
-"""The queue of encode jobs: one worker thread that drives ffmpeg, a job at a time.
+"""The queue of encode jobs: a worker thread runs ffmpeg for one job at a time.
 
-The queue lives in the database (:mod:`.encode_jobs`); a restarted server takes up what is left.
-The work is done with the rights that the user who asked for it has when the job runs: reading the
-source, describing the outputs and removing the source go through the same operations as a
-client's request. The Job itself is written by the server.
+The queue is in the database (:mod:`.encode_jobs`), so a restarted server continues with the
+remaining jobs. A job runs with the rights that its user has at that time. To read the source,
+describe the outputs and remove the source, it uses the same operations as a client's request. The
+server itself writes the Job.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ __all__ = ["EncodeQueue", "Office"]
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Seconds between two notes of progress in a job.
+#: Seconds between two updates of the progress of a job.
 _PROGRESS_INTERVAL = 0.5
 
 _OPEN_JOBS = f'select id from Job where type is "{JOB_TYPE}" and status in ("queued", "running")'
 
-#: What keeps a job from being done and is told in it as it stands.
+#: Expected errors: the Job shows their text.
 _EXPECTED = (MediaError, SandboxError, OSError, LookupError)
 
 
 class Office(Protocol):
     """Runs operations of the protocol, each time in one transaction.
 
-    Methods raise :exc:`~ftrack_like.sandbox.errors.SandboxError`.
+    All methods raise :exc:`~ftrack_like.sandbox.errors.SandboxError`.
     """
 
     def execute(
         self, operations: Sequence[Mapping[str, Any]], user_id: Optional[str] = None
     ) -> list[Any]:
-        """Return the results of *operations*, run for a user, or for the server itself.
+        """Return the results of *operations*, run for a user, or for the server if None.
 
-        A user who does not exist or is not active any more may do nothing.
+        An unknown or inactive user may do nothing.
         """
 
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
@@ -55,15 +55,15 @@ class Office(Protocol):
 
 
 class EncodeQueue:
-    """Encodes for the jobs that :meth:`submit` names, in a thread of its own.
+    """Encodes the jobs that :meth:`submit` receives, in a separate thread.
 
-    *jobs* says what they are to do, *office* runs operations.
+    *jobs* describes the work of each job, *office* runs operations.
     """
 
     def __init__(
         self, store: ComponentStore, tools: MediaTools, jobs: EncodeJobs, office: Office
     ) -> None:
-        """Prepare; nothing runs before :meth:`start`."""
+        """Nothing runs before :meth:`start`."""
         self._store = store
         self._jobs = jobs
         self._office = office
@@ -73,7 +73,7 @@ class EncodeQueue:
         self._thread: Optional[threading.Thread] = None
 
     def start(self) -> None:
-        """Start to work, first on what an earlier server left."""
+        """Start the thread, first with the jobs that an earlier server left."""
         left = self._jobs.waiting()
         self._end_unknown(left)
         for job_id in left:
@@ -82,20 +82,20 @@ class EncodeQueue:
         self._thread.start()
 
     def submit(self, job_id: str) -> None:
-        """Encode for the job *job_id* when its turn comes; call it once the job is committed."""
+        """Add the job *job_id* to the queue; call this after the job is committed."""
         self._waiting.put(job_id)
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Stop: a running job is ended and taken up by the next start. Wait *timeout* seconds."""
+        """Stop, and wait up to *timeout* seconds. The next start repeats a running job."""
         self._stop.set()
         self._waiting.put(None)
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _end_unknown(self, known: Sequence[str]) -> None:
-        """Let no job wait for ever that the server knows nothing of but the entity."""
+        """Mark open Jobs without an entry in the queue as failed; they would wait forever."""
         found = self._office.execute([{"action": "query", "expression": _OPEN_JOBS}])[0]["data"]
-        error = "The server does not know what to encode. Ask for the encoding again."
+        error = "The server has lost the details of this job. Request the encoding again."
         data = f'{{"description": "Encoding media", "error": "{error}"}}'
         changes = [
             update_operation("Job", job["id"], _ended("failed", data))
@@ -115,10 +115,10 @@ class EncodeQueue:
             try:
                 self._run(job_id)
             except Exception:
-                # The worker outlives any job: the next one may do better. The row of this one
-                # stays, so that the next start takes it up.
+                # The worker continues with the next job. The row of this job stays, so that the
+                # next start tries it again.
                 if not self._stop.is_set():
-                    _LOGGER.exception("Encode job %s could not be worked on.", job_id)
+                    _LOGGER.exception("Encode job %s could not be processed.", job_id)
 
     def _run(self, job_id: str) -> None:
         job = self._jobs.get(job_id)
@@ -132,7 +132,7 @@ class EncodeQueue:
                 if self._stop.is_set():
                     return
                 if not isinstance(error, _EXPECTED):
-                    _LOGGER.exception("Encode job %s failed by a fault of the server.", job_id)
+                    _LOGGER.exception("Encode job %s failed because of a server error.", job_id)
                 self._fail(job, error)
         self._jobs.forget(job_id)
 
@@ -141,8 +141,9 @@ class EncodeQueue:
         for component_id in (job.source_component_id, *(one.component_id for one in job.outputs)):
             self._office.require_component(job.user_id, "update", component_id)
         operations = self._encoder.encode(job, source, self._progress(job))
-        # All at once: who sees the job done sees the outputs, and a source that is not kept no
-        # more; and a server that is killed either did it all or does it all again.
+        # All in one transaction: a user who sees the finished job also sees its outputs, and no
+        # longer sees a source that is not kept. If the server is killed, it has stored all of this,
+        # or repeats the job.
         operations.append(update_operation("Job", job.id, _ended("done", job.shown(1.0))))
         removed: list[str] = []
         if not job.keep_original:
@@ -159,15 +160,17 @@ class EncodeQueue:
             try:
                 self._store.remove(component_id)
             except (OSError, ValueError) as error:
-                _LOGGER.warning("The data of component %s stays: %s", component_id, error)
+                _LOGGER.warning(
+                    "Could not remove the data of component %s: %s", component_id, error
+                )
 
     def _is_wanted(self, job: EncodeJob) -> bool:
-        """Return whether the Job exists and was not ended by its user."""
+        """Return whether the Job exists and its user has not ended it."""
         expression = f'select status from Job where id is "{job.id}"'
         return any(one["status"] in {"queued", "running"} for one in self._query(expression, None))
 
     def _fail(self, job: EncodeJob, error: Exception) -> None:
-        text = "The server failed; its log says why."
+        text = "The server failed; its log contains the reason."
         if isinstance(error, SandboxError):
             text = error.content
         elif isinstance(error, _EXPECTED):

@@ -1,13 +1,16 @@
-"""The parts of large uploads, written where they belong in the whole: joining copies nothing.
+"""The parts of large uploads, written to their final places, so that joining copies nothing.
 
-Where a part belongs follows from its own length, for parts of one length but for the last, as
-all clients send them. Any others are kept in files of their own, and copied when they are joined.
+All known clients send parts of equal length, apart from the last. The place of such a part in the
+whole file follows from its number and its length, so the server writes the part there at once. Any
+other part goes to a separate file, and the server copies it when it joins the parts.
 
 ::
 
-    <upload id>/whole-<length>             the parts in their places
-    <upload id>/<number>-<checksum>-…      names a part in its place, with its start and length
-    <upload id>/<number>-<checksum>        a part in a file of its own
+    <upload id>/whole-<length>             the whole file, with the parts in their places
+    <upload id>/<number>-<checksum>-…      an empty file: marks a complete part in its place
+    <upload id>/<number>-<checksum>        a part in a separate file
+
+The name of a mark ends with the start and the length of the part, in bytes.
 """
 
 from __future__ import annotations
@@ -34,10 +37,10 @@ from ftrack_like.sandbox.media.incoming import (
 
 __all__ = ["PartStore", "Place"]
 
-#: How long parts wait for the rest of their upload, in seconds.
+#: Seconds that parts wait for the rest of their upload.
 _SECONDS = 24 * 3600
 
-#: Bytes copied at a time when parts are joined.
+#: Bytes that are copied at a time when parts are joined.
 _COPY_SIZE = 256 * 1024
 
 _NAME = re.compile(r"\A\d{5}-([0-9a-f]{32})(?:-(\d+)-(\d+))?\Z")
@@ -45,7 +48,7 @@ _NAME = re.compile(r"\A\d{5}-([0-9a-f]{32})(?:-(\d+)-(\d+))?\Z")
 
 @dataclass(frozen=True)
 class Place:
-    """Part *number* (from 1) of *count*, of *length* bytes out of *total*."""
+    """Part *number* (from 1) of *count*: *length* bytes of an upload of *total* bytes."""
 
     number: int
     count: int
@@ -54,7 +57,7 @@ class Place:
 
     @property
     def common_length(self) -> int:
-        """Return the length of all parts but the last; 0 where they cannot have one length."""
+        """Return the length of all parts but the last, 0 if their lengths differ."""
         if self.number < self.count or self.count == 1:
             common = self.length
         else:
@@ -66,9 +69,9 @@ class Place:
 
 @dataclass(frozen=True)
 class _Part:
-    """A part that has come: *length* bytes from *start* on in the file at *path*.
+    """A complete part: *length* bytes from *start* on in the file at *path*.
 
-    *name* is that of the file that tells of it.
+    *name* is the name of the file that marks or contains the part.
     """
 
     name: str
@@ -80,12 +83,12 @@ class _Part:
 
     @property
     def is_placed(self) -> bool:
-        """Return whether the part is where it belongs in the whole."""
+        """Return whether the part is in its place in the whole file."""
         return self.path.name != self.name
 
 
 class _PlacedPart(Incoming):
-    """A part that is written to its place in the whole, and named there once it is complete."""
+    """A part on its way to its place in the whole file; it counts once its mark exists."""
 
     def __init__(self, whole: pathlib.Path, place: Place, closed: Callable[[], None]) -> None:
         """Open the file *whole*; *closed* is called at the end."""
@@ -100,20 +103,20 @@ class _PlacedPart(Incoming):
         self._file.seek(self._start)
 
     def write(self, *chunks: bytes) -> None:
-        """Append *chunks*, unless the same part is being sent again."""
+        """Append *chunks*; raise :exc:`SupersededError` if the same part is being sent again."""
         with self._lock:
             self._refuse_over()
             if self.size + sum(map(len, chunks)) > self._length:
-                raise TransferError(f"The part is longer than the {self._length} bytes it has.")
+                raise TransferError(f"The part is longer than its {self._length} bytes.")
             super().write(*chunks)
 
     def give_way(self) -> None:
-        """Write nothing from now on: the place belongs to another."""
+        """Stop writing, because another request now writes to this place."""
         with self._lock:
             self._is_over = True
 
     def abort(self) -> None:
-        """Close the file; what was written counts for nothing without its name."""
+        """Close the file; without a mark, the written data do not count."""
         super().abort()
         self._closed()
 
@@ -131,20 +134,20 @@ class _PlacedPart(Incoming):
 
 
 class PartStore:
-    """The parts in *folder*; *incoming* is one on the same file system. Threads may share it."""
+    """The parts in *folder*; *incoming* is on the same file system. Threads may share it."""
 
     def __init__(self, folder: pathlib.Path, incoming: pathlib.Path) -> None:
-        """Prepare; the folders exist."""
+        """Both folders must exist."""
         self._folder = folder
         self._incoming = incoming
         self._lock = threading.Lock()
         self._writing: dict[tuple[str, int], _PlacedPart] = {}
 
     def receive(self, upload_id: str, number: int, place: Optional[Place] = None) -> Incoming:
-        """Return what takes part *number* (from 1) of the upload *upload_id*.
+        """Return a writer for part *number* (from 1) of the upload *upload_id*.
 
-        *place* is where it belongs, None where nobody knows. Raise :exc:`OSError` if the disk has
-        no room for the whole.
+        *place* is the place of the part, None if unknown. Raise :exc:`OSError` if the disk has no
+        room for the whole upload.
         """
         folder = self._folder / upload_id
         with self._lock:
@@ -164,10 +167,10 @@ class PartStore:
             return made
 
     def join(self, upload_id: str, named: Iterable[tuple[int, str]], target: pathlib.Path) -> int:
-        """Make the file *target* of the parts *named*; return its size in bytes.
+        """Join the parts *named* to the file *target*; return its size in bytes.
 
-        *named* are numbers and checksums, in any order. Raise :exc:`TransferError`, keeping the
-        parts, when one is missing or another than named.
+        *named* are numbers and checksums, in any order. Raise :exc:`TransferError` and keep the
+        parts if a part is missing or has another checksum.
         """
         folder = self._folder / upload_id
         with self._lock:
@@ -197,7 +200,7 @@ class PartStore:
             shutil.rmtree(self._folder / upload_id, ignore_errors=True)
 
     def remove_old(self) -> None:
-        """Remove the parts of uploads that nobody finished while their addresses were good."""
+        """Remove the parts of uploads that were not finished within a day."""
         limit = time.time() - _SECONDS
         for folder in self._folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # joined or removed by another thread
@@ -205,7 +208,7 @@ class PartStore:
                     self.remove(folder.name)
 
     def _stop(self, upload_id: str) -> None:
-        """Let nothing write to *upload_id* any more: its file becomes another's."""
+        """Stop all writers of *upload_id*, because its file now belongs to a component."""
         for (upload, _), part in self._writing.items():
             if upload == upload_id:
                 part.give_way()
@@ -217,7 +220,10 @@ class PartStore:
 
 
 def _whole(folder: pathlib.Path, place: Optional[Place]) -> Optional[pathlib.Path]:
-    """Return the file in *folder* that has the *place*, made if need be; None if there is none."""
+    """Return the whole file in *folder* that has room for *place*, and create it if necessary.
+
+    Return None if the parts differ in length, so that the part needs a separate file.
+    """
     if place is None or not place.common_length:
         return None
     path = folder / f"whole-{place.common_length}"
@@ -234,7 +240,7 @@ def _whole(folder: pathlib.Path, place: Optional[Place]) -> Optional[pathlib.Pat
 
 
 def _parts(folder: pathlib.Path, number: int) -> Iterator[_Part]:
-    """Yield what has come as part *number* into *folder*."""
+    """Yield the complete parts with *number* in *folder*."""
     for path in folder.glob(f"{number:05d}-*"):
         found = _NAME.match(path.name)
         if found is None:
@@ -248,18 +254,18 @@ def _parts(folder: pathlib.Path, number: int) -> Iterator[_Part]:
 
 
 def _part(folder: pathlib.Path, number: int, checksum: str) -> _Part:
-    """Return part *number* in *folder*, which must have *checksum*."""
+    """Return part *number* in *folder*; raise :exc:`TransferError` unless it has *checksum*."""
     found = list(_parts(folder, number))
     for part in found:
         if part.checksum == checksum.strip('"'):
             return part
     if found:
-        raise TransferError(f"Part {number} is another than the one named; upload it again.")
+        raise TransferError(f"Part {number} does not have the named checksum; upload it again.")
     raise TransferError(f"Part {number} has not been uploaded; upload it and try again.")
 
 
 def _are_the_whole(parts: Sequence[_Part], size: int) -> bool:
-    """Return whether *parts*, in their order, stand in one file of *size* bytes without a gap."""
+    """Return whether *parts*, in this order, fill a single file of *size* bytes without a gap."""
     position = 0
     for part in parts:
         if not part.is_placed or part.start != position:
@@ -269,13 +275,13 @@ def _are_the_whole(parts: Sequence[_Part], size: int) -> bool:
 
 
 def _copy(part: _Part, target: IncomingFile) -> None:
-    """Append what *part* holds to *target*."""
+    """Append the data of *part* to *target*."""
     with part.path.open("rb") as source:
         source.seek(part.start)
         left = part.length
         while left:
             chunk = source.read(min(left, _COPY_SIZE))
             if not chunk:
-                raise TransferError(f"Part {part.number} is not whole; upload it again.")
+                raise TransferError(f"Part {part.number} is not complete; upload it again.")
             target.write(chunk)
             left -= len(chunk)

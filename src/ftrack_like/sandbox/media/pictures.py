@@ -1,7 +1,7 @@
-"""Pictures, decoded in child processes that are few and bounded in memory and time.
+"""Pictures, decoded in a few child processes with limits of memory and time.
 
-A child answers many requests, for starting one takes longer than scaling a usual picture. It is
-replaced when it took too long or ended.
+A child answers many requests, because starting it takes longer than scaling a usual picture. The
+server replaces a child that takes too long or ends.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ __all__ = ["PictureError", "Pictures"]
 
 _PROGRAM = "from ftrack_like.sandbox.media.decoding import main; main()"
 
-#: The limits by the words of :mod:`.decoding` for them.
+#: The limits, by their names in :mod:`.decoding`.
 _OPTIONS = {"pixels": "image_pixels", "memory": "image_bytes"}
 
 
 class PictureError(Exception):
-    """A picture is beyond a limit; the text says which, and what sets it."""
+    """A picture exceeds a limit; the text names the limit and the option that sets it."""
 
 
 class Pictures:
     """Scales pictures and draws on them within *limits*; threads may share it.
 
-    As many pictures are decoded at once as the limits say; further calls wait.
+    A call waits while the maximum number of pictures is being decoded.
     """
 
     def __init__(self, limits: Limits) -> None:
-        """Prepare; no process is started before the first picture."""
+        """Processes start with the first picture."""
         self._limits = limits
         self._free: queue.LifoQueue[_Decoder] = queue.LifoQueue()
         self._decoders = [_Decoder(limits) for _ in range(limits.image_processes)]
@@ -49,21 +49,21 @@ class Pictures:
 
     @property
     def at_once(self) -> int:
-        """Return how many pictures are decoded at once."""
+        """Return the number of pictures that are decoded at the same time."""
         return self._limits.image_processes
 
     def scale(self, source: pathlib.Path, target: pathlib.Path, size: int) -> bool:
-        """Write the image at *source*, at most *size* pixels wide and high, to *target* as JPEG.
+        """Scale the image at *source* to at most *size* pixels; write it to *target* as JPEG.
 
-        Return False where *source* is not an image that can be read, or Pillow is missing. Raise
-        :exc:`PictureError` beyond a limit.
+        *size* limits both width and height. Return False if *source* is not a readable image, or
+        Pillow is missing. Raise :exc:`PictureError` if the image exceeds a limit.
         """
         return self._make("scale", source, target, {"size": size})
 
     def draw(
         self, source: pathlib.Path, target: pathlib.Path, strokes: Sequence[Mapping[str, Any]]
     ) -> bool:
-        """Write the image at *source* with *strokes* on it to *target*; else as :meth:`scale`."""
+        """Draw *strokes* on the image at *source*; write it to *target*; else as :meth:`scale`."""
         return self._make("draw", source, target, {"strokes": list(strokes)})
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class Pictures:
 
 
 class _Decoder:
-    """A child process that decodes one picture at a time, started when it is needed."""
+    """A child process that decodes one picture at a time; it starts when it is needed."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -110,7 +110,7 @@ class _Decoder:
         self._closed = False
 
     def ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to *asked*; raise :exc:`PictureError` if none comes in time."""
+        """Return the answer to *asked*; raise :exc:`PictureError` if none arrives in time."""
         try:
             child = self._running()
             child.input.write(json.dumps(asked) + "\n")
@@ -125,7 +125,7 @@ class _Decoder:
         except (MediaError, OSError, ValueError) as error:
             self._end()
             raise PictureError(f"The picture could not be decoded: {error}") from error
-        if not line:  # it ended: most likely its memory did, outside of what Python sees
+        if not line:  # the child ended, most likely because a library ran out of memory
             self._end()
             raise PictureError(
                 "The program that decodes pictures ended. The picture may take more memory than "
@@ -135,7 +135,7 @@ class _Decoder:
         return answer
 
     def close(self) -> None:
-        """End the process for good."""
+        """End the process; do not start another one."""
         with self._lock:
             self._closed = True
         self._end()
@@ -143,7 +143,7 @@ class _Decoder:
     def _running(self) -> Child:
         with self._lock:
             if self._closed:
-                raise MediaError("The server stops.")
+                raise MediaError("The server is stopping.")
             if self._child is None:
                 self._child, self._lines = self._start()
             return self._child
@@ -151,7 +151,7 @@ class _Decoder:
     def _start(self) -> tuple[Child, queue.Queue[str]]:
         limits = self._limits
         bounds = Bounds(limits.image_seconds, limits.image_bytes, limits.media_file_bytes)
-        # The child finds the packages where this process does, wherever it runs.
+        # The child imports the packages from the same places as this process.
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         child = Child(
             [sys.executable, "-c", _PROGRAM],
@@ -172,7 +172,7 @@ class _Decoder:
 
 
 def _read(child: Child, lines: queue.Queue[str]) -> None:
-    """Put the lines of *child* into *lines*, and an empty one at its end."""
+    """Put the lines of *child* into *lines*, and an empty text at its end."""
     with contextlib.suppress(OSError, ValueError):  # the child was ended
         for line in child.output:
             lines.put(line)
@@ -180,7 +180,7 @@ def _read(child: Child, lines: queue.Queue[str]) -> None:
 
 
 def _ignore(child: Child) -> None:
-    """Read the errors of *child*, for a full pipe would stop it."""
+    """Read and drop the errors of *child*, because a full pipe would block it."""
     with contextlib.suppress(OSError, ValueError):
         for _ in child.errors:
             pass

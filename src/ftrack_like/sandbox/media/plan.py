@@ -1,7 +1,8 @@
-"""What encoding a component makes: pure decisions, as operations of the protocol.
+"""Choose the outputs of an encoding, and return the operations that create their entities.
 
-A movie becomes a file that browsers play, an image one that they show; each with a thumbnail.
-The components exist, with their version, as soon as the job does; their data follows.
+A movie becomes a file that browsers can play, an image becomes a file that browsers can show. Each
+also gets a thumbnail. The components exist as soon as the job exists, and belong to their version.
+Their data follow later.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = [
     "plan_encoding",
 ]
 
-#: ``type`` of the jobs that encode.
+#: The ``type`` of encode jobs.
 JOB_TYPE = "encode_media"
 
 #: The file types of still images.
@@ -38,7 +39,7 @@ IMAGE_TYPES = frozenset(
 
 @dataclass(frozen=True)
 class Output:
-    """A file to be made: *name* and *file_type* of its component and its MIME *format*."""
+    """A file to make: *name* and *file_type* of its component, and its MIME *format*."""
 
     name: str
     file_type: str
@@ -60,7 +61,7 @@ _OUTPUTS: dict[str, tuple[Output, ...]] = {
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encode job that is about to be, and the *operations* that create its entities."""
+    """A new encode job, and the *operations* that create its entities."""
 
     job: EncodeJob
     operations: Sequence[Mapping[str, Any]]
@@ -69,8 +70,8 @@ class Encoding:
 def kind_of(component: Mapping[str, Any]) -> str:
     """Return ``video``, ``image``, ``document`` or ``sequence`` for a component's record.
 
-    Anything that is not known by its file type is taken for a movie: ffmpeg reads hundreds of
-    formats and says clearly when it cannot.
+    An unknown file type counts as a video: ffmpeg reads hundreds of formats, and reports clearly if
+    it cannot read a file.
     """
     file_type = str(component.get("file_type") or "").lower()
     if component.get("__entity_type__") == "SequenceComponent":
@@ -89,10 +90,10 @@ def plan_encoding(
     new_id: Callable[[], str],
     webm: bool = False,
 ) -> Encoding:
-    """Return what encoding *component* creates.
+    """Return the job and the operations that encode *component*.
 
-    *component* is its record with ``id`` and ``file_type``. Without *version_id* the outputs
-    stay unattached. *webm* asks for that format beside mp4.
+    *component* is its record with ``id`` and ``file_type``. Without *version_id*, the outputs
+    belong to no version. *webm* adds that format to mp4.
     """
     outputs = _OUTPUTS[kind_of(component)]
     if webm and MP4 in outputs:

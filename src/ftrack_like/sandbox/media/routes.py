@@ -1,8 +1,8 @@
-"""What stands under ``/component``: data, thumbnails, removal and uploads.
+"""The addresses below ``/component``: data, thumbnails, removal and uploads.
 
-Reading and removing take the credentials as headers, as the parameters ``username`` and
-``apiKey`` (the protocol's way for addresses that a browser opens), or as an address signed by
-this server. Uploads go to signed addresses alone.
+A request to read or remove data carries the credentials as headers or as the parameters
+``username`` and ``apiKey`` (for addresses that a browser opens), or it uses an address that this
+server signed. Uploads always need a signed address.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ THUMBNAIL_PATH = "/component/thumbnail"
 REMOVE_PATH = "/component/remove"
 UPLOAD_PATH = "/component/upload"
 
-#: What reading, or removing, does to a component.
+#: The permission for a component that each address needs.
 _ACTIONS = {GET_PATH: "read", THUMBNAIL_PATH: "read", REMOVE_PATH: "update"}
 
-#: One range of bytes, and how many of them are answered at once.
+#: A range of bytes, and the maximum number of ranges in a request.
 _RANGE = re.compile(r"\s*(?=\d|-\d)(\d{0,18})-(\d{0,18})\s*", re.ASCII)
 _RANGES = 32
 
-#: Anybody may have uploaded the data: a page among it must not act in the name of its reader.
+#: Any user may have uploaded the data. A page in them must not act in the name of its reader.
 _UNTRUSTED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
-#: Bytes that are collected before they are handed to the disk; several uploads run at once.
+#: Bytes to collect before writing them to the disk, because several uploads run at once.
 _WRITE_SIZE = 256 * 1024
 
 
 class FileRoutes:
-    """The handlers over *store* and *signer*.
+    """The handlers for *store* and *signer*.
 
-    *authenticate* is called with user name and key on a worker thread and raises
-    :exc:`~ftrack_like.sandbox.errors.SandboxError` for those it does not know; *name_of*
-    returns the file name of a component id, None for an unknown one. *allow* is called with the
-    user, ``read`` or ``update``, and a component id, and raises the same for what a user may not.
-    *allow_holder* does that for the id of the user whom a signed address was made for.
+    *authenticate* is called with user name and key on a worker thread, returns the user, and raises
+    :exc:`~ftrack_like.sandbox.errors.SandboxError` if the user is unknown. *name_of* returns the
+    file name of a component id, None for an unknown component. *allow* is called with the user,
+    ``read`` or ``update``, and a component id, and raises the same error if the user lacks the
+    permission. *allow_holder* does the same for the user id in a signed address.
     """
 
     def __init__(
@@ -67,7 +67,6 @@ class FileRoutes:
         allow: Callable[[Any, str, str], None],
         allow_holder: Callable[[str, str, str], None],
     ) -> None:
-        """Prepare the handlers."""
         self._store = store
         self._signer = signer
         self._pictures = pictures
@@ -78,7 +77,7 @@ class FileRoutes:
         self._allow_holder = allow_holder
 
     def routes(self) -> list[BaseRoute]:
-        """Return the routes, for the application to mount."""
+        """Return the routes for the application."""
         return [
             Route(GET_PATH, self.get, methods=["GET"]),
             Route(THUMBNAIL_PATH, self.thumbnail, methods=["GET"]),
@@ -87,7 +86,7 @@ class FileRoutes:
         ]
 
     async def get(self, request: Request) -> Response:
-        """Answer the data of a component, whole or the range that was asked for."""
+        """Return the data of a component, or the requested range."""
         refused = await self._refuse(request, GET_PATH)
         if refused is not None:
             return refused
@@ -101,7 +100,7 @@ class FileRoutes:
         name = self._name_of(component_id) or component_id
         headers = dict(_UNTRUSTED)
         checksum = None if is_range else self._store.checksum(component_id)
-        if checksum is not None:  # of the whole, which a range is not
+        if checksum is not None:  # the checksum covers the whole data, not a range
             headers["Content-MD5"] = checksum
         return FileResponse(
             self._store.path(component_id),
@@ -112,7 +111,7 @@ class FileRoutes:
         )
 
     async def thumbnail(self, request: Request) -> Response:
-        """Answer a component's image, scaled; a placeholder where there is none."""
+        """Return the scaled image of a component, or a placeholder."""
         refused = await self._refuse(request, THUMBNAIL_PATH)
         if refused is not None:
             return refused
@@ -148,7 +147,7 @@ class FileRoutes:
         return PlainTextResponse("Removed.")
 
     async def upload(self, request: Request) -> Response:
-        """Take the data of a component, or a part of it, at a signed address."""
+        """Store the data of a component, or one part, from a request to a signed address."""
         try:
             signed = self._signer.check(UPLOAD_PATH, dict(request.query_params))
             await run_in_threadpool(self._check_holder, signed, "update")
@@ -161,7 +160,7 @@ class FileRoutes:
             incoming = await run_in_threadpool(self._incoming, signed, size)
             try:
                 await _receive(request, incoming, size)
-                # It may have taken hours.
+                # Check again, because the upload may have taken hours.
                 await run_in_threadpool(self._check_holder, signed, "update")
                 await run_in_threadpool(incoming.commit, size, signed.get("checksum"))
             finally:
@@ -171,13 +170,13 @@ class FileRoutes:
         except SandboxError as error:
             return PlainTextResponse(error.content, error.status)
         except OSError as error:
-            if "upload" in signed:  # the parts that are there would only keep the disk full
+            if "upload" in signed:  # without the rest, the stored parts only fill the disk
                 await run_in_threadpool(self._store.remove_parts, signed["upload"])
             return PlainTextResponse(f"The data could not be stored: {error.strerror}.", 507)
         return PlainTextResponse("Stored.", headers={"ETag": f'"{incoming.checksum}"'})
 
     def _incoming(self, signed: Mapping[str, str], length: Optional[int]) -> Incoming:
-        """Return what takes the data of a *signed* upload, of *length* bytes where it is known."""
+        """Return a writer for a *signed* upload of *length* bytes (None: unknown)."""
         if "part" not in signed:
             return self._store.receive(signed["id"], length or 0)
         number, place = int(signed["part"]), None
@@ -186,7 +185,7 @@ class FileRoutes:
         return self._store.receive_part(signed["upload"], number, place)
 
     async def _refuse(self, request: Request, path: str) -> Optional[Response]:
-        """Return the answer for a client that may not, None for one that may."""
+        """Return an error response if the client may not make the request, else None."""
         parameters = request.query_params
         if "signature" in parameters:
             try:
@@ -212,15 +211,15 @@ class FileRoutes:
             self._allow_holder(signed[HOLDER], action, signed.get("id", ""))
 
     async def _scale(self, component_id: str, target: pathlib.Path, size: int) -> bool:
-        """Return whether *target* was made: the image of a component at *size* pixels.
+        """Return whether *target* exists, after scaling the image of a component to *size* pixels.
 
-        Requests wait here, and not on a thread each: threads are few, and others need them.
+        Requests wait here without a thread, because threads are few and other requests need them.
         """
         if self._scaling is None:
             self._scaling = anyio.CapacityLimiter(self._pictures.at_once)
 
         def scale() -> bool:
-            # A request before this one may have asked for the same.
+            # An earlier request may have made the same thumbnail.
             source = self._store.path(component_id)
             return target.is_file() or self._pictures.scale(source, target, size)
 
@@ -228,14 +227,17 @@ class FileRoutes:
 
 
 async def _receive(request: Request, incoming: Incoming, size: Optional[int]) -> None:
-    """Write the body of *request* to *incoming*, no more than *size* bytes where it is known."""
+    """Write the body of *request* to *incoming*.
+
+    Raise :exc:`TransferError` if the body is longer than *size* bytes, where the size is known.
+    """
     waiting: list[bytes] = []
     length = 0
     async for chunk in request.stream():
         waiting.append(chunk)
         length += len(chunk)
         if size is not None and incoming.size + length > size:
-            raise TransferError(f"More than the {size} bytes that were announced arrive.")
+            raise TransferError(f"More than the announced {size} bytes arrive.")
         if length >= _WRITE_SIZE:
             await run_in_threadpool(incoming.write, *waiting)
             waiting, length = [], 0
@@ -243,7 +245,7 @@ async def _receive(request: Request, incoming: Incoming, size: Optional[int]) ->
 
 
 def _ignore_foreign_range(request: Request) -> None:
-    """Take a Range header off *request* that is none of bytes: the whole is answered then."""
+    """Remove a Range header in other units than bytes from *request*; the answer is the whole."""
     text = request.headers.get("range")
     if text is not None and not _is_range(text):
         kept = [one for one in request.scope["headers"] if one[0].lower() != b"range"]
@@ -259,7 +261,7 @@ def _is_range(text: str) -> bool:
 
 
 def _length(request: Request) -> Optional[int]:
-    """Return how many bytes the body of *request* has, None where it does not say."""
+    """Return the length of the body of *request* in bytes, None if not declared."""
     text = request.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else None
 

@@ -1,8 +1,8 @@
-"""Folders for what is being written: one for each server that uses the media.
+"""Folders for incomplete files, one for each server that uses the media.
 
-Several servers may share the files of one database. What a killed server left is removed by the
-next start, and what another server is writing stays. A lock on the folder tells them apart: it
-ends with its process. Windows has no such locks, and removes no file that is open.
+Several servers may share the files of a database. A starting server removes the files of killed
+servers, but must keep the files that a running server is writing. So each server locks its folder.
+The lock ends with the process. Windows has no such locks, but it does not remove open files.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ __all__ = ["ScratchFolder"]
 
 
 class ScratchFolder:
-    """A new folder in *parent*, at :attr:`path`, which is this server's until :meth:`close`."""
+    """A new folder in *parent*, at :attr:`path`, which this server uses until :meth:`close`."""
 
     def __init__(self, parent: pathlib.Path) -> None:
-        """Make the folder, and remove those of servers that have ended."""
+        """Create the folder, and remove the folders of servers that have ended."""
         parent.mkdir(parents=True, exist_ok=True)
-        # A folder is locked a moment after it is made: servers look and make one by one.
+        # Until a new folder is locked, another server could remove it. So only one server at a time
+        # looks and creates.
         with _opened(parent) as gate:
             _lock(gate, wait=True)
             for each in parent.iterdir():
@@ -34,7 +35,7 @@ class ScratchFolder:
             _lock(self._handle)
 
     def close(self) -> None:
-        """Remove the folder; harmless to call twice."""
+        """Remove the folder; a second call does nothing."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -66,10 +67,10 @@ def _opened(path: pathlib.Path) -> Iterator[Optional[int]]:
 
 
 def _lock(handle: Optional[int], wait: bool = False) -> bool:
-    """Lock an open folder until it is closed; return whether no other process has it."""
+    """Lock an open folder until it is closed; return False if another process has locked it."""
     if handle is None:
         return True
-    import fcntl  # lazy: Windows has none
+    import fcntl  # lazy: Windows has no fcntl
 
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

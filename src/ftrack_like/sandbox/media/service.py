@@ -1,4 +1,4 @@
-"""Files and media as one piece of the server: storage, addresses, actions, routes, the queue."""
+"""The files and media of the server: storage, signed addresses, actions, routes and encoding."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["MediaService"]
 
-#: Addresses in answers are good for a day at least, and the same for an hour at a time, so that
-#: what is asked twice is answered alike.
+#: A signed address works for at least 24 hours. Its end is a full hour, so that repeated requests
+#: get the same address.
 _ADDRESS_HOURS = 25
 
 
 class MediaService:
-    """What the sandbox does with files, in *folder*, within *limits*."""
+    """The files and media of the sandbox, in *folder*, within *limits*."""
 
     def __init__(self, folder: pathlib.Path, limits: Optional[Limits] = None) -> None:
         """Open the folder; nothing runs before :meth:`start`."""
@@ -70,10 +70,10 @@ class MediaService:
         ).routes()
 
     def sign(self, path: str, holder: Optional[str] = None) -> str:
-        """Return the address *path* (with its parameters) as one that a plain GET may read.
+        """Return the address *path* (with its parameters), signed for a plain GET.
 
-        It is good as long as the user with the id *holder* may read what it leads to; without one
-        nothing but its age ends it.
+        The address works while the user with the id *holder* may read its target. Without a holder,
+        it works until it expires.
         """
         address, _, parameters = path.partition("?")
         now = time.time()
@@ -82,18 +82,18 @@ class MediaService:
         return self.signer.sign(address, signed, until - now)
 
     def start(self, jobs: EncodeJobs, office: Office) -> None:
-        """Begin to encode what *jobs* say; *office* runs operations of the protocol."""
+        """Start to encode *jobs*; *office* runs operations of the protocol."""
         self._queue = EncodeQueue(self.store, self.tools, jobs, office)
         self._queue.start()
 
     def committed(self, batch: Batch) -> None:
-        """Take up the jobs that *batch* made; to be called after its commit."""
+        """Queue the jobs that *batch* created; call this after its commit."""
         for job_id in batch.notes.get(ENCODE_JOBS, ()):
             if self._queue is not None:
                 self._queue.submit(job_id)
 
     def stop(self) -> None:
-        """Stop to encode; what is left is taken up by the next start."""
+        """Stop encoding; the next start continues with the remaining jobs."""
         if self._queue is not None:
             self._queue.stop()
             self._queue = None

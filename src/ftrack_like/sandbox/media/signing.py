@@ -1,7 +1,7 @@
-"""Addresses that may be used without credentials for a while, because they are signed.
+"""Signed addresses, which work without credentials for a limited time.
 
-The signature covers every parameter of the address, so that a client can change none of them;
-the secret lives beside the data and never leaves the server.
+The signature covers every parameter of the address, so a client cannot change any parameter. The
+secret is stored next to the data and never leaves the server.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from urllib.parse import urlencode
 
 __all__ = ["HOLDER", "SignatureError", "Signer"]
 
-#: The parameter with the id of the user whom an address was made for.
+#: The parameter with the id of the user who requested the address.
 HOLDER = "holder"
 
 _SECRET_BYTES = 32
 
 
 class SignatureError(Exception):
-    """An address is not ours, has been changed or has expired; the text says which."""
+    """An address was not signed by this server, has been changed or has expired."""
 
 
 class Signer:
     """Signs and checks addresses. *clock* returns seconds since the epoch."""
 
     def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
-        """Prepare to sign with *secret*."""
         self._secret = secret
         self._clock = clock
 
     @classmethod
     def in_folder(cls, folder: pathlib.Path) -> Signer:
-        """Return a signer whose secret is kept in *folder*, made on first use, for us alone."""
+        """Return a signer with the secret file of *folder*; create the file on first use."""
         path = folder / "secret"
         part = folder / f"secret.{secrets.token_hex(8)}.part"
         if not path.exists():
-            # The file appears whole. Of several servers that make one, the first wins.
+            # The file appears whole. If several servers create it at the same time, the first one
+            # wins.
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_hex(_SECRET_BYTES))
                 file.flush()
@@ -63,13 +63,13 @@ class Signer:
             raise OSError(
                 errno.EINVAL,
                 "The secret that signs addresses is damaged. Remove the file to get a new one; "
-                "addresses that were given out before stop working",
+                "all earlier addresses stop working then",
                 str(path),
             )
         return cls(secret)
 
     def sign(self, address: str, parameters: Mapping[str, object], seconds: float) -> str:
-        """Return *address* with *parameters*, good for *seconds* from now."""
+        """Return *address* with *parameters* and a signature, valid for *seconds* from now."""
         named = {name: str(value) for name, value in parameters.items() if value is not None}
         named["expires"] = str(round(self._clock() + seconds))
         named["signature"] = self._signature(address, named)
@@ -78,24 +78,25 @@ class Signer:
     def check(self, address: str, parameters: Mapping[str, str]) -> dict[str, str]:
         """Return the signed *parameters* of a request for *address*.
 
-        *address* is what :meth:`sign` was given. Raise :exc:`SignatureError` when it is not
-        signed by us or has expired.
+        *address* is the text that :meth:`sign` received. Raise :exc:`SignatureError` if the
+        signature is wrong or has expired.
         """
         named = dict(parameters)
         signature: Optional[str] = named.pop("signature", None)
         if signature is None or not hmac.compare_digest(
             signature.encode("utf-8"), self._signature(address, named).encode("ascii")
         ):
-            raise SignatureError("The address is not one that this server gave out.")
+            raise SignatureError("The address was not signed by this server.")
         if float(named.pop("expires", "0")) < self._clock():
             raise SignatureError("The address has expired; ask for a new one.")
         return named
 
     def mark(self, *texts: str) -> str:
-        """Return a short text that only this server can make of *texts*."""
+        """Return a short text that only this server can derive from *texts*."""
         return self._signature("mark", {str(n): text for n, text in enumerate(texts)})[:16]
 
     def _signature(self, address: str, parameters: Mapping[str, str]) -> str:
-        # Encoded, so that no value can pass for the beginning of another parameter.
+        # The encoding separates the parameters: no value can look like the start of another
+        # parameter.
         text = f"{address}?{urlencode(sorted(parameters.items()))}"
         return hmac.new(self._secret, text.encode("utf-8"), hashlib.sha256).hexdigest()

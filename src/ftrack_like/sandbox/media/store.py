@@ -1,8 +1,8 @@
 """The data of components on disk.
 
-A file appears under its final name only when it is whole: it is written beside it under a
-temporary name, checked, flushed to the disk and renamed. What a killed server left behind is
-swept away at the next start.
+A file appears under its final name only when it is complete: the server writes to a temporary file,
+checks it, flushes it to the disk and renames it. The next start removes the temporary files that a
+killed server left.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class ComponentStore:
     ::
 
         data/ab/<component id>         the data of a component
-        checksums/<component id>       what is known of it
+        checksums/<component id>       the checksum of the data
         parts/<upload id>/             parts of a large upload, until they are joined
-        thumbnails/<component id>/     scaled images, made when first asked for
-        incoming/server-…/             what this server is writing right now
+        thumbnails/<component id>/     scaled images, made on the first request
+        incoming/server-…/             incomplete files of this server
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Make the folders and remove what an interrupted write left behind."""
+        """Create the folders, and remove the remains of interrupted writes."""
         self.folder = folder
         self._data = folder / "data"
         self._parts = folder / "parts"
@@ -55,14 +55,14 @@ class ComponentStore:
         self._uploads.remove_old()
 
     def close(self) -> None:
-        """End the work that is done beside; to be called when the folder is left alone."""
+        """Stop the background work; call this when the store is no longer used."""
         self._checksums.close()
         self._scratch.close()
 
     def path(self, component_id: str) -> pathlib.Path:
-        """Return where the data of *component_id* is, whether it exists or not.
+        """Return the path of the data of *component_id*, whether it exists or not.
 
-        Raise :exc:`ValueError` for text that cannot be an id, so that none leaves the folder.
+        Raise :exc:`ValueError` for text that cannot be an id, so that no path leaves the folder.
         """
         _check_identifier(component_id)
         return self._data / component_id[:2] / component_id
@@ -81,7 +81,7 @@ class ComponentStore:
         return None if digest is None else base64.b64encode(bytes.fromhex(digest)).decode("ascii")
 
     def receive(self, component_id: str, size: int = 0) -> IncomingFile:
-        """Return a file to write the data of *component_id* to.
+        """Return a writer for the data of *component_id*.
 
         Raise :exc:`OSError` if the disk has no room for *size* bytes.
         """
@@ -96,25 +96,24 @@ class ComponentStore:
         return IncomingFile(self._incoming, lambda incoming: path, appeared)
 
     def receive_part(self, upload_id: str, number: int, place: Optional[Place] = None) -> Incoming:
-        """Return what takes part *number* (from 1) of the upload *upload_id*.
+        """Return a writer for part *number* (from 1) of the upload *upload_id*.
 
-        *place* is where in the whole it belongs. Raise :exc:`OSError` if the disk has no room for
-        the whole.
+        *place* is the place of the part in the whole. Raise :exc:`OSError` if the disk has no room
+        for the whole.
         """
         _check_identifier(upload_id)
         return self._uploads.receive(upload_id, number, place)
 
     def remove_parts(self, upload_id: str) -> None:
-        """Remove the parts of an upload that is given up."""
+        """Remove the parts of an abandoned upload."""
         _check_identifier(upload_id)
         self._uploads.remove(upload_id)
 
     def join(self, component_id: str, upload_id: str, parts: Iterable[tuple[int, str]]) -> int:
-        """Make the data of *component_id* from *parts* and return its size in bytes.
+        """Join *parts* to the data of *component_id*; return the size in bytes.
 
-        *parts* are numbers with the checksums that :meth:`receive_part` found, in any order.
-        Raise :exc:`TransferError`, keeping the parts, when one is missing or another than
-        announced.
+        *parts* are numbers with the checksums of the received parts, in any order. Raise
+        :exc:`TransferError` and keep the parts if a part is missing or has another checksum.
         """
         _check_identifier(upload_id)
         path = self.path(component_id)
@@ -124,11 +123,11 @@ class ComponentStore:
         return size
 
     def remove_old_parts(self) -> None:
-        """Remove the parts of uploads that nobody finished while their addresses were good."""
+        """Remove the parts of uploads that were not finished within a day."""
         self._uploads.remove_old()
 
     def remove(self, component_id: str) -> bool:
-        """Remove the data of *component_id* and return whether there was any."""
+        """Remove the data of *component_id*; return whether there were any."""
         self._forget_thumbnails(component_id)
         self._checksums.forget(component_id)
         try:
@@ -138,7 +137,7 @@ class ComponentStore:
         return True
 
     def thumbnail(self, component_id: str, size: int) -> pathlib.Path:
-        """Return where the image of *component_id* scaled to *size* pixels is kept."""
+        """Return the path of the image of *component_id*, scaled to *size* pixels."""
         _check_identifier(component_id)
         return self._thumbnails / component_id / f"{size}.jpg"
 
@@ -165,4 +164,4 @@ def _check_writable(folder: pathlib.Path) -> None:
 
 def _check_identifier(text: str) -> None:
     if not _IDENTIFIER.match(text):
-        raise ValueError(f"{text!r} is not an id: letters, digits, '-' and '_' are.")
+        raise ValueError(f"{text!r} is not an id of letters, digits, '-' and '_'.")

@@ -1,14 +1,14 @@
-"""Run a command that ends when the server does, within limits of memory and file size.
+"""Run a command that ends when the server ends, within limits of memory and file size.
 
-This is the program between the server and a media tool. It imports nothing of the package, so
-that it starts within some milliseconds::
+This program runs between the server and a media tool. It imports nothing from the package, so that
+it starts within some milliseconds::
 
     python -I -S supervisor.py DESCRIPTOR MEMORY FILE_SIZE COMMAND...
 
-*DESCRIPTOR* is the reading end of a pipe whose other end only the server has. When the server
-ends, for whatever reason, the kernel closes that end, and the whole process group is killed.
-*MEMORY* and *FILE_SIZE* are in bytes, 0 for no limit. The exit status is the command's, or 128
-and the number of the signal that ended it.
+*DESCRIPTOR* is the reading end of a pipe. Only the server has the writing end. When the server ends
+for any reason, the kernel closes the writing end, and the supervisor kills the whole process group.
+*MEMORY* and *FILE_SIZE* are in bytes, 0 for no limit. The exit status is the status of the command,
+or 128 plus the number of the signal that ended the command.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> int:
     _close_streams()
     while True:
         ready, _, _ = select.select([watched, reading], [], [])
-        if watched in ready:  # nothing is ever written to it: this is its end
+        if watched in ready:  # nothing is ever written to the pipe, so the server has ended
             os.killpg(0, signal.SIGKILL)
         os.read(reading, 64)
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _become(command: list[str], supervisor: int, memory: int, file_size: int) -> None:
-    """Run *command* in this process; only leave by that or by the end of the process."""
+    """Run *command* in this process; never return."""
     try:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGXFSZ, signal.SIGPIPE):  # as a shell leaves them
@@ -70,7 +70,7 @@ def _become(command: list[str], supervisor: int, memory: int, file_size: int) ->
 
 
 def _limit(kind: int, limit: int) -> None:
-    """Lower a limit of this process; some systems know the limit and refuse to set it."""
+    """Lower a limit of this process; ignore systems that refuse to set it."""
     try:
         _, highest = resource.getrlimit(kind)
         if highest != resource.RLIM_INFINITY:
@@ -81,7 +81,7 @@ def _limit(kind: int, limit: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to kill this process with the supervisor; the pipe is enough for the rest."""
+    """Let Linux kill this process with the supervisor; elsewhere, the pipe is enough."""
     if sys.platform != "linux":
         return
     try:
@@ -94,7 +94,7 @@ def _die_with_parent() -> None:
 
 
 def _close_streams() -> None:
-    """Leave the streams to the command, so that their end is the end of the command's output."""
+    """Leave the streams to the command, so that its output ends when the command ends."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)

@@ -1,7 +1,7 @@
-"""ffmpeg and pdftoppm on uploads: what they may read, and how much they may take.
+"""ffmpeg and pdftoppm on uploads, with restrictions on their inputs and resources.
 
-An upload may be a playlist that names other files or addresses. The tools therefore read formats
-of an allow-list, none of which refers to anything outside itself, and open files alone.
+An upload may be a playlist that names other files or addresses. So the tools only open files, and
+only read the formats of an allow-list. No format in the list can refer to another file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ftrack_like.sandbox.media.children import Bounds, run_child
 
 __all__ = ["DEMUXERS", "PROTOCOLS", "MediaTools"]
 
-#: The protocols that ffmpeg may open: files, which is what it is given.
+#: The protocols that ffmpeg may open: its inputs are always files.
 PROTOCOLS = ("file",)
 
 _CONTAINERS = (
@@ -34,7 +34,7 @@ _SOUNDS = (
     *("mp3", "truehd", "tta", "w64", "wav", "wv"),
 )
 
-#: Still pictures. Vector formats are left out: they refer to other files.
+#: Still pictures. Vector formats are left out, because they refer to other files.
 _PICTURES = (
     *("alias_pix", "apng", "image2", "bmp_pipe", "cri_pipe", "dds_pipe", "dpx_pipe", "exr_pipe"),
     *("gif_pipe", "hdr_pipe", "j2k_pipe", "jpeg_pipe", "jpegls_pipe", "jpegxl_anim"),
@@ -58,23 +58,23 @@ _OUT_OF_MEMORY = re.compile(r"Cannot allocate memory|std::bad_alloc|Out of memor
 class MediaTools:
     """The tools within *limits*; threads may share it.
 
-    Its methods raise :exc:`~ftrack_like.exception.MediaError` when a program is missing, fails,
-    or refuses or exceeds something; the text says which. Setting *stop* ends a program.
+    All methods raise :exc:`~ftrack_like.exception.MediaError` if a program is missing, fails,
+    refuses the input or exceeds a limit; the text names the reason. Setting *stop* ends a program.
     """
 
     def __init__(self, limits: Limits) -> None:
-        """Prepare; programs are looked for when they are wanted."""
+        """Programs are looked up when they are needed."""
         self._limits = limits
 
     def inputs(self, path: pathlib.Path, frame_rate: Optional[int] = None) -> list[str]:
-        """Return ffmpeg's arguments that read *path*, as a sequence with *frame_rate*."""
+        """Return ffmpeg's arguments for reading *path*, a sequence if *frame_rate* is given."""
         rate = () if frame_rate is None else ("-framerate", str(frame_rate))
         return [*self._restrictions(), *rate, "-i", str(path)]
 
     def probe(
         self, path: pathlib.Path, stop: Optional[threading.Event] = None
     ) -> ffmpeg.MediaInformation:
-        """Return what the file at *path* holds."""
+        """Return the streams and the duration of the file at *path*."""
         command = [ffmpeg.find_ffmpeg(), "-hide_banner", "-nostdin", *self.inputs(path)]
         _, said = run_child(command, self._short(), stop=stop)
         self._refuse(said)
@@ -87,7 +87,7 @@ class MediaTools:
         at: float = 0.0,
         stop: Optional[threading.Event] = None,
     ) -> None:
-        """Write the frame *at* seconds into *inputs* as JPEG to *target*."""
+        """Write the frame at *at* seconds of *inputs* to *target* as JPEG."""
         command = ffmpeg.frame_command(ffmpeg.find_ffmpeg(), inputs, target, at)
         self._run(command, self._short(), stop=stop)
 
@@ -115,14 +115,14 @@ class MediaTools:
     def first_page(
         self, path: pathlib.Path, folder: pathlib.Path, stop: Optional[threading.Event] = None
     ) -> pathlib.Path:
-        """Return a new image in *folder* of the first page of the document at *path*."""
+        """Return a new image in *folder* with the first page of the document at *path*."""
         program = shutil.which("pdftoppm")
         if program is None:
             raise MediaError(
                 "A PDF can only be shown where pdftoppm is installed (Debian: poppler-utils)."
             )
         target = folder / "page"
-        # A fixed size: a page may be said to be a kilometre wide.
+        # A fixed size, because a page may claim to be a kilometre wide.
         size = ("-scale-to", str(max(ffmpeg.MAXIMUM_WIDTH, ffmpeg.MAXIMUM_HEIGHT)))
         command = [program, "-png", "-f", "1", "-singlefile", *size, str(path), str(target)]
         self._run(command, self._short(), stop=stop)
@@ -149,15 +149,13 @@ class MediaTools:
         raise MediaError(f"{name} failed: " + (last or f"exit {code}"))
 
     def _refuse(self, said: str) -> None:
-        """Raise the error for what ffmpeg was not allowed to do, if it *said* so."""
+        """Raise :exc:`MediaError` if ffmpeg *said* that it was not allowed to read something."""
         format_ = _REFUSED_FORMAT.search(said)
         if format_ is not None:
-            _refuse_upload(
-                f"its format {format_.group(1)!r} is not among those that the server reads"
-            )
+            _refuse_upload(f"the server does not read its format {format_.group(1)!r}")
         protocol = _REFUSED_PROTOCOL.search(said)
         if protocol is not None:
-            _refuse_upload(f"it refers to something by the protocol {protocol.group(1)!r}")
+            _refuse_upload(f"it refers to data with the protocol {protocol.group(1)!r}")
         pixels = _TOO_MANY_PIXELS.search(said)
         if pixels is not None:
             _refuse_upload(

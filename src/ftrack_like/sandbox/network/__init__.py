@@ -1,6 +1,6 @@
-"""What guards the sandbox as a server on a network: connections, hosts, origins, failed log-ins.
+"""The network side of the sandbox: connections, hosts, origins and failed log-ins.
 
-:mod:`.settings` holds the options. :mod:`.connections` and :mod:`.protocols` bound the
-connections, :mod:`.gate` checks where a request is addressed to and which page sends it, and
-:mod:`.throttle` bounds attempts with wrong keys.
+:mod:`.settings` contains the options. :mod:`.connections` and :mod:`.protocols` limit the
+connections. :mod:`.gate` checks the host of a request and the page that sends it. :mod:`.throttle`
+limits attempts with wrong keys.
 """

@@ -1,9 +1,10 @@
-"""The open connections of the server, within limits in total and for each address.
+"""The open connections of the server, with limits in total and for each address.
 
-When a limit is reached, the connection that the server has waited for longest makes room for the
-new one: half-sent requests and idle connections keep nobody out. If all are busy, the new one is
-refused. In total, the address with most connections gives way, so that one client cannot take
-the places of others.
+When a limit is reached, the server closes the connection whose client has kept it waiting longest,
+and accepts the new one. So half-sent requests and idle connections do not lock out other clients.
+If all connections are busy, the server refuses the new one. If the total limit is reached, the
+address with the most connections must make room first, so that a single client cannot take all
+places.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ __all__ = ["Connections", "Watched", "most_files"]
 
 _LOGGER = logging.getLogger(__name__)
 
-#: File descriptors that are left for all but connections: the database, uploads, child processes,
-#: and connections that the event loop accepts in one go before it announces the first of them.
+#: File descriptors that are reserved for other uses: the database, uploads, child processes, and
+#: connections that the event loop accepts at once before it announces the first.
 _SPARE_FILES = 256
 
 
@@ -35,14 +36,14 @@ class Watched(Protocol):
 
     @property
     def file_number(self) -> int:
-        """Return the file descriptor, -1 where there is none."""
+        """Return the file descriptor, -1 if there is none."""
 
     @property
     def waiting_since(self) -> Optional[float]:
-        """Return since when the server has waited for the other side, None while it is busy."""
+        """Return the time since which the server waits for the client, None while it is busy."""
 
     def is_overdue(self) -> bool:
-        """Return whether a time limit is over."""
+        """Return whether a time limit is exceeded."""
 
     def refuse(self) -> None:
         """Answer that the server is full, and close."""
@@ -55,9 +56,9 @@ class Connections:
     """All connections of a server. Use it on the thread of the event loop."""
 
     def __init__(self, network: Network, files: Optional[int] = None) -> None:
-        """Begin without connections; *files* is the most file descriptors that may be open.
+        """Begin without connections.
 
-        None stands for no bound on those.
+        *files* is the maximum number of open file descriptors, None for no limit.
         """
         self._limit = network.connections
         self._limit_per_address = network.connections_per_address
@@ -66,13 +67,13 @@ class Connections:
         if files is not None:
             usable = files - min(_SPARE_FILES, files // 4)
             self._highest_file = usable
-            # One address must leave room for others where the system allows few descriptors.
+            # If the system allows few descriptors, a single address must leave room for others.
             self._limit_per_address = min(self._limit_per_address, max(1, usable * 3 // 4))
         self._by_address: dict[str, dict[Watched, None]] = collections.defaultdict(dict)
         self._count = 0
 
     def __len__(self) -> int:
-        """Return how many connections are open."""
+        """Return the number of open connections."""
         return self._count
 
     def admit(self, connection: Watched) -> bool:
@@ -86,7 +87,7 @@ class Connections:
             crowded = sorted(self._by_address.values(), key=len, reverse=True)
         if crowded is not None and not any(self._make_room(one) for one in crowded):
             _LOGGER.warning(
-                "A connection from %s is refused: %d are open, %d of them from there.",
+                "Refused a connection from %s: %d are open, %d of them from this address.",
                 connection.address,
                 self._count,
                 len(own),
@@ -99,7 +100,7 @@ class Connections:
         return True
 
     def remove(self, connection: Watched) -> None:
-        """Forget *connection*, which may be forgotten already."""
+        """Remove *connection*, if it is not removed yet."""
         group = group_of(connection.address)
         if connection in self._by_address[group]:
             del self._by_address[group][connection]
@@ -107,7 +108,7 @@ class Connections:
         self._tidy(group)
 
     def close_overdue(self) -> None:
-        """Close the connections whose time limits are over; to be called every second."""
+        """Close the connections that exceed a time limit; call this every second."""
         for group in list(self._by_address.values()):
             for connection in list(group):
                 if connection.is_overdue():
@@ -116,13 +117,13 @@ class Connections:
 
     def _is_full(self, connection: Watched) -> bool:
         highest = self._highest_file
-        # Systems give out the lowest free number: a high one tells that few are left.
+        # The system gives out the lowest free number, so a high number means that few are left.
         return self._count >= self._limit or (
             highest is not None and connection.file_number >= highest
         )
 
     def _make_room(self, group: Iterable[Watched]) -> bool:
-        """Close the connection of *group* that was waited for longest; False if there is none."""
+        """Close the connection of *group* that has waited longest; return False if all are busy."""
         waiting = [(since, one) for one in group if (since := one.waiting_since) is not None]
         if not waiting:
             return False
@@ -146,9 +147,9 @@ class Connections:
 
 
 def most_files() -> Optional[int]:
-    """Return how many file descriptors this process may have, None where that has no bound."""
+    """Return the maximum number of file descriptors of this process, None for no limit."""
     try:
-        import resource  # lazy: Windows has none
+        import resource  # lazy: Windows has no such module
     except ImportError:
         return None
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

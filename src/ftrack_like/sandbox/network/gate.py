@@ -1,4 +1,4 @@
-"""The gate before the application: to which host a request is addressed, and from which page."""
+"""The gate before the application: checks the host and the origin of each request."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ __all__ = ["Gate"]
 
 
 class Gate:
-    """Lets requests through to *app* that are addressed to one of *hosts*.
+    """Passes requests to *app* if they are addressed to any of *hosts*.
 
-    Pages of *origins* may call the API: preflight requests are answered here, and the answers of
-    *app* get the headers that let the pages read them.
+    Pages of *origins* may call the API. The gate answers their preflight requests, and adds the
+    headers to the answers of *app* that let the pages read them.
     """
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts, origins: Origins) -> None:
-        """Stand before *app*."""
         self._app = app
         self._hosts = hosts
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or one websocket."""
+        """Handle a request or a websocket."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -62,7 +61,7 @@ class Gate:
         if allowing is None:
             return PlainTextResponse(
                 f"Pages of {origin[:200]} may not call this server. "
-                "Start it with --allowed-origins to let them.",
+                "Start it with --allowed-origins to allow them.",
                 403,
                 {"Vary": "Origin"},
             )
@@ -80,7 +79,7 @@ def _misaddressed(headers: Headers) -> Response:
     host = headers.get("host", "")[:200]
     return PlainTextResponse(
         f"This server does not answer to the host {host!r}. "
-        "Start it with --allowed-hosts or --public-url to let it.",
+        "Start it with --allowed-hosts or --public-url to allow it.",
         400,
     )
 

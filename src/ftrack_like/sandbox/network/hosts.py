@@ -1,7 +1,8 @@
 """The names by which requests may address the server.
 
-A page of another site can let its own name point at this machine and then talk to the sandbox as
-its own server. The request still carries the foreign name as its host, and is refused by that.
+A page of another site can point its own host name at this machine, and then use the sandbox as its
+own server (DNS rebinding). The request still contains the foreign host name, so the server can
+refuse it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _HOST = re.compile(r"(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([a-z0-9_.*-]+))(?::\d{0,
 
 
 def split_host(text: str) -> Optional[str]:
-    """Return the name in a Host header without its port, None for what is none."""
+    """Return the name in a Host header without its port, None if the header is invalid."""
     found = _HOST.fullmatch(text.strip().lower())
     if found is None:
         return None
@@ -29,7 +30,7 @@ def split_host(text: str) -> Optional[str]:
 
 
 def is_any_address(host: str) -> bool:
-    """Return whether *host* stands for all addresses of the machine."""
+    """Return whether *host* means all addresses of the machine."""
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
@@ -42,15 +43,15 @@ def machine_name() -> str:
 
 
 class AllowedHosts:
-    """The names that a server bound to *bound* answers to, with *more* that were given."""
+    """The names of a server that is bound to *bound*, with *more* names from the options."""
 
     def __init__(self, bound: str, more: Iterable[str] = ()) -> None:
-        """Collect the names; the network is not asked."""
+        """Collect the names, without using the network."""
         self._names = {*LOOPBACK_NAMES, bound.lower(), *more}
         self._is_open = "*" in self._names
         self._domains = tuple(name[1:] for name in self._names if name.startswith("*."))
         self._is_bound_to_all = is_any_address(bound)
-        #: Whether the full name of this machine counts and is not known yet.
+        #: Whether the full name of this machine is allowed, but not known yet.
         self.may_look_up = self._is_bound_to_all
         if self._is_bound_to_all:
             name = machine_name()
@@ -59,8 +60,8 @@ class AllowedHosts:
     def allow(self, host: Optional[str], local_address: str) -> bool:
         """Return whether a request with the header *host* is for this server.
 
-        *local_address* is the IP address that the request arrived at. A request without the
-        header (HTTP/1.0) comes from no browser and is for this server.
+        *local_address* is the IP address that received the request. A request without the header
+        (HTTP/1.0) does not come from a browser, so it is allowed.
         """
         if host is None or self._is_open:
             return True
@@ -72,9 +73,9 @@ class AllowedHosts:
         return self._is_bound_to_all and _is_same_address(name, local_address)
 
     def allow_by_lookup(self, host: str) -> bool:
-        """Return whether *host* is the full name of this machine, which is asked once.
+        """Return whether *host* is the full name of this machine; look up that name once.
 
-        May ask the network and take a while: not for the event loop.
+        The lookup may use the network and block, so do not call this in the event loop.
         """
         self._names.add(socket.getfqdn().lower())
         self.may_look_up = False

@@ -1,7 +1,8 @@
 """Web pages of other origins that may call the API from a browser (CORS).
 
-The API, files and the handshake take credentials from headers, parameters and signatures, never
-from cookies. The pages, which know their visitors by a cookie, are not open to other origins.
+The API, the files and the handshake take credentials from headers, parameters and signatures, never
+from cookies. The server's own pages identify their visitors by a cookie, so they are closed to
+other origins.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Optional
 
 __all__ = ["Origins"]
 
-#: What pages of other origins may call: paths, and the beginnings of paths.
+#: The paths, and the beginnings of paths, that pages of other origins may call.
 _PATHS = ("/api", "/events")
 _BELOW = ("/component/", "/socket.io/")
 
 _METHODS = "GET, HEAD, POST, PUT"
-#: How long a browser may remember that it may call, in seconds.
+#: Seconds for which a browser may remember the permission.
 _MEMORY = 600
-#: Headers of answers that scripts may read beside the usual ones.
+#: Headers of answers that scripts may read in addition to the usual headers.
 _EXPOSED = (
     "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-MD5,"
     " Content-Range, ETag, FTRACK_VERSION, Retry-After"
@@ -26,7 +27,7 @@ _EXPOSED = (
 
 
 class Origins:
-    """The origins that may call; ``*`` among them stands for all."""
+    """The origins that may call the API; ``*`` means any origin."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
         """Initialise with the *allowed* origins, in lower case."""
@@ -38,12 +39,12 @@ class Origins:
         return path in _PATHS or path.startswith(_BELOW) or path == "/socket.io"
 
     def headers(self, origin: str) -> dict[str, str]:
-        """Return the headers that let pages of *origin* read an answer; none if they may not."""
+        """Return the headers that let pages of *origin* read an answer, empty if they may not."""
         if not self._allow(origin):
             return {}
         return {
             "Access-Control-Allow-Origin": origin,
-            # The published JavaScript client sends cookies along, which nothing here reads.
+            # The published JavaScript client also sends cookies, which the server ignores.
             "Access-Control-Allow-Credentials": "true",
             "Access-Control-Expose-Headers": _EXPOSED,
         }

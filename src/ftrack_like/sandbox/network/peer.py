@@ -1,4 +1,4 @@
-"""The address of the client whose request is being answered."""
+"""The address of the client of the current request."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import ipaddress
 
 __all__ = ["PEER", "group_of"]
 
-#: The IP address of the client, after trusted proxies have spoken; empty where there is none.
-#: Worker threads of a request see the value of their request.
+#: The IP address of the client, as trusted proxies report it; empty if unknown. Worker threads see
+#: the value of their request.
 PEER: contextvars.ContextVar[str] = contextvars.ContextVar("ftrack_like_peer", default="")
 
-#: One customer of a network provider has all IPv6 addresses that share this many bits.
+#: The IPv6 addresses of a customer of a network provider have this many bits in common.
 _IPV6_PREFIX = 64
 
 

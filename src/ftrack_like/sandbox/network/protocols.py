@@ -1,7 +1,7 @@
-"""Connections that keep to time limits: uvicorn's protocols, watched.
+"""uvicorn's connections with additional time limits.
 
-uvicorn bounds how long a connection idles between two requests. It does not bound how long a
-client takes for its first request, for the rest of one, or to read an answer.
+uvicorn limits how long a connection idles between two requests. It does not limit how long a client
+takes to send its first request, to send the rest of a request, or to read an answer.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ftrack_like.sandbox.network.settings import Network
 
 __all__ = ["HttpConnection", "NetworkConfig", "WebsocketConnection"]
 
-#: How fast a body must come on average while the server waits for it, in bytes a second.
+#: The minimum average speed of a body while the server waits for it, in bytes per second.
 _SLOWEST_BODY = 256
 
-#: A body of which nothing came for so long may make room for another connection, in seconds.
+#: Seconds without data after which an unfinished body may make room for another connection.
 _PAUSE = 5.0
 
 _FULL = (
@@ -35,22 +35,22 @@ _FULL = (
 
 
 class NetworkConfig(uvicorn.Config):
-    """uvicorn's settings, with ours of the *network*."""
+    """uvicorn's settings, with the additional settings of *network*."""
 
     def __init__(
         self, app: Any, network: Network, connections: Connections, **options: Any
     ) -> None:
-        """Prepare to serve *app*."""
         super().__init__(
             app,
             http=HttpConnection,
             ws=WebsocketConnection,
-            timeout_keep_alive=cast(int, network.idle_timeout),  # any number will do
-            # Those beyond are refused before they send a request; this counts only requests.
+            timeout_keep_alive=cast(int, network.idle_timeout),  # uvicorn accepts any number
+            # The server refuses further connections before they send a request; this counts only
+            # requests.
             limit_concurrency=network.connections + 1,
             proxy_headers=bool(network.trusted_proxies),
             forwarded_allow_ips=list(network.trusted_proxies),
-            # A compressed message may be a thousand times as large as what arrives.
+            # A compressed message may expand to a thousand times its size.
             ws_per_message_deflate=False,
             **options,
         )
@@ -59,7 +59,7 @@ class NetworkConfig(uvicorn.Config):
 
 
 class _Writing:
-    """Watches whether the other side reads what is sent to it."""
+    """Checks whether the client reads the data that the server sends."""
 
     def __init__(self, transport: asyncio.Transport, patience: float) -> None:
         self._transport = transport
@@ -69,28 +69,28 @@ class _Writing:
         self._resumed = False
 
     def resume(self) -> None:
-        """Take notice that the other side read enough for more to be sent."""
+        """Note that the client has read enough for the server to send more."""
         self._resumed = True
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nothing waits for the other side to read it."""
+        """Return whether no sent data wait for the client."""
         return not self._transport.get_write_buffer_size()
 
     def stalled_since(self, now: float) -> float:
-        """Return since when nothing was read although something waits, *now* otherwise."""
+        """Return the time since which waiting data were not read, *now* if none are waiting."""
         left = self._transport.get_write_buffer_size()
         if not left or left != self._left or self._resumed:
             self._left, self._since, self._resumed = left, now, False
         return self._since
 
     def is_stalled(self, now: float) -> bool:
-        """Return whether nothing was read for too long."""
+        """Return whether the client has not read for too long."""
         return now - self.stalled_since(now) > self._patience
 
 
 class HttpConnection(H11Protocol):
-    """An HTTP connection that is watched."""
+    """An HTTP connection with time limits."""
 
     config: NetworkConfig
 
@@ -103,12 +103,12 @@ class HttpConnection(H11Protocol):
         self.config.open_connections.admit(self)
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
-        """Forget the connection."""
+        """Remove the connection."""
         self.config.open_connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take notice that the client says something."""
+        """Note that the client has sent data."""
         self._heard = time.monotonic()
         self._body_size += len(data)
         cycle = self.cycle
@@ -126,15 +126,15 @@ class HttpConnection(H11Protocol):
         self._head_since = self._heard = time.monotonic()
         cycle = self.cycle
         super().on_response_complete()
-        if self.cycle is not cycle:  # it was sent ahead
+        if self.cycle is not cycle:  # the client has sent the next request already
             self._begin_body()
 
     def resume_writing(self) -> None:
-        """Take notice that the client reads."""
+        """Note that the client has read data."""
         self._writing.resume()
         super().resume_writing()
 
-    # What the limits ask
+    # The methods of Watched
 
     @property
     def address(self) -> str:
@@ -143,12 +143,12 @@ class HttpConnection(H11Protocol):
 
     @property
     def file_number(self) -> int:
-        """Return the file descriptor, -1 where there is none."""
+        """Return the file descriptor, -1 if there is none."""
         return _file_number(self.transport)
 
     @property
     def waiting_since(self) -> Optional[float]:
-        """Return since when the server has waited for the client, None while it is busy."""
+        """Return the time since which the server waits for the client, None while it is busy."""
         now = time.monotonic()
         if self._awaits_head:
             return self._head_since
@@ -189,7 +189,7 @@ class HttpConnection(H11Protocol):
 
     @property
     def _awaits_body(self) -> bool:
-        """Return whether the client is to send more of a body now."""
+        """Return whether the client has to send more of a body now."""
         cycle = self.cycle
         return (
             cycle is not None
@@ -200,37 +200,37 @@ class HttpConnection(H11Protocol):
         )
 
     def _begin_body(self) -> None:
-        """Look from now on how fast the body comes."""
+        """Start to measure the speed of a body."""
         self._body_since, self._body_size = time.monotonic(), 0
 
 
 class WebsocketConnection(WSProtocol):
-    """A websocket that is watched. The event server notices by itself who is silent."""
+    """A websocket with time limits. The event server detects silent clients itself."""
 
     config: NetworkConfig
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection, whose request arrived already."""
+        """Count the connection; its request has already arrived."""
         super().connection_made(transport)
         self._since = time.monotonic()
         self._writing = _Writing(transport, self.config.network.transfer_timeout)
         self.config.open_connections.admit(self)
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
-        """Forget the connection."""
+        """Remove the connection."""
         self.config.open_connections.remove(self)
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
-        """Take notice that the client reads."""
+        """Note that the client has read data."""
         self._writing.resume()
         super().resume_writing()
 
     def shutdown(self) -> None:
-        """Say goodbye and close, as uvicorn does; there is nobody to tell once it is closed."""
+        """Send the close message and close, as uvicorn does; ignore a closed websocket."""
         try:
             super().shutdown()
-        except LocalProtocolError:  # it would keep the server from stopping the others
+        except LocalProtocolError:  # the error would keep the server from stopping the others
             self.transport.close()
 
     @property
@@ -240,12 +240,12 @@ class WebsocketConnection(WSProtocol):
 
     @property
     def file_number(self) -> int:
-        """Return the file descriptor, -1 where there is none."""
+        """Return the file descriptor, -1 if there is none."""
         return _file_number(self.transport)
 
     @property
     def waiting_since(self) -> Optional[float]:
-        """Return None: a websocket is at work."""
+        """Return None: a websocket always counts as busy."""
         return None
 
     def is_overdue(self) -> bool:

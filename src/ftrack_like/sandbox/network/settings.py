@@ -1,4 +1,4 @@
-"""The options of the sandbox as a server on a network."""
+"""The network options of the sandbox."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ __all__ = ["Network"]
 
 @dataclass(frozen=True)
 class Network:
-    """How the sandbox meets the network. Raise :exc:`ValueError` for options that make no sense.
+    """The network options of the sandbox; raise :exc:`ValueError` if an option is invalid.
 
-    *public_url* is the address that people use, such as ``https://ftrack.studio.example``; None
-    takes the address that the server listens on. *allowed_hosts* are more names by which requests
-    may address the server: exact ones, ``*.studio.example`` for all names below a domain, or
-    ``*`` for any. *allowed_origins* are the web pages that may call the API from a browser, such
-    as ``http://localhost:3000``, or ``*``. *trusted_proxies* are the addresses of proxies whose
-    ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count.
+    *public_url* is the address that people use, such as ``https://ftrack.studio.example``. None
+    means the address on which the server listens. *allowed_hosts* are further names by which
+    requests may address the server: exact names, ``*.studio.example`` for all names below a domain,
+    or ``*`` for any name. *allowed_origins* are the web pages that may call the API from a browser,
+    such as ``http://localhost:3000``, or ``*``. *trusted_proxies* are the IP addresses or networks
+    of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` the server believes.
 
-    *connections* may be open at once, *connections_per_address* of them from one address (IPv6:
-    from one /64 network); a trusted proxy has no limit of its own. *header_timeout* is how long
-    the headers of a request may take, *idle_timeout* how long a connection is kept between two
-    requests, *transfer_timeout* how long a body or an answer may stall, all in seconds.
-    *failed_logins* with one user name may come from one address in a minute, five times as many
-    with any names; then attempts are refused unseen.
+    *connections* is the maximum number of open connections, *connections_per_address* the maximum
+    from the same address (IPv6: the same /64 network). A trusted proxy has no limit per address.
+    *header_timeout* limits the time for the headers of a request, *idle_timeout* the time between
+    two requests on a connection, and *transfer_timeout* the time for which a body or an answer may
+    stall, all in seconds. *failed_logins* is the maximum number of failures per minute with the
+    same user name from the same address. An address may fail five times as often with any names.
+    Beyond that, the server refuses attempts without checking the key.
     """
 
     public_url: Optional[str] = None
@@ -42,7 +43,7 @@ class Network:
     failed_logins: int = 20
 
     def __post_init__(self) -> None:
-        """Check the options and bring them to one form."""
+        """Check the options and normalise them."""
         if self.public_url is not None:
             object.__setattr__(self, "public_url", _public_url(self.public_url))
         object.__setattr__(self, "allowed_hosts", _lower(self.allowed_hosts))
@@ -51,7 +52,7 @@ class Network:
             _check_proxy(proxy)
         for name in ("connections", "connections_per_address", "failed_logins"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 at least, not {getattr(self, name)}.")
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in ("header_timeout", "idle_timeout", "transfer_timeout"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0 seconds.")
@@ -76,7 +77,7 @@ def _origin(text: str) -> str:
     """Return the origin *text* as browsers send it."""
     origin = text.strip().rstrip("/").lower()
     parts = urlsplit(origin)
-    # "null" is what files of the disk and sandboxed frames send.
+    # Browsers send "null" for local files and sandboxed frames.
     if origin not in {"*", "null"} and (
         not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin
     ):
@@ -89,5 +90,5 @@ def _check_proxy(text: str) -> None:
         ipaddress.ip_network(text)
     except ValueError:
         raise ValueError(
-            f"A trusted proxy is named by its IP address or network, not by {text!r}."
+            f"A trusted proxy must be an IP address or a network, not {text!r}."
         ) from None

@@ -1,4 +1,4 @@
-"""Limits to how often something may be tried."""
+"""Limits on the number of failed attempts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ftrack_like.sandbox.network.peer import PEER, group_of
 
 __all__ = ["Attempts", "Throttle"]
 
-#: How long failures count, in seconds.
+#: The time for which failures count, in seconds.
 _SECONDS = 60.0
-#: How many failures one address has for each failure that one of its user names has.
+#: An address may fail this many times as often as each user name.
 _NAMES = 5
-#: How many keys are remembered that were right.
+#: The number of correct keys to remember.
 _REMEMBERED = 10_000
 
 
 class Throttle:
-    """Counts failures by name; after *most* within *seconds* a name has to wait.
+    """Counts failures by name; after *most* failures within *seconds*, a name has to wait.
 
     Threads may share it. *clock* returns seconds.
     """
@@ -29,7 +29,6 @@ class Throttle:
     def __init__(
         self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin with nothing counted."""
         self._most = most
         self._seconds = seconds
         self._clock = clock
@@ -38,11 +37,11 @@ class Throttle:
         self._lock = threading.Lock()
 
     def is_exhausted(self, name: str) -> bool:
-        """Return whether *name* failed too often to try again now."""
+        """Return whether *name* has failed too often to try again now."""
         return self.seconds_left(name) > 0
 
     def seconds_left(self, name: str) -> float:
-        """Return how long *name* has to wait, 0 if it may try again now."""
+        """Return the seconds that *name* has to wait, 0 if it may try again now."""
         with self._lock:
             failures = self._failures.get(name)
             if failures is None:
@@ -79,33 +78,33 @@ class Throttle:
 
 
 class Attempts:
-    """Counts wrong keys by address and user name, wherever keys are asked for.
+    """Counts wrong keys by address and user name, for all routes that check a key.
 
-    A key that was right before from the same address always passes: a client that repeats a wrong
-    key keeps no other out that is at work.
+    A key that was correct before from the same address always passes. So a client that repeats a
+    wrong key does not lock out a client that is working.
     """
 
     def __init__(self, most: int) -> None:
-        """Allow *most* failures a minute."""
+        """Allow *most* failures per minute."""
         self._by_name = Throttle(most, _SECONDS)
         self._by_address = Throttle(_NAMES * most, _SECONDS)
         self._known: collections.OrderedDict[bytes, None] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def seconds_left(self, username: str, key: str) -> float:
-        """Return how long the client has to wait with these credentials, 0 if it has not."""
+        """Return the seconds that a client with these credentials has to wait, 0 if none."""
         address, name = self._names(username)
         left = max(self._by_name.seconds_left(name), self._by_address.seconds_left(address))
         return 0.0 if left and self._digest(name, key) in self._known else left
 
     def failed(self, username: str) -> None:
-        """Count a wrong key, or user name."""
+        """Count a wrong key or user name."""
         address, name = self._names(username)
         self._by_name.count(name)
         self._by_address.count(address)
 
     def succeeded(self, username: str, key: str) -> None:
-        """Remember that the credentials are right."""
+        """Remember that the credentials are correct."""
         digest = self._digest(self._names(username)[1], key)
         with self._lock:
             self._known[digest] = None
