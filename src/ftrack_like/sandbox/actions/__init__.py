@@ -90,9 +90,9 @@ def run_batch(
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* are the available actions by name. The transaction may take *seconds*, without the time
-    that the batch waits for its turn to write. A batch that writes may take longer while no other
-    writer waits.
+    *actions* are the available actions by name. The transaction may take *seconds*, without the
+    time that the batch waits for its turn to write. A batch that writes may take longer while no
+    other writer waits.
 
     Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
