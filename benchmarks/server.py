@@ -107,7 +107,10 @@ def serve(connection: socket.socket, canned: Canned, latency: float) -> None:
         found = LENGTH.search(head)
         length = int(found[1]) if found else 0
         while len(waiting) < length:
-            waiting += connection.recv(1 << 20)
+            received = connection.recv(1 << 20)
+            if not received:
+                return
+            waiting += received
         body, waiting = waiting[:length], waiting[length:]
         answer = canned.answer(body) if body else b'{"requests": %d}' % canned.requests
         if latency:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -74,6 +76,28 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(folder / name.lower()))
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_busy_thread(_isolated_environment: None) -> Iterator[None]:
+    """Fail where a module leaves a thread that uses the processor without end.
+
+    Such a thread, often a server of a test that reads from a closed socket, slows all later tests.
+    """
+    yield
+    busy = 0
+    while _share_of_processor(0.01) > 0.5:
+        busy += 1
+        if busy > 300:  # what still works after a test is done by then
+            names = sorted({thread.name for thread in threading.enumerate()})
+            raise AssertionError(f"A thread of this module never rests; threads: {names}")
+
+
+def _share_of_processor(seconds: float) -> float:
+    """Return how many processors the threads of this process use while it sleeps *seconds*."""
+    used, begun = time.process_time(), time.perf_counter()
+    time.sleep(seconds)
+    return (time.process_time() - used) / (time.perf_counter() - begun)
 
 
 @pytest.fixture(scope="session")

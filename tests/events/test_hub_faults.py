@@ -255,9 +255,13 @@ class _RawServer:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += client.recv(4096)
+            head = received = client.recv(4096)
+            while received and b"\r\n\r\n" not in head:
+                received = client.recv(4096)
+                head += received
+            if not received:
+                client.close()
+                continue
             if b"Upgrade: websocket" not in head:
                 body = b"session:30:60:websocket,xhr-polling"
                 client.sendall(

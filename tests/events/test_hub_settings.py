@@ -116,7 +116,11 @@ class HttpProxy:
     def _serve(self, client: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
-            head += client.recv(4096)
+            received = client.recv(4096)
+            if not received:
+                client.close()
+                return
+            head += received
         self.requests.append(head.decode("latin-1"))
         server = socket.create_connection(("127.0.0.1", self._port))
         if head.startswith(b"CONNECT"):
