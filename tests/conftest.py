@@ -86,7 +86,7 @@ def _no_busy_thread(_isolated_environment: None) -> Iterator[None]:
     """
     yield
     busy = 0
-    while _share_of_processor(0.01) > 0.5:
+    while _share_of_processor(0.01) > 0.1:
         busy += 1
         if busy > 300:  # what still works after a test is done by then
             names = sorted({thread.name for thread in threading.enumerate()})
