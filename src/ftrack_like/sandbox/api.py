@@ -1,8 +1,7 @@
-"""What the sandbox does with a request once HTTP has been taken off.
+"""The API without HTTP: the bytes of a request in, the bytes of the answer out.
 
-A :class:`Service` owns the database and answers bytes with bytes; threads may share it. It
-knows the protocol's envelope (JSON in, JSON out, errors as mappings); what the operations in
-the envelope mean is the business of :mod:`ftrack_like.sandbox.actions`.
+An :class:`Api` owns the database; threads may share it. It knows the protocol's envelope: JSON in,
+JSON out, errors as mappings. :mod:`ftrack_like.sandbox.actions` runs the operations in it.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ from ftrack_like.sandbox.errors import (
 )
 from ftrack_like.sandbox.invites import InviteActions
 from ftrack_like.sandbox.limits import Limits
-from ftrack_like.sandbox.mail import Outbox
+from ftrack_like.sandbox.mail import MailOutbox
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.widget_url import WidgetActions
 
-__all__ = ["SERVER_VERSION", "Answer", "Service", "error_answer"]
+__all__ = ["SERVER_VERSION", "Answer", "Api", "error_answer"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Service:
+class Api:
     """The API over *database*.
 
     *server_url* is the address that goes into links; with None answers contain the address by which
@@ -95,7 +94,7 @@ class Service:
         self._attempts = Attempts(failed_logins)
         self.limits = Limits() if limits is None else limits
         #: What is mailed; beside the files, wherever those are.
-        self.outbox = Outbox(media.store.folder.with_name("outbox"))
+        self.outbox = MailOutbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
         #: Called after all data were replaced by others.
@@ -260,8 +259,8 @@ class Service:
 class _ServerOffice:
     """Runs operations for the server itself, as *user*, and for users that it works for."""
 
-    def __init__(self, service: Service, user: User, server_url: str) -> None:
-        self._service = service
+    def __init__(self, api: Api, user: User, server_url: str) -> None:
+        self._api = api
         self._user = user
         self._server_url = server_url
 
@@ -269,12 +268,12 @@ class _ServerOffice:
         self, operations: Sequence[Mapping[str, Any]], user_id: Optional[str] = None
     ) -> list[Any]:
         """Return the results of *operations*, run for a user, or for the server itself."""
-        user = self._user if user_id is None else self._service.find_user(user_id)
-        return self._service.execute(operations, user, self._server_url)
+        user = self._user if user_id is None else self._api.find_user(user_id)
+        return self._api.execute(operations, user, self._server_url)
 
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
-        self._service.allow_component(self._service.find_user(user_id), action, component_id)
+        self._api.allow_component(self._api.find_user(user_id), action, component_id)
 
 
 def require_few_values(body: bytes, maximum: int) -> None:

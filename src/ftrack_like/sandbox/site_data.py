@@ -1,4 +1,4 @@
-"""A site's data: opened, made when there are none yet, and brought back to the beginning."""
+"""The data of a site: open them, create them if they do not exist yet, reset them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ftrack_like.sandbox.tables.migrations import back_up_schema, layout_of, mig
 from ftrack_like.sandbox.tables.rowset import RowSet
 from ftrack_like.sandbox.tables.statistics import write_statistics
 
-__all__ = ["Site", "SiteError"]
+__all__ = ["SiteData"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _LOGGER = logging.getLogger(__name__)
 _KEY_OF = "key of "
 
 
-class Site:
+class SiteData:
     """The data of a sandbox, in the folder *data*, at a database *url*, or nowhere for long.
 
     *user* and *key* are the administrator's. Without *key* it is the one that was kept with the
