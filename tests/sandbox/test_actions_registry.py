@@ -25,7 +25,7 @@ def test_two_actions_of_one_name_are_refused() -> None:
 
 def test_a_batch_of_reads_needs_no_turn_to_write(sandbox: Any) -> None:
     """A batch of actions that only read is answered while another batch writes."""
-    api = sandbox._service
+    api = sandbox._api
     user = api.find_user(_admin_id(sandbox))
     with api.database.write():
         reading = [{"action": name} for name in ("query_schemas", "query_server_information")]

@@ -15,6 +15,7 @@ import sqlalchemy
 
 from ftrack_like.sandbox.access.places import PLACES
 from ftrack_like.sandbox.actions.store import key_columns
+from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.sql import prepare
@@ -24,7 +25,6 @@ from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.seed.generate import fill
 from ftrack_like.sandbox.seed.site import seed
-from ftrack_like.sandbox.service import Service
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
 from ftrack_like.sandbox.tables.statistics import write_statistics
 
@@ -50,7 +50,7 @@ class Studio:
             if not measured:
                 write_statistics(connection)
         database.engine.dispose()  # SQLite reads statistics when a connection is opened.
-        self.service = Service(database, MediaService(folder))
+        self.service = Api(database, MediaService(folder))
         users = TABLES["resource"].c
         with database.read() as connection:
             named = sqlalchemy.select(users.id).where(users.username == "artist001")

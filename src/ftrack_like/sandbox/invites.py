@@ -18,7 +18,7 @@ from ftrack_like.sandbox.actions.rows import change_row, make_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.links import review_link
-from ftrack_like.sandbox.mail import Outbox, compose
+from ftrack_like.sandbox.mail import MailOutbox, compose
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.schema import MODEL
 
@@ -55,7 +55,7 @@ The link is personal: your comments there appear under your name.
 class InviteActions:
     """The actions; *outbox* sends the messages, *signer* signs the links."""
 
-    def __init__(self, outbox: Outbox, signer: Signer) -> None:
+    def __init__(self, outbox: MailOutbox, signer: Signer) -> None:
         self._outbox = outbox
         self._signer = signer
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import smtplib
     from email.message import EmailMessage
 
-__all__ = ["SENDER", "Outbox", "compose", "deliver"]
+__all__ = ["SENDER", "MailOutbox", "compose", "deliver"]
 
 #: The sender of the messages if ``FTRACK_LIKE_MAIL_FROM`` is not set.
 SENDER = "ftrack-like sandbox <sandbox@localhost>"
@@ -112,7 +112,7 @@ _CONNECTIONS: dict[str, Callable[[str, int], smtplib.SMTP]] = {
 }
 
 
-class Outbox:
+class MailOutbox:
     """The messages in *folder*, oldest first; threads may share it."""
 
     def __init__(self, folder: pathlib.Path) -> None:

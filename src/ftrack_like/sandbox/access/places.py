@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-__all__ = ["ANY_PARENT", "CLOSED", "OWNERS", "PLACES", "Members", "Place", "Use"]
+__all__ = ["ANY_PARENT", "CLOSED", "OWNERS", "PLACES", "MemberRows", "RowPlace", "Use"]
 
 
 @dataclass(frozen=True)
-class Members:
+class MemberRows:
     """Rows of *table* whose *own* is the row's id name those who see it in *resource*."""
 
     table: str
@@ -36,7 +36,7 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPlace:
     """What a row belongs to; a user sees the row who sees all of that.
 
     *project* is the column with the id of a project, *through* are (column, table) of rows that
@@ -51,24 +51,24 @@ class Place:
     anything: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     shared: Optional[str] = None
-    members: Optional[Members] = None
+    members: Optional[MemberRows] = None
     uses: tuple[Use, ...] = ()
 
 
-def _part_of(*through: tuple[str, str]) -> Place:
-    return Place(through=through)
+def _part_of(*through: tuple[str, str]) -> RowPlace:
+    return RowPlace(through=through)
 
 
 #: By table. Rows of other tables are the site's: everybody sees them.
-PLACES: Mapping[str, Place] = {
+PLACES: Mapping[str, RowPlace] = {
     "appointment": _part_of(("context_id", "context")),
-    "api_key": Place(private=("resource_id",)),
-    "asset": Place(project="project_id"),
-    "asset_version": Place(project="project_id"),
+    "api_key": RowPlace(private=("resource_id",)),
+    "asset": RowPlace(project="project_id"),
+    "asset_version": RowPlace(project="project_id"),
     "asset_version_link": _part_of(("from_id", "asset_version"), ("to_id", "asset_version")),
-    "calendar_event": Place(project="project_id"),
+    "calendar_event": RowPlace(project="project_id"),
     "calendar_event_resource": _part_of(("calendar_event_id", "calendar_event")),
-    "component": Place(
+    "component": RowPlace(
         through=(("version_id", "asset_version"), ("container_id", "component")),
         uses=(
             Use("note_component", "component_id", ("note_id", "note")),
@@ -82,37 +82,37 @@ PLACES: Mapping[str, Place] = {
         ),
     ),
     "component_location": _part_of(("component_id", "component")),
-    "context": Place(project="project_id"),
-    "conversation": Place(
-        private=("created_by_id",), members=Members("participant", "conversation_id")
+    "context": RowPlace(project="project_id"),
+    "conversation": RowPlace(
+        private=("created_by_id",), members=MemberRows("participant", "conversation_id")
     ),
-    "custom_attribute_configuration": Place(project="project_id"),
-    "custom_attribute_link": Place(anything=("from_id", "to_id")),
-    "custom_attribute_value": Place(anything=("entity_id",)),
-    "dashboard": Place(
+    "custom_attribute_configuration": RowPlace(project="project_id"),
+    "custom_attribute_link": RowPlace(anything=("from_id", "to_id")),
+    "custom_attribute_value": RowPlace(anything=("entity_id",)),
+    "dashboard": RowPlace(
         private=("created_by_id",),
         shared="is_shared_with_everyone",
-        members=Members("dashboard_resource", "dashboard_id"),
+        members=MemberRows("dashboard_resource", "dashboard_id"),
     ),
     "dashboard_resource": _part_of(("dashboard_id", "dashboard")),
     "dashboard_widget": _part_of(("dashboard_id", "dashboard")),
-    "entity_setting": Place(anything=("parent_id",)),
-    "event": Place(project="project_id"),
+    "entity_setting": RowPlace(anything=("parent_id",)),
+    "event": RowPlace(project="project_id"),
     "feed": _part_of(("social_id", "event")),
-    "job": Place(private=("user_id",)),
+    "job": RowPlace(private=("user_id",)),
     "job_component": _part_of(("job_id", "job")),
-    "list": Place(project="project_id"),
-    "list_object": Place(through=(("list_id", "list"),), anything=("entity_id",)),
+    "list": RowPlace(project="project_id"),
+    "list_object": RowPlace(through=(("list_id", "list"),), anything=("entity_id",)),
     "manager": _part_of(("context_id", "context")),
     "message": _part_of(("conversation_id", "conversation")),
-    "metadata": Place(anything=("parent_id",)),
-    "note": Place(project="project_id"),
+    "metadata": RowPlace(anything=("parent_id",)),
+    "note": RowPlace(project="project_id"),
     "note_component": _part_of(("note_id", "note")),
     "note_label_link": _part_of(("note_id", "note")),
     "participant": _part_of(("conversation_id", "conversation")),
     "recipient": _part_of(("note_id", "note")),
-    "review_session": Place(project="project_id"),
-    "review_session_folder": Place(project="project_id"),
+    "review_session": RowPlace(project="project_id"),
+    "review_session_folder": RowPlace(project="project_id"),
     "review_session_invitee": _part_of(("review_session_id", "review_session")),
     "review_session_object": _part_of(("review_session_id", "review_session")),
     "review_session_object_annotation": _part_of(
@@ -123,15 +123,17 @@ PLACES: Mapping[str, Place] = {
     ),
     "review_session_object_status": _part_of(("review_session_object_id", "review_session_object")),
     "split_task_part": _part_of(("task_id", "context")),
-    "status_change": Place(anything=("parent_id",)),
+    "status_change": RowPlace(anything=("parent_id",)),
     "timelog": _part_of(("context_id", "context")),
     "timer": _part_of(("context_id", "context")),
     "typed_context_link": _part_of(("from_id", "context"), ("to_id", "context")),
-    "user_application_state": Place(private=("user_id",)),
-    "user_security_role_project": Place(project="project_id"),
-    "user_session": Place(private=("user_id",)),
-    "user_view": Place(
-        private=("user_id",), shared="global", members=Members("user_view_resource", "user_view_id")
+    "user_application_state": RowPlace(private=("user_id",)),
+    "user_security_role_project": RowPlace(project="project_id"),
+    "user_session": RowPlace(private=("user_id",)),
+    "user_view": RowPlace(
+        private=("user_id",),
+        shared="global",
+        members=MemberRows("user_view_resource", "user_view_id"),
     ),
 }
 

@@ -17,7 +17,7 @@ from typing import Any, Optional
 from sqlalchemy import FromClause, Table, and_, bindparam, exists, false, not_, or_
 from sqlalchemy.types import Boolean, Text
 
-from ftrack_like.sandbox.access.places import ANY_PARENT, CLOSED, PLACES, Place, Use
+from ftrack_like.sandbox.access.places import ANY_PARENT, CLOSED, PLACES, RowPlace, Use
 from ftrack_like.sandbox.database.sql import Expression, all_of, any_of, keys_parameter, rarely
 
 __all__ = ["configuration_readable", "is_narrowed", "visible"]
@@ -61,7 +61,7 @@ def configuration_readable(tables: Tables, configuration_id: Expression) -> Expr
     )
 
 
-def _belongs(tables: Tables, place: Place, columns: Columns) -> Iterator[Expression]:
+def _belongs(tables: Tables, place: RowPlace, columns: Columns) -> Iterator[Expression]:
     if place.project:
         yield not_(_foreign(columns[place.project]))
     for name, table in place.through:
@@ -87,7 +87,7 @@ def _foreign(project_id: Expression) -> Expression:
     )
 
 
-def _private(tables: Tables, place: Place, columns: Columns) -> Expression:
+def _private(tables: Tables, place: RowPlace, columns: Columns) -> Expression:
     """Return whether the row is the user's own, or shared with the user."""
     found: list[Expression] = [columns[name] == _user() for name in place.private]
     if place.shared:
@@ -150,12 +150,12 @@ def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int
 
 
 def _not_used_elsewhere(tables: Tables, table: str, key: Expression) -> Iterator[Expression]:
-    place: Optional[Place] = PLACES.get(table)
+    place: Optional[RowPlace] = PLACES.get(table)
     if place is not None and place.uses:
         yield not_(_hidden_by_use(tables, place, key))
 
 
-def _hidden_by_use(tables: Tables, place: Place, key: Expression) -> Expression:
+def _hidden_by_use(tables: Tables, place: RowPlace, key: Expression) -> Expression:
     """Return whether the row with the id *key* is used, but nowhere that the user sees."""
     hidden = [_used(tables, use, key, seen=False) for use in place.uses]
     seen = [_used(tables, use, key, seen=True) for use in place.uses]

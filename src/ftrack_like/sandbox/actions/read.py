@@ -10,7 +10,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.errors import ParseError, ValidationError
 from ftrack_like.sandbox.language import ExpressionError
-from ftrack_like.sandbox.query.run import QueryResult, run_query
+from ftrack_like.sandbox.query.run import QueryPage, run_query
 from ftrack_like.sandbox.query.search import run_search
 
 __all__ = ["ACTIONS"]
@@ -63,7 +63,7 @@ def _texts(operation: Operation, name: str) -> list[str]:
     return values
 
 
-def _answer(batch: Batch, run: Callable[[], QueryResult]) -> dict[str, Any]:
+def _answer(batch: Batch, run: Callable[[], QueryPage]) -> dict[str, Any]:
     """Return the records that *run* finds; it sees all changes of the batch so far."""
     batch.settle()
     batch.store.flush()

@@ -41,7 +41,7 @@ from ftrack_like.sandbox.tables.values import wire_converter
 __all__ = [
     "MAXIMUM_MEMBERS",
     "Members",
-    "Plan",
+    "QueryPlan",
     "RelationPlan",
     "TypePlan",
     "members_plan",
@@ -98,7 +98,7 @@ class TypePlan:
     relations: list[RelationPlan] = field(default_factory=list)
 
 
-class Plan:
+class QueryPlan:
     """How rows of *source* are read for a selection.
 
     *columns* are what a statement selects. *statement* selects them by the parameter ``keys``,
@@ -252,21 +252,21 @@ def always_selected(type_: EntityType) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def root_plan(catalogue: Catalogue, type_name: str, selection: Selection) -> Plan:
+def root_plan(catalogue: Catalogue, type_name: str, selection: Selection) -> QueryPlan:
     """Return the plan of a query of *type_name*, for which the caller makes the statement."""
     paths = Paths(Names(catalogue, ""))
-    return Plan(catalogue, paths.any_row(catalogue.types[type_name]), selection)
+    return QueryPlan(catalogue, paths.any_row(catalogue.types[type_name]), selection)
 
 
 @lru_cache(maxsize=512)
-def members_plan(catalogue: Catalogue, members: Members) -> Plan:
+def members_plan(catalogue: Catalogue, members: Members) -> QueryPlan:
     """Return the plan of *members*, with a statement by their owners' keys."""
     return _PLANNERS[members.way](catalogue, members)
 
 
 def _finish(
-    plan: Plan, matched: tuple[Expression, ...], from_: Any, conditions: tuple[Any, ...]
-) -> Plan:
+    plan: QueryPlan, matched: tuple[Expression, ...], from_: Any, conditions: tuple[Any, ...]
+) -> QueryPlan:
     plan.match(*matched)
     source = plan.source
     numeric = isinstance(matched[0].type, (Integer, Float))
@@ -281,24 +281,24 @@ def _finish(
     return plan
 
 
-def _plan_referenced(catalogue: Catalogue, members: Members) -> Plan:
+def _plan_referenced(catalogue: Catalogue, members: Members) -> QueryPlan:
     source = table_source(catalogue, catalogue.types[members.target])
-    plan = Plan(catalogue, source, members.selection)
+    plan = QueryPlan(catalogue, source, members.selection)
     matched = tuple(source.column(column) for column in members.columns)
     return _finish(plan, matched, source.from_, ())
 
 
-def _plan_one_to_many(catalogue: Catalogue, members: Members) -> Plan:
+def _plan_one_to_many(catalogue: Catalogue, members: Members) -> QueryPlan:
     source = Paths(Names(catalogue, "")).any_row(catalogue.types[members.target])
-    plan = Plan(catalogue, source, members.selection)
+    plan = QueryPlan(catalogue, source, members.selection)
     matched = tuple(source.column(column) for column in members.columns)
     where = tuple(source.column(name) == value for name, value in members.where)
     return _finish(plan, matched, source.from_, where)
 
 
-def _plan_many_to_many(catalogue: Catalogue, members: Members) -> Plan:
+def _plan_many_to_many(catalogue: Catalogue, members: Members) -> QueryPlan:
     source = Paths(Names(catalogue, "")).any_row(catalogue.types[members.target])
-    plan = Plan(catalogue, source, members.selection)
+    plan = QueryPlan(catalogue, source, members.selection)
     link = catalogue.tables[members.table].alias()
     how = ManyToMany(
         members.table,
@@ -311,13 +311,13 @@ def _plan_many_to_many(catalogue: Catalogue, members: Members) -> Plan:
     return _finish(plan, (link.c[how.own],), from_, link_conditions(link, how))
 
 
-def _plan_values(catalogue: Catalogue, members: Members) -> Plan:
+def _plan_values(catalogue: Catalogue, members: Members) -> QueryPlan:
     source = custom_attributes.all_values(catalogue, catalogue.types[members.target])
-    plan = Plan(catalogue, source, members.selection)
+    plan = QueryPlan(catalogue, source, members.selection)
     return _finish(plan, (source.column("entity_id"),), source.from_, ())
 
 
-_PLANNERS: Mapping[str, Callable[[Catalogue, Members], Plan]] = {
+_PLANNERS: Mapping[str, Callable[[Catalogue, Members], QueryPlan]] = {
     "many_to_many": _plan_many_to_many,
     "one_to_many": _plan_one_to_many,
     "reference": _plan_referenced,

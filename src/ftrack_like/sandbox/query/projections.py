@@ -15,9 +15,15 @@ from sqlalchemy import Connection
 
 from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.query.names import Catalogue
-from ftrack_like.sandbox.query.plans import MAXIMUM_MEMBERS, Members, Plan, TypePlan, members_plan
+from ftrack_like.sandbox.query.plans import (
+    MAXIMUM_MEMBERS,
+    Members,
+    QueryPlan,
+    TypePlan,
+    members_plan,
+)
 
-__all__ = ["Loader", "TooManyRowsError"]
+__all__ = ["RecordLoader", "TooManyRowsError"]
 
 
 class TooManyRowsError(Exception):
@@ -40,7 +46,7 @@ class _Record:
 _Waiting = dict[Members, list[tuple[_Record, str, tuple[Any, ...]]]]
 
 
-class Loader:
+class RecordLoader:
     """Loads the records of one answer over *connection*, on behalf of *context*."""
 
     def __init__(
@@ -51,7 +57,7 @@ class Loader:
         self._context = context
         self._records: dict[tuple[Any, ...], _Record] = {}
 
-    def load(self, plan: Plan, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    def load(self, plan: QueryPlan, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Return *rows*, read by *plan*, and all that they lead to as they travel."""
         waiting: _Waiting = {}
         roots = self._read(plan, rows, waiting)
@@ -64,7 +70,7 @@ class Loader:
 
     # -- rows to records --------------------------------------------------------------
 
-    def _read(self, plan: Plan, rows: Sequence[Any], waiting: _Waiting) -> list[_Record]:
+    def _read(self, plan: QueryPlan, rows: Sequence[Any], waiting: _Waiting) -> list[_Record]:
         """Return the records of *rows*, and note in *waiting* what they lead to."""
         found = []
         gathering: dict[Any, list[tuple[_Record, str, Any]]] = {}

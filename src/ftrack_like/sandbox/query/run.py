@@ -27,14 +27,14 @@ from ftrack_like.sandbox.language import (
 from ftrack_like.sandbox.query.compiler import Compiler, limited
 from ftrack_like.sandbox.query.computed import NOW
 from ftrack_like.sandbox.query.names import Catalogue, Names
-from ftrack_like.sandbox.query.plans import Plan, root_plan
-from ftrack_like.sandbox.query.projections import Loader, TooManyRowsError
+from ftrack_like.sandbox.query.plans import QueryPlan, root_plan
+from ftrack_like.sandbox.query.projections import RecordLoader, TooManyRowsError
 from ftrack_like.sandbox.query.selections import NOTHING, Selection, selection_of
 from ftrack_like.sandbox.query.sources import key_columns
 from ftrack_like.sandbox.schema.model import Model
 from ftrack_like.sandbox.tables.layout import TABLES
 
-__all__ = ["MAXIMUM_PAGE", "QueryResult", "read_records", "run_query"]
+__all__ = ["MAXIMUM_PAGE", "QueryPage", "read_records", "run_query"]
 
 #: Rows of one answer; *next_offset* tells those who ask for more where to go on.
 MAXIMUM_PAGE = 50_000
@@ -43,7 +43,7 @@ MAXIMUM_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class QueryResult:
+class QueryPage:
     """*records* as they travel, and where the next page starts, None after the last."""
 
     records: list[dict[str, Any]]
@@ -54,7 +54,7 @@ class QueryResult:
 class _Compiled:
     """A query that is ready to run: *plan* reads the rows of *statement*."""
 
-    plan: Plan
+    plan: QueryPlan
     statement: Select[Any]
     offset: int
     limit: int
@@ -65,7 +65,7 @@ def run_query(
     model: Model,
     expression: Union[str, Query],
     context: RequestContext,
-) -> QueryResult:
+) -> QueryPage:
     """Return the answer to *expression*.
 
     With ``group by`` or aggregates the records are plain mappings, ``{"count_id": 3,
@@ -105,7 +105,7 @@ def check_query(model: Model, expression: str, context: RequestContext) -> None:
 
 def _run(
     connection: Connection, catalogue: Catalogue, text: str, context: RequestContext
-) -> QueryResult:
+) -> QueryPage:
     query = parse(text)
     if query.group_by or any(isinstance(one, Aggregate) for one in query.projections or ()):
         return _run_groups(connection, catalogue, query, text, context)
@@ -114,12 +114,12 @@ def _run(
     )
     rows: Sequence[Any] = connection.execute(compiled.statement, _parameters(context)).all()
     more = len(rows) > compiled.limit
-    records = Loader(connection, catalogue, context).load(
+    records = RecordLoader(connection, catalogue, context).load(
         compiled.plan, rows[: compiled.limit] if more else rows
     )
     # With "limit 0" the next page would begin where this one does, for ever.
     following = compiled.offset + compiled.limit if more and compiled.limit else None
-    return QueryResult(records, following)
+    return QueryPage(records, following)
 
 
 def _parameters(context: RequestContext) -> dict[str, Any]:
@@ -166,14 +166,14 @@ def _run_groups(
     query: Query,
     text: str,
     context: RequestContext,
-) -> QueryResult:
+) -> QueryPage:
     names, statement, kinds = Compiler(catalogue, text).groups(query)
     rows = connection.execute(statement, _parameters(context))
     records = [
         {name: _group_value(kind, value) for name, kind, value in zip(names, kinds, row)}
         for row in rows
     ]
-    return QueryResult(records, None)
+    return QueryPage(records, None)
 
 
 def _group_value(kind: str, value: Any) -> Any:
@@ -220,7 +220,7 @@ def read_records(
             some = wanted[start : start + 200]
             matches = [and_(*(c == v for c, v in zip(columns, key))) for key in some]
             rows += connection.execute(statement.where(or_(*matches)), _parameters(context)).all()
-    records = Loader(connection, catalogue, context).load(plan, rows)
+    records = RecordLoader(connection, catalogue, context).load(plan, rows)
     by_key = {tuple(record[name] for name in type_.primary_key): record for record in records}
     return [by_key[key] for key in dict.fromkeys(wanted) if key in by_key]
 

@@ -20,7 +20,7 @@ from ftrack_like.sandbox.language import (
     Within,
     parse,
 )
-from ftrack_like.sandbox.query.run import QueryResult, check_query, run_query
+from ftrack_like.sandbox.query.run import QueryPage, check_query, run_query
 from ftrack_like.sandbox.schema.model import EntityType, Model
 
 __all__ = ["run_search"]
@@ -41,7 +41,7 @@ def run_search(
     terms: Iterable[str] = (),
     context_ids: Sequence[str] = (),
     object_type_ids: Sequence[str] = (),
-) -> QueryResult:
+) -> QueryPage:
     """Return the answer to *expression* with only those entities that fit the rest.
 
     Each of *terms* must stand, in any case, in some name of the entity (for versions also

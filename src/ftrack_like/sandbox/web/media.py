@@ -61,7 +61,7 @@ def media_of(
     versions = ", ".join(map(quoted, ids))
     names = ", ".join(map(quoted, _KINDS))
     found: dict[str, dict[str, Medium]] = {}
-    store, address = asked.service.media.store, address_maker(asked, user)
+    store, address = asked.api.media.store, address_maker(asked, user)
     for component in reader.query(_COMPONENTS.format(versions, names)):
         if store.exists(component["id"]):
             url = address(component["id"])
@@ -82,7 +82,7 @@ def address_maker(asked: Asked, user: User) -> Callable[..., str]:
     so that they are right by whichever name the server was reached. They are good as long as
     *user* may read the data; those of a guest end by their age.
     """
-    sign = functools.partial(asked.service.media.sign, holder=None if user.is_guest else user.id)
+    sign = functools.partial(asked.api.media.sign, holder=None if user.is_guest else user.id)
 
     def address(component_id: str, size: Optional[int] = None) -> str:
         id_ = urllib.parse.quote(component_id, safe="")

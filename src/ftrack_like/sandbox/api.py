@@ -1,6 +1,6 @@
-"""The sandbox without HTTP: a :class:`Service` answers the body of a request with bytes.
+"""The sandbox without HTTP: an :class:`Api` answers the body of a request with bytes.
 
-A service owns the database; threads may share it. It knows the envelope of the protocol: JSON in,
+An :class:`Api` owns the database; threads may share it. It knows the envelope of the protocol: JSON in,
 JSON out, errors as mappings. :mod:`ftrack_like.sandbox.actions` implements the operations in the
 envelope.
 """
@@ -38,14 +38,14 @@ from ftrack_like.sandbox.errors import (
 )
 from ftrack_like.sandbox.invites import InviteActions
 from ftrack_like.sandbox.limits import Limits
-from ftrack_like.sandbox.mail import Outbox
+from ftrack_like.sandbox.mail import MailOutbox
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.widget_url import WidgetActions
 
-__all__ = ["SERVER_VERSION", "Answer", "Service", "error_answer"]
+__all__ = ["SERVER_VERSION", "Answer", "Api", "error_answer"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Service:
+class Api:
     """The API of a site in *database*.
 
     *server_url* is the address for links. If it is None, answers contain the address of each
@@ -93,7 +93,7 @@ class Service:
         self._attempts = Attempts(failed_logins)
         self.limits = Limits() if limits is None else limits
         #: The mail; its folder is next to the folder of the files.
-        self.outbox = Outbox(media.store.folder.with_name("outbox"))
+        self.outbox = MailOutbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
         #: Called after all data have been replaced.
@@ -260,8 +260,8 @@ class Service:
 class _ServerOffice:
     """Runs operations for the server itself, as *user*, and for the users of background work."""
 
-    def __init__(self, service: Service, user: User, server_url: str) -> None:
-        self._service = service
+    def __init__(self, api: Api, user: User, server_url: str) -> None:
+        self._api = api
         self._user = user
         self._server_url = server_url
 
@@ -269,12 +269,12 @@ class _ServerOffice:
         self, operations: Sequence[Mapping[str, Any]], user_id: Optional[str] = None
     ) -> list[Any]:
         """Return the results of *operations*, run for a user, or for the server itself."""
-        user = self._user if user_id is None else self._service.find_user(user_id)
-        return self._service.execute(operations, user, self._server_url)
+        user = self._user if user_id is None else self._api.find_user(user_id)
+        return self._api.execute(operations, user, self._server_url)
 
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
-        self._service.allow_component(self._service.find_user(user_id), action, component_id)
+        self._api.allow_component(self._api.find_user(user_id), action, component_id)
 
 
 def require_few_values(body: bytes, maximum: int) -> None:

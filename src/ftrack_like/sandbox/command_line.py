@@ -1,4 +1,4 @@
-"""The command that runs a sandbox until it is interrupted."""
+"""The command line: options, and a process that runs the server until a signal stops it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from ftrack_like.sandbox.tables.migrations import back_up_schema, layout_of, mig
 from ftrack_like.sandbox.tables.rowset import RowSet
 from ftrack_like.sandbox.tables.statistics import write_statistics
 
-__all__ = ["Site", "SiteError"]
+__all__ = ["SiteData"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _LOGGER = logging.getLogger(__name__)
 _KEY_OF = "key of "
 
 
-class Site:
+class SiteData:
     """The data of a sandbox: in the folder *data*, in the database at *url*, or in memory.
 
     *user* and *key* belong to the administrator. Without *key*, the stored key is used, or a new

@@ -1,7 +1,7 @@
 """The sandbox over HTTP: routes, limits on bodies, and answers in the shapes of the protocol.
 
-:class:`ftrack_like.sandbox.service.Service` handles each request on a worker thread, so that a long
-query of one client does not delay other clients. Other modules (files, events, pages) add their own
+:class:`ftrack_like.sandbox.api.Api` handles each request on a worker thread, so that a long query
+of one client does not delay other clients. Other modules (files, events, pages) add their own
 lists of routes.
 """
 
@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from ftrack_like.sandbox.api import SERVER_VERSION, Answer, Api, error_answer
 from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.compression import compressed
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
@@ -27,7 +28,6 @@ from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.routes import event_routes
 from ftrack_like.sandbox.events.speakers import Speakers
 from ftrack_like.sandbox.events.update import Updates
-from ftrack_like.sandbox.service import SERVER_VERSION, Answer, Service, error_answer
 
 __all__ = ["ROUTES", "create_app", "read_body", "server_url"]
 
@@ -39,10 +39,10 @@ MAXIMUM_THREADS = 200
 _DROPPED = 4
 
 
-def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
-    """Return the web application for *service*, with *routes* after its own routes.
+def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
+    """Return the web application for *api*, with *routes* after its own routes.
 
-    Handlers find *service* at ``request.app.state.service`` and the broker of events at
+    Handlers find *api* at ``request.app.state.api`` and the broker of events at
     ``request.app.state.broker``.
     """
 
@@ -52,30 +52,28 @@ def create_app(service: Service, routes: Iterable[BaseRoute] = ()) -> Starlette:
         # writers.
         anyio.to_thread.current_default_thread_limiter().total_tokens = MAXIMUM_THREADS
         yield
-        await run_in_threadpool(service.close)
+        await run_in_threadpool(api.close)
 
     def authenticate(username: str, key: str) -> User:
-        return service.authenticate(Credentials(username, key))
+        return api.authenticate(Credentials(username, key))
 
     broker = Broker()
-    audience = Audience(service.database)
-    speakers = Speakers(service.database, broker.dismiss)
-    service.listeners += [
+    audience = Audience(api.database)
+    speakers = Speakers(api.database, broker.dismiss)
+    api.listeners += [
         audience.committed,
         speakers.committed,
-        Updates(service.database, functools.partial(broker.publish, view=audience.view)),
+        Updates(api.database, functools.partial(broker.publish, view=audience.view)),
     ]
-    service.reset_listeners += [audience.forget, speakers.forget]
+    api.reset_listeners += [audience.forget, speakers.forget]
     events = event_routes(broker, authenticate, speakers)
-    files = service.media.routes(
-        service.database, authenticate, service.allow_component, service.allow_holder
-    )
+    files = api.media.routes(api.database, authenticate, api.allow_component, api.allow_holder)
     app = Starlette(
         routes=[*files, *events, *ROUTES, *routes],
         lifespan=lifespan,
         exception_handlers={ClientDisconnect: _nobody_there},
     )
-    app.state.service = service
+    app.state.api = api
     app.state.broker = broker
     return app
 
@@ -88,16 +86,16 @@ async def _nobody_there(request: Request, error: Exception) -> Response:
 async def post_api(request: Request) -> Response:
     """Return the answer to a batch of operations."""
     strict = request.headers.get("ftrack-strict-api", "").strip().lower() == "true"
-    service: Service = request.app.state.service
+    api: Api = request.app.state.api
     credentials = Credentials.from_headers(request.headers)
     try:
-        user = await run_in_threadpool(service.authenticate, credentials)
-        pieces = await read_pieces(request, service.limits.body_bytes, "--body-bytes")
+        user = await run_in_threadpool(api.authenticate, credentials)
+        pieces = await read_pieces(request, api.limits.body_bytes, "--body-bytes")
     except SandboxError as error:
         return _respond(error_answer(error), strict)
     token = request.headers.get("ftrack-clienttoken")
     url = server_url(request)
-    answer = await run_in_threadpool(service.answer_pieces, pieces, user, url, token)
+    answer = await run_in_threadpool(api.answer_pieces, pieces, user, url, token)
     client = None if request.client is None else request.client.host
     smaller = await run_in_threadpool(compressed, answer.body, request.headers, client)
     return _respond(answer, strict, smaller)
@@ -105,12 +103,12 @@ async def post_api(request: Request) -> Response:
 
 async def get_api(request: Request) -> Response:
     """Return the server information to a known user."""
-    service: Service = request.app.state.service
+    api: Api = request.app.state.api
     try:
-        await run_in_threadpool(service.authenticate, Credentials.from_headers(request.headers))
+        await run_in_threadpool(api.authenticate, Credentials.from_headers(request.headers))
     except SandboxError as error:
         return _respond(error_answer(error), True)
-    return _respond(await run_in_threadpool(service.information), True)
+    return _respond(await run_in_threadpool(api.information), True)
 
 
 async def read_body(request: Request, maximum: int) -> bytes:
@@ -150,8 +148,8 @@ async def read_pieces(request: Request, maximum: int, option: str = "") -> list[
 
 def server_url(request: Request) -> str:
     """Return the address of this server, as the client of *request* uses it."""
-    service: Service = request.app.state.service
-    return service.server_url or str(request.base_url).rstrip("/")
+    api: Api = request.app.state.api
+    return api.server_url or str(request.base_url).rstrip("/")
 
 
 def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
