@@ -10,7 +10,7 @@ from typing import Any
 from ftrack_like import exception
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.entity.factory import StandardFactory
-from ftrack_like.event.base import Event
+from ftrack_like.wire.events import Event
 
 __all__ = ["EntityTypes", "build_entity_types"]
 
