@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like.accessor.disk import DiskAccessor
-from ftrack_like.event.base import Event
 from ftrack_like.exception import LocationError
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.structure.standard import StandardStructure
+from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._types import Value

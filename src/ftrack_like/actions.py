@@ -28,7 +28,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
-from ftrack_like.event.base import Event
+from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._types import Value

@@ -132,7 +132,7 @@ def _closes_in_time(hub: EventHub) -> None:
     hub.close()
     assert time.monotonic() - begin < 2
     assert not hub.connected
-    link = hub._link
+    link = hub._connector.link
     assert link is None
 
 
@@ -179,7 +179,7 @@ def test_stuck_publisher_does_not_hold_up_closing(make_hub: Any, until: Any) -> 
 
     thread = threading.Thread(target=flood, daemon=True)
     thread.start()
-    until(lambda: len(hub._courier._outbox) > 5)
+    until(lambda: len(hub._courier.outbox) > 5)
     _closes_in_time(hub)
     thread.join(5)
     assert not thread.is_alive()
@@ -390,10 +390,10 @@ def test_unacknowledged_events_are_bounded(
 ) -> None:
     """A server that acknowledges nothing does not make the hub grow for ever."""
     hub = make_hub(raw_server.url)
-    hub._courier._outbox.limit = 10
+    hub._courier.outbox.limit = 10
     for _ in range(50):
         hub.publish(Event("a"))
-    assert len(hub._courier._outbox) == 10
+    assert len(hub._courier.outbox) == 10
     assert caplog.text.count("acknowledges nothing") == 1
 
 

@@ -86,7 +86,7 @@ def test_slow_callback_is_named(
     hub: EventHub, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A callback that holds others up is named in the log."""
-    monkeypatch.setattr("ftrack_like.event.hub.SLOW_CALLBACK", 0.0)
+    monkeypatch.setattr("ftrack_like.event.router.SLOW_CALLBACK", 0.0)
     hub.subscribe("topic=a", lambda event: None, subscriber={"id": "the-slow-one"})
     hub.publish(Event("a"), synchronous=True)
     assert "the-slow-one" in caplog.text

@@ -21,7 +21,9 @@ def test_fault_that_nobody_thought_of_costs_the_connection_only(
         monkeypatch.undo()
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(hub._link, "_hooks", hub._link._hooks._replace(idle=fail))
+    monkeypatch.setattr(
+        hub._connector.link, "_hooks", hub._connector.link._hooks._replace(idle=fail)
+    )
     event_server.broker.publish({"topic": "x"})
     hub.publish(Event("wakes the reader by its acknowledgement"))
     until(lambda: hub._connection not in (None, before) and hub.wait_connected(5))
@@ -77,11 +79,11 @@ def test_late_thread_of_an_earlier_connection_changes_nothing(
 ) -> None:
     """What the thread of a hub's earlier connection does late does not touch the next one."""
     hub = make_hub(event_server.url)
-    earlier, old = hub._link, hub._connection
+    earlier, old = hub._connector.link, hub._connection
     hub.disconnect(unsubscribe=False)
     hub.connect()
     connection = hub._connection
-    hub._opened(earlier, old, None)
-    hub._lost(earlier, "late")
+    hub._connector.opened(earlier, old, None)
+    hub._connector.lost(earlier, "late")
     assert hub._connection is connection
     assert hub.connected

@@ -77,14 +77,14 @@ def test_publish_and_wait_collects_all_replies(
         in_background(hub)
     replies = publisher.publish_and_wait(Event("poll"), timeout=0.5, all_replies=True)
     assert sorted(reply["data"] for reply in replies) == [0, 1, 2]
-    assert len(publisher._awaited) == 0
+    assert len(publisher._replies.awaited) == 0
 
 
 def test_publish_and_wait_gives_up(event_server: Any, make_hub: Any) -> None:
     """Without a reply there is None after the time, and nobody keeps waiting."""
     hub = make_hub(event_server.url)
     assert hub.publish_and_wait(Event("nobody.home"), timeout=0.1) is None
-    assert len(hub._awaited) == 0
+    assert len(hub._replies.awaited) == 0
 
 
 def test_target_selects_among_hubs(
@@ -242,7 +242,7 @@ def test_on_reply_is_released_after_a_time(
     event_server: Any, make_hub: Any, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
     """A callback for replies is not kept for ever."""
-    monkeypatch.setattr("ftrack_like.event.hub.REPLY_LIFETIME", 0.05)
+    monkeypatch.setattr("ftrack_like.event.replies.REPLY_LIFETIME", 0.05)
     hub = make_hub(event_server.url)
     hub.publish(Event("a"), on_reply=print)
     assert len(hub._reply_callbacks) == 1

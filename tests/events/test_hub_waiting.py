@@ -132,7 +132,7 @@ def test_dropped_interruptions_are_forgotten(
     """Nothing stays of a disconnection that was dropped since too many events waited."""
     monkeypatch.setattr("ftrack_like.event.inbox.QUEUE_LIMIT", 3)
     for _ in range(10):
-        hub._tell_disconnected("test")
+        hub._tell("ftrack.meta.disconnected", {})
     assert len(hub._inbox._interruptions) == 3
     hub.wait(0.01)
     assert not hub._inbox._interruptions

@@ -402,8 +402,8 @@ class MemoryConnection:
 def _pump(hub: EventHub, rubbish: Optional[str] = None) -> None:
     while hub._connection.waiting:
         if rubbish is not None:
-            hub._received(rubbish)
-        hub._received(hub._connection.waiting.pop(0))
+            hub._receiver.receive(rubbish)
+        hub._receiver.receive(hub._connection.waiting.pop(0))
 
 
 @pytest.mark.parametrize("rubbish", [None, "9:::x", "5:::{", "hello", "6:::99+[]"])

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from ftrack_like import exception
 from ftrack_like.event.base import Event, new_id
 from ftrack_like.event.delivery import Arrivals, Outbox, RecentlySeen, ReplyBook, Sending, back_off
-from ftrack_like.event.router import Router, target_matcher
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.subscription import Subscription
 from ftrack_like.event.workers import WorkerPool
@@ -22,10 +20,6 @@ from ftrack_like.event.workers import WorkerPool
 
 def _subscriber(subscription: str, identifier: str, priority: int = 100) -> Subscriber:
     return Subscriber(subscription, print, {"id": identifier}, priority)
-
-
-def _ids(subscribers: Any) -> list[str]:
-    return [entry.metadata["id"] for entry in subscribers]
 
 
 def test_event_is_a_mapping_of_its_fields() -> None:
@@ -103,68 +97,6 @@ def test_subscriber_prints_metadata_and_subscription() -> None:
     entry = _subscriber("topic=a", "1")
     assert str(entry) == "<Subscriber metadata={'id': '1'} subscription=\"topic=a\">"
     assert entry.interested_in({"topic": "a"})
-
-
-def test_router_keeps_order_of_priority_then_of_subscribing() -> None:
-    """Candidates come by priority, and in the order of subscribing where it is equal."""
-    router = Router()
-    for identifier, subscription, priority in [
-        ("late", "topic=a", 100),
-        ("first", "topic=*", 1),
-        ("second", "not topic=z", 1),
-        ("last", "topic=a or topic=b", 100),
-        ("other", "topic=c", 0),
-    ]:
-        router.add(_subscriber(subscription, identifier, priority))
-    assert _ids(router.candidates("a")) == ["first", "second", "late", "last"]
-    assert _ids(router.candidates("z")) == ["first", "second"]
-
-
-def test_router_does_not_visit_subscribers_of_other_topics() -> None:
-    """A subscriber to another topic is not even a candidate, however many there are."""
-    router = Router()
-    for number in range(500):
-        router.add(_subscriber(f"topic=t{number} and data.x=1", str(number)))
-    assert _ids(router.candidates("t42")) == ["42"]
-    assert router.candidates("t500") == ()
-
-
-def test_router_forgets_removed_subscribers() -> None:
-    """A removed subscriber is neither found nor a candidate, and leaves nothing behind."""
-    router = Router()
-    entries = [_subscriber("topic=a or topic=b*", str(number)) for number in range(3)]
-    for entry in entries:
-        router.add(entry)
-    for entry in entries:
-        router.remove(entry)
-    assert router.get("1") is None
-    assert router.candidates("a") == ()
-    assert len(router) == 0
-    assert not router._index._exact
-    assert not router._index._prefixes
-
-
-def test_router_notices_changes_of_the_list_by_hand() -> None:
-    """Code that changes the list of subscribers itself is taken notice of."""
-    router = Router()
-    router.add(_subscriber("topic=a", "1"))
-    router.subscribers.append(_subscriber("topic=a", "2", priority=1))
-    assert _ids(router.candidates("a")) == ["2", "1"]
-    del router.subscribers[0]
-    assert _ids(router.candidates("a")) == ["2"]
-    assert router.get("1") is None
-    router.subscribers[:] = []
-    assert router.candidates("a") == ()
-
-
-def test_target_matcher_compares_metadata() -> None:
-    """A target is an expression over the metadata of subscribers."""
-    matches = target_matcher("id=a or application.version>=2")
-    assert matches({"id": "a"})
-    assert matches({"id": "b", "application": {"version": 3}})
-    assert not matches({"id": "b"})
-    with pytest.raises(exception.ParseError):
-        target_matcher("nonsense")
 
 
 def test_outbox_gives_back_what_was_not_acknowledged_in_order() -> None:

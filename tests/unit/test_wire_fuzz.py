@@ -108,12 +108,12 @@ def test_hub_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         for payload in _rubbish([*GOOD]):
             with _named(payload):
-                hub._received(payload)
+                hub._receiver.receive(payload)
                 while hub._event_queue.qsize():
                     hub._handle(hub._event_queue.get())
             heard.clear()
     assert "Error handling a packet" not in caplog.text
-    hub._received('5:::{"name":"ftrack.event","args":[{"topic":"t","id":"still here"}]}')
+    hub._receiver.receive('5:::{"name":"ftrack.event","args":[{"topic":"t","id":"still here"}]}')
     hub._handle(hub._event_queue.get())
     assert [event["id"] for event in heard] == ["still here"]
 

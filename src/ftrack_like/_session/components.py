@@ -13,10 +13,10 @@ from ftrack_like._paths import check_path
 from ftrack_like._session.sequences import parse_sequence as _parse_sequence
 from ftrack_like._value_errors import InvalidValueError, shown
 from ftrack_like.entity.location import find_location
-from ftrack_like.event.base import Event
 from ftrack_like.exception import PathError
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import ORIGIN_LOCATION_ID, REVIEW_LOCATION_ID
+from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._session.sequences import FileSequence

@@ -11,7 +11,7 @@ from ftrack_like import exception
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.entity.base import Entity
 from ftrack_like.entity.factory import StandardFactory
-from ftrack_like.event.base import Event
+from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._types import Schemas

@@ -10,7 +10,6 @@ from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.accessor.server import _ServerAccessor
 from ftrack_like.entity import location as location_entity
 from ftrack_like.entity.component import availabilities
-from ftrack_like.event.base import Event
 from ftrack_like.structure.entity_id import EntityIdStructure
 from ftrack_like.structure.origin import OriginStructure
 from ftrack_like.symbol import (
@@ -19,6 +18,7 @@ from ftrack_like.symbol import (
     SERVER_LOCATION_ID,
     UNMANAGED_LOCATION_ID,
 )
+from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like.entity.component import Component

@@ -13,7 +13,7 @@ from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._interrupt import interruptible
 
 if TYPE_CHECKING:
-    from ftrack_like.event.base import Event
+    from ftrack_like.wire.events import Event
 
 __all__ = ["add_arguments", "run"]
 

@@ -14,11 +14,11 @@ from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
 from ftrack_like.entity._copies import abandoned_places, copy_data, encode, true_place, undoing
 from ftrack_like.entity.component import is_container
-from ftrack_like.event.base import Event
 from ftrack_like.symbol import (
     COMPONENT_ADDED_TO_LOCATION_TOPIC,
     COMPONENT_REMOVED_FROM_LOCATION_TOPIC,
 )
+from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._types import Source

@@ -1,28 +1,28 @@
-"""What an event is about: events with a subject in common are handled in order.
+"""The subjects of events. Worker threads handle events with a common subject in order.
 
-Everything here is pure.
+Everything in this module is pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
 
 from ftrack_like.wire.events import Event
 
 __all__ = ["subjects"]
 
-#: The lists of entities in the data of events, each entity with its id as ``entityId``.
+#: The entries of event data that list entities, each with its id as ``entityId``.
 _LISTS = ("entities", "selection")
-#: The fields of the data of events that are the id of one entity.
+#: The entries of event data that hold the id of one entity.
 _FIELDS = ("entityId", "component_id")
 
 
-def subjects(event: Any) -> list[Hashable]:
+def subjects(event: object) -> list[Hashable]:
     """Return the subjects of *event*, at least one.
 
-    They are the ids of the entities in its data. A reply without such ids is about the event that
-    it answers, any other event about its publisher. What is no event is about nothing.
+    The subjects are the ids of the entities in the data. Without them, the subject of a reply is
+    the event that it answers, and the subject of another event is its publisher. An object that
+    is not an event has the subject None.
     """
     if not isinstance(event, Event):
         return [None]
@@ -37,8 +37,8 @@ def subjects(event: Any) -> list[Hashable]:
     return [("publisher", publisher if _is_id(publisher) else None)]
 
 
-def _entity_ids(data: Any) -> Iterator[Hashable]:
-    """Yield the ids of the entities in *data*, whatever it is."""
+def _entity_ids(data: object) -> Iterator[Hashable]:
+    """Yield the ids of the entities in *data*, if it is a mapping."""
     if not isinstance(data, Mapping):
         return
     for name in _LISTS:
@@ -51,6 +51,6 @@ def _entity_ids(data: Any) -> Iterator[Hashable]:
             yield data[name]
 
 
-def _is_id(value: Any) -> bool:
-    """Return whether *value* can be the id of something."""
+def _is_id(value: object) -> bool:
+    """Return whether *value* can be an id."""
     return isinstance(value, (str, int)) and value != ""

@@ -1,72 +1,96 @@
-"""The courier brings events to the server and remembers them until they are acknowledged."""
+"""The courier sends packets, and delivers events until the server acknowledges them.
+
+A websocket that breaks does not say which of the sent packets arrived. The server acknowledges
+events, so the courier keeps each event until then. After a new connection it sends everything
+again that has no acknowledgement. An event may therefore arrive twice, and receivers drop repeats
+by the id of the event.
+
+An event is in one of three places, and always leaves them in this order:
+
+* the *send queue* (`_event_send_queue` of the hub): published without a connection, or while
+  older events still wait;
+* `_again`: sent on an earlier connection, to be sent again before the send queue;
+* the *outbox*: sent on this connection, without an acknowledgement.
+
+After a new connection the courier is `catching_up`: the thread of the connection sends the
+subscribers first, then `_again`, then the send queue, a few packets between two reads. Until it is
+done, :meth:`Courier.deliver` only queues. If it sent at once, a new event would overtake older
+events of the same thread, and an answer could arrive before its subscriber is known.
+"""
 
 from __future__ import annotations
 
 import collections
 import functools
-import logging
 import queue
 import threading
 import time
-from typing import Any, Callable, Optional, Protocol
+from typing import Callable, Optional
 
 from ftrack_like import exception
-from ftrack_like.event.delivery import Outbox, Sending
+from ftrack_like.event.delivery import Answer, Arrivals, OnAnswer, Outbox, Sending
+from ftrack_like.event.seams import HubSeams
+from ftrack_like.event.subscriber import Subscriber
+from ftrack_like.event.websockets import WebSocketLike, faults
+from ftrack_like.wire import packets
+from ftrack_like.wire.events import Event
 
-__all__ = ["BUFFER_LIMIT", "LARGEST_EVENT", "Courier", "Sender", "refuse_huge"]
+__all__ = ["BUFFER_LIMIT", "LARGEST_EVENT", "Courier", "refuse_huge"]
 
-#: How many events may wait for a connection, and how many for their acknowledgement.
+#: The maximum number of events that wait for a connection, and of those without acknowledgement.
 BUFFER_LIMIT = 10_000
-#: How long the JSON of an event may be, in characters; servers hang up on messages of 16 MiB.
+#: The maximum length of the JSON of an event, in characters; servers close the connection at
+#: 16 MiB.
 LARGEST_EVENT = 16_000_000
-#: How long an answer about a subscriber is waited for, in seconds.
+#: How long the courier waits for an answer about a subscriber, in seconds.
 ANSWER_PATIENCE = 1.0
-#: For how long after a reconnect refused subscribers are announced again, and how often, in
-#: seconds.
+#: After a reconnect, refused subscribers are announced again for this many seconds, with this
+#: pause in seconds.
 RETRY_TIME = 120.0
 RETRY_PAUSE = 2.0
-#: How much is sent between two looks at what the server says.
+#: The number of packets that are sent between two reads.
 BATCH = 100
-#: For how long it is sent between two looks, in seconds.
+#: How long packets are sent between two reads, in seconds.
 BATCH_TIME = 0.05
+#: One packet acknowledges this many events. An event waits at most this many seconds for the
+#: others. If the connection breaks first, the server sends them again; the hub drops repeats.
+ACKNOWLEDGED_AT_ONCE = 50
+ACKNOWLEDGED_WITHIN = 0.5
 
-
-class Sender(Protocol):
-    """What a courier needs of the hub."""
-
-    logger: logging.Logger
-    _event_send_queue: queue.Queue[Any]
-
-    @property
-    def connected(self) -> bool:
-        """Return whether there is a connection."""
-
-    def _emit(self, event: Any, callback: Callable[[Any], Any]) -> None:
-        """Send *event*; raise EventHubConnectionError if the connection is broken."""
-
-    def _subscribers_now(self) -> list[Any]:
-        """Return the subscribers, first one first."""
-
-    def _announce(self, subscriber: Any) -> None:
-        """Tell the server about *subscriber*; raise EventHubConnectionError if broken."""
+#: A waiting event in the form of the published client: (event, synchronous, callback, on_reply).
+#: Programs may put plain events too.
+Waiting = tuple[Event, bool, Optional[OnAnswer], None]
 
 
 class Courier:
-    """Keeps the order of events, per publishing thread, over any number of connections.
+    """Sends packets, and keeps the order of events per publishing thread over all connections.
 
-    Threads may share a courier; `guard` is held while one packet is sent, and never longer.
+    Threads may share a courier. A thread holds `guard` while it sends one packet, so a stuck
+    socket holds it for long. `_answers_lock` guards only the callbacks for answers, and nothing
+    blocks under it: the thread that reads must never wait for a thread that sends.
     """
 
-    def __init__(self, sender: Sender) -> None:
-        """Initialise a courier that sends by means of *sender*."""
+    def __init__(self, seams: HubSeams) -> None:
+        """Initialise a courier without a websocket; the hub is reached through *seams*."""
+        self._seams = seams
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget everything, and create new locks. A forked child starts with this."""
         self.guard = threading.RLock()
+        self.websocket: Optional[WebSocketLike] = None
         self.catching_up = False
-        self._sender = sender
-        self._outbox = Outbox(BUFFER_LIMIT)
+        self.send_queue: queue.Queue[Waiting] = queue.Queue()
+        self.outbox = Outbox(BUFFER_LIMIT)
+        self.packet_callbacks: collections.OrderedDict[int, OnAnswer] = collections.OrderedDict()
+        self._packet_number = 0
+        self._answers_lock = threading.Lock()
+        self._arrivals = Arrivals(ACKNOWLEDGED_AT_ONCE, ACKNOWLEDGED_WITHIN)
         self._again: collections.deque[Sending] = collections.deque()
-        self._announced: dict[int, Any] = {}
+        # By identity: two subscribers may be equal, and programs may add substitutes.
+        self._announced: dict[int, Subscriber] = {}
         self._unanswered: dict[int, float] = {}
-        self._refused: list[Any] = []
+        self._refused: list[Subscriber] = []
         self._retry_at = self._retry_until = 0.0
         self._settled = threading.Condition(self.guard)
         self._waiters = 0
@@ -74,9 +98,9 @@ class Courier:
 
     @property
     def ready(self) -> bool:
-        """Return whether everything was sent, and the server answered about subscribers.
+        """Whether everything was sent, and the server has answered about the subscribers.
 
-        A server that answers nothing for a while will not answer.
+        A server that does not answer for a while will not answer at all.
         """
         oldest = min(list(self._unanswered.values()), default=None)
         patient = oldest is not None and time.monotonic() - oldest < ANSWER_PATIENCE
@@ -84,79 +108,101 @@ class Courier:
 
     @property
     def waiting(self) -> int:
-        """Return how many events have no acknowledgement, sent or not."""
-        return len(self._outbox) + len(self._again) + self._sender._event_send_queue.qsize()
+        """The number of events without an acknowledgement, sent or not."""
+        return len(self.outbox) + len(self._again) + self.send_queue.qsize()
 
-    def deliver(self, event: Any, callback: Callable[[Any], Any]) -> Optional[bool]:
-        """Send *event*, or keep it until there is a connection.
+    # Packets.
 
-        Return None if it was sent and True if it is kept. *callback* is called with the server's
-        answer when it comes.
+    def send(self, packet: packets.Packet) -> str:
+        """Send *packet* on the calling thread, and return its text.
 
-        Raise :exc:`~ftrack_like.exception.EventHubError` if too many are kept already.
-        """
-        sending = Sending(event, callback)
-        with self.guard:
-            busy = self.catching_up or not self._sender.connected
-            if not busy and self._send(sending):
-                return None
-            self._keep(sending)
-            return True
-
-    def announce(self, subscriber: Any) -> bool:
-        """Tell the server about *subscriber* and return True, or False if that must wait.
-
-        Raise :exc:`TypeError` or :exc:`ValueError` if its metadata cannot be JSON.
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the connection is broken.
         """
         with self.guard:
-            if self.catching_up or not self._sender.connected:
-                return False
-            return self._try_announce(subscriber)
+            websocket = self.websocket
+            if websocket is None:
+                raise exception.EventHubConnectionError("The event hub is not connected.")
+            text = packets.join(packet)
+            try:
+                websocket.send(text)
+            except Exception as error:
+                if not isinstance(error, faults()):
+                    raise
+                self._seams.give_up(websocket)
+                raise exception.EventHubConnectionError(
+                    "Sending to the event server failed: {error}", details={"error": str(error)}
+                ) from error
+        return text
 
-    def withdraw(self, subscriber: Any) -> bool:
-        """Forget *subscriber* and return whether the server was told about it."""
-        with self.guard:
-            self._unanswered.pop(id(subscriber), None)
-            return self._announced.pop(id(subscriber), None) is not None
+    def expect_answer(self, callback: OnAnswer) -> int:
+        """Return the number for a new packet, whose answer will be passed to *callback*."""
+        with self._answers_lock:
+            self._packet_number += 1
+            self.packet_callbacks[self._packet_number] = callback
+            if len(self.packet_callbacks) > 2 * BUFFER_LIMIT:  # the server never answers
+                self.packet_callbacks.popitem(last=False)
+            return self._packet_number
 
-    def answered(self, subscriber: Any) -> None:
-        """Take notice that the server knows *subscriber*, or refused it."""
-        with self.guard:
-            self._unanswered.pop(id(subscriber), None)
-            self._settled.notify_all()
+    def take_callback(self, number: Optional[int]) -> Optional[OnAnswer]:
+        """Remove and return the callback for the packet *number*; None if there is none."""
+        if number is None:
+            return None
+        with self._answers_lock:
+            return self.packet_callbacks.pop(number, None)
 
-    def retry(self, subscriber: Any) -> bool:
-        """Return whether *subscriber*, which the server refused, will be announced again.
+    def arrived(self, identifier: str) -> None:
+        """Note the received packet *identifier*, and acknowledge if there are enough of them."""
+        if self._arrivals.add(identifier, time.monotonic()):
+            self._acknowledge_arrivals()
 
-        It will for a while after a reconnect: the server may not have noticed yet that the
-        connection which held the subscriber is gone.
+    def _acknowledge_arrivals(self) -> None:
+        identifier = self._arrivals.take()
+        if not identifier:
+            return
+        try:
+            self._seams.acknowledge_packet(identifier)
+        except exception.EventHubConnectionError as error:
+            self._seams.logger.debug(f"An event was not acknowledged: {error}")
+
+    # Connections.
+
+    def begin(self, websocket: WebSocketLike, again: bool) -> None:
+        """Send on *websocket* from now on; *again* is true after a lost connection.
+
+        The server knows nothing of the previous connection: subscribers are announced again, and
+        events without an acknowledgement are sent again.
         """
         with self.guard:
-            now = time.monotonic()
-            if now > self._retry_until:
-                return False
-            self._refused.append(subscriber)
-            self._retry_at = now + RETRY_PAUSE
-            return True
-
-    def begin(self, again: bool) -> None:
-        """Take notice of a new connection, *again* after one that was lost.
-
-        Everything has to be said again.
-        """
-        with self.guard:
+            with self._answers_lock:
+                self.packet_callbacks.clear()
+            self._arrivals.take()
             self._refused.clear()
             self._retry_until = time.monotonic() + RETRY_TIME if again else 0.0
             self.catching_up = True
             self._announced.clear()
             self._unanswered.clear()
-            self._again.extendleft(reversed(self._outbox.take_all()))
+            self._again.extendleft(reversed(self.outbox.take_all()))
+            # Last: a thread that sees the websocket must see that the courier is catching up.
+            self.websocket = websocket
+
+    def idle(self, last: bool) -> Optional[float]:
+        """Send some of the waiting packets, while there is nothing to read.
+
+        *last* is true if the next read may block for ever. Return the seconds until the next call
+        is due; None if nothing waits.
+        """
+        left = self._arrivals.left(time.monotonic())
+        if last or left == 0:
+            self._acknowledge_arrivals()
+            left = None
+        pause = self.catch_up()
+        return min((each for each in (left, pause) if each is not None), default=None)
 
     def catch_up(self) -> Optional[float]:
-        """Send some of what waits, subscriptions first.
+        """Send some of the waiting subscribers and events, subscribers first.
 
-        Return after how many seconds there is more to do: 0 if more waits, None if nothing does.
-        Where sending fails, there is nothing more to do until the next connection.
+        Return the seconds until more can be sent: 0 if more waits, None if nothing waits or the
+        connection is broken.
         """
         left = self._retry_at - time.monotonic() if self._refused else None
         if left is not None and left <= 0:
@@ -167,7 +213,7 @@ class Courier:
         subscribers = self._unannounced()[:BATCH]
         if subscribers:
             return 0.0 if all(map(self._announce_in_turn, subscribers)) else None
-        # Large events take long to send: the server must be heard in between.
+        # Large events take long to send, so the time between two reads is limited too.
         end = time.monotonic() + BATCH_TIME
         for _ in range(BATCH):
             if not self._send_next():
@@ -191,62 +237,47 @@ class Courier:
             try:
                 while not condition():
                     left = deadline - time.monotonic()
-                    if left <= 0 or not self._sender.connected:
+                    if left <= 0 or not self._seams.connected():
                         return False
                     self._settled.wait(min(left, 0.1))
                 return True
             finally:
                 self._waiters -= 1
 
-    def acknowledged(self, number: int, sending: Sending, response: Any) -> None:
-        """Forget *sending*, the event with that *number*, and pass *response* on."""
-        # Without the guard, which a sender holds for long: it is one step of a dictionary.
-        self._outbox.acknowledge(number)
+    # Events.
+
+    def deliver(self, event: Event, callback: OnAnswer) -> Optional[bool]:
+        """Send *event*, or queue it until there is a connection.
+
+        Return None if it was sent, True if it was queued. *callback* is called with the server's
+        answer, on the thread that reads.
+
+        Raise :exc:`~ftrack_like.exception.EventHubError` if the queue is full.
+        """
+        sending = Sending(event, callback)
+        with self.guard:
+            busy = self.catching_up or not self._seams.connected()
+            if not busy and self._send(sending):
+                return None
+            self._queue(sending)
+            return True
+
+    def acknowledged(self, number: int, sending: Sending, answer: Answer) -> None:
+        """Remove *sending*, the event with that *number*, and pass *answer* on."""
+        # Without the guard, which a sender may hold for long. Removing is one atomic step.
+        self.outbox.acknowledge(number)
         if self._waiters:
             with self.guard:
                 self._settled.notify_all()
         if sending.callback is not None:
-            sending.callback(response)
-
-    def _announce_again(self) -> None:
-        with self.guard:
-            for subscriber in self._refused:
-                self._announced.pop(id(subscriber), None)
-            self._refused.clear()
-            self.catching_up = True
-
-    def _unannounced(self) -> list[Any]:
-        subscribers = self._sender._subscribers_now()
-        return [entry for entry in subscribers if id(entry) not in self._announced]
-
-    def _announce_in_turn(self, subscriber: Any) -> bool:
-        """Return False if the connection is broken; any other fault is logged, and that is it."""
-        try:
-            return self._try_announce(subscriber)
-        except Exception:
-            self._sender.logger.exception(f"The server cannot be told about {subscriber}.")
-            return True
-
-    def _try_announce(self, subscriber: Any) -> bool:
-        with self.guard:
-            self._unanswered[id(subscriber)] = time.monotonic()
-            # Whatever comes of it, it is not tried again on this connection.
-            self._announced[id(subscriber)] = subscriber
-            try:
-                self._sender._announce(subscriber)
-            except exception.EventHubConnectionError:
-                return False
-            except Exception:
-                self._unanswered.pop(id(subscriber), None)
-                raise
-            return True
+            sending.callback(answer)
 
     def _send_next(self) -> bool:
-        """Send what waits longest, and return whether there may be more to send."""
+        """Send the oldest waiting event, and return whether there may be more to send."""
         with self.guard:
             sending = self._take_next()
             if sending is None:
-                if self._unannounced():  # somebody subscribed meanwhile
+                if self._unannounced():  # a program subscribed during the last sends
                     return True
                 self.catching_up = False
                 self._settled.notify_all()
@@ -255,7 +286,7 @@ class Courier:
                 if self._send(sending):
                     return True
             except exception.EventHubError as error:
-                self._sender.logger.error(f"Error sending event {sending.event['id']}: {error}")
+                self._seams.logger.error(f"Error sending event {sending.event['id']}: {error}")
                 return True
             self._again.appendleft(sending)
             return False
@@ -264,53 +295,122 @@ class Courier:
         if self._again:
             return self._again.popleft()
         try:
-            item = self._sender._event_send_queue.get_nowait()
+            item = self.send_queue.get_nowait()
         except queue.Empty:
             return None
-        # The form of a waiting event is old: (event, synchronous, callback, on_reply).
         return Sending(item[0], item[2]) if isinstance(item, tuple) else Sending(item)
 
     def _send(self, sending: Sending) -> bool:
-        """Return False if *sending* could not be sent because the connection is broken.
+        """Send *sending*; return False if the connection is broken.
 
-        An event that cannot be sent through a fault of its own is logged and let go. Raise
-        :exc:`~ftrack_like.exception.EventHubError` if it is one that no server takes.
+        Log and drop an event that cannot be encoded. Raise
+        :exc:`~ftrack_like.exception.EventHubError` if the event is too large for the server.
         """
         self._sequence += 1
         number = self._sequence
-        if not self._outbox.add(number, sending) and self._outbox.forgotten == 1:
-            self._sender.logger.warning(
-                f"The server acknowledges nothing: more than {self._outbox.limit} events wait for "
+        # Before sending: the acknowledgement may arrive before `emit` returns.
+        if not self.outbox.add(number, sending) and self.outbox.forgotten == 1:
+            self._seams.logger.warning(
+                f"The server acknowledges nothing: more than {self.outbox.limit} events wait for "
                 "it, and the oldest will not be sent again if the connection is lost."
             )
         try:
-            callback = functools.partial(self.acknowledged, number, sending)
-            self._sender._emit(sending.event, callback)
+            self._seams.emit(sending.event, functools.partial(self.acknowledged, number, sending))
         except exception.EventHubConnectionError:
-            self._outbox.acknowledge(number)
+            self.outbox.acknowledge(number)
             return False
         except exception.EventHubError:
-            self._outbox.acknowledge(number)
+            self.outbox.acknowledge(number)
             raise
         except Exception:
-            self._outbox.acknowledge(number)
-            self._sender.logger.exception(f"Error sending event {sending.event}.")
+            self.outbox.acknowledge(number)
+            self._seams.logger.exception(f"Error sending event {sending.event}.")
         return True
 
-    def _keep(self, sending: Sending) -> None:
-        if self._sender._event_send_queue.qsize() >= BUFFER_LIMIT:
+    def _queue(self, sending: Sending) -> None:
+        if self.send_queue.qsize() >= BUFFER_LIMIT:
             raise exception.EventHubError(
                 "The event was not published: {limit} events already wait for a connection to "
                 "the event server, which is as many as the event hub keeps.",
                 details={"limit": BUFFER_LIMIT},
             )
-        self._sender._event_send_queue.put((sending.event, False, sending.callback, None))
+        self.send_queue.put((sending.event, False, sending.callback, None))
+
+    # Subscribers.
+
+    def announce(self, subscriber: Subscriber) -> bool:
+        """Tell the server about *subscriber*; return False if that must wait.
+
+        Raise :exc:`TypeError` or :exc:`ValueError` if JSON cannot hold its metadata.
+        """
+        with self.guard:
+            if self.catching_up or not self._seams.connected():
+                return False
+            return self._try_announce(subscriber)
+
+    def withdraw(self, subscriber: Subscriber) -> bool:
+        """Forget *subscriber*, and return whether the server was told about it."""
+        with self.guard:
+            self._unanswered.pop(id(subscriber), None)
+            return self._announced.pop(id(subscriber), None) is not None
+
+    def answered(self, subscriber: Subscriber) -> None:
+        """Note that the server accepted or refused *subscriber*."""
+        with self.guard:
+            self._unanswered.pop(id(subscriber), None)
+            self._settled.notify_all()
+
+    def retry(self, subscriber: Subscriber) -> bool:
+        """Return whether the refused *subscriber* will be announced again.
+
+        It will be for a while after a reconnect. The server may still hold the same subscriber of
+        the lost connection, until it notices that this connection is gone.
+        """
+        with self.guard:
+            now = time.monotonic()
+            if now > self._retry_until:
+                return False
+            self._refused.append(subscriber)
+            self._retry_at = now + RETRY_PAUSE
+            return True
+
+    def _announce_again(self) -> None:
+        with self.guard:
+            for subscriber in self._refused:
+                self._announced.pop(id(subscriber), None)
+            self._refused.clear()
+            self.catching_up = True
+
+    def _unannounced(self) -> list[Subscriber]:
+        return [each for each in self._seams.subscribers() if id(each) not in self._announced]
+
+    def _announce_in_turn(self, subscriber: Subscriber) -> bool:
+        """Return False if the connection is broken. Log any other error, and go on."""
+        try:
+            return self._try_announce(subscriber)
+        except Exception:
+            self._seams.logger.exception(f"The server cannot be told about {subscriber}.")
+            return True
+
+    def _try_announce(self, subscriber: Subscriber) -> bool:
+        with self.guard:
+            self._unanswered[id(subscriber)] = time.monotonic()
+            # Before the attempt: one that fails must not be repeated on this connection.
+            self._announced[id(subscriber)] = subscriber
+            try:
+                self._seams.announce(subscriber)
+            except exception.EventHubConnectionError:
+                return False
+            except Exception:
+                self._unanswered.pop(id(subscriber), None)
+                raise
+            return True
 
 
-def refuse_huge(event: Any, length: int) -> None:
+def refuse_huge(event: Event, length: int) -> None:
     """Raise :exc:`~ftrack_like.exception.EventHubError` if *length* characters are too many.
 
-    A server would hang up, now and whenever *event* is sent again.
+    The server would close the connection, and again each time *event* is sent.
     """
     if length > LARGEST_EVENT:
         raise exception.EventHubError(

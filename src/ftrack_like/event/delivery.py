@@ -1,49 +1,66 @@
-"""Book-keeping of deliveries: what was sent, what came, who waits for a reply.
+"""Records of deliveries: sent events, received packets, and pending replies.
 
-Everything here is pure: moments are handed in, in seconds of a clock that never goes back. The
-books hold no lock; the hub guards them.
+Everything in this module is pure: callers pass the time, in seconds of a monotonic clock. The
+records have no locks; the parts of the hub that own them do.
 
-What goes in at one end and out at the other is an ordered dictionary: looking for the first entry
-of a plain one passes by all that were removed before it.
+The records are ordered dictionaries that get entries at one end and lose them at the other.
+Finding the first entry of a plain dictionary would pass over all the removed ones before it.
 """
 
 from __future__ import annotations
 
 import collections
 import random
-from collections.abc import Hashable, Iterator
-from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Callable, Generic, NamedTuple, Optional, TypeVar
 
-__all__ = ["Arrivals", "Outbox", "RecentlySeen", "ReplyBook", "Sending", "back_off"]
+from ftrack_like.wire.events import Event
+from ftrack_like.wire.packets import JsonValue
+
+__all__ = [
+    "Answer",
+    "Arrivals",
+    "OnAnswer",
+    "Outbox",
+    "RecentlySeen",
+    "ReplyBook",
+    "Sending",
+    "back_off",
+]
 
 Item = TypeVar("Item")
+
+#: The server's answer to a packet, such as `{"success": True}`.
+Answer = Mapping[str, JsonValue]
+#: A function to call with the server's answer to a packet.
+OnAnswer = Callable[[Answer], object]
 
 
 class Sending(NamedTuple):
     """An *event* to send, and the *callback* for the server's answer to it, or None."""
 
-    event: Any
-    callback: Optional[Callable[[Any], Any]] = None
+    event: Event
+    callback: Optional[OnAnswer] = None
 
 
 class Outbox:
-    """Events that were sent and that the server has not acknowledged, in the order of sending."""
+    """The events that were sent and not acknowledged, in the order of sending."""
 
     def __init__(self, limit: int) -> None:
-        """Initialise an outbox that holds at most *limit* events."""
+        """Initialise an outbox for at most *limit* events."""
         self.limit = limit
         self.forgotten = 0
         self._sendings: collections.OrderedDict[int, Sending] = collections.OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many events wait for their acknowledgement."""
+        """Return the number of events without an acknowledgement."""
         return len(self._sendings)
 
     def add(self, number: int, sending: Sending) -> bool:
-        """Remember *sending*, which goes out as packet *number*.
+        """Add *sending* under the packet *number*.
 
-        Return False if the oldest event had to be forgotten for it. It was sent, so it has
-        probably arrived; only a drop of the connection right now would lose it.
+        Return False if this removed the oldest event. That event was sent, so it has probably
+        arrived. It is lost only if the connection broke before the server read it.
         """
         self._sendings[number] = sending
         if len(self._sendings) <= self.limit:
@@ -53,24 +70,24 @@ class Outbox:
         return False
 
     def acknowledge(self, number: int) -> None:
-        """Forget the event that went out as packet *number*, if it is still there."""
+        """Remove the event with the packet *number*, if it is there."""
         self._sendings.pop(number, None)
 
     def take_all(self) -> list[Sending]:
-        """Return all events, oldest first, and forget them: they are to be sent again."""
+        """Remove all events and return them, oldest first, to be sent again."""
         sendings = list(self._sendings.values())
         self._sendings.clear()
         return sendings
 
 
 class Arrivals:
-    """What arrived from the server and is not acknowledged yet.
+    """The received packets that are not acknowledged yet.
 
-    Packets come in order: to acknowledge one acknowledges all before it.
+    Packets arrive in order. An acknowledgement of one packet covers all packets before it.
     """
 
     def __init__(self, count: int, patience: float) -> None:
-        """Initialise for *count* packets to acknowledge together, within *patience* seconds."""
+        """Initialise for one acknowledgement per *count* packets, or after *patience* seconds."""
         self._count = count
         self._patience = patience
         self._latest = ""
@@ -78,7 +95,7 @@ class Arrivals:
         self._due = 0.0
 
     def add(self, identifier: str, now: float) -> bool:
-        """Remember the packet *identifier*; return whether it is time to acknowledge it."""
+        """Add the packet *identifier*; return whether there are enough to acknowledge."""
         if not self._latest:
             self._due = now + self._patience
         self._latest = identifier
@@ -86,25 +103,25 @@ class Arrivals:
         return self._arrived >= self._count
 
     def left(self, now: float) -> Optional[float]:
-        """Return in how many seconds to acknowledge, None if there is nothing to."""
+        """Return the seconds until the next acknowledgement is due, None without packets."""
         return max(0.0, self._due - now) if self._latest else None
 
     def take(self) -> str:
-        """Return the latest packet's identifier, empty without any, and forget it."""
+        """Remove all packets and return the latest identifier, empty without packets."""
         latest, self._latest, self._arrived = self._latest, "", 0
         return latest
 
 
 class RecentlySeen:
-    """Remembers the latest texts that it was shown."""
+    """The latest texts that were shown to it."""
 
     def __init__(self, limit: int) -> None:
-        """Initialise a memory for *limit* texts."""
+        """Initialise for the latest *limit* texts."""
         self._limit = limit
         self._seen: collections.OrderedDict[Hashable, None] = collections.OrderedDict()
 
     def is_repeat(self, text: Hashable) -> bool:
-        """Remember *text* and return whether it was remembered already."""
+        """Add *text* and return whether it was there already."""
         if text in self._seen:
             return True
         self._seen[text] = None
@@ -114,40 +131,40 @@ class RecentlySeen:
 
 
 class ReplyBook(Generic[Item]):
-    """Who waits for replies to which event, each for a limited time."""
+    """The receivers of replies, by the id of the event, each for a limited time."""
 
     def __init__(self, limit: int) -> None:
-        """Initialise a book for at most *limit* events; beyond it the oldest are let go."""
+        """Initialise for at most *limit* events; the oldest are removed beyond that."""
         self._limit = limit
         self._entries: collections.OrderedDict[str, tuple[float, Item]] = collections.OrderedDict()
 
     def __len__(self) -> int:
-        """Return for how many events somebody waits."""
+        """Return the number of events with a receiver."""
         return len(self._entries)
 
     def __iter__(self) -> Iterator[str]:
-        """Return an iterator over the ids of the events."""
+        """Iterate over the ids of the events."""
         return iter(list(self._entries))
 
     def add(self, event_id: str, item: Item, now: float, lifetime: float) -> None:
-        """Let *item* wait for replies to the event *event_id*, for *lifetime* seconds."""
+        """Add *item* as the receiver for the event *event_id*, for *lifetime* seconds."""
         self.release(now)
         self._entries.pop(event_id, None)
         self._entries[event_id] = (now + lifetime, item)
         while len(self._entries) > self._limit:
             self._entries.popitem(last=False)
 
-    def get(self, event_id: Any) -> Optional[Item]:
-        """Return who waits for replies to the event *event_id*, or None."""
+    def get(self, event_id: str) -> Optional[Item]:
+        """Return the receiver for the event *event_id*, or None."""
         entry = self._entries.get(event_id)
         return None if entry is None else entry[1]
 
     def remove(self, event_id: str) -> None:
-        """Wait no longer for replies to the event *event_id*."""
+        """Remove the receiver for the event *event_id*."""
         self._entries.pop(event_id, None)
 
     def release(self, now: float) -> None:
-        """Let go of those whose time is over, as far as they came before all others."""
+        """Remove the expired receivers at the front. One that lives longer keeps those after it."""
         while self._entries:
             oldest = next(iter(self._entries))
             if self._entries[oldest][0] > now:
@@ -156,10 +173,10 @@ class ReplyBook(Generic[Item]):
 
 
 def back_off(outage: float, dice: Callable[[float, float], float] = random.uniform) -> float:
-    """Return how many seconds to wait before the next try to connect.
+    """Return the seconds to wait before the next try to connect.
 
-    *outage* tells for how many seconds there has been no connection. The wait grows with it, from
-    0.2 to 20 seconds, so that a server is found again within less than half the time that it was
-    away; *dice* spreads the clients of one server, so that they do not all come back at once.
+    *outage* is the number of seconds without a connection. The wait grows with it, from 0.2 to 20
+    seconds. A client therefore finds the server again in less than half the time of the outage.
+    *dice* spreads the clients of a server, so that they do not all return at once.
     """
     return min(20.0, max(0.2, 0.4 * outage)) * dice(0.5, 1.0)

@@ -1,4 +1,4 @@
-"""The HTTP request with which a connection to the event server begins."""
+"""The HTTP request that starts a connection to the event server."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = [
 
 #: How long the server may take to answer, in seconds.
 READ_TIMEOUT = 10.0
-#: The longest answer, in bytes; the right one has fewer than a hundred.
+#: The maximum length of the answer, in bytes. A correct answer has less than 100.
 MOST_BYTES = 1024 * 1024
-#: Tells a sandbox that this client acknowledges events and drops repeats, so that after a drop
-#: the sandbox may send again what was not acknowledged. Other servers ignore it.
+#: Tells a sandbox that this client acknowledges events and drops repeats. After a lost connection
+#: the sandbox may then send events without an acknowledgement again. Other servers ignore it.
 REPLAY_HEADER = "ftrack-like-replay"
 
-_TITLE = r"(?is)<title[^>]*>(.*?)</title>"  # compiled only for who is refused
+_TITLE = r"(?is)<title[^>]*>(.*?)</title>"  # compiled only when a server refuses
 
 
 class ServerDetails(NamedTuple):
-    """Where the event server is; *port* is None for the usual one."""
+    """The address of the event server; *port* is None for the default port."""
 
     scheme: str
     hostname: str
@@ -47,9 +47,9 @@ class ServerDetails(NamedTuple):
 
 
 class SocketIoSession(NamedTuple):
-    """What the server grants: an *id*, a heartbeat, and a list of transports.
+    """The server's answer to the handshake: an *id*, a heartbeat, and a list of transports.
 
-    The heartbeat is in seconds; 0 means that the server named none.
+    The heartbeat is in seconds; 0 means that the server did not give one.
     """
 
     id: str
@@ -58,7 +58,7 @@ class SocketIoSession(NamedTuple):
 
 
 def server_details(server_url: str) -> ServerDetails:
-    """Return where the server at *server_url* is; raise :exc:`ValueError` if it names no host."""
+    """Return the parts of *server_url*; raise :exc:`ValueError` if it has no scheme or host."""
     parts = urllib.parse.urlparse(server_url)
     if not parts.scheme:
         raise ValueError("Could not determine scheme from server url.")
@@ -75,13 +75,13 @@ def shake_hands(
     cookies: Mapping[str, str],
     settings: ConnectionSettings,
 ) -> SocketIoSession:
-    """Return the session that the event server at *server_url* grants.
+    """Ask the event server at *server_url* for a session, and return it.
 
-    *headers* and *cookies* are sent besides the credentials of *api_user*. A redirect is
-    refused, since it could carry the credentials elsewhere.
+    *headers* and *cookies* go along with the credentials of *api_user*. Redirects are refused,
+    since they could send the credentials to another host.
 
     Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the server cannot be reached,
-    refuses, or answers something else.
+    refuses the user, or sends a malformed answer.
     """
     address = f"{server_url}/socket.io/1/"
     connections = CURRENT_CONNECTIONS.get()
@@ -110,9 +110,9 @@ def shake_hands(
 def _refused(
     response: requests.Response, text: str, user: str, secret: str
 ) -> exception.EventHubConnectionError:
-    """Return the error that says why *response* with its *text* is no session for *user*.
+    """Return the error for *response*, with its body *text*, which refuses *user*.
 
-    The key *secret* is masked.
+    Mask the key *secret*.
     """
     status = response.status_code
     if response.is_redirect:
@@ -133,7 +133,7 @@ def _refused(
 
 
 def _read_answer(text: str) -> SocketIoSession:
-    """Return the session that *text*, `ID:HEARTBEAT:CLOSE:TRANSPORT,…`, stands for."""
+    """Parse *text*, `ID:HEARTBEAT:CLOSE:TRANSPORT,…`."""
     parts = text.strip().split(":")
     heartbeat = parts[1] if len(parts) > 1 else ""
     if len(parts) != 4 or not parts[0] or not re.fullmatch(r"[0-9]{0,9}", heartbeat):
@@ -145,7 +145,7 @@ def _read_answer(text: str) -> SocketIoSession:
 
 
 def require_websocket(session: SocketIoSession) -> None:
-    """Raise EventHubConnectionError if *session*, which a program may make, has no websocket."""
+    """Raise EventHubConnectionError if *session* does not offer websockets."""
     transports = session.supportedTransports or ()
     if "websocket" not in transports:
         names = transports if isinstance(transports, str) else ", ".join(map(str, transports))

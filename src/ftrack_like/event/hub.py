@@ -1,48 +1,59 @@
-"""The event hub: subscribe, publish, and hear what others publish.
+"""The event hub: subscribe to events, publish events, and handle the events of others.
 
-Delivery, in plain words: an event that was published is kept until the server acknowledges it and
-sent again, with the same id, after the connection was lost. A hub drops what it has received
-already. The buffers have bounds, see `BUFFER_LIMIT` and `QUEUE_LIMIT`; reaching one is logged.
+A hub is a facade over four parts. Each part has its own lock:
 
-:mod:`ftrack_like.event.router` knows who is told, :mod:`ftrack_like.event.server_side` the server.
+* The connection: :mod:`ftrack_like.event.connector` opens and ends it, and
+  :mod:`ftrack_like.event.link` reads from it and opens it again after a fault.
+* The courier, :mod:`ftrack_like.event.courier`, sends packets and keeps events until the server
+  acknowledges them. :mod:`ftrack_like.event.replies` knows who waits for replies to them.
+* The inbox, :mod:`ftrack_like.event.inbox`, queues received events for :meth:`EventHub.wait`.
+  :mod:`ftrack_like.event.receiver` reads the packets.
+* The router, :mod:`ftrack_like.event.router`, calls the subscribers of an event.
+
+Programs override and patch the methods of a hub. The parts call them through the functions of
+:class:`~ftrack_like.event.seams.HubSeams`, so a replaced method is always used.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import queue
 import socket
 import time
+from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from typing import Any, Callable, Optional, Union
+from typing import Callable, Literal, Optional, Union, overload
 
 from ftrack_like import exception
 from ftrack_like._seams import keeps_originals
 from ftrack_like._transport.settings import ConnectionSettings
-from ftrack_like.event.courier import BUFFER_LIMIT, refuse_huge
-from ftrack_like.event.delivery import ReplyBook
+from ftrack_like.event import handshake
+from ftrack_like.event.connector import CONNECT_TIMEOUT, Connector
+from ftrack_like.event.courier import BUFFER_LIMIT, Courier, Waiting, refuse_huge
+from ftrack_like.event.delivery import Answer, OnAnswer, ReplyBook
+from ftrack_like.event.forks import renew_after_fork
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession
-from ftrack_like.event.inbox import QUEUE_LIMIT, Inbox, collect
-from ftrack_like.event.router import Router, SubscriberList, target_matcher
-from ftrack_like.event.server_side import CONNECT_TIMEOUT, ServerSide
-from ftrack_like.event.subscriber import Subscriber
+from ftrack_like.event.inbox import CONNECTED_TOPIC, DISCONNECTED_TOPIC, QUEUE_LIMIT, Inbox
+from ftrack_like.event.part_attribute import PartAttribute
+from ftrack_like.event.receiver import Receiver
+from ftrack_like.event.replies import REPLY_TOPIC, Replies, collect
+from ftrack_like.event.router import Router, SubscriberList
+from ftrack_like.event.seams import HubSeams
+from ftrack_like.event.subscriber import Callback, Metadata, Subscriber
 from ftrack_like.event.subscription_context import SubscriptionContext
+from ftrack_like.event.websockets import WebSocketLike
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire import packets
-from ftrack_like.wire.events import Event, new_id
+from ftrack_like.wire.events import Event, EventData, new_id
+from ftrack_like.wire.packets import JsonValue
 
 __all__ = ["BUFFER_LIMIT", "QUEUE_LIMIT", "EventHub", "ServerDetails", "SocketIoSession"]
 
-#: How long replies to an event reach its `on_reply`, in seconds.
-REPLY_LIFETIME = 900.0
-#: A callback that takes longer than this many seconds is named in the log.
-SLOW_CALLBACK = 5.0
-Callback = Callable[[Event], Any]
-
 
 def _host_name() -> str:
-    """Return the name of this machine, which events carry; empty if the system has none."""
+    """Return the name of this machine for the source of events; empty if there is none."""
     try:
         return socket.gethostname()
     except (OSError, UnicodeError):
@@ -50,12 +61,28 @@ def _host_name() -> str:
 
 
 @keeps_originals
-class EventHub(ServerSide):
+class EventHub:
     """Passes events between subscribers in this process and, when connected, the event server.
 
-    Threads may share a hub. Callbacks run on the thread that calls :meth:`wait`, or that
-    publishes synchronously. In a forked child a hub is not connected, and may connect again.
+    Threads may share a hub. Callbacks run on the thread that calls :meth:`wait`, or on the thread
+    that publishes synchronously. In a forked child a hub is not connected, and may connect again.
     """
+
+    # Names that programs use. The values belong to the parts.
+    _connection: PartAttribute[Optional[WebSocketLike]] = PartAttribute("_courier", "websocket")
+    _connection_initialised: PartAttribute[bool] = PartAttribute("_connector", "initialised")
+    _intentional_disconnect: PartAttribute[bool] = PartAttribute(
+        "_connector", "intentional_disconnect"
+    )
+    _event_queue: PartAttribute[queue.Queue[object]] = PartAttribute("_inbox", "queue")
+    _event_send_queue: PartAttribute[queue.Queue[Waiting]] = PartAttribute("_courier", "send_queue")
+    _lock: PartAttribute[object] = PartAttribute("_router", "lock")
+    _packet_callbacks: PartAttribute[OrderedDict[int, OnAnswer]] = PartAttribute(
+        "_courier", "packet_callbacks"
+    )
+    _reply_callbacks: PartAttribute[ReplyBook[Callback]] = PartAttribute("_replies", "callbacks")
+    _subscribers: PartAttribute[SubscriberList] = PartAttribute("_router", "subscribers")
+    _watchers: PartAttribute[list[Callable[[Event], object]]] = PartAttribute("_inbox", "watchers")
 
     def __init__(
         self,
@@ -73,35 +100,202 @@ class EventHub(ServerSide):
     ) -> None:
         """Initialise a hub for the server at *server_url*, without connecting.
 
-        *api_user* and *api_key* are the credentials. *headers* and *cookies* are sent along when
-        connecting.
+        *api_user* and *api_key* are the credentials. *headers* and *cookies* go along when the hub
+        connects.
 
         *verify* (True, False or the path of a CA bundle), *cert* (the path of a client
-        certificate, or of it and its key) and *proxies* (`{scheme: address}`) are meant as
-        requests means them; None takes what the environment says. *connect_timeout*, in seconds,
-        bounds each step of connecting; None means 10. *deadline*, in seconds, bounds connecting as
-        a whole; None means 20.
+        certificate, or of it and its key) and *proxies* (`{scheme: address}`) have the same
+        meaning as in requests; None reads the environment. *connect_timeout*, in seconds, limits
+        each step of connecting; None means 10. *deadline*, in seconds, limits connecting as a
+        whole; None means 20.
 
-        Raise :exc:`ValueError` if *server_url* names no host.
+        Raise :exc:`ValueError` if *server_url* has no scheme or host.
         """
-        timeout = CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
-        settings = ConnectionSettings.normal(verify, cert, proxies, timeout, deadline)
-        super().__init__(server_url, api_user, api_key, settings)
+        self.logger = logging.getLogger(f"{type(self).__module__}.{type(self).__name__}")
+        self.id = new_id()
+        self.server: ServerDetails = handshake.server_details(server_url)
+        self._server_url = server_url
+        self._api_user = api_user
+        self._api_key = api_key
         self._headers = dict(headers or {})
         self._cookies = dict(cookies or {})
+        timeout = CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+        self._settings = ConnectionSettings.normal(verify, cert, proxies, timeout, deadline)
         self._host = _host_name()
-        self._router = Router()
+        self._event_namespace = packets.EVENT_NAME
         self._expression_parser = event_expression.Parser()
-        self._inbox = Inbox(self)
-        self._reply_callbacks: ReplyBook[Callback] = ReplyBook(BUFFER_LIMIT)
-        self._awaited: ReplyBook[queue.Queue[Event]] = ReplyBook(BUFFER_LIMIT)
-        # Called with each event on the thread that receives it; they must be quick, and not raise.
-        self._watchers: list[Callable[[Event], object]] = []
+        self._code_name_mapping = {
+            **packets.CODES,
+            **{name: code for code, name in packets.CODES.items()},
+        }
+        seams = self._make_seams()
+        self._router = Router(seams)
+        self._replies = Replies()
+        self._inbox = Inbox(seams, self._replies)
+        self._courier = Courier(seams)
+        self._receiver = Receiver(seams, self._courier, self._inbox)
+        self._connector = Connector(seams, self._courier, self._receiver, self._settings)
+        renew_after_fork(self._router, self._replies, self._inbox, self._courier, self._connector)
+
+    def _make_seams(self) -> HubSeams:
+        """Return the functions that the parts call. Each looks its method up at the call."""
+        return HubSeams(
+            get_logger=lambda: self.logger,
+            connected=lambda: self.connected,
+            expects_events=lambda: self.connected or self._connector.initialised,
+            event_namespace=lambda: self._event_namespace,
+            server_url=lambda: self.get_server_url(),
+            headers=lambda: self._headers,
+            cookies=lambda: self._cookies,
+            websocket_address=lambda session: self._websocket_address(session),
+            subscribers=lambda: self._router.all(),
+            init_connection=lambda: self.init_connection(),
+            get_socket_io_session=lambda: self._get_socket_io_session(),
+            opened=lambda gap: self._tell_connected(gap),
+            lost=lambda reason: self._tell(DISCONNECTED_TOPIC, {}),
+            unsubscribe_all=lambda: self._unsubscribe_all(),
+            give_up=lambda websocket: self._connector.give_up(websocket),
+            send_sign=lambda name: self._send_packet(self._code_name_mapping[name]),
+            acknowledge_packet=lambda number: self._acknowledge_packet(number),
+            emit=lambda event, callback: self._emit_event_packet(
+                self._event_namespace, event, callback
+            ),
+            announce=lambda subscriber: self._announce(subscriber),
+            publish_reply=lambda event, data, source: self.publish_reply(event, data, source),
+            handle_packet=lambda *parts: self._handle_packet(*parts),
+            pop_packet_callback=lambda number: self._pop_packet_callback(number),
+            handle=lambda event: self._handle(event),
+        )
+
+    def __repr__(self) -> str:
+        """Return the class, the server and the state of the connection as text."""
+        state = "connected" if self.connected else "not connected"
+        return f"<{self.__class__.__name__} {self.get_server_url()} {state}>"
+
+    # The server.
 
     @property
-    def _subscribers(self) -> SubscriberList:
-        """The subscribers, in the order of subscribing; the hub's own for replies comes first."""
-        return self._router.subscribers
+    def secure(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.server.scheme == "https"
+
+    def get_network_location(self) -> str:
+        """Return the host of the server as `host`, or as `host:port` if a port was given."""
+        if self.server.port is None:
+            return self.server.hostname
+        return f"{self.server.hostname}:{self.server.port}"
+
+    def get_server_url(self) -> str:
+        """Return the address of the event server."""
+        return f"{self.server.scheme}://{self.get_network_location()}"
+
+    # Connecting.
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection to the server."""
+        websocket = self._courier.websocket
+        return websocket is not None and bool(getattr(websocket, "connected", True))
+
+    def init_connection(self) -> None:
+        """Announce a connection, so that events that are published before it are queued."""
+        self._connector.initialised = True
+
+    def connect(self) -> None:
+        """Connect now, and open the connection again whenever it is lost.
+
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the server cannot be
+        reached or refuses, or if the hub is connected already.
+        """
+        self._connector.connect()
+
+    def connect_in_background(self) -> None:
+        """Connect on a separate thread, which tries until it succeeds.
+
+        Until then, published events are queued. Raise
+        :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is connected already.
+        """
+        self._connector.connect_in_background()
+
+    def wait_connected(self, timeout: Optional[float] = None) -> bool:
+        """Return whether the hub is connected, after at most *timeout* seconds.
+
+        Connected means that the server knows all subscribers and that all queued events were
+        sent. None as *timeout* has no limit, but returns False if no connection is being opened.
+        """
+        return self._connector.wait_connected(timeout)
+
+    def disconnect(self, unsubscribe: bool = True, reconnect: bool = False) -> None:
+        """Disconnect, within two seconds even if the server does not answer.
+
+        *unsubscribe* removes all subscribers. *reconnect* announces that the program will connect
+        again: events that it publishes until then are queued.
+
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is neither
+        connected nor connecting.
+        """
+        self._connector.disconnect(unsubscribe, reconnect)
+
+    def close(self) -> None:
+        """Disconnect, or stop connecting. Never raises.
+
+        Subscribers stay, for synchronous events.
+        """
+        try:
+            self.disconnect(unsubscribe=False)
+        except exception.EventHubConnectionError:
+            self._connector.initialised = False
+
+    def reconnect(self, attempts: int = 10, delay: float = 5) -> None:
+        """Disconnect and connect, with at most *attempts* tries and *delay* seconds between them.
+
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if all tries fail. A lost
+        connection does not need this method: the hub opens it again by itself.
+        """
+        if self._connector.link is not None or self.connected:
+            self.disconnect(unsubscribe=False, reconnect=True)
+        for attempt in range(attempts):
+            try:
+                self.connect()
+                return
+            except exception.EventHubConnectionError as error:
+                self.logger.debug(f"Attempt {attempt + 1} of {attempts} failed: {error}")
+                if attempt + 1 < attempts:
+                    time.sleep(delay)
+        raise exception.EventHubConnectionError(
+            "Failed to reconnect to event server at {url} after {attempts} attempts.",
+            details={"url": self.get_server_url(), "attempts": attempts},
+        )
+
+    def _get_socket_io_session(self) -> SocketIoSession:
+        """Return the session that the server grants, or raise EventHubConnectionError."""
+        return handshake.shake_hands(
+            self.get_server_url(),
+            self._api_user,
+            self._api_key,
+            self._headers,
+            self._cookies,
+            self._settings,
+        )
+
+    def _websocket_address(self, session: SocketIoSession) -> str:
+        scheme = "wss" if self.secure else "ws"
+        return f"{scheme}://{self.get_network_location()}/socket.io/1/websocket/{session.id}"
+
+    def _tell_connected(self, gap: Optional[float]) -> None:
+        """Queue events about a new connection, after *gap* seconds without one."""
+        own = Subscriber(
+            f"topic={REPLY_TOPIC}", lambda event: self._handle_reply(event), {"id": self.id}, 100
+        )
+        self._router.add_first(own)
+        self._tell(CONNECTED_TOPIC, {})
+        if gap is not None:
+            self._tell("ftrack.meta.reconnected", {"gap": gap})
+
+    def _tell(self, topic: str, data: EventData) -> None:
+        event = Event(topic=topic, data=data)
+        self._prepare_event(event)
+        self._inbox.put_own(event)
 
     # Subscribing.
 
@@ -109,27 +303,25 @@ class EventHub(ServerSide):
         self,
         subscription: str,
         callback: Callback,
-        subscriber: Optional[dict[str, Any]] = None,
+        subscriber: Optional[Metadata] = None,
         priority: int = 100,
     ) -> str:
-        """Have *callback* called with each event that *subscription* asks for.
+        """Call *callback* with each event that matches *subscription*, and return an id.
 
-        *subscription* is an expression such as `"topic=ftrack.update"`. What *callback* returns,
-        unless it is None, is sent as a reply to who published the event.
+        *subscription* is an expression such as `"topic=ftrack.update"`. The hub sends the result
+        of *callback*, unless it is None, as a reply to the publisher of the event.
 
-        *subscriber* is metadata that targets of events are compared with; an `id` is added to it
-        if it has none. Callbacks with a lower *priority* are called first.
+        *subscriber* is the metadata of the subscriber. The targets of events are compared with
+        it. An `id` is added if it is missing. Callbacks with a lower *priority* are called first.
 
-        Return the id of the subscriber. Raise :exc:`~ftrack_like.exception.NotUniqueError` if
-        there is one with the same id, and :exc:`~ftrack_like.exception.ParseError` if
-        *subscription* breaks the rules of expressions.
+        Raise :exc:`~ftrack_like.exception.NotUniqueError` if there is a subscriber with the same
+        id, and :exc:`~ftrack_like.exception.ParseError` if the syntax of *subscription* is wrong.
         """
         entry = self._add_subscriber(subscription, callback, subscriber, priority)
         try:
             self._notify_server_about_subscriber(entry)
         except Exception:
-            with self._lock:
-                self._router.remove(entry)
+            self._router.remove(entry)
             raise
         identifier: str = entry.metadata["id"]
         return identifier
@@ -138,12 +330,12 @@ class EventHub(ServerSide):
         self,
         subscription: str,
         callback: Callback,
-        subscriber: Optional[dict[str, Any]] = None,
+        subscriber: Optional[Metadata] = None,
         priority: int = 100,
     ) -> SubscriptionContext:
         """Return a context that subscribes on entering and unsubscribes on leaving.
 
-        The arguments are those of :meth:`subscribe`. The context gives the id of the subscriber.
+        The arguments are those of :meth:`subscribe`. The context yields the id of the subscriber.
         """
         return SubscriptionContext(
             functools.partial(self.subscribe, subscription, callback, subscriber, priority),
@@ -155,79 +347,64 @@ class EventHub(ServerSide):
 
         Raise :exc:`~ftrack_like.exception.NotFoundError` if there is none.
         """
-        with self._lock:
-            entry = self._router.get(subscriber_identifier)
-            if entry is None:
-                raise exception.NotFoundError(
-                    "Cannot unsubscribe missing subscriber with identifier {identifier}",
-                    details={"identifier": subscriber_identifier},
-                )
-            self._router.remove(entry)
-        self._withdraw(entry)
+        self._withdraw(self._router.pop(subscriber_identifier))
 
     def get_subscriber_by_identifier(self, identifier: str) -> Optional[Subscriber]:
         """Return the subscriber with the id *identifier*, or None."""
-        with self._lock:
-            return self._router.get(identifier)
+        return self._router.get(identifier)
 
     def _add_subscriber(
         self,
         subscription: str,
         callback: Callback,
-        subscriber: Optional[dict[str, Any]] = None,
+        subscriber: Optional[Metadata] = None,
         priority: int = 100,
     ) -> Subscriber:
         metadata = {} if subscriber is None else subscriber
         metadata.setdefault("id", new_id())
         entry = Subscriber(subscription, callback, metadata, priority)
-        with self._lock:
-            if self._router.get(metadata["id"]) is not None:
-                raise exception.NotUniqueError(
-                    "Subscriber with identifier {identifier} already exists.",
-                    details={"identifier": metadata["id"]},
-                )
-            self._router.add(entry)
+        self._router.add(entry)
         return entry
 
     def _notify_server_about_subscriber(self, subscriber: Subscriber) -> None:
         if not self._courier.announce(subscriber):
             self.logger.debug("Subscriber %s waits for a connection.", subscriber.metadata["id"])
 
-    def _subscribers_now(self) -> list[Subscriber]:
-        with self._lock:
-            return list(self._router.subscribers)
-
     def _announce(self, subscriber: Subscriber) -> None:
+        """Tell the server about *subscriber*; raise EventHubConnectionError if broken."""
         if self.get_subscriber_by_identifier(subscriber.metadata["id"]) is not subscriber:
-            self._courier.answered(subscriber)
-            return  # unsubscribed meanwhile
-        data = {
-            "subscriber": subscriber.metadata,
-            "subscription": str(subscriber.subscription),
-        }
-        event = Event(topic="ftrack.meta.subscribe", data=data)
-        self._prepare_event(event)
-        self._emit(event, functools.partial(self._on_subscribed, subscriber))
+            self._courier.answered(subscriber)  # no answer will come: it was unsubscribed
+            return
+        data = {"subscriber": subscriber.metadata, "subscription": str(subscriber.subscription)}
+        self._emit_own("ftrack.meta.subscribe", data, self._on_subscribed, subscriber)
 
     def _withdraw(self, subscriber: Subscriber) -> None:
+        """Tell the server that *subscriber* was removed, if it knows it."""
         if not self._courier.withdraw(subscriber) or not self.connected:
             return
         data = {"subscriber": subscriber.metadata}
-        event = Event(topic="ftrack.meta.unsubscribe", data=data)
-        self._prepare_event(event)
         try:
-            self._emit(event, functools.partial(self._on_unsubscribed, subscriber))
+            self._emit_own("ftrack.meta.unsubscribe", data, self._on_unsubscribed, subscriber)
         except exception.EventHubConnectionError as error:
             self.logger.debug(f"The server was not told to unsubscribe {subscriber}: {error}")
 
+    def _emit_own(
+        self,
+        topic: str,
+        data: EventData,
+        on_answer: Callable[[Subscriber, Answer], None],
+        subscriber: Subscriber,
+    ) -> None:
+        event = Event(topic=topic, data=data)
+        self._prepare_event(event)
+        callback = functools.partial(on_answer, subscriber)
+        self._emit_event_packet(self._event_namespace, event, callback)
+
     def _unsubscribe_all(self) -> None:
-        with self._lock:
-            entries = list(self._router.subscribers)
-            self._router = Router()
-        for entry in entries:
+        for entry in self._router.clear():
             self._withdraw(entry)
 
-    def _on_subscribed(self, subscriber: Subscriber, response: Mapping[str, Any]) -> None:
+    def _on_subscribed(self, subscriber: Subscriber, response: Answer) -> None:
         self._courier.answered(subscriber)
         if response.get("success"):
             return
@@ -237,7 +414,7 @@ class EventHub(ServerSide):
             f"{response.get('message')}{again}"
         )
 
-    def _on_unsubscribed(self, subscriber: Subscriber, response: Mapping[str, Any]) -> None:
+    def _on_unsubscribed(self, subscriber: Subscriber, response: Answer) -> None:
         if not response.get("success"):
             self.logger.warning(
                 f"Server failed to unsubscribe subscriber {subscriber.metadata['id']}: "
@@ -246,24 +423,52 @@ class EventHub(ServerSide):
 
     # Publishing.
 
+    @overload
+    def publish(
+        self,
+        event: Event,
+        synchronous: Literal[False] = False,
+        on_reply: Optional[Callback] = None,
+        on_error: str = "raise",
+    ) -> Optional[bool]: ...
+
+    @overload
+    def publish(
+        self,
+        event: Event,
+        synchronous: Literal[True],
+        on_reply: Optional[Callback] = None,
+        on_error: str = "raise",
+    ) -> Optional[list[EventData]]: ...
+
+    @overload
+    def publish(
+        self,
+        event: Event,
+        synchronous: bool,
+        on_reply: Optional[Callback] = None,
+        on_error: str = "raise",
+    ) -> Union[list[EventData], bool, None]: ...
+
     def publish(
         self,
         event: Event,
         synchronous: bool = False,
         on_reply: Optional[Callback] = None,
         on_error: str = "raise",
-    ) -> Any:
+    ) -> Union[list[EventData], bool, None]:
         """Publish *event*.
 
-        A *synchronous* event goes to the subscribers of this hub only, now and on this thread;
-        return the list of what their callbacks returned. Any other event goes to the server,
-        which passes it on to all who subscribed, this hub included; return None if it was sent
-        and True if it is kept until there is a connection.
+        A *synchronous* event goes to the subscribers of this hub only, now and on this thread.
+        Return the list of the results of their callbacks; None if the target of *event* cannot be
+        parsed.
 
-        The thread that calls :meth:`wait` calls *on_reply* with each reply of a quarter of an hour.
+        Any other event goes to the server, which passes it on to all subscribers, including those
+        of this hub. Return None if it was sent, True if it is queued until there is a connection.
+        The thread that calls :meth:`wait` calls *on_reply* with each reply of the next 15 minutes.
 
         Raise :exc:`~ftrack_like.exception.EventHubError` if the event can be neither sent nor
-        kept; with *on_error* set to `"ignore"`, log that instead.
+        queued. With *on_error* set to `"ignore"`, log that instead.
         """
         try:
             return self._publish(event, synchronous=synchronous, on_reply=on_reply)
@@ -274,13 +479,16 @@ class EventHub(ServerSide):
             return None
 
     def publish_reply(
-        self, source_event: Event, data: Any, source: Optional[Mapping[str, Any]] = None
-    ) -> Any:
-        """Publish *data* as a reply to *source_event*.
+        self,
+        source_event: Event,
+        data: EventData,
+        source: Optional[Mapping[str, JsonValue]] = None,
+    ) -> Optional[bool]:
+        """Publish *data* as a reply to *source_event*, and return as :meth:`publish` does.
 
-        *source* describes the sender, as in an event; the hub fills what is missing.
+        *source* describes the sender, as in an event. The hub adds missing entries.
         """
-        reply = Event(topic="ftrack.meta.reply", data=data)
+        reply = Event(topic=REPLY_TOPIC, data=data)
         self._prepare_reply_event(reply, source_event, source)
         return self.publish(reply)
 
@@ -289,66 +497,56 @@ class EventHub(ServerSide):
     ) -> Union[Event, list[Event], None]:
         """Publish *event* and return the first reply, or None after *timeout* seconds.
 
-        With *all_replies*, return the list of all replies that came within *timeout* seconds.
-        Callbacks of this very process reply only if another thread calls :meth:`wait`.
+        With *all_replies*, wait for *timeout* seconds and return the list of all replies.
+        Callbacks in this process reply only if another thread calls :meth:`wait`.
 
-        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if there is no connection.
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` without a connection.
         """
-        replies: queue.Queue[Event] = queue.Queue()
         deadline = time.monotonic() + timeout
-        identifier = event["id"]
-        with self._lock:
-            self._awaited.add(identifier, replies, time.monotonic(), timeout)
-        try:
+        with self._replies.waiting_for(event["id"], timeout) as replies:
             self.publish(event)
             return collect(replies, deadline, all_replies)
-        finally:
-            with self._lock:
-                self._awaited.remove(identifier)
 
     def _publish(
         self,
         event: Event,
         synchronous: bool = False,
-        callback: Optional[Callable[[Any], Any]] = None,
+        callback: Optional[OnAnswer] = None,
         on_reply: Optional[Callback] = None,
-    ) -> Any:
+    ) -> Union[list[EventData], bool, None]:
         self._prepare_event(event)
         if synchronous:
             return self._handle(event, synchronous=True)
-        if not (self.connected or self._connection_initialised):
+        if not (self.connected or self._connector.initialised):
             raise exception.EventHubConnectionError(
                 "Cannot publish event asynchronously as not connected to server."
             )
         if on_reply is not None:
-            with self._lock:
-                now = time.monotonic()
-                self._reply_callbacks.add(event["id"], on_reply, now, REPLY_LIFETIME)
-        return self._courier.deliver(
-            event, callback or functools.partial(self._on_published, event)
-        )
+            self._replies.expect(event["id"], on_reply)
+        on_answer = callback or functools.partial(self._on_published, event)
+        return self._courier.deliver(event, on_answer)
 
     def _prepare_event(self, event: Event) -> None:
-        """Fill in the source of *event* where it says nothing."""
+        """Add the missing entries to the source of *event*."""
         source = event["source"]
         source.setdefault("id", self.id)
         source.setdefault("user", {"username": self._api_user})
         source.setdefault("host", self._host)
 
     def _prepare_reply_event(
-        self, event: Event, source_event: Event, source: Optional[Mapping[str, Any]] = None
+        self,
+        event: Event,
+        source_event: Event,
+        source: Optional[Mapping[str, JsonValue]] = None,
     ) -> None:
-        """Make *event* a reply to *source_event* that comes from *source*."""
+        """Make *event* a reply to *source_event* from *source*."""
         event["target"] = f"id={source_event['source']['id']}"
         event["in_reply_to_event"] = source_event["id"]
         if source is not None:
             event["source"] = dict(source)
 
-    def _emit(self, event: Event, callback: Callable[[Any], Any]) -> None:
-        self._emit_event_packet(self._event_namespace, event, callback)
-
     def _emit_event_packet(
-        self, namespace: str, event: Event, callback: Optional[Callable[[Any], Any]]
+        self, namespace: str, event: Event, callback: Optional[OnAnswer]
     ) -> None:
         """Send *event* to the server.
 
@@ -358,30 +556,67 @@ class EventHub(ServerSide):
         refuse_huge(event, len(data))
         self._send_packet(self._code_name_mapping["event"], data, callback=callback)
 
-    def _on_published(self, event: Event, response: Mapping[str, Any]) -> None:
+    def _on_published(self, event: Event, response: Answer) -> None:
         if not response.get("success", True):
             text = "Server responded with error while publishing event %s. Error was: %s"
             self.logger.error(text, event, response.get("message"))
 
-    def _encode(self, data: Any) -> str:
-        """Return *data*, in which there may be events, as JSON text."""
+    # Packets.
+
+    def _send_packet(self, code: str, data: str = "", callback: Optional[OnAnswer] = None) -> None:
+        """Send a packet on the calling thread.
+
+        *callback* is called with the server's answer, on the thread that reads. Raise
+        :exc:`~ftrack_like.exception.EventHubConnectionError` if the connection is broken.
+        """
+        # The guard keeps a new connection from discarding the callback before the packet is sent.
+        with self._courier.guard:
+            number = None if callback is None else self._add_packet_callback(callback)
+            identifier = "" if number is None else f"{number}+"
+            try:
+                text = self._courier.send(packets.Packet(code, identifier, "", data))
+            except Exception:
+                self._pop_packet_callback(number)
+                raise
+        self.logger.debug("Sent packet: %s", text)
+
+    def _add_packet_callback(self, callback: OnAnswer) -> int:
+        """Return the number for a new packet, whose answer goes to *callback*."""
+        return self._courier.expect_answer(callback)
+
+    def _pop_packet_callback(self, packet_identifier: Optional[int]) -> Optional[OnAnswer]:
+        """Remove and return the callback for the packet with that number; None without one."""
+        return self._courier.take_callback(packet_identifier)
+
+    def _acknowledge_packet(self, packet_identifier: str, *args: JsonValue) -> None:
+        """Tell the server that its packet *packet_identifier* arrived."""
+        packet = packets.acknowledgement(packet_identifier, *args)
+        self._send_packet(packet.code, packet.data)
+
+    def _handle_packet(self, code: str, packet_identifier: str, path: str, data: str) -> None:
+        """Handle one packet of the server, on the thread that reads."""
+        packet = packets.Packet(code, packet_identifier, path, data)
+        self._receiver.handle(packets.read(packet, self._decode), packet_identifier)
+
+    def _encode(self, data: JsonValue) -> str:
+        """Return *data*, which may contain events, as JSON text."""
         return packets.dumps(data, default=self._encode_object_hook)
 
-    def _encode_object_hook(self, item: Any) -> Any:
+    def _encode_object_hook(self, item: object) -> JsonValue:
         if isinstance(item, Event):
-            return wire_events.to_wire(item._data)
+            return wire_events.to_wire(item)
         raise TypeError(f"{item!r} is not JSON serializable")
 
-    def _decode(self, string: str) -> Any:
-        """Return the value of the JSON text *string*, with the fields of events named ours."""
+    def _decode(self, string: str) -> JsonValue:
+        """Return the value of the JSON text *string*, with the field names of our events."""
         return wire_events.decode(string, self._decode_object_hook)
 
-    def _decode_object_hook(self, item: dict[str, Any]) -> dict[str, Any]:
+    def _decode_object_hook(self, item: dict[str, JsonValue]) -> dict[str, JsonValue]:
         if "inReplyToEvent" in item:
             item["in_reply_to_event"] = item.pop("inReplyToEvent")
         return item
 
-    # Hearing.
+    # Handling.
 
     def wait(
         self,
@@ -392,16 +627,19 @@ class EventHub(ServerSide):
     ) -> None:
         """Handle events for *duration* seconds, or until the hub disconnects if None.
 
-        At least one event that waits is handled: a timer of a user interface may call ``wait(0)``.
-        A lost connection is opened again meanwhile. A queued ``ftrack.meta.disconnected`` ends it.
+        Handle at least one waiting event: the timer of a user interface may call ``wait(0)``. A
+        lost connection is opened again while this waits. A queued ``ftrack.meta.disconnected``
+        ends it.
 
-        *workers* threads handle the events if the number is given; callbacks must be ready for
-        that. Events with the same *key*, a function of the event, are handled in order. If it is
-        None, those about one entity are, replies to one event, and other events of one publisher.
+        With *workers*, that many threads handle the events. The callbacks must be thread-safe.
+        Events with the same *key*, a function of the event, keep their order. Without *key*, the
+        events about one entity do, and so do the replies to one event and the other events of one
+        publisher.
 
-        Raise EventHubConnectionError if the hub is not connected and nothing is connecting it.
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is neither
+        connected nor connecting.
         """
-        if not (self.connected or self._connection_initialised):
+        if not (self.connected or self._connector.initialised):
             raise exception.EventHubConnectionError(
                 "The event hub does not have a connection to the event server, so there is nothing "
                 "to wait for. Call connect() first, or create the session with "
@@ -413,99 +651,12 @@ class EventHub(ServerSide):
         else:
             self._inbox.handle_all_with(deadline, workers, key)
 
-    def _rest(self) -> bool:
-        with self._lock:
-            self._reply_callbacks.release(time.monotonic())
-        return self.connected or self._connection_initialised
-
-    def _handle(self, event: Event, synchronous: bool = False) -> Optional[list[Any]]:
-        """Call the subscribers that *event* is for, and return the list of their answers."""
-        target = event["target"]
-        try:
-            wanted = target_matcher(target) if target else None
-        except exception.ParseError:
-            self.logger.exception(
-                f"Cannot handle event as failed to parse event target information: {event}"
-            )
-            return None
-        with self._lock:
-            candidates = self._router.candidates(event["topic"])
-        results: list[Any] = []
-        for subscriber in candidates:
-            if wanted is not None and not wanted(subscriber.metadata):
-                continue
-            if not subscriber.interested_in(event):
-                continue
-            self._call(subscriber, event, synchronous, results)
-            if event.is_stopped():
-                self.logger.debug(f"Subscriber {subscriber} stopped event {event}.")
-                break
-        return results
-
-    def _call(
-        self, subscriber: Subscriber, event: Event, synchronous: bool, results: list[Any]
-    ) -> None:
-        """Call *subscriber* with *event*, add its answer to *results* and send it as a reply."""
-        begin = time.monotonic()
-        try:
-            response = subscriber.callback(event)
-        except Exception:
-            self.logger.exception(f"Error calling subscriber {subscriber} for event {event}.")
-            return
-        finally:
-            elapsed = time.monotonic() - begin
-            if elapsed > SLOW_CALLBACK:
-                self.logger.warning(
-                    f"Subscriber {subscriber} took {elapsed:.1f} seconds for an event about "
-                    f"{event['topic']}; other events had to wait."
-                )
-        results.append(response)
-        if not (synchronous or response is None):
-            self._reply_safely(subscriber, event, response)
-
-    def _reply_safely(self, subscriber: Subscriber, event: Event, response: Any) -> None:
-        """Send *response* as a reply to *event*; a fault ends up in the log."""
-        try:
-            self.publish_reply(event, response, subscriber.metadata)
-        except Exception:
-            text = f"The answer {response!r} of {subscriber} to {event} was not sent."
-            self.logger.exception(text)
+    def _handle(self, event: Event, synchronous: bool = False) -> Optional[list[EventData]]:
+        """Call the subscribers that *event* concerns, and return the list of their results."""
+        return self._router.dispatch(event, synchronous)
 
     def _handle_reply(self, event: Event) -> None:
-        """Pass *event*, a reply, to the `on_reply` of the event that it answers."""
-        with self._lock:
-            callback = self._reply_callbacks.get(event["in_reply_to_event"])
+        """Pass the reply *event* to the `on_reply` of the event that it answers."""
+        callback = self._replies.callback_for(event)
         if callback is not None:
             callback(event)
-
-    def _accept(self, event: Event) -> None:
-        if self._inbox.is_repeat(event):
-            self.logger.debug(f"Ignoring the event {event['id']}, which was received before.")
-            return
-        for watch in tuple(self._watchers):
-            watch(event)
-        if event["topic"] == "ftrack.meta.reply":
-            with self._lock:
-                replies = self._awaited.get(event["in_reply_to_event"])
-            if replies is not None:
-                replies.put(event)
-        self._inbox.put(event)
-
-    def _tell_connected(self, gap: Optional[float]) -> None:
-        with self._lock:
-            if self._router.get(self.id) is None:
-                own = Subscriber(
-                    "topic=ftrack.meta.reply", self._handle_reply, {"id": self.id}, 100
-                )
-                self._router.subscribers.insert(0, own)
-        self._tell("ftrack.meta.connected", {})
-        if gap is not None:
-            self._tell("ftrack.meta.reconnected", {"gap": gap})
-
-    def _tell_disconnected(self, reason: str) -> None:
-        self._tell("ftrack.meta.disconnected", {})
-
-    def _tell(self, topic: str, data: dict[str, Any]) -> None:
-        event = Event(topic=topic, data=data)
-        self._prepare_event(event)
-        self._inbox.put_own(event)

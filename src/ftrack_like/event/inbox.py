@@ -1,68 +1,80 @@
-"""The inbox: received events on their way from the thread that reads to those that handle them."""
+"""The inbox holds received events until a thread of the program handles them.
+
+The thread that reads only queues events. If it called callbacks, a slow callback would keep it
+from answering heartbeats, and the server would close the connection.
+"""
 
 from __future__ import annotations
 
 import collections
-import logging
 import queue
+import threading
 import time
 from collections.abc import Hashable, Mapping
-from typing import Any, Callable, Optional, Protocol, Union
+from typing import Callable, Optional, cast
 
 from ftrack_like.event._subjects import subjects
 from ftrack_like.event.delivery import RecentlySeen
+from ftrack_like.event.replies import Replies
+from ftrack_like.event.seams import HubSeams
 from ftrack_like.wire.events import Event
 
-__all__ = ["QUEUE_LIMIT", "Inbox", "collect"]
+__all__ = ["CONNECTED_TOPIC", "DISCONNECTED_TOPIC", "QUEUE_LIMIT", "Inbox"]
 
-#: How many received events may wait to be handled; beyond it the oldest are dropped.
+#: The maximum number of waiting events; beyond it the oldest are dropped.
 QUEUE_LIMIT = 20_000
-#: How many ids of received events are remembered, to drop repeats.
+#: The number of ids of received events that are kept to recognise repeats.
 REMEMBERED_EVENTS = 20_000
 #: The topic of the event after which :meth:`EventHub.wait` returns.
 DISCONNECTED_TOPIC = "ftrack.meta.disconnected"
-#: The topic of the event that a hub queues for itself as it connects.
+#: The topic of the event that a hub queues when it connects.
 CONNECTED_TOPIC = "ftrack.meta.connected"
-#: How often somebody who waits looks up, in seconds.
+#: How often a waiting thread checks the state of the hub, in seconds.
 TICK = 0.1
-
-
-class Owner(Protocol):
-    """What an inbox needs of the hub."""
-
-    logger: logging.Logger
-    _event_queue: queue.Queue[Any]
-
-    def _handle(self, event: Event) -> Any:
-        """Call the subscribers that *event* is for."""
-
-    def _rest(self) -> bool:
-        """Use a moment without events, and return whether to wait for more of them."""
+#: An entry of the queue: an event, or an object that a program put there for its own `_handle`.
+Entry = object
 
 
 class Inbox:
-    """Keeps received events, each of them once, until somebody handles them.
+    """Queues received events, each of them once, until a thread handles them.
 
-    The events wait in the queue of the *owner*, where anybody may put more. Threads may share an
-    inbox.
+    Programs may put events into `queue` themselves. Threads may share an inbox. The queue has its
+    own lock; `_lock` guards the record of interruptions, and nothing blocks under it.
     """
 
-    def __init__(self, owner: Owner) -> None:
-        """Initialise the inbox of *owner*."""
-        self._owner = owner
+    def __init__(self, seams: HubSeams, replies: Replies) -> None:
+        """Initialise an empty inbox. It passes events to *seams*, and copies to *replies*."""
+        self._seams = seams
+        self._replies = replies
+        #: Called with each event on the thread that reads. They must be quick, and not raise.
+        self.watchers: list[Callable[[Event], object]] = []
         self._seen = RecentlySeen(REMEMBERED_EVENTS)
-        self._left_over: collections.deque[Any] = collections.deque()
-        #: Ids of events that tell of a connection which is being opened again.
+        self._left_over: collections.deque[Entry] = collections.deque()
+        #: The ids of queued events about a lost connection that the hub is opening again.
         self._interruptions: set[str] = set()
         self._dropped = 0
+        self.renew()
 
-    def is_repeat(self, event: Event) -> bool:
-        """Remember *event* and return whether it came before."""
-        return self._seen.is_repeat(event["id"])
+    def renew(self) -> None:
+        """Create a new queue and a new lock, as a forked child needs."""
+        self.queue: queue.Queue[Entry] = queue.Queue()
+        self._lock = threading.Lock()
+
+    def accept(self, event: Event) -> None:
+        """Queue *event*, fresh from the server, unless it is a repeat."""
+        if self._seen.is_repeat(event["id"]):
+            self._seams.logger.debug(
+                f"Ignoring the event {event['id']}, which was received before."
+            )
+            return
+        for watch in tuple(self.watchers):
+            watch(event)
+        self._replies.deliver(event)
+        self.put(event)
 
     def put(self, event: Event) -> None:
-        """Let *event* wait to be handled, in place of the oldest one if too many wait."""
-        waiting = self._owner._event_queue
+        """Queue *event*, and drop the oldest events if too many wait."""
+        waiting = self.queue
         while waiting.qsize() >= QUEUE_LIMIT:
             try:
                 self._forget(waiting.get_nowait())
@@ -70,32 +82,34 @@ class Inbox:
                 break
             self._dropped += 1
             if self._dropped % 1000 == 1:
-                self._owner.logger.warning(
+                self._seams.logger.warning(
                     f"More than {QUEUE_LIMIT} received events wait for wait() to handle them; "
                     f"the oldest are dropped, {self._dropped} so far."
                 )
         waiting.put(event)
 
-    def _forget(self, event: Any) -> None:
-        """Take note that *event* was dropped."""
-        if self._interruptions and isinstance(event, Event):
-            self._interruptions.discard(event["id"])
+    def _forget(self, event: Entry) -> None:
+        """Note that *event* was dropped."""
+        if isinstance(event, Event):
+            with self._lock:
+                self._interruptions.discard(event["id"])
 
     def put_own(self, event: Event) -> None:
-        """Let *event* of the hub itself wait.
+        """Queue *event*, which the hub itself created.
 
-        The connection of which it may tell that it was lost is being opened again. So handling it
-        does not end the waiting, unlike any other event about a disconnection.
+        A disconnection that the hub reports is temporary: it opens the connection again. Handling
+        that event therefore does not end `wait`, unlike other events with this topic.
         """
         if event["topic"] == DISCONNECTED_TOPIC:
-            self._interruptions.add(event["id"])
+            with self._lock:
+                self._interruptions.add(event["id"])
         self.put(event)
 
     def handle_all(self, deadline: Optional[float]) -> None:
-        """Handle events on this thread until *deadline*, or until the owner has enough.
+        """Handle events on this thread until *deadline*, or until the hub disconnects.
 
-        At least one event that waits is handled, whatever the deadline, not counting the one by
-        which the hub says that it is connected. The handling of a disconnection is the last.
+        Handle at least one waiting event, even after the deadline; the hub's own event about its
+        connection does not count. Return after an event about a disconnection.
         """
         self._take(deadline, self._handle_safely)
 
@@ -105,43 +119,43 @@ class Inbox:
         workers: int,
         key: Optional[Callable[[Event], Hashable]],
     ) -> None:
-        """Handle events on *workers* threads, those with the same *key* one after the other.
+        """Handle events on *workers* threads. Events with the same *key* keep their order.
 
-        Without *key*, those about the same entity. Raise what ends a worker: an exception that is
-        no error, such as :exc:`SystemExit`.
+        Without *key*, events about the same entity do. Raise the exception that ends a worker,
+        such as :exc:`SystemExit`.
         """
         from ftrack_like.event.workers import WorkerPool  # lazy: most programs have none
 
         pool = WorkerPool(self._handle_safely, workers)
 
-        def put(event: Any) -> None:
+        def put(event: Entry) -> None:
             first, *more = self._keys_of(event, key)
             pool.put(first, event, *more)
 
         def has_room() -> bool:
             while not pool.has_room(TICK):
-                if not self._owner._rest() or _is_over(deadline):
+                if not self._goes_on() or _is_over(deadline):
                     return False
             return pool.works
 
         try:
             with pool:
                 if self._take(deadline, put, has_room):
-                    pool.drain()  # The disconnection is handled, and what came before it.
+                    pool.drain()  # Everything up to the disconnection is handled.
         finally:
             self._left_over.extendleft(reversed(pool.leftover))
 
     def _take(
         self,
         deadline: Optional[float],
-        use: Callable[[Any], Any],
-        goes_on: Callable[[], bool] = lambda: True,
+        use: Callable[[Entry], object],
+        has_room: Callable[[], bool] = lambda: True,
     ) -> bool:
-        """Give events to *use*; return whether the last one was about a disconnection.
+        """Pass events to *use*; return whether the last one was about a disconnection.
 
-        This ends early when *goes_on* says so.
+        Return early when *has_room* returns False.
         """
-        while self._owner._rest() and goes_on():
+        while self._goes_on() and has_room():
             left = TICK if deadline is None else min(TICK, deadline - time.monotonic())
             try:
                 event = self._next(left)
@@ -157,65 +171,55 @@ class Inbox:
                 return False
         return False
 
-    def _ends_waiting(self, event: Any) -> bool:
-        """Return whether nothing is to be waited for after *event*."""
-        # Programs put other things than events into the queue, for a `_handle` that knows them.
+    def _goes_on(self) -> bool:
+        """Remove expired callbacks for replies, and return whether more events may come."""
+        self._replies.release()
+        return self._seams.expects_events()
+
+    def _ends_waiting(self, event: Entry) -> bool:
+        """Return whether *event* is about a disconnection that is not temporary."""
         if not isinstance(event, Mapping) or event.get("topic") != DISCONNECTED_TOPIC:
             return False
-        if event.get("id") not in list(self._interruptions):
-            return True
-        self._interruptions.discard(event["id"])
+        with self._lock:
+            if event.get("id") not in list(self._interruptions):  # an id may be unhashable
+                return True
+            self._interruptions.discard(event["id"])
         return False
 
-    def _next(self, timeout: float) -> Any:
+    def _next(self, timeout: float) -> Entry:
         """Return the next event after at most *timeout* seconds, or raise :exc:`queue.Empty`."""
         try:
             return self._left_over.popleft()
         except IndexError:
-            return self._owner._event_queue.get(timeout > 0, max(0.0, timeout))
+            return self.queue.get(timeout > 0, max(0.0, timeout))
 
-    def _keys_of(self, event: Any, key: Optional[Callable[[Event], Hashable]]) -> list[Hashable]:
-        """Return the keys of *event*; a *key* that fails is logged, and replaced by the usual."""
+    def _keys_of(self, event: Entry, key: Optional[Callable[[Event], Hashable]]) -> list[Hashable]:
+        """Return the keys of *event*. If *key* fails, log that and use the default keys."""
         if key is not None:
             try:
-                found = key(event)
+                found = key(cast("Event", event))
                 hash(found)
                 return [found]
             except Exception:
-                self._owner.logger.exception(
+                self._seams.logger.exception(
                     f"The key of the event {event} cannot be made; it is handled in the order of "
                     "the events about the same entities."
                 )
         return subjects(event)
 
-    def _handle_safely(self, event: Any) -> None:
-        """Handle *event*; an error of the handling ends up in the log, not with who waits."""
+    def _handle_safely(self, event: Entry) -> None:
+        """Handle *event*. Log exceptions: they must not end `wait`."""
         try:
-            self._owner._handle(event)
+            self._seams.handle(cast("Event", event))
         except Exception:
-            self._owner.logger.exception(f"Error handling event {event}.")
+            self._seams.logger.exception(f"Error handling event {event}.")
 
 
-def _is_notice(event: Any) -> bool:
-    """Return whether *event* only says that the hub is connected."""
+def _is_notice(event: Entry) -> bool:
+    """Return whether *event* is the hub's own event about its connection."""
     return isinstance(event, Mapping) and event.get("topic") == CONNECTED_TOPIC
 
 
 def _is_over(deadline: Optional[float]) -> bool:
-    """Return whether *deadline*, a moment or None for none, has passed."""
+    """Return whether *deadline*, in seconds or None for no limit, has passed."""
     return deadline is not None and time.monotonic() >= deadline
-
-
-def collect(
-    replies: queue.Queue[Event], deadline: float, all_replies: bool
-) -> Union[Event, list[Event], None]:
-    """Return the first of *replies* until *deadline*, or None; or the list of *all_replies*."""
-    collected: list[Event] = []
-    while True:
-        left = deadline - time.monotonic()
-        try:
-            collected.append(replies.get(timeout=max(0.0, left)))
-        except queue.Empty:
-            return collected if all_replies else None
-        if not all_replies:
-            return collected[0]

@@ -1,13 +1,20 @@
-"""A subscriber: who is told about an event, and how."""
+"""A subscriber: a subscription with the callback for its events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable
+from typing import Callable
 
 from ftrack_like.event.subscription import Subscription
+from ftrack_like.wire.events import Event
+from ftrack_like.wire.packets import JsonValue
 
-__all__ = ["Subscriber"]
+__all__ = ["Callback", "Metadata", "Subscriber"]
+
+#: A function to call with an event. Its result is the reply to the event; None sends no reply.
+Callback = Callable[[Event], object]
+#: The description of a subscriber: `{"id": str, …}`.
+Metadata = dict[str, JsonValue]
 
 
 class Subscriber:
@@ -16,18 +23,18 @@ class Subscriber:
     def __init__(
         self,
         subscription: str,
-        callback: Callable[..., Any],
-        metadata: dict[str, Any],
+        callback: Callback,
+        metadata: Metadata,
         priority: int,
     ) -> None:
         """Initialise with the text *subscription* and the *callback* to call with an event.
 
-        *metadata* describes the subscriber to others: `{"id": str, …}`. It is what the target of
-        an event is compared with.
+        *metadata* describes the subscriber to others: `{"id": str, …}`. The target of an event is
+        compared with it.
 
-        *priority* says when the callback is called: the lower the earlier.
+        Callbacks with a lower *priority* are called first.
 
-        Raise :exc:`~ftrack_like.exception.ParseError` if *subscription* breaks the rules.
+        Raise :exc:`~ftrack_like.exception.ParseError` if the syntax of *subscription* is wrong.
         """
         self.subscription = Subscription(subscription)
         self.callback = callback
@@ -35,12 +42,12 @@ class Subscriber:
         self.priority = priority
 
     def __str__(self) -> str:
-        """Return the subscriber's metadata and subscription as text."""
+        """Return the metadata and the subscription as text."""
         return (
             f"<{self.__class__.__name__} metadata={self.metadata} "
             f'subscription="{self.subscription}">'
         )
 
-    def interested_in(self, event: Mapping[str, Any]) -> bool:
+    def interested_in(self, event: Mapping[str, object]) -> bool:
         """Return whether the subscription includes *event*."""
         return self.subscription.includes(event)

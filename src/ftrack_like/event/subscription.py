@@ -1,10 +1,10 @@
-"""A subscription: an expression, and the topics that it can possibly be about."""
+"""A subscription: an expression, with the topics that it can match."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire.events import Event
@@ -14,16 +14,16 @@ __all__ = ["Subscription"]
 
 
 class _Reading(NamedTuple):
-    """What a text means."""
+    """A parsed text."""
 
     matcher: event_expression.Matcher
     topics: Optional[Topics]
 
 
-# Many subscribers ask for the same, all actions of a user for instance.
+# Many subscribers use the same text, for example all actions of a user.
 @functools.lru_cache(maxsize=1024)
 def _read(parser: event_expression.Parser, text: str) -> _Reading:
-    """Return what *parser* makes of *text*, or raise ParseError."""
+    """Parse *text* with *parser*, or raise ParseError."""
     expression = parser.parse(text)
     topics = event_expression.topics_of(expression)
     return _Reading(event_expression.compile_expression(expression), topics)
@@ -37,21 +37,22 @@ class Subscription:
     def __init__(self, subscription: str) -> None:
         """Initialise with the text *subscription*, such as `"topic=ftrack.update"`.
 
-        Raise :exc:`~ftrack_like.exception.ParseError` if it breaks the rules of expressions.
+        Raise :exc:`~ftrack_like.exception.ParseError` if its syntax is wrong.
         """
         self._subscription = subscription
         self._matcher, self._topics = _read(self.parser, subscription)
 
     def __str__(self) -> str:
-        """Return the subscription as it was written."""
+        """Return the text of the subscription."""
         return self._subscription
 
     @property
     def topics(self) -> Optional[Topics]:
-        """Return the topics that the subscription can be about; None means any topic."""
+        """The topics that the subscription can match; None means any topic."""
         return self._topics
 
-    def includes(self, event: Mapping[str, Any]) -> bool:
-        """Return whether *event* is one that the subscription asks for."""
-        # A dictionary is looked up faster than an event, which passes each look on to it.
-        return self._matcher(event._data if type(event) is Event else event)
+    def includes(self, event: Mapping[str, object]) -> bool:
+        """Return whether the subscription matches *event*."""
+        # A look-up in the dictionary is faster than in the event, which passes it on.
+        fields = event._data if type(event) is Event else event  # for speed
+        return self._matcher(fields)

@@ -1,4 +1,4 @@
-"""A subscription for the length of a `with` block."""
+"""A subscription for the duration of a `with` block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class SubscriptionContext:
     """Subscribes on entering and unsubscribes on leaving."""
 
     def __init__(self, subscribe: Callable[[], str], unsubscribe: Callable[[str], None]) -> None:
-        """Initialise with what subscribes, returning an id, and what unsubscribes that id."""
+        """Initialise with *subscribe*, which returns an id, and *unsubscribe*, which takes it."""
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
         self._identifier: Optional[str] = None

@@ -1,4 +1,4 @@
-"""Worker threads for slow handlers, which keep the order of items that have a key in common."""
+"""Worker threads for slow handlers. Items with a common key keep their order."""
 
 from __future__ import annotations
 
@@ -7,49 +7,51 @@ import dataclasses
 import threading
 from collections.abc import Hashable
 from types import TracebackType
-from typing import Any, Callable, Optional
+from typing import Callable, Generic, Optional, TypeVar
 
 __all__ = ["WorkerPool"]
 
-#: How many items a pool takes before it asks to wait.
+#: The maximum number of unfinished items in a pool.
 CAPACITY = 256
+
+Item = TypeVar("Item")
 
 
 @dataclasses.dataclass(eq=False)
-class _Entry:
-    """An *item* with its *keys*; it may begin once no earlier one has any of them."""
+class _Entry(Generic[Item]):
+    """An *item* with its *keys*. It starts when no earlier entry has one of these keys."""
 
-    item: Any
+    item: Item
     keys: tuple[Hashable, ...]
-    #: Under how many of the keys an earlier entry is not done yet.
+    #: The number of keys under which an earlier entry is unfinished.
     blocked: int = 0
 
 
-class WorkerPool:
-    """Handles items on several threads; items with a key in common one after the other.
+class WorkerPool(Generic[Item]):
+    """Handles items on several threads, items with a common key one after the other.
 
-    Use it as a context: leaving waits for the handlers that are running, and what no thread has
-    begun is in `leftover` afterwards, in the order of :meth:`put`. At least one item is begun, if
-    any was put.
+    Use it as a context manager. Leaving waits for the running handlers. Afterwards `leftover`
+    holds the items that were not started, in the order of :meth:`put`. If there are items, at
+    least one is started.
     """
 
-    def __init__(self, handle: Callable[[Any], Any], workers: int) -> None:
+    def __init__(self, handle: Callable[[Item], object], workers: int) -> None:
         """Initialise a pool of *workers* threads that call *handle* with each item.
 
-        *handle* must not raise an :exc:`Exception`. Any other exception, such as
-        :exc:`SystemExit`, ends the pool and is raised when the context is left.
+        *handle* must not raise an :exc:`Exception`. Another exception, such as
+        :exc:`SystemExit`, ends the pool; leaving the context raises it.
 
         Raise :exc:`ValueError` if *workers* is not positive.
         """
         if workers < 1:
             raise ValueError(f"A pool needs at least one worker, not {workers}.")
-        self.leftover: list[Any] = []
+        self.leftover: list[Item] = []
         self._handle = handle
         self._changed = threading.Condition()
-        #: The entries that are not done, in order; a running one stays the first of its keys.
-        self._queues: dict[Hashable, collections.deque[_Entry]] = {}
-        self._unbegun: dict[int, _Entry] = {}
-        self._ready: collections.deque[_Entry] = collections.deque()
+        #: The unfinished entries by key, in order. A running entry is the first of its keys.
+        self._queues: dict[Hashable, collections.deque[_Entry[Item]]] = {}
+        self._unbegun: dict[int, _Entry[Item]] = {}
+        self._ready: collections.deque[_Entry[Item]] = collections.deque()
         self._taken = 0
         self._has_begun = False
         self._closed = False
@@ -61,10 +63,10 @@ class WorkerPool:
 
     @property
     def works(self) -> bool:
-        """Return whether the pool takes items; it does until a handler ends it."""
+        """Whether the pool takes items. A handler that raises may end it."""
         return not self._closed
 
-    def __enter__(self) -> WorkerPool:
+    def __enter__(self) -> WorkerPool[Item]:
         """Start the threads and return the pool."""
         for thread in self._threads:
             thread.start()
@@ -76,7 +78,7 @@ class WorkerPool:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        """End the threads. When an error ends the context, nobody waits for running handlers."""
+        """End the threads. After an exception, do not wait for running handlers."""
         with self._changed:
             if kind is None:
                 self._changed.wait_for(lambda: self._has_begun or self._closed or not self._taken)
@@ -92,8 +94,8 @@ class WorkerPool:
         with self._changed:
             return self._changed.wait_for(lambda: self._taken < CAPACITY or self._closed, timeout)
 
-    def put(self, key: Hashable, item: Any, *more_keys: Hashable) -> None:
-        """Have *item* handled after all items put before it under *key* or any of *more_keys*."""
+    def put(self, key: Hashable, item: Item, *more_keys: Hashable) -> None:
+        """Add *item*. It starts after all earlier items with *key* or one of *more_keys*."""
         entry = _Entry(item, tuple(dict.fromkeys((key, *more_keys))))
         with self._changed:
             self._taken += 1
@@ -131,8 +133,8 @@ class WorkerPool:
                     self._close()
             self._done(entry)
 
-    def _done(self, entry: _Entry) -> None:
-        """Let the entries begin that waited for *entry* alone; forget keys without entries."""
+    def _done(self, entry: _Entry[Item]) -> None:
+        """Start the entries that waited only for *entry*; remove keys without entries."""
         with self._changed:
             self._taken -= 1
             for key in entry.keys:
@@ -147,7 +149,7 @@ class WorkerPool:
             self._changed.notify_all()
 
     def _close(self) -> None:
-        """Let nothing more begin, and keep what has not begun."""
+        """Start no more entries, and keep the rest in `leftover`."""
         self._closed = True
         self.leftover += [each.item for each in self._unbegun.values()]
         self._unbegun.clear()

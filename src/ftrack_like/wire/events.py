@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping
 from typing import Any, Callable, Optional
 
 from ftrack_like.wire import packets
@@ -116,6 +116,10 @@ class Event(MutableMapping[str, FieldValue]):
     def __len__(self) -> int:
         """Return the number of fields."""
         return len(self._data)
+
+    def items(self) -> ItemsView[str, FieldValue]:
+        """Return the names and values of the fields."""
+        return self._data.items()  # the inherited view looks each field up again
 
 
 def to_wire(event: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
