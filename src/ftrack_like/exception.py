@@ -218,11 +218,13 @@ class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
     """The server cannot be reached, or the connection broke before the answer was whole.
 
     *request_sent* is False when the request certainly never arrived; *retry_after* is the wait
-    in seconds that the server asked for, None when it did not.
+    in seconds that the server asked for, None when it did not. *is_lasting* is True when a
+    repetition would fail too, because this process has too many open files.
     """
 
     default_message = "The server cannot be reached."
     request_sent = True
+    is_lasting = False
     retry_after: Optional[float] = None
 
     def __init__(
