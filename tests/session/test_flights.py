@@ -187,6 +187,7 @@ def test_adapters_of_programs_keep_their_connections(
     assert users_on(sandbox, "mounted-") == ["mounted-a"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
 def test_encrypted_commits_at_random_moments(proxied: Any, sandbox: Any) -> None:
     """Commits that a signal interrupts at random moments lose nothing and double nothing."""

@@ -555,13 +555,19 @@ def _interrupt_at_random(
     assert users_on(sandbox, "random-") == [*expected, ("random-shared", str(made - 1))]
 
 
+#: Python ignores an exception that a signal handler raises inside the callback of a weak reference.
+ignores_lost_signals = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 @needs_signals
+@ignores_lost_signals
 def test_time_limits_at_random_moments(proxied: Any, proxy: Any, sandbox: Any) -> None:
     """Commits that a time limit interrupts at random moments lose nothing and double nothing."""
     _interrupt_at_random(proxied, proxy, sandbox, signal.SIGALRM, TimeLimit)
 
 
 @needs_signals
+@ignores_lost_signals
 def test_ctrl_c_at_random_moments(proxied: Any, proxy: Any, sandbox: Any) -> None:
     """Ctrl-C at random moments, each followed by a commit, loses nothing and doubles nothing."""
     dice = random.Random(os.urandom(8) if COUNT > 12 else 1)

@@ -207,6 +207,8 @@ class Exchange:
         self, error: Exception, attempt: int, elapsed: float, asked: Optional[float]
     ) -> Optional[float]:
         """Return how long to wait before asking again, None when it must not or need not be."""
+        if getattr(error, "is_lasting", False):
+            return None
         arrived = getattr(error, "request_sent", True)
         if not (self.repeatable if arrived else self.patient):
             return None

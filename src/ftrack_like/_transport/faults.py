@@ -19,10 +19,11 @@ import requests
 import urllib3
 
 from ftrack_like import exception
+from ftrack_like._transport.names import SlowNameError
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.settings import CA_VARIABLES
 
-__all__ = ["Route", "connection_error", "explain", "is_timeout"]
+__all__ = ["Route", "connection_error", "exhaustion", "explain", "is_timeout"]
 
 _TIMEOUTS = (
     requests.exceptions.Timeout,
@@ -107,6 +108,7 @@ def connection_error(
     kind = exception.ServerTimeoutError if is_late else exception.ServerConnectionError
     made = kind(text)
     made.request_sent = not any(isinstance(each, _NOT_CONNECTED) for each in chain)
+    made.is_lasting = exhaustion(error) is not None
     return made
 
 
@@ -130,7 +132,7 @@ def explain(error: BaseException, route: Route) -> str:
     text = (
         _wrong_file(chain, route)
         or _unusable(error, route)
-        or _exhausted(chain)
+        or exhaustion(error)
         or _refused_proxy(chain, route, proxy)
         or _late(chain, route)
         or _unknown_host(chain, route)
@@ -210,8 +212,9 @@ def _unusable(error: BaseException, route: Route) -> Optional[str]:
     )
 
 
-def _exhausted(chain: list[BaseException]) -> Optional[str]:
-    """Return that the process or the system has no files left, None otherwise."""
+def exhaustion(error: BaseException) -> Optional[str]:
+    """Return in words that *error* means too many open files and what to do; else None."""
+    chain = list(_chain(error))
     numbers = {each.errno for each in chain if isinstance(each, OSError)}
     if any(isinstance(each, socket.gaierror) for each in chain) and not _can_open():
         numbers.add(errno.EMFILE)
@@ -251,8 +254,9 @@ def _late(chain: list[BaseException], route: Route) -> Optional[str]:
     late = list(filter(_is_late, chain))
     if not late:
         return None
-    # The innermost one tells of a deadline; the others tell the time-out of one wait.
+    # The innermost one tells of a deadline or a name; the others tell the time-out of one wait.
     told = next((each for each in late if "deadline" in str(each)), late[0])
+    told = next((each for each in late if isinstance(each, SlowNameError)), told)
     return f"{route.address} did not answer in time: {route.words(told)}"
 
 

@@ -17,7 +17,6 @@ many. So the state of a flight must be right at each instruction:
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import os
 import re
@@ -90,10 +89,6 @@ class Flight:
         self._pieces: list[Piece] = []
         self._buffer = bytearray(1)
         self._has_read = False
-
-    def __del__(self) -> None:
-        with contextlib.suppress(OSError):
-            self.cut()
 
     @property
     def is_answered(self) -> bool:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Optional
 
+import urllib3
+
 from ftrack_like._transport.flight import CURRENT_FLIGHT, LONGEST_PIECE, Flight
 from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, Setting
+from ftrack_like._transport.names import SlowNameError, forget_addresses, look_up, needs_lookup
 
 __all__ = ["CURRENT_CONNECTIONS", "WatchedSocket", "registering", "watch", "watching"]
 
@@ -195,20 +198,61 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
+#: What urllib3 raises when it cannot connect.
+_CONNECTING = (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.NewConnectionError)
+
+
+def _unresolved(connection: Any, host: str, why: object) -> Exception:
+    """Return the error of urllib3 that *connection* cannot resolve *host*."""
+    return urllib3.exceptions.NewConnectionError(connection, f"Failed to resolve {host!r} ({why})")
+
+
 class _WatchedConnection:
     """What connections of urllib3 get in addition: their socket observes the limit."""
 
     sock: Any
     timeout: Any
+    port: Any
+    _dns_host: str
 
     def _new_conn(self) -> Any:
         """Return a watched socket, connected within the limit."""
+        host = self._dns_host
+        self._shorten_timeout()
+        # A SOCKS proxy may be the one that resolves names.
+        if not self.timeout or hasattr(self, "_socks_options") or not needs_lookup(host):
+            return watch(super()._new_conn())  # type: ignore[misc]
+        failure: Optional[Exception] = None
+        for address in self._addresses(host):
+            self._shorten_timeout()
+            self._dns_host = address
+            try:
+                return watch(super()._new_conn())  # type: ignore[misc]
+            except _CONNECTING as error:
+                failure = error
+            finally:
+                self._dns_host = host
+        forget_addresses(host, self.port)
+        raise failure or _unresolved(self, host, "it has no address")
+
+    def _shorten_timeout(self) -> None:
+        """Let connecting last no longer than the limit."""
         limit = CURRENT_LIMIT.get()
         if limit is not None:
             left = max(limit.left(), 0.001)
             if not isinstance(self.timeout, (int, float)) or self.timeout > left:
                 self.timeout = left
-        return watch(super()._new_conn())  # type: ignore[misc]
+
+    def _addresses(self, host: str) -> list[str]:
+        """Return the addresses of *host*, looked up within the time-out."""
+        try:
+            return look_up(host, self.port, self.timeout)
+        except SlowNameError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, str(error)) from error
+        except socket.gaierror as error:
+            raise _unresolved(self, host, error) from error
+        except UnicodeError:
+            return [host]  # urllib3 says why this can be no host.
 
     def connect(self) -> Any:
         """Connect, through a proxy and TLS where needed, and watch the socket."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional, TypeVar
 
 from ftrack_like import exception
 from ftrack_like._transport.body import excerpt
-from ftrack_like._transport.faults import is_timeout
+from ftrack_like._transport.faults import exhaustion, is_timeout
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.limits import Limit, OpenConnections, SlowestRate, Timeout, total_for
 from ftrack_like._transport.retry import RetryPolicy, retry_after
@@ -176,13 +176,16 @@ def failed(error: BaseException, kind: type[DownloadError] = DownloadError) -> D
     Raise the exception of a signal handler that *error* was made of: it ends the transfer.
     """
     raise_interruption(error)
-    made = kind(problem(error), is_passing=True, is_late=is_timeout(error))
+    is_passing = exhaustion(error) is None
+    made = kind(problem(error), is_passing=is_passing, is_late=is_timeout(error))
     made.__cause__ = error
     return made
 
 
 def problem(error: BaseException) -> str:
     """Return in words what *error* says of a connection; "timed out" if that is what happened."""
+    if exhaustion(error) is not None:
+        return str(exhaustion(error))
     if is_timeout(error):
         return f"it timed out: {error}"
     return f"the connection failed: {error}"

@@ -1,8 +1,8 @@
 """The sandbox without HTTP: an :class:`Api` answers the body of a request with bytes.
 
-An :class:`Api` owns the database; threads may share it. It knows the envelope of the protocol: JSON in,
-JSON out, errors as mappings. :mod:`ftrack_like.sandbox.actions` implements the operations in the
-envelope.
+An :class:`Api` owns the database; threads may share it. It knows the envelope of the protocol: JSON
+in, JSON out, errors as mappings. :mod:`ftrack_like.sandbox.actions` implements the operations in
+the envelope.
 """
 
 from __future__ import annotations

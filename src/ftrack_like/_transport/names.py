@@ -1,0 +1,122 @@
+"""Look up host names within a bound of time.
+
+``socket.getaddrinfo`` waits for name servers as long as the system is set to, which is often half
+a minute, and nothing ends it. So it runs on a helper thread. A lookup that outlasts its bound goes
+on, and the next attempt profits from it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import threading
+import time
+from typing import Optional
+
+from urllib3.util.connection import allowed_gai_family
+
+from ftrack_like._transport.settings import is_this_machine
+
+__all__ = ["SlowNameError", "forget_addresses", "look_up", "needs_lookup"]
+
+#: For how many seconds the addresses of a host are used again.
+KEPT = 60.0
+
+
+class SlowNameError(socket.timeout):
+    """A name server does not answer in time."""
+
+
+class _Lookup:
+    """The lookup of *host* and *port*, which runs on a thread of its own."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._done = threading.Event()
+        self._found: list[str] = []
+        self._error: Optional[Exception] = None
+        self._ended = 0.0
+        threading.Thread(target=self._run, name="ftrack-name-lookup", daemon=True).start()
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether it is under way, or has found addresses not long ago."""
+        if not self._done.is_set():
+            return True
+        return self._error is None and time.monotonic() - self._ended < KEPT
+
+    def _run(self) -> None:
+        try:
+            family = allowed_gai_family()
+            found = socket.getaddrinfo(self._host, self._port, family, socket.SOCK_STREAM)
+            self._found = list(dict.fromkeys(str(each[4][0]) for each in found))
+        except Exception as error:
+            self._error = error
+        self._ended = time.monotonic()
+        self._done.set()
+
+    def wait(self, seconds: float) -> list[str]:
+        """Return the addresses; raise as :func:`look_up` does."""
+        if not self._done.wait(max(seconds, 0.0)):
+            raise SlowNameError(
+                f"the host name {self._host!r} was not resolved within {seconds:.3g} s"
+            )
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+
+class _Lookups:
+    """The lookups of this process."""
+
+    def __init__(self) -> None:
+        self.renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Begin without lookups, whose threads a forked process does not have."""
+        self._lock = threading.Lock()
+        self._by_host: dict[tuple[str, int], _Lookup] = {}
+
+    def get(self, host: str, port: int) -> _Lookup:
+        """Return a lookup of *host*, a new one unless there is a useful one."""
+        with self._lock:
+            known = self._by_host.get((host, port))
+            if known is None or not known.is_useful:
+                known = self._by_host[host, port] = _Lookup(host, port)
+            return known
+
+    def forget(self, host: str, port: int) -> None:
+        """Look *host* up again the next time."""
+        with self._lock:
+            self._by_host.pop((host, port), None)
+
+
+_lookups = _Lookups()
+
+
+def needs_lookup(host: str) -> bool:
+    """Return whether a name server may be asked for *host*."""
+    if is_this_machine(host):
+        return False
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return True
+    return False
+
+
+def look_up(host: str, port: int, seconds: float) -> list[str]:
+    """Return the addresses of *host*, each once.
+
+    Raise :class:`SlowNameError` after *seconds*, and what ``socket.getaddrinfo`` raises.
+    """
+    return _lookups.get(host, port).wait(seconds)
+
+
+def forget_addresses(host: str, port: int) -> None:
+    """Look *host* up again the next time: its addresses do not work."""
+    _lookups.forget(host, port)
