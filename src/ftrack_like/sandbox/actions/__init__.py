@@ -47,7 +47,7 @@ from ftrack_like.sandbox.storage.context import RequestContext
 from ftrack_like.sandbox.storage.database import Database
 from ftrack_like.sandbox.storage.deadline import Deadline, StatementTimeoutError, deadline
 from ftrack_like.sandbox.storage.faults import first_line, remedy_for
-from ftrack_like.sandbox.storage.permissions.rights import load_rights
+from ftrack_like.sandbox.storage.permissions.rights import rights_of
 from ftrack_like.sandbox.storage.refusals import refusal
 
 __all__ = ["ACTIONS", "HOOKS", "READING", "Action", "open_batch", "run_batch"]
@@ -168,7 +168,7 @@ def _run_batch(
 def open_batch(connection: Connection, context: RequestContext) -> Batch:
     """Return a new batch in the transaction of *connection*, with the rights of its user."""
     if not context.unrestricted and context.rights is None:
-        context = replace(context, rights=load_rights(connection, context.user_id))
+        context = replace(context, rights=rights_of(connection, context.user_id))
     return Batch(connection, context, HOOKS)
 
 
