@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -88,8 +88,10 @@ class Batch:
         self.made: list[tuple[EntityType, Row]] = []
         #: Required attributes that an update emptied: name and column, with type and row.
         self.emptied: list[tuple[EntityType, Row, str, str]] = []
-        #: What must exist at the end, and who said so (``status_id of Task``).
-        self.references: dict[Existence, str] = {}
+        #: What must exist at the end, and who said so (``status_id of Task``) by operation.
+        self.references: dict[Existence, dict[Optional[int], str]] = {}
+        #: Table and key of the entities that an operation makes or changes.
+        self.subjects: dict[Optional[int], list[tuple[str, Key]]] = {}
         #: Contexts whose name or parent is new, by id.
         self.placed: dict[str, Row] = {}
         #: Table and key of what this batch deletes, or has deleted.
@@ -167,8 +169,27 @@ class Batch:
 
     def refer(self, wanted: Existence, where: str) -> None:
         """Remember that *wanted* must exist at the end, as *where* (``status_id of Task``) says."""
-        self.references[wanted] = where
+        self.references.setdefault(wanted, {})[self.running] = where
         self.origins[wanted] = self.running
+
+    def is_about(self, table: str, key: Key) -> None:
+        """Remember that the running operation makes or changes a row of *table*."""
+        self.subjects.setdefault(self.running, []).append((table, key))
+
+    def standing_references(self) -> Iterator[tuple[Existence, Optional[int], str]]:
+        """Yield what must exist, with the last operation that says so, and its words for it.
+
+        An operation whose entities are all deleted by now says nothing.
+        """
+        for wanted, places in self.references.items():
+            for origin, where in reversed(places.items()):
+                if not self._is_undone(origin):
+                    yield wanted, origin, where
+                    break
+
+    def _is_undone(self, origin: Optional[int]) -> bool:
+        subjects = self.subjects.get(origin) if self.going else None
+        return bool(subjects) and self.going.issuperset(subjects or ())
 
     def blame(self, error: SandboxError, origin: Optional[int]) -> SandboxError:
         """Return *error* as one of the operation at *origin*, unless it is of another already."""
