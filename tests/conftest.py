@@ -196,9 +196,6 @@ class Api:
         self.http = requests.Session()
         self.http.headers.update(
             {
-                # The server closes a connection that is idle for some seconds, which on a busy
-                # machine may be the moment in which the next request is sent.
-                "Connection": "close",
                 "ftrack-user": sandbox.api_user,
                 "ftrack-api-key": sandbox.api_key,
                 "ftrack-strict-api": "true",

@@ -337,3 +337,26 @@ def test_entity_made_again_is_deleted_again(api: Any, project: str) -> None:
     assert api.one(f"select name from Folder where id is {folder}")["name"] == "two"
     api.call(delete, again, delete)
     assert api.query(f"Folder where id is {folder}") == []
+
+
+def test_component_is_created_and_deleted_in_one_batch(api: Any) -> None:
+    """A batch may delete a component that it made, with what belongs to the component."""
+    made = api.make("SequenceComponent", name="main", padding=4)
+    (sequence,) = made["entity_key"]
+    made["entity_data"]["id"] = sequence
+    member = api.make("FileComponent", name="0001", container_id=sequence)
+    api.call(made, member, api.remove("SequenceComponent", sequence))
+    assert api.query(f"Component where id in ({sequence}, {member['entity_key'][0]})") == []
+
+
+def test_reference_to_a_component_deleted_in_the_same_batch_is_refused(
+    api: Any, project: str
+) -> None:
+    """What stays must not point at a component that the batch made and deleted."""
+    made = api.make("FileComponent", name="main")
+    (component,) = made["entity_key"]
+    made["entity_data"]["id"] = component
+    uses = api.make("Folder", name="uses", parent_id=project, thumbnail_id=component)
+    with pytest.raises(api.Error, match=r"thumbnail_id.*does not exist.*\(operation 2: create"):
+        api.call(made, api.remove("FileComponent", component), uses)
+    assert api.query(f"Folder where id is {uses['entity_key'][0]}") == []

@@ -366,3 +366,19 @@ def test_deleting_hundreds_of_contexts_scans_nothing_that_grows(studio: Studio) 
     answer = studio.answer(*deletions, user=user)
     assert isinstance(answer, list), answer
     assert studio.scans() == []
+
+
+def test_rights_are_read_once_for_one_state_of_the_database(studio: Studio) -> None:
+    """On SQLite, a role user's request reads the rights only after something was written."""
+    if not studio.database.is_sqlite:
+        pytest.skip("PostgreSQL does not tell cheaply whether others wrote")
+
+    def asks_for_roles() -> bool:
+        studio.answer({"action": "query", "expression": "Task limit 1"})
+        return any("security_role" in statement for statement, _ in studio.asked)
+
+    _manager(studio)  # writes
+    assert asks_for_roles()
+    assert not asks_for_roles()
+    _manager(studio)
+    assert asks_for_roles()

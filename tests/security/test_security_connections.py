@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Never: end"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = b"POST /api HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nX-Never: end\r\n\r\n{"
 CROWD = 1100
 
@@ -144,6 +145,22 @@ def test_second_request_must_come_in_time_as_well(
     connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + HALF)
     connection.settimeout(60)
     assert read_all(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_idle_connections_outlast_the_time_for_headers(
+    start_server: Callable[..., Server], connections: contextlib.ExitStack
+) -> None:
+    """A kept connection waits for its next request longer than headers may take."""
+    server = start_server("--header-timeout", "0.5")
+    idle = connections.enter_context(server.connect())
+    idle.settimeout(60)
+    idle.sendall(GET)
+    assert idle.recv(65536).startswith(b"HTTP/1.1 200")
+    (silent,) = crowd(server, connections, HALF, 1)
+    silent.settimeout(60)
+    assert read_all(silent) == b""
+    idle.sendall(GET)
+    assert idle.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 def test_idle_connections_are_closed(

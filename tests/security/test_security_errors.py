@@ -293,6 +293,38 @@ def test_broken_requests_are_answered(sandbox: Any, sent: bytes) -> None:
     assert requests.get(sandbox.server_url, timeout=30).status_code == 200
 
 
+def _answer_to(sandbox: Any, sent: bytes) -> bytes:
+    address = urlsplit(sandbox.server_url)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(sent)
+        return read_all(connection)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_headers_are_limited_however_they_arrive(
+    sandbox: Any, method: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Headers of more than 16 KiB are refused, also when they come in one piece."""
+    start = method + b" / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX: "
+    answer = _answer_to(sandbox, start + b"a" * 17_000 + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"larger than 16384 bytes" in answer
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+    answer = _answer_to(sandbox, start + b"a" * 15_000 + b"\r\n\r\n")
+    assert not answer.startswith(b"HTTP/1.1 400")
+
+
+def test_a_request_has_one_length(sandbox: Any) -> None:
+    """Content-Length and Transfer-Encoding together are refused: proxies differ on them."""
+    answer = _answer_to(
+        sandbox,
+        b"POST /api HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    )
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"not both" in answer
+
+
 # Forms and websockets
 
 

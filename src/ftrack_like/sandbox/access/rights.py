@@ -16,9 +16,17 @@ from ftrack_like.sandbox.access.roles import (
     API_ROLE_ID,
     ROLE_RIGHTS,
 )
+from ftrack_like.sandbox.database.snapshots import remembered
 from ftrack_like.sandbox.tables.layout import TABLES, is_project
 
-__all__ = ["Rights", "is_administrator", "load_projects", "load_rights", "may_name_others"]
+__all__ = [
+    "Rights",
+    "is_administrator",
+    "load_projects",
+    "load_rights",
+    "may_name_others",
+    "rights_of",
+]
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,20 @@ def may_name_others(user_id: Any) -> Any:
         held.c.security_role_id.in_((ADMINISTRATOR_ROLE_ID, API_ROLE_ID)),
         held.c.is_all_open_projects,
     )
+
+
+def rights_of(connection: Connection, user_id: str) -> Optional[Rights]:
+    """Return the rights of a user, None for an administrator.
+
+    On SQLite they are read once for each state of the database, not once for each request. Use
+    :func:`load_rights` in a transaction that has changed them.
+    """
+    known = remembered(connection)
+    key = ("rights", user_id)
+    if key not in known:
+        known[key] = load_rights(connection, user_id)
+    found: Optional[Rights] = known[key]
+    return found
 
 
 def load_rights(connection: Connection, user_id: str) -> Optional[Rights]:

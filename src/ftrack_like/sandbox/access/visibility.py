@@ -79,11 +79,12 @@ def _foreign(project_id: Expression) -> Expression:
     return and_(
         project_id.is_not(None),
         project_id != "",
-        not_(keys_parameter(project_id, "rights_granted")),
+        # First what settles it for most: SQLite makes the list of the other only when needed.
         or_(
             not_(bindparam("rights_everywhere", type_=Boolean())),
             keys_parameter(project_id, "rights_private"),
         ),
+        not_(keys_parameter(project_id, "rights_granted")),
     )
 
 

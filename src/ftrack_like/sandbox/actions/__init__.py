@@ -18,7 +18,7 @@ import sqlalchemy.exc
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.access.context import RequestContext
-from ftrack_like.sandbox.access.rights import load_rights
+from ftrack_like.sandbox.access.rights import rights_of
 from ftrack_like.sandbox.actions import (
     assets,
     checks,
@@ -160,7 +160,7 @@ def _run_batch(
 def open_batch(connection: Connection, context: RequestContext) -> Batch:
     """Return a new batch in the transaction of *connection*, with the rights of its user."""
     if not context.unrestricted and context.rights is None:
-        context = replace(context, rights=load_rights(connection, context.user_id))
+        context = replace(context, rights=rights_of(connection, context.user_id))
     return Batch(connection, context, HOOKS)
 
 

@@ -14,7 +14,7 @@ Each piece of work remembers its operation, so that an error at the end names th
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -99,8 +99,11 @@ class Batch:
         self.made: list[tuple[EntityType, Row]] = []
         #: Required attributes that an update set to null: type, row, name and column.
         self.emptied: list[tuple[EntityType, Row, str, str]] = []
-        #: Entities that must exist at the end, and the reference to each (``status_id of Task``).
-        self.references: dict[Existence, str] = {}
+        #: Entities that must exist at the end, and the reference to each (``status_id of Task``) by
+        #: operation.
+        self.references: dict[Existence, dict[Optional[int], str]] = {}
+        #: Table and key of the entities that an operation creates or changes, by operation.
+        self.subjects: dict[Optional[int], list[tuple[str, Key]]] = {}
         #: Contexts with a new name or parent, by id.
         self.placed: dict[str, Row] = {}
         #: Table and key of the rows that this batch deletes or has deleted.
@@ -182,8 +185,27 @@ class Batch:
 
     def refer(self, wanted: Existence, where: str) -> None:
         """Require that *wanted* exists at the end; *where* names the reference in errors."""
-        self.references[wanted] = where
+        self.references.setdefault(wanted, {})[self.running] = where
         self.origins[wanted] = self.running
+
+    def is_about(self, table: str, key: Key) -> None:
+        """Record that the running operation creates or changes a row of *table*."""
+        self.subjects.setdefault(self.running, []).append((table, key))
+
+    def standing_references(self) -> Iterator[tuple[Existence, Optional[int], str]]:
+        """Yield each required entity, the last operation with a reference to it, and the reference.
+
+        Skip operations whose entities have all been deleted.
+        """
+        for wanted, places in self.references.items():
+            for origin, where in reversed(places.items()):
+                if not self._is_undone(origin):
+                    yield wanted, origin, where
+                    break
+
+    def _is_undone(self, origin: Optional[int]) -> bool:
+        subjects = self.subjects.get(origin) if self.going else None
+        return bool(subjects) and self.going.issuperset(subjects or ())
 
     def blame(self, error: SandboxError, origin: Optional[int]) -> SandboxError:
         """Return *error*, assigned to the operation at *origin* if it has no operation yet."""

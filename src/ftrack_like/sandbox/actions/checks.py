@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import fits
-from ftrack_like.sandbox.actions.batch import Batch, Existence
+from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
 from ftrack_like.sandbox.errors import DuplicateEntryError, SandboxError, ValidationError
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
@@ -76,19 +76,17 @@ def _name(type_: EntityType, row: Row) -> str:
 
 def _check_references(batch: Batch) -> None:
     """Raise :exc:`ValidationError` if a reference points at a missing entity."""
-    wanted: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for one in batch.references:
-        wanted[(one.type_name, one.column)].append(one.value)
-    for (type_name, column), values in wanted.items():
+    wanted: dict[tuple[str, str], dict[Any, tuple[Optional[int], str]]] = defaultdict(dict)
+    for one, origin, where in batch.standing_references():
+        wanted[(one.type_name, one.column)][one.value] = origin, where
+    for (type_name, column), places in wanted.items():
         type_ = batch.model.types[type_name]
-        found = _rows_with(batch, type_, column, values)
-        for value in values:
+        found = _rows_with(batch, type_, column, list(places))
+        for value, (origin, where) in places.items():
             row = found.get(value)
             if row is None or not fits(batch, type_, row):
-                missing = Existence(type_name, column, value)
-                where = batch.references[missing]
                 text = f"Attribute {where} points at {value!r}, {_but(type_, row)}."
-                raise batch.blame(ValidationError(text), batch.origins.get(missing))
+                raise batch.blame(ValidationError(text), origin)
 
 
 def _rows_with(

@@ -100,9 +100,8 @@ def _uses_decide(one: Existence) -> bool:
 
 
 def _unseen(batch: Batch, one: Existence) -> ValidationError:
-    error = ValidationError(
-        f"Attribute {batch.references[one]} points at {one.value!r}, which does not exist."
-    )
+    where = batch.references[one][batch.origins[one]]
+    error = ValidationError(f"Attribute {where} points at {one.value!r}, which does not exist.")
     batch.blame(error, batch.origins.get(one))
     return error
 
@@ -174,7 +173,7 @@ def check(batch: Batch) -> None:
     identity.check(batch)
     shared_ids.check(batch)
     wanted: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for one in batch.references:
+    for one, _, _ in batch.standing_references():
         wanted[(one.type_name, one.column)].append(one.value)
     for (type_name, column), values in wanted.items():
         table = MODEL.types[type_name].table

@@ -36,6 +36,7 @@ def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
     batch.doomed.discard((type_.table, key))
     row = batch.store.insert(type_.table, row)
     batch.made.append((type_, row))
+    batch.is_about(type_.table, key)
     batch.origins[type_.table, key] = batch.running
     batch.changes.append(Change("add", type_.name, key, row))
     for one in hooks:

@@ -69,6 +69,7 @@ def update(operation: Operation, batch: Batch) -> Any:
         return _answer("update", batch, type_, row, {"key": row["key"], **data})
     row = find_row(batch, type_, key)
     concrete = concrete_type(batch, type_, row)
+    batch.is_about(concrete.table, key_of(concrete.table, row))
     attributes = read_attributes(batch, concrete, data)
     require(batch, "update", concrete, row, attributes.names)
     require_seen(batch)

@@ -28,6 +28,7 @@ import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, Engine
 
 from ftrack_like.sandbox.database.folders import FolderWatch, watch_folder
+from ftrack_like.sandbox.database.snapshots import forget
 from ftrack_like.sandbox.database.turns import Turns
 
 __all__ = ["BUSY_TIMEOUT", "Database"]
@@ -113,7 +114,10 @@ class Database:
             connection = plain.execution_options(**{_WRITES: True})
             with connection.begin():
                 self._begin_write(connection)
-                yield connection
+                try:
+                    yield connection
+                finally:
+                    forget(connection)
         self._move_log()
 
     def replace_with(self, snapshot: sqlite3.Connection) -> None:
@@ -143,6 +147,7 @@ class Database:
             connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
             pool_size=8,
             max_overflow=-1,
+            pool_use_lifo=True,  # the latest connection has most of what is needed in its cache
         )
         sqlalchemy.event.listen(engine, "connect", self._prepare_sqlite_connection())
         sqlalchemy.event.listen(engine, "begin", _begin_sqlite)

@@ -27,10 +27,18 @@ _SLOWEST_BODY = 256
 #: Seconds without data after which an unfinished body may make room for another connection.
 _PAUSE = 5.0
 
+#: How large the headers of a request may be, in bytes.
+_HEADER_BYTES = 16 * 1024
+
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 57\r\n\r\n"
     b"Too many connections are open. Close some, or wait a bit."
+)
+
+_BAD = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
 )
 
 
@@ -89,15 +97,85 @@ class _Writing:
         return now - self.stalled_since(now) > self._patience
 
 
-class HttpConnection(H11Protocol):
+class _Watched(asyncio.Protocol):
+    """The part of a connection that the limits use, for both protocols.
+
+    A subclass names it before a protocol of uvicorn, which sets the attributes declared here.
+    """
+
+    transport: asyncio.Transport
+    client: Optional[tuple[str, int]]
+    _writing: _Writing
+
+    def resume_writing(self) -> None:
+        """Note that the client has read data."""
+        self._writing.resume()
+        super().resume_writing()
+
+    @property
+    def address(self) -> str:
+        """Return the IP address of the other side."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def file_number(self) -> int:
+        """Return the file descriptor, -1 if there is none."""
+        socket = self.transport.get_extra_info("socket")
+        return -1 if socket is None else int(socket.fileno())
+
+    def refuse(self) -> None:
+        """Answer that the server is full, and close."""
+        self.transport.write(_FULL)
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for the other side."""
+        self.transport.abort()
+
+
+class _Requests(h11.Connection):
+    """The requests of a connection; *problem* says why one was refused."""
+
+    problem = ""
+
+    def next_event(self) -> Any:
+        """Return the next event; raise :exc:`h11.RemoteProtocolError` for a refused request."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self.problem = _problem_of(event)
+            if self.problem:
+                raise h11.RemoteProtocolError(self.problem)
+        return event
+
+
+def _problem_of(request: h11.Request) -> str:
+    """Return why *request* is refused, an empty text if it is not."""
+    # Headers that come in one piece are complete before h11 looks at their size.
+    size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
+    if size > _HEADER_BYTES:
+        return f"The headers of the request are larger than {_HEADER_BYTES} bytes."
+    names = {name for name, _ in request.headers}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        # A proxy that believes the other header sees other requests than the server does.
+        return "A request has either Content-Length or Transfer-Encoding, not both."
+    return ""
+
+
+class HttpConnection(_Watched, H11Protocol):
     """An HTTP connection with time limits."""
 
     config: NetworkConfig
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Initialise as uvicorn does, but for the requests that are refused."""
+        super().__init__(*arguments, **options)
+        self.conn = self._requests = _Requests(h11.SERVER, _HEADER_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, or refuse it."""
         super().connection_made(transport)
         self._head_since = self._body_since = self._heard = time.monotonic()
+        self._is_idle = False
         self._body_size = 0
         self._writing = _Writing(transport, self.config.network.transfer_timeout)
         self.config.open_connections.admit(self)
@@ -111,6 +189,8 @@ class HttpConnection(H11Protocol):
         """Note that the client has sent data."""
         self._heard = time.monotonic()
         self._body_size += len(data)
+        if self._is_idle:
+            self._is_idle, self._head_since = False, self._heard
         cycle = self.cycle
         super().data_received(data)
         if self.cycle is not cycle:
@@ -128,23 +208,16 @@ class HttpConnection(H11Protocol):
         super().on_response_complete()
         if self.cycle is not cycle:  # the client has sent the next request already
             self._begin_body()
+        else:
+            self._is_idle = not self._requests.trailing_data[0]
 
-    def resume_writing(self) -> None:
-        """Note that the client has read data."""
-        self._writing.resume()
-        super().resume_writing()
+    def send_400_response(self, msg: str) -> None:
+        """Answer that the request is refused, and close; h11 would not, for some methods."""
+        text = (self._requests.problem or msg).encode("utf-8")
+        self.transport.write(_BAD % (len(text), text))
+        self.transport.close()
 
     # The methods of Watched
-
-    @property
-    def address(self) -> str:
-        """Return the IP address of the other side."""
-        return self.client[0] if self.client else ""
-
-    @property
-    def file_number(self) -> int:
-        """Return the file descriptor, -1 if there is none."""
-        return _file_number(self.transport)
 
     @property
     def waiting_since(self) -> Optional[float]:
@@ -161,7 +234,9 @@ class HttpConnection(H11Protocol):
         if self._writing.is_stalled(now):
             return True
         if self._awaits_head:
-            return now - self._head_since > self.config.network.header_timeout
+            network = self.config.network
+            patience = network.idle_timeout if self._is_idle else network.header_timeout
+            return now - self._head_since > patience
         self._head_since = now  # the client may still read the answer
         if not self._awaits_body:
             self._begin_body()
@@ -172,15 +247,6 @@ class HttpConnection(H11Protocol):
         too_slow = self._body_size < patience * _SLOWEST_BODY
         self._begin_body()
         return too_slow
-
-    def refuse(self) -> None:
-        """Answer that the server is full, and close."""
-        self.transport.write(_FULL)
-        self.transport.close()
-
-    def abort(self) -> None:
-        """Close without waiting for the other side."""
-        self.transport.abort()
 
     @property
     def _awaits_head(self) -> bool:
@@ -204,7 +270,7 @@ class HttpConnection(H11Protocol):
         self._body_since, self._body_size = time.monotonic(), 0
 
 
-class WebsocketConnection(WSProtocol):
+class WebsocketConnection(_Watched, WSProtocol):
     """A websocket with time limits. The event server detects silent clients itself."""
 
     config: NetworkConfig
@@ -221,27 +287,12 @@ class WebsocketConnection(WSProtocol):
         self.config.open_connections.remove(self)
         super().connection_lost(exc)
 
-    def resume_writing(self) -> None:
-        """Note that the client has read data."""
-        self._writing.resume()
-        super().resume_writing()
-
     def shutdown(self) -> None:
         """Send the close message and close, as uvicorn does; ignore a closed websocket."""
         try:
             super().shutdown()
         except LocalProtocolError:  # the error would keep the server from stopping the others
             self.transport.close()
-
-    @property
-    def address(self) -> str:
-        """Return the IP address of the other side."""
-        return self.client[0] if self.client else ""
-
-    @property
-    def file_number(self) -> int:
-        """Return the file descriptor, -1 if there is none."""
-        return _file_number(self.transport)
 
     @property
     def waiting_since(self) -> Optional[float]:
@@ -255,17 +306,3 @@ class WebsocketConnection(WSProtocol):
             now - self._since > self.config.network.header_timeout
         )
         return late or self._writing.is_stalled(now)
-
-    def refuse(self) -> None:
-        """Answer that the server is full, and close."""
-        self.transport.write(_FULL)
-        self.transport.close()
-
-    def abort(self) -> None:
-        """Close without waiting for the other side."""
-        self.transport.abort()
-
-
-def _file_number(transport: asyncio.Transport) -> int:
-    socket = transport.get_extra_info("socket")
-    return -1 if socket is None else int(socket.fileno())

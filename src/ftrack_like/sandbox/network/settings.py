@@ -38,7 +38,7 @@ class Network:
     connections: int = 4096
     connections_per_address: int = 1024
     header_timeout: float = 20.0
-    idle_timeout: float = 5.0
+    idle_timeout: float = 60.0
     transfer_timeout: float = 60.0
     failed_logins: int = 20
 
