@@ -63,7 +63,7 @@ MAXIMUM_NUMBER = 2**53
 
 _DIRECTIONS = {"asc": False, "ascending": False, "desc": True, "descending": True}
 _TAILS = ("group", "order", "offset", "limit")
-#: Two words that users write for an operator of one word.
+#: Operators that users often write as two words.
 _SPLIT = {"not in": "not_in", "not like": "not_like", "is not": "is_not"}
 #: Operators of other languages, with the equivalent in this language.
 _FOREIGN = {"==": "=", "<>": "!=", "=>": ">=", "=<": "<="}
@@ -114,7 +114,7 @@ def _parse_cached(text: str) -> Query:
 
 
 class _Parser:
-    """The parser of one text. Use each instance once."""
+    """The parser of a text. Use each instance once."""
 
     def __init__(self, text: str) -> None:
         self._scanner = Scanner(text)

@@ -1,1 +1,1 @@
-"""Where the sandbox keeps its rows, and how queries read them."""
+"""The sandbox's database: tables, queries, permissions and the data of a fresh site."""

@@ -1,9 +1,14 @@
-"""Criteria as SQL conditions.
+"""Compile criteria to SQL conditions.
 
-What holds of nothing known does not hold: a comparison with an empty value is false, but for
-``is none``; ``not`` is the exact contrary. A path through relations asks whether some member
-fits, a reference having one member or none. ``is none`` also holds where a reference on the way
-is empty.
+SQL has three truth values, but users expect two, so each condition follows these rules:
+
+- A comparison with NULL is false, except ``is none``. This also applies to ``is_not`` and
+  ``not_in``: an entity without a status does not match ``status.name is_not "Done"``.
+- ``not`` is the exact opposite. An entity matches either a criterion or its negation. SQL's NOT
+  does not do this, because NOT NULL is NULL; see :func:`~.sql.negation`.
+- A path over a relation is true if at least one entity at its end matches. A reference leads to
+  one entity or none.
+- ``is none`` is also true if a reference on the path is empty.
 """
 
 from __future__ import annotations
@@ -35,9 +40,10 @@ from ftrack_like.sandbox.storage.sql import Expression, all_of, any_of, folded, 
 
 __all__ = ["Conditions"]
 
-#: Relations that are followed within one another.
+#: The most nested relations in one query.
 MAXIMUM_STEPS = 24
-#: Of relations within one another each so many'th is set apart.
+#: Each third nested relation becomes a common table expression (``WITH``). SQLite's parser
+#: accepts only a limited depth of nested queries; see :func:`~.sources.set_apart`.
 APART = 3
 
 Leaf = Callable[[Source, Part], Expression]
@@ -47,10 +53,11 @@ _UNORDERED = ("is", "is_not")
 
 
 class Conditions:
-    """The conditions of one expression, over its *paths*.
+    """Compiles the criteria of an expression.
 
-    *subquery* makes the statement of a query that stands inside an ``in``, and says of which kind
-    its values are; its second argument says whether they are to be in lower case.
+    *paths* resolves the paths of the expression. *subquery* compiles a query inside ``in`` and
+    returns its statement and the kind of its values. Its second argument is true if the values
+    must be in lower case.
     """
 
     def __init__(self, paths: Paths, subquery: Subquery) -> None:
@@ -60,7 +67,7 @@ class Conditions:
         self._steps = 0
 
     def of(self, node: Criteria, source: Source) -> Expression:
-        """Return the condition that the row *source* fits *node*."""
+        """Return the condition that the row *source* matches *node*."""
         return self._makers[type(node)](self, node, source)
 
     def _and(self, node: And, source: Source) -> Expression:
@@ -75,7 +82,7 @@ class Conditions:
     # -- relations --------------------------------------------------------------------
 
     def _through(self, source: Source, parts: tuple[Part, ...], leaf: Leaf) -> Expression:
-        """Return whether *leaf* holds at the end of some way along *parts*."""
+        """Return the condition that *leaf* is true for an entity to which *parts* lead."""
         if len(parts) == 1:
             return leaf(source, parts[0])
         held = self._paths.key_only(source, parts)
@@ -87,14 +94,15 @@ class Conditions:
 
     @contextmanager
     def _inside(self, part: Part) -> Iterator[bool]:
-        """Count one relation more on the way in; conditions within it stand in the block.
+        """Count one more nested relation during the block, in which its conditions are compiled.
 
-        Yield whether they are better set apart.
+        Yield whether the relation should be a common table expression. Raise
+        :exc:`~ftrack_like.sandbox.language.ExpressionError` if there are too many.
         """
         self._steps += 1
         if self._steps > MAXIMUM_STEPS:
             raise self._names.fail(
-                f"More than {MAXIMUM_STEPS} relations lead on from one another.", part.position
+                f"More than {MAXIMUM_STEPS} relations are nested in one another.", part.position
             )
         yield self._steps % APART == 0
         self._steps -= 1
@@ -116,8 +124,7 @@ class Conditions:
         if node.quantifier != wanted:
             what = "collection" if wanted == "any" else "reference"
             raise self._names.fail(
-                f"{part.name!r} is a {what}: ask for it with {wanted!r} instead of "
-                f"{node.quantifier!r}.",
+                f"{part.name!r} is a {what}: use {wanted!r} instead of {node.quantifier!r}.",
                 node.position,
             )
 
@@ -130,7 +137,9 @@ class Conditions:
                 source, parts, lambda owner, part: self._compare_final(owner, part, node)
             )
         if node.operator not in _UNORDERED:
-            raise self._names.fail("Only 'is' and 'is_not' compare with none.", node.position)
+            raise self._names.fail(
+                "Only 'is' and 'is_not' can compare a value with none.", node.position
+            )
         if node.operator == "is":
             return self._is_none(source, parts)
         return self._through(source, parts, self._is_known)
@@ -139,8 +148,8 @@ class Conditions:
         property_ = self._names.attribute(owner.type_, part)
         if isinstance(property_, Reference) and node.operator not in _UNORDERED:
             raise self._names.fail(
-                f"{part.name!r} of {owner.type_.name} is a reference: it compares with none or "
-                f"an id, by 'is' and 'is_not'; or name an attribute of it, such as "
+                f"{part.name!r} of {owner.type_.name} is a reference. Compare it with none or an "
+                f"id by 'is' or 'is_not', or compare one of its attributes, such as "
                 f"{part.name}.id.",
                 node.position,
             )
@@ -155,7 +164,7 @@ class Conditions:
     ) -> Exception:
         shown = written.text if len(written.text) <= 40 else f"{written.text[:39]}…"
         return self._names.fail(
-            f"{part.name!r} of {type_.name} compares with {error.expected}, not {shown!r}.",
+            f"{part.name!r} of {type_.name} must be compared with {error.expected}, not {shown!r}.",
             written.position,
         )
 
@@ -190,7 +199,7 @@ class Conditions:
             source, parts, lambda owner, part: self._within_final(owner, part, node)
         )
         nulls = not isinstance(node.values, Query) and any(one.null for one in node.values)
-        # A known value is what "not_in" asks for anyway.
+        # "not_in" needs no condition for none, because NULL never matches it.
         return or_(found, self._is_none(source, parts)) if nulls and not node.negated else found
 
     def _within_final(self, owner: Source, part: Part, node: Within) -> Expression:
@@ -210,7 +219,7 @@ class Conditions:
         operand = self._paths.final(owner, part)
         if operand.kind == "variable":
             raise self._names.fail(
-                "A value of no fixed type cannot be looked up in a query.", node.position
+                "A custom attribute value cannot be compared with a query by 'in'.", node.position
             )
         text = operand.kind == "text"
         looked_up = folded(operand.expression, None) if text else operand.expression
@@ -219,7 +228,7 @@ class Conditions:
             held, selected = _stored_as(operand.kind), _stored_as(kind)
             if held != selected:
                 raise self._names.fail(
-                    f"{part.name!r} of {owner.type_.name} holds {held}, but the query selects "
+                    f"{part.name!r} of {owner.type_.name} contains {held}, but the query selects "
                     f"{selected}.",
                     node.position,
                 )
@@ -237,14 +246,14 @@ class Conditions:
 
 
 def _stored_as(kind: str) -> str:
-    """Return in words how databases keep values of *kind*: they compare no other with them."""
+    """Return the database type of *kind* in words. PostgreSQL compares only equal types."""
     return {"number": "numbers", "flag": "numbers", "boolean": "truth values"}.get(kind, "texts")
 
 
 def _merged(operands: Sequence[Criteria]) -> list[Criteria]:
-    """Return *operands* of an "or" with those that ask one path for some value put into one.
+    """Return the *operands* of an "or". Each path's ``PATH is VALUE`` are merged to one ``in``.
 
-    Scripts like to join hundreds of ``name is "…"``.
+    Scripts often join hundreds of ``name is "…"``, which would make a long and slow statement.
     """
     merged: list[Criteria] = []
     by_path: dict[Path, list[Compare]] = {}
