@@ -85,6 +85,7 @@ class Conditions:
         """Return the condition that *leaf* is true for an entity to which *parts* lead."""
         if len(parts) == 1:
             return leaf(source, parts[0])
+        # The row itself contains the value of "status.id", so this path needs no sub-query.
         held = self._paths.key_only(source, parts)
         if held is not None:
             return leaf(held, parts[1])
@@ -171,6 +172,9 @@ class Conditions:
     # -- none -------------------------------------------------------------------------
 
     def _is_none(self, source: Source, parts: tuple[Part, ...]) -> Expression:
+        # Over references, "is none" means "no value at the end", so an empty reference counts too.
+        # Over a collection it means "some member has no value". There the negation would be wrong:
+        # it would mean "no member has a value".
         if len(parts) == 1 or self._only_references(source.type_, parts):
             return negation(self._through(source, parts, self._is_known))
         _, step = self._paths.step(source, parts[0])
@@ -222,6 +226,7 @@ class Conditions:
                 "A custom attribute value cannot be compared with a query by 'in'.", node.position
             )
         text = operand.kind == "text"
+        # The values of the sub-query are not known here and may contain any letters.
         looked_up = folded(operand.expression, None) if text else operand.expression
         with self._inside(part) as apart:
             statement, kind = self._subquery(query, text)

@@ -296,6 +296,11 @@ def text_value(catalogue: Catalogue, source: Source) -> Expression:
 
 
 def _effective(source: Source, column: str, default: type[FunctionElement[Any]]) -> Expression:
+    """Return *column* of the stored value, or the *default* if no value is stored.
+
+    A stored row can contain NULL, which is not the default. The condition is therefore whether the
+    outer join found a row.
+    """
     if "stored" not in source.columns:
         return source.column(column)
     return case(

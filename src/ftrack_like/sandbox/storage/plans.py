@@ -143,6 +143,7 @@ class Plan:
             values = {name: mark for (name, _), mark in zip(self._marks, marks)}
             type_ = self.catalogue.model.type_of_row(self.source.type_.name, values)
             found = self._type_plans[type_.name]
+            # The limit bounds the memory, because clients can store any values in these columns.
             if len(self._by_marks) < 1_000:
                 self._by_marks[marks] = found
         return found

@@ -96,6 +96,7 @@ class Turns:
             following.mine.set()
 
     def _turn(self, one: _Waiting, now: float) -> float:
+        """Return the time of arrival plus both handicaps. The smallest gets the lock next."""
         return one.arrived + one.handicap + min(self._used_lately(one.owner, now), self._most)
 
     def _used_lately(self, owner: str, now: float) -> float:

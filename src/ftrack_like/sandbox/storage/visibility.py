@@ -53,6 +53,7 @@ def visible(tables: Tables, table: str, columns: Columns) -> Expression:
     if place.private:
         conditions.append(_private(tables, place, columns))
     if place.uses:
+        # If the row is a part of another row, that row decides. Its uses do not matter.
         parts = [columns[name].is_not(None) for name, _ in place.through]
         conditions.append(or_(*parts, not_(_hidden_by_use(tables, place, columns["id"]))))
     return all_of(conditions)
@@ -68,6 +69,7 @@ def configuration_readable(tables: Tables, configuration_id: Expression) -> Expr
 
 
 def _belongs(tables: Tables, place: Place, columns: Columns) -> Iterator[Expression]:
+    """Yield the conditions of *project*, *through* and *anything* of *place*."""
     if place.project:
         yield not_(_foreign(columns[place.project]))
     for name, table in place.through:
@@ -162,6 +164,7 @@ def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int
 
 
 def _not_used_elsewhere(tables: Tables, table: str, key: Expression) -> Iterator[Expression]:
+    """Yield the condition that the uses of the row *key* do not hide it, if *table* has uses."""
     place: Optional[Place] = PLACES.get(table)
     if place is not None and place.uses:
         yield not_(_hidden_by_use(tables, place, key))

@@ -146,6 +146,7 @@ def _place(text: str) -> str:
 
 def _visitor(asked: Asked) -> Optional[Visitor]:
     token = asked.request.cookies.get(_COOKIE, "")
+    # The purpose of the token contains the user's id and key, so the unchecked id must come first.
     user_id = peek(token).get("user")
     if user_id is None:
         return None

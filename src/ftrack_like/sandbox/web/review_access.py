@@ -102,12 +102,14 @@ class Visit:
         """
         if self.invitee["resource_id"]:
             return self
+        # Guests of a shared link are excluded, because they have not proved their mail address.
         email = quoted(self.invitee["email"] or "")
         known = self.reader.one(
             f"select id from Collaborator where email is {email}"
             " and created_from_shared_url is none"
         )
         id_, operations = collaborator_operations(self.invitee, known["id"] if known else None)
+        # The inviter is the author of these operations: the invitee is not a person yet.
         inviter = self.invitee.get("created_by") or {}
         self.asked.execute(
             operations,
