@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.snapshots import remembered
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.snapshots import remembered
 
 
 @pytest.fixture

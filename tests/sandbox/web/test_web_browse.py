@@ -164,7 +164,7 @@ def test_what_is_not_there_is_said(visitor, kind, unknown_id):
     """An address of nothing has a page with the status 404."""
     for id_ in (unknown_id, 'a"b', "%5C"):
         page = visitor.get(f"/browse/{kind}/{id_}")
-        assert (page.status, "with this address any more" in page.text) == (404, True)
+        assert (page.status, "with this address does not exist" in page.text) == (404, True)
 
 
 def test_a_version_takes_notes_and_a_status(visitor, review, api):

@@ -179,7 +179,7 @@ def test_odd_metadata_does_not_break_the_page(review, meta):
 
 def test_a_version_without_media_says_so(review):
     """There is nothing to play before something is encoded."""
-    assert "nothing that a browser can show" in review.show().text
+    assert "no media that a browser can show" in review.show().text
 
 
 def test_media_of_a_version_is_for_those_who_may_see_it(review):
@@ -254,12 +254,12 @@ def test_a_drawing_needs_no_words(review, notes):
     ("form", "status", "words"),
     [
         ({"content": "  "}, 400, "Write or draw something first."),
-        ({"content": "x" * 20_001}, 400, "may have 20000 characters"),
+        ({"content": "x" * 20_001}, 400, "limit is 20000 characters"),
         ({"content": "x", "drawing": "{"}, 400, "not JSON"),
         ({"content": "x", "frame": "-1"}, 400, "whole number"),
         ({"content": "x", "frame": "1e9"}, 400, "whole number"),
         ({"content": "x", "object": "elsewhere"}, 404, "not part of this review"),
-        ({"content": "x", "reply_to": "elsewhere"}, 404, "not there any more"),
+        ({"content": "x", "reply_to": "elsewhere"}, 404, "does not exist"),
     ],
 )
 def test_what_makes_no_sense_is_not_kept(review, api, notes, form, status, words):

@@ -1,7 +1,12 @@
-"""Who may do what: security roles, what they allow, and where things belong.
+"""The permission model.
 
-:mod:`.roles` is the table of what each role allows, :mod:`.places` the table of what belongs to
-which project or user, and :mod:`.rights` what one user has of both. Reading is narrowed by
-:mod:`ftrack_like.sandbox.access.visibility`, writing by
-:mod:`ftrack_like.sandbox.actions.permissions`.
+A user has security roles, each for all open projects or for named ones. A role allows certain
+actions in its projects. Two tables describe the model:
+
+- :mod:`.roles`: the actions that each role allows.
+- :mod:`.places`: the project or the users to which the rows of each database table belong.
+
+:mod:`.rights` reads the roles and projects of a user. Queries use the model through
+:mod:`ftrack_like.sandbox.access.visibility`, which makes SQL conditions. Changes use it through
+:mod:`ftrack_like.sandbox.actions.permissions`, which checks each operation of a batch.
 """

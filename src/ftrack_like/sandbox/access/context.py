@@ -1,4 +1,4 @@
-"""On whose behalf, and where and when, a request is answered."""
+"""The user, the addresses and the time of a request."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ __all__ = ["RequestContext"]
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What an answer depends on beside the request and the database.
+    """All facts, besides the request and the database, that determine the answer to a request.
 
-    *user_id* and *username* are of the calling user. *server_url* has no trailing slash and
-    starts the addresses in answers, *public_url* those in mails. *now* is in UTC, without zone, at
-    whole seconds. *sign* turns the path of an address (``/component/get?id=…``) into one that a
-    plain GET may read, by adding what proves the right to; None leaves paths as they are.
-    *client_token* is what the calling program calls itself, so that it knows its own doings in
-    events.
-
-    *unrestricted* lets the request do and see everything. Otherwise *rights* say what, None
-    being those of an administrator; they are read when the transaction has begun.
+    - *user_id* and *username* identify the calling user.
+    - *server_url* begins the addresses in answers, *public_url* the addresses in mails. They have
+      no trailing slash.
+    - *now* is the time in UTC, without a time zone, in whole seconds.
+    - *sign* adds a signature to the path of an address (``/component/get?id=…``), so that a plain
+      GET may read it. None leaves paths unsigned.
+    - *client_token* is a name that the calling program has chosen. Events contain it, so that the
+      program recognises its own changes.
+    - *unrestricted* is true if the request may see and do everything. Otherwise *rights* are the
+      rights of the user, or None for an administrator. The server reads them after the
+      transaction has begun.
     """
 
     user_id: str
@@ -40,7 +42,7 @@ class RequestContext:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Return what restricted statements ask for; nothing for those who see everything."""
+        """Return the parameters of restricted statements, or {} for a user who sees everything."""
         return {} if self.rights is None else self.rights.parameters
 
     def component_url(self, component_id: str) -> str:

@@ -1,8 +1,9 @@
-"""API keys: made, kept as digests, compared in constant time.
+"""Create API keys, and compare them with stored digests in constant time.
 
-A key is only ever seen when it is made; the database holds what cannot be turned back into it.
-A plain hash is enough for keys that are random throughout; short keys that somebody chose are
-for sandboxes on a laptop.
+The server shows a key only when it creates it. The database stores a digest, from which the key
+cannot be computed. A plain hash is enough, because generated keys are random and long. A slow
+password hash would cost time on each request. Short keys that a user chooses are only for
+sandboxes on a laptop.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ def new_key() -> str:
 
 
 def digest_key(key: str) -> str:
-    """Return what is stored of *key*: a SHA-256 in hexadecimal."""
+    """Return the digest of *key* to store: its SHA-256 in hexadecimal."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_key(key: str, digest: str) -> bool:
-    """Return whether *key* is the one that *digest* was made of, in time that tells nothing."""
+    """Return whether *digest* is that of *key*. The comparison takes constant time."""
     return hmac.compare_digest(digest_key(key), digest)

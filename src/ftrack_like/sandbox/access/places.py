@@ -1,7 +1,10 @@
-"""Where the rows of each table belong: to projects, to users, or to the whole site.
+"""The place of each table's rows: a project, certain users, or the whole site.
 
-Both sides of the permission model read this table: queries make SQL conditions of it, and
-changes follow it from row to row.
+A row is visible to a user who can see its place. Few tables have a column with the project. Most
+rows are a part of another row, and their place is that of the other row: a note's attachment
+belongs to the note, and the note to a project. :data:`PLACES` records these links as data, because
+both halves of the permission model need them. Queries make SQL conditions from them, and the
+checks of changes follow them from row to row. With one table the halves cannot disagree.
 """
 
 from __future__ import annotations
@@ -15,7 +18,10 @@ __all__ = ["ANY_PARENT", "CLOSED", "OWNERS", "PLACES", "MemberRows", "RowPlace",
 
 @dataclass(frozen=True)
 class MemberRows:
-    """Rows of *table* whose *own* is the row's id name those who see it in *resource*."""
+    """A table that lists users who can see a row.
+
+    Column *own* of *table* contains the id of the row, and column *resource* the id of the user.
+    """
 
     table: str
     own: str
@@ -24,10 +30,10 @@ class MemberRows:
 
 @dataclass(frozen=True)
 class Use:
-    """Rows of *table* point with *column* at a row, and so make it a part of theirs.
+    """A way in which another row uses a row, and so determines its place.
 
-    *through* is the (column, table) of what the pointing row belongs to, None where it counts
-    itself.
+    *column* of *table* contains the id of the used row. *through* is the (column, table) of a row
+    to which the using row belongs, or None if the using row itself determines the place.
     """
 
     table: str
@@ -37,13 +43,20 @@ class Use:
 
 @dataclass(frozen=True)
 class RowPlace:
-    """What a row belongs to; a user sees the row who sees all of that.
+    """The rules for one table. A user can see a row if all of its rules allow it.
 
-    *project* is the column with the id of a project, *through* are (column, table) of rows that
-    it is a part of, *anything* are columns with the id of an entity of one of several types.
-    What belongs to none is the site's. *private* are columns that name the only users who see
-    the row, *shared* is a column that is true for what all may see, *members* name more who
-    see it. What *uses* the row decides where it belongs while nothing else does.
+    - *project*: the column with the id of a project. The user must be able to see the project.
+    - *through*: (column, table) of rows of which this row is a part. The user must be able to see
+      them.
+    - *anything*: columns with the id of an entity in any table of :data:`ANY_PARENT`. The user must
+      be able to see the entity.
+    - *private*: columns with the ids of the users who can see the row. *shared* is a column that
+      is true if all users can see it. *members* lists further users.
+    - *uses*: if the row is not a part of another row, the user must be able to see one of the rows
+      that use it. An unused row is visible.
+
+    If the column of one of the first three rules is empty, this rule allows the row. A row without
+    a project, for example, belongs to the whole site.
     """
 
     project: Optional[str] = None
@@ -59,7 +72,7 @@ def _part_of(*through: tuple[str, str]) -> RowPlace:
     return RowPlace(through=through)
 
 
-#: By table. Rows of other tables are the site's: everybody sees them.
+#: The rules by table. All users can see the rows of the other tables.
 PLACES: Mapping[str, RowPlace] = {
     "appointment": _part_of(("context_id", "context")),
     "api_key": RowPlace(private=("resource_id",)),
@@ -137,10 +150,11 @@ PLACES: Mapping[str, RowPlace] = {
     ),
 }
 
-#: Tables that administrators alone see: they hold addresses and secrets of other programs.
+#: Tables that only administrators can see, because they contain addresses and secrets of other
+#: programs.
 CLOSED = frozenset({"action", "action_log", "automation", "trigger"})
 
-#: Tables of entities that may be the parent of something, and belong to projects.
+#: Tables of entities that belong to projects and can be the parent of other entities.
 ANY_PARENT = (
     "context",
     "asset_version",
@@ -156,7 +170,8 @@ ANY_PARENT = (
     "typed_context_link",
 )
 
-#: By table: the column with the user whose row it is, or (column, table) of what tells.
+#: The owner by table: a column with the id of a user (then the table is None), or a column with
+#: the id of a row of another table, which has the owner.
 OWNERS: Mapping[str, tuple[str, Optional[str]]] = {
     "calendar_event": ("created_by_id", None),
     "calendar_event_resource": ("calendar_event_id", "calendar_event"),

@@ -1,4 +1,4 @@
-"""What one user may do: the roles that the user has, and for which projects."""
+"""The rights of a user: the user's security roles, and their projects."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Rights:
-    """The rights of a user who is no administrator.
+    """The rights of a user who is not an administrator.
 
-    *everywhere* are the ids of the roles that hold in all open projects, *granted* the ids of
-    projects by role, *private_projects* the ids of all private projects; they are empty where
-    *everywhere* is empty.
+    - *roles*: the names of all roles of the user, by id.
+    - *everywhere*: the ids of the roles that apply to all open projects.
+    - *granted*: the ids of the projects for which the user has a role by name, by the role's id.
+    - *private_projects*: the ids of all private projects of the site. Empty if *everywhere* is
+      empty, because the user then sees only the granted projects.
 
-    The private projects are kept instead of the open ones because a site has few of them, and
-    each statement of a request carries the list.
+    The object contains the private projects, not the open ones, because a site has only a few
+    private ones, and each statement of a request sends the list to the database.
     """
 
     user_id: str
@@ -49,17 +51,17 @@ class Rights:
 
     @functools.cached_property
     def granted_projects(self) -> frozenset[str]:
-        """Return the ids of the projects that some role names."""
+        """Return the ids of all projects for which the user has a role by name."""
         return frozenset().union(*self.granted.values())
 
     @property
     def may_name_others(self) -> bool:
-        """Return whether the user may act in the name of other users."""
+        """Return whether the user may create entities in the name of other users."""
         return API_ROLE_ID in self.everywhere
 
     @functools.cached_property
     def parameters(self) -> dict[str, Any]:
-        """Return what restricted statements ask for, by the names of their parameters."""
+        """Return the parameters of restricted statements by name."""
         return {
             "rights_user": self.user_id,
             "rights_everywhere": bool(self.everywhere),
@@ -69,32 +71,35 @@ class Rights:
         }
 
     def sees_project(self, project_id: str) -> bool:
-        """Return whether the user sees the project *project_id*, which exists."""
+        """Return whether the user can see the existing project *project_id*."""
         return project_id in self.granted_projects or self._is_open(project_id)
 
     def _is_open(self, project_id: str) -> bool:
-        """Return whether roles for all open projects hold in the project *project_id*."""
+        """Return whether the roles in *everywhere* apply to the project *project_id*."""
         return bool(self.everywhere) and project_id not in self.private_projects
 
     def roles_in(self, project_id: Optional[str]) -> set[str]:
-        """Return the ids of the roles in a project; None: of those in any."""
+        """Return the ids of the user's roles in a project; None means in any project."""
         if project_id is None:
             return set(self.roles)
         held = {role for role, projects in self.granted.items() if project_id in projects}
         return held | self.everywhere if self._is_open(project_id) else held
 
     def allow(self, action: str, family: str, project_id: Optional[str]) -> bool:
-        """Return whether some role in the project allows *action*; None: a role in any project."""
+        """Return whether a role in the project allows *action* on entities of *family*.
+
+        If *project_id* is None, a role in any project is enough.
+        """
         return allowed_by(self.roles_in(project_id), action, family)
 
 
 def allowed_by(roles: Iterable[str], action: str, family: str) -> bool:
-    """Return whether one of *roles* (by id) allows *action* on things of *family*."""
+    """Return whether one of *roles* (ids) allows *action* on entities of *family*."""
     return any(action in ROLE_RIGHTS.get(role, {}).get(family, ()) for role in roles)
 
 
 def is_administrator(user_id: Any) -> Any:
-    """Return the SQL condition that the user of *user_id*, a column, is an administrator."""
+    """Return the SQL condition that the user in the column *user_id* is an administrator."""
     held = TABLES["user_security_role"].alias()
     return sqlalchemy.exists().where(
         held.c.user_id == user_id,
@@ -104,7 +109,7 @@ def is_administrator(user_id: Any) -> Any:
 
 
 def may_name_others(user_id: Any) -> Any:
-    """Return the SQL condition that the user of *user_id* may act in the name of other users."""
+    """Return the SQL condition that the user in *user_id* may act in the name of other users."""
     held = TABLES["user_security_role"].alias()
     return sqlalchemy.exists().where(
         held.c.user_id == user_id,
@@ -128,7 +133,7 @@ def rights_of(connection: Connection, user_id: str) -> Optional[Rights]:
 
 
 def load_rights(connection: Connection, user_id: str) -> Optional[Rights]:
-    """Return the rights of a user by one statement, None for an administrator."""
+    """Read the rights of a user with one statement. Return None for an administrator."""
     names: dict[str, str] = {}
     everywhere = set()
     private = set()
@@ -156,8 +161,8 @@ def load_projects(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(_projects_statement()).scalars())
 
 
-# The index of projects has a condition. A database uses it only for statements that repeat the
-# condition to the letter, so that neither value may be a parameter.
+# The index of projects has a condition. A database uses the index only for statements that contain
+# the same condition literally. The values of the condition must therefore not be parameters.
 
 
 @functools.cache
@@ -168,10 +173,10 @@ def _projects_statement() -> Any:
 
 @functools.cache
 def _rights_statement() -> Any:
-    """Return the statement for the roles of a user, and for the private projects.
+    """Return the statement that reads the roles of a user and the private projects.
 
-    Each request of a user with roles runs it, so that one statement for both is worth it. The
-    rows of the private projects have no role.
+    It is one statement, because each request of a restricted user runs it. The rows of the private
+    projects have NULL as role.
     """
     held, role = TABLES["user_security_role"], TABLES["security_role"]
     project = TABLES["user_security_role_project"]

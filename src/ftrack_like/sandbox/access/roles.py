@@ -1,11 +1,14 @@
-"""What each security role allows, and to which family a type belongs.
+"""The actions that each security role allows.
 
-Rights are by family: a role may ``create``, ``update`` or ``delete`` the things of a family in
-the projects that a user has it for. Reading is a right of every role. A role that a site made
-itself allows no more than reading; a renamed one keeps its rights.
+Entity types form families: ``project``, ``planning``, ``work``, ``diary``, ``personal`` and
+``administration``. A role allows ``create``, ``update`` or ``delete`` for a family, in the projects
+for which a user has the role. Each role allows reading.
 
-What a user owns (``OWNERS`` in :mod:`.places`) that user may always create, change and delete.
-What is in no family is for administrators.
+- A role that a site has added allows only reading. A renamed role keeps its rights, because the
+  table uses ids.
+- Users may always create, update and delete the entities that they own; see ``OWNERS`` in
+  :mod:`.places`.
+- Only administrators may change entities of the family ``administration``.
 """
 
 from __future__ import annotations
@@ -24,13 +27,13 @@ __all__ = [
 ]
 
 ADMINISTRATOR_ROLE_ID = named_id("SecurityRole", "Administrator")
-#: The role of programs that act for all users, as global keys of a site do.
+#: The role of programs that act for all users, like the global API keys of a site.
 API_ROLE_ID = named_id("SecurityRole", "API")
 
 _ALL = frozenset({"create", "update", "delete"})
 _NONE: frozenset[str] = frozenset()
 
-#: By name of a seeded role, then family: what it allows beside reading.
+#: The actions besides reading, by the name of a seeded role and the family.
 _RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "Administrator": {"project": _ALL, "planning": _ALL, "work": _ALL, "diary": _ALL},
     "API": {"project": _ALL, "planning": _ALL, "work": _ALL, "diary": _ALL},
@@ -39,12 +42,12 @@ _RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "Restricted user": {"work": _NONE},
 }
 
-#: By id of a role, then family: what it allows beside reading.
+#: The same actions by the id of the role and the family.
 ROLE_RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     named_id("SecurityRole", name): rights for name, rights in _RIGHTS.items()
 }
 
-#: Family by table. Projects are rows of the table of contexts, and a family of their own.
+#: The family by table. Projects are rows of ``context``, but form a separate family.
 FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -100,7 +103,8 @@ FAMILIES: Mapping[str, str] = {
     ),
 }
 
-#: By table: the column with the entity that a row is a part of; writing it is updating that.
+#: The column with the id of the parent entity, by table. To write such a row, a user needs the
+#: right to update the parent.
 DELEGATES: Mapping[str, str] = {
     "custom_attribute_link": "from_id",
     "custom_attribute_value": "entity_id",

@@ -1,11 +1,16 @@
-"""Which rows a user sees, as SQL.
+"""SQL conditions for the rows that a user can see.
 
-The conditions ask for the parameters of
-:class:`~ftrack_like.sandbox.access.rights.Rights`, so that all users with limited
-rights share one text of a statement.
+The conditions follow :data:`~ftrack_like.sandbox.access.places.PLACES`. Three
+constraints explain their form:
 
-What a row is a part of is joined to by one query, however far away it is: SQLite reads queries
-within one another only so deep, and the conditions stand within those of the user's own query.
+- The rights of the user are parameters, not a part of the text. All restricted users then share
+  one compiled statement for a query.
+- A row can be a part of another row, which is a part of a third. One sub-query joins all of these
+  rows. Nested sub-queries would be simpler, but SQLite's parser accepts only a limited depth, and
+  the user's own query already nests.
+- Most conditions ask "is there a reason to hide the row?", not "is there permission?". A row
+  without a project has no reason and is visible. A condition with NULL must not hide it, and
+  :func:`_foreign` is therefore never NULL.
 """
 
 from __future__ import annotations
@@ -22,7 +27,8 @@ from ftrack_like.sandbox.database.sql import Expression, all_of, any_of, keys_pa
 
 __all__ = ["configuration_readable", "is_narrowed", "visible"]
 
-#: How far containers within containers are followed; what is deeper nobody sees.
+#: The most nested containers that a condition follows. Restricted users cannot see components that
+#: are deeper.
 _DEPTH = 3
 
 Tables = Mapping[str, Table]
@@ -30,12 +36,12 @@ Columns = Mapping[str, Expression]
 
 
 def is_narrowed(table: str) -> bool:
-    """Return whether some users do not see all rows of *table*."""
+    """Return whether *table* has rows that some users cannot see."""
     return table in PLACES or table in CLOSED
 
 
 def visible(tables: Tables, table: str, columns: Columns) -> Expression:
-    """Return whether the user sees the row of *table* that has *columns*."""
+    """Return the condition that the user can see the row of *table* with *columns*."""
     if table in CLOSED:
         return false()
     place = PLACES[table]
@@ -47,13 +53,14 @@ def visible(tables: Tables, table: str, columns: Columns) -> Expression:
     if place.private:
         conditions.append(_private(tables, place, columns))
     if place.uses:
+        # If the row is a part of another row, that row decides. Its uses do not matter.
         parts = [columns[name].is_not(None) for name, _ in place.through]
         conditions.append(or_(*parts, not_(_hidden_by_use(tables, place, columns["id"]))))
     return all_of(conditions)
 
 
 def configuration_readable(tables: Tables, configuration_id: Expression) -> Expression:
-    """Return whether a role of the user may read values of the configuration."""
+    """Return the condition that a role of the user may read values of the configuration."""
     link = tables["custom_attribute_read_role"].alias()
     return exists().where(
         link.c.configuration_id == configuration_id,
@@ -62,6 +69,7 @@ def configuration_readable(tables: Tables, configuration_id: Expression) -> Expr
 
 
 def _belongs(tables: Tables, place: RowPlace, columns: Columns) -> Iterator[Expression]:
+    """Yield the conditions of *project*, *through* and *anything* of *place*."""
     if place.project:
         yield not_(_foreign(columns[place.project]))
     for name, table in place.through:
@@ -74,8 +82,8 @@ def _belongs(tables: Tables, place: RowPlace, columns: Columns) -> Iterator[Expr
 
 
 def _foreign(project_id: Expression) -> Expression:
-    """Return whether there is a project and the user does not see it; never null."""
-    # Some clients leave the project of what has none empty.
+    """Return the condition that the row has a project that the user cannot see. Never NULL."""
+    # Some clients send an empty text as the project of an entity without one.
     return and_(
         project_id.is_not(None),
         project_id != "",
@@ -89,7 +97,7 @@ def _foreign(project_id: Expression) -> Expression:
 
 
 def _private(tables: Tables, place: RowPlace, columns: Columns) -> Expression:
-    """Return whether the row is the user's own, or shared with the user."""
+    """Return the condition that the row belongs to the user or is shared with the user."""
     found: list[Expression] = [columns[name] == _user() for name in place.private]
     if place.shared:
         found.append(columns[place.shared])
@@ -107,19 +115,22 @@ def _user() -> Any:
     return bindparam("rights_user", type_=Text())
 
 
-# What a row is a part of
+# The rows of which a row is a part
 
 
 @dataclass
 class _Scope:
-    """A row with all that it is a part of, joined in *from_*; *hiding* is what may hide it."""
+    """A row joined with all rows of which it is a part.
+
+    *from_* is the join. *hiding* contains conditions; if one is true, the user cannot see the row.
+    """
 
     from_: FromClause
     hiding: list[Expression] = field(default_factory=list)
 
 
 def _is_hidden(tables: Tables, table: str, key: Expression) -> Expression:
-    """Return whether there is a row of *table* with the id *key* that the user does not see."""
+    """Return the condition that the row *key* of *table* exists and the user cannot see it."""
     row = tables[table].alias()
     scope = _Scope(row)
     _join(tables, table, row, scope, _DEPTH)
@@ -129,7 +140,10 @@ def _is_hidden(tables: Tables, table: str, key: Expression) -> Expression:
 
 
 def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int) -> None:
-    """Add to *scope* what *row* of *table*, which it has, is a part of."""
+    """Join to *scope* the rows of which *row*, a row of *table* in *scope*, is a part.
+
+    *depth* limits how often a row may be a part of a row of the same table.
+    """
     place = PLACES.get(table)
     if place is None:
         return
@@ -147,24 +161,25 @@ def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int
         _join(tables, other, above, scope, depth - (other == table))
 
 
-# What a row is used by
+# The rows that use a row
 
 
 def _not_used_elsewhere(tables: Tables, table: str, key: Expression) -> Iterator[Expression]:
+    """Yield the condition that the uses of the row *key* do not hide it, if *table* has uses."""
     place: Optional[RowPlace] = PLACES.get(table)
     if place is not None and place.uses:
         yield not_(_hidden_by_use(tables, place, key))
 
 
 def _hidden_by_use(tables: Tables, place: RowPlace, key: Expression) -> Expression:
-    """Return whether the row with the id *key* is used, but nowhere that the user sees."""
+    """Return the condition that rows use the row *key*, and the user can see none of these rows."""
     hidden = [_used(tables, use, key, seen=False) for use in place.uses]
     seen = [_used(tables, use, key, seen=True) for use in place.uses]
     return and_(any_of(hidden), not_(any_of(seen)))
 
 
 def _used(tables: Tables, use: Use, key: Expression, *, seen: bool) -> Expression:
-    """Return whether a row uses the one with the id *key*, and is *seen*, or not."""
+    """Return the condition that a row uses the row *key*, and is *seen* by the user or not."""
     row = tables[use.table].alias()
     scope = _Scope(row)
     if use.through is None:

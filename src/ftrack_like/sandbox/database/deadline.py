@@ -1,4 +1,9 @@
-"""An end to statements, and to batches of them, that would run for ever."""
+"""A time limit for SQL statements.
+
+SQLite and PostgreSQL need different means. SQLite calls a progress handler during a statement; the
+handler stops the statement when the time is over. PostgreSQL has a ``statement_timeout`` for each
+statement, so :meth:`Deadline.check` sets it to the remaining time between statements.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +17,27 @@ from sqlalchemy.exc import OperationalError
 
 __all__ = ["Deadline", "StatementTimeoutError", "deadline"]
 
-#: Steps of SQLite's machine between two looks at the clock, a few milliseconds.
+#: How many instructions of SQLite's virtual machine run between two checks: a few milliseconds.
 _STEPS = 1_000_000
 
-#: Where a connection keeps its innermost deadline.
+#: The key in ``connection.info`` of the innermost deadline.
 _KEY = "ftrack_like_deadline"
 
-#: How much the time that PostgreSQL was told may differ from the time that is left, in seconds.
+#: How much the timeout set on PostgreSQL may differ from the remaining time, in seconds. Without a
+#: tolerance each check would send a statement.
 _TOLERANCE = 1.0
 
-#: How many times its seconds a deadline may last in all, and by how many seconds it is extended.
+#: A deadline may be extended to five times its length, by two seconds at a time.
 _EXTENSIONS = 5
 _EXTENSION = 2.0
 
 
 class StatementTimeoutError(Exception):
-    """Statements took longer than they may."""
+    """The statements took longer than their deadline allows."""
 
 
 class Deadline:
-    """The moment when the work on *connection* must be done, *seconds* from now."""
+    """The time by which the statements on *connection* must be finished: *seconds* from now."""
 
     def __init__(
         self,
@@ -40,7 +46,7 @@ class Deadline:
         outer: Optional[Deadline],
         extend: Optional[Callable[[], bool]] = None,
     ) -> None:
-        """Begin now. *outer* is a deadline that this one lies within; see :func:`deadline`."""
+        """Start the time. *outer* is an enclosing deadline. :func:`deadline` explains *extend*."""
         self.seconds = seconds
         self.outer = outer
         self._connection = connection
@@ -51,7 +57,7 @@ class Deadline:
 
     @property
     def own_left(self) -> float:
-        """Return the seconds that are left, without regard to the outer deadline."""
+        """Return the remaining seconds of this deadline, extending it if allowed."""
         now = time.monotonic()
         if self._end <= now < self._last_end and self._extend is not None and self._extend():
             self._end = min(now + _EXTENSION, self._last_end)
@@ -59,14 +65,13 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Return the seconds that are left; less than 0 when there are none."""
+        """Return the remaining seconds of this and all outer deadlines. They can be negative."""
         return self.own_left if self.outer is None else min(self.own_left, self.outer.left)
 
     def check(self) -> None:
         """Raise :exc:`StatementTimeoutError` if the time is over.
 
-        Call it between statements: SQLite looks at the clock within one, and PostgreSQL has to
-        be told how long the next ones may take.
+        Call this between statements. On PostgreSQL it also sets the timeout for the next ones.
         """
         if self.own_left <= 0:
             raise StatementTimeoutError(f"longer than {self.seconds:g} seconds")
@@ -79,7 +84,7 @@ class Deadline:
                 )
 
     def disturb(self) -> None:
-        """Tell PostgreSQL the time that is left again at the next check."""
+        """Make the next check set the timeout on PostgreSQL again."""
         self._told = float("inf")
 
 
@@ -87,11 +92,12 @@ class Deadline:
 def deadline(
     connection: Connection, seconds: float, extend: Optional[Callable[[], bool]] = None
 ) -> Iterator[Deadline]:
-    """Let the statements on *connection* within the block take *seconds* in all.
+    """Limit the total time of the statements on *connection* in the block to *seconds*.
 
-    After that, they go on while *extend* answers true, up to five times as long. Blocks may be
-    nested. Raise :exc:`StatementTimeoutError` when they take longer. On PostgreSQL
-    each single statement may take what was left at the last :meth:`Deadline.check`.
+    After this time the statements may continue while *extend* returns true, up to five times
+    *seconds*. Blocks can be nested. Raise :exc:`StatementTimeoutError` if the statements take
+    longer. On PostgreSQL each statement may take the time that remained at the last
+    :meth:`Deadline.check`.
     """
     outer: Optional[Deadline] = connection.info.get(_KEY)
     own = Deadline(connection, seconds, outer, extend)
@@ -105,7 +111,7 @@ def deadline(
         stopped = "interrupted" in text or "statement timeout" in text
         if stopped and (outer is None or own.own_left <= outer.left):
             raise StatementTimeoutError(f"longer than {seconds:g} seconds") from error
-        raise  # of something else, or for the outer deadline
+        raise  # Another error, or the outer deadline is over and reports it.
     finally:
         connection.info[_KEY] = outer
         _watch(connection, outer)
@@ -114,7 +120,7 @@ def deadline(
 
 
 def _watch(connection: Connection, watched: Optional[Deadline]) -> None:
-    """Have SQLite look at the clock within statements."""
+    """Install a progress handler for SQLite that stops statements after *watched*."""
     if connection.dialect.name == "postgresql":
         return
     driver: Any = connection.connection.driver_connection

@@ -1,11 +1,11 @@
-"""The sandbox's database: one engine, many readers at once, one writer at a time.
+"""The sandbox's database, for many readers at once and one writer at a time.
 
-SQLite is the default: a file with a write-ahead log, so that readers neither wait for the
-writer nor see half of what it does; a database "in memory" is such a file in a private
-temporary folder, without the waiting for the disk, gone when the database is closed.
-PostgreSQL is chosen by its URL.
+SQLite is the default. It uses a file with a write-ahead log, so that readers do not wait for the
+writer and do not see unfinished transactions. A database "in memory" is a file in a private
+temporary folder. Its commits do not wait for the disk, and :meth:`Database.close` deletes it. A
+URL can select PostgreSQL instead.
 
-A transaction is a ``with`` block, committed at its end and rolled back by any exception::
+A transaction is a ``with`` block. It is committed at the end and rolled back by an exception::
 
     with database.read() as connection: ...
     with database.write() as connection: ...
@@ -33,10 +33,10 @@ from ftrack_like.sandbox.database.turns import Turns
 
 __all__ = ["BUSY_TIMEOUT", "Database"]
 
-#: How long a writer waits for another process that writes to the same file, in seconds.
+#: How long a writer waits for another process that is writing to the same file, in seconds.
 BUSY_TIMEOUT = 30.0
 
-#: Names the one lock that writers of all processes share on a PostgreSQL server.
+#: The key of the PostgreSQL advisory lock that the writers of all processes share.
 _ADVISORY_LOCK = 0x66747261636B
 
 _WRITES = "sandbox_writes"
@@ -48,67 +48,67 @@ _LOG_PAGES = 16_384
 
 
 class Database:
-    """A database at *url*; threads may share it, each transaction belongs to one thread.
+    """A database at *url*. Threads may share it, but each transaction belongs to one thread.
 
-    *url* is any SQLAlchemy URL of SQLite or PostgreSQL, or its text; None stands for a private
-    database that is deleted by :meth:`close`. *durable* says whether a commit waits for the disk;
-    it should be False only where losing the last commits in a power cut does no harm.
+    *url* is an SQLAlchemy URL for SQLite or PostgreSQL, or None for a private database that
+    :meth:`close` deletes. With *durable* a commit on SQLite waits until its data is on the disk.
+    Set it to False only if a power cut may lose the last commits.
     """
 
     def __init__(self, url: Union[str, URL, None] = None, *, durable: bool = True) -> None:
-        """Prepare the engine; nothing is opened before the first transaction."""
+        """Create the engine. The first transaction opens the database."""
         self._folder: Optional[pathlib.Path] = None
         if url is None:
             url = _url_of_file(str(self.private_folder() / "sandbox.sqlite"))
             durable = False
         self._durable = durable
-        #: Whose turn it is to write.
+        #: The lock for writers, which decides their order.
         self.turns = Turns()
         self._engine = self._create_engine(_with_driver(sqlalchemy.make_url(url)))
 
     @classmethod
     def at_path(cls, path: str) -> Database:
-        """Return the database in the SQLite file at *path*, which need not exist yet."""
+        """Return the database in the SQLite file *path*. The first transaction creates the file."""
         return cls(_url_of_file(path))
 
     @property
     def engine(self) -> Engine:
-        """Return the engine, for what transactions do not cover (making tables, plans)."""
+        """Return the engine, for uses that need no transaction of :meth:`read` or :meth:`write`."""
         return self._engine
 
     @property
     def is_sqlite(self) -> bool:
-        """Return whether this is SQLite."""
+        """Return whether the database is SQLite."""
         return self._engine.dialect.name == "sqlite"
 
     @property
     def path(self) -> Optional[pathlib.Path]:
-        """Return the file of an SQLite database, None for other kinds."""
+        """Return the file of an SQLite database, or None for PostgreSQL."""
         name = self._engine.url.database
         return pathlib.Path(name) if self.is_sqlite and name else None
 
     def private_folder(self) -> pathlib.Path:
-        """Return a folder that is deleted when the database is closed; made when first asked."""
+        """Return a temporary folder that :meth:`close` deletes. The first call creates it."""
         if self._folder is None:
             self._folder = pathlib.Path(tempfile.mkdtemp(prefix="ftrack-like-"))
             self._watch = watch_folder(self._folder)
-            # Also when the program ends without closing the database.
+            # Delete the folder also if the program ends without closing the database.
             self._deletion = weakref.finalize(self, _delete, self._folder, os.getpid(), self._watch)
         return self._folder
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Yield a connection that sees one state of the database throughout."""
+        """Yield a connection that sees the same state of the database during the whole block."""
         with self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self, owner: str = "", expected: float = 0.0) -> Iterator[Connection]:
-        """Yield a connection that may write; others wait until the block ends.
+        """Yield a connection that can write. Other writers wait until the block ends.
 
-        They take turns by their *owner* and the seconds that they expect to take; see
-        :class:`Turns`. Foreign keys are checked when the block ends, so that rows may arrive in
-        any order.
+        *owner* (a user) and *expected* (seconds) determine the order of waiting writers; see
+        :class:`Turns`. The database checks foreign keys when the block ends, so that a caller can
+        insert rows in any order.
         """
         with self.turns.take(owner, expected), self._engine.connect() as plain:
             connection = plain.execution_options(**{_WRITES: True})
@@ -121,7 +121,7 @@ class Database:
         self._move_log()
 
     def replace_with(self, snapshot: sqlite3.Connection) -> None:
-        """Make the content of *snapshot* that of this SQLite database, as one transaction."""
+        """Replace the content of this SQLite database with that of *snapshot*, in a transaction."""
         path = self.path
         assert path is not None, "only an SQLite database can be replaced"
         with self.turns.take(), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as target:
@@ -129,7 +129,7 @@ class Database:
             snapshot.backup(target)
 
     def close(self) -> None:
-        """Close all connections, and delete a private database; it cannot be used again."""
+        """Close all connections and delete a private database. Do not use the object afterwards."""
         self._engine.dispose()
         if self._folder is not None:
             self._deletion()
@@ -157,8 +157,8 @@ class Database:
         pragmas = (
             "foreign_keys=ON",
             "journal_mode=WAL",
-            # Each commit waits until it is on the disk. NORMAL would lose the last commits in
-            # a power cut; it saves the flush, which takes 1 to 4 ms on a solid-state disk.
+            # With FULL each commit waits until its data is on the disk. NORMAL saves this flush,
+            # which takes 1 to 4 ms on a solid-state disk, but a power cut loses the last commits.
             f"synchronous={'FULL' if self._durable else 'OFF'}",
             f"wal_autocheckpoint={_LOG_PAGES}",
             # So the size of the log tells how long it is: it is cut when it begins again.
@@ -168,8 +168,8 @@ class Database:
         )
 
         def prepare(connection: Any, record: Any) -> None:
-            # The driver would begin transactions by itself, and only before writing: too late
-            # for a reader that wants one state throughout. "begin" below does it instead.
+            # The driver would begin a transaction only before the first write. A reader would then
+            # see a new state with each statement. The "begin" listener begins it instead.
             connection.isolation_level = None
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
@@ -214,24 +214,24 @@ def _delete(folder: pathlib.Path, process: int, watch: FolderWatch) -> None:
 
 
 def _with_driver(url: URL) -> URL:
-    """Return *url* with our PostgreSQL driver where it names none."""
+    """Return *url* with the psycopg driver if it is for PostgreSQL and names no driver."""
     if url.drivername in {"postgres", "postgresql"}:
         return url.set(drivername="postgresql+psycopg")
     return url
 
 
 def _url_of_file(path: str) -> URL:
-    """Return the URL of the SQLite file at *path*, as an object: SQLAlchemy 2.0 quotes no text."""
+    """Return the URL of the SQLite file *path*. SQLAlchemy 2.0 does not quote a URL in a text."""
     return URL.create("sqlite", database=path)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction: a writer takes its lock at once, lest it fail half way."""
+    """Begin a transaction. A writer locks the file now, so that it cannot fail to do so later."""
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    """Begin a reader's transaction in one state of the database."""
+    """Set the isolation level of a reader, so that all its statements see the same state."""
     if not connection.get_execution_options().get(_WRITES):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

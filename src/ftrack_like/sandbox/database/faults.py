@@ -1,4 +1,4 @@
-"""What a database says when its files or its disk fail, in words that name a remedy."""
+"""Explain the errors of a database whose file or disk has failed, and suggest a remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy.exc
 
 __all__ = ["first_line", "remedy_for"]
 
-#: By words of SQLite's or PostgreSQL's messages: what happened, and what to do.
+#: The fault and its remedy, by a part of the message of SQLite or PostgreSQL.
 _FAULTS = {
     "database or disk is full": ("the disk is full", "Free some space"),
     "no space left on device": ("the disk is full", "Free some space"),
@@ -37,11 +37,11 @@ _FAULTS = {
 
 
 def remedy_for(message: str) -> Optional[tuple[str, str]]:
-    """Return what happened and what to do by a database's *message*, None if it is unknown."""
+    """Return the fault and its remedy for a database's *message*, or None if it is unknown."""
     text = message.lower()
     return next((words for known, words in _FAULTS.items() if known in text), None)
 
 
 def first_line(error: sqlalchemy.exc.DBAPIError) -> str:
-    """Return the first line of the database's own message."""
+    """Return the first line of the database's message in *error*."""
     return (str(error.orig).splitlines() or [type(error.orig).__name__])[0]

@@ -1,4 +1,4 @@
-"""Files that outlive a power cut, and folders that do not outlive their process."""
+"""Rename files durably, and delete temporary folders even if the process is killed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Optional
 
 __all__ = ["FolderWatch", "move_into_place", "watch_folder"]
 
-#: Waits for the end of its input, which the system closes with the process that holds the other
-#: end, and then removes the folder. The shell is no child that must be waited for: it costs 2 ms.
+#: A shell script that waits for the end of its input and then removes the folder. The system
+#: closes the input when this process ends, even if it is killed and cannot clean up itself.
+#: Starting the shell costs 2 ms.
 _SCRIPT = 'trap "" INT TERM HUP; read -r line; rm -rf -- "$1"'
 
 
 class FolderWatch:
-    """A small process that removes a folder when this one has ended, however that happens."""
+    """A shell process that removes a folder after this process has ended for any reason."""
 
     def __init__(self, process: Optional[subprocess.Popen[bytes]]) -> None:
-        """Hold *process*, None where a system has no shell for it."""
+        """Initialise with the shell *process*, or None if the system has no shell."""
         self._process = process
 
     def end(self) -> None:
-        """End the watch after the folder was removed; harmless to call twice."""
+        """End the shell process. Call this after removing the folder; repeated calls are safe."""
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             with contextlib.suppress(OSError):
@@ -34,8 +35,7 @@ class FolderWatch:
 def watch_folder(folder: pathlib.Path) -> FolderWatch:
     """Remove *folder* when this process has ended, even if it was killed.
 
-    Windows has no shell for it: there a killed process leaves its folder among the temporary
-    files.
+    Windows has no suitable shell. There a killed process leaves its temporary folder.
     """
     if os.name == "nt":
         return FolderWatch(None)
@@ -54,7 +54,10 @@ def watch_folder(folder: pathlib.Path) -> FolderWatch:
 
 
 def move_into_place(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Rename *source* to *target*, whose folder is made, and wait until the name is on the disk."""
+    """Rename *source* to *target* and wait until the new name is on the disk.
+
+    Create the folder of *target* if it does not exist.
+    """
     is_new = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(source, target)
@@ -64,7 +67,7 @@ def move_into_place(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _sync_folder(path: pathlib.Path) -> None:
-    """Wait until the names in the folder at *path* are on the disk, where a system can."""
+    """Wait until the names in the folder *path* are on the disk, if the system supports it."""
     if os.name == "nt":
         return
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What databases refuse because of what they are asked, in words; not faults of the server."""
+"""Recognise database errors that the client's request caused, not a fault of the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 __all__ = ["refusal"]
 
-#: What SQLite says of a statement, or a value, that is beyond its limits.
+#: Parts of SQLite's messages about a statement or value beyond its limits.
 _SQLITE_LIMITS = (
     "parser stack overflow",
     "pattern too complex",
@@ -18,12 +18,12 @@ _SQLITE_LIMITS = (
     "at most 64 tables",
 )
 
-#: The classes of PostgreSQL's codes for limits of the program, and for values that do not fit.
+#: PostgreSQL's classes of error codes: 54 for exceeded limits, 22 for invalid values.
 _POSTGRESQL_CLASSES = ("54", "22")
 
 
 def refusal(error: DBAPIError) -> Optional[str]:
-    """Return what the database refused, None if *error* is a fault of another kind."""
+    """Return the database's message if the request caused *error*, else None."""
     text = str(error.orig).splitlines()[0] if str(error.orig) else ""
     code = getattr(error.orig, "sqlstate", None)
     if code is not None:

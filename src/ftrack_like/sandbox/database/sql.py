@@ -1,7 +1,7 @@
-"""SQL that SQLite and PostgreSQL spell differently, as constructs that compile to either.
+"""SQL constructs that compile to the different syntax of SQLite and PostgreSQL.
 
-Values are bound parameters throughout, a list of values is one parameter: statements that
-differ only in values have one text, which SQLAlchemy compiles once.
+All values are bound parameters, and a list of values is one parameter. Statements that differ only
+in values therefore have the same text, which SQLAlchemy compiles once.
 """
 
 from __future__ import annotations
@@ -33,22 +33,24 @@ __all__ = [
 
 Expression = ColumnElement[Any]
 
-#: Operands of one AND or OR; more are split, since SQLite bounds the depth of an expression.
+#: The most operands of an AND or OR. Longer lists become a tree, because SQLite parses a list as
+#: a chain of operators and limits the depth of an expression.
 WIDTH = 200
 
 _PREPARED = "ftrack_like_prepared"
 
-# Called Boolean, a construct of ours would be compared with 1 on SQLite, past any index.
+# With the type Boolean SQLAlchemy would compare our constructs with 1 on SQLite ("... = 1"), and
+# SQLite would then not use an index.
 _CONDITION = types.NullType()
 
 
 def fold(text: Any) -> Any:
-    """Return *text* as it is compared: in lower case; what is no text as it is."""
+    """Return *text* in lower case for comparisons. Return other values unchanged."""
     return text.lower() if isinstance(text, str) else text
 
 
 def prepare(connection: Connection) -> None:
-    """Give *connection* the functions that our statements call, unless it has them."""
+    """Define the SQL functions that our statements call on *connection*, once."""
     if _PREPARED in connection.info:
         return
     if connection.dialect.name == "sqlite":
@@ -61,17 +63,17 @@ def prepare(connection: Connection) -> None:
 
 
 def negation(condition: Expression) -> Expression:
-    """Return the contrary of *condition*, which holds also where that is unknown (null)."""
+    """Return the opposite of *condition*. Unlike NOT, it is true if *condition* is NULL."""
     return condition.is_not(true())
 
 
 def all_of(conditions: Sequence[Expression]) -> Expression:
-    """Return a condition that holds when all of *conditions*, one or more, do."""
+    """Return the condition that all of the one or more *conditions* are true."""
     return _balanced(and_, conditions)
 
 
 def any_of(conditions: Sequence[Expression]) -> Expression:
-    """Return a condition that holds when one of *conditions*, one or more, does."""
+    """Return the condition that at least one of the one or more *conditions* is true."""
     return _balanced(or_, conditions)
 
 
@@ -86,7 +88,7 @@ def _balanced(join: Any, conditions: Sequence[Expression]) -> Expression:
 
 
 class _Enclosed(FunctionElement[Any]):
-    """Parentheses that SQLAlchemy does not take away."""
+    """Parentheses that SQLAlchemy does not remove."""
 
     type = _CONDITION
     inherit_cache = True
@@ -98,7 +100,7 @@ def _compile_enclosed(element: Any, compiler: Any, **options: Any) -> str:
 
 
 class _Rarely(FunctionElement[Any]):
-    """A condition that is said to hold for hardly any row."""
+    """A condition with the hint that it is true for very few rows."""
 
     type = _CONDITION
     inherit_cache = True
@@ -115,10 +117,10 @@ def _compile_rarely_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 
 
 def rarely(condition: Expression) -> Expression:
-    """Return *condition*, saying that an index is to be used for it whatever was measured.
+    """Return *condition* with a hint to SQLite to use an index for it.
 
-    Where nearly all rows have null in a column, SQLite takes its index for one that leads
-    nowhere.
+    If nearly all rows have NULL in a column, the statistics say that its index is useless. SQLite
+    would then not use it for the few other rows either.
     """
     return _Rarely(condition)
 
@@ -127,7 +129,7 @@ def rarely(condition: Expression) -> Expression:
 
 
 class _RowOrder(FunctionElement[Any]):
-    """An order of the rows of a table that stays: its arguments are the columns of the key."""
+    """A unique order of the rows of a table. Its arguments are the columns of the key."""
 
     type = types.NullType()
     inherit_cache = True
@@ -140,16 +142,16 @@ def _compile_row_order(element: Any, compiler: Any, **options: Any) -> str:
 
 @compiles(_RowOrder, "sqlite")
 def _compile_row_order_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    # Rows are kept, and each index lists them, in the order in which they came: no sorting.
+    # Tables and indexes list rows by rowid, the order of insertion, so SQLite need not sort.
     columns = [compiler.process(clause, **options) for clause in element.clauses]
     tables = dict.fromkeys(column.rpartition(".")[0] for column in columns)
     return ", ".join(f"{table}.rowid" for table in tables)
 
 
 def row_order(*key: Expression) -> Expression:
-    """Return an order of rows by the columns of their *key*, or as they came where that is known.
+    """Return a unique order of rows: the order of insertion on SQLite, else that of *key*.
 
-    The columns may be of several tables that are joined.
+    The columns of *key* may belong to several joined tables.
     """
     return _RowOrder(*key)
 
@@ -158,14 +160,14 @@ def row_order(*key: Expression) -> Expression:
 
 
 class _Folded(FunctionElement[Any]):
-    """A text compared without the case of ASCII letters; an index without case serves it."""
+    """A text that compares without the case of ASCII letters. It can use a NOCASE index."""
 
     type = types.Text()
     inherit_cache = True
 
 
 class _WideFolded(FunctionElement[Any]):
-    """A text compared without the case of any letters."""
+    """A text that compares without the case of all letters."""
 
     type = types.Text()
     inherit_cache = True
@@ -188,10 +190,10 @@ def _compile_folded(element: Any, compiler: Any, **options: Any) -> str:
 
 
 def folded(expression: Expression, *texts: Optional[str]) -> Expression:
-    """Return *expression* ready to be compared with (folded) *texts*, or to be sorted by.
+    """Return *expression* without case, to compare it with folded *texts* or to sort by it.
 
-    SQLite by itself lowers ASCII letters only. That is enough, and can use an index, unless one
-    of *texts* has others or is not known (None).
+    SQLite's own collation ignores the case of ASCII letters only, but it can use an index. Use it
+    unless one of *texts* contains other letters or is unknown (None).
     """
     wide = not all(text is not None and text.isascii() for text in texts)
     return _WideFolded(expression) if wide else _Folded(expression)
@@ -205,7 +207,8 @@ class _Like(FunctionElement[Any]):
 @compiles(_Like)
 def _compile_like(element: Any, compiler: Any, **options: Any) -> str:
     left, right = (compiler.process(clause, **options) for clause in element.clauses)
-    # Not the backslash: PostgreSQL's settings differ in how they read it inside a literal.
+    # The escape character is not the backslash, because a setting of PostgreSQL determines its
+    # meaning in a literal.
     return f"{left} LIKE {right} ESCAPE '!'"
 
 
@@ -213,10 +216,10 @@ _PATTERN = re.compile(r"\\([%_\\])|(\\|!)", re.DOTALL)
 
 
 def like(expression: Expression, pattern: str) -> Expression:
-    r"""Return whether *expression* fits *pattern*, without case.
+    r"""Return the condition that *expression* matches *pattern*, without case.
 
-    ``%`` is any run, ``_`` one character, ``\%``, ``\_`` and ``\\`` the characters themselves; a
-    backslash before anything else stands for itself.
+    ``%`` matches any text and ``_`` one character. ``\%``, ``\_`` and ``\\`` match the characters
+    themselves. Before other characters a backslash is literal.
     """
     escaped = _PATTERN.sub(_escape, fold(pattern))
     return _Like(folded(expression, escaped), literal(escaped, types.Text()))
@@ -243,7 +246,7 @@ class _Values(types.TypeDecorator[Sequence[Any]]):
     def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:
         if dialect.name != "postgresql":
             return dialect.type_descriptor(types.Text())
-        # lazy: SQLite needs none of it, and it takes a good part of the time of a start.
+        # Imported here because it is slow to import, and SQLite does not need it.
         from sqlalchemy.dialects import postgresql
 
         item = postgresql.DOUBLE_PRECISION() if self.numeric else postgresql.TEXT()
@@ -273,14 +276,14 @@ def _compile_member_of_sqlite(element: Any, compiler: Any, **options: Any) -> st
 
 
 def member_of(expression: Expression, values: Sequence[Any]) -> Expression:
-    """Return whether *expression* is one of *values*, which are all texts or all numbers."""
+    """Return the condition that *expression* is one of *values*: all texts or all numbers."""
     numeric = bool(values) and not isinstance(values[0], str)
     return _MemberOf(expression, literal(values, _Values(numeric)))
 
 
 def keys_parameter(expression: Expression, name: str, *, numeric: bool = False) -> Expression:
-    """Return whether *expression* is one of the list given as the parameter *name*.
+    """Return the condition that *expression* is in the list in the parameter *name*.
 
-    The list is of texts or, if *numeric*, of numbers.
+    The list contains texts or, if *numeric*, numbers.
     """
     return _MemberOf(expression, bindparam(name, type_=_Values(numeric)))

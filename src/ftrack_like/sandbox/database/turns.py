@@ -1,4 +1,4 @@
-"""Whose turn it is to write: a lock that passes from one batch to the next in a fair order."""
+"""A lock for writers that passes from one batch to the next in a fair order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Turns"]
 
 @dataclass(eq=False)
 class _Waiting:
-    """One who waits since *arrived*; *mine* is set when the turn has come."""
+    """A thread that has waited since *arrived*. *mine* is set when it gets the lock."""
 
     owner: str
     arrived: float
@@ -23,32 +23,36 @@ class _Waiting:
 
 
 class Turns:
-    """A lock for one holder at a time; threads may share it.
+    """A fair lock for threads.
 
-    Those who wait take turns in the order of their arrival, but for two handicaps, each of at
-    most *most* seconds: the seconds that one expects to hold the lock, and the seconds for which
-    the same owner held it lately. So one long batch after another by one user, or many at once,
-    do not keep a short one of somebody else waiting, and no batch waits for ever.
+    Waiting threads get the lock in the order of arrival, except for two handicaps. Each delays a
+    thread by at most *most* seconds:
+
+    - the number of seconds for which the thread expects to have the lock;
+    - the number of seconds for which the same owner has recently had it.
+
+    A user with long batches, or with many, therefore does not delay the short batch of another
+    user. The limit *most* ensures that each batch gets its turn.
     """
 
     def __init__(self, most: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
-        """Prepare; nobody holds the lock."""
+        """Initialise the lock as free."""
         self._most = most
         self._clock = clock
         self._lock = threading.Lock()
         self._held = False
         self._waiting: list[_Waiting] = []
-        #: For how many seconds an owner held the lock, and when that was counted, by owner.
+        #: The seconds for which an owner has had the lock, and the time of this count, by owner.
         self._used: dict[str, tuple[float, float]] = {}
 
     def is_free(self) -> bool:
-        """Return whether nobody waits for a turn."""
+        """Return whether no thread is waiting for the lock."""
         with self._lock:
             return not self._waiting
 
     @contextmanager
     def take(self, owner: str = "", expected: float = 0.0) -> Iterator[None]:
-        """Hold the lock within the block, which *owner* expects to take *expected* seconds."""
+        """Take the lock for the block. *owner* expects to need it for *expected* seconds."""
         self._acquire(owner, expected)
         began = self._clock()
         try:
@@ -65,7 +69,7 @@ class Turns:
             self._waiting.append(waiting)
         try:
             waiting.mine.wait()
-        except BaseException:  # a signal: the turn may have come all the same
+        except BaseException:  # A signal. The thread may have got the lock nevertheless.
             with self._lock:
                 if waiting in self._waiting:
                     self._waiting.remove(waiting)
@@ -83,7 +87,7 @@ class Turns:
             self._pass_on()
 
     def _pass_on(self) -> None:
-        """Give the lock to the next in turn, if there is one."""
+        """Give the lock to the next waiting thread, if there is one."""
         self._held = bool(self._waiting)
         if self._waiting:
             now = self._clock()
@@ -92,9 +96,10 @@ class Turns:
             following.mine.set()
 
     def _turn(self, one: _Waiting, now: float) -> float:
+        """Return the time of arrival plus both handicaps. The smallest gets the lock next."""
         return one.arrived + one.handicap + min(self._used_lately(one.owner, now), self._most)
 
     def _used_lately(self, owner: str, now: float) -> float:
-        """Return the seconds for which *owner* held the lock, less those that went by since."""
+        """Return the seconds for which *owner* has had the lock, minus the time since then."""
         seconds, moment = self._used.get(owner, (0.0, now))
         return max(seconds - (now - moment), 0.0)

@@ -1,6 +1,6 @@
 """The query language: parse text to a tree, and print a tree as text.
 
-This package knows only the grammar. :mod:`ftrack_like.sandbox.storage` checks the names against
+This package knows only the grammar. :mod:`ftrack_like.sandbox.query` checks the names against
 the schema and makes SQL from the tree.
 """
 

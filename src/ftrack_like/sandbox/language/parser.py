@@ -110,7 +110,7 @@ def _parse_cached(text: str) -> Query:
 
 
 class _Parser:
-    """The parser of one text. Use each instance once."""
+    """The parser of a text. Use each instance once."""
 
     def __init__(self, text: str) -> None:
         self._scanner = Scanner(text)

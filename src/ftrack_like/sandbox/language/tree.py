@@ -88,7 +88,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class Within:
-    """``PATH in (…)`` or ``not_in``. *values* are literals, or a query of one attribute."""
+    """``PATH in (…)`` or ``not_in``. *values* are literals, or a query with a single projection."""
 
     path: Path
     values: Union[tuple[Literal, ...], Query]

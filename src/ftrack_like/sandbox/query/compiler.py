@@ -1,4 +1,4 @@
-"""A query as one statement."""
+"""Compile a parsed query to one SQL statement."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from ftrack_like.sandbox.query.sources import Source, Step, stable_order
 
 __all__ = ["Compiler"]
 
-#: Rows of one answer with ``group by``.
+#: The most rows in the answer to a query with ``group by``.
 MAXIMUM_GROUPS = 50_000
 
 
 class Compiler:
-    """Compiles the query of one *text* over *catalogue*."""
+    """Compiles the query *text* with the types and tables of *catalogue*.
+
+    All methods raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if the query names an
+    unknown type or attribute, or uses one in the wrong way.
+    """
 
     def __init__(self, catalogue: Catalogue, text: str) -> None:
         self.names = Names(catalogue, text)
@@ -29,13 +33,13 @@ class Compiler:
         self._conditions = Conditions(self.paths, self._subquery)
 
     def source(self, query: Query) -> Source:
-        """Return the rows that *query* is about."""
+        """Return a source for the rows of the entity type of *query*."""
         return self.paths.any_row(self.names.type_(query.entity_type, query.position))
 
     def rows(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
-        """Return the statement that selects *columns* of the rows that fit *query*, in order.
+        """Return a statement that selects *columns* of the rows that match *query*, in its order.
 
-        Offset and limit are left to the caller.
+        The caller must add offset and limit.
         """
         statement = self._filtered(query, source, columns)
         return statement.order_by(*self._order(query, source), stable_order(source))
@@ -58,10 +62,10 @@ class Compiler:
     # -- queries within queries ---------------------------------------------------------
 
     def _subquery(self, query: Query, folding: bool) -> tuple[Select[Any], str]:
-        """Return the statement of *query*, which selects one attribute, and the kind of that.
+        """Return a statement for the sub-query *query*, and the kind of its values.
 
-        With *folding* the values are in lower case. Offset and limit count the entities that
-        *query* is about.
+        The sub-query must select exactly one attribute. With *folding* the values are in lower
+        case. Offset and limit count entities, not the values to which a path leads.
         """
         path = self._one_projection(query)
         owner = self.source(query)
@@ -88,7 +92,10 @@ class Compiler:
     # -- groups -------------------------------------------------------------------------
 
     def groups(self, query: Query) -> tuple[list[str], Select[Any], list[str]]:
-        """Return names, statement and kinds for a *query* with ``group by`` or aggregates."""
+        """Compile a *query* with ``group by`` or aggregates.
+
+        Return the names of the columns, the statement, and the kinds of the columns.
+        """
         source = self.source(query)
         grouped = {str(path): self.paths.sortable(source, path) for path in query.group_by}
         columns: list[Expression] = []
@@ -113,7 +120,7 @@ class Compiler:
             value = grouped.get(str(order.path))
             if value is None:
                 raise self.names.fail(
-                    f"{order.path} is not grouped by and cannot order the groups.",
+                    f"{order.path} is not in 'group by' and cannot order the groups.",
                     order.path.position,
                 )
             keys.append(ordered(value, order.descending))
@@ -127,24 +134,24 @@ class Compiler:
         value = grouped.get(str(projection))
         if value is None:
             raise self.names.fail(
-                f"{projection} must stand in 'group by' to be selected beside aggregates.",
+                f"{projection} must be in 'group by' or inside an aggregate.",
                 projection.position,
             )
         if value.kind != "text":
             return value
-        # Of texts that differ in case one stands for the group.
+        # Groups ignore case. If the texts of a group differ in case, return one of the texts.
         return Operand(func.min(value.expression), value.kind)
 
     def _aggregate(self, source: Source, aggregate: Aggregate) -> Operand:
         value = self.paths.sortable(source, aggregate.path)
         expression = value.expression
         if value.kind == "boolean":
-            # PostgreSQL has no smallest truth value.
+            # PostgreSQL has no min() and max() for booleans.
             expression = cast(expression, Integer())
         function: ColumnElement[Any] = getattr(func, aggregate.function)(expression)
         if aggregate.function in ("avg", "sum") and value.kind != "number":
             raise self.names.fail(
-                f"{aggregate} needs numbers; {aggregate.path} holds none.",
+                f"{aggregate} needs numbers, but {aggregate.path} is not a number.",
                 aggregate.path.position,
             )
         kind = "number" if aggregate.function in ("avg", "count", "sum") else value.kind
@@ -152,9 +159,9 @@ class Compiler:
 
 
 def _led_on(statement: Select[Any], step: Step) -> Select[Any]:
-    """Return a statement over the targets of *step*, from those owners that *statement* is over.
+    """Return a statement over the targets of *step* whose owners *statement* selects.
 
-    A row counts once, however many ways lead to it: joins would multiply.
+    The condition is an ``IN``. A join would repeat a target that several owners have.
     """
     if step.own is None or step.other is None or step.correlated:
         return statement.select_from(step.from_).where(step.joined())
@@ -163,20 +170,20 @@ def _led_on(statement: Select[Any], step: Step) -> Select[Any]:
 
 
 def group_name(projection: Any) -> str:
-    """Return the key of *projection* in a row of groups: ``count_id`` for ``count(id)``."""
+    """Return the key of *projection* in the records of a grouped query: ``count_id``."""
     if isinstance(projection, Aggregate):
         return f"{projection.function}_{projection.path}".replace(".", "_")
     return str(projection)
 
 
 def ordered(value: Operand, descending: bool) -> Expression:
-    """Return *value* as a key of an order: empty values come first, last when *descending*."""
+    """Return *value* as a key for ``ORDER BY``. NULL comes first, or last if *descending*."""
     key = value.sorting()
     return key.desc().nulls_last() if descending else key.asc().nulls_first()
 
 
 def limited(statement: Select[Any], offset: int, limit: Optional[int]) -> Select[Any]:
-    """Return *statement* cut to *limit* rows (None: all) after the first *offset*."""
+    """Return *statement* with an offset, and with a limit unless *limit* is None."""
     if offset:
         statement = statement.offset(offset)
     return statement if limit is None else statement.limit(limit)

@@ -1,9 +1,15 @@
-"""Values that no column holds: how each is fetched, finished and compared.
+"""Computed values: attributes that no column stores.
 
-:data:`COMPUTATIONS` is the table of them, by the names that the schema gives them (described
-in :mod:`ftrack_like.sandbox.schema`). A statement fetches the *parts* beside the columns of the
-row; *finish* makes of them what travels. What needs several rows for one value is *gathered*
-for a whole page by one more statement instead.
+:data:`COMPUTATIONS` contains a :class:`Computation` for each name that the schema uses. The
+docstring of :mod:`ftrack_like.sandbox.schema` describes the values. There are three ways to
+compute one for an answer:
+
+- The statement selects an SQL expression, and its value is the answer.
+- The statement selects *parts*, and *finish* computes the answer from their values in Python.
+- A second statement *gathers* the values for all rows of a page, because a value depends on
+  several rows.
+
+Criteria and orders always use the SQL expression.
 """
 
 from __future__ import annotations
@@ -23,13 +29,13 @@ from ftrack_like.sandbox.query.sources import Source
 
 __all__ = ["COMPUTATIONS", "NOW", "Computation"]
 
-#: Locations whose components this server hands out: its own and that of reviews.
+#: The locations whose data this server serves: ``ftrack.server`` and ``ftrack.review``.
 _SERVED = ("3a372bde-05bc-11e4-8908-20c9d081909b", "cd41be70-8809-11e3-b98a-20c9d081909b")
 
-#: What opens or closes a review session whatever its dates are.
+#: Values of ``availability`` that open or close a review session, whatever its dates are.
 _ALWAYS, _CLOSED = "always", "closed"
 
-#: The parameter of a statement that asks for the time of the request.
+#: The name of the statement parameter that contains the time of the request.
 NOW = "request_now"
 
 Parts = tuple[Any, ...]
@@ -37,10 +43,13 @@ Parts = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Computation:
-    """How one value is computed.
+    """How to compute one value.
 
-    *kind* says how *expression* compares (see :func:`~.values.kind_of`). *gather* answers
-    the finished values by *parts*' first, for all rows of a page.
+    *expression* is the SQL of the value in criteria and orders. *kind* says how it compares (see
+    :func:`~.values.kind_of`). *parts* are the expressions to select for an answer, by default
+    *expression*. *finish* converts the values of the parts to the JSON value of the answer.
+    *gather* receives the values of the first part for all rows of a page, and returns the JSON
+    values by them.
     """
 
     expression: Callable[[Catalogue, Source], Expression]
@@ -50,7 +59,7 @@ class Computation:
     gather: Optional[Callable[[Connection, Catalogue, Sequence[str]], Mapping[str, Any]]] = None
 
     def fetched(self, catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
-        """Return what a statement fetches for the value."""
+        """Return the expressions that a statement selects for the value."""
         return (
             self.parts(catalogue, source) if self.parts else (self.expression(catalogue, source),)
         )
@@ -64,7 +73,7 @@ def _column(name: str) -> Callable[[Catalogue, Source], Expression]:
 
 
 def _image(parts: Parts, context: RequestContext) -> Any:
-    # The address of no component is that of a placeholder: a page has something to show.
+    # Without an id the address leads to a placeholder image, so that pages can always show one.
     return {"value": context.thumbnail_url(parts[0] or "")}
 
 

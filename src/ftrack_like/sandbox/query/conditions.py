@@ -1,9 +1,14 @@
-"""Criteria as SQL conditions.
+"""Compile criteria to SQL conditions.
 
-What holds of nothing known does not hold: a comparison with an empty value is false, but for
-``is none``; ``not`` is the exact contrary. A path through relations asks whether some member
-fits, a reference having one member or none. ``is none`` also holds where a reference on the way
-is empty.
+SQL has three truth values, but users expect two, so each condition follows these rules:
+
+- A comparison with NULL is false, except ``is none``. This also applies to ``is_not`` and
+  ``not_in``: an entity without a status does not match ``status.name is_not "Done"``.
+- ``not`` is the exact opposite. An entity matches either a criterion or its negation. SQL's NOT
+  does not do this, because NOT NULL is NULL; see :func:`~.sql.negation`.
+- A path over a relation is true if at least one entity at its end matches. A reference leads to
+  one entity or none.
+- ``is none`` is also true if a reference on the path is empty.
 """
 
 from __future__ import annotations
@@ -36,9 +41,10 @@ from ftrack_like.sandbox.schema.model import Collection, EntityType, Property, R
 
 __all__ = ["Conditions"]
 
-#: Relations that are followed within one another.
+#: The most nested relations in one query.
 MAXIMUM_STEPS = 24
-#: Of relations within one another each so many'th is set apart.
+#: Each third nested relation becomes a common table expression (``WITH``). SQLite's parser
+#: accepts only a limited depth of nested queries; see :func:`~.sources.set_apart`.
 APART = 3
 
 Leaf = Callable[[Source, Part], Expression]
@@ -46,10 +52,11 @@ Subquery = Callable[[Query, bool], tuple[Select[Any], str]]
 
 
 class Conditions:
-    """The conditions of one expression, over its *paths*.
+    """Compiles the criteria of an expression.
 
-    *subquery* makes the statement of a query that stands inside an ``in``, and says of which kind
-    its values are; its second argument says whether they are to be in lower case.
+    *paths* resolves the paths of the expression. *subquery* compiles a query inside ``in`` and
+    returns its statement and the kind of its values. Its second argument is true if the values
+    must be in lower case.
     """
 
     def __init__(self, paths: Paths, subquery: Subquery) -> None:
@@ -59,7 +66,7 @@ class Conditions:
         self._steps = 0
 
     def of(self, node: Criteria, source: Source) -> Expression:
-        """Return the condition that the row *source* fits *node*."""
+        """Return the condition that the row *source* matches *node*."""
         return self._makers[type(node)](self, node, source)
 
     def _and(self, node: And, source: Source) -> Expression:
@@ -74,9 +81,10 @@ class Conditions:
     # -- relations --------------------------------------------------------------------
 
     def _through(self, source: Source, parts: tuple[Part, ...], leaf: Leaf) -> Expression:
-        """Return whether *leaf* holds at the end of some way along *parts*."""
+        """Return the condition that *leaf* is true for an entity to which *parts* lead."""
         if len(parts) == 1:
             return leaf(source, parts[0])
+        # The row itself contains the value of "status.id", so this path needs no sub-query.
         held = self._paths.key_only(source, parts)
         if held is not None:
             return leaf(held, parts[1])
@@ -86,14 +94,15 @@ class Conditions:
 
     @contextmanager
     def _inside(self, part: Part) -> Iterator[bool]:
-        """Count one relation more on the way in; conditions within it stand in the block.
+        """Count one more nested relation during the block, in which its conditions are compiled.
 
-        Yield whether they are better set apart.
+        Yield whether the relation should be a common table expression. Raise
+        :exc:`~ftrack_like.sandbox.language.ExpressionError` if there are too many.
         """
         self._steps += 1
         if self._steps > MAXIMUM_STEPS:
             raise self._names.fail(
-                f"More than {MAXIMUM_STEPS} relations lead on from one another.", part.position
+                f"More than {MAXIMUM_STEPS} relations are nested in one another.", part.position
             )
         yield self._steps % APART == 0
         self._steps -= 1
@@ -140,8 +149,8 @@ class Conditions:
         operator = OPERATORS[node.operator]
         if isinstance(property_, Reference) and not operator.equality:
             raise self._names.fail(
-                f"{part.name!r} of {owner.type_.name} is a reference: it compares with none or "
-                f"an id, by 'is' and 'is_not'; or name an attribute of it, such as "
+                f"{part.name!r} of {owner.type_.name} is a reference. Compare it with none or an "
+                f"id by 'is' or 'is_not', or compare one of its attributes, such as "
                 f"{part.name}.id.",
                 node.position,
             )
@@ -156,13 +165,16 @@ class Conditions:
     ) -> Exception:
         shown = written.text if len(written.text) <= 40 else f"{written.text[:39]}…"
         return self._names.fail(
-            f"{part.name!r} of {type_.name} compares with {error.expected}, not {shown!r}.",
+            f"{part.name!r} of {type_.name} must be compared with {error.expected}, not {shown!r}.",
             written.position,
         )
 
     # -- none -------------------------------------------------------------------------
 
     def _is_none(self, source: Source, parts: tuple[Part, ...]) -> Expression:
+        # Over references, "is none" means "no value at the end", so an empty reference counts too.
+        # Over a collection it means "some member has no value". There the negation would be wrong:
+        # it would mean "no member has a value".
         if len(parts) == 1 or self._only_references(source.type_, parts):
             return negation(self._through(source, parts, self._is_known))
         _, step = self._paths.step(source, parts[0])
@@ -191,7 +203,7 @@ class Conditions:
             source, parts, lambda owner, part: self._within_final(owner, part, node)
         )
         nulls = not isinstance(node.values, Query) and any(one.null for one in node.values)
-        # A known value is what "not_in" asks for anyway.
+        # "not_in" needs no condition for none, because NULL never matches it.
         return or_(found, self._is_none(source, parts)) if nulls and not node.negated else found
 
     def _within_final(self, owner: Source, part: Part, node: Within) -> Expression:
@@ -211,16 +223,17 @@ class Conditions:
         operand = self._paths.final(owner, part)
         if operand.kind == "variable":
             raise self._names.fail(
-                "A value of no fixed type cannot be looked up in a query.", node.position
+                "A custom attribute value cannot be compared with a query by 'in'.", node.position
             )
         text = operand.kind == "text"
+        # The values of the sub-query are not known here and may contain any letters.
         looked_up = folded(operand.expression, None) if text else operand.expression
         with self._inside(part) as apart:
             statement, kind = self._subquery(query, text)
             held, selected = _stored_as(operand.kind), _stored_as(kind)
             if held != selected:
                 raise self._names.fail(
-                    f"{part.name!r} of {owner.type_.name} holds {held}, but the query selects "
+                    f"{part.name!r} of {owner.type_.name} contains {held}, but the query selects "
                     f"{selected}.",
                     node.position,
                 )
@@ -238,14 +251,14 @@ class Conditions:
 
 
 def _stored_as(kind: str) -> str:
-    """Return in words how databases keep values of *kind*: they compare no other with them."""
+    """Return the database type of *kind* in words. PostgreSQL compares only equal types."""
     return {"number": "numbers", "flag": "numbers", "boolean": "truth values"}.get(kind, "texts")
 
 
 def _merged(operands: Sequence[Criteria]) -> list[Criteria]:
-    """Return *operands* of an "or" with those that ask one path for some value put into one.
+    """Return the *operands* of an "or". Each path's ``PATH is VALUE`` are merged to one ``in``.
 
-    Scripts like to join hundreds of ``name is "…"``.
+    Scripts often join hundreds of ``name is "…"``, which would make a long and slow statement.
     """
     merged: list[Criteria] = []
     by_path: dict[Path, list[Compare]] = {}

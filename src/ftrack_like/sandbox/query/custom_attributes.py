@@ -1,8 +1,12 @@
-"""Custom attribute values as queries see them: dense.
+"""SQL for custom attribute values.
 
-An entity has one value for each configuration that applies to it, the configuration's default
-where nothing is stored. No such rows exist: they are the configurations beside the entity, with
-the stored values joined to them.
+For a query, an entity has one value for each configuration that applies to it. If the database
+stores none, the value is the default of the configuration. These *dense* values are not rows of a
+table: a statement joins the entities with the configurations that apply, and adds the stored
+values with an outer join.
+
+Storing a row for each default instead would need new rows for each new entity, and for every
+entity when an administrator adds a configuration.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ __all__ = [
     "values_of",
 ]
 
-#: Type of the owner: what ``entity_type`` of its configurations says. Contexts tell by row.
+#: The ``entity_type`` of the configurations for a family. That of a context is in its row.
 _OWNERS = {
     "Asset": "asset",
     "AssetVersion": "assetversion",
@@ -44,17 +48,17 @@ _OWNERS = {
 }
 
 
-#: Families of entities that hierarchical configurations apply to.
+#: The families to which hierarchical configurations apply.
 IN_HIERARCHY = ("Context", "Asset", "AssetVersion")
 
 
 def is_dense(type_: EntityType) -> bool:
-    """Return whether rows of *type_* are the values of a family, which may not be stored."""
+    """Return whether *type_* is the type of a family's values, which may be dense."""
     return type_.table == "custom_attribute_value" and "key" in type_.properties
 
 
 def all_values(catalogue: Catalogue, type_: EntityType) -> Source:
-    """Return any value of the family *type_*."""
+    """Return a source for all values of the family type *type_*."""
     owner_type = catalogue.types[_family(type_)]
     owner = table_source(catalogue, owner_type)
     source = _values(catalogue, type_, owner, beside=owner.from_)
@@ -66,7 +70,7 @@ def all_values(catalogue: Catalogue, type_: EntityType) -> Source:
 
 
 def values_of(catalogue: Catalogue, owner: Source, type_: EntityType) -> Step:
-    """Return the step from the row *owner* to its values, which are of *type_*."""
+    """Return the step from the row *owner* to its values of *type_*."""
     source = _values(catalogue, type_, owner, beside=None)
     return Step(source, source.from_, None, None)
 
@@ -81,7 +85,11 @@ def _family(type_: EntityType) -> str:
 def _values(
     catalogue: Catalogue, type_: EntityType, owner: Source, beside: Optional[FromClause]
 ) -> Source:
-    """Return the values of the row *owner*; *beside* is selected from, too, when given."""
+    """Return a source for the values of the row *owner*.
+
+    With *beside*, the table of the owner, the source joins it. Without it, the source refers to a
+    row of an enclosing statement.
+    """
     configuration = catalogue.tables["custom_attribute_configuration"].alias()
     stored = catalogue.tables["custom_attribute_value"].alias()
     value_type = catalogue.tables["custom_attribute_type"].alias()
@@ -105,13 +113,14 @@ def _values(
         "number": stored.c.number,
         "type_name": value_type.c.name,
     }
-    # Readers of a key take the first row that has it: a project's own comes before one for all.
+    # A client takes the first value of a key. A project's own configuration must therefore come
+    # before one with the same key for all projects.
     own_first = (_empty(configuration.c.project_id),)
     return Source(type_, from_, columns, (applies,) if beside is None else (), own_first)
 
 
 def _applies(family: str, configuration: Any, owner: Source) -> Expression:
-    """Return whether *configuration* is one of those for the row *owner*."""
+    """Return the condition that *configuration* applies to the row *owner*."""
     columns = owner.columns
     of_type: Expression
     for_object_type: list[Expression] = [_empty(configuration.c.object_type_id)]
@@ -135,11 +144,15 @@ def _empty(column: Expression) -> Expression:
     return or_(column.is_(None), column == "")
 
 
-# What a value is
+# Reading values
 
 
 def _part(catalogue: Catalogue, source: Source, name: str) -> Expression:
-    """Return what a dense row has by itself; a stored row finds it by its configuration."""
+    """Return the expression for *name*, a column of the source of dense values.
+
+    A source for stored rows does not have these columns. Then the expression is a sub-query for
+    the row's configuration.
+    """
     if name in source.columns:
         return source.column(name)
     if name == "stored":
@@ -158,13 +171,13 @@ def _part(catalogue: Catalogue, source: Source, name: str) -> Expression:
 
 
 def value_parts(catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
-    """Return what :func:`read_value` takes."""
+    """Return the expressions whose values :func:`read_value` takes."""
     names = ("type_name", "config", "stored", "text", "number", "default_value")
     return tuple(_part(catalogue, source, name) for name in names)
 
 
 def read_value(parts: tuple[Any, ...]) -> Any:
-    """Return the value as it travels, typed by its configuration."""
+    """Return the JSON value for *parts*, converted to the type of its configuration."""
     type_name, config, stored, text, number, default = parts
     if stored is None:
         value = json.loads(default) if default else None
@@ -215,18 +228,19 @@ _READERS = {
 }
 
 
-# Comparing. A value is a text or a number, whichever its type is kept as; the other is null.
+# Comparing values. A value is in the column "text" or in "number", depending on its type. The other
+# column is NULL. A default is JSON, so two constructs extract the same two values.
 
 
 class _DefaultText(FunctionElement[Any]):
-    """The text in a JSON text that is one, the JSON text of anything but a number."""
+    """The text of a JSON value that is a string, list or object; NULL for others."""
 
     type = types.Text()
     inherit_cache = True
 
 
 class _DefaultNumber(FunctionElement[Any]):
-    """The number in a JSON text that is one, true being 1 and false 0."""
+    """The number of a JSON value that is a number or boolean (1 or 0); NULL for others."""
 
     type = types.Float()
     inherit_cache = True
@@ -267,7 +281,7 @@ def _compile_default_number_postgresql(element: Any, compiler: Any, **options: A
 
 
 def operand(catalogue: Catalogue, source: Source) -> Variable:
-    """Return the value of the row *source* for comparing."""
+    """Return the value of the row *source* as the operand of a comparison."""
     return Variable(
         text_value(catalogue, source),
         "variable",
@@ -277,11 +291,16 @@ def operand(catalogue: Catalogue, source: Source) -> Variable:
 
 
 def text_value(catalogue: Catalogue, source: Source) -> Expression:
-    """Return the value where it is kept as a text, else null."""
+    """Return the expression of the value if it is stored as text; otherwise the value is NULL."""
     return _effective(source, "text", _DefaultText)
 
 
 def _effective(source: Source, column: str, default: type[FunctionElement[Any]]) -> Expression:
+    """Return *column* of the stored value, or the *default* if no value is stored.
+
+    A stored row can contain NULL, which is not the default. The condition is therefore whether the
+    outer join found a row.
+    """
     if "stored" not in source.columns:
         return source.column(column)
     return case(

@@ -1,4 +1,7 @@
-"""The ``link`` of contexts, versions and groups: where they are, from the top down."""
+"""The attribute ``link`` of contexts, versions and groups.
+
+A link is a list of ``{"type", "id", "name"}``, from the project (or top group) to the entity.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ __all__ = [
     "version_links",
 ]
 
-#: Groups within one another that a link shows; a circle of groups ends here.
+#: The most groups in a link. The limit also ends the loop if groups contain each other.
 _GROUP_DEPTH = 50
 
 Link = list[dict[str, Any]]
@@ -28,7 +31,7 @@ Link = list[dict[str, Any]]
 def context_links(
     connection: Connection, catalogue: Catalogue, ids: Sequence[str]
 ) -> Mapping[str, Link]:
-    """Return the links of the contexts *ids*, by id, with one statement."""
+    """Return the links of the contexts *ids* by id. This needs one statement."""
     rows = connection.execute(_context_statement(catalogue), {"keys": ids})
     return _gather((owner, _context_entry(*entry)) for owner, *entry in rows)
 
@@ -59,7 +62,7 @@ def _gather(pairs: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Link]:
 def version_links(
     connection: Connection, catalogue: Catalogue, ids: Sequence[str]
 ) -> Mapping[str, Link]:
-    """Return the links of the versions *ids*, by id, with two statements."""
+    """Return the links of the versions *ids* by id. This needs two statements."""
     versions, assets = catalogue.tables["asset_version"], catalogue.tables["asset"]
     statement = (
         select(versions.c.id, versions.c.version, assets.c.name, assets.c.context_id)
@@ -78,14 +81,14 @@ def version_links(
 
 
 def version_name(asset: Any, version: Any) -> str:
-    """Return ``main - v001`` for version 1 of the asset called *asset* ``main``."""
+    """Return the name of a version: ``main - v001`` for version 1 of the asset ``main``."""
     return f"{asset or ''} - v{int(version or 0):03d}"
 
 
 def group_links(
     connection: Connection, catalogue: Catalogue, ids: Sequence[str]
 ) -> Mapping[str, Link]:
-    """Return the links of the groups *ids*, by id; groups are few, so all are read."""
+    """Return the links of the groups *ids* by id. A site has few groups, so this reads all."""
     groups = catalogue.tables["resource"]
     statement = select(groups.c.id, groups.c.name, groups.c.parent_id).where(
         groups.c.resource_type == "group"
@@ -104,16 +107,16 @@ def _group_link(known: Mapping[str, tuple[Any, Any]], id_: str) -> Link:
     return link[::-1]
 
 
-# What conditions compare: the names from the top down, between slashes
+# The text that criteria compare: the names from the project down, separated by " / "
 
 
 def context_link_text(catalogue: Catalogue, source: Source) -> Expression:
-    """Return the names of the context and of those above it, ``project / sequence / shot``."""
+    """Return the names from the project to the context: ``project / sequence / shot``."""
     return _names(catalogue, source, source.column("id"))
 
 
 def version_link_text(catalogue: Catalogue, source: Source) -> Expression:
-    """Return the names above the version, and that of its asset."""
+    """Return the names from the project to the version's asset, in the same format."""
     above = _names(catalogue, source, _asset(catalogue, source, "context_id"))
     return func.coalesce(above, "") + " / " + func.coalesce(_asset(catalogue, source, "name"), "")
 
@@ -136,7 +139,7 @@ def _names(catalogue: Catalogue, source: Source, context_id: Expression) -> Expr
         .select_from(ancestry.join(contexts, contexts.c.id == ancestry.c.ancestor_id))
         .where(ancestry.c.descendant_id == context_id)
         .order_by(ancestry.c.depth.desc())
-        # Said by hand, since a query in FROM does not correlate by itself.
+        # Needed because SQLAlchemy does not correlate a sub-query in FROM automatically.
         .correlate(source.from_)
         .subquery()
     )

@@ -1,4 +1,7 @@
-"""Finding what the names in an expression stand for, and saying which one stands for nothing."""
+"""Find the types and properties that the names in an expression mean.
+
+The errors for unknown names point at the name and suggest a similar one.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,11 @@ Relation = Union[Reference, Collection]
 
 
 class Catalogue:
-    """The types of *model* and their *tables*; immutable, shared by all threads.
+    """The types of *model* and their *tables*. All threads share it and do not change it.
 
-    What is compiled over a *restricted* one keeps to the rows that a user sees, by parameters of
-    the statement (:mod:`ftrack_like.sandbox.access.visibility`).
+    Statements that are compiled with a *restricted* catalogue return only rows that the user can
+    see. Their parameters contain the rights of the user; see
+    :mod:`ftrack_like.sandbox.access.visibility`.
     """
 
     def __init__(
@@ -39,20 +43,21 @@ class Catalogue:
         self._candidates: dict[tuple[str, str], tuple[Property, ...]] = {}
 
     def alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:
-        """Return the column values that mark rows of the type *name*, see :class:`Model`."""
+        """Return the column values that mark rows of *name*; see :meth:`Model.alternatives`."""
         return self.model.alternatives(name)
 
     def candidates(self, type_: EntityType, name: str) -> tuple[Property, ...]:
-        """Return the properties that *name* may mean on a row of *type_*.
+        """Return the properties that *name* may mean for a row of *type_*.
 
-        That of the type itself, or else those of its sub-types: a relation to a base type may
-        be left through what only some of its rows have.
+        If the type has no such property, these are the properties of its sub-types. The path
+        ``parent.status`` is therefore valid, although ``parent`` leads to ``Context``, and only
+        some contexts have a status.
         """
         key = (type_.name, name)
         found = self._candidates.get(key)
         if found is None:
             found = self._find_candidates(type_, name)
-            # Names that stand for nothing have no end: they are not kept.
+            # Unknown names are not cached. Clients could fill the memory with them.
             if found:
                 self._candidates[key] = found
         return found
@@ -70,7 +75,7 @@ class Catalogue:
         return tuple(found)
 
     def names(self, type_: EntityType) -> set[str]:
-        """Return the names of all properties that rows of *type_* may have."""
+        """Return the names of all properties of *type_* and its sub-types."""
         names = set(type_.properties)
         for other in self.types.values():
             if type_.name in other.bases:
@@ -79,7 +84,7 @@ class Catalogue:
 
 
 def _same(one: Property, other: Property) -> bool:
-    """Return whether both read the same place; how they are described does not matter."""
+    """Return whether both properties read the same value. Their descriptions may differ."""
     if isinstance(one, Scalar) and isinstance(other, Scalar):
         return (one.column, one.computed, one.type, one.format) == (
             other.column,
@@ -91,14 +96,18 @@ def _same(one: Property, other: Property) -> bool:
 
 
 class Names:
-    """The names of one expression, *text*, with the errors that point into it."""
+    """Resolves the names in the expression *text*.
+
+    All methods raise :exc:`~ftrack_like.sandbox.language.ExpressionError`, pointing into *text*,
+    if a name is unknown or cannot be used in its place.
+    """
 
     def __init__(self, catalogue: Catalogue, text: str) -> None:
         self.catalogue = catalogue
         self.text = text
 
     def fail(self, message: str, position: int) -> ExpressionError:
-        """Return the error that says *message* about *position*."""
+        """Return an error with *message* that points at *position*."""
         return ExpressionError(message, position, self.text)
 
     def type_(self, name: str, position: int) -> EntityType:
@@ -110,7 +119,7 @@ class Names:
         return found
 
     def candidates(self, type_: EntityType, part: Part) -> tuple[Property, ...]:
-        """Return what *part* may mean on *type_*, at least one property."""
+        """Return the properties that *part* may mean for *type_*, at least one."""
         found = self.catalogue.candidates(type_, part.name)
         if not found:
             hint = did_you_mean(part.name, self.catalogue.names(type_))
@@ -118,7 +127,7 @@ class Names:
         return found
 
     def relation(self, type_: EntityType, part: Part) -> Relation:
-        """Return the relation that *part* means on *type_*."""
+        """Return the relation that *part* means for *type_*."""
         for property_ in self.candidates(type_, part):
             if isinstance(property_, (Reference, Collection)):
                 return property_
@@ -127,21 +136,21 @@ class Names:
         )
 
     def attribute(self, type_: EntityType, part: Part, *, relation: bool = False) -> Property:
-        """Return the last property of a path, a scalar rather than a relation if both exist.
+        """Return the property for the last *part* of a path.
 
-        With *relation* a relation rather than a scalar.
+        If *part* may mean both a scalar and a relation, *relation* decides which to return.
         """
         found = self.candidates(type_, part)
         chosen = [one for one in found if isinstance(one, Scalar) is not relation]
         if part.cast is not None and isinstance((chosen or found)[0], Scalar):
             raise self.fail(
-                f"{part.name!r} of {type_.name} is a plain value and takes no '[{part.cast}]'.",
+                f"{part.name!r} of {type_.name} is a plain value and cannot have '[{part.cast}]'.",
                 part.cast_position,
             )
         return (chosen or found)[0]
 
     def target(self, relation: Relation, part: Part) -> EntityType:
-        """Return the type that *relation* leads to, narrowed by the cast of *part*."""
+        """Return the type of the cast of *part*, or without a cast the target of *relation*."""
         target = self.catalogue.types[relation.target]
         if part.cast is None:
             return target
@@ -154,5 +163,5 @@ class Names:
         return cast
 
     def narrowed(self, relation: Relation, part: Part) -> Optional[EntityType]:
-        """Return the type of the cast of *part*, None without one."""
+        """Return the type of the cast of *part*, or None if it has no cast."""
         return None if part.cast is None else self.target(relation, part)

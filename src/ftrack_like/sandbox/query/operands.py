@@ -1,7 +1,7 @@
-"""What stands on the left of a comparison, and how it compares with what was written.
+"""The left side of a comparison, and the SQL that compares it with the written value.
 
-Nothing compares with an empty value but none: all conditions made here are false or unknown
-(null) where the value is empty.
+All conditions from this module are false or NULL if the value is NULL. The caller handles
+comparisons with ``none``; see :mod:`ftrack_like.sandbox.query.conditions`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MAXIMUM_CHOICES = 100
 
 
 class UnreadableError(ValueError):
-    """*text* cannot be what a value compares with; *expected* says what can."""
+    """The value cannot be compared with *text*. *expected* describes the valid texts."""
 
     def __init__(self, text: str, expected: str) -> None:
         super().__init__(f"{text!r} is not {expected}")
@@ -46,26 +46,26 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Operand:
-    """A value in a statement: *expression*, and the *kind* by which it compares.
+    """A value in a statement: its SQL *expression* and its *kind*.
 
-    Kinds are those of :func:`~ftrack_like.sandbox.tables.values.kind_of`.
+    :func:`~ftrack_like.sandbox.tables.values.kind_of` lists the kinds.
     """
 
     expression: Expression
     kind: str
 
     def sorting(self) -> Expression:
-        """Return what the value sorts and groups by."""
+        """Return the expression by which to sort and group. It ignores the case of texts."""
         return folded(self.expression) if self.kind == "text" else self.expression
 
     def known(self) -> Expression:
-        """Return whether the value is not empty."""
+        """Return the condition that the value is not NULL."""
         return self.expression.is_not(None)
 
     def compare(self, how: Operator, text: str) -> Expression:
         """Return whether the value and *text* compare by the operator *how*, a comparison.
 
-        Raise :exc:`UnreadableError` when *text* is not of the value's kind.
+        Raise :exc:`UnreadableError` if *text* is not of the value's kind.
         """
         if how.pattern is not None:
             return self._maybe_not(how, like(self._as_text(text), how.pattern(text)))
@@ -83,7 +83,10 @@ class Operand:
         return and_(self.known(), negation(found)) if how.negated else found
 
     def one_of(self, texts: Sequence[str]) -> Expression:
-        """Return whether the value is one of *texts*; raise :exc:`UnreadableError` likewise."""
+        """Return the condition that the value is one of *texts*.
+
+        Raise :exc:`UnreadableError` if one of *texts* is not of the value's kind.
+        """
         bound = [self._read(text) for text in texts]
         if not bound:
             return false()
@@ -108,16 +111,17 @@ class Operand:
 
 @dataclass(frozen=True)
 class Variable(Operand):
-    """A value of no fixed type: kept in *expression* as a text, or in *number*.
+    """A value whose type varies by row: a custom attribute value.
 
-    *type_name* is what the value's type is called; moments among texts are known by it.
+    The value is either the text *expression* or the *number*; the other is NULL. *type_name* is
+    the name of the value's type. A text is a date only if the name is ``date``.
     """
 
     number: Expression
     type_name: Expression
 
     def known(self) -> Expression:
-        """Return whether the value is not empty."""
+        """Return the condition that the value is not NULL."""
         return or_(self.expression.is_not(None), self.number.is_not(None))
 
     def compare(self, how: Operator, text: str) -> Expression:
@@ -145,7 +149,7 @@ class Variable(Operand):
         )
 
     def one_of(self, texts: Sequence[str]) -> Expression:
-        """Return whether the value is one of *texts*, or a list of choices that has one."""
+        """Return the condition that the value is one of *texts*, or a list that contains one."""
         if not texts:
             return false()
         alternatives = [_text_among(self.expression, texts)]
@@ -159,7 +163,7 @@ class Variable(Operand):
         return any_of(alternatives)
 
     def _chosen(self, text: str) -> Expression:
-        """Return whether the value is a list of choices, kept as JSON, and *text* is one."""
+        """Return the condition that the value is a list of choices (JSON) that contains *text*."""
         item = json.dumps(text).replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
         return and_(self.type_name.like("%enumerator"), like(self.expression, f"[%{item}%]"))
 
@@ -177,7 +181,7 @@ def _text_among(expression: Expression, texts: Sequence[str]) -> Expression:
 
 
 def _number(text: str) -> Optional[float]:
-    """Return *text* as a number (true is 1, false is 0), None when it is none."""
+    """Return *text* as a number (true is 1, false is 0), or None if it is not one."""
     folded_text = text.strip().lower()
     if folded_text in ("true", "false"):
         return float(folded_text == "true")
@@ -195,6 +199,6 @@ def _moment(text: str) -> Optional[str]:
 
 
 def _condition(result: Any) -> Expression:
-    """Return *result* of an operator, of which hints do not know that it is SQL."""
+    """Return the *result* of an operator. Its type hints do not say that it is SQL."""
     expression: Expression = result
     return expression

@@ -1,4 +1,4 @@
-"""Following the paths of an expression through sources, and the values at their ends."""
+"""Follow the paths of an expression from a row over relations to values."""
 
 from __future__ import annotations
 
@@ -33,14 +33,17 @@ __all__ = ["Paths"]
 
 
 class Paths:
-    """Sources, steps and values for the *names* of one expression."""
+    """Makes the sources, steps and values for the paths of an expression.
+
+    *names* resolves the names, and its errors point into the expression.
+    """
 
     def __init__(self, names: Names) -> None:
         self.names = names
         self.catalogue = names.catalogue
 
     def any_row(self, type_: EntityType) -> Source:
-        """Return any row of *type_*; the source's conditions keep to the type."""
+        """Return a source for all rows of *type_*. Its conditions exclude rows of other types."""
         if custom_attributes.is_dense(type_):
             return custom_attributes.all_values(self.catalogue, type_)
         source = table_source(self.catalogue, type_)
@@ -52,7 +55,7 @@ class Paths:
     # -- steps ------------------------------------------------------------------------
 
     def step(self, owner: Source, part: Part) -> tuple[Relation, Step]:
-        """Return the relation that *part* means on *owner*, and the step through it."""
+        """Return the relation that *part* means for *owner*, and the step over this relation."""
         relation = self.names.relation(owner.type_, part)
         cast = self.names.narrowed(relation, part)
         if isinstance(relation, Reference):
@@ -62,7 +65,7 @@ class Paths:
     def _reference_step(
         self, owner: Source, reference: Reference, cast: Optional[EntityType]
     ) -> Step:
-        # Keys point at rows of the right type; only a cast asks for more.
+        # A key always refers to a row of the target type, so only a cast needs a condition.
         target = (
             self.any_row(cast)
             if cast
@@ -86,14 +89,14 @@ class Paths:
     # -- values -----------------------------------------------------------------------
 
     def key(self, owner: Source, reference: Reference) -> Expression:
-        """Return the id that *reference* holds."""
+        """Return the expression of the id in *reference*."""
         if reference.computed is not None:
             return COMPUTATIONS[reference.computed].expression(self.catalogue, owner)
         assert reference.column is not None
         return owner.column(reference.column)
 
     def operand(self, owner: Source, property_: Property) -> Operand:
-        """Return the value of a scalar, or the id that a reference holds."""
+        """Return the value of a scalar, or the id of a reference, as an operand."""
         if isinstance(property_, Reference):
             key = self.key(owner, property_)
             return Operand(key, "number" if isinstance(key.type, Integer) else "key")
@@ -107,9 +110,9 @@ class Paths:
         return Operand(owner.column(property_.column), kind_of(property_))
 
     def key_only(self, owner: Source, parts: tuple[Part, ...]) -> Optional[Source]:
-        """Return the target of ``relation.id`` when the owner's row itself holds that id.
+        """Return a source for *parts* such as ``status.id`` that needs no join, or None.
 
-        The source has nothing but the id. None when *parts* are something else.
+        The owner's row already contains the id of the target. The source has only this column.
         """
         if len(parts) != 2 or parts[0].cast is not None:
             return None
@@ -123,9 +126,10 @@ class Paths:
         return Source(target, owner.from_, {relation.target_column: self.key(owner, relation)})
 
     def sortable(self, owner: Source, path: Path, *, descending: bool = False) -> Operand:
-        """Return the one value at *path* for each owner; null where a relation is empty.
+        """Return one value of *path* for each owner, by which to sort or group.
 
-        Of the values that a collection leads to it is the first in the order asked for.
+        It is NULL if a relation is empty. If a collection leads to several values, it is the
+        smallest, or the largest if *descending*.
         """
         return self._sortable(owner, path.parts, descending)
 
@@ -141,25 +145,26 @@ class Paths:
         if not isinstance(relation, Collection):
             statement = select(chosen).select_from(step.from_).where(step.joined())
         elif isinstance(relation.how, Derived):
-            # Some of these values are the owner's own: their smallest would be one of all owners.
+            # An aggregate function fails here: such a value may contain columns of the owner, and
+            # SQL would then compute the aggregate over all owners.
             value = chosen.label("value")
             key = value.desc() if descending else value.asc()
             statement = select(value).select_from(step.from_).where(step.joined())
             statement = statement.order_by(key.nulls_last()).limit(1)
         else:
             if inner.kind == "boolean":
-                # PostgreSQL has no smallest truth value.
+                # PostgreSQL has no min() and max() for booleans.
                 chosen = cast(chosen, Integer())
             first = func.max(chosen) if descending else func.min(chosen)
             statement = select(first).select_from(step.from_).where(step.joined())
         return Operand(statement.scalar_subquery(), inner.kind)
 
     def final(self, owner: Source, part: Part) -> Operand:
-        """Return the value of the last *part* of a path that must lead to one."""
+        """Return the value of the last *part* of a path. It must not be a collection."""
         property_ = self.names.attribute(owner.type_, part)
         if isinstance(property_, Collection):
             raise self.names.fail(
-                f"{part.name!r} of {owner.type_.name} is a collection; name an attribute of its "
+                f"{part.name!r} of {owner.type_.name} is a collection. Name an attribute of its "
                 f"members, such as {part.name}.id.",
                 part.position,
             )

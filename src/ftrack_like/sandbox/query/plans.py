@@ -1,6 +1,8 @@
-"""Plans: which columns the rows of a type need for a selection, and what becomes of them.
+"""Plans: the columns to select for a selection, and how to make records from the rows.
 
-A plan follows from the schema and the selection alone, so that it is made once and kept.
+A query selects attributes of a type and, over relations, of other types. Each of these types has a
+:class:`Plan`. A plan depends only on the schema and the selection, not on the data or the user.
+Plans are therefore cached, so that a repeated query does not determine its columns again.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ __all__ = [
     "root_plan",
 ]
 
-#: Rows that one statement may add to a page.
+#: The most rows that one statement for a relation may return.
 MAXIMUM_MEMBERS = 500_000
 
 Converter = Optional[Callable[[Any], Any]]
@@ -56,10 +58,15 @@ Converter = Optional[Callable[[Any], Any]]
 
 @dataclass(frozen=True)
 class Members:
-    """Which rows belong to which owners; hashable, equal for the same relation.
+    """The rows to load over one relation, and how they match their owners.
 
-    *way* is ``reference``, ``one_to_many``, ``many_to_many`` or ``values``; *columns* are those
-    of the target, or of *table*, that owners match; *where* and *unless* are values of columns.
+    It is hashable, and equal for the same relation and selection, so that owners of several types
+    share one statement.
+
+    *way* is ``reference``, ``one_to_many``, ``many_to_many`` or ``values`` (of custom attributes).
+    *columns* are the columns of the target, or of the link *table*, that must equal the owner's
+    values. *other* is the column of the link table with the member's id. *where* and *unless* are
+    values that columns must have or must not have.
     """
 
     name: str
@@ -75,7 +82,7 @@ class Members:
 
 @dataclass(frozen=True)
 class RelationPlan:
-    """Load *members* by the owner's values at *places*, into *name*."""
+    """Load *members* into the attribute *name*. *places* are the owner's values in its row."""
 
     name: str
     places: tuple[int, ...]
@@ -84,10 +91,13 @@ class RelationPlan:
 
 @dataclass
 class TypePlan:
-    """What becomes of a row of one concrete type; places are those of its values in the row.
+    """How to make a record from a row of a concrete type. A *place* is an index in the row.
 
-    *fields* are ``(name, place, converter)``, *finished* ``(name, places, computation)``,
-    *gathered* ``(name, place, computation)``.
+    - *key*: ``(name, place)`` of the primary key.
+    - *fields*: ``(name, place, converter)`` of stored values.
+    - *finished*: ``(name, places, computation)`` of values that Python computes from the row.
+    - *gathered*: ``(name, place, computation)`` of values that need another statement.
+    - *relations*: the related records to load.
     """
 
     type_: EntityType
@@ -99,11 +109,11 @@ class TypePlan:
 
 
 class QueryPlan:
-    """How rows of *source* are read for a selection.
+    """How to read the rows of *source* for a *selection*.
 
-    *columns* are what a statement selects. *statement* selects them by the parameter ``keys``,
-    unless the caller makes its own; *owner* are the places of what the keys are compared with
-    and the owners matched by.
+    A statement must select *columns*. *statement* does so for the keys in its parameter ``keys``.
+    It is None for a root plan, whose caller makes the statement. *owner* contains the places of the
+    values that identify the owner of a row. The first one is compared with the keys.
     """
 
     def __init__(self, catalogue: Catalogue, source: Source, selection: Selection) -> None:
@@ -126,13 +136,14 @@ class QueryPlan:
         self._by_marks: dict[tuple[Any, ...], TypePlan] = {}
 
     def type_plan(self, row: Any) -> TypePlan:
-        """Return the plan of *row*'s concrete type."""
+        """Return the plan for the concrete type of *row*."""
         marks = tuple([row[place] for _, place in self._marks])
         found = self._by_marks.get(marks)
         if found is None:
             values = {name: mark for (name, _), mark in zip(self._marks, marks)}
             type_ = self.catalogue.model.type_of_row(self.source.type_.name, values)
             found = self._type_plans[type_.name]
+            # The limit bounds the memory, because clients can store any values in these columns.
             if len(self._by_marks) < 1_000:
                 self._by_marks[marks] = found
         return found
@@ -140,7 +151,7 @@ class QueryPlan:
     # -- columns ----------------------------------------------------------------------
 
     def _place(self, key: Any, *expressions: Expression) -> tuple[int, ...]:
-        """Return the places of *expressions*, which *key* names, among the columns."""
+        """Return the places of *expressions* in *columns*, adding them unless *key* is known."""
         if key not in self._places:
             start = len(self.columns)
             self.columns.extend(
@@ -154,7 +165,7 @@ class QueryPlan:
         return self._place(name, self.source.column(name))[0]
 
     def match(self, *expressions: Expression) -> None:
-        """Add *expressions* as those that owners match."""
+        """Select *expressions* as the values that identify the owner of a row."""
         self.owner = tuple(
             self._place(("owner", index), expression)[0]
             for index, expression in enumerate(expressions)
@@ -234,10 +245,9 @@ class QueryPlan:
 
 
 def always_selected(type_: EntityType) -> list[str]:
-    """Return the names that every record of *type_* carries beside its key.
+    """Return the attributes that each record of *type_* contains besides its key.
 
-    Some of the system's projections go by a name of the server's own; they are sent under the
-    name that clients know.
+    Some system projections use the server-side name. The result has the name for clients.
     """
     by_alias = {property_.alias: name for name, property_ in type_.properties.items()}
     names = list(type_.default_projections)
@@ -253,14 +263,14 @@ def always_selected(type_: EntityType) -> list[str]:
 
 @lru_cache(maxsize=256)
 def root_plan(catalogue: Catalogue, type_name: str, selection: Selection) -> QueryPlan:
-    """Return the plan of a query of *type_name*, for which the caller makes the statement."""
+    """Return the plan for a query of *type_name*. The caller must make the statement."""
     paths = Paths(Names(catalogue, ""))
     return QueryPlan(catalogue, paths.any_row(catalogue.types[type_name]), selection)
 
 
 @lru_cache(maxsize=512)
 def members_plan(catalogue: Catalogue, members: Members) -> QueryPlan:
-    """Return the plan of *members*, with a statement by their owners' keys."""
+    """Return the plan for *members*, with a statement that selects by the keys of the owners."""
     return _PLANNERS[members.way](catalogue, members)
 
 

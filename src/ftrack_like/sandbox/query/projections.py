@@ -1,8 +1,12 @@
-"""Loading what a query selects: one statement for each relation of a page, never one for a row.
+"""Load the attributes that a query selects, over all its relations.
 
-Rows become :class:`Record` values, one for each entity whichever way it was reached; relations
-are followed level by level for all records at once. At the end the records become what
-travels, each in full at the place nearest to the top and as a reference elsewhere.
+The loader runs one statement for each relation of a page, never one for each row. It works level by
+level: it makes records from the rows of the query, collects the keys in all of these rows, loads
+the rows with these keys, and so on.
+
+An entity has one record, even if several paths lead to it. In the answer the record appears in full
+once, at the place nearest to the top. The other places contain only its key. Otherwise entities
+that refer to each other would make the answer infinite.
 """
 
 from __future__ import annotations
@@ -27,11 +31,15 @@ __all__ = ["RecordLoader", "TooManyRowsError"]
 
 
 class TooManyRowsError(Exception):
-    """A page leads to more rows than may be held at once."""
+    """A page leads to more rows than the loader may have in memory."""
 
 
 class _Record:
-    """An entity on its way out: plain values in *data*, records that it leads to in *links*."""
+    """An entity of the answer.
+
+    *data* contains its values, *links* the records (or lists of records) to which its relations
+    lead. *reference* contains only the key. *placed* is true when the answer contains *data*.
+    """
 
     __slots__ = ("data", "links", "placed", "reference")
 
@@ -42,12 +50,13 @@ class _Record:
         self.placed = False
 
 
-#: Owners that wait for members: the record, the name, and the values that members match.
+#: The owners whose members are not loaded yet: their record, the name of the attribute, and the
+#: values that the members must match.
 _Waiting = dict[Members, list[tuple[_Record, str, tuple[Any, ...]]]]
 
 
 class RecordLoader:
-    """Loads the records of one answer over *connection*, on behalf of *context*."""
+    """Loads the records of an answer. Use each instance once."""
 
     def __init__(
         self, connection: Connection, catalogue: Catalogue, context: RequestContext
@@ -58,7 +67,10 @@ class RecordLoader:
         self._records: dict[tuple[Any, ...], _Record] = {}
 
     def load(self, plan: QueryPlan, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return *rows*, read by *plan*, and all that they lead to as they travel."""
+        """Return JSON records for *rows* of *plan*, with the related records inside.
+
+        Raise :exc:`TooManyRowsError` if a relation leads to too many rows.
+        """
         waiting: _Waiting = {}
         roots = self._read(plan, rows, waiting)
         while waiting:
@@ -71,7 +83,7 @@ class RecordLoader:
     # -- rows to records --------------------------------------------------------------
 
     def _read(self, plan: QueryPlan, rows: Sequence[Any], waiting: _Waiting) -> list[_Record]:
-        """Return the records of *rows*, and note in *waiting* what they lead to."""
+        """Return the records for *rows*, and add to *waiting* the relations to load for them."""
         found = []
         gathering: dict[Any, list[tuple[_Record, str, Any]]] = {}
         for row in rows:
@@ -92,7 +104,7 @@ class RecordLoader:
         return found
 
     def _record(self, plan: TypePlan, row: Any) -> _Record:
-        """Return the record of *row*'s entity with what *row* tells of it."""
+        """Return the record for the entity of *row*, updated with the values in *row*."""
         key = (plan.type_.name, *[row[place] for _, place in plan.key])
         record = self._records.get(key)
         if record is None:
@@ -143,10 +155,10 @@ class RecordLoader:
 
 
 def _place(roots: Iterable[_Record]) -> list[dict[str, Any]]:
-    """Return *roots* as they travel, with the records that they lead to inside them.
+    """Return the JSON records for *roots*, with the related records inside.
 
-    A record stands in full where it is nearest to the top, so that what travels is never nested
-    deeper than the paths that were selected.
+    The search is breadth-first, so that each record appears in full at the place nearest to the
+    top. The answer is then never nested deeper than the selected paths.
     """
     queue: deque[_Record] = deque()
 

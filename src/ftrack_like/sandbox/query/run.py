@@ -1,4 +1,10 @@
-"""Answering queries: from the text of an expression to records as they travel."""
+"""Run queries: parse an expression, compile it to SQL, and load the records of the answer.
+
+The stages are: :mod:`ftrack_like.sandbox.language` parses the text to a tree,
+:mod:`.selections` collects the selected attributes, :mod:`.plans` determines the columns,
+:mod:`.compile` makes the statement, and :mod:`.projections` makes records from its rows. Compiled
+statements and plans are cached, because programs repeat the same queries.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +42,15 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["MAXIMUM_PAGE", "QueryPage", "read_records", "run_query"]
 
-#: Rows of one answer; *next_offset* tells those who ask for more where to go on.
+#: The most rows in one answer. *next_offset* is the offset of the remaining rows.
 MAXIMUM_PAGE = 50_000
-#: What the statements of one query may take, in seconds.
+#: The time limit for all statements of a query together, in seconds.
 MAXIMUM_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class QueryPage:
-    """*records* as they travel, and where the next page starts, None after the last."""
+    """The JSON *records* of a page, and the offset of the next page, or None for the last."""
 
     records: list[dict[str, Any]]
     next_offset: Optional[int]
@@ -52,7 +58,7 @@ class QueryPage:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A query that is ready to run: *plan* reads the rows of *statement*."""
+    """A compiled query. *plan* makes records from the rows of *statement*."""
 
     plan: QueryPlan
     statement: Select[Any]
@@ -66,13 +72,14 @@ def run_query(
     expression: Union[str, Query],
     context: RequestContext,
 ) -> QueryPage:
-    """Return the answer to *expression*.
+    """Return the answer to *expression*, a text or a parsed query.
 
-    With ``group by`` or aggregates the records are plain mappings, ``{"count_id": 3,
-    "status.name": "Done"}``. Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` when the
-    expression cannot be understood or names what does not exist.
+    With ``group by`` or aggregates the records are ``{"count_id": 3, "status.name": "Done"}``.
+
+    Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if the expression has wrong syntax,
+    names an unknown type or attribute, or exceeds a limit of time, rows or the database.
     """
-    # A tree is printed first, so that errors can point into a text.
+    # Errors point into a text, so a tree must be printed first.
     text = expression if isinstance(expression, str) else to_text(expression)
     prepare(connection)
     try:
@@ -81,21 +88,22 @@ def run_query(
     except StatementTimeoutError as error:
         raise ExpressionError(f"The query takes {error}.", 0, text) from None
     except TooManyRowsError as error:
-        raise ExpressionError(f"{error} Ask for fewer entities, by 'limit'.", 0, text) from None
+        raise ExpressionError(f"{error} Query fewer entities with 'limit'.", 0, text) from None
     except DBAPIError as error:
-        # SQLite reads SQL only so deep; what that means for a query depends on all of it.
+        # SQLite's parser limits the depth of SQL. The limit for an expression depends on its
+        # paths and on the permission conditions, so it cannot be checked before.
         if "parser stack overflow" in str(error.orig):
-            message = "The expression nests deeper than the database can follow."
+            message = "The expression nests deeper than the database allows."
             raise ExpressionError(message, 0, text) from None
         refused = refusal(error)
         if refused is None:
             raise
-        message = f"The expression is beyond a limit of the database: {refused}."
+        message = f"The expression exceeds a limit of the database: {refused}."
         raise ExpressionError(message, 0, text) from None
 
 
 def check_query(model: Model, expression: str, context: RequestContext) -> None:
-    """Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if *expression* has a mistake."""
+    """Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if *expression* is not valid."""
     query = parse(expression)
     if not query.group_by and not any(
         isinstance(one, Aggregate) for one in query.projections or ()
@@ -117,20 +125,20 @@ def _run(
     records = RecordLoader(connection, catalogue, context).load(
         compiled.plan, rows[: compiled.limit] if more else rows
     )
-    # With "limit 0" the next page would begin where this one does, for ever.
+    # With "limit 0" the next page would have the same offset, and a client would loop forever.
     following = compiled.offset + compiled.limit if more and compiled.limit else None
     return QueryPage(records, following)
 
 
 def _parameters(context: RequestContext) -> dict[str, Any]:
-    """Return what statements may ask for beside the values of the expression."""
+    """Return the parameters of statements that do not come from the expression."""
     return {NOW: context.now.isoformat(), **context.parameters}
 
 
 def _catalogue(model: Model, context: RequestContext) -> Catalogue:
-    """Return the catalogue of *model* for those of *context*'s rights.
+    """Return the catalogue of *model* for the rights in *context*.
 
-    It is the same each time: plans are kept by it.
+    Return the same object each time, because it is the key of cached plans.
     """
     restricted = context.rights is not None
     known = _CATALOGUES.get((id(model), restricted))
@@ -156,7 +164,7 @@ def _compile(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
     plan = root_plan(catalogue, type_.name, selection)
     statement = compiler.rows(query, plan.source, plan.columns)
     limit = MAXIMUM_PAGE if query.limit is None else min(query.limit, MAXIMUM_PAGE)
-    # One row more than asked for tells whether there is another page.
+    # Select one row more than the limit, to know whether there is another page.
     return _Compiled(plan, limited(statement, query.offset, limit + 1), query.offset, limit)
 
 
@@ -184,7 +192,7 @@ def _group_value(kind: str, value: Any) -> Any:
     if kind == "date":
         return {"__type__": "date", "value": value}
     if isinstance(value, Decimal):
-        # PostgreSQL counts and sums whole numbers like this.
+        # PostgreSQL returns counts and sums of whole numbers as decimals.
         return float(value) if value.as_tuple().exponent else int(value)
     return bool(value) if kind in ("boolean", "flag") else value
 
@@ -197,10 +205,10 @@ def read_records(
     projections: Optional[Iterable[str]],
     context: RequestContext,
 ) -> list[dict[str, Any]]:
-    """Return the entities of *type_name* with *keys*, in that order, as they travel.
+    """Return the JSON records of the entities of *type_name* with *keys*, in the order of *keys*.
 
-    *keys* are values in the order of the type's primary key; those of no entity are left out.
-    *projections* are paths as after ``select``; None gives what every record carries.
+    A key contains values in the order of the type's primary key. Keys without an entity have no
+    record. *projections* are paths as after ``select``. None selects the default projections.
     """
     prepare(connection)
     catalogue = _catalogue(model, context)

@@ -1,4 +1,4 @@
-"""The action ``search``: a query narrowed to what people typed."""
+"""The action ``search``: a query whose results must contain the words that a user typed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from ftrack_like.sandbox.schema.model import EntityType, Model
 
 __all__ = ["run_search"]
 
-#: Where terms are looked for, as far as the type has it.
+#: The attributes in which to search, if the type has them.
 _NAMED = ("name", "full_name", "label", "username", "first_name", "last_name", "email", "key")
-#: Terms beyond these narrow no further.
+#: The most words in a search. Further words are ignored.
 _MAXIMUM_TERMS = 50
 
 
@@ -42,20 +42,25 @@ def run_search(
     context_ids: Sequence[str] = (),
     object_type_ids: Sequence[str] = (),
 ) -> QueryPage:
-    """Return the answer to *expression* with only those entities that fit the rest.
+    """Return the answer to *expression*, limited to entities that match all other arguments.
 
-    Each of *terms* must stand, in any case, in some name of the entity (for versions also
-    in the name of the asset). The entity must be one of *context_ids* or below one, and of one
-    of *object_type_ids*; either is ignored when empty and for types without contexts or object
-    types. *entity_type*, if given, is the type that *expression* queries. Raise
-    :exc:`~ftrack_like.sandbox.language.ExpressionError` as :func:`run_query` does.
+    - *terms*: each word must occur in a name of the entity, or of a version's asset. Case does not
+      matter.
+    - *context_ids*: the entity must be one of these contexts, or below one.
+    - *object_type_ids*: the entity must have one of these object types.
+    - *entity_type*: the entity type to search, if it is not that of *expression*.
+
+    An empty argument matches every entity. So do the ids for types that have no contexts or
+    object types. Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` as
+    :func:`run_query` does.
     """
     query = parse(expression)
     type_ = model.types.get(entity_type or query.entity_type)
     if type_ is None:
         return run_query(connection, model, expression, context)
     if type_.name == query.entity_type:
-        check_query(model, expression, context)  # Its mistakes are those of its author's text.
+        # Check the text of the user first, so that an error does not quote the generated query.
+        check_query(model, expression, context)
     criteria = [] if query.criteria is None else [query.criteria]
     words = [word for term in terms for word in str(term).split()][:_MAXIMUM_TERMS]
     criteria += [_named(model, type_, word) for word in words]
@@ -84,7 +89,7 @@ def _any_of(criteria: Sequence[Criteria]) -> Criteria:
 
 
 def _named(model: Model, type_: EntityType, word: str) -> Criteria:
-    """Return that *word* stands in some name of an entity of *type_*."""
+    """Return the criteria that *word* occurs in a name of an entity of *type_*."""
     pattern = word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     known = {*type_.properties}
     for other in model.types.values():
@@ -99,7 +104,10 @@ def _named(model: Model, type_: EntityType, word: str) -> Criteria:
 
 
 def _below(type_: EntityType, context_ids: Sequence[str]) -> list[Criteria]:
-    """Return that an entity of *type_* is one of *context_ids* or below; nothing if it cannot."""
+    """Return criteria that an entity of *type_* is one of *context_ids* or below one.
+
+    Return an empty list if the type has no context.
+    """
     paths = {
         "Asset": ("project_id", "context_id", "ancestors.id"),
         "AssetVersion": ("project_id", "task_id", "asset.context_id", "asset.ancestors.id"),

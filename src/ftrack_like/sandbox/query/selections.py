@@ -1,4 +1,4 @@
-"""What is selected: the names of the projections as a tree."""
+"""The projections of a query as a tree of names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["NOTHING", "Branch", "Selection", "selection_of"]
 
 @dataclass(frozen=True)
 class Branch:
-    """*name* is selected of rows of the type *of* (None: of all), and *inner* of its members."""
+    """Select *name* from rows of the type *of* (None: of any type), and *inner* from its target."""
 
     name: str
     of: Optional[str]
@@ -24,12 +24,12 @@ class Branch:
 
 @dataclass(frozen=True)
 class Selection:
-    """The names that are selected at one place; hashable."""
+    """The names to select from one row. It is hashable, so that plans can be cached by it."""
 
     branches: tuple[Branch, ...] = ()
 
     def names_for(self, type_: EntityType) -> dict[str, Selection]:
-        """Return what is selected of a row of the concrete *type_*, by name."""
+        """Return the names to select from a row of the concrete *type_*, with their selections."""
         wanted: dict[str, Selection] = {}
         for branch in self.branches:
             if branch.of is None or branch.of == type_.name or branch.of in type_.bases:
@@ -40,7 +40,7 @@ class Selection:
         return wanted
 
     def joined(self, other: Selection) -> Selection:
-        """Return what either selects."""
+        """Return a selection of all names in this one and *other*."""
         return Selection((*self.branches, *other.branches))
 
 
@@ -50,7 +50,10 @@ _Tree = dict[tuple[str, Optional[str]], Any]
 
 
 def selection_of(names: Names, type_: EntityType, paths: Iterable[Path]) -> Selection:
-    """Return the selection of *paths* on *type_*; each must lead somewhere."""
+    """Return the selection of *paths* from *type_*.
+
+    Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if a path is not valid.
+    """
     tree: _Tree = {}
     for path in paths:
         _plant(names, tree, type_, path.parts)
@@ -66,7 +69,7 @@ def _plant(names: Names, tree: _Tree, type_: EntityType, parts: tuple[Part, ...]
         )
         if isinstance(property_, Collection) and property_.facets.get("restricted_projection"):
             raise names.fail(
-                f"{part.name!r} of {type_.name} can be filtered by, but not selected.",
+                f"{part.name!r} of {type_.name} can be used in criteria, but not selected.",
                 part.position,
             )
         tree = tree.setdefault((part.name, of), {})

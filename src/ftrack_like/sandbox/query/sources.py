@@ -1,8 +1,9 @@
-"""Rows of types within a statement, and the steps from one to another through relations.
+"""Rows in a statement, and the steps from one row to others over relations.
 
-A :class:`Source` is one row of a type as a statement sees it. A :class:`Step` leads from an
-owner's row to the rows at the other end of a relation; it can say that one of them fits a
-condition, or be joined to.
+The query compiler works with two objects. A :class:`Source` represents a row of a type in a
+statement: an alias of its table and the expressions of its columns. A :class:`Step` leads from the
+row of an owner to the rows at the other end of a relation. It makes either the condition that such
+a row exists, or a join.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ __all__ = [
 class Source:
     """A row of *type_* in a statement.
 
-    *from_* is what the statement selects from and *columns* are the values of the row by the
-    names of the table's columns; *conditions* must hold in each statement that has the row.
-    *leading* is what members of a collection are ordered by before anything else.
+    The statement must select from *from_* and contain *conditions*. *columns* are the expressions
+    of the row's values by the names of the table's columns. *leading* are the first keys of the
+    order of rows as members of a collection.
     """
 
     def __init__(
@@ -53,12 +54,15 @@ class Source:
         self.conditions = conditions
 
     def column(self, name: str) -> Expression:
-        """Return the value of the column *name*."""
+        """Return the expression of the column *name*."""
         return self.columns[name]
 
 
 def table_source(catalogue: Catalogue, type_: EntityType) -> Source:
-    """Return any row of the table of *type_*; over a restricted catalogue one that is seen."""
+    """Return a source for all rows of the table of *type_*, including those of other types.
+
+    With a restricted catalogue the source has only rows that the user can see.
+    """
     alias = catalogue.tables[type_.table].alias()
     columns = dict(alias.c.items())
     if catalogue.restricted and is_narrowed(type_.table):
@@ -68,7 +72,7 @@ def table_source(catalogue: Catalogue, type_: EntityType) -> Source:
 
 
 def fits_type(catalogue: Catalogue, source: Source, type_: EntityType) -> Optional[Expression]:
-    """Return whether the row of *source* is of *type_*, None where every row is."""
+    """Return the condition that the row of *source* has the type *type_*, or None if all have."""
     alternatives = [
         all_of([source.column(column) == value for column, value in classifier.items()])
         for classifier in catalogue.alternatives(type_.name)
@@ -77,11 +81,11 @@ def fits_type(catalogue: Catalogue, source: Source, type_: EntityType) -> Option
 
 
 class Step:
-    """A step from an owner to *target* rows.
+    """A step over a relation from the row of an owner to *target* rows.
 
-    The owner's *own* value equals *other*, a value of the rows that the step brings in
-    (*from_*); *conditions* also hold. Either may be None for a step that *conditions* alone
-    describe. If *correlated*, they name the owner's row.
+    *from_* contains the target and, for a many-to-many relation, the link table. Its expression
+    *other* equals the owner's expression *own*. Both are None if only *conditions* describe the
+    relation. *correlated* is true if the conditions refer to the owner's row.
     """
 
     def __init__(
@@ -108,26 +112,29 @@ class Step:
         return [matched]
 
     def exists(self, inner: Optional[Expression], *, apart: bool = False) -> Expression:
-        """Return whether a target fits *inner*; None fits all.
+        """Return the condition that a target exists and *inner* is true for it (None: for any).
 
-        If *apart*, those that fit are looked for at the head of the statement where possible.
+        With *apart* the sub-query becomes a common table expression if possible; see
+        :func:`set_apart`.
         """
         conditions = [*self.conditions] if inner is None else [*self.conditions, inner]
         if inner is None or self.own is None or self.other is None:
             return exists().select_from(self.from_).where(*self._link(), *conditions)
-        # Databases evaluate this once and drive the search by it; "exists" they ask each row.
+        # "IN" is faster here than "EXISTS". Databases evaluate its sub-query once and can start
+        # from its result. They evaluate "EXISTS" for each row of the owner.
         members = select(self.other).select_from(self.from_).where(*conditions)
         return self.own.in_(set_apart(members) if apart and not self.correlated else members)
 
     def joined(self) -> Expression:
-        """Return the condition under which a statement that selects from both joins them."""
+        """Return the join condition for a statement that selects from the owner and *from_*."""
         return all_of([*self._link(), *self.conditions])
 
 
 def set_apart(statement: Select[Any]) -> Select[Any]:
-    """Return *statement*, of one column, with its body at the head of the whole (``WITH``).
+    """Return *statement* with its body as a common table expression (``WITH``).
 
-    SQLite can read only so many queries within one another.
+    *statement* must select a single column. SQLAlchemy writes the body at the beginning of the
+    whole statement. This reduces the depth of nested queries, which SQLite's parser limits.
     """
     body = statement.cte()
     return select(*body.c)
@@ -150,19 +157,19 @@ def collection_step(
 
 
 def link_conditions(link: FromClause, how: ManyToMany) -> tuple[Expression, ...]:
-    """Return what rows of *link* must fulfil to count."""
+    """Return the conditions for rows of the link table *link*."""
     wanted = [link.c[name] == value for name, value in how.where.items()]
     unwanted = [link.c[name] != value for name, value in how.unless.items()]
     return (*wanted, *unwanted)
 
 
 def stable_order(source: Source) -> Expression:
-    """Return the key that makes any order of rows of *source* the same each time."""
+    """Return the last key of an order, which makes the order of the rows of *source* unique."""
     return row_order(*key_columns(source))
 
 
 def key_columns(source: Source) -> list[Expression]:
-    """Return the values of the row's key, in the order of the type's ``primary_key``."""
+    """Return the expressions of the primary key, in the order of the type's ``primary_key``."""
     return [
         source.column(stored_column(source.type_.properties[name]))
         for name in source.type_.primary_key
@@ -170,6 +177,6 @@ def key_columns(source: Source) -> list[Expression]:
 
 
 def stored_column(property_: Property) -> str:
-    """Return the column of *property_*; keys of some types have the name alone."""
+    """Return the column of *property_*. Without a column the name is that of the column."""
     column: Optional[str] = getattr(property_, "column", None)
     return column or property_.name

@@ -230,6 +230,12 @@ class Model:
         return known
 
     def _find_alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """Compute the result of :meth:`alternatives`.
+
+        No condition is necessary if *name* and its sub-types are all types of the table, or if
+        *name* is concrete and has no classifier. Otherwise the result contains the classifiers of
+        the type and its sub-types, without those that only narrow another one.
+        """
         asked = self.types[name]
         beside = [type_ for type_ in self.types.values() if type_.table == asked.table]
         below = [type_ for type_ in beside if name in type_.bases]

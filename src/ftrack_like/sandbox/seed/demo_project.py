@@ -1,4 +1,4 @@
-"""The demo project: :mod:`ftrack_like.sandbox.seed.data.demo` as rows."""
+"""Make the rows of the demo project from :mod:`ftrack_like.sandbox.seed.data.demo`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _DAY = 8 * 3600
 def seed_demo_project(
     connection: Connection, *, now: datetime, created_by_id: Optional[str] = None
 ) -> str:
-    """Insert the demo project into a seeded database, once, and return the project's id.
+    """Insert the demo project into a seeded database, and return the project's id.
 
-    *created_by_id* is the user who is said to have made it. Dates lie around *now*.
+    *created_by_id* is the user who appears as its creator. The dates are relative to *now*. Call
+    this once for a database.
     """
     project = _DemoProject(now, created_by_id)
     project.build()
@@ -33,7 +34,7 @@ def seed_demo_project(
 
 
 class _DemoProject:
-    """Gathers the rows of the project; :meth:`build` is called once."""
+    """Collects the rows of the project. Call :meth:`build` once."""
 
     def __init__(self, now: datetime, created_by_id: Optional[str]) -> None:
         self.rows = RowSet()
@@ -43,7 +44,7 @@ class _DemoProject:
         self._user_ids: dict[str, str] = {}
 
     def build(self) -> None:
-        """Gather everything."""
+        """Collect all rows."""
         self._add_people()
         self._add_project()
         builds = self._add_context("Folder", "assets", [self.id], type="Folder")
@@ -64,7 +65,7 @@ class _DemoProject:
         )
 
     def _day(self, days: float) -> str:
-        """Return the moment *days* from now."""
+        """Return the stored time *days* from now."""
         return as_moment(self._now + timedelta(days=days))
 
     # People
@@ -84,7 +85,7 @@ class _DemoProject:
                 group_id=named_id("Group", artist.group),
             )
 
-    # Contexts. A path is the ids from the project down to a context.
+    # Contexts. A path contains the ids from the project down to a context.
 
     def _add_project(self) -> None:
         self.rows.add(
@@ -121,7 +122,7 @@ class _DemoProject:
         status: str = "Normal",
         **values: Any,
     ) -> list[str]:
-        """Add a context below the path *parents* and return its own path."""
+        """Add a context below the path *parents*, and return its path."""
         id_ = named_id(type_name, *parents, name)
         self.rows.add(
             type_name,
@@ -139,7 +140,7 @@ class _DemoProject:
         return path
 
     def _add_ancestry(self, path: Sequence[str]) -> None:
-        """Add that everything on *path* is above its last context."""
+        """Add the ancestors of the last context on *path*, including itself."""
         for depth, ancestor_id in enumerate(reversed(path)):
             self.rows.link(
                 "context_ancestry", ancestor_id=ancestor_id, descendant_id=path[-1], depth=depth
@@ -217,7 +218,7 @@ class _DemoProject:
         )
 
     def _add_links(self, shot_path: Sequence[str]) -> None:
-        """Let each task of a shot wait for the one before it."""
+        """Link each task of a shot to the previous task."""
         task_ids = [named_id("Task", *shot_path, name.lower()) for name in demo.SHOT_TASKS]
         for from_id, to_id in zip(task_ids, task_ids[1:]):
             self.rows.add(
@@ -233,7 +234,7 @@ class _DemoProject:
     def _add_asset(
         self, path: Sequence[str], name: str, type_: str, *, count: int, task_type: str
     ) -> None:
-        """Add an asset of the context at *path* with *count* versions, made by its task."""
+        """Add an asset to the context at *path*, with *count* versions of its *task_type* task."""
         asset_id = self.rows.add(
             "Asset",
             id=named_id("Asset", path[-1], name),

@@ -1,7 +1,7 @@
-"""Much data in little time, to measure on: a studio with as many tasks as asked for.
+"""Generate a studio of any size quickly, for benchmarks.
 
-Everything is deterministic. Ids are random in form, as real ones are, so that indexes are as
-scattered as on a site.
+The data is the same each time. Ids look random, like real ones, so that rows are scattered over
+indexes as on a real site.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
 
 __all__ = ["SEQUENCES", "SHOTS", "TASK_TYPES", "USERS", "fill"]
 
-#: Sequences of a project.
+#: The number of sequences in a project.
 SEQUENCES = 10
 
-#: Shots of a sequence.
+#: The number of shots in a sequence.
 SHOTS = 20
 
-#: What is done for each shot, one task each.
+#: The types of the tasks of a shot. There is one task for each.
 TASK_TYPES = ("Layout", "Animation", "FX", "Lighting", "Compositing")
 
-#: How many people work on all of it.
+#: The number of users.
 USERS = 50
 
 _STATUSES = work.WORKFLOWS["Task"]
@@ -40,11 +40,11 @@ _SERVER_LOCATION_ID = next(one.id for one in site.LOCATIONS if one.name == "ftra
 
 
 def fill(connection: Connection, tasks: int = 100_000) -> Mapping[str, int]:
-    """Add projects with *tasks* tasks in all to a seeded database, in one transaction.
+    """Add projects with *tasks* tasks in total to a seeded database, in one transaction.
 
-    A project has up to 1,000 tasks: sequences, shots, tasks with an assignment each, an asset
-    with two versions and their components for every shot, notes, timelogs, metadata and values
-    of custom attributes. Return how many rows were added to each table. May be called once on a
+    A project has up to 1,000 tasks in sequences and shots. Each task has an assignment. Each shot
+    has an asset with two versions and their components, and also notes, time logs, metadata and
+    custom attribute values. Return the number of added rows by table. Call this once for a
     database.
     """
     studio = _Studio(tasks)
@@ -53,13 +53,13 @@ def fill(connection: Connection, tasks: int = 100_000) -> Mapping[str, int]:
     for number in range(-(-tasks // (SEQUENCES * SHOTS * len(TASK_TYPES)))):
         studio.add_project(number)
         counts.update(studio.rows.insert(connection))
-    # The planner of either database chooses indexes by what it knows about the rows.
+    # The query planners choose indexes by statistics about the rows.
     connection.exec_driver_sql("ANALYZE")
     return dict(counts)
 
 
 class _Studio:
-    """Gathers the rows of one project after the other, until no task is left to make."""
+    """Collects the rows project by project, until all tasks are made."""
 
     def __init__(self, tasks: int) -> None:
         self.rows = RowSet()
@@ -70,13 +70,13 @@ class _Studio:
         self._status_ids = [named_id("Status", name) for name in _STATUSES]
 
     def add_people(self) -> None:
-        """Add those who work on all projects."""
+        """Add the users."""
         for number in range(USERS):
             username = f"artist{number:03d}"
             self._user_ids.append(add_user(self.rows, username, "Artist", str(number), "User"))
 
     def add_project(self, number: int) -> None:
-        """Add a project, as far as tasks are left."""
+        """Add a project. The last project has only the remaining tasks."""
         project_id = self._id()
         name = f"project{number:03d}"
         self.rows.add(
@@ -96,7 +96,7 @@ class _Studio:
             if self._left:
                 self._add_sequence([project_id], f"sq{sequence:03d}")
 
-    # What belongs to a project. A path is the ids from the project down to a context.
+    # The parts of a project. A path contains the ids from the project down to a context.
 
     def _add_sequence(self, parents: Sequence[str], name: str) -> None:
         path = self._add_context("Sequence", name, parents, type="Sequence", status="Normal")
@@ -221,7 +221,7 @@ class _Studio:
         status: str = "",
         **values: Any,
     ) -> list[str]:
-        """Add a context below the path *parents* and return its own path."""
+        """Add a context below the path *parents*, and return its path."""
         if type:
             values["type_id"] = named_id("Type", type)
             values["status_id"] = named_id("Status", status)

@@ -1,7 +1,6 @@
-"""The rows of a fresh site, and a demo project on request.
+"""Make the rows of a fresh site from :mod:`ftrack_like.sandbox.seed.data`.
 
-The data stands in :mod:`ftrack_like.sandbox.seed.data`; here it becomes rows. Ids follow
-from names (:func:`named_id`), so that two runs of a test see the same ones.
+Ids are computed from names (:func:`named_id`), so that each run of a test has the same ids.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ __all__ = ["named_id", "seed", "seed_demo_project"]
 
 
 def seed(connection: Connection, *, api_user: str, api_key: str, now: datetime) -> str:
-    """Insert what a fresh site holds into empty tables and return the administrator's id.
+    """Insert the data of a fresh site into empty tables, and return the administrator's id.
 
-    The administrator is called *api_user* and may log in with *api_key*, of which a digest is
-    kept. *now* is the time of birth, in UTC where it has no zone.
+    *api_user* is the administrator's user name. The database stores a digest of *api_key*. *now*
+    is the time of creation; without a time zone it must be in UTC.
     """
     rows = RowSet()
     _add_work(rows)
@@ -42,7 +41,7 @@ def seed(connection: Connection, *, api_user: str, api_key: str, now: datetime) 
 
 
 def _add_named(rows: RowSet, type_name: str, names: Iterable[str]) -> None:
-    """Add entities of *type_name* that have nothing but names."""
+    """Add entities of *type_name* that have only a name."""
     for name in names:
         rows.add(type_name, id=named_id(type_name, name), name=name)
 
@@ -137,7 +136,7 @@ def _add_project_schema(rows: RowSet, schema: work.ProjectSchema) -> None:
 def _add_schema_of_object_type(
     rows: RowSet, schema: work.ProjectSchema, project_schema_id: str, object_type: work.ObjectType
 ) -> None:
-    """Add which types and statuses contexts of *object_type* have in *schema*."""
+    """Add the types and statuses of contexts of *object_type* in *schema*."""
     rows.add(
         "ProjectSchemaObjectType",
         project_schema_id=project_schema_id,
@@ -202,7 +201,7 @@ def _add_custom_attributes(rows: RowSet) -> None:
 
 
 def _add_rights(rows: RowSet, configuration_id: str) -> None:
-    """Let every role read and write the values of a configuration."""
+    """Allow each role to read and write the values of a configuration."""
     for table in ("custom_attribute_read_role", "custom_attribute_write_role"):
         for role in site.SECURITY_ROLES:
             role_id = named_id("SecurityRole", role)

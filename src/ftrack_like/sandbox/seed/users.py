@@ -1,4 +1,4 @@
-"""Users as seeds make them: active, with a security role for all open projects."""
+"""Add users for seeds: active, with a security role for all open projects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["add_user"]
 
 
 def add_user(rows: RowSet, username: str, first_name: str, last_name: str, role: str) -> str:
-    """Add a user with the security role called *role*, and return the user's id."""
+    """Add a user with the security role *role* (a name), and return the user's id."""
     user_id = rows.add(
         "User",
         id=named_id("User", username),

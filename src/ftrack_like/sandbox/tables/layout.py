@@ -1,22 +1,23 @@
-"""The tables that the sandbox keeps its rows in, made from the schema.
+"""The database tables of the sandbox, made from the schema.
 
-A column is what some property says it is; columns that several types share are one. Beside the
-types' tables there are those that only link (``context_scope``) and a few of the server's own:
+The stored properties of the types determine the columns. Types that share a table also share
+columns. Besides the tables of types there are link tables such as ``context_scope``, and tables
+that only the server uses:
 
-``context_ancestry``  who is above whom, and how far: every context with itself at depth 0
-``user_api_key``      a digest of each user's API key (:mod:`ftrack_like.sandbox.access.keys`)
-``server_value``      what the server remembers about itself, by name
-``upload``            transfers that are announced, running or done
-``encode_job``        what encode jobs are to do (:mod:`ftrack_like.sandbox.media.encode_jobs`)
+``context_ancestry``  each context with its ancestors and their distance; itself at depth 0
+``user_api_key``      the digest of each user's API key (:mod:`ftrack_like.sandbox.access.keys`)
+``server_value``      values of the server, by name, such as the layout version
+``upload``            announced, running and finished uploads
+``encode_job``        the encode jobs to run (:mod:`ftrack_like.sandbox.media.encode_jobs`)
 
-Stored forms: ids and all texts as text; moments as ``YYYY-MM-DDTHH:MM:SS`` in UTC; objects and
-values of no fixed type as JSON text. Texts that people compare know no case in SQLite; in
-PostgreSQL the indexed ones have an index in lower case.
+Ids and texts are stored as text, times as ``YYYY-MM-DDTHH:MM:SS`` in UTC, objects and values
+without a fixed type as JSON. Comparisons of words ignore case: the columns have the collation
+NOCASE in SQLite, and additional lower-case indexes in PostgreSQL.
 
-Foreign keys are checked when a transaction ends, so that rows may come in any order. What goes
-along with a deleted row is decided by the actions, not here. Beyond keys and what marks a row's
-type only values that always have a default may not be null: the rest of what is required may
-still come later in a batch.
+The database checks foreign keys when a transaction ends, so that a batch can insert rows in any
+order. The actions, not the database, delete the dependents of a deleted row. Only a few columns
+are NOT NULL: keys, classifiers, and required values with a default. A later operation of the batch
+may still set the other required values.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ from ftrack_like.sandbox.schema.model import (
 
 __all__ = ["LAYOUT_VERSION", "METADATA", "TABLES", "create_tables", "is_project"]
 
-#: Kept as the ``server_value`` called ``layout``; raise it when tables change.
+#: The database stores it as the ``server_value`` ``layout``. Increase it when tables change.
 LAYOUT_VERSION = 3
 
 METADATA = MetaData(
@@ -67,10 +68,11 @@ METADATA = MetaData(
     }
 )
 
-#: Text in which case does not count.
+#: A text that compares without case.
 WORDS = Text().with_variant(Text(collation="NOCASE"), "sqlite")
 
-#: Whole numbers; SQLite counts up only an INTEGER key, PostgreSQL's is too small for sizes.
+#: Whole numbers. SQLite generates values only for a key of the type INTEGER. In PostgreSQL INTEGER
+#: is too small for file sizes.
 WHOLE = BigInteger().with_variant(Integer(), "sqlite")
 
 #: ``YYYY-MM-DDTHH:MM:SS``.
@@ -84,7 +86,7 @@ _SIMPLE_TYPES: Mapping[Optional[str], TypeEngine[Any]] = {
     "variable": Text(),
 }
 
-#: Columns that no property names, by table.
+#: Columns without a property, by table.
 _FURTHER_COLUMNS: Mapping[str, Mapping[str, TypeEngine[Any]]] = {
     "action": {"action_type": WORDS},
     "custom_attribute_configuration": {"kind": WORDS},
@@ -92,8 +94,8 @@ _FURTHER_COLUMNS: Mapping[str, Mapping[str, TypeEngine[Any]]] = {
     "note_component": {"note_component_type": WORDS},
 }
 
-#: Indexes beyond those that relations ask for. One that begins with the column of a relation
-#: stands in for that relation's.
+#: Indexes besides those for relations. An index that begins with the column of a relation replaces
+#: the index for this relation.
 _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "appointment": (("context_id", "type"), ("resource_id", "type")),
     "asset": (("context_id", "name"), ("name",)),
@@ -125,17 +127,17 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "upload": (("component_id",),),
 }
 
-#: What no two rows share.
+#: Columns whose values must be unique.
 _UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {"timer": (("user_id",),)}
 
-# What the schema says about each table
+# The columns of each table, from the schema
 
 
 class _Layout:
-    """The columns of a table, gathered from all types that are rows of it."""
+    """The columns of a table, from all types that share it."""
 
     def __init__(self, name: str, types: Iterable[EntityType]) -> None:
-        """Gather from *types*, which share the table *name*."""
+        """Collect the columns of *types*, which share the table *name*."""
         self.name = name
         self.types = list(types)
         self.key = self.types[0].primary_key
@@ -147,9 +149,9 @@ class _Layout:
                     self._add(property_, property_.column)
 
     def _add(self, property_: Union[Scalar, Reference], column: str) -> None:
-        """Take over what *property_* says about *column*."""
+        """Record the type and the foreign key of *column* from *property_*."""
         if isinstance(property_, Scalar):
-            # A reference may have been there before, knowing less.
+            # This replaces the type from a reference, which is less exact.
             self.kinds[column] = _kind(property_, column in self.key)
             pointed_at = property_.references
         else:
@@ -159,7 +161,7 @@ class _Layout:
             self.targets[column].add(_place(*pointed_at))
 
     def columns(self) -> Iterator[Column[Any]]:
-        """Yield the columns, those of the key first."""
+        """Yield the columns, beginning with the primary key."""
         kinds = {**self.kinds, **_FURTHER_COLUMNS.get(self.name, {})}
         never_null = set(self.key) | self._always_filled()
         for name in (*self.key, *sorted(kinds.keys() - set(self.key))):
@@ -172,18 +174,18 @@ class _Layout:
             )
 
     def _constraint(self, column: str) -> Iterator[ForeignKey]:
-        """Yield the constraint of *column*, if it points at rows of one table throughout."""
+        """Yield a foreign key for *column* if it always refers to rows of the same table."""
         if self.key != (column,) and len(self.targets[column]) == 1:
             yield _foreign_key(*self.targets[column])
 
     def _always_filled(self) -> set[str]:
-        """Return the columns, beside the key, that no row can be without."""
+        """Return the columns, besides the key, that have a value in each row."""
         concrete = [set(type_.classifier) for type_ in self.types if type_.concrete]
         return set.intersection(*concrete) | set.intersection(*map(_defaulted, self.types))
 
 
 def _defaulted(type_: EntityType) -> set[str]:
-    """Return the columns of *type_* that are required, not text, and have a default."""
+    """Return the required columns of *type_* that have a default and are not texts."""
     required = [type_.properties[name] for name in type_.required if name in type_.properties]
     return {
         scalar.column
@@ -196,7 +198,7 @@ def _defaulted(type_: EntityType) -> set[str]:
 
 
 def _kind(scalar: Scalar, in_key: bool) -> TypeEngine[Any]:
-    """Return how the values of *scalar* are stored."""
+    """Return the database type of *scalar*."""
     if scalar.type in _SIMPLE_TYPES:
         return _SIMPLE_TYPES[scalar.type]
     if scalar.format == "date-time":
@@ -207,22 +209,22 @@ def _kind(scalar: Scalar, in_key: bool) -> TypeEngine[Any]:
 
 
 def _can_be_checked(target: str, name: str) -> bool:
-    """Return whether *name* alone is the key of *target*."""
+    """Return whether *name* is the whole primary key of *target*."""
     return MODEL.types[target].primary_key == (name,)
 
 
 def _place(target: str, column: str) -> str:
-    """Return table and column that hold *column* of *target*."""
+    """Return ``table.column`` for *column* of the type *target*."""
     return f"{MODEL.types[target].table}.{column}"
 
 
 def _foreign_key(place: str) -> ForeignKey:
-    """Return the constraint that a column holds a value found at *place*."""
+    """Return a foreign key to *place* that is checked when the transaction ends."""
     return ForeignKey(place, deferrable=True, initially="DEFERRED")
 
 
 def _collections() -> Iterator[tuple[EntityType, Collection]]:
-    """Yield all collections with the types that have them."""
+    """Yield each collection with its type."""
     for type_ in MODEL.types.values():
         for property_ in type_.properties.values():
             if isinstance(property_, Collection):
@@ -233,7 +235,7 @@ def _collections() -> Iterator[tuple[EntityType, Collection]]:
 
 
 def _make_type_tables() -> None:
-    """Make the tables whose rows are entities."""
+    """Make the tables of the entity types."""
     sharing: dict[str, list[EntityType]] = defaultdict(list)
     for type_ in MODEL.types.values():
         sharing[type_.table].append(type_)
@@ -242,7 +244,7 @@ def _make_type_tables() -> None:
 
 
 def _make_link_tables() -> None:
-    """Make the tables that only say which entity is linked with which."""
+    """Make the link tables of many-to-many relations."""
     for type_, collection in _collections():
         how = collection.how
         if isinstance(how, ManyToMany) and how.table not in METADATA.tables:
@@ -255,7 +257,7 @@ def _link_column(name: str, target: str) -> Column[Any]:
 
 
 def _make_server_tables() -> None:
-    """Make the tables that the server alone writes."""
+    """Make the tables that only the server writes."""
     Table(
         "context_ancestry",
         METADATA,
@@ -289,7 +291,7 @@ def _make_server_tables() -> None:
         Column("created_at", MOMENT, nullable=False),
         Column("completed_at", MOMENT),
     )
-    # No foreign keys: a job whose entities are gone says so when its turn comes.
+    # No foreign keys: a job whose entities were deleted reports this when it runs.
     Table(
         "encode_job",
         METADATA,
@@ -307,7 +309,7 @@ def _make_server_tables() -> None:
 
 
 def _make_indexes() -> None:
-    """Index what relations go by, and what else queries often ask for."""
+    """Add the indexes for relations and for frequent queries."""
     wanted: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for table in METADATA.tables.values():
         wanted[table.name].update((key.parent.name,) for key in table.foreign_keys)
@@ -325,14 +327,14 @@ def _make_indexes() -> None:
 def is_project(columns: Any) -> Any:
     """Return the SQL condition that the row of the table ``context`` with *columns* is a project.
 
-    The index of projects has this condition. A statement that is to use the index repeats it to
-    the letter; a bound parameter in its place would hide it from the database.
+    The index of projects has this condition. A database uses the index only for a statement that
+    contains the same condition literally, so the value must not be a bound parameter.
     """
     return columns.context_type == literal_column("'show'")
 
 
 def _make_project_index(table: Table) -> None:
-    """Index the projects of *table* alone: each request of a user with roles asks for them."""
+    """Add an index of only the projects, which each request of a restricted user reads."""
     condition = is_project(table.c)
     Index(
         "ix_context_project",
@@ -344,7 +346,7 @@ def _make_project_index(table: Table) -> None:
 
 
 def _make_table_indexes(table: Table, wanted: Iterable[tuple[str, ...]]) -> None:
-    """Index *wanted* columns of *table* that no wider index begins with, and the further ones."""
+    """Add the further indexes of *table*, and the *wanted* ones that these do not replace."""
     further = _FURTHER_INDEXES.get(table.name, ())
     unique = _UNIQUE.get(table.name, ())
     begun = {columns[0] for columns in (*further, *unique)}
@@ -358,7 +360,7 @@ def _make_table_indexes(table: Table, wanted: Iterable[tuple[str, ...]]) -> None
 
 
 def _make_lower_case_index(table: Table, columns: tuple[str, ...]) -> None:
-    """Index *columns* of *table* as PostgreSQL compares words: in lower case."""
+    """Add an index of *columns* in lower case, as PostgreSQL compares words."""
     if not any(table.c[column].type is WORDS for column in columns):
         return
     expressions = [
@@ -379,5 +381,5 @@ TABLES: Mapping[str, Table] = METADATA.tables
 
 
 def create_tables(connection: Connection) -> None:
-    """Make all tables and indexes in an empty database, in the transaction of *connection*."""
+    """Create all tables and indexes in an empty database, in the transaction of *connection*."""
     METADATA.create_all(connection, checkfirst=False)

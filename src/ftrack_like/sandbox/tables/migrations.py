@@ -1,8 +1,8 @@
-"""Bringing data of an older layout up to date, one numbered step after the other.
+"""Update the data of an older layout, in numbered steps within one transaction.
 
-The list is our own and not Alembic's: tables follow from the schema, so that a step is a few
-calls that add what is missing, and a tool would add two packages to a sandbox for it. A step
-is never changed once it is released. All steps run in one transaction.
+The project does not use Alembic. The tables follow from the schema, so a step is a few calls that
+add the missing parts, and the tool would add two packages to each installation. Never change a
+step after its release.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["back_up_schema", "layout_of", "migrate"]
 
 
 def layout_of(connection: Connection) -> str:
-    """Return the number of the layout of the data, as text; empty where it is not recorded."""
+    """Return the layout number of the data as text, or "" if it is not recorded."""
     values = TABLES["server_value"].c
     found = connection.execute(select(values.value).where(values.name == "layout")).scalar()
     return str(found or "")
 
 
 def migrate(connection: Connection, layout: int) -> None:
-    """Bring the data from *layout* to the current one, in the transaction of *connection*."""
+    """Update the data from *layout* to the current one, in the transaction of *connection*."""
     for number in range(layout, LAYOUT_VERSION):
         _STEPS[number](connection)
     table = TABLES["server_value"]
@@ -34,7 +34,7 @@ def migrate(connection: Connection, layout: int) -> None:
 
 
 def back_up_schema(connection: Connection, layout: int) -> str:
-    """Copy all rows of a PostgreSQL database to a schema beside; return the schema's name."""
+    """Copy all tables of a PostgreSQL database to a new schema, and return its name."""
     name = f"ftrack_like_layout_{layout}"
     preparer = connection.dialect.identifier_preparer
     known = set(inspect(connection).get_schema_names())
@@ -52,12 +52,12 @@ def back_up_schema(connection: Connection, layout: int) -> str:
 
 
 def _to_2(connection: Connection) -> None:
-    """Index the projects, for the rights of users with roles."""
+    """Add the index of projects, which each request of a restricted user needs."""
     _add_index(connection, "context", "ix_context_project")
 
 
 def _to_3(connection: Connection) -> None:
-    """Add the table of what encode jobs are to do."""
+    """Add the table of encode jobs."""
     TABLES["encode_job"].create(connection, checkfirst=True)
 
 
@@ -67,5 +67,5 @@ def _add_index(connection: Connection, table: str, name: str) -> None:
             index.create(connection, checkfirst=True)
 
 
-#: By the layout that a step begins with.
+#: The steps by the layout with which they begin.
 _STEPS: Mapping[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}

@@ -1,4 +1,4 @@
-"""Rows gathered in memory and inserted by the table-full: for seeds and other bulk."""
+"""Collect rows in memory and insert all rows of a table at once, for seeds and bulk data."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["RowSet", "as_moment", "named_id"]
 
-#: Ids that follow from names are made in this space.
+#: The UUID namespace of ids that are made from names.
 _NAMESPACE = uuid.UUID("6f0f2a5e-5d0c-4a57-9a51-1f1a7d6e2b11")
 
 
 @lru_cache(maxsize=4096)
 def named_id(type_name: str, *names: str) -> str:
-    """Return the id of the row of *type_name* called *names*: the same in every database."""
+    """Return the id of the row of *type_name* with *names*. Each database has the same id."""
     return str(uuid.uuid5(_NAMESPACE, "/".join((MODEL.types[type_name].table, *names))))
 
 
 def as_moment(time: datetime) -> str:
-    """Return *time* as it is stored: whole seconds in UTC, which a time without zone is in."""
+    """Return *time* in its stored format, ``2023-10-10T09:50:34`` in UTC.
+
+    A time without a time zone must be in UTC.
+    """
     if time.tzinfo is not None:
         time = time.astimezone(timezone.utc)
     return time.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class RowSet:
-    """Rows to be inserted by one :meth:`insert`; belongs to one thread."""
+    """Rows that :meth:`insert` adds to the database. Use it in one thread."""
 
     def __init__(self) -> None:
-        """Begin with no rows."""
+        """Initialise without rows."""
         self._rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     def add(self, type_name: str, **values: Any) -> str:
         """Add an entity of *type_name* and return its id.
 
-        *values* are stored values by attribute (or by column where no attribute is stored
-        there); the schema's defaults and what marks the type are filled in. Values of no fixed
-        type are given as they are and kept as JSON.
+        *values* are stored values by the name of the attribute or column. The schema's defaults
+        and the classifier of the type are added. Give objects and values without a fixed type as
+        Python values; they are stored as JSON.
         """
         row = dict(_blank(type_name))
         columns = _columns(type_name)
@@ -61,13 +64,13 @@ class RowSet:
         return str(values.get("id", ""))
 
     def link(self, table: str, **values: Any) -> None:
-        """Add a row of *table*, which no type stands for."""
+        """Add a row of *table*, a table without an entity type."""
         self._rows[table].append(values)
 
     def insert(self, connection: Connection) -> dict[str, int]:
-        """Insert all rows in the transaction of *connection*, which empties this set.
+        """Insert all rows in the transaction of *connection*, and empty this set.
 
-        Return how many each table got.
+        Return the number of rows by table.
         """
         for table, rows in self._rows.items():
             connection.execute(sqlalchemy.insert(TABLES[table]), rows)
@@ -78,7 +81,7 @@ class RowSet:
 
 @cache
 def _columns(type_name: str) -> Mapping[str, str]:
-    """Return the column of each stored attribute of *type_name*; a column stands for itself."""
+    """Return the columns by the names of the stored attributes of *type_name*, and by column."""
     type_ = MODEL.types[type_name]
     columns = {column.name: column.name for column in TABLES[type_.table].columns}
     for property_ in type_.properties.values():
@@ -89,7 +92,7 @@ def _columns(type_name: str) -> Mapping[str, str]:
 
 @cache
 def _blank(type_name: str) -> Mapping[str, Any]:
-    """Return a row of *type_name* of which nothing is known but the type."""
+    """Return a row of *type_name* that contains only the defaults and the classifier."""
     type_ = MODEL.types[type_name]
     row: dict[str, Any] = {column.name: None for column in TABLES[type_.table].columns}
     for property_ in type_.properties.values():

@@ -1,8 +1,8 @@
-"""What SQLite's planner should expect of a studio's data, before there is any.
+"""Statistics for SQLite's query planner, written into a new database.
 
-Without statistics SQLite takes every index for equally good, and reads all tasks by their type
-to find the three of one shot. Measuring (``ANALYZE``) a database that is still small, or a
-sample of one, misleads it as much. So a new database is told what a grown one looks like.
+Without statistics the planner considers all indexes equally good. To find the three tasks of a
+shot, it may read all tasks of a type. Measuring (``ANALYZE``) misleads it as much while the
+database is small. A new database therefore gets the typical statistics of a large studio.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["write_statistics"]
 
-#: Rows of a table; of those not named here, :data:`_ROWS`.
+#: The expected number of rows by table. Other tables have :data:`_ROWS`.
 _SIZES: Mapping[str, int] = {
     "custom_attribute_configuration": 100,
     "custom_attribute_type": 10,
@@ -34,7 +34,8 @@ _SIZES: Mapping[str, int] = {
 }
 _ROWS = 100_000
 
-#: Of a thousand rows, how many have the same value in a column; of others, next to none.
+#: The number of rows with the same value in a column, per 1,000 rows. In other columns it is
+#: :data:`_FEW` in all.
 _SHARES: Mapping[str, int] = {
     "ancestor_id": 5,
     "asset_type_id": 100,
@@ -65,18 +66,18 @@ _SHARES: Mapping[str, int] = {
     "user_id": 20,
     "user_type_id": 300,
 }
-#: Rows with the same value in any other column.
+#: The number of rows with the same value in any other column.
 _FEW = 8
 
 
 def write_statistics(connection: Connection) -> None:
-    """Tell the planner of an SQLite database what to expect of its indexes; others need nothing.
+    """Write the statistics into an SQLite database. Do nothing for PostgreSQL.
 
-    Connections that are open already go on without until they next read the schema.
+    Open connections use the statistics after they have read the schema again.
     """
     if connection.dialect.name != "sqlite":
         return
-    # This makes the table of statistics where there is none, and measures nothing.
+    # Create the table of statistics without measuring.
     connection.execute(text("ANALYZE sqlite_master"))
     connection.execute(text("DELETE FROM sqlite_stat1"))
     connection.execute(
@@ -92,7 +93,7 @@ def _of_table(table: Table) -> Iterator[dict[str, str]]:
     key = [column.name for column in table.primary_key.columns]
     yield _row(table.name, f"sqlite_autoindex_{table.name}_1", size, key, True)
     for index in table.indexes:
-        # Those in lower case are for another database.
+        # The lower-case indexes exist only in PostgreSQL.
         if index.name is not None and not str(index.name).endswith("_lower"):
             columns = [column.name for column in index.columns]
             yield _row(table.name, str(index.name), size, columns, bool(index.unique))

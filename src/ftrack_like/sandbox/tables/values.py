@@ -1,6 +1,6 @@
-"""Values: what an attribute holds, how a written one is bound, how a stored one travels.
+"""Convert values: from the text of an expression to SQL, and from the database to JSON.
 
-Stored forms are those of :mod:`ftrack_like.sandbox.tables.layout`.
+:mod:`ftrack_like.sandbox.tables.layout` describes the stored formats.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ftrack_like.sandbox.schema.model import Scalar
 
 __all__ = ["READERS", "kind_of", "read_json", "read_moment", "to_number", "wire_converter"]
 
-#: How a moment may be written; the groups are those of :func:`read_moment`.
+#: The accepted formats of a time. :func:`read_moment` uses the groups.
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)"
     r"(?:[Tt ]\s*(\d\d?)(?::(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?)?"
@@ -27,11 +27,11 @@ _FALSE = frozenset({"false", "0", "no"})
 
 
 def kind_of(scalar: Scalar) -> str:
-    """Return how values of *scalar* compare.
+    """Return the kind of *scalar*, which determines how its values compare.
 
-    One of ``text`` (without case), ``key`` (exactly), ``number``, ``boolean``, ``date-time``,
-    ``date`` and ``json`` (the text of a mapping); computations also give ``flag`` (a truth value as
-    1 or 0) and ``variable``.
+    The kinds are ``text`` (without case), ``key`` (with case), ``number``, ``boolean``,
+    ``date-time``, ``date`` and ``json`` (the text of an object). Computed values also have the
+    kinds ``flag`` (true or false as 1 or 0) and ``variable``.
     """
     if scalar.format in ("date-time", "date"):
         return str(scalar.format)
@@ -46,13 +46,13 @@ def kind_of(scalar: Scalar) -> str:
     return "text"
 
 
-# What was written
+# Values in expressions
 
 
 def read_moment(text: str) -> str:
-    """Return the moment *text* in UTC at whole seconds, ``2023-10-10T09:50:34``.
+    """Return the time *text* in UTC in whole seconds: ``2023-10-10T09:50:34``.
 
-    A date alone means its first second. Raise :exc:`ValueError` when *text* is no moment.
+    A date without a time means its first second. Raise :exc:`ValueError` if *text* is not a time.
     """
     match = _MOMENT.fullmatch(text.strip())
     if match is None:
@@ -70,7 +70,7 @@ def read_moment(text: str) -> str:
 
 
 def to_number(text: str) -> Union[int, float]:
-    """Return the number *text*; raise :exc:`ValueError` when it is none, or not finite."""
+    """Return *text* as a number. Raise :exc:`ValueError` if it is not a finite number."""
     if re.fullmatch(r"\s*[+-]?\d{1,15}\s*", text, re.ASCII):
         return int(text)
     number = float(text)
@@ -86,7 +86,8 @@ def _boolean(text: str) -> bool:
     raise ValueError(text)
 
 
-#: Kind: what reads a written value (raising ValueError), and what it expects, in words.
+#: By kind: a function that reads a written value or raises ValueError, and the expected value in
+#: words.
 READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "text": (str, "a text"),
     "key": (str, "an id"),
@@ -99,11 +100,11 @@ READERS: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-# What is stored
+# Stored values
 
 
 def wire_converter(scalar: Scalar) -> Optional[Callable[[Any], Any]]:
-    """Return what turns a stored value of *scalar* into how it travels, None for nothing."""
+    """Return a function that converts a stored value of *scalar* to JSON, or None if not needed."""
     return _CONVERTERS.get(scalar.format or "") or _CONVERTERS.get(scalar.type or "")
 
 
@@ -116,10 +117,10 @@ def _date(value: Any) -> Any:
 
 
 def read_json(text: str) -> Any:
-    """Return the value of the JSON *text*, which a client wrote.
+    """Return the value of the JSON *text* that a client has stored.
 
-    Raise :exc:`ValueError` for anything that cannot be sent again: text that is not JSON, that
-    nests too deeply, and numbers that are not finite.
+    Raise :exc:`ValueError` if the server could not send the value again: if *text* is not JSON,
+    nests too deeply, or contains a number that is not finite.
     """
     try:
         value = json.loads(text)

@@ -1,8 +1,12 @@
-"""The pages of the sandbox, for people with a browser.
+"""The web pages of the sandbox.
 
-``pages`` fills templates and guards them, ``reading`` finds data, ``tokens`` are what browsers
-keep. Then a module for each page, with others beside it that bear its name: ``review`` for
-invitees, ``widgets`` for programs that embed them, ``browse``, ``log_in`` and ``outbox`` for
-whoever runs the sandbox. What a page changes goes through the same
-operations as a client's request, so that the same rules hold and events follow.
+All pages use three modules: ``pages`` renders templates and checks requests, ``reading`` runs
+queries, and ``tokens`` makes the signed values of cookies. The other modules contain the pages:
+
+- ``review`` and the modules named ``review_…``: the review page for invitees.
+- ``widgets``: pages that other programs embed.
+- ``browse``, ``log_in`` and ``outbox``: pages for the users of the sandbox.
+
+Pages read and write with the same operations as a client's requests. The server therefore
+applies the same rules, and publishes the same events.
 """

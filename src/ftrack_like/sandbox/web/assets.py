@@ -1,4 +1,4 @@
-"""The styles and scripts of the pages, from within the package."""
+"""Serve the styles and scripts of the pages, which are files of the package."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 async def get_asset(request: Request) -> Response:
-    """Answer a file of the pages; browsers ask each time whether theirs is still the same."""
+    """Return a file, or status 304 if the browser's copy is current. Browsers check each time."""
     data, tag = _load(request.path_params["name"])
     if not data:
-        return PlainTextResponse("There is no such file.", 404)
+        return PlainTextResponse("The file does not exist.", 404)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
@@ -30,7 +30,7 @@ async def get_asset(request: Request) -> Response:
 
 @functools.lru_cache(maxsize=64)
 def _load(name: str) -> tuple[bytes, str]:
-    """Return the content of the file *name* and its tag, nothing for an unknown one."""
+    """Return the content and the ETag of the file *name*; both are empty if it does not exist."""
     folder = resources.files("ftrack_like.sandbox.web") / "static"
     for file in folder.iterdir():
         if file.name == name and PurePosixPath(name).suffix in _KINDS:

@@ -1,4 +1,4 @@
-"""The browser of projects, versions and media, for users who logged in."""
+"""The pages on which logged-in users browse projects, versions and review sessions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["browse_routes"]
 
 
 def browse_routes() -> list[BaseRoute]:
-    """Return the routes of the browser."""
+    """Return the routes of these pages and of their forms."""
     pages = {
         "": show_projects,
         "/reviews": show_reviews,
@@ -48,12 +48,12 @@ def browse_routes() -> list[BaseRoute]:
 
 
 def show_projects(visitor: Visitor) -> Response:
-    """Answer all projects."""
+    """Return the page with all projects."""
     return _render("browse_projects.html", visitor, projects=projects(visitor.reader))
 
 
 def show_context(visitor: Visitor) -> Response:
-    """Answer a project or another context: what it is divided into, and its assets."""
+    """Return the page of a project or another context, with its children and assets."""
     id_, reader = visitor.asked.part("id"), visitor.reader
     kind = reader.one(f"select id from Project where id is {quoted(id_)}")
     entity = portray(reader, "Project" if kind else "TypedContext", [id_])
@@ -69,7 +69,7 @@ def show_context(visitor: Visitor) -> Response:
 
 
 def show_asset(visitor: Visitor) -> Response:
-    """Answer an asset with its versions."""
+    """Return the page of an asset, with its versions."""
     id_, reader = visitor.asked.part("id"), visitor.reader
     asset = asset_of(reader, id_)
     if asset is None:
@@ -78,7 +78,7 @@ def show_asset(visitor: Visitor) -> Response:
 
 
 def show_version(visitor: Visitor) -> Response:
-    """Answer a version: its media, components and notes."""
+    """Return the page of a version, with its media, components and notes."""
     id_, reader = visitor.asked.part("id"), visitor.reader
     version = version_of(reader, id_)
     if version is None:
@@ -95,12 +95,12 @@ def show_version(visitor: Visitor) -> Response:
 
 
 def show_reviews(visitor: Visitor) -> Response:
-    """Answer all review sessions."""
+    """Return the page with all review sessions."""
     return _render("browse_reviews.html", visitor, reviews=reviews(visitor.reader))
 
 
 def show_review(visitor: Visitor) -> Response:
-    """Answer what was said in a review session."""
+    """Return the page of a review session, with its invitees, decisions and notes."""
     reader = visitor.reader
     found = review_of(reader, visitor.asked.part("id"))
     if found is None:
@@ -117,7 +117,7 @@ def show_review(visitor: Visitor) -> Response:
 
 
 def _shared_address(visitor: Visitor, review: dict[str, Any]) -> str:
-    """Return the address by which anybody joins a review session, empty if it is not shared."""
+    """Return the shared address of a review session, or "" if it is not shared."""
     if not review["shareable_url_enabled"]:
         return ""
     asked = visitor.asked
@@ -125,18 +125,18 @@ def _shared_address(visitor: Visitor, review: dict[str, Any]) -> str:
 
 
 def write_note(visitor: Visitor) -> Response:
-    """Keep a note on a version."""
+    """Save the posted note on a version."""
     id_ = visitor.asked.part("id")
     content = visitor.asked.form.get("content", "").replace("\r\n", "\n").strip()
     if not content:
-        raise PageError(400, "The note is empty", "Write something first.")
+        raise PageError(400, "The note is empty", "Write a text, then send the note again.")
     note = {"content": content, "parent_id": id_, "parent_type": "AssetVersion"}
     _execute(visitor, "create", "Note", None, note)
     return go_to(f"/browse/version/{id_}")
 
 
 def set_status(visitor: Visitor) -> Response:
-    """Give a version another status."""
+    """Set the status of a version to the posted one."""
     id_ = visitor.asked.part("id")
     values = {"status_id": visitor.asked.form.get("status", "")}
     _execute(visitor, "update", "AssetVersion", id_, values)
@@ -154,7 +154,7 @@ def _execute(
 
 
 def _statuses(visitor: Visitor, version: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the statuses that a version may have: those of its project's workflow."""
+    """Return the statuses in the workflow of the version's project, in their order."""
     found = visitor.reader.one(
         "select project_schema.asset_version_workflow_schema.statuses.name,"
         " project_schema.asset_version_workflow_schema.statuses.sort"
@@ -166,7 +166,7 @@ def _statuses(visitor: Visitor, version: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def _gone(what: str) -> PageError:
-    return PageError(404, f"No such {what}", f"There is no {what} with this address any more.")
+    return PageError(404, f"No such {what}", f"The {what} with this address does not exist.")
 
 
 def _render(template: str, visitor: Visitor, **values: Any) -> Response:
@@ -182,7 +182,7 @@ def _render(template: str, visitor: Visitor, **values: Any) -> Response:
 
 
 def _href(step: dict[str, Any]) -> str:
-    """Return the address of a step of a link, empty for what has no page."""
+    """Return the address of the page for an item of a ``link``, or "" if its type has no page."""
     places = {"Project": "context", "TypedContext": "context", "AssetVersion": "version"}
     place = places.get(step["type"])
     return f"/browse/{place}/{step['id']}" if place else ""

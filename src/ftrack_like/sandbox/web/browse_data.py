@@ -1,4 +1,4 @@
-"""What the browser of projects reads, one function for each list."""
+"""The queries of the ``browse`` pages, one function for each list or entity."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = [
     "versions_of",
 ]
 
-#: How many entities a list shows at most.
+#: The most entities that a list shows.
 _MOST = 500
 
 
 def projects(reader: Reader) -> list[Record]:
-    """Return the projects, active ones first."""
+    """Return the projects, with the active ones first."""
     return reader.query(
         "select id, name, full_name, status, start_date, end_date, thumbnail_id"
         f" from Project order by status, full_name, name limit {_MOST}"
@@ -32,7 +32,7 @@ def projects(reader: Reader) -> list[Record]:
 
 
 def children_of(reader: Reader, id_: str) -> dict[str, list[Record]]:
-    """Return what a context is divided into, by the name of the object type."""
+    """Return the children of the context *id_*, grouped by the name of their object type."""
     found = reader.query(
         "select id, name, object_type.name, object_type.sort, type.name, status.name,"
         f" status.color, thumbnail_id from TypedContext where parent_id is {quoted(id_)}"
@@ -46,7 +46,7 @@ def children_of(reader: Reader, id_: str) -> dict[str, list[Record]]:
 
 
 def assets_of(reader: Reader, id_: str) -> list[Record]:
-    """Return the assets of a context, each with its latest version."""
+    """Return the assets of the context *id_*, each with its latest version."""
     return reader.query(
         "select id, name, type.name, latest_version.version, latest_version.thumbnail_id,"
         " latest_version.status.name, latest_version.status.color"
@@ -55,14 +55,14 @@ def assets_of(reader: Reader, id_: str) -> list[Record]:
 
 
 def asset_of(reader: Reader, id_: str) -> Optional[Record]:
-    """Return an asset with the way to it."""
+    """Return the asset *id_* with the link of its parent, or None if it does not exist."""
     return reader.one(
         f"select id, name, type.name, parent.link, parent.name from Asset where id is {quoted(id_)}"
     )
 
 
 def versions_of(reader: Reader, id_: str) -> list[Record]:
-    """Return the versions of an asset, the latest first."""
+    """Return the versions of the asset *id_*, the latest first."""
     return reader.query(
         "select id, version, comment, date, thumbnail_id, status.name, status.color,"
         " user.first_name, user.last_name, user.username from AssetVersion"
@@ -71,7 +71,7 @@ def versions_of(reader: Reader, id_: str) -> list[Record]:
 
 
 def version_of(reader: Reader, id_: str) -> Optional[Record]:
-    """Return a version with the way to it."""
+    """Return the version *id_* with its link, or None if it does not exist."""
     return reader.one(
         "select id, version, comment, date, link, project_id, thumbnail_id, asset.name, asset.id,"
         " status.name, status.color, task.name, user.first_name, user.last_name, user.username"
@@ -80,7 +80,7 @@ def version_of(reader: Reader, id_: str) -> Optional[Record]:
 
 
 def components_of(reader: Reader, id_: str) -> list[Record]:
-    """Return the components of a version."""
+    """Return the components of the version *id_*, with the names of their locations."""
     return reader.query(
         "select id, name, file_type, size, component_locations.location.name from Component"
         f" where version_id is {quoted(id_)} order by name limit {_MOST}"
@@ -96,7 +96,7 @@ def reviews(reader: Reader) -> list[Record]:
 
 
 def review_of(reader: Reader, id_: str) -> Optional[Record]:
-    """Return a review session with its ``objects`` and ``invitees``."""
+    """Return the review session *id_* with its ``objects`` and ``invitees``, or None."""
     found = reader.one(
         "select id, name, description, is_open, availability, is_moderated,"
         " shareable_url_enabled, start_date, end_date, project.full_name, project_id"

@@ -1,8 +1,8 @@
-"""Drawings on a frame: read from what a browser posted, and written for others to show.
+"""Validate the drawings that browsers post, and convert them to and from their stored text.
 
-A drawing is kept as JSON text: ``{"version": 1, "note": id, "strokes": [{"color": "#rrggbb",
-"width": share, "points": [x, y, x, y, …]}]}``. Points and widths are shares of the picture's
-width and height, so that a drawing fits whatever size the picture is shown at.
+The stored text is JSON: ``{"version": 1, "note": id, "strokes": [{"color": "#rrggbb",
+"width": width, "points": [x, y, x, y, …]}]}``. Coordinates and widths are fractions of the
+picture's width and height, from 0 to 1. A drawing therefore fits the picture at any size.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any, Optional
 
 __all__ = ["DrawingError", "read_drawing", "stored_drawing", "strokes_of"]
 
-#: The most numbers that the strokes of a drawing may have between them.
+#: The most coordinates in one drawing, two for each point.
 MAXIMUM_NUMBERS = 100_000
 
 _COLOR = re.compile(r"\A#[0-9a-f]{6}\Z")
 
 
 class DrawingError(ValueError):
-    """What was posted is no drawing; the text says why."""
+    """The posted text is not a valid drawing. The message gives the reason."""
 
 
 def read_drawing(text: str) -> list[dict[str, Any]]:
-    """Return the strokes that a browser posted as *text*; none for an empty text.
+    """Return the strokes in the JSON *text* that a browser posted; an empty text has none.
 
-    Raise :exc:`DrawingError` for anything but strokes as the module describes them.
+    Raise :exc:`DrawingError` if *text* does not have the format that the module describes.
     """
     if not text.strip():
         return []
@@ -45,15 +45,15 @@ def read_drawing(text: str) -> list[dict[str, Any]]:
 
 
 def stored_drawing(strokes: Sequence[Any], note_id: str) -> str:
-    """Return what is stored of *strokes* that belong to a note."""
+    """Return the text to store for the *strokes* of the note *note_id*."""
     drawing = {"version": 1, "note": note_id, "strokes": list(strokes)}
     return json.dumps(drawing, separators=(",", ":"))
 
 
 def strokes_of(text: Optional[str]) -> tuple[Optional[str], list[dict[str, Any]]]:
-    """Return the note's id and the strokes of the stored drawing *text*.
+    """Return the id of the note and the strokes from the stored *text* of a drawing.
 
-    Annotations that other programs made in ways of their own have no strokes here.
+    Return ``(None, [])`` for an annotation that another program stored in a different format.
     """
     try:
         note_id = json.loads(text or "").get("note")
@@ -64,17 +64,17 @@ def strokes_of(text: Optional[str]) -> tuple[Optional[str], list[dict[str, Any]]
 
 def _stroke(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise DrawingError("A stroke must be a mapping.")
+        raise DrawingError("A stroke is not a JSON object.")
     color, width, points = (value.get(name) for name in ("color", "width", "points"))
     if not isinstance(color, str) or not _COLOR.match(color):
-        raise DrawingError(f"The colour of a stroke is written #rrggbb, not {str(color)[:20]!r}.")
+        raise DrawingError(f"The colour of a stroke must be #rrggbb, not {str(color)[:20]!r}.")
     if not isinstance(points, list) or len(points) % 2 or not points:
-        raise DrawingError("The points of a stroke are a list of x and y in turn.")
+        raise DrawingError("The points of a stroke must be a list of numbers: x, y, x, y, ….")
     shares = [_share(one) for one in points]
     return {"color": color, "width": _share(width), "points": shares}
 
 
 def _share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise DrawingError(f"Points and widths lie between 0 and 1; {str(value)[:20]!r} does not.")
+        raise DrawingError(f"Points and widths must be from 0 to 1, not {str(value)[:20]!r}.")
     return round(float(value), 5)

@@ -1,4 +1,7 @@
-"""The facts of an entity of any type, as a reader wants them: a table, not branches."""
+"""Collect the facts that a page shows about an entity of any type.
+
+Tables list the attributes to show. An entity shows those that its type has.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ __all__ = ["Portrait", "duration", "portray"]
 
 _PERSON = ("first_name", "last_name", "username")
 
-#: Label and attribute of each fact; a dotted path leads through a reference.
+#: The label and the attribute of each fact. A dotted path follows references.
 _FACTS: Sequence[tuple[str, str]] = (
     ("Full name", "full_name"),
     ("Kind", "object_type.name"),
@@ -42,7 +45,7 @@ _FACTS: Sequence[tuple[str, str]] = (
     ("Created", "created_at"),
 )
 
-#: References to people.
+#: The label and the attribute of each reference to a person.
 _PEOPLE: Sequence[tuple[str, str]] = (
     ("Author", "author"),
     ("By", "user"),
@@ -54,7 +57,11 @@ _DURATIONS = {"bid", "time_logged"}
 
 @dataclass(frozen=True)
 class Portrait:
-    """An entity for a reader: *facts* are label and value, *fields* custom attributes."""
+    """An entity to show.
+
+    *facts* are pairs of label and value, *fields* pairs of custom attribute key and value. *link*
+    is the entity's ``link`` from the project down.
+    """
 
     type_name: str
     id: str
@@ -67,7 +74,10 @@ class Portrait:
 
 
 def portray(reader: Reader, type_name: str, key: Sequence[Any]) -> Optional[Portrait]:
-    """Return the portrait of the entity of *type_name* with *key*, None if it is gone."""
+    """Return the facts of the entity of *type_name* with the primary *key*.
+
+    Return None if it does not exist.
+    """
     type_ = MODEL.types[type_name]
     facts = [(label, path) for label, path in _FACTS if _leads_somewhere(type_, path)]
     people = [(label, name) for label, name in _PEOPLE if _is_person(type_, name)]
@@ -91,7 +101,7 @@ def portray(reader: Reader, type_name: str, key: Sequence[Any]) -> Optional[Port
 
 
 def duration(seconds: float) -> str:
-    """Return a number of *seconds* of work for a reader."""
+    """Return *seconds* of work as text in hours."""
     hours = seconds / 3600
     return f"{hours:g} h" if hours < 1000 else f"{hours:,.0f} h"
 
@@ -119,7 +129,7 @@ def _expression(
 
 
 def _leads_somewhere(type_: EntityType, path: str) -> bool:
-    """Return whether *path* is an attribute of *type_*, through references alone."""
+    """Return whether *path* leads from *type_* over references to a scalar."""
     name, _, rest = path.partition(".")
     property_ = type_.properties.get(name)
     if not rest:
@@ -152,7 +162,7 @@ def _value(record: Record, path: str) -> Any:
 
 
 def _fields(record: Record) -> list[tuple[str, Any]]:
-    """Return the custom attributes that say something."""
+    """Return the custom attributes that have a value, sorted by key."""
     fields = [(one["key"], _readable(one["value"])) for one in record.get("custom_attributes", ())]
     return sorted((key, value) for key, value in fields if value not in (None, ""))
 

@@ -1,7 +1,8 @@
-"""Logging in by a form, and who a browser is logged in as.
+"""The log-in form, and the check that a page's visitor is logged in.
 
-The browser keeps a signed token in a cookie that no script can read and that other sites' forms
-do not carry. It is good for half a day, and no longer than the user's API key.
+The browser stores a signed token in a cookie. Scripts cannot read the cookie, and browsers do not
+send it with the forms of other sites. The token is valid for 12 hours, or until the user gets a
+new API key.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ LOG_OUT_PATH = "/log-out"
 _COOKIE = "ftrack_like_log_in"
 _SECONDS = 12 * 3600
 
-#: Where a log-in may lead: pages of this server, in nothing but the characters that they need.
-#: Browsers read other texts in surprising ways: "///", "/\\" and "/<tab>/" all begin a host name.
+#: The addresses to which a log-in may redirect: pages of this server, and only the characters that
+#: they need. A looser pattern is unsafe: browsers read "///", "/\\" and "/<tab>/" as the start of
+#: a host name, so a crafted link could redirect to another site.
 _PLACES = re.compile(
     r"/(?:browse|outbox)(?:/[A-Za-z0-9_~-]+)*/?(?:\?[A-Za-z0-9_.~%&=+:,-]*)?", re.ASCII
 )
@@ -42,7 +44,7 @@ _FIRST_PLACE = "/browse"
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is logged in; *form_token* goes with every form of theirs."""
+    """A logged-in user with a request. Each form must send back *form_token*."""
 
     user: User
     form_token: str
@@ -50,17 +52,17 @@ class Visitor:
 
     @property
     def reader(self) -> Reader:
-        """Return what reads for the visitor."""
+        """Return a reader with the permissions of the visitor."""
         return self.asked.reader(self.user)
 
     @property
     def is_administrator(self) -> bool:
-        """Return whether the visitor runs the sandbox."""
+        """Return whether the visitor is an administrator."""
         return is_administrator(self.asked, self.user)
 
 
 def log_in_routes() -> list[BaseRoute]:
-    """Return the routes of the form and of logging out."""
+    """Return the routes for logging in and out."""
     return [
         page_route(LOG_IN_PATH, show_form),
         page_route(LOG_IN_PATH, log_in, "POST"),
@@ -69,16 +71,17 @@ def log_in_routes() -> list[BaseRoute]:
 
 
 def for_visitors(handler: Callable[[Visitor], Response]) -> Handler:
-    """Return *handler* for those who are logged in; others are led to the form.
+    """Return a handler that calls *handler* for logged-in users and redirects others to the form.
 
-    What is posted must carry the token of the visitor's forms.
+    A posted form must contain the visitor's form token. Without it the handler raises
+    :exc:`PageError`.
     """
 
     def guarded(asked: Asked) -> Response:
         visitor = _visitor(asked)
         if visitor is None:
             if asked.request.method == "POST":
-                raise PageError(403, "Not logged in", "Log in again, then repeat what you did.")
+                raise PageError(403, "Not logged in", "Log in, then send the form again.")
             place = asked.request.url.path
             query = asked.request.url.query
             return go_to(LOG_IN_PATH, next=f"{place}?{query}" if query else place)
@@ -90,12 +93,12 @@ def for_visitors(handler: Callable[[Visitor], Response]) -> Handler:
 
 
 def show_form(asked: Asked) -> Response:
-    """Answer the form."""
+    """Return the page with the form."""
     return _form(asked.query.get("next", ""))
 
 
 def log_in(asked: Asked) -> Response:
-    """Let the browser in with user name and key, and lead on to where it wanted to go."""
+    """Check the posted user name and key, set the cookie, and redirect to the requested page."""
     username = asked.form.get("username", "").strip()
     credentials = Credentials(username, asked.form.get("key", "").strip())
     try:
@@ -110,7 +113,7 @@ def log_in(asked: Asked) -> Response:
 
 
 def log_out(visitor: Visitor) -> Response:
-    """Let the browser forget who is logged in."""
+    """Delete the cookie."""
     response = go_to("/")
     response.delete_cookie(_COOKIE, httponly=True, samesite="lax")
     return response
@@ -137,12 +140,13 @@ def _form(place: str, username: str = "", wrong: bool = False) -> Response:
 
 
 def _place(text: str) -> str:
-    """Return *text* if it is one of our pages, the first of them otherwise."""
+    """Return *text* if it is the address of a page of this server, else that of the first page."""
     return text if _PLACES.fullmatch(text) else _FIRST_PLACE
 
 
 def _visitor(asked: Asked) -> Optional[Visitor]:
     token = asked.request.cookies.get(_COOKIE, "")
+    # The purpose of the token contains the user's id and key, so the unchecked id must come first.
     user_id = peek(token).get("user")
     if user_id is None:
         return None
@@ -174,7 +178,7 @@ def _check_form(visitor: Visitor) -> None:
 
 
 def _purpose(asked: Asked, user_id: str) -> str:
-    # With the digest of the key in it, so that a new key ends every log-in.
+    # The purpose contains the digest of the key, so that a new key ends all log-ins.
     columns = TABLES["user_api_key"].c
     statement = sqlalchemy.select(columns.digest).where(columns.user_id == user_id)
     with asked.api.database.read() as connection:

@@ -1,4 +1,4 @@
-"""What can be shown of a version: its web-playable component, or why there is none."""
+"""Find the component of a version that a browser can show, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ftrack_like.sandbox.web.reading import Reader, quoted
 
 __all__ = ["Medium", "address_maker", "media_of"]
 
-#: Components that browsers show, the better ones first, with the element that shows them.
+#: The names of components that browsers can show, best first, with the kind of player.
 _KINDS = {
     "ftrackreview-mp4": "video",
     "ftrackreview-webm": "video",
@@ -35,10 +35,11 @@ _ENCODING = (
 
 @dataclass(frozen=True)
 class Medium:
-    """How a version is shown: *kind* is ``video``, ``image``, ``encoding`` or ``none``.
+    """The media of a version. *kind* is ``video``, ``image``, ``encoding`` or ``none``.
 
-    *frame_rate* is in frames a second, None where nothing moves; frames count from *first_frame*
-    to *last_frame*. *width* and *height* are in pixels. *component_id* is whose data is shown.
+    *frame_rate* is in frames per second, and None for an image. Frames have the numbers from
+    *first_frame* to *last_frame*. *width* and *height* are in pixels. *component_id* is the
+    component whose data is at *url*.
     """
 
     kind: str
@@ -54,7 +55,7 @@ class Medium:
 def media_of(
     asked: Asked, reader: Reader, version_ids: Iterable[str], user: User
 ) -> dict[str, Medium]:
-    """Return what can be shown of each version to *user*."""
+    """Return the media of each version by its id. The addresses in them are valid for *user*."""
     ids = sorted({one for one in version_ids if one})
     if not ids:
         return {}
@@ -76,11 +77,11 @@ def media_of(
 
 
 def address_maker(asked: Asked, user: User) -> Callable[..., str]:
-    """Return a function of a component's id that answers where its data is read by a GET.
+    """Return a function that returns the signed address of a component's data for its id.
 
-    With *size* (in pixels) it is the component's image scaled to that. Addresses have no host,
-    so that they are right by whichever name the server was reached. They are good as long as
-    *user* may read the data; those of a guest end by their age.
+    With *size*, in pixels, the address is that of the component's image, scaled to this size.
+    Addresses contain no host, so that they work under each name of the server. They work as long
+    as *user* may read the data. The addresses of a guest expire.
     """
     sign = functools.partial(asked.api.media.sign, holder=None if user.is_guest else user.id)
 
@@ -118,7 +119,7 @@ def _medium(component: Mapping[str, Any], url: str) -> Medium:
 
 
 def _described(text: Optional[str]) -> dict[str, Any]:
-    """Return what ``ftr_meta`` says; anybody may have written it."""
+    """Return the content of ``ftr_meta``, or {} if it is not valid. Any client can write it."""
     try:
         value = read_json(text or "{}")
     except ValueError:

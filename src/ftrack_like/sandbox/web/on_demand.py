@@ -1,4 +1,4 @@
-"""The pages, loaded when the first of them is asked for: a server without visitors is smaller."""
+"""Import the pages on the first request for one. Most sandboxes in tests never need them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["pages_on_demand"]
 
 
 def pages_on_demand() -> Mount:
-    """Return what answers all that no other route does; to stand behind those."""
+    """Return a route for all pages. It matches every path, so it must be the last route."""
     load = functools.cache(_load)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,7 +23,7 @@ def pages_on_demand() -> Mount:
 
 
 def _load() -> Router:
-    # lazy: they take a megabyte and some time, which most sandboxes of tests never need.
+    # Imported here because the pages take a megabyte of memory and time to import.
     from ftrack_like.sandbox.web.routes import page_routes
 
     return Router(page_routes())

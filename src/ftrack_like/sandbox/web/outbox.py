@@ -1,4 +1,4 @@
-"""The mail that the sandbox sent, for programs and for whoever runs it."""
+"""The outbox: the mail that the sandbox sent, as a page and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ftrack_like.sandbox.web.pages import Asked, PageError, page_route, render
 
 __all__ = ["outbox_routes"]
 
-#: Its messages hold links that act in the name of those they were sent to.
-_REFUSED = "The outbox holds other people's links; it is for administrators alone."
+#: A link in a message acts for its recipient, so other users must not see it.
+_REFUSED = "The outbox contains links of other people. Only administrators may read it."
 
 
 def outbox_routes() -> list[BaseRoute]:
@@ -30,10 +30,10 @@ def outbox_routes() -> list[BaseRoute]:
 
 
 def answer_program(asked: Asked) -> Response:
-    """Answer the messages as JSON, to an administrator's credentials in the headers.
+    """Return the messages as JSON, the oldest first.
 
-    It is a list in the order they were sent, of what
-    :meth:`ftrack_like.sandbox.mail.MailOutbox.messages` returns.
+    The headers must contain the credentials of an administrator; otherwise the answer is the
+    error. :meth:`ftrack_like.sandbox.mail.MailOutbox.messages` describes the format.
     """
     try:
         user = asked.api.authenticate(Credentials.from_headers(asked.request.headers))
@@ -44,7 +44,7 @@ def answer_program(asked: Asked) -> Response:
 
 
 def show(visitor: Visitor) -> Response:
-    """Answer the page of the messages, the newest first."""
+    """Return the page with the messages, the newest first."""
     if not visitor.is_administrator:
         raise PageError(403, "For administrators", _REFUSED)
     messages = list(reversed(visitor.asked.api.outbox.messages()))

@@ -1,4 +1,4 @@
-"""Templates into answers: escaping, the headers that guard a page, and how errors look."""
+"""Render templates, and wrap the handlers of pages with checks, error pages and headers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Handler", "PageError", "error_page", "go_to", "page_route", "render"]
 
-#: The largest form that is read, in bytes: a note with a drawing.
+#: The largest form that the server reads, in bytes. The largest is a note with a drawing.
 MAXIMUM_FORM = 2 * 1024 * 1024
 
-#: Nothing but what this server sends is loaded, and no script or style stands in a page.
+#: The browser loads only files of this server, and runs no scripts or styles inside a page.
 _POLICY = (
     "default-src 'none'; img-src 'self'; media-src 'self'; script-src 'self'; style-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'"
@@ -38,17 +38,17 @@ _ALONE = "; frame-ancestors 'none'"
 
 _HEADERS = {
     "Cache-Control": "no-store",
-    # Not "no-referrer": browsers would then hide the origin of a form from its own server.
+    # With "no-referrer" browsers would send no origin with a form, even to this server.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 
 
 class PageError(Exception):
-    """What a visitor is shown instead of the page: *status*, a *title* and a *text*."""
+    """A handler raises this to show an error page with an HTTP *status*, a *title* and a *text*."""
 
     def __init__(self, status: int, title: str, text: str) -> None:
-        """Prepare the error."""
+        """Initialise the error."""
         super().__init__(title)
         self.status = status
         self.title = title
@@ -57,7 +57,7 @@ class PageError(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """A visitor's request: *form* is what was posted, empty otherwise."""
+    """The request for a page. *form* contains the posted values, and is empty for a GET."""
 
     request: Request
     api: Api
@@ -65,7 +65,7 @@ class Asked:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """Return the parameters of the address."""
+        """Return the query parameters of the address."""
         return self.request.query_params
 
     def part(self, name: str) -> str:
@@ -73,22 +73,26 @@ class Asked:
         return str(self.request.path_params[name])
 
     def execute(self, operations: Sequence[Mapping[str, Any]], user: User) -> list[Any]:
-        """Run *operations* of the protocol for *user*, as if a client had sent them."""
+        """Run API *operations* for *user*, as if a client had sent them; return their results.
+
+        Raise :exc:`SandboxError` if an operation fails. Then all are rolled back.
+        """
         return self.api.execute(operations, user, server_url(self.request))
 
     def reader(self, user: User) -> Reader:
-        """Return what reads for *user*."""
+        """Return a reader with the permissions of *user*."""
         return Reader(lambda operations: self.execute(operations, user))
 
 
-#: Makes the answer to a request, on a worker thread; may raise PageError and SandboxError.
+#: Returns the response to a request. It runs on a worker thread. PageError and SandboxError
+#: become error pages.
 Handler = Callable[[Asked], Response]
 
 
 def page_route(path: str, handler: Handler, method: str = "GET") -> Route:
-    """Return the route that answers *method* at *path* by *handler*.
+    """Return a route that answers requests of *method* for *path* with *handler*.
 
-    What is posted from a page of another site is refused.
+    The route rejects forms that a page of another site posts.
     """
 
     async def answer(request: Request) -> Response:
@@ -101,7 +105,7 @@ def page_route(path: str, handler: Handler, method: str = "GET") -> Route:
         except PageError as error:
             return error_page(error.status, error.title, error.text)
         except SandboxError as error:
-            return error_page(error.status, "That did not work", error.content)
+            return error_page(error.status, "The request failed", error.content)
 
     return Route(path, answer, methods=[method])
 
@@ -109,9 +113,9 @@ def page_route(path: str, handler: Handler, method: str = "GET") -> Route:
 def render(
     template: str, status: int = 200, *, embeddable: bool = False, **values: Any
 ) -> HTMLResponse:
-    """Return the answer that shows *template* with *values*.
+    """Return a response with *template*, rendered with *values*.
 
-    *embeddable* pages may be shown within pages of other programs.
+    Other sites can show an *embeddable* page in a frame.
     """
     headers = {**_HEADERS, "Content-Security-Policy": _POLICY + ("" if embeddable else _ALONE)}
     text = _environment().get_template(template).render(values)
@@ -119,12 +123,12 @@ def render(
 
 
 def error_page(status: int, title: str, text: str, *, embeddable: bool = False) -> HTMLResponse:
-    """Return the answer that tells what went wrong."""
+    """Return a response that shows an error with a *title* and a *text*."""
     return render("message.html", status, embeddable=embeddable, title=title, text=text, theme=None)
 
 
 def go_to(path: str, **parameters: Optional[str]) -> RedirectResponse:
-    """Return the answer that leads on to *path* after a form, without asking to send it again."""
+    """Return a redirect to *path*. Status 303 prevents that a reload posts the form again."""
     named = {name: value for name, value in parameters.items() if value is not None}
     separator = "&" if "?" in path else "?"
     address = path + (separator + urllib.parse.urlencode(named) if named else "")
@@ -132,7 +136,7 @@ def go_to(path: str, **parameters: Optional[str]) -> RedirectResponse:
 
 
 def _refuse_foreign(request: Request) -> None:
-    """Raise :exc:`PageError` if a browser says that another site's page sends this."""
+    """Raise :exc:`PageError` if the headers say that a page of another site sent the request."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     host = request.headers.get("host", "")
@@ -141,7 +145,7 @@ def _refuse_foreign(request: Request) -> None:
     )
     if foreign:
         raise PageError(
-            403, "Not from here", "This form was sent by a page of another site, so it was ignored."
+            403, "Wrong origin", "A page of another site sent this form. The server ignored it."
         )
 
 
@@ -151,13 +155,13 @@ def _read_form(body: bytes) -> dict[str, str]:
             body.decode("utf-8"), keep_blank_values=True, max_num_fields=100
         )
     except ValueError as error:
-        raise PageError(400, "Not understood", "The form could not be read.") from error
+        raise PageError(400, "Invalid form", "The server could not read the form.") from error
     return dict(pairs)
 
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    import jinja2  # lazy: a server that is asked for no page starts without it
+    import jinja2  # Imported here so that a server starts faster if it serves no pages.
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ftrack_like.sandbox.web"),
@@ -177,11 +181,11 @@ def _environment() -> jinja2.Environment:
 
 
 def person_name(record: Optional[Mapping[str, Any]]) -> str:
-    """Return the name of a user or collaborator for others to read."""
+    """Return the name of a user or collaborator, or "Unknown person" if there is none."""
     if not record:
-        return "Somebody"
+        return "Unknown person"
     parts = (record.get("first_name"), record.get("last_name"))
-    return " ".join(part for part in parts if part) or record.get("username") or "Somebody"
+    return " ".join(part for part in parts if part) or record.get("username") or "Unknown person"
 
 
 def _file_size(size: Optional[float]) -> str:

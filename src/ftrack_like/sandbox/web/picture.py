@@ -1,4 +1,4 @@
-"""The frame that somebody drew on, with the drawing on it, as a picture of its own."""
+"""Render a frame with a reviewer's drawing on it as a picture."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def drawn_picture(
     frame: Optional[int],
     strokes: Sequence[Mapping[str, Any]],
 ) -> Optional[bytes]:
-    """Return a JPEG of *frame* of *medium* with *strokes* on it.
+    """Return a JPEG of *frame* of *medium* with *strokes* drawn on it.
 
-    *frame* counts as players show it; None is the first one. Return None where there is nothing
-    to draw on, the data is beyond a limit, or ffmpeg or Pillow is missing: the strokes are kept in
-    any case.
+    *frame* is the number that the player shows, or None for the first frame. Return None if the
+    medium has no data, a limit is exceeded, or ffmpeg or Pillow is missing. The caller stores the
+    strokes in each case.
     """
     if medium.component_id is None or not service.store.exists(medium.component_id):
         return None
@@ -42,18 +42,18 @@ def drawn_picture(
                 service.tools.frame(service.tools.inputs(movie), source, _moment(medium, frame))
             made = service.pictures.draw(source, target, strokes)
         except (MediaError, PictureError, OSError) as error:
-            _LOGGER.info("A drawing has no picture, for its frame could not be read: %s", error)
+            _LOGGER.info("Could not render the picture of a drawing: %s", error)
             return None
         return target.read_bytes() if made else None
 
 
 def _moment(medium: Medium, frame: Optional[int]) -> float:
-    """Return a moment shortly before *frame* of *medium*, in seconds from its beginning."""
+    """Return the time half a frame before *frame*, in seconds from the beginning of *medium*."""
     index = min(max((frame or 0) - medium.first_frame, 0), _last_index(medium))
-    # The first frame from there on is the wanted one.
+    # ffmpeg takes the first frame after this time. Half a frame absorbs rounding errors.
     return max(index - 0.5, 0) / (medium.frame_rate or 24.0)
 
 
 def _last_index(medium: Medium) -> int:
-    """Return the index of the last frame of *medium*; a large number where it is not known."""
+    """Return the index of the last frame of *medium*, or a large number if it is unknown."""
     return medium.last_frame - medium.first_frame if medium.last_frame else 10**9

@@ -1,7 +1,8 @@
-"""What pages read: queries whose answers are whole, with moments as moments.
+"""Run queries for the pages, and make complete records of the answers.
 
-An answer of the API sends an entity once and refers to it afterwards; here every mention of an
-entity is the same mapping, so that a template finds the name of a status wherever it stands.
+The API sends the values of an entity once in an answer, and later only its key. Here each
+occurrence of an entity is the same dictionary, so that a template finds all values at each
+place. Encoded dates become :class:`datetime.datetime` and :class:`datetime.date` objects.
 """
 
 from __future__ import annotations
@@ -14,44 +15,44 @@ from ftrack_like.sandbox.schema import MODEL
 
 __all__ = ["Reader", "Record", "connect", "quoted"]
 
-#: An entity as a query answered it: values by attribute.
+#: An entity from an answer: values by attribute name.
 Record = dict[str, Any]
 
-#: Runs operations of the protocol and returns their results.
+#: Runs API operations and returns their results.
 Execute = Callable[[Sequence[Mapping[str, Any]]], list[Any]]
 
 
 class Reader:
-    """Asks by *execute*, on behalf of whoever that stands for."""
+    """Runs queries with *execute*, and so with the permissions of its user."""
 
     def __init__(self, execute: Execute) -> None:
-        """Prepare to ask."""
+        """Initialise with *execute*."""
         self._execute = execute
 
     def query(self, expression: str) -> list[Record]:
-        """Return all records of *expression*."""
+        """Return the records that match *expression*."""
         return self.page(expression)[0]
 
     def one(self, expression: str) -> Optional[Record]:
-        """Return the first record of *expression*, None without one."""
+        """Return the first record that matches *expression*, or None."""
         found = self.query(f"{expression} limit 1")
         return found[0] if found else None
 
     def page(self, expression: str) -> tuple[list[Record], Optional[int]]:
-        """Return the records of *expression*, and the offset of what follows them, if any."""
+        """Return the records that match *expression*, and the offset of the next page or None."""
         result = self._execute([{"action": "query", "expression": expression}])[0]
         following: Optional[int] = result["metadata"]["next"]["offset"]
         return connect(result["data"]), following
 
 
 def connect(records: list[Record]) -> list[Record]:
-    """Return *records* with every mention of an entity being one and the same mapping."""
+    """Return *records* in which all occurrences of an entity are the same dictionary."""
     known: dict[tuple[Any, ...], Record] = {}
     return [_connected(record, known) for record in records]
 
 
 def quoted(text: str) -> str:
-    """Return *text* as a value in an expression."""
+    """Return *text* quoted and escaped, as a value for an expression."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

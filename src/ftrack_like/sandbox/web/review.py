@@ -1,4 +1,4 @@
-"""The review page: what an invitee sees behind the link in the mail, and does there."""
+"""The review page, which an invitee opens with the link in the invitation mail."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from ftrack_like.sandbox.web.review_write import (
 
 __all__ = ["review_routes"]
 
-#: The longest note, in characters, and what is written of a drawing without words.
+#: The longest note, in characters, and the text of a note that has only a drawing.
 MAXIMUM_NOTE = 20_000
 _ONLY_DRAWN = "(drawing)"
 
@@ -61,7 +61,7 @@ def review_routes() -> list[BaseRoute]:
 
 
 def show(asked: Asked) -> Response:
-    """Answer the review page with the object that is asked for, the first by default."""
+    """Return the review page with the object that the address names, by default the first."""
     visit = open_visit(asked)
     reader = visit.reader
     objects = objects_of(reader, visit.session["id"])
@@ -89,7 +89,7 @@ def show(asked: Asked) -> Response:
 
 
 def write_note(asked: Asked) -> Response:
-    """Keep a note, at a frame and with a drawing where there are such, or a reply."""
+    """Save the posted note or reply. A note may have a frame and a drawing."""
     visit = open_visit(asked)
     object_ = _object_of(visit)
     reply_to = asked.form.get("reply_to") or None
@@ -103,7 +103,7 @@ def write_note(asked: Asked) -> Response:
     if not content and not strokes:
         raise PageError(400, "The note is empty", "Write or draw something first.")
     if len(content) > MAXIMUM_NOTE:
-        raise PageError(400, "The note is too long", f"It may have {MAXIMUM_NOTE} characters.")
+        raise PageError(400, "The note is too long", f"The limit is {MAXIMUM_NOTE} characters.")
     frame = _frame(asked.form.get("frame", ""))
     operations = note_operations(
         content or _ONLY_DRAWN,
@@ -123,9 +123,9 @@ def write_note(asked: Asked) -> Response:
 def _picture(
     visit: Visit, object_: Record, note_id: str, frame: Optional[int], strokes: list[Any]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield what attaches the drawing of a note as a picture: nothing where there can be none.
+    """Store the picture of a note's drawing; yield the operations that attach it to the note.
 
-    Its data is stored beforehand, and removed again if the block raises.
+    Yield no operations if there is no picture. If the block raises, remove the stored data.
     """
     version, service = object_["version_id"], visit.asked.api.media
     media = media_of(visit.asked, visit.reader, [version], visit.user) if strokes else {}
@@ -148,7 +148,7 @@ def _picture(
 
 
 def set_status(asked: Asked) -> Response:
-    """Keep what the invitee decided about an object; a later decision replaces an earlier one."""
+    """Save the invitee's decision about an object. It replaces the invitee's earlier decision."""
     visit = open_visit(asked)
     object_ = _object_of(visit)
     status = asked.form.get("status", "")
@@ -169,7 +169,7 @@ def set_status(asked: Asked) -> Response:
 
 
 def give_passphrase(asked: Asked, throttle: Throttle) -> Response:
-    """Let whoever knows the passphrase in, after no more than a few attempts a minute."""
+    """Check the posted passphrase and set the cookie. *throttle* limits the wrong attempts."""
     visit = enter(asked)
     if throttle.is_exhausted(visit.session["id"]):
         raise PageError(429, "Too many attempts", "Wait a minute, then try again.")
@@ -182,7 +182,7 @@ def give_passphrase(asked: Asked, throttle: Throttle) -> Response:
 
 
 def _guarded(handler: Handler) -> Handler:
-    """Return *handler* with the passphrase asked for where one is wanted."""
+    """Return a handler that calls *handler*, or shows the passphrase form if it is required."""
 
     def guarded(asked: Asked) -> Response:
         try:
@@ -205,24 +205,27 @@ def _ask_passphrase(visit: Visit, wrong: bool = False) -> Response:
 
 
 def _chosen(objects: list[Record], id_: Optional[str]) -> Optional[Record]:
-    """Return the object *id_*, or the first; None where there are none."""
+    """Return the object *id_*, else the first object, or None if there are none."""
     return next((one for one in objects if one["id"] == id_), objects[0] if objects else None)
 
 
 def _object_of(visit: Visit) -> Record:
-    """Return the object that a form is about; raise :exc:`PageError` for one of another review."""
+    """Return the object that the form names.
+
+    Raise :exc:`PageError` if it is not part of this review.
+    """
     id_ = visit.asked.form.get("object", "")
     for one in objects_of(visit.reader, visit.session["id"]):
         if one["id"] == id_:
             return one
-    raise PageError(404, "No such version", "It is not part of this review any more.")
+    raise PageError(404, "No such version", "The version is not part of this review.")
 
 
 def _refuse_other_note(visit: Visit, note_id: str, object_id: str) -> None:
-    """Raise :exc:`PageError` unless the visitor sees the note on the object."""
+    """Raise :exc:`PageError` unless the note is on the object and the visitor can see it."""
     notes = notes_of(visit.reader, object_id, sees_only=visit.sees_only)
     if note_id not in {note.id for note in notes}:
-        raise PageError(404, "No such note", "The note to reply to is not there any more.")
+        raise PageError(404, "No such note", "The note to reply to does not exist.")
 
 
 def _frame(text: str) -> Optional[int]:

@@ -1,4 +1,8 @@
-"""Who may see a review: the link from the mail, the dates of the session, its passphrase."""
+"""Check whether a visitor may see a review.
+
+A visitor needs the signed link from the invitation mail. The review session must be open, and the
+visitor must give the passphrase if the session has one.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ __all__ = [
     "refuse_closed",
 ]
 
-#: How long a browser remembers that the passphrase was given, in seconds.
+#: The time after which a visitor must give the passphrase again, in seconds.
 _PASSPHRASE_SECONDS = 7 * 24 * 3600
 
 _INVITEE = (
@@ -47,17 +51,17 @@ _SESSION = (
 
 
 class PassphraseWanted(Exception):
-    """The visit is one that must give the passphrase first."""
+    """The visitor must give the passphrase first."""
 
     def __init__(self, visit: Visit) -> None:
-        """Keep the *visit*."""
-        super().__init__("The passphrase is wanted.")
+        """Initialise with the *visit*."""
+        super().__init__("The review requires a passphrase.")
         self.visit = visit
 
 
 @dataclass(frozen=True)
 class Visit:
-    """An invitee at the review: *link* are the parameters of the address that lets them in."""
+    """A request of an invitee. *link* contains the signed parameters of the invitee's address."""
 
     asked: Asked
     link: Mapping[str, str]
@@ -66,38 +70,46 @@ class Visit:
 
     @property
     def user(self) -> User:
-        """Return who the invitee acts as; without an id for one who has done nothing yet."""
-        # The link alone lets in, to this review: what its pages ask for is theirs to bound.
+        """Return the user for the invitee's operations. Its id is "" until the first write."""
+        # An invitee has no role, only a link to this review. The user is therefore unrestricted,
+        # and these pages must limit their queries to this review.
         person = self.invitee["resource_id"] or ""
         return User(person, self.invitee["email"] or "", unrestricted=True, is_guest=True)
 
     @property
     def reader(self) -> Reader:
-        """Return what reads for the invitee."""
+        """Return a reader for the review's data. It has no restrictions."""
         return self.asked.reader(self.user)
 
     @property
     def sees_only(self) -> Optional[str]:
-        """Return as whom the invitee sees the words of nobody but the hosts; None for all words.
+        """Return the person whose notes the invitee sees besides those of users, or None for all.
 
-        A moderated review is seen so: by the id of the person, which may be empty.
+        In a moderated review an invitee does not see the notes of other invitees. The result is
+        then the id of the invitee's own person. It is "" until the invitee's first write.
         """
         return self.user.id if self.session["is_moderated"] else None
 
     def address(self, path: str = "", **more: str) -> str:
-        """Return the address of *path* below the review, for this invitee alone."""
+        """Return the address of *path* below the review, with this invitee's signed parameters."""
         return f"{REVIEW_PATH}{path}?{urllib.parse.urlencode({**self.link, **more})}"
 
     def as_collaborator(self) -> Visit:
-        """Return the visit with somebody whom the invitee acts as, made if need be."""
+        """Return the visit with a collaborator for the invitee.
+
+        Operations need a person as their author. If the invitee has none, find the collaborator
+        with the invitee's mail address, or create one.
+        """
         if self.invitee["resource_id"]:
             return self
+        # Guests of a shared link are excluded, because they have not proved their mail address.
         email = quoted(self.invitee["email"] or "")
         known = self.reader.one(
             f"select id from Collaborator where email is {email}"
             " and created_from_shared_url is none"
         )
         id_, operations = collaborator_operations(self.invitee, known["id"] if known else None)
+        # The inviter is the author of these operations: the invitee is not a person yet.
         inviter = self.invitee.get("created_by") or {}
         self.asked.execute(
             operations,
@@ -111,9 +123,9 @@ class Visit:
 
 
 def enter(asked: Asked) -> Visit:
-    """Return the visit of whoever opened the link, whether the review is open or not.
+    """Return the visit of the invitee in the signed link, even if the review is not open.
 
-    Raise :exc:`PageError` for a link that leads nowhere.
+    Raise :exc:`PageError` if the link is not valid, or the invitation or its user has ended.
     """
     signer = asked.api.media.signer
     try:
@@ -122,7 +134,7 @@ def enter(asked: Asked) -> Visit:
         raise PageError(
             403,
             "This link does not work",
-            f"{error} Open the link as it stands in the mail, or ask for a new invitation.",
+            f"{error} Open the complete link from the mail, or ask for a new invitation.",
         ) from error
     reader = asked.reader(User("", "", unrestricted=True))
     invitee = reader.one(_INVITEE.format(quoted(signed["invitee"])))
@@ -140,21 +152,22 @@ def enter(asked: Asked) -> Visit:
 
 
 def _refuse_left(reader: Reader, invitee: Record) -> None:
-    """Raise :exc:`PageError` if *invitee* acts as a user who may not log in any more."""
+    """Raise :exc:`PageError` if the *invitee* is a user who is no longer active."""
     person = quoted(invitee["resource_id"] or "")
     if reader.one(f"select id from User where id is {person} and is_active is_not true"):
-        raise PageError(403, "This invitation has ended", "Its user may not log in any more.")
+        raise PageError(403, "This invitation has ended", "Its user is no longer active.")
 
 
 def find_session(reader: Reader, id_: str) -> Optional[Record]:
-    """Return the review session with the id *id_*, None where there is none."""
+    """Return the review session with the id *id_*, or None if it does not exist."""
     return reader.one(_SESSION.format(quoted(id_)))
 
 
 def open_visit(asked: Asked) -> Visit:
-    """Return the visit of somebody who may see the review.
+    """Return the visit of an invitee who may see the review.
 
-    Raise :exc:`PageError` when it is not open, :exc:`PassphraseWanted` before the passphrase.
+    Raise :exc:`PageError` if the link is not valid or the review is not open, and
+    :exc:`PassphraseWanted` if the visitor has not given the passphrase yet.
     """
     visit = enter(asked)
     refuse_closed(visit.session)
@@ -164,7 +177,7 @@ def open_visit(asked: Asked) -> Visit:
 
 
 def keep_passphrase(visit: Visit, response: Response) -> None:
-    """Let the browser remember that the passphrase was given."""
+    """Set a cookie on *response* that records that the visitor gave the passphrase."""
     keep_token(
         visit.asked,
         response,
@@ -177,7 +190,7 @@ def keep_passphrase(visit: Visit, response: Response) -> None:
 
 
 def is_passphrase(visit: Visit, text: str) -> bool:
-    """Return whether *text* is the passphrase, in time that tells nothing."""
+    """Return whether *text* is the passphrase. The comparison takes constant time."""
     wanted = (visit.session["passphrase"] or "").encode("utf-8")
     return hmac.compare_digest(text.encode("utf-8", "replace"), wanted)
 
@@ -187,18 +200,14 @@ def refuse_closed(session: Record) -> None:
     if session["is_open"]:
         return
     if session["availability"] == "closed":
-        raise PageError(
-            403, f"“{session['name']}” is closed", "Whoever invited you can open it again."
-        )
+        raise PageError(403, f"“{session['name']}” is closed", "Your host can open it again.")
     start, end = session["start_date"], session["end_date"]
     if start is not None and start > datetime.now(timezone.utc).replace(tzinfo=None):
         raise PageError(
             403, f"“{session['name']}” is not open yet", f"It opens on {start:%Y-%m-%d %H:%M} UTC."
         )
     closed = f"It closed on {end:%Y-%m-%d %H:%M} UTC." if end else "It has no dates yet."
-    raise PageError(
-        403, f"“{session['name']}” is closed", f"{closed} Whoever invited you can open it again."
-    )
+    raise PageError(403, f"“{session['name']}” is closed", f"{closed} Your host can open it again.")
 
 
 def _want_passphrase(visit: Visit) -> None:
@@ -210,10 +219,10 @@ def _want_passphrase(visit: Visit) -> None:
 
 
 def _purpose(visit: Visit) -> str:
-    # With the passphrase in it, so that a new passphrase has to be given.
+    # The purpose contains the passphrase, so that a changed passphrase must be given again.
     return f"passphrase of {visit.session['id']}: {visit.session['passphrase']}"
 
 
 def cookie_name(what: str, session: Record) -> str:
-    """Return the name of the cookie about *what* of a review *session*."""
+    """Return the name of the cookie *what* for a review *session*."""
     return f"{what}_{hashlib.sha256(session['id'].encode('utf-8')).hexdigest()[:16]}"

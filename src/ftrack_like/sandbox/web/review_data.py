@@ -1,4 +1,4 @@
-"""What the review page shows: the versions of a session, and what was said about one of them."""
+"""The queries of the review page: the versions of a session, decisions, notes and drawings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = [
     "verdicts_of",
 ]
 
-#: The states that an invitee can give a version, with the words that a reader sees.
+#: The decisions that an invitee can make about a version, with the words on the page.
 STATUS_WORDS = {"approved": "Approved", "require_changes": "Requires changes"}
 
-#: File types of attachments that are shown with a note.
+#: The file types of attachments that the page shows with a note.
 _PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".webp"}
 
 _OBJECTS = (
@@ -49,7 +49,11 @@ _ANNOTATIONS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What somebody decided about a version: *status* is a key of :data:`STATUS_WORDS`, mostly."""
+    """A decision about a version.
+
+    *status* is usually a key of :data:`STATUS_WORDS`, but clients can store any text. *who* is
+    the name of the person.
+    """
 
     id: str
     status: str
@@ -58,15 +62,15 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """Return the status for a reader."""
+        """Return the words for the status."""
         return STATUS_WORDS.get(self.status, self.status.replace("_", " ").capitalize())
 
 
 @dataclass
 class Note:
-    """A note with its *replies*; *frame* is None for one about the whole.
+    """A note with its *replies*. *frame* is None if the note is about the whole version.
 
-    *pictures* are the components of images that are attached to it.
+    *drawing* contains the strokes, *pictures* the components of the attached images.
     """
 
     id: str
@@ -88,9 +92,9 @@ def objects_of(reader: Reader, session_id: str) -> list[Record]:
 def verdicts_of(
     reader: Reader, object_ids: Iterable[str], only_of: Optional[str] = None
 ) -> dict[str, list[Verdict]]:
-    """Return what was decided about each object, by its id.
+    """Return the decisions about each object by the object's id, the oldest first.
 
-    *only_of* is the invitee who is to see no decisions but their own; None shows all.
+    With *only_of*, return only the decisions of the invitee with this id.
     """
     ids = ", ".join(map(quoted, object_ids))
     found: dict[str, list[Verdict]] = {}
@@ -99,7 +103,7 @@ def verdicts_of(
         verdict = Verdict(
             record["id"],
             record["status"] or "",
-            invitee.get("name") or "Somebody",
+            invitee.get("name") or "Unknown person",
             record["review_session_invitee_id"],
         )
         if only_of is None or verdict.invitee_id == only_of:
@@ -108,7 +112,7 @@ def verdicts_of(
 
 
 def annotations_of(reader: Reader, object_id: str) -> dict[str, Sequence[Any]]:
-    """Return the strokes that were drawn on an object, by the id of their note."""
+    """Return the strokes that invitees drew on an object, by the id of the note."""
     drawn: dict[str, Sequence[Any]] = {}
     for record in reader.query(_ANNOTATIONS.format(quoted(object_id))):
         note_id, strokes = strokes_of(record["data"])
@@ -123,10 +127,10 @@ def notes_of(
     drawn: Optional[Mapping[str, Sequence[Any]]] = None,
     sees_only: Optional[str] = None,
 ) -> list[Note]:
-    """Return the notes on an entity with their replies, in the order they were written.
+    """Return the notes on an entity with their replies, the oldest first.
 
-    *drawn* are drawings by the id of their note. *sees_only* leaves out what others wrote than
-    that person and users of the site; None leaves out nothing.
+    *drawn* contains the strokes of drawings by the id of the note. With *sees_only*, return only
+    the notes of the person with this id and of users of the site. See :attr:`Visit.sees_only`.
     """
     records = reader.query(_NOTES.format(f"parent_id is {quoted(parent_id)}"))
     ids = ", ".join(quoted(one["id"]) for one in records)
@@ -144,7 +148,7 @@ def notes_of(
 
 
 def _names(reader: Reader, ids: Iterable[Optional[str]]) -> tuple[dict[str, str], set[str]]:
-    """Return the names of people by id, and the ids of those of them who are users."""
+    """Return the names of the people *ids* by id, and the ids of the users among them."""
     wanted = ", ".join(quoted(one) for one in sorted(filter(None, ids)))
     if not wanted:
         return {}, set()
@@ -161,7 +165,7 @@ def _note(record: Record, names: Mapping[str, str], drawn: Mapping[str, Sequence
     return Note(
         record["id"],
         record["content"] or "",
-        names.get(record["user_id"] or "", "Somebody"),
+        names.get(record["user_id"] or "", "Unknown person"),
         record["user_id"],
         record["date"],
         record["frame_number"],

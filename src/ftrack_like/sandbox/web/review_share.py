@@ -1,4 +1,4 @@
-"""Joining a review by its shared link: whoever has it becomes an invitee by giving a name."""
+"""The page of a review's shared link. A visitor becomes an invitee by entering a name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def share_routes() -> list[BaseRoute]:
 
 
 def show_form(asked: Asked) -> Response:
-    """Answer the form, or lead on a browser from which somebody joined before."""
+    """Return the form, or a redirect to the review if a cookie shows that the visitor joined."""
     session = _session(asked)
     known = peek(asked.request.cookies.get(_cookie(session), "")).get("invitee", "")
     invitee = _invitee(asked, session, known) if known else None
@@ -51,7 +51,7 @@ def show_form(asked: Asked) -> Response:
 
 
 def join(asked: Asked, throttle: Throttle) -> Response:
-    """Make an invitee of whoever filled in the form, and lead on to the review."""
+    """Create an invitee from the posted name and mail address, and redirect to the review."""
     session = _session(asked)
     name = " ".join(asked.form.get("name", "").split())
     email = asked.form.get("email", "").strip()
@@ -78,22 +78,25 @@ def join(asked: Asked, throttle: Throttle) -> Response:
 
 
 def _session(asked: Asked) -> Record:
-    """Return the review session that is shared; raise :exc:`PageError` if it is not."""
+    """Return the review session of the signed link.
+
+    Raise :exc:`PageError` if the link is not valid, or the session is closed or not shared.
+    """
     try:
         signed = check_link(asked.api.media.signer, SHARED_PATH, asked.query, ("session",))
     except SignatureError as error:
-        raise PageError(403, "This link does not work", f"{error} Ask for a new one.") from error
+        raise PageError(403, "This link does not work", f"{error} Ask for a new link.") from error
     session = find_session(asked.reader(User("", "", unrestricted=True)), signed["session"])
     if session is None or not session["shareable_url_enabled"]:
         raise PageError(
-            403, "This review is not shared any more", "Ask for an invitation of your own."
+            403, "This review is not shared any more", "Ask your host for an invitation."
         )
     refuse_closed(session)
     return session
 
 
 def _invitee(asked: Asked, session: Record, invitee_id: str) -> Optional[Record]:
-    """Return the invitee if the browser's token is good and the invitee is still there."""
+    """Return the invitee, or None if the cookie is not valid or the invitee is gone."""
     token = asked.request.cookies.get(_cookie(session), "")
     try:
         read_token(asked.api.media.signer, _purpose(session), token)

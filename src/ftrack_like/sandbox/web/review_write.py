@@ -1,4 +1,4 @@
-"""What an invitee does, as operations of the protocol."""
+"""Make the API operations that store the notes, drawings and decisions of invitees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
     "verdict_operation",
 ]
 
-#: The key of the metadata of a note that says which frame it is about.
+#: The key under which the metadata of a note contain its frame number.
 REVIEW_FRAME = "reviewFrame"
 
 
@@ -31,9 +31,10 @@ def note_operations(
     strokes: Sequence[Any] = (),
     in_reply_to_id: Optional[str] = None,
 ) -> list[dict[str, Any]]:
-    """Return what writes a note on an object, or a reply to one on it.
+    """Return the operations that create a note on an object, or a reply to a note.
 
-    *frame* is what it is about, None for the whole. *strokes* are drawn on that frame.
+    *frame* is the number of the frame, or None for a note about the whole version. *strokes* are
+    the drawing on this frame.
     """
     note_id = new_id()
     note: dict[str, Any] = {"id": note_id, "content": content}
@@ -57,9 +58,10 @@ def note_operations(
 def picture_operations(
     component_id: str, size: int, *, note_id: str, object_id: str, frame: Optional[int]
 ) -> list[dict[str, Any]]:
-    """Return what attaches a picture of *size* bytes, which is stored already, to a note.
+    """Return the operations that attach the picture of a drawing to a note and to an object.
 
-    It shows what was drawn on *frame* of an object of a review.
+    The data of the component, *size* bytes, must be stored already. *frame* is the number of the
+    frame with the drawing, or None.
     """
     name = "drawing" if frame is None else f"drawing.{frame:04d}"
     component = {"id": component_id, "name": name, "file_type": ".jpg", "size": size}
@@ -90,7 +92,10 @@ def picture_operations(
 def verdict_operation(
     status: str, *, object_id: str, invitee_id: str, resource_id: str, previous: Optional[str]
 ) -> dict[str, Any]:
-    """Return what says an invitee's *status* of an object; *previous* is the id of what it was."""
+    """Return the operation that stores an invitee's decision *status* about an object.
+
+    *previous* is the id of the earlier decision to update, or None to create one.
+    """
     if previous is not None:
         return {
             "action": "update",
@@ -111,9 +116,10 @@ def verdict_operation(
 def collaborator_operations(
     invitee: Mapping[str, Any], known_id: Optional[str]
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Return the id of who *invitee* acts as from now on, and what makes it so.
+    """Return the id of a collaborator for *invitee*, and the operations that assign it.
 
-    *known_id* is the collaborator with the invitee's mail address, None where there is none.
+    *known_id* is the collaborator with the invitee's mail address. If it is None, the operations
+    create a collaborator.
     """
     resource_id = known_id
     operations: list[dict[str, Any]] = []
@@ -137,10 +143,10 @@ def collaborator_operations(
 def guest_operations(
     invitee_id: str, session_id: str, name: str, email: str
 ) -> list[dict[str, Any]]:
-    """Return what makes an invitee of somebody with the shared link of a review session.
+    """Return the operations that create an invitee for a visitor with the shared link.
 
-    Nobody proved that the mail address is theirs: a guest is a person of their own, never one
-    that is known by that address.
+    The visitor has not proved that the mail address is theirs. The operations therefore always
+    create a new collaborator, even if one with this address exists.
     """
     resource_id = new_id()
     invitee = {

@@ -1,4 +1,4 @@
-"""All pages, as routes for the application."""
+"""The routes of all pages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def page_routes() -> list[BaseRoute]:
 
 
 async def welcome(request: Request) -> Response:
-    """Answer the page at the root, whose version header log-in dialogues look for."""
+    """Return the page at "/". Log-in dialogues check its header ``FTRACK_VERSION``."""
     response = render("welcome.html", server_url=server_url(request), theme=None)
     response.headers["FTRACK_VERSION"] = SERVER_VERSION
     return response

@@ -1,4 +1,4 @@
-"""Lists of tasks, narrowed by what a viewer chose."""
+"""Find tasks with the filters that a viewer selected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ftrack_like.sandbox.web.reading import Reader, Record, quoted
 
 __all__ = ["PAGE_SIZE", "Choices", "TaskPage", "choices", "find_tasks", "scope_of"]
 
-#: How many tasks a page shows.
+#: The number of tasks on a page.
 PAGE_SIZE = 50
 
 _TASKS = (
@@ -23,7 +23,7 @@ _TASKS = (
 
 @dataclass(frozen=True)
 class TaskPage:
-    """Some tasks, and the offsets of the pages *before* and *after* these, None without one."""
+    """A page of tasks. *before* and *after* are the offsets of the neighbouring pages, or None."""
 
     tasks: list[Record]
     before: Optional[int]
@@ -32,7 +32,7 @@ class TaskPage:
 
 @dataclass(frozen=True)
 class Choices:
-    """What tasks can be narrowed by: records of projects and users, names of statuses."""
+    """The values of the filters: records of projects and users, and names of statuses."""
 
     projects: list[Record]
     statuses: list[str]
@@ -40,7 +40,7 @@ class Choices:
 
 
 def choices(reader: Reader) -> Choices:
-    """Return what a viewer can choose from."""
+    """Return the values that a viewer can select in the filters."""
     statuses = reader.query("select name from Status order by sort, name")
     return Choices(
         reader.query(
@@ -55,7 +55,10 @@ def choices(reader: Reader) -> Choices:
 
 
 def scope_of(type_name: str, id_: str) -> str:
-    """Return the condition for the tasks of a project, another context or a user."""
+    """Return the criteria for the tasks of a project, another context or a user.
+
+    The tasks of a user are the assigned ones.
+    """
     id_ = quoted(id_)
     if type_name == "User":
         return f"assignments any (resource_id is {id_})"
@@ -65,10 +68,10 @@ def scope_of(type_name: str, id_: str) -> str:
 
 
 def find_tasks(reader: Reader, chosen: Mapping[str, str], scope: Optional[str] = None) -> TaskPage:
-    """Return a page of the tasks within *scope* that fit what was *chosen*.
+    """Return a page of tasks that match the criteria *scope* and the filters in *chosen*.
 
-    *chosen* may have ``project``, ``status`` (a name), ``assignee`` (ids), ``text`` (part of a
-    name) and ``offset``.
+    *chosen* may contain ``project`` and ``assignee`` (ids), ``status`` (a name), ``text`` (part of
+    the name of a task or its parent) and ``offset``. Empty values select nothing.
     """
     conditions = [scope] if scope else []
     if chosen.get("project"):

@@ -1,4 +1,4 @@
-"""Tokens that a visitor's browser keeps for us: signed, dated, and of no use elsewhere."""
+"""Signed tokens with an expiry time, which pages store in a browser's cookies."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["keep_token", "make_token", "peek", "read_token"]
 
 
 def make_token(signer: Signer, purpose: str, seconds: float, **values: str) -> str:
-    """Return a token with *values* that is good for *purpose* during *seconds*.
+    """Return a token with *values* that is valid for *purpose* during *seconds*.
 
-    *purpose* is part of what is signed, but not of the token: a secret in it stays one, and a
-    token is no good once that has changed.
+    The signature covers *purpose*, but the token does not contain it. A purpose can therefore
+    contain a secret, and a token becomes invalid when the secret changes.
     """
     _, _, text = signer.sign(purpose, values, seconds).partition("?")
     return base64.urlsafe_b64encode(text.encode("utf-8")).decode("ascii").rstrip("=")
@@ -37,10 +37,10 @@ def keep_token(
     path: str = "/",
     **values: str,
 ) -> None:
-    """Have *response* leave a token, as :func:`make_token` makes it, as a *cookie* for *path*.
+    """Set a *cookie* on *response* with a token from :func:`make_token`.
 
-    No script sees it, no other site sends it, and it does not travel in the clear where *asked*
-    did not.
+    The browser sends the cookie only for addresses below *path*. Scripts cannot read it, and other
+    sites cannot post it. If the request used HTTPS, the browser sends it only over HTTPS.
     """
     response.set_cookie(
         cookie,
@@ -54,7 +54,10 @@ def keep_token(
 
 
 def peek(token: str) -> dict[str, str]:
-    """Return what *token* claims, which nobody has checked; empty for what is no token."""
+    """Return the values in *token* without a check of the signature; {} if it is not a token.
+
+    Use :func:`read_token` before you trust the values.
+    """
     try:
         padded = token + "=" * (-len(token) % 4)
         text = base64.urlsafe_b64decode(padded.encode("ascii")).decode("utf-8")
@@ -64,11 +67,11 @@ def peek(token: str) -> dict[str, str]:
 
 
 def read_token(signer: Signer, purpose: str, token: str) -> dict[str, str]:
-    """Return the values of *token*.
+    """Return the values in *token*.
 
-    Raise :exc:`SignatureError` if it was not made for *purpose*, was changed or is too old.
+    Raise :exc:`SignatureError` if it is for another *purpose*, was changed or has expired.
     """
     values = peek(token)
     if not values:
-        raise SignatureError("There is no token.")
+        raise SignatureError("The token is missing.")
     return signer.check(purpose, values)

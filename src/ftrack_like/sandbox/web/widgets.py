@@ -1,7 +1,7 @@
-"""The widgets: pages for other programs to embed, behind addresses that ``get_widget_url`` gives.
+"""Widgets: pages that other programs embed. ``get_widget_url`` returns their addresses.
 
-Such an address opens for six minutes. The page that it opened goes on for longer: the links in
-it are signed anew, as good as a log-in by whoever opened it in time.
+An address is valid for six minutes. The open page works longer, because its links have new
+signatures that are valid as long as a log-in.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ftrack_like.sandbox.web.tasks import choices, find_tasks, scope_of
 
 __all__ = ["widget_routes"]
 
-#: How long the links in an open page are good for, in seconds.
+#: The time for which the links in an open page are valid, in seconds.
 _PAGE_SECONDS = 12 * 3600
 
 _SIGNED = ("name", "user", "theme", "type", "key")
@@ -35,7 +35,7 @@ _SIGNED = ("name", "user", "theme", "type", "key")
 
 @dataclass(frozen=True)
 class Widget:
-    """A widget that was opened: for whom, and about which entity (type and key), if any."""
+    """A request for a widget by *user*. *entity* is a type name and a primary key, or None."""
 
     asked: Asked
     user: User
@@ -44,11 +44,11 @@ class Widget:
 
     @property
     def reader(self) -> Reader:
-        """Return what reads for the user."""
+        """Return a reader with the permissions of the user."""
         return self.asked.reader(self.user)
 
     def link(self, name: str, entity: Optional[tuple[str, list[Any]]] = None) -> str:
-        """Return the address of another widget for the same viewer."""
+        """Return the address of the widget *name* for the same user."""
         return widget_link(
             self.asked.api.media.signer,
             name,
@@ -59,7 +59,7 @@ class Widget:
         )
 
     def link_parts(self, name: str) -> Mapping[str, str]:
-        """Return the parameters of the address of this widget, for a form to repeat."""
+        """Return the parameters of the widget's address, for the hidden fields of a form."""
         return dict(parse_qsl(self.link(name, self.entity).partition("?")[2]))
 
 
@@ -69,7 +69,7 @@ def widget_routes() -> list[BaseRoute]:
 
 
 def show(asked: Asked) -> Response:
-    """Answer the widget that the signed address names."""
+    """Return the page of the widget that the signed address names."""
     try:
         signed = check_link(asked.api.media.signer, WIDGET_PATH, asked.query, _SIGNED)
         return _PAGES[signed["name"]](_open(asked, signed))
@@ -78,11 +78,11 @@ def show(asked: Asked) -> Response:
     except PageError as error:
         return error_page(error.status, error.title, error.text, embeddable=True)
     except SandboxError as error:
-        return error_page(error.status, "That did not work", error.content, embeddable=True)
+        return error_page(error.status, "The request failed", error.content, embeddable=True)
 
 
 def show_info(widget: Widget) -> Response:
-    """Answer the facts of the entity; without one, of the user."""
+    """Return a page with the facts of the entity, or of the user if there is no entity."""
     type_name, key = widget.entity or ("User", [widget.user.id])
     portrait = portray(widget.reader, type_name, key)
     if portrait is None:
@@ -91,7 +91,7 @@ def show_info(widget: Widget) -> Response:
 
 
 def show_tasks(widget: Widget) -> Response:
-    """Answer the tasks of a context or a user; without one, those of the viewer."""
+    """Return a page with the tasks of the entity, or of the user if there is no entity."""
     type_name, key = widget.entity or ("User", [widget.user.id])
     portrait = portray(widget.reader, type_name, key)
     if portrait is None:
@@ -101,7 +101,7 @@ def show_tasks(widget: Widget) -> Response:
 
 
 def show_tasks_browser(widget: Widget) -> Response:
-    """Answer the tasks of all projects, to be narrowed by the viewer."""
+    """Return a page with the tasks of the entity or of all projects, with filters."""
     reader, chosen = widget.reader, dict(widget.asked.query)
     scope = scope_of(widget.entity[0], widget.entity[1][0]) if widget.entity else None
     return _render(
@@ -127,7 +127,7 @@ def _open(asked: Asked, signed: Mapping[str, str]) -> Widget:
         f"select username from User where id is {quoted(signed['user'])} and is_active is true"
     )
     if user is None:
-        raise PageError(403, "This widget cannot be shown", "Its user may not log in any more.")
+        raise PageError(403, "This widget cannot be shown", "Its user is no longer active.")
     return Widget(asked, User(user["id"], user["username"]), signed.get("theme"), entity)
 
 

@@ -1,5 +1,5 @@
-"""What a fresh site holds, as plain data; the documentation lists it from here.
+"""The data of a fresh site as Python values. The documentation generates its lists from here.
 
-Rows are known by their names; their ids follow from them, but for those that are the same on
+Entries have names. Their ids are computed from the names, except for ids that are the same on
 every site.
 """

@@ -1,4 +1,4 @@
-"""Custom attributes: their types, and some that most studios have."""
+"""The types of custom attributes, and configurations that most studios have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = [
 
 
 class Configuration(NamedTuple):
-    """A custom attribute. *object_type* (by name) narrows ``task`` down."""
+    """A custom attribute. *object_type* is the name of an object type if *entity_type* is ``task``.
+
+    Without it, the attribute applies to all object types.
+    """
 
     key: str
     label: str
@@ -28,7 +31,7 @@ class Configuration(NamedTuple):
 
 
 def _choices(*names: str) -> str:
-    """Return the configuration of an enumerator that offers *names*."""
+    """Return the configuration of an enumerator with the choices *names*."""
     data = [{"menu": name, "value": name.lower()} for name in names]
     return json.dumps({"multiSelect": False, "data": json.dumps(data)})
 

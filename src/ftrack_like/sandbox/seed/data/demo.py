@@ -1,4 +1,4 @@
-"""A small project to look at: a short film in the middle of its making."""
+"""The data of the demo project, a short film in production."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROJECT_FULL_NAME = "The Lighthouse Keeper"
 
 
 class Artist(NamedTuple):
-    """Somebody who works on the project, for *task_type*."""
+    """A user of the project, who works on tasks of *task_type*."""
 
     username: str
     first_name: str
@@ -33,9 +33,9 @@ class Artist(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """A shot with its range of frames; *status* is that of its tasks up to *reached*.
+    """A shot with its first and last frame.
 
-    Tasks before *reached* are done, that one is in progress, later ones have not begun.
+    *reached* is the type of the task in progress. Earlier tasks are done, later ones not started.
     """
 
     name: str
@@ -55,10 +55,10 @@ ARTISTS = (
     Artist("eva.roth", "Eva", "Roth", "Production department", "Production"),
 )
 
-#: Types of the tasks of a shot, in the order of the work.
+#: The types of the tasks of a shot, in the order of the work.
 SHOT_TASKS = ("Layout", "Animation", "Lighting", "Compositing")
 
-#: Types of the tasks of an asset build.
+#: The types of the tasks of an asset build.
 BUILD_TASKS = ("Modeling", "Texture", "Lookdev")
 
 SEQUENCES: Mapping[str, tuple[Shot, ...]] = {
@@ -73,7 +73,7 @@ SEQUENCES: Mapping[str, tuple[Shot, ...]] = {
     ),
 }
 
-#: Name to type.
+#: The types of the asset builds by name.
 ASSET_BUILDS: Mapping[str, str] = {
     "keeper": "Character",
     "lighthouse": "Environment",

@@ -1,4 +1,4 @@
-"""The site itself: roles, kinds of users and managers, locations, labels, settings."""
+"""Data of the site: roles, types of users and managers, locations, note labels, settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Location(NamedTuple):
-    """One of the locations that always exist."""
+    """A location that exists on every site."""
 
     name: str
     id: str
@@ -34,14 +34,14 @@ class Location(NamedTuple):
 
 
 class NoteLabel(NamedTuple):
-    """A label for notes, also known as a category."""
+    """A note label. Older clients call it a note category."""
 
     name: str
     color: str
 
 
 class Disk(NamedTuple):
-    """A disk that projects live on, as the two families of systems see it."""
+    """A disk for projects, with its paths on Unix and on Windows."""
 
     name: str
     unix: str
@@ -49,7 +49,7 @@ class Disk(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A setting of the site; *value* is text."""
+    """A setting of the site. *value* is a text."""
 
     group: str
     name: str
@@ -67,19 +67,19 @@ LOCATIONS = (
         "ftrack.unmanaged",
         "cb268ecc-8809-11e3-a7e2-20c9d081909b",
         "Unmanaged",
-        "Data that nobody but its owner moves.",
+        "Data that only its owner moves.",
     ),
     Location(
         "ftrack.review",
         "cd41be70-8809-11e3-b98a-20c9d081909b",
         "Review",
-        "What is shown in reviews.",
+        "Media for reviews.",
     ),
     Location(
         "ftrack.connect",
         "07b82a97-8cf9-11e3-9383-20c9d081909b",
         "Connect",
-        "What the desktop application publishes.",
+        "Data that the desktop application publishes.",
     ),
     Location(
         "ftrack.server",
@@ -92,7 +92,7 @@ LOCATIONS = (
 ADMINISTRATOR_ROLE = "Administrator"
 API_ROLE = "API"
 
-#: Name to type: what the role may be given to.
+#: The type of each role by name. A role of the type ``user`` is for users, ``api`` for API keys.
 SECURITY_ROLES: Mapping[str, str] = {
     ADMINISTRATOR_ROLE: "user",
     "Project manager": "user",
@@ -119,5 +119,5 @@ SCOPES = ("In-house", "Outsourced")
 
 DISKS = (Disk("Projects", "/mnt/projects", "P:\\projects"),)
 
-#: The storage scenario is JSON; clients write it, ``query_server_information`` repeats it.
+#: The storage scenario is JSON. Clients write it, and ``query_server_information`` returns it.
 SETTINGS = (Setting("STORAGE", "storage_scenario", "null"),)

@@ -1,4 +1,4 @@
-"""Work: states and statuses, types, priorities, object types, asset types, project schemas."""
+"""States and statuses, types, priorities, object types, asset types and project schemas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Status(NamedTuple):
-    """A status: its *state* says what it means for planning."""
+    """A status. Its *state* is its meaning for planning, such as ``Done``."""
 
     name: str
     state: str
@@ -44,7 +44,7 @@ class Type(NamedTuple):
 
 
 class Priority(NamedTuple):
-    """A priority; the higher its *value*, the sooner."""
+    """A priority. A higher *value* is more urgent."""
 
     name: str
     value: float
@@ -53,7 +53,7 @@ class Priority(NamedTuple):
 
 
 class AssetType(NamedTuple):
-    """A type of asset; *component* is the usual name of its main component."""
+    """An asset type. *component* is the usual name of its main component."""
 
     name: str
     short: str
@@ -61,7 +61,7 @@ class AssetType(NamedTuple):
 
 
 class ObjectType(NamedTuple):
-    """A kind of context. *type_name* is its entity type; *flags* are what it is able to."""
+    """An object type. *type_name* is its entity type, *flags* are some of OBJECT_TYPE_FLAGS."""
 
     name: str
     type_name: str
@@ -75,12 +75,14 @@ class ObjectType(NamedTuple):
 
 
 class ProjectSchema(NamedTuple):
-    """What a kind of project is made of.
+    """A project schema: the object types, types and statuses of a kind of project.
 
-    *workflow* and *overrides* (type of task to workflow) are for tasks, *version_workflow* is
-    for versions, *types* are the types of the object types but for tasks (which have
-    *task_type_schema*), *statuses* the workflows whose statuses these have; *templates* are
-    types of tasks to be made together.
+    - *task_type_schema*: the name of the task type schema with the types of tasks.
+    - *workflow*: the name of the workflow of tasks; *overrides* has others by the type of task.
+    - *version_workflow*: the name of the workflow of asset versions.
+    - *types*: the types of the other object types, by the name of the object type.
+    - *statuses*: the name of the workflow by object type, if it is not *workflow*.
+    - *templates*: the types of tasks to create together, by the name of the template.
     """
 
     name: str
@@ -104,7 +106,7 @@ class ProjectSchema(NamedTuple):
         return WORKFLOWS[self.statuses.get(object_type, self.workflow)]
 
 
-#: Name to the server's short word for it.
+#: The server's short word for each state.
 STATES: Mapping[str, str] = {
     "Not started": "NOT_STARTED",
     "In progress": "IN_PROGRESS",
@@ -161,7 +163,7 @@ TYPES = (
     Type("Storyboard", "#85C1E9"),
     Type("Texture", "#EB984E"),
     Type("Tracking", "#5499C7"),
-    # Types of what is built, filmed and due.
+    # Types of asset builds, shots and milestones.
     Type("Character", "#58D68D"),
     Type("Creature", "#239B56"),
     Type("Environment", "#82E0AA"),
@@ -208,7 +210,7 @@ ASSET_TYPES = (
     AssetType("USD", "usd"),
 )
 
-#: What an object type may be able to: the flags of its row without their ``is_``.
+#: The flags of an object type: the names of its attributes without ``is_``.
 OBJECT_TYPE_FLAGS = (
     "leaf",
     "prioritizable",

@@ -1,4 +1,4 @@
-// The pages of the browser: local times, and the player where there is one.
+// The browse pages: show local times, and start the player if the page has one.
 
 import { createPlayer } from "./player.js";
 import { localTimes } from "./times.js";

@@ -1,6 +1,6 @@
-// Drawing on the picture: strokes in shares of its width and height, so that they fit any size.
+// Draw on the picture. Strokes are in fractions of its width and height, so they fit any size.
 
-/** A canvas over a picture: shows strokes and, while *drawing*, takes new ones. */
+/** A canvas over a picture. It shows strokes and, while *drawing* is on, records new ones. */
 export class Drawing {
   constructor(canvas) {
     this.canvas = canvas;
@@ -20,7 +20,7 @@ export class Drawing {
     new ResizeObserver(() => this.render()).observe(canvas);
   }
 
-  /** Show *strokes* of others below one's own. */
+  /** Show the *strokes* of others below the viewer's own strokes. */
   show(strokes) {
     this.shown = strokes;
     this.render();
@@ -36,7 +36,7 @@ export class Drawing {
     this.#changed();
   }
 
-  /** Return one's own strokes as text for a form, empty without any. */
+  /** Return the viewer's strokes as text for a form, or "" if there are none. */
   text() {
     return this.strokes.length ? JSON.stringify({ strokes: this.strokes }) : "";
   }

@@ -1,8 +1,8 @@
-// A player that knows frames: stepping, speed, a scrubber in frames, keys.
+// A player that works in frames: stepping, speed, a scrubber and keys.
 
 const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2];
 
-/** Bring the element *root* to life and return the player; movies only have frames. */
+/** Start a player in the element *root* and return it. Only movies have frames. */
 export function createPlayer(root) {
   const video = root.querySelector("video");
   const picture = root.querySelector(".picture");
@@ -55,14 +55,14 @@ function moviePlayer(root, picture, video) {
   function seekIndex(newIndex) {
     video.pause();
     const target = Math.min(Math.max(newIndex, 0), count() - 1);
-    // The middle of a frame is in no doubt, whatever the rounding of times.
+    // Seek to the middle of a frame, so that rounding errors cannot select a neighbour.
     video.currentTime = (target + 0.5) / rate;
     show(target);
   }
 
   const current = () => Math.floor(video.currentTime * rate + 0.001);
 
-  // Where the browser tells which frame it presents, believe it; else look at the clock.
+  // Some browsers report the presented frame. For the others, compute it from the time.
   if ("requestVideoFrameCallback" in video) {
     const presented = (now, data) => {
       if (!video.paused) show(Math.round(data.mediaTime * rate));

@@ -1,9 +1,9 @@
-// Forms that are sent without leaving the page: the answer is the page, its regions take over.
+// Send forms in the background. The answer is the whole page; its regions replace the old ones.
 
-// What the server said of each region, before anything here was changed for the viewer.
+// The HTML of each region as the server sent it, before scripts changed it.
 const sources = new Map([...document.querySelectorAll("[data-region]")].map((one) => [one.id, one.innerHTML]));
 
-/** Send forms with data-send in the background; call *changed* when regions were replaced. */
+/** Send forms with data-send in the background; call *changed* after replacing regions. */
 export function sendForms(changed) {
   document.addEventListener("submit", async (event) => {
     const form = event.target.closest("form[data-send]");
@@ -19,7 +19,7 @@ export function sendForms(changed) {
       const response = await fetch(form.action, { method: "POST", body: data });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (!response.ok) {
-        problem(form, page.querySelector("main p")?.textContent ?? "That did not work.");
+        problem(form, page.querySelector("main p")?.textContent ?? "The request failed.");
         return;
       }
       form.dispatchEvent(new Event("sent"));
@@ -34,7 +34,7 @@ export function sendForms(changed) {
   });
 }
 
-/** Fetch the page again and take over the regions where nobody is writing. */
+/** Fetch the page again and replace the regions in which the viewer is not writing. */
 export async function refresh(changed) {
   try {
     const response = await fetch(location.href);
@@ -42,7 +42,7 @@ export async function refresh(changed) {
     replace(new DOMParser().parseFromString(await response.text(), "text/html"), null);
     changed();
   } catch {
-    // The next time may do better.
+    // Ignore the error: the next refresh tries again.
   }
 }
 
@@ -61,7 +61,7 @@ function replace(page, form) {
   }
 }
 
-/** Return whether somebody writes in *region*, in another form than the one that was sent. */
+/** Return whether the viewer is writing in *region*, in a form other than the one just sent. */
 function isBusy(region, form) {
   const others = [...region.querySelectorAll("textarea")].filter((one) => one.form !== form);
   return others.some((one) => one.value.trim() !== "" || one === document.activeElement);

@@ -1,4 +1,4 @@
-// The review page: player, drawing and notes together. Without this script its forms still work.
+// The review page: connect the player, the drawing and the notes. The forms work without it.
 
 import { Drawing } from "./drawing.js";
 import { createPlayer, isTyping, press } from "./player.js";
@@ -12,8 +12,8 @@ const form = document.querySelector("[data-note]");
 const player = root ? createPlayer(root) : null;
 const canvas = root?.querySelector("canvas.drawing");
 const drawing = canvas ? new Drawing(canvas) : null;
-let chosen = null; // the note whose drawing alone is shown
-let drawnAt = null; // the frame that one's own drawing belongs to
+let chosen = null; // the id of the note whose drawing is shown; null shows those of all notes
+let drawnAt = null; // the frame of the viewer's own drawing
 
 function notes() {
   return [...document.querySelectorAll(".note")];
@@ -61,7 +61,7 @@ function connectDrawing() {
   button.addEventListener("click", () => turn(!drawing.active));
   drawing.onStart = () => {
     const frame = player.frame();
-    if (drawnAt !== null && drawnAt !== frame) drawing.clear(); // a drawing is of one frame
+    if (drawnAt !== null && drawnAt !== frame) drawing.clear(); // a drawing belongs to one frame
     drawnAt = frame;
     player.pause();
   };

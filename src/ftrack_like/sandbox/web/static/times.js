@@ -1,4 +1,4 @@
-// Moments in the viewer's own zone and manner; without this script they stand there in UTC.
+// Show times in the viewer's time zone and format. Without this script they are in UTC.
 
 export function localTimes() {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

@@ -1,4 +1,4 @@
-// Filters take effect as soon as they are chosen; without this script the button does it.
+// Apply filters when the viewer changes them. Without this script the button applies them.
 
 for (const form of document.querySelectorAll("[data-filters]")) {
   form.addEventListener("change", (event) => {
