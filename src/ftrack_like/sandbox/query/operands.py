@@ -31,7 +31,7 @@ __all__ = ["Operand", "UnreadableError", "Variable"]
 #: A comparison of two values, such as ``operator.eq``.
 _Test = Callable[[Any, Any], Any]
 
-#: Chosen items of lists are looked for one by one, so for no more than this many of a list.
+#: The most values for which an ``in`` also looks into lists of choices. Each costs a ``LIKE``.
 _MAXIMUM_CHOICES = 100
 
 
