@@ -79,8 +79,7 @@ class Router:
     @subscribers.setter
     def subscribers(self, value: list[Subscriber]) -> None:
         """Use the subscribers in *value*; the router notices later changes of its copy only."""
-        is_ours = isinstance(value, SubscriberList)
-        self._subscribers = value if is_ours else SubscriberList(value)
+        self._subscribers = value if isinstance(value, SubscriberList) else SubscriberList(value)
         self._subscribers.stale = True
 
     @subscribers.deleter
