@@ -7,7 +7,7 @@ defined by a subclass. Each row of the tables names a method and some work that 
 from __future__ import annotations
 
 import functools
-import threading
+import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 from unittest import mock
@@ -249,24 +249,38 @@ def test_upload_asks_by_a_replaced_method(
 
 
 def _connected(hub: Any) -> None:
+    if hub.connected:
+        hub.disconnect(unsubscribe=False)
     hub.connect()
     hub.close()
+
+
+def _reconnected(hub: Any) -> None:
+    hub.reconnect(attempts=1)
+    hub.reconnect(attempts=1)
+    hub.close()
+
+
+def _until(hub: Any, condition: Callable[[], Any]) -> None:
+    """Handle events until *condition* is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        hub.wait(0.05)
 
 
 def _published(hub: Any) -> None:
     seen: list[Event] = []
-    hub.connect()
+    if not hub.connected:
+        hub.connect()
     hub.subscribe("topic=studio.question", lambda event: "answer")
     assert hub._courier.wait_ready(PATIENCE)
     hub.publish(Event("studio.question"), on_reply=seen.append)
-    deadline = threading.Event()
-    timer = threading.Timer(PATIENCE, deadline.set)
-    timer.start()
-    while not (seen or deadline.is_set()):
-        hub.wait(0.05)
-    timer.cancel()
-    hub.close()
+    _until(hub, lambda: seen)
     assert seen[0]["data"] == "answer"
+    # Received events are acknowledged together, a moment later.
+    _until(hub, lambda: hub._courier._arrivals.left(0.0) is None)
+    hub.close()
 
 
 def _published_here(hub: Any) -> None:
@@ -274,18 +288,55 @@ def _published_here(hub: Any) -> None:
     assert hub.publish(Event("here"), synchronous=True) == [1]
 
 
+def _unsubscribed(hub: Any) -> None:
+    if not hub.connected:
+        hub.connect()
+    with hub.subscription("topic=studio.question", print):
+        assert hub._courier.wait_ready(PATIENCE)
+    _until(hub, lambda: not hub._packet_callbacks)
+    hub.close()
+
+
+def _replied(hub: Any) -> None:
+    hub.init_connection()
+    hub.publish_reply(Event("question", source={"id": "1"}), "answer")
+
+
 HUB = [
     ("_handle", _published_here),
     ("_handle", _published),
     ("_handle_packet", _published),
+    ("_handle_reply", _published),
     ("_send_packet", _published),
     ("_send_packet", _connected),
+    ("_acknowledge_packet", _published),
+    ("_add_packet_callback", _published),
+    ("_pop_packet_callback", _published),
+    ("_emit_event_packet", _published),
     ("_get_socket_io_session", _connected),
     ("_prepare_event", _published_here),
     ("_prepare_event", _published),
     ("_prepare_reply_event", _published),
+    ("_publish", _published_here),
+    ("_on_published", _published),
+    ("_add_subscriber", _published_here),
+    ("_notify_server_about_subscriber", _published_here),
+    ("_on_subscribed", _unsubscribed),
+    ("_on_unsubscribed", _unsubscribed),
     ("_encode", _published),
+    ("_encode_object_hook", _published),
     ("_decode", _published),
+    ("_decode_object_hook", _published),
+    ("connect", _reconnected),
+    ("disconnect", _reconnected),
+    ("init_connection", _connected),
+    ("get_server_url", _connected),
+    ("get_network_location", _connected),
+    ("get_subscriber_by_identifier", _unsubscribed),
+    ("publish", _replied),
+    ("publish_reply", _published),
+    ("subscribe", _unsubscribed),
+    ("unsubscribe", _unsubscribed),
 ]
 
 
@@ -299,6 +350,45 @@ def test_event_hub(
     reach(hub)
     hub.close()
     assert replacing.calls
+
+
+@pytest.mark.parametrize("replacing", ["instance", "patched"], indirect=True)
+@pytest.mark.parametrize(("name", "reach"), HUB)
+def test_event_hub_that_is_connected(
+    name: str, reach: Callable[[Any], None], replacing: Replacing, sandbox: Any
+) -> None:
+    """A method that is replaced while the hub is connected is called from then on."""
+    hub = EventHub(sandbox.server_url, sandbox.api_user, sandbox.api_key)
+    hub.connect()
+    assert hub.wait_connected(PATIENCE)
+    replacing.on(hub, EventHub, name)
+    reach(hub)
+    hub.close()
+    assert replacing.calls
+
+
+@pytest.mark.parametrize("name", ["connected", "secure"])
+@pytest.mark.parametrize("kind", ["patched", "subclass"])
+def test_properties_of_event_hub(
+    name: str, kind: str, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replaced property of an event hub is read."""
+    reads: list[str] = []
+    original = getattr(EventHub, name)
+
+    def read(self: Any) -> Any:
+        reads.append(name)
+        return original.fget(self)
+
+    class_: Any = EventHub
+    if kind == "patched":
+        monkeypatch.setattr(EventHub, name, property(read))
+    else:
+        class_ = type("StudioHub", (EventHub,), {name: property(read)})
+    hub = class_(sandbox.server_url, sandbox.api_user, sandbox.api_key)
+    hub.connect()
+    hub.close()
+    assert reads
 
 
 @pytest.mark.parametrize("takes", ["everything", "the older arguments"])

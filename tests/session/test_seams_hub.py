@@ -7,11 +7,13 @@ import queue
 import threading
 from collections.abc import Iterator
 from typing import Any, Callable
+from unittest import mock
 
 import pytest
 
 from ftrack_like.event.base import Event
 from ftrack_like.event.hub import EventHub, SocketIoSession
+from ftrack_like.event.subscriber import Subscriber
 
 TOPIC = "studio.test"
 
@@ -286,3 +288,26 @@ def test_hub_attributes_that_studios_read(make_hub: Any) -> None:
     hub.disconnect()
     assert hub._intentional_disconnect
     assert hub.server.hostname == "127.0.0.1"
+
+
+def test_attributes_of_hubs_can_be_patched(make_hub: Any) -> None:
+    """A patched attribute is used by the hub while it is patched, and is restored."""
+    hub = make_hub(connect=False)
+    websocket, waiting = LookAlike(), queue.Queue[Any]()
+    usual = hub._event_queue
+    with mock.patch.object(hub, "_connection", websocket):
+        assert hub.connected
+        hub.publish(Event(TOPIC))
+        assert len(websocket.sent) == 1
+    assert hub._connection is None
+    with mock.patch.object(hub, "_connection_initialised", True):
+        hub.publish(Event(TOPIC))
+        with mock.patch.object(hub, "_event_queue", waiting):
+            waiting.put(Event("ftrack.meta.disconnected"))
+            hub.wait()
+    assert waiting.empty()
+    assert hub._event_queue is usual
+    assert hub._event_send_queue.qsize() == 1
+    hub._subscribers = []
+    hub._subscribers.append(Subscriber(f"topic={TOPIC}", lambda event: "heard", {}, 100))
+    assert hub.publish(Event(TOPIC), synchronous=True) == ["heard"]

@@ -1,21 +1,21 @@
-"""Events: what happened, who wants to know, and the hub that carries the news."""
+"""Events, subscriptions to them, and the hub that passes them on."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from types import ModuleType
 
-#: Modules that can be reached as attributes before they are imported, as the first session does.
+#: The modules that are attributes before an import: `ftrack_like.event.base` works at once.
 _MODULES = frozenset({"base", "expression", "hub", "subscriber", "subscription"})
 
 
-def __getattr__(name: str) -> Any:
-    """Return the module *name* of this package."""
+def __getattr__(name: str) -> ModuleType:
+    """Import the module *name* of this package."""
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """Return all names of the package, those of its modules too."""
+    """Return all names of the package, including its modules."""
     return sorted({*globals(), *_MODULES})

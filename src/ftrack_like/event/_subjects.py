@@ -13,7 +13,7 @@ __all__ = ["subjects"]
 
 #: The entries of event data that list entities, each with its id as ``entityId``.
 _LISTS = ("entities", "selection")
-#: The entries of event data that hold the id of one entity.
+#: The entries of event data that are an entity id.
 _FIELDS = ("entityId", "component_id")
 
 

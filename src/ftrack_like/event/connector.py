@@ -150,7 +150,7 @@ class Connector:
                 self.open, self.opened, self._courier.idle, self._receiver.receive, self.lost
             )
             self.link = Link(weakly(hooks), self._seams.logger)
-            # Only the hub holds the connector, so both are collected together.
+            # Only the hub refers to the connector, so both are collected together.
             self.link.end_with(self)
             self._opening = OpenConnections()
             self.intentional_disconnect = False

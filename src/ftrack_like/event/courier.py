@@ -37,7 +37,7 @@ from ftrack_like.wire.events import Event
 
 __all__ = ["BUFFER_LIMIT", "LARGEST_EVENT", "Courier", "refuse_huge"]
 
-#: The maximum number of events that wait for a connection, and of those without acknowledgement.
+#: The maximum length of the send queue, and of the outbox.
 BUFFER_LIMIT = 10_000
 #: The maximum length of the JSON of an event, in characters; servers close the connection at
 #: 16 MiB.
@@ -65,8 +65,8 @@ Waiting = tuple[Event, bool, Optional[OnAnswer], None]
 class Courier:
     """Sends packets, and keeps the order of events per publishing thread over all connections.
 
-    Threads may share a courier. A thread holds `guard` while it sends one packet, so a stuck
-    socket holds it for long. `_answers_lock` guards only the callbacks for answers, and nothing
+    Threads may share a courier. `guard` is locked while a thread sends one packet; with a stuck
+    socket, that takes seconds. `_answers_lock` guards only the callbacks for answers, and nothing
     blocks under it: the thread that reads must never wait for a thread that sends.
     """
 
@@ -151,7 +151,7 @@ class Courier:
             return self.packet_callbacks.pop(number, None)
 
     def arrived(self, identifier: str) -> None:
-        """Note the received packet *identifier*, and acknowledge if there are enough of them."""
+        """Note the received packet *identifier*, and acknowledge if enough packets wait."""
         if self._arrivals.add(identifier, time.monotonic()):
             self._acknowledge_arrivals()
 
@@ -264,7 +264,7 @@ class Courier:
 
     def acknowledged(self, number: int, sending: Sending, answer: Answer) -> None:
         """Remove *sending*, the event with that *number*, and pass *answer* on."""
-        # Without the guard, which a sender may hold for long. Removing is one atomic step.
+        # Without the guard, which a stuck sender keeps. Removing is one atomic step.
         self.outbox.acknowledge(number)
         if self._waiters:
             with self.guard:
@@ -341,7 +341,7 @@ class Courier:
     def announce(self, subscriber: Subscriber) -> bool:
         """Tell the server about *subscriber*; return False if that must wait.
 
-        Raise :exc:`TypeError` or :exc:`ValueError` if JSON cannot hold its metadata.
+        Raise :exc:`TypeError` or :exc:`ValueError` if its metadata cannot be encoded.
         """
         with self.guard:
             if self.catching_up or not self._seams.connected():
@@ -363,7 +363,7 @@ class Courier:
     def retry(self, subscriber: Subscriber) -> bool:
         """Return whether the refused *subscriber* will be announced again.
 
-        It will be for a while after a reconnect. The server may still hold the same subscriber of
+        It will be for a while after a reconnect. The server may still know the subscriber from
         the lost connection, until it notices that this connection is gone.
         """
         with self.guard:
@@ -395,7 +395,7 @@ class Courier:
     def _try_announce(self, subscriber: Subscriber) -> bool:
         with self.guard:
             self._unanswered[id(subscriber)] = time.monotonic()
-            # Before the attempt: one that fails must not be repeated on this connection.
+            # Before the attempt: a failed attempt must not be repeated on this connection.
             self._announced[id(subscriber)] = subscriber
             try:
                 self._seams.announce(subscriber)

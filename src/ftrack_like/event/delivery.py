@@ -83,7 +83,7 @@ class Outbox:
 class Arrivals:
     """The received packets that are not acknowledged yet.
 
-    Packets arrive in order. An acknowledgement of one packet covers all packets before it.
+    Packets arrive in order. Acknowledging a packet acknowledges all earlier packets.
     """
 
     def __init__(self, count: int, patience: float) -> None:
@@ -164,7 +164,7 @@ class ReplyBook(Generic[Item]):
         self._entries.pop(event_id, None)
 
     def release(self, now: float) -> None:
-        """Remove the expired receivers at the front. One that lives longer keeps those after it."""
+        """Remove expired receivers, oldest first, up to the first that has not expired."""
         while self._entries:
             oldest = next(iter(self._entries))
             if self._entries[oldest][0] > now:

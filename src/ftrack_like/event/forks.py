@@ -1,8 +1,8 @@
 """Renewal of the parts of hubs in a forked child.
 
-The threads that read connections exist in the parent only. A lock that such a thread holds at the
-time of the fork stays locked in the child for ever, and the sockets belong to the parent. So each
-part replaces its locks and forgets its connection.
+The threads that read connections exist in the parent only. If such a thread has locked a lock at
+the time of the fork, the lock stays locked in the child for ever. The sockets belong to the parent.
+So each part replaces its locks and forgets its connection.
 """
 
 from __future__ import annotations

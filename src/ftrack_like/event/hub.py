@@ -104,10 +104,10 @@ class EventHub:
         connects.
 
         *verify* (True, False or the path of a CA bundle), *cert* (the path of a client
-        certificate, or of it and its key) and *proxies* (`{scheme: address}`) have the same
-        meaning as in requests; None reads the environment. *connect_timeout*, in seconds, limits
-        each step of connecting; None means 10. *deadline*, in seconds, limits connecting as a
-        whole; None means 20.
+        certificate, or the paths of certificate and key) and *proxies* (`{scheme: address}`) have
+        the same meaning as in requests; None reads the environment. *connect_timeout*, in seconds,
+        limits each step of connecting; None means 10. *deadline*, in seconds, limits connecting
+        as a whole; None means 20.
 
         Raise :exc:`ValueError` if *server_url* has no scheme or host.
         """

@@ -1,4 +1,4 @@
-"""The inbox holds received events until a thread of the program handles them.
+"""The inbox keeps received events until a thread of the program handles them.
 
 The thread that reads only queues events. If it called callbacks, a slow callback would keep it
 from answering heartbeats, and the server would close the connection.
@@ -36,7 +36,7 @@ Entry = object
 
 
 class Inbox:
-    """Queues received events, each of them once, until a thread handles them.
+    """Queues received events, without repeats, until a thread handles them.
 
     Programs may put events into `queue` themselves. Threads may share an inbox. The queue has its
     own lock; `_lock` guards the record of interruptions, and nothing blocks under it.

@@ -111,8 +111,8 @@ def weakly(hooks: LinkHooks) -> LinkHooks:
 class Link:
     """Keeps a websocket open, and opens a new one when it breaks, until :meth:`close`.
 
-    The thread keeps the link alive, and the link its *hooks*. With hooks that hold their owner
-    :func:`weakly`, the owner can be collected; see :meth:`end_with`.
+    The thread keeps the link alive, and the link its *hooks*. With :func:`weakly` bound hooks,
+    the owner can be collected; see :meth:`end_with`.
 
     Any thread may call the methods. A closed link cannot be opened again; create another one.
     """

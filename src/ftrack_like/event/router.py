@@ -1,4 +1,4 @@
-"""The router knows the subscribers, and calls those that an event concerns."""
+"""The router finds and calls the subscribers of an event."""
 
 from __future__ import annotations
 
@@ -66,10 +66,26 @@ class Router:
     def __init__(self, seams: HubSeams) -> None:
         """Initialise without subscribers; replies go out through *seams*."""
         self._seams = seams
-        self.subscribers = SubscriberList()
+        self._subscribers = SubscriberList()
         self._index: TopicIndex[Subscriber] = TopicIndex()
         self._by_identifier: dict[object, Subscriber] = {}
         self.renew()
+
+    @property
+    def subscribers(self) -> SubscriberList:
+        """The subscribers, in the order of subscribing. Programs may change or replace the list."""
+        return self._subscribers
+
+    @subscribers.setter
+    def subscribers(self, value: list[Subscriber]) -> None:
+        """Use the subscribers in *value*; the router notices later changes of its copy only."""
+        self._subscribers = value if isinstance(value, SubscriberList) else SubscriberList(value)
+        self._subscribers.stale = True
+
+    @subscribers.deleter
+    def subscribers(self) -> None:
+        """Delete the list, as `unittest.mock` does before it restores the list."""
+        del self._subscribers
 
     def renew(self) -> None:
         """Create a new lock, as a forked child needs. The subscribers stay."""
@@ -77,7 +93,7 @@ class Router:
 
     def __len__(self) -> int:
         """Return the number of subscribers."""
-        return len(self.subscribers)
+        return len(self._subscribers)
 
     def add(self, subscriber: Subscriber) -> None:
         """Add *subscriber*, after those with the same priority.
@@ -92,20 +108,20 @@ class Router:
                     "Subscriber with identifier {identifier} already exists.",
                     details={"identifier": identifier},
                 )
-            list.append(self.subscribers, subscriber)
+            list.append(self._subscribers, subscriber)
             self._enter(subscriber)
 
     def add_first(self, subscriber: Subscriber) -> None:
         """Put *subscriber* first in the list, unless there is one with the same id."""
         with self.lock:
             if self.get(subscriber.metadata.get("id")) is None:
-                self.subscribers.insert(0, subscriber)
+                self._subscribers.insert(0, subscriber)
 
     def remove(self, subscriber: Subscriber) -> None:
         """Remove *subscriber*. Raise :exc:`ValueError` if it is not in the list."""
         with self.lock:
             self._refresh()
-            list.remove(self.subscribers, subscriber)
+            list.remove(self._subscribers, subscriber)
             self._index.remove(subscriber, _topics(subscriber))
             identifier = subscriber.metadata.get("id")
             if self._by_identifier.get(identifier) is subscriber:
@@ -129,8 +145,8 @@ class Router:
     def clear(self) -> list[Subscriber]:
         """Remove all subscribers and return them."""
         with self.lock:
-            removed = list(self.subscribers)
-            self.subscribers = SubscriberList()
+            removed = list(self._subscribers)
+            self._subscribers = SubscriberList()
             return removed
 
     def get(self, identifier: object) -> Optional[Subscriber]:
@@ -142,7 +158,7 @@ class Router:
     def all(self) -> list[Subscriber]:
         """Return a copy of the list of subscribers."""
         with self.lock:
-            return list(self.subscribers)
+            return list(self._subscribers)
 
     def candidates(self, topic: object) -> tuple[Subscriber, ...]:
         """Return the subscribers that may match an event about *topic*, in the order of calls."""
@@ -210,12 +226,12 @@ class Router:
 
     def _refresh(self) -> None:
         """Index the subscribers again if a program changed the list."""
-        if self.subscribers.stale:
+        if self._subscribers.stale:
             self._index = TopicIndex()
             self._by_identifier.clear()
-            for subscriber in self.subscribers:
+            for subscriber in self._subscribers:
                 self._enter(subscriber)
-            self.subscribers.stale = False
+            self._subscribers.stale = False
 
     def _enter(self, subscriber: Subscriber) -> None:
         self._index.add(subscriber, _topics(subscriber), subscriber.priority)

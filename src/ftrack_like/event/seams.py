@@ -3,7 +3,7 @@
 Programs replace methods of a hub: in a subclass, on one hub, on the class, or with a decorator. A
 part that called a method of its own, or that kept a bound method of the hub, would miss the
 replacement. A part therefore never calls the hub directly. It calls the functions of one
-:class:`HubSeams`, and each of them looks the method up on the hub at the time of the call.
+:class:`HubSeams`, which look the method up on the hub at the time of the call.
 """
 
 from __future__ import annotations

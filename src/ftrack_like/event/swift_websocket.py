@@ -1,8 +1,8 @@
-"""A websocket that reads whatever has arrived at once, and masks a message in one step.
+"""A websocket that reads all available data at once, and masks a message in one step.
 
-The websocket library opens the connection, through proxies and TLS; from then on it would spend
-most of the time of an event on single bytes. Only who connects imports this module, and with it
-the library.
+The websocket library opens the connection, through proxies and TLS. Its own methods handle frames
+byte by byte, which takes most of the time of an event. A session that does not connect imports
+neither this module nor the library.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import os
 import socket
 import time
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, ClassVar, Optional, Union
 
 import websocket
 
@@ -22,37 +22,38 @@ from ftrack_like.wire import frames
 
 __all__ = ["SwiftWebSocket"]
 
-#: How many bytes are read at once, at most.
+#: The maximum number of bytes in one read.
 READ_SIZE = 64 * 1024
-#: How many masks are made at once, of four bytes each: asking for randomness lets other threads
-#: run, and waiting for them to be done takes longer than all the rest.
+#: The number of masks, of four bytes each, that are created together. Each request for random
+#: bytes releases the interpreter lock, and getting it back takes longer than everything else.
 MASKS_AT_ONCE = 1024
-#: How many bytes of a message that is not complete say that the server is alive.
+#: The number of bytes of an incomplete message that prove that the server is alive.
 PROGRESS_SIZE = 16 * 1024
-#: How long sending may take at least, in seconds.
+#: The minimum time limit for sending, in seconds.
 SHORTEST_SENDING = 0.05
 
 FAULTS = (websocket.WebSocketException, OSError)
 
 
 class SwiftWebSocket(websocket.WebSocket):
-    """A websocket of the library with its own way to send and to receive.
+    """A websocket of the library with faster methods to send and receive.
 
-    While it is opened, its socket observes the limit of the context.
+    The limit of the context applies to its socket while the connection is being opened.
     """
 
     _is_opening = False
     _socket: Union[socket.socket, WatchedSocket, None] = None
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    # The arguments are those of the installed version of the library.
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
         """Initialise as the library does."""
         super().__init__(*arguments, **options)
-        #: Messages that were read and not yet asked for.
+        #: Messages that were read and not yet returned.
         self.waiting: collections.deque[Union[str, bytes]] = collections.deque()
-        #: Grows whenever the server shows that it is alive: by a message, or a good part of one.
+        #: Grows with each message, and with each large part of a message.
         self.progress = 0
-        #: When the server counts as gone unless it shows life, as :func:`time.monotonic` counts;
-        #: sending waits no longer.
+        #: The time, of :func:`time.monotonic`, at which a silent server counts as gone. Sending
+        #: stops waiting then.
         self.silent_at = math.inf
         self._unfinished = 0
         self._frames = frames.FrameReader()
@@ -61,16 +62,16 @@ class SwiftWebSocket(websocket.WebSocket):
         self._masks = b""
 
     @property
-    def sock(self) -> Any:
+    def sock(self) -> Any:  # noqa: ANN401  # a watched socket is no subclass of the library's type
         """The socket, None before it is opened and after it is closed."""
         return self._socket
 
     @sock.setter
-    def sock(self, value: Any) -> None:
+    def sock(self, value: Optional[socket.socket]) -> None:
         """Use *value* from now on."""
         self._socket = watch(value) if value is not None and self._is_opening else value
 
-    def connect(self, url: str, **options: Any) -> None:
+    def connect(self, url: str, **options: object) -> None:
         """Open the connection as the library does, within the limit of the context."""
         self._is_opening = True
         try:
@@ -81,7 +82,7 @@ class SwiftWebSocket(websocket.WebSocket):
                 self._socket = self._socket.wrapped
 
     def send(self, payload: Union[str, bytes], opcode: int = frames.TEXT) -> int:
-        """Send *payload* as one message, and return how many bytes that took.
+        """Send *payload* as one message, and return the number of bytes sent.
 
         Threads may send at the same time. Raise `OSError` or a `WebSocketException` if the
         connection is broken.
@@ -95,7 +96,7 @@ class SwiftWebSocket(websocket.WebSocket):
         return length
 
     def _send_some(self, data: memoryview) -> int:
-        """Send the begin of *data*, and return how many bytes that took."""
+        """Send the start of *data*, and return the number of bytes sent."""
         sock = self._open_socket()
         left = self.silent_at - time.monotonic()
         usual: Optional[float] = self.gettimeout()
@@ -105,14 +106,14 @@ class SwiftWebSocket(websocket.WebSocket):
         try:
             return sock.send(data)
         finally:
-            with contextlib.suppress(OSError):  # closed meanwhile
+            with contextlib.suppress(OSError):  # another thread closed the socket
                 sock.settimeout(usual)
 
     def recv(self) -> Union[str, bytes]:
         """Return the next message.
 
-        It is empty if there is no complete one yet, and at the end of the conversation; then this
-        is no longer `connected`. Raise `OSError` or a `WebSocketException` if the connection is
+        Return an empty message if none is complete yet, and at the end of the connection;
+        `connected` is false then. Raise `OSError` or a `WebSocketException` if the connection is
         broken.
         """
         with self.readlock:
@@ -133,10 +134,10 @@ class SwiftWebSocket(websocket.WebSocket):
         return mask
 
     def _read(self) -> None:
-        """Read once, and put the messages that are complete by that to the waiting ones."""
+        """Read once, and queue the messages that are complete."""
         try:
             data = self._open_socket().recv(READ_SIZE)
-        except socket.timeout:  # part of what TLS needs; the rest is still to come
+        except socket.timeout:  # a part of a TLS record; the rest will follow
             return
         if not data:
             self.connected = False
@@ -146,7 +147,7 @@ class SwiftWebSocket(websocket.WebSocket):
             self._note_progress()
         try:
             for frame in self._frames.read(data):
-                _HANDLERS[frame.opcode](self, frame)
+                self._handlers[frame.opcode](self, frame)
         except frames.FrameError as error:
             raise websocket.WebSocketProtocolException(str(error)) from error
 
@@ -177,7 +178,7 @@ class SwiftWebSocket(websocket.WebSocket):
         if opcode == frames.TEXT:
             try:
                 message = payload.decode("utf-8")
-            except UnicodeDecodeError:  # bytes are a message too: one that means nothing
+            except UnicodeDecodeError:  # the bytes are passed on, and ignored there
                 pass
         self.waiting.append(message)
         self._note_progress()
@@ -190,20 +191,19 @@ class SwiftWebSocket(websocket.WebSocket):
 
     def _on_ping(self, frame: frames.Frame) -> None:
         self._note_progress()
-        # Where answering fails, reading will soon fail too; what came before is read first.
+        # If this fails, reading fails soon too, after the messages that arrived before.
         with contextlib.suppress(*FAULTS):
             self.pong(frame.payload)
 
     def _on_pong(self, frame: frames.Frame) -> None:
-        """Ignore what it says: the protocol above has heartbeats of its own."""
+        """Ignore the payload: Socket.IO has separate heartbeats."""
         self._note_progress()
 
-
-_HANDLERS: dict[int, Callable[[SwiftWebSocket, frames.Frame], None]] = {
-    frames.CONTINUATION: SwiftWebSocket._on_continuation,
-    frames.TEXT: SwiftWebSocket._on_data,
-    frames.BINARY: SwiftWebSocket._on_data,
-    frames.CLOSE: SwiftWebSocket._on_close,
-    frames.PING: SwiftWebSocket._on_ping,
-    frames.PONG: SwiftWebSocket._on_pong,
-}
+    _handlers: ClassVar[dict[int, Callable[[SwiftWebSocket, frames.Frame], None]]] = {
+        frames.CONTINUATION: _on_continuation,
+        frames.TEXT: _on_data,
+        frames.BINARY: _on_data,
+        frames.CLOSE: _on_close,
+        frames.PING: _on_ping,
+        frames.PONG: _on_pong,
+    }

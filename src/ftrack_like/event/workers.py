@@ -31,7 +31,7 @@ class WorkerPool(Generic[Item]):
     """Handles items on several threads, items with a common key one after the other.
 
     Use it as a context manager. Leaving waits for the running handlers. Afterwards `leftover`
-    holds the items that were not started, in the order of :meth:`put`. If there are items, at
+    contains the items that were not started, in the order of :meth:`put`. If there are items, at
     least one is started.
     """
 

@@ -15,7 +15,7 @@ from ftrack_like.wire.packets import JsonValue
 
 __all__ = ["FIELDS", "Event", "EventData", "decode", "from_wire", "new_id", "to_wire"]
 
-#: The data of an event or a reply: usually a mapping, and always something that JSON can hold.
+#: The data of an event or a reply: usually a mapping, and always a JSON value.
 EventData = JsonValue
 #: The value of a field of an event. The type depends on the field.
 FieldValue = Any
@@ -61,8 +61,7 @@ class Event(MutableMapping[str, FieldValue]):
     ) -> None:
         """Initialise an event about *topic*.
 
-        *id* must be unique; None creates one. *data* is a mapping that JSON can hold; None means
-        empty.
+        *id* must be unique; None creates one. *data* is a mapping of JSON values; None means empty.
 
         The server sets *sent* to the time at which it passes the event on.
 

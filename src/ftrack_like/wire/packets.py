@@ -49,7 +49,7 @@ GREETING = "1::"
 HEARTBEAT = "2::"
 
 
-#: A value that JSON can hold: None, a boolean, a number, text, a list or a mapping. An exact
+#: A JSON value: None, a boolean, a number, text, a list or a mapping. An exact
 #: recursive type would force a cast on each caller that knows the shape.
 JsonValue = Any
 
@@ -187,8 +187,8 @@ def dumps(value: JsonValue, default: Optional[Callable[[object], JsonValue]] = N
 
     *default* converts objects that JSON does not support.
 
-    Raise :exc:`ValueError` or :exc:`TypeError` if JSON cannot hold *value*; it cannot hold
-    not-a-number and the infinities.
+    Raise :exc:`ValueError` or :exc:`TypeError` if JSON cannot represent *value*. It has
+    neither not-a-number nor infinities.
     """
     if default is None:
         return _ENCODER.encode(value)

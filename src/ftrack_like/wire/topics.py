@@ -15,7 +15,7 @@ CACHED_TOPICS = 1024
 
 
 class Topics(NamedTuple):
-    """The topics of a subscriber: the *exact* ones, and those that start with a prefix."""
+    """The topics of a subscriber: *exact* topics, and *prefixes* of topics."""
 
     exact: frozenset[str]
     prefixes: frozenset[str]
