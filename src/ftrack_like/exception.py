@@ -219,7 +219,7 @@ class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
 
     *request_sent* is False when the request certainly never arrived; *retry_after* is the wait
     in seconds that the server asked for, None when it did not. *is_lasting* is True when a
-    repetition would fail too, because this process has too many open files.
+    repetition would fail too: too many open files, or a certificate that is refused.
     """
 
     default_message = "The server cannot be reached."
