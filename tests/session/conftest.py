@@ -166,6 +166,9 @@ class CannedServer:
                 """Answer as the test says."""
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length)
+                if len(body) < length:  # The client hung up.
+                    self.close_connection = True
+                    return
                 reply = owner.reply(self.command, self.path, self.headers, body)
                 if reply is RESET:
                     self._reset()
@@ -356,7 +359,7 @@ class Front:
         parts = urlsplit(target)
         self._target = (parts.hostname, parts.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._context = context
+        self.context = context
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -368,7 +371,7 @@ class Front:
 
     def _serve(self, plain: socket.socket) -> None:
         with contextlib.suppress(OSError), plain, socket.create_connection(self._target) as server:
-            with self._context.wrap_socket(plain, server_side=True) as encrypted:
+            with self.context.wrap_socket(plain, server_side=True) as encrypted:
                 while True:
                     pending = [encrypted] if encrypted.pending() else []
                     for each in pending or select([encrypted, server], [], [])[0]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import ssl
 import subprocess
 import warnings
@@ -13,6 +14,8 @@ import pytest
 import requests
 
 from ftrack_like import exception
+from ftrack_like.event.base import Event
+from ftrack_like.event.hub import EventHub
 
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
 
@@ -97,3 +100,142 @@ def test_old_encryption_is_refused(server: Any, certificate: Path, open_session:
     assert "No encrypted connection" in str(caught.value)
     assert "version" in str(caught.value).lower()
     assert not server.requests
+
+
+# A studio's own authority
+
+
+@pytest.fixture
+def bundle(authority: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the file of a studio's authority, which ``REQUESTS_CA_BUNDLE`` names."""
+    path = str(authority.file)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", path)
+    return path
+
+
+def connected(sandbox: Any, address: str, open_session: Any) -> Any:
+    """Return a session on *sandbox* by *address*."""
+    return open_session(
+        address, api_key=sandbox.api_key, api_user=sandbox.api_user, schema_cache_path=None
+    )
+
+
+def refusals(action: Any, address: str, sandbox: Any) -> list[str]:
+    """Return the errors of a session and of an event hub that connect to *address*."""
+    with pytest.raises(exception.ServerConnectionError) as call:
+        action(address)
+    hub = EventHub(address, sandbox.api_user, sandbox.api_key)
+    with pytest.raises(exception.EventHubConnectionError) as handshake:
+        hub.connect()
+    hub.close()
+    return [str(call.value), str(handshake.value)]
+
+
+def test_own_authority_serves_calls_and_events(
+    sandbox: Any, authority: Any, front: Any, bundle: str, open_session: Any
+) -> None:
+    """With the variable set, calls, files and the event hub trust the studio's authority."""
+    session = connected(sandbox, front(sandbox.server_url, authority.context()).url, open_session)
+    session.create("User", {"username": "tls"})
+    session.commit()
+    assert session.query('User where username is "tls"').one()
+    hub = session.event_hub
+    hub.connect()
+    received: list[Any] = []
+    hub.subscribe("topic=studio.tls", received.append)
+    hub.publish(Event(topic="studio.tls"), on_reply=None)
+    while not received:
+        hub.wait(1)
+    assert hub.connected
+
+
+def test_expired_certificate_is_explained(
+    sandbox: Any, authority: Any, front: Any, bundle: str, open_session: Any
+) -> None:
+    """An expired certificate is called that, with the clock and the CA file as hints."""
+    address = front(sandbox.server_url, authority.context(days=-1)).url
+    for text in refusals(open_session, address, sandbox):
+        assert "expired" in text
+        assert "Is the clock of this machine right? If so, the server needs a new" in text
+        assert f"The CA file in use is {bundle} (the environment variable REQUESTS_CA" in text
+
+
+def test_certificate_of_an_unknown_authority_is_explained(
+    sandbox: Any, authority: Any, front: Any, open_session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An authority that is not in the CA file is an error that names the file and the remedy."""
+    address = front(sandbox.server_url, authority.context()).url
+    usual = requests.utils.DEFAULT_CA_BUNDLE_PATH
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for text in refusals(open_session, address, sandbox):
+        assert "pass verify='/path/to/ca.pem' or set REQUESTS_CA_BUNDLE" in text
+        assert f"The CA file in use is {usual} (the default of requests)." in text
+    monkeypatch.setenv("CURL_CA_BUNDLE", usual)
+    for text in refusals(open_session, address, sandbox):
+        assert f"The CA file in use is {usual} (the environment variable CURL_CA_BUN" in text
+
+
+def test_certificate_of_another_host_is_explained(
+    sandbox: Any,
+    authority: Any,
+    front: Any,
+    bundle: str,
+    open_session: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A certificate for another name says so, and where the address comes from."""
+    address = front(sandbox.server_url, authority.context()).url
+    original = socket.getaddrinfo
+
+    def look_up(host: Any, *arguments: Any, **options: Any) -> Any:
+        return original("127.0.0.1" if host == "other.example" else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    for text in refusals(open_session, address.replace("127.0.0.1", "other.example"), sandbox):
+        assert "The certificate belongs to another host. Is the server address right?" in text
+
+
+def test_refused_certificate_is_not_asked_for_again(
+    sandbox: Any,
+    authority: Any,
+    front: Any,
+    bundle: str,
+    open_session: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A running session whose server gets an expired certificate fails at once."""
+    encrypted = front(sandbox.server_url, authority.context())
+    session = connected(sandbox, encrypted.url, open_session)
+    session._request.close()
+    encrypted.context = authority.context(days=-1)
+    with pytest.raises(exception.ServerConnectionError, match="expired"):
+        session.query("User").all()
+    assert "Repeating" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["missing", "broken"])
+def test_ca_file_that_cannot_be_used_is_named(
+    sandbox: Any,
+    authority: Any,
+    front: Any,
+    open_session: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    """A CA file that is not there, or holds no certificates, is an error that names it."""
+    path = tmp_path / "ca.pem"
+    if kind == "broken":
+        path.write_text("nothing", encoding="utf-8")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+    address = front(sandbox.server_url, authority.context()).url
+    with pytest.raises(exception.ConfigurationError) as call:
+        open_session(address)
+    hub = EventHub(address, sandbox.api_user, sandbox.api_key)
+    with pytest.raises(exception.EventHubConnectionError) as handshake:
+        hub.connect()
+    hub.close()
+    for text in (str(call.value), str(handshake.value)):
+        assert str(path) in text
+        assert "the environment variable REQUESTS_CA_BUNDLE names" in text

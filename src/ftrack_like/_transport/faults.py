@@ -108,7 +108,8 @@ def connection_error(
     kind = exception.ServerTimeoutError if is_late else exception.ServerConnectionError
     made = kind(text)
     made.request_sent = not any(isinstance(each, _NOT_CONNECTED) for each in chain)
-    made.is_lasting = exhaustion(error) is not None
+    is_refused = any(isinstance(each, ssl.SSLCertVerificationError) for each in chain)
+    made.is_lasting = is_refused or exhaustion(error) is not None
     return made
 
 
