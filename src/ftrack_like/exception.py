@@ -238,9 +238,9 @@ class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
         """Initialise as :class:`ServerError`; *request* and *response* are None."""
         ServerError.__init__(self, message, details, error_code, exception_name)
         # OSError fills *args* in an initialiser that is never called here.
-        self.args = () if message is None else (message,)
-        self.request = None
-        self.response = None
+        self.args: tuple[Any, ...] = () if message is None else (message,)
+        self.request: requests.PreparedRequest | None = None
+        self.response: requests.Response | None = None
 
 
 class ServerTimeoutError(
@@ -330,9 +330,9 @@ class ServerAddressError(ConfigurationError, requests.exceptions.InvalidSchema):
         """Initialise as :class:`Error`; *request* and *response* are None."""
         Error.__init__(self, message, details)
         # As for ServerConnectionError.
-        self.args = () if message is None else (message,)
-        self.request = None
-        self.response = None
+        self.args: tuple[Any, ...] = () if message is None else (message,)
+        self.request: requests.PreparedRequest | None = None
+        self.response: requests.Response | None = None
 
 
 class ConnectionClosedError(Error):

@@ -92,7 +92,7 @@ def record_update(operations: Operations, *arguments: Value) -> None:
         and Operations.push is PUSH
         and "push" not in operations.__dict__
     ):
-        operations._stack.append(arguments)
+        operations._stack.append(arguments)  # noqa: SLF001 - a call is a tenth more
     else:
         operations.push(UpdateEntityOperation(*arguments))
 

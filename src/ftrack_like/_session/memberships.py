@@ -95,7 +95,7 @@ class Memberships:
         #: The data of metadata that the server has told of, to make it again.
         self._metadata: dict[str, dict[str, Any]] = {}
         self.payloads = list(payloads)
-        if session._load_groups and any(map(_holds_collection, payloads)):
+        if session._load_groups and any(map(_holds_collection, payloads)):  # noqa: SLF001 - an argument of the constructor
             self._find_changes(_deltas(operations))
 
     def _find_changes(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
@@ -246,7 +246,7 @@ def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:
 
 def _holds_collection(payload: OperationPayload) -> bool:
     """Return whether *payload* updates a collection."""
-    items = payload._data
+    items = payload.items_by_name
     if items["action"] != "update":
         return False
     values = items["entity_data"].values()

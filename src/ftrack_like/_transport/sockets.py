@@ -153,7 +153,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> Optional[int]:
         """Read into *buffer* and return the number of bytes."""
-        count: Optional[int] = self._sock._within(self._raw.readinto, buffer)
+        count: Optional[int] = self._sock._within(self._raw.readinto, buffer)  # noqa: SLF001 - both are of this module
         return count
 
     def close(self) -> None:

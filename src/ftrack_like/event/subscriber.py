@@ -29,7 +29,7 @@ class Subscriber:
 
         Raise :exc:`~ftrack_like.exception.ParseError` if *subscription* breaks the rules.
         """
-        self.subscription = Subscription(subscription)
+        self.subscription: Subscription = Subscription(subscription)
         self.callback = callback
         self.metadata = metadata
         self.priority = priority

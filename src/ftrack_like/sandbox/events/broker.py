@@ -369,9 +369,9 @@ class Broker:
 
 #: What to do about which packet; the other kinds need nothing.
 _HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
-    packets.Event: Broker._on_event,
-    packets.Acknowledgement: Broker._on_acknowledgement,
-    packets.Disconnect: Broker._on_disconnect,
+    packets.Event: Broker._on_event,  # noqa: SLF001 - the class above
+    packets.Acknowledgement: Broker._on_acknowledgement,  # noqa: SLF001 - the class above
+    packets.Disconnect: Broker._on_disconnect,  # noqa: SLF001 - the class above
 }
 
 
