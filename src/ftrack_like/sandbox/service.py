@@ -92,9 +92,9 @@ class Service:
         #: Starts the links in mails; never taken from a request.
         self.public_url = server_url
         self._attempts = Attempts(failed_logins)
-        self.limits = Limits() if limits is None else limits
+        self.limits: Limits = Limits() if limits is None else limits
         #: What is mailed; beside the files, wherever those are.
-        self.outbox = Outbox(media.store.folder.with_name("outbox"))
+        self.outbox: Outbox = Outbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
         #: Called after all data were replaced by others.

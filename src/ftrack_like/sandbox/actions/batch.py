@@ -79,10 +79,10 @@ class Batch:
         hooks: Mapping[str, tuple[Hooks, ...]],
     ) -> None:
         """Begin with nothing done."""
-        self.store = Store(connection)
+        self.store: Store = Store(connection)
         self.model = MODEL
-        self.context = context
-        self.now = moment_text(context.now)
+        self.context: RequestContext = context
+        self.now: str = moment_text(context.now)
         self.changes: list[Change] = []
         #: Rows made by this batch, with their types, for the checks at its end.
         self.made: list[tuple[EntityType, Row]] = []

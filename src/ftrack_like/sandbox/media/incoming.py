@@ -43,7 +43,7 @@ class Incoming:
         """Begin with nothing written."""
         self._file = file
         self._digest = hashlib.md5(usedforsecurity=False)
-        self.size = 0
+        self.size: int = 0
 
     def write(self, *chunks: bytes) -> None:
         """Append *chunks*. Raise :exc:`OSError` when the disk takes no more."""

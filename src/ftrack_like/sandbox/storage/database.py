@@ -56,7 +56,7 @@ class Database:
             durable = False
         self._durable = durable
         #: Whose turn it is to write.
-        self.turns = Turns()
+        self.turns: Turns = Turns()
         self._engine = self._create_engine(_with_driver(sqlalchemy.make_url(url)))
 
     @classmethod

@@ -36,7 +36,7 @@ class Paths:
     """Sources, steps and values for the *names* of one expression."""
 
     def __init__(self, names: Names) -> None:
-        self.names = names
+        self.names: Names = names
         self.catalogue = names.catalogue
 
     def any_row(self, type_: EntityType) -> Source:
