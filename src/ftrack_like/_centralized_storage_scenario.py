@@ -138,10 +138,10 @@ class ConfigureCentralizedStorageScenario:
         step = values.get("step")
         if step is None:
             return self._ask_location(configuration)
-        if step not in _STEPS:
+        if step not in self._STEPS:
             raise ValueError(f"The storage dialogue has no step {step!r}.")
         configuration[step] = values
-        page: dict[str, Any] = _STEPS[step](self, configuration)
+        page: dict[str, Any] = self._STEPS[step](self, configuration)
         return page
 
     # The steps: each checks the given values and returns the next page
@@ -327,15 +327,15 @@ class ConfigureCentralizedStorageScenario:
             lines.append(f"\nThe location will not work on {' and '.join(missing)}.")
         return "\n".join(lines)
 
+    _STEPS = {
+        "select_location": _after_location,
+        "configure_location": _after_new_location,
+        "select_mount_point": _after_mount_points,
+        "confirm_summary": _after_confirmation,
+    }
+
 
 _SHOWN = ("label", "name", "description")
-
-_STEPS = {
-    "select_location": ConfigureCentralizedStorageScenario._after_location,
-    "configure_location": ConfigureCentralizedStorageScenario._after_new_location,
-    "select_mount_point": ConfigureCentralizedStorageScenario._after_mount_points,
-    "confirm_summary": ConfigureCentralizedStorageScenario._after_confirmation,
-}
 
 
 def _as_mapping(value: Value) -> dict[str, Any]:

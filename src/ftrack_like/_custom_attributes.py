@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._collaborators import identity_map_of
 from ftrack_like._references import referenced, referenced_id
 from ftrack_like._suggest import did_you_mean
 
@@ -44,7 +45,7 @@ class _KnownKeys:
         keys = [str(key) for key in self._proxy]
         hint = did_you_mean(str(self._key), keys)
         listed = ", ".join(sorted(keys)) or "none"
-        if self._proxy.collection.entity._created:
+        if self._proxy.collection.entity.is_created:
             known = f"The keys that were set are: {listed}. The others appear with the commit."
         else:
             known = f"The keys are: {listed}."
@@ -82,7 +83,7 @@ def _all(session: Session) -> list[Entity]:
     """Return all configurations, read once until the session forgets its entities."""
     known: Optional[list[Entity]] = session.__dict__.get("_custom_attribute_configurations")
     # A reset clears the identity map: what was read before it belongs to another life.
-    if known and session._identity_map.resident(known[0]) is known[0]:
+    if known and identity_map_of(session).resident(known[0]) is known[0]:
         return known
     attributes = session.types["CustomAttributeConfiguration"].attributes
     names = [name for name in _FIELDS if attributes.get(name) is not None]

@@ -48,9 +48,9 @@ class Error(Exception):
         in the template to their values. The formatted trace of the exception being handled, if
         there is one, stays readable as *traceback*.
         """
-        self.message = self.default_message if message is None else message
-        self.details = dict(details or {})
-        self.traceback = traceback.format_exc() if sys.exc_info()[0] else "NoneType: None\n"
+        self.message: str = self.default_message if message is None else message
+        self.details: dict[str, Any] = dict(details or {})
+        self.traceback: str = traceback.format_exc() if sys.exc_info()[0] else "NoneType: None\n"
 
     def __str__(self) -> str:
         """Return the finished text, or the bare template when it cannot be filled."""

@@ -7,7 +7,7 @@ and have nothing to do with the server.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like._errors import Error, with_details
 
@@ -114,7 +114,7 @@ class _AccessorFault(AccessorError):
             )
         )
         if isinstance(error, BaseException):
-            self.__cause__ = error
+            self.__cause__: Optional[BaseException] = error
 
 
 class AccessorOperationFailedError(_AccessorFault):

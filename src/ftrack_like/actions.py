@@ -133,7 +133,7 @@ class ActionRequest:
         self.session = session
         self.event = event
         self.data: Mapping[str, Any] = data
-        self.selection = Selection(session, data.get("selection"))
+        self.selection: Selection = Selection(session, data.get("selection"))
         self.values: dict[str, Any] = dict(data.get("values") or {})
         self.variant: Optional[str] = data.get("variant")
 
@@ -171,7 +171,7 @@ class Action:
             if not getattr(self, name):
                 raise ValueError(f"The action {type(self).__name__} needs {name}, a text.")
         self.session = session
-        self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        self.logger: logging.Logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self._subscribers: list[str] = []
 
     # Methods to override

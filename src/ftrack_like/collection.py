@@ -6,7 +6,7 @@ import copy
 import functools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import TYPE_CHECKING, Any, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Optional, Union, cast
 
 from ftrack_like import _custom_attributes, exception, inspection
 from ftrack_like._ownership import named, own
@@ -16,6 +16,7 @@ from ftrack_like.operation import UpdateEntityOperation
 if TYPE_CHECKING:
     from ftrack_like._types import Creator, Key, Value
     from ftrack_like.attribute import AbstractCollectionAttribute
+    from ftrack_like.cache.memoisation import Decorator
     from ftrack_like.entity.base import Entity
 
 __all__ = [
@@ -47,7 +48,7 @@ class PerSessionDefaultKeyMaker(KeyMaker):
 
 
 #: Remember what a function returned, for each session it is called with.
-memoise_session = memoise_decorator(
+memoise_session: Decorator = memoise_decorator(
     Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
 )
 
@@ -57,10 +58,10 @@ def identity_text(entity: Entity) -> str:
 
     Entities remember theirs. Raise :exc:`KeyError` if the primary key is not set.
     """
-    key = getattr(entity, "_key", None)
+    key = getattr(entity, "known_identity", None)
     if type(key) is str:
         return key
-    remember = getattr(entity, "_identity_text", None)
+    remember = getattr(entity, "remember_identity", None)
     return str(inspection.identity(entity)) if remember is None else str(remember())
 
 
@@ -74,17 +75,17 @@ class Collection(MutableSequence[Any]):
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_changed",
-        "_data",
         "_known",
         "attribute",
         "entity",
+        "is_changed",
         "is_whole",
+        "members",
         "mutable",
     )
 
     #: Whether the members have to be loaded before they are looked at by key.
-    _must_load = False
+    must_load: bool = False
 
     def __init__(
         self,
@@ -100,28 +101,33 @@ class Collection(MutableSequence[Any]):
         :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *data* holds an entity
         twice.
         """
-        self.entity = entity
-        self.attribute = attribute
-        self.mutable = mutable
+        self.entity: Entity = entity
+        self.attribute: AbstractCollectionAttribute = attribute
+        self.mutable: bool = mutable
         #: Whether the program set the whole list, instead of adding to it or removing from it.
-        self.is_whole = False
-        self._changed = False
-        self._data: list[Entity] = [] if data is None else self._members(data)
+        self.is_whole: bool = False
+        self.is_changed: bool = False
+        self.members: list[Entity] = [] if data is None else self._members(data)
         self._known: Optional[set[str]] = None
-        if self._data:
-            self._known = self._distinct(self._data)
+        if self.members:
+            self._known = self._distinct(self.members)
 
     @classmethod
-    def _trusted(
+    def trusted(
         cls,
         entity: Entity,
         attribute: AbstractCollectionAttribute,
         mutable: bool,
         data: list[Entity],
+        known: Optional[set[str]] = None,
     ) -> Collection:
-        """Return a collection of *data* from the server, which is neither copied nor checked."""
+        """Return a collection of *data* from the server, which is neither copied nor checked.
+
+        *known* are the identities of *data* as texts, if they are at hand.
+        """
         self = cls(entity, attribute, mutable)
-        self._data = data
+        self.members = data
+        self._known = known
         return self
 
     def _members(self, values: Iterable[Any]) -> list[Entity]:
@@ -138,7 +144,7 @@ class Collection(MutableSequence[Any]):
     def _identities(self) -> set[str]:
         """Return the identities of the members as texts."""
         if self._known is None:
-            self._known = {identity_text(item) for item in self._data}
+            self._known = {identity_text(item) for item in self.members}
         return self._known
 
     def _distinct(self, items: list[Entity], others: Iterable[str] = ()) -> set[str]:
@@ -151,24 +157,24 @@ class Collection(MutableSequence[Any]):
             known.add(text)
         return known
 
-    def _follow(self, data: list[Entity]) -> bool:
+    def follow(self, data: list[Entity]) -> bool:
         """Take over *data* from the server unless there are changes; return whether it was."""
-        if self._changed:
+        if self.is_changed:
             return False
-        self._data = data
+        self.members = data
         self._known = None
         return True
 
-    def _loaded(self) -> list[Entity]:
+    def loaded(self) -> list[Entity]:
         """Return the members, which are loaded first after a commit of a dense collection."""
         entity, attribute = self.entity, self.attribute
-        if self._must_load and not self._changed:
-            if attribute.name not in entity._remote and entity._may_populate(attribute.name):
+        if self.must_load and not self.is_changed:
+            if attribute.name not in entity.remote_values and entity.may_populate(attribute.name):
                 attribute.populate_remote_value(entity)
-            if attribute.name in entity._remote:
-                self._must_load = False
-                self._follow(entity._remote[attribute.name])
-        return self._data
+            if attribute.name in entity.remote_values:
+                self.must_load = False
+                self.follow(entity.remote_values[attribute.name])
+        return self.members
 
     def _require_mutable(self) -> None:
         """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it may not change."""
@@ -182,27 +188,27 @@ class Collection(MutableSequence[Any]):
         self._require_mutable()
         if known is None:
             known = self._distinct(items)
-        before = self._data
-        self._data = items
+        before = self.members
+        self.members = items
         self._known = known
-        self._changed = True
+        self.is_changed = True
         if record:
-            self._record(before)
+            self.record_change(before)
         else:
-            self.entity._adopt(self)
+            self.entity.adopt(self)
 
-    def _record(self, before: list[Entity]) -> None:
+    def record_change(self, before: list[Entity]) -> None:
         """Tell the session that the members were *before* and are now others."""
         session = self.entity.session
-        self.entity._adopt(self)
+        self.entity.adopt(self)
         if not session.record_operations:
             return
         session.recorded_operations.push(
             UpdateEntityOperation(
                 self.entity.entity_type,
-                self.entity._operation_key(),
+                self.entity.operation_key(),
                 self.attribute.name,
-                self._trusted(self.entity, self.attribute, self.mutable, before),
+                self.trusted(self.entity, self.attribute, self.mutable, before),
                 copy.copy(self),
             )
         )
@@ -212,9 +218,8 @@ class Collection(MutableSequence[Any]):
 
         Lists and sets of members are never changed in place, so they are shared.
         """
-        copied = self._trusted(self.entity, self.attribute, self.mutable, self._data)
-        copied._known = self._known
-        copied._changed = self._changed
+        copied = self.trusted(self.entity, self.attribute, self.mutable, self.members, self._known)
+        copied.is_changed = self.is_changed
         return copied
 
     def insert(self, index: int, item: Entity) -> None:
@@ -224,16 +229,16 @@ class Collection(MutableSequence[Any]):
         change and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *item* is a
         member already.
         """
-        self._place(index, item)
+        self.place(index, item)
 
-    def _place(self, index: int, item: Entity, record: bool = True) -> None:
+    def place(self, index: int, item: Entity, record: bool = True) -> None:
         """Do what :meth:`insert` does; the change is recorded unless *record* is False."""
         self._require_mutable()
         (item,) = self._members([item])
         text = identity_text(item)
         if text in self._identities:
             raise exception.DuplicateItemInCollectionError(item, self)
-        items = list(self._data)
+        items = list(self.members)
         items.insert(index, item)
         self._replace(items, self._identities | {text}, record)
 
@@ -242,7 +247,7 @@ class Collection(MutableSequence[Any]):
         additions = self._members(values)
         if additions:
             known = self._distinct(additions, self._identities) if self.mutable else None
-            self._replace([*self._data, *additions], known)
+            self._replace([*self.members, *additions], known)
 
     def remove(self, value: Entity) -> None:
         """Remove the member *value*, told by its identity; :exc:`ValueError` if it is none."""
@@ -252,16 +257,16 @@ class Collection(MutableSequence[Any]):
             raise ValueError(f"{value!r} is no entity, so no member of {self!r}.") from None
         if text not in self._identities:
             raise ValueError(f"{value!r} is no member of {self!r}.")
-        items = [item for item in self._data if item is not value and identity_text(item) != text]
+        items = [item for item in self.members if item is not value and identity_text(item) != text]
         self._replace(items, self._identities - {text})
 
     def reverse(self) -> None:
         """Turn the order round, as one change."""
-        self._replace(self._data[::-1])
+        self._replace(self.members[::-1])
 
     def clear(self) -> None:
         """Remove all members, as one change."""
-        if self._data:
+        if self.members:
             self._replace([])
 
     def __contains__(self, value: object) -> bool:
@@ -270,12 +275,12 @@ class Collection(MutableSequence[Any]):
 
     def __getitem__(self, index: Any) -> Value:
         """Return the member at *index*, or a list of members for a slice."""
-        return self._data[index]
+        return self.members[index]
 
     def __setitem__(self, index: Union[int, slice], item: Value) -> None:
         """Put *item* at *index*, or the entities of *item* in place of a slice."""
         self._require_mutable()
-        items = list(self._data)
+        items = list(self.members)
         if isinstance(index, slice):
             items[index] = self._members(item)
         else:
@@ -285,18 +290,18 @@ class Collection(MutableSequence[Any]):
     def __delitem__(self, index: Union[int, slice]) -> None:
         """Remove the member at *index*, or those of a slice."""
         self._require_mutable()
-        items = list(self._data)
+        items = list(self.members)
         gone = items[index] if isinstance(index, slice) else [items[index]]
         del items[index]
         self._replace(items, self._identities - self._distinct(gone))
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the members as they are now."""
-        return iter(self._data)
+        return iter(self.members)
 
     def __len__(self) -> int:
         """Return the number of members."""
-        return len(self._data)
+        return len(self.members)
 
     def __eq__(self, other: object) -> bool:
         """Return whether *other* is a collection of the same members, in any order."""
@@ -308,12 +313,12 @@ class Collection(MutableSequence[Any]):
         """Return whether *other* is not a collection of the same members."""
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]  # what may change cannot be a key
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # what may change cannot be a key
 
     def __repr__(self) -> str:
         """Return a text that names the members and never asks the server."""
-        shown = ", ".join([str(item) for item in self._data[:5]])
-        more = f", … {len(self._data) - 5} more" if len(self._data) > 5 else ""
+        shown = ", ".join([str(item) for item in self.members[:5]])
+        more = f", … {len(self.members) - 5} more" if len(self.members) > 5 else ""
         return f"<{type(self).__name__}({self.attribute.name}) [{shown}{more}]>"
 
 
@@ -388,7 +393,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def _index(self, key: Value) -> int:
         """Return the position of the item with *key*; :exc:`KeyError` if there is none."""
         name = self.key_attribute
-        for index, item in enumerate(self.collection._loaded()):
+        for index, item in enumerate(self.collection.loaded()):
             if item[name] == key:
                 return index
         raise _custom_attributes.missing_key(self, key) if self._is_dense else KeyError(key)
@@ -401,7 +406,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def __getitem__(self, key: Value) -> Value:
         """Return the value under *key*; :exc:`KeyError` if there is none."""
         index = self._index(key)  # First, since the members may be loaded for it.
-        return self.collection._data[index][self.value_attribute]
+        return self.collection.members[index][self.value_attribute]
 
     def __setitem__(self, key: Value, value: Value) -> None:
         """Set *value* under *key*: in the item that has it, else in a new one."""
@@ -411,9 +416,9 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         except KeyError:
             item = self.creator(self, {self.key_attribute: key, self.value_attribute: value})
             # The server has an item of a dense collection already: its value alone is sent.
-            self.collection._place(len(self.collection), item, record=not self._is_dense)
+            self.collection.place(len(self.collection), item, record=not self._is_dense)
         else:
-            self.collection._data[index][self.value_attribute] = value
+            self.collection.members[index][self.value_attribute] = value
 
     def __delitem__(self, key: Value) -> None:
         """Remove the item with *key* and delete it from the session; :exc:`KeyError` if none."""
@@ -425,12 +430,12 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the keys, each once."""
         name = self.key_attribute
-        return iter(dict.fromkeys([item[name] for item in self.collection._loaded()]))
+        return iter(dict.fromkeys([item[name] for item in self.collection.loaded()]))
 
     def __len__(self) -> int:
         """Return the number of keys."""
         name = self.key_attribute
-        return len({item[name] for item in self.collection._loaded()})
+        return len({item[name] for item in self.collection.loaded()})
 
     def keys(self) -> list[Value]:  # type: ignore[override]  # the published client gives a list
         """Return a list of the keys."""
@@ -511,7 +516,7 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
             return False
         return self.collection == collection.collection
 
-    __hash__ = None  # type: ignore[assignment]  # what may change cannot be a key
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # what may change cannot be a key
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the keys of the configurations that apply."""

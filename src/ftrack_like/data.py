@@ -25,7 +25,7 @@ class Data(abc.ABC):
     def __init__(self) -> None:
         """Initialise as open."""
         super().__init__()
-        self.closed = False
+        self.closed: bool = False
 
     def __enter__(self: _Data) -> _Data:
         """Return this object."""
@@ -151,7 +151,7 @@ class String(FileWrapper):
 
     def __init__(self, content: Union[str, bytes, None] = None) -> None:
         """Initialise with *content*, the position at its start; empty and binary if it is None."""
-        self.is_binary = True
+        self.is_binary: bool = True
         spooled = tempfile.SpooledTemporaryFile(max_size=_MEMORY_LIMIT)  # noqa: SIM115  # likewise
         super().__init__(spooled)
         if content is not None:

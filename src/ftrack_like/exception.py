@@ -239,9 +239,9 @@ class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
         """Initialise as :class:`ServerError`; *request* and *response* are None."""
         ServerError.__init__(self, message, details, error_code, exception_name)
         # OSError sets *args* in an initialiser that is not called here.
-        self.args = () if message is None else (message,)
-        self.request = None
-        self.response = None
+        self.args: tuple[Any, ...] = () if message is None else (message,)
+        self.request: requests.PreparedRequest | None = None
+        self.response: requests.Response | None = None
 
 
 class ServerTimeoutError(
@@ -331,9 +331,9 @@ class ServerAddressError(ConfigurationError, requests.exceptions.InvalidSchema):
         """Initialise as :class:`Error`; *request* and *response* are None."""
         Error.__init__(self, message, details)
         # See ServerConnectionError.
-        self.args = () if message is None else (message,)
-        self.request = None
-        self.response = None
+        self.args: tuple[Any, ...] = () if message is None else (message,)
+        self.request: requests.PreparedRequest | None = None
+        self.response: requests.Response | None = None
 
 
 class ConnectionClosedError(Error):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import warnings
-from typing import Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Value
 
 __all__ = ["LazyLogMessage", "deprecation_warning"]
 
@@ -16,7 +19,7 @@ def deprecation_warning(message: str) -> Callable[[_Function], _Function]:
 
     def decorate(function: _Function) -> _Function:
         @functools.wraps(function)
-        def warn_and_call(*args: Any, **kwargs: Any) -> Any:
+        def warn_and_call(*args: Value, **kwargs: Value) -> Value:
             warnings.warn(message, PendingDeprecationWarning, stacklevel=2)
             return function(*args, **kwargs)
 
@@ -30,11 +33,11 @@ class LazyLogMessage:
 
     __slots__ = ("__dict__", "args", "kwargs", "message")
 
-    def __init__(self, message: str, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, message: str, *args: object, **kwargs: object) -> None:
         """Initialise with the template *message* and the *args* and *kwargs* that fill it."""
-        self.message = message
-        self.args = args
-        self.kwargs = kwargs
+        self.message: str = message
+        self.args: tuple[object, ...] = args
+        self.kwargs: dict[str, object] = kwargs
 
     def __str__(self) -> str:
         """Return the finished text."""

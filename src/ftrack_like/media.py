@@ -166,12 +166,12 @@ def publish_reviewable(
     told = rising(progress) if progress is not None else None
     task = _task(version, os.fspath(path), "server" if encode == "server" else profile, told)
     task = task._replace(keep_original=keep_original)
-    if getattr(version, "_created", False):
+    if getattr(version, "is_created", False):
         task.session.commit()
     publication = _find(task)
     if publication is None:
         with claiming(task.session, version["id"], task.content, deadline) as claim:
-            publication = _find(task) or _adopt(task, claim) or _encode(encode, task, claim)
+            publication = _find(task) or adopt(task, claim) or _encode(encode, task, claim)
     if wait and publication.job is not None:
         begin = 50 if publication.is_new else 0
         left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
@@ -239,7 +239,7 @@ def _find(task: _Task) -> Optional[Publication]:
     return None
 
 
-def _adopt(task: _Task, claim: Claim) -> Optional[Publication]:
+def adopt(task: _Task, claim: Claim) -> Optional[Publication]:
     """Return the publication that a killed process began for the same content, if there is one.
 
     Remove all other remains of killed processes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Union, cast
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Operations:
 
 
 #: The method as it is defined here: a program may replace it on the class or an instance.
-PUSH = Operations.push
+PUSH: Callable[[Operations, Operation], None] = Operations.push
 
 
 def record_update(operations: Operations, *arguments: Value) -> None:
@@ -92,7 +92,7 @@ def record_update(operations: Operations, *arguments: Value) -> None:
         and Operations.push is PUSH
         and "push" not in operations.__dict__
     ):
-        operations._stack.append(arguments)
+        operations._stack.append(arguments)  # noqa: SLF001 - a call is a tenth more
     else:
         operations.push(UpdateEntityOperation(*arguments))
 

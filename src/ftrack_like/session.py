@@ -106,7 +106,6 @@ class Session:
     _plugin_paths: Sequence[str] = ()
     _retry_policy: Optional[RetryPolicy] = None
     _schema_cache_path: Union[PathText, bool, None] = None
-    _shared_schemas: Optional[Schemas] = None
     #: How long to wait for an answer, in seconds; None waits for ever.
     request_timeout: Timeout = 60
     _event_hub: EventHub
@@ -117,7 +116,7 @@ class Session:
     #: Makes the keys of the cache.
     cache_key_maker: caches.KeyMaker
 
-    logger = OnDemand(_class_logger, "Where the session logs.")
+    logger: OnDemand[logging.Logger] = OnDemand(_class_logger, "Where the session logs.")
     _thread_lock = OnDemand(
         lambda session: threading.RLock(), "Guards state, and is never held during a call."
     )
@@ -135,8 +134,12 @@ class Session:
     _local_cache = TopCache()
 
     # Set by the start; made earlier only for plugins that query in their ``register``.
-    schemas = OnDemand(lifecycle.early_schemas, "The server's schemas, a list of mappings.")
-    types = OnDemand(lifecycle.early_types, "The entity classes by type name.")
+    schemas: OnDemand[Schemas] = OnDemand(
+        lifecycle.early_schemas, "The server's schemas, a list of mappings."
+    )
+    types: OnDemand[EntityTypes] = OnDemand(
+        lifecycle.early_types, "The entity classes by type name."
+    )
 
     def __init__(
         self,
@@ -225,7 +228,7 @@ class Session:
         self.request_timeout = timeout
         self._auto_populate = ThreadFlag(auto_populate)
         self._record_operations = ThreadFlag(True)
-        self.recorded_operations = operation.Operations()
+        self.recorded_operations: operation.Operations = operation.Operations()
         self._make_cache(cache, cache_key_maker)
         own_headers, own_cookies = header_mapping(headers), cookie_mapping(cookies)
         self._request = request_session(

@@ -124,7 +124,7 @@ def test_load_groups_hold_nothing(sandbox: Any, way: str) -> None:
             for task in session._loader.load(loaded[start : start + 500])
         ]
         del loaded
-        assert tasks[0]._group is not None
+        assert tasks[0].load_group is not None
         alive = weakref.WeakSet(tasks[::10])
         # One is held by us, and with it its group.
         kept = tasks[0]

@@ -118,8 +118,8 @@ def test_frames_are_copied_at_the_same_time(session, target, origin, sequence):
 def test_up_and_down_at_the_same_time(session, target, origin, sequence):
     """The storage of the server takes and gives several frames at once, too."""
     server = session.get("Location", symbol.SERVER_LOCATION_ID)
-    assert server._adds_data_in_threads(origin)
-    assert target._adds_data_in_threads(server)
+    assert server.adds_data_in_threads(origin)
+    assert target.adds_data_in_threads(server)
     server.add_component(sequence, origin)
     target.add_component(sequence, server)
     assert [path.read_bytes() for path in stored(target)] == [FRAME] * FRAMES

@@ -692,7 +692,7 @@ def test_own_method_set_again_changes_nothing(work: Work) -> None:
     with work.open(Session) as session:
         for name in ("merge", "_merge", "_create", "_decode"):
             setattr(session, name, getattr(session, name))
-        assert not session._loader._takes_plain_path()
+        assert not session._loader.takes_plain_path()
         assert _shot(session, work) is _shot(session, work)
 
 
@@ -700,5 +700,5 @@ def test_short_cut_is_taken_again_after_a_patch(work: Work) -> None:
     """Once a patch is over, the session reads as quickly as before."""
     with work.open(Session) as session:
         with mock.patch.object(Session, "merge", autospec=True, side_effect=Session.merge):
-            assert session._loader._takes_plain_path()
-        assert not session._loader._takes_plain_path()
+            assert session._loader.takes_plain_path()
+        assert not session._loader.takes_plain_path()

@@ -124,7 +124,7 @@ def test_cost_of_a_commit_follows_what_changed(plain: Any, server: Any) -> None:
     task["name"] = "b"
     seen = []
     with mock.patch.object(
-        type(task), "_forget_local_values", autospec=True, side_effect=seen.append
+        type(task), "forget_local_values", autospec=True, side_effect=seen.append
     ):
         plain.commit()
         assert plain.modified == []

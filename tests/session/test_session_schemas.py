@@ -178,7 +178,7 @@ def test_sessions_share_what_they_only_read(
     """Sessions with the same file read its schemas once; what they hand out is their own."""
     open_session(server, schema_cache_path=str(tmp_path))
     first, second = (open_session(server, schema_cache_path=str(tmp_path)) for _ in range(2))
-    assert first._shared_schemas is second._shared_schemas is not None
+    assert first._schema_store.in_use is second._schema_store.in_use is not None
     assert first.schemas == second.schemas == replies.SCHEMAS
     first.schemas[0]["default_projections"] = ["changed"]
     assert first.schemas[0] is not second.schemas[0]
@@ -219,7 +219,7 @@ def test_a_session_that_reads_in_its_own_way_shares_nothing(server: Any, tmp_pat
         ) as session:
             assert session.types["AssetVersion"].default_projections == ["id", "studio"]
             assert session.schemas[0]["default_projections"] == ["id", "studio"]
-            assert session._shared_schemas is None
+            assert session._schema_store.in_use is None
 
 
 def test_reading_and_writing_contracts(server: Any, open_session: Any, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_reference_is_modified_when_it_refers_to_another(tiny: Any, make_tiny:
     """Another object for the same entity is no change."""
     task = tiny.load("Task", id="a", status={"__entity_type__": "Status", "id": "s"})
     status = task.attributes.get("status")
-    task._local = {"status": make_tiny().load("Status", id="s")}
+    task.local_values = {"status": make_tiny().load("Status", id="s")}
     assert not status.is_modified(task)
     for other in (None, tiny.load("Status", id="t")):
         task["status"] = other

@@ -127,7 +127,7 @@ def test_threads_that_load_the_same_get_the_same(tiny: Any, make_record: Any) ->
 
 def test_records_are_planned_once_for_a_combination_of_keys(tiny: Any) -> None:
     """However many come, what the schema says of their keys is worked out once."""
-    plans = tiny.types["Task"].attributes._plans
+    plans = tiny.types["Task"].attributes.plans
     before = set(plans)
     for index in range(50):
         tiny.load("Task", bid=1.0, project_id="p", name="x", id=str(index))

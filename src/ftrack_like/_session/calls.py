@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Any, Optional
 import requests
 
 from ftrack_like import exception
+from ftrack_like._collaborators import (
+    connection_settings_of,
+    connections_of,
+    loader_of,
+    origins_of,
+    request_session_of,
+    retry_policy_of,
+    statistics_of,
+)
 from ftrack_like._session.answer_shapes import check_page
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.payloads import OperationPayload
@@ -68,7 +77,7 @@ class Calls:
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         #: How failed reads are repeated: before the server has answered for the first time, it
         #: may well be the wrong address.
-        chosen = session._retry_policy
+        chosen = retry_policy_of(session)
         self.policy = RetryPolicy(attempts=9) if chosen is None else chosen
         self.first_policy = RetryPolicy(attempts=5, total_time=20.0) if chosen is None else chosen
         self.budget = RetryBudget()
@@ -85,12 +94,12 @@ class Calls:
         only_reads = _only_reads(data)
         if not only_reads:
             # Queries that are read page by page must know, whether it succeeds or not.
-            session._loader.note_write(_created_keys(data))
+            loader_of(session).note_write(_created_keys(data))
         try:
             answer = self._exchange(text, only_reads, data)
         finally:
             if not only_reads:
-                session._loader.note_write()
+                loader_of(session).note_write()
         self._has_answered = True
         result = self._decoded(answer, isinstance(data, RawBatch))
         fault = fault_of(result)
@@ -98,7 +107,7 @@ class Calls:
             error = server_error(fault)
             if isinstance(error, exception.ServerAuthenticationError):
                 error.message += self._credentials_advice()
-            error.message = masked(error.message, session._api_key)
+            error.message = masked(error.message, session.api_key)
             self._logger.debug(LazyLogMessage("{0}", error))
             raise error
         if answer.status >= 400:
@@ -110,18 +119,18 @@ class Calls:
     def _credentials_advice(self) -> str:
         """Return who was refused, and where user and key come from."""
         session = self._session
-        origins = session._origins
+        origins = origins_of(session)
         return (
-            f"\nThe user {session._api_user!r} comes from {origins.api_user}.\n"
+            f"\nThe user {session.api_user!r} comes from {origins.api_user}.\n"
             f"The key comes from {origins.api_key}. Check both."
         )
 
     def _exchange(self, text: str, repeatable: bool, data: Json) -> Answer:
         """Return the server's answer to the batch *data*, whose request body is *text*."""
         session = self._session
-        statistics = session._statistics
-        request = session._request
-        settings = session._connection_settings
+        statistics = statistics_of(session)
+        request = request_session_of(session)
+        settings = connection_settings_of(session)
         timeout = settings.timeout(session.request_timeout)
 
         def post(address: str) -> Any:
@@ -152,7 +161,7 @@ class Calls:
             budget=self.budget,
             timeout=timeout,
             deadline=settings.deadline,
-            connections=session._connections,
+            connections=connections_of(session),
         ).run()
         statistics.count(bytes_received=answer.received)
         return answer
@@ -161,10 +170,10 @@ class Calls:
         """Return where calls go."""
         session = self._session
         return Route(
-            f"{session._server_url}/api",
-            session._request,
-            session._api_key,
-            session._origins.server_url,
+            f"{session.server_url}/api",
+            request_session_of(session),
+            session.api_key,
+            origins_of(session).server_url,
             not self._has_answered,
         )
 
@@ -178,7 +187,7 @@ class Calls:
             raise
         except (ValueError, RecursionError) as error:
             if answer.status < 400 and answer.text.lstrip()[:1] in ("[", "{"):
-                begin = masked(answer.text[:200], self._session._api_key)
+                begin = masked(answer.text[:200], self._session.api_key)
                 raise exception.ServerAnswerError(
                     f"The server sent JSON that cannot be read: {str(error)[:200]}.\n"
                     f"It begins: {begin}"
@@ -195,9 +204,9 @@ class Calls:
         error: exception.ServerError = unexpected_page(
             answer.status,
             answer.reason,
-            masked(answer.text, session._api_key),
+            masked(answer.text, session.api_key),
             answer.address,
-            session._origins.server_url,
+            origins_of(session).server_url,
         )
         if answer.status in RETRIED_STATUSES:
             lost = exception.ServerConnectionError(error.message)
@@ -248,7 +257,7 @@ def _created_keys(data: Json) -> list[tuple[Any, ...]]:
     keys = []
     for operation in data if isinstance(data, (list, tuple)) else [data]:
         # The dictionary itself: this runs for each operation of a commit.
-        items = operation._data if type(operation) is OperationPayload else operation
+        items = operation.items_by_name if type(operation) is OperationPayload else operation
         if isinstance(items, _MAPPINGS) and items.get("action") == "create":
             key = items.get("entity_key")
             if isinstance(key, (list, tuple)) and set(map(type, key)) == _TEXT:
@@ -296,13 +305,13 @@ def managed_request(session: Session) -> Optional[requests.Session]:
     known = values.setdefault("_request_process", process)
     if current is not None and known == process:
         return current  # type: ignore[no-any-return]
-    if current is None and (session._closed or "_managed_request" in values):
+    if current is None and (session.closed or "_managed_request" in values):
         return None
     made = request_session(
-        session._connection_settings,
-        session._api_key,
-        session._api_user,
-        connections=session._connections,
+        connection_settings_of(session),
+        session.api_key,
+        session.api_user,
+        connections=connections_of(session),
     )
     if current is not None:
         _take_over(current, made)

@@ -85,7 +85,7 @@ class Claim:
         #: Whether there is nothing to end: not yet, or not any more.
         self._is_over = True
         #: Whether the next process has to find out what became of the work, and clean up.
-        self.is_abandoned = False
+        self.is_abandoned: bool = False
 
     def forget_abandoned(self) -> None:
         """Take note on the server that nothing of abandoned claims is left."""

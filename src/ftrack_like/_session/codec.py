@@ -49,8 +49,10 @@ class Codec:
                 f'Unsupported entity_attribute_strategy "{entity_attribute_strategy}". '
                 f"Use one of {', '.join(STRATEGIES)}."
             )
+        session = self._session
         encode_item = functools.partial(
-            self._session._encode, entity_attribute_strategy=entity_attribute_strategy
+            session._encode,  # noqa: SLF001 - programs override it
+            entity_attribute_strategy=entity_attribute_strategy,
         )
         try:
             return json.dumps(data, sort_keys=True, default=encode_item, allow_nan=False)
@@ -69,7 +71,7 @@ class Codec:
         kind = _kind(item.__class__)
         if kind is Mapping:
             # Past the slow access to a payload, of which a commit has thousands.
-            items = item._data if item.__class__ is OperationPayload else item
+            items = item.items_by_name if item.__class__ is OperationPayload else item
             return {
                 name: value if value.__class__ in PLAIN else _encode_value(value)
                 for name, value in items.items()
@@ -103,7 +105,7 @@ class Codec:
         The entities are detached: the session's own are made of them by a merge. Raise
         :exc:`ValueError` for what is no JSON, such as ``NaN``.
         """
-        return json.loads(text, object_hook=self._session._decode, parse_constant=refuse_constant)
+        return json.loads(text, object_hook=self._session._decode, parse_constant=refuse_constant)  # noqa: SLF001 - programs override it
 
     def decode_item(self, item: dict[str, Any]) -> Json:
         """Return the date or entity that the JSON object *item* stands for, else *item*.
@@ -115,7 +117,7 @@ class Codec:
             return decode_date(item.get("value"))
         if "__entity_type__" in item:
             data = dict(item)
-            return self._session._create(data.pop("__entity_type__"), data, reconstructing=True)
+            return self._session._create(data.pop("__entity_type__"), data, reconstructing=True)  # noqa: SLF001 - programs override it
         return item
 
 
@@ -126,7 +128,7 @@ def _select_all(entity: Entity) -> dict[str, Any]:
 
 def _select_set(entity: Entity) -> dict[str, Any]:
     """Return the values of *entity* that are set, the local before the remote."""
-    return {**entity._remote, **(entity._local or {})}
+    return {**entity.remote_values, **(entity.local_values or {})}
 
 
 def _select_modified(entity: Entity) -> dict[str, Any]:
@@ -134,15 +136,15 @@ def _select_modified(entity: Entity) -> dict[str, Any]:
     attributes = entity.attributes
     return {
         name: value
-        for name, value in (entity._local or {}).items()
+        for name, value in (entity.local_values or {}).items()
         if attributes.lookup(name).is_modified(entity)
     }
 
 
 def _select_persisted(entity: Entity) -> dict[str, Any]:
     """Return the values of *entity* that the server holds, but for those that it works out."""
-    values: dict[str, Any] = entity._remote
-    computed = entity.attributes._computed_names()
+    values: dict[str, Any] = entity.remote_values
+    computed = entity.attributes.computed_names()
     if computed.isdisjoint(values):
         return values
     return {name: value for name, value in values.items() if name not in computed}
@@ -170,7 +172,7 @@ def _kind(class_: type) -> Optional[type]:
 
 def _members(value: Union[Collection, MappedCollectionProxy]) -> list[Entity]:
     """Return the entities of the collection *value*, itself or what it stands for."""
-    return value._data if isinstance(value, Collection) else value.collection._data
+    return value.members if isinstance(value, Collection) else value.collection.members
 
 
 def _encode_value(value: Value) -> Json:
@@ -205,10 +207,10 @@ def _encode_unread_date(value: dict[str, Any]) -> Json:
 def _reference(entity: Entity) -> dict[str, Any]:
     """Return the type and primary key of *entity* as a wire mapping."""
     reference = {"__entity_type__": entity.entity_type}
-    if isinstance(entity, AnyEntity) and entity._local is None:
+    if isinstance(entity, AnyEntity) and entity.local_values is None:
         try:
             for name in entity.primary_key_attributes:
-                reference[name] = entity._remote[name]
+                reference[name] = entity.remote_values[name]
             return reference
         except KeyError:
             pass  # The general way has the error to raise.

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
+from ftrack_like._collaborators import identity_map_of
 from ftrack_like._paths import check_path
 from ftrack_like._session.sequences import parse_sequence as _parse_sequence
 from ftrack_like._value_errors import InvalidValueError, shown
@@ -112,7 +113,7 @@ def _forget(session: Session, component: Component) -> None:
     if operations:
         session.recorded_operations.discard(operations)
         for entity in entities:
-            session._identity_map.discard(entity)
+            identity_map_of(session).discard(entity)
 
 
 def files_of(path: str) -> list[str]:

@@ -11,6 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._collaborators import (
+    calls_of,
+    connection_settings_of,
+    connections_of,
+    retry_policy_of,
+    statistics_of,
+)
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.payloads import OperationPayload
@@ -52,9 +59,9 @@ class Delivery:
         """Initialise for *session* with the *batch*, payloads that are not changed any more."""
         self._session = session
         self._batch = batch
-        self._policy = session._retry_policy or RetryPolicy(attempts=6)
+        self._policy = retry_policy_of(session) or RetryPolicy(attempts=6)
         #: The seconds after the begin of :meth:`send` in which the batch may be sent again.
-        self._deadline: float = session._connection_settings.deadline or math.inf
+        self._deadline: float = connection_settings_of(session).deadline or math.inf
         #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
 
@@ -84,7 +91,7 @@ class Delivery:
             if wait is None or timeouts >= MOST_TIMEOUTS or elapsed + wait >= self._deadline:
                 raise with_attempts(lost, attempt, elapsed)
             self._note_retry(attempt, lost, wait)
-            if self._session._connections.wait(wait):
+            if connections_of(self._session).wait(wait):
                 raise exception.ConnectionClosedError()
         raise AssertionError("unreachable")
 
@@ -93,8 +100,8 @@ class Delivery:
     ) -> None:
         """Count and log that the batch is sent again in *wait* seconds."""
         session = self._session
-        session._statistics.count(retries=1)
-        total = total_for(session._connection_settings.timeout(session.request_timeout))
+        statistics_of(session).count(retries=1)
+        total = total_for(connection_settings_of(session).timeout(session.request_timeout))
         told = repetition_of(self._policy, attempt, error, wait, error.retry_after, total)
         told = told._replace(longest=min(told.longest, self._deadline))
         warn_of_repetition(_logger, "a commit", told)
@@ -106,7 +113,7 @@ class Delivery:
         come between any two instructions.
         """
         doubted = self.in_doubt
-        requests = self._session._calls.running
+        requests = calls_of(self._session).running
         begun = requests.begun
         self.in_doubt = True
         try:
@@ -157,7 +164,7 @@ class Delivery:
 
         Wait first for requests whose caller was interrupted: one of them may carry this batch.
         """
-        self._session._calls.running.wait()
+        calls_of(self._session).running.wait()
         for action, are_there in (("create", True), ("delete", False)):
             payloads = [each for each in self._batch if each["action"] == action]
             if payloads:

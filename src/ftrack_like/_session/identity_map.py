@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from ftrack_like import inspection
+from ftrack_like._collaborators import loader_of, top_cache_of
 from ftrack_like.cache import LayeredCache, MemoryCache, set_many
 from ftrack_like.cache.base import has_plain_dictionary, plain_dictionary
 from ftrack_like.cache.keys import makes_plain_keys
@@ -47,41 +48,41 @@ class DirtyEntities:
     Single calls may be made from any thread.
     """
 
-    __slots__ = ("_entities",)
+    __slots__ = ("entities_by_number",)
 
     def __init__(self) -> None:
         """Initialise without an entity."""
-        self._entities: dict[int, Entity] = {}
+        self.entities_by_number: dict[int, Entity] = {}
 
     def add(self, entity: Entity) -> None:
         """Add *entity*, which is kept alive thereby."""
-        self._entities[id(entity)] = entity
+        self.entities_by_number[id(entity)] = entity
 
     def discard(self, entity: Entity) -> None:
         """Remove *entity* if it is there."""
-        self._entities.pop(id(entity), None)
+        self.entities_by_number.pop(id(entity), None)
 
     def clear(self) -> None:
         """Remove all entities."""
-        self._entities.clear()
+        self.entities_by_number.clear()
 
     def __contains__(self, entity: object) -> bool:
         """Return whether *entity* is there."""
-        return id(entity) in self._entities
+        return id(entity) in self.entities_by_number
 
     def __iter__(self) -> Iterator[Entity]:
         """Iterate over the entities as they are now."""
-        return iter(list(self._entities.values()))
+        return iter(list(self.entities_by_number.values()))
 
     def __len__(self) -> int:
         """Return the number of entities."""
-        return len(self._entities)
+        return len(self.entities_by_number)
 
 
 class IdentityMap:
     """The attached entities of a session, which are the values of its top memory cache.
 
-    What is found, attached or removed here shows in ``session._local_cache``, and the other way
+    What is found, attached or removed here shows in ``top_cache_of(session)``, and the other way
     round. It may be used from any thread; two that attach the same new identity at once get the
     same entity.
     """
@@ -128,7 +129,7 @@ class IdentityMap:
 
         It is the dictionary of the top cache itself, where that is a plain memory cache.
         """
-        top = self._session._local_cache
+        top = top_cache_of(self._session)
         values = plain_dictionary(top)
         return _CacheView(top) if values is None else values
 
@@ -159,7 +160,7 @@ class IdentityMap:
         They stay the ones of their identity while they live. Return the keys of those that
         cannot be let go of before a commit.
         """
-        entities, dirty, top = self.entities(), self.dirty, self._session._local_cache
+        entities, dirty, top = self.entities(), self.dirty, top_cache_of(self._session)
         held = []
         with self._lock:
             for key in keys:
@@ -169,7 +170,7 @@ class IdentityMap:
                 if entity in dirty:
                     held.append(key)
                     continue
-                entity._group = None
+                entity.load_group = None
                 self.loose[key] = entity
                 try:
                     top.remove(key)
@@ -187,7 +188,7 @@ class IdentityMap:
         """Forget all entities, in memory alone, with what was changed on them."""
         self.dirty.clear()
         self.loose.clear()
-        self._session._local_cache.clear()
+        top_cache_of(self._session).clear()
 
     def discard(self, entity: Entity) -> None:
         """Forget *entity* in all cache layers, with its local values' mark."""
@@ -213,7 +214,7 @@ class IdentityMap:
         """Drop the local values of all entities, at a cost that follows what was changed."""
         for entity in self.dirty:
             self.dirty.discard(entity)
-            entity._forget_local_values()
+            entity.forget_local_values()
 
     def lower_caches(self) -> list[Cache]:
         """Return the cache layers below the top one, but for those that failed just now."""
@@ -262,11 +263,13 @@ class IdentityMap:
             return False
         missing = {
             name: value
-            for name, value in list(found._remote.items())  # Another session may load meanwhile.
-            if name not in entity._remote
+            for name, value in list(
+                found.remote_values.items()
+            )  # Another session may load meanwhile.
+            if name not in entity.remote_values
         }
         for name, value in missing.items():
-            entity._remote[name] = self._session.merge(value)
+            entity.remote_values[name] = self._session.merge(value)
         return bool(missing)
 
     def store_below(self, entities: dict[Any, Any]) -> None:
@@ -283,7 +286,7 @@ def _own(session: Session, value: Value) -> Value:
     """Return *value*; for an entity of another session, the one that *session* has for it."""
     if isinstance(value, AnyEntity) and value.session is not session:
         # Not by way of the session's own method: one that is overridden may ask here.
-        return session._loader.merge(value)
+        return loader_of(session).merge(value)
     return value
 
 
@@ -321,7 +324,7 @@ class SessionCache(LayeredCache):
     def _raised(self, value: Value) -> Value:
         """Return *value* with every entity in it replaced by the session's own."""
         # Not by way of the session's own method: one that is overridden may ask here.
-        return self._session._loader.merge(value)
+        return loader_of(self._session).merge(value)
 
     def set(self, key: Key, value: Value) -> None:
         """Store *value* in every layer; of another session's entity, the session's own one."""

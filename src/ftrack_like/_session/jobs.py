@@ -144,12 +144,12 @@ def _news_of(session: Session, job_id: str) -> Generator[threading.Event, None, 
             news.set()
 
     hub = session.event_hub
-    hub._watchers.append(watch)
+    hub._watchers.append(watch)  # noqa: SLF001 - the hub of this library
     try:
         with hub.subscription("topic=ftrack.update", _ignore):
             yield news
     finally:
-        hub._watchers.remove(watch)
+        hub._watchers.remove(watch)  # noqa: SLF001 - the hub of this library
 
 
 def _changed(data: object) -> set[Any]:

@@ -15,6 +15,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from ftrack_like import _centralized_storage_scenario, exception
+from ftrack_like._collaborators import (
+    calls_of,
+    connection_settings_of,
+    connections_of,
+    identity_map_of,
+    lookup_of,
+    schema_store_of,
+    statistics_of,
+    top_cache_of,
+    unit_of_work_of,
+)
 from ftrack_like._seams import is_own
 from ftrack_like._session.entity_types import has_subscriber
 from ftrack_like._transport.limits import total_for
@@ -53,8 +64,8 @@ class StartOptions(NamedTuple):
 
 def _ask_server(session: Session, options: StartOptions) -> None:
     """Ask the server who it is; the first request, which fails with advice if any does."""
-    warn_of_plain_http(session._server_url)
-    session._server_information = session._fetch_server_information()
+    warn_of_plain_http(session.server_url)
+    session._server_information = session._fetch_server_information()  # noqa: SLF001 - programs override it
 
 
 def _check_version(session: Session, options: StartOptions) -> None:
@@ -68,13 +79,13 @@ def _make_hub(session: Session, options: StartOptions) -> None:
     # has put in its place counts.
     from ftrack_like.event.hub import EventHub
 
-    settings = session._connection_settings.for_event_hub()
+    settings = connection_settings_of(session).for_event_hub()
     settings["deadline"] = settings["deadline"] or _hub_deadline(session)
     make = options.event_hub_class or EventHub
-    session._event_hub = make(
-        session._server_url,
-        session._api_user,
-        session._api_key,
+    session._event_hub = make(  # noqa: SLF001 - the name that programs know
+        session.server_url,
+        session.api_user,
+        session.api_key,
         headers=dict(options.headers or {}),
         cookies=dict(options.cookies or {}),
         **_accepted(make, settings),
@@ -111,16 +122,16 @@ def _connect_hub(session: Session, options: StartOptions) -> None:
     if not options.auto_connect_event_hub:
         return
     # What is published from now on waits for the connection instead of failing.
-    session._event_hub.init_connection()
+    session.event_hub.init_connection()
     thread = threading.Thread(
-        target=_connect, args=(session, session._event_hub), name="ftrack-event-hub-connect"
+        target=_connect, args=(session, session.event_hub), name="ftrack-event-hub-connect"
     )
     thread.daemon = True
-    session._auto_connect_event_hub_thread = thread
+    session._auto_connect_event_hub_thread = thread  # noqa: SLF001 - the name that programs know
     try:
         thread.start()
     except RuntimeError as error:  # The system has no thread left for this user.
-        session._auto_connect_event_hub_thread = None
+        session._auto_connect_event_hub_thread = None  # noqa: SLF001 - the name that programs know
         session.logger.warning("The event hub could not be connected: %s", error)
 
 
@@ -131,30 +142,30 @@ def _connect(session: Session, hub: EventHub) -> None:
     """
     try:
         hub.connect()
-        if session._closed:  # meanwhile
+        if session.closed:  # meanwhile
             hub.disconnect(unsubscribe=False)
     except Exception as error:
-        if session._closed:
+        if session.closed:
             return
         session.logger.warning("The event hub could not be connected: %s", str(error))
         if hasattr(hub, "connect_in_background"):
             hub.connect_in_background()
-            if session._closed:  # meanwhile
+            if session.closed:  # meanwhile
                 hub.close()
 
 
 def _load_plugins(session: Session, options: StartOptions) -> None:
     """Load the plugins."""
-    session._discover_plugins(plugin_arguments=options.plugin_arguments)
+    session._discover_plugins(plugin_arguments=options.plugin_arguments)  # noqa: SLF001 - programs override it
 
 
 def _load_schemas(session: Session, options: StartOptions) -> None:
     """Load the schemas, unless a plugin needed them already."""
     if "schemas" in session.__dict__:
         return
-    store = session._schema_store
-    session._shared_schemas = store.shared(store.path(session._schema_cache_path))
-    if session._shared_schemas is None:
+    store = schema_store_of(session)
+    store.in_use = store.shared(store.path(session._schema_cache_path))  # noqa: SLF001 - an argument of the constructor
+    if store.in_use is None:
         session.schemas = early_schemas(session)
 
 
@@ -167,11 +178,11 @@ def _build_types(session: Session, options: StartOptions) -> None:
     if "types" in session.__dict__:
         if not has_subscriber(session, session.schemas):
             return
-        session._local_cache.clear()
-    schemas = session._shared_schemas
+        top_cache_of(session).clear()
+    schemas = schema_store_of(session).in_use
     if schemas is None or has_subscriber(session, schemas):
         schemas = session.schemas  # What plugins get hold of is the session's own.
-    session.types = session._build_entity_type_classes(schemas)
+    session.types = session._build_entity_type_classes(schemas)  # noqa: SLF001 - programs override it
 
 
 def _set_up_storage(session: Session, options: StartOptions) -> None:
@@ -181,7 +192,7 @@ def _set_up_storage(session: Session, options: StartOptions) -> None:
 
 def _set_up_locations(session: Session, options: StartOptions) -> None:
     """Configure the built-in locations and let plugins configure theirs."""
-    session._configure_locations()
+    session._configure_locations()  # noqa: SLF001 - programs override it
 
 
 def _announce(session: Session, options: StartOptions) -> None:
@@ -217,12 +228,12 @@ def start(session: Session, options: StartOptions) -> None:
 
 def early_schemas(session: Session) -> Schemas:
     """Return the schemas of *session*."""
-    return session._schema_store.own(session._schema_cache_path)
+    return schema_store_of(session).own(session._schema_cache_path)  # noqa: SLF001 - an argument of the constructor
 
 
 def early_types(session: Session) -> EntityTypes:
     """Return entity classes for *session*, whose own are not built yet."""
-    return session._build_entity_type_classes(session.schemas)
+    return session._build_entity_type_classes(session.schemas)  # noqa: SLF001 - programs override it
 
 
 def check_version(version: Optional[str]) -> None:
@@ -249,31 +260,31 @@ def reset(session: Session) -> None:
             "The session is reset with %d operations that were not committed.",
             len(session.recorded_operations),
         )
-    session._unit_of_work.refuse_nesting("reset")
-    session._unit_of_work.abandon()
+    unit_of_work_of(session).refuse_nesting("reset")
+    unit_of_work_of(session).abandon()
     session.recorded_operations.clear()
-    session._identity_map.clear()
-    session._configure_locations()
+    identity_map_of(session).clear()
+    session._configure_locations()  # noqa: SLF001 - programs override it
     session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
 
 
 def close(session: Session) -> None:
     """End the connections of *session* and forget what it holds; again does nothing."""
-    if session._closed:
+    if session.closed:
         return
-    session._closed = True
+    session._closed = True  # noqa: SLF001 - the name that programs know
     _open.pop((os.getpid(), id(session)), None)
-    session._connections.end()
+    connections_of(session).end()
     hub = session.__dict__.get("_event_hub")
     if hub is not None:
         _disconnect(session, hub)
     request = session.__dict__.get("_managed_request")
-    session._managed_request = None
+    session._managed_request = None  # noqa: SLF001 - the name that programs know
     if request is not None:
         request.close()
-    session._unit_of_work.abandon()
+    unit_of_work_of(session).abandon()
     session.recorded_operations.clear()
-    session._identity_map.clear()
+    identity_map_of(session).clear()
     session.logger.debug("Session closed.")
 
 
@@ -283,10 +294,10 @@ def _disconnect(session: Session, hub: EventHub) -> None:
         hub.disconnect(unsubscribe=False)
     except exception.EventHubConnectionError:
         session.logger.debug("The event hub is not connected.")
-    thread = session._auto_connect_event_hub_thread
+    thread = session._auto_connect_event_hub_thread  # noqa: SLF001 - the name that programs know
     if thread is not None and thread is not threading.current_thread():
         thread.join(PATIENCE)
-    session._auto_connect_event_hub_thread = None
+    session._auto_connect_event_hub_thread = None  # noqa: SLF001 - the name that programs know
 
 
 #: Sessions that are to be closed when the process ends, by process and object; held weakly.
@@ -309,13 +320,13 @@ def _renew_locks() -> None:
     for session in list(_open.values()):
         session.__dict__.pop("_thread_lock", None)
         for holder in (
-            session._statistics,
-            session._calls.budget,
-            session._connections,
-            session._unit_of_work,
-            session._lookup,
+            statistics_of(session),
+            calls_of(session).budget,
+            connections_of(session),
+            unit_of_work_of(session),
+            lookup_of(session),
             session.recorded_operations,
-            session._identity_map,
+            identity_map_of(session),
             session.__dict__.get("types"),
         ):
             getattr(holder, "renew_lock", lambda: None)()

@@ -28,7 +28,7 @@ class LoadGroup:
         loaded for it on demand, None when nobody asks.
         """
         self.keys: list[Any] = []
-        self.fresh = fresh
+        self.fresh: Optional[list[Any]] = fresh
 
     def lacking(
         self,
@@ -45,16 +45,16 @@ class LoadGroup:
         """
         found = [entity]
         entity_type = entity.entity_type
-        for key in self._from(entity._key):
+        for key in self._from(entity.known_identity):
             member = resident(key)
             if (
                 member is not None
                 and member.entity_type == entity_type
                 and member is not entity
-                and member._group is self
-                and attribute_name not in member._remote
-                and not (member._local and attribute_name in member._local)
-                and not member._created
+                and member.load_group is self
+                and attribute_name not in member.remote_values
+                and not (member.local_values and attribute_name in member.local_values)
+                and not member.is_created
             ):
                 found.append(member)
                 if len(found) >= limit:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
+from ftrack_like._collaborators import identity_map_of, statistics_of
 from ftrack_like._literals import key_condition, quoted
 from ftrack_like._seams import is_overridden
 from ftrack_like._session.answer_shapes import check_records, reading
@@ -50,6 +51,7 @@ class Loader(Asker):
     def __init__(self, session: Session) -> None:
         """Initialise for *session*."""
         super().__init__(session)
+        self._identity_map = identity_map_of(session)
         #: Replaces the entities in a value by attached ones.
         self.merge = Merger(session).merge
         #: For each thread, the ``fresh`` of the stream that it loads something missing for, and
@@ -81,7 +83,7 @@ class Loader(Asker):
         """Return what :meth:`fetch` does for each of *expressions*, in one call for all."""
         asked = list(expressions)
         operations = [{"action": "query", "expression": each} for each in asked]
-        if self._takes_plain_path():
+        if self.takes_plain_path():
             load: Callable[..., list[Any]] = self._merge_all
         else:
             operations = RawBatch(operations)
@@ -110,7 +112,7 @@ class Loader(Asker):
         That is one call where the server counts.
         """
         counting = self._counting(expression, entity_type)
-        if counting is not None and not self._takes_plain_path():
+        if counting is not None and not self.takes_plain_path():
             batch = RawBatch([{"action": "query", "expression": page}, counting])
             try:
                 found, count = self._session.call(batch)
@@ -129,14 +131,14 @@ class Loader(Asker):
         merged = []
         for entity in entities:
             if fresh is not None and isinstance(entity, AnyEntity):
-                identity_map = self._session._identity_map
+                identity_map = self._identity_map
                 key = identity_map.key_of(entity)
                 if identity_map.entities().get(key) is None:
                     fresh.append(key)
             merged.append(self._session.merge(entity))
         return merged
 
-    def _takes_plain_path(self) -> bool:
+    def takes_plain_path(self) -> bool:
         """Return whether the session overrides a method that raw records do not pass."""
         return is_overridden(self._session, *_SEAMS)
 
@@ -197,7 +199,7 @@ class Loader(Asker):
         for entity in [entities] if is_one or isinstance(entities, str) else entities:
             if not isinstance(entity, AnyEntity):
                 raise exception.InvalidEntityError(entity, "populated")
-            if not entity._created:
+            if not entity.is_created:
                 by_type.setdefault(entity.entity_type, []).append(entity)
         first = next(iter(by_type), "")
         for entity_type, members in by_type.items() if names else ():
@@ -231,13 +233,15 @@ class Loader(Asker):
             if entity.session is not self._session:
                 continue
             if residents is None:
-                residents = {resident._key: resident for resident in found}
-            resident = residents.get(entity._key or entity._identity_text())
+                residents = {resident.known_identity: resident for resident in found}
+            resident = residents.get(entity.known_identity or entity.remember_identity())
             if resident is None or resident is entity:
                 continue
             for name in set(map(_root, names)):
-                if name in resident._remote:
-                    entity.attributes.lookup(name).set_remote_value(entity, resident._remote[name])
+                if name in resident.remote_values:
+                    entity.attributes.lookup(name).set_remote_value(
+                        entity, resident.remote_values[name]
+                    )
 
     def lazy_load(
         self, entity: Entity, attribute_name: str, projections: Optional[str] = None
@@ -248,9 +252,9 @@ class Loader(Asker):
         """
         self._announce(entity, attribute_name)
         members = [entity]
-        group = entity._group
+        group = entity.load_group
         if group is not None:
-            resident = self._session._identity_map.entities().get
+            resident = self._identity_map.entities().get
             members = group.lacking(entity, attribute_name, resident, GROUP_SIZE)
         members = self._complete_from_below(members, attribute_name)
         if not members:
@@ -261,19 +265,21 @@ class Loader(Asker):
         finally:
             self._current.fresh = None
         if len(members) > 1:
-            self._session._statistics.count(grouped_loads=1)
+            statistics_of(self._session).count(grouped_loads=1)
             for member in members:
-                if attribute_name not in member._remote:
-                    member._group = None  # The server has none: do not ask for it again and again.
+                if attribute_name not in member.remote_values:
+                    member.load_group = (
+                        None  # The server has none: do not ask for it again and again.
+                    )
 
     def _complete_from_below(self, entities: list[Entity], attribute_name: str) -> list[Any]:
         """Return those of *entities* whose *attribute_name* no lower cache layer has either."""
-        identity_map = self._session._identity_map
+        identity_map = self._identity_map
         if not identity_map.lower_caches():
             return entities
         for entity in entities:
             identity_map.complete_from_below(identity_map.key_of(entity), entity)
-        return [entity for entity in entities if attribute_name not in entity._remote]
+        return [entity for entity in entities if attribute_name not in entity.remote_values]
 
     def _announce(self, entity: Entity, attribute_name: str) -> None:
         """Warn of a lazy load, or refuse it, as the session was told to."""
@@ -294,7 +300,7 @@ _PACKAGE = __name__.partition(".")[0] + "."
 
 def _caller_level() -> int:
     """Return how many calls up, seen from who asks, the first line outside this package is."""
-    level, frame = 1, sys._getframe(1)
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - quicker than inspect
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     return level
@@ -332,7 +338,7 @@ def _is_missing(entity: Entity, path: list[str]) -> bool:
         return False
     value = attribute.get_local_value(entity)
     if value is NOT_SET:
-        value = entity._remote.get(name)
+        value = entity.remote_values.get(name)
     if isinstance(value, MappedCollectionProxy):
         value = value.collection
     if isinstance(value, AnyEntity):

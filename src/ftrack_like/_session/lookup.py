@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._collaborators import identity_map_of, statistics_of, unit_of_work_of
 from ftrack_like._literals import condition, key_condition
 from ftrack_like._session.values import no_type, require_mapping
 from ftrack_like._suggest import did_you_mean
@@ -61,7 +62,7 @@ class Lookup:
             )
         found = self._cached(entity_type, values)
         if found is not None:
-            session._statistics.count_hit()
+            statistics_of(session).count_hit()
             return found
         try:
             for entity in session.query(f"{entity_type} where {key_condition(names, values)}"):
@@ -74,7 +75,7 @@ class Lookup:
 
     def _cached(self, entity_type: str, values: list[Any]) -> Optional[Entity]:
         """Return the entity from the session's caches, the one in memory first, or None."""
-        identity_map = self._session._identity_map
+        identity_map = identity_map_of(self._session)
         found = identity_map.find(entity_type, values)
         if found is None:
             stored = identity_map.recall(identity_map.key((entity_type, values)))
@@ -129,7 +130,7 @@ class Lookup:
                     error, exception.NotUniqueError
                 ):
                     made_id = {}
-                session._unit_of_work.take_back([entity])
+                unit_of_work_of(session).take_back([entity])
             else:
                 return entity
         raise AssertionError("unreachable")

@@ -100,7 +100,7 @@ class Memberships:
         self.payloads = list(payloads)
         #: The lists that are written member by member.
         self.written: list[ListChange] = []
-        if session._load_groups and any(map(_holds_collection, payloads)):
+        if session._load_groups and any(map(_holds_collection, payloads)):  # noqa: SLF001 - an argument of the constructor
             deltas = _deltas(operations)
             self._write_members(deltas)
             self._find_changes(deltas)
@@ -270,7 +270,7 @@ def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:
 
 def _holds_collection(payload: OperationPayload) -> bool:
     """Return whether *payload* updates a collection."""
-    items = payload._data
+    items = payload.items_by_name
     if items["action"] != "update":
         return False
     values = items["entity_data"].values()

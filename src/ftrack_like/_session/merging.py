@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
+from ftrack_like._collaborators import identity_map_of
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, AnyEntity
 from ftrack_like.query import QueryResult
@@ -40,6 +41,7 @@ class Merger:
     def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose methods are reached at each use."""
         self._session = session
+        self._identity_map = identity_map_of(session)
 
     def merge(self, value: Value, merged: Optional[MergeRecord] = None) -> Value:
         """Return *value* with every entity in it replaced by the attached one of its identity.
@@ -121,7 +123,7 @@ class Merger:
         """Merge the members of the collection *value*, or the foreign entity that it is of."""
         members = _base(value)
         if members.entity.session is self._session:
-            members._data = [self._merge(member, merged) for member in members._data]
+            members.members = [self._merge(member, merged) for member in members.members]
         else:
             self._merge(members.entity, merged)
         return value
@@ -137,7 +139,7 @@ class Merger:
 
     def _merge_entity(self, entity: Entity, merged: MergeRecord) -> Entity:
         """Return the attached entity of the identity of *entity*, with its values."""
-        identity_map = self._session._identity_map
+        identity_map = self._identity_map
         try:
             key = identity_map.key_of(entity)
         except KeyError:
@@ -174,18 +176,18 @@ class Merger:
     def _copy_of(self, entity: Entity) -> Entity:
         """Return a new entity of this session with the identity of the foreign *entity*."""
         key = inspection.primary_key(entity)
-        return self._session._create(entity.entity_type, key, reconstructing=True)
+        return self._session._create(entity.entity_type, key, reconstructing=True)  # noqa: SLF001 - programs override it
 
     def _take_over(self, entity: Entity, attached: Entity, merged: MergeRecord) -> None:
         """Give *attached* the values of the foreign *entity*."""
         attached.merge(entity, merged)
-        identity_map = self._session._identity_map
+        identity_map = self._identity_map
         if identity_map.lower_caches():
             self._store(identity_map.key_of(attached), entity, attached)
 
     def _store(self, key: Key, entity: Entity, attached: Entity) -> None:
         """Write *attached*, which got the values of *entity*, to the cache layers below."""
-        identity_map = self._session._identity_map
+        identity_map = self._identity_map
         # What is only referred to stays so: the layers below may hold all that was ever loaded.
         if not _is_bare(entity):
             identity_map.complete_from_below(key, attached)
@@ -198,7 +200,7 @@ class Merger:
 
         *resident* returns the attached entity with a key, or None.
         """
-        for values in (entity._remote, entity._local):
+        for values in (entity.remote_values, entity.local_values):
             if not values:
                 continue
             for name, value in values.items():
@@ -207,7 +209,7 @@ class Merger:
                 # Setting what is there already changes no order, so the loop may go on.
                 if isinstance(value, AnyEntity):
                     # Most are attached already; to find that here takes a third of the time.
-                    if value._key is None or resident(value._key) is not value:
+                    if value.known_identity is None or resident(value.known_identity) is not value:
                         values[name] = self._merge_entity(value, merged)
                 elif isinstance(value, list):
                     values[name] = [self._merge(inner, merged) for inner in value]
@@ -222,4 +224,4 @@ def _base(value: Union[Collection, MappedCollectionProxy]) -> Collection:
 def _is_bare(entity: Entity) -> bool:
     """Return whether *entity* holds nothing but its primary key."""
     key = entity.primary_key_attributes
-    return not entity._local and all(name in key for name in entity._remote)
+    return not entity.local_values and all(name in key for name in entity.remote_values)

@@ -37,35 +37,35 @@ class OperationPayload(MutableMapping[str, Any]):
     ) -> None:
         """Initialise as ``dict`` does, from a mapping, pairs or keywords."""
         super().__init__()
-        self._data: dict[str, Any] = dict(*args, **kwargs)
+        self.items_by_name: dict[str, Any] = dict(*args, **kwargs)
 
     def __getitem__(self, key: str) -> Json:
         """Return the item *key*."""
-        return self._data[key]
+        return self.items_by_name[key]
 
     def get(self, key: str, default: Optional[Json] = None) -> Json:
         """Return the item *key*, or *default*."""
-        return self._data.get(key, default)
+        return self.items_by_name.get(key, default)
 
     def __setitem__(self, key: str, value: Json) -> None:
         """Set the item *key* to *value*."""
-        self._data[key] = value
+        self.items_by_name[key] = value
 
     def __delitem__(self, key: str) -> None:
         """Remove the item *key*."""
-        del self._data[key]
+        del self.items_by_name[key]
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the keys."""
-        return iter(self._data)
+        return iter(self.items_by_name)
 
     def __len__(self) -> int:
         """Return the number of items."""
-        return len(self._data)
+        return len(self.items_by_name)
 
     def __str__(self) -> str:
         """Return a text with all items."""
-        return f"<{type(self).__name__} {self._data}>"
+        return f"<{type(self).__name__} {self.items_by_name}>"
 
 
 Payloads = list[OperationPayload]
@@ -108,7 +108,7 @@ def _payload(
 def _made_of(items: dict[str, Any]) -> OperationPayload:
     """Return a payload of *items*, which are not copied: thousands of them make a batch."""
     payload = OperationPayload.__new__(OperationPayload)
-    payload._data = items
+    payload.items_by_name = items
     return payload
 
 
@@ -136,23 +136,23 @@ def payload_of(operation: Operation) -> OperationPayload:
 def _identity(payload: OperationPayload) -> str:
     """Return the entity of *payload* as one text."""
     # Mappings in Python are slow to read; a large batch reads each payload many times.
-    items = payload._data
+    items = payload.items_by_name
     return f"({items['entity_type']!r}, {items['entity_key']!r})"
 
 
 def cancel_creates_with_deletes(payloads: Payloads) -> Payloads:
     """Drop all payloads of entities that are created and deleted again here."""
-    if not any(payload._data["action"] == "delete" for payload in payloads):
+    if not any(payload.items_by_name["action"] == "delete" for payload in payloads):
         return list(payloads)
     created: dict[str, list[int]] = {}
     dropped: set[int] = set()
     for index, payload in enumerate(payloads):
         entity = _identity(payload)
-        if payload._data["action"] == "create":
+        if payload.items_by_name["action"] == "create":
             created[entity] = [index]
         elif entity in created:
             created[entity].append(index)
-            if payload._data["action"] == "delete":
+            if payload.items_by_name["action"] == "delete":
                 dropped.update(created.pop(entity))
     return [payload for index, payload in enumerate(payloads) if index not in dropped]
 
@@ -162,9 +162,9 @@ def keep_last_updates(payloads: Payloads) -> Payloads:
     later: dict[str, set[str]] = {}
     kept = []
     for payload in reversed(payloads):
-        if payload._data["action"] == "update":
+        if payload.items_by_name["action"] == "update":
             entity = _identity(payload)
-            data = payload._data["entity_data"]
+            data = payload.items_by_name["entity_data"]
             names = later.get(entity)
             if names is None:
                 later[entity] = set(data)
@@ -182,7 +182,7 @@ def drop_not_set(payloads: Payloads) -> Payloads:
     """Drop attributes that have no value."""
     kept = []
     for payload in payloads:
-        data = payload._data.get("entity_data", {})
+        data = payload.items_by_name.get("entity_data", {})
         if any(map(operator.is_, data.values(), itertools.repeat(NOT_SET))):
             payload = with_data(payload, {n: v for n, v in data.items() if v is not NOT_SET})
         kept.append(payload)
@@ -197,8 +197,8 @@ def drop_empty_updates(payloads: Payloads) -> Payloads:
     return [
         payload
         for payload in payloads
-        if payload._data["action"] != "update"
-        or not payload._data["entity_data"].keys() <= _TYPE_ALONE
+        if payload.items_by_name["action"] != "update"
+        or not payload.items_by_name["entity_data"].keys() <= _TYPE_ALONE
     ]
 
 
@@ -207,7 +207,7 @@ def fold_adjacent_updates(payloads: Payloads) -> Payloads:
     folded: Payloads = []
     last: Any = {}  # the items of the payload before, while updates may be folded into it
     for payload in payloads:
-        items = payload._data
+        items = payload.items_by_name
         if (
             items["action"] == "update"
             and items["entity_key"] == last.get("entity_key")
@@ -215,7 +215,7 @@ def fold_adjacent_updates(payloads: Payloads) -> Payloads:
         ):
             data = {**last["entity_data"], **items["entity_data"]}
             folded[-1] = with_data(folded[-1], data)
-            last = folded[-1]._data
+            last = folded[-1].items_by_name
             continue
         folded.append(payload)
         last = {} if items["action"] == "delete" else items
@@ -224,7 +224,7 @@ def fold_adjacent_updates(payloads: Payloads) -> Payloads:
 
 def with_data(payload: OperationPayload, data: dict[str, Any]) -> OperationPayload:
     """Return a copy of *payload* with *data* as its data."""
-    return _made_of({**payload._data, "entity_data": data})
+    return _made_of({**payload.items_by_name, "entity_data": data})
 
 
 #: What happens to the payloads of a commit, in this order.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like._collaborators import identity_map_of
 from ftrack_like._seams import original
 from ftrack_like._suggest import did_you_mean
 from ftrack_like.attribute import AbstractCollectionAttribute, ReferenceAttribute
@@ -70,7 +71,7 @@ def _make_plan(class_: type[Entity], shape: tuple[str, ...]) -> Plan:
         is_reference=is_whole
         and all(name in key for name, each in known.items() if each is not None),
     )
-    attributes._plans[shape] = plan
+    attributes.plans[shape] = plan
     return plan
 
 
@@ -80,7 +81,7 @@ def make_reader(session: Session, group: Optional[LoadGroup], regroups: bool = T
     New entities, and with *regroups* those that come again, become members of *group* unless it
     is None.
     """
-    identity_map = session._identity_map
+    identity_map = identity_map_of(session)
     entities = identity_map.entities()
     find, settle = entities.get, entities.setdefault
     fresh = None if group is None else group.fresh
@@ -101,7 +102,7 @@ def make_reader(session: Session, group: Optional[LoadGroup], regroups: bool = T
         except (KeyError, TypeError):  # TypeError for a list or a mapping.
             raise unknown_type(session, type_name) from None
         shape = tuple(record)
-        plan = class_.attributes._plans.get(shape)
+        plan = class_.attributes.plans.get(shape)
         if plan is None:
             plan = _make_plan(class_, shape)
         references, collections, dropped, single_key, key_parts, is_reference = plan
@@ -137,32 +138,32 @@ def make_reader(session: Session, group: Optional[LoadGroup], regroups: bool = T
             if class_.__init__ is entity_init:
                 entity = allocate(class_)
                 entity.session = session
-                entity._remote = record
-                entity._local = None
-                entity._key = identity
-                entity._fixed_key = None
-                entity._group = None
-                entity._created = False
+                entity.remote_values = record
+                entity.local_values = None
+                entity.known_identity = identity
+                entity.fixed_key = None
+                entity.load_group = None
+                entity.is_created = False
             else:
                 entity = class_(session, data=record, reconstructing=True)
-                entity._key = identity
+                entity.known_identity = identity
             entity = settle(key, entity)
             if has_lower_caches and not is_reference:
                 touched[key] = entity
         elif not is_reference:
-            entity._remote.update(record)
-            if entity._local is not None:
+            entity.remote_values.update(record)
+            if entity.local_values is not None:
                 for name in collections:
                     attribute: Any = class_.attributes.lookup(name)
-                    attribute._refresh(entity)
+                    attribute.refresh(entity)
             if has_lower_caches:
                 touched[key] = entity
         if (
             join_group is not None
-            and entity._group is not group
-            and (regroups or entity._group is None)
+            and entity.load_group is not group
+            and (regroups or entity.load_group is None)
         ):
-            entity._group = group
+            entity.load_group = group
             join_group(key)
         return entity
 

@@ -72,6 +72,8 @@ class SchemaStore:
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self._has_warned = False
+        #: The schemas that the session shares with others of this process, if it does.
+        self.in_use: Optional[Schemas] = None
 
     def path(self, chosen: Union[PathText, bool, None]) -> Union[str, bool]:
         """Return the path of the cache file for the *chosen* folder; False means no cache.
@@ -96,7 +98,7 @@ class SchemaStore:
         check_path(folder)
         if folder.endswith(".json"):
             return folder
-        return os.path.join(folder, file_name(self._session._server_url))
+        return os.path.join(folder, file_name(self._session.server_url))
 
     def load(self, path: Union[PathText, bool, None]) -> Schemas:
         """Return the schemas, from the file at *path* if it fits the server's hash.
@@ -104,7 +106,7 @@ class SchemaStore:
         Otherwise ask the server and write the file; *path* may be False or None for none.
         """
         session = self._session
-        wanted = session._server_information.get("schema_hash")
+        wanted = session.server_information.get("schema_hash")
         for candidate in _candidates(path) if path else ():
             schemas, found = self._read(candidate)
             if found is not None and found == wanted:
@@ -122,7 +124,7 @@ class SchemaStore:
         None means that :meth:`load` has to be asked, for schemas of the session's own.
         """
         session = self._session
-        wanted = session._server_information.get("schema_hash")
+        wanted = session.server_information.get("schema_hash")
         if (
             not isinstance(path, str)
             or not path
@@ -149,17 +151,17 @@ class SchemaStore:
 
     def own(self, chosen: Union[PathText, bool, None]) -> Schemas:
         """Return schemas for the session alone; *chosen* is as for :meth:`path`."""
-        shared = self._session._shared_schemas
+        shared = self.in_use
         if shared is not None:
             copied: Schemas = json.loads(json.dumps(shared))
             return copied
-        loaded: Schemas = self._session._load_schemas(self.path(chosen))
+        loaded: Schemas = self._session._load_schemas(self.path(chosen))  # noqa: SLF001 - programs override it
         return loaded
 
     def _read(self, path: str) -> tuple[Schemas, Optional[str]]:
         """Return the schemas of the file at *path* and their hash; ``([], None)`` if unusable."""
         try:
-            schemas, found = self._session._read_schemas_from_cache(path)
+            schemas, found = self._session._read_schemas_from_cache(path)  # noqa: SLF001 - programs override it
         except (OSError, ValueError) as error:
             self._logger.debug("Schema cache %s cannot be used, fetching anew: %s", path, error)
             return [], None
@@ -179,7 +181,7 @@ class SchemaStore:
         failure: Optional[Exception] = None
         for candidate in _candidates(path):
             try:
-                self._session._write_schemas_to_cache(schemas, candidate)
+                self._session._write_schemas_to_cache(schemas, candidate)  # noqa: SLF001 - programs override it
                 _remove_unused(os.path.dirname(candidate))
                 return
             except (OSError, ValueError) as error:  # ValueError for a path that cannot be one.
@@ -202,7 +204,7 @@ class SchemaStore:
             raise ValueError(f"{path} is nested too deeply.") from error
         # Files of ours hold just the bytes that the server hashes: no need to make them again.
         found = _md5(content)
-        if found != self._session._server_information.get("schema_hash"):
+        if found != self._session.server_information.get("schema_hash"):
             found = canonical_hash(schemas)
         return schemas, found
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, cast
 
+from ftrack_like._collaborators import identity_map_of
 from ftrack_like.query import Pages
 
 if TYPE_CHECKING:
@@ -84,14 +85,14 @@ def stream(
                 ahead = _Ahead(lambda: _load(pages, page_size))
             yield from _emptying(page.entities)
             if not keep:
-                held = session._identity_map.release(held + page.fresh)
+                held = identity_map_of(session).release(held + page.fresh)
             page = None
             if ahead is None and pages.is_done:
                 return
     finally:
         # Left early, by an error or by the reader: what was loaded is let go of as well.
         if not keep:
-            release = session._identity_map.release
+            release = identity_map_of(session).release
             release(held + (page.fresh if page is not None else []))
             if ahead is not None:
                 ahead.abandon(release)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection, operation
+from ftrack_like._collaborators import identity_map_of, loader_of
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.delivery import Delivery
 from ftrack_like._session.memberships import Memberships
@@ -97,6 +98,7 @@ class UnitOfWork:
     def __init__(self, session: Session) -> None:
         """Initialise for *session*, whose operations and methods are reached at each use."""
         self._session = session
+        self._identity_map = identity_map_of(session)
         #: The batch that was sent last, until its outcome is known and taken over.
         self._pending: Optional[_Pending] = None
         self.renew_lock()
@@ -109,7 +111,7 @@ class UnitOfWork:
 
     def plan(self) -> Plan:
         """Return what :meth:`commit` would do now."""
-        touched = list(self._session._identity_map.dirty)
+        touched = list(self._identity_map.dirty)
         operations = list(self._session.recorded_operations)
         payloads = optimise(payload_of(each) for each in operations)
         return Plan(operations, payloads, touched)
@@ -226,7 +228,7 @@ class UnitOfWork:
     def abandon(self) -> None:
         """Stop asking what became of the last batch."""
         self._pending = None
-        self._session._calls.running.forget()
+        calls_of(self._session).running.forget()
 
     def _forget_cancelled(self, plan: Plan) -> None:
         """Forget the operations of *plan*, which add up to nothing, and their entities' values.
@@ -242,7 +244,7 @@ class UnitOfWork:
     def _delivery(self, plan: Plan, questions: list[Any], readings: list[Any]) -> Delivery:
         """Return what sends the *questions*, the payloads of *plan* and the *readings*."""
         session = self._session
-        plain = session._loader._takes_plain_path()
+        plain = loader_of(session).takes_plain_path()
         batch = [*questions, *plan.payloads, *readings]
         return Delivery(session, batch if plain else RawBatch(batch))
 
@@ -261,7 +263,7 @@ class UnitOfWork:
             elif getattr(data, "entity_type", None) is not None:
                 session.merge(data)
         if records:
-            session._loader.load(records)
+            loader_of(session).load(records)
 
     def _written_lists(self, plan: Plan, results: Any) -> list[dict[str, Any]]:
         """Return records of the lists that *plan* changes member by member, from *results*.
@@ -280,9 +282,9 @@ class UnitOfWork:
                 self._session.merge(row)
             else:
                 owner = change.owner
-                entity = self._session._identity_map.find(owner["entity_type"], owner["entity_key"])
+                entity = self._identity_map.find(owner["entity_type"], owner["entity_key"])
                 if entity is not None:
-                    entity._remote.pop(change.name, None)
+                    entity.remote_values.pop(change.name, None)
         return records
 
     def _keep_primary_keys(self, plan: Plan) -> None:
@@ -290,8 +292,8 @@ class UnitOfWork:
 
         Those with local values do so by themselves when they lose these.
         """
-        find = self._session._identity_map.find
-        keeping = {id(entity._fixed_key) for entity in plan.touched}
+        find = self._identity_map.find
+        keeping = {id(entity.fixed_key) for entity in plan.touched}
         for each in plan.operations:
             if id(each.entity_key) in keeping:
                 continue
@@ -299,7 +301,7 @@ class UnitOfWork:
                 entity = find(each.entity_type, list(each.entity_key.values()))
                 if entity is not None:
                     for name, value in each.entity_key.items():
-                        entity._remote.setdefault(name, value)
+                        entity.remote_values.setdefault(name, value)
 
     def _forget(self, plan: Plan) -> None:
         """Forget the operations of *plan* and the local values that they stand for.
@@ -345,14 +347,14 @@ class UnitOfWork:
 
     def _clear(self, entity: Entity, names: Iterable[str]) -> None:
         """Drop the local values of *entity* but for those with the *names*."""
-        local = entity._local or {}
+        local = entity.local_values or {}
         kept = {name: value for name, value in local.items() if name in names} if names else None
         if not kept:
-            self._session._identity_map.dirty.discard(entity)
-            entity._forget_local_values()
+            self._identity_map.dirty.discard(entity)
+            entity.forget_local_values()
             return
-        entity._local = kept
-        entity._created = False
+        entity.local_values = kept
+        entity.is_created = False
 
     @staticmethod
     def _gone(plan: Plan) -> dict[str, Any]:
@@ -371,7 +373,7 @@ class UnitOfWork:
 
     def _remove(self, deletion: operation.DeleteEntityOperation) -> None:
         """Forget the entity of the *deletion* in all cache layers."""
-        identity_map = self._session._identity_map
+        identity_map = self._identity_map
         values = list(deletion.entity_key.values())
         entity = identity_map.find(deletion.entity_type, values)
         if entity is not None:
@@ -407,17 +409,17 @@ class UnitOfWork:
                 pending.plan.summary(),
             )
         operations = list(session.recorded_operations)
-        self._keep_primary_keys(Plan(operations, [], session._identity_map.dirty))
+        self._keep_primary_keys(Plan(operations, [], self._identity_map.dirty))
         created = []
         for each in operations:
             if isinstance(each, operation.CreateEntityOperation):
                 values = list(each.entity_key.values())
-                created.append(session._identity_map.find(each.entity_type, values))
+                created.append(self._identity_map.find(each.entity_type, values))
         self._discard(operations)
-        session._identity_map.forget_local_values()
+        self._identity_map.forget_local_values()
         for entity in created:
             if entity is not None:
-                session._identity_map.discard(entity)
+                self._identity_map.discard(entity)
         self.abandon()
 
     def take_back(self, entities: Iterable[Entity]) -> None:
@@ -427,24 +429,24 @@ class UnitOfWork:
         operations = [each for each in session.recorded_operations if _key_of(each) in wanted]
         if operations and hasattr(session.recorded_operations, "discard"):
             session.recorded_operations.discard(operations)
-        self._keep_primary_keys(Plan(operations, [], session._identity_map.dirty))
+        self._keep_primary_keys(Plan(operations, [], self._identity_map.dirty))
         for entity in wanted.values():
-            created = entity._created
+            created = entity.is_created
             self._clear(entity, ())
             if created:
-                session._identity_map.discard(entity)
+                self._identity_map.discard(entity)
 
     def _forget_loaded(self, plan: Plan) -> None:
         """Forget the loaded values that *plan* may have changed on the server, to be read again."""
         for payload in plan.payloads:
             if payload["action"] != "update":
                 continue
-            entity = self._session._identity_map.find(payload["entity_type"], payload["entity_key"])
+            entity = self._identity_map.find(payload["entity_type"], payload["entity_key"])
             if entity is None:
                 continue
             for name in payload["entity_data"]:
                 if name not in entity.primary_key_attributes and name != "__entity_type__":
-                    entity._remote.pop(name, None)
+                    entity.remote_values.pop(name, None)
 
     def created(self) -> list[Entity]:
         """Return the entities that are created and not committed."""
@@ -469,7 +471,7 @@ class UnitOfWork:
                 states[key] = state
                 keys[key] = each
         found = [
-            self._session._identity_map.find(each.entity_type, list(each.entity_key.values()))
+            self._identity_map.find(each.entity_type, list(each.entity_key.values()))
             for key, each in keys.items()
             if states[key] is wanted
         ]
@@ -478,7 +480,7 @@ class UnitOfWork:
 
 def _identity_of(entity: Entity) -> str:
     """Return the identity of *entity* as text, empty when its primary key is not whole."""
-    known: Optional[str] = entity._key
+    known: Optional[str] = entity.known_identity
     if known is not None:
         return known
     try:

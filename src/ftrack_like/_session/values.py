@@ -86,7 +86,7 @@ def unsendable(
 def _values_of(data: Json) -> Iterator[tuple[str, str, Any]]:
     """Yield ``(entity, attribute, value)`` for the values of entities in *data*."""
     if isinstance(data, AnyEntity):
-        for name, value in {**data._remote, **(data._local or {})}.items():
+        for name, value in {**data.remote_values, **(data.local_values or {})}.items():
             yield str(data), name, value
     for payload in data if isinstance(data, (list, tuple)) else [data]:
         if isinstance(payload, Mapping) and payload.get("action") in _WRITING:

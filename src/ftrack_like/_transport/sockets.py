@@ -187,7 +187,7 @@ class _Reader(io.RawIOBase):
         """Read into *buffer* and return the number of bytes."""
         flight = self._sock.flight
         if flight is None or flight.is_answered:
-            count: Optional[int] = self._sock._within(self._raw.readinto, buffer)
+            count: Optional[int] = self._sock._within(self._raw.readinto, buffer)  # noqa: SLF001 - both are of this module
             return count
         return flight.read_into(buffer)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import requests
 
 from ftrack_like import exception
+from ftrack_like._collaborators import connection_settings_of, connections_of, remote_actions_of
 from ftrack_like._seams import is_overridden
 from ftrack_like._transport.body import ACCEPTED
 from ftrack_like._transport.http import GuardedSession, PooledAdapter
@@ -116,7 +117,7 @@ class Sending:
     def _complete(self, upload_id: str, tags: list[dict[str, Any]]) -> None:
         """Have the parts joined; raise an :class:`UploadError` that says whether to repeat it."""
         try:
-            self._session._remote_actions.complete_multipart_upload(
+            remote_actions_of(self._session).complete_multipart_upload(
                 self._component_id, upload_id, tags
             )
         except exception.ServerConnectionError as error:
@@ -222,10 +223,10 @@ def _plain_session(session: Session) -> requests.Session:
     """
     made = GuardedSession()
     made.headers["Accept-Encoding"] = ACCEPTED
-    session._connection_settings.apply(made)
+    connection_settings_of(session).apply(made)
     made.auth = _no_authentication
     for prefix in ("https://", "http://"):
-        made.mount(prefix, PooledAdapter(session._connections))
+        made.mount(prefix, PooledAdapter(connections_of(session)))
     return made
 
 

@@ -12,6 +12,12 @@ from urllib.parse import urlencode
 
 import requests
 
+from ftrack_like._collaborators import (
+    connection_settings_of,
+    connections_of,
+    request_session_of,
+    retry_policy_of,
+)
 from ftrack_like._transport.limits import limited
 from ftrack_like._transport.redaction import masked
 from ftrack_like.accessor._download import Download
@@ -248,15 +254,17 @@ class _Transport:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._timeout = session._connection_settings.timeout(session.request_timeout)
-        self.tries = Tries(session._retry_policy or POLICY, self._timeout, session._connections)
+        self._timeout = connection_settings_of(session).timeout(session.request_timeout)
+        self.tries = Tries(
+            retry_policy_of(session) or POLICY, self._timeout, connections_of(session)
+        )
 
     def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Any:
         """Return the streaming response with the data of *resource_identifier*.
 
         The credentials go as headers, and not along on a redirect to another host.
         """
-        return self._session._request.get(
+        return request_session_of(self._session).get(
             f"{self._session.server_url}/component/get",
             params={"id": resource_identifier},
             headers=dict(headers),
@@ -268,7 +276,7 @@ class _Transport:
         """Remove the data of *resource_identifier* from the server."""
         try:
             with limited(self.tries.limit()):
-                response = self._session._request.get(
+                response = request_session_of(self._session).get(
                     f"{self._session.server_url}/component/remove",
                     params={"id": resource_identifier},
                     timeout=self._timeout,

@@ -36,4 +36,4 @@ __all__ = [
     "merge_references",
 ]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)

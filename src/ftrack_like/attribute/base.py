@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
+from ftrack_like._collaborators import loader_of
 from ftrack_like._ownership import own
 from ftrack_like._seams import keeps_originals, original
 from ftrack_like.attribute.storage import Storage, put
@@ -49,7 +50,7 @@ class Attribute:
     """A named value of a type's entities."""
 
     #: Whether the value is an entity, which has to be one of the same session.
-    _refers = False
+    refers = False
 
     def __init__(
         self,
@@ -64,13 +65,13 @@ class Attribute:
         and returns it. One that is not *mutable* can be set while it has no value. A *computed*
         one is worked out by the server.
         """
-        self.default_value = default_value
+        self.default_value: Value = default_value
         self._computed = computed
         self._mutable = mutable
         self._name = name
         self._remote_key, self._local_key = "remote", "local"
         #: Whether one local value may follow another without further thought.
-        self._is_simple = mutable and type(self).set_local_value is _SET_LOCAL_VALUE
+        self.is_simple: bool = mutable and type(self).set_local_value is _SET_LOCAL_VALUE
 
     def __repr__(self) -> str:
         """Return the class and name of the attribute."""
@@ -91,6 +92,11 @@ class Attribute:
         """Return whether the server works the value out."""
         return self._computed
 
+    @property
+    def storage_keys(self) -> tuple[str, str]:
+        """The keys of the local and the remote value in a storage of an entity."""
+        return self._local_key, self._remote_key
+
     def get_entity_storage(self, entity: Entity) -> Storage:
         """Return the values of *entity* as ``{attribute name: {"local": …, "remote": …}}``.
 
@@ -107,29 +113,29 @@ class Attribute:
         value = self.get_local_value(entity)
         if value is NOT_SET:
             value = self.get_remote_value(entity)
-        if value is NOT_SET and entity._may_populate(self._name):
+        if value is NOT_SET and entity.may_populate(self._name):
             self.populate_remote_value(entity)
             value = self.get_remote_value(entity)
         return value
 
     def get_local_value(self, entity: Entity) -> Value:
         """Return the value set on *entity* and not committed yet, or NOT_SET."""
-        local = entity._local
+        local = entity.local_values
         return NOT_SET if local is None else local.get(self._name, NOT_SET)
 
     def get_remote_value(self, entity: Entity) -> Value:
         """Return the value of *entity* that the server sent, or NOT_SET. Never ask for it."""
-        value = entity._remote.get(self._name, NOT_SET)
+        value = entity.remote_values.get(self._name, NOT_SET)
         if type(value) is dict or type(value) is list:
             value = _plain_value(value, entity.session)
-            entity._remote[self._name] = value
+            entity.remote_values[self._name] = value
         return value
 
-    def _remote_values(self, entity: Entity) -> Value:
+    def sent_value(self, entity: Entity) -> Value:
         """Return what the server sent for *entity*, collections as plain lists, or NOT_SET."""
         return self.get_remote_value(entity)
 
-    def _merged_local(self, entity: Entity, value: Value, merge: Callable[[Any], Any]) -> Value:
+    def merged_local(self, entity: Entity, value: Value, merge: Callable[[Any], Any]) -> Value:
         """Return the local *value* of another copy of *entity*, passed through *merge*."""
         return merge(value)
 
@@ -141,24 +147,24 @@ class Attribute:
         """
         if self._is_refused(entity, value):
             return
-        value = self._own(entity, value)
-        local = entity._local_values()
+        value = self.own(entity, value)
+        local = entity.own_local_values()
         before = local.pop(self._name, NOT_SET)
         if value is not NOT_SET:
             local[self._name] = value
         if self._name in entity.primary_key_attributes:
-            entity._key = entity._fixed_key = None
+            entity.known_identity = entity.fixed_key = None
         self._record(entity, before, value)
 
     def _record(self, entity: Entity, before: Value, value: Value) -> None:
         """Mark *entity* as changed here and record the update from *before* to *value*."""
-        entity._mark_dirty()
+        entity.mark_dirty()
         session = entity.session
         if session.record_operations:
             record_update(
                 session.recorded_operations,
                 entity.entity_type,
-                entity._operation_key(),
+                entity.operation_key(),
                 self._name,
                 before,
                 value,
@@ -170,9 +176,9 @@ class Attribute:
             return False
         if not self._mutable and self.is_set(entity):
             raise exception.ImmutableAttributeError(self)
-        if entity._local is not None and self._name in entity._local:
+        if entity.local_values is not None and self._name in entity.local_values:
             return False  # It may be set back to what the server holds.
-        return self._name in entity._remote and self._is_known(entity, value)
+        return self._name in entity.remote_values and self._is_known(entity, value)
 
     def _is_known(self, entity: Entity, value: Value) -> bool:
         """Return whether the server holds exactly *value* for *entity* already."""
@@ -186,17 +192,17 @@ class Attribute:
 
     def set_remote_value(self, entity: Entity, value: Value) -> None:
         """Set the value of *entity* as if the server had sent *value*; NOT_SET forgets it."""
-        put(entity._remote, self._name, self._own(entity, value))
+        put(entity.remote_values, self._name, self.own(entity, value))
 
-    def _own(self, entity: Entity, value: Value) -> Value:
+    def own(self, entity: Entity, value: Value) -> Value:
         """Return *value* with no entity of another session in it than that of *entity*."""
         return value
 
     def populate_remote_value(self, entity: Entity) -> None:
         """Ask the server for the value of *entity*, and for others that it comes with."""
-        entity.session._loader.lazy_load(entity, self._name, self._projection(entity))
+        loader_of(entity.session).lazy_load(entity, self._name, self.projection(entity))
 
-    def _projection(self, entity: Entity) -> str:
+    def projection(self, entity: Entity) -> str:
         """Return what to project in a query for the value."""
         return self._name
 
@@ -207,8 +213,8 @@ class Attribute:
 
     def is_set(self, entity: Entity) -> bool:
         """Return whether *entity* has a value, local or remote."""
-        local = entity._local
-        return (local is not None and self._name in local) or self._name in entity._remote
+        local = entity.local_values
+        return (local is not None and self._name in local) or self._name in entity.remote_values
 
 
 _SET_LOCAL_VALUE = original(Attribute, "set_local_value")
@@ -221,7 +227,7 @@ def _plain_value(value: Value, session: Session) -> Value:
         if kind == "datetime" or kind == "date":  # noqa: PLR1714  # a server may send a list
             return _date(value.get("value"))
         if "__entity_type__" in value:
-            return session._loader.load([value])[0]
+            return loader_of(session).load([value])[0]
         for key, inner in value.items():
             if isinstance(inner, (dict, list)):
                 value[key] = _plain_value(inner, session)
@@ -257,7 +263,7 @@ class ScalarAttribute(Attribute):
 class ReferenceAttribute(Attribute):
     """An attribute that refers to one entity, or none."""
 
-    _refers = True
+    refers = True
 
     def __init__(self, name: str, entity_type: str, **kw: Any) -> None:
         """Initialise the attribute *name* that refers to entities of *entity_type*.
@@ -271,7 +277,7 @@ class ReferenceAttribute(Attribute):
         """Return the entity that *entity* refers to, None, or NOT_SET where it is unknown."""
         return super().get_value(entity)
 
-    def _own(self, entity: Entity, value: Value) -> Value:
+    def own(self, entity: Entity, value: Value) -> Value:
         """Return *value*; for an entity of another session, that of the session of *entity*."""
         try:
             if value.session is entity.session:
@@ -284,7 +290,7 @@ class ReferenceAttribute(Attribute):
         """Ask the server which entity is referred to, with its default projections."""
         super().populate_remote_value(entity)
 
-    def _projection(self, entity: Entity) -> str:
+    def projection(self, entity: Entity) -> str:
         """Return the default projections of the type referred to, through this attribute."""
         try:
             names = entity.session.types[self.entity_type].default_projections or ()

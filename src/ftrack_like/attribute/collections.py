@@ -39,30 +39,30 @@ class AbstractCollectionAttribute(Attribute):
         It is made from the remote value on the first read, without a record, and follows the
         server until it is changed.
         """
-        local = entity._local
+        local = entity.local_values
         if local is not None and self._name in local:
             return local[self._name]
-        members = entity._remote.get(self._name, NOT_SET)
-        if members is NOT_SET and entity._may_populate(self._name):
+        members = entity.remote_values.get(self._name, NOT_SET)
+        if members is NOT_SET and entity.may_populate(self._name):
             self.populate_remote_value(entity)
-            members = entity._remote.get(self._name, NOT_SET)
+            members = entity.remote_values.get(self._name, NOT_SET)
         value = self._wrap(entity, self._members(entity, members), self._mutable)
-        if members is not NOT_SET or entity._created:
+        if members is not NOT_SET or entity.is_created:
             # Without a mark: a collection that was merely read is no change. One that is empty
             # because nothing was loaded is not kept, so that it can still be loaded later.
-            entity._local_values()[self._name] = value
+            entity.own_local_values()[self._name] = value
         return value
 
     def get_remote_value(self, entity: Entity) -> Value:
         """Return a collection of what the server sent, which may not be changed, or NOT_SET."""
-        members = entity._remote.get(self._name, NOT_SET)
+        members = entity.remote_values.get(self._name, NOT_SET)
         if members is NOT_SET:
             return NOT_SET
         return self._wrap(entity, self._members(entity, members), False)
 
-    def _remote_values(self, entity: Entity) -> Value:
+    def sent_value(self, entity: Entity) -> Value:
         """Return the list of what the server sent for *entity*, or NOT_SET."""
-        members = entity._remote.get(self._name, NOT_SET)
+        members = entity.remote_values.get(self._name, NOT_SET)
         return members if members is NOT_SET else self._members(entity, members)
 
     def _members(self, entity: Entity, members: Value) -> list[Entity]:
@@ -75,9 +75,9 @@ class AbstractCollectionAttribute(Attribute):
 
     def _wrap(self, entity: Entity, members: list[Entity], mutable: bool) -> Members:
         """Return a value of :attr:`collection_class` over the list *members*."""
-        return self._present(collection.Collection._trusted(entity, self, mutable, members))
+        return self.present(collection.Collection.trusted(entity, self, mutable, members))
 
-    def _present(self, members: collection.Collection) -> Members:
+    def present(self, members: collection.Collection) -> Members:
         """Return the collection *members* in the form that readers get."""
         return members
 
@@ -89,7 +89,7 @@ class AbstractCollectionAttribute(Attribute):
         """
         if value is NOT_SET:
             before = self.get_local_value(entity)
-            entity._local_values().pop(self._name, None)
+            entity.own_local_values().pop(self._name, None)
             self._record(entity, before, value)
             return
         if not self._mutable:
@@ -100,8 +100,8 @@ class AbstractCollectionAttribute(Attribute):
         adapted = self._adapt(entity, value)
         if local is NOT_SET and self._is_known(entity, adapted):
             return
-        _collection_of(adapted)._changed = True
-        entity._local_values()[self._name] = adapted
+        _collection_of(adapted).is_changed = True
+        entity.own_local_values()[self._name] = adapted
         snapshot = self._snapshot(adapted)
         _collection_of(snapshot).is_whole = True
         self._record(entity, local, snapshot)
@@ -112,7 +112,7 @@ class AbstractCollectionAttribute(Attribute):
 
     def _is_known(self, entity: Entity, value: Value) -> bool:
         """Return whether the server holds exactly the members of *value*, in this order."""
-        members = entity._remote.get(self._name, NOT_SET)
+        members = entity.remote_values.get(self._name, NOT_SET)
         return isinstance(members, list) and members == list(_members_of(value) or ())
 
     def _adapt(self, entity: Entity, value: Value) -> Members:
@@ -124,7 +124,7 @@ class AbstractCollectionAttribute(Attribute):
             raise self._refusal(entity, value)
         if isinstance(value, self.collection_class) and _is_own(entity, cast("Members", value)):
             return cast("Members", value)
-        return self._present(collection.Collection(entity, self, True, members))
+        return self.present(collection.Collection(entity, self, True, members))
 
     def _refusal(self, entity: Entity, value: Value) -> Exception:
         """Return the error that *value* cannot be the members of *entity*."""
@@ -134,12 +134,12 @@ class AbstractCollectionAttribute(Attribute):
             f"Cannot convert {value!r:.80} to collection: assign a list of entities.",
         )
 
-    def _merged_local(self, entity: Entity, value: Value, merge: Callable[[Any], Any]) -> Members:
+    def merged_local(self, entity: Entity, value: Value, merge: Callable[[Any], Any]) -> Members:
         """Return a changed collection of *entity* with the members of *value*, merged."""
         members = [merge(member) for member in _members_of(value) or ()]
         merged = collection.Collection(entity, self, True, members)
-        merged._changed = True
-        return self._present(merged)
+        merged.is_changed = True
+        return self.present(merged)
 
     def set_remote_value(self, entity: Entity, value: Value) -> None:
         """Set the members of *entity* as if the server had sent *value*; NOT_SET forgets them.
@@ -147,24 +147,24 @@ class AbstractCollectionAttribute(Attribute):
         A collection that was read but not changed shows the new members.
         """
         if value is NOT_SET:
-            entity._remote.pop(self._name, None)
+            entity.remote_values.pop(self._name, None)
             return
         members = [] if value is None else _members_of(value)
         if members is None:
             raise self._refusal(entity, value)
-        entity._remote[self._name] = [own(entity, member) for member in members]
-        self._refresh(entity)
+        entity.remote_values[self._name] = [own(entity, member) for member in members]
+        self.refresh(entity)
 
-    def _refresh(self, entity: Entity) -> None:
+    def refresh(self, entity: Entity) -> None:
         """Let the local collection of *entity*, if it has no changes, follow the remote one."""
         local = self.get_local_value(entity)
         if local is not NOT_SET:
-            _collection_of(local)._follow(entity._remote[self._name])
+            _collection_of(local).follow(entity.remote_values[self._name])
 
     def is_modified(self, entity: Entity) -> bool:
         """Return whether *entity* has a local collection with other members than remotely."""
         local = self.get_local_value(entity)
-        if local is NOT_SET or not _collection_of(local)._changed:
+        if local is NOT_SET or not _collection_of(local).is_changed:
             return False
         remote = self.get_remote_value(entity)
         return remote is NOT_SET or bool(_collection_of(local) != _collection_of(remote))
@@ -178,7 +178,7 @@ def _collection_of(value: Members) -> collection.Collection:
 def _members_of(value: Value) -> Optional[Iterable[Entity]]:
     """Return the entities in *value*; None if its type holds none."""
     if isinstance(value, (collection.Collection, collection.MappedCollectionProxy)):
-        return _collection_of(value)._data
+        return _collection_of(value).members
     return value if isinstance(value, (list, tuple, set, frozenset)) else None
 
 
@@ -234,10 +234,10 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         if self._is_mapping(entity, value):
             if not self._mutable:
                 raise exception.ImmutableAttributeError(self)
-            before = _collection_of(self.get_value(entity))._data
+            before = _collection_of(self.get_value(entity)).members
             members = _collection_of(self._adapt(entity, value))  # Its changes record themselves,
-            if self.is_dense and members._data is not before:
-                members._record(before)  # but for the items of a dense one.
+            if self.is_dense and members.members is not before:
+                members.record_change(before)  # but for the items of a dense one.
             return
         super().set_local_value(entity, value)
 
@@ -261,7 +261,7 @@ class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
         self.value_attribute = value_attribute
         super().__init__(name, **kw)
 
-    def _present(self, members: collection.Collection) -> Members:
+    def present(self, members: collection.Collection) -> Members:
         """Return the collection *members* as a dictionary of its keys and values."""
         return self.collection_class(
             members, self.creator, self.key_attribute, self.value_attribute
@@ -273,6 +273,6 @@ class CustomAttributeCollectionAttribute(_MappedCollectionAttribute):
 
     collection_class = collection.CustomAttributeCollectionProxy
 
-    def _present(self, members: collection.Collection) -> Members:
+    def present(self, members: collection.Collection) -> Members:
         """Return the collection *members* as a dictionary by configuration key."""
         return self.collection_class(members)

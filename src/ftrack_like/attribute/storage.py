@@ -25,11 +25,12 @@ class Slot(Mapping[str, Any]):
 
     def _values(self, key: str) -> dict[str, Any]:
         """Return the entity's dictionary that *key* stands for; :exc:`KeyError` for others."""
-        if key == self._attribute._remote_key:
-            values: dict[str, Any] = self._entity._remote
+        local, remote = self._attribute.storage_keys
+        if key == remote:
+            values: dict[str, Any] = self._entity.remote_values
             return values
-        if key == self._attribute._local_key:
-            return self._entity._local_values()
+        if key == local:
+            return self._entity.own_local_values()
         raise KeyError(key)
 
     def __getitem__(self, key: str) -> Value:
@@ -38,14 +39,14 @@ class Slot(Mapping[str, Any]):
 
     def __setitem__(self, key: str, value: Value) -> None:
         """Set the local or remote value; NOT_SET removes it."""
-        value = self._attribute._own(self._entity, value)
+        value = self._attribute.own(self._entity, value)
         put(self._values(key), self._attribute.name, value)
-        if key == self._attribute._local_key:
-            self._entity._mark_dirty()
+        if key == self._attribute.storage_keys[0]:
+            self._entity.mark_dirty()
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the two keys."""
-        return iter((self._attribute._local_key, self._attribute._remote_key))
+        return iter(self._attribute.storage_keys)
 
     def __len__(self) -> int:
         """Return two."""

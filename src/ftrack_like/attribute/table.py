@@ -19,17 +19,17 @@ class Attributes:
     def __init__(self, attributes: Optional[Iterable[Attribute]] = None) -> None:
         """Initialise with *attributes*."""
         super().__init__()
-        self._data: dict[str, Attribute] = {}
+        self.by_name: dict[str, Attribute] = {}
         #: What the loader found out about records of these attributes.
-        self._plans: dict[Any, Any] = {}
+        self.plans: dict[Any, Any] = {}
         for attribute in attributes or ():
             self.add(attribute)
 
-    def _shared(self) -> Attributes:
+    def shared(self) -> Attributes:
         """Return a table with the same attributes; changing either leaves the other alone."""
         other = type(self)()
-        other._data = self._data
-        other._plans = self._plans
+        other.by_name = self.by_name
+        other.plans = self.plans
         return other
 
     def add(self, attribute: Attribute) -> None:
@@ -37,52 +37,52 @@ class Attributes:
 
         Raise :exc:`~ftrack_like.exception.NotUniqueError` if there is one of its name.
         """
-        existing = self._data.get(attribute.name)
+        existing = self.by_name.get(attribute.name)
         if existing is not None:
             raise exception.NotUniqueError(
                 f"The name {attribute.name!r} is taken: an attribute was already added as "
                 f"{existing!r}."
             )
         # Copied, not changed in place: other classes may share it.
-        self._data = {**self._data, attribute.name: attribute}
-        self._plans = {}
+        self.by_name = {**self.by_name, attribute.name: attribute}
+        self.plans = {}
 
     def remove(self, attribute: Attribute) -> None:
         """Remove *attribute*; :exc:`KeyError` if there is none of its name."""
-        remaining = dict(self._data)
+        remaining = dict(self.by_name)
         del remaining[attribute.name]
-        self._data = remaining
-        self._plans = {}
+        self.by_name = remaining
+        self.plans = {}
 
     def lookup(self, name: str) -> Attribute:
         """Return the attribute called *name*; :exc:`KeyError` if there is none."""
-        return self._data[name]
+        return self.by_name[name]
 
     def get(self, name: str) -> Optional[Attribute]:
         """Return the attribute called *name*, or None."""
-        return self._data.get(name)
+        return self.by_name.get(name)
 
-    def _computed_names(self) -> frozenset[str]:
+    def computed_names(self) -> frozenset[str]:
         """Return the names of those that the server works out."""
-        names: Optional[frozenset[str]] = self._plans.get("computed")
+        names: Optional[frozenset[str]] = self.plans.get("computed")
         if names is None:
-            names = frozenset(each.name for each in self._data.values() if each.computed)
-            self._plans["computed"] = names
+            names = frozenset(each.name for each in self.by_name.values() if each.computed)
+            self.plans["computed"] = names
         return names
 
     def keys(self) -> list[str]:
         """Return a list of the names."""
-        return list(self._data)
+        return list(self.by_name)
 
     def __contains__(self, item: object) -> bool:
         """Return whether there is an attribute with the name of the attribute *item*."""
         name = getattr(item, "name", None)
-        return isinstance(name, str) and name in self._data
+        return isinstance(name, str) and name in self.by_name
 
     def __iter__(self) -> Iterator[Attribute]:
         """Iterate over the attributes."""
-        return iter(self._data.values())
+        return iter(self.by_name.values())
 
     def __len__(self) -> int:
         """Return the number of attributes."""
-        return len(self._data)
+        return len(self.by_name)

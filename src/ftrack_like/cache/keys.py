@@ -51,7 +51,7 @@ class StringKeyMaker(KeyMaker):
         return str(obj)
 
 
-_METHODS = (StringKeyMaker.key, StringKeyMaker._key)
+_METHODS = (StringKeyMaker.key, StringKeyMaker._key)  # noqa: SLF001 - the method that programs override
 
 
 def makes_plain_keys(maker: KeyMaker) -> bool:
@@ -63,7 +63,7 @@ def makes_plain_keys(maker: KeyMaker) -> bool:
         type(maker) is StringKeyMaker
         and len(maker.__dict__) == 1
         and maker.item_separator == ""
-        and (StringKeyMaker.key, StringKeyMaker._key) == _METHODS
+        and (StringKeyMaker.key, StringKeyMaker._key) == _METHODS  # noqa: SLF001 - the method that programs override
     )
 
 
@@ -91,9 +91,10 @@ class ObjectKeyMaker(KeyMaker):
     def __init__(self) -> None:
         """Initialise the separators and markers, each one byte."""
         super().__init__()
-        self.name_identifier = b"\4"
-        self.iterable_identifier = b"\3"
-        self.mapping_identifier, self.mapping_pair_separator = b"\1", b"\2"
+        self.name_identifier: bytes = b"\4"
+        self.iterable_identifier: bytes = b"\3"
+        self.mapping_identifier: bytes = b"\1"
+        self.mapping_pair_separator: bytes = b"\2"
         self.item_separator = b"\0"
 
     def _key(self, obj: object) -> bytes:

@@ -6,17 +6,26 @@ import copy
 import functools
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Optional, Protocol, TypeVar
 
 from ftrack_like.cache.base import MemoryCache
 from ftrack_like.cache.keys import ObjectKeyMaker
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
 if TYPE_CHECKING:
     from ftrack_like._types import Key, Value
+    from ftrack_like.cache.base import Cache
+    from ftrack_like.cache.keys import KeyMaker
+
+    class Decorator(Protocol):
+        """A decorator that keeps the signature of a function."""
+
+        def __call__(self, function: _Function, /) -> _Function:
+            """Return *function*, decorated."""
+
 
 __all__ = ["Memoiser", "memoise", "memoise_decorator", "memoiser"]
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Memoiser:
@@ -27,8 +36,8 @@ class Memoiser:
 
     def __init__(
         self,
-        cache: Optional[Any] = None,
-        key_maker: Optional[Any] = None,
+        cache: Optional[Cache] = None,
+        key_maker: Optional[KeyMaker] = None,
         return_copies: bool = True,
     ) -> None:
         """Initialise with a *cache* and a *key_maker*.
@@ -37,9 +46,9 @@ class Memoiser:
         :class:`~ftrack_like.cache.ObjectKeyMaker`. With *return_copies* every caller gets a deep
         copy, so that changing it leaves what the cache holds alone.
         """
-        self.cache = MemoryCache() if cache is None else cache
-        self.key_maker = ObjectKeyMaker() if key_maker is None else key_maker
-        self.return_copies = return_copies
+        self.cache: Cache = MemoryCache() if cache is None else cache
+        self.key_maker: KeyMaker = ObjectKeyMaker() if key_maker is None else key_maker
+        self.return_copies: bool = return_copies
 
     def call(
         self,
@@ -87,12 +96,12 @@ def _arguments(
     return dict(bound.arguments)
 
 
-def memoise_decorator(memoiser: Memoiser) -> Callable[[_Function], _Function]:
+def memoise_decorator(memoiser: Memoiser) -> Decorator:
     """Return a decorator that calls functions and methods through *memoiser*."""
 
     def decorate(function: _Function) -> _Function:
         @functools.wraps(function)
-        def call_memoised(*args: Any, **kw: Any) -> Any:
+        def call_memoised(*args: Value, **kw: Value) -> Value:
             return memoiser.call(function, args, kw)
 
         return call_memoised  # type: ignore[return-value]  # wraps keeps the signature
@@ -101,7 +110,7 @@ def memoise_decorator(memoiser: Memoiser) -> Callable[[_Function], _Function]:
 
 
 #: The memoiser that is shared by all users of :func:`memoise`.
-memoiser = Memoiser()
+memoiser: Memoiser = Memoiser()
 
 #: Decorate a function or method so that its results are remembered in :data:`memoiser`.
-memoise = memoise_decorator(memoiser)
+memoise: Decorator = memoise_decorator(memoiser)

@@ -93,7 +93,7 @@ def abandoned_places(location: Location, pairs: Iterable[tuple[Component, str]])
     if not there:
         return set()
     encoded = {encode(location, component, place): place for component, place in there}
-    taken = {each.casefold() for each in location._find_taken(list(encoded))}
+    taken = {each.casefold() for each in location.find_taken(list(encoded))}
     copies = _COPIES.get() or Copies([], [])
     brought = {true_place(location, place) for _, place in [*copies.written, *copies.found]}
     return {
@@ -211,7 +211,7 @@ def _is_registered(location: Location, identifier: str) -> bool:
     """Return whether the server knows of a component at *identifier* of *location*."""
     try:
         # Only identifiers that are registered as they are can be looked up without a component.
-        return bool(location._find_taken([identifier]))
+        return bool(location.find_taken([identifier]))
     except Exception as error:
         logging.getLogger(__name__).debug("Cannot look %s up: %s", identifier, error)
         return False

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
 from ftrack_like import exception
+from ftrack_like._collaborators import loader_of
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
@@ -83,7 +84,7 @@ def remove(location: Location, components: Sequence[Component], recursive: bool)
     """Remove *components* from *location*, as :meth:`Location.remove_components` says."""
     pairs = [(component, location) for component in components]
     affected = [item.component for item in _with_members(location.session, pairs, recursive)]
-    with _known({location["id"]: location._find_places(affected)}):
+    with _known({location["id"]: location.find_places(affected)}):
         location.get_resource_identifiers(affected)
         removed = []
         try:
@@ -93,7 +94,7 @@ def remove(location: Location, components: Sequence[Component], recursive: bool)
         finally:
             # What has lost its data must not stay registered, even if the next one failed.
             if removed:
-                location._deregister_components(removed)
+                location.deregister_components(removed)
                 _publish(location, COMPONENT_REMOVED_FROM_LOCATION_TOPIC, removed)
 
 
@@ -104,9 +105,9 @@ def _remove_data(location: Location, component: Component) -> None:
     the component since it was looked for.
     """
     try:
-        location._remove_data(component)
+        location._remove_data(component)  # noqa: SLF001 - programs override it
     except exception.AccessorResourceNotFoundError as error:
-        if location._find_places([component]):
+        if location.find_places([component]):
             raise
         raise exception.ComponentNotInLocationError([component], location) from error
 
@@ -160,7 +161,7 @@ def _load_members(session: Session, components: Sequence[Component]) -> None:
         if not level:
             return
         loaded.update(each["id"] for each in level)
-        lacking = session._loader.lacking(level, _NEEDED)
+        lacking = loader_of(session).lacking(level, _NEEDED)
         if lacking:
             session.populate(lacking, _NEEDED)
         level = [member for container in level for member in container["members"] or ()]
@@ -201,10 +202,10 @@ def _known_in_sources(items: Sequence[_Item]) -> Generator[None, None, None]:
     """Ask each source of *items* once for the places of all components it gives."""
     sources: dict[int, tuple[Any, list[Any]]] = {}
     for item in items:
-        if hasattr(item.source, "_find_places"):
+        if hasattr(item.source, "find_places"):
             sources.setdefault(id(item.source), (item.source, []))[1].append(item.component)
     places = {
-        source["id"]: source._find_places(components) for source, components in sources.values()
+        source["id"]: source.find_places(components) for source, components in sources.values()
     }
     with _known(places):
         yield
@@ -221,7 +222,7 @@ def _add_all_data(location: Location, items: Sequence[_Item], meter: Optional[Me
     Several files are moved at the same time where that makes no other difference.
     """
     filled = [item for item in items if not is_container(item.component)]
-    if len(filled) > 1 and all(location._adds_data_in_threads(item.source) for item in filled):
+    if len(filled) > 1 and all(location.adds_data_in_threads(item.source) for item in filled):
         places = [_place(location, item) for item in items]
         wanted = [pair for pair in zip(items, places) if not is_container(pair[0].component)]
         # Of two with one place the second must find the data of the first.
@@ -239,7 +240,7 @@ def _add_data(location: Location, item: _Item, meter: Optional[Meter]) -> str:
         meter.begin(_expected_size(item))
     place = _place(location, item)
     with _explaining(location, item):
-        location._add_data(item.component, place, item.source)
+        location._add_data(item.component, place, item.source)  # noqa: SLF001 - programs override it
     encoded = _encoded(location, item, place)
     if meter:
         meter.end()
@@ -249,7 +250,7 @@ def _add_data(location: Location, item: _Item, meter: Optional[Meter]) -> str:
 def _place(location: Location, item: _Item) -> str:
     """Return where the structure of *location* puts *item*."""
     with _explaining(location, item):
-        context = location._get_context(item.component, item.source)
+        context = location._get_context(item.component, item.source)  # noqa: SLF001 - programs override it
         place: str = location.structure.get_resource_identifier(item.component, context)
     return place
 
@@ -307,7 +308,7 @@ def _register(
     """Register *components* with *location*, whose data *stored* names."""
     note = ""
     try:
-        location._register_components_in_location(components, identifiers)
+        location._register_components_in_location(components, identifiers)  # noqa: SLF001 - programs override it
     except BaseException as error:
         if location.session.in_doubt or isinstance(error, exception.ServerConnectionError):
             # It may have arrived: data that the server knows of must stay.
@@ -317,7 +318,7 @@ def _register(
         if not isinstance(error, Exception):
             raise
         if isinstance(error, exception.NotUniqueError):
-            known = location._find_places(components)
+            known = location.find_places(components)
             present = [each for each in components if each["id"] in known]
             if present:  # Another session was faster.
                 raise exception.ComponentInLocationError(present, location) from error

@@ -1,9 +1,9 @@
 """The base of all entity classes.
 
-An entity keeps what the server sent in ``_remote`` and what was set here since in ``_local``,
-two plain dictionaries by attribute name. A name in neither is not loaded. ``_remote`` is the very
-dictionary that the JSON reader made: dates in it are read when they are first looked at, and
-collections are plain lists until then.
+An entity keeps what the server sent in ``remote_values`` and what was set here since in
+``local_values``, two plain dictionaries by attribute name. A name in neither is not loaded.
+``remote_values`` is the very dictionary that the JSON reader made: dates in it are read when they
+are first looked at, and collections are plain lists until then.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ class _EntityBase:
     primary_key_attributes: list[str]
     default_projections: list[str]
     session: Session
-    _remote: dict[str, Any]
-    _local: Optional[dict[str, Any]]
+    remote_values: dict[str, Any]
+    local_values: Optional[dict[str, Any]]
     #: The identity as text, once it is known.
-    _key: Optional[str]
+    known_identity: Optional[str]
     #: The primary key that operations on the entity carry, once there is one.
-    _fixed_key: Optional[OrderedDict[str, Any]]
+    fixed_key: Optional[OrderedDict[str, Any]]
     #: The load group that the entity came with, or None.
-    _group: Optional[LoadGroup]
+    load_group: Optional[LoadGroup]
     #: Whether a creation is recorded that is not committed yet: the server knows nothing.
-    _created: bool
+    is_created: bool
 
 
 class DynamicEntityTypeMetaclass(abc.ABCMeta):
@@ -86,11 +86,11 @@ class _Names(KeysView[str]):
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return iter(self._mapping.attributes._data)
+        return iter(self._mapping.attributes.by_name)
 
     def __len__(self) -> int:
         """Return the number of names."""
-        return len(self._mapping.attributes._data)
+        return len(self._mapping.attributes.by_name)
 
 
 @keeps_originals
@@ -104,21 +104,21 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_created",
-        "_fixed_key",
-        "_group",
-        "_key",
-        "_local",
-        "_remote",
+        "fixed_key",
+        "is_created",
+        "known_identity",
+        "load_group",
+        "local_values",
+        "remote_values",
         "session",
     )
 
-    entity_type = "Entity"
+    entity_type: str = "Entity"
     # Each class that is made from a schema sets its own; this one is never without a subclass.
     attributes: Attributes = None  # type: ignore[assignment]
     primary_key_attributes: list[str] = None  # type: ignore[assignment]
     default_projections: list[str] = None  # type: ignore[assignment]
-    logger = _ClassLogger()
+    logger: _ClassLogger = _ClassLogger()
 
     def __init__(
         self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
@@ -129,13 +129,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         gets the schema's defaults, and its creation is recorded for the next commit.
         """
         super().__init__()
-        self.session = session
-        self._remote = {}
-        self._local = None
-        self._key = None
-        self._fixed_key = None
-        self._group = None
-        self._created = False
+        self.session: Session = session
+        self.remote_values: dict[str, Any] = {}
+        self.local_values: Optional[dict[str, Any]] = None
+        self.known_identity: Optional[str] = None
+        self.fixed_key: Optional[OrderedDict[str, Any]] = None
+        self.load_group: Optional[LoadGroup] = None
+        self.is_created: bool = False
         if reconstructing:
             self._reconstruct({} if data is None else data)
         else:
@@ -147,13 +147,13 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         for name, default in self._defaults():
             if scalars.get(name, NOT_SET) is NOT_SET:
                 scalars[name] = default(self) if callable(default) else default
-        self._local = scalars
-        self._mark_dirty()
+        self.local_values = scalars
+        self.mark_dirty()
         session = self.session
         if session.record_operations:
-            key = self._operation_key()
-            self._created = True
-            self._key = f"({self.entity_type!r}, {list(key.values())!r})"
+            key = self.operation_key()
+            self.is_created = True
+            self.known_identity = f"({self.entity_type!r}, {list(key.values())!r})"
             session.recorded_operations.push(
                 CreateEntityOperation(self.entity_type, key, dict(scalars))
             )
@@ -163,7 +163,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def _split(self, data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the scalars and the other values of *data*, without unknown names."""
         scalars, others = {}, {}
-        attributes = self.attributes._data
+        attributes = self.attributes.by_name
         for name, value in data.items():
             attribute = attributes.get(name)
             if isinstance(attribute, ScalarAttribute):
@@ -184,14 +184,14 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     def _defaults(cls) -> list[tuple[str, Any]]:
         """Return the names and defaults of the scalars that have one."""
         table = cls.attributes
-        found: Optional[list[tuple[str, Any]]] = table._plans.get("defaults")
+        found: Optional[list[tuple[str, Any]]] = table.plans.get("defaults")
         if found is None:
             found = [
                 (attribute.name, attribute.default_value)
                 for attribute in table
                 if isinstance(attribute, ScalarAttribute) and attribute.default_value is not NOT_SET
             ]
-            table._plans["defaults"] = found
+            table.plans["defaults"] = found
         return found
 
     def _reconstruct(self, data: Data) -> None:
@@ -201,66 +201,67 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             if attribute is not None:
                 attribute.set_remote_value(self, value)
 
-    def _local_values(self) -> dict[str, Any]:
+    def own_local_values(self) -> dict[str, Any]:
         """Return the local values by attribute name, to be changed."""
-        if self._local is None:
-            self._local = {}
-        return self._local
+        if self.local_values is None:
+            self.local_values = {}
+        return self.local_values
 
-    def _mark_dirty(self) -> None:
+    def mark_dirty(self) -> None:
         """Tell the session that there are local values to commit or roll back."""
-        self.session._identity_map.dirty._entities[id(self)] = self
+        dirty = self.session._identity_map.dirty  # noqa: SLF001 - a call is a tenth more
+        dirty.entities_by_number[id(self)] = self
 
-    def _operation_key(self) -> OrderedDict[str, Any]:
+    def operation_key(self) -> OrderedDict[str, Any]:
         """Return the primary key, which all operations on the entity share."""
-        key = self._fixed_key
+        key = self.fixed_key
         if key is None:
-            key = self._fixed_key = inspection.primary_key(self)
+            key = self.fixed_key = inspection.primary_key(self)
         return key
 
-    def _adopt(self, members: Collection) -> None:
+    def adopt(self, members: Collection) -> None:
         """Take note that the collection *members* of this entity has been changed."""
-        local = self._local_values()
+        local = self.own_local_values()
         if members.attribute.name not in local:
             # It was read before a commit and is still in use: its changes count again.
-            local[members.attribute.name] = members.attribute._present(members)
-        self._mark_dirty()
+            local[members.attribute.name] = members.attribute.present(members)
+        self.mark_dirty()
 
-    def _may_populate(self, name: str) -> bool:
+    def may_populate(self, name: str) -> bool:
         """Return whether the value *name* may be asked of the server."""
         return (
-            not self._created
+            not self.is_created
             and name not in self.primary_key_attributes
             and bool(self.session.auto_populate)
         )
 
-    def _forget_local_values(self) -> None:
+    def forget_local_values(self) -> None:
         """Drop the local values: what the server sent counts, but the primary key stays.
 
         Collections that were handed out stay in use and show what the server holds.
         """
         kept = {}
-        local = self._local or {}
+        local = self.local_values or {}
         for name in self.primary_key_attributes:
             if name in local:
-                self._remote.setdefault(name, local[name])
+                self.remote_values.setdefault(name, local[name])
         for name, value in local.items():
             if type(value) in PLAIN or isinstance(value, _EntityBase):
                 continue
             members = value.collection if isinstance(value, MappedCollectionProxy) else value
             if isinstance(members, Collection):
-                held = self._remote.get(name)
-                if members._changed and members.attribute.is_dense:
+                held = self.remote_values.get(name)
+                if members.is_changed and members.attribute.is_dense:
                     # A commit is answered with what was sent, which is not all there is. It is
                     # shown until all is loaded.
-                    self._remote.pop(name, None)
-                    members._must_load = True
-                members._changed = False
-                members._follow(held or [])
-                if name in self._remote or members._must_load:
+                    self.remote_values.pop(name, None)
+                    members.must_load = True
+                members.is_changed = False
+                members.follow(held or [])
+                if name in self.remote_values or members.must_load:
                     kept[name] = value
-        self._local = kept or None
-        self._created = False
+        self.local_values = kept or None
+        self.is_created = False
 
     def __getitem__(self, key: str) -> Value:
         """Return the value of the attribute *key*.
@@ -270,11 +271,11 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         """
         # This is the way most code spends its time on: values are given as they are, and only
         # what is missing or still in the wire's form goes through the attribute.
-        local = self._local
+        local = self.local_values
         if local is not None and key in local:
             return local[key]
         try:
-            value = self._remote[key]
+            value = self.remote_values[key]
         except KeyError:
             return self._attribute(key).get_value(self)
         class_ = type(value)  # Quicker by half than asking the value.
@@ -282,7 +283,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             return self._attribute(key).get_value(self)
         return value
 
-    def _read_through_attribute(self, key: str) -> Value:
+    def read_through_attribute(self, key: str) -> Value:
         """Return what the attribute *key* gives; used where attributes override reading."""
         return self._attribute(key).get_value(self)
 
@@ -292,15 +293,15 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         Raise :exc:`KeyError` if there is no such attribute and
         :exc:`~ftrack_like.exception.ImmutableAttributeError` if it may not change.
         """
-        attribute = self.attributes._data.get(key)
-        local = self._local
-        if attribute is None or not attribute._is_simple or value is NOT_SET:
+        attribute = self.attributes.by_name.get(key)
+        local = self.local_values
+        if attribute is None or not attribute.is_simple or value is NOT_SET:
             self._attribute(key).set_local_value(self, value)
             return
         # What is simple is set here, as the attribute would in four times the time.
         session = self.session
         if local is not None and key in local:
-            if attribute._refers:
+            if attribute.refers:
                 try:
                     is_own = value.session is session
                 except AttributeError:  # Quicker than getattr() for an entity.
@@ -310,17 +311,17 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             before = local[key]
         elif value.__class__ in PLAIN:
             before = NOT_SET
-            known = self._remote.get(key, NOT_SET)
+            known = self.remote_values.get(key, NOT_SET)
             if known is value or (known.__class__ is value.__class__ and known == value):
                 return
             if local is None:
-                local = self._local = {}
-            self._mark_dirty()
+                local = self.local_values = {}
+            self.mark_dirty()
         else:
             attribute.set_local_value(self, value)
             return
         if session.record_operations:
-            entity_key = self._fixed_key or self._operation_key()
+            entity_key = self.fixed_key or self.operation_key()
             update = (self.entity_type, entity_key, key, before, value)
             operations = session.recorded_operations
             if (  # As record_update does; a call is a tenth more.
@@ -328,7 +329,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
                 and Operations.push is PUSH
                 and "push" not in operations.__dict__
             ):
-                operations._stack.append(update)
+                operations._stack.append(update)  # noqa: SLF001 - a call is a tenth more
             else:
                 record_update(operations, *update)
         local[key] = value
@@ -339,7 +340,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def _attribute(self, key: str) -> Attribute:
         """Return the attribute *key*; raise :exc:`KeyError` with a suggestion if none."""
-        attribute = self.attributes._data.get(key)
+        attribute = self.attributes.by_name.get(key)
         if attribute is None:
             hint: Any = Suggestion(str(key), self.attributes.keys())
             raise exception.UnknownAttributeError(key, self.entity_type, suggestion=hint)
@@ -347,15 +348,15 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of all attributes."""
-        return iter(self.attributes._data)
+        return iter(self.attributes.by_name)
 
     def __len__(self) -> int:
         """Return the number of attributes."""
-        return len(self.attributes._data)
+        return len(self.attributes.by_name)
 
     def __contains__(self, key: object) -> bool:
         """Return whether there is an attribute *key*. Never ask the server."""
-        return key in self.attributes._data
+        return key in self.attributes.by_name
 
     def keys(self) -> KeysView[str]:
         """Return a view of the names of all attributes."""
@@ -363,7 +364,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def get(self, key: str, default: Optional[Value] = None) -> Value:
         """Return the value of the attribute *key*, or *default* if there is no such attribute."""
-        return self[key] if key in self.attributes._data else default
+        return self[key] if key in self.attributes.by_name else default
 
     def items(self) -> list[tuple[str, Value]]:  # type: ignore[override]
         """Return a list of ``(attribute name, value)``, with what was missing loaded at once."""
@@ -377,29 +378,31 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def clear(self) -> None:
         """Take back all local values that differ from what the server holds."""
-        for name in list(self._local or ()):
+        for name in list(self.local_values or ()):
             if self.attributes.lookup(name).is_modified(self):
                 del self[name]
 
     def __hash__(self) -> int:
         """Return the hash of the identity."""
-        return hash(self._key or self._identity_text())
+        return hash(self.known_identity or self.remember_identity())
 
     def __eq__(self, other: object) -> bool:
         """Return whether *other* is an entity of the same type and primary key."""
         if other is self:
             return True
         if isinstance(other, Entity):
-            return (self._key or self._identity_text()) == (other._key or other._identity_text())
+            return (self.known_identity or self.remember_identity()) == (
+                other.known_identity or other.remember_identity()
+            )
         try:
             return bool(inspection.identity(cast("Entity", other)) == inspection.identity(self))
         except (AttributeError, KeyError, TypeError):
             return False  # Not an entity by any of its looks.
 
-    def _identity_text(self) -> str:
+    def remember_identity(self) -> str:
         """Return the identity as text, and remember it."""
-        self._key = str(inspection.identity(self))
-        return self._key
+        self.known_identity = str(inspection.identity(self))
+        return self.known_identity
 
     def __str__(self) -> str:
         """Return the type and primary key: ``<Task(0a1b…)>``. Never ask the server."""
@@ -408,7 +411,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
     def __repr__(self) -> str:
         """Return a text that shows what is loaded. Never ask the server."""
-        values = {**self._remote, **(self._local or {})}
+        values = {**self.remote_values, **(self.local_values or {})}
         if self.attributes is None:
             return f"<{self.entity_type}()>"
         names = sorted(values, key=self._rank)
@@ -439,7 +442,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             return session_merge(value, merged)
 
         changes: list[dict[str, Any]] = []
-        for name in list({**entity._remote, **(entity._local or {})}):
+        for name in list({**entity.remote_values, **(entity.local_values or {})}):
             own, other = self.attributes.get(name), entity.attributes.get(name)
             if own is not None and other is not None:
                 self._merge_local(own, other, entity, merge, changes)
@@ -460,11 +463,11 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         if is_kept or not other.is_modified(entity):
             return
         before = own.get_local_value(self)
-        value = own._merged_local(self, other.get_local_value(entity), merge)
+        value = own.merged_local(self, other.get_local_value(entity), merge)
         if before is NOT_SET or before != value:
             # Without a record: the operations on the other copy are these of this one.
-            self._local_values()[own.name] = value
-            self._mark_dirty()
+            self.own_local_values()[own.name] = value
+            self.mark_dirty()
             changes.append(_change("local_attribute", own.name, before, value))
 
     def _merge_remote(
@@ -476,11 +479,11 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         changes: list[dict[str, Any]],
     ) -> None:
         """Take over the remote value of *other* of *entity* into *own*, where it differs."""
-        value = other._remote_values(entity)
+        value = other.sent_value(entity)
         if value is NOT_SET:
             return
         value = merge(value)
-        before = own._remote_values(self)
+        before = own.sent_value(self)
         if before is value or (before is not NOT_SET and before == value):
             return
         if before is not NOT_SET and own.name in self.primary_key_attributes:
@@ -505,10 +508,10 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             for attribute in self.attributes
             if isinstance(attribute, kind)
             and not attribute.is_set(self)
-            and self._may_populate(attribute.name)
+            and self.may_populate(attribute.name)
         ]
         if missing:
-            projections = ", ".join([attribute._projection(self) for attribute in missing])
+            projections = ", ".join([attribute.projection(self) for attribute in missing])
             self.session.populate([self], projections)
 
 
@@ -522,7 +525,7 @@ else:
 def _short(value: Value) -> str:
     """Return a short text for the *value* of an attribute. Never ask the server."""
     if isinstance(value, Entity):
-        known = {**value._remote, **(value._local or {})}
+        known = {**value.remote_values, **(value.local_values or {})}
         key = [str(known.get(name, NOT_SET)) for name in value.primary_key_attributes]
         return f"<{value.entity_type}({', '.join(key)})>"
     if isinstance(value, MappedCollectionProxy):

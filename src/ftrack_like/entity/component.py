@@ -123,7 +123,7 @@ def availabilities(
 
 def _is_on_server(component: Component) -> bool:
     """Return whether the server may know *component*: it does not before the first commit."""
-    return not getattr(component, "_created", False)
+    return not getattr(component, "is_created", False)
 
 
 def _average(
@@ -193,7 +193,7 @@ def find_all(session: Session, expressions: Iterable[str]) -> list[Entity]:
     pages = [result for result in results if isinstance(result, QueryResult)]
     while len(pages) > 1:
         load_first_pages(session, pages)
-        pages = [page for page in pages if not page._is_complete()]
+        pages = [page for page in pages if not page.is_complete()]
     return [entity for result in results for entity in result]
 
 

@@ -26,6 +26,7 @@ from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
     from ftrack_like._types import Value
+    from ftrack_like.cache.memoisation import Decorator
     from ftrack_like.collection import MappedCollectionProxy
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 #: Remember the defaults of custom attributes, for each session.
-memoise_defaults = memoise_decorator(
+memoise_defaults: Decorator = memoise_decorator(
     Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
 )
 
@@ -85,7 +86,7 @@ class Factory:
     def __init__(self) -> None:
         """Initialise the factory."""
         super().__init__()
-        self.logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        self.logger: logging.Logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
 
     def create(self, schema: Mapping[str, Any], bases: Optional[list[type]] = None) -> type[Entity]:
         """Return a new class for *schema*, derived from the classes *bases*.
@@ -101,7 +102,7 @@ class Factory:
             "__module__": Entity.__module__,
         }
         if any(type(each).get_value not in _STANDARD_READERS for each in table):
-            namespace["__getitem__"] = Entity._read_through_attribute
+            namespace["__getitem__"] = Entity.read_through_attribute
         return cast(
             "type[Entity]",
             DynamicEntityTypeMetaclass(str(schema["id"]), tuple(bases or [Entity]), namespace),
@@ -118,7 +119,7 @@ class Factory:
         if table is None:
             # Without a lock, which a fork could leave held: two threads get the same in the end.
             table = _tables.setdefault(key, self._make_attributes(schema))
-        return table._shared()
+        return table.shared()
 
     def _make_attributes(self, schema: Mapping[str, Any]) -> attribute.Attributes:
         """Return new attributes for the properties of *schema* that clients may project."""
@@ -130,7 +131,7 @@ class Factory:
             if made is not None:
                 attributes.add(made)
                 if name in schema["primary_key"]:
-                    made._is_simple = False  # The identity goes with it.
+                    made.is_simple = False  # The identity goes with it.
         return attributes
 
     def _make_attribute(
@@ -308,4 +309,4 @@ def _missing_configuration(entity: Entity, key: str) -> Exception:
         message="No custom attribute {attribute_name!r} is configured for {entity_type}. "
         "Configure it on the server first.",
     )
-    return ValueError(str(error)) if entity._created else error
+    return ValueError(str(error)) if entity.is_created else error

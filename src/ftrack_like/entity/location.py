@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
+from ftrack_like._collaborators import unit_of_work_of
 from ftrack_like._seams import is_overridden, keeps_originals
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
@@ -158,7 +159,7 @@ class Location(Entity):
 
         copy_data(self, component, resource_identifier, source_accessor, source_identifier)
 
-    def _adds_data_in_threads(self, source: Location) -> bool:
+    def adds_data_in_threads(self, source: Location) -> bool:
         """Return whether data may come here from *source* in several threads at once.
 
         It may where nobody replaced :meth:`_add_data`, and both accessors are made for it.
@@ -233,7 +234,7 @@ class Location(Entity):
         """Take back the registration of *component* with this location, and commit that."""
         self._delete_registrations([component])
 
-    def _deregister_components(self, components: Sequence[Component]) -> None:
+    def deregister_components(self, components: Sequence[Component]) -> None:
         """Take back the registrations of *components*, all in one commit.
 
         A class that takes back one at a time in a way of its own is asked for each.
@@ -258,7 +259,7 @@ class Location(Entity):
             except exception.NotFoundError as error:
                 if not any(entry["id"] in str(error) for entry in entries):
                     raise
-                self.session._unit_of_work.take_back(entries)
+                unit_of_work_of(self.session).take_back(entries)
             else:
                 return
 
@@ -315,9 +316,9 @@ class Location(Entity):
         """Return the (encoded) places of *components* as the server has them."""
         known = _transfer().known_places(self)
         unknown = [each for each in components if component_id(each) not in known]
-        return self._pick_places(components, {**known, **self._find_places(unknown)})
+        return self.pick_places(components, {**known, **self.find_places(unknown)})
 
-    def _find_places(self, components: Sequence[Component]) -> dict[str, str]:
+    def find_places(self, components: Sequence[Component]) -> dict[str, str]:
         """Ask the server where those of *components* that are here have their data.
 
         Return ``{component id: (encoded) resource identifier}``.
@@ -325,7 +326,7 @@ class Location(Entity):
         found = self._find_registrations("component_id, resource_identifier", components)
         return {entry["component_id"]: entry["resource_identifier"] for entry in found}
 
-    def _find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
+    def find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
         """Ask the server at which of the (encoded) *resource_identifiers* there are components."""
         expressions = [
             bind(
@@ -337,7 +338,7 @@ class Location(Entity):
         ]
         return [entry["resource_identifier"] for entry in find_all(self.session, expressions)]
 
-    def _pick_places(self, components: Sequence[Component], found: Mapping[str, str]) -> list[str]:
+    def pick_places(self, components: Sequence[Component], found: Mapping[str, str]) -> list[str]:
         """Return the places of *components*, of which *found* has those that are here, by id."""
         missing = [each for each in components if component_id(each) not in found]
         if missing:
@@ -427,18 +428,18 @@ class MemoryLocationMixin(
         """Forget that *component* is here."""
         self._cache.pop(component_id(component), None)
 
-    def _find_places(self, components: Sequence[Component]) -> dict[str, str]:
+    def find_places(self, components: Sequence[Component]) -> dict[str, str]:
         """Return where those of *components* that are here have their data, by component id."""
         return dict(self._cache)
 
-    def _find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
+    def find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
         """Return at which (encoded) places there are components."""
         return list(self._cache.values())
 
     def _get_resource_identifiers(self, components: Sequence[Component]) -> list[str]:
         """Return the (encoded) places of *components*."""
         location = cast("Location", self)
-        return location._pick_places(components, self._cache)
+        return location.pick_places(components, self._cache)
 
 
 class UnmanagedLocationMixin(

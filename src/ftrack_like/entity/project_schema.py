@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Optional
 
 from ftrack_like._references import referenced
@@ -24,8 +25,7 @@ class ProjectSchema(Entity):
         self._require(schema, "status_id", "statuses")
         if schema == "AssetVersion":
             workflow = referenced(self, "_version_workflow", "asset_version_workflow_schema_id")
-            statuses: list[Entity] = workflow["statuses"][:]
-        return statuses
+            return _copied(workflow["statuses"])
         if schema == "Task":
             return self._task_statuses(type_id)
         found = self._object_type_schema(schema)
@@ -41,8 +41,7 @@ class ProjectSchema(Entity):
                 if override["type_id"] == type_id:
                     workflow = referenced(override, "workflow_schema")
                     break
-        statuses: list[Entity] = workflow["statuses"][:]
-        return statuses
+        return _copied(workflow["statuses"])
 
     def get_types(self, schema: str) -> list[Entity]:
         """Return the types for entities of the type *schema*, such as ``"Task"``.
@@ -53,8 +52,7 @@ class ProjectSchema(Entity):
         self._require(schema, "type_id", "types")
         if schema == "Task":
             schema_of_types = referenced(self, "_task_type_schema", "task_type_schema_id")
-            types: list[Entity] = schema_of_types["types"][:]
-            return types
+            return _copied(schema_of_types["types"])
         found = self._object_type_schema(schema)
         if found is None:
             raise ValueError(f"The project schema configures no types for {schema}.")
@@ -80,3 +78,8 @@ class ProjectSchema(Entity):
             if wanted is not NOT_SET and candidate["type_id"] == wanted:
                 return candidate
         return None
+
+
+def _copied(members: Iterable[Entity]) -> list[Entity]:
+    """Return *members*, a collection, as a list that the caller may change."""
+    return list(members)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._collaborators import unit_of_work_of
 from ftrack_like.entity.base import Entity
 
 __all__ = ["User"]
@@ -46,7 +47,7 @@ class User(Entity):
                     error, exception.NotUniqueError
                 ):
                     raise
-                session._unit_of_work.take_back([timer])
+                unit_of_work_of(session).take_back([timer])
                 if force and attempt < _ATTEMPTS - 1:
                     continue  # Another session has started one since.
                 raise exception.NotUniqueError(
@@ -98,7 +99,7 @@ class User(Entity):
         except exception.NotFoundError as error:
             if str(timer["id"]) not in str(error):
                 raise
-            session._unit_of_work.take_back([log, timer])
+            unit_of_work_of(session).take_back([log, timer])
             raise exception.NoResultFoundError(
                 f"The timer of {self} was stopped by another session at the same time."
             ) from error

@@ -36,7 +36,7 @@ class Subscriber:
 
         Raise :exc:`~ftrack_like.exception.ParseError` if the syntax of *subscription* is wrong.
         """
-        self.subscription = Subscription(subscription)
+        self.subscription: Subscription = Subscription(subscription)
         self.callback = callback
         self.metadata = metadata
         self.priority = priority

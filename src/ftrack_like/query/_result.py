@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, TypeVar, Union, overload
 
 from ftrack_like import exception
+from ftrack_like._collaborators import loader_of
 from ftrack_like.query._rows import Rows
 from ftrack_like.query._source import Page, Source
 from ftrack_like.query._text import outline
@@ -34,18 +35,16 @@ def load_first_pages(session: Session, results: Iterable[QueryResult[Any]]) -> N
     """Load the next page of each of *results*, all of *session*, in one call."""
     waiting = []
     for result in results:
-        text = result._rows.next_page()
+        text = result.begin_page()
         if text is not None:
             waiting.append((result, text))
-        elif not result._is_complete():
-            result._rows.load_page()
     if not waiting:
         return
-    pages = session._loader.fetch_many(
-        [text for _, text in waiting], None, [result._wording for result, _ in waiting]
+    pages = loader_of(session).fetch_many(
+        [text for _, text in waiting], None, [result.wording for result, _ in waiting]
     )
     for (result, _), (found, following) in zip(waiting, pages):
-        result._rows.take(Page(found, following))
+        result.take_page(Page(found, following))
 
 
 class QueryResult(Sequence[_Row]):
@@ -82,19 +81,19 @@ class QueryResult(Sequence[_Row]):
         self._expression = parts.text
         self._limit = parts.limit
         self._offset = parts.offset
-        self._wording = Wording(expression) if wording is None else wording
-        self._source = Source(session, parts, self._wording)
+        self.wording: Wording = Wording(expression) if wording is None else wording
+        self._source = Source(session, parts, self.wording)
         self._rows = Rows(self._source, self._page_size)
         #: Whether somebody has begun to go through all.
         self._is_read = False
 
     def __repr__(self) -> str:
         """Return a text with the expression and how much is loaded. Never ask the server."""
-        more = "all" if self._is_complete() else "more to come"
+        more = "all" if self.is_complete() else "more to come"
         loaded = len(self._rows.first)
         return f"<{type(self).__name__} {self._expression!r}: {loaded} loaded, {more}>"
 
-    def _is_complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether everything is loaded."""
         return self._rows.is_complete
 
@@ -120,8 +119,22 @@ class QueryResult(Sequence[_Row]):
             ) from None
         found = self._from_end(position) if position < 0 else self._at(position)
         if not found:
-            raise IndexError(f"The query result has no entity {index}: {self._wording.bound!r}.")
+            raise IndexError(f"The query result has no entity {index}: {self.wording.bound!r}.")
         return found[0]
+
+    def begin_page(self) -> Optional[str]:
+        """Return the query for the page after what is loaded; None if there is none to ask for.
+
+        A page that can only be read by its keys is loaded at once.
+        """
+        text = self._rows.next_page()
+        if text is None and not self.is_complete():
+            self._rows.load_page()
+        return text
+
+    def take_page(self, page: Page) -> None:
+        """Take over *page*, the answer to :meth:`begin_page`."""
+        self._rows.take(page)
 
     def _at(self, position: int) -> list[_Row]:
         """Return a list of the entity at *position*, empty if there is none."""
@@ -135,7 +148,7 @@ class QueryResult(Sequence[_Row]):
         """Return a list of the entity at the negative *position*, empty if there is none."""
         total = self._rows.total()
         found = self._at(position + total) if position + total >= 0 else []
-        if found or self._is_complete() or position + total < 0:
+        if found or self.is_complete() or position + total < 0:
             return found
         return self._rows.load_to(None)[position:][:1]  # There are fewer than the server counted.
 
@@ -149,7 +162,7 @@ class QueryResult(Sequence[_Row]):
         step = 1 if step is None else step
         if step == 0:
             raise ValueError("slice step cannot be zero")
-        if self._is_complete() or (step == -1 and start is None and stop is None):
+        if self.is_complete() or (step == -1 and start is None and stop is None):
             return rows.load_to(None)[index]
         is_sparse = abs(step) > 1 and abs(step) >= self._page_size
         is_counted = (
@@ -160,7 +173,7 @@ class QueryResult(Sequence[_Row]):
         )
         if is_counted:
             total = rows.total()
-            if self._is_complete():
+            if self.is_complete():
                 return rows.load_to(None)[index]
             found = self._counted(range(*index.indices(total)), is_sparse)
             return rows.load_to(None)[index] if found is None else found
@@ -238,11 +251,11 @@ class QueryResult(Sequence[_Row]):
         size = self._page_size if page_size is None else _checked_size(page_size)
         if stable and not self._source.has_keys:
             raise ValueError(
-                f"The rows of {self._wording.bound!r} have no ids, so they cannot be read by them."
+                f"The rows of {self.wording.bound!r} have no ids, so they cannot be read by them."
             )
-        if self._is_complete():
+        if self.is_complete():
             return iter(self._rows.first)
-        entities: Iterator[_Row] = self._session._loader.stream(
+        entities: Iterator[_Row] = loader_of(self._session).stream(
             self._source, size, keep, prefetch, stable
         )
         return entities
@@ -278,13 +291,13 @@ class QueryResult(Sequence[_Row]):
         if self._offset is not None:
             raise ValueError(
                 "one() asks whether there is a single entity, but the expression contains an "
-                f"offset clause: {self._wording.bound!r}."
+                f"offset clause: {self.wording.bound!r}."
             )
         found = self._some(2)
         if len(found) == 1:
             return found[0]
         wrong = exception.MultipleResultsFoundError if found else exception.NoResultFoundError
-        raise wrong(f"{wrong.default_message}\nThe query: {self._wording.bound}")
+        raise wrong(f"{wrong.default_message}\nThe query: {self.wording.bound}")
 
     def first(self) -> Optional[_Row]:
         """Return the first entity, or None if there is none.
@@ -300,12 +313,12 @@ class QueryResult(Sequence[_Row]):
         if self._limit is not None:
             raise ValueError(
                 f"{name}() sets the limit itself, but the expression already contains a limit "
-                f"clause: {self._wording.bound!r}."
+                f"clause: {self.wording.bound!r}."
             )
 
     def _some(self, count: int) -> list[_Row]:
         """Return up to *count* entities, without loading a whole page for them."""
-        if self._rows.first or self._is_complete():
+        if self._rows.first or self.is_complete():
             return self._rows.load_to(count)[:count]
         return self._source.fetch_some(count)
 

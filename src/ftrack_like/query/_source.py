@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
+from ftrack_like._collaborators import loader_of
 from ftrack_like._literals import key_condition, quoted
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
@@ -50,14 +51,14 @@ class Source:
         """Initialise for *session*."""
         self._session = session
         self.parts = parts
-        self.offset = parts.offset or 0
+        self.offset: int = parts.offset or 0
         self.wording = wording
         self._keyed: Optional[tuple[tuple[str, ...], str, str]] = None
 
     @property
     def writes(self) -> int:
         """How often the session has changed something on the server, or begun to."""
-        count: int = self._session._loader.writes
+        count: int = loader_of(self._session).writes
         return count
 
     @property
@@ -77,7 +78,7 @@ class Source:
     def fetch(self, offset: int, size: int, fresh: Optional[list[Any]] = None) -> Page:
         """Return *size* rows from *offset* on; keys of new entities are added to *fresh*."""
         text = self.page_text(offset, size)
-        found = Page(*self._session._loader.fetch(text, fresh, self.wording))
+        found = Page(*loader_of(self._session).fetch(text, fresh, self.wording))
         check_progress(self.parts.text, offset, found.following)
         return found
 
@@ -85,26 +86,28 @@ class Source:
         """Return up to *count* of the first rows."""
         offset = "" if self.parts.offset is None else f" offset {self.parts.offset}"
         text = f"{self.parts.text}{offset} limit {count}"
-        found: list[Any] = self._session._loader.fetch(text, None, self.wording)[0]
+        found: list[Any] = loader_of(self._session).fetch(text, None, self.wording)[0]
         return found[:count]
 
     def fetch_single(self, positions: Iterable[int]) -> list[list[Any]]:
         """Return for each of *positions* a list of the row there, in one call for all."""
         texts = [self.page_text(self.offset + each, 1) for each in positions]
         wordings = [self.wording] * len(texts)
-        return [rows for rows, _ in self._session._loader.fetch_many(texts, None, wordings)]
+        return [rows for rows, _ in loader_of(self._session).fetch_many(texts, None, wordings)]
 
     def fetch_counted(self, size: int) -> tuple[Page, Optional[int]]:
         """Return the first page, of *size* rows, and the number of all, None if unknown."""
         text = self.page_text(self.offset, size)
-        found, total = self._session._loader.fetch_counted(
+        found, total = loader_of(self._session).fetch_counted(
             text, self.parts.text, self.parts.entity_type, self.wording
         )
         return Page(*found), self._bounded(total)
 
     def count(self) -> Optional[int]:
         """Return how many rows the server counts within the bounds; None if it cannot."""
-        return self._bounded(self._session._loader.count(self.parts.text, self.parts.entity_type))
+        return self._bounded(
+            loader_of(self._session).count(self.parts.text, self.parts.entity_type)
+        )
 
     def _bounded(self, total: Optional[int]) -> Optional[int]:
         if total is None:
@@ -130,7 +133,7 @@ class Source:
 
     def keys_since(self, stamp: int, count: Optional[int]) -> list[Any]:
         """Return the keys of *count* rows that are there now and were when *writes* was *stamp*."""
-        created = self._session._loader.created_since(stamp)
+        created = loader_of(self._session).created_since(stamp)
         found = self.keys(None if count is None else count + len(created))
         single = len(self._names()) == 1
         return [key for key in found if ((key,) if single else key) not in created]
@@ -142,7 +145,7 @@ class Source:
         while offset is not None and (count is None or len(found) < count):
             size = KEY_PAGE if count is None else min(KEY_PAGE, count - len(found))
             text = f"{self._keyed[1]} offset {offset} limit {size}"
-            rows, following = self._session._loader.fetch_raw(text, self.wording)
+            rows, following = loader_of(self._session).fetch_raw(text, self.wording)
             check_progress(self.parts.text, offset, following)
             found += [self.key_of(row) for row in rows]
             offset = following
@@ -156,7 +159,7 @@ class Source:
             for condition, count in self._conditions(keys)
         ]
         wordings = [self.wording] * len(texts)
-        pages = self._session._loader.fetch_many(texts, fresh, wordings) if texts else []
+        pages = loader_of(self._session).fetch_many(texts, fresh, wordings) if texts else []
         return {self.key_of(row): row for rows, _ in pages for row in rows}
 
     def _names(self) -> tuple[str, ...]:

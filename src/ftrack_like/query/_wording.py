@@ -33,8 +33,8 @@ class Wording:
 
     def __init__(self, text: str, pieces: Optional[Sequence[tuple[str, int]]] = None) -> None:
         """Initialise for *text*, which is sent as it stands if *pieces* is None."""
-        self.text = text
-        self.pieces = [(text, 0)] if pieces is None else list(pieces)
+        self.text: str = text
+        self.pieces: list[tuple[str, int]] = [(text, 0)] if pieces is None else list(pieces)
 
     @property
     def bound(self) -> str:

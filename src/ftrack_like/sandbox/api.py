@@ -91,9 +91,9 @@ class Api:
         #: The beginning of links in mails; never taken from a request.
         self.public_url = server_url
         self._attempts = Attempts(failed_logins)
-        self.limits = Limits() if limits is None else limits
+        self.limits: Limits = Limits() if limits is None else limits
         #: The mail; its folder is next to the folder of the files.
-        self.outbox = MailOutbox(media.store.folder.with_name("outbox"))
+        self.outbox: MailOutbox = MailOutbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
         #: Called after all data have been replaced.

@@ -65,8 +65,8 @@ class SandboxError(Exception):
     0; None for other errors.
     """
 
-    name = "SandboxError"
-    status = 500
+    name: str = "SandboxError"
+    status: int = 500
     error_code: Optional[str] = None
     operation: Optional[int] = None
     position: Optional[int] = None
@@ -113,7 +113,7 @@ class AuthenticationError(SandboxError):
 
     name = "FTAuthenticationError"
     status = 401
-    error_code = "api_credentials_invalid"
+    error_code: Optional[str] = "api_credentials_invalid"
 
 
 class InvalidCredentialsError(AuthenticationError):
@@ -127,10 +127,10 @@ class TooManyAttemptsError(AuthenticationError):
 
     name = "TooManyAttemptsError"
     status = 429
-    error_code = "too_many_attempts"
+    error_code: Optional[str] = "too_many_attempts"
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = max(1, round(seconds + 0.5))
+        self.seconds: int = max(1, round(seconds + 0.5))
         super().__init__(
             "Too many attempts with a wrong user name or API key came from this address. "
             f"Try again in {self.seconds} seconds."

@@ -54,7 +54,7 @@ class SiteData:
         media: Union[str, pathlib.Path, None] = None,
     ) -> None:
         """Nothing is opened before :meth:`open`."""
-        self.folder = _resolved(data)
+        self.folder: Optional[pathlib.Path] = _resolved(data)
         self.user = user
         self._given_key = key
         self._key: Optional[str] = key

@@ -32,7 +32,7 @@ class IdStructure(Structure):
         Raise :exc:`NotImplementedError` for an entity of another type.
         """
         try:
-            make_parts = _PARTS[entity.entity_type]
+            make_parts = self._PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
                 f"IdStructure places components only, and not the unsupported entity {entity!r}."
@@ -61,9 +61,8 @@ class IdStructure(Structure):
         entity_id = entity["id"]
         return [*entity_id[:_FOLDERS], entity_id[_FOLDERS:]]
 
-
-_PARTS = {
-    "FileComponent": IdStructure._file_parts,
-    "SequenceComponent": IdStructure._sequence_parts,
-    "ContainerComponent": IdStructure._id_parts,
-}
+    _PARTS = {
+        "FileComponent": _file_parts,
+        "SequenceComponent": _sequence_parts,
+        "ContainerComponent": _id_parts,
+    }

@@ -75,7 +75,7 @@ class StandardStructure(Structure):
         is not committed yet and so has no number.
         """
         try:
-            make_parts = _PARTS[entity.entity_type]
+            make_parts = self._PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
                 f"StandardStructure gives a resource identifier to components only, and not to the "
@@ -149,15 +149,14 @@ class StandardStructure(Structure):
         """Return the version *number* as it stands in a path."""
         return f"v{number:03d}"
 
+    _PARTS = {
+        "FileComponent": _file_parts,
+        "SequenceComponent": _sequence_parts,
+        "ContainerComponent": _container_parts,
+    }
+
 
 def _unknown_version(entity: Entity) -> str:
     """Return what to say of the foreign key of *entity* that leads to no version."""
     key = referenced_id(entity, "version")
     return f", and there is no version with the id {key!r}" if key else ""
-
-
-_PARTS = {
-    "FileComponent": StandardStructure._file_parts,
-    "SequenceComponent": StandardStructure._sequence_parts,
-    "ContainerComponent": StandardStructure._container_parts,
-}

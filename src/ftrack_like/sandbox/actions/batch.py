@@ -90,10 +90,10 @@ class Batch:
         context: RequestContext,
         hooks: Mapping[str, tuple[Hooks, ...]],
     ) -> None:
-        self.store = Store(connection)
+        self.store: Store = Store(connection)
         self.model = MODEL
-        self.context = context
-        self.now = moment_text(context.now)
+        self.context: RequestContext = context
+        self.now: str = moment_text(context.now)
         self.changes: list[Change] = []
         #: Rows that this batch created, with their types, for the checks at its end.
         self.made: list[tuple[EntityType, Row]] = []

@@ -63,7 +63,7 @@ class Database:
             durable = False
         self._durable = durable
         #: The lock for writers, which decides their order.
-        self.turns = Turns()
+        self.turns: Turns = Turns()
         self._engine = self._create_engine(_with_driver(sqlalchemy.make_url(url)))
 
     @classmethod

@@ -372,9 +372,9 @@ class Broker:
 
 #: The handlers by kind of packet; the other kinds need no handler.
 _HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
-    packets.EventMessage: Broker._on_event,
-    packets.Acknowledgement: Broker._on_acknowledgement,
-    packets.Disconnect: Broker._on_disconnect,
+    packets.EventMessage: Broker._on_event,  # noqa: SLF001 - the class above
+    packets.Acknowledgement: Broker._on_acknowledgement,  # noqa: SLF001 - the class above
+    packets.Disconnect: Broker._on_disconnect,  # noqa: SLF001 - the class above
 }
 
 

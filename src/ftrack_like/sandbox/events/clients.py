@@ -81,14 +81,14 @@ class Websocket:
         called with the user that an event of the client names, and returns the user to put into the
         event. *end* closes the websocket.
         """
-        self.number = next(_numbers)
+        self.number: int = next(_numbers)
         self.username = username
         self.replays = replays
         self.send = send
         self.end = end
         self.speak: Speak = speak or (lambda said: {"username": username})
         self.heard = now
-        self.state = "opening"
+        self.state: str = "opening"
         self.hub_id: Optional[str] = None
 
     def step(self, happening: str) -> None:
@@ -193,12 +193,12 @@ class Client:
 
     def __init__(self, websocket: Websocket) -> None:
         """Initialise a client that has just opened *websocket*."""
-        self.username = websocket.username
+        self.username: str = websocket.username
         self.websocket: Optional[Websocket] = websocket
         self.subscribers: dict[str, Subscriber] = {}
         self.expected: set[str] = set()
-        self.resuming = False
-        self.resume_at = 0.0
+        self.resuming: bool = False
+        self.resume_at: float = 0.0
         self.gone_at: Optional[float] = None
         self._held = Backlog()
         self._unacknowledged = Backlog()

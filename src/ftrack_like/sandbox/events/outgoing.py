@@ -26,7 +26,7 @@ class Outgoing:
         self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Initialise an empty queue whose reader runs on *loop*."""
-        self.overflow = False
+        self.overflow: bool = False
         self._loop = loop
         self._clock = clock
         self._guard = threading.Lock()

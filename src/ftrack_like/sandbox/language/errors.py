@@ -22,7 +22,7 @@ class ExpressionError(ValueError):
 
     def __init__(self, message: str, position: int, text: str) -> None:
         self.message = message
-        self.position = max(0, min(position, len(text)))
+        self.position: int = max(0, min(position, len(text)))
         self.text = text
         super().__init__(message)
 

@@ -86,7 +86,7 @@ class Scanner:
             )
         _refuse_unwritable(text)
         self.text = text
-        self.position = 0
+        self.position: int = 0
         self._next: Token | None = None
 
     def fail(self, message: str, position: int) -> ExpressionError:

@@ -67,7 +67,7 @@ class Child:
         The caller must enforce the seconds of *bounds*. Raise :exc:`MediaError` if the program
         cannot be started.
         """
-        self.name = pathlib.Path(command[0]).name
+        self.name: str = pathlib.Path(command[0]).name
         self._watch: Optional[int] = None
         try:
             self._process = self._start(list(command), bounds, talking, environment)

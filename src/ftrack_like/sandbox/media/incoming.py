@@ -42,7 +42,7 @@ class Incoming:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.md5(usedforsecurity=False)
-        self.size = 0
+        self.size: int = 0
 
     def write(self, *chunks: bytes) -> None:
         """Append *chunks*; raise :exc:`OSError` if the disk is full."""

@@ -30,7 +30,7 @@ class ScratchFolder:
             _lock(gate, wait=True)
             for each in parent.iterdir():
                 _remove_unless_used(each)
-            self.path = pathlib.Path(tempfile.mkdtemp(prefix="server-", dir=parent))
+            self.path: pathlib.Path = pathlib.Path(tempfile.mkdtemp(prefix="server-", dir=parent))
             self._handle = _open(self.path)
             _lock(self._handle)
 

@@ -38,11 +38,11 @@ class MediaService:
     def __init__(self, folder: pathlib.Path, limits: Optional[Limits] = None) -> None:
         """Open the folder; nothing runs before :meth:`start`."""
         limits = Limits() if limits is None else limits
-        self.tools = MediaTools(limits)
-        self.pictures = Pictures(limits)
+        self.tools: MediaTools = MediaTools(limits)
+        self.pictures: Pictures = Pictures(limits)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store = ComponentStore(folder)
-        self.signer = Signer.in_folder(folder)
+        self.store: ComponentStore = ComponentStore(folder)
+        self.signer: Signer = Signer.in_folder(folder)
         self._queue: Optional[EncodeQueue] = None
 
     def actions(self) -> tuple[Action, ...]:

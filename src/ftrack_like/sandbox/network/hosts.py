@@ -52,7 +52,7 @@ class AllowedHosts:
         self._domains = tuple(name[1:] for name in self._names if name.startswith("*."))
         self._is_bound_to_all = is_any_address(bound)
         #: Whether the full name of this machine is allowed, but not known yet.
-        self.may_look_up = self._is_bound_to_all
+        self.may_look_up: bool = self._is_bound_to_all
         if self._is_bound_to_all:
             name = machine_name()
             self._names |= {name, name.partition(".")[0], f"{name.partition('.')[0]}.local"}

@@ -28,8 +28,8 @@ class Compiler:
     """
 
     def __init__(self, catalogue: Catalogue, text: str) -> None:
-        self.names = Names(catalogue, text)
-        self.paths = Paths(self.names)
+        self.names: Names = Names(catalogue, text)
+        self.paths: Paths = Paths(self.names)
         self._conditions = Conditions(self.paths, self._subquery)
 
     def source(self, query: Query) -> Source:

@@ -39,7 +39,7 @@ class Catalogue:
         self.restricted = restricted
         self.model = model
         self.tables = tables
-        self.types = model.types
+        self.types: Mapping[str, EntityType] = model.types
         self._candidates: dict[tuple[str, str], tuple[Property, ...]] = {}
 
     def alternatives(self, name: str) -> tuple[Mapping[str, Any], ...]:

@@ -39,7 +39,7 @@ class Paths:
     """
 
     def __init__(self, names: Names) -> None:
-        self.names = names
+        self.names: Names = names
         self.catalogue = names.catalogue
 
     def any_row(self, type_: EntityType) -> Source:

@@ -99,11 +99,11 @@ class Step:
         correlated: bool = False,
     ) -> None:
         self.target = target
-        self.correlated = correlated or own is None
+        self.correlated: bool = correlated or own is None
         self.from_ = from_
         self.own = own
         self.other = other
-        self.conditions = (*conditions, *target.conditions)
+        self.conditions: tuple[Any, ...] = (*conditions, *target.conditions)
 
     def _link(self) -> list[Expression]:
         if self.own is None or self.other is None:
