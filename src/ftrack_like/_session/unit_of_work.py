@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection, operation
-from ftrack_like._collaborators import identity_map_of, loader_of
+from ftrack_like._collaborators import calls_of, identity_map_of, loader_of
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.delivery import Delivery
 from ftrack_like._session.memberships import Memberships
