@@ -41,7 +41,7 @@ class MediaService:
         self.tools = MediaTools(limits)
         self.pictures = Pictures(limits)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store = ComponentStore(folder)
+        self.store = ComponentStore(folder, limits.thumbnail_bytes)
         self.signer = Signer.in_folder(folder)
         self._queue: Optional[EncodeQueue] = None
 
