@@ -7,8 +7,9 @@ import json
 import os
 import pathlib
 import sqlite3
-from typing import BinaryIO, Optional
+from typing import Optional
 
+from ftrack_like.sandbox.folder_lock import FolderLock, SiteError
 from ftrack_like.sandbox.storage.faults import remedy_for
 from ftrack_like.sandbox.storage.folders import move_into_place
 
@@ -16,10 +17,6 @@ __all__ = ["DataFolder", "SiteError"]
 
 _CREDENTIALS = "credentials.json"
 _DATABASE = "sandbox.sqlite"
-_LOCK = "sandbox.lock"
-
-#: The byte of the lock file that is locked. It lies beyond the text, which others may read.
-_LOCKED_BYTE = 1 << 30
 
 #: How an SQLite file begins, and the numbers in its header: where they are, and their bytes.
 _MAGIC = b"SQLite format 3\x00"
@@ -29,17 +26,13 @@ _CHANGES = slice(24, 28)
 _PAGES_VALID_FOR = slice(92, 96)
 
 
-class SiteError(RuntimeError):
-    """A site that cannot be opened; the text is one sentence or two, with file and remedy."""
-
-
 class DataFolder:
     """The folder at *path*, which one server uses at a time; it need not exist before."""
 
     def __init__(self, path: pathlib.Path) -> None:
         """Prepare; nothing is touched before :meth:`take`."""
         self.path = path
-        self._lock: Optional[BinaryIO] = None
+        self._lock = FolderLock(path, "data", "--data")
 
     @property
     def database(self) -> pathlib.Path:
@@ -51,49 +44,15 @@ class DataFolder:
 
         Raise :exc:`SiteError`, saying which process, if another server uses it.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        file = os.fdopen(handle, "r+b", buffering=0)
-        try:
-            _lock(file)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read(4096)
-            file.close()
-            raise SiteError(self._in_use(holder)) from None
-        except OSError:
-            # Some network file systems have no locks.
-            pass
-        self._lock = file
-        self.announce(None)
+        self._lock.take()
 
-    def announce(self, server_url: Optional[str]) -> None:
+    def announce(self, server_url: str) -> None:
         """Tell servers that want the folder who uses it, and at which address."""
-        assert self._lock is not None, "the folder is not taken"
-        text = json.dumps({"process": os.getpid(), "server_url": server_url})
-        self._lock.seek(0)
-        self._lock.truncate()
-        self._lock.write(text.encode("utf-8"))
+        self._lock.announce(server_url)
 
     def release(self) -> None:
         """Let others use the folder."""
-        if self._lock is not None:
-            self._lock.truncate(0)
-            self._lock.close()
-            self._lock = None
-
-    def _in_use(self, holder: bytes) -> str:
-        try:
-            known = json.loads(holder)
-            process, url = known["process"], known["server_url"]
-        except (ValueError, KeyError, TypeError):
-            who = "another process"
-        else:
-            who = f"process {process}" + (f", which answers at {url}" if url else "")
-        return (
-            f"The data in {self.path} are in use by {who}. "
-            f"Stop it, or choose another folder with --data."
-        )
+        self._lock.release()
 
     # -- the administrator's key -------------------------------------------------------------
 
@@ -182,19 +141,3 @@ def _expected_size(path: pathlib.Path, header: bytes) -> int:
         return 100
     page_size = int.from_bytes(header[_PAGE_SIZE], "big")
     return (65_536 if page_size == 1 else page_size) * int.from_bytes(header[_PAGES], "big")
-
-
-def _lock(file: BinaryIO) -> None:
-    """Lock *file* until it is closed; raise :exc:`BlockingIOError` if it is locked."""
-    if os.name == "nt":
-        import msvcrt  # lazy: Windows alone has it
-
-        file.seek(_LOCKED_BYTE)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except PermissionError as error:
-            raise BlockingIOError from error
-        return
-    import fcntl  # lazy: Windows has none
-
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
