@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import signal
 import sqlite3
 import stat
@@ -127,6 +128,22 @@ def test_second_server_of_one_process_is_refused(tmp_path: pathlib.Path) -> None
         pass
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["named", "beside the data"])
+def test_files_of_two_sites_never_share_a_folder(tmp_path: pathlib.Path, named: bool) -> None:
+    """A second site is refused the files of another, with who holds them; it then stops holding."""
+    files = tmp_path / "files" if named else tmp_path / "one" / "media"
+    first = SandboxServer(tmp_path / "one", media=files if named else None)
+    second = SandboxServer(tmp_path / "two", media=files)
+    with first:
+        words = rf"{re.escape(str(files))} are in use by process {os.getpid()}.*{first.server_url}"
+        with pytest.raises(SiteError, match=words):
+            second.start()
+        with SandboxServer(tmp_path / "two"):  # its data are free again
+            pass
+    with second:
+        pass
+
+
 @posix
 def test_killed_server_leaves_the_folder_free(start: Start, tmp_path: pathlib.Path) -> None:
     """After kill -9 the next start finds all that was acknowledged, and nobody in its way."""
@@ -196,6 +213,12 @@ def _newer(path: pathlib.Path) -> None:
         database.execute("UPDATE server_value SET value = '99' WHERE name = 'layout'")
 
 
+def _without_a_table(path: pathlib.Path) -> None:
+    SiteData(path.parent).open().close()
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE note")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -209,6 +232,7 @@ def _newer(path: pathlib.Path) -> None:
         (_damaged_inside, "Restore a copy"),
         (_folder, "sandbox.sqlite"),
         (_newer, "another version of the sandbox (layout 99"),
+        (_without_a_table, "lacks the table note"),
     ],
 )
 def test_broken_data_end_the_command_with_a_sentence(

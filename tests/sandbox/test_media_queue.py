@@ -258,6 +258,9 @@ def test_a_failed_job_keeps_the_source(encoder):
     job = encoder.wait(encoder.ask(source, keep_original=False))
     assert job["status"] == "failed"
     assert "no picture and no sound" in job["data"]["error"]
+    # The name of the component stands for the file that the server made of it.
+    assert "'main'" in job["data"]["error"]
+    assert "ftrack-like-encode" not in job["data"]["error"]
     assert job["finished_at"] is not None
     assert encoder.api.one(f"select name from Component where id is {source}")["name"] == "main"
 

@@ -17,6 +17,7 @@ pytest.importorskip("starlette", reason="the sandbox extra is not installed")
 
 from ftrack_like.sandbox.media.signing import SignatureError, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, TransferError
+from ftrack_like.sandbox.media.thumbnails import Thumbnails
 
 
 @pytest.fixture
@@ -153,6 +154,40 @@ def test_removed_data_is_gone_with_its_thumbnails(store):
     assert store.remove("abc-7") is True
     assert store.remove("abc-7") is False
     assert not thumbnail.exists()
+
+
+def test_thumbnails_that_nobody_asks_for_make_room(tmp_path):
+    """Beyond its limit, the folder keeps the scaled images that were asked for last."""
+    thumbnails = Thumbnails(tmp_path, 4_000)
+    paths = [thumbnails.path(f"id-{number}", 300) for number in range(4)]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        path.write_bytes(b"x" * 1_000)
+        os.utime(path, (number, number))
+        thumbnails.keep(path)
+    assert all(path.is_file() for path in paths)
+    assert thumbnails.use(paths[0])
+    last = thumbnails.path("id-4", 300)
+    last.parent.mkdir()
+    last.write_bytes(b"x" * 1_000)
+    thumbnails.keep(last)
+    assert [path.is_file() for path in (*paths, last)] == [True, False, False, True, True]
+    assert not paths[1].parent.exists()
+    assert not thumbnails.use(paths[1])
+
+
+def test_thumbnails_of_earlier_servers_count(tmp_path):
+    """What lies in the folder at the start takes room as well."""
+    earlier = Thumbnails(tmp_path, 1_000_000).path("old", 300)
+    earlier.parent.mkdir()
+    earlier.write_bytes(b"x" * 3_000)
+    os.utime(earlier, (1, 1))
+    thumbnails = Thumbnails(tmp_path, 4_000)
+    new = thumbnails.path("new", 300)
+    new.parent.mkdir()
+    new.write_bytes(b"x" * 2_000)
+    thumbnails.keep(new)
+    assert (earlier.exists(), new.exists()) == (False, True)
 
 
 def test_a_signed_address_holds_until_it_expires():

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import logging
 import os
 import pathlib
 import struct
@@ -536,6 +537,37 @@ def test_drawing_on_a_picture_is_bounded_as_well(limited, pillow, tmp_path):
         pytest.raises(PictureError, match="--image-pixels"),
     ):
         pictures.draw(source, target, strokes)
+
+
+def test_the_reason_why_a_picture_has_none_is_logged(pillow, tmp_path, caplog):
+    """A decoder that fails on a picture says why, with the component, in the log."""
+    from ftrack_like.sandbox.media.pictures import Pictures
+
+    source = tmp_path / "the-component"
+    source.write_bytes(picture(200, 200))
+    (tmp_path / "file").write_bytes(b"")
+    with (
+        contextlib.closing(Pictures(Limits())) as pictures,
+        caplog.at_level(logging.INFO, logger="ftrack_like"),
+    ):
+        assert not pictures.scale(source, tmp_path / "file" / "target.jpg", 100)
+    (told,) = [one.getMessage() for one in caplog.records if "decoded" in one.getMessage()]
+    assert "the-component" in told
+    assert "Error" in told
+
+
+def test_the_kept_thumbnails_are_limited(api, pillow, tmp_path):
+    """A server whose thumbnails take more than they may keeps only those of the latest requests."""
+    with Sandbox(tmp_path, limits=Limits(thumbnail_bytes=1)) as sandbox:
+        other = type(api)(sandbox)
+        with contextlib.closing(other.http):
+            for _ in range(3):
+                component = upload(other, picture(64, 64))
+                for size in (32, 16, 32):
+                    answer = thumbnail(other, component, size)
+                    assert answer.headers["Content-Type"] == "image/jpeg"
+    kept = list((tmp_path / "media" / "thumbnails").rglob("*.jpg"))
+    assert [(path.parent.name, path.name) for path in kept] == [(component, "32.jpg")]
 
 
 # Options

@@ -7,20 +7,16 @@ import json
 import os
 import pathlib
 import sqlite3
-from typing import BinaryIO, Optional
+from typing import Optional
 
 from ftrack_like.sandbox.database.faults import remedy_for
 from ftrack_like.sandbox.database.folders import move_into_place
+from ftrack_like.sandbox.folder_lock import FolderLock, SiteError
 
 __all__ = ["DataFolder", "SiteError"]
 
 _CREDENTIALS = "credentials.json"
 _DATABASE = "sandbox.sqlite"
-_LOCK = "sandbox.lock"
-
-#: The byte of the lock file that is locked. It is beyond the text, so that other processes can read
-#: the text.
-_LOCKED_BYTE = 1 << 30
 
 #: The beginning of an SQLite file, and the places of numbers in its header.
 _MAGIC = b"SQLite format 3\x00"
@@ -30,17 +26,13 @@ _CHANGES = slice(24, 28)
 _PAGES_VALID_FOR = slice(92, 96)
 
 
-class SiteError(RuntimeError):
-    """A site cannot be opened; the text names the file and the remedy."""
-
-
 class DataFolder:
     """The folder at *path*, which only one server uses at a time; it need not exist yet."""
 
     def __init__(self, path: pathlib.Path) -> None:
         """Nothing is created before :meth:`take`."""
         self.path = path
-        self._lock: Optional[BinaryIO] = None
+        self._lock = FolderLock(path, "data", "--data")
 
     @property
     def database(self) -> pathlib.Path:
@@ -52,49 +44,15 @@ class DataFolder:
 
         Raise :exc:`SiteError`, which names the process, if another server uses the folder.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        file = os.fdopen(handle, "r+b", buffering=0)
-        try:
-            _lock(file)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read(4096)
-            file.close()
-            raise SiteError(self._in_use(holder)) from None
-        except OSError:
-            # Some network file systems have no locks.
-            pass
-        self._lock = file
-        self.announce(None)
+        self._lock.take()
 
-    def announce(self, server_url: Optional[str]) -> None:
+    def announce(self, server_url: str) -> None:
         """Write process and *server_url* into the lock file, for errors of other servers."""
-        assert self._lock is not None, "the folder is not taken"
-        text = json.dumps({"process": os.getpid(), "server_url": server_url})
-        self._lock.seek(0)
-        self._lock.truncate()
-        self._lock.write(text.encode("utf-8"))
+        self._lock.announce(server_url)
 
     def release(self) -> None:
         """Allow other servers to use the folder."""
-        if self._lock is not None:
-            self._lock.truncate(0)
-            self._lock.close()
-            self._lock = None
-
-    def _in_use(self, holder: bytes) -> str:
-        try:
-            known = json.loads(holder)
-            process, url = known["process"], known["server_url"]
-        except (ValueError, KeyError, TypeError):
-            who = "another process"
-        else:
-            who = f"process {process}" + (f", which answers at {url}" if url else "")
-        return (
-            f"The data in {self.path} are in use by {who}. "
-            f"Stop it, or choose another folder with --data."
-        )
+        self._lock.release()
 
     # -- the administrator's key -------------------------------------------------------------
 
@@ -186,19 +144,3 @@ def _expected_size(path: pathlib.Path, header: bytes) -> int:
         return 100
     page_size = int.from_bytes(header[_PAGE_SIZE], "big")
     return (65_536 if page_size == 1 else page_size) * int.from_bytes(header[_PAGES], "big")
-
-
-def _lock(file: BinaryIO) -> None:
-    """Lock *file* until it is closed; raise :exc:`BlockingIOError` if it is locked."""
-    if os.name == "nt":
-        import msvcrt  # lazy: only Windows has msvcrt
-
-        file.seek(_LOCKED_BYTE)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except PermissionError as error:
-            raise BlockingIOError from error
-        return
-    import fcntl  # lazy: Windows has no fcntl
-
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

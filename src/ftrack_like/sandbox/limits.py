@@ -43,6 +43,7 @@ class Limits:
     image_processes: int = _limit(1, "pictures that are decoded at once")
     image_bytes: int = _limit(_GIB, "memory for decoding one picture, in bytes")
     image_seconds: float = _limit(30.0, "longest time for scaling one picture, in seconds")
+    thumbnail_bytes: int = _limit(_GIB, "scaled pictures that are kept, in bytes")
     media_bytes: int = _limit(4 * _GIB, "memory of one ffmpeg or pdftoppm, in bytes")
     media_file_bytes: int = _limit(16 * _GIB, "largest file that such a tool writes, in bytes")
     media_seconds: float = _limit(3600.0, "longest time for encoding one movie, in seconds")

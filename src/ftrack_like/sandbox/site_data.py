@@ -20,6 +20,7 @@ from ftrack_like.sandbox.data_folder import DataFolder, SiteError
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
 from ftrack_like.sandbox.database.folders import move_into_place
+from ftrack_like.sandbox.folder_lock import FolderLock
 from ftrack_like.sandbox.seed.site import seed, seed_demo_project
 from ftrack_like.sandbox.seed.users import add_user
 from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, TABLES, create_tables
@@ -62,6 +63,7 @@ class SiteData:
         self._url = url
         self._media = _resolved(media)
         self._place = None if self.folder is None else DataFolder(self.folder)
+        self._files = self._lock_of_files()
         self._database: Optional[Database] = None
         self._snapshot: Optional[sqlite3.Connection] = None
 
@@ -79,9 +81,11 @@ class SiteData:
         Data of an older layout are copied and then migrated. Raise :exc:`SiteError` if another
         server uses the data, or if they are damaged or not a site of this or an older version.
         """
-        if self._place is not None:
-            self._place.take()
         try:
+            if self._place is not None:
+                self._place.take()
+            if self._files is not None:
+                self._files.take()
             return self._open()
         except sqlalchemy.exc.DBAPIError as error:
             self.close()
@@ -94,9 +98,10 @@ class SiteData:
             raise
 
     def announce(self, server_url: str) -> None:
-        """Record in the data folder that the site is served at *server_url*."""
-        if self._place is not None:
-            self._place.announce(server_url)
+        """Record in the locked folders that the site is served at *server_url*."""
+        for held in (self._place, self._files):
+            if held is not None:
+                held.announce(server_url)
 
     def media_folder(self) -> pathlib.Path:
         """Return the folder for files, which need not exist.
@@ -128,8 +133,9 @@ class SiteData:
         if self._database is not None:
             self._database.close()
             self._database = None
-        if self._place is not None:
-            self._place.release()
+        for held in (self._files, self._place):
+            if held is not None:
+                held.release()
         if self._snapshot is not None:
             self._snapshot.close()
             self._snapshot = None
@@ -145,6 +151,7 @@ class SiteData:
         with database.write() as connection:
             if sqlalchemy.inspect(connection).has_table("server_value"):
                 self._bring_up_to_date(connection)
+                self._require_tables(connection)
                 self._admit(connection)
             else:
                 self._build(connection)
@@ -193,6 +200,15 @@ class SiteData:
             LAYOUT_VERSION,
             copy,
         )
+
+    def _require_tables(self, connection: Connection) -> None:
+        """Raise :exc:`SiteError` if a table of the layout is missing."""
+        missing = TABLES.keys() - set(sqlalchemy.inspect(connection).get_table_names())
+        if missing:
+            raise SiteError(
+                f"{self._where()} lacks the table {', '.join(sorted(missing))}. "
+                f"Restore a copy of it, or choose another one to begin with a fresh site."
+            )
 
     def _build(self, connection: Connection) -> None:
         """Create tables and rows in an empty database."""
@@ -246,6 +262,16 @@ class SiteData:
                 user_id=user_id, digest=digest_key(self.key), created_at=_moment()
             )
         )
+
+    def _lock_of_files(self) -> Optional[FolderLock]:
+        """Return what keeps other servers out of the folder for files, if one is named.
+
+        Servers of one database on a server share it. Within the folder of the data it is locked
+        as well, for another server may name it by its own.
+        """
+        if self._url is not None or (self._media is None and self.folder is None):
+            return None
+        return FolderLock(self.media_folder(), "files", "--media")
 
     def _where(self) -> str:
         return "the database" if self._place is None else str(self._place.database)

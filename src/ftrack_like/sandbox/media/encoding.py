@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -69,29 +70,53 @@ class Encoder:
         """
         with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
             folder = pathlib.Path(name)
-            inputs, described = self._inputs(source, folder)
-            information = self._tools.probe(described, self._stop)
-            frames, seconds = information.frames, information.duration
-            if kind_of(source) == "sequence":
-                frames = len(source["members"])
-                seconds = frames / _RATE
-            operations = []
-            for number, output in enumerate(job.outputs):
-                target = folder / f"output-{number}"
-                if output.format == "image/jpeg":
-                    middle = min(seconds / 2, 5.0) if information.frame_rate and frames > 1 else 0.0
-                    self._tools.frame(inputs, target, middle, self._stop)
-                else:
-                    self._tools.encode(
-                        inputs,
-                        target,
-                        output.format.partition("/")[2],
-                        lambda done: progress(done / seconds if seconds else 0.0),
-                        self._stop,
-                    )
-                size = self._keep(output.component_id, target)
-                operations += self._describe(job, output, target, size, frames)
-            return operations
+            try:
+                return self._encode(job, source, progress, folder)
+            except MediaError as error:
+                raise MediaError(self._without_paths(str(error), source, folder)) from error
+
+    def _encode(
+        self,
+        job: EncodeJob,
+        source: Mapping[str, Any],
+        progress: Callable[[float], None],
+        folder: pathlib.Path,
+    ) -> list[dict[str, Any]]:
+        """Do the work of :meth:`encode` in *folder*."""
+        inputs, described = self._inputs(source, folder)
+        information = self._tools.probe(described, self._stop)
+        frames, seconds = information.frames, information.duration
+        if kind_of(source) == "sequence":
+            frames = len(source["members"])
+            seconds = frames / _RATE
+        operations = []
+        for number, output in enumerate(job.outputs):
+            target = folder / f"output-{number}"
+            if output.format == "image/jpeg":
+                middle = min(seconds / 2, 5.0) if information.frame_rate and frames > 1 else 0.0
+                self._tools.frame(inputs, target, middle, self._stop)
+            else:
+                self._tools.encode(
+                    inputs,
+                    target,
+                    output.format.partition("/")[2],
+                    lambda done: progress(done / seconds if seconds else 0.0),
+                    self._stop,
+                )
+            size = self._keep(output.component_id, target)
+            operations += self._describe(job, output, target, size, frames)
+        return operations
+
+    def _without_paths(self, text: str, source: Mapping[str, Any], folder: pathlib.Path) -> str:
+        """Return *text* of a tool with the name of *source* for files of the server."""
+        paths = {self._store.path(source["id"]), self._store.path(source["id"]).resolve()}
+        found = "|".join(
+            [
+                re.escape(str(folder)) + r"(?:[/\\][\w%-]+(?:\.\w+)?)?",
+                *(re.escape(str(one)) for one in paths),
+            ]
+        )
+        return re.sub(found, lambda match: repr(source["name"]), text)
 
     def _inputs(
         self, source: Mapping[str, Any], folder: pathlib.Path

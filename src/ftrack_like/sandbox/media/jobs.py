@@ -173,6 +173,8 @@ class EncodeQueue:
         text = "The server failed; its log contains the reason."
         if isinstance(error, SandboxError):
             text = error.content
+        elif isinstance(error, OSError):  # the file is one of the server
+            text = f"The server could not read or write a file: {error.strerror}."
         elif isinstance(error, _EXPECTED):
             text = str(error)
         if self._is_wanted(job):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import pathlib
 import queue
@@ -22,6 +23,8 @@ from ftrack_like.sandbox.limits import Limits, option_of
 from ftrack_like.sandbox.media.children import Bounds, Child
 
 __all__ = ["PictureError", "Pictures"]
+
+_LOGGER = logging.getLogger(__name__)
 
 _PROGRAM = "from ftrack_like.sandbox.media.decoding import main; main()"
 
@@ -88,6 +91,8 @@ class Pictures:
         if answer["refused"] is not None:
             option = option_of(_OPTIONS[answer["refused"]])
             raise PictureError(f"{answer['text']} ({option}).")
+        if answer["text"]:
+            _LOGGER.info("The picture %s could not be decoded: %s", source.name, answer["text"])
         return bool(answer["made"])
 
     @contextlib.contextmanager

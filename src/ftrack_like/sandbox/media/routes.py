@@ -125,9 +125,9 @@ class FileRoutes:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
         path = self._store.thumbnail(component_id, size)
         try:
-            is_there = await run_in_threadpool(path.is_file) or await self._scale(
-                component_id, path, size
-            )
+            is_there = await run_in_threadpool(
+                self._store.thumbnails.use, path
+            ) or await self._scale(component_id, path, size)
         except PictureError as error:
             return PlainTextResponse(str(error), 413)
         if not is_there:
@@ -220,8 +220,12 @@ class FileRoutes:
 
         def scale() -> bool:
             # An earlier request may have made the same thumbnail.
-            source = self._store.path(component_id)
-            return target.is_file() or self._pictures.scale(source, target, size)
+            if self._store.thumbnails.use(target):
+                return True
+            made = self._pictures.scale(self._store.path(component_id), target, size)
+            if made:
+                self._store.thumbnails.keep(target)
+            return made
 
         return await anyio.to_thread.run_sync(scale, limiter=self._scaling)
 

@@ -41,7 +41,7 @@ class MediaService:
         self.tools: MediaTools = MediaTools(limits)
         self.pictures: Pictures = Pictures(limits)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store: ComponentStore = ComponentStore(folder)
+        self.store: ComponentStore = ComponentStore(folder, limits.thumbnail_bytes)
         self.signer: Signer = Signer.in_folder(folder)
         self._queue: Optional[EncodeQueue] = None
 

@@ -16,10 +16,12 @@ import shutil
 from collections.abc import Iterable
 from typing import Optional
 
+from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.checksums import Checksums
 from ftrack_like.sandbox.media.incoming import Incoming, IncomingFile, TransferError
 from ftrack_like.sandbox.media.parts import PartStore, Place
 from ftrack_like.sandbox.media.scratch import ScratchFolder
+from ftrack_like.sandbox.media.thumbnails import Thumbnails
 
 __all__ = ["ComponentStore", "Incoming", "IncomingFile", "Place", "TransferError"]
 
@@ -38,12 +40,12 @@ class ComponentStore:
         incoming/server-…/             incomplete files of this server
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, thumbnail_bytes: int = Limits.thumbnail_bytes) -> None:
         """Create the folders, and remove the remains of interrupted writes."""
         self.folder = folder
         self._data = folder / "data"
         self._parts = folder / "parts"
-        self._thumbnails = folder / "thumbnails"
+        self.thumbnails = Thumbnails(folder / "thumbnails", thumbnail_bytes)
         self._known = folder / "checksums"
         for each in self._kept():
             each.mkdir(parents=True, exist_ok=True)
@@ -139,7 +141,7 @@ class ComponentStore:
     def thumbnail(self, component_id: str, size: int) -> pathlib.Path:
         """Return the path of the image of *component_id*, scaled to *size* pixels."""
         _check_identifier(component_id)
-        return self._thumbnails / component_id / f"{size}.jpg"
+        return self.thumbnails.path(component_id, size)
 
     def clear(self) -> None:
         """Remove the data of all components."""
@@ -148,11 +150,11 @@ class ComponentStore:
             each.mkdir(parents=True, exist_ok=True)
 
     def _kept(self) -> Iterable[pathlib.Path]:
-        return (self._data, self._known, self._parts, self._thumbnails)
+        return (self._data, self._known, self._parts, self.thumbnails.folder)
 
     def _forget_thumbnails(self, component_id: str) -> None:
         _check_identifier(component_id)
-        shutil.rmtree(self._thumbnails / component_id, ignore_errors=True)
+        self.thumbnails.forget(component_id)
 
 
 def _check_writable(folder: pathlib.Path) -> None:
