@@ -32,7 +32,7 @@ def _read(parser: event_expression.Parser, text: str) -> _Reading:
 class Subscription:
     """Represent a subscription."""
 
-    parser = event_expression.Parser()
+    parser: event_expression.Parser = event_expression.Parser()
 
     def __init__(self, subscription: str) -> None:
         """Initialise with the text *subscription*, such as `"topic=ftrack.update"`.
