@@ -111,8 +111,10 @@ class EventHub:
 
         Raise :exc:`ValueError` if *server_url* has no scheme or host.
         """
-        self.logger = logging.getLogger(f"{type(self).__module__}.{type(self).__name__}")
-        self.id = new_id()
+        self.logger: logging.Logger = logging.getLogger(
+            f"{type(self).__module__}.{type(self).__name__}"
+        )
+        self.id: str = new_id()
         self.server: ServerDetails = handshake.server_details(server_url)
         self._server_url = server_url
         self._api_user = api_user
@@ -491,6 +493,21 @@ class EventHub:
         reply = Event(topic=REPLY_TOPIC, data=data)
         self._prepare_reply_event(reply, source_event, source)
         return self.publish(reply)
+
+    @overload
+    def publish_and_wait(
+        self, event: Event, timeout: float = 10.0, *, all_replies: Literal[False] = False
+    ) -> Optional[Event]: ...
+
+    @overload
+    def publish_and_wait(
+        self, event: Event, timeout: float = 10.0, *, all_replies: Literal[True]
+    ) -> list[Event]: ...
+
+    @overload
+    def publish_and_wait(
+        self, event: Event, timeout: float = 10.0, *, all_replies: bool
+    ) -> Union[Event, list[Event], None]: ...
 
     def publish_and_wait(
         self, event: Event, timeout: float = 10.0, *, all_replies: bool = False

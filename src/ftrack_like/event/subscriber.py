@@ -37,9 +37,9 @@ class Subscriber:
         Raise :exc:`~ftrack_like.exception.ParseError` if the syntax of *subscription* is wrong.
         """
         self.subscription: Subscription = Subscription(subscription)
-        self.callback = callback
-        self.metadata = metadata
-        self.priority = priority
+        self.callback: Callback = callback
+        self.metadata: Metadata = metadata
+        self.priority: int = priority
 
     def __str__(self) -> str:
         """Return the metadata and the subscription as text."""
