@@ -15,7 +15,9 @@ from ftrack_like.cli._streams import silence
 if TYPE_CHECKING:
     from ftrack_like.wire.events import Event
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "watch events while they happen"
 
 #: Escape sequences for styles on a terminal.
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1;36m", "\x1b[0m"

@@ -15,7 +15,9 @@ from ftrack_like.cli._interrupt import interruptible
 if TYPE_CHECKING:
     from ftrack_like.wire.events import Event
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "host plugins and handle events"
 
 #: The value of ``--key`` that keeps events about the same entity in order.
 _ENTITY = "entity"

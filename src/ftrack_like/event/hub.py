@@ -626,7 +626,7 @@ class EventHub:
 
     def _decode(self, string: str) -> JsonValue:
         """Return the value of the JSON text *string*, with the field names of our events."""
-        return wire_events.decode(string, self._decode_object_hook)
+        return packets.decode_events(string, self._decode_object_hook)
 
     def _decode_object_hook(self, item: dict[str, JsonValue]) -> dict[str, JsonValue]:
         if "inReplyToEvent" in item:

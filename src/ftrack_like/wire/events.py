@@ -8,15 +8,12 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import ItemsView, Iterator, Mapping, MutableMapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-from ftrack_like.wire import packets
-from ftrack_like.wire.packets import JsonValue
-
-__all__ = ["FIELDS", "Event", "EventData", "decode", "from_wire", "new_id", "to_wire"]
+__all__ = ["FIELDS", "Event", "EventData", "from_wire", "new_id", "to_wire"]
 
 #: The data of an event or a reply: usually a mapping, and always a JSON value.
-EventData = JsonValue
+EventData = Any
 #: The value of a field of an event. The type depends on the field.
 FieldValue = Any
 
@@ -129,7 +126,7 @@ def to_wire(event: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
     }
 
 
-def from_wire(mapping: JsonValue) -> dict[str, FieldValue]:
+def from_wire(mapping: EventData) -> dict[str, FieldValue]:
     """Return the fields of the event that *mapping*, fresh from JSON, describes.
 
     Drop unknown fields. Replace missing values by empty ones: `data` and `source` become mappings,
@@ -154,21 +151,3 @@ def from_wire(mapping: JsonValue) -> dict[str, FieldValue]:
     if fields.get("data") is None:
         fields["data"] = {}
     return fields
-
-
-def decode(string: str, rename: Callable[[dict[str, JsonValue]], JsonValue]) -> JsonValue:
-    """Return the value of the JSON text *string*, with each mapping replaced by *rename*.
-
-    *rename* may be called only with mappings that contain `inReplyToEvent`. Raise
-    :exc:`ValueError` if *string* is not JSON.
-    """
-    count = string.count('"inReplyToEvent"')
-    value = packets.loads(string)
-    arguments = value.get("args") if isinstance(value, dict) else None
-    if count == 1 and isinstance(arguments, list) and len(arguments) == 1:
-        # Nearly every packet has one event. Its data is then not searched for more mappings.
-        (event,) = arguments
-        if isinstance(event, dict) and "inReplyToEvent" in event:
-            arguments[0] = rename(event)
-            return value
-    return packets.loads(string, rename) if count else value

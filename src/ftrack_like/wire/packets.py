@@ -31,6 +31,7 @@ __all__ = [
     "Text",
     "Unreadable",
     "acknowledgement",
+    "decode_events",
     "dumps",
     "event_data",
     "join",
@@ -286,3 +287,21 @@ READERS: dict[str, Callable[[Packet, Decode], Message]] = {
     "7": _read_fault,
     "8": lambda packet, decode: Noop(),
 }
+
+
+def decode_events(string: str, rename: Callable[[dict[str, JsonValue]], JsonValue]) -> JsonValue:
+    """Return the value of the JSON text *string*, with each mapping replaced by *rename*.
+
+    *rename* may be called only with mappings that contain `inReplyToEvent`. Raise
+    :exc:`ValueError` if *string* is not JSON.
+    """
+    count = string.count('"inReplyToEvent"')
+    value = loads(string)
+    arguments = value.get("args") if isinstance(value, dict) else None
+    if count == 1 and isinstance(arguments, list) and len(arguments) == 1:
+        # Nearly every packet has one event. Its data is then not searched for more mappings.
+        (event,) = arguments
+        if isinstance(event, dict) and "inReplyToEvent" in event:
+            arguments[0] = rename(event)
+            return value
+    return loads(string, rename) if count else value
