@@ -1,7 +1,7 @@
 """All errors of the library, under one root.
 
-The tree below is complete. A name in brackets is a further base class of the error, from another
-module, so that code that catches that class keeps working::
+The tree below is complete. A name in brackets is a further base class of the error, so that code
+that catches that class keeps working::
 
     Error
     ├── AccessorError

@@ -168,6 +168,9 @@ def publish_reviewable(
     task = task._replace(keep_original=keep_original)
     if getattr(version, "is_created", False):
         task.session.commit()
+    # Search again under the claim, because another process may have published in between. Then
+    # continue the work of a killed process, and only encode if there is none. Everything is created
+    # under the token of the claim, so that the next process finds it after a kill.
     publication = _find(task)
     if publication is None:
         with claiming(task.session, version["id"], task.content, deadline) as claim:

@@ -205,7 +205,7 @@ def test_results_become_replies(result: Any, reply: Any) -> None:
         ([1], "Item 0 of the form is not a mapping"),
         ([{"type": "label"}, {"type": "txt"}], "Item 1 of the form has the type 'txt'"),
         ([{"type": "text"}], "has no name"),
-        ([{"type": "enumerator", "name": "n"}], "has no list data"),
+        ([{"type": "enumerator", "name": "n"}], "has no list of choices"),
         ([{"type": "enumerator", "name": "n", "data": [{"label": "l"}]}], "without a value"),
     ],
 )

@@ -142,7 +142,7 @@ def test_collection_in_another_form_is_refused(api: Any, task: str, value: Any) 
 
 def test_member_of_another_type_is_refused(api: Any, task: str) -> None:
     """A collection holds entities of its type only."""
-    with pytest.raises(api.Error, match="'notes' of Task holds Note, not Status"):
+    with pytest.raises(api.Error, match="'notes' of Task contains Note, not Status"):
         api.update("Task", task, notes=[refer("Status", api.query("Status")[0]["id"])])
 
 

@@ -123,7 +123,7 @@ def test_a_missing_or_other_part_is_named_and_the_rest_kept(store, tmp_path):
     part.commit()
     with pytest.raises(TransferError, match="Part 2 has not been uploaded"):
         store.join("abc-6", "upload-2", [(1, part.checksum), (2, "x")])
-    with pytest.raises(TransferError, match="Part 1 is another"):
+    with pytest.raises(TransferError, match="Part 1 does not have the named checksum"):
         store.join("abc-6", "upload-2", [(1, "0" * 32)])
     with pytest.raises(TransferError, match="No parts"):
         store.join("abc-6", "upload-2", [])

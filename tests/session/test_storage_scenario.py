@@ -138,7 +138,7 @@ def test_unknown_location_is_asked_again(ask):
         "select_mount_point": {},
     }
     page = ask(step="confirm_summary", configuration=configuration)
-    assert "removed meanwhile" in _texts(page)[0]
+    assert "has been removed" in _texts(page)[0]
 
 
 def test_state_may_come_as_text(ask):
