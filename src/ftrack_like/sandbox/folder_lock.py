@@ -22,7 +22,7 @@ class SiteError(RuntimeError):
 class FolderLock:
     """Keeps other servers out of the folder at *path*, which need not exist before.
 
-    *what* the folder holds and the *option* of the command that names it are for errors.
+    Errors name the content (*what*) and the *option* of the command that chooses the folder.
     """
 
     def __init__(self, path: pathlib.Path, what: str, option: str) -> None:

@@ -98,10 +98,7 @@ class _Writing:
 
 
 class _Watched(asyncio.Protocol):
-    """A connection of either protocol, as the limits see it.
-
-    It comes before a protocol of uvicorn, which has what is declared here.
-    """
+    """The part that both protocols share; name it before the protocol class of uvicorn."""
 
     transport: asyncio.Transport
     client: Optional[tuple[str, int]]

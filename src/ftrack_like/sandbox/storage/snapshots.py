@@ -1,8 +1,8 @@
-"""What holds for one state of an SQLite database, remembered with each connection to it.
+"""A cache for each connection to an SQLite database, valid for one state of the database.
 
-SQLite tells a connection by a number whether others have changed the database. The number is read
-within the transaction, so that it belongs to the state that the transaction sees. What is
-remembered under it needs no reading again, and is never older than that state.
+SQLite gives a connection a number that changes when others commit. The cache reads the number
+within the transaction, so that number and cache belong to the state that the transaction sees.
+Cached values are never older than that state.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ __all__ = ["forget", "remembered"]
 
 _KEY = "ftrack_like_snapshot"
 
-#: How much is remembered with one connection.
+#: How many values one cache holds.
 _MOST = 1_000
 
 
 def remembered(connection: Connection) -> dict[Any, Any]:
-    """Return what is remembered of the state that *connection* sees, to be read and added to.
+    """Return the cache for the state that *connection* sees; callers read it and add to it.
 
-    A transaction that writes must not add what it changes later. On PostgreSQL, which has no such
-    number, the mapping is always empty and kept by nothing.
+    A transaction that writes must not add values that it changes later. PostgreSQL has no such
+    number: there, each call returns a new empty mapping.
     """
     if connection.dialect.name != "sqlite":
         return {}
@@ -36,5 +36,5 @@ def remembered(connection: Connection) -> dict[Any, Any]:
 
 
 def forget(connection: Connection) -> None:
-    """Remember nothing more of *connection*: what it changes itself does not change the number."""
+    """Drop the cache of *connection*; its own commits do not change the number."""
     connection.info.pop(_KEY, None)
