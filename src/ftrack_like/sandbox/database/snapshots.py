@@ -36,5 +36,5 @@ def remembered(connection: Connection) -> dict[Any, Any]:
 
 
 def forget(connection: Connection) -> None:
-    """Remember nothing more of *connection*: what it changes itself does not change the number."""
+    """Drop the cache of *connection*; its own commits do not change the number."""
     connection.info.pop(_KEY, None)

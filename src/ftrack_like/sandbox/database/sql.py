@@ -11,7 +11,19 @@ import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal, or_, true, types
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    types,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -23,6 +35,7 @@ __all__ = [
     "fold",
     "folded",
     "keys_parameter",
+    "keys_table",
     "like",
     "member_of",
     "negation",
@@ -279,6 +292,15 @@ def member_of(expression: Expression, values: Sequence[Any]) -> Expression:
     """Return the condition that *expression* is one of *values*: all texts or all numbers."""
     numeric = bool(values) and not isinstance(values[0], str)
     return _MemberOf(expression, literal(values, _Values(numeric)))
+
+
+def keys_table(name: str) -> CTE:
+    """Return the list given as the parameter *name* as a table, with one column: ``value``.
+
+    It is for SQLite alone, which makes the list once for all parts of a statement that use it.
+    """
+    values = func.json_each(bindparam(name, type_=_Values(False))).table_valued("value")
+    return select(values.c.value).cte(name)
 
 
 def keys_parameter(expression: Expression, name: str, *, numeric: bool = False) -> Expression:

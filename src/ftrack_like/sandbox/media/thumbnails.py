@@ -1,4 +1,4 @@
-"""The folder of scaled images, which keeps those that were asked for last."""
+"""The folder of scaled images. It has a limit, and keeps the images of the latest requests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["Thumbnails"]
 class Thumbnails:
     """Scaled images in *folder*, of *most* bytes in all; threads may share it.
 
-    Whoever writes an image calls :meth:`keep`. Beyond *most* bytes, that removes the images that
-    nobody asked for longest, until a quarter of the room is free. The server makes them again when
-    they are asked for.
+    Call :meth:`keep` after writing an image, and :meth:`use` before sending one. Beyond *most*
+    bytes, :meth:`keep` removes the least recently used images until a quarter of the room is free.
+    The server scales the pictures again on request.
     """
 
     def __init__(self, folder: pathlib.Path, most: int) -> None:
-        """Prepare; the folder is looked through when the first image was written."""
+        """Prepare; the first :meth:`keep` reads the folder."""
         self.folder = folder
         self._most = most
         self._size: Optional[int] = None
@@ -32,7 +32,7 @@ class Thumbnails:
         return self.folder / component_id / f"{size}.jpg"
 
     def use(self, path: pathlib.Path) -> bool:
-        """Return whether there is an image at *path*, which is asked for now."""
+        """Mark the image at *path* as used now; return False if there is none."""
         try:
             os.utime(path)
         except OSError:
@@ -54,7 +54,7 @@ class Thumbnails:
         shutil.rmtree(self.folder / component_id, ignore_errors=True)
 
     def _remove_oldest(self, new: pathlib.Path) -> int:
-        """Remove images but *new* until there is room, and return the bytes of those that stay."""
+        """Remove old images, never *new*, to make room; return the bytes of the others."""
         images = sorted(self._images())
         left = sum(size for _, size, _ in images)
         for _, size, path in images:
@@ -70,7 +70,7 @@ class Thumbnails:
         return left
 
     def _images(self) -> list[tuple[float, int, pathlib.Path]]:
-        """Return when each image was asked for, its size in bytes, and where it is."""
+        """Return the time of the last use, the size in bytes and the path of each image."""
         found = []
         for path in self.folder.glob("*/*"):
             with contextlib.suppress(OSError):
