@@ -85,19 +85,29 @@ class WatchedSocket:
         count: int = self._within(self._sock.send, *arguments)
         return count
 
+    def fileno(self) -> int:
+        """Return the file descriptor of the socket."""
+        return self._sock.fileno()
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all *data*; raise :exc:`socket.timeout` at the limit."""
         if self.flight is not None:
             self._send_in_flight(self.flight, data)
             return
+        sent = self.send(data) if isinstance(data, bytes) else 0
+        if sent == len(data):
+            return
         with memoryview(data) as view, view.cast("B") as rest:
-            sent = 0
             while sent < len(rest):
                 sent += self.send(rest[sent:])
 
     def _send_in_flight(self, flight: Flight, data: Any) -> None:
         """Send all *data*, a part of the request of *flight*."""
         piece = flight.begin(self, data)
+        if isinstance(data, bytes) and len(data) <= LONGEST_PIECE:
+            piece.sent = self.send(data)
+            if piece.sent == len(data):
+                return
         with memoryview(data) as view, view.cast("B") as rest:
             while piece.sent < len(rest):
                 piece.sent += self.send(rest[piece.sent : piece.sent + LONGEST_PIECE])
@@ -129,6 +139,7 @@ class WatchedSocket:
         """Return the result of *action*, a read or a write, unless it outlasts the limit."""
         limit = self.limit
         if limit is None:
+            self.settimeout(self._idle)
             return action(*arguments)
         left = limit.left()
         if left <= 0:
@@ -187,8 +198,7 @@ class _Reader(io.RawIOBase):
         """Read into *buffer* and return the number of bytes."""
         flight = self._sock.flight
         if flight is None or flight.is_answered:
-            count: Optional[int] = self._sock._within(self._raw.readinto, buffer)  # noqa: SLF001 - both are of this module
-            return count
+            return self._sock.recv_into(buffer)
         return flight.read_into(buffer)
 
     def close(self) -> None:
