@@ -463,6 +463,6 @@ def _identity_of(entity: Entity) -> str:
         return ""
 
 
-def _key_of(recorded: Any) -> str:
+def _key_of(recorded: operation.Operation) -> str:
     """Return the identity of the entity that the operation *recorded* is about, as text."""
     return f"({recorded.entity_type!r}, {list(recorded.entity_key.values())!r})"
