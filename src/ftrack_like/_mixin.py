@@ -7,7 +7,7 @@ from typing import Any, Optional
 __all__ = ["mixin"]
 
 
-def mixin(instance: Any, mixin_class: type, name: Optional[str] = None) -> None:
+def mixin(instance: object, mixin_class: type, name: Optional[str] = None) -> None:
     """Put *mixin_class* before the class of *instance*, for this object alone.
 
     The object's new class is called *name*; the names of its class and of *mixin_class* joined,

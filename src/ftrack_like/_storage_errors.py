@@ -7,11 +7,14 @@ and have nothing to do with the server.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from ftrack_like._errors import Error, with_details
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ftrack_like._types import ErrorOptions, Value
     from ftrack_like.entity.location import Location
 
 __all__ = [
@@ -40,7 +43,9 @@ class PathError(Error, ValueError):
 
     default_message = "No file can have the path {path!r}: {problem}."
 
-    def __init__(self, path: Any = "", problem: Any = "unspecified", **kw: Any) -> None:
+    def __init__(
+        self, path: object = "", problem: object = "unspecified", **kw: Unpack[ErrorOptions]
+    ) -> None:
         """Initialise with the *path* and what the *problem* with it is, in words."""
         super().__init__(**with_details(kw, path=path, problem=problem))
 
@@ -60,7 +65,7 @@ class LocationError(Error):
 class _ComponentsOfLocationError(LocationError):
     """What the two errors about components in one location have in common."""
 
-    def __init__(self, components: Any, location: Location, **kw: Any) -> None:
+    def __init__(self, components: Value, location: Location, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *components* (one or several) and the *location* concerned."""
         one = isinstance(components, Mapping) or not hasattr(components, "__iter__")
         several = [components] if one else list(components)
@@ -102,7 +107,11 @@ class _AccessorFault(AccessorError):
     """What the errors about one operation on one resource have in common."""
 
     def __init__(
-        self, operation: Any = "", resource_identifier: Any = None, error: Any = None, **kw: Any
+        self,
+        operation: object = "",
+        resource_identifier: object = None,
+        error: object = None,
+        **kw: Unpack[ErrorOptions],
     ) -> None:
         """Initialise with the *operation* (a verb), the *resource_identifier* and the *error*.
 
@@ -170,7 +179,7 @@ class AccessorResourceIdentifierError(AccessorError):
 
     default_message = "Resource identifier is invalid: {resource_identifier}."
 
-    def __init__(self, resource_identifier: Any, **kw: Any) -> None:
+    def __init__(self, resource_identifier: object, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *resource_identifier* that cannot be used."""
         super().__init__(**with_details(kw, resource_identifier=resource_identifier))
 

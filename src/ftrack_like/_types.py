@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Optional, Protocol, TypedDict, Union
 
 if TYPE_CHECKING:
     from ftrack_like.collection import Collection, MappedCollectionProxy
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from ftrack_like.entity.location import Location
 
 __all__ = [
+    "Content",
     "Creator",
-    "Data",
+    "EntityData",
     "EntityLike",
+    "ErrorOptions",
     "Json",
     "Key",
     "Members",
     "PathText",
     "Progress",
     "Projections",
+    "Readable",
     "Record",
     "Schemas",
     "Source",
@@ -33,11 +36,14 @@ __all__ = [
 #: or NOT_SET.
 Value = Any
 
+#: What is read from data or written to it: text or bytes, by how the data was opened.
+Content = Any
+
 #: A value that JSON has a form for, such as a result of the server.
 Json = Any
 
 #: Values of an entity by attribute name.
-Data = Mapping[str, Any]
+EntityData = Mapping[str, Any]
 
 #: An entity as the server sends it: a JSON object with ``__entity_type__``.
 Record = dict[str, Any]
@@ -70,6 +76,19 @@ Timeout = Union[float, tuple[Any, Any], None]
 Progress = Callable[[int, int], object]
 
 
+class Readable(Protocol):
+    """Open data: that of an accessor, or a file of Python's own."""
+
+    def read(self, limit: int = ..., /) -> Content:
+        """Return up to *limit* bytes or characters, nothing at the end."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> object:
+        """Move the position; :exc:`NotImplementedError` where it cannot be moved."""
+
+    def tell(self) -> int:
+        """Return the position; :exc:`NotImplementedError` where it is not known."""
+
+
 class EntityLike(Protocol):
     """An object that can be told apart as entities are: an entity, or a program's own class."""
 
@@ -83,3 +102,10 @@ class EntityLike(Protocol):
 
     def __getitem__(self, key: str, /) -> Value:
         """Return the value of the attribute *key*."""
+
+
+class ErrorOptions(TypedDict, total=False):
+    """What every error takes by name beside its own arguments."""
+
+    message: Optional[str]
+    details: Optional[Mapping[str, Any]]

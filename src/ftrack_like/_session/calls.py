@@ -133,7 +133,7 @@ class Calls:
         settings = connection_settings_of(session)
         timeout = settings.timeout(session.request_timeout)
 
-        def post(address: str) -> Any:
+        def post(address: str) -> requests.Response:
             statistics.count(requests=1, bytes_sent=len(text))
             return request.post(
                 address,
@@ -144,8 +144,9 @@ class Calls:
                 stream=True,
             )
 
-        def write(address: str) -> Any:
-            return self.running.run(lambda: post(address))
+        def write(address: str) -> requests.Response:
+            response: requests.Response = self.running.run(lambda: post(address))
+            return response
 
         def note_retry(repetition: Repetition) -> None:
             statistics.count(retries=1)

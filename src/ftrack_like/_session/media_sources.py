@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftrack_like._paths import check_path
 from ftrack_like._session.components import files_of
 from ftrack_like.exception import LocationError, MediaError
 
 if TYPE_CHECKING:
+    from ftrack_like._types import Value
     from ftrack_like.entity.component import Component
 
 __all__ = ["check_media", "check_media_component"]
@@ -67,7 +68,7 @@ def check_media_component(component: Component) -> None:
         raise MediaError(f"The file of component {component} is empty, so it cannot be encoded.")
 
 
-def _check_type(name: str, file_type: Any) -> None:
+def _check_type(name: str, file_type: Value) -> None:
     """Raise an error if files of *file_type*, such as *name*, are never media."""
     if isinstance(file_type, str) and file_type.lower() in _NO_MEDIA:
         raise MediaError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, TypeVar, ove
 
 if TYPE_CHECKING:
     from ftrack_like.cache import Cache
+    from ftrack_like.session import Session
 
 __all__ = ["OnDemand", "TopCache"]
 
@@ -52,9 +53,11 @@ class TopCache:
     def __get__(self, instance: None, owner: Optional[type] = None) -> TopCache: ...
 
     @overload
-    def __get__(self, instance: Any, owner: Optional[type] = None) -> Cache: ...
+    def __get__(self, instance: Session, owner: Optional[type] = None) -> Cache: ...
 
-    def __get__(self, instance: Any, owner: Optional[type] = None) -> TopCache | Cache:
+    def __get__(
+        self, instance: Optional[Session], owner: Optional[type] = None
+    ) -> TopCache | Cache:
         """Return the top layer, or the cache itself when it has no layers."""
         if instance is None:
             return self

@@ -9,10 +9,14 @@ session knows, and nothing about the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftrack_like import inspection
 from ftrack_like._session.payloads import OperationPayload
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Json
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["ListChange", "is_owned", "member_writes"]
 
@@ -60,8 +64,8 @@ class ListChange(NamedTuple):
 
     owner: OperationPayload
     name: str
-    added: list[Any]
-    removed: list[Any]
+    added: list[Entity]
+    removed: list[Entity]
 
     @property
     def pointer(self) -> str:
@@ -70,12 +74,12 @@ class ListChange(NamedTuple):
         return kind.others.get(self.owner["entity_type"], kind.pointer)
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Json:
         """The key of the owner."""
         return self.owner["entity_key"][0]
 
 
-def is_owned(entity_type: str, name: str, members: Iterable[Any]) -> bool:
+def is_owned(entity_type: str, name: str, members: Iterable[Entity]) -> bool:
     """Return whether the list *name* of an *entity_type* can be written member by member."""
     kind = _LISTS.get(name)
     if kind is None:
@@ -128,7 +132,7 @@ def _points_at(payload: OperationPayload, change: ListChange) -> bool:
     return bool(data.get(change.pointer) == change.value)
 
 
-def _removal(item: Any, change: ListChange) -> OperationPayload:
+def _removal(item: Entity, change: ListChange) -> OperationPayload:
     """Return what takes *item* out of the list of *change*."""
     if not _LISTS[change.name].is_bound:
         return _update(item, {change.pointer: None})
@@ -136,7 +140,7 @@ def _removal(item: Any, change: ListChange) -> OperationPayload:
     return OperationPayload({"action": "delete", "entity_type": entity_type, "entity_key": key})
 
 
-def _update(item: Any, data: Mapping[str, Any]) -> OperationPayload:
+def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
     """Return an update of *item* with *data*."""
     entity_type, key = item.entity_type, _values(item)
     data = {"__entity_type__": entity_type, **data}
@@ -145,11 +149,11 @@ def _update(item: Any, data: Mapping[str, Any]) -> OperationPayload:
     )
 
 
-def _key(item: Any) -> tuple[str, str]:
+def _key(item: Entity) -> tuple[str, str]:
     """Return type and primary key of *item*."""
     return item.entity_type, str(_values(item))
 
 
-def _values(item: Any) -> list[Any]:
+def _values(item: Entity) -> list[Any]:
     """Return the primary key of *item*."""
     return list(inspection.primary_key(item).values())

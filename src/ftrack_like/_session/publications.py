@@ -15,7 +15,9 @@ from ftrack_like.entity.location import find_location
 from ftrack_like.symbol import SERVER_LOCATION_ID
 
 if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
     from ftrack_like.entity.component import Component
+    from ftrack_like.entity.job import Job
     from ftrack_like.session import Session
 
 __all__ = [
@@ -108,7 +110,7 @@ def outputs_of(session: Session, job_id: str) -> list[Any]:
     return sorted((link["component"] for link in links), key=_rank)
 
 
-def job_of_source(session: Session, version_id: str, source_id: str) -> Optional[Any]:
+def job_of_source(session: Session, version_id: str, source_id: str) -> Optional[Job]:
     """Return the job that encodes the component *source_id* for the version, None if none does."""
     links = session.query(
         "select job.data, job.status from JobComponent "
@@ -119,11 +121,12 @@ def job_of_source(session: Session, version_id: str, source_id: str) -> Optional
         with contextlib.suppress(TypeError, ValueError):
             data = json.loads(link["job"]["data"])
             if isinstance(data, Mapping) and data.get("source_component_id") == source_id:
-                return link["job"]
+                job: Job = link["job"]
+                return job
     return None
 
 
-def remove_replaced(session: Session, version_id: str, wanted: Optional[Any] = None) -> None:
+def remove_replaced(session: Session, version_id: str, wanted: Optional[Entity] = None) -> None:
     """Remove what was published for the version before its current publication.
 
     The current one is the last that is done; *wanted*, a component, counts as done. The same

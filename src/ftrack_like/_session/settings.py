@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
 from ftrack_like import exception
 from ftrack_like._transport.redaction import masked
@@ -13,6 +13,8 @@ from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like._transport.settings import checked_server_url
 
 if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
     from ftrack_like._types import PathText
     from ftrack_like.cache import Cache
     from ftrack_like.session import Session
@@ -169,7 +171,7 @@ def header_mapping(headers: object) -> dict[str, str]:
     return dict(headers)
 
 
-def cookie_mapping(cookies: object) -> Any:
+def cookie_mapping(cookies: object) -> Union[Mapping[str, str], CookieJar]:
     """Return *cookies*, a mapping or a cookie jar; :exc:`TypeError` when it is neither.
 
     None means none and gives an empty mapping.
@@ -178,7 +180,7 @@ def cookie_mapping(cookies: object) -> Any:
         return {}
     if not isinstance(cookies, Mapping) and not hasattr(cookies, "set_cookie"):
         raise TypeError(f"cookies must map names to values, not be {type(cookies).__name__}.")
-    return cookies
+    return cast("Union[Mapping[str, str], CookieJar]", cookies)
 
 
 def lazy_load_policy(policy: str) -> str:

@@ -265,7 +265,7 @@ class UnitOfWork:
         if records:
             loader_of(session).load(records)
 
-    def _written_lists(self, plan: Plan, results: Any) -> list[dict[str, Any]]:
+    def _written_lists(self, plan: Plan, results: Json) -> list[dict[str, Any]]:
         """Return records of the lists that *plan* changes member by member, from *results*.
 
         A list that was not read is forgotten, to be read when it is looked at.
@@ -489,6 +489,6 @@ def _identity_of(entity: Entity) -> str:
         return ""
 
 
-def _key_of(recorded: Any) -> str:
+def _key_of(recorded: operation.Operation) -> str:
     """Return the identity of the entity that the operation *recorded* is about, as text."""
     return f"({recorded.entity_type!r}, {list(recorded.entity_key.values())!r})"

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 import requests
 import urllib3
@@ -16,12 +16,17 @@ from ftrack_like._transport.body import Decompressor, UnreadableError
 from ftrack_like._transport.limits import limited
 from ftrack_like.accessor._tries import DownloadError, Tries, failed, refused
 
+if TYPE_CHECKING:
+    from requests import Response
+
 __all__ = ["Download"]
 
 #: Bytes taken from the connection at a time: what is lost, and asked for again, when it is cut.
 _PIECE = 64 * 1024
 
 _CONTENT_RANGE = r"bytes (\d+)-\d+/(\d+|\*)"  # compiled only for who downloads
+
+_Result = TypeVar("_Result")
 
 #: What can go wrong on the way.
 _FAULTS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -91,10 +96,10 @@ class Download:
             self._response.close()
             self._response = None
 
-    def _try(self, action: Callable[[], Any]) -> Any:
+    def _try(self, action: Callable[[], _Result]) -> _Result:
         """Return what *action* returns, tried again from the position on when it is cut off."""
 
-        def once() -> Any:
+        def once() -> _Result:
             try:
                 return action()
             except UnreadableError as error:
@@ -138,7 +143,7 @@ class Download:
         piece, self._rest = self._rest[:amount], self._rest[amount:]
         return piece
 
-    def _decompressed(self, response: Any, decompressor: Decompressor) -> Iterator[bytes]:
+    def _decompressed(self, response: Response, decompressor: Decompressor) -> Iterator[bytes]:
         """Yield the body of *response* in pieces; take no more than is wanted from the network."""
         while True:
             data = response.raw.read(self._amount, decode_content=False)
@@ -186,7 +191,7 @@ class Download:
         else:
             self._accept_whole(response)
 
-    def _begin(self, response: Any) -> None:
+    def _begin(self, response: Response) -> None:
         """Take the body of *response* as what is read next."""
         decompressor = Decompressor(response.headers.get("Content-Encoding"), most=None)
         self._is_encoded = not decompressor.is_plain
@@ -195,7 +200,7 @@ class Download:
         )
         self._pieces, self._rest = self._decompressed(response, decompressor), b""
 
-    def _accept_part(self, response: Any) -> None:
+    def _accept_part(self, response: Response) -> None:
         """Take note of what *response*, which begins at the position, says."""
         found = re.match(_CONTENT_RANGE, response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != self.position or self._is_encoded:
@@ -209,7 +214,7 @@ class Download:
             raise DownloadError("the data changed while it was read")
         self._total = total
 
-    def _accept_whole(self, response: Any) -> None:
+    def _accept_whole(self, response: Response) -> None:
         """Take note of what *response* says and pass over what was read before."""
         tag = response.headers.get("ETag")
         if self.position and self._tag and tag != self._tag:
@@ -228,7 +233,7 @@ class Download:
                 self._checksum.update(piece)
 
 
-def _length(response: Any) -> Optional[int]:
+def _length(response: Response) -> Optional[int]:
     """Return how many bytes the body of *response* is to have, None if that is not said."""
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else None

@@ -32,7 +32,7 @@ class Move(NamedTuple):
     expected: int
 
 
-def works_in_threads(accessor: Any) -> bool:
+def works_in_threads(accessor: Accessor) -> bool:
     """Return whether *accessor* may be used by several threads at once.
 
     Its very class must say so, by ``is_thread_safe``: a subclass may open or write in a way of

@@ -19,6 +19,10 @@ from ftrack_like.symbol import CHUNK_SIZE
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from requests import Response
+
+    from ftrack_like._types import Readable
+
 __all__ = [
     "PART_SIZE",
     "OtherDataError",
@@ -62,7 +66,7 @@ def count_parts(size: int) -> int:
     return max(1, -(-size // size_of_parts(size)))
 
 
-def state_of(source: Any) -> Optional[tuple[int, ...]]:
+def state_of(source: Readable) -> Optional[tuple[int, ...]]:
     """Return what changes when somebody writes to *source*; None if nobody else can.
 
     Return ``()`` for a source that cannot be read here and there at will.
@@ -80,7 +84,7 @@ class PartedUpload:
     a few chunks are held in memory.
     """
 
-    def __init__(self, source: Any, size: int, put: Callable[..., Any], tries: Tries) -> None:
+    def __init__(self, source: Readable, size: int, put: Callable[..., Any], tries: Tries) -> None:
         """Initialise; nothing is sent before :meth:`run`."""
         self._source = source
         self._start = source.tell()
@@ -163,7 +167,7 @@ class PartedUpload:
         tag = self._tries.repeat(f"part {number} of an upload", once, stopped=self._stop.wait)
         return {"part_number": place["part_number"], "e_tag": tag}
 
-    def _chunks(self, start: int, length: int, digest: Any) -> Iterator[bytes]:
+    def _chunks(self, start: int, length: int, digest: hashlib._Hash) -> Iterator[bytes]:
         """Yield the *length* bytes from *start* on, and take them to *digest*."""
         end = start + length
         while start < end:
@@ -179,7 +183,7 @@ class PartedUpload:
             yield chunk
 
 
-def _checked_tag(response: Any, checksum: str, is_passing: bool) -> str:
+def _checked_tag(response: Response, checksum: str, is_passing: bool) -> str:
     """Return the tag that *response* gives a part with the MD5 *checksum*."""
     tag = str(response.headers.get("ETag") or "").strip('"')
     if not tag:

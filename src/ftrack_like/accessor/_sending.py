@@ -32,6 +32,9 @@ from ftrack_like.accessor.base import check_size, remaining_size
 from ftrack_like.data import File, String
 
 if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+    from ftrack_like._types import Readable, Timeout, Value
     from ftrack_like.session import Session
 
 __all__ = ["Sending", "keeping_connections"]
@@ -44,7 +47,7 @@ class Sending:
     """The upload of what *source* holds from its position on as one component's data."""
 
     def __init__(
-        self, session: Session, component_id: str, source: Any, timeout: Any, tries: Tries
+        self, session: Session, component_id: str, source: Readable, timeout: Timeout, tries: Tries
     ) -> None:
         """Initialise; nothing is sent before :meth:`run`.
 
@@ -154,7 +157,7 @@ class Sending:
         # Another tag says nothing: not every storage makes it of the data alone.
         return None if sent.tag == sent.checksum else sent.checksum
 
-    def _place(self, size: int, **options: Any) -> Any:
+    def _place(self, size: int, **options: Value) -> dict[str, Any]:
         """Ask the server where to put *size* bytes."""
         return self._session.get_upload_metadata(
             component_id=self._component_id, file_name=self._name, file_size=size, **options
@@ -211,7 +214,7 @@ def _knows_parts(session: Session) -> bool:
     return "parts" in taken or any(each.kind is each.VAR_KEYWORD for each in taken.values())
 
 
-def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:
+def _put(plain: requests.Session, timeout: Timeout, url: str, **options: Value) -> Response:
     """Return the response to sending to *url*, which must not send us on."""
     return plain.put(url, timeout=timeout, allow_redirects=False, stream=True, **options)
 
@@ -230,12 +233,12 @@ def _plain_session(session: Session) -> requests.Session:
     return made
 
 
-def _no_authentication(request: Any) -> Any:
+def _no_authentication(request: PreparedRequest) -> PreparedRequest:
     """Return *request* as it is; without this, requests looks for a login in ``.netrc``."""
     return request
 
 
-def _collected(source: Any) -> Any:
+def _collected(source: Readable) -> Readable:
     """Return *source*, or what it holds if it neither tells its size nor can be read twice."""
     if remaining_size(source) is not None or position_of(source) is not None:
         return source

@@ -27,6 +27,9 @@ from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError, ConnectionClosedError
 
 if TYPE_CHECKING:
+    from requests import Response
+
+    from ftrack_like._types import Content, Readable, Value
     from ftrack_like.session import Session
 
 __all__ = ["ServerFile"]
@@ -81,7 +84,7 @@ class ServerFile(String):
         except DownloadError as error:
             raise self._error("read", error) from error
 
-    def write(self, content: Any) -> None:
+    def write(self, content: Content) -> None:
         """Write *content* at the current position; raise an error if opened to read."""
         if self._reads:
             raise io.UnsupportedOperation("not writable")
@@ -162,7 +165,7 @@ class _ServerAccessor(Accessor):
 
     is_thread_safe = True
 
-    def __init__(self, session: Session, **kw: Any) -> None:
+    def __init__(self, session: Session, **kw: Value) -> None:
         """Initialise with the *session* whose server it is."""
         super().__init__(**kw)
         self._session = session
@@ -178,7 +181,7 @@ class _ServerAccessor(Accessor):
 
         return keeping_connections(self._session)
 
-    def receive(self, resource_identifier: str, source: Any) -> int:
+    def receive(self, resource_identifier: str, source: Readable) -> int:
         """Upload everything that *source* holds, streamed; return the number of bytes.
 
         The data appears on the server when it is complete.
@@ -192,14 +195,14 @@ class _ServerAccessor(Accessor):
         """
         _Transport(self._session).remove(resource_identifier)
 
-    def get_container(self, resource_identifier: str) -> Any:
+    def get_container(self, resource_identifier: str) -> Optional[str]:  # type: ignore[override]
         """Return None: there are no containers."""
         return None
 
     def make_container(self, resource_identifier: str, recursive: bool = True) -> None:
         """Do nothing: there are no containers."""
 
-    def list(self, resource_identifier: str) -> Any:
+    def list(self, resource_identifier: str) -> list[str]:
         """Raise :exc:`NotImplementedError`: the server does not list its data."""
         raise NotImplementedError("The server's storage cannot be listed.")
 
@@ -259,7 +262,7 @@ class _Transport:
             retry_policy_of(session) or POLICY, self._timeout, connections_of(session)
         )
 
-    def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Any:
+    def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Response:
         """Return the streaming response with the data of *resource_identifier*.
 
         The credentials go as headers, and not along on a redirect to another host.
@@ -288,7 +291,7 @@ class _Transport:
             text = DownloadError(problem(error)) if error.response is None else error
             raise _failure("remove", resource_identifier, text, self._session) from error
 
-    def put(self, resource_identifier: str, source: Any) -> int:
+    def put(self, resource_identifier: str, source: Readable) -> int:
         """Upload what *source* holds from its position on; return the number of bytes.
 
         In parts, where it is long enough and can be read here and there at will; else in one

@@ -249,7 +249,7 @@ def _date(text: Json) -> Optional[Arrow]:
 class ScalarAttribute(Attribute):
     """An attribute that holds one plain value."""
 
-    def __init__(self, name: str, data_type: str, **kw: Any) -> None:
+    def __init__(self, name: str, data_type: str, **kw: Value) -> None:
         """Initialise the attribute *name* of *data_type*.
 
         One of ``string``, ``integer``, ``float``, ``boolean``, ``datetime``, ``object`` and
@@ -265,7 +265,7 @@ class ReferenceAttribute(Attribute):
 
     refers = True
 
-    def __init__(self, name: str, entity_type: str, **kw: Any) -> None:
+    def __init__(self, name: str, entity_type: str, **kw: Value) -> None:
         """Initialise the attribute *name* that refers to entities of *entity_type*.
 
         *kw* is as for :class:`Attribute`.
