@@ -9,6 +9,7 @@ name in ``to_entity_type`` and ``from_entity_type``.
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     entity_type,
@@ -75,6 +76,7 @@ CUSTOM_CONFIGURATION_BASE = entity_type(
     alias_for="RegisterBase",
     required=("id", "core", "config"),
     system_projections=("write_permissionid", "permissionid", "topid"),
+    place=RowPlace(project="project_id"),
 )
 
 CONFIGURATION = entity_type(
@@ -161,6 +163,7 @@ CUSTOM_ATTRIBUTE_VALUE = entity_type(
     VALUE,
     alias_for="Variable_Value",
     primary_key=VALUE_KEY,
+    place=RowPlace(anything=("entity_id",)),
 )
 
 
@@ -203,6 +206,7 @@ LINK = entity_type(
     required=("configuration_id", "from_id", "to_id"),
     immutable=("configuration_id", "id"),
     default_projections=("configuration_id", "from_id", "to_id"),
+    place=RowPlace(anything=("from_id", "to_id")),
 )
 
 LINK_FROM = entity_type(

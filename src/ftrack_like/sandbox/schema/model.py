@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
+
 __all__ = [
     "Collection",
     "Derived",
@@ -158,8 +160,11 @@ class EntityType:
     type (``Shot``) or as their concrete one (``TypedContext``). *bases*: names of the types
     that a query of which includes this one (``Shot``: ``("TypedContext", "Context")``).
     *read_only*: clients may not create, update or delete. *json_type* is what the schema states
-    as its ``type`` (three types state none). The remaining fields are the JSON schema's, in its
-    words.
+    as its ``type`` (three types state none). *family*, *place* and *owner* decide who may see and
+    change rows of *table*; the type of a table that extends no other states them. Roles allow
+    actions by *family*; without one only administrators may change rows. *owner* is the column
+    with the user whose row it is, with None, or a column with the table of the row that tells. The
+    remaining fields are the JSON schema's, in its words.
 
     A query of a type answers the rows that fit the classifier of the type or of one of its
     sub-types (see :meth:`Model.alternatives`); a row is of the concrete type with the longest
@@ -182,6 +187,9 @@ class EntityType:
     alias_for: Any = None
     mixin: Optional[str] = None
     json_type: Optional[str] = "object"
+    family: Optional[str] = None
+    place: Optional[RowPlace] = None
+    owner: Optional[tuple[str, Optional[str]]] = None
 
 
 @dataclass(frozen=True)

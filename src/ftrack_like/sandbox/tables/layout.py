@@ -53,10 +53,8 @@ from ftrack_like.sandbox.schema.model import (
     Scalar,
 )
 
-__all__ = ["LAYOUT_VERSION", "METADATA", "TABLES", "create_tables", "is_project"]
+__all__ = ["METADATA", "TABLES", "create_tables", "is_project"]
 
-#: Kept as the ``server_value`` called ``layout``; raise it when tables change.
-LAYOUT_VERSION = 3
 
 METADATA = MetaData(
     naming_convention={
