@@ -89,34 +89,7 @@ class _Writing:
         return now - self.stalled_since(now) > self._patience
 
 
-class _OtherSide:
-    """The other side of a connection, as the limits of the network see it."""
-
-    transport: asyncio.Transport
-    client: Optional[tuple[str, int]]
-
-    @property
-    def address(self) -> str:
-        """Return the IP address of the other side."""
-        return self.client[0] if self.client else ""
-
-    @property
-    def file_number(self) -> int:
-        """Return the file descriptor, -1 where there is none."""
-        socket = self.transport.get_extra_info("socket")
-        return -1 if socket is None else int(socket.fileno())
-
-    def refuse(self) -> None:
-        """Answer that the server is full, and close."""
-        self.transport.write(_FULL)
-        self.transport.close()
-
-    def abort(self) -> None:
-        """Close without waiting for the other side."""
-        self.transport.abort()
-
-
-class HttpConnection(_OtherSide, H11Protocol):
+class HttpConnection(H11Protocol):
     """An HTTP connection that is watched."""
 
     config: NetworkConfig
@@ -164,6 +137,16 @@ class HttpConnection(_OtherSide, H11Protocol):
     # What the limits ask
 
     @property
+    def address(self) -> str:
+        """Return the IP address of the other side."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def file_number(self) -> int:
+        """Return the file descriptor, -1 where there is none."""
+        return _file_number(self.transport)
+
+    @property
     def waiting_since(self) -> Optional[float]:
         """Return since when the server has waited for the client, None while it is busy."""
         now = time.monotonic()
@@ -190,6 +173,15 @@ class HttpConnection(_OtherSide, H11Protocol):
         self._begin_body()
         return too_slow
 
+    def refuse(self) -> None:
+        """Answer that the server is full, and close."""
+        self.transport.write(_FULL)
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for the other side."""
+        self.transport.abort()
+
     @property
     def _awaits_head(self) -> bool:
         is_answered = self.cycle is None or self.cycle.response_complete
@@ -212,7 +204,7 @@ class HttpConnection(_OtherSide, H11Protocol):
         self._body_since, self._body_size = time.monotonic(), 0
 
 
-class WebsocketConnection(_OtherSide, WSProtocol):
+class WebsocketConnection(WSProtocol):
     """A websocket that is watched. The event server notices by itself who is silent."""
 
     config: NetworkConfig
@@ -242,6 +234,16 @@ class WebsocketConnection(_OtherSide, WSProtocol):
             self.transport.close()
 
     @property
+    def address(self) -> str:
+        """Return the IP address of the other side."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def file_number(self) -> int:
+        """Return the file descriptor, -1 where there is none."""
+        return _file_number(self.transport)
+
+    @property
     def waiting_since(self) -> Optional[float]:
         """Return None: a websocket is at work."""
         return None
@@ -253,3 +255,17 @@ class WebsocketConnection(_OtherSide, WSProtocol):
             now - self._since > self.config.network.header_timeout
         )
         return late or self._writing.is_stalled(now)
+
+    def refuse(self) -> None:
+        """Answer that the server is full, and close."""
+        self.transport.write(_FULL)
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for the other side."""
+        self.transport.abort()
+
+
+def _file_number(transport: asyncio.Transport) -> int:
+    socket = transport.get_extra_info("socket")
+    return -1 if socket is None else int(socket.fileno())
