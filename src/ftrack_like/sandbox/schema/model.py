@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
+
 __all__ = [
     "Collection",
     "Derived",
@@ -167,6 +169,10 @@ class EntityType:
       type of a sub-type (``TypedContext``).
     - *read_only* is true if clients cannot create, update or delete entities.
     - *json_type* is the ``type`` in the JSON schema. Three types have none.
+    - *family*, *place* and *owner* decide who may see and change rows of *table*. Only the type of
+      a table that extends no other type states them. Roles allow actions by *family*; without one, only
+      administrators may change rows. *owner* is the column with the user to whom a row belongs,
+      with None, or a column with the table of the row that decides.
 
     The other fields have the names and meanings of the JSON schema.
 
@@ -191,6 +197,9 @@ class EntityType:
     alias_for: Any = None
     mixin: Optional[str] = None
     json_type: Optional[str] = "object"
+    family: Optional[str] = None
+    place: Optional[RowPlace] = None
+    owner: Optional[tuple[str, Optional[str]]] = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ override gives one type of task a different workflow schema.
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
 from ftrack_like.sandbox.schema.declare import (
     Declared,
     boolean,
@@ -278,6 +279,7 @@ STATUS_CHANGE = entity_type(
     concrete=False,
     read_only=True,
     alias_for="Trac",
+    place=RowPlace(anything=("parent_id",)),
 )
 
 STATUS_RULE_GROUP = entity_type(
