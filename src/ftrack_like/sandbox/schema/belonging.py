@@ -44,7 +44,8 @@ class RowPlace:
     - *through*: (column, table) of rows of which this row is a part. The user must be able to see
       them.
     - *anything*: columns with the id of an entity in any table of
-      :data:`~ftrack_like.sandbox.access.places.ANY_PARENT`. The user must be able to see the entity.
+      :data:`~ftrack_like.sandbox.access.places.ANY_PARENT`. The user must be able to see the
+      entity.
     - *private*: columns with the ids of the users who can see the row. *shared* is a column that
       is true if all users can see it. *members* lists further users.
     - *uses*: if the row is not a part of another row, the user must be able to see one of the rows

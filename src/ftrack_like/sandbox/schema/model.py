@@ -170,9 +170,9 @@ class EntityType:
     - *read_only* is true if clients cannot create, update or delete entities.
     - *json_type* is the ``type`` in the JSON schema. Three types have none.
     - *family*, *place* and *owner* decide who may see and change rows of *table*. Only the type of
-      a table that extends no other type states them. Roles allow actions by *family*; without one, only
-      administrators may change rows. *owner* is the column with the user to whom a row belongs,
-      with None, or a column with the table of the row that decides.
+      a table that extends no other type states them. Roles allow actions by *family*. Without a
+      family, only administrators may change rows. *owner* is the column with the user to whom a
+      row belongs, with None, or a column with the table of the row that decides.
 
     The other fields have the names and meanings of the JSON schema.
 
