@@ -9,10 +9,10 @@ from datetime import datetime
 import pytest
 from sqlalchemy import create_engine, event, insert, make_url
 
+from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.query.run import read_records, run_query
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.query import read_records, run_query
-from ftrack_like.sandbox.storage.tables import TABLES, create_tables
+from ftrack_like.sandbox.tables.layout import TABLES, create_tables
 
 
 def object_type_id(type_name):

@@ -24,11 +24,12 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 import sqlalchemy
 
 from ftrack_like.sandbox import command
+from ftrack_like.sandbox.data_folder import SiteError
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.server import SandboxServer
-from ftrack_like.sandbox.site import Site, SiteError
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.tables import LAYOUT_VERSION, TABLES
+from ftrack_like.sandbox.site_data import SiteData
+from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, TABLES
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
@@ -160,26 +161,26 @@ def _foreign_without_tables(path: pathlib.Path) -> None:
 
 
 def _cut(path: pathlib.Path) -> None:
-    Site(path.parent).open().close()
+    SiteData(path.parent).open().close()
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size // 2)
 
 
 def _cut_to_the_header(path: pathlib.Path) -> None:
-    Site(path.parent).open().close()
+    SiteData(path.parent).open().close()
     with path.open("r+b") as file:
         file.truncate(60)
 
 
 def _damaged(path: pathlib.Path) -> None:
-    Site(path.parent).open().close()
+    SiteData(path.parent).open().close()
     content = bytearray(path.read_bytes())
     content[100:4096] = os.urandom(3996)
     path.write_bytes(content)
 
 
 def _damaged_inside(path: pathlib.Path) -> None:
-    Site(path.parent).open().close()
+    SiteData(path.parent).open().close()
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
@@ -190,7 +191,7 @@ def _folder(path: pathlib.Path) -> None:
 
 
 def _newer(path: pathlib.Path) -> None:
-    Site(path.parent).open().close()
+    SiteData(path.parent).open().close()
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE server_value SET value = '99' WHERE name = 'layout'")
 
@@ -343,7 +344,7 @@ def test_failing_migration_leaves_the_data(
     old: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A migration that fails half way changes nothing."""
-    from ftrack_like.sandbox.storage import migrations
+    from ftrack_like.sandbox.tables import migrations
 
     before = _schema(old / "sandbox.sqlite")
 
@@ -365,7 +366,7 @@ def test_failing_migration_leaves_the_data(
 def test_older_data_in_postgresql_are_brought_up_to_date(namespace: Any) -> None:
     """In PostgreSQL the copy is a schema beside, and the rows stay."""
     with namespace(POSTGRES) as url:
-        Site(url=url).open().close()
+        SiteData(url=url).open().close()
         database = Database(url)
         with database.write() as connection:
             connection.exec_driver_sql("DROP INDEX ix_context_project")
@@ -373,7 +374,7 @@ def test_older_data_in_postgresql_are_brought_up_to_date(namespace: Any) -> None
         users = sqlalchemy.select(sqlalchemy.func.count()).select_from(TABLES["resource"])
         with database.read() as connection:
             count = connection.execute(users).scalar()
-        Site(url=url).open().close()
+        SiteData(url=url).open().close()
         with database.read() as connection:
             assert connection.execute(users).scalar() == count
             layout = connection.exec_driver_sql(
@@ -467,7 +468,7 @@ def test_memory_takes_no_folder_for_files(capsys: pytest.CaptureFixture[str]) ->
 
 def test_commits_wait_for_the_disk(tmp_path: pathlib.Path) -> None:
     """An acknowledged commit in a folder is on the disk; one in memory does not wait for it."""
-    for site, level in ((Site(tmp_path), 2), (Site(), 0)):
+    for site, level in ((SiteData(tmp_path), 2), (SiteData(), 0)):
         with contextlib.closing(site):
             database = site.open()
             with database.write() as connection:

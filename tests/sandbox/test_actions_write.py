@@ -251,7 +251,7 @@ def test_number_of_statements_grows_with_relations_not_with_rows(
     api: Any, project: str, sandbox: Any
 ) -> None:
     """Creating, changing or deleting a hundred times as many contexts costs few statements more."""
-    engine = sandbox._service.database.engine
+    engine = sandbox._api.database.engine
     counts = []
     for size in (2, 200):
         shots = [api.make("Shot", name=f"{size}-{n}", parent_id=project) for n in range(size)]
@@ -291,7 +291,7 @@ def counted(engine: Any, do: Any) -> int:
 
 def test_deletions_in_a_row_are_run_together(api: Any, project: str, sandbox: Any) -> None:
     """Deleting a hundred entities of two types in turn takes as many statements as deleting two."""
-    engine = sandbox._service.database.engine
+    engine = sandbox._api.database.engine
     counts = []
     for size in (2, 100):
         made = []

@@ -16,6 +16,7 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.limits import Limits
 
 ASK = {"action": "query_server_information"}
@@ -86,7 +87,7 @@ def test_malformed_bodies_are_refused_in_words(api: Any, body: Any, words: str) 
 
 def test_too_large_body_is_refused(api: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body beyond the bound is refused while it is read."""
-    monkeypatch.setattr(sandbox._service, "limits", Limits(body_bytes=1000))
+    monkeypatch.setattr(sandbox._api, "limits", Limits(body_bytes=1000))
     answer = post(api, [{**ASK, "rubbish": "x" * 2000}])
     assert (answer.status_code, answer.json()["exception"]) == (413, "RequestTooLargeError")
 
@@ -236,7 +237,9 @@ def test_fault_of_the_server_names_no_internals(
     def fail(operation: Any, batch: Any) -> Any:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setitem(sandbox._service._actions, "query_schemas", fail)
+    monkeypatch.setitem(
+        sandbox._api.actions, "query_schemas", Action("query_schemas", fail, reads=True)
+    )
     with pytest.raises(api.Error) as caught:
         api.call({"action": "query_schemas"})
     assert (caught.value.name, caught.value.status) == ("InternalServerError", 500)
@@ -370,7 +373,7 @@ def test_many_clients_write_at_once(api: Any, sandbox: Any) -> None:
 
 def test_readers_do_not_wait_for_a_writer(api: Any, sandbox: Any) -> None:
     """While a transaction writes, queries are answered with what was there before it."""
-    with sandbox._service.database.write() as connection:
+    with sandbox._api.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM scope")
         answered = threading.Event()
         found: list[Any] = []
@@ -419,11 +422,11 @@ def test_commit_stands_whatever_follows_it(
     def fail(batch: Any) -> None:
         raise RuntimeError("deaf")
 
-    sandbox._service.listeners.append(fail)
+    sandbox._api.listeners.append(fail)
     try:
         scope = api.create("Scope", name="new")
     finally:
-        sandbox._service.listeners.remove(fail)
+        sandbox._api.listeners.remove(fail)
     assert api.one(f"select name from Scope where id is {scope}")["name"] == "new"
     assert "deaf" in caplog.text
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from ftrack_like.sandbox.mail import SENDER, Outbox, compose, deliver
+from ftrack_like.sandbox.mail import SENDER, MailOutbox, compose, deliver
 
 LINK = "https://sandbox.test/review?invitee=" + "a" * 200
 
@@ -20,7 +20,7 @@ LINK = "https://sandbox.test/review?invitee=" + "a" * 200
 def outbox(tmp_path, monkeypatch):
     """Return an outbox in a folder of its own, with no mail server set."""
     monkeypatch.delenv("SMTP_URL", raising=False)
-    return Outbox(tmp_path / "outbox")
+    return MailOutbox(tmp_path / "outbox")
 
 
 class MailServer(socketserver.ThreadingTCPServer):
@@ -130,7 +130,7 @@ def test_an_outbox_goes_on_where_another_ended(outbox, tmp_path):
     """A restarted sandbox numbers its messages after those that are there."""
     outbox.send(compose("a@b.test", "old", "t"))
     outbox.send(compose("a@b.test", "newer", "t"))
-    again = Outbox(tmp_path / "outbox")
+    again = MailOutbox(tmp_path / "outbox")
     again.send(compose("a@b.test", "newest", "t"))
     assert [one["subject"] for one in again.messages()] == ["old", "newer", "newest"]
 

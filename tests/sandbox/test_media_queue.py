@@ -338,7 +338,7 @@ def test_a_restart_takes_up_what_was_left(program, make, tmp_path, sandbox_api):
     """Jobs that were queued or running when the server went are done by the next one."""
     folder = tmp_path / "data"
     with sandbox_api(folder) as api:
-        api.sandbox._service.media._queue.stop()
+        api.sandbox._api.media._queue.stop()
         encoder = Encoder(api, tmp_path, program)
         data = make("main.mov", *movie("64x64", 0.2))
         jobs = [encoder.ask(encoder.upload(str(n), ".mov", data)) for n in range(2)]

@@ -153,7 +153,7 @@ def test_parts_are_joined_without_holding_up_writers(files, sandbox):
     holding, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with sandbox._service.database.write():
+        with sandbox._api.database.write():
             holding.set()
             done.wait(30)
 
@@ -240,7 +240,7 @@ def test_the_room_on_the_disk_is_looked_at_first(files, sandbox, monkeypatch):
         answer = files.put(url, data)
         assert (answer.status_code, "No space left" in answer.text) == (507, True)
     monkeypatch.undo()
-    media = sandbox._service.media.store.folder
+    media = sandbox._api.media.store.folder
     assert [path for path in media.rglob("*") if path.is_file() and path.name != "secret"] == []
 
 

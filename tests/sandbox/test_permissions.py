@@ -13,15 +13,15 @@ import pytest
 import requests
 from sqlalchemy import event
 
+from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.access.places import CLOSED, PLACES
+from ftrack_like.sandbox.access.rights import Rights
+from ftrack_like.sandbox.access.roles import FAMILIES
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.query.run import run_query
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.permissions.places import CLOSED, PLACES
-from ftrack_like.sandbox.storage.permissions.rights import Rights
-from ftrack_like.sandbox.storage.permissions.roles import FAMILIES
-from ftrack_like.sandbox.storage.query import run_query
-from ftrack_like.sandbox.storage.rowset import named_id
-from ftrack_like.sandbox.storage.tables import create_tables
+from ftrack_like.sandbox.tables.layout import create_tables
+from ftrack_like.sandbox.tables.rowset import named_id
 
 #: A role and what it is for: none are all open projects.
 Login = Callable[..., Any]

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
+from ftrack_like.sandbox.database import deadline
 from ftrack_like.sandbox.language import ExpressionError, parse
-from ftrack_like.sandbox.storage import deadline
-from ftrack_like.sandbox.storage import query as query_module
-from ftrack_like.sandbox.storage.search import run_search
+from ftrack_like.sandbox.query import run as query_module
+from ftrack_like.sandbox.query.search import run_search
 
 MISTAKES = pathlib.Path(__file__).parents[1] / "data" / "query_mistakes.txt"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, event
 
+from ftrack_like.sandbox.query.run import run_query
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.storage.query import run_query
-from ftrack_like.sandbox.storage.statistics import write_statistics
-from ftrack_like.sandbox.storage.tables import create_tables
+from ftrack_like.sandbox.tables.layout import create_tables
+from ftrack_like.sandbox.tables.statistics import write_statistics
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ftrack_like.sandbox.language import ExpressionError
-from ftrack_like.sandbox.storage.query import run_query
+from ftrack_like.sandbox.query.run import run_query
 
 
 def one(world, expression):

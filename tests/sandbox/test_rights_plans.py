@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 import sqlalchemy
 
+from ftrack_like.sandbox.access.places import PLACES
 from ftrack_like.sandbox.actions.store import key_columns
+from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.sql import prepare
 from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
-from ftrack_like.sandbox.service import Service
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.generate import fill
-from ftrack_like.sandbox.storage.permissions.places import PLACES
-from ftrack_like.sandbox.storage.seed import seed
-from ftrack_like.sandbox.storage.sql import prepare
-from ftrack_like.sandbox.storage.statistics import write_statistics
-from ftrack_like.sandbox.storage.tables import TABLES, create_tables
+from ftrack_like.sandbox.seed.generate import fill
+from ftrack_like.sandbox.seed.site import seed
+from ftrack_like.sandbox.tables.layout import TABLES, create_tables
+from ftrack_like.sandbox.tables.statistics import write_statistics
 
 #: Tables whose rows a site configures once: reading all of them costs the same for ever.
 FIXED = {
@@ -50,7 +50,7 @@ class Studio:
             if not measured:
                 write_statistics(connection)
         database.engine.dispose()  # SQLite reads statistics when a connection is opened.
-        self.service = Service(database, MediaService(folder))
+        self.service = Api(database, MediaService(folder))
         users = TABLES["resource"].c
         with database.read() as connection:
             named = sqlalchemy.select(users.id).where(users.username == "artist001")

@@ -18,7 +18,7 @@ from ftrack_like.sandbox.schema.model import (
     Reference,
     Scalar,
 )
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 PROPERTIES = [
     pytest.param(type_, property_, id=f"{type_.name}.{property_.name}")

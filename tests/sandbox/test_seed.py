@@ -8,15 +8,15 @@ import pytest
 import sqlalchemy
 from sqlalchemy import func, select
 
+from ftrack_like.sandbox.access.keys import digest_key, is_key, new_key
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.schema.model import Scalar
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.keys import digest_key, is_key, new_key
-from ftrack_like.sandbox.storage.rowset import RowSet, as_moment, named_id
-from ftrack_like.sandbox.storage.seed import seed, seed_demo_project
-from ftrack_like.sandbox.storage.seed_data import attributes, demo, site, work
-from ftrack_like.sandbox.storage.tables import TABLES, create_tables
+from ftrack_like.sandbox.seed.data import attributes, demo, site, work
+from ftrack_like.sandbox.seed.site import seed, seed_demo_project
+from ftrack_like.sandbox.tables.layout import TABLES, create_tables
+from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
 
 NOW = datetime.datetime(2024, 3, 1, 12, 0, 0)
 

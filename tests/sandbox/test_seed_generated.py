@@ -7,11 +7,11 @@ import datetime
 import pytest
 from sqlalchemy import func, select
 
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.generate import fill
-from ftrack_like.sandbox.storage.seed import seed
-from ftrack_like.sandbox.storage.tables import TABLES, create_tables
+from ftrack_like.sandbox.seed.generate import fill
+from ftrack_like.sandbox.seed.site import seed
+from ftrack_like.sandbox.tables.layout import TABLES, create_tables
 
 
 def filled(tasks):

@@ -14,7 +14,7 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 import sqlalchemy
 
-from ftrack_like.sandbox.storage.database import Database
+from ftrack_like.sandbox.database.engine import Database
 
 TABLE = "CREATE TABLE one (id TEXT PRIMARY KEY, other TEXT REFERENCES one (id))"
 COUNT = "SELECT count(*) FROM one"

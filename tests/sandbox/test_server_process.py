@@ -281,7 +281,7 @@ def test_private_data_are_gone_after_the_end() -> None:
     """A sandbox without a folder leaves no file behind."""
     server = SandboxServer()
     with server:
-        path = server._service.database.path
+        path = server._api.database.path
         assert path.exists()
     assert not path.parent.exists()
 
@@ -296,7 +296,7 @@ if hasattr(os, "fork"):
     if child == 0:
         sys.exit()
     os.waitpid(child, 0)
-path = server._service.database.path
+path = server._api.database.path
 print(path.parent, path.exists(), flush=True)
 raise SystemExit("forgotten")
 """

@@ -9,10 +9,10 @@ import sqlalchemy
 from sqlalchemy import Boolean, create_mock_engine, insert, select
 from sqlalchemy.dialects import postgresql
 
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import Collection, ManyToMany, OneToMany, Scalar
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.tables import METADATA, TABLES, create_tables
+from ftrack_like.sandbox.tables.layout import METADATA, TABLES, create_tables
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy
 from sqlalchemy import create_engine, func, insert, select
 
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.seed import seed, seed_demo_project
-from ftrack_like.sandbox.storage.tables import TABLES, create_tables
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.seed.site import seed, seed_demo_project
+from ftrack_like.sandbox.tables.layout import TABLES, create_tables
 
 URL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 

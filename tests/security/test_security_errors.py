@@ -410,7 +410,7 @@ def test_the_answer_to_a_fault_names_no_internals(
     def fail(*arguments: Any) -> Any:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr(sandbox._service, "_run", fail)
+    monkeypatch.setattr(sandbox._api, "_run", fail)
     answer = api.http.post(f"{api.url}/api", data=json.dumps([]), timeout=30)
     assert answer.status_code == 500
     assert "/secret/path" not in answer.text

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from ftrack_like.sandbox.access.roles import DELEGATES, family_of
 from ftrack_like.sandbox.actions.identity import AUTHORS
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import Reference, Scalar
-from ftrack_like.sandbox.storage.permissions.roles import DELEGATES, family_of
 
 from .conftest import Form, People, Wire
 

@@ -460,7 +460,7 @@ def test_mail_that_cannot_be_kept_does_not_undo_what_is_committed(api, sandbox, 
     def fail(message: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(sandbox._service.outbox, "send", fail)
+    monkeypatch.setattr(sandbox._api.outbox, "send", fail)
     user = api.create("User", username="mira", email="mira@example.com")
     answer = api.call({"action": "send_user_invite", "user_id": user})
     assert answer == [{"action": "send_user_invite", "data": True}]

@@ -29,11 +29,11 @@ import requests
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 from ftrack_like.sandbox import command
+from ftrack_like.sandbox.api import require_few_values
+from ftrack_like.sandbox.database.turns import Turns
 from ftrack_like.sandbox.errors import RequestTooLargeError
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.server import SandboxServer
-from ftrack_like.sandbox.service import require_few_values
-from ftrack_like.sandbox.storage.turns import Turns
 from ftrack_like.testing import Sandbox
 
 POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
@@ -66,7 +66,7 @@ def bounded(
         opened = type(api)(running)
 
         def start(limits: Limits) -> Any:
-            monkeypatch.setattr(running._service, "limits", limits)
+            monkeypatch.setattr(running._api, "limits", limits)
             return opened
 
         opened.sandbox = running
@@ -280,7 +280,7 @@ def test_other_writers_get_their_turn(bounded):
     small = folders(api, "small")
     long = [*folders(api, "long"), *map(heavy, range(1000))]
     api = bounded(Limits(batch_seconds=2))
-    turns = api.sandbox._service.database.turns
+    turns = api.sandbox._api.database.turns
     others = [type(api)(api.sandbox) for _ in range(2)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         running = [pool.submit(one.call, *long) for one in others]
@@ -300,7 +300,7 @@ def test_other_writers_get_their_turn(bounded):
 def test_readers_wait_for_no_writer(bounded):
     """A batch that only reads needs no turn."""
     api = bounded(Limits())
-    with api.sandbox._service.database.write():
+    with api.sandbox._api.database.write():
         assert api.query("select id from Type")
         assert api.call({"action": "query_server_information"})
 

@@ -25,7 +25,7 @@ _COMMANDS = {
     "migrate": ("find what code written for ftrack_api has to know", "ftrack_like.cli.migrate"),
     "sandbox": (
         "run a server that speaks ftrack's protocol, to develop and test against",
-        "ftrack_like.sandbox.command",
+        "ftrack_like.sandbox.command_line",
     ),
 }
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from ftrack_like.sandbox.command import main
+from ftrack_like.sandbox.command_line import main
 
 sys.exit(main())

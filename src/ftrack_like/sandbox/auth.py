@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.access.keys import digest_key, is_key
+from ftrack_like.sandbox.access.rights import is_administrator
 from ftrack_like.sandbox.errors import InvalidCredentialsError, PermissionDeniedError
-from ftrack_like.sandbox.storage.keys import digest_key, is_key
-from ftrack_like.sandbox.storage.permissions.rights import is_administrator
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Credentials", "User", "authenticate", "find_user"]
 

@@ -9,8 +9,8 @@ import pathlib
 import sqlite3
 from typing import BinaryIO, Optional
 
-from ftrack_like.sandbox.storage.faults import remedy_for
-from ftrack_like.sandbox.storage.folders import move_into_place
+from ftrack_like.sandbox.database.faults import remedy_for
+from ftrack_like.sandbox.database.folders import move_into_place
 
 __all__ = ["DataFolder", "SiteError"]
 

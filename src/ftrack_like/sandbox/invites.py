@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
-from ftrack_like.sandbox.actions import Action
 from ftrack_like.sandbox.actions.attributes import defaults, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.permissions import administrators_only, require
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.rows import change_row, make_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.links import review_link
-from ftrack_like.sandbox.mail import Outbox, compose
+from ftrack_like.sandbox.mail import MailOutbox, compose
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.schema import MODEL
 
@@ -55,17 +55,17 @@ The link is for you alone: what you say there is said in your name.
 class InviteActions:
     """The actions, with messages into *outbox* and links signed by *signer*."""
 
-    def __init__(self, outbox: Outbox, signer: Signer) -> None:
+    def __init__(self, outbox: MailOutbox, signer: Signer) -> None:
         """Prepare the actions."""
         self._outbox = outbox
         self._signer = signer
 
-    def table(self) -> Mapping[str, Action]:
-        """Return the actions by name."""
-        return {
-            "send_review_session_invite": self.send_review_session_invite,
-            "send_user_invite": self.send_user_invite,
-        }
+    def actions(self) -> tuple[Action, ...]:
+        """Return the API actions."""
+        return (
+            Action("send_review_session_invite", self.send_review_session_invite, rule=_may_invite),
+            Action("send_user_invite", self.send_user_invite, rule=administrators_only),
+        )
 
     def send_user_invite(self, operation: Operation, batch: Batch) -> Any:
         """Write to a user where the site is and by which name to log in."""
@@ -108,6 +108,16 @@ class InviteActions:
     ) -> None:
         message = _message(address, name, subject, text)
         batch.after_commit.append(functools.partial(self._outbox.send, message))
+
+
+def _may_invite(operation: Operation, batch: Batch) -> None:
+    """Raise :exc:`PermissionDeniedError` unless the user may change the invitee."""
+    batch.settle()
+    type_ = MODEL.types["ReviewSessionInvitee"]
+    row = batch.store.get(type_.table, (str(operation.get("review_session_invitee_id")),))
+    if row is None:
+        raise NotFoundError("There is no ReviewSessionInvitee with this id.")
+    require(batch, "update", type_, row)
 
 
 def admit_invitee(batch: Batch, invitee: Row) -> str:

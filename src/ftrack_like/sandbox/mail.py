@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import smtplib
     from email.message import EmailMessage
 
-__all__ = ["SENDER", "Outbox", "compose", "deliver"]
+__all__ = ["SENDER", "MailOutbox", "compose", "deliver"]
 
 #: Who the messages are from, where no ``FTRACK_LIKE_MAIL_FROM`` says otherwise.
 SENDER = "ftrack-like sandbox <sandbox@localhost>"
@@ -110,7 +110,7 @@ _CONNECTIONS: dict[str, Callable[[str, int], smtplib.SMTP]] = {
 }
 
 
-class Outbox:
+class MailOutbox:
     """The messages in *folder*, oldest first; threads may share it."""
 
     def __init__(self, folder: pathlib.Path) -> None:

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from ftrack_like.sandbox.app import create_app
+from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import Credentials
+from ftrack_like.sandbox.http_app import create_app
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.connections import Connections, most_files
@@ -27,8 +28,7 @@ from ftrack_like.sandbox.network.hosts import AllowedHosts, is_any_address, mach
 from ftrack_like.sandbox.network.origins import Origins
 from ftrack_like.sandbox.network.protocols import NetworkConfig
 from ftrack_like.sandbox.network.settings import Network
-from ftrack_like.sandbox.service import Service
-from ftrack_like.sandbox.site import Site
+from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.web.on_demand import pages_on_demand
 
 __all__ = ["SandboxServer"]
@@ -81,9 +81,9 @@ class SandboxServer:
         self._network = network or Network()
         self._host = host
         self._port = port
-        self._site = Site(data, user=user, key=key, demo=demo, url=database, media=media)
+        self._site_data = SiteData(data, user=user, key=key, demo=demo, url=database, media=media)
         self._limits = Limits() if limits is None else limits
-        self._service: Optional[Service] = None
+        self._api: Optional[Api] = None
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
 
@@ -123,26 +123,26 @@ class SandboxServer:
     @property
     def api_user(self) -> str:
         """Return the name of the administrator."""
-        return self._site.user
+        return self._site_data.user
 
     @property
     def api_key(self) -> str:
         """Return the key of the administrator."""
-        return self._site.key
+        return self._site_data.key
 
     def start(self) -> None:
         """Open the data and listen; return when requests are answered.
 
         Raise :exc:`OSError` if the address is taken or does not belong to this machine, and
-        :exc:`~ftrack_like.sandbox.site.SiteError` if the data cannot be used.
+        :exc:`~ftrack_like.sandbox.data_folder.SiteError` if the data cannot be used.
         """
         if self._thread is not None:
             raise RuntimeError("The sandbox is running already.")
         listener = _listen(self._host, self._port)
         try:
-            database = self._site.open()
-            media = MediaService(self._site.media_folder(), self._limits)
-            service = Service(
+            database = self._site_data.open()
+            media = MediaService(self._site_data.media_folder(), self._limits)
+            api = Api(
                 database,
                 media,
                 self._network.public_url,
@@ -151,15 +151,13 @@ class SandboxServer:
             )
         except BaseException:
             listener.close()
-            self._site.close()
+            self._site_data.close()
             raise
         self._port = listener.getsockname()[1]
-        self._site.announce(self.server_url)
-        service.start(
-            service.authenticate(Credentials(self.api_user, self.api_key)), self.public_url
-        )
-        self._service = service
-        self._server = _Server(service, self._network, self._host)
+        self._site_data.announce(self.server_url)
+        api.start(api.authenticate(Credentials(self.api_user, self.api_key)), self.public_url)
+        self._api = api
+        self._server = _Server(api, self._network, self._host)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="ftrack-like-sandbox", daemon=True
         )
@@ -171,31 +169,31 @@ class SandboxServer:
     def stop(self) -> None:
         """Stop listening, let running requests finish, and close the data."""
         server, thread = self._server, self._thread
-        self._server = self._thread = self._service = None
+        self._server = self._thread = self._api = None
         if server is None or thread is None:
             return
         server.should_exit = True
         thread.join(_PATIENCE)
-        self._site.close()
+        self._site_data.close()
 
     def reset(self) -> None:
         """Bring the data back to those of a fresh site; user and key stay."""
-        self._site.reset()
-        if self._service is not None:
-            self._service.media.store.clear()
-            self._service.outbox.clear()
-            for listener in self._service.reset_listeners:
+        self._site_data.reset()
+        if self._api is not None:
+            self._api.media.store.clear()
+            self._api.outbox.clear()
+            for listener in self._api.reset_listeners:
                 listener()
 
 
 class _Server(uvicorn.Server):
     """A uvicorn server that tells when it answers, and keeps to the limits of *network*."""
 
-    def __init__(self, service: Service, network: Network, host: str) -> None:
+    def __init__(self, api: Api, network: Network, host: str) -> None:
         self._connections = Connections(network, most_files())
         names = [*network.allowed_hosts, urlsplit(network.public_url or "").hostname or host]
         app = Gate(
-            create_app(service, [pages_on_demand()]),
+            create_app(api, [pages_on_demand()]),
             AllowedHosts(host, names),
             Origins(network.allowed_origins),
         )

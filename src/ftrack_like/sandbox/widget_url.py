@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ftrack_like.sandbox.actions import Action
 from ftrack_like.sandbox.actions.attributes import columns_of_key, find_row, read_key, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.language import did_you_mean
@@ -34,9 +34,9 @@ class WidgetActions:
         """Prepare the action."""
         self._signer = signer
 
-    def table(self) -> Mapping[str, Action]:
-        """Return the action by its name."""
-        return {"get_widget_url": self.get_widget_url}
+    def actions(self) -> tuple[Action, ...]:
+        """Return the API action."""
+        return (Action("get_widget_url", self.get_widget_url, reads=True),)
 
     def get_widget_url(self, operation: Operation, batch: Batch) -> Any:
         """Return the address of a widget, which opens without headers for six minutes."""

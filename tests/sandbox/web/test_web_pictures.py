@@ -14,7 +14,7 @@ pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
 from PIL import Image
 
 from ftrack_like import _ffmpeg as ffmpeg
-from ftrack_like.sandbox.service import Service
+from ftrack_like.sandbox.api import Api
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 STROKES = [{"color": "#00ff00", "width": 0.1, "points": [0.25, 0.5, 0.75, 0.5]}]
@@ -146,9 +146,9 @@ def test_a_drawing_is_kept_without_pillow(review, api, still, monkeypatch):
 def test_a_note_that_is_refused_leaves_no_picture(review, sandbox, still, monkeypatch):
     """What was stored for a note goes when the note cannot be written."""
     review.upload(review.versions[0], "ftrackreview-image", ".png", still)
-    folder = sandbox._service.media.store.folder / "data"
+    folder = sandbox._api.media.store.folder / "data"
     before = sorted(path.name for path in folder.rglob("*") if path.is_file())
-    execute = Service.execute
+    execute = Api.execute
 
     def refuse(self, operations, *arguments):
         if any(one.get("entity_type") == "Note" for one in operations):
@@ -156,6 +156,6 @@ def test_a_note_that_is_refused_leaves_no_picture(review, sandbox, still, monkey
             raise OSError("The disk is on fire")
         return execute(self, operations, *arguments)
 
-    monkeypatch.setattr(Service, "execute", refuse)
+    monkeypatch.setattr(Api, "execute", refuse)
     assert review.post("/note", content="Look", drawing=DRAWING).status == 500
     assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == before

@@ -1,7 +1,8 @@
-"""What clients can ask for: one function for each action of the API.
+"""The API actions, and the batches that run them.
 
-:data:`ACTIONS` is the table of them. :func:`run_batch` runs the operations of a request in one
-transaction: if one fails, none of them is applied.
+:data:`ACTIONS` holds the actions that need only the database; other packages declare more.
+:func:`run_batch` runs the operations of a request in one transaction: if one fails, none of them
+is applied.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
 import sqlalchemy.exc
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.access.rights import load_rights
 from ftrack_like.sandbox.actions import (
     assets,
     checks,
@@ -32,7 +35,12 @@ from ftrack_like.sandbox.actions import (
     write,
 )
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
+from ftrack_like.sandbox.actions.registry import Action, by_name
 from ftrack_like.sandbox.actions.store import Key
+from ftrack_like.sandbox.database.deadline import Deadline, StatementTimeoutError, deadline
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.faults import first_line, remedy_for
+from ftrack_like.sandbox.database.refusals import refusal
 from ftrack_like.sandbox.errors import (
     BatchTimeoutError,
     DuplicateEntryError,
@@ -43,43 +51,22 @@ from ftrack_like.sandbox.errors import (
     ValidationError,
 )
 from ftrack_like.sandbox.limits import Limits
-from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.deadline import Deadline, StatementTimeoutError, deadline
-from ftrack_like.sandbox.storage.faults import first_line, remedy_for
-from ftrack_like.sandbox.storage.permissions.rights import load_rights
-from ftrack_like.sandbox.storage.refusals import refusal
 
-__all__ = ["ACTIONS", "HOOKS", "READING", "Action", "open_batch", "run_batch"]
+__all__ = ["ACTIONS", "HOOKS", "open_batch", "run_batch"]
 
 _LOGGER = logging.getLogger(__name__)
 
-#: What an action is called with, and gives the result of the operation.
-Action = Callable[[Operation, Batch], Any]
+#: The actions that need only the database, by name.
+ACTIONS: Mapping[str, Action] = by_name(
+    information.ACTIONS,
+    read.ACTIONS,
+    write.ACTIONS,
+    security.ACTIONS,
+    remote.ACTIONS,
+)
 
-#: Every action by its name.
-ACTIONS: dict[str, Action] = {
-    "query_server_information": information.query_server_information,
-    "query_schemas": information.query_schemas,
-    **{name: getattr(read, name) for name in ("query", "search")},
-    **{name: getattr(write, name) for name in ("create", "delete", "update")},
-    **security.ACTIONS,
-    **remote.ACTIONS,
-}
-
-#: The actions that do not write to the database: a batch of them alone keeps nobody waiting.
-READING = {
-    "complete_multipart_upload",
-    "get_upload_metadata",
-    "get_widget_url",
-    "query",
-    "query_schemas",
-    "query_server_information",
-    "search",
-}
-
-#: What an operation is expected to take, in seconds, before it is known what it takes. Queries can
-#: be heavy; those of a batch that only reads keep nobody waiting.
+#: How many seconds one operation is expected to take; the writers' queue orders batches by it.
+#: Queries can be heavy. A batch that only reads waits for no writer.
 _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
@@ -103,7 +90,7 @@ def run_batch(
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* is the table of what can be asked for. The transaction may take *seconds*, without
+    *actions* are all that clients can ask for, by name. The transaction may take *seconds*, without
     the time that a batch waits for its turn to write; one that writes may take longer while no
     other writer waits.
 
@@ -123,7 +110,7 @@ def _run_batch(
     actions: Mapping[str, Action],
     seconds: float,
 ) -> tuple[Batch, list[Any]]:
-    reading = sum(one.get("action") in READING for one in operations)
+    reading = sum(_reads(actions, one) for one in operations)
     writing = len(operations) - reading
     expected = reading * _SECONDS_OF_READING + writing * _SECONDS_OF_WRITING
     transaction = database.write(context.user_id, expected) if writing else database.read()
@@ -188,49 +175,51 @@ def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
 def _run_all(
     batch: Batch, actions: Mapping[str, Action], operations: Sequence[Operation], end: Deadline
 ) -> list[Any]:
-    """Return the results of *operations*; deletions that follow each other are run together.
+    """Return the results of *operations*, in order.
 
     Raise :exc:`StatementTimeoutError` after *end*.
     """
     results: list[Any] = []
-    for deletes, group in itertools.groupby(operations, _deletes):
+    for name, group in itertools.groupby(operations, _name_of):
         end.check()
-        if deletes:
-            results += _run_deletions(batch, len(results), list(group))
-        else:
-            for operation in group:
-                end.check()
-                results.append(_run(batch, actions, len(results), operation))
+        action = actions.get(name)
+        if action is not None and action.run_together is not None:
+            results += _run(batch, len(results), action, list(group))
+            continue
+        for operation in group:
+            end.check()
+            results += _run(batch, len(results), action, [operation])
     return results
 
 
-def _deletes(operation: Operation) -> bool:
-    return operation.get("action") == "delete"
+def _name_of(operation: Operation) -> str:
+    """Return the name of the action of *operation*, an empty text if that is not a text."""
+    name = operation.get("action")
+    return name if isinstance(name, str) else ""
 
 
-def _run_deletions(batch: Batch, first: int, operations: Sequence[Operation]) -> list[Any]:
-    """Return the results of *operations*, all of which delete, from number *first* on."""
+def _reads(actions: Mapping[str, Action], operation: Operation) -> bool:
+    action = actions.get(_name_of(operation))
+    return action is not None and action.reads
+
+
+def _run(
+    batch: Batch, first: int, action: Optional[Action], operations: Sequence[Operation]
+) -> list[Any]:
+    """Return the results of *operations*, all of *action*; *first* is the index of the first."""
     batch.running = first
     try:
-        return write.delete_all(operations, batch)
+        if action is None:
+            raise InvalidActionError(f"Invalid action u'{operations[0].get('action')}'")
+        if batch.rights is not None and action.rule is not None:
+            for batch.running, operation in enumerate(operations, first):
+                action.rule(operation, batch)
+            batch.running = first
+        if action.run_together is not None:
+            return action.run_together(operations, batch)
+        return [action.run(operation, batch) for operation in operations]
     except SandboxError as error:
         batch.blame(error, batch.running)
-        raise
-    finally:
-        batch.running = None
-
-
-def _run(batch: Batch, actions: Mapping[str, Action], index: int, operation: Operation) -> Any:
-    name = operation.get("action")
-    action = actions.get(name) if isinstance(name, str) else None
-    batch.running = index
-    try:
-        if action is None:
-            raise InvalidActionError(f"Invalid action u'{name}'")
-        permissions.check_action(operation, batch)
-        return action(operation, batch)
-    except SandboxError as error:
-        batch.blame(error, index)
         raise
     finally:
         batch.running = None

@@ -12,7 +12,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Hooks
 from ftrack_like.sandbox.actions.contexts import project_of, record_status_change
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.schema.model import EntityType
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["HOOKS"]
 

@@ -9,14 +9,14 @@ from typing import Any, Optional
 
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.access.rights import Rights, load_rights
 from ftrack_like.sandbox.actions.store import Key, Row, Store
 from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.errors import SandboxError, UnrecognisedEntityTypeError
 from ftrack_like.sandbox.language import did_you_mean
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
-from ftrack_like.sandbox.storage.context import RequestContext
-from ftrack_like.sandbox.storage.permissions.rights import Rights, load_rights
 
 __all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "new_id"]
 

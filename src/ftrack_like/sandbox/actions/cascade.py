@@ -18,6 +18,7 @@ from sqlalchemy import Select, exists, literal_column, select, union_all
 from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of, one_of_keys
+from ftrack_like.sandbox.database.sql import Expression
 from ftrack_like.sandbox.errors import IntegrityError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import (
@@ -29,8 +30,7 @@ from ftrack_like.sandbox.schema.model import (
     Reference,
     Scalar,
 )
-from ftrack_like.sandbox.storage.sql import Expression
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["delete_rows", "is_gone"]
 

@@ -17,7 +17,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Hooks, new_id
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema.model import EntityType
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["HOOKS", "project_of", "record_status_change"]
 

@@ -10,9 +10,9 @@ from ftrack_like.sandbox.actions.batch import Batch, Change, Existence, Hooks
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.actions.values import moment, shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.query.custom_attributes import IN_HIERARCHY
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
-from ftrack_like.sandbox.storage.custom_attributes import IN_HIERARCHY
 
 __all__ = ["HOOKS", "set_value"]
 

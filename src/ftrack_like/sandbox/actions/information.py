@@ -9,13 +9,14 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema import json_schemas, schema_hash
-from ftrack_like.sandbox.storage.tables import TABLES
-from ftrack_like.sandbox.storage.values import read_json
+from ftrack_like.sandbox.tables.layout import TABLES
+from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.version import SERVER_VERSION
 
-__all__ = ["query_schemas", "query_server_information", "server_information"]
+__all__ = ["ACTIONS", "server_information"]
 
 #: Group and name of the setting that says where components are kept.
 _SCENARIO = ("STORAGE", "storage_scenario")
@@ -65,3 +66,9 @@ def _storage_scenario(connection: Connection) -> Optional[Any]:
 @functools.lru_cache(maxsize=1)
 def _schemas() -> list[dict[str, Any]]:
     return json_schemas()
+
+
+ACTIONS = (
+    Action("query_schemas", query_schemas, reads=True),
+    Action("query_server_information", query_server_information, reads=True),
+)

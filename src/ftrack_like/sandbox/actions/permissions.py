@@ -9,29 +9,30 @@ rows that the user sees. None of this costs those anything who may do everything
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
 import sqlalchemy
 
+from ftrack_like.sandbox.access.places import ANY_PARENT, OWNERS, PLACES
+from ftrack_like.sandbox.access.rights import Rights
+from ftrack_like.sandbox.access.roles import DELEGATES, family_of
+from ftrack_like.sandbox.access.visibility import is_narrowed, visible
 from ftrack_like.sandbox.actions import identity, shared_ids
 from ftrack_like.sandbox.actions.batch import Batch, Existence, Operation
 from ftrack_like.sandbox.actions.notes import find_parent
 from ftrack_like.sandbox.actions.rows import concrete_type
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
-from ftrack_like.sandbox.errors import NotFoundError, PermissionDeniedError, ValidationError
+from ftrack_like.sandbox.errors import PermissionDeniedError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
-from ftrack_like.sandbox.storage.permissions.places import ANY_PARENT, OWNERS, PLACES
-from ftrack_like.sandbox.storage.permissions.rights import Rights
-from ftrack_like.sandbox.storage.permissions.roles import DELEGATES, family_of
-from ftrack_like.sandbox.storage.tables import TABLES
-from ftrack_like.sandbox.storage.visibility import is_narrowed, visible
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = [
+    "administrators_only",
     "check",
-    "check_action",
     "claim",
+    "component_data",
     "require",
     "require_component",
     "require_seen",
@@ -297,58 +298,17 @@ def _denied(batch: Batch, action: str, type_name: str, missing: str) -> Permissi
     )
 
 
-# Actions beside create, update and delete
+# Rules of actions
 
 
-def check_action(operation: Operation, batch: Batch) -> None:
-    """Raise :exc:`PermissionDeniedError` unless the user may ask for *operation* at all."""
-    if batch.rights is not None:
-        rule = _RULES.get(str(operation.get("action")))
-        if rule is not None:
-            rule(operation, batch)
-
-
-def _administrators_only(operation: Operation, batch: Batch) -> None:
+def administrators_only(operation: Operation, batch: Batch) -> None:
+    """Raise :exc:`PermissionDeniedError`: a user with limited rights is not an administrator."""
     raise PermissionDeniedError(
         f"{batch.context.username!r} may not {operation['action']}: only an administrator may."
     )
 
 
-def _own_key(operation: Operation, batch: Batch) -> None:
-    key = operation.get("entity_key")
-    if key not in (batch.user_id, [batch.user_id]):
-        raise PermissionDeniedError(
-            f"{batch.context.username!r} may not reset_remote the {operation.get('reset_type')!r} "
-            "of another user: only an administrator may."
-        )
-
-
-def _component_data(operation: Operation, batch: Batch) -> None:
+def component_data(operation: Operation, batch: Batch) -> None:
+    """Raise :exc:`PermissionDeniedError` unless the user may change the ``component_id``'s data."""
     batch.settle()
     require_component(batch, "update", str(operation.get("component_id")))
-
-
-def _invitation(operation: Operation, batch: Batch) -> None:
-    batch.settle()
-    type_ = MODEL.types["ReviewSessionInvitee"]
-    row = batch.store.get(type_.table, (str(operation.get("review_session_invitee_id")),))
-    if row is None:
-        raise NotFoundError("There is no ReviewSessionInvitee with this id.")
-    _refuse(batch, "update", type_, row, ())
-
-
-#: What is looked at before an action, by its name; the others are open to everybody.
-_RULES: dict[str, Callable[[Operation, Batch], None]] = {
-    "add_user_security_role": _administrators_only,
-    "complete_multipart_upload": _component_data,
-    "delayed_job": _administrators_only,
-    "encode_media": _component_data,
-    "get_upload_metadata": _component_data,
-    "grant_user_security_role_project": _administrators_only,
-    "remove_user_security_role": _administrators_only,
-    "reset_remote": _own_key,
-    "revoke_user_security_role_project": _administrators_only,
-    "send_review_session_invite": _invitation,
-    "send_user_invite": _administrators_only,
-    "update_user_security_role": _administrators_only,
-}

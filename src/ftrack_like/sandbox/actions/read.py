@@ -7,12 +7,13 @@ from typing import Any
 
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.errors import ParseError, ValidationError
 from ftrack_like.sandbox.language import ExpressionError
-from ftrack_like.sandbox.storage.query import QueryResult, run_query
-from ftrack_like.sandbox.storage.search import run_search
+from ftrack_like.sandbox.query.run import QueryPage, run_query
+from ftrack_like.sandbox.query.search import run_search
 
-__all__ = ["query", "search"]
+__all__ = ["ACTIONS"]
 
 
 def query(operation: Operation, batch: Batch) -> Any:
@@ -62,7 +63,7 @@ def _texts(operation: Operation, name: str) -> list[str]:
     return values
 
 
-def _answer(batch: Batch, run: Callable[[], QueryResult]) -> dict[str, Any]:
+def _answer(batch: Batch, run: Callable[[], QueryPage]) -> dict[str, Any]:
     """Return what *run* finds, with all that the batch did before it."""
     batch.settle()
     batch.store.flush()
@@ -78,3 +79,9 @@ def _answer(batch: Batch, run: Callable[[], QueryResult]) -> dict[str, Any]:
         "data": result.records,
         "metadata": {"next": {"offset": result.next_offset}},
     }
+
+
+ACTIONS = (
+    Action("query", query, reads=True),
+    Action("search", search, reads=True),
+)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
+from ftrack_like.sandbox.access.keys import digest_key, new_key
 from ftrack_like.sandbox.actions.attributes import answer_record, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
+from ftrack_like.sandbox.actions.permissions import administrators_only
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.rows import make_row
-from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.errors import NotFoundError, PermissionDeniedError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.storage.keys import digest_key, new_key
 
 __all__ = ["ACTIONS", "NEW_KEYS"]
 
@@ -72,8 +73,18 @@ def track_usage(operation: Operation, batch: Batch) -> Any:
     return {"action": "_track_usage", "data": True}
 
 
-ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
-    "_track_usage": track_usage,
-    "delayed_job": delayed_job,
-    "reset_remote": reset_remote,
-}
+def _own_key(operation: Operation, batch: Batch) -> None:
+    """Raise :exc:`PermissionDeniedError` unless *operation* names the calling user."""
+    key = operation.get("entity_key")
+    if key not in (batch.user_id, [batch.user_id]):
+        raise PermissionDeniedError(
+            f"{batch.context.username!r} may not reset_remote the {operation.get('reset_type')!r} "
+            "of another user: only an administrator may."
+        )
+
+
+ACTIONS = (
+    Action("_track_usage", track_usage),
+    Action("delayed_job", delayed_job, rule=administrators_only),
+    Action("reset_remote", reset_remote, rule=_own_key),
+)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ftrack_like.sandbox.actions.attributes import answer_record, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.actions.cascade import delete_rows
+from ftrack_like.sandbox.actions.permissions import administrators_only
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.rows import change_row, make_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import DuplicateEntryError, NotFoundError
@@ -91,13 +92,13 @@ def _answer(operation: Operation, row: Row) -> dict[str, Any]:
     return {"action": operation["action"], "data": answer_record(_ROLE, row, {})}
 
 
-ACTIONS: dict[str, Callable[[Operation, Batch], Any]] = {
-    one.__name__: one
-    for one in (
+ACTIONS = tuple(
+    Action(run.__name__, run, rule=administrators_only)
+    for run in (
         add_user_security_role,
         grant_user_security_role_project,
         remove_user_security_role,
         revoke_user_security_role_project,
         update_user_security_role,
     )
-}
+)

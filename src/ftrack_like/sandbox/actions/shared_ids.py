@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy
 
+from ftrack_like.sandbox.access.places import ANY_PARENT
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.store import Row, chunks, key_of, one_of_keys
 from ftrack_like.sandbox.errors import DuplicateEntryError, SandboxError
 from ftrack_like.sandbox.schema.model import EntityType
-from ftrack_like.sandbox.storage.permissions.places import ANY_PARENT
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["SHARING", "check"]
 

@@ -15,8 +15,8 @@ import sqlalchemy
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from ftrack_like.sandbox.storage.sql import Expression, keys_parameter, rarely
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.database.sql import Expression, keys_parameter, rarely
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Key", "Row", "Store", "chunks", "key_of", "one_of_keys"]
 

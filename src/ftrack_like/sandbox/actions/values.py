@@ -1,6 +1,6 @@
 """Values between the wire and the tables: checked in clear words on the way in.
 
-Stored forms are those of :mod:`ftrack_like.sandbox.storage.tables`: moments are texts in UTC
+Stored forms are those of :mod:`ftrack_like.sandbox.tables.layout`: moments are texts in UTC
 (``2023-10-10T09:50:34``), dates texts, objects JSON texts.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema.model import Scalar
-from ftrack_like.sandbox.storage.values import read_moment, wire_converter
+from ftrack_like.sandbox.tables.values import read_moment, wire_converter
 
 __all__ = ["moment", "moment_text", "shown", "to_stored", "to_wire"]
 

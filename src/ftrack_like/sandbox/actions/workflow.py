@@ -9,7 +9,7 @@ import sqlalchemy
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.schema.contexts import DEFAULT_PRIORITY_ID, OBJECT_TYPE_IDS
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["first_values", "first_version_status"]
 

@@ -22,13 +22,14 @@ from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
 from ftrack_like.sandbox.actions.checks import required_columns
 from ftrack_like.sandbox.actions.custom_attributes import set_value
 from ftrack_like.sandbox.actions.permissions import claim, require, require_seen, require_value
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.relations import set_collection
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
 from ftrack_like.sandbox.actions.store import Row, key_of
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema.model import EntityType
 
-__all__ = ["create", "delete", "delete_all", "update"]
+__all__ = ["ACTIONS", "create"]
 
 
 def create(operation: Operation, batch: Batch) -> Any:
@@ -177,3 +178,10 @@ def _answer(
     record: dict[str, Any] = {}
     batch.answer_later(lambda: record.update(answer_record(type_, row, data)))
     return {"action": action, "data": record}
+
+
+ACTIONS = (
+    Action("create", create),
+    Action("delete", delete, run_together=delete_all),
+    Action("update", update),
+)

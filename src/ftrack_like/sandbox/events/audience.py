@@ -8,12 +8,12 @@ from typing import Any, Optional
 
 import sqlalchemy
 
+from ftrack_like.sandbox.access.rights import load_projects, load_rights
+from ftrack_like.sandbox.access.visibility import is_narrowed
 from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.permissions.rights import load_projects, load_rights
-from ftrack_like.sandbox.storage.tables import TABLES
-from ftrack_like.sandbox.storage.visibility import is_narrowed
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Audience"]
 

@@ -38,7 +38,7 @@ TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
 
 
-class User(Protocol):
+class Caller(Protocol):
     """Who is calling."""
 
     @property
@@ -61,13 +61,13 @@ class Directory(Protocol):
 
 
 #: Takes a user name and a key; returns the user, or raises a SandboxError.
-Authenticate = Callable[[str, str], User]
+Authenticate = Callable[[str, str], Caller]
 
 
-class Session(NamedTuple):
+class Granted(NamedTuple):
     """What the handshake granted, and until when."""
 
-    user: User
+    user: Caller
     replays: bool
     deadline: float
 
@@ -96,7 +96,7 @@ class _EventServer:
         self._broker = broker
         self._authenticate = authenticate
         self._directory = directory
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, Granted] = {}
 
     async def shake_hands(self, request: Request) -> Response:
         """Answer `SESSION:HEARTBEAT:CLOSE:websocket` to a user of the sandbox."""
@@ -108,7 +108,7 @@ class _EventServer:
         self._forget_stale_sessions(now)
         identifier = secrets.token_hex(16)
         replays = request.headers.get(REPLAY_HEADER) == "1"
-        self._sessions[identifier] = Session(user, replays, now + SESSION_LIFETIME)
+        self._sessions[identifier] = Granted(user, replays, now + SESSION_LIFETIME)
         heartbeat = max(1, round(self._broker.heartbeat))
         return PlainTextResponse(f"{identifier}:{heartbeat}:{2 * heartbeat}:websocket")
 
@@ -142,7 +142,7 @@ class _EventServer:
         events = self._broker.audit(int(limit)) if is_number else self._broker.audit()
         return JSONResponse({"events": events, **self._broker.statistics()})
 
-    async def _user_of(self, request: Request) -> User:
+    async def _user_of(self, request: Request) -> Caller:
         """Return the user whom headers, or the query of a browser, tell; or raise SandboxError."""
         headers, query = request.headers, request.query_params
         username = headers.get("ftrack-user") or query.get("api_user") or ""
@@ -164,7 +164,7 @@ class _Conversation:
         self,
         broker: Broker,
         socket: WebSocket,
-        session: Session,
+        session: Granted,
         directory: Optional[Directory],
     ) -> None:
         self._broker = broker

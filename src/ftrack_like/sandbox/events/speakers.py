@@ -8,11 +8,11 @@ from typing import Any, Callable, Optional, Protocol
 
 import sqlalchemy
 
+from ftrack_like.sandbox.access.rights import may_name_others
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.remote import NEW_KEYS
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.permissions.rights import may_name_others
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Account", "Speakers"]
 

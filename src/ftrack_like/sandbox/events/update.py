@@ -17,10 +17,10 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.actions.batch import Batch, Change
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Updates", "update_event"]
 

@@ -1,17 +1,17 @@
 """The query language: parse text to a tree, and print a tree as text.
 
-This package knows only the grammar. :mod:`ftrack_like.sandbox.storage` checks the names against
-the schema and makes SQL from the tree.
+This package knows only the grammar. :mod:`ftrack_like.sandbox.query` checks the names against the
+schema and makes SQL from the tree.
 """
 
 from __future__ import annotations
 
 from ftrack_like.sandbox.language.errors import ExpressionError, did_you_mean
+from ftrack_like.sandbox.language.operators import OPERATORS, Operator
 from ftrack_like.sandbox.language.parser import parse, parse_path
 from ftrack_like.sandbox.language.printer import to_text
 from ftrack_like.sandbox.language.tree import (
     AGGREGATES,
-    OPERATORS,
     Aggregate,
     And,
     Compare,
@@ -37,6 +37,7 @@ __all__ = [
     "ExpressionError",
     "Literal",
     "Not",
+    "Operator",
     "Or",
     "Order",
     "Part",

@@ -29,10 +29,10 @@ from functools import lru_cache
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from ftrack_like.sandbox.language.errors import ExpressionError, did_you_mean
+from ftrack_like.sandbox.language.operators import FOREIGN, OPERATORS, TWO_WORDS, Form, Operator
 from ftrack_like.sandbox.language.tokens import Scanner, Token
 from ftrack_like.sandbox.language.tree import (
     AGGREGATES,
-    OPERATORS,
     Aggregate,
     And,
     Compare,
@@ -63,10 +63,6 @@ MAXIMUM_NUMBER = 2**53
 
 _DIRECTIONS = {"asc": False, "ascending": False, "desc": True, "descending": True}
 _TAILS = ("group", "order", "offset", "limit")
-#: Operators that users often write as two words.
-_SPLIT = {"not in": "not_in", "not like": "not_like", "is not": "is_not"}
-#: Operators of other languages, with the equivalent in this language.
-_FOREIGN = {"==": "=", "<>": "!=", "=>": ">=", "=<": "<="}
 
 #: The end of a text to which a client has added the bounds of a page.
 _BOUNDS = re.compile(r"(\s+offset\s+[0-9]+)?\s+limit\s+[0-9]+\s*$")
@@ -327,13 +323,14 @@ class _Parser:
             )
         path = self._path()
         token, operator = self._operator(path)
-        if operator in ("any", "has"):
-            return Some(path, operator, self._inner(operator), token.position)
-        if operator in ("in", "not_in"):
-            return Within(path, self._members(operator), operator == "not_in", token.position)
-        return Compare(path, operator, self._literal(), token.position)
+        name = operator.name
+        if operator.form is Form.QUANTIFIER:
+            return Some(path, name, self._inner(name), token.position)
+        if operator.form is Form.MEMBERSHIP:
+            return Within(path, self._members(name), operator.negated, token.position)
+        return Compare(path, name, self._literal(), token.position)
 
-    def _operator(self, path: Path) -> tuple[Token, str]:
+    def _operator(self, path: Path) -> tuple[Token, Operator]:
         token = self._peek()
         operator = OPERATORS.get(token.word) if token.kind in ("name", "symbol") else None
         if operator is None:
@@ -346,15 +343,15 @@ class _Parser:
             self._take()
             two = f"{token.word} {self._peek().word}"
             hint = (
-                f" Did you mean {_SPLIT[two]!r}?"
-                if two in _SPLIT
+                f" Did you mean {TWO_WORDS[two]!r}?"
+                if two in TWO_WORDS
                 else did_you_mean(token.text, OPERATORS)
             )
             return self._fail(
                 f"Unknown operator {token.text!r} after {path}.{hint}", token.position
             )
-        if token.text in _FOREIGN:
-            hint = f" Did you mean {_FOREIGN[token.text]!r}?"
+        if token.text in FOREIGN:
+            hint = f" Did you mean {FOREIGN[token.text]!r}?"
             return self._fail(
                 f"Unknown operator {token.text!r} after {path}.{hint}", token.position
             )

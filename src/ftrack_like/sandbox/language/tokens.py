@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from ftrack_like.sandbox.language.errors import ExpressionError
+from ftrack_like.sandbox.language.operators import SYMBOLS
 
 __all__ = ["MAXIMUM_LENGTH", "Scanner", "Token"]
 
@@ -23,7 +24,7 @@ _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[^\W\d]\w*")
 _SPACED_NAME = re.compile(r"\s+[^\W\d]")
 # Operators of other languages are symbols too, so that an error can suggest the right ones.
-_SYMBOL = re.compile(r"[<>!=]=|<>|=[<>]|[=<>(),.\[\]]")
+_SYMBOL = re.compile("|".join(map(re.escape, (*SYMBOLS, *"(),.[]"))))
 _BARE = re.compile(r"""[^\s()"',]+""")
 _QUOTED = {
     '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),

@@ -10,7 +10,6 @@ from typing import Optional, Union
 
 __all__ = [
     "AGGREGATES",
-    "OPERATORS",
     "Aggregate",
     "And",
     "Compare",
@@ -25,28 +24,6 @@ __all__ = [
     "Some",
     "Within",
 ]
-
-#: The canonical name of each spelling of an operator.
-OPERATORS = {
-    "is": "is",
-    "=": "is",
-    "is_not": "is_not",
-    "!=": "is_not",
-    ">": ">",
-    "after": ">",
-    "greater_than": ">",
-    "<": "<",
-    "before": "<",
-    "less_than": "<",
-    ">=": ">=",
-    "<=": "<=",
-    "like": "like",
-    "not_like": "not_like",
-    "in": "in",
-    "not_in": "not_in",
-    "any": "any",
-    "has": "has",
-}
 
 #: The functions that combine the rows of a group into one value.
 AGGREGATES = ("avg", "count", "max", "min", "sum")
@@ -101,7 +78,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Compare:
-    """``PATH OPERATOR VALUE``. *operator* is a canonical name from :data:`OPERATORS`."""
+    """``PATH OPERATOR VALUE``. *operator* is the canonical name of an operator."""
 
     path: Path
     operator: str

@@ -1,15 +1,16 @@
-"""The actions about files: uploads and encoding, for the table of actions."""
+"""The API actions about files: uploads and encoding."""
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
 from typing import Any, Optional
 
-from ftrack_like.sandbox.actions import Action, write
+from ftrack_like.sandbox.actions import write
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
+from ftrack_like.sandbox.actions.permissions import component_data
+from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.media.encode_jobs import keep_job
@@ -38,13 +39,20 @@ class MediaActions:
         self._store = store
         self._signer = signer
 
-    def table(self) -> Mapping[str, Action]:
-        """Return the actions by name."""
-        return {
-            "complete_multipart_upload": self.complete_multipart_upload,
-            "encode_media": self.encode_media,
-            "get_upload_metadata": self.get_upload_metadata,
-        }
+    def actions(self) -> tuple[Action, ...]:
+        """Return the API actions. Uploads write files only, not to the database."""
+        return (
+            Action(
+                "complete_multipart_upload",
+                self.complete_multipart_upload,
+                reads=True,
+                rule=component_data,
+            ),
+            Action("encode_media", self.encode_media, rule=component_data),
+            Action(
+                "get_upload_metadata", self.get_upload_metadata, reads=True, rule=component_data
+            ),
+        )
 
     def get_upload_metadata(self, operation: Operation, batch: Batch) -> Any:
         """Return where to PUT the data of a component, which need not exist yet."""

@@ -15,8 +15,8 @@ from typing import Any, Optional
 import sqlalchemy
 
 from ftrack_like.sandbox.actions.batch import Batch
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["EncodeJob", "EncodeJobs", "JobOutput", "keep_job"]
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, BinaryIO, Optional
 
-from ftrack_like.sandbox.storage.folders import move_into_place
+from ftrack_like.sandbox.database.folders import move_into_place
 
 __all__ = ["Incoming", "IncomingFile", "SupersededError", "TransferError"]
 

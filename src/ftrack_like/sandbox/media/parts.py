@@ -24,13 +24,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from ftrack_like.sandbox.database.folders import move_into_place
 from ftrack_like.sandbox.media.incoming import (
     Incoming,
     IncomingFile,
     SupersededError,
     TransferError,
 )
-from ftrack_like.sandbox.storage.folders import move_into_place
 
 __all__ = ["PartStore", "Place"]
 

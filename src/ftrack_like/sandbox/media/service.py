@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Optional
 from urllib.parse import parse_qsl
 
 import sqlalchemy
 from starlette.routing import BaseRoute
 
-from ftrack_like.sandbox.actions import Action
 from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
@@ -22,8 +23,7 @@ from ftrack_like.sandbox.media.routes import FileRoutes
 from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
-from ftrack_like.sandbox.storage.database import Database
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["MediaService"]
 
@@ -45,9 +45,9 @@ class MediaService:
         self.signer = Signer.in_folder(folder)
         self._queue: Optional[EncodeQueue] = None
 
-    def actions(self) -> Mapping[str, Action]:
-        """Return the actions about files by name."""
-        return MediaActions(self.store, self.signer).table()
+    def actions(self) -> tuple[Action, ...]:
+        """Return the API actions about files."""
+        return MediaActions(self.store, self.signer).actions()
 
     def routes(
         self,

@@ -88,7 +88,7 @@ from ftrack_like.sandbox.schema import (
     review_sessions,
     schedule,
     security,
-    settings,
+    site_settings,
     workflow,
 )
 from ftrack_like.sandbox.schema.export import type_schema
@@ -108,7 +108,7 @@ _SUBJECTS = (
     review_sessions,
     schedule,
     security,
-    settings,
+    site_settings,
     workflow,
 )
 

@@ -7,7 +7,7 @@ from typing import Any, Optional
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ftrack_like.sandbox.app import server_url
+from ftrack_like.sandbox.http_app import server_url
 from ftrack_like.sandbox.links import shared_link
 from ftrack_like.sandbox.web.browse_data import (
     asset_of,
@@ -121,7 +121,7 @@ def _shared_address(visitor: Visitor, review: dict[str, Any]) -> str:
     if not review["shareable_url_enabled"]:
         return ""
     asked = visitor.asked
-    return server_url(asked.request) + shared_link(asked.service.media.signer, review["id"])
+    return server_url(asked.request) + shared_link(asked.api.media.signer, review["id"])
 
 
 def write_note(visitor: Visitor) -> Response:
@@ -174,7 +174,7 @@ def _render(template: str, visitor: Visitor, **values: Any) -> Response:
         template,
         visitor=visitor,
         component=address_maker(visitor.asked, visitor.user),
-        has_data=visitor.asked.service.media.store.exists,
+        has_data=visitor.asked.api.media.store.exists,
         href=_href,
         theme=None,
         **values,

@@ -19,8 +19,8 @@ from starlette.routing import BaseRoute
 from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.errors import InvalidCredentialsError, TooManyAttemptsError
 from ftrack_like.sandbox.media.signing import SignatureError
-from ftrack_like.sandbox.storage.seed_data.site import ADMINISTRATOR_ROLE
-from ftrack_like.sandbox.storage.tables import TABLES
+from ftrack_like.sandbox.seed.data.site import ADMINISTRATOR_ROLE
+from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Reader, quoted
 from ftrack_like.sandbox.web.tokens import keep_token, make_token, peek, read_token
@@ -102,7 +102,7 @@ def log_in(asked: Asked) -> Response:
     username = asked.form.get("username", "").strip()
     credentials = Credentials(username, asked.form.get("key", "").strip())
     try:
-        user = asked.service.authenticate(credentials)
+        user = asked.api.authenticate(credentials)
     except TooManyAttemptsError as error:
         raise PageError(429, "Too many attempts", "Wait a minute, then try again.") from error
     except InvalidCredentialsError:
@@ -150,14 +150,14 @@ def _visitor(asked: Asked) -> Optional[Visitor]:
     user_id = peek(token).get("user")
     if user_id is None:
         return None
-    signer = asked.service.media.signer
+    signer = asked.api.media.signer
     try:
         read_token(signer, _purpose(asked, user_id), token)
     except SignatureError:
         return None
     columns = TABLES["resource"].c
     statement = sqlalchemy.select(columns.username, columns.is_active)
-    with asked.service.database.read() as connection:
+    with asked.api.database.read() as connection:
         found = connection.execute(statement.where(columns.id == user_id)).first()
     if found is None or not found.is_active:
         return None
@@ -169,7 +169,7 @@ def _check_form(visitor: Visitor) -> None:
     cookie = visitor.asked.request.cookies.get(_COOKIE, "")
     try:
         read_token(
-            visitor.asked.service.media.signer,
+            visitor.asked.api.media.signer,
             f"forms of {cookie}",
             visitor.asked.form.get("form_token", ""),
         )
@@ -181,6 +181,6 @@ def _purpose(asked: Asked, user_id: str) -> str:
     # The purpose contains the digest of the key, so that a new key ends all log-ins.
     columns = TABLES["user_api_key"].c
     statement = sqlalchemy.select(columns.digest).where(columns.user_id == user_id)
-    with asked.service.database.read() as connection:
+    with asked.api.database.read() as connection:
         digest: Optional[str] = connection.execute(statement).scalar()
     return f"log-in of {user_id}: {digest}"

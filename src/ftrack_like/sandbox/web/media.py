@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.auth import User
 from ftrack_like.sandbox.media.routes import GET_PATH, THUMBNAIL_PATH
-from ftrack_like.sandbox.storage.values import read_json
+from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.web.pages import Asked
 from ftrack_like.sandbox.web.reading import Reader, quoted
 
@@ -62,7 +62,7 @@ def media_of(
     versions = ", ".join(map(quoted, ids))
     names = ", ".join(map(quoted, _KINDS))
     found: dict[str, dict[str, Medium]] = {}
-    store, address = asked.service.media.store, address_maker(asked, user)
+    store, address = asked.api.media.store, address_maker(asked, user)
     for component in reader.query(_COMPONENTS.format(versions, names)):
         if store.exists(component["id"]):
             url = address(component["id"])
@@ -83,7 +83,7 @@ def address_maker(asked: Asked, user: User) -> Callable[..., str]:
     Addresses contain no host, so that they work under each name of the server. They work as long
     as *user* may read the data. The addresses of a guest expire.
     """
-    sign = functools.partial(asked.service.media.sign, holder=None if user.is_guest else user.id)
+    sign = functools.partial(asked.api.media.sign, holder=None if user.is_guest else user.id)
 
     def address(component_id: str, size: Optional[int] = None) -> str:
         id_ = urllib.parse.quote(component_id, safe="")

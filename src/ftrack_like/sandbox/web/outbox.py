@@ -33,21 +33,21 @@ def answer_program(asked: Asked) -> Response:
     """Return the messages as JSON, the oldest first.
 
     The headers must contain the credentials of an administrator; otherwise the answer is the
-    error. :meth:`ftrack_like.sandbox.mail.Outbox.messages` describes the format.
+    error. :meth:`ftrack_like.sandbox.mail.MailOutbox.messages` describes the format.
     """
     try:
-        user = asked.service.authenticate(Credentials.from_headers(asked.request.headers))
+        user = asked.api.authenticate(Credentials.from_headers(asked.request.headers))
         _refuse_others(asked, user)
     except SandboxError as error:
         return JSONResponse(error.as_wire(), error.status)
-    return JSONResponse(asked.service.outbox.messages(), headers={"Cache-Control": "no-store"})
+    return JSONResponse(asked.api.outbox.messages(), headers={"Cache-Control": "no-store"})
 
 
 def show(visitor: Visitor) -> Response:
     """Return the page with the messages, the newest first."""
     if not visitor.is_administrator:
         raise PageError(403, "For administrators", _REFUSED)
-    messages = list(reversed(visitor.asked.service.outbox.messages()))
+    messages = list(reversed(visitor.asked.api.outbox.messages()))
     return render("outbox.html", visitor=visitor, messages=messages, theme=None)
 
 

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ftrack_like.sandbox.app import read_body, server_url
+from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import User
 from ftrack_like.sandbox.errors import SandboxError
-from ftrack_like.sandbox.service import Service
+from ftrack_like.sandbox.http_app import read_body, server_url
 from ftrack_like.sandbox.web.reading import Reader
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Asked:
     """The request for a page. *form* contains the posted values, and is empty for a GET."""
 
     request: Request
-    service: Service
+    api: Api
     form: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -77,7 +77,7 @@ class Asked:
 
         Raise :exc:`SandboxError` if an operation fails. Then all are rolled back.
         """
-        return self.service.execute(operations, user, server_url(self.request))
+        return self.api.execute(operations, user, server_url(self.request))
 
     def reader(self, user: User) -> Reader:
         """Return a reader with the permissions of *user*."""
@@ -101,7 +101,7 @@ def page_route(path: str, handler: Handler, method: str = "GET") -> Route:
             if method == "POST":
                 _refuse_foreign(request)
                 form = _read_form(await read_body(request, MAXIMUM_FORM))
-            return await run_in_threadpool(handler, Asked(request, request.app.state.service, form))
+            return await run_in_threadpool(handler, Asked(request, request.app.state.api, form))
         except PageError as error:
             return error_page(error.status, error.title, error.text)
         except SandboxError as error:

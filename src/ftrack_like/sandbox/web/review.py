@@ -82,7 +82,7 @@ def show(asked: Asked) -> Response:
         verdicts=verdicts,
         words=STATUS_WORDS,
         component=address_maker(asked, visit.user),
-        has_data=asked.service.media.store.exists,
+        has_data=asked.api.media.store.exists,
         theme=None,
         **values,
     )
@@ -127,7 +127,7 @@ def _picture(
 
     Yield no operations if there is no picture. If the block raises, remove the stored data.
     """
-    version, service = object_["version_id"], visit.asked.service.media
+    version, service = object_["version_id"], visit.asked.api.media
     media = media_of(visit.asked, visit.reader, [version], visit.user) if strokes else {}
     picture = drawn_picture(service, media[version], frame, strokes) if version in media else None
     if picture is None:

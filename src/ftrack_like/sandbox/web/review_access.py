@@ -127,7 +127,7 @@ def enter(asked: Asked) -> Visit:
 
     Raise :exc:`PageError` if the link is not valid, or the invitation or its user has ended.
     """
-    signer = asked.service.media.signer
+    signer = asked.api.media.signer
     try:
         signed = check_link(signer, REVIEW_PATH, asked.query, ("invitee", "person"))
     except SignatureError as error:
@@ -213,7 +213,7 @@ def refuse_closed(session: Record) -> None:
 def _want_passphrase(visit: Visit) -> None:
     token = visit.asked.request.cookies.get(cookie_name("review", visit.session), "")
     try:
-        read_token(visit.asked.service.media.signer, _purpose(visit), token)
+        read_token(visit.asked.api.media.signer, _purpose(visit), token)
     except SignatureError as error:
         raise PassphraseWanted(visit) from error
 

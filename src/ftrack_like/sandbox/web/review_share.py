@@ -46,7 +46,7 @@ def show_form(asked: Asked) -> Response:
     known = peek(asked.request.cookies.get(_cookie(session), "")).get("invitee", "")
     invitee = _invitee(asked, session, known) if known else None
     if invitee is not None:
-        return go_to(review_link(asked.service.media.signer, known, invitee["email"]))
+        return go_to(review_link(asked.api.media.signer, known, invitee["email"]))
     return _form(asked, session)
 
 
@@ -64,7 +64,7 @@ def join(asked: Asked, throttle: Throttle) -> Response:
     host = session.get("created_by") or {}
     user = User(session["created_by_id"] or "", host.get("username") or "", unrestricted=True)
     asked.execute(guest_operations(invitee_id, session["id"], name, email), user)
-    response = go_to(review_link(asked.service.media.signer, invitee_id, email))
+    response = go_to(review_link(asked.api.media.signer, invitee_id, email))
     keep_token(
         asked,
         response,
@@ -83,7 +83,7 @@ def _session(asked: Asked) -> Record:
     Raise :exc:`PageError` if the link is not valid, or the session is closed or not shared.
     """
     try:
-        signed = check_link(asked.service.media.signer, SHARED_PATH, asked.query, ("session",))
+        signed = check_link(asked.api.media.signer, SHARED_PATH, asked.query, ("session",))
     except SignatureError as error:
         raise PageError(403, "This link does not work", f"{error} Ask for a new link.") from error
     session = find_session(asked.reader(User("", "", unrestricted=True)), signed["session"])
@@ -99,7 +99,7 @@ def _invitee(asked: Asked, session: Record, invitee_id: str) -> Optional[Record]
     """Return the invitee, or None if the cookie is not valid or the invitee is gone."""
     token = asked.request.cookies.get(_cookie(session), "")
     try:
-        read_token(asked.service.media.signer, _purpose(session), token)
+        read_token(asked.api.media.signer, _purpose(session), token)
     except SignatureError:
         return None
     expression = f"select id, email from ReviewSessionInvitee where id is {quoted(invitee_id)}"

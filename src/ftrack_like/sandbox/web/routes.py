@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ftrack_like.sandbox.app import server_url
+from ftrack_like.sandbox.http_app import server_url
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.web.assets import ASSETS_ROUTE
 from ftrack_like.sandbox.web.browse import browse_routes

@@ -44,7 +44,7 @@ def keep_token(
     """
     response.set_cookie(
         cookie,
-        make_token(asked.service.media.signer, purpose, seconds, **values),
+        make_token(asked.api.media.signer, purpose, seconds, **values),
         max_age=seconds,
         path=path,
         secure=asked.request.url.scheme == "https",

@@ -50,7 +50,7 @@ class Widget:
     def link(self, name: str, entity: Optional[tuple[str, list[Any]]] = None) -> str:
         """Return the address of the widget *name* for the same user."""
         return widget_link(
-            self.asked.service.media.signer,
+            self.asked.api.media.signer,
             name,
             self.user.id,
             theme=self.theme,
@@ -71,7 +71,7 @@ def widget_routes() -> list[BaseRoute]:
 def show(asked: Asked) -> Response:
     """Return the page of the widget that the signed address names."""
     try:
-        signed = check_link(asked.service.media.signer, WIDGET_PATH, asked.query, _SIGNED)
+        signed = check_link(asked.api.media.signer, WIDGET_PATH, asked.query, _SIGNED)
         return _PAGES[signed["name"]](_open(asked, signed))
     except SignatureError as error:
         return error_page(403, "This widget cannot be shown", str(error), embeddable=True)

@@ -1,0 +1,193 @@
+"""SQL conditions for the rows that a user can see.
+
+The conditions follow :data:`~ftrack_like.sandbox.access.places.PLACES`. Three constraints explain
+their form:
+
+- The rights of the user are parameters, not a part of the text. All restricted users then share
+  one compiled statement for a query.
+- A row can be a part of another row, which is a part of a third. One sub-query joins all of these
+  rows. Nested sub-queries would be simpler, but SQLite's parser accepts only a limited depth, and
+  the user's own query already nests.
+- Most conditions ask "is there a reason to hide the row?", not "is there permission?". A row
+  without a project has no reason and is visible. A condition with NULL must not hide it, and
+  :func:`_foreign` is therefore never NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from sqlalchemy import FromClause, Table, and_, bindparam, exists, false, not_, or_
+from sqlalchemy.types import Boolean, Text
+
+from ftrack_like.sandbox.access.places import ANY_PARENT, CLOSED, PLACES, RowPlace, Use
+from ftrack_like.sandbox.database.sql import Expression, all_of, any_of, keys_parameter, rarely
+
+__all__ = ["configuration_readable", "is_narrowed", "visible"]
+
+#: The most nested containers that a condition follows. Restricted users cannot see components that
+#: are deeper.
+_DEPTH = 3
+
+Tables = Mapping[str, Table]
+Columns = Mapping[str, Expression]
+
+
+def is_narrowed(table: str) -> bool:
+    """Return whether *table* has rows that some users cannot see."""
+    return table in PLACES or table in CLOSED
+
+
+def visible(tables: Tables, table: str, columns: Columns) -> Expression:
+    """Return the condition that the user can see the row of *table* with *columns*."""
+    if table in CLOSED:
+        return false()
+    place = PLACES[table]
+    conditions = [*_belongs(tables, place, columns)]
+    if table == "custom_attribute_configuration":
+        conditions.append(configuration_readable(tables, columns["id"]))
+    if table == "custom_attribute_value":
+        conditions.append(configuration_readable(tables, columns["configuration_id"]))
+    if place.private:
+        conditions.append(_private(tables, place, columns))
+    if place.uses:
+        # If the row is a part of another row, that row decides. Its uses do not matter.
+        parts = [columns[name].is_not(None) for name, _ in place.through]
+        conditions.append(or_(*parts, not_(_hidden_by_use(tables, place, columns["id"]))))
+    return all_of(conditions)
+
+
+def configuration_readable(tables: Tables, configuration_id: Expression) -> Expression:
+    """Return the condition that a role of the user may read values of the configuration."""
+    link = tables["custom_attribute_read_role"].alias()
+    return exists().where(
+        link.c.configuration_id == configuration_id,
+        keys_parameter(link.c.role_id, "rights_roles"),
+    )
+
+
+def _belongs(tables: Tables, place: RowPlace, columns: Columns) -> Iterator[Expression]:
+    """Yield the conditions of *project*, *through* and *anything* of *place*."""
+    if place.project:
+        yield not_(_foreign(columns[place.project]))
+    for name, table in place.through:
+        yield not_(_is_hidden(tables, table, columns[name]))
+        yield from _not_used_elsewhere(tables, table, columns[name])
+    for name in place.anything:
+        for table in ANY_PARENT:
+            yield not_(_is_hidden(tables, table, columns[name]))
+            yield from _not_used_elsewhere(tables, table, columns[name])
+
+
+def _foreign(project_id: Expression) -> Expression:
+    """Return the condition that the row has a project that the user cannot see. Never NULL."""
+    # Some clients send an empty text as the project of an entity without one.
+    return and_(
+        project_id.is_not(None),
+        project_id != "",
+        not_(keys_parameter(project_id, "rights_granted")),
+        or_(
+            not_(bindparam("rights_everywhere", type_=Boolean())),
+            keys_parameter(project_id, "rights_private"),
+        ),
+    )
+
+
+def _private(tables: Tables, place: RowPlace, columns: Columns) -> Expression:
+    """Return the condition that the row belongs to the user or is shared with the user."""
+    found: list[Expression] = [columns[name] == _user() for name in place.private]
+    if place.shared:
+        found.append(columns[place.shared])
+    if place.members:
+        member = tables[place.members.table].alias()
+        named = and_(
+            member.c[place.members.own] == columns["id"],
+            member.c[place.members.resource] == _user(),
+        )
+        found.append(exists().where(named))
+    return any_of(found)
+
+
+def _user() -> Any:
+    return bindparam("rights_user", type_=Text())
+
+
+# The rows of which a row is a part
+
+
+@dataclass
+class _Scope:
+    """A row joined with all rows of which it is a part.
+
+    *from_* is the join. *hiding* contains conditions; if one is true, the user cannot see the row.
+    """
+
+    from_: FromClause
+    hiding: list[Expression] = field(default_factory=list)
+
+
+def _is_hidden(tables: Tables, table: str, key: Expression) -> Expression:
+    """Return the condition that the row *key* of *table* exists and the user cannot see it."""
+    row = tables[table].alias()
+    scope = _Scope(row)
+    _join(tables, table, row, scope, _DEPTH)
+    if not scope.hiding:
+        return false()
+    return exists().select_from(scope.from_).where(row.c.id == key, any_of(scope.hiding))
+
+
+def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int) -> None:
+    """Join to *scope* the rows of which *row*, a row of *table* in *scope*, is a part.
+
+    *depth* limits how often a row may be a part of a row of the same table.
+    """
+    place = PLACES.get(table)
+    if place is None:
+        return
+    if place.project:
+        scope.hiding.append(_foreign(row.c[place.project]))
+    if place.private:
+        own = _private(tables, place, dict(row.c.items()))
+        scope.hiding.append(and_(row.c.id.is_not(None), own.is_not(True)))
+    for name, other in place.through:
+        if other == table and depth == 0:
+            scope.hiding.append(row.c[name].is_not(None))
+            continue
+        above = tables[other].alias()
+        scope.from_ = scope.from_.outerjoin(above, above.c.id == row.c[name])
+        _join(tables, other, above, scope, depth - (other == table))
+
+
+# The rows that use a row
+
+
+def _not_used_elsewhere(tables: Tables, table: str, key: Expression) -> Iterator[Expression]:
+    """Yield the condition that the uses of the row *key* do not hide it, if *table* has uses."""
+    place: Optional[RowPlace] = PLACES.get(table)
+    if place is not None and place.uses:
+        yield not_(_hidden_by_use(tables, place, key))
+
+
+def _hidden_by_use(tables: Tables, place: RowPlace, key: Expression) -> Expression:
+    """Return the condition that rows use the row *key*, and the user can see none of these rows."""
+    hidden = [_used(tables, use, key, seen=False) for use in place.uses]
+    seen = [_used(tables, use, key, seen=True) for use in place.uses]
+    return and_(any_of(hidden), not_(any_of(seen)))
+
+
+def _used(tables: Tables, use: Use, key: Expression, *, seen: bool) -> Expression:
+    """Return the condition that a row uses the row *key*, and is *seen* by the user or not."""
+    row = tables[use.table].alias()
+    scope = _Scope(row)
+    if use.through is None:
+        _join(tables, use.table, row, scope, _DEPTH)
+    else:
+        name, table = use.through
+        above = tables[table].alias()
+        scope.from_ = row.join(above, above.c.id == row.c[name])
+        _join(tables, table, above, scope, _DEPTH)
+    hiding = any_of(scope.hiding)
+    condition = not_(hiding) if seen else hiding
+    return exists().select_from(scope.from_).where(rarely(row.c[use.column] == key), condition)

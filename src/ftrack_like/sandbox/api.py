@@ -1,0 +1,350 @@
+"""The API without HTTP: the bytes of a request in, the bytes of the answer out.
+
+An :class:`Api` owns the database; threads may share it. It knows the protocol's envelope: JSON in,
+JSON out, errors as mappings. :mod:`ftrack_like.sandbox.actions` runs the operations in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import re
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, NoReturn, Optional
+
+from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
+from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.actions.information import server_information
+from ftrack_like.sandbox.actions.permissions import require_component
+from ftrack_like.sandbox.actions.registry import Action, by_name
+from ftrack_like.sandbox.actions.remote import NEW_KEYS
+from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.errors import (
+    InvalidCredentialsError,
+    MalformedRequestError,
+    RequestTooLargeError,
+    SandboxError,
+    ServerError,
+    TooManyAttemptsError,
+)
+from ftrack_like.sandbox.invites import InviteActions
+from ftrack_like.sandbox.limits import Limits
+from ftrack_like.sandbox.mail import MailOutbox
+from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
+from ftrack_like.sandbox.media.service import MediaService
+from ftrack_like.sandbox.network.throttle import Attempts
+from ftrack_like.sandbox.version import SERVER_VERSION
+from ftrack_like.sandbox.widget_url import WidgetActions
+
+__all__ = ["SERVER_VERSION", "Answer", "Api", "error_answer"]
+
+_LOGGER = logging.getLogger(__name__)
+
+_TEXT = re.compile(rb'"[^"]*"')
+
+_INFINITE = (float("inf"), float("-inf"))
+
+#: Bodies of more bytes than this are read one after the other.
+_LARGE_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A JSON *body*, and the HTTP *status* of it for those who asked for strict statuses.
+
+    *headers* go with it.
+    """
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Api:
+    """The API over *database*.
+
+    *server_url* is the address that goes into links; with None answers contain the address by which
+    each request came, and mails that of :meth:`start`. *failed_logins* with one user name may come
+    from one address in a minute. *listeners* are called after each commit, on the thread of the
+    request, with the :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        media: MediaService,
+        server_url: Optional[str] = None,
+        limits: Optional[Limits] = None,
+        failed_logins: int = 20,
+    ) -> None:
+        """Prepare to answer; the database must hold the tables and the seed by now."""
+        self.database = database
+        self.media = media
+        self.server_url = server_url
+        #: Starts the links in mails; never taken from a request.
+        self.public_url = server_url
+        self._attempts = Attempts(failed_logins)
+        self.limits = Limits() if limits is None else limits
+        #: What is mailed; beside the files, wherever those are.
+        self.outbox = MailOutbox(media.store.folder.with_name("outbox"))
+        self.listeners: list[Callable[[Batch], None]] = []
+        self._reading = threading.Lock()
+        #: Called after all data were replaced by others.
+        self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
+        #: All API actions by name.
+        self.actions: Mapping[str, Action] = by_name(
+            ACTIONS.values(),
+            media.actions(),
+            InviteActions(self.outbox, media.signer).actions(),
+            WidgetActions(media.signer).actions(),
+        )
+
+    def start(self, user: User, server_url: str) -> None:
+        """Begin the work that no request asks for, on behalf of *user*.
+
+        *server_url* starts the addresses in what is done, and the links in mails where no public
+        address was given.
+        """
+        self.public_url = self.public_url or server_url
+        self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
+
+    def execute(
+        self, operations: Sequence[Mapping[str, Any]], user: User, server_url: str
+    ) -> list[Any]:
+        """Run *operations* for *user* in one transaction and return their results.
+
+        *server_url* starts the addresses in them. Raise
+        :exc:`~ftrack_like.sandbox.errors.SandboxError` if one fails: then none is applied.
+        """
+        return self._run(operations, self._context(user, server_url))
+
+    def authenticate(self, credentials: Credentials) -> User:
+        """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
+
+        Raise :exc:`TooManyAttemptsError`, without looking at the key, after too many wrong ones.
+        """
+        credentials.require()
+        username, key = credentials.username, credentials.api_key
+        left = self._attempts.seconds_left(username, key)
+        if left:
+            raise TooManyAttemptsError(left)
+        try:
+            with self.database.read() as connection:
+                user = authenticate(connection, credentials)
+        except InvalidCredentialsError:
+            self._attempts.failed(username)
+            raise
+        self._attempts.succeeded(username, key)
+        return user
+
+    def find_user(self, user_id: str) -> User:
+        """Return the active user with the id *user_id*, with the rights as they are now.
+
+        Raise :exc:`PermissionDeniedError` if there is none.
+        """
+        with self.database.read() as connection:
+            return find_user(connection, user_id)
+
+    def allow_holder(self, user_id: str, action: str, component_id: str) -> None:
+        """Raise :exc:`PermissionDeniedError` unless an address of *user_id* is still good.
+
+        It was signed for that user, to do *action* (``read`` or ``update``) to a component's data.
+        """
+        self.allow_component(self.find_user(user_id), action, component_id)
+
+    def allow_component(self, user: User, action: str, component_id: str) -> None:
+        """Raise :exc:`PermissionDeniedError` unless *user* may do *action* to a component's data.
+
+        *action* is ``read`` or ``update``.
+        """
+        if not user.unrestricted:
+            with self.database.read() as connection:
+                batch = open_batch(connection, self._context(user, ""))
+                require_component(batch, action, component_id)
+
+    def answer(
+        self, body: bytes, user: User, server_url: str, client_token: Optional[str] = None
+    ) -> Answer:
+        """Return the answer to *body*, a JSON batch sent by *user*.
+
+        *client_token* is what the sending program calls itself; events repeat it.
+        """
+        return self.answer_pieces([body], user, server_url, client_token)
+
+    def answer_pieces(
+        self, pieces: list[bytes], user: User, server_url: str, client_token: Optional[str] = None
+    ) -> Answer:
+        """Return the answer to the body that *pieces* are, which are gone afterwards.
+
+        See :meth:`answer`.
+        """
+        try:
+            operations = self._read(pieces)
+            context = self._context(user, server_url, client_token)
+            return Answer(_to_json(self._run(operations, context)))
+        except SandboxError as error:
+            return error_answer(error)
+        except Exception:
+            reference = uuid.uuid4().hex[:8]
+            _LOGGER.exception("Request %s failed by a fault of the server.", reference)
+            return error_answer(
+                ServerError(f"The server failed; its log tells more under {reference}.")
+            )
+
+    def _read(self, pieces: list[bytes]) -> list[dict[str, Any]]:
+        """Return the operations in *pieces*, which are cleared to make room for those."""
+        size = sum(map(len, pieces))
+        # Reading takes several times the body for a moment: one large one after the other.
+        with self._reading if size > _LARGE_BODY else contextlib.nullcontext():
+            body = b"".join(pieces)
+            pieces.clear()
+            require_few_values(body, self.limits.body_values)
+            return read_operations(body)
+
+    def information(self) -> Answer:
+        """Return the server information."""
+        with self.database.read() as connection:
+            return Answer(_to_json(server_information(connection)))
+
+    def close(self) -> None:
+        """Stop all work and close the database."""
+        self.media.stop()
+        self.database.close()
+
+    def _context(
+        self, user: User, server_url: str, client_token: Optional[str] = None
+    ) -> RequestContext:
+        return RequestContext(
+            user_id=user.id,
+            username=user.username,
+            server_url=server_url,
+            public_url=self.public_url or server_url,
+            now=_now(),
+            sign=functools.partial(self.media.sign, holder=None if user.is_guest else user.id),
+            client_token=client_token,
+            unrestricted=user.unrestricted,
+        )
+
+    def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
+        batch, results = run_batch(
+            self.database, operations, context, self.actions, self.limits.batch_seconds
+        )
+        if batch.changes or batch.notes.get(NEW_KEYS):
+            self._tell(batch)
+        for each in batch.after_commit:
+            try:
+                each()
+            except Exception:  # what is committed is not undone by it, and not to be done again
+                _LOGGER.exception("What follows a commit failed in %r.", each)
+        return results
+
+    def _tell(self, batch: Batch) -> None:
+        """Tell the listeners of *batch*; their faults undo nothing that is committed."""
+        # The queue comes last: what becomes of a job is told after the job.
+        for listener in (*self.listeners, self.media.committed):
+            try:
+                listener(batch)
+            except Exception:
+                _LOGGER.exception("What follows a commit failed in %r.", listener)
+
+
+class _ServerOffice:
+    """Runs operations for the server itself, as *user*, and for users that it works for."""
+
+    def __init__(self, api: Api, user: User, server_url: str) -> None:
+        self._api = api
+        self._user = user
+        self._server_url = server_url
+
+    def execute(
+        self, operations: Sequence[Mapping[str, Any]], user_id: Optional[str] = None
+    ) -> list[Any]:
+        """Return the results of *operations*, run for a user, or for the server itself."""
+        user = self._user if user_id is None else self._api.find_user(user_id)
+        return self._api.execute(operations, user, self._server_url)
+
+    def require_component(self, user_id: str, action: str, component_id: str) -> None:
+        """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
+        self._api.allow_component(self._api.find_user(user_id), action, component_id)
+
+
+def require_few_values(body: bytes, maximum: int) -> None:
+    """Raise :exc:`RequestTooLargeError` if the JSON text *body* holds more than *maximum* values.
+
+    Two bytes may become an object of 64: what counts is how many values there are, and that has
+    to be known before they are made.
+    """
+    if _values(body) <= maximum:
+        return
+    # Some are signs within texts. Texts go; escapes go before, for quotes may be escaped.
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if _values(_TEXT.sub(b"", plain)) > maximum:
+        raise RequestTooLargeError(
+            f"The body holds more than {maximum} values. Commit less at a time, or start the "
+            "sandbox with a larger --body-values."
+        )
+
+
+def _values(body: bytes) -> int:
+    """Return how many values the JSON text *body* holds at most: each follows one of these."""
+    return sum(map(body.count, (b"[", b"{", b",")))
+
+
+def read_operations(body: bytes) -> list[dict[str, Any]]:
+    """Return the operations in *body*; a single mapping is one operation.
+
+    Raise :exc:`MalformedRequestError` for anything but a JSON list of mappings.
+    """
+    try:
+        operations = json.loads(
+            body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite
+        )
+    except UnicodeDecodeError as error:
+        raise MalformedRequestError(f"The body is not UTF-8 text: {error}.") from error
+    except RecursionError as error:
+        raise MalformedRequestError("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise MalformedRequestError(f"The body is not JSON: {error}.") from error
+    if isinstance(operations, dict):
+        operations = [operations]
+    if not isinstance(operations, list):
+        raise MalformedRequestError("The body must be a JSON list of operations.")
+    for index, operation in enumerate(operations):
+        if not isinstance(operation, dict):
+            raise MalformedRequestError(f"Operation {index} is not a mapping.")
+    return operations
+
+
+def error_answer(error: SandboxError) -> Answer:
+    """Return *error* as the protocol shows it."""
+    headers = {}
+    if isinstance(error, TooManyAttemptsError):
+        headers["Retry-After"] = str(error.seconds)
+    return Answer(_to_json(error.as_wire()), error.status, headers)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in _INFINITE:
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _to_json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("utf-8")
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)

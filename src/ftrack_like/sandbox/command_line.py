@@ -1,0 +1,349 @@
+"""The command line: options, and a process that runs the server until a signal stops it."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import pathlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Optional
+
+from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
+
+if TYPE_CHECKING:
+    from ftrack_like.sandbox.network.settings import Network
+    from ftrack_like.sandbox.server import SandboxServer
+
+__all__ = ["add_arguments", "main", "run"]
+
+#: File descriptors for all but connections.
+_OTHER_FILES = 512
+
+_DESCRIPTION = "Run a server that speaks ftrack's protocol, to develop and test against."
+
+_SNIPPET = """\
+The sandbox answers at {url} (user {user}). Stop it with Ctrl-C.
+Data: {data}
+
+    import ftrack_like
+
+    session = ftrack_like.Session(
+        server_url={url!r},
+        api_user={user!r},
+        api_key={key!r},
+    )
+    print(session.query("User").first())
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the sandbox to *parser*."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=_port, default=5005, help="port; 0 picks a free one (default: %(default)s)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--data",
+        metavar="DIR",
+        type=_path,
+        help="folder that keeps the data (default: one for this user)",
+    )
+    where.add_argument("--memory", action="store_true", help="keep nothing after the end")
+    where.add_argument(
+        "--database", metavar="URL", type=_database, help="a PostgreSQL database to use instead"
+    )
+    add(
+        "--media",
+        metavar="PATH",
+        type=_path,
+        help="folder for files (default: with the data, for a database in the user's data folder)",
+    )
+    add(
+        "--user",
+        type=_filled,
+        default="admin",
+        help="name of the administrator (default: %(default)s)",
+    )
+    add(
+        "--key",
+        type=_filled,
+        help="API key of the administrator (default: made up, and kept with the data)",
+    )
+    add("--demo-project", action="store_true", help="add a demo project to fresh data")
+    add("--json", action="store_true", help="print one line of JSON when the sandbox answers")
+    _add_network_arguments(parser.add_argument_group("network"))
+    add_limit_arguments(parser)
+
+
+def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say how the sandbox meets the network."""
+    add = group.add_argument
+    add("--public-url", metavar="URL", help="address that people use; it goes into all links")
+    for name, metavar, words in (
+        ("--allowed-hosts", "NAME", "more names by which requests may address the sandbox"),
+        (
+            "--allowed-origins",
+            "ORIGIN",
+            "web pages that may call the API, like http://localhost:3000",
+        ),
+        ("--trusted-proxies", "ADDRESS", "proxies whose X-Forwarded-For and -Proto count"),
+    ):
+        add(name, metavar=metavar, nargs="+", action="extend", default=[], help=words)
+    for name, words in (
+        ("--max-connections", "open connections"),
+        ("--max-connections-per-address", "open connections from one address"),
+        ("--max-failed-logins", "wrong keys for one user from one address in a minute"),
+    ):
+        add(name, metavar="N", type=int, help=f"most {words} (default: see the documentation)")
+    for name, words in (
+        ("--header-timeout", "the headers of a request may take"),
+        ("--idle-timeout", "a connection is kept between two requests"),
+        ("--transfer-timeout", "a body or an answer may stall"),
+    ):
+        add(name, metavar="SECONDS", type=float, help=f"how long {words}")
+
+
+def _port(text: str) -> int:
+    """Return the port that *text* names, from 0 to 65535."""
+    if not (text.isascii() and text.isdigit() and len(text) < 6) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def _database(text: str) -> str:
+    """Return *text*, which has to be the address of a PostgreSQL database."""
+    if not text.startswith("postgresql"):
+        # What was given may hold a password, and is not shown.
+        raise argparse.ArgumentTypeError("it has to be like postgresql://user:password@host/name")
+    return text
+
+
+def _require_address(text: str) -> None:
+    """Raise :exc:`ValueError` if *text* is not the address of a database.
+
+    The error shows nothing of *text*: errors about it may hold pieces of the password.
+    """
+    # lazy: see _start.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(text)
+    except (ValueError, ArgumentError):
+        raise ValueError(
+            "it has to be like postgresql://user:password@host/name; signs like / : @ # in a "
+            "password are written as %2F %3A %40 %23"
+        ) from None
+
+
+def _path(text: str) -> pathlib.Path:
+    """Return *text* as a path; an empty one would be the folder that the shell is in."""
+    return pathlib.Path(_filled(text))
+
+
+def _filled(text: str) -> str:
+    """Return *text*, which has to be some: an empty one comes from a variable that is not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; leave the option out, or fill it in")
+    return text
+
+
+def _network(arguments: argparse.Namespace) -> Network:
+    """Return the network options in *arguments*; raise :exc:`ValueError` for wrong ones."""
+    # lazy: see _start.
+    from ftrack_like.sandbox.network.settings import Network
+
+    given = {
+        "connections": arguments.max_connections,
+        "connections_per_address": arguments.max_connections_per_address,
+        "failed_logins": arguments.max_failed_logins,
+        "header_timeout": arguments.header_timeout,
+        "idle_timeout": arguments.idle_timeout,
+        "transfer_timeout": arguments.transfer_timeout,
+    }
+    return Network(
+        public_url=arguments.public_url,
+        allowed_hosts=_listed(arguments.allowed_hosts),
+        allowed_origins=_listed(arguments.allowed_origins),
+        trusted_proxies=_listed(arguments.trusted_proxies),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def _listed(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return what *texts* name; commas part names as well."""
+    return tuple(one.strip() for text in texts for one in text.split(",") if one.strip())
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a sandbox as *arguments* say until SIGINT or SIGTERM; return the exit status.
+
+    It is 130 after SIGINT, as in shells.
+    """
+    folder = _folder(arguments)
+    if arguments.memory and arguments.media is not None:
+        return _fail("--media keeps files and --memory keeps nothing: leave one of them out.")
+    try:
+        network = _network(arguments)
+    except ValueError as error:
+        return _fail(str(error))
+    with _stopping() as stop:
+        try:
+            with _collecting_later():
+                server = _start(arguments, folder, network)
+        except ModuleNotFoundError as error:
+            extra = "postgres" if error.name == "psycopg" else "sandbox"
+            return _fail(
+                f"The sandbox needs the package {error.name!r}. "
+                f"Install it with: pip install 'ftrack-like[{extra}]'"
+            )
+        except (OSError, RuntimeError) as error:
+            return _fail(_in_words(error))
+        try:
+            _announce(server, str(folder or arguments.database or "kept until the end"), arguments)
+            while not stop.wait(60):
+                pass  # a wait without end could not be interrupted on Windows
+        finally:
+            server.stop()
+    return 128 + signal.SIGINT if stop.number == signal.SIGINT else 0
+
+
+def _start(
+    arguments: argparse.Namespace, folder: Optional[pathlib.Path], network: Network
+) -> SandboxServer:
+    """Return a running sandbox, as *arguments* say, with its data in *folder*."""
+    # lazy: "--help" answers at once, and a missing extra is told in words.
+    import sqlalchemy.exc
+
+    from ftrack_like.sandbox.server import SandboxServer
+
+    if arguments.database:
+        try:
+            _require_address(arguments.database)
+        except ValueError as error:
+            raise RuntimeError(f"The database cannot be used: {error}.") from None
+    _allow_files(network.connections)
+    server = SandboxServer(
+        folder,
+        arguments.host,
+        arguments.port,
+        arguments.user,
+        arguments.key,
+        arguments.demo_project,
+        database=arguments.database,
+        media=arguments.media,
+        network=network,
+        limits=limits_from(arguments),
+    )
+    try:
+        server.start()
+    except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        what = "The database" if arguments.database else f"The database in {folder}"
+        raise RuntimeError(f"{what} cannot be used: {first}") from error
+    return server
+
+
+def _allow_files(connections: int) -> None:
+    """Let this process have a file descriptor for each of so many *connections*, if it may."""
+    try:
+        import resource  # lazy: Windows has none
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some systems say more than they give
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Look for garbage afterwards only, and not among what was made inside.
+
+    That is needed until the end; to look through it again and again takes a tenth of a start.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run the command with *arguments*, those of the process by default."""
+    parser = argparse.ArgumentParser("python -m ftrack_like.sandbox", description=_DESCRIPTION)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def _folder(arguments: argparse.Namespace) -> Optional[pathlib.Path]:
+    if arguments.memory or arguments.database:
+        return None
+    if arguments.data is not None:
+        return arguments.data  # type: ignore[no-any-return]
+    # lazy: only those who name no folder need it.
+    import platformdirs
+
+    return pathlib.Path(platformdirs.user_data_dir("ftrack-like", False), "sandbox")
+
+
+def _announce(server: SandboxServer, data: str, arguments: argparse.Namespace) -> None:
+    """Say where the sandbox is, in one line for programs or in words for people."""
+    known = {
+        "server_url": server.server_url,
+        "api_user": server.api_user,
+        "api_key": server.api_key,
+    }
+    url, user, key = known.values()
+    words = _SNIPPET.format(url=url, user=user, key=key, data=data)
+    try:
+        print(json.dumps(known) if arguments.json else words, flush=True)
+    except BrokenPipeError:  # The reader has gone, but others may know the address.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Stop(threading.Event):
+    """The wish to end, with the *number* of the signal that said so."""
+
+    number = 0
+
+
+@contextmanager
+def _stopping() -> Iterator[_Stop]:
+    """Yield an event that SIGINT and SIGTERM set, from the start of the server on."""
+    stop = _Stop()
+
+    def ask(number: int, frame: Any) -> None:
+        stop.number = number
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, ask) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
+
+
+def _in_words(error: Exception) -> str:
+    """Return what *error* says, with the file that it is about."""
+    if not isinstance(error, OSError):
+        return str(error)
+    words = str(error.strerror or error)
+    return f"{words}: {error.filename}" if error.filename else words
+
+
+def _fail(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1

@@ -1,0 +1,1 @@
+"""The database: connections, the lock for writers, deadlines, errors, and SQL constructs."""

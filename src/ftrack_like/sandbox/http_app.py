@@ -1,0 +1,169 @@
+"""The web application: the routes of the API, bounded bodies, answers in the protocol's shapes.
+
+An :class:`~ftrack_like.sandbox.api.Api` does the work of a request on a worker thread, so that a
+long query of one client does not delay another client. Files, events and pages add their routes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Iterable
+from typing import Optional
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ftrack_like.sandbox.api import SERVER_VERSION, Answer, Api, error_answer
+from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.compression import compressed
+from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
+from ftrack_like.sandbox.events.audience import Audience
+from ftrack_like.sandbox.events.broker import Broker
+from ftrack_like.sandbox.events.routes import event_routes
+from ftrack_like.sandbox.events.speakers import Speakers
+from ftrack_like.sandbox.events.update import Updates
+
+__all__ = ["ROUTES", "create_app", "read_body", "server_url"]
+
+#: How many requests are worked on at once, each on a thread while it is; more wait.
+MAXIMUM_THREADS = 200
+
+#: A body that is too large is read up to so many times what it may have, and dropped.
+_DROPPED = 4
+
+
+def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
+    """Return the web application over *api*, with *routes* after its own.
+
+    Handlers find *api* at ``request.app.state.api`` and the broker of events at
+    ``request.app.state.broker``.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # Writers wait on threads for their turn; there must be some left for readers.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = MAXIMUM_THREADS
+        yield
+        await run_in_threadpool(api.close)
+
+    def authenticate(username: str, key: str) -> User:
+        return api.authenticate(Credentials(username, key))
+
+    broker = Broker()
+    audience = Audience(api.database)
+    speakers = Speakers(api.database, broker.dismiss)
+    api.listeners += [
+        audience.committed,
+        speakers.committed,
+        Updates(api.database, functools.partial(broker.publish, view=audience.view)),
+    ]
+    api.reset_listeners += [audience.forget, speakers.forget]
+    events = event_routes(broker, authenticate, speakers)
+    files = api.media.routes(api.database, authenticate, api.allow_component, api.allow_holder)
+    app = Starlette(
+        routes=[*files, *events, *ROUTES, *routes],
+        lifespan=lifespan,
+        exception_handlers={ClientDisconnect: _nobody_there},
+    )
+    app.state.api = api
+    app.state.broker = broker
+    return app
+
+
+async def _nobody_there(request: Request, error: Exception) -> Response:
+    """Answer a client that left before its request was whole: no fault of ours to log."""
+    return Response(status_code=400)
+
+
+async def post_api(request: Request) -> Response:
+    """Answer a batch of operations."""
+    strict = request.headers.get("ftrack-strict-api", "").strip().lower() == "true"
+    api: Api = request.app.state.api
+    credentials = Credentials.from_headers(request.headers)
+    try:
+        user = await run_in_threadpool(api.authenticate, credentials)
+        pieces = await read_pieces(request, api.limits.body_bytes, "--body-bytes")
+    except SandboxError as error:
+        return _respond(error_answer(error), strict)
+    token = request.headers.get("ftrack-clienttoken")
+    url = server_url(request)
+    answer = await run_in_threadpool(api.answer_pieces, pieces, user, url, token)
+    client = None if request.client is None else request.client.host
+    smaller = await run_in_threadpool(compressed, answer.body, request.headers, client)
+    return _respond(answer, strict, smaller)
+
+
+async def get_api(request: Request) -> Response:
+    """Answer the server information, to those who may have it."""
+    api: Api = request.app.state.api
+    try:
+        await run_in_threadpool(api.authenticate, Credentials.from_headers(request.headers))
+    except SandboxError as error:
+        return _respond(error_answer(error), True)
+    return _respond(await run_in_threadpool(api.information), True)
+
+
+async def read_body(request: Request, maximum: int) -> bytes:
+    """Return the body of *request*; raise :exc:`RequestTooLargeError` beyond *maximum* bytes."""
+    return b"".join(await read_pieces(request, maximum))
+
+
+async def read_pieces(request: Request, maximum: int, option: str = "") -> list[bytes]:
+    """Return the body of *request* in pieces.
+
+    Raise :exc:`RequestTooLargeError` beyond *maximum* bytes; *option* sets that, if any does. The
+    rest of such a body is dropped, so that its sender gets the answer, up to a bound.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    text = request.headers.get("content-length", "")
+    announced = int(text) if text.isascii() and text.isdigit() else 0
+    too_large = announced > maximum
+    if announced <= _DROPPED * maximum:
+        async for piece in request.stream():
+            size += len(piece)
+            too_large = too_large or size > maximum
+            if size > _DROPPED * maximum:
+                break
+            if too_large:
+                pieces.clear()
+            else:
+                pieces.append(piece)
+    if too_large:
+        hint = f", or start the sandbox with a larger {option}" if option else ""
+        raise RequestTooLargeError(
+            f"The body of the request is larger than {maximum} bytes. Commit less at a time{hint}."
+        )
+    return pieces
+
+
+def server_url(request: Request) -> str:
+    """Return the address by which the client of *request* knows this server."""
+    api: Api = request.app.state.api
+    return api.server_url or str(request.base_url).rstrip("/")
+
+
+def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
+    """Return the response for *answer*, its body as *smaller* (by gzip) unless that is None."""
+    headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    headers.update(answer.headers)
+    if smaller is not None:
+        headers["Content-Encoding"] = "gzip"
+    return Response(
+        answer.body if smaller is None else smaller,
+        status_code=answer.status if strict else 200,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+#: The routes of the API itself.
+ROUTES: list[BaseRoute] = [
+    Route("/api", post_api, methods=["POST"]),
+    Route("/api", get_api, methods=["GET"]),
+]

@@ -1,0 +1,189 @@
+"""Compile a parsed query to one SQL statement."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from sqlalchemy import ColumnElement, Integer, Select, cast, func, select
+
+from ftrack_like.sandbox.database.sql import Expression, folded
+from ftrack_like.sandbox.language import Aggregate, Path, Query
+from ftrack_like.sandbox.query.conditions import Conditions
+from ftrack_like.sandbox.query.names import Catalogue, Names
+from ftrack_like.sandbox.query.operands import Operand
+from ftrack_like.sandbox.query.paths import Paths
+from ftrack_like.sandbox.query.sources import Source, Step, stable_order
+
+__all__ = ["Compiler"]
+
+#: The most rows in the answer to a query with ``group by``.
+MAXIMUM_GROUPS = 50_000
+
+
+class Compiler:
+    """Compiles the query *text* with the types and tables of *catalogue*.
+
+    All methods raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if the query names an
+    unknown type or attribute, or uses one in the wrong way.
+    """
+
+    def __init__(self, catalogue: Catalogue, text: str) -> None:
+        self.names = Names(catalogue, text)
+        self.paths = Paths(self.names)
+        self._conditions = Conditions(self.paths, self._subquery)
+
+    def source(self, query: Query) -> Source:
+        """Return a source for the rows of the entity type of *query*."""
+        return self.paths.any_row(self.names.type_(query.entity_type, query.position))
+
+    def rows(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+        """Return a statement that selects *columns* of the rows that match *query*, in its order.
+
+        The caller must add offset and limit.
+        """
+        statement = self._filtered(query, source, columns)
+        return statement.order_by(*self._order(query, source), stable_order(source))
+
+    def _filtered(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+        statement = select(*columns).select_from(source.from_).where(*source.conditions)
+        if query.criteria is not None:
+            statement = statement.where(self._conditions.of(query.criteria, source))
+        return statement
+
+    def _order(self, query: Query, source: Source) -> list[Expression]:
+        return [
+            ordered(
+                self.paths.sortable(source, order.path, descending=order.descending),
+                order.descending,
+            )
+            for order in query.order_by
+        ]
+
+    # -- queries within queries ---------------------------------------------------------
+
+    def _subquery(self, query: Query, folding: bool) -> tuple[Select[Any], str]:
+        """Return a statement for the sub-query *query*, and the kind of its values.
+
+        The sub-query must select exactly one attribute. With *folding* the values are in lower
+        case. Offset and limit count entities, not the values to which a path leads.
+        """
+        path = self._one_projection(query)
+        owner = self.source(query)
+        statement = self._filtered(query, owner, [])
+        if query.limit is not None or query.offset:
+            statement = statement.order_by(*self._order(query, owner), stable_order(owner))
+            statement = limited(statement, query.offset, query.limit)
+        for part in path.parts[:-1]:
+            _, step = self.paths.step(owner, part)
+            statement = _led_on(statement, step)
+            owner = step.target
+        value = self.paths.final(owner, path.parts[-1])
+        expression = folded(value.expression, None) if folding else value.expression
+        return statement.add_columns(expression), value.kind
+
+    def _one_projection(self, query: Query) -> Path:
+        projections = query.projections or ()
+        if len(projections) != 1 or isinstance(projections[0], Aggregate):
+            raise self.names.fail(
+                "A query inside 'in' must select exactly one attribute.", query.position
+            )
+        return projections[0]
+
+    # -- groups -------------------------------------------------------------------------
+
+    def groups(self, query: Query) -> tuple[list[str], Select[Any], list[str]]:
+        """Compile a *query* with ``group by`` or aggregates.
+
+        Return the names of the columns, the statement, and the kinds of the columns.
+        """
+        source = self.source(query)
+        grouped = {str(path): self.paths.sortable(source, path) for path in query.group_by}
+        columns: list[Expression] = []
+        names: list[str] = []
+        kinds: list[str] = []
+        for projection in query.projections or query.group_by:
+            value = self._group_column(source, projection, grouped)
+            columns.append(value.expression)
+            kinds.append(value.kind)
+            names.append(group_name(projection))
+        statement = self._filtered(query, source, columns)
+        if grouped:
+            sorting = [value.sorting() for value in grouped.values()]
+            statement = statement.group_by(*sorting)
+        statement = statement.order_by(*self._group_order(query, grouped))
+        limit = MAXIMUM_GROUPS if query.limit is None else min(query.limit, MAXIMUM_GROUPS)
+        return names, limited(statement, query.offset, limit), kinds
+
+    def _group_order(self, query: Query, grouped: dict[str, Operand]) -> list[Expression]:
+        keys = []
+        for order in query.order_by:
+            value = grouped.get(str(order.path))
+            if value is None:
+                raise self.names.fail(
+                    f"{order.path} is not in 'group by' and cannot order the groups.",
+                    order.path.position,
+                )
+            keys.append(ordered(value, order.descending))
+        return [*keys, *(ordered(value, False) for value in grouped.values())]
+
+    def _group_column(
+        self, source: Source, projection: Any, grouped: dict[str, Operand]
+    ) -> Operand:
+        if isinstance(projection, Aggregate):
+            return self._aggregate(source, projection)
+        value = grouped.get(str(projection))
+        if value is None:
+            raise self.names.fail(
+                f"{projection} must be in 'group by' or inside an aggregate.",
+                projection.position,
+            )
+        if value.kind != "text":
+            return value
+        # Groups ignore case. If the texts of a group differ in case, return one of the texts.
+        return Operand(func.min(value.expression), value.kind)
+
+    def _aggregate(self, source: Source, aggregate: Aggregate) -> Operand:
+        value = self.paths.sortable(source, aggregate.path)
+        expression = value.expression
+        if value.kind == "boolean":
+            # PostgreSQL has no min() and max() for booleans.
+            expression = cast(expression, Integer())
+        function: ColumnElement[Any] = getattr(func, aggregate.function)(expression)
+        if aggregate.function in ("avg", "sum") and value.kind != "number":
+            raise self.names.fail(
+                f"{aggregate} needs numbers, but {aggregate.path} is not a number.",
+                aggregate.path.position,
+            )
+        kind = "number" if aggregate.function in ("avg", "count", "sum") else value.kind
+        return Operand(function, kind)
+
+
+def _led_on(statement: Select[Any], step: Step) -> Select[Any]:
+    """Return a statement over the targets of *step* whose owners *statement* selects.
+
+    The condition is an ``IN``. A join would repeat a target that several owners have.
+    """
+    if step.own is None or step.other is None or step.correlated:
+        return statement.select_from(step.from_).where(step.joined())
+    owners = statement.add_columns(step.own)
+    return select().select_from(step.from_).where(step.other.in_(owners), *step.conditions)
+
+
+def group_name(projection: Any) -> str:
+    """Return the key of *projection* in the records of a grouped query: ``count_id``."""
+    if isinstance(projection, Aggregate):
+        return f"{projection.function}_{projection.path}".replace(".", "_")
+    return str(projection)
+
+
+def ordered(value: Operand, descending: bool) -> Expression:
+    """Return *value* as a key for ``ORDER BY``. NULL comes first, or last if *descending*."""
+    key = value.sorting()
+    return key.desc().nulls_last() if descending else key.asc().nulls_first()
+
+
+def limited(statement: Select[Any], offset: int, limit: Optional[int]) -> Select[Any]:
+    """Return *statement* with an offset, and with a limit unless *limit* is None."""
+    if offset:
+        statement = statement.offset(offset)
+    return statement if limit is None else statement.limit(limit)

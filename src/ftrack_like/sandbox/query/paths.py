@@ -1,0 +1,171 @@
+"""Follow the paths of an expression from a row over relations to values."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from sqlalchemy import Integer, cast, func, select
+
+from ftrack_like.sandbox.database.sql import Expression
+from ftrack_like.sandbox.language import Part, Path
+from ftrack_like.sandbox.query import custom_attributes
+from ftrack_like.sandbox.query.computed import COMPUTATIONS
+from ftrack_like.sandbox.query.names import Names, Relation
+from ftrack_like.sandbox.query.operands import Operand
+from ftrack_like.sandbox.query.sources import (
+    Source,
+    Step,
+    collection_step,
+    fits_type,
+    table_source,
+)
+from ftrack_like.sandbox.schema.model import (
+    Collection,
+    Derived,
+    EntityType,
+    Property,
+    Reference,
+    Scalar,
+)
+from ftrack_like.sandbox.tables.values import kind_of
+
+__all__ = ["Paths"]
+
+
+class Paths:
+    """Makes the sources, steps and values for the paths of an expression.
+
+    *names* resolves the names, and its errors point into the expression.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.catalogue = names.catalogue
+
+    def any_row(self, type_: EntityType) -> Source:
+        """Return a source for all rows of *type_*. Its conditions exclude rows of other types."""
+        if custom_attributes.is_dense(type_):
+            return custom_attributes.all_values(self.catalogue, type_)
+        source = table_source(self.catalogue, type_)
+        condition = fits_type(self.catalogue, source, type_)
+        if condition is None:
+            return source
+        return Source(type_, source.from_, source.columns, (condition, *source.conditions))
+
+    # -- steps ------------------------------------------------------------------------
+
+    def step(self, owner: Source, part: Part) -> tuple[Relation, Step]:
+        """Return the relation that *part* means for *owner*, and the step over this relation."""
+        relation = self.names.relation(owner.type_, part)
+        cast = self.names.narrowed(relation, part)
+        if isinstance(relation, Reference):
+            return relation, self._reference_step(owner, relation, cast)
+        return relation, self._collection_step(owner, relation, cast)
+
+    def _reference_step(
+        self, owner: Source, reference: Reference, cast: Optional[EntityType]
+    ) -> Step:
+        # A key always refers to a row of the target type, so only a cast needs a condition.
+        target = (
+            self.any_row(cast)
+            if cast
+            else table_source(self.catalogue, self.catalogue.types[reference.target])
+        )
+        also = tuple(
+            target.column(theirs) == owner.column(ours) for theirs, ours in reference.also.items()
+        )
+        own = self.key(owner, reference)
+        other = target.column(reference.target_column)
+        return Step(target, target.from_, own, other, also, correlated=bool(also))
+
+    def _collection_step(
+        self, owner: Source, collection: Collection, cast: Optional[EntityType]
+    ) -> Step:
+        type_ = cast or self.catalogue.types[collection.target]
+        if isinstance(collection.how, Derived):
+            return custom_attributes.values_of(self.catalogue, owner, type_)
+        return collection_step(self.catalogue, owner, collection, self.any_row(type_))
+
+    # -- values -----------------------------------------------------------------------
+
+    def key(self, owner: Source, reference: Reference) -> Expression:
+        """Return the expression of the id in *reference*."""
+        if reference.computed is not None:
+            return COMPUTATIONS[reference.computed].expression(self.catalogue, owner)
+        assert reference.column is not None
+        return owner.column(reference.column)
+
+    def operand(self, owner: Source, property_: Property) -> Operand:
+        """Return the value of a scalar, or the id of a reference, as an operand."""
+        if isinstance(property_, Reference):
+            key = self.key(owner, property_)
+            return Operand(key, "number" if isinstance(key.type, Integer) else "key")
+        assert isinstance(property_, Scalar)
+        if property_.computed is not None:
+            computation = COMPUTATIONS[property_.computed]
+            if computation.kind == "variable":
+                return custom_attributes.operand(self.catalogue, owner)
+            return Operand(computation.expression(self.catalogue, owner), computation.kind)
+        assert property_.column is not None
+        return Operand(owner.column(property_.column), kind_of(property_))
+
+    def key_only(self, owner: Source, parts: tuple[Part, ...]) -> Optional[Source]:
+        """Return a source for *parts* such as ``status.id`` that needs no join, or None.
+
+        The owner's row already contains the id of the target. The source has only this column.
+        """
+        if len(parts) != 2 or parts[0].cast is not None:
+            return None
+        relation = self.names.relation(owner.type_, parts[0])
+        if not isinstance(relation, Reference) or relation.also:
+            return None
+        target = self.catalogue.types[relation.target]
+        property_ = self.names.attribute(target, parts[1])
+        if not isinstance(property_, Scalar) or property_.column != relation.target_column:
+            return None
+        return Source(target, owner.from_, {relation.target_column: self.key(owner, relation)})
+
+    def sortable(self, owner: Source, path: Path, *, descending: bool = False) -> Operand:
+        """Return one value of *path* for each owner, by which to sort or group.
+
+        It is NULL if a relation is empty. If a collection leads to several values, it is the
+        smallest, or the largest if *descending*.
+        """
+        return self._sortable(owner, path.parts, descending)
+
+    def _sortable(self, owner: Source, parts: tuple[Part, ...], descending: bool) -> Operand:
+        if len(parts) == 1:
+            return self.final(owner, parts[0])
+        direct = self.key_only(owner, parts)
+        if direct is not None:
+            return self.final(direct, parts[1])
+        relation, step = self.step(owner, parts[0])
+        inner = self._sortable(step.target, parts[1:], descending)
+        chosen = inner.expression
+        if not isinstance(relation, Collection):
+            statement = select(chosen).select_from(step.from_).where(step.joined())
+        elif isinstance(relation.how, Derived):
+            # An aggregate function fails here: such a value may contain columns of the owner, and
+            # SQL would then compute the aggregate over all owners.
+            value = chosen.label("value")
+            key = value.desc() if descending else value.asc()
+            statement = select(value).select_from(step.from_).where(step.joined())
+            statement = statement.order_by(key.nulls_last()).limit(1)
+        else:
+            if inner.kind == "boolean":
+                # PostgreSQL has no min() and max() for booleans.
+                chosen = cast(chosen, Integer())
+            first = func.max(chosen) if descending else func.min(chosen)
+            statement = select(first).select_from(step.from_).where(step.joined())
+        return Operand(statement.scalar_subquery(), inner.kind)
+
+    def final(self, owner: Source, part: Part) -> Operand:
+        """Return the value of the last *part* of a path. It must not be a collection."""
+        property_ = self.names.attribute(owner.type_, part)
+        if isinstance(property_, Collection):
+            raise self.names.fail(
+                f"{part.name!r} of {owner.type_.name} is a collection. Name an attribute of its "
+                f"members, such as {part.name}.id.",
+                part.position,
+            )
+        return self.operand(owner, property_)

@@ -1,1 +1,0 @@
-"""The sandbox's database: tables, queries, permissions and the data of a fresh site."""

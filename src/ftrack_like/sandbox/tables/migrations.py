@@ -1,0 +1,71 @@
+"""Update the data of an older layout, in numbered steps within one transaction.
+
+The project does not use Alembic. The tables follow from the schema, so a step is a few calls that
+add the missing parts, and the tool would add two packages to each installation. Never change a
+step after its release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection, inspect, select, text, update
+
+from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, METADATA, TABLES
+
+__all__ = ["back_up_schema", "layout_of", "migrate"]
+
+
+def layout_of(connection: Connection) -> str:
+    """Return the layout number of the data as text, or "" if it is not recorded."""
+    values = TABLES["server_value"].c
+    found = connection.execute(select(values.value).where(values.name == "layout")).scalar()
+    return str(found or "")
+
+
+def migrate(connection: Connection, layout: int) -> None:
+    """Update the data from *layout* to the current one, in the transaction of *connection*."""
+    for number in range(layout, LAYOUT_VERSION):
+        _STEPS[number](connection)
+    table = TABLES["server_value"]
+    connection.execute(
+        update(table).where(table.c.name == "layout").values(value=str(LAYOUT_VERSION))
+    )
+
+
+def back_up_schema(connection: Connection, layout: int) -> str:
+    """Copy all tables of a PostgreSQL database to a new schema, and return its name."""
+    name = f"ftrack_like_layout_{layout}"
+    preparer = connection.dialect.identifier_preparer
+    known = set(inspect(connection).get_schema_names())
+    schema = next(
+        one for one in (name, *(f"{name}_{n}" for n in range(2, 1_000))) if one not in known
+    )
+    connection.execute(text(f"CREATE SCHEMA {preparer.quote(schema)}"))
+    for table in inspect(connection).get_table_names():
+        if table in METADATA.tables:
+            quoted = preparer.quote(table)
+            connection.execute(
+                text(f"CREATE TABLE {preparer.quote(schema)}.{quoted} AS TABLE {quoted}")
+            )
+    return schema
+
+
+def _to_2(connection: Connection) -> None:
+    """Add the index of projects, which each request of a restricted user needs."""
+    _add_index(connection, "context", "ix_context_project")
+
+
+def _to_3(connection: Connection) -> None:
+    """Add the table of encode jobs."""
+    TABLES["encode_job"].create(connection, checkfirst=True)
+
+
+def _add_index(connection: Connection, table: str, name: str) -> None:
+    for index in TABLES[table].indexes:
+        if index.name == name:
+            index.create(connection, checkfirst=True)
+
+
+#: The steps by the layout with which they begin.
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}
