@@ -5,7 +5,8 @@ SQL has three truth values, but users expect two, so each condition follows thes
 - A comparison with NULL is false, except ``is none``. This also applies to ``is_not`` and
   ``not_in``: an entity without a status does not match ``status.name is_not "Done"``.
 - ``not`` is the exact opposite. An entity matches either a criterion or its negation. SQL's NOT
-  does not do this, because NOT NULL is NULL; see :func:`~.sql.negation`.
+  does not do this, because NOT NULL is NULL. See
+  :func:`~ftrack_like.sandbox.database.sql.negation`.
 - A path over a relation is true if at least one entity at its end matches. A reference leads to
   one entity or none.
 - ``is none`` is also true if a reference on the path is empty.
