@@ -23,13 +23,14 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 import sqlalchemy
 
-from ftrack_like.sandbox import command
+from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.data_folder import SiteError
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.sandbox.site_data import SiteData
-from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
+from ftrack_like.sandbox.tables.migrations import LAYOUT_VERSION
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
@@ -222,7 +223,7 @@ def test_broken_data_end_the_command_with_a_sentence(
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
     for _ in range(2):
-        assert command.main(["--port", "0", "--data", str(tmp_path)]) == 1
+        assert command_line.main(["--port", "0", "--data", str(tmp_path)]) == 1
         told = capsys.readouterr().err
         assert len(told.splitlines()) == 1
         assert words in told
@@ -265,7 +266,7 @@ def test_damaged_secret_ends_the_command_with_a_sentence(
         pass
     for content in ("", "beef", "not hexadecimal"):
         (tmp_path / "media" / "secret").write_text(content)
-        assert command.main(["--port", "0", "--data", str(tmp_path)]) == 1
+        assert command_line.main(["--port", "0", "--data", str(tmp_path)]) == 1
         told = capsys.readouterr().err
         assert str(tmp_path / "media" / "secret") in told
         assert len(told.splitlines()) == 1
@@ -352,7 +353,7 @@ def test_failing_migration_leaves_the_data(
         connection.exec_driver_sql("CREATE TABLE half (id)")
         raise KeyError("a fault in a step")
 
-    monkeypatch.setattr(migrations, "_STEPS", {1: fail})
+    monkeypatch.setattr(migrations, "_STEPS", (fail,))
     with pytest.raises(KeyError), SandboxServer(old):
         pass
     monkeypatch.undo()
@@ -459,7 +460,7 @@ def _upload(server: SandboxServer, content: bytes) -> str:
 
 def test_memory_takes_no_folder_for_files(capsys: pytest.CaptureFixture[str]) -> None:
     """--memory keeps nothing, so that --media beside it is refused."""
-    assert command.main(["--memory", "--media", "files", "--port", "0"]) == 1
+    assert command_line.main(["--memory", "--media", "files", "--port", "0"]) == 1
     assert "--media" in capsys.readouterr().err
 
 
@@ -540,7 +541,7 @@ def test_full_disk_is_named(tmp_path: pathlib.Path, start: Start) -> None:
 def test_empty_options_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A variable that is not set makes no site where the shell is, and no key without letters."""
     with pytest.raises(SystemExit):
-        command.main([option, "", "--port", "0"])
+        command_line.main([option, "", "--port", "0"])
     assert "it is empty" in capsys.readouterr().err
 
 
@@ -555,7 +556,7 @@ def test_password_in_a_broken_address_is_not_shown(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The address of a database that cannot be read is refused without a piece of it."""
-    assert command.main(["--database", url, "--port", "0"]) == 1
+    assert command_line.main(["--database", url, "--port", "0"]) == 1
     said = capsys.readouterr().err
     assert "postgresql://user:password@host/name" in said
     assert "hush" not in said

@@ -24,7 +24,7 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.utilities import LocalProtocolError
 
 from ftrack_like.event.hub import EventHub
-from ftrack_like.sandbox import command
+from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.server import SandboxServer
 
 ASK = [{"action": "query_server_information"}]
@@ -133,7 +133,7 @@ def test_what_cannot_be_is_told_in_words(
 ) -> None:
     """An option that makes no sense ends the command with a sentence, without a password."""
     try:
-        status = command.main(options)
+        status = command_line.main(options)
     except SystemExit as error:
         status = error.code
     told = capsys.readouterr().err
@@ -149,7 +149,7 @@ def test_database_that_cannot_be_used_is_told_in_one_line(
     """A database that does not answer ends the command with a sentence and status 1."""
     pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
     options = ["--port", "0", "--database", f"postgresql://me:secret@{place}/name"]
-    assert command.main(options) == 1
+    assert command_line.main(options) == 1
     told = capsys.readouterr().err
     assert told.startswith("The database cannot be used: ")
     assert len(told.splitlines()) == 1

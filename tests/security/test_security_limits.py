@@ -28,7 +28,7 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
-from ftrack_like.sandbox import command
+from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.api import require_few_values
 from ftrack_like.sandbox.database.turns import Turns
 from ftrack_like.sandbox.errors import RequestTooLargeError
@@ -546,7 +546,7 @@ def test_each_limit_is_an_option(limit, capsys, monkeypatch):
     """The command has an option for each limit, with the default, and hands it on."""
     option = "--" + limit.name.replace("_", "-")
     with pytest.raises(SystemExit):
-        command.main(["--help"])
+        command_line.main(["--help"])
     assert option in capsys.readouterr().out
     given: list[Optional[Limits]] = []
 
@@ -560,7 +560,7 @@ def test_each_limit_is_an_option(limit, capsys, monkeypatch):
     monkeypatch.setattr(SandboxServer, "__init__", start)
     for value in ([], [option, "7"]):
         with pytest.raises(Stopped):
-            command.main(["--memory", "--port", "0", *value])
+            command_line.main(["--memory", "--port", "0", *value])
     assert given == [Limits(), dataclasses.replace(Limits(), **{limit.name: 7})]
 
 
@@ -595,7 +595,7 @@ def test_what_is_no_limit_is_refused(option, text, capsys):
     if (option, text) == ("--batch-seconds", "1.5"):
         return
     with pytest.raises(SystemExit):
-        command.main([f"{option}={text}"])
+        command_line.main([f"{option}={text}"])
     assert f"argument {option}" in capsys.readouterr().err
 
 

@@ -1,13 +1,15 @@
-"""The command ``ftrack-like``: one sub-command for each thing it does.
+"""The command ``ftrack-like``.
 
-Sub-commands bring a function that adds their options and one that runs them; both are imported
-when they are wanted, so that ``ftrack-like --help`` costs nothing.
+Each module of this package whose name starts with a letter is the sub-command of that name. It
+has a ``SUMMARY`` for the help, ``add_arguments(parser)``, and ``run(arguments)``, which returns the
+exit status.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import pkgutil
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -17,17 +19,6 @@ from ftrack_like.cli._interrupt import INTERRUPTED
 from ftrack_like.cli._streams import usable_streams
 
 __all__ = ["main"]
-
-#: Name of a sub-command: what it does, the module with ``add_arguments`` and ``run``.
-_COMMANDS = {
-    "events": ("watch events while they happen", "ftrack_like.cli.events"),
-    "listen": ("host plugins and handle events", "ftrack_like.cli.listen"),
-    "migrate": ("find what code written for ftrack_api has to know", "ftrack_like.cli.migrate"),
-    "sandbox": (
-        "run a server that speaks ftrack's protocol, to develop and test against",
-        "ftrack_like.sandbox.command_line",
-    ),
-}
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -58,9 +49,11 @@ def _run(arguments: Optional[Sequence[str]]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ftrack-like {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name, (summary, module_name) in _COMMANDS.items():
-        module = importlib.import_module(module_name)
-        command = commands.add_parser(name, help=summary, description=f"{summary}.".capitalize())
+    for name in _command_names():
+        module = importlib.import_module(f"{__name__}.{name}")
+        command = commands.add_parser(
+            name, help=module.SUMMARY, description=f"{module.SUMMARY}.".capitalize()
+        )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     chosen = parser.parse_args(arguments)
@@ -68,3 +61,8 @@ def _run(arguments: Optional[Sequence[str]]) -> int:
         parser.print_help()
         return 0
     return int(chosen.run(chosen))
+
+
+def _command_names() -> list[str]:
+    """Return the names of all sub-commands, sorted."""
+    return sorted(one.name for one in pkgutil.iter_modules(__path__) if one.name[0].isalpha())

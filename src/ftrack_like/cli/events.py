@@ -15,7 +15,9 @@ from ftrack_like.cli._streams import silence
 if TYPE_CHECKING:
     from ftrack_like.event.base import Event
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "watch events while they happen"
 
 #: Begin and end of a style on a terminal.
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1;36m", "\x1b[0m"

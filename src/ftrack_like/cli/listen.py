@@ -15,7 +15,9 @@ from ftrack_like.cli._interrupt import interruptible
 if TYPE_CHECKING:
     from ftrack_like.event.base import Event
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "host plugins and handle events"
 
 #: What ``--key`` is when events about one entity are to be handled in order.
 _ENTITY = "entity"

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ftrack_like.cli._migration import Finding, Source
 
-__all__ = ["Report", "add_arguments", "run"]
+__all__ = ["SUMMARY", "Report", "add_arguments", "run"]
+
+SUMMARY = "find what code written for ftrack_api has to know"
 
 #: Folders that hold nothing of a code base's own.
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})

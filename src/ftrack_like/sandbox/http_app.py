@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ftrack_like.sandbox.api import SERVER_VERSION, Answer, Api, error_answer
+from ftrack_like.sandbox.api import SERVER_VERSION, Api, ApiAnswer, error_answer
 from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.compression import compressed
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
@@ -76,12 +76,12 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
 
 
 async def _nobody_there(request: Request, error: Exception) -> Response:
-    """Answer a client that left before its request was whole: no fault of ours to log."""
+    """ApiAnswer a client that left before its request was whole: no fault of ours to log."""
     return Response(status_code=400)
 
 
 async def post_api(request: Request) -> Response:
-    """Answer a batch of operations."""
+    """ApiAnswer a batch of operations."""
     strict = request.headers.get("ftrack-strict-api", "").strip().lower() == "true"
     api: Api = request.app.state.api
     credentials = Credentials.from_headers(request.headers)
@@ -99,7 +99,7 @@ async def post_api(request: Request) -> Response:
 
 
 async def get_api(request: Request) -> Response:
-    """Answer the server information, to those who may have it."""
+    """ApiAnswer the server information, to those who may have it."""
     api: Api = request.app.state.api
     try:
         await run_in_threadpool(api.authenticate, Credentials.from_headers(request.headers))
@@ -148,7 +148,7 @@ def server_url(request: Request) -> str:
     return api.server_url or str(request.base_url).rstrip("/")
 
 
-def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
+def _respond(answer: ApiAnswer, strict: bool, smaller: Optional[bytes] = None) -> Response:
     """Return the response for *answer*, its body as *smaller* (by gzip) unless that is None."""
     headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
     headers.update(answer.headers)

@@ -14,7 +14,7 @@ from ftrack_like.sandbox.language import did_you_mean
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Property, Reference, Scalar
 
 __all__ = [
-    "Attributes",
+    "SentAttributes",
     "answer_record",
     "columns_of_key",
     "defaults",
@@ -28,7 +28,7 @@ __all__ = [
 
 
 @dataclass
-class Attributes:
+class SentAttributes:
     """What was sent: *columns* to set, new members of *collections*, *names* in order."""
 
     columns: dict[str, Any] = field(default_factory=dict)
@@ -121,13 +121,13 @@ def read_entity_data(operation: Operation) -> Mapping[str, Any]:
     return data
 
 
-def read_attributes(batch: Batch, type_: EntityType, data: Mapping[str, Any]) -> Attributes:
+def read_attributes(batch: Batch, type_: EntityType, data: Mapping[str, Any]) -> SentAttributes:
     """Return what *data* says about an entity of *type_*.
 
     Raise :exc:`ValidationError` for attributes that the type lacks or the server computes, and
     for values of the wrong type.
     """
-    attributes = Attributes()
+    attributes = SentAttributes()
     for name, value in data.items():
         if name == "__entity_type__":
             continue
@@ -190,7 +190,7 @@ def _expect(batch: Batch, type_: EntityType, property_: Scalar, stored: Any) -> 
 
 
 def _read_scalar(
-    batch: Batch, type_: EntityType, property_: Scalar, value: Any, attributes: Attributes
+    batch: Batch, type_: EntityType, property_: Scalar, value: Any, attributes: SentAttributes
 ) -> None:
     if property_.column is None:
         raise _computed_attribute(type_, property_.name)
@@ -201,7 +201,7 @@ def _read_scalar(
 
 
 def _read_reference(
-    batch: Batch, type_: EntityType, property_: Reference, value: Any, attributes: Attributes
+    batch: Batch, type_: EntityType, property_: Reference, value: Any, attributes: SentAttributes
 ) -> None:
     if property_.column is None:
         raise _computed_attribute(type_, property_.name)
@@ -221,7 +221,7 @@ def _read_reference(
 
 
 def _read_collection(
-    batch: Batch, type_: EntityType, property_: Collection, value: Any, attributes: Attributes
+    batch: Batch, type_: EntityType, property_: Collection, value: Any, attributes: SentAttributes
 ) -> None:
     if value is None:
         value = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import read_reference, table_key
@@ -26,6 +27,32 @@ from ftrack_like.sandbox.schema.model import (
 __all__ = ["set_collection"]
 
 
+@dataclass(frozen=True)
+class _NewMembers:
+    """The wish that *property_* of *row*, a *type_*, holds exactly *members*, by their keys."""
+
+    batch: Batch
+    type_: EntityType
+    row: Row
+    property_: Collection
+    members: Mapping[Key, EntityType]
+
+    def refer(self, target: EntityType, value: Any) -> None:
+        """Let the batch end only if a *target* with the id *value* exists then."""
+        column = self.batch.model.types[self.property_.target].properties["id"]
+        assert isinstance(column, Scalar)
+        assert column.column is not None
+        wanted = Existence(target.name, column.column, value)
+        self.batch.refer(wanted, f"{self.property_.name!r} of {self.type_.name}")
+
+    def kept_by_server(self) -> ValidationError:
+        """Return the error that clients cannot set the collection."""
+        return ValidationError(
+            f"Attribute {self.property_.name!r} of {self.type_.name} is kept by the server "
+            "and cannot be set."
+        )
+
+
 def set_collection(
     batch: Batch, type_: EntityType, row: Row, property_: Collection, value: Sequence[Any]
 ) -> None:
@@ -41,28 +68,25 @@ def set_collection(
         if member_type.table != target.table:
             raise ValidationError(f"{where} holds {target.name}, not {member_type.name}.")
         members[table_key(member_type, columns)] = member_type
-    _SETTERS[type(property_.how)](batch, type_, row, property_, members)
+    _SETTERS[type(property_.how)](_NewMembers(batch, type_, row, property_, members))
 
 
-def _set_one_to_many(
-    batch: Batch,
-    type_: EntityType,
-    row: Row,
-    property_: Collection,
-    members: dict[Key, EntityType],
-) -> None:
-    how = property_.how
+def _set_one_to_many(new: _NewMembers) -> None:
+    batch, row, how = new.batch, new.row, new.property_.how
     assert isinstance(how, OneToMany)
-    target = batch.model.types[property_.target]
+    target = batch.model.types[new.property_.target]
     held = batch.store.find(target.table, **{how.column: row[how.own_column]}, **how.where)
-    leaving = [one for one in held if key_of(target.table, one) not in members]
+    leaving = [one for one in held if key_of(target.table, one) not in new.members]
     # Nobody can mean to take out what they do not see.
     leaving = seen_rows(batch, target.table, leaving)
     _let_go(batch, target, how, leaving)
-    batch.store.prefetch(target.table, members)
-    for key, member_type in members.items():
-        if not _join(batch, member_type, key, how, row):
-            _join_later(batch, type_, property_, member_type, key, row)
+    batch.store.prefetch(target.table, new.members)
+    for key, member_type in new.members.items():
+        join = functools.partial(_join, batch, member_type, key, how, row)
+        if not join():
+            batch.settle_later(join)
+            if len(key) == 1:
+                new.refer(member_type, key[0])
 
 
 def _let_go(batch: Batch, target: EntityType, how: OneToMany, rows: list[Row]) -> None:
@@ -105,46 +129,15 @@ def _change(batch: Batch, type_: EntityType, row: Row, values: dict[str, Any]) -
     claim(batch, "update", type_, row)
 
 
-def _join_later(
-    batch: Batch,
-    type_: EntityType,
-    property_: Collection,
-    member_type: EntityType,
-    key: Key,
-    row: Row,
-) -> None:
-    how = property_.how
-    assert isinstance(how, OneToMany)
-    batch.settle_later(lambda: _join(batch, member_type, key, how, row))
-    if len(key) == 1:
-        _must_exist(batch, type_, property_, member_type, key[0])
-
-
-def _must_exist(
-    batch: Batch, type_: EntityType, property_: Collection, target: EntityType, value: Any
-) -> None:
-    column = batch.model.types[property_.target].properties["id"]
-    assert isinstance(column, Scalar)
-    assert column.column is not None
-    wanted = Existence(target.name, column.column, value)
-    batch.refer(wanted, f"{property_.name!r} of {type_.name}")
-
-
-def _set_many_to_many(
-    batch: Batch,
-    type_: EntityType,
-    row: Row,
-    property_: Collection,
-    members: dict[Key, EntityType],
-) -> None:
-    how = property_.how
+def _set_many_to_many(new: _NewMembers) -> None:
+    batch, row, how = new.batch, new.row, new.property_.how
     assert isinstance(how, ManyToMany)
     if how.read_only:
-        raise _kept_by_server(type_, property_)
+        raise new.kept_by_server()
     own = row[how.own_column]
     links = batch.store.find(how.table, how.unless, **{how.own: own}, **how.where)
     linked = {link[how.other] for link in links}
-    wanted = {key[0]: member for key, member in members.items()}
+    wanted = {key[0]: member for key, member in new.members.items()}
     link_type = _type_of(how.table)
     leaving = [link for link in links if link[how.other] not in wanted]
     leaving = seen_rows(batch, how.table, leaving)
@@ -161,25 +154,18 @@ def _set_many_to_many(
             link = batch.store.insert(how.table, values)
             if link_type is not None:
                 claim(batch, "create", link_type, link)
-            _must_exist(batch, type_, property_, member_type, value)
+            new.refer(member_type, value)
             held.append(value)
-    _tell_members(batch, type_, row, property_, sorted(linked), sorted(held))
+    _note_members(new, sorted(linked), sorted(held))
 
 
-def _tell_members(
-    batch: Batch,
-    type_: EntityType,
-    row: Row,
-    property_: Collection,
-    before: list[Any],
-    after: list[Any],
-) -> None:
-    """Remember that *property_* of *row* held the ids *before* and holds those *after*."""
+def _note_members(new: _NewMembers, before: list[Any], after: list[Any]) -> None:
+    """Add the change of the ids *before* to those *after* to the changes of the batch."""
     if before != after:
-        members = {property_.alias: (before, after)}
-        concrete = concrete_type(batch, type_, row)
-        key = key_of(type_.table, row)
-        batch.changes.append(Change("update", concrete.name, key, row, members=members))
+        members = {new.property_.alias: (before, after)}
+        concrete = concrete_type(new.batch, new.type_, new.row)
+        key = key_of(new.type_.table, new.row)
+        new.batch.changes.append(Change("update", concrete.name, key, new.row, members=members))
 
 
 @functools.cache
@@ -188,28 +174,15 @@ def _type_of(table: str) -> Optional[EntityType]:
     return next((one for one in MODEL.types.values() if one.table == table), None)
 
 
-def _set_derived(
-    batch: Batch,
-    type_: EntityType,
-    row: Row,
-    property_: Collection,
-    members: dict[Key, EntityType],
-) -> None:
+def _set_derived(new: _NewMembers) -> None:
     # Clients send the list of the values that they hold beside the values themselves; which
     # values an entity has follows from the configurations.
-    if property_.key_value is None:
-        raise _kept_by_server(type_, property_)
+    if new.property_.key_value is None:
+        raise new.kept_by_server()
 
 
-_SETTERS: dict[type, Callable[[Batch, EntityType, Row, Collection, dict[Key, EntityType]], None]]
-_SETTERS = {
+_SETTERS: Mapping[type, Callable[[_NewMembers], None]] = {
     OneToMany: _set_one_to_many,
     ManyToMany: _set_many_to_many,
     Derived: _set_derived,
 }
-
-
-def _kept_by_server(type_: EntityType, property_: Collection) -> ValidationError:
-    return ValidationError(
-        f"Attribute {property_.name!r} of {type_.name} is kept by the server and cannot be set."
-    )

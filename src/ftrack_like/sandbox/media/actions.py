@@ -131,7 +131,6 @@ class MediaActions:
             version_id=version_id,
             keep_original=bool(operation.get("keep_original", True)),
             user_id=batch.user_id,
-            new_id=new_id,
             webm="video/webm" in formats,
         )
         for each in encoding.operations:

@@ -6,12 +6,13 @@ The components exist, with their version, as soon as the job does; their data fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ftrack_like.sandbox.actions.batch import new_id
+from ftrack_like.sandbox.actions.compose import creation, server_component
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
-from ftrack_like.symbol import SERVER_LOCATION_ID
 
 __all__ = [
     "IMAGE_TYPES",
@@ -86,7 +87,6 @@ def plan_encoding(
     version_id: Optional[str],
     keep_original: bool,
     user_id: str,
-    new_id: Callable[[], str],
     webm: bool = False,
 ) -> Encoding:
     """Return what encoding *component* creates.
@@ -113,9 +113,9 @@ def plan_encoding(
         "user_id": user_id,
         "data": job.shown(),
     }
-    operations = [_create("Job", shown)]
+    operations = [creation("Job", shown)]
     for output, id_ in made:
-        operations += _output_operations(output, id_, version_id, job_id, new_id)
+        operations += _output_operations(output, id_, version_id, job_id)
     return Encoding(job, operations)
 
 
@@ -124,31 +124,12 @@ def _output_operations(
     component_id: str,
     version_id: Optional[str],
     job_id: str,
-    new_id: Callable[[], str],
 ) -> list[dict[str, Any]]:
     component = {"id": component_id, "name": output.name, "file_type": output.file_type}
     if version_id is not None:
         component["version_id"] = version_id
-    location = {
-        "id": new_id(),
-        "component_id": component_id,
-        "location_id": SERVER_LOCATION_ID,
-        "resource_identifier": component_id,
-    }
     link = {"component_id": component_id, "job_id": job_id}
     return [
-        _create("FileComponent", component),
-        _create("ComponentLocation", location),
-        _create("JobComponent", link, key=("component_id", "job_id")),
+        *server_component(component),
+        creation("JobComponent", link, key=("component_id", "job_id")),
     ]
-
-
-def _create(
-    entity_type: str, data: Mapping[str, Any], key: Sequence[str] = ("id",)
-) -> dict[str, Any]:
-    return {
-        "action": "create",
-        "entity_type": entity_type,
-        "entity_key": [data[name] for name in key],
-        "entity_data": {"__entity_type__": entity_type, **data},
-    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Optional
 
-__all__ = ["Origins"]
+__all__ = ["AllowedOrigins"]
 
 #: What pages of other origins may call: paths, and the beginnings of paths.
 _PATHS = ("/api", "/events")
@@ -25,7 +25,7 @@ _EXPOSED = (
 )
 
 
-class Origins:
+class AllowedOrigins:
     """The origins that may call; ``*`` among them stands for all."""
 
     def __init__(self, allowed: Iterable[str]) -> None:

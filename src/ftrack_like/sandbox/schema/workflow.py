@@ -7,6 +7,7 @@ override gives one type of task a different workflow schema.
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
 from ftrack_like.sandbox.schema.declare import (
     Declared,
     boolean,
@@ -22,6 +23,7 @@ from ftrack_like.sandbox.schema.declare import (
     to_one,
     unique_id,
 )
+from ftrack_like.sandbox.schema.model import Property
 
 __all__ = ["TYPES"]
 
@@ -29,6 +31,17 @@ __all__ = ["TYPES"]
 def _tasks(column: str) -> Declared:
     """Return the collection of the contexts whose *column* refers to the owner."""
     return one_to_many("tasks", "TypedContext", column, served_target="Task")
+
+
+def _schema_for(name: str, older: str, target: str, alias: str) -> list[Property]:
+    """Return the reference *name* of a project schema twice, also by its *older* name.
+
+    Published clients still query the older names, which begin with an underscore.
+    """
+    return [
+        *to_one(name, target, alias=alias, key_alias=f"{alias}id"),
+        reference(older, target, alias=alias, column=f"{name}_id"),
+    ]
 
 
 OBJECT_TYPE = entity_type(
@@ -119,43 +132,11 @@ PROJECT_SCHEMA = entity_type(
     "ProjectSchema",
     unique_id("schemeid"),
     text("name"),
-    # Published clients still query the older names, which begin with an underscore.
-    to_one(
-        "asset_version_workflow_schema",
-        "WorkflowSchema",
-        alias="versionworkflow",
-        key_alias="versionworkflowid",
+    _schema_for(
+        "asset_version_workflow_schema", "_version_workflow", "WorkflowSchema", "versionworkflow"
     ),
-    reference(
-        "_version_workflow",
-        "WorkflowSchema",
-        alias="versionworkflow",
-        column="asset_version_workflow_schema_id",
-    ),
-    to_one(
-        "task_workflow_schema",
-        "WorkflowSchema",
-        alias="taskworkflow",
-        key_alias="taskworkflowid",
-    ),
-    reference(
-        "_task_workflow",
-        "WorkflowSchema",
-        alias="taskworkflow",
-        column="task_workflow_schema_id",
-    ),
-    to_one(
-        "task_type_schema",
-        "TaskTypeSchema",
-        alias="tasktypescheme",
-        key_alias="tasktypeschemeid",
-    ),
-    reference(
-        "_task_type_schema",
-        "TaskTypeSchema",
-        alias="tasktypescheme",
-        column="task_type_schema_id",
-    ),
+    _schema_for("task_workflow_schema", "_task_workflow", "WorkflowSchema", "taskworkflow"),
+    _schema_for("task_type_schema", "_task_type_schema", "TaskTypeSchema", "tasktypescheme"),
     [
         one_to_many(name, "ProjectSchemaOverride", "project_schema_id", alias="overrides")
         for name in ("task_workflow_schema_overrides", "_overrides")
@@ -298,6 +279,7 @@ STATUS_CHANGE = entity_type(
     concrete=False,
     read_only=True,
     alias_for="Trac",
+    place=RowPlace(anything=("parent_id",)),
 )
 
 STATUS_RULE_GROUP = entity_type(

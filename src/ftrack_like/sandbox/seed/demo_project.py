@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from sqlalchemy import Connection
 
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.seed.contexts import add_ancestry, add_context
 from ftrack_like.sandbox.seed.data import demo
 from ftrack_like.sandbox.seed.users import add_user
 from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
@@ -103,7 +103,7 @@ class _DemoProject:
             end_date=self._day(60),
             **self._created,
         )
-        self._add_ancestry([self.id])
+        add_ancestry(self.rows, [self.id])
         self.rows.add(
             "Manager",
             id=named_id("Manager", demo.PROJECT_NAME),
@@ -122,29 +122,11 @@ class _DemoProject:
         status: str = "Normal",
         **values: Any,
     ) -> list[str]:
-        """Add a context below the path *parents*, and return its path."""
         id_ = named_id(type_name, *parents, name)
-        self.rows.add(
-            type_name,
-            id=id_,
-            name=name,
-            parent_id=parents[-1],
-            project_id=self.id,
-            object_type_id=OBJECT_TYPE_IDS[type_name],
-            type_id=named_id("Type", type),
-            status_id=named_id("Status", status),
-            **{"sort": 0.0, "bid": 0.0, "description": "", **self._created, **values},
+        values = {**self._created, **values}
+        return add_context(
+            self.rows, type_name, id_, name, parents, type=type, status=status, **values
         )
-        path = [*parents, id_]
-        self._add_ancestry(path)
-        return path
-
-    def _add_ancestry(self, path: Sequence[str]) -> None:
-        """Add the ancestors of the last context on *path*, including itself."""
-        for depth, ancestor_id in enumerate(reversed(path)):
-            self.rows.link(
-                "context_ancestry", ancestor_id=ancestor_id, descendant_id=path[-1], depth=depth
-            )
 
     def _add_asset_build(self, parents: Sequence[str], name: str, type_: str) -> None:
         path = self._add_context("AssetBuild", name, parents, type=type_, status="In progress")

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.seed.contexts import add_ancestry, add_context
 from ftrack_like.sandbox.seed.data import site, work
 from ftrack_like.sandbox.seed.users import add_user
 from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
@@ -91,7 +91,7 @@ class _Studio:
             start_date=as_moment(_BIRTH),
             end_date=self._day(365),
         )
-        self._add_ancestry([project_id])
+        add_ancestry(self.rows, [project_id])
         for sequence in range(SEQUENCES):
             if self._left:
                 self._add_sequence([project_id], f"sq{sequence:03d}")
@@ -212,38 +212,10 @@ class _Studio:
     # Parts
 
     def _add_context(
-        self,
-        type_name: str,
-        name: str,
-        parents: Sequence[str],
-        *,
-        type: str = "",
-        status: str = "",
-        **values: Any,
+        self, type_name: str, name: str, parents: Sequence[str], **values: Any
     ) -> list[str]:
-        """Add a context below the path *parents*, and return its path."""
-        if type:
-            values["type_id"] = named_id("Type", type)
-            values["status_id"] = named_id("Status", status)
-        path = [*parents, self._id()]
-        self.rows.add(
-            type_name,
-            id=path[-1],
-            name=name,
-            parent_id=parents[-1],
-            project_id=parents[0],
-            object_type_id=OBJECT_TYPE_IDS[type_name],
-            created_at=as_moment(_BIRTH),
-            **{"sort": 0.0, "bid": 0.0, "description": "", **values},
-        )
-        self._add_ancestry(path)
-        return path
-
-    def _add_ancestry(self, path: Sequence[str]) -> None:
-        for depth, ancestor_id in enumerate(reversed(path)):
-            self.rows.link(
-                "context_ancestry", ancestor_id=ancestor_id, descendant_id=path[-1], depth=depth
-            )
+        values["created_at"] = as_moment(_BIRTH)
+        return add_context(self.rows, type_name, self._id(), name, parents, **values)
 
     def _id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.batch import new_id
+from ftrack_like.sandbox.actions.compose import creation, server_component
 from ftrack_like.sandbox.web.drawing import stored_drawing
-from ftrack_like.symbol import SERVER_LOCATION_ID
 
 __all__ = [
     "REVIEW_FRAME",
@@ -39,9 +39,9 @@ def note_operations(
     note_id = new_id()
     note: dict[str, Any] = {"id": note_id, "content": content}
     if in_reply_to_id is not None:
-        return [_create("Note", {**note, "in_reply_to_id": in_reply_to_id})]
+        return [creation("Note", {**note, "in_reply_to_id": in_reply_to_id})]
     note.update(parent_id=object_id, parent_type="ReviewSessionObject", frame_number=frame)
-    operations = [_create("Note", note)]
+    operations = [creation("Note", note)]
     if frame is not None:
         operations.append(_frame_metadata(note_id, frame))
     if strokes:
@@ -51,7 +51,7 @@ def note_operations(
             "frame_number": frame or 0,
             "data": stored_drawing(strokes, note_id),
         }
-        operations.append(_create("ReviewSessionObjectAnnotation", annotation))
+        operations.append(creation("ReviewSessionObjectAnnotation", annotation))
     return operations
 
 
@@ -65,12 +65,6 @@ def picture_operations(
     """
     name = "drawing" if frame is None else f"drawing.{frame:04d}"
     component = {"id": component_id, "name": name, "file_type": ".jpg", "size": size}
-    location = {
-        "id": new_id(),
-        "component_id": component_id,
-        "location_id": SERVER_LOCATION_ID,
-        "resource_identifier": component_id,
-    }
     on_note = {"component_id": component_id, "note_id": note_id, "data": {"frame": frame}}
     on_object = {
         "component_id": component_id,
@@ -78,10 +72,9 @@ def picture_operations(
         "frame_number": str(frame or 0),
     }
     return [
-        _create("FileComponent", component),
-        _create("ComponentLocation", location),
-        _create("NoteAnnotationComponent", on_note, key=("component_id", "note_id")),
-        _create(
+        *server_component(component),
+        creation("NoteAnnotationComponent", on_note, key=("component_id", "note_id")),
+        creation(
             "ReviewSessionObjectAnnotationComponent",
             on_object,
             key=("component_id", "review_session_object_id"),
@@ -110,7 +103,7 @@ def verdict_operation(
         "review_session_invitee_id": invitee_id,
         "resource_id": resource_id,
     }
-    return _create("ReviewSessionObjectStatus", values)
+    return creation("ReviewSessionObjectStatus", values)
 
 
 def collaborator_operations(
@@ -159,13 +152,13 @@ def guest_operations(
     }
     person = _collaborator(resource_id, name, email)
     person["entity_data"]["created_from_shared_url"] = "true"
-    return [person, _create("ReviewSessionInvitee", invitee)]
+    return [person, creation("ReviewSessionInvitee", invitee)]
 
 
 def _collaborator(id_: str, name: Optional[str], email: str) -> dict[str, Any]:
     first_name, _, last_name = (name or email).partition(" ")
     names = {"first_name": first_name, "last_name": last_name.strip()}
-    return _create("Collaborator", {"id": id_, "email": email, **names})
+    return creation("Collaborator", {"id": id_, "email": email, **names})
 
 
 def _frame_metadata(note_id: str, frame: int) -> dict[str, Any]:
@@ -175,15 +168,4 @@ def _frame_metadata(note_id: str, frame: int) -> dict[str, Any]:
         "key": REVIEW_FRAME,
         "value": json.dumps({"number": frame}),
     }
-    return _create("Metadata", values, key=("parent_id", "key"))
-
-
-def _create(
-    entity_type: str, values: Mapping[str, Any], key: Sequence[str] = ("id",)
-) -> dict[str, Any]:
-    return {
-        "action": "create",
-        "entity_type": entity_type,
-        "entity_key": [values[name] for name in key],
-        "entity_data": {"__entity_type__": entity_type, **values},
-    }
+    return creation("Metadata", values, key=("parent_id", "key"))

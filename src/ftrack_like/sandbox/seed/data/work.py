@@ -329,31 +329,33 @@ _OBJECT_TYPE_WORKFLOWS: Mapping[str, str] = {
     "Shot": "Shot",
 }
 
-PROJECT_SCHEMAS = (
-    ProjectSchema(
-        "VFX",
+
+def _project_schema(name: str, templates: Mapping[str, tuple[str, ...]]) -> ProjectSchema:
+    """Return the project schema *name* over the task types of that name."""
+    return ProjectSchema(
+        name,
         _OBJECT_TYPES,
-        "VFX",
+        name,
         "Task",
         "Version",
         {"Deliverable": "Delivery"},
         _OBJECT_TYPE_TYPES,
         _OBJECT_TYPE_WORKFLOWS,
+        templates,
+    )
+
+
+PROJECT_SCHEMAS = (
+    _project_schema(
+        "VFX",
         {
             "Shot, full CG": ("Layout", "Animation", "FX", "Lighting", "Compositing"),
             "Shot, cleanup": ("Tracking", "Rotoscoping", "Paint", "Compositing"),
             "Asset": ("Modeling", "Texture", "Rigging", "Lookdev"),
         },
     ),
-    ProjectSchema(
+    _project_schema(
         "Animation",
-        _OBJECT_TYPES,
-        "Animation",
-        "Task",
-        "Version",
-        {"Deliverable": "Delivery"},
-        _OBJECT_TYPE_TYPES,
-        _OBJECT_TYPE_WORKFLOWS,
         {
             "Shot": ("Storyboard", "Layout", "Character animation", "Lighting", "Compositing"),
             "Character": ("Concept art", "Modeling", "Rigging", "Groom", "Texture", "Lookdev"),
