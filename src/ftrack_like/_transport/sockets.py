@@ -230,7 +230,8 @@ class _WatchedConnection:
         host = self._dns_host
         self._shorten_timeout()
         # A SOCKS proxy may be the one that resolves names.
-        if not self.timeout or hasattr(self, "_socks_options") or not needs_lookup(host):
+        is_bounded = isinstance(self.timeout, (int, float)) and not hasattr(self, "_socks_options")
+        if not is_bounded or not needs_lookup(host):
             return watch(super()._new_conn())  # type: ignore[misc]
         failure: Optional[Exception] = None
         for address in self._addresses(host):
