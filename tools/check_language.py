@@ -35,7 +35,9 @@ CHECKED = (
     "SECURITY.rst",
     "changes",
     "docs",
+    "src/ftrack_like/cli",
     "src/ftrack_like/event",
+    "src/ftrack_like/sandbox",
     "src/ftrack_like/wire",
 )
 
