@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import http.client
 import io
+import math
+import queue
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Optional
@@ -17,7 +21,7 @@ from ftrack_like._transport.flight import CURRENT_FLIGHT, LONGEST_PIECE, Flight
 from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, Setting
 from ftrack_like._transport.names import SlowNameError, forget_addresses, look_up, needs_lookup
 
-__all__ = ["CURRENT_CONNECTIONS", "WatchedSocket", "registering", "watch", "watching"]
+__all__ = ["CURRENT_CONNECTIONS", "Shelf", "WatchedSocket", "registering", "watch", "watching"]
 
 #: Where a connection that is opened in this context is registered.
 CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
@@ -26,6 +30,9 @@ CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
 
 #: Bytes taken from the network at a time, if so many are there.
 _READ_SIZE = 16 * 1024
+
+#: Seconds between two looks for an idle connection, in pools of programs that wait for one.
+_SHELF_TICK = 0.005
 
 
 class WatchedSocket:
@@ -292,6 +299,42 @@ def _watched_connection(kind: Any) -> Any:
     return type(kind.__name__, (_WatchedConnection, kind), {})
 
 
+class Shelf:
+    """Up to *maxsize* idle connections, the last one on top, with the methods of a queue.
+
+    The queues of Python lock by code in Python. An exception of a signal handler there would
+    leave them locked, and each later request would wait for ever.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._maxsize = maxsize
+        self._items: collections.deque[Any] = collections.deque()
+
+    def put(self, item: Any, block: bool = True, timeout: Optional[float] = None) -> None:
+        """Lay *item* on top; raise :exc:`queue.Full` at once if there is no room."""
+        if 0 < self._maxsize <= len(self._items):
+            raise queue.Full
+        self._items.append(item)
+
+    def get(self, block: bool = True, timeout: Optional[float] = None) -> Any:
+        """Take the top item.
+
+        Raise :exc:`queue.Empty` without any, if *block* is true after *timeout* seconds.
+        """
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return self._items.pop()
+            except IndexError:
+                if not block or time.monotonic() >= end:
+                    raise queue.Empty from None
+            time.sleep(_SHELF_TICK)
+
+    def qsize(self) -> int:
+        """Return the number of items."""
+        return len(self._items)
+
+
 @functools.cache
 def _watching_pool(kind: Any) -> Any:
     """Return a subclass of the pool class *kind* whose connections watch their sockets."""
@@ -300,7 +343,8 @@ def _watching_pool(kind: Any) -> Any:
         """Return the class of connections, looked up late: it may be replaced."""
         return _watched_connection(kind.ConnectionCls)
 
-    return type(kind.__name__, (kind,), {"ConnectionCls": property(connection_class)})
+    names = {"ConnectionCls": property(connection_class), "QueueCls": Shelf}
+    return type(kind.__name__, (kind,), names)
 
 
 def watching(manager: Any) -> Any:
