@@ -36,7 +36,10 @@ class PartAttribute(Generic[_Value]):
 
     def __set__(self, hub: object, value: _Value) -> None:
         """Set the value."""
-        setattr(getattr(hub, self._part), self._name, value)
+        part = getattr(hub, self._part, None)
+        # A subclass may set it before it calls the constructor of the hub, which overwrites it.
+        if part is not None:
+            setattr(part, self._name, value)
 
     def __delete__(self, hub: object) -> None:
         """Delete the value."""
