@@ -145,7 +145,7 @@ def test_a_table_holds_attributes_by_name() -> None:
 def test_changing_a_shared_table_leaves_the_others_alone() -> None:
     """A plugin that adds an attribute does so for its own class."""
     table = attribute.Attributes([attribute.ScalarAttribute("a", "string")])
-    shared = table._shared()
+    shared = table.shared()
     shared.add(attribute.ScalarAttribute("b", "string"))
     assert table.keys() == ["a"]
     assert shared.keys() == ["a", "b"]
