@@ -18,7 +18,7 @@ from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.merging import Merger
-from ftrack_like._session.reader import make_reader
+from ftrack_like._session.reader import Reader
 from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import AnyEntity
@@ -158,7 +158,7 @@ class Loader(Asker):
             fresh = getattr(self._current, "fresh", None)
         group = LoadGroup(fresh) if groups or fresh is not None else None
         regroups = not getattr(self._current, "completes", False)
-        reader = make_reader(self._session, group, regroups)
+        reader = Reader(self._session, group, regroups)
         read = reader.read
         found = []
         for record in records:
