@@ -82,7 +82,7 @@ TWO_WORDS: Mapping[str, str] = {
     spelling.replace("_", " "): spelling for spelling in OPERATORS if "_" in spelling
 }
 
-#: All spellings that are no words, the longest first.
+#: All spellings that are not words, the longest first.
 SYMBOLS: tuple[str, ...] = tuple(
     sorted((one for one in (*OPERATORS, *FOREIGN) if not one.isidentifier()), key=len, reverse=True)
 )
