@@ -391,7 +391,7 @@ def test_fork_inside_a_transaction(path):
                 try:
                     used.set("child", "value")
                 except OSError as error:
-                    if "forked in the middle of a transaction" not in str(error):
+                    if "forked during a transaction" not in str(error):
                         os._exit(1)
                 else:
                     os._exit(2)

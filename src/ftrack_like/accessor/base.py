@@ -201,5 +201,5 @@ def check_size(expected: Optional[int], size: int) -> None:
     """Raise an error if a transfer moved *size* bytes instead of *expected*; None is unknown."""
     if expected is not None and size != expected:
         raise AccessorOperationFailedError(
-            "transfer", error=f"{expected} bytes were expected, but {size} were transferred"
+            "transfer", error=f"{expected} bytes were expected, but {size} arrived"
         )
