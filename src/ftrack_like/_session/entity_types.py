@@ -48,8 +48,8 @@ class EntityTypes(dict[str, type[Entity]]):
     def __missing__(self, name: str) -> type[Entity]:
         """Build and return the class for the type *name*.
 
-        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, if there
-        is no schema for it.
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, for a
+        type without a schema.
         """
         with self._lock:
             made: Optional[type[Entity]] = dict.get(self, name)

@@ -242,6 +242,8 @@ class Memberships:
         differs = False
         for change, present in self._answers(results):
             sent = self._sent[change.place, change.name]
+            # *lost* are members that another session added, and that this commit has removed again.
+            # *back* are members that another session removed, and that this commit has added again.
             lost = {text: present[text] for text in present.keys() - sent.keys() - change.removed}
             back = sent.keys() - present.keys() - change.added.keys()
             if lost or back:
@@ -252,6 +254,8 @@ class Memberships:
                 self._send(change, {**kept, **lost})
         if not differs:
             return []
+        # The repairing batch contains only the lists. The other attributes were written by the
+        # first batch, and another session may have changed them since.
         lists: dict[int, dict[str, Any]] = {}
         for change in self._changes:
             payload = self.payloads[change.place]
