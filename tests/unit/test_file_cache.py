@@ -162,7 +162,7 @@ def test_foreign_file_is_not_touched(path, tmp_path):
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE work (done)")
     connection.close()
-    with pytest.raises(FileExistsError, match="something else"):
+    with pytest.raises(FileExistsError, match="database of another program"):
         cache.FileCache(path)
 
 
