@@ -106,8 +106,9 @@ class Asker:
 
         *created* are the keys of the entities that it creates.
         """
+        # The keys come first: a thread that sees the new count finds them.
+        self._created.update(dict.fromkeys(created, self.writes + 1))
         self.writes += 1
-        self._created.update(dict.fromkeys(created, self.writes))
         excess = len(self._created) - REMEMBERED
         if excess > 0:
             for key in list(itertools.islice(self._created, excess)):
@@ -115,7 +116,8 @@ class Asker:
 
     def created_since(self, writes: int) -> set[tuple[Any, ...]]:
         """Return the keys of the entities created since the counter had the value *writes*."""
-        return {key for key, number in self._created.items() if number > writes}
+        # A list, because another thread may add keys.
+        return {key for key, number in list(self._created.items()) if number > writes}
 
 
 def next_offset(result: Json) -> Optional[int]:

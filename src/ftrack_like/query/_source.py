@@ -137,10 +137,15 @@ class Source:
 
         *stamp* is an earlier value of :attr:`writes`.
         """
-        created = loader_of(self._session).created_since(stamp)
-        found = self.keys(None if count is None else count + len(created))
+        created_since = loader_of(self._session).created_since
         single = len(self._names()) == 1
-        return [key for key in found if ((key,) if single else key) not in created]
+        while True:
+            created = created_since(stamp)
+            found = self.keys(None if count is None else count + len(created))
+            # Another thread may have created entities after the first look. The session records
+            # them before it sends them, so this look knows all that *found* may contain.
+            if created_since(stamp) == created:
+                return [key for key in found if ((key,) if single else key) not in created]
 
     def _keys_once(self, count: Optional[int]) -> list[Any]:
         assert self._keyed is not None
