@@ -282,7 +282,7 @@ def test_a_source_shorter_than_it_says_is_not_kept(session: Any, path: str, part
     accessor = _ServerAccessor(session)
     with (
         _Short(path) as source,
-        pytest.raises(exception.AccessorOperationFailedError, match="should have come"),
+        pytest.raises(exception.AccessorOperationFailedError, match="were expected"),
     ):
         accessor.receive(component["id"], source)
     assert requests.get(accessor.get_url(component["id"]), timeout=10).status_code == 404
