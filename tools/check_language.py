@@ -28,7 +28,20 @@ from typing import NamedTuple
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
 #: The files and folders that the ``lint`` environment checks.
-CHECKED = ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.rst", "SECURITY.rst", "changes", "docs")
+CHECKED = (
+    "README.rst",
+    "CONTRIBUTING.rst",
+    "CHANGELOG.rst",
+    "SECURITY.rst",
+    "changes",
+    "docs",
+    "src/ftrack_like/_session",
+    "src/ftrack_like/cli",
+    "src/ftrack_like/event",
+    "src/ftrack_like/sandbox",
+    "src/ftrack_like/session.py",
+    "src/ftrack_like/wire",
+)
 
 
 class Rule(NamedTuple):

@@ -54,7 +54,7 @@ _PACKAGES = frozenset(
 )
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - modules and classes alike
     """Return the public *name*; import the client if necessary."""
     if name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -9,7 +9,12 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ftrack_like._types import ErrorOptions, Value
 
 __all__ = ["Error", "MediaError", "NotSetError", "ParseError", "with_details"]
 
@@ -20,7 +25,7 @@ _DEFINED_IN = frozenset(
 )
 
 
-def _readable(value: Any) -> Any:
+def _readable(value: Value) -> Value:
     """Return *value*; decode it if it is bytes."""
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")
@@ -33,7 +38,7 @@ class Error(Exception):
     __module__ = PUBLIC_MODULE
     default_message = "Unspecified error occurred."
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
+    def __init_subclass__(cls, **keywords: object) -> None:
         """Set the module of an error from the private modules to the public module."""
         super().__init_subclass__(**keywords)
         if cls.__module__ in _DEFINED_IN:
@@ -78,7 +83,7 @@ class NotSetError(Error, AttributeError, TypeError):
         "a new entity first, or load the attribute: session.populate(entity, name)."
     )
 
-    def __init__(self, what: str = "value", **kw: Any) -> None:
+    def __init__(self, what: str = "value", **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the missing thing in words, such as ``attribute 'open'``."""
         super().__init__(**with_details(kw, what=what))
 
@@ -95,6 +100,6 @@ class MediaError(Error):
     default_message = "The media cannot be read or encoded."
 
 
-def with_details(keywords: dict[str, Any], **values: Any) -> dict[str, Any]:
+def with_details(keywords: ErrorOptions, **values: Value) -> ErrorOptions:
     """Return *keywords* with *values* added to its details; existing details have precedence."""
     return {**keywords, "details": {**values, **(keywords.get("details") or {})}}

@@ -7,7 +7,7 @@ from typing import Any, Optional
 __all__ = ["mixin"]
 
 
-def mixin(instance: Any, mixin_class: type, name: Optional[str] = None) -> None:
+def mixin(instance: object, mixin_class: type, name: Optional[str] = None) -> None:
     """Change the class of *instance* to a new class with the bases *mixin_class* and its class.
 
     Other objects do not change. The default *name* of the new class is the name of the old class

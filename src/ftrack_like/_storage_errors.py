@@ -6,11 +6,14 @@ Their public place is :mod:`ftrack_like.exception`. A separate module keeps that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from ftrack_like._errors import Error, with_details
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ftrack_like._types import ErrorOptions, Value
     from ftrack_like.entity.location import Location
 
 __all__ = [
@@ -39,7 +42,9 @@ class PathError(Error, ValueError):
 
     default_message = "No file can have the path {path!r}: {problem}."
 
-    def __init__(self, path: Any = "", problem: Any = "unspecified", **kw: Any) -> None:
+    def __init__(
+        self, path: object = "", problem: object = "unspecified", **kw: Unpack[ErrorOptions]
+    ) -> None:
         """Initialise with the *path* and its *problem* in words."""
         super().__init__(**with_details(kw, path=path, problem=problem))
 
@@ -59,7 +64,7 @@ class LocationError(Error):
 class _ComponentsOfLocationError(LocationError):
     """The base of the two errors about components in one location."""
 
-    def __init__(self, components: Any, location: Location, **kw: Any) -> None:
+    def __init__(self, components: Value, location: Location, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with one or several *components* and the *location*."""
         one = isinstance(components, Mapping) or not hasattr(components, "__iter__")
         several = [components] if one else list(components)
@@ -101,7 +106,11 @@ class _AccessorFault(AccessorError):
     """The base of the errors about one operation on one resource."""
 
     def __init__(
-        self, operation: Any = "", resource_identifier: Any = None, error: Any = None, **kw: Any
+        self,
+        operation: object = "",
+        resource_identifier: object = None,
+        error: object = None,
+        **kw: Unpack[ErrorOptions],
     ) -> None:
         """Initialise with the *operation* (a verb), the *resource_identifier* and the *error*.
 
@@ -169,7 +178,7 @@ class AccessorResourceIdentifierError(AccessorError):
 
     default_message = "Resource identifier is invalid: {resource_identifier}."
 
-    def __init__(self, resource_identifier: Any, **kw: Any) -> None:
+    def __init__(self, resource_identifier: object, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the invalid *resource_identifier*."""
         super().__init__(**with_details(kw, resource_identifier=resource_identifier))
 

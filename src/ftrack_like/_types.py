@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Optional, Protocol, TypedDict, Union
 
 if TYPE_CHECKING:
     from ftrack_like.collection import Collection, MappedCollectionProxy
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from ftrack_like.entity.location import Location
 
 __all__ = [
+    "Content",
     "Creator",
-    "Data",
+    "EntityData",
     "EntityLike",
+    "ErrorOptions",
     "Json",
     "Key",
     "Members",
     "PathText",
     "Progress",
     "Projections",
+    "Readable",
     "Record",
     "Schemas",
     "Source",
@@ -32,11 +35,14 @@ __all__ = [
 #: a number, a date, an entity or a collection; its value may also be NOT_SET.
 Value = Any
 
+#: Content of data: text or bytes, depending on the mode of opening.
+Content = Any
+
 #: A JSON value, such as a result of the server.
 Json = Any
 
 #: Values of an entity by attribute name.
-Data = Mapping[str, Any]
+EntityData = Mapping[str, Any]
 
 #: An entity as the server sends it: a JSON object with ``__entity_type__``.
 Record = dict[str, Any]
@@ -69,6 +75,19 @@ Timeout = Union[float, tuple[Any, Any], None]
 Progress = Callable[[int, int], object]
 
 
+class Readable(Protocol):
+    """Open data: an object of an accessor, or a Python file object."""
+
+    def read(self, limit: int = ..., /) -> Content:
+        """Return at most *limit* bytes or characters; empty at the end."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> object:
+        """Move the position; raise :exc:`NotImplementedError` if that is not supported."""
+
+    def tell(self) -> int:
+        """Return the position; raise :exc:`NotImplementedError` if it is unknown."""
+
+
 class EntityLike(Protocol):
     """An object with an identity: an entity, or an object of a program's own class."""
 
@@ -82,3 +101,10 @@ class EntityLike(Protocol):
 
     def __getitem__(self, key: str, /) -> Value:
         """Return the value of the attribute *key*."""
+
+
+class ErrorOptions(TypedDict, total=False):
+    """What every error takes by name beside its own arguments."""
+
+    message: Optional[str]
+    details: Optional[Mapping[str, Any]]

@@ -26,12 +26,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, overload
 
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._types import Value
+    from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
 __all__ = ["Action", "ActionRequest", "Selected", "Selection", "check_items"]
@@ -73,7 +74,13 @@ class Selection(Sequence[Selected]):
             if isinstance(item, Mapping) and item.get("entityId")
         ]
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Selected: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Selected]: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[Selected, list[Selected]]:
         """Return the selected entity at *index*, or a list for a slice."""
         return self._selected[index]
 
@@ -104,12 +111,12 @@ class Selection(Sequence[Selected]):
             return False
         return all(entity.entity_type in entity_types for entity in self.entities())
 
-    def entities(self, *projections: str) -> list[Any]:
+    def entities(self, *projections: str) -> list[Entity]:
         """Return the selected entities with *projections* loaded, with one query per type.
 
         Entities that no longer exist are left out.
         """
-        found: dict[str, Any] = {}
+        found: dict[str, Entity] = {}
         for entity_type, ids in self._by_type().items():
             select = f"select {', '.join(projections)} from " if projections else ""
             listed = ", ".join(f'"{identifier}"' for identifier in ids)
@@ -180,7 +187,7 @@ class Action:
         """Return whether to show the action for *request*; by default for any selection."""
         return True
 
-    def launch(self, request: ActionRequest) -> Any:
+    def launch(self, request: ActionRequest) -> Value:
         """Run the action, and return the result for the user.
 
         * A list of items is a form. The action is launched again with the user's input in
@@ -274,7 +281,7 @@ class Action:
             return {"success": False, "message": f"{self.label} failed: {error}"}
 
 
-def as_reply(result: Any, label: str) -> dict[str, Any]:
+def as_reply(result: Value, label: str) -> dict[str, Any]:
     """Return the reply to a launch of the action *label* that returned *result*.
 
     Raise :exc:`TypeError` if :meth:`Action.launch` may not return *result*, and :exc:`ValueError`
@@ -296,7 +303,7 @@ def as_reply(result: Any, label: str) -> dict[str, Any]:
     raise TypeError(f"launch() returned {type(result).__name__}, not a text, list or mapping")
 
 
-def check_items(items: Union[Sequence[Mapping[str, Any]], Any]) -> list[dict[str, Any]]:
+def check_items(items: object) -> list[dict[str, Any]]:
     """Return the *items* of a form as a list of new mappings.
 
     Raise :exc:`ValueError`, which names the item and its mistake. The web client would only show an
@@ -307,13 +314,13 @@ def check_items(items: Union[Sequence[Mapping[str, Any]], Any]) -> list[dict[str
     return [dict(_checked_item(index, item)) for index, item in enumerate(items)]
 
 
-def _checked_item(index: int, item: Any) -> Mapping[str, Any]:
+def _checked_item(index: int, item: object) -> Mapping[str, Any]:
     for fault in _faults_of(item):
         raise ValueError(f"Item {index} of the form {fault}: {item!r}")
-    return item  # type: ignore[no-any-return]
+    return cast("Mapping[str, Any]", item)
 
 
-def _faults_of(item: Any) -> Iterator[str]:
+def _faults_of(item: object) -> Iterator[str]:
     if not isinstance(item, Mapping):
         yield "is not a mapping"
         return

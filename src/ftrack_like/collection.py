@@ -15,7 +15,7 @@ import copy
 import functools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import TYPE_CHECKING, Any, ClassVar, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Optional, Union, cast, overload
 
 from ftrack_like import _custom_attributes, exception, inspection
 from ftrack_like._ownership import named, own
@@ -294,7 +294,13 @@ class Collection(MutableSequence[Any]):
         """Return whether there is a member with the identity of *value*."""
         return identity_text(cast("Entity", value)) in self._identities
 
-    def __getitem__(self, index: Any) -> Value:
+    @overload
+    def __getitem__(self, index: int) -> Entity: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Entity]: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[Entity, list[Entity]]:
         """Return the member at *index*, or a list of members for a slice."""
         return self.members[index]
 

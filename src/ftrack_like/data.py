@@ -6,7 +6,10 @@ import abc
 import os
 import stat
 import tempfile
-from typing import Any, Optional, TypeVar, Union
+from typing import IO, TYPE_CHECKING, Any, Optional, TypeVar, Union
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Content
 
 __all__ = ["Data", "File", "FileWrapper", "String"]
 
@@ -36,14 +39,14 @@ class Data(abc.ABC):
         self.close()
 
     @abc.abstractmethod
-    def read(self, limit: Optional[int] = None) -> Any:
+    def read(self, limit: Optional[int] = None) -> Content:
         """Return content from the current position.
 
         Return at most *limit* bytes, or characters of text; None means all remaining content.
         """
 
     @abc.abstractmethod
-    def write(self, content: Any) -> None:
+    def write(self, content: Content) -> None:
         """Write *content* at the current position."""
 
     def flush(self) -> None:  # noqa: B027  # Only subclasses with a buffer override it.
@@ -85,16 +88,16 @@ class Data(abc.ABC):
 class FileWrapper(Data):
     """Data in an open Python file object."""
 
-    def __init__(self, wrapped_file: Any) -> None:
+    def __init__(self, wrapped_file: IO[Any]) -> None:
         """Initialise with the open file *wrapped_file*; :meth:`close` closes it."""
         super().__init__()
         self.wrapped_file = wrapped_file
 
-    def read(self, limit: Optional[int] = None) -> Any:
+    def read(self, limit: Optional[int] = None) -> Content:
         """Return content from the current position, at most *limit* bytes if given."""
         return self.wrapped_file.read(-1 if limit is None else limit)
 
-    def write(self, content: Any) -> None:
+    def write(self, content: Content) -> None:
         """Write *content* at the current position."""
         self.wrapped_file.write(content)
 
@@ -158,7 +161,7 @@ class String(FileWrapper):
             self.write(content)
             self.seek(0)
 
-    def read(self, limit: Optional[int] = None) -> Any:
+    def read(self, limit: Optional[int] = None) -> Content:
         """Return content from the current position, at most *limit* bytes if given.
 
         In text, a character that begins within the limit is read completely.

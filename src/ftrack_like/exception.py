@@ -100,6 +100,10 @@ from ftrack_like._storage_errors import (
 from ftrack_like._value_errors import InvalidEntityError, InvalidValueError
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ftrack_like._types import ErrorOptions, Members
+    from ftrack_like.attribute import Attribute
     from ftrack_like.entity.base import Entity
 
 __all__ = [
@@ -359,7 +363,7 @@ class CommitInProgressError(OperationError):
         "session, as happens in a signal handler. {verb_capital} after it has ended."
     )
 
-    def __init__(self, verb: str = "commit", **kw: Any) -> None:
+    def __init__(self, verb: str = "commit", **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *verb* for the call, such as ``commit``."""
         super().__init__(**with_details(kw, verb=verb, verb_capital=verb.capitalize()))
 
@@ -388,19 +392,28 @@ class EntityTypeError(Error):
     default_message = "Entity type error."
 
 
+def _suggesting(
+    error: Error, keywords: ErrorOptions, suggestion: str, **values: object
+) -> ErrorOptions:
+    """Return *keywords* with *values* as details and *suggestion* behind the text of *error*."""
+    if not suggestion:
+        return with_details(keywords, **values)
+    message = keywords.get("message") or error.default_message
+    options = with_details(keywords, **values, suggestion=suggestion)
+    options["message"] = message + " {suggestion}"
+    return options
+
+
 class UnrecognisedEntityTypeError(EntityTypeError, KeyError):
     """The server's schemas have no such entity type."""
 
     default_message = 'Entity type "{entity_type}" not recognised.'
 
-    def __init__(self, entity_type: Any, *, suggestion: str = "", **kw: Any) -> None:
+    def __init__(
+        self, entity_type: object, *, suggestion: str = "", **kw: Unpack[ErrorOptions]
+    ) -> None:
         """Initialise with the unknown *entity_type*; *suggestion* follows in the text."""
-        details = {"entity_type": entity_type, **kw.pop("details", {})}
-        message = kw.pop("message", self.default_message)
-        if suggestion:
-            details["suggestion"] = suggestion
-            message = message + " {suggestion}"
-        super().__init__(message=message, details=details, **kw)
+        super().__init__(**_suggesting(self, kw, suggestion, entity_type=entity_type))
 
 
 class AttributeError(Error):
@@ -415,15 +428,15 @@ class UnknownAttributeError(AttributeError, KeyError):
     default_message = "{entity_type} has no attribute {attribute_name!r}."
 
     def __init__(
-        self, attribute_name: Any = "", entity_type: Any = "Entity", suggestion: str = "", **kw: Any
+        self,
+        attribute_name: object = "",
+        entity_type: object = "Entity",
+        suggestion: str = "",
+        **kw: Unpack[ErrorOptions],
     ) -> None:
         """Initialise with the unknown *attribute_name* of *entity_type*."""
-        details = {"attribute_name": attribute_name, "entity_type": entity_type}
-        message = kw.pop("message", self.default_message)
-        if suggestion:
-            details["suggestion"] = suggestion
-            message = message + " {suggestion}"
-        super().__init__(message=message, details={**details, **kw.pop("details", {})}, **kw)
+        names = {"attribute_name": attribute_name, "entity_type": entity_type}
+        super().__init__(**_suggesting(self, kw, suggestion, **names))
 
 
 class ImmutableAttributeError(AttributeError):
@@ -431,7 +444,7 @@ class ImmutableAttributeError(AttributeError):
 
     default_message = "Cannot modify value of immutable {attribute.name!r} attribute."
 
-    def __init__(self, attribute: Any, **kw: Any) -> None:
+    def __init__(self, attribute: Attribute, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *attribute*, an object that has a *name*."""
         super().__init__(**with_details(kw, attribute=attribute))
 
@@ -441,7 +454,7 @@ class CollectionError(Error):
 
     default_message = "Collection error."
 
-    def __init__(self, collection: Any, **kw: Any) -> None:
+    def __init__(self, collection: Members, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *collection* concerned."""
         super().__init__(**with_details(kw, collection=collection))
 
@@ -451,7 +464,7 @@ class DuplicateItemInCollectionError(CollectionError):
 
     default_message = "Item {item!r} already exists in collection {collection!r}."
 
-    def __init__(self, item: Any, collection: Any, **kw: Any) -> None:
+    def __init__(self, item: object, collection: Members, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *item* and the *collection* that contains it."""
         super().__init__(collection, **with_details(kw, item=item))
 
@@ -475,7 +488,13 @@ class InvalidStateTransitionError(InvalidStateError):
         "Invalid transition from {current_state!r} to {target_state!r} state for entity {entity!r}"
     )
 
-    def __init__(self, current_state: Any, target_state: Any, entity: Entity, **kw: Any) -> None:
+    def __init__(
+        self,
+        current_state: object,
+        target_state: object,
+        entity: Entity,
+        **kw: Unpack[ErrorOptions],
+    ) -> None:
         """Initialise with the *current_state* and *target_state* of the *entity*."""
         states = {"current_state": current_state, "target_state": target_state}
         super().__init__(**with_details(kw, entity=entity, **states))
@@ -504,7 +523,7 @@ class JobFailedError(Error):
 
     default_message = "The job {job_id} failed: {reason}"
 
-    def __init__(self, job: Any, reason: str, **kw: Any) -> None:
+    def __init__(self, job: Entity, reason: str, **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *job* and the *reason*, a text."""
         self.job = job
         self.reason = reason
@@ -519,7 +538,9 @@ class JobTimeoutError(Error, TimeoutError):
         "session.wait_for_job(job, timeout=…)."
     )
 
-    def __init__(self, job: Any, status: str, timeout: Any, **kw: Any) -> None:
+    def __init__(
+        self, job: Entity, status: str, timeout: Optional[float], **kw: Unpack[ErrorOptions]
+    ) -> None:
         """Initialise with the *job*, its *status*, and the *timeout* in seconds."""
         self.job = job
         super().__init__(**with_details(kw, job_id=job["id"], status=status, timeout=timeout))

@@ -68,7 +68,7 @@ def format(  # the name is public
     lines = [f"{first}{styles['header'](entity.entity_type)}"]
     seen.add(str(identity(entity)))
 
-    def nested(inner: Any, depth: int, leads: bool) -> str:
+    def nested(inner: Entity, depth: int, leads: bool) -> str:
         """Return the text of the entity *inner*, indented by *depth* blanks."""
         if str(identity(inner)) in seen:
             return " " * (depth if leads else 0) + f"{styles['header'](inner.entity_type)}{{...}}"

@@ -40,7 +40,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
 from ftrack_like import _ffmpeg, exception
 from ftrack_like._ffmpeg import find_ffmpeg
@@ -49,10 +49,14 @@ from ftrack_like._session.claims import Claim, claiming
 from ftrack_like._session.components import files_of
 from ftrack_like._session.jobs import Progress, rising, share_of
 from ftrack_like._session.media_sources import check_media
+from ftrack_like.entity.location import find_location
 from ftrack_like.symbol import SERVER_LOCATION_ID
 
 if TYPE_CHECKING:
     from ftrack_like.entity.asset_version import AssetVersion
+    from ftrack_like.entity.component import Component, CreateThumbnailMixin
+    from ftrack_like.entity.job import Job
+    from ftrack_like.session import Session
 
 __all__ = ["PROFILES", "Publication", "find_ffmpeg", "publish_reviewable"]
 
@@ -90,15 +94,15 @@ class Publication(NamedTuple):
     encoded it. *is_new* is whether this call encoded anything.
     """
 
-    component: Any
-    job: Any
+    component: Component
+    job: Optional[Job]
     is_new: bool
 
 
 class _Task(NamedTuple):
     """The content to publish, and the way to publish it."""
 
-    version: Any
+    version: AssetVersion
     path: pathlib.Path
     #: The frames of a sequence, or the single file.
     files: list[pathlib.Path]
@@ -109,7 +113,7 @@ class _Task(NamedTuple):
     progress: Optional[Progress]
 
     @property
-    def session(self) -> Any:
+    def session(self) -> Session:
         """Return the session of the version."""
         return self.version.session
 
@@ -185,7 +189,7 @@ def publish_reviewable(
     return publication
 
 
-def _task(version: Any, path: str, profile: str, progress: Optional[Progress]) -> _Task:
+def _task(version: AssetVersion, path: str, profile: str, progress: Optional[Progress]) -> _Task:
     """Return the task for the media at *path*; read the files once for their checksum."""
     try:
         check_media(path)
@@ -289,7 +293,7 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
 def _on_the_server(task: _Task, claim: Claim) -> Publication:
     """Upload the file, and start the encoding on the server."""
     session = task.session
-    server = session.get("Location", SERVER_LOCATION_ID)
+    server = find_location(session, SERVER_LOCATION_ID)
     # Its id is the token, so that a process that takes over finds the source, and the job by the
     # source.
     source = session.create_component(
@@ -302,7 +306,7 @@ def _on_the_server(task: _Task, claim: Claim) -> Publication:
     return _describe(task, job, claim, True)
 
 
-def _describe(task: _Task, job: Any, claim: Claim, is_new: bool) -> Publication:
+def _describe(task: _Task, job: Job, claim: Claim, is_new: bool) -> Publication:
     """Return the publication of *job*, after writing its metadata."""
     session = task.session
     component = publications.outputs_of(session, job["id"])[0]
@@ -386,10 +390,13 @@ def _is_image(task: _Task) -> bool:
     return task.facts["source_mime_type"].startswith("image/")
 
 
-def _upload(task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, claim: Claim) -> Any:
+def _upload(
+    task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, claim: Claim
+) -> Component:
     """Upload the encoded *target* and its thumbnail *still*; return the component."""
-    server = task.session.get("Location", SERVER_LOCATION_ID)
-    task.version.create_thumbnail(str(still), {"id": publications.thumbnail_id(claim.token)})
+    server = find_location(task.session, SERVER_LOCATION_ID)
+    version = cast("CreateThumbnailMixin", task.version)
+    version.create_thumbnail(str(still), {"id": publications.thumbnail_id(claim.token)})
     if task.keep_original and not _has_original(task):
         about = {key: value for key, value in task.facts.items() if key.startswith("source_")}
         task.version.create_component(str(task.path), {"name": "main", "metadata": about}, server)

@@ -11,10 +11,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like._paths import check_path
 from ftrack_like.logging import LazyLogMessage as L
+
+if TYPE_CHECKING:
+    from ftrack_like._types import PathText
 
 __all__ = ["discover", "load_source"]
 
@@ -81,7 +84,7 @@ def discover(
                 logger.debug(traceback.format_exc())
 
 
-def _module_paths(path: Any) -> Iterator[str]:
+def _module_paths(path: PathText) -> Iterator[str]:
     """Yield the paths of the Python files in the folder *path* and its sub-folders."""
     check_path(os.fsdecode(path))
     for folder, folder_names, file_names in os.walk(path):

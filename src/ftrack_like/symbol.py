@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 from ftrack_like._errors import NotSetError
 
@@ -71,7 +71,7 @@ class Symbol:
         """Return the symbol itself, as :meth:`__copy__` does."""
         return self
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> Union[str, tuple[Any, ...]]:
         """Pickle a symbol of this module by name, so that unpickling returns the same object."""
         for constant, known in globals().items():
             if known is self:

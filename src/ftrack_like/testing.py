@@ -12,7 +12,7 @@ Needs the extra ``sandbox``: ``pip install 'ftrack-like[sandbox]'``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 try:
     from ftrack_like.sandbox.server import SandboxServer
@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
+    from ftrack_like._types import Value
     from ftrack_like.session import Session
 
 __all__ = ["Sandbox"]
@@ -37,7 +38,7 @@ class Sandbox(SandboxServer):
         self.start()
         return self
 
-    def session(self, **options: Any) -> Session:
+    def session(self, **options: Value) -> Session:
         """Return a new session of the administrator on this sandbox.
 
         *options* are the arguments of :class:`~ftrack_like.session.Session`. They override the

@@ -30,7 +30,8 @@ from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.sandbox.site_data import SiteData
-from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, TABLES
+from ftrack_like.sandbox.tables.layout import TABLES
+from ftrack_like.sandbox.tables.migrations import LAYOUT_VERSION
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
@@ -376,7 +377,7 @@ def test_failing_migration_leaves_the_data(
         connection.exec_driver_sql("CREATE TABLE half (id)")
         raise KeyError("a fault in a step")
 
-    monkeypatch.setattr(migrations, "_STEPS", {1: fail})
+    monkeypatch.setattr(migrations, "_STEPS", (fail,))
     with pytest.raises(KeyError), SandboxServer(old):
         pass
     monkeypatch.undo()

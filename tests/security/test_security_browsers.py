@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from ftrack_like.sandbox.auth import User
-from ftrack_like.sandbox.network.origins import Origins
+from ftrack_like.sandbox.network.origins import AllowedOrigins
 from ftrack_like.sandbox.schema import MODEL
 
 from .conftest import Form, People, Server, Wire
@@ -140,7 +140,7 @@ def test_pages_with_cookies_are_closed_to_other_origins(open_server: Server) -> 
 )
 def test_only_the_api_is_open(path: str) -> None:
     """Paths that only begin like those of the API are not open."""
-    origins = Origins(["*"])
+    origins = AllowedOrigins(["*"])
     assert origins.is_open("/api/")
     assert not origins.is_open(path)
 

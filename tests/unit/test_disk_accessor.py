@@ -305,7 +305,8 @@ def test_failed_transfer_leaves_nothing(accessor, root):
     with (
         _Shrinking(root / "source") as source,
         pytest.raises(
-            exception.AccessorOperationFailedError, match="10 bytes were expected, but 3 arrived"
+            exception.AccessorOperationFailedError,
+            match="10 bytes were expected, but 3 were transferred",
         ),
     ):
         accessor.receive("empty/new", source)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import http.client
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -287,7 +288,8 @@ def _tls(chain: list[BaseException], route: Route) -> Optional[str]:
             f"The server at {route.address} does not speak https: {words}\n"
             "Does the server address (FTRACK_SERVER) begin with http:// instead?"
         )
-    if "certificate" not in words.lower():
+    # Older versions of urllib3 say "hostname 'a' doesn't match 'b'".
+    if not re.search(r"(?i)certificate|\bmatch\b", words):
         return f"The client cannot make an encrypted connection to {route.address}: {words}"
     path, origin = route.ca_file()
     return (

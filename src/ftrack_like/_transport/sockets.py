@@ -9,11 +9,15 @@ the socket through context variables, because urllib3 and requests pass no such 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import http.client
 import io
+import math
+import queue
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Optional
@@ -24,7 +28,7 @@ from ftrack_like._transport.flight import CURRENT_FLIGHT, LONGEST_PIECE, Flight
 from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, Setting
 from ftrack_like._transport.names import SlowNameError, forget_addresses, look_up, needs_lookup
 
-__all__ = ["CURRENT_CONNECTIONS", "WatchedSocket", "registering", "watch", "watching"]
+__all__ = ["CURRENT_CONNECTIONS", "Shelf", "WatchedSocket", "registering", "watch", "watching"]
 
 #: The registry for connections that are opened in this context.
 CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
@@ -33,6 +37,9 @@ CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
 
 #: The most bytes to read from the network at a time.
 _READ_SIZE = 16 * 1024
+
+#: Seconds between two looks for an idle connection, in pools of programs that wait for one.
+_SHELF_TICK = 0.005
 
 
 class WatchedSocket:
@@ -94,19 +101,29 @@ class WatchedSocket:
         count: int = self._within(self._sock.send, *arguments)
         return count
 
+    def fileno(self) -> int:
+        """Return the file descriptor of the socket."""
+        return self._sock.fileno()
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all *data*; raise :exc:`socket.timeout` at the limit."""
         if self.flight is not None:
             self._send_in_flight(self.flight, data)
             return
+        sent = self.send(data) if isinstance(data, bytes) else 0
+        if sent == len(data):
+            return
         with memoryview(data) as view, view.cast("B") as rest:
-            sent = 0
             while sent < len(rest):
                 sent += self.send(rest[sent:])
 
     def _send_in_flight(self, flight: Flight, data: Any) -> None:
         """Send all *data*, a part of the request of *flight*, and record the sent bytes."""
         piece = flight.begin(self, data)
+        if isinstance(data, bytes) and len(data) <= LONGEST_PIECE:
+            piece.sent = self.send(data)
+            if piece.sent == len(data):
+                return
         with memoryview(data) as view, view.cast("B") as rest:
             while piece.sent < len(rest):
                 piece.sent += self.send(rest[piece.sent : piece.sent + LONGEST_PIECE])
@@ -139,6 +156,7 @@ class WatchedSocket:
         """Call *action*, a read or write; raise :exc:`socket.timeout` at the limit."""
         limit = self.limit
         if limit is None:
+            self.settimeout(self._idle)
             return action(*arguments)
         left = limit.left()
         if left <= 0:
@@ -197,8 +215,7 @@ class _Reader(io.RawIOBase):
         """Read into *buffer* and return the number of bytes."""
         flight = self._sock.flight
         if flight is None or flight.is_answered:
-            count: Optional[int] = self._sock._within(self._raw.readinto, buffer)  # noqa: SLF001 - both are of this module
-            return count
+            return self._sock.recv_into(buffer)
         return flight.read_into(buffer)
 
     def close(self) -> None:
@@ -230,7 +247,8 @@ class _WatchedConnection:
         host = self._dns_host
         self._shorten_timeout()
         # With a SOCKS proxy, the proxy may resolve names.
-        if not self.timeout or hasattr(self, "_socks_options") or not needs_lookup(host):
+        is_bounded = isinstance(self.timeout, (int, float)) and not hasattr(self, "_socks_options")
+        if not is_bounded or not needs_lookup(host):
             return watch(super()._new_conn())  # type: ignore[misc]
         failure: Optional[Exception] = None
         for address in self._addresses(host):
@@ -291,6 +309,42 @@ def _watched_connection(kind: Any) -> Any:
     return type(kind.__name__, (_WatchedConnection, kind), {})
 
 
+class Shelf:
+    """Up to *maxsize* idle connections, the last one on top, with the methods of a queue.
+
+    The queues of Python lock by code in Python. An exception of a signal handler there would
+    leave them locked, and each later request would wait for ever.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._maxsize = maxsize
+        self._items: collections.deque[Any] = collections.deque()
+
+    def put(self, item: Any, block: bool = True, timeout: Optional[float] = None) -> None:
+        """Lay *item* on top; raise :exc:`queue.Full` at once if there is no room."""
+        if 0 < self._maxsize <= len(self._items):
+            raise queue.Full
+        self._items.append(item)
+
+    def get(self, block: bool = True, timeout: Optional[float] = None) -> Any:
+        """Take the top item.
+
+        Raise :exc:`queue.Empty` without any, if *block* is true after *timeout* seconds.
+        """
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return self._items.pop()
+            except IndexError:
+                if not block or time.monotonic() >= end:
+                    raise queue.Empty from None
+            time.sleep(_SHELF_TICK)
+
+    def qsize(self) -> int:
+        """Return the number of items."""
+        return len(self._items)
+
+
 @functools.cache
 def _watching_pool(kind: Any) -> Any:
     """Return a subclass of the pool class *kind* whose connections watch their sockets."""
@@ -299,7 +353,8 @@ def _watching_pool(kind: Any) -> Any:
         """Return the class of connections. It is read at each use, since it may be replaced."""
         return _watched_connection(kind.ConnectionCls)
 
-    return type(kind.__name__, (kind,), {"ConnectionCls": property(connection_class)})
+    names = {"ConnectionCls": property(connection_class), "QueueCls": Shelf}
+    return type(kind.__name__, (kind,), names)
 
 
 def watching(manager: Any) -> Any:

@@ -16,7 +16,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 import requests
 import urllib3
@@ -25,12 +25,17 @@ from ftrack_like._transport.body import Decompressor, UnreadableError
 from ftrack_like._transport.limits import limited
 from ftrack_like.accessor._tries import DownloadError, Tries, failed, refused
 
+if TYPE_CHECKING:
+    from requests import Response
+
 __all__ = ["Download"]
 
 #: The most bytes to read from the connection at a time. A broken connection loses at most these.
 _PIECE = 64 * 1024
 
 _CONTENT_RANGE = r"bytes (\d+)-\d+/(\d+|\*)"  # compiled only at the first download
+
+_Result = TypeVar("_Result")
 
 #: The errors of a broken connection.
 _FAULTS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -100,10 +105,10 @@ class Download:
             self._response.close()
             self._response = None
 
-    def _try(self, action: Callable[[], Any]) -> Any:
+    def _try(self, action: Callable[[], _Result]) -> _Result:
         """Return the result of *action*; after a failure, retry it from the current position."""
 
-        def once() -> Any:
+        def once() -> _Result:
             try:
                 return action()
             except UnreadableError as error:
@@ -147,7 +152,7 @@ class Download:
         piece, self._rest = self._rest[:amount], self._rest[amount:]
         return piece
 
-    def _decompressed(self, response: Any, decompressor: Decompressor) -> Iterator[bytes]:
+    def _decompressed(self, response: Response, decompressor: Decompressor) -> Iterator[bytes]:
         """Yield the decompressed body of *response*, reading at most ``self._amount`` at a time."""
         while True:
             data = response.raw.read(self._amount, decode_content=False)
@@ -196,7 +201,7 @@ class Download:
         else:
             self._accept_whole(response)
 
-    def _begin(self, response: Any) -> None:
+    def _begin(self, response: Response) -> None:
         """Read the following bytes from the body of *response*."""
         decompressor = Decompressor(response.headers.get("Content-Encoding"), most=None)
         self._is_encoded = not decompressor.is_plain
@@ -205,7 +210,7 @@ class Download:
         )
         self._pieces, self._rest = self._decompressed(response, decompressor), b""
 
-    def _accept_part(self, response: Any) -> None:
+    def _accept_part(self, response: Response) -> None:
         """Check the headers of *response*, a part that must begin at the current position."""
         found = re.match(_CONTENT_RANGE, response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != self.position or self._is_encoded:
@@ -219,7 +224,7 @@ class Download:
             raise DownloadError("the data changed while it was read")
         self._total = total
 
-    def _accept_whole(self, response: Any) -> None:
+    def _accept_whole(self, response: Response) -> None:
         """Check the headers of *response*, the whole data; skip to the current position."""
         tag = response.headers.get("ETag")
         if self.position and self._tag and tag != self._tag:
@@ -238,7 +243,7 @@ class Download:
                 self._checksum.update(piece)
 
 
-def _length(response: Any) -> Optional[int]:
+def _length(response: Response) -> Optional[int]:
     """Return the announced length of the body of *response* in bytes, or None."""
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else None

@@ -44,7 +44,7 @@ class Move(NamedTuple):
     expected: int
 
 
-def works_in_threads(accessor: Any) -> bool:
+def works_in_threads(accessor: Accessor) -> bool:
     """Return whether several threads may use *accessor* at once.
 
     The class of *accessor* itself must set ``is_thread_safe``. Subclasses do not inherit it, and

@@ -24,6 +24,10 @@ from ftrack_like.symbol import CHUNK_SIZE
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from requests import Response
+
+    from ftrack_like._types import Readable
+
 __all__ = [
     "PART_SIZE",
     "OtherDataError",
@@ -67,7 +71,7 @@ def count_parts(size: int) -> int:
     return max(1, -(-size // size_of_parts(size)))
 
 
-def state_of(source: Any) -> Optional[tuple[int, ...]]:
+def state_of(source: Readable) -> Optional[tuple[int, ...]]:
     """Return a value that changes when a program writes to *source*: file size and time.
 
     Return None if no other program can write to *source*, and ``()`` if *source* does not allow
@@ -86,7 +90,7 @@ class PartedUpload:
     chunks are in memory at a time.
     """
 
-    def __init__(self, source: Any, size: int, put: Callable[..., Any], tries: Tries) -> None:
+    def __init__(self, source: Readable, size: int, put: Callable[..., Any], tries: Tries) -> None:
         """Initialise; nothing is sent before :meth:`run`."""
         self._source = source
         self._start = source.tell()
@@ -170,7 +174,7 @@ class PartedUpload:
         tag = self._tries.repeat(f"part {number} of an upload", once, stopped=self._stop.wait)
         return {"part_number": place["part_number"], "e_tag": tag}
 
-    def _chunks(self, start: int, length: int, digest: Any) -> Iterator[bytes]:
+    def _chunks(self, start: int, length: int, digest: hashlib._Hash) -> Iterator[bytes]:
         """Yield *length* bytes from *start* on and add them to *digest*."""
         end = start + length
         while start < end:
@@ -186,7 +190,7 @@ class PartedUpload:
             yield chunk
 
 
-def _checked_tag(response: Any, checksum: str, is_passing: bool) -> str:
+def _checked_tag(response: Response, checksum: str, is_passing: bool) -> str:
     """Return the tag in *response* for a part with the MD5 *checksum*.
 
     Raise :class:`UploadError` if there is no tag. Raise :class:`OtherDataError` if the tag looks

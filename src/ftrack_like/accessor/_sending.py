@@ -43,6 +43,9 @@ from ftrack_like.accessor.base import check_size, remaining_size
 from ftrack_like.data import File, String
 
 if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+    from ftrack_like._types import Readable, Timeout, Value
     from ftrack_like.session import Session
 
 __all__ = ["Sending", "keeping_connections"]
@@ -55,7 +58,7 @@ class Sending:
     """The upload of *source*, from its current position, as the data of one component."""
 
     def __init__(
-        self, session: Session, component_id: str, source: Any, timeout: Any, tries: Tries
+        self, session: Session, component_id: str, source: Readable, timeout: Timeout, tries: Tries
     ) -> None:
         """Initialise; nothing is sent before :meth:`run`.
 
@@ -169,7 +172,7 @@ class Sending:
         # Another tag does not prove damage: some storages compute their tags differently.
         return None if sent.tag == sent.checksum else sent.checksum
 
-    def _place(self, size: int, **options: Any) -> Any:
+    def _place(self, size: int, **options: Value) -> dict[str, Any]:
         """Request the upload address for *size* bytes from the server."""
         return self._session.get_upload_metadata(
             component_id=self._component_id, file_name=self._name, file_size=size, **options
@@ -226,7 +229,7 @@ def _knows_parts(session: Session) -> bool:
     return "parts" in taken or any(each.kind is each.VAR_KEYWORD for each in taken.values())
 
 
-def _put(plain: requests.Session, timeout: Any, url: str, **options: Any) -> Any:
+def _put(plain: requests.Session, timeout: Timeout, url: str, **options: Value) -> Response:
     """Send a PUT request to *url* and return the response; do not follow redirects."""
     return plain.put(url, timeout=timeout, allow_redirects=False, stream=True, **options)
 
@@ -245,12 +248,12 @@ def _plain_session(session: Session) -> requests.Session:
     return made
 
 
-def _no_authentication(request: Any) -> Any:
+def _no_authentication(request: PreparedRequest) -> PreparedRequest:
     """Return *request* unchanged. Without this function, requests reads ``.netrc``."""
     return request
 
 
-def _collected(source: Any) -> Any:
+def _collected(source: Readable) -> Readable:
     """Return *source*; copy it to a temporary file if it has no size and cannot be read twice."""
     if remaining_size(source) is not None or position_of(source) is not None:
         return source

@@ -15,7 +15,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 
 from ftrack_like import exception
 from ftrack_like._transport.body import excerpt
@@ -23,6 +23,9 @@ from ftrack_like._transport.faults import exhaustion, is_timeout
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.limits import Limit, OpenConnections, SlowestRate, Timeout, total_for
 from ftrack_like._transport.retry import RetryPolicy, retry_after
+
+if TYPE_CHECKING:
+    from requests import Response
 
 __all__ = [
     "DownloadError",
@@ -162,7 +165,9 @@ def judge_words(text: str) -> Verdict:
     return Verdict(passing, not passing and bool(words & _EXPIRED_CODES))
 
 
-def refused(response: Any, who: str, kind: type[DownloadError] = DownloadError) -> DownloadError:
+def refused(
+    response: Response, who: str, kind: type[DownloadError] = DownloadError
+) -> DownloadError:
     """Return the error of class *kind* for *response*, a failure that *who* answered.
 
     Close *response*.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import requests
 import urllib3
@@ -14,6 +14,11 @@ from ftrack_like._transport.body import read_body
 from ftrack_like._transport.limits import limited
 from ftrack_like.accessor._tries import DownloadError, Tries, failed, judge, refused
 from ftrack_like.symbol import CHUNK_SIZE
+
+if TYPE_CHECKING:
+    from requests import Response
+
+    from ftrack_like._types import Content, Readable, Value
 
 __all__ = [
     "Body",
@@ -86,12 +91,12 @@ class Body:
         self._tell(read)
 
 
-def as_bytes(content: Any) -> bytes:
+def as_bytes(content: Content) -> bytes:
     """Return *content*, the result of a read, as bytes."""
     return content.encode("utf-8") if isinstance(content, str) else content
 
 
-def chunks(source: Any) -> Iterator[bytes]:
+def chunks(source: Readable) -> Iterator[bytes]:
     """Read *source* to its end and yield the chunks as bytes."""
     while True:
         chunk = source.read(CHUNK_SIZE)
@@ -100,9 +105,9 @@ def chunks(source: Any) -> Iterator[bytes]:
         yield as_bytes(chunk)
 
 
-def measure(source: Any) -> Measured:
+def measure(source: Readable) -> Measured:
     """Return the size and checksum of *source* from its current position to its end."""
-    size, checksum = 0, hashlib.md5(usedforsecurity=False)  # the protocol requires MD5
+    size, checksum = 0, hashlib.md5(usedforsecurity=False)  # what the protocol asks for
     for chunk in chunks(source):
         size += len(chunk)
         checksum.update(chunk)
@@ -110,7 +115,7 @@ def measure(source: Any) -> Measured:
 
 
 def upload(
-    source: Any,
+    source: Readable,
     size: int,
     begin: Callable[[], Mapping[str, Any]],
     put: Callable[..., Any],
@@ -137,7 +142,7 @@ def upload(
 
 
 def pass_on(
-    source: Any,
+    source: Readable,
     size: int,
     begin: Callable[[], Mapping[str, Any]],
     put: Callable[..., Any],
@@ -174,7 +179,7 @@ def pass_on(
     return tries.repeat("an upload", once, renews=True)
 
 
-def position_of(source: Any) -> Optional[int]:
+def position_of(source: Readable) -> Optional[int]:
     """Return the current position of *source*; None if *source* cannot seek."""
     try:
         position: int = source.tell()
@@ -184,14 +189,14 @@ def position_of(source: Any) -> Optional[int]:
     return position
 
 
-def send(put: Callable[..., Any], tries: Tries, url: str, **options: Any) -> Any:
+def send(put: Callable[..., Any], tries: Tries, url: str, **options: Value) -> Response:
     """Call ``put(url, **options)`` within the time limit of *tries*; return the response.
 
     Raise :class:`UploadError` if the connection fails or the storage reports an error.
     """
     try:
         with limited(tries.limit()):
-            response = put(url, **options)
+            response: Response = put(url, **options)
         if response.status_code >= 300:
             raise refused(response, "the storage", UploadError)
         said = read_body(response, _LONGEST_ANSWER).content[:2000].decode("utf-8", "replace")

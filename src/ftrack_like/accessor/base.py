@@ -6,13 +6,16 @@ import abc
 import contextlib
 import logging
 from contextlib import AbstractContextManager
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.accessor._progress import current_meter
 from ftrack_like.data import Data
 from ftrack_like.exception import AccessorOperationFailedError, AccessorUnsupportedOperationError
 from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import CHUNK_SIZE
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Readable
 
 __all__ = ["Accessor", "check_size", "copy", "receive", "remaining_size"]
 
@@ -34,7 +37,7 @@ class Accessor(abc.ABC):
         super().__init__()
 
     @abc.abstractmethod
-    def list(self, resource_identifier: str) -> Any:
+    def list(self, resource_identifier: str) -> list[str]:
         """Return the identifiers of the resources in the container *resource_identifier*.
 
         Each begins with *resource_identifier*. Raise
@@ -59,7 +62,7 @@ class Accessor(abc.ABC):
         """Return whether *resource_identifier* names a sequence of files."""
 
     @abc.abstractmethod
-    def open(self, resource_identifier: str, mode: str = "rb") -> Any:
+    def open(self, resource_identifier: str, mode: str = "rb") -> Data:
         """Return the :class:`~ftrack_like.data.Data` of *resource_identifier*, opened in *mode*.
 
         Raise :exc:`~ftrack_like.exception.AccessorResourceNotFoundError` if *mode* is a mode for
@@ -119,7 +122,7 @@ class Accessor(abc.ABC):
         """
         return contextlib.nullcontext()
 
-    def receive(self, resource_identifier: str, source: Any) -> int:
+    def receive(self, resource_identifier: str, source: Readable) -> int:
         """Copy the open data *source* to *resource_identifier*; return the number of bytes.
 
         If the transfer fails, the accessor tries to remove the incomplete resource. Raise
@@ -136,7 +139,7 @@ class Accessor(abc.ABC):
             raise
 
 
-def _remove_rest(accessor: Any, resource_identifier: str) -> None:
+def _remove_rest(accessor: Accessor, resource_identifier: str) -> None:
     """Remove the incomplete resource of a failed transfer; log a warning if that fails."""
     try:
         accessor.remove(resource_identifier)
@@ -150,7 +153,7 @@ def _remove_rest(accessor: Any, resource_identifier: str) -> None:
         )
 
 
-def receive(accessor: Any, resource_identifier: str, source: Any) -> int:
+def receive(accessor: Accessor, resource_identifier: str, source: Readable) -> int:
     """Store the open data *source* as *resource_identifier* through *accessor*.
 
     It does the same as :meth:`Accessor.receive`, also for an accessor of another class with the
@@ -161,7 +164,7 @@ def receive(accessor: Any, resource_identifier: str, source: Any) -> int:
     return Accessor.receive(accessor, resource_identifier, source)
 
 
-def copy(source: Any, target: Any) -> int:
+def copy(source: Readable, target: Data) -> int:
     """Copy the open data *source* to *target*; return the number of bytes.
 
     At most one chunk is in memory. Raise
@@ -187,7 +190,7 @@ def copy(source: Any, target: Any) -> int:
     return size
 
 
-def remaining_size(source: Any) -> Optional[int]:
+def remaining_size(source: object) -> Optional[int]:
     """Return the number of bytes left in the open data *source*; None if it is unknown."""
     if not isinstance(source, Data):
         return None

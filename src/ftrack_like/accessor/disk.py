@@ -8,13 +8,17 @@ import errno
 import os
 import stat
 from collections.abc import Generator
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._paths import problem_of
 from ftrack_like.accessor import _temporary
 from ftrack_like.accessor.base import Accessor, check_size, copy
 from ftrack_like.data import File
+
+if TYPE_CHECKING:
+    from ftrack_like._types import Readable, Value
+    from ftrack_like.data import Data
 
 __all__ = ["DiskAccessor", "error_handler"]
 
@@ -27,7 +31,7 @@ class DiskAccessor(Accessor):
 
     is_thread_safe = True
 
-    def __init__(self, prefix: Optional[str], *, confine_links: bool = False, **kw: Any) -> None:
+    def __init__(self, prefix: Optional[str], *, confine_links: bool = False, **kw: Value) -> None:
         """Initialise with the folder *prefix*.
 
         Paths outside of *prefix* raise an error; with ``""`` or None all paths are allowed. With
@@ -73,7 +77,7 @@ class DiskAccessor(Accessor):
             "is_sequence", resource_identifier=resource_identifier
         )
 
-    def open(self, resource_identifier: str, mode: str = "rb") -> Any:
+    def open(self, resource_identifier: str, mode: str = "rb") -> Data:
         """Return the :class:`~ftrack_like.data.File` at *resource_identifier*, opened in *mode*."""
         path = self.get_filesystem_path(resource_identifier)
         with error_handler(operation="open", resource_identifier=resource_identifier):
@@ -165,7 +169,7 @@ class DiskAccessor(Accessor):
                 details={"prefix": self.prefix},
             )
 
-    def receive(self, resource_identifier: str, source: Any) -> int:
+    def receive(self, resource_identifier: str, source: Readable) -> int:
         """Copy the open data *source* to the file *resource_identifier*; return its bytes.
 
         The data goes to a temporary file in the same folder. The file gets its name only when it
@@ -182,7 +186,7 @@ class DiskAccessor(Accessor):
             temporary.keep()
         return size
 
-    def _write_temporary(self, resource_identifier: str, path: str, source: Any) -> int:
+    def _write_temporary(self, resource_identifier: str, path: str, source: Readable) -> int:
         """Write *source* to the temporary file at *path*, next to *resource_identifier*."""
         folder = os.path.dirname(os.path.normpath(resource_identifier))
         # Open it through the method open and an identifier: a subclass may override that method.
@@ -226,7 +230,7 @@ _ERRORS: dict[Optional[int], type[exception.AccessorError]] = {
 
 
 @contextlib.contextmanager
-def error_handler(**kw: Any) -> Generator[None, None, None]:
+def error_handler(**kw: str) -> Generator[None, None, None]:
     """Turn an :exc:`OSError` into the matching :exc:`~ftrack_like.exception.AccessorError`.
 
     *kw* are the arguments of the error: *operation*, a verb, and *resource_identifier*.
@@ -235,4 +239,5 @@ def error_handler(**kw: Any) -> Generator[None, None, None]:
         yield
     except OSError as error:
         error_class = _ERRORS.get(error.errno, exception.AccessorOperationFailedError)
-        raise error_class(error=error, **{"operation": "", **kw}) from error  # type: ignore[call-arg]
+        options: dict[str, Any] = {"operation": "", **kw, "error": error}
+        raise error_class(**options) from error

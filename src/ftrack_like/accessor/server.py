@@ -27,6 +27,9 @@ from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError, ConnectionClosedError
 
 if TYPE_CHECKING:
+    from requests import Response
+
+    from ftrack_like._types import Content, Readable, Value
     from ftrack_like.session import Session
 
 __all__ = ["ServerFile"]
@@ -81,7 +84,7 @@ class ServerFile(String):
         except DownloadError as error:
             raise self._error("read", error) from error
 
-    def write(self, content: Any) -> None:
+    def write(self, content: Content) -> None:
         """Write *content* at the current position.
 
         Raise :exc:`io.UnsupportedOperation` if the file was opened for reading.
@@ -168,7 +171,7 @@ class _ServerAccessor(Accessor):
 
     is_thread_safe = True
 
-    def __init__(self, session: Session, **kw: Any) -> None:
+    def __init__(self, session: Session, **kw: Value) -> None:
         """Initialise for the server of *session*."""
         super().__init__(**kw)
         self._session = session
@@ -184,7 +187,7 @@ class _ServerAccessor(Accessor):
 
         return keeping_connections(self._session)
 
-    def receive(self, resource_identifier: str, source: Any) -> int:
+    def receive(self, resource_identifier: str, source: Readable) -> int:
         """Upload the open data *source* as a stream; return the number of bytes.
 
         The data is visible on the server only when it is complete.
@@ -198,14 +201,14 @@ class _ServerAccessor(Accessor):
         """
         _Transport(self._session).remove(resource_identifier)
 
-    def get_container(self, resource_identifier: str) -> Any:
+    def get_container(self, resource_identifier: str) -> Optional[str]:  # type: ignore[override]
         """Return None, since there are no containers."""
         return None
 
     def make_container(self, resource_identifier: str, recursive: bool = True) -> None:
         """Do nothing, since there are no containers."""
 
-    def list(self, resource_identifier: str) -> Any:
+    def list(self, resource_identifier: str) -> list[str]:
         """Raise :exc:`NotImplementedError`: the server does not list its data."""
         raise NotImplementedError("The server's storage cannot be listed.")
 
@@ -265,7 +268,7 @@ class _Transport:
             retry_policy_of(session) or POLICY, self._timeout, connections_of(session)
         )
 
-    def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Any:
+    def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Response:
         """Return the streaming response with the data of *resource_identifier*.
 
         The credentials are headers, and a redirect to another host does not carry them.
@@ -294,7 +297,7 @@ class _Transport:
             text = DownloadError(problem(error)) if error.response is None else error
             raise _failure("remove", resource_identifier, text, self._session) from error
 
-    def put(self, resource_identifier: str, source: Any) -> int:
+    def put(self, resource_identifier: str, source: Readable) -> int:
         """Upload *source* from its current position; return the number of bytes.
 
         The module :mod:`ftrack_like.accessor._sending` describes the ways. If the storage did not

@@ -261,7 +261,7 @@ def _date(text: Json) -> Optional[Arrow]:
 class ScalarAttribute(Attribute):
     """An attribute with one plain value."""
 
-    def __init__(self, name: str, data_type: str, **kw: Any) -> None:
+    def __init__(self, name: str, data_type: str, **kw: Value) -> None:
         """Initialise the attribute *name* of *data_type*.
 
         *data_type* is ``string``, ``integer``, ``float``, ``boolean``, ``datetime``, ``object``
@@ -277,7 +277,7 @@ class ReferenceAttribute(Attribute):
 
     refers = True
 
-    def __init__(self, name: str, entity_type: str, **kw: Any) -> None:
+    def __init__(self, name: str, entity_type: str, **kw: Value) -> None:
         """Initialise the attribute *name* for entities of *entity_type*.
 
         *kw* is as for :class:`Attribute`.

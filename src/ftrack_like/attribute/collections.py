@@ -260,7 +260,7 @@ class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
     collection_class = collection.KeyValueMappedCollectionProxy
 
     def __init__(
-        self, name: str, creator: Creator, key_attribute: str, value_attribute: str, **kw: Any
+        self, name: str, creator: Creator, key_attribute: str, value_attribute: str, **kw: Value
     ) -> None:
         """Initialise the attribute *name*.
 

@@ -9,7 +9,7 @@ a :class:`FileCache` or a :class:`RedisCache`. A backend stores only text, so it
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftrack_like.cache.base import (
     Cache,
@@ -48,11 +48,12 @@ __all__ = [
 _BACKENDS = {"FileCache": "ftrack_like.cache.file", "RedisCache": "ftrack_like.cache.redis"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> type[Cache]:
     """Return the backend *name*."""
     if name not in _BACKENDS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_BACKENDS[name]), name)
+    value: type[Cache] = getattr(importlib.import_module(_BACKENDS[name]), name)
+    globals()[name] = value
     return value
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from ftrack_like.cache.base import Cache
 
 if TYPE_CHECKING:
+    import redis
+
     from ftrack_like._types import Value
 
 __all__ = ["RedisCache"]
@@ -30,7 +32,7 @@ class RedisCache(Cache):
         *,
         prefix: str = "ftrack:",
         expire: Optional[int] = None,
-        client: Optional[Any] = None,
+        client: Optional[redis.Redis] = None,
     ) -> None:
         """Initialise with the *url* of the server; the first use connects.
 
@@ -80,7 +82,7 @@ class RedisCache(Cache):
         return _bytes(self.prefix, "prefix") + _bytes(key, "key")
 
 
-def _connect(url: str) -> Any:
+def _connect(url: str) -> redis.Redis:
     """Return a client for the server at *url*; raise :exc:`ImportError` without the package."""
     try:
         import redis  # lazy: an optional dependency

@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Optional, TextIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Optional, TextIO
 
 from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._interrupt import interruptible
@@ -86,7 +87,7 @@ class Printer:
         self._colours = stream.isatty() and "NO_COLOR" not in os.environ
         self._terminal = stream.isatty()
 
-    def show(self, event: Event, stop: Any) -> None:
+    def show(self, event: Event, stop: Callable[[], object]) -> None:
         """Print *event*, and call *stop* if it was the last one."""
         if self._left == 0 or event["sent"] is None:  # a local event, which no server sent
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from ftrack_like.entity.base import Entity
 
 if TYPE_CHECKING:
-    from ftrack_like._types import PathText
+    from ftrack_like._types import EntityData, PathText
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.job import Job
     from ftrack_like.entity.location import Location
@@ -22,7 +22,7 @@ class AssetVersion(Entity):
     def create_component(
         self,
         path: str,
-        data: Optional[Any] = None,
+        data: Optional[EntityData] = None,
         location: Optional[Location] = None,
         *,
         progress: Optional[Callable[[int, int], object]] = None,

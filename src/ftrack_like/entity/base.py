@@ -32,7 +32,7 @@ from ftrack_like.symbol import NOT_SET
 if TYPE_CHECKING:
     from ftrack_like._session.load_groups import LoadGroup
     from ftrack_like._session.merging import MergeRecord
-    from ftrack_like._types import Data, Value
+    from ftrack_like._types import EntityData, Value
     from ftrack_like.attribute import Attribute, Attributes
     from ftrack_like.session import Session
 
@@ -125,7 +125,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
     logger: _ClassLogger = _ClassLogger()
 
     def __init__(
-        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+        self, session: Session, data: Optional[EntityData] = None, reconstructing: bool = False
     ) -> None:
         """Initialise an entity of *session* with *data*, ``{attribute name: value}``.
 
@@ -145,7 +145,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         else:
             self._construct({} if data is None else data)
 
-    def _construct(self, data: Data) -> None:
+    def _construct(self, data: EntityData) -> None:
         """Set the values of the new entity from *data* and the defaults; record its creation."""
         scalars, others = self._split(data)
         for name, default in self._defaults():
@@ -164,7 +164,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         for name, value in others.items():
             self[name] = value
 
-    def _split(self, data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(self, data: EntityData) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the scalars and the other values of *data*; log and skip unknown names."""
         scalars, others = {}, {}
         attributes = self.attributes.by_name
@@ -198,7 +198,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             table.plans["defaults"] = found
         return found
 
-    def _reconstruct(self, data: Data) -> None:
+    def _reconstruct(self, data: EntityData) -> None:
         """Set the remote values from *data*; skip unknown names."""
         for name, value in data.items():
             attribute = self.attributes.get(name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 from ftrack_like.entity.base import Entity
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Data
+    from ftrack_like._types import EntityData
     from ftrack_like.session import Session
 
 __all__ = ["Job"]
@@ -20,7 +20,7 @@ class Job(Entity):
     """A piece of work whose progress users can see."""
 
     def __init__(
-        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+        self, session: Session, data: Optional[EntityData] = None, reconstructing: bool = False
     ) -> None:
         """Initialise a job of *session* with *data*.
 

@@ -17,7 +17,7 @@ from ftrack_like.symbol import NOT_SET
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ftrack_like._types import Data, Source
+    from ftrack_like._types import EntityData, Source
     from ftrack_like.accessor.base import Accessor
     from ftrack_like.accessor.server import _ServerAccessor
     from ftrack_like.entity.component import Component
@@ -56,7 +56,7 @@ class Location(Entity):
     """
 
     def __init__(
-        self, session: Session, data: Optional[Data] = None, reconstructing: bool = False
+        self, session: Session, data: Optional[EntityData] = None, reconstructing: bool = False
     ) -> None:
         """Initialise a location of *session* with *data*, as any entity."""
         # The cast hides NOT_SET from type checkers. NOT_SET is a Symbol without these attributes.
@@ -171,7 +171,7 @@ class Location(Entity):
         return (
             not is_overridden(self, "_add_data")
             and works_in_threads(self.accessor)
-            and works_in_threads(getattr(source, "accessor", NOT_SET))
+            and works_in_threads(getattr(source, "accessor", cast("Accessor", NOT_SET)))
         )
 
     def _register_component_in_location(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 from ftrack_like import exception
 from ftrack_like._collaborators import unit_of_work_of
@@ -19,7 +19,7 @@ class User(Entity):
 
     def start_timer(
         self,
-        context: Optional[Any] = None,
+        context: Optional[Entity] = None,
         comment: str = "",
         name: Optional[str] = None,
         force: bool = False,

@@ -45,7 +45,7 @@ from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.widget_url import WidgetActions
 
-__all__ = ["SERVER_VERSION", "Answer", "Api", "error_answer"]
+__all__ = ["SERVER_VERSION", "Api", "ApiAnswer", "error_answer"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ _LARGE_BODY = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """A JSON *body* with *headers*; the HTTP *status* is for clients that want strict statuses."""
 
     body: bytes
@@ -172,7 +172,7 @@ class Api:
 
     def answer(
         self, body: bytes, user: User, server_url: str, client_token: Optional[str] = None
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Return the answer to *body*, a JSON batch that *user* sent.
 
         *client_token* is the name that the sending program chose for itself; events repeat it.
@@ -181,7 +181,7 @@ class Api:
 
     def answer_pieces(
         self, pieces: list[bytes], user: User, server_url: str, client_token: Optional[str] = None
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Return the answer to the body in *pieces*; clear the list to save memory.
 
         See :meth:`answer`.
@@ -189,7 +189,7 @@ class Api:
         try:
             operations = self._read(pieces)
             context = self._context(user, server_url, client_token)
-            return Answer(_to_json(self._run(operations, context)))
+            return ApiAnswer(_to_json(self._run(operations, context)))
         except SandboxError as error:
             return error_answer(error)
         except Exception:
@@ -210,10 +210,10 @@ class Api:
             require_few_values(body, self.limits.body_values)
             return read_operations(body)
 
-    def information(self) -> Answer:
+    def information(self) -> ApiAnswer:
         """Return the server information."""
         with self.database.read() as connection:
-            return Answer(_to_json(server_information(connection)))
+            return ApiAnswer(_to_json(server_information(connection)))
 
     def close(self) -> None:
         """Stop all work and close the database."""
@@ -325,12 +325,12 @@ def read_operations(body: bytes) -> list[dict[str, Any]]:
     return operations
 
 
-def error_answer(error: SandboxError) -> Answer:
+def error_answer(error: SandboxError) -> ApiAnswer:
     """Return *error* in the form of the protocol."""
     headers = {}
     if isinstance(error, TooManyAttemptsError):
         headers["Retry-After"] = str(error.seconds)
-    return Answer(_to_json(error.as_wire()), error.status, headers)
+    return ApiAnswer(_to_json(error.as_wire()), error.status, headers)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ftrack_like.sandbox.api import SERVER_VERSION, Answer, Api, error_answer
+from ftrack_like.sandbox.api import SERVER_VERSION, Api, ApiAnswer, error_answer
 from ftrack_like.sandbox.auth import Credentials, User
 from ftrack_like.sandbox.compression import compressed
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
@@ -152,7 +152,7 @@ def server_url(request: Request) -> str:
     return api.server_url or str(request.base_url).rstrip("/")
 
 
-def _respond(answer: Answer, strict: bool, smaller: Optional[bytes] = None) -> Response:
+def _respond(answer: ApiAnswer, strict: bool, smaller: Optional[bytes] = None) -> Response:
     """Return the response for *answer*; *smaller* is its body compressed by gzip, or None."""
     headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
     headers.update(answer.headers)

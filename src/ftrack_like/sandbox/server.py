@@ -25,7 +25,7 @@ from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.connections import Connections, most_files
 from ftrack_like.sandbox.network.gate import Gate
 from ftrack_like.sandbox.network.hosts import AllowedHosts, is_any_address, machine_name
-from ftrack_like.sandbox.network.origins import Origins
+from ftrack_like.sandbox.network.origins import AllowedOrigins
 from ftrack_like.sandbox.network.protocols import NetworkConfig
 from ftrack_like.sandbox.network.settings import Network
 from ftrack_like.sandbox.site_data import SiteData
@@ -196,7 +196,7 @@ class _Server(uvicorn.Server):
         app = Gate(
             create_app(api, [pages_on_demand()]),
             AllowedHosts(host, names),
-            Origins(network.allowed_origins),
+            AllowedOrigins(network.allowed_origins),
         )
         config = NetworkConfig(
             app,

@@ -23,8 +23,8 @@ from ftrack_like.sandbox.database.folders import move_into_place
 from ftrack_like.sandbox.folder_lock import FolderLock
 from ftrack_like.sandbox.seed.site import seed, seed_demo_project
 from ftrack_like.sandbox.seed.users import add_user
-from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, TABLES, create_tables
-from ftrack_like.sandbox.tables.migrations import back_up_schema, layout_of, migrate
+from ftrack_like.sandbox.tables.layout import TABLES, create_tables
+from ftrack_like.sandbox.tables.migrations import LAYOUT_VERSION, back_up_schema, layout_of, migrate
 from ftrack_like.sandbox.tables.rowset import RowSet
 from ftrack_like.sandbox.tables.statistics import write_statistics
 

@@ -34,7 +34,7 @@ class Structure(abc.ABC):
         is ``{"source_resource_identifier": str, …}``.
         """
 
-    def _get_sequence_expression(self, sequence: Any) -> str:
+    def _get_sequence_expression(self, sequence: Entity) -> str:
         """Return the frame part of a path for the component *sequence*: ``%04d`` or ``%d``."""
         padding = sequence["padding"]
         return f"%{padding:02d}d" if padding else "%d"

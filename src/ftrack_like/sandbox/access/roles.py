@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.tables.rowset import named_id
 
 __all__ = [
@@ -49,58 +50,7 @@ ROLE_RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 #: The family by table. Projects are rows of ``context``, but form a separate family.
 FAMILIES: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            "appointment",
-            "calendar_event",
-            "calendar_event_resource",
-            "context",
-            "manager",
-            "split_task_part",
-            "typed_context_link",
-        ),
-        "planning",
-    ),
-    **dict.fromkeys(
-        (
-            "asset",
-            "asset_version",
-            "asset_version_link",
-            "component",
-            "component_location",
-            "list",
-            "list_object",
-            "note",
-            "note_component",
-            "note_label_link",
-            "recipient",
-            "review_session",
-            "review_session_folder",
-            "review_session_invitee",
-            "review_session_object",
-            "review_session_object_annotation",
-            "review_session_object_annotation_component",
-            "review_session_object_status",
-        ),
-        "work",
-    ),
-    **dict.fromkeys(("timelog", "timer"), "diary"),
-    **dict.fromkeys(
-        (
-            "conversation",
-            "dashboard",
-            "dashboard_resource",
-            "dashboard_widget",
-            "job",
-            "job_component",
-            "message",
-            "participant",
-            "user_application_state",
-            "user_task_type_link",
-            "user_view",
-        ),
-        "personal",
-    ),
+    one.table: one.family for one in MODEL.types.values() if one.family is not None
 }
 
 #: The column with the id of the parent entity, by table. To write such a row, a user needs the

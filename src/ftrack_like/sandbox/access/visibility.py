@@ -1,7 +1,7 @@
 """SQL conditions for the rows that a user can see.
 
-The conditions follow :data:`~ftrack_like.sandbox.access.places.PLACES`. Three
-constraints explain their form:
+The conditions follow :data:`~ftrack_like.sandbox.access.places.PLACES`. Three constraints explain
+their form:
 
 - The rights of the user are parameters, not a part of the text. All restricted users then share
   one compiled statement for a query.
@@ -22,8 +22,9 @@ from typing import Any, Optional
 from sqlalchemy import FromClause, Table, and_, bindparam, exists, false, not_, or_
 from sqlalchemy.types import Boolean, Text
 
-from ftrack_like.sandbox.access.places import ANY_PARENT, CLOSED, PLACES, RowPlace, Use
+from ftrack_like.sandbox.access.places import ANY_PARENT, CLOSED, PLACES
 from ftrack_like.sandbox.database.sql import Expression, all_of, any_of, keys_parameter, rarely
+from ftrack_like.sandbox.schema.belonging import RowPlace, Use
 
 __all__ = ["configuration_readable", "is_narrowed", "visible"]
 

@@ -14,7 +14,7 @@ from ftrack_like.sandbox.language import did_you_mean
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Property, Reference, Scalar
 
 __all__ = [
-    "Attributes",
+    "SentAttributes",
     "answer_record",
     "columns_of_key",
     "defaults",
@@ -28,7 +28,7 @@ __all__ = [
 
 
 @dataclass
-class Attributes:
+class SentAttributes:
     """The attributes that a client sent for one entity.
 
     *columns* are the values by column. *collections* are pairs of a collection and its new members.
@@ -126,13 +126,13 @@ def read_entity_data(operation: Operation) -> Mapping[str, Any]:
     return data
 
 
-def read_attributes(batch: Batch, type_: EntityType, data: Mapping[str, Any]) -> Attributes:
+def read_attributes(batch: Batch, type_: EntityType, data: Mapping[str, Any]) -> SentAttributes:
     """Return the attributes in *data*, sent for an entity of *type_*.
 
     Raise :exc:`ValidationError` for an attribute that the type lacks or that the server computes,
     and for a value of the wrong type.
     """
-    attributes = Attributes()
+    attributes = SentAttributes()
     for name, value in data.items():
         if name == "__entity_type__":
             continue
@@ -195,7 +195,7 @@ def _expect(batch: Batch, type_: EntityType, property_: Scalar, stored: Any) -> 
 
 
 def _read_scalar(
-    batch: Batch, type_: EntityType, property_: Scalar, value: Any, attributes: Attributes
+    batch: Batch, type_: EntityType, property_: Scalar, value: Any, attributes: SentAttributes
 ) -> None:
     if property_.column is None:
         raise _computed_attribute(type_, property_.name)
@@ -206,7 +206,7 @@ def _read_scalar(
 
 
 def _read_reference(
-    batch: Batch, type_: EntityType, property_: Reference, value: Any, attributes: Attributes
+    batch: Batch, type_: EntityType, property_: Reference, value: Any, attributes: SentAttributes
 ) -> None:
     if property_.column is None:
         raise _computed_attribute(type_, property_.name)
@@ -226,7 +226,7 @@ def _read_reference(
 
 
 def _read_collection(
-    batch: Batch, type_: EntityType, property_: Collection, value: Any, attributes: Attributes
+    batch: Batch, type_: EntityType, property_: Collection, value: Any, attributes: SentAttributes
 ) -> None:
     if value is None:
         value = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import (
-    Attributes,
+    SentAttributes,
     answer_record,
     columns_of_key,
     defaults,
@@ -158,14 +158,14 @@ def _refuse_unclear_kind(batch: Batch, type_: EntityType) -> None:
         raise ValidationError(f"A {type_.name} cannot be created; create one of {names}.")
 
 
-def _note_emptied(batch: Batch, type_: EntityType, row: Row, attributes: Attributes) -> None:
+def _note_emptied(batch: Batch, type_: EntityType, row: Row, attributes: SentAttributes) -> None:
     """Record required attributes that are null now; a later operation may set them."""
     for name, column in required_columns(type_):
         if column in attributes.columns and attributes.columns[column] is None:
             batch.emptied.append((type_, row, name, column))
 
 
-def _refuse_fixed(type_: EntityType, row: Row, attributes: Attributes) -> None:
+def _refuse_fixed(type_: EntityType, row: Row, attributes: SentAttributes) -> None:
     """Raise :exc:`ValidationError` if *attributes* change an immutable attribute."""
     for name, column in attributes.names.items():
         if name in type_.immutable and column and attributes.columns[column] != row[column]:

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ftrack_like.sandbox.network.hosts import AllowedHosts
-from ftrack_like.sandbox.network.origins import Origins
+from ftrack_like.sandbox.network.origins import AllowedOrigins
 from ftrack_like.sandbox.network.peer import PEER
 
 __all__ = ["Gate"]
@@ -23,7 +23,7 @@ class Gate:
     headers to the answers of *app* that let the pages read them.
     """
 
-    def __init__(self, app: ASGIApp, hosts: AllowedHosts, origins: Origins) -> None:
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts, origins: AllowedOrigins) -> None:
         self._app = app
         self._hosts = hosts
         self._origins = origins

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Optional
 
-__all__ = ["Origins"]
+__all__ = ["AllowedOrigins"]
 
 #: The paths, and the beginnings of paths, that pages of other origins may call.
 _PATHS = ("/api", "/events")
@@ -26,7 +26,7 @@ _EXPOSED = (
 )
 
 
-class Origins:
+class AllowedOrigins:
     """The origins that may call the API; ``*`` means any origin."""
 
     def __init__(self, allowed: Iterable[str]) -> None:

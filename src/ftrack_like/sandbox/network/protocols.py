@@ -220,6 +220,16 @@ class HttpConnection(_Watched, H11Protocol):
     # The methods of Watched
 
     @property
+    def address(self) -> str:
+        """Return the IP address of the other side."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def file_number(self) -> int:
+        """Return the file descriptor, -1 where there is none."""
+        return _file_number(self.transport)
+
+    @property
     def waiting_since(self) -> Optional[float]:
         """Return the time since which the server waits for the client, None while it is busy."""
         now = time.monotonic()
@@ -247,6 +257,15 @@ class HttpConnection(_Watched, H11Protocol):
         too_slow = self._body_size < patience * _SLOWEST_BODY
         self._begin_body()
         return too_slow
+
+    def refuse(self) -> None:
+        """Answer that the server is full, and close."""
+        self.transport.write(_FULL)
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for the other side."""
+        self.transport.abort()
 
     @property
     def _awaits_head(self) -> bool:
@@ -295,6 +314,16 @@ class WebsocketConnection(_Watched, WSProtocol):
             self.transport.close()
 
     @property
+    def address(self) -> str:
+        """Return the IP address of the other side."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def file_number(self) -> int:
+        """Return the file descriptor, -1 where there is none."""
+        return _file_number(self.transport)
+
+    @property
     def waiting_since(self) -> Optional[float]:
         """Return None: a websocket always counts as busy."""
         return None
@@ -306,3 +335,17 @@ class WebsocketConnection(_Watched, WSProtocol):
             now - self._since > self.config.network.header_timeout
         )
         return late or self._writing.is_stalled(now)
+
+    def refuse(self) -> None:
+        """Answer that the server is full, and close."""
+        self.transport.write(_FULL)
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for the other side."""
+        self.transport.abort()
+
+
+def _file_number(transport: asyncio.Transport) -> int:
+    socket = transport.get_extra_info("socket")
+    return -1 if socket is None else int(socket.fileno())

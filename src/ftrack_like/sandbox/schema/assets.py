@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
 from ftrack_like.sandbox.schema.contexts import THUMBNAIL
 from ftrack_like.sandbox.schema.declare import (
     boolean,
@@ -42,6 +43,8 @@ ASSET = entity_type(
     custom_attributes("Asset"),
     computed=("latest_version",),
     system_projections=("context_id",),
+    family="work",
+    place=RowPlace(project="project_id"),
 )
 
 ASSET_TYPE = entity_type(
@@ -116,6 +119,8 @@ ASSET_VERSION = entity_type(
     immutable=("id", "_link", "link", "is_latest_version", "thumbnail_url"),
     computed=("thumbnail_url",),
     system_projections=("assetid",),
+    family="work",
+    place=RowPlace(project="project_id"),
 )
 
 ASSET_VERSION_LINK = entity_type(
@@ -126,6 +131,8 @@ ASSET_VERSION_LINK = entity_type(
     metadata(),
     required=("id", "from_id", "to_id"),
     default_projections=("id", "from_id", "to_id"),
+    family="work",
+    place=part_of(("from_id", "asset_version"), ("to_id", "asset_version")),
 )
 
 TYPES = (ASSET, ASSET_TYPE, ASSET_VERSION, ASSET_VERSION_LINK)

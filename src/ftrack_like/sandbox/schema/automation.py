@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     date_time,
@@ -83,6 +84,9 @@ JOB = entity_type(
     one_to_many("job_components", "JobComponent", "job_id"),
     required=("id", "status", "type"),
     immutable=("id", "type"),
+    family="personal",
+    place=RowPlace(private=("user_id",)),
+    owner=("user_id", None),
 )
 
 JOB_COMPONENT = entity_type(
@@ -93,6 +97,9 @@ JOB_COMPONENT = entity_type(
     primary_key=("component_id", "job_id"),
     immutable=("component_id", "job_id", "url"),
     computed=("url",),
+    family="personal",
+    place=part_of(("job_id", "job")),
+    owner=("job_id", "job"),
 )
 
 EVENT = entity_type(
@@ -110,6 +117,7 @@ EVENT = entity_type(
     read_only=True,
     alias_for="SocialEvent",
     system_projections=("showid",),
+    place=RowPlace(project="project_id"),
 )
 
 FEED = entity_type(
@@ -130,6 +138,7 @@ FEED = entity_type(
     reference("event", "Event", column="social_id"),
     read_only=True,
     alias_for="SocialFeed",
+    place=part_of(("social_id", "event")),
 )
 
 TYPES = (

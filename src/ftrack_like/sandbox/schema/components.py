@@ -6,6 +6,7 @@ container whose members are frames.
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace, Use, part_of
 from ftrack_like.sandbox.schema.declare import (
     custom_attributes,
     entity_type,
@@ -37,6 +38,20 @@ COMPONENT = entity_type(
     required=("system_type", "name", "id"),
     default_projections=("id", "system_type"),
     system_projections=("system_type", "version_id"),
+    family="work",
+    place=RowPlace(
+        through=(("version_id", "asset_version"), ("container_id", "component")),
+        uses=(
+            Use("note_component", "component_id", ("note_id", "note")),
+            Use("context", "thumbnail_id"),
+            Use("asset_version", "thumbnail_id"),
+            Use(
+                "review_session_object_annotation_component",
+                "component_id",
+                ("review_session_object_id", "review_session_object"),
+            ),
+        ),
+    ),
 )
 
 #: The ``id`` of the concrete component types. Their JSON schema describes it as a foreign key.
@@ -81,6 +96,8 @@ COMPONENT_LOCATION = entity_type(
     mapping("url", computed="component_location_url"),
     computed=("url",),
     system_projections=("location_id", "component_id"),
+    family="work",
+    place=part_of(("component_id", "component")),
 )
 
 TYPES = (

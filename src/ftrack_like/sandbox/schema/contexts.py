@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     custom_attributes,
@@ -119,6 +120,8 @@ CONTEXT = entity_type(
     computed=("thumbnail_url",),
     default_projections=("context_type", "id", "name"),
     system_projections=("context_type",),
+    family="planning",
+    place=RowPlace(project="project_id"),
 )
 
 PROJECT = entity_type(
@@ -229,6 +232,8 @@ APPOINTMENT = entity_type(
     to_one("context", "Context", alias="appointment_context"),
     to_one("resource", "Resource", alias="appointment_resource"),
     required=("id", "type", "resource_id", "context_id"),
+    family="planning",
+    place=part_of(("context_id", "context")),
 )
 
 DISK = entity_type(
@@ -247,6 +252,8 @@ MANAGER = entity_type(
     to_one("context", "Context"),
     to_one("type", "ManagerType", key_alias="typeid"),
     to_one("user", "User", key_alias="userid"),
+    family="planning",
+    place=part_of(("context_id", "context")),
 )
 
 MANAGER_TYPE = entity_type("ManagerType", unique_id("typeid"), text("name"))
@@ -263,6 +270,8 @@ SPLIT_TASK_PART = entity_type(
     required=("id", "start_date", "end_date", "task_id"),
     system_projections=("task_id",),
     json_type=None,
+    family="planning",
+    place=part_of(("task_id", "context")),
 )
 
 TYPED_CONTEXT_LINK = entity_type(
@@ -280,6 +289,8 @@ TYPED_CONTEXT_LINK = entity_type(
     alias_for="Dependency",
     required=("id", "from_id", "to_id"),
     default_projections=("id", "from_id", "to_id"),
+    family="planning",
+    place=part_of(("from_id", "context"), ("to_id", "context")),
 )
 
 TYPES = (

@@ -14,6 +14,7 @@ One table stores the values of all families, another the links.
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     entity_type,
@@ -80,6 +81,7 @@ CUSTOM_CONFIGURATION_BASE = entity_type(
     alias_for="RegisterBase",
     required=("id", "core", "config"),
     system_projections=("write_permissionid", "permissionid", "topid"),
+    place=RowPlace(project="project_id"),
 )
 
 CONFIGURATION = entity_type(
@@ -166,6 +168,7 @@ CUSTOM_ATTRIBUTE_VALUE = entity_type(
     VALUE,
     alias_for="Variable_Value",
     primary_key=VALUE_KEY,
+    place=RowPlace(anything=("entity_id",)),
 )
 
 
@@ -208,6 +211,7 @@ LINK = entity_type(
     required=("configuration_id", "from_id", "to_id"),
     immutable=("configuration_id", "id"),
     default_projections=("configuration_id", "from_id", "to_id"),
+    place=RowPlace(anything=("from_id", "to_id")),
 )
 
 LINK_FROM = entity_type(

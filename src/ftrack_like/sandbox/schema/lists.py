@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     custom_attribute_values,
@@ -39,6 +40,8 @@ LIST = entity_type(
     concrete=False,
     required=("id", "is_open", "category_id", "project_id"),
     system_projections=("showid",),
+    family="work",
+    place=RowPlace(project="project_id"),
 )
 
 TYPED_CONTEXT_LIST = entity_type(
@@ -91,6 +94,8 @@ LIST_OBJECT = entity_type(
     custom_attribute_values("ListObject"),
     required=("id", "entity_id", "list_id"),
     default_projections=("id", "entity_id", "list_id"),
+    family="work",
+    place=RowPlace(through=(("list_id", "list"),), anything=("entity_id",)),
 )
 
 TYPES = (LIST, TYPED_CONTEXT_LIST, ASSET_VERSION_LIST, LIST_CATEGORY, LIST_OBJECT)

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
+
 __all__ = [
     "Collection",
     "Derived",
@@ -167,6 +169,11 @@ class EntityType:
       type of a sub-type (``TypedContext``).
     - *read_only* is true if clients cannot create, update or delete entities.
     - *json_type* is the ``type`` in the JSON schema. Three types have none.
+    - *family*, *place* and *owner* determine who can see and change the rows of *table*. A type
+      without a base declares them for the whole table. Roles allow actions by *family*; without a
+      family only administrators can change rows. *owner* is a pair: a column with the id of a user
+      and None, or a column with the id of another row and the table of this row, which has the
+      owner.
 
     The other fields have the names and meanings of the JSON schema.
 
@@ -191,6 +198,9 @@ class EntityType:
     alias_for: Any = None
     mixin: Optional[str] = None
     json_type: Optional[str] = "object"
+    family: Optional[str] = None
+    place: Optional[RowPlace] = None
+    owner: Optional[tuple[str, Optional[str]]] = None
 
 
 @dataclass(frozen=True)

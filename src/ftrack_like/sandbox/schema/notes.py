@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import MemberRows, RowPlace, part_of
 from ftrack_like.sandbox.schema.contexts import CREATED
 from ftrack_like.sandbox.schema.declare import (
     boolean,
@@ -49,6 +50,9 @@ NOTE = entity_type(
     one_to_many("note_label_links", "NoteLabelLink", "note_id"),
     metadata(),
     required=("id", "user_id"),
+    family="work",
+    place=RowPlace(project="project_id"),
+    owner=("user_id", None),
 )
 
 
@@ -70,6 +74,9 @@ NOTE_LABEL_LINK = entity_type(
     to_one("note", "Note"),
     to_one("label", "NoteLabel"),
     primary_key=("note_id", "label_id"),
+    family="work",
+    place=part_of(("note_id", "note")),
+    owner=("note_id", "note"),
 )
 
 NOTE_COMPONENT = entity_type(
@@ -80,6 +87,9 @@ NOTE_COMPONENT = entity_type(
     primary_key=("component_id", "note_id"),
     immutable=("component_id", "note_id", "thumbnail_url", "url"),
     computed=("thumbnail_url", "url"),
+    family="work",
+    place=part_of(("note_id", "note")),
+    owner=("note_id", "note"),
 )
 
 NOTE_ANNOTATION_COMPONENT = entity_type(
@@ -98,6 +108,9 @@ RECIPIENT = entity_type(
     reference("user", "User", column="resource_id", computed="recipient_user"),
     text("text_mentioned"),
     primary_key=("note_id", "resource_id"),
+    family="work",
+    place=part_of(("note_id", "note")),
+    owner=("note_id", "note"),
 )
 
 METADATA = entity_type(
@@ -110,6 +123,7 @@ METADATA = entity_type(
     primary_key=("parent_id", "key"),
     required=("parent_id", "key", "value", "parent_type"),
     default_projections=("parent_id", "key", "value", "parent_type"),
+    place=RowPlace(anything=("parent_id",)),
 )
 
 CONVERSATION = entity_type(
@@ -119,6 +133,11 @@ CONVERSATION = entity_type(
     one_to_many("messages", "Message", "conversation_id"),
     one_to_many("participants", "Participant", "conversation_id"),
     required=("id", "created_by_id", "created_at"),
+    family="personal",
+    place=RowPlace(
+        private=("created_by_id",), members=MemberRows("participant", "conversation_id")
+    ),
+    owner=("created_by_id", None),
 )
 
 MESSAGE = entity_type(
@@ -128,6 +147,9 @@ MESSAGE = entity_type(
     CREATED,
     to_one("conversation", "Conversation"),
     required=("id", "conversation_id", "created_at", "created_by_id"),
+    family="personal",
+    place=part_of(("conversation_id", "conversation")),
+    owner=("created_by_id", None),
 )
 
 PARTICIPANT = entity_type(
@@ -137,6 +159,9 @@ PARTICIPANT = entity_type(
     to_one("conversation", "Conversation"),
     to_one("resource", "Resource"),
     required=("id", "conversation_id", "resource_id"),
+    family="personal",
+    place=part_of(("conversation_id", "conversation")),
+    owner=("conversation_id", "conversation"),
 )
 
 TYPES = (

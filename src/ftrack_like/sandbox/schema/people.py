@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import MemberRows, RowPlace
 from ftrack_like.sandbox.schema.contexts import THUMBNAIL
 from ftrack_like.sandbox.schema.declare import (
     boolean,
@@ -114,6 +115,9 @@ USER_APPLICATION_STATE = entity_type(
     primary_key=("user_id", "key"),
     required=("user_id", "key", "value"),
     default_projections=("user_id", "key", "value"),
+    family="personal",
+    place=RowPlace(private=("user_id",)),
+    owner=("user_id", None),
 )
 
 USER_SESSION = entity_type(
@@ -124,6 +128,7 @@ USER_SESSION = entity_type(
     to_one("user", "User"),
     read_only=True,
     system_projections=("user_id",),
+    place=RowPlace(private=("user_id",)),
 )
 
 USER_TASK_TYPE_LINK = entity_type(
@@ -131,6 +136,8 @@ USER_TASK_TYPE_LINK = entity_type(
     to_one("type", "Type", alias="task_type", key_alias="task_type_id"),
     to_one("user", "User"),
     primary_key=("type_id", "user_id"),
+    family="personal",
+    owner=("user_id", None),
 )
 
 USER_TYPE = entity_type(
@@ -151,6 +158,13 @@ USER_VIEW = entity_type(
         other="resource_id",
         alias="sharedviews",
     ),
+    family="personal",
+    place=RowPlace(
+        private=("user_id",),
+        shared="global",
+        members=MemberRows("user_view_resource", "user_view_id"),
+    ),
+    owner=("user_id", None),
 )
 
 TYPES = (

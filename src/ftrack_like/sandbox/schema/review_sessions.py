@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
 from ftrack_like.sandbox.schema.contexts import CREATED
 from ftrack_like.sandbox.schema.declare import (
     Declared,
@@ -80,6 +81,8 @@ REVIEW_SESSION = entity_type(
     ),
     immutable=("id", "thumbnail_id", "thumbnail_url", "is_open"),
     computed=("thumbnail_id", "thumbnail_url", "is_open"),
+    family="work",
+    place=RowPlace(project="project_id"),
 )
 
 REVIEW_SESSION_FOLDER = entity_type(
@@ -91,6 +94,8 @@ REVIEW_SESSION_FOLDER = entity_type(
         "review_sessions", "ReviewSession", "review_session_folder_id", alias="review_sessions"
     ),
     required=("name", "id"),
+    family="work",
+    place=RowPlace(project="project_id"),
 )
 
 REVIEW_SESSION_INVITEE = entity_type(
@@ -107,6 +112,8 @@ REVIEW_SESSION_INVITEE = entity_type(
     required=("email", "name", "review_session_id", "id", "created_by_id", "created_at"),
     immutable=("id", "created_from_shared_url"),
     system_projections=("review_session_id",),
+    family="work",
+    place=part_of(("review_session_id", "review_session")),
 )
 
 REVIEW_SESSION_OBJECT = entity_type(
@@ -133,6 +140,8 @@ REVIEW_SESSION_OBJECT = entity_type(
         "sort_order",
     ),
     system_projections=("review_session_id",),
+    family="work",
+    place=part_of(("review_session_id", "review_session")),
 )
 
 REVIEW_SESSION_OBJECT_ANNOTATION = entity_type(
@@ -145,6 +154,8 @@ REVIEW_SESSION_OBJECT_ANNOTATION = entity_type(
     OBJECT,
     required=("id", "created_at", "frame_number", "review_session_id"),
     system_projections=("review_session_object_id",),
+    family="work",
+    place=part_of(("review_session_object_id", "review_session_object")),
 )
 
 REVIEW_SESSION_OBJECT_ANNOTATION_COMPONENT = entity_type(
@@ -165,6 +176,8 @@ REVIEW_SESSION_OBJECT_ANNOTATION_COMPONENT = entity_type(
     computed=("thumbnail_url", "url"),
     default_projections=("component_id", "frame_number", "review_session_object_id"),
     system_projections=("review_session_object_id",),
+    family="work",
+    place=part_of(("review_session_object_id", "review_session_object")),
 )
 
 REVIEW_SESSION_OBJECT_STATUS = entity_type(
@@ -177,6 +190,8 @@ REVIEW_SESSION_OBJECT_STATUS = entity_type(
     OBJECT,
     required=("id", "created_at"),
     system_projections=("review_session_object_id",),
+    family="work",
+    place=part_of(("review_session_object_id", "review_session_object")),
 )
 
 TYPES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
 from ftrack_like.sandbox.schema.contexts import CREATED
 from ftrack_like.sandbox.schema.declare import (
     boolean,
@@ -29,6 +30,9 @@ TIMELOG = entity_type(
     to_one("user", "User"),
     required=("comment", "start", "duration", "id"),
     system_projections=("user_id", "context_id"),
+    family="diary",
+    place=part_of(("context_id", "context")),
+    owner=("user_id", None),
 )
 
 TIMER = entity_type(
@@ -40,6 +44,9 @@ TIMER = entity_type(
     to_one("context", "Context"),
     to_one("user", "User", shown="user_id"),
     required=("comment", "start", "user_id", "id"),
+    family="diary",
+    place=part_of(("context_id", "context")),
+    owner=("user_id", None),
 )
 
 CALENDAR_EVENT = entity_type(
@@ -61,6 +68,9 @@ CALENDAR_EVENT = entity_type(
     required=("name", "start", "end", "id"),
     default_projections=("id", "start", "end"),
     system_projections=("project_id",),
+    family="planning",
+    place=RowPlace(project="project_id"),
+    owner=("created_by_id", None),
 )
 
 CALENDAR_EVENT_RESOURCE = entity_type(
@@ -71,6 +81,9 @@ CALENDAR_EVENT_RESOURCE = entity_type(
     to_one("resource", "Resource"),
     required=("calendar_event_id", "resource_id", "id"),
     default_projections=("id", "calendar_event_id", "resource_id"),
+    family="planning",
+    place=part_of(("calendar_event_id", "calendar_event")),
+    owner=("calendar_event_id", "calendar_event"),
 )
 
 TYPES = (TIMELOG, TIMER, CALENDAR_EVENT, CALENDAR_EVENT_RESOURCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     entity_type,
@@ -26,6 +27,7 @@ API_KEY = entity_type(
     many_to_many("roles", "SecurityRole", "api_key_role", own="api_key_id", other="role_id"),
     alias_for="AccessKey",
     system_projections=("identifier", "resource_id", "prefix"),
+    place=RowPlace(private=("resource_id",)),
 )
 
 SECURITY_ROLE = entity_type(
@@ -76,6 +78,7 @@ USER_SECURITY_ROLE_PROJECT = entity_type(
     to_one("user_security_role", "UserSecurityRole", alias="user_role", key_alias="user_role_id"),
     alias_for="UserRoleProject",
     default_projections=("id", "user_security_role_id", "project_id"),
+    place=RowPlace(project="project_id"),
 )
 
 TYPES = (API_KEY, SECURITY_ROLE, USER_SECURITY_ROLE, USER_SECURITY_ROLE_PROJECT)

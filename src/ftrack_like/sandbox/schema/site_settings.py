@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ftrack_like.sandbox.schema.belonging import MemberRows, RowPlace, part_of
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     entity_type,
@@ -52,6 +53,7 @@ ENTITY_SETTING = entity_type(
     primary_key=("parent_id", "group", "name"),
     required=("parent_id", "group", "name", "value", "parent_type"),
     default_projections=("parent_id", "group", "name", "value", "parent_type"),
+    place=RowPlace(anything=("parent_id",)),
 )
 
 DASHBOARD = entity_type(
@@ -63,6 +65,13 @@ DASHBOARD = entity_type(
     one_to_many("widgets", "DashboardWidget", "dashboard_id"),
     one_to_many("dashboard_resources", "DashboardResource", "dashboard_id"),
     system_projections=("typeid",),
+    family="personal",
+    place=RowPlace(
+        private=("created_by_id",),
+        shared="is_shared_with_everyone",
+        members=MemberRows("dashboard_resource", "dashboard_id"),
+    ),
+    owner=("created_by_id", None),
 )
 
 
@@ -83,6 +92,9 @@ DASHBOARD_RESOURCE = entity_type(
     alias_for="LinkDashboardResource",
     primary_key=("dashboard_id", "resource_id"),
     system_projections=("dashboard_id", "resource_id"),
+    family="personal",
+    place=part_of(("dashboard_id", "dashboard")),
+    owner=("dashboard_id", "dashboard"),
 )
 
 DASHBOARD_WIDGET = entity_type(
@@ -92,6 +104,9 @@ DASHBOARD_WIDGET = entity_type(
     text("config", description="JSON blob of relevant widget options."),
     number("sort"),
     to_one("dashboard", "Dashboard", key_alias="dashboardid"),
+    family="personal",
+    place=part_of(("dashboard_id", "dashboard")),
+    owner=("dashboard_id", "dashboard"),
 )
 
 TYPES = (

@@ -7,6 +7,7 @@ override gives one type of task a different workflow schema.
 
 from __future__ import annotations
 
+from ftrack_like.sandbox.schema.belonging import RowPlace
 from ftrack_like.sandbox.schema.declare import (
     Declared,
     boolean,
@@ -33,9 +34,9 @@ def _tasks(column: str) -> Declared:
 
 
 def _schema_for(name: str, older: str, target: str, alias: str) -> list[Property]:
-    """Return the reference *name* of a project schema, and the same one by its *older* name.
+    """Return the reference *name* of a project schema twice, also by its *older* name.
 
-    Published clients still ask for the older names, those with an underscore.
+    Published clients still query the older names, which begin with an underscore.
     """
     return [
         *to_one(name, target, alias=alias, key_alias=f"{alias}id"),
@@ -278,6 +279,7 @@ STATUS_CHANGE = entity_type(
     concrete=False,
     read_only=True,
     alias_for="Trac",
+    place=RowPlace(anything=("parent_id",)),
 )
 
 STATUS_RULE_GROUP = entity_type(

@@ -14,7 +14,7 @@ from ftrack_like.sandbox.access.keys import digest_key
 from ftrack_like.sandbox.seed.data import attributes, site, work
 from ftrack_like.sandbox.seed.demo_project import seed_demo_project
 from ftrack_like.sandbox.seed.users import add_user
-from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION
+from ftrack_like.sandbox.tables.migrations import LAYOUT_VERSION
 from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
 
 __all__ = ["named_id", "seed", "seed_demo_project"]

@@ -54,10 +54,8 @@ from ftrack_like.sandbox.schema.model import (
     Scalar,
 )
 
-__all__ = ["LAYOUT_VERSION", "METADATA", "TABLES", "create_tables", "is_project"]
+__all__ = ["METADATA", "TABLES", "create_tables", "is_project"]
 
-#: The database stores it as the ``server_value`` ``layout``. Increase it when tables change.
-LAYOUT_VERSION = 3
 
 METADATA = MetaData(
     naming_convention={

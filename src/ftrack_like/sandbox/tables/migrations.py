@@ -1,19 +1,21 @@
 """Update the data of an older layout, in numbered steps within one transaction.
 
 The project does not use Alembic. The tables follow from the schema, so a step is a few calls that
-add the missing parts, and the tool would add two packages to each installation. Never change a
-step after its release.
+add the missing parts, and the tool would add two packages to each installation.
+
+When tables change, append a step. The number of the layout follows from the number of steps. Never
+change a step after its release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, inspect, select, text, update
 
-from ftrack_like.sandbox.tables.layout import LAYOUT_VERSION, METADATA, TABLES
+from ftrack_like.sandbox.tables.layout import METADATA, TABLES
 
-__all__ = ["back_up_schema", "layout_of", "migrate"]
+__all__ = ["LAYOUT_VERSION", "back_up_schema", "layout_of", "migrate"]
 
 
 def layout_of(connection: Connection) -> str:
@@ -26,7 +28,7 @@ def layout_of(connection: Connection) -> str:
 def migrate(connection: Connection, layout: int) -> None:
     """Update the data from *layout* to the current one, in the transaction of *connection*."""
     for number in range(layout, LAYOUT_VERSION):
-        _STEPS[number](connection)
+        _STEPS[number - 1](connection)
     table = TABLES["server_value"]
     connection.execute(
         update(table).where(table.c.name == "layout").values(value=str(LAYOUT_VERSION))
@@ -67,5 +69,8 @@ def _add_index(connection: Connection, table: str, name: str) -> None:
             index.create(connection, checkfirst=True)
 
 
-#: The steps by the layout with which they begin.
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}
+#: The first step leads from layout 1 to 2, and so on.
+_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3)
+
+#: The layout of new data. The database stores it as the ``server_value`` ``layout``.
+LAYOUT_VERSION = 1 + len(_STEPS)

@@ -1,0 +1,31 @@
+"""Mistakes that type checkers must report: those on the lines that say so, and no others."""
+
+from __future__ import annotations
+
+from ftrack_like import Session
+from ftrack_like.cache import MemoryCache
+
+session = Session()
+
+session.event_hub.subscirbe("topic=ftrack.update", print)  # mistake
+session.qeury("Task")  # mistake
+session.query(42)  # mistake
+session.query("Task", page=10)  # mistake
+session.query("Task").frist()  # mistake
+session.query("Task")["name"]  # mistake
+session.query("Task").first()["name"]  # mistake
+session.get("Task", "an id")["name"]  # mistake
+session.create("Task", ["name"])  # mistake
+session.create("Task").is_modifeid  # mistake
+session.populate(["Task"], "name")  # mistake
+session.delete("Task")  # mistake
+session.call("Task")  # mistake
+session.pick_location().get_url(session.create_component("/path"))  # mistake
+session.create_component("/path", location=session)  # mistake
+session.encode_media(42)  # mistake
+session.types["Task"].atributes  # mistake
+session.cache.caches.add(MemoryCache())  # mistake
+with session.auto_populating("no"):  # mistake
+    pass
+Session(timeout="60")  # mistake
+Session(cache="memory")  # mistake
