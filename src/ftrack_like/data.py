@@ -155,7 +155,7 @@ class String(FileWrapper):
     def __init__(self, content: Union[str, bytes, None] = None) -> None:
         """Initialise with *content* at position 0; None means empty and binary."""
         self.is_binary: bool = True
-        spooled = tempfile.SpooledTemporaryFile(max_size=_MEMORY_LIMIT)  # noqa: SIM115  # likewise
+        spooled = tempfile.SpooledTemporaryFile(max_size=_MEMORY_LIMIT)  # noqa: SIM115  # close() ends it
         super().__init__(spooled)
         if content is not None:
             self.write(content)

@@ -77,8 +77,8 @@ class StandardStructure(Structure):
             make_parts = self._PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
-                f"StandardStructure gives a resource identifier to components only, and not to the "
-                f"unsupported entity {entity!r}."
+                f"StandardStructure supports only components, and not the unsupported entity "
+                f"{entity!r}."
             ) from None
         return self.path_separator.join(make_parts(self, entity))
 
