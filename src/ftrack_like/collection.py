@@ -5,8 +5,8 @@ Two rules make collections both fast and safe:
 - The list of members and the set of identities are never changed in place. Each change creates a
   new list. So a collection from the server shares its list with ``remote_values``, and an operation
   keeps a snapshot of the members without copying the list.
-- Members are compared by identity as text. The texts are computed once, when the first lookup needs
-  them, since most collections are only iterated.
+- Members are compared by identity as text. For members from the server, the set of texts is
+  computed when the first lookup needs it. A collection that is only iterated never needs it.
 """
 
 from __future__ import annotations

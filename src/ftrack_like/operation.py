@@ -1,9 +1,8 @@
 """Operations: the changes that a session has recorded and not yet committed.
 
-Setting an attribute records an update. Programs set attributes millions of times, and creating the
-operation object takes twice as long as the rest of the write. So the stack contains only the
-arguments of an update, as a tuple. The object is created when a program or a commit reads the
-stack.
+Setting an attribute records an update. Creating the operation object would take twice as long as
+the rest of the write. So the stack contains only the arguments of an update, as a tuple. The object
+is created when a program or a commit reads the stack.
 """
 
 from __future__ import annotations
