@@ -305,7 +305,7 @@ def test_a_source_that_ends_too_early_is_not_kept(session: Any, path: str, part_
     with (
         Cut(path) as source,
         pytest.raises(
-            exception.AccessorOperationFailedError, match=r"should have come|changed while"
+            exception.AccessorOperationFailedError, match=r"were expected|changed while"
         ),
     ):
         accessor.receive(component["id"], source)
