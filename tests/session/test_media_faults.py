@@ -304,9 +304,7 @@ def test_a_source_that_ends_too_early_is_not_kept(session: Any, path: str, part_
 
     with (
         Cut(path) as source,
-        pytest.raises(
-            exception.AccessorOperationFailedError, match=r"were expected|changed while"
-        ),
+        pytest.raises(exception.AccessorOperationFailedError, match=r"were expected|changed while"),
     ):
         accessor.receive(component["id"], source)
     assert requests.get(accessor.get_url(component["id"]), timeout=10).status_code == 404
