@@ -35,12 +35,7 @@ CHECKED = (
     "SECURITY.rst",
     "changes",
     "docs",
-    "src/ftrack_like/_session",
-    "src/ftrack_like/cli",
-    "src/ftrack_like/event",
-    "src/ftrack_like/sandbox",
-    "src/ftrack_like/session.py",
-    "src/ftrack_like/wire",
+    "src",
 )
 
 

@@ -616,9 +616,7 @@ def test_source_that_ends_early_is_noticed(session, one, other, origin, file):
 
     one.add_component(file, origin)
     one.accessor = Short(one.accessor.prefix)
-    with pytest.raises(
-        exception.LocationError, match="7 bytes were expected, but 3 were transferred"
-    ):
+    with pytest.raises(exception.LocationError, match="7 bytes were expected, but 3 arrived"):
         other.add_component(file, one)
     assert _stored(other) == []
 

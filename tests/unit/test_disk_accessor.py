@@ -306,7 +306,7 @@ def test_failed_transfer_leaves_nothing(accessor, root):
         _Shrinking(root / "source") as source,
         pytest.raises(
             exception.AccessorOperationFailedError,
-            match="10 bytes were expected, but 3 were transferred",
+            match="10 bytes were expected, but 3 arrived",
         ),
     ):
         accessor.receive("empty/new", source)

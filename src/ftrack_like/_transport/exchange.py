@@ -3,10 +3,12 @@
 When a request fails, the client does not always know whether the server has processed it. So a
 retry depends on the place of the failure:
 
-- The client could not connect: the server has not seen the request. A retry is always safe, but
-  at the start of a session the user should rather read the error at once (*patient*).
-- The connection broke after the client sent the request: the server may have processed it. Only
-  a *repeatable* request is sent again: a read, or a write that the server applies exactly once.
+- The client could not connect: the server has not seen the request. A retry is always safe. But at
+  the first call of a session the address may be wrong, so the user should see the error at once.
+  Only a *patient* request is retried; after the first answer all requests are.
+- The connection broke after the client sent the request: the server may have processed it. Only a
+  *repeatable* request is sent again, a batch that only reads. A write whose answer is lost becomes
+  an in-doubt batch of the session.
 - The server answered with a status such as 503: the same rule as for a broken connection.
 
 A retry must not make an outage worse. So the attempts of one request have limits (RetryPolicy,

@@ -38,7 +38,7 @@ CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
 #: The most bytes to read from the network at a time.
 _READ_SIZE = 16 * 1024
 
-#: Seconds between two looks for an idle connection, in pools of programs that wait for one.
+#: A thread that waits for an idle connection checks the pool again after this many seconds.
 _SHELF_TICK = 0.005
 
 
@@ -310,10 +310,11 @@ def _watched_connection(kind: Any) -> Any:
 
 
 class Shelf:
-    """Up to *maxsize* idle connections, the last one on top, with the methods of a queue.
+    """At most *maxsize* idle connections, a stack with the methods of a queue.
 
-    The queues of Python lock by code in Python. An exception of a signal handler there would
-    leave them locked, and each later request would wait for ever.
+    The queues of Python use a lock in Python code. An exception of a signal handler there could
+    leave the lock acquired, and then each later request would wait forever. The methods of a deque
+    are atomic and need no lock.
     """
 
     def __init__(self, maxsize: int = 0) -> None:
@@ -321,15 +322,15 @@ class Shelf:
         self._items: collections.deque[Any] = collections.deque()
 
     def put(self, item: Any, block: bool = True, timeout: Optional[float] = None) -> None:
-        """Lay *item* on top; raise :exc:`queue.Full` at once if there is no room."""
+        """Put *item* on top; raise :exc:`queue.Full` at once if there is no room."""
         if 0 < self._maxsize <= len(self._items):
             raise queue.Full
         self._items.append(item)
 
     def get(self, block: bool = True, timeout: Optional[float] = None) -> Any:
-        """Take the top item.
+        """Remove and return the top item.
 
-        Raise :exc:`queue.Empty` without any, if *block* is true after *timeout* seconds.
+        Raise :exc:`queue.Empty` if there is none; with *block*, only after *timeout* seconds.
         """
         end = math.inf if timeout is None else time.monotonic() + timeout
         while True:

@@ -107,7 +107,7 @@ def chunks(source: Readable) -> Iterator[bytes]:
 
 def measure(source: Readable) -> Measured:
     """Return the size and checksum of *source* from its current position to its end."""
-    size, checksum = 0, hashlib.md5(usedforsecurity=False)  # what the protocol asks for
+    size, checksum = 0, hashlib.md5(usedforsecurity=False)  # the protocol requires MD5
     for chunk in chunks(source):
         size += len(chunk)
         checksum.update(chunk)

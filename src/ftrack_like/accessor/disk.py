@@ -170,7 +170,7 @@ class DiskAccessor(Accessor):
             )
 
     def receive(self, resource_identifier: str, source: Readable) -> int:
-        """Copy the open data *source* to the file *resource_identifier*; return its bytes.
+        """Copy the open data *source* to the file *resource_identifier*; return its size in bytes.
 
         The data goes to a temporary file in the same folder. The file gets its name only when it
         is complete and on the disk, so that readers never see a part of it. A temporary file of

@@ -57,7 +57,7 @@ _METHODS = (StringKeyMaker.key, StringKeyMaker._key)  # noqa: SLF001 - the metho
 def makes_plain_keys(maker: KeyMaker) -> bool:
     """Return whether *maker* is an unchanged :class:`StringKeyMaker`.
 
-    Then the loader may build the keys itself, which is faster.
+    Then the identity map may use the texts of identities as keys, which is faster.
     """
     return (
         type(maker) is StringKeyMaker

@@ -4,9 +4,9 @@ An entity has two plain dictionaries by attribute name. ``remote_values`` contai
 the server. ``local_values`` contains the values that the program has set since. An attribute in
 neither dictionary is not loaded.
 
-``remote_values`` is the dictionary that the JSON decoder created; copying it would be the largest
-part of the time of a query. Therefore its values are converted only when they are first read: dates
-are mappings and collections are plain lists until then.
+``remote_values`` is the dictionary that the JSON decoder created, without a copy. Its values are
+converted only when they are first read, so that loading values that no program reads stays cheap.
+Until then, dates are mappings and collections are plain lists.
 
 Reading and setting an attribute are the hottest paths of the library. So ``__getitem__`` and
 ``__setitem__`` repeat some code of the attributes, with the measured gain in a comment.

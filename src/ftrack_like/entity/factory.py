@@ -1,8 +1,8 @@
 """Create entity classes from the schemas of the server.
 
-Creating the attributes of all types takes most of the time to start a session. The attributes do
-not depend on the session, so sessions with equal schemas share the attribute tables. Each session
-has its own classes, since plugins may change a class.
+The attributes of a type do not depend on the session. So sessions with equal schemas share the
+attribute tables, and a further session starts faster. Each session has its own classes, which a
+program may change without an effect on other sessions.
 """
 
 from __future__ import annotations
