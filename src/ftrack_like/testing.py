@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 try:
     from ftrack_like.sandbox.server import SandboxServer
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        f"The sandbox needs the package {error.name!r}. "
+        f"The sandbox needs the package {_error.name!r}. "
         "Install it with: pip install 'ftrack-like[sandbox]'",
-        name=error.name,
-    ) from error
+        name=_error.name,
+    ) from _error
 
 if TYPE_CHECKING:
     from ftrack_like._types import Value

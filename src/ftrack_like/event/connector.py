@@ -63,8 +63,8 @@ class Connector:
         self._changed = threading.Condition()
         self.link: Optional[Link] = None
         #: Whether there is a connection, or the program expects one: events are then queued.
-        self.initialised = False
-        self.intentional_disconnect = False
+        self.initialised: bool = False
+        self.intentional_disconnect: bool = False
         #: The sockets that are being opened. Disconnecting closes them.
         self._opening = OpenConnections()
 

@@ -77,11 +77,11 @@ class Courier:
 
     def renew(self) -> None:
         """Forget everything, and create new locks. A forked child starts with this."""
-        self.guard = threading.RLock()
+        self.guard: threading.RLock = threading.RLock()
         self.websocket: Optional[WebSocketLike] = None
-        self.catching_up = False
+        self.catching_up: bool = False
         self.send_queue: queue.Queue[Waiting] = queue.Queue()
-        self.outbox = Outbox(BUFFER_LIMIT)
+        self.outbox: Outbox = Outbox(BUFFER_LIMIT)
         self.packet_callbacks: collections.OrderedDict[int, OnAnswer] = collections.OrderedDict()
         self._packet_number = 0
         self._answers_lock = threading.Lock()

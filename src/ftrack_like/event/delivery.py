@@ -49,7 +49,7 @@ class Outbox:
     def __init__(self, limit: int) -> None:
         """Initialise an outbox for at most *limit* events."""
         self.limit = limit
-        self.forgotten = 0
+        self.forgotten: int = 0
         self._sendings: collections.OrderedDict[int, Sending] = collections.OrderedDict()
 
     def __len__(self) -> int:

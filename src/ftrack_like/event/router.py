@@ -89,7 +89,7 @@ class Router:
 
     def renew(self) -> None:
         """Create a new lock, as a forked child needs. The subscribers stay."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
     def __len__(self) -> int:
         """Return the number of subscribers."""

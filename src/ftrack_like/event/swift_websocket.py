@@ -51,10 +51,10 @@ class SwiftWebSocket(websocket.WebSocket):
         #: Messages that were read and not yet returned.
         self.waiting: collections.deque[Union[str, bytes]] = collections.deque()
         #: Grows with each message, and with each large part of a message.
-        self.progress = 0
+        self.progress: int = 0
         #: The time, of :func:`time.monotonic`, at which a silent server counts as gone. Sending
         #: stops waiting then.
-        self.silent_at = math.inf
+        self.silent_at: float = math.inf
         self._unfinished = 0
         self._frames = frames.FrameReader()
         self._pieces: Optional[bytearray] = None

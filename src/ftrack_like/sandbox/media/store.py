@@ -45,7 +45,7 @@ class ComponentStore:
         self.folder = folder
         self._data = folder / "data"
         self._parts = folder / "parts"
-        self.thumbnails = Thumbnails(folder / "thumbnails", thumbnail_bytes)
+        self.thumbnails: Thumbnails = Thumbnails(folder / "thumbnails", thumbnail_bytes)
         self._known = folder / "checksums"
         for each in self._kept():
             each.mkdir(parents=True, exist_ok=True)

@@ -136,7 +136,7 @@ class _Watched(asyncio.Protocol):
 class _Requests(h11.Connection):
     """The requests of a connection; *problem* says why one was refused."""
 
-    problem = ""
+    problem: str = ""
 
     def next_event(self) -> Any:
         """Return the next event; raise :exc:`h11.RemoteProtocolError` for a refused request."""
@@ -169,7 +169,8 @@ class HttpConnection(_Watched, H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Initialise as uvicorn does, but for the requests that are refused."""
         super().__init__(*arguments, **options)
-        self.conn = self._requests = _Requests(h11.SERVER, _HEADER_BYTES)
+        self._requests = _Requests(h11.SERVER, _HEADER_BYTES)
+        self.conn: h11.Connection = self._requests
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, or refuse it."""

@@ -10,7 +10,7 @@ from ftrack_like.sandbox.database.sql import Expression
 from ftrack_like.sandbox.language import Part, Path
 from ftrack_like.sandbox.query import custom_attributes
 from ftrack_like.sandbox.query.computed import COMPUTATIONS
-from ftrack_like.sandbox.query.names import Names, Relation
+from ftrack_like.sandbox.query.names import Catalogue, Names, Relation
 from ftrack_like.sandbox.query.operands import Operand
 from ftrack_like.sandbox.query.sources import (
     Source,
@@ -40,7 +40,7 @@ class Paths:
 
     def __init__(self, names: Names) -> None:
         self.names: Names = names
-        self.catalogue = names.catalogue
+        self.catalogue: Catalogue = names.catalogue
 
     def any_row(self, type_: EntityType) -> Source:
         """Return a source for all rows of *type_*. Its conditions exclude rows of other types."""
