@@ -174,6 +174,8 @@ def test_wait_and_disconnect_without_a_connection_say_so(hub: EventHub) -> None:
         ("https://x.y", ServerDetails("https", "x.y", None), "x.y", True),
         ("https://x.y:8080/p", ServerDetails("https", "x.y", 8080), "x.y:8080", True),
         ("http://x/", ServerDetails("http", "x", None), "x", False),
+        ("http://[::1]:80/", ServerDetails("http", "::1", 80), "[::1]:80", False),
+        ("https://[fe80::1]", ServerDetails("https", "fe80::1", None), "[fe80::1]", True),
     ],
 )
 def test_server_details(url: str, server: Any, location: str, secure: bool) -> None:

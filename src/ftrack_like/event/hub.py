@@ -182,10 +182,13 @@ class EventHub:
         return self.server.scheme == "https"
 
     def get_network_location(self) -> str:
-        """Return the host of the server as `host`, or as `host:port` if a port was given."""
-        if self.server.port is None:
-            return self.server.hostname
-        return f"{self.server.hostname}:{self.server.port}"
+        """Return the host of the server as `host`, or as `host:port` if a port was given.
+
+        An IPv6 address is in square brackets.
+        """
+        name, port = self.server.hostname, self.server.port
+        host = f"[{name}]" if ":" in name else name
+        return host if port is None else f"{host}:{port}"
 
     def get_server_url(self) -> str:
         """Return the address of the event server."""
