@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Optional
 
+from ftrack_like._errors import missing_package
 from ftrack_like.cache.base import Cache
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class RedisCache(Cache):
     """A cache of text under text keys on a Redis server.
 
     Wrap it in a :class:`~ftrack_like.cache.SerialisedCache` to hold more than text. Needs the
-    extra ``redis``: ``pip install ftrack-like[redis]``. May be shared by threads and processes.
+    extra ``redis``. May be shared by threads and processes.
     """
 
     def __init__(
@@ -86,9 +87,7 @@ def _connect(url: str) -> redis.Redis:
     try:
         import redis  # lazy: an optional dependency
     except ImportError as error:
-        raise ImportError(
-            "RedisCache needs the package redis. Run: pip install ftrack-like[redis]"
-        ) from error
+        raise ImportError(missing_package("RedisCache", "redis", "redis")) from error
     return redis.Redis.from_url(url, socket_timeout=_TIME_OUT, socket_connect_timeout=_TIME_OUT)
 
 
