@@ -14,7 +14,7 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 import ftrack_like
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-PAGES = sorted((PROJECT / "docs" / "contributing").glob("*.rst"))
+PAGES = sorted((PROJECT / "docs" / "contributing").rglob("*.rst"))
 LITERAL = re.compile(r"``([^`\n]+)``")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 FILE = re.compile(r"(?:tests|src|docs|tools|changes|plugins|compat)/[\w./]+")
