@@ -28,7 +28,15 @@ from typing import NamedTuple
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
 #: The files and folders that the ``lint`` environment checks.
-CHECKED = ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.rst", "SECURITY.rst", "changes", "docs")
+CHECKED = (
+    "README.rst",
+    "CONTRIBUTING.rst",
+    "CHANGELOG.rst",
+    "SECURITY.rst",
+    "changes",
+    "docs",
+    "src",
+)
 
 
 class Rule(NamedTuple):

@@ -1,8 +1,8 @@
 """A client for the ftrack production tracking API, and a sandbox server to develop against.
 
-``import ftrack_like`` costs next to nothing: the client is loaded when something of it is first
-used, then as a whole but for the event hub, which the first session brings. Modules can be reached
-as attributes, such as ``ftrack_like.event.base.Event``, without further imports.
+``import ftrack_like`` takes almost no time. The first use of a public name imports the client, and
+the first session imports the event hub. Modules are available as attributes without further
+imports, for example ``ftrack_like.event.base.Event``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HOMES = {
     "mixin": "ftrack_like._mixin",
 }
 
-#: Modules that can be reached as attributes of the package without being imported.
+#: Modules that are available as attributes of the package without an import.
 _MODULES = frozenset(
     {
         "accessor",
@@ -48,21 +48,22 @@ _MODULES = frozenset(
         "symbol",
     }
 )
-#: Those of them that hold modules of their own.
+#: The packages in :data:`_MODULES`.
 _PACKAGES = frozenset(
     {"accessor", "cache", "entity", "event", "resource_identifier_transformer", "structure"}
 )
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - modules and classes alike
-    """Return the public *name*, loading the client for it."""
+    """Return the public *name*; import the client if necessary."""
     if name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value
         return value
     if name in _MODULES:
-        # The session brings most modules inside the packages with it. A plain module comes alone:
-        # `from ftrack_like import exception`, deep inside the client or the sandbox, asks here.
+        # Importing the session also imports most modules inside the packages. A plain module is
+        # imported without the session, since the client and the sandbox themselves use
+        # `from ftrack_like import exception`, which calls this function.
         if name in _PACKAGES:
             importlib.import_module("ftrack_like.session")
         return importlib.import_module(f"ftrack_like.{name}")

@@ -1,4 +1,4 @@
-"""``python -m ftrack_like``: the command, which says what it can do when it is not told."""
+"""``python -m ftrack_like``: the command line. Without arguments it prints its help."""
 
 from __future__ import annotations
 

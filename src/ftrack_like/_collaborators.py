@@ -1,8 +1,9 @@
-"""The collaborators of a session, for the modules that work with it.
+"""Access to the collaborators of a session for the other modules of the library.
 
-They stay private on the session: studios set attributes of any name on their sessions, so that a
-public name could be taken. This module is the one place that reaches for them. They are made when
-they are first asked for, also on a session whose constructor is a studio's own.
+The collaborators are private attributes of the session. They cannot be public: studios set
+attributes with any name on their sessions, and could overwrite them. Only this module reads the
+private attributes. A collaborator is created at its first use. So it also exists on a session of a
+studio's subclass that does not call the constructor of the base class.
 """
 
 from __future__ import annotations
@@ -46,73 +47,73 @@ __all__ = [
 
 
 def calls_of(session: Session) -> Calls:
-    """Return what sends the batches of *session*."""
+    """Return the object that sends the batches of *session*."""
     return session._calls
 
 
 def connection_settings_of(session: Session) -> ConnectionSettings:
-    """Return how *session* connects: TLS, proxies and time-outs."""
+    """Return the settings of the connections of *session*: TLS, proxies and time-outs."""
     return session._connection_settings
 
 
 def connections_of(session: Session) -> OpenConnections:
-    """Return the connections that *session* has open."""
+    """Return the registry of the open connections of *session*."""
     return session._connections
 
 
 def identity_map_of(session: Session) -> IdentityMap:
-    """Return the map of the attached entities of *session*."""
+    """Return the identity map of *session*."""
     return session._identity_map
 
 
 def loader_of(session: Session) -> Loader:
-    """Return what loads entities into *session*."""
+    """Return the loader of *session*, which queries entities."""
     return session._loader
 
 
 def lookup_of(session: Session) -> Lookup:
-    """Return what finds single entities for *session*."""
+    """Return the object that finds single entities for *session*."""
     return session._lookup
 
 
 def origins_of(session: Session) -> Origins:
-    """Return where the settings of *session* come from."""
+    """Return the origins of the settings of *session*, for errors."""
     return session._origins
 
 
 def remote_actions_of(session: Session) -> RemoteActions:
-    """Return what asks the server of *session* for uploads, jobs and invitations."""
+    """Return the object that requests uploads, jobs and invitations for *session*."""
     return session._remote_actions
 
 
 def request_session_of(session: Session) -> requests.Session:
-    """Return what sends the requests of *session*, which programs may replace.
+    """Return the request session of *session*; programs may replace it.
 
-    Raise :exc:`~ftrack_like.exception.ConnectionClosedError` once the session is closed.
+    Raise :exc:`~ftrack_like.exception.ConnectionClosedError` if *session* is closed.
     """
     return session._request
 
 
 def retry_policy_of(session: Session) -> Optional[RetryPolicy]:
-    """Return how *session* repeats calls and transfers; None for the usual way."""
+    """Return the retry policy of *session* for calls and transfers; None for the default."""
     return session._retry_policy
 
 
 def schema_store_of(session: Session) -> SchemaStore:
-    """Return what keeps the schemas of *session* on disk."""
+    """Return the object that stores the schemas of *session* on disk."""
     return session._schema_store
 
 
 def statistics_of(session: Session) -> Statistics:
-    """Return the counts of *session*."""
+    """Return the statistics of *session*."""
     return session._statistics
 
 
 def top_cache_of(session: Session) -> Cache:
-    """Return the first layer of the cache of *session*, which programs may replace."""
+    """Return the first layer of the cache of *session*; programs may replace it."""
     return session._local_cache
 
 
 def unit_of_work_of(session: Session) -> UnitOfWork:
-    """Return what commits and takes back the changes of *session*."""
+    """Return the unit of work of *session*, which commits and undoes changes."""
     return session._unit_of_work

@@ -1,9 +1,9 @@
-"""Which custom attribute configurations apply to an entity.
+"""Find the custom attribute configurations that apply to an entity.
 
-A configuration says for which kind of entity it is (``task``, ``show``, ``assetversion``,
-``asset``, ``user`` or ``list``), for which object type, and whether for one project alone; one for
-the entity's project comes before one for all. Hierarchical ones apply to every context, asset and
-version.
+A configuration names a kind of entity (``task``, ``show``, ``assetversion``, ``asset``, ``user`` or
+``list``), an object type, and optionally a project. If there is a configuration with the same key
+for the project of the entity and one for all projects, the first applies. Hierarchical
+configurations apply to every context, asset and version.
 """
 
 from __future__ import annotations
@@ -28,32 +28,35 @@ _FIELDS = ("key", "project_id", "id", "object_type_id", "entity_type", "is_hiera
 _KINDS = {"Project": "show", "AssetVersion": "assetversion", "Asset": "asset", "User": "user"}
 
 
-#: Kinds of entities that hierarchical configurations apply to, whatever kind they name.
+#: Hierarchical configurations apply to all entities of these kinds.
 _IN_HIERARCHY = frozenset({"task", "show", "asset", "assetversion"})
 
 
 class _KnownKeys:
-    """The keys that there are, worked out when the error is read: most are caught."""
+    """A hint with the existing keys. It is computed only when the error is printed.
+
+    Most of these errors are caught without being printed.
+    """
 
     def __init__(self, proxy: MappedCollectionProxy, key: object) -> None:
-        """Initialise for the *key* that the mapping *proxy* lacks."""
+        """Initialise for the *key* that is missing in the mapping *proxy*."""
         self._proxy = proxy
         self._key = key
 
     def __str__(self) -> str:
-        """Return a sentence with the keys, and one for an entity that is not committed yet."""
+        """Return a suggestion and the list of the keys."""
         keys = [str(key) for key in self._proxy]
         hint = did_you_mean(str(self._key), keys)
         listed = ", ".join(sorted(keys)) or "none"
         if self._proxy.collection.entity.is_created:
-            known = f"The keys that were set are: {listed}. The others appear with the commit."
+            known = f"The keys with values are: {listed}. The others exist after the commit."
         else:
             known = f"The keys are: {listed}."
         return f"{hint} {known}".strip()
 
 
 def missing_key(proxy: MappedCollectionProxy, key: object) -> exception.UnknownAttributeError:
-    """Return the error, a :exc:`KeyError`, that the custom attributes *proxy* have no *key*."""
+    """Return the error, a :exc:`KeyError`, for the missing custom attribute *key* of *proxy*."""
     hint: Any = _KnownKeys(proxy, key)
     return exception.UnknownAttributeError(
         key,
@@ -80,9 +83,9 @@ def applicable(entity: Entity) -> dict[str, Entity]:
 
 
 def _all(session: Session) -> list[Entity]:
-    """Return all configurations, read once until the session forgets its entities."""
+    """Return all configurations; query them once until the session is reset."""
     known: Optional[list[Entity]] = session.__dict__.get("_custom_attribute_configurations")
-    # A reset clears the identity map: what was read before it belongs to another life.
+    # A reset clears the identity map. Then the stored entities no longer belong to the session.
     if known and identity_map_of(session).resident(known[0]) is known[0]:
         return known
     attributes = session.types["CustomAttributeConfiguration"].attributes
@@ -93,7 +96,7 @@ def _all(session: Session) -> list[Entity]:
 
 
 def _choose(entity: Entity, candidates: list[Entity]) -> dict[str, Entity]:
-    """Return those of *candidates* that apply to *entity*, by key, its project's own first."""
+    """Return the *candidates* that apply to *entity* by key; prefer those of its project."""
     kind = _kind(entity)
     fitting = [each for each in candidates if _fits(each, entity, kind)]
     chosen = {each["key"]: each for each in fitting if not each["project_id"]}
@@ -110,7 +113,7 @@ def _choose(entity: Entity, candidates: list[Entity]) -> dict[str, Entity]:
 
 
 def _kind(entity: Entity) -> str:
-    """Return what configurations call the kind of *entity*."""
+    """Return the kind of *entity* by the names in configurations."""
     kind = _KINDS.get(entity.entity_type)
     if kind is not None:
         return kind
@@ -122,7 +125,7 @@ def _kind(entity: Entity) -> str:
 
 
 def _fits(candidate: Entity, entity: Entity, kind: str) -> bool:
-    """Return whether *candidate* is for entities of this *kind* and object type."""
+    """Return whether *candidate* is for *entity*, by its *kind* and its object type."""
     if kind in _IN_HIERARCHY and "is_hierarchical" in candidate and candidate["is_hierarchical"]:
         return True
     if candidate["entity_type"] != kind:
@@ -135,7 +138,7 @@ def _fits(candidate: Entity, entity: Entity, kind: str) -> bool:
 
 
 def _project_id(entity: Entity) -> Value:
-    """Return the id of the project that *entity* belongs to, or None where it has none."""
+    """Return the id of the project of *entity*, or None."""
     if entity.entity_type == "Project":
         return entity["id"]
     if entity.get("project_id"):

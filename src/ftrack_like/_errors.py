@@ -1,7 +1,7 @@
-"""The root of all errors, and those that the sandbox has in common with the client.
+"""The root of all errors, and the errors that the sandbox shares with the client.
 
-They stand apart from :mod:`ftrack_like.exception`, where everybody finds them, since that module
-needs requests: a server that starts has no use for it.
+The public place of these errors is :mod:`ftrack_like.exception`. But that module imports requests,
+which the sandbox server does not need. A separate module lets the server start faster.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Error", "MediaError", "NotSetError", "ParseError", "missing_package", "with_details"]
 
-#: Where errors belong, whichever module defines them: what pickles and messages call them by.
+#: The module that pickles and messages show for all errors, wherever they are defined.
 PUBLIC_MODULE = "ftrack_like.exception"
 _DEFINED_IN = frozenset(
     {"ftrack_like._errors", "ftrack_like._storage_errors", "ftrack_like._value_errors"}
@@ -26,7 +26,7 @@ _DEFINED_IN = frozenset(
 
 
 def _readable(value: Value) -> Value:
-    """Return *value* with bytes turned into text; anything else as it is."""
+    """Return *value*; decode it if it is bytes."""
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")
     return value
@@ -39,7 +39,7 @@ class Error(Exception):
     default_message = "Unspecified error occurred."
 
     def __init_subclass__(cls, **keywords: object) -> None:
-        """Let an error that is defined in a module of ours bear the name of the public one."""
+        """Set the module of an error from the private modules to the public module."""
         super().__init_subclass__(**keywords)
         if cls.__module__ in _DEFINED_IN:
             cls.__module__ = PUBLIC_MODULE
@@ -47,18 +47,17 @@ class Error(Exception):
     def __init__(
         self, message: str | None = None, details: Mapping[str, Any] | None = None
     ) -> None:
-        """Initialise with the template *message* and the *details* that fill it.
+        """Initialise with the template *message* and *details*, the values for its fields.
 
-        *message* defaults to the class's ``default_message``; *details* is a mapping of the names
-        in the template to their values. The formatted trace of the exception being handled, if
-        there is one, stays readable as *traceback*.
+        The default of *message* is ``default_message`` of the class. The attribute *traceback* is
+        the formatted trace of the exception that is being handled, if there is one.
         """
         self.message: str = self.default_message if message is None else message
         self.details: dict[str, Any] = dict(details or {})
         self.traceback: str = traceback.format_exc() if sys.exc_info()[0] else "NoneType: None\n"
 
     def __str__(self) -> str:
-        """Return the finished text, or the bare template when it cannot be filled."""
+        """Return the formatted message, or the template if formatting fails."""
         message = _readable(self.message)
         if not self.details:
             return str(message)
@@ -66,16 +65,16 @@ class Error(Exception):
             values = {str(name): _readable(value) for name, value in self.details.items()}
             return str(message.format(**values))
         except Exception:
-            # An error that cannot be printed hides what it has to say: print what there is.
+            # An exception here would hide the original error. Show at least the template.
             return str(message)
 
     def __repr__(self) -> str:
-        """Return the class and the finished text."""
+        """Return the class and the formatted message."""
         return f"{type(self).__name__}({str(self)!r})"
 
 
 class NotSetError(Error, AttributeError, TypeError):
-    """A program uses NOT_SET as if it were the value that is missing."""
+    """A program uses NOT_SET like a real value."""
 
     default_message = (
         "The value is NOT_SET, which has no {what}. It was never set or loaded. If it is the "
@@ -85,18 +84,18 @@ class NotSetError(Error, AttributeError, TypeError):
     )
 
     def __init__(self, what: str = "value", **kw: Unpack[ErrorOptions]) -> None:
-        """Initialise with *what* was looked for, in words: ``attribute 'open'``."""
+        """Initialise with the missing thing in words, such as ``attribute 'open'``."""
         super().__init__(**with_details(kw, what=what))
 
 
 class ParseError(Error):
-    """A text does not follow its language."""
+    """A text has a syntax error."""
 
     default_message = "Failed to parse."
 
 
 class MediaError(Error):
-    """Media cannot be read or encoded: the program for it is missing, or what it said."""
+    """Media cannot be read or encoded, for example because ffmpeg is missing or failed."""
 
     default_message = "The media cannot be read or encoded."
 
@@ -111,5 +110,5 @@ def missing_package(user: str, package: str, extra: str) -> str:
 
 
 def with_details(keywords: ErrorOptions, **values: Value) -> ErrorOptions:
-    """Return *keywords* with *values* added to its details; the caller's own details win."""
+    """Return *keywords* with *values* added to its details; existing details have precedence."""
     return {**keywords, "details": {**values, **(keywords.get("details") or {})}}

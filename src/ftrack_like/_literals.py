@@ -1,4 +1,4 @@
-"""Values as they stand in query expressions, whatever is in them."""
+"""Format values for query expressions, quoted and escaped so that they stay values."""
 
 from __future__ import annotations
 
@@ -17,41 +17,44 @@ if TYPE_CHECKING:
 
 __all__ = ["bind", "bind_pieces", "condition", "key_condition", "literal", "quoted"]
 
-#: Texts in quotes, which are left alone, placeholders, and quotes that nothing closes. Compiled at
-#: its first use, which many programs never come to.
+#: Texts in quotes (not changed), placeholders, and unclosed quotes. It is compiled at the first
+#: use, since many programs never bind values.
 _PLACES = r"""(?xs)
     "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'
     | (?<![^\s(,=<>]):(?P<name>[^\W\d]\w*)
     | (?P<open>["'])
     """
 
-#: What stands for a list without anything in it: a text that nothing holds.
+#: The query text for an empty list. The query language has no empty list, so it is a list with a
+#: text that no value equals.
 _NOTHING = '("9b9d1f0e6f7c4d1c8a55d2a7c0e4b6f3")'
 
 
 def bind(expression: str, values: Mapping[str, Any]) -> str:
-    """Return the query *expression* with *values* in the places that are called by their names.
+    """Return the query *expression* with *values* inserted at their placeholders.
 
-    A place is written ``:name`` where a value may stand: ``'Task where name is :name and bid in
-    :bids'``. What is inside quotes is text, and no place. *values* is a mapping of names to
+    A placeholder is ``:name``: ``'Task where name is :name and bid in :bids'``. Inside quotes it is
+    ordinary text. *values* is a mapping of names to
 
-    - text, numbers, true and false, dates and times, None;
-    - an entity, which stands for its primary key: ``project.id is :project``;
-    - a list (or any other collection) of these, for ``in`` and ``not_in``. An empty one finds
-      nothing; it fits ids and texts alone.
+    - texts, numbers, booleans, dates and times, None;
+    - an entity, of which the primary key is inserted: ``project.id is :project``;
+    - a list or another collection of these, for ``in`` and ``not_in``. An empty list finds
+      nothing. It may be used only for ids and texts.
 
-    Whatever is in a value, it stays a value. Wildcards keep their meaning behind ``like``.
+    Values are escaped, so that their content cannot change the query. After ``like``, wildcards in
+    a value keep their meaning.
 
-    Raise :exc:`ValueError` if a place has no value, a value no place, or a quote of *expression*
-    is not closed; :exc:`~ftrack_like.exception.InvalidValueError` for what is no value.
+    Raise :exc:`ValueError` if a placeholder has no value, a value has no placeholder, or a quote in
+    *expression* is not closed. Raise :exc:`~ftrack_like.exception.InvalidValueError` for other
+    types of values.
     """
     return "".join([piece for piece, _ in bind_pieces(expression, values)])
 
 
 def bind_pieces(expression: str, values: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Return what :func:`bind` does in pieces, each with the place in *expression* it is from.
+    """Return the result of :func:`bind` in pieces, each with its position in *expression*.
 
-    The place of a value is negative, counted from -1.
+    The position of a value is ``-1 - n``, where *n* is the position of its placeholder.
     """
     unused = set(values)
     pieces = []
@@ -72,17 +75,17 @@ def bind_pieces(expression: str, values: Mapping[str, Any]) -> list[tuple[str, i
         end = match.end()
     if unused:
         names = ", ".join(f":{name}" for name in sorted(unused))
-        raise ValueError(f"There is no place for {names} in {expression!r}.")
+        raise ValueError(f"There is no placeholder for {names} in {expression!r}.")
     return [*pieces, (expression[end:], end)]
 
 
 def _bound(name: str, value: object) -> str:
-    """Return *value* of the place *name* as it stands in an expression."""
+    """Return *value* of the placeholder *name* as text for an expression."""
     if getattr(value, "primary_key_attributes", None) is not None:
         key = list(inspection.primary_key(cast("EntityLike", value)).values())
         if len(key) != 1:
             raise exception.InvalidValueError(
-                f"The value of :{name} is an entity with several keys, {key}; give one of them."
+                f"The value of :{name} is an entity with several keys, {key}; pass one key."
             )
         return literal(key[0])
     _require_value(f":{name}", value)
@@ -95,33 +98,33 @@ def _bound(name: str, value: object) -> str:
 def _member(name: str, value: object) -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
         raise exception.InvalidValueError(
-            f"The value of :{name} holds a list inside a list: {shown(value)}."
+            f"The value of :{name} contains a list inside a list: {shown(value)}."
         )
     return _bound(name, value)
 
 
 def _require_value(label: str, value: object) -> None:
-    """Raise an error that calls *value* by its *label* if the query language has no form for it."""
+    """Raise an error with *label*, the name of *value*, if queries cannot contain *value*."""
     if value is NOT_SET or isinstance(value, (bytes, bytearray, Mapping)):
         raise exception.InvalidValueError(
-            f"The value of {label} cannot stand in a query: {shown(value)}."
+            f"The value of {label} cannot be used in a query: {shown(value)}."
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise exception.InvalidValueError(
-            f"The value of {label} has no form in the query language: {shown(value)}."
+            f"The value of {label} does not exist in the query language: {shown(value)}."
         )
 
 
 def literal(value: object) -> str:
-    """Return *value* as the query language writes it: quoted and escaped where it must be.
+    """Return *value* as text for a query, quoted and escaped if necessary.
 
-    Times with a zone are given in UTC, as the server compares them.
+    Times with a time zone are converted to UTC, since the server compares times in UTC.
     """
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
-    # By their base: enumerations and numbers of other libraries print as what they like.
+    # Use the methods of the base types: subclasses, such as enumerations, may print differently.
     if isinstance(value, float):
         return float.__repr__(value)
     if isinstance(value, int):
@@ -137,9 +140,9 @@ def literal(value: object) -> str:
 
 
 def condition(name: str, value: object) -> str:
-    """Return the condition that the attribute *name* is *value*, which may be an entity.
+    """Return the condition that the attribute *name* equals *value*, which may be an entity.
 
-    Raise :exc:`~ftrack_like.exception.InvalidValueError` for what is no single value.
+    Raise :exc:`~ftrack_like.exception.InvalidValueError` for a collection or another invalid value.
     """
     if getattr(value, "primary_key_attributes", None) is not None:
         key = inspection.primary_key(cast("EntityLike", value))
@@ -157,12 +160,12 @@ def _digits(value: int) -> str:
     try:
         return int.__repr__(value)
     except ValueError:
-        # Python refuses to write numbers of thousands of digits.
+        # Python does not print numbers with thousands of digits.
         raise exception.InvalidValueError("A number in a query has too many digits.") from None
 
 
 def key_condition(names: Sequence[str], values: Iterable[object]) -> str:
-    """Return the condition, in parentheses, that the key attributes *names* have *values*."""
+    """Return the condition in parentheses that the attributes *names* have the *values*."""
     return (
         "("
         + " and ".join([f"{name} is {quoted(value)}" for name, value in zip(names, values)])
@@ -171,7 +174,7 @@ def key_condition(names: Sequence[str], values: Iterable[object]) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return *value* as text in double quotes, as queries have it."""
+    """Return *value* as text in double quotes, escaped for a query."""
     text = (
         (_digits(value) if type(value) is int else str(value))
         .replace("\\", "\\\\")

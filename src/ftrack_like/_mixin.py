@@ -1,4 +1,4 @@
-"""Give a single object further base classes."""
+"""Add base classes to a single object."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["mixin"]
 
 
 def mixin(instance: object, mixin_class: type, name: Optional[str] = None) -> None:
-    """Put *mixin_class* before the class of *instance*, for this object alone.
+    """Change the class of *instance* to a new class with the bases *mixin_class* and its class.
 
-    The object's new class is called *name*; the names of its class and of *mixin_class* joined,
-    if None. An object that has *mixin_class* already stays as it is.
+    Other objects do not change. The default *name* of the new class is the name of the old class
+    followed by the name of *mixin_class*. Do nothing if *instance* already has *mixin_class*.
     """
     if isinstance(instance, mixin_class):
         return

@@ -1,4 +1,4 @@
-"""Entities belong to a session: how another one's are let in, and how an owner is named."""
+"""Check that an entity refers only to entities of its own session, and merge others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["named", "own"]
 
 
 def named(entity: Entity) -> str:
-    """Return *entity* as text for an error, its type alone while it has no primary key."""
+    """Return *entity* as text for an error; only its type if it has no primary key."""
     try:
         return str(entity)
     except KeyError:
@@ -20,7 +20,7 @@ def named(entity: Entity) -> str:
 
 
 def own(entity: Entity, value: Value) -> Value:
-    """Return *value* as *entity* may refer to it: an entity of another session is merged."""
+    """Return *value*; if it is an entity of another session, merge it into that of *entity*."""
     session = getattr(entity, "session", None)
     if session is None or getattr(value, "session", session) is session:
         return value

@@ -1,7 +1,7 @@
-"""Paths that no file system can hold, told apart before the operating system is asked.
+"""Find invalid paths before calling the operating system.
 
-Python raises a bare :exc:`ValueError` for some of them, without the path, and Windows stores some
-under another name.
+For some invalid paths, Python raises a :exc:`ValueError` without the path. For others, Windows
+silently uses another name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ftrack_like._storage_errors import PathError
 
 __all__ = ["check_path", "problem_of"]
 
-#: Names that stand for devices on Windows, with any suffix.
+#: The names of devices on Windows, also with a suffix.
 _DEVICES = frozenset(
     {"aux", "con", "nul", "prn", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
 )
@@ -23,21 +23,22 @@ _REFUSED_BY_WINDOWS = re.compile(r'[<>:"|?*\x01-\x1f]')
 
 
 def check_path(path: str) -> None:
-    """Raise :exc:`~ftrack_like.exception.PathError` if no file can have the *path*."""
+    """Raise :exc:`~ftrack_like.exception.PathError` if *path* is invalid."""
     problem = problem_of(path)
     if problem is not None:
         raise PathError(path, problem)
 
 
 def problem_of(path: str, windows: bool = os.name == "nt") -> Optional[str]:
-    """Return in words why no file can have the *path*; None if one can.
+    """Return the problem with *path* in words; None if it is valid.
 
-    With *windows*, the rules of that system count as well.
+    With *windows*, check the rules of Windows as well.
     """
     if "\0" in path:
         return "it has a NUL character in it"
     if not windows:
-        # Here half surrogates stand for bytes that are not UTF-8; others stand for nothing.
+        # Python uses the surrogates U+DC80 to U+DCFF for bytes that are not UTF-8. Other
+        # surrogates cannot be encoded.
         try:
             os.fsencode(path)
         except UnicodeEncodeError:
@@ -51,7 +52,7 @@ def problem_of(path: str, windows: bool = os.name == "nt") -> Optional[str]:
 
 
 def _problem_on_windows(name: str) -> Optional[str]:
-    """Return in words why Windows gives no file the *name*; None if it does."""
+    """Return the problem with *name* on Windows in words; None if it is valid."""
     if name in {"", ".", ".."}:
         return None
     if name[-1] in " .":

@@ -1,9 +1,9 @@
-"""Following references, also where only their foreign key is set.
+"""Read references, also if only their foreign key is set.
 
-An entity that is not committed knows what was set on it and nothing else: one that was created
-with ``version_id`` has no ``version`` before the commit. Programs see it so, as they do with the
-published client. The library itself reads references through :func:`referenced`, so that either
-way of setting one does.
+An uncommitted entity has only the values that the program has set. If a component is created with
+``version_id``, its ``version`` is missing before the commit. Programs see it this way, as in the
+published client. But the library needs the version, for example for its path. So it reads
+references with :func:`referenced`, which also uses the foreign key.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["referenced", "referenced_id"]
 
-#: Types that references name and that stand for several: no entity in memory has one of them.
+#: Abstract types of references. An entity in memory never has one of these types.
 _FAMILIES = frozenset({"Component", "ContainerComponent", "Context", "Resource", "TypedContext"})
 
 
 def referenced(entity: Entity, name: str, key_name: Optional[str] = None) -> Value:
-    """Return the entity that *entity* refers to by the attribute *name*.
+    """Return the entity that *entity* refers to with the attribute *name*.
 
-    Where the foreign key was set since the last commit and the reference was not, the key says
-    which one it is. *key_name* is the attribute with the key, by default *name* with ``_id``.
-    Return None or NOT_SET where there is none; None as well if the key leads to nothing.
+    If the foreign key was set since the last commit and the reference was not, use the key.
+    *key_name* is the attribute with the key, by default *name* followed by ``_id``. Return None or
+    NOT_SET if there is no reference, and None if there is no entity with the key.
     """
     key = _newer_key(entity, name, key_name or f"{name}_id")
     if key is NOT_SET:
@@ -42,9 +42,10 @@ def referenced(entity: Entity, name: str, key_name: Optional[str] = None) -> Val
 
 
 def referenced_id(entity: Entity, name: str, key_name: Optional[str] = None) -> Value:
-    """Return the foreign key of the reference *name* of *entity*, also where only that is set.
+    """Return the foreign key of the reference *name* of *entity*.
 
-    *key_name* is as for :func:`referenced`. Return None or NOT_SET where there is none.
+    It works if the program has set either the reference or the key. *key_name* is as for
+    :func:`referenced`. Return None or NOT_SET if there is no reference.
     """
     key_name = key_name or f"{name}_id"
     reference = _local(entity, name)
@@ -56,22 +57,22 @@ def referenced_id(entity: Entity, name: str, key_name: Optional[str] = None) -> 
 
 
 def _newer_key(entity: Entity, name: str, key_name: str) -> Value:
-    """Return the foreign key that was set here if the reference was not; NOT_SET otherwise."""
+    """Return the local foreign key if the reference has no local value; NOT_SET otherwise."""
     key = _local(entity, key_name)
     return NOT_SET if key is NOT_SET or _local(entity, name) is not NOT_SET else key
 
 
 def _local(entity: Entity, name: str) -> Value:
     """Return the value that was set on *entity* since the last commit, or NOT_SET."""
-    attributes = getattr(entity, "attributes", None)  # Structures place other mappings as well.
+    attributes = getattr(entity, "attributes", None)  # Structures also accept other mappings.
     attribute = None if attributes is None else attributes.get(name)
     return NOT_SET if attribute is None else attribute.get_local_value(entity)
 
 
 def _find(session: Session, entity_type: str, key: Value) -> Optional[Entity]:
-    """Return the entity of *entity_type* with the *key*, committed or not, or None."""
+    """Return the entity of *entity_type* with *key*, committed or not, or None."""
     if entity_type in _FAMILIES:
-        # A new one is kept under the type that it has, and the server does not know it.
+        # A new entity is in the identity map under its concrete type, and not on the server.
         for each in list(session.recorded_operations):
             if isinstance(each, CreateEntityOperation) and list(each.entity_key.values()) == [key]:
                 return session.get(each.entity_type, key)

@@ -1,10 +1,12 @@
-"""Tell whether a method that programs may replace is still the library's own.
+"""Find out whether a program has replaced a method of the library.
 
-The library takes short cuts where its own methods are in use, and leaves them where a program has
-replaced one: in a subclass, on one object, or on the class itself. Functions are compared by
-identity with the originals, which are kept when a class is defined. Nothing else tells: a decorator
-that uses :func:`functools.wraps` gives a replacement the module, name and signature of the
-original.
+Programs may replace methods in a subclass, on one object, or on the class itself. The library has
+faster ways that do the same as its own methods. It must not use these if a program has replaced a
+method, because the replacement would not be called.
+
+The only reliable test compares functions by identity with the originals, which are stored when a
+class is defined. Names are not enough: with :func:`functools.wraps` a replacement has the module,
+name and signature of the original.
 """
 
 from __future__ import annotations
@@ -16,32 +18,32 @@ __all__ = ["is_overridden", "is_own", "is_patched", "keeps_originals", "original
 
 _Class = TypeVar("_Class", bound=type)
 
-#: The attributes of classes as they were defined.
+#: The original attributes of classes.
 _originals: dict[type, dict[str, Any]] = {}
 
 
 def keeps_originals(owner: _Class) -> _Class:
-    """Return the class *owner*, after keeping its methods to compare with; a decorator."""
+    """Store the methods of the class *owner* for later comparison; a decorator."""
     _originals[owner] = dict(vars(owner))
     return owner
 
 
 def original(owner: type, name: str) -> Callable[..., Any]:
-    """Return the method *name* of the class *owner* as it was defined."""
+    """Return the original method *name* of the class *owner*."""
     found: Callable[..., Any] = _originals[owner][name]
     return found
 
 
 def is_own(owner: object, name: str) -> bool:
-    """Return whether *owner* is a class of the library whose method *name* was not patched."""
+    """Return whether *owner* is a class of the library with its original method *name*."""
     kept = _originals.get(owner) if isinstance(owner, type) else None
     return kept is not None and vars(owner).get(name) is kept.get(name)
 
 
 def is_patched(instance: object, *names: str) -> bool:
-    """Return whether a method of *names* was replaced on *instance* or on a library's class of it.
+    """Return whether a method of *names* was replaced on *instance* or on a class of the library.
 
-    A subclass that defines such a method does not count.
+    A subclass that overrides such a method does not count.
     """
     own = getattr(instance, "__dict__", ())
     if any(name in own for name in names):
@@ -50,10 +52,9 @@ def is_patched(instance: object, *names: str) -> bool:
 
 
 def is_overridden(instance: object, *names: str) -> bool:
-    """Return whether *instance* has a method of *names* from elsewhere than the library.
+    """Return whether a subclass or a patch has replaced a method of *names* of *instance*.
 
-    It may come from a subclass or a patch. For a look-alike, which has no method of the library,
-    only what was set on *instance* itself counts.
+    If the class of *instance* is not from the library, only attributes of *instance* itself count.
     """
     own = getattr(instance, "__dict__", ())
     for name in names:
@@ -67,12 +68,12 @@ def is_overridden(instance: object, *names: str) -> bool:
             return True
         if getattr(found, "__self__", instance) is not instance:
             return True
-    # A class further up may be patched, which the library's subclasses reach by super().
+    # A base class may be patched. Subclasses in the library call its method with super().
     return any(_is_patched_class(owner, names) for owner in type(instance).__mro__)
 
 
 def _kept(class_: type, name: str) -> Optional[Callable[..., Any]]:
-    """Return the original of the method *name* for instances of *class_*, None without."""
+    """Return the original of the method *name* for instances of *class_*, or None."""
     for owner in class_.__mro__:
         kept = _originals.get(owner)
         if kept is not None and name in kept:
@@ -82,7 +83,7 @@ def _kept(class_: type, name: str) -> Optional[Callable[..., Any]]:
 
 
 def _is_patched_class(owner: type, names: tuple[str, ...]) -> bool:
-    """Return whether one of *names* was replaced on the class *owner* itself."""
+    """Return whether a method of *names* was replaced on the class *owner* itself."""
     kept = _originals.get(owner)
     if kept is None:
         return False

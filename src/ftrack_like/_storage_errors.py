@@ -1,7 +1,6 @@
-"""The errors about where files are kept: structures, locations and accessors.
+"""The errors of structures, locations and accessors.
 
-They stand apart from :mod:`ftrack_like.exception`, where everybody finds them, since they are many
-and have nothing to do with the server.
+Their public place is :mod:`ftrack_like.exception`. A separate module keeps that module short.
 """
 
 from __future__ import annotations
@@ -39,34 +38,34 @@ __all__ = [
 
 
 class PathError(Error, ValueError):
-    """No file can have the path."""
+    """The path is not valid on this system."""
 
     default_message = "No file can have the path {path!r}: {problem}."
 
     def __init__(
         self, path: object = "", problem: object = "unspecified", **kw: Unpack[ErrorOptions]
     ) -> None:
-        """Initialise with the *path* and what the *problem* with it is, in words."""
+        """Initialise with the *path* and its *problem* in words."""
         super().__init__(**with_details(kw, path=path, problem=problem))
 
 
 class StructureError(Error):
-    """A structure cannot work out where something belongs."""
+    """A structure cannot determine the path of an entity."""
 
     default_message = "Unspecified structure error"
 
 
 class LocationError(Error):
-    """A location cannot do this."""
+    """An operation of a location failed."""
 
     default_message = "Unspecified location error"
 
 
 class _ComponentsOfLocationError(LocationError):
-    """What the two errors about components in one location have in common."""
+    """The base of the two errors about components in one location."""
 
     def __init__(self, components: Value, location: Location, **kw: Unpack[ErrorOptions]) -> None:
-        """Initialise with the *components* (one or several) and the *location* concerned."""
+        """Initialise with one or several *components* and the *location*."""
         one = isinstance(components, Mapping) or not hasattr(components, "__iter__")
         several = [components] if one else list(components)
         super().__init__(
@@ -80,31 +79,31 @@ class _ComponentsOfLocationError(LocationError):
 
 
 class ComponentInLocationError(_ComponentsOfLocationError):
-    """The location already holds a component."""
+    """A component is already in the location."""
 
     default_message = "Component(s) {formatted_components} already exist in location {location}."
 
 
 class ComponentNotInAnyLocationError(LocationError):
-    """No accessible location holds the component."""
+    """The component is not in any accessible location."""
 
     default_message = "Component not available in any location."
 
 
 class ComponentNotInLocationError(_ComponentsOfLocationError):
-    """The location does not hold a component."""
+    """A component is not in the location."""
 
     default_message = "Component(s) {formatted_components} not found in location {location}."
 
 
 class AccessorError(Error):
-    """An accessor could not reach its storage."""
+    """An operation of an accessor failed."""
 
     default_message = "Unspecified accessor error"
 
 
 class _AccessorFault(AccessorError):
-    """What the errors about one operation on one resource have in common."""
+    """The base of the errors about one operation on one resource."""
 
     def __init__(
         self,
@@ -115,7 +114,7 @@ class _AccessorFault(AccessorError):
     ) -> None:
         """Initialise with the *operation* (a verb), the *resource_identifier* and the *error*.
 
-        *error*, when it is an exception, becomes the cause.
+        If *error* is an exception, it becomes the cause.
         """
         super().__init__(
             **with_details(
@@ -127,7 +126,7 @@ class _AccessorFault(AccessorError):
 
 
 class AccessorOperationFailedError(_AccessorFault):
-    """The storage did not carry out an operation."""
+    """The operation failed in the storage."""
 
     default_message = "Operation {operation} failed: {error}"
 
@@ -139,31 +138,31 @@ class AccessorPermissionDeniedError(AccessorOperationFailedError):
 
 
 class AccessorUnsupportedOperationError(AccessorOperationFailedError):
-    """The accessor does not know the operation."""
+    """The accessor does not support the operation."""
 
     default_message = "Operation {operation} unsupported."
 
 
 class AccessorResourceError(_AccessorFault):
-    """A resource is not as the operation needs it."""
+    """The operation is not possible in the current state of the resource."""
 
     default_message = "Unspecified resource error: {resource_identifier}"
 
 
 class AccessorContainerNotEmptyError(AccessorResourceError):
-    """A container that should go still holds something."""
+    """The container to remove is not empty."""
 
     default_message = "Container is not empty: {resource_identifier}"
 
 
 class AccessorParentResourceNotFoundError(AccessorResourceError):
-    """The container that should hold the resource does not exist."""
+    """The parent container of the resource does not exist."""
 
     default_message = "Parent resource is missing: {resource_identifier}"
 
 
 class AccessorResourceInvalidError(AccessorResourceError):
-    """The resource is of another kind than the operation needs."""
+    """The resource has the wrong kind for the operation, such as a file instead of a folder."""
 
     default_message = "Resource invalid: {resource_identifier}"
 
@@ -175,12 +174,12 @@ class AccessorResourceNotFoundError(AccessorResourceError):
 
 
 class AccessorResourceIdentifierError(AccessorError):
-    """The accessor cannot work with the resource identifier."""
+    """The resource identifier is not valid for the accessor."""
 
     default_message = "Resource identifier is invalid: {resource_identifier}."
 
     def __init__(self, resource_identifier: object, **kw: Unpack[ErrorOptions]) -> None:
-        """Initialise with the *resource_identifier* that cannot be used."""
+        """Initialise with the invalid *resource_identifier*."""
         super().__init__(**with_details(kw, resource_identifier=resource_identifier))
 
 

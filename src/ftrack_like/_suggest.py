@@ -1,4 +1,4 @@
-"""Guess which known name was meant by an unknown one."""
+"""Suggest a known name for an unknown name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 __all__ = ["Suggestion", "closest", "did_you_mean"]
 
-#: How alike two names must be, from 0 to 1: at once, and when nothing else comes near.
+#: The least similarity of two names, from 0 to 1, for a suggestion. The second value is for the
+#: best candidate if no candidate reaches the first.
 _ALIKE = 0.75
 _REMOTELY_ALIKE = 0.6
 
 
-#: What other tools call the types that ftrack has other names for, written plainly.
+#: The types of ftrack by their names in other tools, in lower case without underscores.
 _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "humanuser": ("User",),
     "playlist": ("AssetVersionList",),
@@ -26,19 +27,19 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
 
 
 def _plain(name: str) -> str:
-    """Return *name* without what is easily confused: case and underscores."""
+    """Return *name* in lower case without underscores."""
     return name.lower().replace("_", "")
 
 
 def _tails(candidate: str) -> list[str]:
-    """Return what *candidate* is called for short: the ends of a name in camel case."""
+    """Return the ends of *candidate*, a name in camel case, from each inner capital letter."""
     starts = [match.start() for match in re.finditer(r"(?<=[a-z0-9])[A-Z]", candidate)]
     return [_plain(candidate[start:]) for start in starts]
 
 
 def _likeness(wanted: str, candidate: str) -> float:
-    """Return how near *candidate* is to the plain name *wanted*, from 0 to 1."""
-    # lazy: needed only on the way to an error message.
+    """Return the similarity of *candidate* and the plain name *wanted*, from 0 to 1."""
+    # lazy: needed only for error messages.
     import difflib
 
     def alike(other: str) -> float:
@@ -46,7 +47,7 @@ def _likeness(wanted: str, candidate: str) -> float:
 
     whole = _plain(candidate)
     score = alike(whole)
-    # A part of a longer name counts as near, the end ("Version", "AssetVersion") most.
+    # A part of a longer name is similar, the end most ("Version", "AssetVersion").
     if len(wanted) > 2 and wanted in whole:
         score = max(score, 0.9 if whole.endswith(wanted) else 0.8)
     for tail in _tails(candidate):
@@ -55,10 +56,10 @@ def _likeness(wanted: str, candidate: str) -> float:
 
 
 def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
-    """Return up to *limit* of *candidates* that may have been meant by *name*, best first.
+    """Return at most *limit* of *candidates* that are similar to *name*, best first.
 
-    Other case, missing underscores, a slip of the keyboard and a part of a longer name count
-    as near; the answer is empty when nothing is. What another tool calls a type comes first.
+    Similar names differ in case or underscores, have a typing mistake, or are a part of a longer
+    name. If *name* is the name of a type in another tool, the type comes first.
     """
     wanted = _plain(str(name))
     candidates = list(candidates)
@@ -76,21 +77,24 @@ def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
 def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> str:
     """Return ``"Did you mean 'AssetVersion'?"`` for an unknown *name*, or *otherwise*.
 
-    *candidates* are the names that would have been right. A word of another tool may also be a
-    slip of the keyboard, so that two names are said for it.
+    *candidates* are the valid names. If *name* is a name in another tool, it may also be a typing
+    mistake, so the text contains two names.
     """
     best = closest(name, candidates, limit=2 if _plain(str(name)) in _OTHER_WORDS else 1)
     return f"Did you mean {' or '.join(map(repr, best))}?" if best else otherwise
 
 
 class Suggestion:
-    """A hint at the right name, worked out when it is read: most such errors are caught."""
+    """A suggestion that is computed only when the error is printed.
+
+    Most of these errors are caught without being printed.
+    """
 
     def __init__(self, name: str, candidates: Iterable[str]) -> None:
-        """Initialise for the wrong *name*, given the *candidates* that would have been right."""
+        """Initialise for the unknown *name*; *candidates* are the valid names."""
         self._name = name
         self._candidates = candidates
 
     def __str__(self) -> str:
-        """Return the hint."""
+        """Return the suggestion."""
         return did_you_mean(self._name, self._candidates)

@@ -31,15 +31,14 @@ __all__ = [
     "Value",
 ]
 
-#: A value that programs and the server choose, so that its type is known at run time alone. The
-#: value of an attribute is what the schema says: text, a number, a date, an entity, a collection,
-#: or NOT_SET.
+#: A value whose type is known only at run time. The schema defines the type of an attribute: text,
+#: a number, a date, an entity or a collection; its value may also be NOT_SET.
 Value = Any
 
-#: What is read from data or written to it: text or bytes, by how the data was opened.
+#: Content of data: text or bytes, depending on the mode of opening.
 Content = Any
 
-#: A value that JSON has a form for, such as a result of the server.
+#: A JSON value, such as a result of the server.
 Json = Any
 
 #: Values of an entity by attribute name.
@@ -51,7 +50,7 @@ Record = dict[str, Any]
 #: The schemas of a server, one JSON object for each entity type.
 Schemas = list[dict[str, Any]]
 
-#: The key of a value in a cache: text, or what a key maker and the backends of a program agree on.
+#: A key in a cache: text, or any type that the key maker and the cache of a program support.
 Key = Any
 
 #: The names of attributes to load: ``"name, status.name"``, or a list of names.
@@ -60,37 +59,37 @@ Projections = Union[str, Iterable[str]]
 #: A path in the file system.
 PathText = Union[str, "os.PathLike[str]"]
 
-#: Makes the item of a mapped collection, from the values of its key and its value attribute.
+#: A function that creates an item of a mapped collection. The mapping contains its key and value.
 Creator = Callable[["MappedCollectionProxy", dict[str, Any]], "Entity"]
 
-#: A collection in the form that readers get: a list of entities, or a mapping over one.
+#: The value of a collection attribute: a collection, or a mapping over a collection.
 Members = Union["Collection", "MappedCollectionProxy"]
 
-#: Where the data of a component comes from: a location, or for the origin location a bare path.
+#: The source of the data of a component: a location, or a path for the origin location.
 Source = Union["Location", PathText]
 
-#: Seconds to wait for an answer; a pair for connecting and for an answer; None waits for ever.
+#: A time-out in seconds, or a pair of time-outs to connect and to read. None means no limit.
 Timeout = Union[float, tuple[Any, Any], None]
 
-#: A function that is called with how much is done and how much there is.
+#: A function that is called with the amount done and the total amount.
 Progress = Callable[[int, int], object]
 
 
 class Readable(Protocol):
-    """Open data: that of an accessor, or a file of Python's own."""
+    """Open data: an object of an accessor, or a Python file object."""
 
     def read(self, limit: int = ..., /) -> Content:
-        """Return up to *limit* bytes or characters, nothing at the end."""
+        """Return at most *limit* bytes or characters; empty at the end."""
 
     def seek(self, offset: int, whence: int = ..., /) -> object:
-        """Move the position; :exc:`NotImplementedError` where it cannot be moved."""
+        """Move the position; raise :exc:`NotImplementedError` if that is not supported."""
 
     def tell(self) -> int:
-        """Return the position; :exc:`NotImplementedError` where it is not known."""
+        """Return the position; raise :exc:`NotImplementedError` if it is unknown."""
 
 
 class EntityLike(Protocol):
-    """An object that can be told apart as entities are: an entity, or a program's own class."""
+    """An object with an identity: an entity, or an object of a program's own class."""
 
     @property
     def entity_type(self) -> str:
@@ -98,7 +97,7 @@ class EntityLike(Protocol):
 
     @property
     def primary_key_attributes(self) -> Iterable[str]:
-        """The names of the attributes of the primary key, in the schema's order."""
+        """The names of the attributes of the primary key, in the order of the schema."""
 
     def __getitem__(self, key: str, /) -> Value:
         """Return the value of the attribute *key*."""

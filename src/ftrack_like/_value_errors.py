@@ -1,4 +1,4 @@
-"""Errors about values that cannot be used, and how such values are shown in them."""
+"""Errors about invalid values, and the text of a value in an error."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from ftrack_like._errors import Error
 
 __all__ = ["ONE_ENTITY", "InvalidEntityError", "InvalidValueError", "shown"]
 
-#: What to do where one entity is needed.
+#: The advice of errors where one entity is needed.
 ONE_ENTITY = "Pass an entity, as session.get or session.query returns it."
 
-#: How much of a value an error shows, in characters.
+#: The most characters of a value in an error.
 _LENGTH = 80
 
 
 def shown(value: object) -> str:
-    """Return *value* and its type as a short text for an error, whatever it is."""
+    """Return any *value* and its type as a short text for an error."""
     try:
-        # Slices, so that the text of a long value is never made in full.
+        # Cut the value first, to avoid formatting a very long value.
         text = repr(value[:_LENGTH] if isinstance(value, (str, bytes)) else value)
-    except Exception:  # An endless list, a number of a million digits, a faulty class.
+    except Exception:  # For example a list that contains itself, or a broken class.
         text = "a value"
     short = text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
     return f"{short} ({type(value).__name__})"
 
 
 class InvalidValueError(Error, TypeError, ValueError, builtins.AttributeError):
-    """A value cannot be used here: it is of the wrong type, or JSON has no form for it."""
+    """A value cannot be used here: it has the wrong type, or it is not a JSON value."""
 
     default_message = "The value cannot be used here."
 
 
 class InvalidEntityError(InvalidValueError, NotImplementedError):
-    """Something stands where an entity, or a list of entities, is needed."""
+    """A value is not an entity, or not a list of entities, but must be."""
 
     default_message = "{shown} cannot be {role}. {remedy}"
 
@@ -46,6 +46,6 @@ class InvalidEntityError(InvalidValueError, NotImplementedError):
         remedy: str = ONE_ENTITY,
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """Initialise with the wrong *value*, what it was to be, and the *remedy*, a sentence."""
+        """Initialise with the invalid *value*, its intended *role* and the *remedy*, in words."""
         values = {"shown": shown(value), "role": role, "remedy": remedy, **(details or {})}
         Error.__init__(self, self.default_message, values)

@@ -1,4 +1,4 @@
-"""A weak reference to a method, under the name by which older code imports it."""
+"""A weak reference to a method, under a name that older programs import."""
 
 from __future__ import annotations
 

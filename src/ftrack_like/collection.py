@@ -1,4 +1,13 @@
-"""Collections of entities: the values of to-many attributes."""
+"""Collections of entities: the values of to-many attributes.
+
+Two rules make collections both fast and safe:
+
+- The list of members and the set of identities are never changed in place. Each change creates a
+  new list. So a collection from the server shares its list with ``remote_values``, and an operation
+  keeps a snapshot of the members without copying the list.
+- Members are compared by identity as text. For members from the server, the set of texts is
+  computed when the first lookup needs it. A collection that is only iterated never needs it.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +40,15 @@ __all__ = [
 
 
 class PerSessionDefaultKeyMaker(KeyMaker):
-    """Make keys that tell sessions apart by identity, for results remembered once a session."""
+    """Makes keys in which a session counts by identity, to cache results per session."""
 
     def __init__(self) -> None:
-        """Initialise with the maker of the keys of everything but sessions."""
+        """Initialise with a key maker for objects other than sessions."""
         super().__init__()
         self._fallback = ObjectKeyMaker()
 
     def _key(self, obj: object) -> Key:
-        """Return the key of *obj*: the identity of a session, else that of its value."""
+        """Return the key of *obj*: its ``id()`` for a session, else the key of its value."""
         if isinstance(obj, Mapping):
             return str(sorted((str(name), str(self._key(value))) for name, value in obj.items()))
         if hasattr(obj, "recorded_operations") and hasattr(obj, "server_url"):
@@ -47,16 +56,16 @@ class PerSessionDefaultKeyMaker(KeyMaker):
         return str(self._fallback.key(obj))
 
 
-#: Remember what a function returned, for each session it is called with.
+#: Cache the results of a function for each session that it is called with.
 memoise_session: Decorator = memoise_decorator(
     Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
 )
 
 
 def identity_text(entity: Entity) -> str:
-    """Return the identity of *entity*, anything that looks like one, as text.
+    """Return the identity of *entity*, or of an object with the same attributes, as text.
 
-    Entities remember theirs. Raise :exc:`KeyError` if the primary key is not set.
+    Entities cache this text. Raise :exc:`KeyError` if the primary key is not set.
     """
     key = getattr(entity, "known_identity", None)
     if type(key) is str:
@@ -68,8 +77,8 @@ def identity_text(entity: Entity) -> str:
 class Collection(MutableSequence[Any]):
     """The entities of a to-many attribute, in order, each at most once.
 
-    Every change records an update of the attribute with the whole new list, unless the
-    session's recording is off.
+    Each change records an update of the attribute with the whole new list, unless recording of
+    operations is off in the session.
     """
 
     __slots__ = (
@@ -84,7 +93,7 @@ class Collection(MutableSequence[Any]):
         "mutable",
     )
 
-    #: Whether the members have to be loaded before they are looked at by key.
+    #: Whether the members must be loaded again before a lookup by key.
     must_load: bool = False
 
     def __init__(
@@ -94,17 +103,17 @@ class Collection(MutableSequence[Any]):
         mutable: bool = True,
         data: Optional[Iterable[Any]] = None,
     ) -> None:
-        """Initialise the value of *attribute* of *entity*, holding the entities of *data*.
+        """Initialise the value of *attribute* of *entity* with the entities of *data*.
 
         Entities of another session are merged into the session of *entity*. Raise
-        :exc:`~ftrack_like.exception.InvalidEntityError` for what is no entity, and
-        :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *data* holds an entity
-        twice.
+        :exc:`~ftrack_like.exception.InvalidEntityError` if *data* contains an object that is not
+        an entity, and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if it contains
+        an entity twice.
         """
         self.entity: Entity = entity
         self.attribute: AbstractCollectionAttribute = attribute
         self.mutable: bool = mutable
-        #: Whether the program set the whole list, instead of adding to it or removing from it.
+        #: Whether the program has set the whole list, and not added or removed single members.
         self.is_whole: bool = False
         self.is_changed: bool = False
         self.members: list[Entity] = [] if data is None else self._members(data)
@@ -121,9 +130,9 @@ class Collection(MutableSequence[Any]):
         data: list[Entity],
         known: Optional[set[str]] = None,
     ) -> Collection:
-        """Return a collection of *data* from the server, which is neither copied nor checked.
+        """Return a collection over the list *data* from the server, without copying or checking it.
 
-        *known* are the identities of *data* as texts, if they are at hand.
+        *known* are the identities of *data* as texts, if they have been computed.
         """
         self = cls(entity, attribute, mutable)
         self.members = data
@@ -131,7 +140,10 @@ class Collection(MutableSequence[Any]):
         return self
 
     def _members(self, values: Iterable[Any]) -> list[Entity]:
-        """Return *values* as members: entities of the session of the collection's entity."""
+        """Return *values* as a list of entities, merged into the session of the collection.
+
+        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for a value that is not an entity.
+        """
         members = []
         for value in values:
             if isinstance(value, type) or not hasattr(value, "primary_key_attributes"):
@@ -142,13 +154,16 @@ class Collection(MutableSequence[Any]):
 
     @property
     def _identities(self) -> set[str]:
-        """Return the identities of the members as texts."""
+        """The identities of the members as texts."""
         if self._known is None:
             self._known = {identity_text(item) for item in self.members}
         return self._known
 
     def _distinct(self, items: list[Entity], others: Iterable[str] = ()) -> set[str]:
-        """Return the identities of *items* and *others*, theirs; raise if one comes twice."""
+        """Return the identities of *items*, together with the identities *others*.
+
+        Raise :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if one occurs twice.
+        """
         known = set(others)
         for item in items:
             text = identity_text(item)
@@ -158,7 +173,7 @@ class Collection(MutableSequence[Any]):
         return known
 
     def follow(self, data: list[Entity]) -> bool:
-        """Take over *data* from the server unless there are changes; return whether it was."""
+        """Show the list *data* from the server; return False if the collection has changes."""
         if self.is_changed:
             return False
         self.members = data
@@ -166,7 +181,7 @@ class Collection(MutableSequence[Any]):
         return True
 
     def loaded(self) -> list[Entity]:
-        """Return the members, which are loaded first after a commit of a dense collection."""
+        """Return the members; after a commit of a dense collection, load them first."""
         entity, attribute = self.entity, self.attribute
         if self.must_load and not self.is_changed:
             if attribute.name not in entity.remote_values and entity.may_populate(attribute.name):
@@ -177,14 +192,17 @@ class Collection(MutableSequence[Any]):
         return self.members
 
     def _require_mutable(self) -> None:
-        """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it may not change."""
+        """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it is immutable."""
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
 
     def _replace(
         self, items: list[Entity], known: Optional[set[str]] = None, record: bool = True
     ) -> None:
-        """Make *items* the members, and record that. *known* are their identities if at hand."""
+        """Replace the members by *items* and record an update.
+
+        *known* are the identities of *items*, if they have been computed.
+        """
         self._require_mutable()
         if known is None:
             known = self._distinct(items)
@@ -198,7 +216,7 @@ class Collection(MutableSequence[Any]):
             self.entity.adopt(self)
 
     def record_change(self, before: list[Entity]) -> None:
-        """Tell the session that the members were *before* and are now others."""
+        """Mark the entity as changed and record an update from the members *before*."""
         session = self.entity.session
         self.entity.adopt(self)
         if not session.record_operations:
@@ -214,9 +232,9 @@ class Collection(MutableSequence[Any]):
         )
 
     def __copy__(self) -> Collection:
-        """Return a collection with the same members, which changes by itself.
+        """Return a collection with the same members; later changes are independent.
 
-        Lists and sets of members are never changed in place, so they are shared.
+        Lists and sets of members are never changed in place, so both share them.
         """
         copied = self.trusted(self.entity, self.attribute, self.mutable, self.members, self._known)
         copied.is_changed = self.is_changed
@@ -225,14 +243,14 @@ class Collection(MutableSequence[Any]):
     def insert(self, index: int, item: Entity) -> None:
         """Insert *item* before *index*.
 
-        Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if the collection may not
-        change and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *item* is a
-        member already.
+        Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if the collection is immutable,
+        and :exc:`~ftrack_like.exception.DuplicateItemInCollectionError` if *item* is already a
+        member.
         """
         self.place(index, item)
 
     def place(self, index: int, item: Entity, record: bool = True) -> None:
-        """Do what :meth:`insert` does; the change is recorded unless *record* is False."""
+        """The same as :meth:`insert`; with *record* False, record no operation."""
         self._require_mutable()
         (item,) = self._members([item])
         text = identity_text(item)
@@ -250,27 +268,30 @@ class Collection(MutableSequence[Any]):
             self._replace([*self.members, *additions], known)
 
     def remove(self, value: Entity) -> None:
-        """Remove the member *value*, told by its identity; :exc:`ValueError` if it is none."""
+        """Remove the member with the identity of *value*.
+
+        Raise :exc:`ValueError` if it is not a member.
+        """
         try:
             text = identity_text(value)
         except (AttributeError, KeyError):
-            raise ValueError(f"{value!r} is no entity, so no member of {self!r}.") from None
+            raise ValueError(f"{value!r} is not an entity, so not a member of {self!r}.") from None
         if text not in self._identities:
-            raise ValueError(f"{value!r} is no member of {self!r}.")
+            raise ValueError(f"{value!r} is not a member of {self!r}.")
         items = [item for item in self.members if item is not value and identity_text(item) != text]
         self._replace(items, self._identities - {text})
 
     def reverse(self) -> None:
-        """Turn the order round, as one change."""
+        """Reverse the order as one change."""
         self._replace(self.members[::-1])
 
     def clear(self) -> None:
-        """Remove all members, as one change."""
+        """Remove all members as one change."""
         if self.members:
             self._replace([])
 
     def __contains__(self, value: object) -> bool:
-        """Return whether *value* is a member, told by its identity."""
+        """Return whether there is a member with the identity of *value*."""
         return identity_text(cast("Entity", value)) in self._identities
 
     @overload
@@ -294,7 +315,7 @@ class Collection(MutableSequence[Any]):
         self._replace(items)
 
     def __delitem__(self, index: Union[int, slice]) -> None:
-        """Remove the member at *index*, or those of a slice."""
+        """Remove the member at *index*, or the members of a slice."""
         self._require_mutable()
         items = list(self.members)
         gone = items[index] if isinstance(index, slice) else [items[index]]
@@ -302,7 +323,7 @@ class Collection(MutableSequence[Any]):
         self._replace(items, self._identities - self._distinct(gone))
 
     def __iter__(self) -> Iterator[Any]:
-        """Iterate over the members as they are now."""
+        """Iterate over the current members; later changes do not affect the iterator."""
         return iter(self.members)
 
     def __len__(self) -> int:
@@ -310,35 +331,35 @@ class Collection(MutableSequence[Any]):
         return len(self.members)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether *other* is a collection of the same members, in any order."""
+        """Return whether *other* is a collection with the same members in any order."""
         if not isinstance(other, Collection):
             return False
         return self._identities == other._identities
 
     def __ne__(self, other: object) -> bool:
-        """Return whether *other* is not a collection of the same members."""
+        """Return whether *other* is not a collection with the same members."""
         return not self == other
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # what may change cannot be a key
 
     def __repr__(self) -> str:
-        """Return a text that names the members and never asks the server."""
+        """Return a text with up to 5 members; never query the server."""
         shown = ", ".join([str(item) for item in self.members[:5]])
         more = f", … {len(self.members) - 5} more" if len(self.members) > 5 else ""
         return f"<{type(self).__name__}({self.attribute.name}) [{shown}{more}]>"
 
 
 class MappedCollectionProxy(MutableMapping[Any, Any]):
-    """A collection of items that reads like a dictionary. Concrete ones say how."""
+    """A mapping over a collection of item entities. Subclasses define keys and values."""
 
     def __init__(self, collection: Collection) -> None:
-        """Initialise over *collection*, which stays reachable as ``collection``."""
+        """Initialise over *collection*, the attribute ``collection``."""
         super().__init__()
         self.collection = collection
 
     @functools.cached_property
     def logger(self) -> logging.Logger:
-        """Return the logger of this class."""
+        """The logger of this class."""
         return logging.getLogger(f"{__name__}.{type(self).__name__}")
 
     def __copy__(self) -> MappedCollectionProxy:
@@ -350,7 +371,7 @@ class MappedCollectionProxy(MutableMapping[Any, Any]):
 
     @property
     def mutable(self) -> bool:
-        """Return whether the collection may change."""
+        """Whether the collection is mutable."""
         return self.collection.mutable
 
     @mutable.setter
@@ -359,7 +380,7 @@ class MappedCollectionProxy(MutableMapping[Any, Any]):
 
     @property
     def attribute(self) -> AbstractCollectionAttribute:
-        """Return the attribute whose value the collection is."""
+        """The attribute of the collection."""
         return self.collection.attribute
 
     @attribute.setter
@@ -367,17 +388,17 @@ class MappedCollectionProxy(MutableMapping[Any, Any]):
         self.collection.attribute = value
 
     def _require_mutable(self) -> None:
-        """Raise an error if the collection may not change."""
+        """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it is immutable."""
         if not self.mutable:
             raise exception.ImmutableCollectionError(self.collection)
 
     def __repr__(self) -> str:
-        """Return a text that shows how many items there are and never asks the server."""
+        """Return a text with the number of items; never query the server."""
         return f"<{type(self).__name__}({self.attribute.name}) of {len(self.collection)} items>"
 
 
 class KeyValueMappedCollectionProxy(MappedCollectionProxy):
-    """A collection of key and value entities (metadata, say) that reads like a dictionary."""
+    """A mapping over entities with a key and a value, such as metadata."""
 
     def __init__(
         self,
@@ -388,8 +409,8 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
     ) -> None:
         """Initialise over *collection*.
 
-        *creator* is called with the proxy and a mapping of *key_attribute* and
-        *value_attribute* to what a new item is to hold, and returns the new entity.
+        *creator* creates a new item entity. It is called with the proxy and the values of the item,
+        ``{key_attribute: key, value_attribute: value}``.
         """
         super().__init__(collection)
         self.creator = creator
@@ -397,7 +418,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         self.value_attribute = value_attribute
 
     def _index(self, key: Value) -> int:
-        """Return the position of the item with *key*; :exc:`KeyError` if there is none."""
+        """Return the position of the item with *key*; raise :exc:`KeyError` if it is missing."""
         name = self.key_attribute
         for index, item in enumerate(self.collection.loaded()):
             if item[name] == key:
@@ -406,35 +427,35 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
 
     @property
     def _is_dense(self) -> bool:
-        """Return whether the server keeps more items than clients set."""
+        """Whether the server adds items that the client did not set."""
         return getattr(self.collection.attribute, "is_dense", False)
 
     def __getitem__(self, key: Value) -> Value:
-        """Return the value under *key*; :exc:`KeyError` if there is none."""
-        index = self._index(key)  # First, since the members may be loaded for it.
+        """Return the value under *key*; raise :exc:`KeyError` if it is missing."""
+        index = self._index(key)  # Call this first: it may load the members.
         return self.collection.members[index][self.value_attribute]
 
     def __setitem__(self, key: Value, value: Value) -> None:
-        """Set *value* under *key*: in the item that has it, else in a new one."""
+        """Set *value* under *key*: in the item with *key*, or in a new item."""
         self._require_mutable()
         try:
             index = self._index(key)
         except KeyError:
             item = self.creator(self, {self.key_attribute: key, self.value_attribute: value})
-            # The server has an item of a dense collection already: its value alone is sent.
+            # In a dense collection, the item already exists on the server: send only its value.
             self.collection.place(len(self.collection), item, record=not self._is_dense)
         else:
             self.collection.members[index][self.value_attribute] = value
 
     def __delitem__(self, key: Value) -> None:
-        """Remove the item with *key* and delete it from the session; :exc:`KeyError` if none."""
+        """Remove the item with *key* and delete it; raise :exc:`KeyError` if it is missing."""
         index = self._index(key)
         item = self.collection[index]
         del self.collection[index]
         item.session.delete(item)
 
     def __iter__(self) -> Iterator[Any]:
-        """Iterate over the keys, each once."""
+        """Iterate over the keys without duplicates."""
         name = self.key_attribute
         return iter(dict.fromkeys([item[name] for item in self.collection.loaded()]))
 
@@ -449,10 +470,10 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
 
 
 class CustomAttributeCollectionProxy(MappedCollectionProxy):
-    """Custom attribute values of an older server that read like a dictionary.
+    """A mapping over the custom attribute values of an older server.
 
-    The keys are those of the configurations that apply to the entity; where no value is stored
-    the configuration's default is read.
+    The keys are the keys of the configurations that apply to the entity. If no value is stored, the
+    value is the default of the configuration.
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -462,22 +483,22 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
         self.value_attribute = "value"
 
     def _configurations(self) -> dict[str, Entity]:
-        """Return the configurations that apply to the entity, by their keys."""
+        """Return the configurations that apply to the entity by key."""
         return _custom_attributes.applicable(self.collection.entity)
 
     def get_configuration_id_from_key(self, key: str) -> Value:
-        """Return the id of the configuration with *key*; :exc:`KeyError` if there is none."""
+        """Return the id of the configuration with *key*; raise :exc:`KeyError` if there is none."""
         return self._configuration(key)["id"]
 
     def _configuration(self, key: Value) -> Entity:
-        """Return the configuration with *key*; :exc:`KeyError` if none applies to the entity."""
+        """Return the configuration with *key*; raise :exc:`KeyError` if none applies."""
         found = self._configurations().get(key)
         if found is None:
             raise _custom_attributes.missing_key(self, key)
         return found
 
     def _item(self, configuration_id: Value) -> Optional[Entity]:
-        """Return the stored value's entity for *configuration_id*, or None."""
+        """Return the item entity with the stored value for *configuration_id*, or None."""
         item: Entity
         for item in self.collection:
             if item[self.key_attribute] == configuration_id:
@@ -485,13 +506,13 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
         return None
 
     def __getitem__(self, key: Value) -> Value:
-        """Return the value of the custom attribute *key*; :exc:`KeyError` if it has none."""
+        """Return the value of the custom attribute *key*; raise :exc:`KeyError` if unknown."""
         configuration = self._configuration(key)
         item = self._item(configuration["id"])
         return configuration["default"] if item is None else item[self.value_attribute]
 
     def __setitem__(self, key: Value, value: Value) -> None:
-        """Set the custom attribute *key* to *value*; :exc:`KeyError` if there is no such."""
+        """Set the custom attribute *key* to *value*; raise :exc:`KeyError` if it is unknown."""
         configuration_id = self.get_configuration_id_from_key(key)
         self._require_mutable()
         item = self._item(configuration_id)
@@ -507,9 +528,9 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
         self.collection.append(entity.session.create("CustomAttributeValue", data))
 
     def __delitem__(self, key: Value) -> None:
-        """Delete the stored value of the custom attribute *key*, so that its default shows.
+        """Delete the stored value of the custom attribute *key*; its default then applies.
 
-        Do nothing if none is stored; raise :exc:`KeyError` if there is no such attribute.
+        Do nothing if no value is stored; raise :exc:`KeyError` if *key* is unknown.
         """
         item = self._item(self.get_configuration_id_from_key(key))
         if item is not None:
@@ -517,7 +538,7 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
             item.session.delete(item)
 
     def __eq__(self, collection: object) -> bool:
-        """Return whether *collection* is a proxy of a collection with the same members."""
+        """Return whether *collection* is a proxy over a collection with the same members."""
         if not isinstance(collection, CustomAttributeCollectionProxy):
             return False
         return self.collection == collection.collection

@@ -1,4 +1,4 @@
-"""Data that accessors hand out: file-like objects with one small interface."""
+"""The file-like objects that accessors open."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Data", "File", "FileWrapper", "String"]
 
 _Data = TypeVar("_Data", bound="Data")
 
-#: Bytes that a String keeps in memory; what is longer goes to a temporary file.
+#: A String keeps at most this many bytes in memory; longer data goes to a temporary file.
 _MEMORY_LIMIT = 8 * 1024 * 1024
 
-#: Bytes that one character takes in UTF-8, at most.
+#: The most bytes of one character in UTF-8.
 _LONGEST_CHARACTER = 4
 
 
 class Data(abc.ABC):
-    """Something to read from and write to; a context manager that closes it at the end."""
+    """A file-like object for reading and writing; as a context manager it closes at the end."""
 
     def __init__(self) -> None:
         """Initialise as open."""
@@ -40,22 +40,22 @@ class Data(abc.ABC):
 
     @abc.abstractmethod
     def read(self, limit: Optional[int] = None) -> Content:
-        """Return content from the current position on.
+        """Return content from the current position.
 
-        At most *limit* bytes (characters of text), all that is left when it is None.
+        Return at most *limit* bytes, or characters of text; None means all remaining content.
         """
 
     @abc.abstractmethod
     def write(self, content: Content) -> None:
         """Write *content* at the current position."""
 
-    def flush(self) -> None:  # noqa: B027  # Nothing to do where nothing is held back.
-        """Hand what was written on to where it is stored, as far as it was held back."""
+    def flush(self) -> None:  # noqa: B027  # Only subclasses with a buffer override it.
+        """Write buffered content to the storage."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
-        """Move the position by *offset*, counted from *whence* (as for ``io.IOBase.seek``).
+        """Move to *offset* from *whence*, as for ``io.IOBase.seek``.
 
-        Raise :exc:`NotImplementedError` if the data has no position that can be moved.
+        Raise :exc:`NotImplementedError` if the data does not support it.
         """
         raise NotImplementedError(
             f"Seek not supported: {type(self).__name__} does not support seek."
@@ -64,37 +64,37 @@ class Data(abc.ABC):
     def tell(self) -> int:
         """Return the current position, in bytes from the start.
 
-        Raise :exc:`NotImplementedError` if the data cannot tell it.
+        Raise :exc:`NotImplementedError` if the data does not support it.
         """
         raise NotImplementedError(
             f"Tell not supported: {type(self).__name__} does not support tell."
         )
 
     def close(self) -> None:
-        """Flush and close the data; nothing can be read or written afterwards."""
+        """Flush and close the data. After that, it cannot be read or written."""
         try:
-            self.flush()  # What a subclass holds back until then is not lost.
+            self.flush()  # Write the buffer of a subclass.
         finally:
             self.closed = True
 
     def remaining_size(self) -> Optional[int]:
-        """Return how many bytes can be read from the current position on; None if unknown.
+        """Return the number of bytes left from the current position; None if unknown.
 
-        Transfers compare what they moved with it.
+        Transfers compare it with the number of bytes that they have copied.
         """
         return None
 
 
 class FileWrapper(Data):
-    """Data in an open file of Python's own kind."""
+    """Data in an open Python file object."""
 
     def __init__(self, wrapped_file: IO[Any]) -> None:
-        """Initialise with the open file *wrapped_file*, which is closed with this object."""
+        """Initialise with the open file *wrapped_file*; :meth:`close` closes it."""
         super().__init__()
         self.wrapped_file = wrapped_file
 
     def read(self, limit: Optional[int] = None) -> Content:
-        """Return content from the current position on, at most *limit* bytes if given."""
+        """Return content from the current position, at most *limit* bytes if given."""
         return self.wrapped_file.read(-1 if limit is None else limit)
 
     def write(self, content: Content) -> None:
@@ -107,7 +107,7 @@ class FileWrapper(Data):
             self.wrapped_file.flush()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
-        """Move the position by *offset*, counted from *whence*."""
+        """Move to *offset* from *whence*."""
         self.wrapped_file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -116,7 +116,7 @@ class FileWrapper(Data):
         return position
 
     def close(self) -> None:
-        """Flush and close the file; closing again does nothing."""
+        """Flush and close the file; a second call does nothing."""
         if self.closed:
             return
         try:
@@ -130,14 +130,14 @@ class File(FileWrapper):
     """Data in a file on disk."""
 
     def remaining_size(self) -> Optional[int]:
-        """Return how many bytes the file has after the current position."""
+        """Return the number of bytes after the current position; None if it is not a file."""
         status = os.fstat(self.wrapped_file.fileno())
         if not stat.S_ISREG(status.st_mode):
             return None
         return max(status.st_size - self.tell(), 0)
 
     def __init__(self, path: Union[str, os.PathLike[str]], mode: str = "rb") -> None:
-        """Initialise by opening the file at *path* in *mode* (as for :func:`open`).
+        """Open the file at *path* in *mode*, as for :func:`open`.
 
         Text modes read and write UTF-8.
         """
@@ -146,25 +146,25 @@ class File(FileWrapper):
 
 
 class String(FileWrapper):
-    """Data that starts as a text or bytes and lives in memory (on disk when it gets long).
+    """Data from a text or bytes, in memory; long data is in a temporary file.
 
-    Both text and bytes may be written; text counts as UTF-8. :attr:`is_binary` says what reading
-    gives: bytes, or text once *content* was text or a text has been written.
+    Both text and bytes may be written; text is encoded as UTF-8. Reading returns bytes if
+    :attr:`is_binary` is true. It becomes false if *content* is text, or when text is written.
     """
 
     def __init__(self, content: Union[str, bytes, None] = None) -> None:
-        """Initialise with *content*, the position at its start; empty and binary if it is None."""
+        """Initialise with *content* at position 0; None means empty and binary."""
         self.is_binary: bool = True
-        spooled = tempfile.SpooledTemporaryFile(max_size=_MEMORY_LIMIT)  # noqa: SIM115  # likewise
+        spooled = tempfile.SpooledTemporaryFile(max_size=_MEMORY_LIMIT)  # noqa: SIM115  # close() ends it
         super().__init__(spooled)
         if content is not None:
             self.write(content)
             self.seek(0)
 
     def read(self, limit: Optional[int] = None) -> Content:
-        """Return content from the current position on, at most *limit* bytes if given.
+        """Return content from the current position, at most *limit* bytes if given.
 
-        A character that begins within the limit is read to its end.
+        In text, a character that begins within the limit is read completely.
         """
         content = super().read(limit)
         if self.is_binary:

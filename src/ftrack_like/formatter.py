@@ -1,4 +1,4 @@
-"""Entities as text for people to read."""
+"""Format entities as text for people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILTER: dict[str, Callable[[Any, str, Any], bool]] = {
 
 
 def _shows_colours() -> bool:
-    """Return whether standard output is a terminal that shows colours."""
+    """Return whether standard output is a terminal with colours."""
     isatty = getattr(sys.stdout, "isatty", None)
     if isatty is None or not isatty() or "NO_COLOR" in os.environ:
         return False
@@ -29,7 +29,7 @@ def _shows_colours() -> bool:
 
 
 def _default_formatters() -> dict[str, Callable[[str], str]]:
-    """Return the formatters for the present standard output."""
+    """Return the formatters for the current standard output."""
     if _shows_colours():
         return {
             "header": lambda text: f"\x1b[1m\x1b[44m\x1b[97m{text}\x1b[0m",
@@ -47,27 +47,29 @@ def format(  # the name is public
     indent_first_line: bool = True,
     _seen: Optional[set[str]] = None,
 ) -> str:
-    """Return *entity* as text: its type, then a line for each attribute, by name.
+    """Return *entity* as text: its type, then a line for each attribute, sorted by name.
 
-    *formatters* are functions from text to text, ``{"header": …, "label": …}``, for the type
-    and for names; those left out colour the text where standard output is a terminal.
-    *attribute_filter* is called with the entity, the name and the value of each attribute; what it
-    returns false for is left out. Entities that are referred to follow in place, with
-    *recursive* also the members of collections; one that encloses itself is ``Task{...}``.
-    *indent* is the number of blanks before each line, the first only if *indent_first_line*.
+    - *formatters* are functions from text to text, ``{"header": …, "label": …}``, for the type and
+      for names. The defaults add colours if standard output is a terminal.
+    - *attribute_filter* is called with the entity, the name and the value of each attribute. If it
+      returns false, the attribute is left out.
+    - References are formatted as entities, with *recursive* also the members of collections. An
+      entity inside itself is shown as ``Task{...}``.
+    - *indent* is the number of blanks before each line. The first line is indented only with
+      *indent_first_line*.
 
-    Values that are not loaded are asked of the server, if the session does so at present.
+    Missing values are loaded from the server if auto-population is on.
     """
     styles = {**_default_formatters(), **(formatters or {})}
-    # Entities on the way from the outermost one to this; a copy, so that those that merely
-    # were shown elsewhere are shown again.
+    # The entities from the outermost entity to this one. It is a copy, so that an entity in two
+    # places, but not inside itself, is shown twice.
     seen = set(_seen or ())
     first = " " * indent if indent_first_line else ""
     lines = [f"{first}{styles['header'](entity.entity_type)}"]
     seen.add(str(identity(entity)))
 
     def nested(inner: Entity, depth: int, leads: bool) -> str:
-        """Return the text of the entity *inner*, its lines *depth* blanks in."""
+        """Return the text of the entity *inner*, indented by *depth* blanks."""
         if str(identity(inner)) in seen:
             return " " * (depth if leads else 0) + f"{styles['header'](inner.entity_type)}{{...}}"
         return format(inner, styles, attribute_filter, recursive, depth, leads, seen)

@@ -1,6 +1,6 @@
-"""Questions about entities: which one is it, and what has been done to it.
+"""The identity and the state of entities.
 
-Entities are any objects with ``entity_type``, ``primary_key_attributes`` and item access.
+The functions accept any object with ``entity_type``, ``primary_key_attributes`` and item access.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def identity(entity: EntityLike) -> tuple[str, list[Any]]:
 
 
 def primary_key(entity: EntityLike) -> OrderedDict[str, Any]:
-    """Return the primary key of *entity* as ``{attribute name: value}``, in the schema's order.
+    """Return the primary key of *entity*, ``{attribute name: value}`` in the order of the schema.
 
     Raise :exc:`KeyError` if a value is not set.
     """
@@ -48,17 +48,17 @@ def primary_key(entity: EntityLike) -> OrderedDict[str, Any]:
 
 
 def state(entity: Entity) -> Symbol:
-    """Return what the operations recorded in the session of *entity* make of it.
+    """Return the state of *entity* according to the pending operations of its session.
 
-    One of the symbols ``CREATED``, ``MODIFIED``, ``DELETED`` or ``NOT_SET`` (untouched).
+    It is one of the symbols ``CREATED``, ``MODIFIED``, ``DELETED`` and ``NOT_SET`` (unchanged).
     """
     return states([entity])[0]
 
 
 def states(entities: Iterable[Entity]) -> list[Symbol]:
-    """Return the states of *entities*, in their order, as :func:`state` does for one.
+    """Return the states of *entities* in the same order; see :func:`state`.
 
-    All entities must belong to one session. The recorded operations are read once.
+    All entities must belong to one session. The pending operations are read only once.
     """
     entities = list(entities)
     if not entities:
@@ -70,7 +70,7 @@ def states(entities: Iterable[Entity]) -> list[Symbol]:
         if new_state is None:
             continue
         key = str((str(operation.entity_type), list(operation.entity_key.values())))
-        # The first of create and update decides, a delete always does.
+        # The first creation or update determines the state; a deletion always overrides it.
         if found.get(key) is NOT_SET or (key in found and new_state is DELETED):
             found[key] = new_state
     return [found[key] for key in wanted]
@@ -84,7 +84,7 @@ _STATES = (
 
 
 def resulting_state(operation: Operation) -> Optional[Symbol]:
-    """Return the state that *operation* alone leaves an entity in; None for unknown ones."""
+    """Return the state of an entity after *operation*; None for an unknown operation."""
     for kind, new_state in _STATES:
         if isinstance(operation, kind):
             return new_state

@@ -1,4 +1,4 @@
-"""Log messages that are formatted only when somebody reads them."""
+"""Log messages that are formatted only when a handler writes them."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def deprecation_warning(message: str) -> Callable[[_Function], _Function]:
 
 
 class LazyLogMessage:
-    """A ``str.format`` template and its arguments, joined when the record is written."""
+    """A ``str.format`` template and its arguments; ``str()`` formats it."""
 
     __slots__ = ("__dict__", "args", "kwargs", "message")
 
     def __init__(self, message: str, *args: object, **kwargs: object) -> None:
-        """Initialise with the template *message* and the *args* and *kwargs* that fill it."""
+        """Initialise with the template *message*, and *args* and *kwargs* for its fields."""
         self.message: str = message
         self.args: tuple[object, ...] = args
         self.kwargs: dict[str, object] = kwargs
 
     def __str__(self) -> str:
-        """Return the finished text."""
+        """Return the formatted message."""
         return self.message.format(*self.args, **self.kwargs)

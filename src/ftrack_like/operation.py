@@ -1,4 +1,9 @@
-"""Operations: what a session has been asked to change and has not yet committed."""
+"""Operations: the changes that a session has recorded and not yet committed.
+
+Setting an attribute records an update. Creating the operation object would take twice as long as
+the rest of the write. So the stack contains only the arguments of an update, as a tuple. The object
+is created when a program or a commit reads the stack.
+"""
 
 from __future__ import annotations
 
@@ -23,23 +28,22 @@ __all__ = [
 class Operations:
     """A stack of operations, oldest first.
 
-    Single calls may be made from any thread.
+    Any thread may call a single method.
     """
 
     def __init__(self) -> None:
-        """Initialise without an operation."""
-        #: Operations, and for updates their arguments until somebody looks: making the object
-        #: takes twice as long as all else that a write of an attribute does.
+        """Initialise an empty stack."""
+        #: Operations, or the arguments of updates whose object has not been created yet.
         self._stack: list[Union[Operation, tuple[Any, ...]]] = []
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Take a new lock, in a process that was forked while somebody held the old one."""
-        # Held while entries move or are replaced; pushing adds to the end and needs no lock.
+        """Create a new lock, for a forked process: a thread of the parent may own the old one."""
+        # It guards moving and replacing entries. Pushing appends to the list and needs no lock.
         self._lock = threading.RLock()
 
     def clear(self) -> None:
-        """Forget all operations."""
+        """Remove all operations."""
         with self._lock:
             self._stack.clear()
 
@@ -48,14 +52,14 @@ class Operations:
         self._stack.append(operation)
 
     def pop(self) -> Operation:
-        """Remove the latest operation and return it; :exc:`IndexError` if there is none."""
+        """Remove and return the latest operation; raise :exc:`IndexError` if there is none."""
         with self._lock:
             return _made(self._stack.pop())
 
     def discard(self, operations: Iterable[Operation]) -> None:
-        """Forget exactly these *operations*, told apart by identity; others stay in order.
+        """Remove exactly these *operations*, compared with ``is``; keep the others in order.
 
-        Operations that other threads pushed meanwhile are thereby kept.
+        After a commit this keeps the operations that other threads have pushed during the commit.
         """
         unwanted = list(operations)
         with self._lock:
@@ -81,12 +85,15 @@ class Operations:
             return iter(cast("list[Operation]", self._stack[:]))
 
 
-#: The method as it is defined here: a program may replace it on the class or an instance.
+#: The original method, to find out whether a program has replaced it on the class.
 PUSH: Callable[[Operations, Operation], None] = Operations.push
 
 
 def record_update(operations: Operations, *arguments: Value) -> None:
-    """Push the update with these *arguments* on *operations*, of ours or of any other kind."""
+    """Push the update with *arguments* on *operations*, which may be an object of a program.
+
+    If the program has replaced ``push``, call it with the operation object.
+    """
     if (
         type(operations) is Operations
         and Operations.push is PUSH
@@ -98,7 +105,7 @@ def record_update(operations: Operations, *arguments: Value) -> None:
 
 
 def _made(entry: Union[Operation, tuple[Any, ...]]) -> Operation:
-    """Return the operation for an *entry* of a stack."""
+    """Return the operation of *entry*, an operation or the arguments of an update."""
     return UpdateEntityOperation(*entry) if isinstance(entry, tuple) else entry
 
 
@@ -110,15 +117,15 @@ class Operation:
 
 
 class CreateEntityOperation(Operation):
-    """An entity is to be created."""
+    """The creation of an entity."""
 
     def __init__(
         self, entity_type: str, entity_key: Mapping[str, Any], entity_data: Mapping[str, Any]
     ) -> None:
         """Initialise the creation of an entity.
 
-        *entity_type* is its type's name, *entity_key* maps its primary key attributes to their
-        values, in the schema's order, and *entity_data* maps attribute names to values.
+        *entity_type* is the name of its type. *entity_key* is its primary key, ``{attribute name:
+        value}`` in the order of the schema. *entity_data* maps attribute names to values.
         """
         self.entity_type = entity_type
         self.entity_key = entity_key
@@ -126,7 +133,7 @@ class CreateEntityOperation(Operation):
 
 
 class UpdateEntityOperation(Operation):
-    """An attribute of an entity is to be set."""
+    """The update of one attribute of an entity."""
 
     def __init__(
         self,
@@ -138,8 +145,8 @@ class UpdateEntityOperation(Operation):
     ) -> None:
         """Initialise the update of *attribute_name* from *old_value* to *new_value*.
 
-        *entity_type* and *entity_key* say which entity, as for a creation. *old_value* is
-        :data:`~ftrack_like.symbol.NOT_SET` where it was not known.
+        *entity_type* and *entity_key* identify the entity, as for a creation. *old_value* is
+        :data:`~ftrack_like.symbol.NOT_SET` if it was unknown.
         """
         self.entity_type = entity_type
         self.entity_key = entity_key
@@ -149,7 +156,7 @@ class UpdateEntityOperation(Operation):
 
 
 class DeleteEntityOperation(Operation):
-    """An entity is to be deleted."""
+    """The deletion of an entity."""
 
     def __init__(self, entity_type: str, entity_key: Mapping[str, Any]) -> None:
         """Initialise the deletion of the entity of *entity_type* with the key *entity_key*."""

@@ -1,4 +1,4 @@
-"""Plugins: Python files with a function ``register``, found in folders and called once each."""
+"""Plugins: Python files in folders, each with a function ``register`` that is called once."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["discover", "load_source"]
 
-#: Programs count the records of the logger that :func:`discover` reports faults to.
+#: The logger for loaded plugins. It is not the logger for failures in :func:`discover`, because
+#: programs count the records of that logger.
 _loaded = logging.getLogger("ftrack_like.plugins")
 
 
 def load_source(modname: str, filename: str) -> ModuleType:
-    """Return the module that the Python source at *filename* makes, named *modname*.
+    """Load the Python source file *filename* as a module with the name *modname*; return it.
 
     The file may have any name and suffix. The module is not added to ``sys.modules``.
     """
@@ -50,24 +51,24 @@ def discover(
     positional_arguments: Optional[Sequence[Any]] = None,
     keyword_arguments: Optional[Mapping[str, Any]] = None,
 ) -> None:
-    """Load every plugin under the folders *paths* and call its ``register`` function.
+    """Load each plugin in the folders *paths* and call its ``register`` function.
 
-    The folders are searched with their sub-folders, in the order given; within a folder plugins
-    come by name. Folders that do not exist are passed over. Each ``register`` is called with as
-    many of *positional_arguments* and *keyword_arguments* as its signature takes; when some are
-    left out, a warning is logged.
+    The folders and their sub-folders are searched in the given order. Within a folder, plugins are
+    sorted by name. Missing folders are ignored. ``register`` is called with as many of
+    *positional_arguments* and *keyword_arguments* as its signature accepts. If it does not accept
+    all arguments, a warning is logged.
 
-    Each plugin that was loaded is logged with its path, as information.
+    Each loaded plugin is logged with its path at the level INFO.
 
-    A plugin that cannot be loaded, or whose ``register`` fails, is logged (one warning, and one
-    debug record with the trace); the others still load.
+    If a plugin cannot be loaded or its ``register`` fails, this is logged: a warning, and a debug
+    record with the trace. The other plugins are still loaded.
     """
     logger = logging.getLogger(f"{__name__}.discover")
     positional, keywords = tuple(positional_arguments or ()), dict(keyword_arguments or {})
     for path in paths:
         try:
             module_paths = list(_module_paths(path))
-        except (TypeError, ValueError) as error:  # It can be no path at all.
+        except (TypeError, ValueError) as error:  # The path is invalid.
             logger.warning(L("Failed to search {0!r} for plugins: {1}", path, error))
             continue
         for module_path in module_paths:
@@ -84,7 +85,7 @@ def discover(
 
 
 def _module_paths(path: PathText) -> Iterator[str]:
-    """Yield the paths of the Python sources under the folder *path*."""
+    """Yield the paths of the Python files in the folder *path* and its sub-folders."""
     check_path(os.fsdecode(path))
     for folder, folder_names, file_names in os.walk(path):
         folder_names.sort()
@@ -94,23 +95,23 @@ def _module_paths(path: PathText) -> Iterator[str]:
 
 
 def _warn_of_permissions(module_path: str, logger: logging.Logger) -> None:
-    """Log a warning if anybody may change the plugin at *module_path*."""
+    """Log a warning if every user may change the plugin at *module_path*."""
     if os.name == "nt":
-        return  # The mode says nothing about who may write there.
+        return  # On Windows the mode does not contain the permissions.
     try:
         mode = os.stat(module_path).st_mode
     except OSError:
-        return  # Loading it will tell.
+        return  # Loading the plugin raises the error.
     if mode & stat.S_IWOTH:
         logger.warning(
-            L("Plugin {0} can be changed by every user: remove the right to write.", module_path)
+            L("Every user can change the plugin {0}: remove the right to write.", module_path)
         )
 
 
 def _load(
     module_path: str, positional: tuple[Any, ...], keywords: dict[str, Any], logger: logging.Logger
 ) -> bool:
-    """Load the plugin at *module_path* and call its ``register``; return whether it has one."""
+    """Load the plugin at *module_path* and call ``register``; return False if that is missing."""
     module = _load_unique(module_path)
     register = getattr(module, "register", None)
     if register is None:
@@ -134,11 +135,11 @@ def _load(
 
 
 def _load_unique(module_path: str) -> ModuleType:
-    """Return the module of the plugin at *module_path*, under a name that no other has."""
+    """Load the plugin at *module_path* as a module with a unique name; return the module."""
     name = os.urandom(16).hex()
     loader = importlib.machinery.SourceFileLoader(name, module_path)
     module = importlib.util.module_from_spec(_specify(name, loader))
-    # Data classes and pickle look the module of a class up.
+    # Data classes and pickle look up the module of a class in sys.modules.
     sys.modules[name] = module
     try:
         loader.exec_module(module)
@@ -151,12 +152,12 @@ def _load_unique(module_path: str) -> ModuleType:
 def _trim(
     register: Callable[..., Any], positional: tuple[Any, ...], keywords: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return those of the arguments that the signature of *register* takes."""
-    import inspect  # lazy: only who has plugins pays for it
+    """Return the arguments that the signature of *register* accepts."""
+    import inspect  # lazy: needed only with plugins
 
     try:
         parameters = inspect.signature(register).parameters.values()
-    except ValueError:  # Written in C, without a signature.
+    except ValueError:  # A function in C may have no signature.
         return positional, keywords
     kinds = {parameter.kind for parameter in parameters}
     places = [
@@ -182,7 +183,7 @@ def _trim(
 
 
 def _summary(error: BaseException) -> str:
-    """Return *error* in words: what it says, or its name when it says nothing or only a number."""
+    """Return the text of *error*, or its class name if the text is empty."""
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
     return str(error) or type(error).__name__

@@ -1,8 +1,8 @@
-"""The session: everything that is done with a server, and all entities that come of it.
+"""The session: the connection to a server, and all entities that come from it.
 
-:class:`Session` is a facade. What it does is done by its collaborators in ``_session``, each
-made on first use from what stands on the session, and each reaching the session's methods when
-it needs them: a method that a subclass overrides or a test replaces is the one that is used.
+:class:`Session` is a facade. Its parts in ``_session`` do the work. Each part is created on first
+use. It looks up the session's methods at each call, so a method that a subclass overrides or a test
+replaces is always used.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _class_logger(session: Session) -> logging.Logger:
 
 def _remote_actions_of(session: Session) -> RemoteActions:
     """Return the remote actions of *session*."""
-    # lazy: few programs ask for any of them
+    # lazy: few programs need them
     from ftrack_like._session.remote_actions import RemoteActions
 
     return RemoteActions(session)
@@ -91,13 +91,13 @@ def _remote_actions_of(session: Session) -> RemoteActions:
 
 @keeps_originals
 class Session:
-    """A connection to a server, with the entities that were read, made and changed through it.
+    """A connection to a server, with the entities that a program queries and changes through it.
 
-    It may be shared by threads. A process that is forked off gets connections of its own. Close
-    a session when done with it, or use it as a context manager.
+    Threads may share a session. A forked process gets its own connections. Close a session after
+    use, or use it as a context manager.
     """
 
-    # What a session has until it sets something else; its constructor may not be ours.
+    # Defaults, because a subclass may replace the constructor.
     _auto_connect_event_hub_thread: Optional[threading.Thread] = None
     _closed = False
     _load_groups = True
@@ -111,29 +111,29 @@ class Session:
     _event_hub: EventHub
     _managed_request: Optional[requests.Session]
     _server_information: dict[str, Any]
-    #: The layers of the cache, the memory on top; it may be replaced as a whole.
+    #: The layers of the cache, with the memory on top. A program may replace it.
     cache: caches.LayeredCache
     #: Makes the keys of the cache.
     cache_key_maker: caches.KeyMaker
 
     logger: OnDemand[logging.Logger] = OnDemand(_class_logger, "Where the session logs.")
     _thread_lock = OnDemand(
-        lambda session: threading.RLock(), "Guards state, and is never held during a call."
+        lambda session: threading.RLock(), "Guards the state. Calls release it while they wait."
     )
     _connection_settings = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
-    _connections = OnDemand(lambda session: OpenConnections(), "Those under way.")
+    _connections = OnDemand(lambda session: OpenConnections(), "The open connections.")
     _statistics = OnDemand(lambda session: Statistics(), "Counts of requests.")
     _calls = OnDemand(calls.Calls, "Sends batches.")
     _codec = OnDemand(Codec, "Encodes and decodes.")
-    _identity_map = OnDemand(IdentityMap, "Holds one entity for each identity.")
-    _loader = OnDemand(Loader, "Attaches what the server sends.")
-    _lookup = OnDemand(Lookup, "Finds single entities, or makes them.")
-    _unit_of_work = OnDemand(UnitOfWork, "Commits and takes back.")
+    _identity_map = OnDemand(IdentityMap, "Keeps one entity for each identity.")
+    _loader = OnDemand(Loader, "Attaches the server's records.")
+    _lookup = OnDemand(Lookup, "Finds or creates single entities.")
+    _unit_of_work = OnDemand(UnitOfWork, "Commits and rolls back.")
     _schema_store = OnDemand(SchemaStore, "Keeps schemas on disk.")
-    _remote_actions = OnDemand(_remote_actions_of, "Asks the server for other things.")
+    _remote_actions = OnDemand(_remote_actions_of, "Calls special actions of the server.")
     _local_cache = TopCache()
 
-    # Set by the start; made earlier only for plugins that query in their ``register``.
+    # The start sets them. Only plugins that query in ``register`` create them earlier.
     schemas: OnDemand[Schemas] = OnDemand(
         lifecycle.early_schemas, "The server's schemas, a list of mappings."
     )
@@ -170,46 +170,43 @@ class Session:
     ) -> None:
         """Connect to a server, load plugins and build the entity types from its schemas.
 
-        *server_url*, *api_key* and *api_user* default to the environment variables
-        FTRACK_SERVER, FTRACK_API_KEY (or FTRACK_APIKEY) and FTRACK_API_USER, the last one to
-        who is logged in here.
+        *server_url*, *api_key* and *api_user* default to the environment variables FTRACK_SERVER,
+        FTRACK_API_KEY (or FTRACK_APIKEY) and FTRACK_API_USER; the last to the user who is logged
+        in.
 
-        With *auto_populate*, attributes that are not loaded are asked of the server when they
-        are read. *plugin_paths* are folders searched for plugins, by default those of
-        FTRACK_EVENT_PLUGIN_PATH; their ``register`` is called with the session and as many of
-        *plugin_arguments* as it takes.
+        *auto_populate* loads missing attributes when they are read. *plugin_paths* are the folders
+        with plugins, by default those in FTRACK_EVENT_PLUGIN_PATH. Their ``register`` receives the
+        session and the *plugin_arguments* that it accepts. *auto_connect_event_hub* connects in the
+        background.
 
-        *cache* is a cache below the session's memory cache, or a function that is called with
-        the session and returns one or None; *cache_key_maker* makes its keys, a
-        :class:`~ftrack_like.cache.StringKeyMaker` by default.
+        *cache* is a cache below the memory cache, or a function that takes the session and returns
+        one or None. *cache_key_maker* is by default a :class:`~ftrack_like.cache.StringKeyMaker`.
+        *schema_cache_path* is the folder for the schemas. None means FTRACK_API_SCHEMA_CACHE_PATH,
+        or else the user's cache folder; False stores none.
 
-        *auto_connect_event_hub* connects to the event server in the background.
-        *schema_cache_path* is the folder for the schemas; None means that of
-        FTRACK_API_SCHEMA_CACHE_PATH, else the user's cache folder, and False keeps none.
+        *timeout* limits waiting for an answer, and *connect_timeout* waiting for a connection, in
+        seconds. None means no limit, or the same as *timeout*. *cookies* (a mapping or a cookie
+        jar) and *headers* are sent with every request. *strict_api* requests error statuses from
+        the server. *verify*, *cert* and *proxies* are as in ``requests``, and also apply to the
+        event hub.
 
-        *timeout* is how long to wait for an answer and *connect_timeout* for a connection, in
-        seconds; None waits for ever, or as long as *timeout*. *cookies* (a mapping or a cookie
-        jar) and *headers* go with every request. *strict_api* asks the server for error
-        statuses. *verify*, *cert* and *proxies* are those of requests and count for events too.
+        *deadline* limits a call with its retries, and a handshake with the event server, in
+        seconds. Without it a request may take twice its *timeout*, and longer while the answer
+        arrives at 64 KiB a second or faster. Uploads and downloads have no deadline. They fail if
+        fewer than 1024 bytes a second are transferred for twice the *timeout*.
 
-        *deadline* bounds a whole call with its repetitions, and a handshake with the event
-        server, in seconds. Without it each request may take twice its *timeout*, and longer
-        while the answer comes at 64 KiB a second or faster. Uploads and downloads have no
-        deadline, but end when fewer than 1024 bytes a second move for twice the *timeout*.
+        *retry*, a :class:`~ftrack_like.RetryPolicy`, limits the retries of calls and transfers.
+        Without it FTRACK_API_RETRY_SECONDS gives the seconds, and the default is
+        ``RetryPolicy(attempts=9, total_time=60)``. A request that times out is retried once.
 
-        *retry* says how often and for how long calls and transfers are repeated that fail for
-        the moment, a :class:`~ftrack_like.RetryPolicy`. Without it FTRACK_API_RETRY_SECONDS
-        names the seconds, else ``RetryPolicy(attempts=9, total_time=60)`` counts. A request that
-        the server does not answer in time is repeated once.
+        *event_hub_class* replaces :class:`~ftrack_like.event.hub.EventHub`. *load_groups* loads a
+        missing attribute for all entities of a query's page at once. *on_lazy_load* is
+        ``"ignore"``, ``"warn"`` or ``"raise"``: the reaction to loading an attribute when it is
+        read.
 
-        *event_hub_class* replaces :class:`~ftrack_like.event.hub.EventHub`. With *load_groups*,
-        reading an attribute of one entity of a query's page loads it for its fellows as well.
-        *on_lazy_load* is ``"ignore"``, ``"warn"`` or ``"raise"``: what to do when an attribute
-        has to be asked of the server as it is read.
-
-        Raise :exc:`~ftrack_like.exception.ConfigurationError` (a :exc:`TypeError`) when server
-        or key are given nowhere, and a :exc:`~ftrack_like.exception.ServerError` when the
-        server cannot be reached, refuses the key or is too old.
+        Raise :exc:`~ftrack_like.exception.ConfigurationError` (a :exc:`TypeError`) if server or key
+        are missing, and :exc:`~ftrack_like.exception.ServerError` if the server is out of reach,
+        refuses the key or is too old.
         """
         super().__init__()
         given = credentials(server_url, api_key, api_user)
@@ -249,7 +246,7 @@ class Session:
         cache: Union[caches.Cache, Callable[[Session], Optional[caches.Cache]], None],
         key_maker: Optional[caches.KeyMaker],
     ) -> None:
-        """Set the cache: memory on top, below it *cache* or what it returns, if anything."""
+        """Set the cache: memory on top, and below it *cache* or its result, if any."""
         self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
         self.cache = SessionCache(self)
         lower = lower_cache(self, cache)
@@ -264,7 +261,7 @@ class Session:
         return f"<{type(self).__name__} {url!r} as {user!r}{state}>"
 
     def __enter__(self) -> Session:
-        """Return the session, which is closed when the block is left."""
+        """Return the session; leaving the block closes it."""
         return self
 
     def __exit__(
@@ -280,7 +277,7 @@ class Session:
 
     @property
     def _request(self) -> requests.Session:
-        """The requests session for calls; ConnectionClosedError once the session is closed."""
+        """The HTTP session for calls. Raise ConnectionClosedError after :meth:`close`."""
         found = calls.managed_request(self)
         if found is None:
             raise exception.ConnectionClosedError()
@@ -294,22 +291,22 @@ class Session:
 
     @property
     def closed(self) -> bool:
-        """Whether the session was closed."""
+        """Whether the session is closed."""
         return self._closed
 
     @property
     def server_information(self) -> dict[str, Any]:
-        """What the server said of itself at the start, a new mapping: ``version`` and more."""
+        """A copy of the server's description from the start: ``version`` and other entries."""
         return dict(self._server_information)
 
     @property
     def server_url(self) -> str:
-        """The address of the server, without a slash at its end."""
+        """The URL of the server, without a slash at the end."""
         return self._server_url
 
     @property
     def api_user(self) -> str:
-        """The name of the user in whose name everything is done."""
+        """The name of the user whose permissions the session has."""
         return self._api_user
 
     @property
@@ -319,7 +316,7 @@ class Session:
 
     @property
     def event_hub(self) -> EventHub:
-        """The event hub; it has to be connected before events leave this process."""
+        """The event hub. Events reach other processes only while it is connected."""
         return self._event_hub
 
     @property
@@ -328,30 +325,30 @@ class Session:
         return self._statistics
 
     def close(self) -> None:
-        """End all connections and forget what is held in memory; again does nothing.
+        """End all connections and forget all entities. A second call does nothing.
 
-        What was not committed is lost; a batch in doubt is left to the server. Afterwards a call
-        raises :exc:`~ftrack_like.exception.ConnectionClosedError`.
+        Pending operations are lost; the outcome of a batch in doubt stays unknown. Later calls
+        raise :exc:`~ftrack_like.exception.ConnectionClosedError`.
         """
         lifecycle.close(self)
 
     def reset(self) -> None:
-        """Forget what is held in memory, uncommitted changes too, and configure locations anew.
+        """Forget all entities and pending operations, and configure the locations again.
 
-        A batch in doubt is left to the server. Raise
-        :exc:`~ftrack_like.exception.CommitInProgressError` as :meth:`commit` does.
-        Entities from before must not be used any more. A cache below the memory cache keeps what
-        it has. The event ``ftrack.api.session.reset`` is published in the end.
+        Do not use entities from before the reset. The outcome of a batch in doubt stays unknown.
+        Lower cache layers keep their entries. At the end the session publishes
+        ``ftrack.api.session.reset``. Raise :exc:`~ftrack_like.exception.CommitInProgressError` as
+        :meth:`commit` does.
         """
         lifecycle.reset(self)
 
     def _fetch_server_information(self) -> dict[str, Any]:
-        """Return what the server says of itself."""
+        """Query the server's description of itself."""
         result = self.call([{"action": "query_server_information"}])[0]
         if not isinstance(result, Mapping):
             raise exception.ServerAnswerError(
-                f"What answers at {self._server_url} is no ftrack server: it does not say which "
-                "version it is. Check the server address (FTRACK_SERVER)."
+                f"The program at {self._server_url} is not an ftrack server: it does not say "
+                "which version it is. Check the server address (FTRACK_SERVER)."
             )
         return dict(result)
 
@@ -360,19 +357,19 @@ class Session:
         lifecycle.check_version(self._server_information.get("version"))
 
     def call(self, data: Sequence[Mapping[str, Any]]) -> list[Json]:
-        """Return the results of *data*, a list of operations, as a list in their order.
+        """Run the operations *data* in one transaction; return their results in the same order.
 
-        An operation is a mapping with an ``action`` and what that needs, such as
-        ``{"action": "query", "expression": "Task"}``. They are carried out in one transaction.
-        Entities in the results are detached: merge those that are to stay.
+        An operation is a mapping with an ``action`` and its parameters, such as
+        ``{"action": "query", "expression": "Task"}``. Entities in the results are detached; merge
+        the entities that you want to keep.
 
-        Raise a :exc:`~ftrack_like.exception.ServerError` when the server refuses an operation
-        or cannot be reached; reading is repeated before that.
+        Raise :exc:`~ftrack_like.exception.ServerError` if the server refuses an operation or is out
+        of reach. A call that only reads is retried first.
         """
         return self._call(data)
 
     def _call(self, data: Sequence[Mapping[str, Any]]) -> list[Json]:
-        """Do what :meth:`call` does; the name by which older code calls it."""
+        """Call the server as :meth:`call` does, under the name that older programs use."""
         return self._calls.call(data)
 
     # Schemas, types and plugins
@@ -382,21 +379,15 @@ class Session:
         plugin.discover(self._plugin_paths, [self], dict(plugin_arguments or {}))
 
     def _load_schemas(self, schema_cache_path: Union[PathText, bool, None]) -> Schemas:
-        """Return the schemas, from the file at *schema_cache_path* where that is up to date."""
+        """Return the schemas, from the file at *schema_cache_path* if it is up to date."""
         return self._schema_store.load(schema_cache_path)
 
     def _read_schemas_from_cache(self, schema_cache_path: str) -> tuple[Schemas, Optional[str]]:
-        """Return the schemas in a file and their hash, ``([], None)`` if there is no file.
-
-        Raise :exc:`ValueError` when it is broken.
-        """
+        """Return the schemas of a file and their hash, or ``([], None)`` without a file."""
         return self._schema_store.read_file(schema_cache_path)
 
     def _write_schemas_to_cache(self, schemas: Schemas, schema_cache_path: str) -> None:
-        """Write *schemas* to a file, as a whole or not at all.
-
-        Raise :exc:`TypeError` for what JSON cannot hold.
-        """
+        """Replace a file by *schemas*. Raise :exc:`TypeError` for values that are not JSON."""
         self._schema_store.write_file(schemas, schema_cache_path)
 
     def _build_entity_type_classes(self, schemas: Schemas) -> EntityTypes:
@@ -407,89 +398,85 @@ class Session:
 
     @property
     def auto_populate(self) -> bool:
-        """Whether attributes that are not loaded are asked of the server, in this thread."""
+        """Whether reading a missing attribute loads it, in this thread."""
         try:
             return self._auto_populate.value
-        except AttributeError:  # A copied constructor left something else there.
+        except AttributeError:  # A copied constructor stores another object there.
             return thread_flag(self, "_auto_populate").value
 
     @auto_populate.setter
     def auto_populate(self, value: bool) -> None:
-        """Set it for this thread alone."""
+        """Set the value for this thread only."""
         thread_flag(self, "_auto_populate").value = value
 
     @property
     def record_operations(self) -> bool:
-        """Whether changes are recorded to be committed, in this thread."""
+        """Whether changes become pending operations, in this thread."""
         try:
             return self._record_operations.value
-        except AttributeError:  # A copied constructor left something else there.
+        except AttributeError:  # A copied constructor stores another object there.
             return thread_flag(self, "_record_operations").value
 
     @record_operations.setter
     def record_operations(self, value: bool) -> None:
-        """Set it for this thread alone."""
+        """Set the value for this thread only."""
         thread_flag(self, "_record_operations").value = value
 
     def auto_populating(self, auto_populate: bool) -> AutoPopulatingContext:
-        """Return a context manager that sets :attr:`auto_populate` for a block of this thread."""
+        """Return a context manager that sets :attr:`auto_populate` for this thread."""
         return AutoPopulatingContext(self, auto_populate)
 
     def operation_recording(self, record_operations: bool) -> OperationRecordingContext:
-        """Return a context manager that sets :attr:`record_operations` for a block."""
+        """Return a context manager that sets :attr:`record_operations` for this thread."""
         return OperationRecordingContext(self, record_operations)
 
-    # What is not committed
+    # Uncommitted changes
 
     @property
     def created(self) -> list[Entity]:
-        """The entities that were created and are not committed."""
+        """The created entities that are not committed."""
         return self._unit_of_work.created()
 
     @property
     def modified(self) -> list[Entity]:
-        """The entities that were modified, but not created, and are not committed."""
+        """The entities with uncommitted changes, except created ones."""
         return self._unit_of_work.modified()
 
     @property
     def deleted(self) -> list[Entity]:
-        """The entities that were deleted and are not committed."""
+        """The entities with an uncommitted deletion."""
         return self._unit_of_work.deleted()
 
     @property
     def in_doubt(self) -> bool:
-        """Whether the server may have applied the last batch without the session knowing.
-
-        The next :meth:`commit` settles that.
-        """
+        """Whether the outcome of the last commit is unknown. The next commit resolves it."""
         return self._unit_of_work.in_doubt
 
     def commit(self) -> None:
-        """Send what was recorded to the server, in one transaction.
+        """Send the pending operations to the server, in one transaction.
 
-        If the server refuses the batch, nothing has changed there and everything stays recorded:
-        correct it and commit again, or :meth:`rollback`. What other threads record meanwhile
-        stays for the next commit.
+        If the server refuses the batch, it changes nothing, and the operations stay pending.
+        Correct them and commit again, or call :meth:`rollback`. Operations that other threads
+        record during the commit stay for the next one.
 
-        Any other exception while the server works on the batch (Ctrl-C, an exception of a signal
-        handler, a lost connection) leaves the batch in doubt. The next commit waits until the
-        interrupted request is over, asks the server what became of the batch, sends it again if
-        it was not applied, and then sends what was recorded since.
+        Another exception while the server works leaves the batch in doubt: Ctrl-C, an exception in
+        a signal handler, or a lost connection. The next commit then waits for the interrupted
+        request, queries the server for the outcome, sends the batch again if it was not applied,
+        and sends the new operations.
 
-        Raise a :exc:`~ftrack_like.exception.ServerError` that names the operation which failed,
-        where that is known; :exc:`~ftrack_like.exception.CommitInProgressError` in a signal
-        handler that interrupts a commit or rollback of this session.
+        Raise :exc:`~ftrack_like.exception.ServerError`, with the failing operation if it is known.
+        Raise :exc:`~ftrack_like.exception.CommitInProgressError` in a signal handler that
+        interrupts a commit or a rollback of this session.
         """
         self._unit_of_work.commit()
 
     def rollback(self) -> None:
-        """Take back what was recorded since the last commit.
+        """Undo the changes since the last commit, without a request.
 
-        Entities that were created are forgotten; the others are as the server holds them. It
-        asks the server nothing: if a batch is in doubt, a warning names the changes that the
-        server may have applied and keeps, and loaded values that they concern are read again.
-
-        Raise :exc:`~ftrack_like.exception.CommitInProgressError` as :meth:`commit` does.
+        Created entities are forgotten; the others get their remote values back. If a batch is in
+        doubt, a warning names the changes that the server may have applied, and their loaded values
+        are read again. Raise :exc:`~ftrack_like.exception.CommitInProgressError` as :meth:`commit`
+        does.
         """
         self._unit_of_work.rollback()
 
@@ -503,11 +490,11 @@ class Session:
     ) -> Entity:
         """Return a new entity of *entity_type* with *data*, ``{attribute name: value}``.
 
-        It is recorded to be created by the next commit. With *reconstructing*, it stands for an
-        entity that the server has already, and *data* is what it holds.
+        The next commit creates it on the server. With *reconstructing*, it represents an entity
+        that the server already has, and *data* are its remote values.
 
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type, and
-        :exc:`~ftrack_like.exception.InvalidValueError` when *data* is no mapping.
+        :exc:`~ftrack_like.exception.InvalidValueError` if *data* is not a mapping.
         """
         if data is not None and type(data) is not dict:
             require_mapping(data, f"create({entity_type!r}, …)")
@@ -515,10 +502,10 @@ class Session:
         return self.merge(entity)
 
     def _create(self, entity_type: str, data: Mapping[str, Any], reconstructing: bool) -> Entity:
-        """Return an entity of *entity_type* that is not attached yet."""
+        """Return a detached entity of *entity_type*."""
         try:
             class_ = self.types[entity_type]
-        except TypeError:  # A list, say.
+        except TypeError:  # An unhashable type name, for example a list.
             raise no_type(entity_type) from None
         return class_(self, data=data, reconstructing=reconstructing)
 
@@ -528,23 +515,22 @@ class Session:
         data: Mapping[str, Any],
         identifying_keys: Optional[Iterable[str]] = None,
     ) -> Entity:
-        """Return the entity of *entity_type* with *data*, made or updated as needed.
+        """Return the entity of *entity_type* with *data*; create or update it as needed.
 
-        The entity is looked for by the values of *identifying_keys* in *data*, by all of them
-        if it is None. One that is found gets the rest of *data*; else one is created. Changes
-        are committed, with whatever else was recorded.
+        The method looks for an entity with the same values of *identifying_keys*, by default of all
+        keys of *data*. It updates that entity with *data*, or creates one. It commits a change,
+        with all other pending operations.
 
-        Raise :exc:`ValueError` when there is nothing to look for, :exc:`KeyError` when *data*
-        lacks an identifying key, :exc:`~ftrack_like.exception.InvalidValueError` when it is no
-        mapping, and
-        :exc:`~ftrack_like.exception.MultipleResultsFoundError` when several entities fit.
+        Raise :exc:`ValueError` without identifying keys, :exc:`KeyError` if one is not in *data*,
+        :exc:`~ftrack_like.exception.InvalidValueError` if *data* is not a mapping, and
+        :exc:`~ftrack_like.exception.MultipleResultsFoundError` if several entities match.
         """
         return self._lookup.ensure(entity_type, data, identifying_keys)
 
     def delete(self, entity: Entity) -> None:
-        """Mark *entity* to be deleted by the next commit.
+        """Delete *entity* with the next commit.
 
-        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for anything else than an entity.
+        Raise :exc:`~ftrack_like.exception.InvalidEntityError` if it is not an entity.
         """
         require_entity(entity, "deleted")
         if self.record_operations:
@@ -555,11 +541,11 @@ class Session:
     def get(self, entity_type: str, entity_key: object) -> Optional[Entity]:
         """Return the entity of *entity_type* with the primary key *entity_key*, None if missing.
 
-        *entity_key* is a value, or a list of the values in the schema's order. An entity that
-        is cached is returned without asking the server.
+        *entity_key* is a value, or a list of values in the schema's order. A cached entity is
+        returned without a request.
 
-        Raise :exc:`KeyError` for an unknown type, :exc:`ValueError` when the number of values is
-        wrong, and :exc:`~ftrack_like.exception.InvalidValueError` for what cannot be a key.
+        Raise :exc:`KeyError` for an unknown type, :exc:`ValueError` for a wrong number of values,
+        and :exc:`~ftrack_like.exception.InvalidValueError` for a type that cannot be a key.
         """
         return self._lookup.get(entity_type, entity_key)
 
@@ -570,18 +556,18 @@ class Session:
         *,
         values: Optional[Mapping[str, Any]] = None,
     ) -> queries.QueryResult[Entity]:
-        """Return the entities that the query *expression* finds, asked for as they are needed.
+        """Return the result of the query *expression*, which is sent when the result is used.
 
-        For example ``'select name from Task where status.name is "Done"'``. Without ``select``
-        the type's default projections are loaded. *page_size* entities come with each request.
+        For example ``'select name from Task where status.name is "Done"'``. Without ``select``, the
+        type's default projections are loaded. Each request returns up to *page_size* entities.
 
-        *values* takes the places of names in the expression, such as ``:name`` in ``'Task where
-        name is :name'``, whatever is in them: a mapping of names to texts, numbers, dates,
-        entities, None, or lists of these for ``in :names``. See
-        :func:`ftrack_like.query.bind`, which does this for an expression alone.
+        *values* maps names to values, and replaces each ``:name`` in the expression, such as
+        ``'Task where name is :name'``, by a quoted value: text, number, date, entity, None, or for
+        ``in :names`` a list of these. See :func:`ftrack_like.query.bind`, which does the same for
+        an expression.
 
-        Raise :exc:`KeyError` for an unknown type; what else is wrong with the expression is
-        said by the server, when it is asked.
+        Raise :exc:`KeyError` for an unknown type. The server reports other mistakes when the result
+        is used.
         """
         if not isinstance(expression, str):
             raise exception.InvalidValueError(
@@ -597,23 +583,22 @@ class Session:
     def query_many(
         self, expressions: Iterable[str], page_size: int = 500
     ) -> list[queries.QueryResult[Entity]]:
-        """Return the results of several query *expressions*, read in one request.
+        """Return the results of several query *expressions*; one request loads their first pages.
 
-        The first page of each result is loaded; what a result finds beyond it is asked for as
-        it is needed. Raise what :meth:`query` raises, and the server's error if it refuses any
-        of the expressions.
+        Further pages are loaded when they are needed. Raise the errors of :meth:`query`, and the
+        server's error if it refuses any of the expressions.
         """
         results = [self.query(expression, page_size=page_size) for expression in expressions]
         queries.load_first_pages(self, results)
         return results
 
     def populate(self, entities: Union[Entity, Iterable[Entity]], projections: Projections) -> None:
-        """Ask the server for *projections* of *entities*, in few requests.
+        """Load *projections* of *entities* from the server, in few requests.
 
-        *entities* is an entity or a list of them; *projections* is text such as
-        ``"name, status.name"``. Loaded values are replaced by the server's. Values that were set
-        here and not committed stay. Entities that are not committed are left out. Types other
-        than that of the first entity are asked for those of *projections* that they have.
+        *entities* is an entity or a list of entities; *projections* is text such as
+        ``"name, status.name"``. The server's values replace the remote ones; uncommitted local
+        values stay. Uncommitted new entities are skipped. The first entity's type must have all
+        projections; for other types, unknown ones are skipped.
         """
         try:
             self._loader.populate(entities, projections)
@@ -622,31 +607,31 @@ class Session:
             raise
 
     def merge(self, value: _Merged, merged: Optional[MergeRecord] = None) -> _Merged:
-        """Return *value* with every entity in it replaced by the session's own one.
+        """Return *value* with every entity in it replaced by the session's own.
 
-        *value* may be an entity, or lists, sets and mappings with entities somewhere inside.
-        *merged* is the record of what was merged so far, for internal use.
+        *value* is an entity, or a list, set or mapping that contains entities. *merged* records the
+        progress, for internal use.
         """
         return self._merge(value, {} if merged is None else merged)
 
     def _merge(self, value: _Merged, merged: MergeRecord) -> _Merged:
-        """Do what :meth:`merge` does, going on from the record *merged*."""
+        """Merge *value* as :meth:`merge` does, and continue the record *merged*."""
         own: _Merged = self._loader.merge(value, merged)
         return own
 
     # Encoding
 
     def encode(self, data: Json, entity_attribute_strategy: str = "set_only") -> str:
-        """Return *data* as JSON text, entities as mappings of some of their values.
+        """Return *data* as JSON text, with entities as mappings.
 
-        *entity_attribute_strategy* says which: ``all`` (what is missing is loaded),
-        ``set_only``, ``modified_only`` (set here and not committed) or ``persisted_only``
-        (as the server holds them). Raise :exc:`ValueError` for another one.
+        *entity_attribute_strategy* selects their values: ``all`` (missing ones are loaded),
+        ``set_only``, ``modified_only`` (uncommitted) or ``persisted_only`` (remote). Raise
+        :exc:`ValueError` for another strategy.
         """
         return self._codec.encode(data, entity_attribute_strategy)
 
     def _encode(self, item: object, entity_attribute_strategy: str = "set_only") -> Json:
-        """Return *item*, for which JSON has no form, as something that it has one for."""
+        """Return a JSON value for *item*, which has no direct form in JSON."""
         return self._codec.encode_item(item, entity_attribute_strategy)
 
     def decode(self, string: str) -> Json:
@@ -654,11 +639,11 @@ class Session:
         return self._codec.decode(string)
 
     def _decode(self, item: dict[str, Any]) -> Json:
-        """Return what the JSON object *item* stands for: a date, an entity or itself."""
+        """Return the date or entity that the JSON object *item* describes, else *item*."""
         return self._codec.decode_item(item)
 
     def entity_reference(self, entity: Entity) -> dict[str, Any]:
-        """Return a mapping of the type and primary key of *entity*, without asking the server."""
+        """Return the type and primary key of *entity* as a mapping, without a request."""
         require_entity(entity, "referred to")
         with self.auto_populating(False):
             return {"__entity_type__": entity.entity_type, **inspection.primary_key(entity)}
@@ -666,11 +651,11 @@ class Session:
     # Locations and components
 
     def _configure_locations(self) -> None:
-        """Set the built-in locations up and let plugins set up theirs; may be repeated."""
+        """Configure the built-in locations, then those of plugins. Repeating it is safe."""
         locations.configure_locations(self)
 
     def _get_locations(self, filter_inaccessible: bool = True) -> list[Location]:
-        """Return the locations, those without accessor left out if *filter_inaccessible*."""
+        """Return the locations; *filter_inaccessible* leaves out those without an accessor."""
         return locations.get_locations(self, filter_inaccessible)
 
     def create_component(
@@ -681,14 +666,14 @@ class Session:
         *,
         progress: Optional[Progress] = None,
     ) -> Component:
-        """Return a new component for the file or sequence at *path*, added to *location*.
+        """Return a new component for the file or sequence at *path*, and add it to *location*.
 
-        A sequence is written ``/path/to/file.%04d.exr [1-5, 7, 8]``. *data* sets attributes of
-        the component. *location* is a location; None adds the component to the origin location
-        alone, and "auto" also to the one that :meth:`pick_location` gives.
+        A sequence is written ``/path/to/file.%04d.exr [1-5, 7, 8]``. *data* sets attributes of the
+        component. *location* "auto" adds it to the origin location and to the result of
+        :meth:`pick_location`; None only to the origin location.
 
-        *progress* is called with ``(done, total)`` in bytes while data is moved; what it raises
-        ends that, with nothing left behind, and comes out here.
+        *progress* receives ``(done, total)`` in bytes during a transfer. An exception in it ends
+        the transfer, removes the partial data and reaches the caller.
         """
         # lazy: only publishing needs it
         from ftrack_like._session import components
@@ -698,41 +683,35 @@ class Session:
     def get_component_availability(
         self, component: Component, locations: Optional[Iterable[Location]] = None
     ) -> dict[str, float]:
-        """Return how much of *component* each location has: ``{location id: percentage}``.
-
-        *locations* are those to look at, by default all that are accessible.
-        """
+        """Return ``{location id: per cent}`` for *component*, by default in all *locations*."""
         return _availability(self, component, locations)
 
     def get_component_availabilities(
         self, components: Iterable[Component], locations: Optional[Iterable[Location]] = None
     ) -> list[dict[str, float]]:
-        """Return the availability of each of *components*, in their order.
-
-        *locations* are those to look at, by default all that are accessible.
-        """
+        """Return ``{location id: per cent}`` for each component, by default in all *locations*."""
         return _availabilities(self, components, locations)
 
     def pick_location(self, component: Optional[Component] = None) -> Optional[Location]:
-        """Return the accessible location of the best priority, None if there is none.
+        """Return the accessible location with the best priority, or None.
 
-        With *component*, only locations that hold all of it count.
+        With *component*, consider only locations that contain at least a part of the component.
         """
         return locations.pick_location(self, component)
 
     def pick_locations(self, components: Iterable[Component]) -> list[Optional[Location]]:
-        """Return the best location that holds each of *components*, in their order."""
+        """Return the best location for each of *components*, as :meth:`pick_location` does."""
         return locations.pick_locations(self, components)
 
-    # Other things that the server does
+    # Special actions of the server
 
     def get_widget_url(
         self, name: str, entity: Optional[Entity] = None, theme: Optional[str] = None
     ) -> str:
-        """Return an address of the web widget *name* that opens without a login.
+        """Return a URL of the web widget *name* that opens without a login.
 
-        *name* is ``info``, ``tasks`` or ``tasks_browser``; *entity* is what it shows, where it
-        shows one; *theme* is a colour theme, such as ``light`` or ``dark``. The address carries
+        *name* is ``info``, ``tasks`` or ``tasks_browser``. *entity* is the entity to show, if the
+        widget shows one. *theme* is a colour theme such as ``light`` or ``dark``. The URL contains
         credentials and works for a few minutes.
         """
         return self._remote_actions.get_widget_url(name, entity, theme)
@@ -747,18 +726,15 @@ class Session:
         timeout: Optional[float] = None,
         progress: Optional[Progress] = None,
     ) -> Job:
-        """Return the job that makes versions of *media* that a browser can play.
+        """Start a job that makes versions of *media* for browsers, and return the job.
 
         *media* is the path of a file, which is uploaded first, or a file component. The results
-        become components of the version *version_id*, of none if it is None.
-        *keep_original* says whether the component of *media* stays afterwards; "auto" keeps one
-        that was given and drops one that was made here.
+        become components of the version *version_id*, if it is given. *keep_original* says whether
+        to keep the component of *media*; "auto" keeps a given one and removes an uploaded one.
 
-        With *wait*, return once the job is done, as :meth:`wait_for_job` does, which *timeout*
-        is for. *progress* is called with ``(per cent, 100)`` of all that is waited for: the
-        upload alone is one half of it. What it raises ends the upload or the waiting.
-
-        Raise :exc:`ValueError` if *media* is something else.
+        With *wait*, return when the job is done; *timeout* is as for :meth:`wait_for_job`.
+        *progress* receives ``(per cent, 100)``; an upload is the first half. An exception in it
+        ends the upload or the waiting. Raise :exc:`ValueError` for another type of *media*.
         """
         return self._remote_actions.encode_media(
             media, version_id, keep_original, wait=wait, timeout=timeout, progress=progress
@@ -770,15 +746,15 @@ class Session:
         timeout: Optional[float] = None,
         progress: Optional[Progress] = None,
     ) -> Job:
-        """Return *job*, a job or the id of one, once it is done.
+        """Wait until *job*, a job or its id, is done, and return it.
 
-        While the event hub is connected, its events say when to look; else the server is asked
-        again and again, less and less often. The program need not handle events meanwhile.
-        *timeout* is how long to wait, in seconds; None waits for ever. *progress* is called with
-        ``(per cent, 100)`` as far as the job tells; what it raises ends the waiting.
+        With a connected event hub, events report changes; otherwise the method polls the server at
+        growing intervals. The program need not handle events at the same time. *timeout* is in
+        seconds; None waits without a limit. *progress* receives ``(per cent, 100)``; an exception
+        in it ends the waiting.
 
-        Raise :exc:`~ftrack_like.exception.JobFailedError` with the reason if the job fails and
-        :exc:`~ftrack_like.exception.JobTimeoutError` (a :exc:`TimeoutError`) if it takes longer.
+        Raise :exc:`~ftrack_like.exception.JobFailedError` with the reason if the job fails, and
+        :exc:`~ftrack_like.exception.JobTimeoutError` (a :exc:`TimeoutError`) after *timeout*.
         """
         # lazy: few programs wait for a job
         from ftrack_like._session import jobs
@@ -794,58 +770,60 @@ class Session:
         *,
         parts: Optional[int] = None,
     ) -> dict[str, Any]:
-        """Return where to upload the data of a component: ``{"url", "headers", "component_id"}``.
+        """Return the upload address for a component's data: ``{"url", "headers", "component_id"}``.
 
-        *file_size* is in bytes, *checksum* the base64 text of the data's MD5. For a number of
-        *parts* it is ``{"urls": [{"part_number", "signed_url"}], "upload_id", "component_id"}``.
+        *file_size* is in bytes, *checksum* the MD5 of the data as base64 text. With a number of
+        *parts*, the result is
+        ``{"urls": [{"part_number", "signed_url"}], "upload_id", "component_id"}``.
         """
         return self._remote_actions.get_upload_metadata(
             component_id, file_name, file_size, checksum, parts
         )
 
     def send_user_invite(self, user: Entity) -> None:
-        """Have an invitation mailed to *user*."""
+        """Send an invitation to *user* by mail."""
         self.send_user_invites([user])
 
     def send_user_invites(self, users: Iterable[Entity]) -> None:
-        """Have invitations mailed to *users*."""
+        """Send invitations to *users* by mail."""
         self._remote_actions.invite("send_user_invite", "user_id", users)
 
     def send_review_session_invite(self, invitee: Entity) -> None:
-        """Have the link to a review session mailed to *invitee*, who was added to it."""
+        """Send *invitee* the link to the review session by mail."""
         self.send_review_session_invites([invitee])
 
     def send_review_session_invites(self, invitees: Iterable[Entity]) -> None:
-        """Have the links to their review sessions mailed to *invitees*."""
+        """Send *invitees* the links to their review sessions by mail."""
         self._remote_actions.invite(
             "send_review_session_invite", "review_session_invitee_id", invitees
         )
 
     def reset_remote(self, reset_type: str, entity: Optional[Entity] = None) -> Json:
-        """Return what the server sets anew: for *reset_type* ``api_key`` a mapping with the key.
+        """Reset a value of *entity* on the server and return the new one.
 
-        *entity* is whose it is, a user.
+        For *reset_type* ``api_key``, *entity* is a user, and the result is a mapping with the new
+        key.
         """
         return self._remote_actions.reset_remote(reset_type, entity)
 
 
-# Their parameter names hide the modules of the same names.
+# The parameters called ``locations`` hide the module in two methods.
 _availability = locations.get_component_availability
 _availabilities = locations.get_component_availabilities
 
 
 class AutoPopulatingContext:
-    """Set for a block whether values that are not loaded are asked of the server."""
+    """Set ``auto_populate`` of the calling thread for a block."""
 
     def __init__(self, session: Session, auto_populate: bool) -> None:
-        """Initialise for the calling thread of *session*."""
+        """Prepare to set it on *session*."""
         super().__init__()
         self._session = session
         self._auto_populate = auto_populate
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        """Set it, remembering what was set."""
+        """Set the value and remember the old one."""
         self._before.append(self._session.auto_populate)
         self._session.auto_populate = self._auto_populate
 
@@ -855,22 +833,22 @@ class AutoPopulatingContext:
         exception_value: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Set what was set before."""
+        """Restore the old value."""
         self._session.auto_populate = self._before.pop()
 
 
 class OperationRecordingContext:
-    """Set for a block whether changes are recorded to be committed."""
+    """Set ``record_operations`` of the calling thread for a block."""
 
     def __init__(self, session: Session, record_operations: bool) -> None:
-        """Initialise for the calling thread of *session*."""
+        """Prepare to set it on *session*."""
         super().__init__()
         self._session = session
         self._record_operations = record_operations
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        """Set it, remembering what was set."""
+        """Set the value and remember the old one."""
         self._before.append(self._session.record_operations)
         self._session.record_operations = self._record_operations
 
@@ -880,5 +858,5 @@ class OperationRecordingContext:
         exception_value: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Set what was set before."""
+        """Restore the old value."""
         self._session.record_operations = self._before.pop()

@@ -1,4 +1,4 @@
-"""A sandbox as a test fixture: a server of one's own, and sessions on it.
+"""A sandbox as a test fixture: a separate server for a test, and sessions for the server.
 
 ::
 
@@ -31,7 +31,7 @@ __all__ = ["Sandbox"]
 
 
 class Sandbox(SandboxServer):
-    """A :class:`~ftrack_like.sandbox.server.SandboxServer` that gives out sessions."""
+    """A :class:`~ftrack_like.sandbox.server.SandboxServer` with a method that creates sessions."""
 
     def __enter__(self) -> Sandbox:
         """Start the sandbox and return it."""
@@ -41,13 +41,13 @@ class Sandbox(SandboxServer):
     def session(self, **options: Value) -> Session:
         """Return a new session of the administrator on this sandbox.
 
-        *options* are those of :class:`~ftrack_like.session.Session`, and win over ours. Whoever
-        asks for a session closes it.
+        *options* are the arguments of :class:`~ftrack_like.session.Session`. They override the
+        address, user and key of the sandbox. The caller must close the session.
         """
         options.setdefault("server_url", self.server_url)
         options.setdefault("api_user", self.api_user)
         options.setdefault("api_key", self.api_key)
-        # lazy: a sandbox that other programs use starts sooner without the client.
+        # lazy: without the client, a sandbox that only serves other programs starts faster.
         from ftrack_like.session import Session
 
         return Session(**options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import os
 import socket
 import sys
@@ -65,7 +66,11 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-@pytest.mark.parametrize("sent", [b"", HALF, BODY], ids=["idle", "half a header", "half a body"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", GET, HALF, BODY],
+    ids=["idle", "between requests", "half a header", "half a body"],
+)
 def test_crowd_from_one_address_keeps_no_other_out(
     start_server: Callable[..., Server], connections: contextlib.ExitStack, sent: bytes
 ) -> None:
@@ -152,15 +157,18 @@ def test_idle_connections_outlast_the_time_for_headers(
 ) -> None:
     """A kept connection waits for its next request longer than headers may take."""
     server = start_server("--header-timeout", "0.5")
-    idle = connections.enter_context(server.connect())
-    idle.settimeout(60)
-    idle.sendall(GET)
-    assert idle.recv(65536).startswith(b"HTTP/1.1 200")
+    idle = connections.enter_context(
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60))
+    )
+    idle.request("GET", "/")
+    assert idle.getresponse().read()
+    opened = idle.sock
     (silent,) = crowd(server, connections, HALF, 1)
     silent.settimeout(60)
     assert read_all(silent) == b""
-    idle.sendall(GET)
-    assert idle.recv(65536).startswith(b"HTTP/1.1 200")
+    idle.request("GET", "/")
+    assert idle.getresponse().read()
+    assert idle.sock is opened
 
 
 def test_idle_connections_are_closed(

@@ -77,8 +77,8 @@ def page(text: bytes, status: bytes = b"200 OK") -> bytes:
         ("https//host", "'https://host'"),
         ("http://", "'https://studio.ftrackapp.com'"),
         ("http://::1:8080", "'http://[::1]:8080'"),
-        ("http://a..b", "names no host"),
-        ("http://" + "a" * 64 + ".com", "names no host"),
+        ("http://a..b", "does not name a host"),
+        ("http://" + "a" * 64 + ".com", "does not name a host"),
     ],
 )
 def test_addresses_with_a_mistake(address: str, better: str) -> None:

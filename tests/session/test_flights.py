@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import gc
 import os
+import queue
 import random
 import signal
+import sys
+import threading
 from typing import Any, Callable
 
 import pytest
 
 from ftrack_like._transport.flight import LONGEST_PIECE
-from ftrack_like._transport.sockets import WatchedSocket
+from ftrack_like._transport.sockets import Shelf, WatchedSocket
 
 COUNT = int(os.environ.get("FTRACK_LIKE_TEST_INTERRUPTIONS") or 12)
 
@@ -215,3 +218,39 @@ def test_encrypted_commits_at_random_moments(proxied: Any, sandbox: Any) -> None
         signal.signal(signal.SIGALRM, before)
     assert not proxied.in_doubt
     assert users_on(sandbox, "dice-") == [f"dice-{index:05}" for index in range(made)]
+
+
+@pytest.mark.skipif(sys.getprofile() is not None, reason="a profiler is running")
+def test_pools_hold_no_lock_that_an_exception_can_leave(proxied: Any) -> None:
+    """A request whose connection is taken or put back locks nothing by code in Python."""
+    code = threading.Condition.__enter__.__code__
+    entered = []
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and frame.f_code is code:
+            entered.append(frame)
+
+    make_user(proxied, "unlocked")
+    sys.setprofile(note)
+    try:
+        proxied.query("User").all()
+        proxied.commit()
+    finally:
+        sys.setprofile(None)
+    assert not entered
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_shelf_behaves_like_a_queue(block: bool) -> None:
+    """Connections come back last in, first out; an empty or full shelf says so."""
+    shelf = Shelf(2)
+    shelf.put("a")
+    shelf.put("b", block=False)
+    with pytest.raises(queue.Full):
+        shelf.put("c", block=False)
+    assert shelf.qsize() == 2
+    assert [shelf.get(block, 1), shelf.get(block, 1)] == ["b", "a"]
+    with pytest.raises(queue.Empty):
+        shelf.get(block, 0.01)
+    threading.Timer(0.02, shelf.put, ["late"]).start()
+    assert shelf.get() == "late"

@@ -134,8 +134,11 @@ def take_files(taken: list[int]) -> None:
 @pytest.fixture
 def no_files(server: Any, open_session: Any) -> Iterator[Any]:
     """Return a running session without an open connection, whose process can open no file."""
+    threads = set(threading.enumerate())
     session = open_session(server)
     session._request.close()
+    while set(threading.enumerate()) - threads:
+        time.sleep(0.01)  # The server is about to close its end, which is a file too.
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
     try:

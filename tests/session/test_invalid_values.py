@@ -102,7 +102,9 @@ def test_encoding_alone_names_the_type(session: Any) -> None:
 def test_characters_that_cannot_be_stored(session: Any, task: Any, text: str) -> None:
     """The error says which character of which attribute."""
     task["description"] = text
-    with pytest.raises(exception.ServerError, match=r"'description' of Task holds .* position 1"):
+    with pytest.raises(
+        exception.ServerError, match=r"'description' of Task contains .* position 1"
+    ):
         session.commit()
 
 
@@ -183,7 +185,7 @@ def test_data_is_a_mapping(session: Any, value: Any) -> None:
 def test_a_type_has_a_name(session: Any) -> None:
     """A list is the name of no type."""
     for call in (lambda: session.get([], "x"), lambda: session.create([], {})):
-        with pytest.raises(exception.InvalidValueError, match="no entity type"):
+        with pytest.raises(exception.InvalidValueError, match="not an entity type"):
             call()
 
 

@@ -574,7 +574,7 @@ def test_data_stays_when_the_registration_may_have_arrived(session, one, origin,
         raise exception.ServerConnectionError("lost")
 
     session.commit = lose
-    with pytest.raises(exception.LocationError, match="their data stays"):
+    with pytest.raises(exception.LocationError, match="their data is kept"):
         one.add_component(file, origin)
     assert len(_stored(one)) == 1
 
@@ -593,7 +593,7 @@ def test_data_that_cannot_be_removed_again_is_told(session, one, origin, sequenc
     os.remove(third)
     with caplog.at_level(logging.WARNING), pytest.raises(exception.LocationError):
         one.add_component(sequence, origin)
-    stayed = [text for text in caplog.messages if "stays at" in text]
+    stayed = [text for text in caplog.messages if "Could not remove data" in text]
     assert len(stayed) == 2
 
 
@@ -616,7 +616,7 @@ def test_source_that_ends_early_is_noticed(session, one, other, origin, file):
 
     one.add_component(file, origin)
     one.accessor = Short(one.accessor.prefix)
-    with pytest.raises(exception.LocationError, match="7 bytes should have come, but 3 did"):
+    with pytest.raises(exception.LocationError, match="7 bytes were expected, but 3 arrived"):
         other.add_component(file, one)
     assert _stored(other) == []
 

@@ -110,6 +110,30 @@ def test_creating_on_the_way(session: Any, project: Any, reader: str) -> None:
     assert seen == NAMES
 
 
+def test_creating_while_keys_are_queried(
+    session: Any, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entity that another thread creates while the session queries keys does not come."""
+    loader = session._loader
+    fetch_raw = loader.fetch_raw
+
+    def create_first(*arguments: Any) -> Any:
+        monkeypatch.setattr(loader, "fetch_raw", fetch_raw)
+        session.create("Task", {"name": "z", "parent": project})
+        session.commit()
+        return fetch_raw(*arguments)
+
+    seen = []
+    for number, task in enumerate(session.query(QUERY).iterate(page_size=5)):
+        seen.append(task["name"])
+        if number == 0:
+            session.create("Task", {"name": "a", "parent": project})
+            session.commit()
+            monkeypatch.setattr(loader, "fetch_raw", create_first)
+    assert loader.fetch_raw == fetch_raw
+    assert seen == NAMES
+
+
 def test_entities_that_no_longer_match_a_condition(session: Any, project: Any) -> None:
     """A loop that changes what its condition is about visits every entity."""
     text = 'Task where project.name is "moves" and bid < 100 order by bid'

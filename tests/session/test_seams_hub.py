@@ -290,6 +290,22 @@ def test_hub_attributes_that_studios_read(make_hub: Any) -> None:
     assert hub.server.hostname == "127.0.0.1"
 
 
+def test_attributes_may_be_set_before_the_constructor_of_the_hub(make_hub: Any) -> None:
+    """A subclass may set attributes of the hub first, as it may with the published client."""
+
+    class Early(EventHub):
+        """A hub that names its attributes first."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self._connection = None
+            self._event_queue = queue.Queue()
+            super().__init__(*arguments, **options)
+
+    hub = make_hub(Early)
+    hub.publish(Event(TOPIC))
+    assert hub.connected
+
+
 def test_attributes_of_hubs_can_be_patched(make_hub: Any) -> None:
     """A patched attribute is used by the hub while it is patched, and is restored."""
     hub = make_hub(connect=False)

@@ -638,7 +638,7 @@ def test_what_comes_from_elsewhere_is_compared(uploading, storage):
     assert uploading.asked[0]["checksum"] is None
     assert list(storage.stored.values()) == [CONTENT]
     # What the storage gives back stays the same, whatever is sent.
-    with pytest.raises(exception.AccessorOperationFailedError, match="checksum of what was sent"):
+    with pytest.raises(exception.AccessorOperationFailedError, match="of the sent data"):
         accessor.receive("id", _Sized(CONTENT[:-1] + b"?"))
     assert [path for _, path, _ in storage.requests][-1].startswith("/component/remove?id=id")
 
@@ -661,7 +661,7 @@ def test_what_can_be_read_once_is_sent_once(uploading, storage):
     uploading._server_url = storage.url
     storage.faults = [503]
     source = Again(b"data")
-    with pytest.raises(exception.AccessorOperationFailedError, match="checksum of what was sent"):
+    with pytest.raises(exception.AccessorOperationFailedError, match="of the sent data"):
         _ServerAccessor(uploading).receive("id", source)
     assert list(storage.stored.values()) == [b"data"]
 

@@ -97,7 +97,7 @@ def test_old_encryption_is_refused(server: Any, certificate: Path, open_session:
     server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
     with pytest.raises(exception.ServerConnectionError) as caught:
         open_session(server.url.replace("http:", "https:"), verify=str(certificate))
-    assert "No encrypted connection" in str(caught.value)
+    assert "cannot make an encrypted connection" in str(caught.value)
     assert "version" in str(caught.value).lower()
     assert not server.requests
 

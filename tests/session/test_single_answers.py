@@ -126,7 +126,7 @@ def test_wrong_answers_to_queries(session: Session, mocked: Any, results: Any) -
 def test_redirect_to_another_host_is_refused(session: Session, mocked: Any, status: int) -> None:
     """The client does not send the key to where an answer points; the error names the place."""
     answer(mocked, b"", status, headers={"Location": "https://elsewhere.test/api"})
-    with pytest.raises(exception.ServerError, match="redirects to another place") as caught:
+    with pytest.raises(exception.ServerError, match="redirects to another host") as caught:
         session.query("Task").all()
     assert "https://elsewhere.test/api" in str(caught.value)
     assert len(mocked.calls) == 1

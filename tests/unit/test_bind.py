@@ -125,7 +125,7 @@ def test_entity_stands_for_its_key(tiny: Any, make_record: Any) -> None:
     ("expression", "values", "words"),
     [
         ("T where a is :a", {}, "no value for :a"),
-        ("T where a is :a", {"a": 1, "b": 2}, "no place for :b"),
+        ("T where a is :a", {"a": 1, "b": 2}, "no placeholder for :b"),
         ('T where a is "x and b is :b', {"b": 1}, "position 13.*not closed"),
         ("T where a is ':a", {"a": 1}, "not closed"),
     ],

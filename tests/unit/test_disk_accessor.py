@@ -305,7 +305,8 @@ def test_failed_transfer_leaves_nothing(accessor, root):
     with (
         _Shrinking(root / "source") as source,
         pytest.raises(
-            exception.AccessorOperationFailedError, match="10 bytes should have come, but 3 did"
+            exception.AccessorOperationFailedError,
+            match="10 bytes were expected, but 3 arrived",
         ),
     ):
         accessor.receive("empty/new", source)
@@ -351,7 +352,7 @@ def test_short_write_is_noticed(root):
             opened.write = lambda content: None
             return opened
 
-    with pytest.raises(exception.AccessorOperationFailedError, match="5 bytes should have come"):
+    with pytest.raises(exception.AccessorOperationFailedError, match="5 bytes were expected"):
         Forgetful(str(root / "pre")).receive("empty/new", data.String(b"01234"))
     assert _names(root / "pre" / "empty") == []
 
@@ -475,7 +476,7 @@ def test_rest_that_cannot_be_removed_is_logged(caplog):
     accessor.remove = None
     with pytest.raises(OSError):
         base.receive(accessor, "broken", _Failing(b"0123456789"))
-    assert "may have left a part at broken" in caplog.text
+    assert "incomplete file of a failed transfer at broken" in caplog.text
 
 
 def test_base_accessor_supports_nothing_more():

@@ -311,7 +311,7 @@ def test_unknown_names_in_the_data_are_left_out_with_a_warning(
     task = tiny.create("Task", {"nmae": "x", "__entity_type__": "Task"})
     assert task["name"] == ""
     assert [each.getMessage() for each in caplog.records] == [
-        "Task has no attribute 'nmae', which is left out. Did you mean 'name'?"
+        "Task has no attribute 'nmae'; its value is ignored. Did you mean 'name'?"
     ]
 
 

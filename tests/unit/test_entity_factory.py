@@ -231,4 +231,4 @@ def test_the_plain_factory_knows_no_mappings(
     class_ = Factory().create(schema)
     assert class_.__bases__ == (Entity,)
     assert class_.attributes.keys() == ["id"]
-    assert "Left out Task.metadata" in caplog.text
+    assert "Ignoring Task.metadata" in caplog.text

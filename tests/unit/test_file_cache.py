@@ -162,7 +162,7 @@ def test_foreign_file_is_not_touched(path, tmp_path):
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE work (done)")
     connection.close()
-    with pytest.raises(FileExistsError, match="something else"):
+    with pytest.raises(FileExistsError, match="database of another program"):
         cache.FileCache(path)
 
 
@@ -391,7 +391,7 @@ def test_fork_inside_a_transaction(path):
                 try:
                     used.set("child", "value")
                 except OSError as error:
-                    if "forked in the middle of a transaction" not in str(error):
+                    if "forked during a transaction" not in str(error):
                         os._exit(1)
                 else:
                     os._exit(2)

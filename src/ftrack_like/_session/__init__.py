@@ -1,1 +1,1 @@
-"""The collaborators of a session: each does one thing and knows the session alone."""
+"""The parts of a session. Each part does one job and refers only to the session."""

@@ -1,4 +1,4 @@
-"""Whether answers have the shape that the protocol promises, for answers of any server."""
+"""Check that answers have the shape that the protocol promises, whichever server sent them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = [
     "upload_place",
 ]
 
-#: What a malformed answer raises in code that expects the promised shape.
+#: The exceptions that code raises when an answer lacks the promised shape.
 _FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 
-#: Values that JSON has and that are no entities.
+#: JSON values that are not entities.
 _NO_RECORDS = (dict, list, str, int, float, bool, type(None))
 
 
 @contextlib.contextmanager
 def reading(what: str) -> Generator[None, None, None]:
-    """Turn what malformed data raises within the context into a ServerAnswerError on *what*.
+    """Turn the errors that malformed data causes in the context into a ServerAnswerError.
 
-    Errors of the library pass as they are.
+    *what* names the data in the message. Errors of the library pass unchanged.
     """
     try:
         yield
@@ -46,9 +46,9 @@ def reading(what: str) -> Generator[None, None, None]:
 
 
 def check_page(result: Json) -> None:
-    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *result* is no page of a query."""
+    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *result* is not a query page."""
     if not isinstance(result, Mapping) or not isinstance(result.get("data"), list):
-        raise exception.ServerAnswerError("The server's answer to a query holds no list of data.")
+        raise exception.ServerAnswerError("The server's answer to a query has no list of data.")
     place: Any = result
     for name in ("metadata", "next", "offset"):
         place = place.get(name)
@@ -60,15 +60,16 @@ def check_page(result: Json) -> None:
         if type(place) is int:
             return
     raise exception.ServerAnswerError(
-        f"The server's answer to a query holds no offset of the next page, but {place!r:.50}."
+        f"The server's answer to a query has no offset of the next page, but {place!r:.50}."
     )
 
 
 def check_records(entities: Iterable[Any], wanted: Callable[[], bool]) -> None:
-    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if one of *entities* is none.
+    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if a row is not an entity.
 
-    *wanted* says whether the query finds entities; the rows of groups are plain mappings. It is
-    called only for a row that is no entity.
+    *entities* are the rows of a query. *wanted* returns whether the query finds entities. A query
+    with groups does not: its rows are plain mappings. The function calls *wanted* only for such a
+    mapping.
     """
     for each in entities:
         if each.__class__ in _NO_RECORDS and (each.__class__ is not dict or wanted()):
@@ -78,30 +79,34 @@ def check_records(entities: Iterable[Any], wanted: Callable[[], bool]) -> None:
 
 
 def field(result: Json, name: str) -> Json:
-    """Return what *result*, the answer to one operation, holds under *name*.
+    """Return the value of *name* in *result*, the answer to one operation.
 
-    Raise :exc:`~ftrack_like.exception.ServerAnswerError` if it holds nothing there.
+    Raise :exc:`~ftrack_like.exception.ServerAnswerError` if the value is missing or null.
     """
     if isinstance(result, Mapping) and result.get(name) is not None:
         return result[name]
     raise exception.ServerAnswerError(
-        f"The server's answer holds no {name!r}, but is {result!r:.200}."
+        f"The server's answer has no {name!r}, but is {result!r:.200}."
     )
 
 
 def text_field(result: Json, name: str) -> str:
-    """Return the text that *result* holds under *name*, as :func:`field` does."""
+    """Return the text of *name* in *result*; raise as :func:`field` does, also for other types."""
     found = field(result, name)
     if isinstance(found, str):
         return found
-    raise exception.ServerAnswerError(f"The server's answer holds no text as {name!r}.")
+    raise exception.ServerAnswerError(f"The server's answer has no text for {name!r}.")
 
 
 def upload_place(result: Json) -> dict[str, Any]:
-    """Return *result*, which says where to upload to, if it does.
+    """Return *result* if it contains the addresses for an upload.
 
-    Raise :exc:`~ftrack_like.exception.ServerAnswerError` otherwise. The answer is not shown,
-    since its addresses are secrets.
+    The shape is ``{"url": str, "headers": {str: str}}`` for a whole file, and
+    ``{"upload_id": str, "urls": [{"part_number": int, "signed_url": str}]}`` for an upload in
+    parts.
+
+    Raise :exc:`~ftrack_like.exception.ServerAnswerError` for another shape. The message does not
+    quote the answer, because the addresses are secrets.
     """
     place: dict[str, Any] = result
     with contextlib.suppress(*_FAULTS):
@@ -118,7 +123,7 @@ def upload_place(result: Json) -> dict[str, Any]:
 
 
 def check_schemas(schemas: Json) -> None:
-    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *schemas* are none."""
+    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` for malformed *schemas*."""
     if not isinstance(schemas, list):
         raise exception.ServerAnswerError("The server sent no list of schemas.")
     for schema in schemas:

@@ -1,4 +1,4 @@
-"""Ask the server for rows and counts, and remember what the session has changed there."""
+"""Query the server for rows and counts, and record which calls of the session write."""
 
 from __future__ import annotations
 
@@ -19,35 +19,41 @@ if TYPE_CHECKING:
 
 __all__ = ["Asker", "next_offset"]
 
-#: How many of the entities that the session created last are told apart from older ones.
+#: How many keys of created entities a session remembers. It forgets the oldest ones first.
 REMEMBERED = 100_000
 
 
 class Asker:
-    """Queries of a session whose answers are not made into entities.
+    """Send queries whose results do not become entities.
 
-    It may be used from any thread.
+    Any thread may use it.
     """
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose ``call`` is reached at each use."""
+        """Keep *session*; each query looks up its ``call``, because programs override it."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
-        #: Whether the server counts what a query finds, as far as is known.
+        #: Whether the server can count the results of a query. True until it fails to.
         self._server_counts = True
-        #: Goes up before and after each call that may change something on the server.
+        #: A counter that goes up before and after each call that may change the server's data.
         self.writes = 0
-        #: Keys of entities that the session has created, with what *writes* was.
+        #: The keys of entities that the session created, with the value of *writes* at that time.
         self._created: dict[tuple[Any, ...], int] = {}
 
     def fetch_raw(self, expression: str, wording: Wording) -> tuple[list[Any], Optional[int]]:
-        """Return the rows for *expression* as the server sent them, and the next offset."""
+        """Return the rows for *expression* as the server sent them, and the next offset.
+
+        The offset is None after the last page. *wording* restores the caller's wording in errors.
+        """
         batch = RawBatch([{"action": "query", "expression": expression}])
         result = self._call(batch, [wording])[0]
         return result["data"], next_offset(result)
 
     def _call(self, operations: list[Any], wordings: Optional[Sequence[Wording]]) -> list[Json]:
-        """Return the results of the queries *operations*; let mistakes quote their *wordings*."""
+        """Return the results of the query *operations*.
+
+        A syntax error of the server quotes the entry of *wordings* for the failing operation.
+        """
         try:
             return self._session.call(operations)
         except exception.ServerParseError as error:
@@ -60,7 +66,7 @@ class Asker:
     def count(self, expression: str, entity_type: Optional[str]) -> Optional[int]:
         """Return how many entities of *entity_type* the server counts for *expression*.
 
-        None means that it cannot; it is not asked again then.
+        Return None if the server cannot count. The session then does not ask it for counts again.
         """
         counting = self._counting(expression, entity_type)
         if counting is None:
@@ -74,7 +80,7 @@ class Asker:
             return None
 
     def _counting(self, expression: str, entity_type: Optional[str]) -> Optional[dict[str, str]]:
-        """Return the operation that counts, None where that is no use."""
+        """Return the operation that counts, or None where counting is not possible."""
         if not self._server_counts or entity_type is None:
             return None
         key = self._session.types[entity_type].primary_key_attributes[0]
@@ -82,7 +88,7 @@ class Asker:
         return None if counting is None else {"action": "query", "expression": counting}
 
     def _number(self, result: Json) -> Optional[int]:
-        """Return the number in *result*, the answer to a query that counts, None for another."""
+        """Return the number in *result*, the answer to a counting query; None if it has none."""
         try:
             (number,) = result["data"][0].values()
             return operator.index(number)
@@ -91,31 +97,33 @@ class Asker:
             return None
 
     def _note_no_count(self, error: Exception) -> None:
-        """Remember that the server does not count, since *error* came of it."""
-        self._logger.debug("The server does not count, so all is loaded: %s", error)
+        """Remember that the server does not count: it answered a counting query with *error*."""
+        self._logger.debug("The server cannot count; load all pages instead: %s", error)
         self._server_counts = False
 
     def note_write(self, created: Iterable[tuple[Any, ...]] = ()) -> None:
-        """Take note that this session is about to change something on the server, or just has.
+        """Record that this session is about to change data on the server, or has just done so.
 
         *created* are the keys of the entities that it creates.
         """
+        # The keys come first: a thread that sees the new count finds them.
+        self._created.update(dict.fromkeys(created, self.writes + 1))
         self.writes += 1
-        self._created.update(dict.fromkeys(created, self.writes))
         excess = len(self._created) - REMEMBERED
         if excess > 0:
             for key in list(itertools.islice(self._created, excess)):
                 del self._created[key]
 
     def created_since(self, writes: int) -> set[tuple[Any, ...]]:
-        """Return the keys of the entities that were created since *writes* was as given."""
-        return {key for key, number in self._created.items() if number > writes}
+        """Return the keys of the entities created since the counter had the value *writes*."""
+        # A list, because another thread may add keys.
+        return {key for key, number in list(self._created.items()) if number > writes}
 
 
 def next_offset(result: Json) -> Optional[int]:
-    """Return the offset of the page after *result*, or None if it is the last."""
+    """Return the offset of the page after *result*, or None for the last page."""
     try:
         offset: Optional[int] = result["metadata"]["next"]["offset"]
     except (KeyError, TypeError):
-        return None  # A server without pages sends all at once.
+        return None  # A server without pages sends all rows in one answer.
     return offset

@@ -1,4 +1,4 @@
-"""Batches whose results are wanted as the server sent them."""
+"""Batches whose results stay plain JSON values."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["RawBatch"]
 
 
 class RawBatch(list[Any]):
-    """A batch of operations; the session's ``call`` answers it with plain JSON values."""
+    """A batch of operations that ``Session.call`` answers with plain JSON values, not entities."""

@@ -1,4 +1,4 @@
-"""Calls: a batch goes to the server, its results come back or an error says why not."""
+"""Send batches of operations to the server, and check the results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls"]
 
-#: Actions that change nothing: the server may be asked again when their answer is lost.
+#: Actions that change nothing on the server: after a lost answer, the client repeats the call.
 READING = frozenset(
     {
         "get_widget_url",
@@ -53,37 +53,38 @@ READING = frozenset(
     }
 )
 
-#: Actions whose results are looked at before they are believed.
+#: Actions that change data: the server must confirm each operation.
 WRITING = frozenset({"create", "delete", "update"})
 
-#: What counts as a mapping; asking abstract classes takes its time, so the usual ones come first.
+#: Mappings. The usual classes come first, because a test against an abstract class is slow.
 _MAPPINGS = (dict, OperationPayload, Mapping)
 
-#: The types in a primary key of texts.
+#: The set of types in a primary key that contains only texts.
 _TEXT = {str}
 
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
 class Calls:
-    """Send a session's batches.
+    """Send the batches of a session.
 
-    It may be used from any thread; no lock is held while the server is waited for.
+    Any thread may use it. It releases all locks while it waits for the server.
     """
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose request session and codec are reached at each call."""
+        """Keep *session*; each call reads its HTTP session and its codec again."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
-        #: How failed reads are repeated: before the server has answered for the first time, it
-        #: may well be the wrong address.
+        #: How often failed reads are repeated. Until the first answer the limits are lower, because
+        #: the address of the server may be wrong.
         chosen = retry_policy_of(session)
         self.policy = RetryPolicy(attempts=9) if chosen is None else chosen
         self.first_policy = RetryPolicy(attempts=5, total_time=20.0) if chosen is None else chosen
         self.budget = RetryBudget()
-        #: The requests that write; an interrupted one keeps its connection.
+        #: The requests that write. After an interruption they keep their connections, so that the
+        #: client can still wait for the answers.
         self.running = RunningRequests()
-        #: Whether the server has answered before: then it is worth waiting for.
+        #: Whether the server has answered a call. Then it exists, and longer retries make sense.
         self._has_answered = False
 
     def call(self, data: Sequence[Mapping[str, Any]]) -> list[Json]:
@@ -93,7 +94,8 @@ class Calls:
         self._logger.debug(LazyLogMessage("Calling server with {0!r}", text[:2000]))
         only_reads = _only_reads(data)
         if not only_reads:
-            # Queries that are read page by page must know, whether it succeeds or not.
+            # A query that is being read page by page must learn of the write, even of a failed
+            # write.
             loader_of(session).note_write(_created_keys(data))
         try:
             answer = self._exchange(text, only_reads, data)
@@ -117,7 +119,7 @@ class Calls:
         return results
 
     def _credentials_advice(self) -> str:
-        """Return who was refused, and where user and key come from."""
+        """Return lines that name the refused user, and the sources of the user name and the key."""
         session = self._session
         origins = origins_of(session)
         return (
@@ -126,7 +128,10 @@ class Calls:
         )
 
     def _exchange(self, text: str, repeatable: bool, data: Json) -> Answer:
-        """Return the server's answer to the batch *data*, whose request body is *text*."""
+        """Return the answer to the batch *data*, whose request body is *text*.
+
+        The exchange repeats a failed request if the batch is *repeatable*.
+        """
         session = self._session
         statistics = statistics_of(session)
         request = request_session_of(session)
@@ -168,7 +173,7 @@ class Calls:
         return answer
 
     def _route(self) -> Route:
-        """Return where calls go."""
+        """Return the address of the API, with the data that errors need to explain a failure."""
         session = self._session
         return Route(
             f"{session.server_url}/api",
@@ -179,7 +184,11 @@ class Calls:
         )
 
     def _decoded(self, answer: Answer, raw: bool) -> Json:
-        """Return the value of *answer*: as JSON has it when *raw*, else with entities made."""
+        """Return the value of *answer*: plain JSON values if *raw*, else with entities and dates.
+
+        Raise :exc:`~ftrack_like.exception.ServerAnswerError` for malformed data, and
+        :exc:`~ftrack_like.exception.ServerError` for a page that is not JSON.
+        """
         try:
             if raw:
                 return parse_json(answer.text)
@@ -200,7 +209,7 @@ class Calls:
             ) from error
 
     def _unexpected(self, answer: Answer) -> exception.ServerError:
-        """Return the error for an *answer* that cannot be understood."""
+        """Return the error for an *answer* that is not one of the API, such as a proxy's page."""
         session = self._session
         error: exception.ServerError = unexpected_page(
             answer.status,
@@ -221,7 +230,7 @@ class Calls:
 
 
 def _named(data: Json) -> str:
-    """Return the actions of the batch *data* in words."""
+    """Return the names of the actions of the batch *data*, joined by "and"."""
     operations = [data] if isinstance(data, Mapping) else data
     try:
         actions = {str(operation["action"]) for operation in operations}
@@ -231,9 +240,9 @@ def _named(data: Json) -> str:
 
 
 def _only_reads(data: Json) -> bool:
-    """Return whether the server may be asked for the batch *data* again without harm.
+    """Return whether the client can send the batch *data* again without changing data twice.
 
-    What is not a batch may do anything.
+    Return False for data that is not a batch, because the server may do anything with it.
     """
     operations = [data] if isinstance(data, Mapping) else data
     try:
@@ -243,9 +252,10 @@ def _only_reads(data: Json) -> bool:
 
 
 def _reads(operation: Mapping[str, Any]) -> bool:
-    """Return whether *operation* leaves the server as it is.
+    """Return whether *operation* changes nothing on the server.
 
-    An address for a whole file is only signed; an upload in parts is begun at the storage.
+    For a whole file the server only signs an address. For an upload in parts it starts an upload at
+    the storage.
     """
     action = operation["action"]
     if action == "get_upload_metadata":
@@ -257,7 +267,7 @@ def _created_keys(data: Json) -> list[tuple[Any, ...]]:
     """Return the keys of the entities that the batch *data* creates."""
     keys = []
     for operation in data if isinstance(data, (list, tuple)) else [data]:
-        # The dictionary itself: this runs for each operation of a commit.
+        # The dictionary inside the payload: this loop runs for each operation of a commit.
         items = operation.items_by_name if type(operation) is OperationPayload else operation
         if isinstance(items, _MAPPINGS) and items.get("action") == "create":
             key = items.get("entity_key")
@@ -267,17 +277,18 @@ def _created_keys(data: Json) -> list[tuple[Any, ...]]:
 
 
 def _check_results(data: Json, results: Json) -> None:
-    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` if *results* cannot be those of *data*.
+    """Raise :exc:`~ftrack_like.exception.ServerAnswerError` unless *results* fit the batch *data*.
 
-    A batch has as many results as operations, and what was written is confirmed one by one.
+    The server must send one result per operation, confirm each write, and answer each query with a
+    page.
     """
     if not isinstance(data, (list, tuple)):
         return
     if not isinstance(results, list) or len(results) != len(data):
         found = f"{len(results)} results" if isinstance(results, list) else "no list of results"
         raise exception.ServerAnswerError(
-            f"The server answered {found} to {len(data)} operations, so it is not known what "
-            "became of them."
+            f"The server answered {found} to {len(data)} operations. It is not known whether it "
+            "applied them."
         )
     for index, (operation, result) in enumerate(zip(data, results)):
         action = operation.get("action") if isinstance(operation, _MAPPINGS) else None
@@ -291,14 +302,14 @@ def _check_results(data: Json, results: Json) -> None:
 
 
 def _confirms(result: object) -> bool:
-    """Return whether *result* says that an operation was carried out."""
+    """Return whether *result* confirms that the server carried out an operation."""
     return isinstance(result, _MAPPINGS) and result.get("data") not in (None, False)
 
 
 def managed_request(session: Session) -> Optional[requests.Session]:
-    """Return the request session of *session*, None once it is closed.
+    """Return the HTTP session of *session*, or None if the session is closed.
 
-    A process that was forked off gets one of its own: connections cannot be shared.
+    A forked process gets its own HTTP session, because two processes cannot share connections.
     """
     values = session.__dict__
     current = values.get("_managed_request")
@@ -322,7 +333,7 @@ def managed_request(session: Session) -> Optional[requests.Session]:
 
 
 def _take_over(parent: requests.Session, child: requests.Session) -> None:
-    """Give the request session *child* the headers, cookies and credentials of *parent*."""
+    """Copy the headers, cookies and credentials of the HTTP session *parent* to *child*."""
     child.headers.clear()
     child.headers.update(parent.headers)
     child.cookies.update(parent.cookies)

@@ -1,17 +1,17 @@
-"""One process at a time works on a version: claims that survive kills.
+"""One process at a time works on a version: claims that survive a killed process.
 
-A claim is two rows of metadata of the version. The first has a fixed key: the server refuses a
-second one, so only one of several processes makes it. The second has the owner's token in its key
-and states what the owner does; the owner changes it every few seconds. A claim whose owner is gone
-is taken over by one batch, which deletes the second row and makes another. Of several processes
-that try it, only one finds the row to delete.
+A claim is two rows of metadata of the version. The first row has a fixed key. The server refuses a
+second row with that key, so only one of several processes can create it. The second row has the
+owner's token in its key, and its value describes the work. The owner updates it every few seconds.
+Another process takes over a claim whose owner is gone. It sends one batch that deletes the second
+row and creates another. If several processes try this, only one finds the row to delete.
 
-Ownership is proven at the end, not assumed: the commit that completes the work deletes both rows.
-If another process took the claim over, the owner's row is gone, and the server refuses the whole
-commit. So a process that slept too long spoils nothing.
+The owner proves its ownership at the end of the work: the commit that completes the work deletes
+both rows. If another process has taken over the claim, the owner's row is gone, and the server
+refuses the whole commit. So a process that slept too long cannot damage the work of another.
 
-The owner also holds a locked file on its machine. Other processes there see at once, by the lock,
-whether the owner still runs, and need not wait for signs of life.
+The owner also keeps a locked file on its machine. Other processes there test the lock and know at
+once whether the owner runs. They need not wait for an update of the row.
 """
 
 from __future__ import annotations
@@ -42,23 +42,24 @@ _KEY = "ftrack_like.publishing"
 
 _TOKEN = re.compile(r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
-#: Seconds between two signs of life, and after how many without one a claim is taken over.
+#: Seconds between two updates of the owner's row, and seconds without an update until another
+#: process takes over the claim.
 _BEAT = 5.0
 _LEASE = 30.0
 
-#: Seconds between two looks at the claim of somebody else, at first and at most.
+#: Seconds between two looks at the claim of another process, at first and at most.
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 2.0
 
 
 class Abandoned(NamedTuple):
-    """A claim whose owner is gone: its *token*, and the *content* that the owner worked on."""
+    """A claim whose owner is gone: its *token*, and the *content*, which describes the work."""
 
     token: str
     content: str
 
 
 class _Owner(NamedTuple):
-    """The row of an owner: its *key*, and what it states as *text* and as *value*."""
+    """The row of an owner: its *key*, and its value as *text* and parsed as *value*."""
 
     key: str
     text: str
@@ -66,15 +67,15 @@ class _Owner(NamedTuple):
 
 
 class Claim:
-    """The claim that this process has on a version.
+    """The claim of this process on a version.
 
-    *token* is a new UUID that belongs to it alone: ids of what is made under the claim follow
-    from it, so that whoever takes the claim over finds what was left. *abandoned* are the claims
-    that were taken over and whose left-overs may still be there.
+    *token* is a new UUID. The ids of all entities made under the claim are derived from it, so a
+    process that takes over the claim can find them. *abandoned* are the claims that this process
+    took over. Their unfinished work may still be on the server.
     """
 
     def __init__(self, session: Session, version_id: str, token: str, content: str) -> None:
-        """Initialise for the *content*, a text."""
+        """Prepare a claim; *content* is a text that describes the work."""
         self.token = token
         self.abandoned: list[Abandoned] = []
         self._session = session
@@ -82,26 +83,27 @@ class Claim:
         self._content = content
         self._beats = 0
         self._ended = threading.Event()
-        #: Whether there is nothing to end: not yet, or not any more.
+        #: Whether no rows are on the server: not yet, or not any more.
         self._is_over = True
-        #: Whether the next process has to find out what became of the work, and clean up.
+        #: Whether the next process has to find out how the work ended, and clean up.
         self.is_abandoned: bool = False
 
     def forget_abandoned(self) -> None:
-        """Take note on the server that nothing of abandoned claims is left."""
+        """Record on the server that the work of abandoned claims is cleaned up."""
         if self.abandoned:
             self.abandoned = []
             self._session.call([self._write("update")])
 
     def is_held(self) -> bool:
-        """Return whether the claim still belongs to this process; ask the server."""
+        """Return whether this process still owns the claim on the server."""
         return any(owner.key == self._key for owner in self._look()[1])
 
     @contextlib.contextmanager
     def ending(self, component_id: str) -> Generator[None, None, None]:
-        """Let the commit within the context end the claim; it fails if the claim was lost.
+        """Delete the rows of the claim with the commit inside the context.
 
-        What is recorded about the component *component_id* is taken back when it fails.
+        The commit fails if the claim was lost. Then the context discards the pending operations for
+        the component *component_id* and for the rows.
         """
         session = self._session
         known = len(session.recorded_operations)
@@ -111,7 +113,7 @@ class Claim:
         try:
             yield
         except BaseException:
-            # Else every later commit would delete what is not there.
+            # Otherwise every later commit would fail: it would delete rows that do not exist.
             about = {component_id, *self._keys()}
             recent = list(session.recorded_operations)[known:]
             own = [each for each in recent if not about.isdisjoint(each.entity_key.values())]
@@ -120,10 +122,10 @@ class Claim:
         self._is_over = True
 
     def acquire(self, deadline: Optional[float]) -> None:
-        """Make the claim, once no other process has one.
+        """Create the claim as soon as no other process has one.
 
-        Raise :exc:`~ftrack_like.exception.MediaError` if that takes until *deadline*, a time of
-        the monotonic clock.
+        Raise :exc:`~ftrack_like.exception.MediaError` if another process still has it at
+        *deadline*, a time of the monotonic clock in seconds. None waits without a limit.
         """
         seen: tuple[str, float] = ("", 0.0)
         wait = _FIRST_LOOK
@@ -139,41 +141,43 @@ class Claim:
                 seen = (text, now)
             if deadline is not None and now >= deadline:
                 raise exception.MediaError(
-                    f"Another process publishes for the version {self._version_id} and is not done "
-                    "in the time given. Call again later."
+                    f"Another process publishes for the version {self._version_id} and did not "
+                    "finish in the time given. Call again later."
                 )
             left = _LONGEST_LOOK if deadline is None else max(deadline - now, 0.0)
             time.sleep(min(wait, left) * random.uniform(0.8, 1.2))
             wait = min(wait * 1.5, _LONGEST_LOOK)
 
     def keep_alive(self) -> None:
-        """Give signs of life until the claim ends. Run in a thread of its own."""
+        """Update the owner's row regularly until the claim ends. Run this in a separate thread."""
         while not self._ended.wait(_BEAT):
             self._beats += 1
             try:
                 self._session.call([self._write("update")])
             except exception.NotFoundError:
-                return  # The claim ended, or was lost: the commit at the end finds that out.
+                return  # The claim ended or was lost. The final commit finds that out.
             except Exception as error:
-                self._session.logger.debug("A sign of life could not be sent: %s", error)
+                self._session.logger.debug("Could not update the claim: %s", error)
 
     def abandon(self) -> None:
-        """Leave the claim as it is, for the next process to clean up after this one."""
+        """Keep the rows on the server, so that the next process cleans up after this one."""
         self.is_abandoned = True
 
     def release(self) -> None:
-        """End the claim, if it did not end by a commit; say nothing if that fails."""
+        """Delete the rows unless a commit did, or the claim is abandoned. Ignore errors."""
         self._ended.set()
         if not self._is_over and not self.is_abandoned:
             with contextlib.suppress(Exception):
                 self._session.call([self._payload("delete", key) for key in self._keys()])
 
     def _is_gone(self, owner: _Owner, seen: tuple[str, float]) -> bool:
-        """Return whether the *owner* of a claim runs no longer, as far as can be told.
+        """Return whether the *owner* of a claim has stopped, as far as this process can know.
 
-        *seen* is the text that was last seen there, and when it was first seen.
+        *seen* is the value of its row at the last change, and the time when that value was first
+        seen, in seconds of the monotonic clock.
         """
-        # The path follows from the token, for others may write what they like to the server.
+        # Other clients can write any text to the server. So the path comes from the token, and only
+        # if the token is a UUID.
         token = owner.key[len(_KEY) + 1 :]
         lock = _lock_path(token)
         if _TOKEN.match(token) and os.path.isfile(lock):
@@ -185,23 +189,24 @@ class Claim:
         return owner.text == seen[0] and time.monotonic() - seen[1] > _LEASE
 
     def _take(self, is_claimed: bool, owners: Sequence[_Owner]) -> bool:
-        """Return whether the claim could be made in place of *owners*, which are gone."""
+        """Try to replace the claims of *owners*, which are gone; return whether it worked."""
         self.abandoned = [each for owner in owners for each in _abandoned_of(owner)]
         batch = [self._payload("delete", owner.key) for owner in owners]
         if not owners:
-            # A first row without the second is no claim: one of those who see it makes it anew.
+            # A first row without a second is left over from a broken claim. Delete it and create
+            # both.
             batch = [self._payload("delete", _KEY)] if is_claimed else []
             batch.append(self._write("create", _KEY))
         batch.append(self._write("create"))
         try:
             self._session.call(batch)
         except (exception.NotFoundError, exception.NotUniqueError):
-            return False  # Another process was quicker.
+            return False  # Another process was faster.
         self._is_over = False
         return True
 
     def _look(self) -> tuple[bool, list[_Owner]]:
-        """Return whether the version is claimed, and by whom."""
+        """Return whether the version has a first row, and the rows of owners."""
         expression = (
             "select key, value from Metadata "
             f"where parent_id is {quoted(self._version_id)} and key like {quoted(_KEY + '%')}"
@@ -217,15 +222,15 @@ class Claim:
 
     @property
     def _key(self) -> str:
-        """Return the key of the row of this owner."""
+        """The key of this owner's row."""
         return f"{_KEY}.{self.token}"
 
     def _keys(self) -> list[str]:
-        """Return the keys of both rows, that of this owner first."""
+        """Return the keys of both rows, this owner's first."""
         return [self._key, _KEY]
 
     def _write(self, action: str, key: Optional[str] = None) -> dict[str, Any]:
-        """Return the payload of *action* on the row with *key*, by default that of this owner."""
+        """Return the payload for *action* on the row *key*, by default on this owner's row."""
         value: dict[str, Any] = {}
         if key is None:
             value = {
@@ -241,7 +246,7 @@ class Claim:
         return {**payload, "entity_data": data}
 
     def _payload(self, action: str, key: str) -> dict[str, Any]:
-        """Return the payload of *action* on the row with *key*."""
+        """Return the payload for *action* on the row *key*, without data."""
         return {
             "action": action,
             "entity_type": "Metadata",
@@ -253,10 +258,11 @@ class Claim:
 def claiming(
     session: Session, version_id: str, content: str, deadline: Optional[float]
 ) -> Generator[Claim, None, None]:
-    """Yield the only claim on the version, made when no other process has one.
+    """Yield the only claim on the version, as soon as no other process has one.
 
-    *content* says what is worked on, for whoever has to take over. *deadline* is as for
-    :meth:`Claim.acquire`. The claim ends with the context at the latest.
+    *content* describes the work, for a process that has to take over. *deadline* is as for
+    :meth:`Claim.acquire`, which raises when it passes. The claim ends with the context at the
+    latest.
     """
     token = str(uuid.uuid4())
     lock = _temporary.claim_new(_lock_path(token))
@@ -271,18 +277,18 @@ def claiming(
         if thread.ident is not None:
             thread.join(_BEAT)
         if lock is not None and claim.is_abandoned:
-            lock.leave()  # So the next process on this machine sees that the owner is gone.
+            lock.leave()  # The next process on this machine then sees that the owner is gone.
         elif lock is not None:
             lock.discard()
 
 
 def _lock_path(token: str) -> str:
-    """Return the path of the file that the owner with the *token* holds locked."""
+    """Return the path of the file that the owner with *token* keeps locked."""
     return os.path.join(tempfile.gettempdir(), f"ftrack-like-{token}.lock")
 
 
 def _value_of(text: Json) -> Mapping[str, Any]:
-    """Return what the *text* of a claim states, nothing if it is no claim of ours."""
+    """Return the mapping that *text*, the value of a row, contains; an empty one for other text."""
     try:
         value = json.loads(text)
     except (TypeError, ValueError):
@@ -291,7 +297,7 @@ def _value_of(text: Json) -> Mapping[str, Any]:
 
 
 def _abandoned_of(owner: _Owner) -> list[Abandoned]:
-    """Return the claim of *owner*, and those that it took over before."""
+    """Return the claim of *owner*, and the claims that it took over before."""
     token = owner.key[len(_KEY) + 1 :]
     earlier = owner.value.get("abandoned")
     found = [(token, owner.value.get("content")), *(earlier if isinstance(earlier, list) else ())]

@@ -1,4 +1,4 @@
-"""The codec: between Python values and the JSON that travels and is cached."""
+"""Convert between Python values and the JSON of requests, answers and caches."""
 
 from __future__ import annotations
 
@@ -26,23 +26,27 @@ __all__ = ["STRATEGIES", "Codec"]
 
 
 class Codec:
-    """Encode and decode for a session. It may be used from any thread."""
+    """Encode and decode values for a session. Any thread may use it."""
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose ``_encode`` and ``_decode`` are reached at each use."""
+        """Keep *session*; each use looks up its methods, because programs override them."""
         self._session = session
 
     def encode(self, data: Json, entity_attribute_strategy: str = "set_only") -> str:
         """Return *data* as JSON text with sorted keys.
 
-        *entity_attribute_strategy* says which values of an entity are written: ``all`` (what is
-        missing is loaded), ``set_only`` (what is set, locally or remotely), ``modified_only``
-        (what differs from the server's) or ``persisted_only`` (what the server holds). Entities
-        inside entities are written as references.
+        *entity_attribute_strategy* selects the values of an entity to write:
+
+        - ``all``: all values; missing values are loaded from the server.
+        - ``set_only``: the values that are set, locally or remotely.
+        - ``modified_only``: the local values that differ from the remote ones.
+        - ``persisted_only``: the remote values.
+
+        Entities inside entities are written as references.
 
         Raise :exc:`ValueError` for another strategy, and
-        :exc:`~ftrack_like.exception.InvalidValueError` for a value that cannot be written; in a
-        batch it names the entity and the attribute.
+        :exc:`~ftrack_like.exception.InvalidValueError` for a value that JSON cannot represent. In a
+        batch, the error names the entity and the attribute.
         """
         if entity_attribute_strategy not in STRATEGIES:
             raise ValueError(
@@ -57,20 +61,21 @@ class Codec:
         try:
             return json.dumps(data, sort_keys=True, default=encode_item, allow_nan=False)
         except exception.ServerError:
-            raise  # Loading what is missing failed.
+            raise  # Loading a missing value failed.
         except (TypeError, ValueError, RecursionError) as error:
             raise unsendable(data, error, encode_item) from error
 
     def encode_item(self, item: Value, entity_attribute_strategy: str = "set_only") -> Json:
-        """Return *item*, which JSON has no form for, as a value that it has one for.
+        """Return a JSON value for *item*, which has no direct form in JSON.
 
-        Raise :exc:`~ftrack_like.exception.InvalidValueError` if there is none.
+        Raise :exc:`~ftrack_like.exception.InvalidValueError` for a type that cannot be converted.
         """
         if isinstance(item, AnyEntity):
             return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
         kind = _kind(item.__class__)
         if kind is Mapping:
-            # Past the slow access to a payload, of which a commit has thousands.
+            # The dictionary inside a payload: a commit has thousands of payloads, and their mapping
+            # methods are slower.
             items = item.items_by_name if item.__class__ is OperationPayload else item
             return {
                 name: value if value.__class__ in PLAIN else _encode_value(value)
@@ -87,7 +92,7 @@ class Codec:
         )
 
     def _encode_entity(self, entity: Entity, select: Callable[[Any], dict[str, Any]]) -> Record:
-        """Return *entity* as a wire mapping of the values that *select* gives for it."""
+        """Return *entity* as a wire mapping with the values that *select* returns and its key."""
         encoded = {"__entity_type__": entity.entity_type}
         for name, value in select(entity).items():
             if value.__class__ in PLAIN:
@@ -100,18 +105,18 @@ class Codec:
         return encoded
 
     def decode(self, text: str) -> Json:
-        """Return the value of the JSON *text*, with dates read and entities made.
+        """Return the value of the JSON *text*, with dates as objects and records as entities.
 
-        The entities are detached: the session's own are made of them by a merge. Raise
-        :exc:`ValueError` for what is no JSON, such as ``NaN``.
+        The entities are detached; a merge makes them the session's own. Raise :exc:`ValueError` for
+        text that is not JSON, also for ``NaN``.
         """
         return json.loads(text, object_hook=self._session._decode, parse_constant=refuse_constant)  # noqa: SLF001 - programs override it
 
     def decode_item(self, item: dict[str, Any]) -> Json:
-        """Return the date or entity that the JSON object *item* stands for, else *item*.
+        """Return the date or entity that the JSON object *item* describes, else *item*.
 
-        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an entity of a type
-        without schema.
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an entity type without a
+        schema.
         """
         if "__type__" in item and item["__type__"] in {"datetime", "date"}:
             return decode_date(item.get("value"))
@@ -122,12 +127,12 @@ class Codec:
 
 
 def _select_all(entity: Entity) -> dict[str, Any]:
-    """Return all values of *entity*, with those that are missing loaded."""
+    """Return all values of *entity*; load the missing ones."""
     return dict(entity.items())
 
 
 def _select_set(entity: Entity) -> dict[str, Any]:
-    """Return the values of *entity* that are set, the local before the remote."""
+    """Return the values of *entity* that are set. Local values replace remote ones."""
     return {**entity.remote_values, **(entity.local_values or {})}
 
 
@@ -142,7 +147,7 @@ def _select_modified(entity: Entity) -> dict[str, Any]:
 
 
 def _select_persisted(entity: Entity) -> dict[str, Any]:
-    """Return the values of *entity* that the server holds, but for those that it works out."""
+    """Return the remote values of *entity*, except values that the server computes."""
     values: dict[str, Any] = entity.remote_values
     computed = entity.attributes.computed_names()
     if computed.isdisjoint(values):
@@ -150,7 +155,7 @@ def _select_persisted(entity: Entity) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in computed}
 
 
-#: Strategy to the function that chooses the values of an entity.
+#: The function for each strategy: it selects the values of an entity to write.
 STRATEGIES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "all": _select_all,
     "set_only": _select_set,
@@ -161,9 +166,9 @@ STRATEGIES: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 @functools.lru_cache(maxsize=256)
 def _kind(class_: type) -> Optional[type]:
-    """Return what values of *class_*, no entity's, are written as: a collection, a mapping or None.
+    """Return how values of *class_* are written: as a collection, a mapping, or neither (None).
 
-    Remembered, since asking abstract classes takes its time.
+    The results are cached, because a test against an abstract class is slow.
     """
     if issubclass(class_, (Collection, MappedCollectionProxy)):
         return Collection
@@ -171,12 +176,12 @@ def _kind(class_: type) -> Optional[type]:
 
 
 def _members(value: Union[Collection, MappedCollectionProxy]) -> list[Entity]:
-    """Return the entities of the collection *value*, itself or what it stands for."""
+    """Return the entities of *value*, a collection or a mapped view on one."""
     return value.members if isinstance(value, Collection) else value.collection.members
 
 
 def _encode_value(value: Value) -> Json:
-    """Return the *value* of an attribute, with entities in it as references."""
+    """Return the JSON form of *value*, an attribute's value; entities become references."""
     class_ = value.__class__
     if class_ in PLAIN:
         return value
@@ -197,7 +202,7 @@ def _encode_value(value: Value) -> Json:
 
 
 def _encode_unread_date(value: dict[str, Any]) -> Json:
-    """Return a date-time as the server sent it in the form that is written, with its zone."""
+    """Return *value*, a date-time as the server sent it, in the form for requests, with a zone."""
     text = value["value"]
     if text.__class__ is str and len(text) == 19:
         return {"__type__": "datetime", "value": text + "+00:00"}
@@ -213,6 +218,6 @@ def _reference(entity: Entity) -> dict[str, Any]:
                 reference[name] = entity.remote_values[name]
             return reference
         except KeyError:
-            pass  # The general way has the error to raise.
+            pass  # The general way below raises the fitting error.
     reference.update(inspection.primary_key(entity))
     return reference

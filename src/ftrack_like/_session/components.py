@@ -1,4 +1,4 @@
-"""Make components of files and sequences of files."""
+"""Create components from files and sequences of files."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["create_component", "files_of"]
 
-#: Errors of the operating system that no file can be made after.
+#: Errors of the operating system for paths at which a file can never exist.
 _HOPELESS = frozenset({errno.ENAMETOOLONG, errno.ELOOP})
 
-#: Components of these names are for the review player: "auto" leaves them where it finds them.
+#: Names of components for the review player. The location "auto" is the review location for them.
 _REVIEW_NAMES = frozenset({"ftrackreview-mp4", "ftrackreview-webm", "ftrackreview-image"})
 
 
@@ -44,20 +44,21 @@ def create_component(
 ) -> Component:
     """Return a new component for the data at *path*.
 
-    *path* is that of a file, or an expression for a sequence such as
-    ``"/path/to/file.%04d.exr [1-5, 7, 8]"``. A file that exists under exactly this name is a file.
-    *data* are values of the component; where they do not say otherwise, the name is ``"main"``,
-    and file type and size are found out.
+    *path* is the path of a file, or an expression for a sequence such as
+    ``"/path/to/file.%04d.exr [1-5, 7, 8]"``. An existing file with exactly this name counts as a
+    file. *data* contains attribute values of the component. By default the name is ``"main"``, and
+    the file type and the size in bytes come from the files.
 
-    The component is added to the origin location, then to *location*, with which everything
-    recorded is committed. ``"auto"`` stands for the location that
-    :meth:`Session.pick_location <ftrack_like.session.Session.pick_location>` gives; None adds to
-    no further location and commits nothing. When the data cannot be added, the component is taken
-    back, and the error comes out. An empty file is logged as a warning. *progress* is that of
+    The function adds the component to the origin location, and then to *location*, which commits
+    all pending operations. ``"auto"`` means the location that
+    :meth:`Session.pick_location <ftrack_like.session.Session.pick_location>` returns. With None the
+    component stays in the origin location, and nothing is committed. If adding fails, the function
+    discards the component and raises the error. An empty file causes a warning in the log.
+    *progress* is passed to
     :meth:`Location.add_components <ftrack_like.entity.location.Location.add_components>`.
 
-    Raise :exc:`ValueError` for an expression that has a mistake, and
-    :exc:`~ftrack_like.exception.InvalidValueError` for what is no path.
+    Raise :exc:`ValueError` for a malformed expression, and
+    :exc:`~ftrack_like.exception.InvalidValueError` if *path* is not a path.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise InvalidValueError(
@@ -75,7 +76,7 @@ def create_component(
         component = _create_sequence(session, collection, values)
     if chosen is not None:
         origin = find_location(session, ORIGIN_LOCATION_ID)
-        # Only where it is asked for: classes of studios override the method without it.
+        # Pass it only if the caller gave it: studios override the method without this parameter.
         more = {} if progress is None else {"progress": progress}
         with _undoing(session, component):
             cast("Location", chosen).add_component(
@@ -86,21 +87,21 @@ def create_component(
 
 @contextlib.contextmanager
 def _undoing(session: Session, component: Component) -> Generator[None, None, None]:
-    """Take back what is recorded of the new *component* if the context ends with an exception.
+    """Discard the pending operations of the new *component* if the context raises.
 
-    Else a later commit would make a component that has no data anywhere.
+    Otherwise a later commit would create a component without data in any location.
     """
     try:
         yield
     except BaseException:
-        # Where the answer to the registration was lost, the server may know the component.
+        # After a lost answer to the registration, the server may have the component.
         if not session.in_doubt:
             _forget(session, component)
         raise
 
 
 def _forget(session: Session, component: Component) -> None:
-    """Forget *component* and its members, as far as they are not committed."""
+    """Remove *component* and its members from the session if they are not yet committed."""
     entities = [component]
     if component.entity_type == "SequenceComponent":
         entities += component["members"]
@@ -117,13 +118,13 @@ def _forget(session: Session, component: Component) -> None:
 
 
 def files_of(path: str) -> list[str]:
-    """Return the paths of the files that a component of *path* would be made of."""
+    """Return the paths of the files of which a component for *path* would consist."""
     collection = _parse_sequence(path)
     return [path] if collection is None else list(collection)
 
 
 def _pick(session: Session, name: str) -> Optional[Location]:
-    """Return the location that a new component called *name* goes to."""
+    """Return the location for a new component with this *name*."""
     if name in _REVIEW_NAMES:
         return find_location(session, REVIEW_LOCATION_ID)
     return session.pick_location()
@@ -146,7 +147,7 @@ def _create_file(session: Session, path: str, values: dict[str, Any]) -> Compone
 def _create_sequence(
     session: Session, collection: FileSequence, values: dict[str, Any]
 ) -> Component:
-    """Return the component for the *collection* of files, with a member for each of them."""
+    """Return the component for *collection*, with one member for each file."""
     paths = list(collection)
     found = _look_at_members(paths, values.get("size"))
     values.setdefault("size", sum(size for size, _ in found))
@@ -180,35 +181,39 @@ def _new(session: Session, entity_type: str, values: dict[str, Any]) -> Componen
 
 
 def _look_at(path: str) -> tuple[int, Optional[int]]:
-    """Return the size of what is at *path* in bytes, and once more if that is a file, else None.
+    """Return the size in bytes of the file at *path*, and again if it is a regular file, else None.
 
-    Raise :exc:`~ftrack_like.exception.PathError` if no file can have the path.
+    The size is 0 if the file does not exist. Raise :exc:`~ftrack_like.exception.PathError` if no
+    file can have this path.
     """
     try:
         status = os.stat(path)
     except OSError as error:
         if error.errno in _HOPELESS:
             raise PathError(path, error.strerror) from error
-        return 0, None  # It may be made later.
+        return 0, None  # A program may write the file later.
     size = status.st_size
     return size, size if stat.S_ISREG(status.st_mode) else None
 
 
 def _look_at_members(paths: list[str], total: Optional[int]) -> list[tuple[int, Optional[int]]]:
-    """Return what :func:`_look_at` does for each of *paths*; even shares of *total* if given."""
+    """Return the result of :func:`_look_at` for each path.
+
+    If *total* is given, do not look at the files; return an equal share of *total* bytes for each.
+    """
     if total is None:
         return [_look_at(path) for path in paths]
     return [(int(total / len(paths)), None) for _ in paths]
 
 
 def _remember(component: Component, path: str, size: Optional[int]) -> None:
-    """Let transfers of *component* notice that the file at *path* has no longer the *size*."""
+    """Keep *size* in bytes, so that transfers notice a change of the file at *path*."""
     if size is not None:
         component.measured = (path, size)
 
 
 def _warn_of_empty(session: Session, path: str, measured: list[Optional[int]]) -> None:
-    """Log a warning if files at *path* with the sizes *measured* are empty."""
+    """Log a warning if files at *path* are empty; *measured* are their sizes in bytes."""
     empty = measured.count(0)
     if empty:
         what = "is empty" if len(measured) == 1 else f"has {empty} empty files"
@@ -218,10 +223,10 @@ def _warn_of_empty(session: Session, path: str, measured: list[Optional[int]]) -
 
 
 def _file_type(session: Session, path: str) -> str:
-    """Return the file type of *path*, with its dot: what a plugin says, or else its suffix.
+    """Return the file type of *path*, with its dot: a plugin's answer, or else the suffix.
 
-    Plugins are asked by the event ``ftrack.api.session.get-file-type-from-string`` with the data
-    ``{"file_path": str}``; the first one that returns something decides.
+    Plugins subscribe to the event ``ftrack.api.session.get-file-type-from-string`` with the data
+    ``{"file_path": str}``. The first result that is not empty counts.
     """
     answers = session.event_hub.publish(
         Event(topic="ftrack.api.session.get-file-type-from-string", data={"file_path": path}),

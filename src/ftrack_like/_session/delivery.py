@@ -1,4 +1,10 @@
-"""Deliver a batch of changes exactly once, also when its answer is lost on the way."""
+"""Deliver a batch of changes exactly once, even if the connection loses its answer.
+
+The client cannot see from a lost answer whether the server applied the batch. Sending the batch
+again without asking could create entities twice, or fail because the entities already exist. Giving
+up could lose the changes. So :class:`Delivery` keeps the batch in doubt, and queries the server for
+its traces before it sends the batch again.
+"""
 
 from __future__ import annotations
 
@@ -40,37 +46,39 @@ __all__ = ["Delivery"]
 
 _logger = logging.getLogger(__name__)
 
-#: Entities asked for at a time, when it must be found out whether a batch was carried out.
+#: How many entities one query looks for, to find out whether the server applied a batch.
 CHUNK = 200
 
 
 class Delivery:
     """One batch on its way to the server.
 
-    A batch is *in doubt* from the moment it is sent until the server's answer to it is known.
-    Whatever ends the waiting, a broken connection, Ctrl-C or an exception of a signal handler,
-    leaves it in doubt, and :meth:`send` may be called again. It then asks the server for the
-    entities that the batch creates (the client makes their ids) or deletes: a batch is one
-    transaction, so their presence tells whether the server applied it. If it did not, the same
-    batch is sent again. Updates alone are sent again without asking.
+    A batch is *in doubt* from the moment when it is sent until the server's answer is known. A
+    broken connection, Ctrl-C or an exception in a signal handler leaves it in doubt, and the caller
+    may call :meth:`send` again. It then queries the server for the entities that the batch creates
+    (the client makes their ids) or deletes. A batch is one transaction, so these entities show
+    whether the server applied it. If the server did not apply it, the client sends the same batch
+    again. A batch that contains only updates is sent again without a query: applying it twice gives
+    the same result.
     """
 
     def __init__(self, session: Session, batch: list[Any]) -> None:
-        """Initialise for *session* with the *batch*, payloads that are not changed any more."""
+        """Prepare to send *batch*, a list of payloads that do not change any more."""
         self._session = session
         self._batch = batch
         self._policy = retry_policy_of(session) or RetryPolicy(attempts=6)
-        #: The seconds after the begin of :meth:`send` in which the batch may be sent again.
+        #: How many seconds after its start :meth:`send` may still send the batch again.
         self._deadline: float = connection_settings_of(session).deadline or math.inf
         #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
 
     def send(self) -> Json:
-        """Return the results of the batch.
+        """Send the batch until the server answers, and return its results, one per operation.
 
-        Raise the server's error if it refuses the batch, with the failing operation where it is
-        known; a :exc:`~ftrack_like.exception.ServerConnectionError` if it cannot be reached, and
-        :exc:`~ftrack_like.exception.ConnectionClosedError` when the session is closed.
+        Raise the server's error if the server refuses the batch; it names the failing operation if
+        that is known. Raise :exc:`~ftrack_like.exception.ServerConnectionError` if the server is
+        out of reach, and :exc:`~ftrack_like.exception.ConnectionClosedError` when the session is
+        closed.
         """
         begun = time.monotonic()
         timeouts = 0
@@ -98,7 +106,7 @@ class Delivery:
     def _note_retry(
         self, attempt: int, error: exception.ServerConnectionError, wait: float
     ) -> None:
-        """Count and log that the batch is sent again in *wait* seconds."""
+        """Count and log that the client sends the batch again in *wait* seconds."""
         session = self._session
         statistics_of(session).count(retries=1)
         total = total_for(connection_settings_of(session).timeout(session.request_timeout))
@@ -109,8 +117,8 @@ class Delivery:
     def _call(self) -> Json:
         """Send the batch once and return its results.
 
-        *in_doubt* is set first, and cleared only when the outcome is certain: an exception may
-        come between any two instructions.
+        The method sets *in_doubt* before it sends, and clears it only when the outcome is certain.
+        An exception can come between any two instructions, and must leave the batch in doubt.
         """
         doubted = self.in_doubt
         requests = calls_of(self._session).running
@@ -127,7 +135,7 @@ class Delivery:
         except exception.ServerError as error:
             if interruption(error):
                 raise
-            # The repetition may be refused because the first one was applied after all.
+            # The server may refuse the second batch because it applied the first one.
             results = self.results_if_applied() if doubted else None
             if results is not None:
                 return results
@@ -137,14 +145,15 @@ class Delivery:
             self._name_operation(error)
             raise
         except Exception:
-            # Such as a value that cannot be encoded: then no request was begun.
+            # For example, a value that cannot be encoded: then no request was sent.
             self.in_doubt = doubted or requests.begun != begun
             raise
 
     def _updates_instead(self, error: exception.ServerError) -> bool:
-        """Update an item of metadata that *error* says another session has created; else False.
+        """Replace the creation of metadata that exists by an update; return whether it did.
 
-        To set a key of a mapping is the same for both sessions: the last value counts.
+        *error* says that another session has created the row. Both sessions set a key of a mapping,
+        so the last value counts.
         """
         payload = self._failing(error)
         if (
@@ -160,9 +169,9 @@ class Delivery:
         return True
 
     def results_if_applied(self) -> Optional[list[Any]]:
-        """Return the results of the batch if the server carried it out, else None.
+        """Return the results of the batch if the server applied it, else None.
 
-        Wait first for requests whose caller was interrupted: one of them may carry this batch.
+        First wait for requests whose caller was interrupted: such a request may carry this batch.
         """
         calls_of(self._session).running.wait()
         for action, are_there in (("create", True), ("delete", False)):
@@ -174,9 +183,10 @@ class Delivery:
         return None
 
     def _count_existing(self, payloads: list[Any]) -> Optional[int]:
-        """Return how many of the entities of *payloads* the server holds.
+        """Return how many of the entities of *payloads* exist on the server.
 
-        Return None if it refuses to say, or if a replaced ``call`` answers something else.
+        Return None if the server refuses the query, or if an overridden ``call`` returns another
+        shape.
         """
         count = 0
         for expression in self._expressions(payloads):
@@ -190,7 +200,7 @@ class Delivery:
         return count
 
     def _expressions(self, payloads: list[Any]) -> Iterator[str]:
-        """Yield queries for the entities of *payloads*, a chunk of one type each."""
+        """Yield queries for the entities of *payloads*, up to ``CHUNK`` of a type in each."""
         by_type: dict[str, list[Any]] = {}
         for payload in payloads:
             by_type.setdefault(payload["entity_type"], []).append(payload["entity_key"])
@@ -204,12 +214,12 @@ class Delivery:
                 )
 
     def _echo(self) -> list[Any]:
-        """Return results as the server gives them: the attributes sent, as they were sent."""
+        """Return the results that the server would give: the attributes as they were sent."""
         encoded = self._session.encode(list(self._batch), entity_attribute_strategy="modified_only")
         return [self._result(payload) for payload in json.loads(encoded)]
 
     def _result(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the result of one *payload* in its encoded form."""
+        """Return the result for *payload*, which is in its encoded form."""
         if payload["action"] == "query":
             return {"action": "query", "data": []}
         if payload["action"] == "delete":
@@ -219,9 +229,10 @@ class Delivery:
         return {"action": payload["action"], "data": {**payload["entity_data"], **key}}
 
     def _failing(self, error: exception.ServerError) -> Optional[Mapping[str, Any]]:
-        """Return the payload that *error* is about: as the server says, else by its text.
+        """Return the payload that failed with *error*, or None if it is not known.
 
-        Not all servers tell; the text of an error often names an entity of the batch.
+        Not all servers report the failing operation. Then search the error's text for a key of the
+        batch.
         """
         if error.operation is not None and error.operation < len(self._batch):
             told: Mapping[str, Any] = self._batch[error.operation]
@@ -238,7 +249,7 @@ class Delivery:
         return suspects[0] if len(suspects) == 1 else None
 
     def _name_operation(self, error: exception.ServerError) -> None:
-        """Add the failing operation to *error* when it is known, and what to do about it."""
+        """Add the failing operation to the message of *error*, if it is known, and advice."""
         payload = self._failing(error)
         hint = remedy(self._session, self._batch if payload is None else [payload])
         text = f"{error}\n{hint}" if hint else str(error)
@@ -256,15 +267,15 @@ class Delivery:
 
 
 def _hint(error: exception.ServerError, action: str) -> str:
-    """Return what another session may have done to make *action* fail with *error*."""
+    """Return how another session may have caused *error* on *action*, or an empty text."""
     if isinstance(error, exception.ServerNotFoundError) and action in ("delete", "update"):
         return (
-            " Another session or user deleted it since this session read it. Take the change back "
+            " Another session or user deleted it since this session read it. Undo the change "
             "with rollback()."
         )
     if isinstance(error, exception.ServerNotUniqueError) and action == "create":
         return (
-            " It exists already, maybe since another session has created it: query for it, or "
+            " It exists already, maybe because another session created it: query for it, or "
             "change the new one."
         )
     if isinstance(error, exception.ServerValidationError) and "does not exist" in str(error):

@@ -1,4 +1,4 @@
-"""The entity classes of a session, made from its schemas when they are first used."""
+"""The entity classes of a session, built from its schemas on first use."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ _logger = logging.getLogger(__name__)
 class EntityTypes(dict[str, type[Entity]]):
     """The entity classes by type name, in the order of the schemas.
 
-    It behaves as a dictionary that holds them all. A class is made when it is first looked at;
-    two threads that do so at once get the same one.
+    It behaves like a dictionary of all classes. The first access to a class builds it. If two
+    threads access it at the same time, they get the same class.
     """
 
     def __init__(self, session: Session, schemas: Schemas) -> None:
-        """Initialise for *session* with its *schemas*."""
+        """Prepare to build the classes of *session* from its *schemas*."""
         super().__init__()
         self._session = session
         self._schemas = schemas
         self._pending = {schema["id"]: schema for schema in schemas}
-        #: The names, in order; those made and those still to be made.
+        #: The names of all types in order, with and without a class.
         self._names: dict[str, None] = dict.fromkeys(self._pending)
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Take a new lock, in a process that was forked while somebody held the old one."""
+        """Replace the lock in a forked process: a thread of the parent may have held it."""
         self._lock = threading.RLock()
 
     def __missing__(self, name: str) -> type[Entity]:
-        """Make and return the class called *name*.
+        """Build and return the class for the type *name*.
 
-        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, if
-        there is no schema for it.
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, for a
+        type without a schema.
         """
         with self._lock:
             made: Optional[type[Entity]] = dict.get(self, name)
@@ -65,13 +65,13 @@ class EntityTypes(dict[str, type[Entity]]):
             return class_
 
     def _put(self, name: str, class_: type[Entity]) -> None:
-        """Hold *class_* under *name*."""
+        """Store *class_* under *name*."""
         self._names.setdefault(name)
         dict.__setitem__(self, name, class_)
         self._pending.pop(name, None)
 
     def construct(self) -> None:
-        """Make all classes now, in order, each by way of the event that plugins listen for."""
+        """Build all classes now, in order; publish an event for each, which plugins can answer."""
         for schema in self._schemas:
             class_ = self._ask_subscribers(schema)
             if class_ is None:
@@ -80,7 +80,7 @@ class EntityTypes(dict[str, type[Entity]]):
             self._pending.pop(schema["id"], None)
 
     def _ask_subscribers(self, schema: Mapping[str, Any]) -> Optional[type[Entity]]:
-        """Return the class that subscribers make for *schema*, or None to make the usual one."""
+        """Return the class that a subscriber made for *schema*, or None for the standard class."""
         results = self._session.event_hub.publish(
             Event(topic=TOPIC, data={"schema": schema, "schemas": self._schemas}),
             synchronous=True,
@@ -100,7 +100,7 @@ class EntityTypes(dict[str, type[Entity]]):
             self._put(name, class_)
 
     def __delitem__(self, name: str) -> None:
-        """Remove the type *name*; :exc:`KeyError` if it is not there."""
+        """Remove the type *name*. Raise :exc:`KeyError` if it is missing."""
         with self._lock:
             del self._names[name]
             self._pending.pop(name, None)
@@ -144,7 +144,7 @@ class EntityTypes(dict[str, type[Entity]]):
 
     __hash__ = None
 
-    # What a dictionary would do past the methods above.
+    # Methods that ``dict`` implements without calling the methods above.
     get = Mapping.get  # type: ignore[assignment]  # overloads of the same
     pop = MutableMapping.pop
     popitem = MutableMapping.popitem
@@ -156,8 +156,8 @@ class EntityTypes(dict[str, type[Entity]]):
 def build_entity_types(session: Session, schemas: Schemas) -> EntityTypes:
     """Return the entity classes of *session* for *schemas*.
 
-    They are made on first use, unless a subscriber of *session*'s hub has a say in them: then
-    all are made at once, in the order of the schemas, as plugins expect.
+    A class is built on first use. But if a subscriber of the event hub takes part in building
+    classes, all are built at once, in the order of the schemas, because plugins expect that.
     """
     types = EntityTypes(session, schemas)
     if has_subscriber(session, schemas):
@@ -166,7 +166,7 @@ def build_entity_types(session: Session, schemas: Schemas) -> EntityTypes:
 
 
 def has_subscriber(session: Session, schemas: Schemas) -> bool:
-    """Return whether anybody would be told of the making of one of the classes."""
+    """Return whether a subscriber wants the event that is published when a class is built."""
     hub = getattr(session, "_event_hub", None)
     subscribers = list(getattr(hub, "_subscribers", ()))
     if not subscribers:

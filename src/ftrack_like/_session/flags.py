@@ -1,4 +1,4 @@
-"""Settings of a session that each thread has for itself."""
+"""Settings of a session that have a separate value in each thread."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["ThreadFlag", "thread_flag"]
 
 
 class ThreadFlag(threading.local):
-    """A flag that each thread sees and sets for itself; *value* begins as the default.
+    """A flag with a separate *value* in each thread.
 
-    A new thread starts from the default, whatever a thread before it with the same number did.
+    It starts from the default in a new thread, even if an earlier thread had the same number.
     """
 
     def __init__(self, default: bool) -> None:
-        """Initialise with *default*, in each thread anew."""
+        """Set the *default*; Python calls this again in each thread."""
         self.value = default
 
 
 def thread_flag(session: Session, name: str) -> ThreadFlag:
-    """Return the flag that *session* keeps under *name*, making one that begins as True.
+    """Return the flag *name* of *session*; create it with the value True if it is missing.
 
-    A constructor that was copied from elsewhere puts a mapping of thread numbers to values
-    there, or a plain value: the flag takes over what it says of the calling thread and, where
-    it has one, its default for others.
+    A subclass may have copied the constructor of another client library. It then stores a mapping
+    of thread numbers to values, or a plain value. The flag takes over the value of the calling
+    thread, and the default of the mapping for other threads.
     """
     kept = session.__dict__.get(name)
     if isinstance(kept, ThreadFlag):
@@ -41,7 +41,7 @@ def thread_flag(session: Session, name: str) -> ThreadFlag:
 
 
 def _default_of(kept: object) -> bool:
-    """Return the value for threads that *kept*, a mapping or a plain value, does not name."""
+    """Return the value of *kept*, a mapping or a plain value, for threads that it does not name."""
     if kept is None:
         return True
     if not isinstance(kept, Mapping):

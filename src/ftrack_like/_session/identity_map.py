@@ -1,4 +1,14 @@
-"""The identity map: one entity object for each identity in a session."""
+"""The identity map: one entity object for each identity in a session.
+
+Two queries that find the same record must return the same object. Otherwise a change on one object
+would be invisible on the other, and a commit could send both. So every entity that arrives is
+replaced by the attached entity of its identity, if there is one.
+
+The map stores its entities in the top layer of the session's cache, because programs read and clear
+that cache. For speed it uses the dictionary inside that layer directly where the layer is a plain
+memory cache. Entities that a streaming query released move to weak references: they stay the only
+object of their identity while the program uses them, and cost no memory afterwards.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +34,13 @@ if TYPE_CHECKING:
     from ftrack_like.session import Session
 
     class Residents(Protocol):
-        """The attached entities by key: a dictionary, or what looks like one."""
+        """The attached entities by key: a dictionary, or an object with the same methods."""
 
         def get(self, key: Key, /) -> Optional[Entity]:
             """Return the entity with the *key*, or None."""
 
         def setdefault(self, key: Key, value: Entity, /) -> Entity:
-            """Return the entity with the *key*, after setting it to *value* if there was none."""
+            """Return the entity with the *key*; store *value* first if there is none."""
 
         def values(self) -> Iterable[Entity]:
             """Return the entities."""
@@ -38,28 +48,28 @@ if TYPE_CHECKING:
 
 __all__ = ["DirtyEntities", "IdentityMap", "SessionCache"]
 
-#: How long a lower cache layer that failed is left out, in seconds.
+#: How long the session ignores a lower cache layer that failed, in seconds.
 REST = 30.0
 
 
 class DirtyEntities:
-    """The entities that have local values, told apart as objects, in the order of change.
+    """The entities that have local values, in the order of change.
 
-    Single calls may be made from any thread.
+    It compares entities as objects, not by identity. Any thread may call its methods.
     """
 
     __slots__ = ("entities_by_number",)
 
     def __init__(self) -> None:
-        """Initialise without an entity."""
+        """Start without entities."""
         self.entities_by_number: dict[int, Entity] = {}
 
     def add(self, entity: Entity) -> None:
-        """Add *entity*, which is kept alive thereby."""
+        """Add *entity*, and so keep it alive until it is removed."""
         self.entities_by_number[id(entity)] = entity
 
     def discard(self, entity: Entity) -> None:
-        """Remove *entity* if it is there."""
+        """Remove *entity* if it is present."""
         self.entities_by_number.pop(id(entity), None)
 
     def clear(self) -> None:
@@ -67,11 +77,11 @@ class DirtyEntities:
         self.entities_by_number.clear()
 
     def __contains__(self, entity: object) -> bool:
-        """Return whether *entity* is there."""
+        """Return whether *entity* is present."""
         return id(entity) in self.entities_by_number
 
     def __iter__(self) -> Iterator[Entity]:
-        """Iterate over the entities as they are now."""
+        """Iterate over a snapshot of the entities."""
         return iter(list(self.entities_by_number.values()))
 
     def __len__(self) -> int:
@@ -80,35 +90,34 @@ class DirtyEntities:
 
 
 class IdentityMap:
-    """The attached entities of a session, which are the values of its top memory cache.
+    """The attached entities of a session: the values of its top memory cache.
 
-    What is found, attached or removed here shows in ``top_cache_of(session)``, and the other way
-    round. It may be used from any thread; two that attach the same new identity at once get the
-    same entity.
+    A change here appears in ``top_cache_of(session)``, and a change there appears here. Any thread
+    may use the map. If two threads attach the same new identity at once, both get the same entity.
     """
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose caches and key maker are read at each use."""
+        """Keep *session*; each use reads its caches and key maker, which programs replace."""
         self._session = session
-        #: The entities with local values: what a commit or a rollback has to look at.
+        #: The entities with local values: a commit or a rollback handles only these.
         self.dirty = DirtyEntities()
-        #: Entities that were released, as long as somebody holds them, by key.
+        #: Released entities by key, as long as the program refers to them.
         self.loose: weakref.WeakValueDictionary[Key, Entity] = weakref.WeakValueDictionary()
-        #: The dictionary in it, which tells faster whether there are any.
+        #: The dictionary inside *loose*: its truth value is faster to test.
         self.loose_references: Mapping[Key, object] = vars(self.loose)["data"]
-        #: Until when lower cache layers are left out, by the number of the object.
+        #: For each failed cache layer, by its ``id``, the time until which the session ignores it.
         self._resting: dict[int, float] = {}
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Take a new lock, in a process that was forked while somebody held the old one."""
-        # Held while entities change between those that are kept and the loose ones.
+        """Replace the lock in a forked process: a thread of the parent may have held it."""
+        # Protects the moves of entities between the cache and *loose*.
         self._lock = threading.RLock()
 
     @property
     def plain_keys(self) -> bool:
-        """Return whether the key of an entity is the text of its identity."""
+        """Return whether the cache key of an entity is the text of its identity."""
         return makes_plain_keys(self._session.cache_key_maker)
 
     def key(self, identity: tuple[str, Sequence[Any]]) -> Key:
@@ -119,15 +128,16 @@ class IdentityMap:
         return self._session.cache_key_maker.key((identity[0], values))
 
     def key_of(self, entity: Entity) -> Key:
-        """Return the cache key of *entity*; :exc:`KeyError` if its primary key is not set."""
+        """Return the cache key of *entity*. Raise :exc:`KeyError` if its primary key is not set."""
         if self.plain_keys:
             return identity_text(entity)
         return self._session.cache_key_maker.key(inspection.identity(entity))
 
     def entities(self) -> Residents:
-        """Return what maps keys to attached entities: ``get``, ``setdefault`` and ``values``.
+        """Return the mapping of keys to attached entities.
 
-        It is the dictionary of the top cache itself, where that is a plain memory cache.
+        It is the dictionary of the top cache if that is a plain memory cache. Otherwise it is a
+        view with ``get``, ``setdefault`` and ``values``.
         """
         top = top_cache_of(self._session)
         values = plain_dictionary(top)
@@ -140,25 +150,26 @@ class IdentityMap:
     def find(self, entity_type: str, key_values: Sequence[Any]) -> Optional[Entity]:
         """Return the attached entity of *entity_type* with the primary key *key_values*, or None.
 
-        Only what is in memory counts; :meth:`recall` also asks the lower cache layers.
+        The method looks only in memory; :meth:`recall` reads the lower cache layers.
         """
         return self.get(self.key((entity_type, key_values)))
 
     def get(self, key: Key) -> Optional[Value]:
-        """Return the attached entity with the *key*, or None."""
+        """Return the attached entity with the *key*, or None. Attach a released one again."""
         found = self.entities().get(key)
         return self.revive(key) if found is None and self.loose_references else found
 
     def attach(self, entity: Entity) -> Entity:
-        """Make *entity* the one of its identity, unless there is one; return the one."""
+        """Return the attached entity with the same identity; attach *entity* if there is none."""
         key = self.key_of(entity)
         return self.get(key) or self.entities().setdefault(key, entity)
 
     def release(self, keys: list[Any]) -> list[Any]:
-        """Keep the entities with the *keys* no longer than others hold them.
+        """Replace the references to the entities with *keys* by weak ones.
 
-        They stay the ones of their identity while they live. Return the keys of those that
-        cannot be let go of before a commit.
+        While the program still uses such an entity, it stays the only object of its identity.
+        Return the keys of the entities with local values: the session must keep them until a
+        commit.
         """
         entities, dirty, top = self.entities(), self.dirty, top_cache_of(self._session)
         held = []
@@ -175,49 +186,49 @@ class IdentityMap:
                 try:
                     top.remove(key)
                 except KeyError:
-                    pass  # Somebody removed it meanwhile.
+                    pass  # Another thread has removed it.
         return held
 
     def revive(self, key: Key) -> Optional[Entity]:
-        """Return the released entity with the *key*, attached again, or None if it is gone."""
+        """Attach the released entity with the *key* again and return it, or None if it is gone."""
         with self._lock:
             found = self.loose.pop(key, None)
             return None if found is None else self.entities().setdefault(key, found)
 
     def clear(self) -> None:
-        """Forget all entities, in memory alone, with what was changed on them."""
+        """Forget all entities and their local values. Lower cache layers keep theirs."""
         self.dirty.clear()
         self.loose.clear()
         top_cache_of(self._session).clear()
 
     def discard(self, entity: Entity) -> None:
-        """Forget *entity* in all cache layers, with its local values' mark."""
+        """Forget *entity* in all cache layers and in :attr:`dirty`."""
         self.dirty.discard(entity)
         try:
             key = self.key_of(entity)
         except KeyError:
-            return  # It was never attached, which is what was asked for.
+            return  # Without a key it was never attached.
         if self.loose_references:
             self.loose.pop(key, None)
         self.remove(key)
 
     def remove(self, key: Key) -> None:
-        """Forget what is held under *key* in all cache layers."""
+        """Remove *key* from all cache layers; log a warning if a layer fails."""
         try:
             self._session.cache.remove(key)
         except KeyError:
-            pass  # It was not held, which is what was asked for.
+            pass  # It was not in the cache.
         except Exception as error:
             self._logger.warning("%s could not be removed from the cache: %s", key, error)
 
     def forget_local_values(self) -> None:
-        """Drop the local values of all entities, at a cost that follows what was changed."""
+        """Drop all local values. The time depends only on the number of changed entities."""
         for entity in self.dirty:
             self.dirty.discard(entity)
             entity.forget_local_values()
 
     def lower_caches(self) -> list[Cache]:
-        """Return the cache layers below the top one, but for those that failed just now."""
+        """Return the cache layers below the top one, except layers that failed just now."""
         caches = getattr(self._session.cache, "caches", ())
         layers = list(caches[1:])
         if self._resting:
@@ -226,22 +237,23 @@ class IdentityMap:
         return layers
 
     def _leave_out(self, layer: Cache, error: Exception) -> None:
-        """Do without the cache *layer* for a while: it should help, and must not be in the way."""
+        """Ignore the cache *layer* for a while: a broken cache must not slow down the session."""
         self._resting[id(layer)] = time.monotonic() + REST
         self._logger.warning(
             "The cache %s fails and is left out for %.0f s: %s", type(layer).__name__, REST, error
         )
 
     def recall(self, key: Key) -> Optional[Entity]:
-        """Return what a lower cache layer has under *key*, a detached entity, or None."""
+        """Return the detached entity that a lower cache layer has under *key*, or None."""
         for layer in self.lower_caches():
             try:
                 found = layer.get(key)
             except KeyError:
                 continue
             except (TypeError, ValueError) as error:
-                # Broken, or of another program; what comes from the server will replace it.
-                self._logger.debug("The cache holds nonsense under %s: %s", key, error)
+                # The value is damaged, or another program wrote it. The server's values will
+                # replace it.
+                self._logger.debug("The cache has an unreadable value under %s: %s", key, error)
                 continue
             except Exception as error:
                 self._leave_out(layer, error)
@@ -251,10 +263,10 @@ class IdentityMap:
         return None
 
     def complete_from_below(self, key: Key, entity: Entity) -> bool:
-        """Give *entity* what a lower cache layer knows and it does not; return whether it did.
+        """Add missing values of *entity* from a lower cache layer; return whether there were any.
 
-        The layers hold what earlier sessions or other processes loaded; what came to *entity*
-        since is newer.
+        Values that *entity* has stay: they are newer than the values in the layers, which earlier
+        sessions or other processes loaded.
         """
         if not self.lower_caches():
             return False
@@ -265,7 +277,7 @@ class IdentityMap:
             name: value
             for name, value in list(
                 found.remote_values.items()
-            )  # Another session may load meanwhile.
+            )  # A copy, because another thread may load values into it.
             if name not in entity.remote_values
         }
         for name, value in missing.items():
@@ -273,7 +285,7 @@ class IdentityMap:
         return bool(missing)
 
     def store_below(self, entities: dict[Any, Any]) -> None:
-        """Write *entities*, ``{key: entity}``, to each lower cache layer in one go."""
+        """Write *entities*, ``{key: entity}``, to each lower cache layer in one call."""
         if entities:
             for layer in self.lower_caches():
                 try:
@@ -283,27 +295,27 @@ class IdentityMap:
 
 
 def _own(session: Session, value: Value) -> Value:
-    """Return *value*; for an entity of another session, the one that *session* has for it."""
+    """Return *value*, or the entity that *session* has for an entity of another session."""
     if isinstance(value, AnyEntity) and value.session is not session:
-        # Not by way of the session's own method: one that is overridden may ask here.
+        # Not ``session.merge``: an overridden one may read this cache, and so call this function.
         return loader_of(session).merge(value)
     return value
 
 
 class OwnEntities(MemoryCache):
-    """The memory cache of a session, which holds no entity of another session."""
+    """The memory cache of a session. It contains only this session's entities."""
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*."""
+        """Start empty, for *session*."""
         super().__init__()
         self._session = session
 
     def set(self, key: Key, value: Value) -> None:
-        """Store *value* under *key*; of another session's entity, the session's own one."""
+        """Store *value* under *key*. Replace another session's entity by this session's."""
         super().set(key, _own(self._session, value))
 
     def set_many(self, items: Mapping[Any, Any]) -> None:
-        """Store *items* as :meth:`set` does each of them."""
+        """Store each of *items* as :meth:`set` does."""
         super().set_many({key: _own(self._session, value) for key, value in items.items()})
 
 
@@ -311,35 +323,36 @@ has_plain_dictionary(OwnEntities, 2)
 
 
 class SessionCache(LayeredCache):
-    """The layers of a session's cache, the memory on top.
+    """The layers of a session's cache, with the memory on top.
 
-    What a lower layer stores comes out as the session's own entity, with all that it refers to.
+    A value from a lower layer is merged first, so the caller gets the session's own entities, also
+    for the entities that it refers to.
     """
 
     def __init__(self, session: Session) -> None:
-        """Initialise with the memory of *session* alone."""
+        """Start with the memory of *session* as the only layer."""
         super().__init__([OwnEntities(session)])
         self._session = session
 
     def _raised(self, value: Value) -> Value:
         """Return *value* with every entity in it replaced by the session's own."""
-        # Not by way of the session's own method: one that is overridden may ask here.
+        # Not ``session.merge``: an overridden one may read this cache, and so call this method.
         return loader_of(self._session).merge(value)
 
     def set(self, key: Key, value: Value) -> None:
-        """Store *value* in every layer; of another session's entity, the session's own one."""
+        """Store *value* in every layer. Replace another session's entity by this session's."""
         super().set(key, _own(self._session, value))
 
     def set_many(self, items: Mapping[Any, Any]) -> None:
-        """Store *items* as :meth:`set` does each of them, each layer in one write."""
+        """Store *items* as :meth:`set` does, with one write for each layer."""
         super().set_many({key: _own(self._session, value) for key, value in items.items()})
 
 
 class _CacheView:
-    """Any cache, with the few methods of a dictionary that are needed of it."""
+    """The methods of :class:`Residents` for any cache."""
 
     def __init__(self, backend: Cache) -> None:
-        """Initialise over the cache *backend*."""
+        """Show the cache *backend*."""
         self._backend = backend
 
     def get(self, key: Key) -> Optional[Entity]:
@@ -351,7 +364,7 @@ class _CacheView:
         return found
 
     def setdefault(self, key: Key, value: Entity) -> Entity:
-        """Return the value under *key*, after setting it to *value* if there was none."""
+        """Return the entity under *key*; store *value* first if there is none."""
         existing = self.get(key)
         if existing is not None:
             return existing

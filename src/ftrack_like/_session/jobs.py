@@ -1,4 +1,4 @@
-"""Waiting for jobs: by the events of the server where they come, else by asking again."""
+"""Wait for jobs: by events if the event hub receives them, else by polling."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "rising", "share_of", "wait_for_job"]
 
-#: A function that is told ``(done, total)``.
+#: A function that receives ``(done, total)``.
 Progress = Callable[[int, int], object]
 
-#: Seconds before the job is looked at again: at first, at most without events, and at most with
-#: them, when looking is only there for events that got lost.
+#: Seconds between two looks at the job: at first, at most without events, and at most with events.
+#: With events, a look only makes up for lost events.
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 2.0
 _LONGEST_WAIT_WITH_EVENTS = 15.0
@@ -36,7 +36,7 @@ def wait_for_job(
     timeout: Optional[float] = None,
     progress: Optional[Progress] = None,
 ) -> Job:
-    """Return *job* once it is done, as :meth:`Session.wait_for_job` says."""
+    """Return *job* when it is done; see :meth:`Session.wait_for_job`."""
     job_id = job if isinstance(job, str) else job["id"]
     deadline = None if timeout is None else time.monotonic() + timeout
     tell = rising(progress) if progress is not None else _ignore
@@ -58,7 +58,7 @@ def wait_for_job(
 
 
 def rising(progress: Progress) -> Progress:
-    """Return a function that tells *progress* only of what is further than all before."""
+    """Return a function that calls *progress* only if ``done`` is higher than ever before."""
     told = -1
 
     def tell(done: int, total: int) -> None:
@@ -71,9 +71,10 @@ def rising(progress: Progress) -> Progress:
 
 
 def share_of(progress: Optional[Progress], begin: int, end: int) -> Optional[Progress]:
-    """Return a function for a piece of work that is the part *begin* to *end* of 100 per cent.
+    """Return a progress function for a part of the work, from *begin* to *end* per cent.
 
-    *progress* is told of the whole. Return None if that is None.
+    It converts its values and calls *progress* with the percentage of the whole work. Return None
+    if *progress* is None.
     """
     if progress is None:
         return None
@@ -82,7 +83,10 @@ def share_of(progress: Optional[Progress], begin: int, end: int) -> Optional[Pro
 
 
 def _look(session: Session, job_id: str) -> tuple[Job, str, Mapping[str, Any]]:
-    """Return the job, its status and its data as the server has them now."""
+    """Query the job; return it with its status and its data.
+
+    Raise :exc:`~ftrack_like.exception.NotFoundError` if it does not exist.
+    """
     found = session.query(f"select status, data from Job where id is {quoted(job_id)}").first()
     if found is None:
         raise exception.NotFoundError(
@@ -91,23 +95,26 @@ def _look(session: Session, job_id: str) -> tuple[Job, str, Mapping[str, Any]]:
     try:
         data = json.loads(found["data"] or "{}")
     except ValueError:
-        data = None  # Jobs of other programs may keep anything there.
+        data = None  # Jobs of other programs may store any text there.
     return cast("Job", found), str(found["status"]), data if isinstance(data, Mapping) else {}
 
 
 def _percent(data: Mapping[str, Any]) -> int:
-    """Return how much is done by the *data* of a job, from 0 to 99."""
+    """Return the progress in the *data* of a job as a percentage from 0 to 99."""
     progress = data.get("progress")
     return min(max(int(progress * 100), 0), 99) if isinstance(progress, (int, float)) else 0
 
 
 def _reason(data: Mapping[str, Any]) -> str:
-    """Return why a job failed, as its *data* has it."""
+    """Return the reason for a failure from the *data* of a job."""
     return str(data.get("error") or data.get("description") or "the job does not say why")
 
 
 def _left(deadline: Optional[float], job: Job, status: str, timeout: Optional[float]) -> float:
-    """Return the seconds that are left until *deadline*; raise an error if there are none."""
+    """Return the seconds left until *deadline*.
+
+    Raise :exc:`~ftrack_like.exception.JobTimeoutError` when it has passed.
+    """
     if deadline is None:
         return threading.TIMEOUT_MAX
     left = deadline - time.monotonic()
@@ -117,22 +124,22 @@ def _left(deadline: Optional[float], job: Job, status: str, timeout: Optional[fl
 
 
 def _longest_wait(session: Session) -> float:
-    """Return how long to wait at most before the job is looked at again, in seconds."""
+    """Return the longest time between two looks at the job, in seconds."""
     return _LONGEST_WAIT_WITH_EVENTS if _hears(session) else _LONGEST_WAIT
 
 
 def _hears(session: Session) -> bool:
-    """Return whether the session gets events of the server."""
+    """Return whether the session receives events from the server."""
     hub = getattr(session, "event_hub", None)
     return bool(getattr(hub, "connected", False)) and hasattr(hub, "_watchers")
 
 
 @contextlib.contextmanager
 def _news_of(session: Session, job_id: str) -> Generator[threading.Event, None, None]:
-    """Yield what is set whenever the server says that something happened to the job.
+    """Yield an event object that is set when the server reports a change of the job.
 
-    It is set on the thread that receives, whether or not the program handles events meanwhile:
-    waiting for a job inside a callback must not keep the news from coming.
+    The thread that receives events sets it. So it also works inside a callback, while the program
+    does not handle events.
     """
     news = threading.Event()
     if not _hears(session):
@@ -153,7 +160,7 @@ def _news_of(session: Session, job_id: str) -> Generator[threading.Event, None, 
 
 
 def _changed(data: object) -> set[Any]:
-    """Return the ids of the entities in the *data* of an event, whatever that is."""
+    """Return the ids of the changed entities in the *data* of an event, of any shape."""
     entries = data.get("entities") if isinstance(data, Mapping) else None
     if not isinstance(entries, list):
         return set()
@@ -161,4 +168,4 @@ def _changed(data: object) -> set[Any]:
 
 
 def _ignore(*arguments: object) -> None:
-    """Do nothing: the subscription has the server send events; not all ask for progress."""
+    """Do nothing: a subscriber that only makes the server send events, or a missing *progress*."""

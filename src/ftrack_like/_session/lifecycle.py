@@ -1,7 +1,7 @@
 """How a session starts and ends.
 
-The start is the list :data:`STEPS`: everything that a constructor must not do by itself, since it
-talks to the server, reads files or runs the code of others.
+The start is the list :data:`STEPS`. A step does work that a constructor must not do directly,
+because it calls the server, reads files or runs code of plugins.
 """
 
 from __future__ import annotations
@@ -45,15 +45,16 @@ OLDEST_SERVER = (3, 3, 11)
 READY_TOPIC = "ftrack.api.session.ready"
 RESET_TOPIC = "ftrack.api.session.reset"
 
-#: Longest wait for a thread that is still connecting when its session closes, in seconds.
+#: How long a closing session waits for the thread that connects its event hub, in seconds.
 PATIENCE = 2.0
 
-#: A short time-out of a session bounds connecting to the event server below this, in seconds.
+#: A session with a shorter time-out than this, in seconds, also limits how long the event hub may
+#: take to connect.
 LONGEST_CONNECTING = 20.0
 
 
 class StartOptions(NamedTuple):
-    """What the start needs of the constructor's arguments."""
+    """The arguments of the constructor that the start needs."""
 
     event_hub_class: Any = None
     headers: Optional[Mapping[str, str]] = None
@@ -63,20 +64,20 @@ class StartOptions(NamedTuple):
 
 
 def _ask_server(session: Session, options: StartOptions) -> None:
-    """Ask the server who it is; the first request, which fails with advice if any does."""
+    """Send the first request; if the server cannot be used, it raises an error with advice."""
     warn_of_plain_http(session.server_url)
     session._server_information = session._fetch_server_information()  # noqa: SLF001 - programs override it
 
 
 def _check_version(session: Session, options: StartOptions) -> None:
-    """Refuse servers that are too old."""
+    """Reject servers that are too old."""
     session.check_server_compatibility()
 
 
 def _make_hub(session: Session, options: StartOptions) -> None:
-    """Make the event hub; it connects when it is told to."""
-    # lazy: a quarter of the library, needed with the first session; also a class that somebody
-    # has put in its place counts.
+    """Create the event hub. It does not connect yet."""
+    # lazy: a quarter of the library, needed with the first session. A program may also have
+    # replaced the class in its module.
     from ftrack_like.event.hub import EventHub
 
     settings = connection_settings_of(session).for_event_hub()
@@ -93,20 +94,20 @@ def _make_hub(session: Session, options: StartOptions) -> None:
 
 
 def _hub_deadline(session: Session) -> Optional[float]:
-    """Return how long connecting to the event server may take; None for the hub's own bound."""
+    """Return how many seconds connecting the event hub may take; None for the hub's default."""
     total = total_for(session.request_timeout)
     return total if total is not None and total < LONGEST_CONNECTING else None
 
 
 def _accepted(make: Callable[..., EventHub], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return those of *settings* that *make*, maybe an older class, takes as keywords."""
+    """Return the *settings* that *make* accepts as keywords; it may be an older class."""
     if is_own(make, "__init__"):
         return settings
-    # lazy: only a hub of the caller's own needs to be looked at.
+    # lazy: only a hub class of the program must be inspected.
     import inspect
 
     accepted = settings
-    # A decorated class takes what both the decorator and the class behind it take.
+    # A decorated class accepts the arguments that both the decorator and the class accept.
     for follow in (True, False):
         try:
             parameters = inspect.signature(make, follow_wrapped=follow).parameters
@@ -118,10 +119,10 @@ def _accepted(make: Callable[..., EventHub], settings: dict[str, Any]) -> dict[s
 
 
 def _connect_hub(session: Session, options: StartOptions) -> None:
-    """Connect to the event server in the background, if that was asked for."""
+    """Connect the event hub in the background if the caller chose ``auto_connect_event_hub``."""
     if not options.auto_connect_event_hub:
         return
-    # What is published from now on waits for the connection instead of failing.
+    # From now on, published events wait for the connection instead of failing.
     session.event_hub.init_connection()
     thread = threading.Thread(
         target=_connect, args=(session, session.event_hub), name="ftrack-event-hub-connect"
@@ -136,13 +137,13 @@ def _connect_hub(session: Session, options: StartOptions) -> None:
 
 
 def _connect(session: Session, hub: EventHub) -> None:
-    """Connect *hub*, in a thread of its own, where nobody would see an error.
+    """Connect *hub* in a background thread, where no caller would see an error.
 
-    A server that cannot be reached now is tried again until the session is closed.
+    If the server is out of reach, try again until the session is closed.
     """
     try:
         hub.connect()
-        if session.closed:  # meanwhile
+        if session.closed:  # while the hub connected
             hub.disconnect(unsubscribe=False)
     except Exception as error:
         if session.closed:
@@ -150,7 +151,7 @@ def _connect(session: Session, hub: EventHub) -> None:
         session.logger.warning("The event hub could not be connected: %s", str(error))
         if hasattr(hub, "connect_in_background"):
             hub.connect_in_background()
-            if session.closed:  # meanwhile
+            if session.closed:  # while the call ran
                 hub.close()
 
 
@@ -160,7 +161,7 @@ def _load_plugins(session: Session, options: StartOptions) -> None:
 
 
 def _load_schemas(session: Session, options: StartOptions) -> None:
-    """Load the schemas, unless a plugin needed them already."""
+    """Load the schemas, unless a plugin has already caused that."""
     if "schemas" in session.__dict__:
         return
     store = schema_store_of(session)
@@ -172,8 +173,8 @@ def _load_schemas(session: Session, options: StartOptions) -> None:
 def _build_types(session: Session, options: StartOptions) -> None:
     """Build the entity classes.
 
-    If a plugin needed them already, before another one had a say in them, they are built anew,
-    and what was read with the early ones is forgotten.
+    A plugin may have used them before another plugin subscribed to their construction. Then build
+    them again, and forget the entities of the first classes.
     """
     if "types" in session.__dict__:
         if not has_subscriber(session, session.schemas):
@@ -181,26 +182,26 @@ def _build_types(session: Session, options: StartOptions) -> None:
         top_cache_of(session).clear()
     schemas = schema_store_of(session).in_use
     if schemas is None or has_subscriber(session, schemas):
-        schemas = session.schemas  # What plugins get hold of is the session's own.
+        schemas = session.schemas  # Plugins may change them, so they get the session's copy.
     session.types = session._build_entity_type_classes(schemas)  # noqa: SLF001 - programs override it
 
 
 def _set_up_storage(session: Session, options: StartOptions) -> None:
-    """Follow the server's storage scenario."""
+    """Subscribe to the events that configure the server's storage scenario."""
     _centralized_storage_scenario.register(session)
 
 
 def _set_up_locations(session: Session, options: StartOptions) -> None:
-    """Configure the built-in locations and let plugins configure theirs."""
+    """Configure the built-in locations; plugins configure theirs."""
     session._configure_locations()  # noqa: SLF001 - programs override it
 
 
 def _announce(session: Session, options: StartOptions) -> None:
-    """Tell plugins that the session can be used."""
+    """Publish the event that the session is ready."""
     session.event_hub.publish(Event(topic=READY_TOPIC, data={"session": session}), synchronous=True)
 
 
-#: The start, in order.
+#: The steps of the start, in order.
 STEPS: tuple[Callable[[Any, StartOptions], None], ...] = (
     _ask_server,
     _check_version,
@@ -216,7 +217,7 @@ STEPS: tuple[Callable[[Any, StartOptions], None], ...] = (
 
 
 def start(session: Session, options: StartOptions) -> None:
-    """Take the :data:`STEPS` for *session*; it is closed again if one of them fails."""
+    """Run the :data:`STEPS` for *session*. Close the session if a step fails."""
     try:
         for step in STEPS:
             step(session, options)
@@ -227,19 +228,19 @@ def start(session: Session, options: StartOptions) -> None:
 
 
 def early_schemas(session: Session) -> Schemas:
-    """Return the schemas of *session*."""
+    """Return the schemas of *session*, before or during its start."""
     return schema_store_of(session).own(session._schema_cache_path)  # noqa: SLF001 - an argument of the constructor
 
 
 def early_types(session: Session) -> EntityTypes:
-    """Return entity classes for *session*, whose own are not built yet."""
+    """Return entity classes for *session*, before its start has built them."""
     return session._build_entity_type_classes(session.schemas)  # noqa: SLF001 - programs override it
 
 
 def check_version(version: Optional[str]) -> None:
-    """Raise :exc:`~ftrack_like.exception.ServerCompatibilityError` for too old a *version*.
+    """Raise :exc:`~ftrack_like.exception.ServerCompatibilityError` if *version* is too old.
 
-    What is no row of numbers, such as ``dev``, is let through; None is not.
+    Raise it also for None. Accept a version that does not consist of numbers, such as ``dev``.
     """
     if version is None:
         raise exception.ServerCompatibilityError("The server does not say which version it is.")
@@ -254,7 +255,10 @@ def check_version(version: Optional[str]) -> None:
 
 
 def reset(session: Session) -> None:
-    """Forget what *session* holds in memory and configure its locations again."""
+    """Forget the entities and pending operations of *session*; configure its locations again.
+
+    Log a warning about pending operations, and publish an event.
+    """
     if len(session.recorded_operations):
         session.logger.warning(
             "The session is reset with %d operations that were not committed.",
@@ -269,7 +273,7 @@ def reset(session: Session) -> None:
 
 
 def close(session: Session) -> None:
-    """End the connections of *session* and forget what it holds; again does nothing."""
+    """End the connections of *session* and forget its entities. A second call does nothing."""
     if session.closed:
         return
     session._closed = True  # noqa: SLF001 - the name that programs know
@@ -289,7 +293,7 @@ def close(session: Session) -> None:
 
 
 def _disconnect(session: Session, hub: EventHub) -> None:
-    """End the connection of *hub*, also one that is being made or made again."""
+    """Disconnect *hub*, also while it connects or reconnects."""
     try:
         hub.disconnect(unsubscribe=False)
     except exception.EventHubConnectionError:
@@ -300,22 +304,23 @@ def _disconnect(session: Session, hub: EventHub) -> None:
     session._auto_connect_event_hub_thread = None  # noqa: SLF001 - the name that programs know
 
 
-#: Sessions that are to be closed when the process ends, by process and object; held weakly.
+#: The sessions to close when the process ends, by process and object, as weak references.
 _open: weakref.WeakValueDictionary[tuple[int, int], Any] = weakref.WeakValueDictionary()
 
 
 @atexit.register
 def _close_all() -> None:
-    """Close the sessions of this process; those that it inherited belong to its parent."""
+    """Close the sessions of this process. Inherited ones belong to the parent process."""
     for (process, _), session in list(_open.items()):
         if process == os.getpid() and not session.closed:
             session.close()
 
 
 def _renew_locks() -> None:
-    """Give the sessions that a forked process inherits locks of its own.
+    """Replace the locks of the sessions that a forked process inherits.
 
-    A thread of the parent may have held one at the fork; it does not exist here.
+    A thread of the parent may have held a lock at the fork. That thread does not exist here, so the
+    lock would stay closed for ever.
     """
     for session in list(_open.values()):
         session.__dict__.pop("_thread_lock", None)

@@ -1,4 +1,8 @@
-"""Load groups: entities that arrived together, and will be asked more about together."""
+"""Load groups: entities that arrived together, and that often need the same attributes.
+
+A program that reads a missing attribute of one entity usually reads it of the others as well, in a
+loop. Loading it for the whole group turns hundreds of requests into one.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,19 @@ __all__ = ["LoadGroup"]
 
 
 class LoadGroup:
-    """The entities of one page of a query, those nested in it too.
+    """The entities of one page of a query, with the entities nested in it.
 
-    It holds their identity map keys, not the entities: what the session forgets is gone from the
-    group, and an entity costs it one pointer.
+    The group stores their keys in the identity map, not the entities. So it does not keep entities
+    alive that the session has forgotten, and each entity costs it one pointer.
     """
 
     __slots__ = ("fresh", "keys")
 
     def __init__(self, fresh: Optional[list[Any]] = None) -> None:
-        """Initialise without members.
+        """Start without members.
 
-        *fresh* is where the keys go of all that comes to the session with the group or is
-        loaded for it on demand, None when nobody asks.
+        *fresh* is a list that receives the keys of all entities that are new to the session and
+        arrive with the group, or are loaded for it on demand. None if no caller needs the keys.
         """
         self.keys: list[Any] = []
         self.fresh: Optional[list[Any]] = fresh
@@ -37,11 +41,11 @@ class LoadGroup:
         resident: Callable[[Any], Optional[Entity]],
         limit: int,
     ) -> list[Any]:
-        """Return *entity* and up to *limit* less one of its fellows that lack the same value.
+        """Return *entity* and other members that lack the same value, *limit* entities at most.
 
-        *resident* is a function that gives the entity of a key, or None. Fellows are members
-        of the group of the same class that were not created here and have neither a local nor
-        a remote value of *attribute_name*. Those that come after *entity* go first.
+        *resident* returns the entity of a key, or None. The other members have the same class, come
+        from the server, and have neither a local nor a remote value of *attribute_name*. The
+        members after *entity* come first, because a loop reads them next.
         """
         found = [entity]
         entity_type = entity.entity_type
@@ -62,7 +66,7 @@ class LoadGroup:
         return found
 
     def _from(self, key: Key) -> list[Any]:
-        """Return the keys, those from *key* on before the others."""
+        """Return all keys, starting with *key* and continuing at the beginning."""
         try:
             start = self.keys.index(key)
         except ValueError:

@@ -1,4 +1,10 @@
-"""The loader: from what the server sends to attached entities, in one pass."""
+"""The loader: turn answers of the server into attached entities, in one pass.
+
+Decoding an answer to detached entities and then merging them would visit every value twice. So the
+loader passes raw records to the reader, which creates or updates the attached entities directly. A
+session that overrides a method of :data:`_SEAMS` expects to see each entity there; for such a
+session the loader takes the slower way through these methods.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +24,7 @@ from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.merging import Merger
-from ftrack_like._session.reader import make_reader
+from ftrack_like._session.reader import Reader
 from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import AnyEntity
@@ -32,30 +38,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Loader"]
 
-#: Bounds of one query for many entities: how many of them, and how long its condition, in
-#: characters. A page of a query holds as many entities.
+#: Limits of one query for many entities: their number, and the length of the condition in
+#: characters. A page of a query contains as many entities.
 GROUP_SIZE = 500
 CONDITION_LENGTH = 32_000
 
-#: The methods of a session that raw records do not pass through. A session that overrides one
-#: of them gets entities by way of it.
+#: The methods of a session that raw records bypass. If a session overrides such a method, its
+#: entities pass through all of these methods.
 _SEAMS = ("decode", "_decode", "_create", "merge", "_merge")
 
 
 class Loader(Asker):
-    """Attach what the server sends to the session, and ask it for what is missing.
+    """Attach the server's records to the session, and load missing values.
 
-    It may be used from any thread. No lock is held while the server is waited for.
+    Any thread may use it. It releases all locks while it waits for the server.
     """
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*."""
+        """Load entities for *session*."""
         super().__init__(session)
         self._identity_map = identity_map_of(session)
         #: Replaces the entities in a value by attached ones.
         self.merge = Merger(session).merge
-        #: For each thread, the ``fresh`` of the stream that it loads something missing for, and
-        #: whether it completes entities, which then stay in the load groups that they are in.
+        #: For each thread: the ``fresh`` list of the stream for which it loads a missing value, and
+        #: whether it completes entities. Those stay in their load groups.
         self._current = threading.local()
 
     # Reading
@@ -66,11 +72,10 @@ class Loader(Asker):
         fresh: Optional[list[Any]] = None,
         wording: Optional[Wording] = None,
     ) -> tuple[list[Any], Optional[int]]:
-        """Return the entities that one call answers to the query *expression*.
+        """Query one page with *expression*; return its entities and the offset of the next page.
 
-        With them comes the offset of the next page, None on the last. The keys of those that
-        the session did not hold before are added to *fresh*. A mistake in the query is pointed
-        out in its *wording*.
+        The offset is None for the last page. The method adds the keys of entities that are new to
+        the session to *fresh*. A syntax error of the server quotes the caller's *wording*.
         """
         return self.fetch_many([expression], fresh, None if wording is None else [wording])[0]
 
@@ -80,7 +85,7 @@ class Loader(Asker):
         fresh: Optional[list[Any]] = None,
         wordings: Optional[Sequence[Wording]] = None,
     ) -> list[tuple[list[Any], Optional[int]]]:
-        """Return what :meth:`fetch` does for each of *expressions*, in one call for all."""
+        """Return the result of :meth:`fetch` for each of *expressions*, with one call."""
         asked = list(expressions)
         operations = [{"action": "query", "expression": each} for each in asked]
         if self.takes_plain_path():
@@ -98,7 +103,10 @@ class Loader(Asker):
         load: Callable[..., list[Any]],
         fresh: Optional[list[Any]] = None,
     ) -> tuple[list[Any], Optional[int]]:
-        """Return what *load* makes of *result* of *expression*, and the offset of the next page."""
+        """Return the entities that *load* makes of *result*, and the offset of the next page.
+
+        Raise :exc:`~ftrack_like.exception.ServerAnswerError` for records that cannot be read.
+        """
         with reading("a record"):
             entities, offset = load(result["data"], fresh), next_offset(result)
         check_records(entities, lambda: finds_entities(expression))
@@ -107,9 +115,9 @@ class Loader(Asker):
     def fetch_counted(
         self, page: str, expression: str, entity_type: Optional[str], wording: Wording
     ) -> tuple[tuple[list[Any], Optional[int]], Optional[int]]:
-        """Return what :meth:`fetch` does for *page* and :meth:`count` for *expression*, together.
+        """Return the results of :meth:`fetch` for *page* and of :meth:`count` for *expression*.
 
-        That is one call where the server counts.
+        That takes one call if the server can count.
         """
         counting = self._counting(expression, entity_type)
         if counting is not None and not self.takes_plain_path():
@@ -119,7 +127,7 @@ class Loader(Asker):
             except exception.ServerConnectionError:
                 raise
             except exception.ServerError as error:
-                # If it is the page that is refused, that comes out below.
+                # If the server refused the page, this call raises the error again.
                 first = self.fetch(page, None, wording)
                 self._note_no_count(error)
                 return first, None
@@ -127,7 +135,7 @@ class Loader(Asker):
         return self.fetch(page, None, wording), self.count(expression, entity_type)
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
-        """Return *entities* merged one by one, with the keys of new ones added to *fresh*."""
+        """Return *entities* merged one by one; add the keys of new ones to *fresh*."""
         merged = []
         for entity in entities:
             if fresh is not None and isinstance(entity, AnyEntity):
@@ -139,26 +147,25 @@ class Loader(Asker):
         return merged
 
     def takes_plain_path(self) -> bool:
-        """Return whether the session overrides a method that raw records do not pass."""
+        """Return whether the session overrides a method that raw records bypass."""
         return is_overridden(self._session, *_SEAMS)
 
     def load(self, records: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
-        """Return the attached entities for *records* as the server sent them.
+        """Return the attached entities for *records*, values as the server sent them.
 
-        Each mapping with ``__entity_type__`` becomes the session's one entity of its identity,
-        with its values; those in it too. Entities are merged; anything else stays as it is. The
-        mappings become part of the entities: the caller must not use them afterwards. The keys
-        of entities that the session did not hold before are added to *fresh*.
+        A mapping with ``__entity_type__`` becomes the session's entity of its identity, with the
+        values of the mapping; so do the mappings nested in it. Entities are merged. Other values
+        stay as they are. The mappings become part of the entities, so the caller must not use them
+        afterwards. The keys of entities that are new to the session are added to *fresh*.
 
-        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for a type without
-        schema.
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for a type without a schema.
         """
         groups = getattr(self._session, "_load_groups", True)
         if fresh is None:
             fresh = getattr(self._current, "fresh", None)
         group = LoadGroup(fresh) if groups or fresh is not None else None
         regroups = not getattr(self._current, "completes", False)
-        reader = make_reader(self._session, group, regroups)
+        reader = Reader(self._session, group, regroups)
         read = reader.read
         found = []
         for record in records:
@@ -168,30 +175,31 @@ class Loader(Asker):
                 found.append(self.merge(record))
         reader.finish()
         if group is not None and not groups:
-            group.keys.clear()  # Each is on its own; the group is there for its list alone.
+            group.keys.clear()  # Load groups are off; the group only carries its fresh list.
         return found
 
     def stream(
         self, source: Source, page_size: int, keep: bool, prefetch: bool, stable: bool
     ) -> Iterator[Any]:
-        """Return an iterator over what *source* finds; see ``QueryResult.iterate``."""
-        # lazy: few programs read results that way
+        """Return an iterator over the results of *source*; see ``QueryResult.iterate``."""
+        # lazy: few programs stream results
         from ftrack_like._session import streaming
 
         pages = Pages(source, stable)
         return streaming.stream(self._session, pages, page_size, keep, prefetch)
 
-    # Loading what is missing
+    # Loading missing values
 
     def populate(self, entities: Union[Entity, Iterable[Entity]], projections: Projections) -> None:
-        """Ask the server for *projections* of *entities*, whether or not they are loaded.
+        """Load *projections* of *entities* from the server, also if they are loaded already.
 
-        *entities* is one entity, or several of any types; *projections* is their names,
-        ``"name, status.name"``, or a list of names. The server's values replace the loaded ones;
-        local changes stay. Entities that are created but not committed are left out. The first
-        entity's type must have all of *projections*; others are asked for those that theirs has.
+        *entities* is one entity, or several of any types. *projections* is a text such as
+        ``"name, status.name"``, or a list of names. The server's values replace the remote ones;
+        local changes stay. Created entities that are not yet committed are skipped. The type of the
+        first entity must have all of *projections*. For other types the method skips the names that
+        they lack.
 
-        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for what is no entity.
+        Raise :exc:`~ftrack_like.exception.InvalidEntityError` for a value that is not an entity.
         """
         names = _names(projections)
         by_type: dict[str, list[Any]] = {}
@@ -210,12 +218,12 @@ class Loader(Asker):
 
     @staticmethod
     def lacking(entities: Iterable[Any], projections: Projections) -> list[Any]:
-        """Return those of *entities* for which one of *projections* is not loaded."""
+        """Return the *entities* for which at least one of *projections* is not loaded."""
         paths = [name.split(".") for name in _names(projections)]
         return [each for each in entities if any(_is_missing(each, path) for path in paths)]
 
     def _completing(self, expression: str) -> list[Any]:
-        """Return what *expression* finds, without a change of the groups of what is known."""
+        """Return the results of *expression*; known entities stay in their load groups."""
         self._current.completes = True
         try:
             found: list[Any] = self._session.query(expression).all()
@@ -224,9 +232,9 @@ class Loader(Asker):
         return found
 
     def _complete(self, entities: list[Entity], found: list[Any], names: list[str]) -> None:
-        """Give those of *entities* that are detached the values *found* for them.
+        """Copy the values of *found* to the detached ones among *entities*.
 
-        An entity of another session is left as it is: the values belong to this session.
+        Skip entities of another session, because the values belong to this session.
         """
         residents = None
         for entity in entities:
@@ -246,9 +254,9 @@ class Loader(Asker):
     def lazy_load(
         self, entity: Entity, attribute_name: str, projections: Optional[str] = None
     ) -> None:
-        """Load the value *attribute_name* of *entity*, and of its load group on the way.
+        """Load the value *attribute_name* of *entity*, and of the members of its load group.
 
-        *projections* is what to select for it, by default its name.
+        *projections* is the text to select, by default the attribute's name.
         """
         self._announce(entity, attribute_name)
         members = [entity]
@@ -273,7 +281,7 @@ class Loader(Asker):
                     )
 
     def _complete_from_below(self, entities: list[Entity], attribute_name: str) -> list[Any]:
-        """Return those of *entities* whose *attribute_name* no lower cache layer has either."""
+        """Add *attribute_name* from lower cache layers; return the entities that still lack it."""
         identity_map = self._identity_map
         if not identity_map.lower_caches():
             return entities
@@ -282,7 +290,7 @@ class Loader(Asker):
         return [entity for entity in entities if attribute_name not in entity.remote_values]
 
     def _announce(self, entity: Entity, attribute_name: str) -> None:
-        """Warn of a lazy load, or refuse it, as the session was told to."""
+        """Warn of a lazy load or refuse it, following the session's ``on_lazy_load``."""
         policy = getattr(self._session, "_on_lazy_load", "ignore")
         if policy == "ignore":
             return
@@ -299,7 +307,7 @@ _PACKAGE = __name__.partition(".")[0] + "."
 
 
 def _caller_level() -> int:
-    """Return how many calls up, seen from who asks, the first line outside this package is."""
+    """Return the ``stacklevel`` of the first caller outside this package."""
     level, frame = 1, sys._getframe(1)  # noqa: SLF001 - quicker than inspect
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
@@ -307,7 +315,10 @@ def _caller_level() -> int:
 
 
 def _names(projections: Projections) -> list[str]:
-    """Return the single names of *projections*, a text or a list of texts."""
+    """Return the single names of *projections*, a text or a list of texts.
+
+    Raise :exc:`~ftrack_like.exception.InvalidValueError` for another type.
+    """
     parts = projections.split(",") if isinstance(projections, str) else projections
     parts = list(parts) if isinstance(parts, Iterable) else [parts]
     if not all(isinstance(part, str) for part in parts):
@@ -319,17 +330,17 @@ def _names(projections: Projections) -> list[str]:
 
 
 def _root(name: str) -> str:
-    """Return the attribute that the projection *name* begins with."""
+    """Return the attribute at the start of the projection *name*."""
     return re.split(r"[.\[]", name)[0]
 
 
 def _known(entity: Entity, names: list[str]) -> list[str]:
-    """Return those of *names* that begin with an attribute of *entity*."""
+    """Return the *names* that start with an attribute of *entity*."""
     return [name for name in names if entity.attributes.get(_root(name)) is not None]
 
 
 def _is_missing(entity: Entity, path: list[str]) -> bool:
-    """Return whether a value on *path*, a list of attribute names, is not loaded."""
+    """Return whether any value on *path*, a list of attribute names, is not loaded."""
     name = path[0].split("[")[0]
     attribute = entity.attributes.get(name)
     if attribute is None or not attribute.is_set(entity):
@@ -349,7 +360,10 @@ def _is_missing(entity: Entity, path: list[str]) -> bool:
 
 
 def _conditions(entities: list[Entity]) -> Iterable[tuple[str, list[Entity]]]:
-    """Return conditions that select *entities*, of one type, with the entities of each."""
+    """Yield conditions that select *entities*, with the entities of each. All have one type.
+
+    Several conditions are needed if one would exceed the limits above.
+    """
     names = entities[0].primary_key_attributes
     join: Callable[[list[str]], str]
     if len(names) == 1:

@@ -1,4 +1,4 @@
-"""The locations of a session: the built-in ones, which to choose, and what is where."""
+"""The locations of a session: configure them, choose one, and find components in them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class _BuiltIn(NamedTuple):
-    """One location that every session configures."""
+    """A location that every session configures."""
 
     name: str
     identifier: str
@@ -84,12 +84,12 @@ _BUILT_IN = (
 
 
 def configure_locations(session: Session) -> None:
-    """Configure the built-in locations of *session*, then let others configure theirs.
+    """Configure the built-in locations of *session*, then let plugins configure theirs.
 
-    If the server has a storage scenario, that is activated by the event
-    ``ftrack.storage-scenario.activate`` with the data ``{"storage_scenario": {…}}``. Plugins are
-    asked by the event ``ftrack.api.session.configure-location`` with the data
-    ``{"session": session}``. Doing this again is harmless.
+    If the server has a storage scenario, publish the event ``ftrack.storage-scenario.activate``
+    with the data ``{"storage_scenario": {…}}``, which activates it. Then publish
+    ``ftrack.api.session.configure-location`` with the data ``{"session": session}`` for plugins. It
+    is safe to call this function again.
     """
     for built_in in _BUILT_IN:
         values = {"name": built_in.name, "id": built_in.identifier}
@@ -117,7 +117,7 @@ def configure_locations(session: Session) -> None:
 def get_locations(session: Session, filter_inaccessible: bool = True) -> list[Location]:
     """Return the locations of *session*, the lowest priority number first.
 
-    With *filter_inaccessible*, those without an accessor are left out.
+    *filter_inaccessible* leaves out the locations without an accessor.
     """
     found = cast("QueryResult[Location]", session.query("select id from Location"))
     locations = list(found)
@@ -127,9 +127,9 @@ def get_locations(session: Session, filter_inaccessible: bool = True) -> list[Lo
 
 
 def pick_location(session: Session, component: Optional[Component] = None) -> Optional[Location]:
-    """Return the first accessible location, by priority; None if there is none.
+    """Return the first accessible location by priority, or None if there is none.
 
-    With a *component*, it is the first one that holds at least a part of it.
+    With *component*, return the first location that contains at least a part of the component.
     """
     if component is not None:
         return pick_locations(session, [component])[0]
@@ -138,7 +138,7 @@ def pick_location(session: Session, component: Optional[Component] = None) -> Op
 
 
 def pick_locations(session: Session, components: Iterable[Component]) -> list[Optional[Location]]:
-    """Return for each of *components* what :func:`pick_location` does, with few requests."""
+    """Return the result of :func:`pick_location` for each component, with few requests."""
     components = list(components)
     locations = get_locations(session)
     found = session.get_component_availabilities(components, locations=locations)
@@ -158,7 +158,7 @@ def _first_holding(
 def get_component_availability(
     session: Session, component: Component, locations: Optional[Iterable[Location]] = None
 ) -> dict[str, float]:
-    """Return what :func:`get_component_availabilities` does, for one *component*."""
+    """Return the result of :func:`get_component_availabilities` for one *component*."""
     found: dict[str, float] = session.get_component_availabilities(
         [component], locations=locations
     )[0]
@@ -170,11 +170,12 @@ def get_component_availabilities(
     components: Iterable[Component],
     locations: Optional[Iterable[Location]] = None,
 ) -> list[dict[str, float]]:
-    """Return for each of *components* ``{location id: percentage}``.
+    """Return ``{location id: percentage}`` for each of *components*.
 
-    The percentage goes from 0.0 (not there) to 100.0 (complete); a container is there as far as
-    its members are. *locations* are those to look at, all of them when it is None. The server is
-    always asked, a bounded number of times however many components there are.
+    The percentage is a float from 0.0 (absent) to 100.0 (complete). For a container it is the share
+    of its members. *locations* limits the result to these locations; None means all. The function
+    always queries the server, with a number of requests that does not grow with the number of
+    components.
     """
     components = list(components)
     if locations is None:

@@ -1,4 +1,4 @@
-"""Find single entities by their key or their values, and make those that are missing."""
+"""Find single entities by their key or their values, and create missing ones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Lookup"]
 
-#: Makes the ids of entities that ``ensure`` creates.
+#: The namespace for the UUIDs of entities that ``ensure`` creates.
 _NAMESPACE = "f1d3ff84-4329-4f3c-9d0c-7a1b7c6d5a10"
 
-#: How often ``ensure`` begins again when other sessions create or delete the entity.
+#: How often ``ensure`` tries while other sessions create or delete the same entity.
 _ATTEMPTS = 5
 
 
@@ -34,21 +34,25 @@ class Lookup:
     """The ``get`` and ``ensure`` of a session."""
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose methods are reached at each use."""
+        """Keep *session*; each use looks up its methods, because programs override them."""
         self._session = session
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Take a new lock, in a process that was forked while a thread held the old one."""
-        # Threads of one session must not record the same creation twice.
+        """Replace the lock in a forked process: a thread of the parent may have held it."""
+        # Two threads of a session must not record the same creation.
         self._ensuring = threading.RLock()
 
     def get(self, entity_type: str, entity_key: object) -> Optional[Entity]:
-        """Return the entity of *entity_type* with the key *entity_key*, or None."""
+        """Return the entity of *entity_type* with the key *entity_key*, or None.
+
+        *entity_key* is one value, a list of values or a mapping. Raise :exc:`ValueError` if it does
+        not fit the primary key of the type.
+        """
         session = self._session
         try:
             names = session.types[entity_type].primary_key_attributes
-        except TypeError:  # A list, say.
+        except TypeError:  # An unhashable type name, for example a list.
             raise no_type(entity_type) from None
         values = _key_values(entity_type, names, entity_key)
         if len(values) != len(names):
@@ -74,7 +78,7 @@ class Lookup:
         return None
 
     def _cached(self, entity_type: str, values: list[Any]) -> Optional[Entity]:
-        """Return the entity from the session's caches, the one in memory first, or None."""
+        """Return the entity from memory or a lower cache layer, or None."""
         identity_map = identity_map_of(self._session)
         found = identity_map.find(entity_type, values)
         if found is None:
@@ -99,11 +103,11 @@ class Lookup:
                 raise KeyError(f"The identifying key {name!r} is not in the data. {hint}".strip())
         with self._ensuring:
             if self._session.in_doubt:
-                self._session.commit()  # It may be about the entity that is looked for here.
+                self._session.commit()  # The in-doubt batch may concern this entity.
             return self._ensure(entity_type, data, names)
 
     def _ensure(self, entity_type: str, data: Mapping[str, Any], names: list[str]) -> Entity:
-        """Return the entity with *data*, also if other sessions make or delete it just now."""
+        """Return the entity with *data*, also while other sessions create or delete it."""
         session = self._session
         conditions = {name: condition(name, data[name]) for name in names}
         criteria = " and ".join(conditions.values())
@@ -125,7 +129,7 @@ class Lookup:
             except (exception.NotUniqueError, exception.NotFoundError) as error:
                 if attempt == _ATTEMPTS - 1 or not self._is_about(error, entity):
                     raise
-                # Another session has created or deleted the entity since the query.
+                # Another session has created or deleted the entity after the query.
                 if entity["id"] == made_id.get("id") and isinstance(
                     error, exception.NotUniqueError
                 ):
@@ -138,10 +142,10 @@ class Lookup:
     def _made_id(
         self, entity_type: str, data: Mapping[str, Any], names: list[str]
     ) -> dict[str, str]:
-        """Return ``{"id": value}`` for a new entity, the same value in every session.
+        """Return ``{"id": value}`` for a new entity, with the same value in every session.
 
-        Two sessions that ensure one entity at the same time then create the same identity, which
-        every server refuses to the second one, also for types without unique names.
+        Two sessions that ensure the same entity at once then create the same identity. Every server
+        refuses the second creation, also for types without unique names.
         """
         keys = self._session.types[entity_type].primary_key_attributes
         if list(keys) != ["id"] or "id" in data:
@@ -154,13 +158,16 @@ class Lookup:
 
     @staticmethod
     def _is_about(error: exception.Error, entity: Entity) -> bool:
-        """Return whether the server's *error* is about *entity*, as far as it says."""
+        """Return whether the text of the server's *error* names the key of *entity*."""
         text = str(error)
         return any(str(value) in text for value in inspection.primary_key(entity).values())
 
     @staticmethod
     def _update(entity: Entity, data: Mapping[str, Any], identifying: list[str]) -> bool:
-        """Set what differs from *data* on *entity*; return whether anything did."""
+        """Set the values of *data* that differ on *entity*; return whether any did.
+
+        Skip the *identifying* names, because the query has compared them.
+        """
         changed = False
         for name, value in data.items():
             if name not in identifying and entity[name] != value:
@@ -170,10 +177,14 @@ class Lookup:
 
 
 def _key_values(entity_type: str, names: list[str], entity_key: object) -> list[Any]:
-    """Return the values in *entity_key*: one value, a list of them, or a mapping by *names*."""
+    """Return the values in *entity_key*: one value, a list of values, or a mapping by *names*.
+
+    Raise :exc:`ValueError` for an incomplete mapping, and
+    :exc:`~ftrack_like.exception.InvalidValueError` for another type.
+    """
     if isinstance(entity_key, str):
         return [entity_key]
-    uuid = sys.modules.get("uuid")  # Who passes a UUID has imported it.
+    uuid = sys.modules.get("uuid")  # A caller that passes a UUID has imported it.
     if uuid is not None and isinstance(entity_key, uuid.UUID):
         return [str(entity_key)]
     if isinstance(entity_key, Mapping):

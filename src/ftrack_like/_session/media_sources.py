@@ -1,4 +1,4 @@
-"""Refusing what cannot be media before anything is uploaded or a job is made."""
+"""Reject files that cannot be media, before an upload starts or a job is created."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_media", "check_media_component"]
 
-#: File types that hold neither picture nor sound, whatever is in them. What may be media under a
-#: strange name is left to the encoder, which looks at the content.
+#: File types that never contain pictures or sound. The encoder decides about files with unknown
+#: suffixes, because it reads the content.
 _NO_MEDIA = frozenset(
     f".{name}"
     for name in (
@@ -30,11 +30,11 @@ _NO_MEDIA = frozenset(
 
 
 def check_media(path: str) -> None:
-    """Raise :exc:`~ftrack_like.exception.MediaError` if what is at *path* cannot be media.
+    """Raise :exc:`~ftrack_like.exception.MediaError` if the file at *path* cannot be media.
 
-    *path* is that of a file, or an expression for a sequence. Raise
-    :exc:`~ftrack_like.exception.PathError` if no file can have it, and
-    :exc:`~ftrack_like.exception.LocationError` if a file is missing or cannot be looked at.
+    *path* is the path of a file, or an expression for a sequence. Raise
+    :exc:`~ftrack_like.exception.PathError` for a path that no file can have, and
+    :exc:`~ftrack_like.exception.LocationError` if a file is missing or cannot be read.
     """
     check_path(path)
     _check_type(path, os.path.splitext(path.partition(" [")[0])[1])
@@ -46,7 +46,7 @@ def check_media(path: str) -> None:
             status = os.stat(file)
         except OSError as error:
             raise LocationError(
-                "The media file {path} cannot be read, it was not found or is out of reach: "
+                "The media file {path} cannot be read; it was not found or is out of reach: "
                 "{error}",
                 details={"path": file, "error": error.strerror},
             ) from error
@@ -59,7 +59,7 @@ def check_media(path: str) -> None:
 def check_media_component(component: Component) -> None:
     """Raise :exc:`~ftrack_like.exception.MediaError` if *component* cannot be media.
 
-    Only what this session knows counts: the size that the server has may be out of date.
+    Use only the values that this session has: the size on the server may be out of date.
     """
     with component.session.auto_populating(False):
         _check_type(str(component), component.get("file_type"))
@@ -69,8 +69,8 @@ def check_media_component(component: Component) -> None:
 
 
 def _check_type(name: str, file_type: Value) -> None:
-    """Raise an error if files of *file_type*, such as *name*, are never media."""
+    """Raise an error if files of *file_type* are never media; *name* appears in the message."""
     if isinstance(file_type, str) and file_type.lower() in _NO_MEDIA:
         raise MediaError(
-            f"{name} cannot be encoded: files of the type {file_type} hold no picture and no sound."
+            f"{name} cannot be encoded: files of the type {file_type} contain no picture or sound."
         )

@@ -1,15 +1,20 @@
-"""Changes of collections, brought up to date with what other sessions did to them.
+"""Combine the changes that a session makes to collections with those of other sessions.
 
-The protocol knows only whole lists: an update of ``Task.notes`` makes the notes of the list the
-notes of the task, and takes out all others. A session that appends a note means to add one, and
-must not take out what another session has added since this one read the list. So the lists are
-read inside the transaction that sets them, right before, and corrected if they had changed. Lists
-whose members belong to one owner are written member by member instead, where that is possible
-(:mod:`ftrack_like._session.owned_lists`), and read at the end of the transaction. Other lists
-whose members the server deletes when they are taken out are read before they are sent as well.
+The protocol only has whole lists. An update of ``Task.notes`` makes exactly these notes the notes
+of the task, and removes all others. A session that appends a note wants to add one note. It must
+not remove a note that another session added after this session read the list. There are three ways
+to avoid that:
 
-Sessions that load attributes one by one send the same requests as the published client does, and
-ask nothing.
+1. A list whose members belong to one owner is written member by member, if possible: see
+   :mod:`ftrack_like._session.owned_lists`. The commit reads it again at the end of its transaction.
+2. For other lists, the batch contains a query for each list, right before the update. Server and
+   client run both in one transaction, so the answer shows the list that the update replaced. If it
+   contains changes of another session, the client sends a corrected list (:meth:`repairs`).
+3. The server deletes the members that some lists lose. A correction would come too late for them,
+   so :meth:`refresh` also reads these lists before the commit.
+
+A session without load groups sends the same requests as the published client, without these
+queries.
 """
 
 from __future__ import annotations
@@ -36,12 +41,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Memberships"]
 
-#: Lists that can be corrected: the server keeps what is taken out of them, or its data is known.
+#: Lists that can be corrected: the server keeps the members that they lose, or the client knows all
+#: their data.
 _CORRECTABLE = frozenset(
     {"components", "items", "members", "notes", "replies", "used_in_versions", "uses_versions"}
 )
 
-#: What is read of metadata.
+#: The attributes of metadata to query.
 _METADATA = ("metadata.key", "metadata.value", "metadata.parent_id", "metadata.parent_type")
 
 #: References to entities, by the text of their primary key.
@@ -49,15 +55,15 @@ _References = dict[str, dict[str, Any]]
 
 
 class _Delta:
-    """What operations add to one collection and remove from it."""
+    """The members that operations add to one collection and remove from it."""
 
     def __init__(self) -> None:
-        """Initialise with no change."""
+        """Start without a change."""
         self.added: dict[str, Any] = {}
         self.removed: dict[str, Any] = {}
-        #: Whether the program set the whole list: then exactly this list is meant.
+        #: Whether the program set the whole list. Then it wants exactly this list.
         self.is_whole = False
-        #: Whether the program had seen the list before it changed it.
+        #: Whether the program had loaded the list before it changed it.
         self.is_seen = True
 
     def follow(self, before: Optional[Collection], after: Collection) -> None:
@@ -92,13 +98,13 @@ class Memberships:
     def __init__(
         self, session: Session, operations: Iterable[Any], payloads: list[OperationPayload]
     ) -> None:
-        """Initialise for *session* with the *payloads* of *operations*; neither is changed."""
+        """Find the changes in *payloads*, which come from *operations*. Do not modify either."""
         self._session = session
         self._changes: list[_Change] = []
-        #: The members that are sent, by the place of the payload and the name of the list.
+        #: The members to send, by the index of the payload and the name of the list.
         self._sent: dict[tuple[int, str], _References] = {}
         self.payloads = list(payloads)
-        #: The lists that are written member by member.
+        #: The changes of lists that are written member by member.
         self.written: list[ListChange] = []
         if session._load_groups and any(map(_holds_collection, payloads)):  # noqa: SLF001 - an argument of the constructor
             deltas = _deltas(operations)
@@ -106,7 +112,7 @@ class Memberships:
             self._find_changes(deltas)
 
     def _write_members(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
-        """Replace lists by what they add and remove, where the members say whose they are."""
+        """Replace the owned lists in the payloads by updates and deletions of their members."""
         kept = []
         ended = {_text(each) for each in self.payloads if each["action"] != "update"}
         for payload in self.payloads:
@@ -135,7 +141,7 @@ class Memberships:
         return changes
 
     def _find_changes(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
-        """Note the changes of collections of entities that are not created with them."""
+        """Record the changes of lists, except the lists of entities that this commit creates."""
         created = {_text(each) for each in self.payloads if each["action"] == "create"}
         for place, payload in enumerate(self.payloads):
             if payload["action"] != "update" or _text(payload) in created:
@@ -146,7 +152,10 @@ class Memberships:
                     self._note(place, name, value, delta)
 
     def _note(self, place: int, name: str, value: Value, delta: _Delta) -> None:
-        """Note the *delta* of the list *name*, which is *value*, in the payload at *place*."""
+        """Record the change *delta* of the list *name* in the payload at *place*.
+
+        *value* is the new list.
+        """
         references = {
             _text_of(item): self._session.entity_reference(item)
             for item in _collection(value) or ()
@@ -156,7 +165,7 @@ class Memberships:
         self._sent[place, name] = references
 
     def refresh(self) -> None:
-        """Read the lists that could not be corrected, and put the changes into them."""
+        """Read the lists that cannot be corrected later, and apply the changes to them."""
         if all(change.name in _CORRECTABLE for change in self._changes):
             return
         try:
@@ -164,7 +173,7 @@ class Memberships:
         except (exception.ServerConnectionError, exception.ServerAuthenticationError):
             raise
         except exception.ServerError:
-            return  # The server does not let this list be asked for: send what is known.
+            return  # The server does not answer a query for this list: send the known members.
         for change, present in self._answers(results):
             if change.name in _CORRECTABLE:
                 continue
@@ -172,12 +181,12 @@ class Memberships:
             self._send(change, {**kept, **change.added})
 
     def questions(self) -> list[dict[str, Any]]:
-        """Return operations that ask for the lists as they are."""
+        """Return queries for the current members of the changed lists."""
         places = ((self.payloads[change.place], change.name) for change in self._changes)
         return [self._question(payload, name) for payload, name in places]
 
     def readings(self) -> list[dict[str, Any]]:
-        """Return operations that ask for the lists that are written member by member."""
+        """Return queries for the lists that are written member by member."""
         return [self._question(change.owner, change.name) for change in self.written]
 
     def _question(self, payload: OperationPayload, name: str) -> dict[str, Any]:
@@ -190,9 +199,9 @@ class Memberships:
         return {"action": "query", "expression": expression}
 
     def _answers(self, results: Json) -> Iterator[tuple[_Change, _References]]:
-        """Yield each change with the members that the *results* of :meth:`questions` give it.
+        """Yield each change with the members from *results*, the answers to :meth:`questions`.
 
-        A replaced ``call`` may have answered anything.
+        Skip answers with another shape, because programs override ``call``.
         """
         for change, result in zip(self._changes, results if isinstance(results, list) else ()):
             present = self._members(result, change.name)
@@ -200,14 +209,14 @@ class Memberships:
                 yield change, present
 
     def _send(self, change: _Change, members: _References) -> None:
-        """Make *members* the list that is sent for *change*."""
+        """Make *members* the list to send for *change*."""
         self._sent[change.place, change.name] = members
         payload = self.payloads[change.place]
         data = {**payload["entity_data"], change.name: list(members.values())}
         self.payloads[change.place] = with_data(payload, data)
 
     def _members(self, result: Json, name: str) -> Optional[_References]:
-        """Return the members of the list *name* in the *result* of a query, None without any."""
+        """Return the members of the list *name* in *result*, or None if it has no such list."""
         data = result.get("data") if isinstance(result, Mapping) else None
         if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], Mapping):
             return None
@@ -224,14 +233,17 @@ class Memberships:
         return found
 
     def repairs(self, results: Json) -> list[OperationPayload]:
-        """Return what is to be sent again by the *results* of :meth:`questions`, often nothing.
+        """Return updates that correct the lists, often none.
 
-        The questions go in one transaction with the lists, right before them. If another session
-        has changed a list after :meth:`refresh`, that change is undone now, and must be redone.
+        *results* are the answers to :meth:`questions`, from the transaction that set the lists. If
+        another session changed a list between :meth:`refresh` and the transaction, the commit has
+        undone that change. The updates apply it again.
         """
         differs = False
         for change, present in self._answers(results):
             sent = self._sent[change.place, change.name]
+            # *lost* are members that another session added, and that this commit has removed again.
+            # *back* are members that another session removed, and that this commit has added again.
             lost = {text: present[text] for text in present.keys() - sent.keys() - change.removed}
             back = sent.keys() - present.keys() - change.added.keys()
             if lost or back:
@@ -242,6 +254,8 @@ class Memberships:
                 self._send(change, {**kept, **lost})
         if not differs:
             return []
+        # The repairing batch contains only the lists. The other attributes were written by the
+        # first batch, and another session may have changed them since.
         lists: dict[int, dict[str, Any]] = {}
         for change in self._changes:
             payload = self.payloads[change.place]
@@ -255,7 +269,7 @@ class Memberships:
 
 
 def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:
-    """Return what *operations* change of each collection, by type, key and name."""
+    """Return the changes that *operations* make to each collection, by type, key and name."""
     found: dict[tuple[str, str, str], _Delta] = {}
     for each in operations:
         if not isinstance(each, UpdateEntityOperation):
@@ -278,9 +292,10 @@ def _holds_collection(payload: OperationPayload) -> bool:
 
 
 def _collection(value: object) -> Optional[Collection]:
-    """Return the collection in *value*; None for other values and for custom attributes.
+    """Return the collection in *value*, or None for another value or for custom attributes.
 
-    Their rows are there for each configuration that applies, and no list changes that.
+    The server has a row of each custom attribute as long as its configuration applies. A list
+    cannot change that.
     """
     if isinstance(value, CustomAttributeCollectionProxy):
         return None

@@ -1,9 +1,9 @@
-"""Merging: every entity in a value is replaced by the session's own one.
+"""Merging: replace every entity in a value by the session's attached one.
 
-Two kinds of entities come in. A *detached* entity belongs to this session, but the identity map
-does not hold it: it was decoded, say. It is attached itself where the identity is free. A
-*foreign* entity belongs to another session and stays there untouched: the session gets an
-entity of its own with the same values.
+There are two kinds of entities to merge. A *detached* entity belongs to this session, but is not in
+the identity map, for example a decoded one. If its identity is free, it is attached itself. A
+*foreign* entity belongs to another session and stays there unchanged. The session gets a new entity
+with the same values.
 """
 
 from __future__ import annotations
@@ -26,43 +26,43 @@ if TYPE_CHECKING:
 
 __all__ = ["MergeRecord", "Merger"]
 
-#: What was merged so far: by the number of an object, the object and what stands for it now.
+#: The progress of a merge: by the ``id`` of an object, the object and its replacement.
 MergeRecord = dict[Any, Any]
 
 
-#: The key in a record of merged entities under which foreign ones wait for their values. Taking
-#: the values over one entity after the other keeps long chains of references off the stack.
+#: The key in a merge record of a queue: the foreign entities whose values are not yet copied. The
+#: queue replaces recursion, so long chains of references do not overflow the stack.
 _WAITING = "waiting"
 
 
 class Merger:
-    """Merge for a session. It may be used from any thread."""
+    """Merge values into a session. Any thread may use it."""
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose methods are reached at each use."""
+        """Keep *session*; each use looks up its methods, because programs override them."""
         self._session = session
         self._identity_map = identity_map_of(session)
 
     def merge(self, value: Value, merged: Optional[MergeRecord] = None) -> Value:
         """Return *value* with every entity in it replaced by the attached one of its identity.
 
-        Values that the entities have set are taken over. Lists, tuples, sets and mappings are
-        gone through, and the result of a query becomes a list; anything else is returned as it
-        is. A collection of another session's entity gives the collection of the session's own
-        entity. *merged* is the record of what was merged so far, so that circles end; give the
+        The attached entities take over the values that are set. The method also merges the contents
+        of lists, tuples, sets and mappings, and turns a query result into a list. It returns other
+        values as they are. For a collection of a foreign entity it returns the collection of the
+        attached entity. *merged* records the progress, so that circular references end. Pass the
         same mapping to calls that belong together.
 
-        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an entity of a type
-        that the server of this session does not have, and
-        :exc:`~ftrack_like.exception.InvalidValueError` when containers are nested too deeply.
+        Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an entity of a type that
+        this session's server does not have, and :exc:`~ftrack_like.exception.InvalidValueError` for
+        values that are nested too deeply.
         """
         merged = {} if merged is None else merged
         if _WAITING in merged:
             return self._merge(value, merged)
         is_entity = isinstance(value, AnyEntity)
-        merged[_WAITING] = None  # A queue, once there is something to wait.
+        merged[_WAITING] = None  # Becomes a queue when the first entity has to wait.
         try:
-            if is_entity:  # One call less for what is merged most.
+            if is_entity:  # Saves a call in the most frequent case.
                 result = self._merge_entity(value, merged)
             else:
                 result = self._merge(value, merged)
@@ -76,7 +76,7 @@ class Merger:
             ) from None
         finally:
             del merged[_WAITING]
-        # Asking for collections, which are abstract, would cost each entity two calls.
+        # A test against the abstract collection classes would cost two calls for each entity.
         if (
             result is value
             and not is_entity
@@ -86,7 +86,7 @@ class Merger:
         return result
 
     def _merge(self, value: Value, merged: MergeRecord) -> Value:
-        """Return what :meth:`merge` does; foreign entities may still wait for their values."""
+        """Merge *value* as :meth:`merge` does, but leave foreign entities in the queue."""
         if isinstance(value, AnyEntity):
             return self._merge_entity(value, merged)
         if isinstance(value, (Collection, MappedCollectionProxy)):
@@ -96,7 +96,7 @@ class Merger:
             if known is not None:
                 return known[1]
         if isinstance(value, Mapping):
-            # Ordered and default dictionaries keep their kind; other mappings may not allow to set.
+            # Ordered and default dictionaries keep their class. Other mappings may be read-only.
             mapping: dict[Any, Any] = copy.copy(value) if isinstance(value, dict) else {}
             mapping.clear()
             merged[id(value)] = (value, mapping)
@@ -111,7 +111,7 @@ class Merger:
         if isinstance(value, (tuple, set, frozenset)):
             inner_values = [self._merge(inner, merged) for inner in value]
             if hasattr(value, "_fields"):
-                return type(value)(*inner_values)  # A named tuple takes its values one by one.
+                return type(value)(*inner_values)  # A named tuple takes one argument per value.
             return type(value)(inner_values)
         if isinstance(value, QueryResult):
             return [self._merge(inner, merged) for inner in value]
@@ -120,7 +120,7 @@ class Merger:
     def _merge_collection(
         self, value: Union[Collection, MappedCollectionProxy], merged: MergeRecord
     ) -> Union[Collection, MappedCollectionProxy]:
-        """Merge the members of the collection *value*, or the foreign entity that it is of."""
+        """Merge the members of the collection *value*, or the foreign entity that owns it."""
         members = _base(value)
         if members.entity.session is self._session:
             members.members = [self._merge(member, merged) for member in members.members]
@@ -131,33 +131,33 @@ class Merger:
     def _own_collection(
         self, value: Union[Collection, MappedCollectionProxy], merged: MergeRecord
     ) -> Value:
-        """Return the collection of this session that stands for *value*, which was merged."""
+        """Return this session's collection for *value*, whose owner was merged."""
         members = _base(value)
         if members.entity.session is self._session:
             return value
         return self._merge(members.entity, merged)[members.attribute.name]
 
     def _merge_entity(self, entity: Entity, merged: MergeRecord) -> Entity:
-        """Return the attached entity of the identity of *entity*, with its values."""
+        """Return the attached entity with the identity of *entity*, with its values."""
         identity_map = self._identity_map
         try:
             key = identity_map.key_of(entity)
         except KeyError:
-            return entity  # Without a whole primary key it cannot be told from others.
+            return entity  # Without a complete primary key it has no identity.
         entities = identity_map.entities()
         attached = entities.get(key)
         if attached is None and identity_map.loose_references:
             attached = identity_map.revive(key)
         if attached is entity:
-            return entity  # With all that it refers to, since it was attached.
+            return entity  # Its references were merged when it was attached.
         if id(entity) in merged:
             known: Entity = merged[id(entity)][1]
             return known
         is_foreign = entity.session is not self._session
         if attached is None:
             attached = entities.setdefault(key, self._copy_of(entity) if is_foreign else entity)
-        # By object: another copy of the same entity may know more. It is kept alive, so that no
-        # other gets its number meanwhile.
+        # Record the object, not the identity: another copy of the entity may have more values. The
+        # record also keeps the object alive, so that no new object gets the same ``id``.
         merged[id(entity)] = (entity, attached)
         if is_foreign:
             if merged[_WAITING] is None:
@@ -179,16 +179,17 @@ class Merger:
         return self._session._create(entity.entity_type, key, reconstructing=True)  # noqa: SLF001 - programs override it
 
     def _take_over(self, entity: Entity, attached: Entity, merged: MergeRecord) -> None:
-        """Give *attached* the values of the foreign *entity*."""
+        """Copy the values of the foreign *entity* to *attached*."""
         attached.merge(entity, merged)
         identity_map = self._identity_map
         if identity_map.lower_caches():
             self._store(identity_map.key_of(attached), entity, attached)
 
     def _store(self, key: Key, entity: Entity, attached: Entity) -> None:
-        """Write *attached*, which got the values of *entity*, to the cache layers below."""
+        """Write *attached*, which received the values of *entity*, to the lower cache layers."""
         identity_map = self._identity_map
-        # What is only referred to stays so: the layers below may hold all that was ever loaded.
+        # A bare reference stays one. Completing it from a lower layer, with the entities that it
+        # refers to in turn, could load all values that were ever cached.
         if not _is_bare(entity):
             identity_map.complete_from_below(key, attached)
             identity_map.store_below({key: attached})
@@ -206,9 +207,9 @@ class Merger:
             for name, value in values.items():
                 if type(value) in PLAIN:
                     continue
-                # Setting what is there already changes no order, so the loop may go on.
+                # Replacing the value of an existing key is safe during the loop.
                 if isinstance(value, AnyEntity):
-                    # Most are attached already; to find that here takes a third of the time.
+                    # Most are attached already. This test skips them in a third of the time.
                     if value.known_identity is None or resident(value.known_identity) is not value:
                         values[name] = self._merge_entity(value, merged)
                 elif isinstance(value, list):
@@ -216,12 +217,12 @@ class Merger:
 
 
 def _base(value: Union[Collection, MappedCollectionProxy]) -> Collection:
-    """Return the collection *value*, itself or what it stands for."""
+    """Return the collection of *value*, a collection or a mapped view on one."""
     members: Collection = value if isinstance(value, Collection) else value.collection
     return members
 
 
 def _is_bare(entity: Entity) -> bool:
-    """Return whether *entity* holds nothing but its primary key."""
+    """Return whether *entity* has no values except its primary key."""
     key = entity.primary_key_attributes
     return not entity.local_values and all(name in key for name in entity.remote_values)

@@ -1,4 +1,4 @@
-"""Attributes that are made when they are first looked at."""
+"""Attributes that are created on first access."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ _Made = TypeVar("_Made")
 
 
 class OnDemand(Generic[_Made]):
-    """An attribute that is made on first use, unless it was set before.
+    """An attribute that is created on first access, unless a value was set before.
 
-    It works on sessions whose constructor never ran. Two threads that look at once get the same
-    object; after that it is an ordinary attribute of the instance.
+    It also works on sessions whose constructor did not run, because a subclass replaced it. Two
+    threads that access it at once get the same object. Afterwards it is a normal instance
+    attribute.
     """
 
     def __init__(self, make: Callable[[Any], _Made], doc: str = "") -> None:
-        """Initialise with *make*, which is called with the instance, and the help text *doc*."""
+        """Create values with *make*, which receives the instance. *doc* is the help text."""
         self._make = make
         self._name = ""
         self.__doc__ = doc
 
     def __set_name__(self, owner: type, name: str) -> None:
-        """Take the name under which the attribute is kept."""
+        """Remember the attribute's name."""
         self._name = name
 
     @overload
@@ -47,7 +48,7 @@ class OnDemand(Generic[_Made]):
 
 
 class TopCache:
-    """The first layer of a session's cache, as it is now; setting it on an instance fixes it."""
+    """The current top layer of a session's cache, unless a program sets another on the instance."""
 
     @overload
     def __get__(self, instance: None, owner: Optional[type] = None) -> TopCache: ...

@@ -1,9 +1,9 @@
-"""Lists whose members belong to one owner, and are written member by member.
+"""Lists whose members belong to one owner. A commit writes them member by member.
 
-A whole list that is sent takes out the members that another session added after this one read the
-list, and the server deletes those that cannot be without an owner. The members themselves hold
-the key of their owner, so setting it, or deleting them, says the same about the members that this
-session knows, and nothing about the others.
+Sending a whole list removes the members that another session added after this session read the
+list, and the server deletes members that cannot exist without an owner. But each member has an
+attribute with the key of its owner. Setting this attribute, or deleting the member, has the same
+effect for the members that this session changed, and leaves the others alone.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ __all__ = ["ListChange", "is_owned", "member_writes"]
 
 
 class _OwnedList(NamedTuple):
-    """The attribute *pointer* of the members holds the key of the owner.
+    """A kind of owned list: the attribute *pointer* of its members contains the owner's key.
 
-    *others* names another attribute for some types of owners. *is_bound* says that the server
-    deletes a member that is taken out.
+    *others* maps some types of owners to another attribute. *is_bound* is true if the server
+    deletes a member that the list loses.
     """
 
     pointer: str
@@ -69,18 +69,21 @@ class ListChange(NamedTuple):
 
     @property
     def pointer(self) -> str:
-        """The attribute of the members that holds the key of the owner."""
+        """The attribute of the members that contains the owner's key."""
         kind = _LISTS[self.name]
         return kind.others.get(self.owner["entity_type"], kind.pointer)
 
     @property
     def value(self) -> Json:
-        """The key of the owner."""
+        """The owner's key."""
         return self.owner["entity_key"][0]
 
 
 def is_owned(entity_type: str, name: str, members: Iterable[Entity]) -> bool:
-    """Return whether the list *name* of an *entity_type* can be written member by member."""
+    """Return whether the list *name* of an *entity_type* can be written member by member.
+
+    *members* are the added and removed entities. All must have the attribute for the owner.
+    """
     kind = _LISTS.get(name)
     if kind is None:
         return False
@@ -91,7 +94,7 @@ def is_owned(entity_type: str, name: str, members: Iterable[Entity]) -> bool:
 def member_writes(
     changes: Iterable[ListChange], payloads: Iterable[OperationPayload]
 ) -> list[OperationPayload]:
-    """Return what is to be sent for *changes* beside *payloads*, which may say a part of it."""
+    """Return the payloads for *changes*, except payloads that *payloads* contains already."""
     changes = list(changes)
     sent: dict[tuple[str, str], list[OperationPayload]] = {}
     for payload in payloads:
@@ -133,7 +136,7 @@ def _points_at(payload: OperationPayload, change: ListChange) -> bool:
 
 
 def _removal(item: Entity, change: ListChange) -> OperationPayload:
-    """Return what takes *item* out of the list of *change*."""
+    """Return the payload that removes *item* from the list of *change*."""
     if not _LISTS[change.name].is_bound:
         return _update(item, {change.pointer: None})
     entity_type, key = item.entity_type, _values(item)
@@ -141,7 +144,7 @@ def _removal(item: Entity, change: ListChange) -> OperationPayload:
 
 
 def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
-    """Return an update of *item* with *data*."""
+    """Return a payload that updates *item* with *data*."""
     entity_type, key = item.entity_type, _values(item)
     data = {"__entity_type__": entity_type, **data}
     return OperationPayload(
@@ -150,10 +153,10 @@ def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
 
 
 def _key(item: Entity) -> tuple[str, str]:
-    """Return type and primary key of *item*."""
+    """Return the type and the primary key of *item*."""
     return item.entity_type, str(_values(item))
 
 
 def _values(item: Entity) -> list[Any]:
-    """Return the primary key of *item*."""
+    """Return the values of the primary key of *item*."""
     return list(inspection.primary_key(item).values())

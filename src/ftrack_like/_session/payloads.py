@@ -1,7 +1,7 @@
-"""From recorded operations to the batch that a commit sends.
+"""Turn recorded operations into the batch that a commit sends.
 
-The batch is worked out by five passes, each a pure function from a list of payloads to a new
-one. A payload is one operation as the server takes it::
+Five passes compute the batch. Each pass is a pure function from one list of payloads to another. A
+payload is one operation in the form of the protocol::
 
     {"action": "create" | "update" | "delete", "entity_type": str, "entity_key": list,
      "entity_data": {"__entity_type__": str, attribute name: value, …}}      (not for delete)
@@ -30,12 +30,12 @@ __all__ = ["PASSES", "OperationPayload", "optimise", "payload_of", "with_data"]
 
 
 class OperationPayload(MutableMapping[str, Any]):
-    """One operation as it is sent: a mapping that equals a plain one of the same items."""
+    """One operation in the form of the protocol. It equals a plain mapping of the same items."""
 
     def __init__(
         self, *args: Union[Mapping[str, Any], Iterable[tuple[str, Any]]], **kwargs: object
     ) -> None:
-        """Initialise as ``dict`` does, from a mapping, pairs or keywords."""
+        """Accept the arguments of ``dict``: a mapping, pairs or keywords."""
         super().__init__()
         self.items_by_name: dict[str, Any] = dict(*args, **kwargs)
 
@@ -106,7 +106,7 @@ def _payload(
 
 
 def _made_of(items: dict[str, Any]) -> OperationPayload:
-    """Return a payload of *items*, which are not copied: thousands of them make a batch."""
+    """Return a payload that uses *items* directly: a batch has thousands, so copies take time."""
     payload = OperationPayload.__new__(OperationPayload)
     payload.items_by_name = items
     return payload
@@ -122,7 +122,8 @@ _MAKERS: dict[type, Callable[[Any], OperationPayload]] = {
 def payload_of(operation: Operation) -> OperationPayload:
     """Return the payload of *operation*.
 
-    Raise :exc:`~ftrack_like.exception.OperationError` for what is no operation of ours.
+    Raise :exc:`~ftrack_like.exception.OperationError` for another object than a create, update or
+    delete operation.
     """
     make = _MAKERS.get(operation.__class__)
     if make is not None:
@@ -130,18 +131,18 @@ def payload_of(operation: Operation) -> OperationPayload:
     for kind, make in _MAKERS.items():
         if isinstance(operation, kind):
             return make(operation)
-    raise OperationError(f"{operation!r} is no operation that can be committed.")
+    raise OperationError(f"{operation!r} is not an operation that can be committed.")
 
 
 def _identity(payload: OperationPayload) -> str:
-    """Return the entity of *payload* as one text."""
-    # Mappings in Python are slow to read; a large batch reads each payload many times.
+    """Return the type and key of the entity of *payload* as one text."""
+    # The inner dictionary: abstract mappings are slow, and a large batch reads each payload often.
     items = payload.items_by_name
     return f"({items['entity_type']!r}, {items['entity_key']!r})"
 
 
 def cancel_creates_with_deletes(payloads: Payloads) -> Payloads:
-    """Drop all payloads of entities that are created and deleted again here."""
+    """Drop all payloads of entities that the batch both creates and deletes."""
     if not any(payload.items_by_name["action"] == "delete" for payload in payloads):
         return list(payloads)
     created: dict[str, list[int]] = {}
@@ -158,7 +159,7 @@ def cancel_creates_with_deletes(payloads: Payloads) -> Payloads:
 
 
 def keep_last_updates(payloads: Payloads) -> Payloads:
-    """Drop from updates the attributes that a later update of the same entity sets again."""
+    """Drop an attribute from an update if a later update of the same entity sets it."""
     later: dict[str, set[str]] = {}
     kept = []
     for payload in reversed(payloads):
@@ -179,7 +180,7 @@ def keep_last_updates(payloads: Payloads) -> Payloads:
 
 
 def drop_not_set(payloads: Payloads) -> Payloads:
-    """Drop attributes that have no value."""
+    """Drop the attributes without a value."""
     kept = []
     for payload in payloads:
         data = payload.items_by_name.get("entity_data", {})
@@ -193,7 +194,7 @@ _TYPE_ALONE = {"__entity_type__"}
 
 
 def drop_empty_updates(payloads: Payloads) -> Payloads:
-    """Drop updates that would change nothing."""
+    """Drop the updates without attributes."""
     return [
         payload
         for payload in payloads
@@ -203,9 +204,9 @@ def drop_empty_updates(payloads: Payloads) -> Payloads:
 
 
 def fold_adjacent_updates(payloads: Payloads) -> Payloads:
-    """Fold an update into the create or update of the same entity directly before it."""
+    """Merge an update into the create or update of the same entity directly before it."""
     folded: Payloads = []
-    last: Any = {}  # the items of the payload before, while updates may be folded into it
+    last: Any = {}  # The items of the previous payload, if an update may be merged into it.
     for payload in payloads:
         items = payload.items_by_name
         if (
@@ -227,7 +228,7 @@ def with_data(payload: OperationPayload, data: dict[str, Any]) -> OperationPaylo
     return _made_of({**payload.items_by_name, "entity_data": data})
 
 
-#: What happens to the payloads of a commit, in this order.
+#: The passes of a commit, in order.
 PASSES: tuple[Callable[[Payloads], Payloads], ...] = (
     cancel_creates_with_deletes,
     keep_last_updates,
@@ -238,7 +239,7 @@ PASSES: tuple[Callable[[Payloads], Payloads], ...] = (
 
 
 def optimise(payloads: Iterable[OperationPayload]) -> Payloads:
-    """Return the batch that does the same as *payloads* with less; they stay as they are."""
+    """Return a shorter batch with the same effect as *payloads*; do not modify them."""
     batch = list(payloads)
     for one_pass in PASSES:
         batch = one_pass(batch)

@@ -1,4 +1,4 @@
-"""What is published of a version for players: found, adopted, replaced and removed."""
+"""The components that were published of a version for players: find, replace and remove them."""
 
 from __future__ import annotations
 
@@ -35,20 +35,24 @@ __all__ = [
     "thumbnail_id",
 ]
 
-#: What players look for, by the name of the component; the first one is what was published.
+#: The names of components that players look for. The first is the name for published media.
 REVIEWABLE = ("ftrackreview-mp4", "ftrackreview-webm", "ftrackreview-image")
 
-#: The metadata that counts the publications of a version.
+#: The metadata key of a component with its number among the publications of the version.
 NUMBER = "publication_number"
 
-#: The metadata that says for which version a component was uploaded to be encoded.
+#: The metadata key of an uploaded source with the id of the version that it is encoded for.
 PUBLISHED_FOR = "published_for"
 
 _RUNNING = frozenset({"queued", "running"})
 
 
 class Published(NamedTuple):
-    """One component that was published; *job* made it, None where no job is known to."""
+    """A published component with its *metadata*.
+
+    *job* is the job that encodes it, or None if no job is known. *has_data* is true if its data is
+    in the server location.
+    """
 
     component: Any
     metadata: Mapping[str, str]
@@ -57,23 +61,23 @@ class Published(NamedTuple):
 
     @property
     def number(self) -> int:
-        """Return the place among the publications of the version; 0 where it is not known."""
+        """Return its number among the publications of the version, or 0 if it is unknown."""
         text = str(self.metadata.get(NUMBER, ""))
         return int(text) if text.isdigit() else 0
 
     @property
     def is_running(self) -> bool:
-        """Return whether the job that makes it is not done."""
+        """Return whether its job is queued or running."""
         return self.job is not None and self.job["status"] in _RUNNING
 
     @property
     def has_failed(self) -> bool:
-        """Return whether players will never see it: its job failed, or its data is lost."""
+        """Return whether players can never show it: its job failed, or its data is missing."""
         return not self.has_data or (self.job is not None and self.job["status"] == "failed")
 
 
 def find_published(session: Session, version_id: str) -> list[Published]:
-    """Return what was published for the version, as the server has it now."""
+    """Query the published components of the version with the id *version_id*."""
     components = session.query(
         "select name, metadata.key, metadata.value, component_locations.location_id "
         f"from FileComponent where version_id is {quoted(version_id)} "
@@ -98,12 +102,12 @@ def find_published(session: Session, version_id: str) -> list[Published]:
 
 
 def next_number(published: Iterable[Published]) -> str:
-    """Return the number of the publication that follows on all *published*."""
+    """Return the number of the publication that follows *published*, as text."""
     return str(1 + max((each.number for each in published), default=0))
 
 
 def outputs_of(session: Session, job_id: str) -> list[Any]:
-    """Return the components that the job fills, that which players show first."""
+    """Return the output components of the job, in the order in which players prefer them."""
     links = session.query(
         f"select component.name from JobComponent where job_id is {quoted(job_id)}"
     )
@@ -111,7 +115,7 @@ def outputs_of(session: Session, job_id: str) -> list[Any]:
 
 
 def job_of_source(session: Session, version_id: str, source_id: str) -> Optional[Job]:
-    """Return the job that encodes the component *source_id* for the version, None if none does."""
+    """Return the job that encodes the component *source_id* for the version, or None."""
     links = session.query(
         "select job.data, job.status from JobComponent "
         f"where component.version_id is {quoted(version_id)} "
@@ -127,10 +131,11 @@ def job_of_source(session: Session, version_id: str, source_id: str) -> Optional
 
 
 def remove_replaced(session: Session, version_id: str, wanted: Optional[Entity] = None) -> None:
-    """Remove what was published for the version before its current publication.
+    """Remove the publications of the version that are older than its current one.
 
-    The current one is the last that is done; *wanted*, a component, counts as done. The same
-    content under another name, such as ``ftrackreview-webm`` beside ``ftrackreview-mp4``, stays.
+    The current one is the finished publication with the highest number. The component *wanted*
+    counts as finished. A component with the same content and another name stays, for example
+    ``ftrackreview-webm`` next to ``ftrackreview-mp4``.
     """
     published = find_published(session, version_id)
     done = [
@@ -151,7 +156,10 @@ def remove_replaced(session: Session, version_id: str, wanted: Optional[Entity] 
 
 
 def _remove_publication(session: Session, version_id: str, published: Published) -> None:
-    """Remove what was *published*, with its thumbnail unless the version shows that."""
+    """Remove *published* with the other outputs of its job and its thumbnail.
+
+    Keep the thumbnail if the version shows it.
+    """
     ids = [published.component["id"], thumbnail_id(published.component["id"])]
     job_id = published.metadata.get("encoding_job_id")
     if job_id is not None:
@@ -164,12 +172,12 @@ def _remove_publication(session: Session, version_id: str, published: Published)
 
 
 def thumbnail_id(component_id: str) -> str:
-    """Return the id of the thumbnail that was made with the component *component_id* here."""
+    """Return the id of the thumbnail that this library creates for the component."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"thumbnail of {component_id}"))
 
 
 def remove_made_under(session: Session, version_id: str, token: str) -> None:
-    """Remove what a process made for the version under a claim with *token*, and left."""
+    """Remove the components that a process created under the claim *token* and left behind."""
     job = job_of_source(session, version_id, token)
     if job is not None:
         remove_components(session, [output["id"] for output in outputs_of(session, job["id"])])
@@ -177,14 +185,15 @@ def remove_made_under(session: Session, version_id: str, token: str) -> None:
         f"select metadata.key, metadata.value from Component where id is {quoted(token)}"
     ).first()
     ids = [thumbnail_id(token)]
-    # Who may write to the version states the token: it must not name just any component.
+    # Any user who may write to the version can write a token into it. So check that the component
+    # was really uploaded for the version.
     if found is None or dict(found["metadata"]).get(PUBLISHED_FOR) == version_id:
         ids.append(token)
     remove_components(session, ids)
 
 
 def remove_components(session: Session, ids: Iterable[str]) -> None:
-    """Remove the components with the *ids*, as far as they exist, and their data on the server."""
+    """Remove the existing components among *ids*, and their data on the server."""
     ids = list(ids)
     found = find_all(
         session, [f"select id from Component where id in ({listed(part)})" for part in chunked(ids)]
@@ -194,19 +203,19 @@ def remove_components(session: Session, ids: Iterable[str]) -> None:
         if is_container(each):
             session.populate(each, "members.id")
             doomed.update((member["id"], member) for member in each["members"])
-        doomed[each["id"]] = each  # After its members, which may go with it.
+        doomed[each["id"]] = each  # After its members, which the server may delete with it.
     for each in doomed.values():
         session.delete(each)
     if doomed:
         session.commit()
     server = find_location(session, SERVER_LOCATION_ID)
     for each_id in {*ids, *doomed}:
-        # What was uploaded and never registered goes as well; mostly there is nothing.
+        # Also remove data that was uploaded but never registered. Usually there is none.
         with contextlib.suppress(exception.AccessorError):
             server.accessor.remove(each_id)
 
 
 def _rank(component: Component) -> int:
-    """Return where *component* stands among the outputs of a job: what players show is first."""
+    """Return the position of *component* among the outputs of a job: players show the first."""
     name = component["name"]
     return REVIEWABLE.index(name) if name in REVIEWABLE else len(REVIEWABLE)

@@ -1,4 +1,4 @@
-"""Actions that the server carries out beyond creating, changing and querying."""
+"""The actions of the server besides queries and changes, such as encoding and invitations."""
 
 from __future__ import annotations
 
@@ -24,14 +24,18 @@ __all__ = ["RemoteActions"]
 
 
 class RemoteActions:
-    """What a session asks its server to do besides; each method is one call."""
+    """The special actions of a session's server."""
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose methods are reached at each use."""
+        """Keep *session*; each use looks up its methods, because programs override them."""
         self._session = session
 
     def _call(self, batch: list[dict[str, Any]]) -> list[Json]:
-        """Return the results of *batch*; say so when the server does not know its action."""
+        """Return the results of *batch*.
+
+        Raise :exc:`~ftrack_like.exception.ServerCompatibilityError` if the server does not know its
+        action.
+        """
         try:
             return self._session.call(batch)
         except exception.ServerError as error:
@@ -44,7 +48,7 @@ class RemoteActions:
             ) from error
 
     def reset_remote(self, reset_type: str, entity: Optional[Entity] = None) -> Json:
-        """Return the data of the answer to resetting *reset_type* of *entity*."""
+        """Reset *reset_type* of *entity* on the server; return the data of the answer."""
         payload = {"action": "reset_remote", "reset_type": reset_type}
         if entity is not None:
             key = list(inspection.primary_key(entity).values())
@@ -52,7 +56,7 @@ class RemoteActions:
         return field(self._call([payload])[0], "data")
 
     def invite(self, action: str, name: str, entities: Iterable[Any]) -> None:
-        """Call *action* for each of *entities*, whose id goes under *name*."""
+        """Call *action* for each of *entities*, with its id as parameter *name*, in one batch."""
         batch = [{"action": action, name: entity["id"]} for entity in entities]
         if batch:
             self._call(batch)
@@ -60,7 +64,7 @@ class RemoteActions:
     def get_widget_url(
         self, name: str, entity: Optional[Entity] = None, theme: Optional[str] = None
     ) -> str:
-        """Return the address of the widget *name*."""
+        """Return the URL of the widget *name*, for *entity* and *theme* if they are given."""
         payload: dict[str, Any] = {"action": "get_widget_url", "name": name, "theme": theme}
         if entity is not None:
             key = list(inspection.primary_key(entity).values())
@@ -75,7 +79,10 @@ class RemoteActions:
         checksum: Optional[str] = None,
         parts: Optional[int] = None,
     ) -> dict[str, Any]:
-        """Return where and how to upload the data of a component."""
+        """Return the addresses for an upload of *file_size* bytes; see :func:`upload_place`.
+
+        With *parts*, the upload consists of this number of parts.
+        """
         payload: dict[str, Any] = {
             "action": "get_upload_metadata",
             "component_id": component_id,
@@ -90,7 +97,7 @@ class RemoteActions:
     def complete_multipart_upload(
         self, component_id: str, upload_id: str, parts: list[dict[str, Any]]
     ) -> None:
-        """Have the *parts* of an upload, ``{"part_number": int, "e_tag": str}``, joined."""
+        """Join the *parts* of an upload, ``{"part_number": int, "e_tag": str}`` each."""
         self._call(
             [
                 {
@@ -112,7 +119,10 @@ class RemoteActions:
         timeout: Optional[float] = None,
         progress: Optional[Progress] = None,
     ) -> Job:
-        """Return the job that encodes *media*, a path or a component; a done one with *wait*."""
+        """Start a job that encodes *media*, a path or a component, and return it.
+
+        With *wait*, return when it is done. See ``Session.encode_media``.
+        """
         progress = rising(progress) if progress is not None else None
         component, keep = self._source(media, keep_original, share_of(progress, 0, 50))
         payload = {
@@ -131,20 +141,19 @@ class RemoteActions:
 
     @contextlib.contextmanager
     def _removing_upload(self, component: Optional[Component]) -> Generator[None, None, None]:
-        """Remove *component*, which was uploaded for a job, if the server refuses that job.
-
-        None is nothing to remove.
+        """Remove *component* if the server refuses the job that it was uploaded for; accept
+        None.
         """
         try:
             yield
         except exception.ServerError as error:
-            # Where the answer was lost, there may be a job that needs it.
+            # After a lost answer, a job may exist that needs the component.
             if component is not None and not isinstance(error, exception.ServerConnectionError):
                 self._remove(component)
             raise
 
     def _remove(self, component: Component) -> None:
-        """Remove *component* and its data on the server; say so in the log if that fails."""
+        """Remove *component* and its data on the server; log a warning if that fails."""
         session = self._session
         try:
             find_location(session, symbol.SERVER_LOCATION_ID).remove_component(component)
@@ -159,7 +168,11 @@ class RemoteActions:
         keep: Union[bool, str],
         progress: Optional[Progress],
     ) -> tuple[Component, Union[bool, str]]:
-        """Return the component to encode for *media*, and whether it stays afterwards."""
+        """Return the component to encode for *media*, and whether to keep it.
+
+        Upload the file first if *media* is a path. Raise :exc:`ValueError` for a value that is
+        neither a path nor a component with data, and other errors as :func:`check_media` does.
+        """
         session = self._session
         # lazy: only encoding needs it
         from ftrack_like._session.media_sources import check_media, check_media_component
@@ -172,7 +185,7 @@ class RemoteActions:
                 path=os.fspath(media), data=None, location=location, **more
             )
             session.commit()
-            # The copy on the server was made for this alone.
+            # The server's copy exists only for this job.
             return component, False if keep == "auto" else keep
         if getattr(media, "entity_type", None) in ("FileComponent", "SequenceComponent"):
             component = cast("Component", media)

@@ -1,7 +1,8 @@
-"""The schemas of a server, kept on disk between sessions.
+"""The schemas of a server, stored on disk between sessions.
 
-One file a server, a plain JSON list. It is replaced as a whole: written beside its place, put on
-disk, then renamed, so that no reader ever sees half of it. What cannot be used is fetched anew.
+There is one file for each server, a plain JSON list. The store writes a temporary file, flushes it
+to the disk and renames it, so a reader never sees a partial file. If a file cannot be used, the
+store fetches the schemas from the server.
 """
 
 from __future__ import annotations
@@ -29,32 +30,33 @@ if TYPE_CHECKING:
 
 __all__ = ["SchemaStore", "canonical_hash"]
 
-#: The variable that names the folder, where no argument does.
+#: The environment variable that names the folder, if no argument does.
 VARIABLE = "FTRACK_API_SCHEMA_CACHE_PATH"
 
-#: How many files stay in a folder that nobody chose. Sandboxes of tests are at a new address each.
+#: How many files stay in a default folder. Each sandbox of a test has a new address, so the files
+#: would accumulate.
 MOST_FILES = 32
 
-#: What files are called; see :func:`file_name`.
+#: The pattern of the names that :func:`file_name` returns.
 _OURS = re.compile(r"schemas-.*-[0-9a-f]{10}\.json")
 
 _DAY = 24 * 3600.0
 
-#: The schemas that were read last in this process, by their hash. Sessions read them and never
-#: change or hand them out: a second session starts in 2 ms instead of 5, and holds no copy.
+#: The last schemas that this process read, by their hash. Sessions only read them and never return
+#: them to a program. So a second session starts in 2 ms instead of 5, and needs no copy.
 _shared: dict[str, Schemas] = {}
 
-#: Methods of a session that have a say in its schemas. One that overrides any has its own.
+#: The methods of a session that may change its schemas. A session that overrides one gets a copy.
 _SEAMS = ("_load_schemas", "_read_schemas_from_cache", "_build_entity_type_classes")
 
 
 def canonical_hash(schemas: Json) -> str:
-    """Return the hash that the server announces for *schemas*."""
+    """Return the hash of *schemas* as the server computes it."""
     return _md5(json.dumps(schemas, sort_keys=True).encode())
 
 
 def _md5(content: bytes) -> str:
-    """Return the hexadecimal MD5 of *content*, which guards nothing secret."""
+    """Return the hexadecimal MD5 of *content*. It detects changes; it does not protect secrets."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
@@ -65,22 +67,22 @@ def file_name(server_url: str) -> str:
 
 
 class SchemaStore:
-    """Load the schemas of a session's server, from disk when they are still the right ones."""
+    """Load the schemas of a session's server, from the disk if the file is up to date."""
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose methods do the reading and writing."""
+        """Keep *session*, whose overridable methods read and write the file."""
         self._session = session
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         self._has_warned = False
-        #: The schemas that the session shares with others of this process, if it does.
+        #: The schemas that the session shares with other sessions of this process, if any.
         self.in_use: Optional[Schemas] = None
 
     def path(self, chosen: Union[PathText, bool, None]) -> Union[str, bool]:
         """Return the path of the cache file for the *chosen* folder; False means no cache.
 
-        None means the folder that FTRACK_API_SCHEMA_CACHE_PATH names, else the user's cache
-        folder. A path that ends in ``.json`` is a file already. Raise
-        :exc:`~ftrack_like.exception.PathError` if no file can have the path.
+        If *chosen* is None, the folder comes from the variable FTRACK_API_SCHEMA_CACHE_PATH, or
+        else it is the user's cache folder. A path that ends with ``.json`` is the file itself.
+        Raise :exc:`~ftrack_like.exception.PathError` for a path that no file can have.
         """
         if chosen is False:
             return False
@@ -101,9 +103,10 @@ class SchemaStore:
         return os.path.join(folder, file_name(self._session.server_url))
 
     def load(self, path: Union[PathText, bool, None]) -> Schemas:
-        """Return the schemas, from the file at *path* if it fits the server's hash.
+        """Return the schemas from the file at *path* if their hash is the server's.
 
-        Otherwise ask the server and write the file; *path* may be False or None for none.
+        Otherwise fetch them from the server and write the file. With False or None for *path*, do
+        not use a file.
         """
         session = self._session
         wanted = session.server_information.get("schema_hash")
@@ -119,9 +122,10 @@ class SchemaStore:
         return schemas
 
     def shared(self, path: Union[PathText, bool, None]) -> Optional[Schemas]:
-        """Return schemas that must not be changed: those of the file at *path*, if they fit.
+        """Return the schemas of the file at *path* for reading only, if they are up to date.
 
-        None means that :meth:`load` has to be asked, for schemas of the session's own.
+        Return None if the session needs a copy or the file cannot be used. The caller then uses
+        :meth:`load`.
         """
         session = self._session
         wanted = session.server_information.get("schema_hash")
@@ -144,13 +148,13 @@ class SchemaStore:
         if found is None:
             schemas, read = self._read(path)
             if read != wanted:
-                return None  # Somebody replaced the file meanwhile.
+                return None  # Another process has replaced the file.
             _shared.clear()
             found = _shared[wanted] = schemas
         return found
 
     def own(self, chosen: Union[PathText, bool, None]) -> Schemas:
-        """Return schemas for the session alone; *chosen* is as for :meth:`path`."""
+        """Return schemas that only this session uses; *chosen* is as for :meth:`path`."""
         shared = self.in_use
         if shared is not None:
             copied: Schemas = json.loads(json.dumps(shared))
@@ -163,35 +167,35 @@ class SchemaStore:
         try:
             schemas, found = self._session._read_schemas_from_cache(path)  # noqa: SLF001 - programs override it
         except (OSError, ValueError) as error:
-            self._logger.debug("Schema cache %s cannot be used, fetching anew: %s", path, error)
+            self._logger.debug("Schema cache %s cannot be used, fetching again: %s", path, error)
             return [], None
         if not _are_schemas(schemas):
             return [], None
         return schemas, found
 
     def _fetch(self) -> Schemas:
-        """Return the schemas as the server sends them."""
+        """Fetch the schemas from the server."""
         answer: Any = self._session.call(RawBatch([{"action": "query_schemas"}]))[0]
         check_schemas(answer)
         schemas: Schemas = answer
         return schemas
 
     def _keep(self, schemas: Schemas, path: Union[PathText, bool]) -> None:
-        """Write *schemas* to *path*, else to a private temporary folder, else warn."""
+        """Write *schemas* to *path* or a private temporary folder; log a warning if both fail."""
         failure: Optional[Exception] = None
         for candidate in _candidates(path):
             try:
                 self._session._write_schemas_to_cache(schemas, candidate)  # noqa: SLF001 - programs override it
                 _remove_unused(os.path.dirname(candidate))
                 return
-            except (OSError, ValueError) as error:  # ValueError for a path that cannot be one.
+            except (OSError, ValueError) as error:  # ValueError for an invalid path.
                 failure = failure or error
         self._logger.warning("The schema cache %s cannot be written: %s", path, failure)
 
     def read_file(self, path: str) -> tuple[Schemas, Optional[str]]:
-        """Return the value of the JSON file at *path* and its hash, ``([], None)`` without file.
+        """Return the value of the JSON file at *path* and its hash; ``([], None)`` without a file.
 
-        Raise :exc:`ValueError` when it is no JSON.
+        Raise :exc:`ValueError` if it is not JSON.
         """
         try:
             with open(path, "rb") as file:
@@ -202,23 +206,24 @@ class SchemaStore:
             schemas = json.loads(content)
         except RecursionError as error:
             raise ValueError(f"{path} is nested too deeply.") from error
-        # Files of ours hold just the bytes that the server hashes: no need to make them again.
+        # Files of this library contain exactly the bytes that the server hashes, so that hash is
+        # tried first. It saves encoding the schemas again.
         found = _md5(content)
         if found != self._session.server_information.get("schema_hash"):
             found = canonical_hash(schemas)
         return schemas, found
 
     def write_file(self, schemas: Schemas, path: str) -> None:
-        """Replace the file at *path* by *schemas*, readable for its owner alone.
+        """Replace the file at *path* by *schemas*. Only its owner can read it.
 
-        Raise :exc:`TypeError` for what JSON cannot hold, :exc:`OSError` when it cannot be
-        written.
+        Raise :exc:`TypeError` for a value that JSON cannot represent, and :exc:`OSError` if the
+        file cannot be written.
         """
         content = json.dumps(schemas, sort_keys=True).encode()
         folder = os.path.dirname(os.path.abspath(path))
         os.makedirs(folder, mode=0o700, exist_ok=True)
         _require_own(path, folder)
-        # The temporary file is made with mode 0600.
+        # ``mkstemp`` creates the file with mode 0600.
         handle, temporary = tempfile.mkstemp(prefix=".schemas-", suffix=".tmp", dir=folder)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -241,33 +246,33 @@ def _are_schemas(value: object) -> bool:
 
 
 def _user_folder() -> Optional[str]:
-    """Return the folder for caches of this user, None if the system knows none."""
-    # lazy: only a session that keeps its schemas in the usual place needs to know it.
+    """Return the user's folder for caches, or None if the system does not know one."""
+    # lazy: only sessions that use the default folder need it.
     import platformdirs
 
     try:
         folder = platformdirs.user_cache_dir("ftrack-like", appauthor=False)
     except (KeyError, OSError, RuntimeError):
         return None
-    # Without a home the path begins with "~" still, and would be made below the current folder.
+    # Without a home the path still starts with "~", and would be relative to the current folder.
     return folder if os.path.isabs(folder) else None
 
 
 def _mark_used(path: str) -> None:
-    """Let the file at *path* count as used today, so that others go when there are too many."""
+    """Update the file's time, at most once a day, so that it does not look unused."""
     with contextlib.suppress(OSError):
         if time.time() - os.stat(path).st_mtime > _DAY:
             os.utime(path)
 
 
 def _remove_unused(folder: str) -> None:
-    """Remove the files of ours in *folder* that were not used for longest, if there are many.
+    """Remove the files in *folder* that were unused for the longest time, if there are many.
 
-    A folder that the caller chose is the caller's to keep in order.
+    Do nothing in a folder that the caller chose.
     """
     if folder not in (_user_folder(), os.path.dirname(_private_path("") or "")):
         return
-    with contextlib.suppress(OSError):  # Somebody else may be removing them just now.
+    with contextlib.suppress(OSError):  # Another process may remove the same files.
         found = [each for each in os.scandir(folder) if _OURS.fullmatch(each.name)]
         found.sort(key=lambda each: each.stat().st_mtime, reverse=True)
         for each in found[MOST_FILES:]:
@@ -275,15 +280,15 @@ def _remove_unused(folder: str) -> None:
 
 
 def _candidates(path: Union[PathText, bool]) -> list[str]:
-    """Return the places of the file at *path*: its own, and one for when that cannot be used."""
-    own = cast("str", path)  # Neither False nor, by what sessions pass, True.
+    """Return the possible paths for *path*: itself, and one to fall back to."""
+    own = cast("str", path)  # Sessions never pass True, and False does not come here.
     return [each for each in (own, _private_path(own)) if each is not None]
 
 
 def _private_path(path: str) -> Optional[str]:
-    """Return where the file at *path* goes when its folder cannot be written.
+    """Return the path to fall back to if the folder of *path* cannot be written.
 
-    None means that the system has no folder for temporary files either.
+    Return None if the system has no folder for temporary files either.
     """
     owner = str(os.getuid()) if hasattr(os, "getuid") else "user"
     try:
@@ -294,9 +299,9 @@ def _private_path(path: str) -> Optional[str]:
 
 
 def _require_own(path: str, folder: str) -> None:
-    """Raise :exc:`OSError` when the private *folder* for *path* was made by somebody else.
+    """Raise :exc:`OSError` if another user created the private *folder* for *path*.
 
-    In a temporary folder that all may write to, another user could have been there first.
+    All users may write to the system's temporary folder, so another user may have created it first.
     """
     if folder != os.path.dirname(_private_path(path) or "") or not hasattr(os, "getuid"):
         return

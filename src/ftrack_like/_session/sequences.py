@@ -11,7 +11,7 @@ __all__ = ["parse_sequence"]
 
 
 class FileSequence(Protocol):
-    """A collection of clique: files that differ in a number."""
+    """A collection of the package ``clique``: files whose names differ in a number."""
 
     indexes: Iterable[int]
     padding: int
@@ -23,7 +23,7 @@ class FileSequence(Protocol):
         """Return the collection as text."""
 
 
-#: Members that one expression may name: more are a slip of the keyboard.
+#: The limit of files in one sequence. A larger number is a typing mistake.
 _MOST_MEMBERS = 1_000_000
 
 _NUMBER = r"%(?P<padding>\d*)d"
@@ -32,11 +32,10 @@ _RANGE = re.compile(r"\s*([0-9]+)(?:\s*-\s*([0-9]+))?\s*")
 
 
 def parse_sequence(path: str) -> Optional[FileSequence]:
-    """Return the clique collection of the files that *path* is an expression for.
+    """Return the clique collection for the expression *path*, or None for a plain path.
 
-    Return None for a plain path. Every path of an existing file is plain, whatever its name.
-
-    Raise :exc:`ValueError` for an expression that has a mistake.
+    The path of an existing file is always plain. Raise :exc:`ValueError` for a malformed
+    expression.
     """
     if "[" not in path and "]" not in path:
         return None
@@ -54,9 +53,9 @@ def parse_sequence(path: str) -> Optional[FileSequence]:
 
 
 def _last_frames(path: str) -> Optional[tuple[str, str]]:
-    """Return the name and the frames that *path* consists of, None if it names no frames.
+    """Return the name and the frames in *path*, or None if it contains no frames.
 
-    Raise :exc:`ValueError` if the brackets around the frames are not complete.
+    Raise :exc:`ValueError` if a bracket around the frames is missing.
     """
     has_place = re.search(_NUMBER, path) is not None
     start = path.rfind("[")
@@ -70,7 +69,7 @@ def _last_frames(path: str) -> Optional[tuple[str, str]]:
     looks_like_frames = re.fullmatch(r"[\d\s,:x-]*\d[\d\s,:x-]*", frames) is not None
     is_apart = name[-1:].isspace()
     if not has_place:
-        # An ordinary name may end in a bracket, but hardly in a list of frames.
+        # The name of a single file may end in a bracket, but hardly in a list of frames.
         is_list = (
             looks_like_frames
             and is_apart
@@ -82,16 +81,16 @@ def _last_frames(path: str) -> Optional[tuple[str, str]]:
     if not (looks_like_frames or is_apart or (closing and not frames.strip())):
         return None
     if not closing:
-        raise _error(path, "the bracket behind the frames is missing")
+        raise _error(path, "the bracket after the frames is missing")
     if behind:
         if not (looks_like_frames and (is_apart or name.endswith(" ["))):
             return None
-        raise _error(path, f"there is {behind!r} behind the frames")
+        raise _error(path, f"there is {behind!r} after the frames")
     return name.rstrip(), frames
 
 
 def _collection(path: str, placeholder: re.Match[str], frames: str) -> FileSequence:
-    """Return the collection of the *frames* of the name that *placeholder* has split."""
+    """Return the collection for *frames*; *placeholder* splits the name at the frame number."""
     head, tail = placeholder["head"], placeholder["tail"]
     folder, first = os.path.split(head)
     if re.search(_NUMBER, first) or (re.search(_NUMBER, folder) and not os.path.isdir(folder)):
@@ -106,7 +105,7 @@ def _collection(path: str, placeholder: re.Match[str], frames: str) -> FileSeque
 
 
 def _indexes(path: str, frames: str) -> set[int]:
-    """Return the frame numbers that *frames* lists."""
+    """Return the frame numbers in *frames*."""
     found: set[int] = set()
     for part in frames.split(","):
         match = _RANGE.fullmatch(part)
@@ -123,7 +122,7 @@ def _indexes(path: str, frames: str) -> set[int]:
 
 
 def _mistake(part: str) -> str:
-    """Return what is wrong with *part*, one item of a list of frames."""
+    """Return a description of the mistake in *part*, one item of a list of frames."""
     text = part.strip()
     if not text:
         return "there is a comma without a frame"
@@ -135,7 +134,7 @@ def _mistake(part: str) -> str:
 
 
 def _error(path: str, reason: str) -> ValueError:
-    """Return the error that the expression *path* has a mistake for *reason*."""
+    """Return the error for the expression *path*; *reason* describes the mistake."""
     return ValueError(
         f"Cannot read the sequence {path!r}: {reason}. A sequence is written "
         "'/path/to/file.%04d.exr [1-5, 7]'; a file of exactly this name does not exist."

@@ -1,4 +1,4 @@
-"""What a session is told by its caller and by the environment."""
+"""Check the arguments of a session and read its environment variables."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ __all__ = [
     "retry_policy",
 ]
 
-#: What every cache can do; listing its keys is optional.
+#: The methods that every cache must have. Listing its keys is optional.
 _CACHE_METHODS = ("get", "set", "remove")
 
-#: The variable that bounds the time of repeating a call, in seconds.
+#: The environment variable that limits the time for retries, in seconds.
 RETRY_VARIABLE = "FTRACK_API_RETRY_SECONDS"
 
 
 class Origins(NamedTuple):
-    """Where the server, the key and the user of a session come from, in words for errors."""
+    """Descriptions for errors: the sources of a session's server URL, API key and user name."""
 
     server_url: str = "the argument server_url (else FTRACK_SERVER)"
     api_key: str = "the argument api_key (else FTRACK_API_KEY or FTRACK_APIKEY)"
@@ -48,7 +48,7 @@ class Origins(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """Which server a session talks to, and as whom; *api_key* stays out of ``repr``."""
+    """The server URL, API key and user name of a session. ``repr`` does not show *api_key*."""
 
     server_url: str
     api_key: str
@@ -66,11 +66,12 @@ def credentials(
     api_user: Optional[str],
     environment: Optional[Mapping[str, str]] = None,
 ) -> Credentials:
-    """Return the credentials, with what is None taken from the *environment*.
+    """Return the credentials; take missing ones from the *environment*.
 
-    The variables are FTRACK_SERVER, FTRACK_API_KEY (then FTRACK_APIKEY, its older name) and
-    FTRACK_API_USER; without the last it is the user of this machine. Raise
-    :exc:`~ftrack_like.exception.ConfigurationError`, a :exc:`TypeError`, naming what is missing.
+    The variables are FTRACK_SERVER, FTRACK_API_KEY (or FTRACK_APIKEY, its older name) and
+    FTRACK_API_USER. Without the last one, use the name of the user who is logged in. Raise
+    :exc:`~ftrack_like.exception.ConfigurationError`, a :exc:`TypeError`, for a missing or invalid
+    setting; it names the setting.
     """
     variables = os.environ if environment is None else environment
     url, url_origin = _chosen(server_url, variables, "server_url", ("FTRACK_SERVER",))
@@ -93,7 +94,7 @@ def credentials(
 def _chosen(
     given: Optional[str], variables: Mapping[str, str], argument: str, names: tuple[str, ...]
 ) -> tuple[Optional[str], str]:
-    """Return the value of a setting, None if it is given nowhere, and where it comes from."""
+    """Return the value of a setting and its source; ``(None, "")`` if it is missing."""
     if given:
         return given, f"the argument {argument}"
     for name in names:
@@ -103,7 +104,7 @@ def _chosen(
 
 
 def _missing(argument: str, variables: str, example: str) -> exception.ConfigurationError:
-    """Return the error for a required *argument* that is given nowhere."""
+    """Return the error for the required *argument*, which is missing."""
     variable = variables.split(maxsplit=1)[0]
     return exception.ConfigurationError(
         f'Required "{argument}" not specified, neither as argument nor by the environment variable '
@@ -112,9 +113,10 @@ def _missing(argument: str, variables: str, example: str) -> exception.Configura
 
 
 def _require_sendable(argument: str, origin: str, value: object) -> None:
-    """Raise :exc:`~ftrack_like.exception.ConfigurationError` if no header can hold *value*.
+    """Raise :exc:`~ftrack_like.exception.ConfigurationError` if *value* cannot be in a header.
 
-    The error does not show it, since it may be the key; that of an HTTP library would.
+    The message does not show the value, because it may be the key. The error of an HTTP library
+    would.
     """
     if not isinstance(value, str):
         raise exception.ConfigurationError(
@@ -125,15 +127,15 @@ def _require_sendable(argument: str, origin: str, value: object) -> None:
         or value[0].isspace()
     ):
         raise exception.ConfigurationError(
-            f'"{argument}" holds a line break, begins with a blank or has another character that '
-            f"no request can carry.\nIt comes from {origin}; what was read from a file may want "
-            ".strip()."
+            f'"{argument}" contains a line break, starts with a space or has another character '
+            f"that a request cannot carry.\nIt comes from {origin}. If it was read from a file, "
+            "call .strip() on it."
         )
 
 
 def _machine_user() -> str:
-    """Return the name of who is logged in to this machine."""
-    # lazy: seldom needed, and it brings the system's user database with it.
+    """Return the name of the user who is logged in to this machine."""
+    # lazy: seldom needed, and it loads the system's user database.
     import getpass
 
     try:
@@ -146,24 +148,24 @@ def plugin_folders(
     given: Optional[Union[PathText, Iterable[PathText]]],
     environment: Optional[Mapping[str, str]] = None,
 ) -> list[str]:
-    """Return the folders to look for plugins in.
+    """Return the folders in which to search for plugins.
 
-    *given* is a list of paths; None means those of FTRACK_EVENT_PLUGIN_PATH, parted as the
-    system parts paths. One path as text counts as a list of it.
+    *given* is a path or a list of paths. If it is None, take the paths in FTRACK_EVENT_PLUGIN_PATH,
+    separated by the system's path separator.
     """
     if given is None:
         variables = os.environ if environment is None else environment
         text = variables.get("FTRACK_EVENT_PLUGIN_PATH", "")
-        # Without the variable there is one empty path, which names no folder.
+        # Without the variable the result is one empty path, which is not a folder.
         return text.split(os.pathsep)
     if isinstance(given, (str, bytes, os.PathLike)):
         return [os.fsdecode(given)]
-    folders: list[Any] = list(given)  # They are given on as they are.
+    folders: list[Any] = list(given)  # The loader of plugins checks each folder.
     return folders
 
 
 def header_mapping(headers: object) -> dict[str, str]:
-    """Return *headers* as a new mapping; :exc:`TypeError` when it is none. None means none."""
+    """Return a copy of *headers*, empty for None. Raise :exc:`TypeError` for another type."""
     if headers is None:
         return {}
     if not isinstance(headers, Mapping):
@@ -172,9 +174,9 @@ def header_mapping(headers: object) -> dict[str, str]:
 
 
 def cookie_mapping(cookies: object) -> Union[Mapping[str, str], CookieJar]:
-    """Return *cookies*, a mapping or a cookie jar; :exc:`TypeError` when it is neither.
+    """Return *cookies*, a mapping or a cookie jar; an empty mapping for None.
 
-    None means none and gives an empty mapping.
+    Raise :exc:`TypeError` for another type.
     """
     if cookies is None:
         return {}
@@ -184,7 +186,7 @@ def cookie_mapping(cookies: object) -> Union[Mapping[str, str], CookieJar]:
 
 
 def lazy_load_policy(policy: str) -> str:
-    """Return *policy*; :exc:`ValueError` unless it is ``ignore``, ``warn`` or ``raise``."""
+    """Return *policy*. Raise :exc:`ValueError` unless it is ``ignore``, ``warn`` or ``raise``."""
     if policy not in ("ignore", "warn", "raise"):
         raise ValueError(f"on_lazy_load is 'ignore', 'warn' or 'raise', not {policy!r}.")
     return policy
@@ -193,9 +195,9 @@ def lazy_load_policy(policy: str) -> str:
 def lower_cache(
     session: Session, cache: Union[Cache, Callable[[Session], Optional[Cache]], None]
 ) -> Optional[Cache]:
-    """Return the cache below the memory cache of *session*: *cache*, or what it returns.
+    """Return the cache below the memory cache of *session*: *cache*, or the result of calling it.
 
-    A function that raises, and what is no cache, costs a warning and gives None.
+    Log a warning and return None if the function raises, or if the object is not a cache.
     """
     if cache is None:
         return None
@@ -209,9 +211,9 @@ def lower_cache(
         missing = [name for name in _CACHE_METHODS if not callable(getattr(made, name, None))]
         if not missing and not isinstance(made, type):
             return made
-        reason = f"{made!r} is no cache: it has no {' and no '.join(missing) or 'instance'}"
+        reason = f"{made!r} is not a cache: it has no {' and no '.join(missing) or 'instance'}"
     session.logger.warning(
-        "The session goes without the cache that it was given: %s.",
+        "The session does not use the cache that it was given: %s.",
         masked(reason, session.api_key),
     )
     session.logger.debug("The cache cannot be used.", exc_info=True)
@@ -221,10 +223,10 @@ def lower_cache(
 def retry_policy(
     given: Optional[RetryPolicy], environment: Optional[Mapping[str, str]] = None
 ) -> Optional[RetryPolicy]:
-    """Return the policy *given*, else that of FTRACK_API_RETRY_SECONDS, None without either.
+    """Return the policy *given*, or one for FTRACK_API_RETRY_SECONDS, or None.
 
-    Raise :exc:`TypeError` for what is no policy, :exc:`ValueError` for bounds that make no sense,
-    and :exc:`~ftrack_like.exception.ConfigurationError` if the variable is no number of seconds.
+    Raise :exc:`TypeError` for another type, :exc:`ValueError` for limits out of range, and
+    :exc:`~ftrack_like.exception.ConfigurationError` if the variable is not a number of seconds.
     """
     if given is None:
         variables = os.environ if environment is None else environment
@@ -241,21 +243,21 @@ def retry_policy(
 
 
 def _seconds(text: str) -> float:
-    """Return the number of seconds that the retry variable holds as *text*."""
+    """Return the number of seconds in *text*, the value of the retry variable."""
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
     if math.isnan(seconds) or seconds < 0:
         raise exception.ConfigurationError(
-            f"The environment variable {RETRY_VARIABLE} holds a number of seconds, 0 to repeat "
-            f"nothing, not {text[:50]!r}."
+            f"The environment variable {RETRY_VARIABLE} must be a number of seconds (0 for no "
+            f"retries), not {text[:50]!r}."
         )
     return seconds
 
 
 def checked_deadline(deadline: Optional[float]) -> Optional[float]:
-    """Return *deadline*; :exc:`ValueError` unless it is a positive number of seconds or None."""
+    """Return *deadline*. Raise :exc:`ValueError` unless it is a positive number or None."""
     if deadline is not None and not deadline > 0:
         raise ValueError(f"deadline is a positive number of seconds or None, not {deadline!r}.")
     return deadline

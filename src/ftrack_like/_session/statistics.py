@@ -1,4 +1,4 @@
-"""Counts of what a session has asked of its server."""
+"""Counts of a session's requests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ _NAMES = ("requests", "bytes_sent", "bytes_received", "cache_hits", "grouped_loa
 
 
 class Statistics:
-    """Counters since the session began, or since :meth:`reset`.
+    """Counters since the session started, or since :meth:`reset`.
 
-    *requests* counts what was sent, repetitions included; *bytes_sent* and *bytes_received* the
-    bodies as they travelled; *cache_hits* the entities that ``get`` found without asking;
-    *grouped_loads* the lazy loads that brought several entities at once; *retries* the requests
-    that repeated one that had failed. They may be read from any thread.
+    - *requests*: requests sent, retries included.
+    - *bytes_sent* and *bytes_received*: the bytes of the bodies, compressed if they were.
+    - *cache_hits*: entities that ``get`` found without a request.
+    - *grouped_loads*: lazy loads that loaded a value for several entities.
+    - *retries*: requests that repeated a failed one.
+
+    Any thread may read them.
     """
 
     requests: int
@@ -26,13 +29,13 @@ class Statistics:
     retries: int
 
     def __init__(self) -> None:
-        """Initialise with all counters at zero."""
+        """Start with all counters at zero."""
         self.renew_lock()
         self.reset()
 
     def renew_lock(self) -> None:
-        """Take a new lock, in a process that was forked while somebody held the old one."""
-        # Reentrant: a signal handler may make a call in the middle of counting.
+        """Replace the lock in a forked process: a thread of the parent may have held it."""
+        # Reentrant, because a signal handler may make a call while this thread counts.
         self._lock = threading.RLock()
 
     def reset(self) -> None:
@@ -41,13 +44,13 @@ class Statistics:
             setattr(self, name, 0)
 
     def count(self, **amounts: int) -> None:
-        """Add the *amounts*, counter by counter, in one step."""
+        """Add *amounts*, ``{counter name: number}``, in one step."""
         with self._lock:
             for name, amount in amounts.items():
                 setattr(self, name, getattr(self, name) + amount)
 
     def count_hit(self) -> None:
-        """Add one cache hit, which takes a fifth of the time that :meth:`count` does."""
+        """Add one cache hit, in a fifth of the time of :meth:`count`."""
         with self._lock:
             self.cache_hits += 1
 

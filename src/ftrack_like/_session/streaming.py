@@ -1,4 +1,9 @@
-"""Streams: the entities of a query one page after the other, in memory that does not grow."""
+"""Streams: yield the entities of a query page by page, in constant memory.
+
+A stream must forget the entities of a page when it reads the next one. But it may forget only those
+that arrived with the page. Other parts of the program may rely on entities that the session had
+before. So each page records the keys of its new entities in a ``fresh`` list.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +24,16 @@ class Page(NamedTuple):
     """One page of a query."""
 
     entities: list[Any]
-    #: The identity map keys of what came to the session with it, and what is loaded for it yet.
+    #: The identity map keys of the new entities: they arrived with the page, or were loaded for it
+    #: later.
     fresh: list[Any]
 
 
 class _Ahead:
-    """A page that is being loaded in a thread of its own."""
+    """A page that a background thread loads."""
 
     def __init__(self, load: Callable[[], Page]) -> None:
-        """Begin to *load*."""
+        """Start a thread that calls *load*."""
         self._load = load
         self._page: Optional[Page] = None
         self._error: Optional[BaseException] = None
@@ -37,11 +43,11 @@ class _Ahead:
         self._thread.start()
 
     def _run(self) -> None:
-        """Load, and keep what comes of it unless it was abandoned."""
+        """Load the page and keep it, or release it if it was abandoned."""
         try:
             page = self._load()
         except BaseException as error:
-            self._error = error  # It is raised where the page is waited for.
+            self._error = error  # The thread that waits for the page raises it.
             return
         with self._lock:
             self._page = page
@@ -50,14 +56,14 @@ class _Ahead:
             release(page.fresh)
 
     def result(self) -> Page:
-        """Wait for the page and return it; raise the error that came instead."""
+        """Wait for the page and return it, or raise the error of loading it."""
         self._thread.join()
         if self._error is not None:
             raise self._error
         return cast(Page, self._page)
 
     def abandon(self, release: Callable[[list[Any]], Any]) -> None:
-        """Have *release* called with the keys of what comes, without waiting for it."""
+        """Call *release* with the keys of the page when it is loaded. Do not wait for it."""
         with self._lock:
             self._release = release
             page = self._page
@@ -70,11 +76,10 @@ def stream(
 ) -> Iterator[Any]:
     """Yield the entities of *pages*, *page_size* at a time.
 
-    What came with a page is let go of when the next one is begun, unless *keep*; see
-    ``QueryResult.iterate``. With *prefetch* the page after the current one is loaded at the same
-    time.
+    At the start of each page, release the entities of the page before, unless *keep* is true; see
+    ``QueryResult.iterate``. With *prefetch*, load the next page in the background.
     """
-    held: list[Any] = []  # keys of what could not be let go of yet
+    held: list[Any] = []  # keys of entities with local values, to release after a commit
     ahead: Optional[_Ahead] = None
     page: Optional[Page] = None
     try:
@@ -90,7 +95,8 @@ def stream(
             if ahead is None and pages.is_done:
                 return
     finally:
-        # Left early, by an error or by the reader: what was loaded is let go of as well.
+        # The loop ended early, by an error or because the caller stopped it: release the loaded
+        # pages.
         if not keep:
             release = identity_map_of(session).release
             release(held + (page.fresh if page is not None else []))
@@ -99,13 +105,13 @@ def stream(
 
 
 def _emptying(entities: list[Any]) -> Iterator[Any]:
-    """Yield *entities*, each of which is held by nobody here from then on."""
+    """Yield *entities* and remove each from the list, so that the list does not keep it alive."""
     entities.reverse()
     while entities:
         yield entities.pop()
 
 
 def _load(pages: Pages, size: int) -> Page:
-    """Return the next page of *pages*, with *size* entities."""
+    """Return the next page of *pages*, with at most *size* entities."""
     fresh: list[Any] = []
     return Page(pages.read(size, fresh), fresh)

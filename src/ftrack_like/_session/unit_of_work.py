@@ -1,4 +1,17 @@
-"""The unit of work: what was changed, and how it gets to the server once."""
+"""The unit of work: commit a session's changes to the server exactly once, or roll them back.
+
+A commit passes through these states:
+
+1. *Recorded*: the session has operations; nothing was sent.
+2. *Planned*: a :class:`Plan` contains the payloads for the operations.
+3. *Pending*: the batch is on its way. An interruption leaves it in doubt.
+4. *Answered*: the server has applied the batch; its answer must be merged.
+5. *Done*: the session has forgotten the operations of the plan and their local values.
+
+An exception such as Ctrl-C may come between any two instructions. So the pending batch is stored
+before it is sent, and dropped only when all is done: the next commit continues from there. Other
+threads may record operations during a commit. So it forgets only the operations of its own plan.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +37,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "UnitOfWork"]
 
-#: How often lists that other sessions change at the same time are corrected.
+#: How often the lists of a commit are corrected while other sessions change them.
 _CORRECTIONS = 50
 
 
 class Plan:
-    """What a commit is about to do; it can be looked at without being carried out.
+    """The steps of a commit. A caller may inspect them without sending them.
 
-    *operations* are those recorded, oldest first; *payloads* what is sent for them, in order;
-    *touched* the entities with local values when it was made. *written* are the lists that
-    *payloads* change member by member, which the batch reads at its end.
+    *operations* are the recorded ones, oldest first, and *payloads* the batch for them. *touched*
+    are the entities that had local values at that time. *written* are the lists that *payloads*
+    change member by member; the batch reads them at its end.
     """
 
     def __init__(
@@ -42,7 +55,7 @@ class Plan:
         payloads: list[OperationPayload],
         touched: Iterable[Entity] = (),
     ) -> None:
-        """Initialise with all of it."""
+        """Plan to send *payloads*."""
         self.operations = operations
         self.payloads = payloads
         self.touched = list(touched)
@@ -61,7 +74,7 @@ class Plan:
 
 
 def _line(payload: Mapping[str, Any]) -> str:
-    """Return *payload* as one line for people."""
+    """Return *payload* as one line of text."""
     names = [name for name in payload.get("entity_data", ()) if name != "__entity_type__"]
     shown = f": {', '.join(names)}" if names else ""
     key = ", ".join(str(value) for value in payload["entity_key"])
@@ -69,13 +82,10 @@ def _line(payload: Mapping[str, Any]) -> str:
 
 
 class _Pending:
-    """A batch from before it is sent until its results are taken over.
-
-    *results* are those of the server once *is_answered*.
-    """
+    """A batch until its results are merged. *results* are valid when *is_answered* is true."""
 
     def __init__(self, plan: Plan, delivery: Delivery, memberships: Memberships) -> None:
-        """Initialise with the *plan*, the *delivery* of its payloads and their *memberships*."""
+        """Store a batch before it is sent."""
         self.plan = plan
         self.delivery = delivery
         self.memberships = memberships
@@ -83,49 +93,49 @@ class _Pending:
         self.is_answered = False
 
     def answer(self, results: Json) -> None:
-        """Take the *results*: the server has applied the batch."""
+        """Store *results*: the server has applied the batch."""
         self.results = results
         self.is_answered = True
 
 
 class UnitOfWork:
-    """Commit and take back what a session has recorded; cost follows what was changed.
+    """Commit a session's operations or roll them back. The cost depends only on the changes.
 
-    It may be used from any thread. Commits wait for one another, so that an operation is sent
-    once and after those that it builds on; nothing else waits for them.
+    Any thread may use it. A commit waits for other commits, so every operation is sent once and
+    after the operations that it depends on. Other calls do not wait.
     """
 
     def __init__(self, session: Session) -> None:
-        """Initialise for *session*, whose operations and methods are reached at each use."""
+        """Keep *session*; each use looks up its operations and methods, which programs replace."""
         self._session = session
         self._identity_map = identity_map_of(session)
-        #: The batch that was sent last, until its outcome is known and taken over.
+        #: The last batch, until its outcome is known and merged.
         self._pending: Optional[_Pending] = None
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Take a new lock, in a process that was forked while a thread held the old one."""
+        """Replace the lock in a forked process: a thread of the parent may have held it."""
         self._committing = threading.RLock()
-        #: The thread that is in a commit or a rollback.
+        #: The thread that runs a commit or a rollback.
         self._busy: Optional[int] = None
 
     def plan(self) -> Plan:
-        """Return what :meth:`commit` would do now."""
+        """Return the plan of a commit at this moment."""
         touched = list(self._identity_map.dirty)
         operations = list(self._session.recorded_operations)
         payloads = optimise(payload_of(each) for each in operations)
         return Plan(operations, payloads, touched)
 
     def commit(self) -> None:
-        """Send what is recorded in one transaction.
+        """Send the pending operations in one transaction, after resolving a batch in doubt.
 
-        On an error the operations stay recorded. Operations that are recorded meanwhile by
-        other threads stay for the next commit. A batch in doubt is settled first.
+        After an error the operations stay pending. Operations that other threads record during the
+        commit stay for the next one.
         """
         with self._committing:
             self.refuse_nesting("commit")
-            # No context manager written in Python here: an exception of a signal handler that
-            # comes while it is entered would leave the mark set.
+            # Not a context manager in Python: an exception of a signal handler could come inside
+            # its ``__enter__`` and leave the mark set.
             self._busy = threading.get_ident()
             try:
                 self._settle()
@@ -138,15 +148,15 @@ class UnitOfWork:
                 self._busy = None
 
     def refuse_nesting(self, verb: str) -> None:
-        """Raise an error for *verb* if the calling thread is inside a commit or a rollback."""
+        """Raise CommitInProgressError for *verb* if this thread runs a commit or a rollback."""
         if self._busy == threading.get_ident():
             raise exception.CommitInProgressError(verb)
 
     def _deliver(self, plan: Plan) -> None:
-        """Send the payloads of *plan* and take over the answer.
+        """Send the payloads of *plan* and merge the answer.
 
-        The batch is noted before it is sent and crossed out when all is done: whatever is raised
-        in between, the next commit knows where this one stopped.
+        The method stores the batch before it sends it, and drops it when all is done. If an
+        exception interrupts it, the next commit continues at the same state.
         """
         memberships = Memberships(self._session, plan.operations, plan.payloads)
         memberships.refresh()
@@ -156,10 +166,7 @@ class UnitOfWork:
         self._finish(pending)
 
     def _finish(self, pending: _Pending) -> None:
-        """Have *pending* sent, or sent again, and take over the answer.
-
-        Lists that another session changed at the same time are corrected.
-        """
+        """Send *pending*, merge the answer, and correct lists that other sessions have changed."""
         for _ in range(_CORRECTIONS):
             self._finish_one(pending)
             repairs = pending.memberships.repairs(pending.results)
@@ -176,7 +183,7 @@ class UnitOfWork:
         )
 
     def _finish_one(self, pending: _Pending) -> None:
-        """Have *pending* sent unless it is answered, and take over the answer."""
+        """Send *pending* unless it is answered, and merge the answer."""
         try:
             if not pending.is_answered:
                 pending.answer(pending.delivery.send())
@@ -191,10 +198,10 @@ class UnitOfWork:
             self._pending = None
 
     def _settle(self) -> None:
-        """Find out what became of a batch in doubt, before anything else is sent.
+        """Resolve a batch in doubt before another batch is sent.
 
-        If the server did not apply it, it is sent again as it was. What the program recorded
-        since follows with the batch of the commit.
+        If the server did not apply the batch, send it again unchanged. Operations that the program
+        has recorded since then follow with the next batch.
         """
         pending = self._pending
         if pending is None:
@@ -207,34 +214,34 @@ class UnitOfWork:
         except exception.ServerError:
             if self._pending is not None:
                 raise
-            # The server refuses the batch, so it was not applied. The commit sends everything
-            # that is recorded, which may hold a correction.
+            # The server refuses the batch, so it has not applied it. The commit sends all pending
+            # operations, which may contain a correction.
 
     def _is_wanted(self, pending: _Pending) -> bool:
-        """Return whether *pending* is in doubt and the program has not taken it back."""
+        """Return whether *pending* is in doubt and the program has not rolled it back."""
         if not pending.delivery.in_doubt:
             return False
         if not pending.plan.operations:
-            return True  # Lists that the session itself corrects.
+            return True  # A correction of lists, which has no operations.
         recorded = {id(each) for each in self._session.recorded_operations}
         return not recorded.isdisjoint([id(each) for each in pending.plan.operations])
 
     @property
     def in_doubt(self) -> bool:
-        """Whether it is unknown what became of the last batch."""
+        """Whether the outcome of the last batch is unknown or not yet merged."""
         pending = self._pending
         return pending is not None and (pending.is_answered or self._is_wanted(pending))
 
     def abandon(self) -> None:
-        """Stop asking what became of the last batch."""
+        """Forget the batch in doubt, and do not wait for its request."""
         self._pending = None
         calls_of(self._session).running.forget()
 
     def _forget_cancelled(self, plan: Plan) -> None:
-        """Forget the operations of *plan*, which add up to nothing, and their entities' values.
+        """Forget the operations of *plan*, which cancel each other, and their local values.
 
-        Nothing was waited for, so another thread may be about to record what it has just set on
-        other entities.
+        Keep the values of other entities: another thread may have set one, and be about to record
+        it.
         """
         own = {_key_of(each) for each in plan.operations}
         plan.touched = [entity for entity in plan.touched if _identity_of(entity) in own]
@@ -242,17 +249,14 @@ class UnitOfWork:
             self._forget(plan)
 
     def _delivery(self, plan: Plan, questions: list[Any], readings: list[Any]) -> Delivery:
-        """Return what sends the *questions*, the payloads of *plan* and the *readings*."""
+        """Return a delivery: *questions*, the payloads of *plan* and *readings* in one batch."""
         session = self._session
         plain = loader_of(session).takes_plain_path()
         batch = [*questions, *plan.payloads, *readings]
         return Delivery(session, batch if plain else RawBatch(batch))
 
     def _merge(self, plan: Plan, results: Json) -> None:
-        """Take over what the server answered, by what it carries.
-
-        A replaced ``call`` may have answered anything: what holds no entity is passed over.
-        """
+        """Merge the entities in *results*. Skip other shapes: programs override ``call``."""
         self._keep_primary_keys(plan)
         session = self._session
         records = self._written_lists(plan, results)
@@ -266,9 +270,9 @@ class UnitOfWork:
             loader_of(session).load(records)
 
     def _written_lists(self, plan: Plan, results: Json) -> list[dict[str, Any]]:
-        """Return records of the lists that *plan* changes member by member, from *results*.
+        """Return the records in *results* for the lists that *plan* changes member by member.
 
-        A list that was not read is forgotten, to be read when it is looked at.
+        If a record is missing, forget the loaded list, so that the next access reads it.
         """
         records = []
         count = len(plan.written)
@@ -288,9 +292,9 @@ class UnitOfWork:
         return records
 
     def _keep_primary_keys(self, plan: Plan) -> None:
-        """Let created entities keep their identity, also when the answer leaves it out.
+        """Keep the identity of created entities, even if the answer does not contain it.
 
-        Those with local values do so by themselves when they lose these.
+        Entities with local values do that themselves when they drop these values.
         """
         find = self._identity_map.find
         keeping = {id(entity.fixed_key) for entity in plan.touched}
@@ -304,9 +308,9 @@ class UnitOfWork:
                         entity.remote_values.setdefault(name, value)
 
     def _forget(self, plan: Plan) -> None:
-        """Forget the operations of *plan* and the local values that they stand for.
+        """Forget the operations of *plan* and their local values.
 
-        Values that were set meanwhile stay, with the operations that say so.
+        Keep values that other threads set during the commit, with the operations for them.
         """
         session = self._session
         self._discard(plan.operations)
@@ -316,14 +320,14 @@ class UnitOfWork:
             key = _identity_of(entity)
             names = still.get(key, frozenset())
             if names is None:
-                continue  # Created meanwhile: it is all local still.
+                continue  # Created after the plan, so all its values are local.
             self._clear(entity, names)
         for each in gone.values():
             if _key_of(each) not in still:
                 self._remove(each)
 
     def _discard(self, operations: list[Operation]) -> None:
-        """Forget exactly these *operations*; what other threads recorded stays."""
+        """Forget exactly these *operations*; keep the operations that other threads recorded."""
         recorded = self._session.recorded_operations
         discard = getattr(recorded, "discard", None)
         if discard is not None:
@@ -333,7 +337,7 @@ class UnitOfWork:
 
     @staticmethod
     def _recorded_names(operations: Iterable[Operation]) -> dict[str, Optional[frozenset[str]]]:
-        """Return the attributes that *operations* set, by entity; None for a creation."""
+        """Return the attributes that *operations* set, by entity; None for a created entity."""
         found: dict[str, Optional[frozenset[str]]] = {}
         for each in list(operations):
             key = _key_of(each)
@@ -346,7 +350,7 @@ class UnitOfWork:
         return found
 
     def _clear(self, entity: Entity, names: Iterable[str]) -> None:
-        """Drop the local values of *entity* but for those with the *names*."""
+        """Drop the local values of *entity*, except those of *names*."""
         local = entity.local_values or {}
         kept = {name: value for name, value in local.items() if name in names} if names else None
         if not kept:
@@ -358,11 +362,11 @@ class UnitOfWork:
 
     @staticmethod
     def _gone(plan: Plan) -> dict[str, Any]:
-        """Return the last deletion of each entity that *plan* leaves deleted."""
+        """Return the last deletion of each entity that *plan* deletes for good."""
         found: dict[str, Any] = {}
         kind = operation.DeleteEntityOperation
         if not any(isinstance(each, kind) for each in plan.operations):
-            return found  # As most commits are; the keys of all would take longer.
+            return found  # The usual case; computing the keys of all takes longer.
         for each in plan.operations:
             key = _key_of(each)
             if isinstance(each, kind):
@@ -372,7 +376,7 @@ class UnitOfWork:
         return found
 
     def _remove(self, deletion: operation.DeleteEntityOperation) -> None:
-        """Forget the entity of the *deletion* in all cache layers."""
+        """Forget the entity of *deletion* in all cache layers."""
         identity_map = self._identity_map
         values = list(deletion.entity_key.values())
         entity = identity_map.find(deletion.entity_type, values)
@@ -382,10 +386,10 @@ class UnitOfWork:
         identity_map.remove(identity_map.key((deletion.entity_type, values)))
 
     def rollback(self) -> None:
-        """Take back what is recorded: entities are as the server holds them.
+        """Undo the changes since the last commit, without a request.
 
-        Entities that were created are forgotten; they keep their primary key, so that they can
-        still be told apart. A batch in doubt is given up: the server may have applied it.
+        The session forgets created entities; these keep their primary key. It also forgets a batch
+        in doubt, which the server may have applied.
         """
         with self._committing:
             self.refuse_nesting("roll back")
@@ -396,11 +400,11 @@ class UnitOfWork:
                 self._busy = None
 
     def _roll_back(self) -> None:
-        """Do what :meth:`rollback` does."""
+        """Roll back, while the lock is held."""
         session = self._session
         pending = self._pending
         if pending is not None and pending.is_answered:
-            self._finish(pending)  # The server applied it; only the taking over was interrupted.
+            self._finish(pending)  # The server has applied it; only merging was interrupted.
         elif pending is not None and self._is_wanted(pending):
             self._forget_loaded(pending.plan)
             session.logger.warning(
@@ -423,7 +427,7 @@ class UnitOfWork:
         self.abandon()
 
     def take_back(self, entities: Iterable[Entity]) -> None:
-        """Take back what is recorded of *entities*; those that were created are forgotten."""
+        """Discard the pending operations of *entities*, and forget the created ones."""
         session = self._session
         wanted = {_identity_of(entity): entity for entity in entities}
         operations = [each for each in session.recorded_operations if _key_of(each) in wanted]
@@ -437,7 +441,7 @@ class UnitOfWork:
                 self._identity_map.discard(entity)
 
     def _forget_loaded(self, plan: Plan) -> None:
-        """Forget the loaded values that *plan* may have changed on the server, to be read again."""
+        """Forget the loaded values that *plan* may have changed on the server."""
         for payload in plan.payloads:
             if payload["action"] != "update":
                 continue
@@ -449,19 +453,19 @@ class UnitOfWork:
                     entity.remote_values.pop(name, None)
 
     def created(self) -> list[Entity]:
-        """Return the entities that are created and not committed."""
+        """Return the created entities that are not committed."""
         return self._in_state(CREATED)
 
     def modified(self) -> list[Entity]:
-        """Return the entities whose changes are not committed, created ones left out."""
+        """Return the entities with uncommitted changes, except created ones."""
         return self._in_state(MODIFIED)
 
     def deleted(self) -> list[Entity]:
-        """Return the entities whose deletion is not committed."""
+        """Return the entities with an uncommitted deletion."""
         return self._in_state(DELETED)
 
     def _in_state(self, wanted: Symbol) -> list[Entity]:
-        """Return the attached entities that the recorded operations leave in the state *wanted*."""
+        """Return the attached entities that the pending operations bring to the state *wanted*."""
         states: dict[str, Any] = {}
         keys: dict[str, Any] = {}
         for each in list(self._session.recorded_operations):
@@ -479,7 +483,7 @@ class UnitOfWork:
 
 
 def _identity_of(entity: Entity) -> str:
-    """Return the identity of *entity* as text, empty when its primary key is not whole."""
+    """Return the identity of *entity* as text, empty if its primary key is incomplete."""
     known: Optional[str] = entity.known_identity
     if known is not None:
         return known
@@ -490,5 +494,5 @@ def _identity_of(entity: Entity) -> str:
 
 
 def _key_of(recorded: operation.Operation) -> str:
-    """Return the identity of the entity that the operation *recorded* is about, as text."""
+    """Return the identity of the entity of the operation *recorded*, as text."""
     return f"({recorded.entity_type!r}, {list(recorded.entity_key.values())!r})"

@@ -1,7 +1,7 @@
-"""Values that cannot be used: what callers pass, and what was to be sent to the server.
+"""Invalid values: check arguments, and explain why a request failed.
 
-What is wrong with a value that was to be sent is found out after sending it failed, so that
-what is in order costs nothing.
+The client examines the values of a request only after the request failed. So valid values cost no
+time.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ __all__ = ["FORMS", "no_type", "remedy", "require_entity", "require_mapping", "u
 
 _WRITING = frozenset({"create", "update"})
 
-#: What cannot be stored as text: NUL, and halves of the pairs that UTF-16 writes characters by.
+#: Characters that text cannot contain: NUL, and single halves of the surrogate pairs of UTF-16.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
-#: What has a form in JSON.
+#: The types that JSON can represent.
 FORMS = "Use text, a number, true or false, a date, None, or a list or dictionary of these."
 
-#: Attributes that people call an entity by, the usual one first.
+#: Attributes by which people name an entity, the most usual one first.
 _NAMES = ("name", "username", "label")
 
 
 def require_entity(value: object, role: str) -> None:
-    """Raise an error unless *value* is an entity, which is to be *role* ("deleted", say)."""
+    """Raise :exc:`~ftrack_like.exception.InvalidEntityError` unless *value* is an entity.
+
+    *role* is a participle for the message, for example "deleted".
+    """
     if isinstance(value, type) or not hasattr(value, "primary_key_attributes"):
         several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
         raise exception.InvalidEntityError(
@@ -46,8 +49,8 @@ def require_entity(value: object, role: str) -> None:
 
 
 def require_mapping(value: object, role: str) -> Mapping[str, Any]:
-    """Return *value*; raise an error that names the call *role* unless it is a mapping."""
-    if type(value) is dict or isinstance(value, Mapping):  # Asking the class alone is quick.
+    """Return *value*. Raise InvalidValueError unless it is a mapping; *role* names the call."""
+    if type(value) is dict or isinstance(value, Mapping):  # The first test is faster.
         return value
     raise exception.InvalidValueError(
         "The data for {role} must be a mapping of attribute names to values, not {shown}.",
@@ -56,19 +59,19 @@ def require_mapping(value: object, role: str) -> Mapping[str, Any]:
 
 
 def no_type(value: object) -> exception.InvalidValueError:
-    """Return the error that *value* cannot be the name of an entity type."""
+    """Return the error for a *value* that cannot be the name of an entity type."""
     return exception.InvalidValueError(
-        "{shown} is no entity type. Pass the name of one as text.", {"shown": shown(value)}
+        "{shown} is not an entity type. Pass the name of one as text.", {"shown": shown(value)}
     )
 
 
 def unsendable(
     data: Json, error: Exception, encode_item: Callable[[Any], Any]
 ) -> exception.InvalidValueError:
-    """Return the error that *data*, a batch or anything else, cannot be written as JSON.
+    """Return the error for *data*, a batch or another value that JSON cannot represent.
 
-    *error* is what the attempt raised. *encode_item* gives a value that JSON has a form for in
-    place of one that it has none for, and raises :exc:`TypeError` where there is none.
+    *error* is the exception of the attempt. *encode_item* returns a JSON value for an object, and
+    raises :exc:`TypeError` if there is none.
     """
     for entity, name, value in _values_of(data):
         reason = _reason(value, encode_item)
@@ -99,7 +102,7 @@ def _values_of(data: Json) -> Iterator[tuple[str, str, Any]]:
 
 
 def _named(payload: Mapping[str, Any]) -> str:
-    """Return the entity of *payload* as text: ``<Task(0a1b…)>``."""
+    """Return the entity of *payload* as text, such as ``<Task(0a1b…)>``."""
     key = payload.get("entity_key")
     parts = key if isinstance(key, (list, tuple)) else [key]
     return f"<{payload.get('entity_type')}({', '.join([_plain(part) for part in parts])})>"
@@ -111,7 +114,7 @@ def _plain(part: object) -> str:
 
 
 def _reason(value: Value, encode_item: Callable[[Any], Any]) -> str:
-    """Return a sentence that says why *value* cannot be written as JSON, empty if it can be."""
+    """Return a sentence with the reason why JSON cannot represent *value*, empty if it can."""
     try:
         json.dumps(value, default=encode_item, allow_nan=False)
     except RecursionError:
@@ -130,11 +133,10 @@ def _reason(value: Value, encode_item: Callable[[Any], Any]) -> str:
 
 
 def remedy(session: Session, payloads: Iterable[Mapping[str, Any]]) -> str:
-    """Return a sentence that says what to assign instead of a wrong value in *payloads*.
+    """Return a sentence about the first wrong value in *payloads*, and the value to use instead.
 
-    It is about the first value that no server takes: something else where an entity belongs, an
-    entity where its id belongs, or text with characters that cannot be stored. The text is
-    empty if there is none.
+    A value is wrong if every server refuses it: another type for a reference, an entity for its id,
+    or text with characters that the server cannot store. Return an empty text if there is none.
     """
     for payload in payloads:
         entity_type = str(payload.get("entity_type"))
@@ -152,7 +154,7 @@ def remedy(session: Session, payloads: Iterable[Mapping[str, Any]]) -> str:
 def _sentence(
     session: Session, entity_type: str, attribute: Optional[Attribute], value: Value
 ) -> Optional[str]:
-    """Return what to assign to *attribute* of *entity_type* instead of *value*, if anything."""
+    """Return advice for *value* of *attribute* of *entity_type*, or None if it is valid."""
     is_entity = getattr(value, "primary_key_attributes", None) is not None
     if isinstance(attribute, ReferenceAttribute):
         if is_entity or value is None or value is NOT_SET or isinstance(value, Mapping):
@@ -172,14 +174,14 @@ def _sentence(
         if found:
             kind = "a NUL character" if found.group() == "\0" else "half of a surrogate pair"
             return (
-                f"The text for {attribute.name!r} of {entity_type} holds {kind} at position "
+                f"The text for {attribute.name!r} of {entity_type} contains {kind} at position "
                 f"{found.start()}, which cannot be stored. Remove it."
             )
     return None
 
 
 def _way_to(session: Session, entity_type: str, value: Value) -> str:
-    """Return the call that gets the entity of *entity_type* that *value*, a text, may mean."""
+    """Return a call that gets the entity of *entity_type* that the text *value* may name."""
     text = value if isinstance(value, str) else "…"
     if re.fullmatch(r"[0-9a-f]{8}-[0-9a-f-]{27}", text):
         return f"session.get({entity_type!r}, {text!r})"

@@ -1,1 +1,1 @@
-"""The one place that knows addresses, TLS, proxies, retries and what must not be shown."""
+"""Requests to a server: addresses, TLS, proxies, time limits, retries and masked secrets."""

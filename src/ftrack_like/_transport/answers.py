@@ -1,4 +1,4 @@
-"""Turn what a server answered into a value or into the error that says what went wrong."""
+"""Turn the answer of a server into a value, or into an error that explains the failure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = [
     "unexpected_page",
 ]
 
-#: How much of a page that is no answer may stand in an error, in bytes.
+#: An error for an unexpected page quotes at most this many bytes of the page.
 EXCERPT = 1000
 
-#: The server's names of faults and the errors that they become.
+#: The errors of this library by the names of the server's exceptions.
 FAULTS: dict[str, type[exception.ServerError]] = {
     "DuplicateEntryError": exception.ServerNotUniqueError,
     "FTAuthenticationError": exception.ServerAuthenticationError,
@@ -36,16 +36,16 @@ FAULTS: dict[str, type[exception.ServerError]] = {
     "ValidationError": exception.ServerValidationError,
 }
 
-#: What some programs write before a text in UTF-8.
+#: Some programs write this character before a text in UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 def decode_text(body: Any) -> str:
-    """Return the *body* of an answer as text, which is UTF-8 whatever its headers say.
+    """Return the *body* of an answer as text, decoded as UTF-8 without a byte order mark.
 
-    A byte order mark before it is dropped. Raise
-    :exc:`~ftrack_like.exception.ServerAnswerError` when it is not. A body that is text already,
-    as stand-ins give, stays as it is.
+    The encoding in the headers is ignored: servers send UTF-8. A body that is already text, as in
+    fake responses of tests, is returned unchanged. Raise
+    :exc:`~ftrack_like.exception.ServerAnswerError` if the body is not UTF-8.
     """
     if isinstance(body, str):
         return body
@@ -59,7 +59,7 @@ def decode_text(body: Any) -> str:
 
 
 def refuse_constant(name: str) -> Any:
-    """Raise :exc:`ValueError` for ``NaN`` and the like, which JSON does not have."""
+    """Raise :exc:`ValueError` for ``NaN`` and ``Infinity``, which are not JSON."""
     raise ValueError(f"JSON has no {name}")
 
 
@@ -67,7 +67,10 @@ _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def parse_json(text: str) -> Any:
-    """Return the value of the JSON *text*; raise ValueError when it is none, however deep."""
+    """Return the value of the JSON *text*.
+
+    Raise :exc:`ValueError` if *text* is not JSON, or is nested deeper than Python can parse.
+    """
     try:
         return _DECODER.decode(text)
     except RecursionError as error:
@@ -75,10 +78,10 @@ def parse_json(text: str) -> Any:
 
 
 def fault_of(value: Any) -> Optional[Mapping[str, Any]]:
-    """Return *value* when it is the server's report of an error, else None."""
+    """Return *value* if it is an error report of the server, else None."""
     if not isinstance(value, Mapping) or "exception" not in value:
         return None
-    # What is no text, as a broken server may send, is shown by its kind.
+    # A broken server may send lists or mappings here. An error message shows only their type.
     return {
         name: item if isinstance(item, (str, int, type(None))) else f"<{type(item).__name__}>"
         for name, item in value.items()
@@ -86,7 +89,7 @@ def fault_of(value: Any) -> Optional[Mapping[str, Any]]:
 
 
 def _fault_class(fault: Mapping[str, Any]) -> type[exception.ServerError]:
-    """Return the error class for the server's report *fault*."""
+    """Return the error class for the error report *fault*."""
     name = str(fault.get("exception"))
     if fault.get("error_code") == "api_credentials_invalid":
         return exception.ServerAuthenticationError
@@ -96,9 +99,9 @@ def _fault_class(fault: Mapping[str, Any]) -> type[exception.ServerError]:
 
 
 def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
-    """Return the error for the server's report *fault*, with the server's own words."""
+    """Return the error for the error report *fault*, with the text of the server."""
     kind = _fault_class(fault)
-    # What follows the first line, such as a caret under a mistake, keeps its columns.
+    # The later lines keep their columns: they may put a caret below a mistake in a query.
     first, _, rest = str(fault.get("content")).partition("\n")
     text = f"Server reported error: {fault.get('exception')}({first})" + (rest and f"\n{rest}")
     code = fault.get("error_code")
@@ -117,8 +120,8 @@ def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
 
 
 def _title(text: str) -> str:
-    """Return the title of the page *text*, empty when it has none."""
-    # lazy: needed only for pages that should not have come.
+    """Return the title of the page *text*, empty if it has no title."""
+    # lazy: needed only for unexpected pages.
     import html
 
     found = re.search(r"<title[^>]*>(.*?)</title>", text[:20000], re.IGNORECASE | re.DOTALL)
@@ -126,7 +129,7 @@ def _title(text: str) -> str:
 
 
 def _excerpt(text: str) -> str:
-    """Return the readable begin of *text*, without the tags of a page."""
+    """Return the beginning of *text* without HTML tags."""
     # lazy: as above.
     import html
 
@@ -138,7 +141,7 @@ def _excerpt(text: str) -> str:
     return begin if cut == begin else cut + " …"
 
 
-#: Words of servers that speak https and were asked in plain http.
+#: Words in the answer of an https server to a plain http request.
 _WANTS_HTTPS = r"(?i)https|\btls\b|\bssl\b"
 
 #: Words of a page that asks people to log in.
@@ -148,9 +151,9 @@ _LOGIN = r"(?i)\b(log ?in|sign ?in|single sign|sso|saml|password)\b"
 def unexpected_page(
     status: int, reason: str, text: str, address: str, origin: str = "FTRACK_SERVER"
 ) -> exception.ServerError:
-    """Return the error for an answer that is no JSON: its status, its title and its begin.
+    """Return the error for an answer that is not JSON, with its status, title and beginning.
 
-    *origin* says where the *address* comes from, in words.
+    *origin* names the setting that *address* comes from, such as ``"FTRACK_SERVER"``.
     """
     title = _title(text)
     shown = f" ({title!r})" if title else ""
@@ -164,7 +167,7 @@ def unexpected_page(
         if re.search(_LOGIN, f"{title} {excerpt}"):
             check += " It looks like a login page: a proxy or a single sign-on may be in between."
         return exception.ServerAnswerError(
-            f"What answers at {address} is no ftrack server: it sent a page instead of JSON"
+            f"{address} is not an ftrack server: it sent a page instead of JSON"
             f"{shown}.{check}{detail}"
         )
     said = " ".join([str(status), *str(reason or "").split()])[:100]

@@ -1,4 +1,4 @@
-"""The credentials of a session, added to its requests and to nobody else's."""
+"""Add the credentials of a session to its requests, and only to requests to its server."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def leaves_host(address: str, target: str) -> bool:
-    """Return whether *target* is a place to which *address* must not hand its credentials.
+    """Return whether a redirect from *address* to *target* must not carry the credentials.
 
-    Places are equal when host and port are. From http to https on the same host at the usual
-    ports is no change of place; the way back is one, since it would send the key in the clear.
+    A redirect may carry them if host, port and scheme stay the same. It may also go from http on
+    port 80 to https on port 443 of the same host. The opposite direction counts as leaving, since
+    it would send the API key unencrypted.
     """
     old, new = urlsplit(address), urlsplit(urljoin(address, target))
     if (old.hostname or "").lower() != (new.hostname or "").lower():
@@ -43,7 +44,7 @@ class SessionAuthentication(requests.auth.AuthBase):
     def __call__(self, request: Any) -> Any:
         """Return *request* with the credentials as headers.
 
-        A redirect that leaves the host is followed without them.
+        A redirect to another host is followed without the credentials.
         """
         request.headers.update({"ftrack-api-key": self.api_key, "ftrack-user": self.api_user})
         if hasattr(request, "register_hook"):
@@ -51,12 +52,12 @@ class SessionAuthentication(requests.auth.AuthBase):
         return request
 
     def __repr__(self) -> str:
-        """Return the user's name; the key stays hidden."""
+        """Return a text with the user's name and a masked key."""
         return f"{type(self).__name__}(api_key={MASK!r}, api_user={self.api_user!r})"
 
     @staticmethod
     def _drop_on_leaving(response: Any, *args: Any, **kwargs: Any) -> None:
-        """Take the credentials off the request from which a redirect will be copied."""
+        """Remove the credentials from the request that ``requests`` copies for a redirect."""
         target = response.headers.get("location")
         if response.is_redirect and target and leaves_host(response.request.url, target):
             for name in CREDENTIAL_HEADERS:

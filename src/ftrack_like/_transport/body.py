@@ -1,7 +1,8 @@
-"""Bodies of answers, read with a bound on what they decompress to.
+"""Read the bodies of answers with a limit on their decompressed size.
 
-A kilobyte of gzip may stand for a megabyte. So bodies are taken from the connection as they come
-and decompressed here, a bounded piece at a time, whatever the version of urllib3 does.
+A kilobyte of gzip can decompress to a megabyte, so a small answer could fill the memory of the
+client. Some versions of urllib3 decompress without a limit. Therefore this module reads the raw
+bytes from the connection and decompresses them itself, in pieces of limited size.
 """
 
 from __future__ import annotations
@@ -22,39 +23,42 @@ __all__ = [
     "read_body",
 ]
 
-#: What to send as ``Accept-Encoding``: the compressions that are decompressed here.
+#: The value of ``Accept-Encoding``: the compressions that :class:`Decompressor` supports.
 ACCEPTED = "gzip, deflate"
 
 #: The longest answer, in bytes after decompression.
 MOST_BYTES = 512 * 1024 * 1024
 
-#: A body that decompresses to more than so many times its size is refused, once it is long. JSON
-#: with ids compresses to a tenth, text seldom to less than a fiftieth, zeros to a thousandth.
+#: The largest accepted ratio of decompressed to received bytes. JSON with ids compresses to a
+#: tenth, text seldom to less than a fiftieth, zeros to a thousandth.
 MOST_RATIO = 200
+
+#: The ratio is checked only for bodies of more than this many decompressed bytes.
 LONG = 16 * 1024 * 1024
 
-#: Bytes taken from the connection, and from the decompressor, at a time.
+#: The most bytes to read at a time from the connection, and from the decompressor.
 _PIECE = 64 * 1024
 
 
 class UnreadableError(urllib3.exceptions.HTTPError):
-    """A body is too long or encoded in an unknown way, and would be so again."""
+    """A body is too long or has an unknown encoding. A retry would not help."""
 
 
 class Body(NamedTuple):
-    """The *content* of an answer, and how many bytes were *received* for it."""
+    """The decompressed *content* of an answer, and the number of bytes *received* for it."""
 
     content: bytes
     received: int
 
 
 class Decompressor:
-    """Decompresses a body that comes in pieces. *encoding* is its ``Content-Encoding``."""
+    """Decompresses a body that arrives in pieces. *encoding* is its ``Content-Encoding``."""
 
     def __init__(self, encoding: Optional[str], most: Optional[int] = MOST_BYTES) -> None:
-        """Initialise; the body may have *most* bytes in the end, any number when it is None.
+        """Initialise with the *most* bytes that the body may have when decompressed.
 
-        Raise :class:`UnreadableError` for an encoding that was not asked for.
+        None as *most* means no limit. Raise :class:`UnreadableError` for an encoding that is not
+        in :data:`ACCEPTED`.
         """
         self._encoding = (encoding or "").strip().lower()
         self._most = most
@@ -73,19 +77,19 @@ class Decompressor:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the body is to be compressed and nothing of it has come."""
+        """Whether the headers announced a compressed body and none of its bytes has arrived."""
         return not self.is_plain and not self._taken
 
     @property
     def is_complete(self) -> bool:
-        """Whether the compressed data has come to its end, or is not compressed."""
+        """Whether the compressed data is complete, or the body is not compressed."""
         return self._inner is None or bool(self._inner.eof)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what *data* decompresses to, in pieces of 64 KiB at most.
+        """Decompress *data*, the next piece of the body; yield pieces of at most 64 KiB.
 
-        Raise :class:`UnreadableError` beyond the bound and :exc:`urllib3.exceptions.DecodeError`
-        for data that is not compressed as announced.
+        Raise :class:`UnreadableError` if the decompressed body becomes too long, and
+        :exc:`urllib3.exceptions.DecodeError` if *data* is not compressed as announced.
         """
         self._taken += len(data)
         if self.is_plain:
@@ -93,11 +97,11 @@ class Decompressor:
             yield data
             return
         piece = b""
-        # A full piece may have left more inside the decompressor, even without further data.
+        # After a full piece, the decompressor may contain more output, even without input.
         while data or len(piece) == _PIECE:
             if self._inner is None or (self._inner.eof and data):
                 if self._inner is not None and self._encoding == "deflate":
-                    return  # What follows the end belongs to nothing.
+                    return  # Only gzip may have several members. Ignore bytes after the end.
                 self._inner = zlib.decompressobj(self._window(data))
             try:
                 piece = self._inner.decompress(data, _PIECE)
@@ -111,7 +115,7 @@ class Decompressor:
             data = self._inner.unconsumed_tail or self._inner.unused_data
 
     def _window(self, data: bytes) -> int:
-        """Return what tells zlib the format of what begins with *data*."""
+        """Return the argument *wbits* of zlib for a body that begins with *data*."""
         if self._encoding != "deflate":
             return 16 + zlib.MAX_WBITS
         # "deflate" means zlib's format, but some servers send the bare stream.
@@ -119,23 +123,23 @@ class Decompressor:
         return zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
 
     def _count(self, more: int) -> None:
-        """Count *more* bytes given; raise :class:`UnreadableError` beyond the bound."""
+        """Count *more* decompressed bytes; raise :class:`UnreadableError` if there are too many."""
         self._given += more
         is_long = self._most is not None and self._given > self._most
         if is_long or (
             not self.is_plain and self._given > LONG and self._given > MOST_RATIO * self._taken
         ):
             raise UnreadableError(
-                f"the body is too long: {self._taken} bytes came, which stand for {self._given} "
-                "bytes or more"
+                f"the body is too long: the {self._taken} bytes received so far decompress to "
+                f"{self._given} bytes or more"
             )
 
 
 def read_body(response: Any, most: int = MOST_BYTES) -> Body:
-    """Return the body of *response*, a ``requests.Response`` that was asked for as a stream.
+    """Return the body of *response*, a ``requests.Response`` of a request with ``stream=True``.
 
-    Raise :class:`UnreadableError` if it has more than *most* bytes or an unknown encoding, and
-    another error of urllib3 if the connection breaks.
+    Raise :class:`UnreadableError` if the body has more than *most* bytes after decompression or
+    an unknown encoding. Raise another error of urllib3 if the connection breaks.
     """
     raw: Any = getattr(response, "raw", None)
     if not isinstance(raw, urllib3.HTTPResponse):
@@ -161,16 +165,16 @@ def read_body(response: Any, most: int = MOST_BYTES) -> Body:
 
 
 def _given_body(response: Any) -> Body:
-    """Return the body that *response* holds already, as stand-ins and hooks leave it."""
+    """Return the body that *response* has already read, as in fake responses and after hooks."""
     content = response.content
     if not isinstance(content, (bytes, bytearray, str)):
-        content = response.text  # A stand-in of a test may know only this.
+        content = response.text  # A fake response of a test may have only this attribute.
     data = content.encode("utf-8") if isinstance(content, str) else bytes(content)
     return Body(data, len(data))
 
 
 def excerpt(response: Any, most: int) -> str:
-    """Return the first *most* bytes of a streamed *response* as text of one line; close it."""
+    """Return the first *most* bytes of a streamed *response* as one line; close *response*."""
     try:
         raw: Any = getattr(response, "raw", None)
         if not isinstance(raw, urllib3.HTTPResponse):
@@ -180,6 +184,6 @@ def excerpt(response: Any, most: int) -> str:
         content = next(decompressor.feed(data), b"") if data else response.content
         return " ".join(content[:most].decode("utf-8", "replace").split())
     except (urllib3.exceptions.HTTPError, OSError):
-        return ""  # The status says enough.
+        return ""  # The caller's error message also has the status; that is enough.
     finally:
         response.close()

@@ -1,4 +1,20 @@
-"""One question and its answer: faults named, reads repeated, redirects watched."""
+"""Send one request until it is answered: explain failures, retry, and check redirects.
+
+When a request fails, the client does not always know whether the server has processed it. So a
+retry depends on the place of the failure:
+
+- The client could not connect: the server has not seen the request. A retry is always safe. But at
+  the first call of a session the address may be wrong, so the user should see the error at once.
+  Only a *patient* request is retried; after the first answer all requests are.
+- The connection broke after the client sent the request: the server may have processed it. Only a
+  *repeatable* request is sent again, a batch that only reads. A write whose answer is lost becomes
+  an in-doubt batch of the session.
+- The server answered with a status such as 503: the same rule as for a broken connection.
+
+A retry must not make an outage worse. So the attempts of one request have limits (RetryPolicy,
+deadline, two time-outs), and the retries of all requests of a session have a common limit
+(RetryBudget).
+"""
 
 from __future__ import annotations
 
@@ -39,21 +55,21 @@ __all__ = [
 
 _MOST_REDIRECTS = 5
 
-#: How often a request is sent that the server does not answer in time. A server that is silent
-#: once is busy; one that is silent twice is gone, and each attempt takes the whole time-out.
+#: A request is given up after this many time-outs. A server that is silent once may be busy. After
+#: the second time it is probably down, and each further attempt would cost the whole time-out.
 MOST_TIMEOUTS = 2
 
-#: How JSON that begins so ends.
+#: The last character of JSON by its first character.
 _CLOSING = {"[": "]", "{": "}"}
 
 DEFAULT_POLICY = RetryPolicy(attempts=9)
 
 
 class Answer(NamedTuple):
-    """What the server said: *status*, *reason*, its *text* and how many bytes came.
+    """An answer of the server: *status*, *reason*, *text* and the number of bytes *received*.
 
-    *address* is where it came from and *retry_after* the wait in seconds that it asks for.
-    *attempts* says how often it was asked, *elapsed* how many seconds that took.
+    *address* is the address of the request. *retry_after* is the value of the ``Retry-After``
+    header in seconds. The request took *attempts* attempts and *elapsed* seconds.
     """
 
     status: int
@@ -67,10 +83,10 @@ class Answer(NamedTuple):
 
 
 class Repetition(NamedTuple):
-    """A request is going to be sent again: the *attempt* that failed, and its *error*.
+    """Report of a retry: *attempt*, the number of the failed attempt from 1, and its *error*.
 
-    *wait* is how many seconds pass before, *longest* how many all waits may take together, and
-    *attempts* how often the request is sent at most, None without a bound.
+    The retry happens after *wait* seconds. All waits together take at most *longest* seconds. The
+    request is sent at most *attempts* times, without a limit if that is None.
     """
 
     attempt: int
@@ -88,10 +104,10 @@ def repetition_of(
     asked: Optional[float],
     total: Optional[float],
 ) -> Repetition:
-    """Return what is told of the repetition under *policy* after *attempt* failed with *error*.
+    """Return the report of a retry under *policy* after *attempt* failed with *error*.
 
-    *wait* is how many seconds pass before, *asked* what the server asked for, and *total* how
-    many seconds one attempt may take, None without a bound.
+    All times are in seconds: *wait* is the time until the retry, *asked* the wait that the server
+    asked for, and *total* the limit of one attempt. None means that there is no such limit.
     """
     if isinstance(error, exception.ServerTimeoutError):
         return Repetition(attempt, error, wait, wait + (total or 0.0), attempt + 1)
@@ -100,14 +116,14 @@ def repetition_of(
 
 
 def warn_of_repetition(logger: logging.Logger, what: str, repetition: Repetition) -> None:
-    """Log that *what* is repeated: a warning for the first repetition, else for debugging."""
+    """Log that *what* is repeated: the first time as a warning, later times for debugging."""
     count = None if repetition.attempts is None else repetition.attempts - 1
-    bound = {None: "as often as that has room", 1: "once"}.get(count, f"up to {count} times")
+    bound = {None: "any number of retries", 1: "one retry"}.get(count, f"up to {count} retries")
     logger.log(
         logging.WARNING if repetition.attempt == 1 else logging.DEBUG,
         "Repeating %s, which failed: %s\n"
-        "That may take up to %.3g s, and is tried %s. The argument retry or the variable "
-        "FTRACK_API_RETRY_SECONDS set other bounds.",
+        "The retries may take up to %.3g s (%s). Change the limits with the argument retry or the "
+        "variable FTRACK_API_RETRY_SECONDS.",
         what,
         repetition.error,
         repetition.longest,
@@ -116,15 +132,17 @@ def warn_of_repetition(logger: logging.Logger, what: str, repetition: Repetition
 
 
 class Exchange:
-    """Send one request as often as it takes.
+    """Send one request, and retry it while that is safe and within the limits.
 
-    *post* sends it to the address it is given and returns a ``requests.Response``; *route* says
-    where it goes first. *repeatable* says that the server may be asked again when the answer was
-    lost; *patient* that it may be asked again when it could not be reached at all, which nobody
-    wants at the first try. *on_retry* is called before each wait. *budget* is what all calls
-    together may spend on asking again, None for no end. *timeout* bounds single waits for the
-    server and, by that, each attempt; *deadline*, in seconds, bounds all attempts together.
-    Ending *connections* ends the exchange.
+    - *post* sends the request to a given address and returns a ``requests.Response``.
+    - *route* has the first address, and the settings to name in errors.
+    - *repeatable*: the request may be sent again if its answer was lost.
+    - *patient*: the request may be sent again if the client could not connect.
+    - *on_retry* is called before each wait.
+    - *budget* limits the retries of all requests that share it.
+    - *timeout* limits each wait for the server, in seconds, and twice that each attempt.
+    - *deadline* limits all attempts together, in seconds.
+    - ``connections.end()`` from another thread ends the exchange.
     """
 
     def __init__(
@@ -155,10 +173,10 @@ class Exchange:
         self._timeouts = 0
 
     def run(self) -> Answer:
-        """Return the answer; raise a :exc:`~ftrack_like.exception.ServerConnectionError` if none.
+        """Return the answer, also an answer with an error status that retries did not change.
 
-        An answer with an error status is returned as well, once repeating it did not help. Raise
-        :exc:`~ftrack_like.exception.ConnectionClosedError` when the connections are ended.
+        Raise a :exc:`~ftrack_like.exception.ServerConnectionError` if there is no answer, and
+        :exc:`~ftrack_like.exception.ConnectionClosedError` if *connections* are ended.
         """
         begun = time.monotonic()
         for attempt in itertools.count(1):
@@ -181,9 +199,10 @@ class Exchange:
         return answer._replace(attempts=attempt, elapsed=elapsed)
 
     def _attempt(self) -> tuple[Optional[Answer], Any, Optional[float]]:
-        """Return the answer, the fault for which to ask again and the wait that it asked for.
+        """Send the request once; return the answer, the error to retry for, and the asked wait.
 
-        One of answer and fault may be None; both are there for an answer that says "not now".
+        The answer is None if there is none. The error is None if the answer is final. For an
+        answer such as 503 both are set, and the third value is its ``Retry-After`` in seconds.
         """
         limit = self._deadline
         if limit is None and self._total is not None:
@@ -206,7 +225,7 @@ class Exchange:
     def _wait(
         self, error: Exception, attempt: int, elapsed: float, asked: Optional[float]
     ) -> Optional[float]:
-        """Return how long to wait before asking again, None when it must not or need not be."""
+        """Return the seconds to wait before the retry; None to give up."""
         if getattr(error, "is_lasting", False):
             return None
         arrived = getattr(error, "request_sent", True)
@@ -222,7 +241,11 @@ class Exchange:
         return wait if wait is not None and self.budget.take() else None
 
     def _is_passing(self, answer: Answer) -> bool:
-        """Return whether *answer* is a fault of the moment, not the server's considered word."""
+        """Return whether *answer* reports a temporary failure, so that a retry may help.
+
+        A status 500 with an error report comes from the API itself and is final. Without a report
+        it comes from a proxy or from a server that is starting.
+        """
         if answer.status not in RETRIED_STATUSES:
             return False
         if answer.status != 500:
@@ -233,7 +256,7 @@ class Exchange:
             return True
 
     def _post_and_follow(self) -> Any:
-        """Return the response, also after redirects that stay on the host."""
+        """Send the request, follow redirects on the same host, and return the response."""
         address = self.address
         for _ in range(_MOST_REDIRECTS):
             response = self._post(address)
@@ -243,23 +266,26 @@ class Exchange:
             response.close()
             if leaves_host(address, target):
                 raise exception.ServerError(
-                    f"{address} redirects to another place, {masked(urljoin(address, target))}.\n"
-                    "The API key is not sent there. If the place is right, make it the server "
+                    f"{address} redirects to another host, {masked(urljoin(address, target))}.\n"
+                    "The API key is not sent there. If the host is right, make it the server "
                     "address (FTRACK_SERVER)."
                 )
             address = urljoin(address, target)
         raise exception.ServerError(f"{self.address} redirects in circles.")
 
     def _post(self, address: str) -> Any:
-        """Return the response of *address*, any fault on the way as an error of ours."""
+        """Return the response of *address*; turn any failure into an error of this library."""
         try:
             return self.post(address)
         except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            # Faults of requests are an OSError too, and so are missing files of certificates.
+            # OSError includes the errors of requests and missing certificate files.
             raise connection_error(error, self.route) from error
 
     def _read(self, response: Any) -> Answer:
-        """Return the answer in *response*; one that was cut short counts as lost."""
+        """Read the answer from *response*; raise an error if it is incomplete.
+
+        An incomplete answer counts as a lost answer, so :meth:`run` may retry the request.
+        """
         try:
             body = read_body(response)
         except UnreadableError as error:
@@ -286,7 +312,10 @@ class Exchange:
         )
 
     def _require_whole(self, text: str) -> None:
-        """Raise an error when *text* begins as JSON and ends before its time."""
+        """Raise an error if *text* begins like JSON and does not end like JSON.
+
+        Answers without ``Content-Length`` can break off without an error of the connection.
+        """
         begin, end = text.lstrip()[:1], text.rstrip()[-1:]
         if begin in _CLOSING and end != _CLOSING[begin]:
             raise exception.ServerConnectionError(
@@ -297,7 +326,7 @@ class Exchange:
 def with_attempts(
     error: exception.ServerError, attempts: int, elapsed: float
 ) -> exception.ServerError:
-    """Return *error* with the number of attempts and their time, when there were several."""
+    """Return *error*; after several attempts, add their number and time to its message."""
     if attempts > 1:
         error.message += f"\nGave up after {attempts} attempts in {elapsed:.1f} s."
         error.args = (error.message,)

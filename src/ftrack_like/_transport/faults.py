@@ -1,7 +1,8 @@
-"""Say what went wrong on the way to a server, and which setting to look at.
+"""Explain why a request failed, and which setting to check.
 
-What the HTTP libraries raise is a chain of exceptions; the innermost one knows what happened. The
-settings that were in use (proxy, CA file) are named with the place that they come from.
+The HTTP libraries raise a chain of exceptions, and usually only the innermost exception knows the
+cause. So this module searches the whole chain. Its explanations name the settings in use, such as
+the proxy and the CA file, and the argument or variable that each comes from.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import http.client
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -32,7 +34,7 @@ _TIMEOUTS = (
     TimeoutError,
 )
 
-#: What urllib3 raises before anything was sent.
+#: The errors raised before a connection is made: the server has not seen the request.
 _NOT_CONNECTED = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -44,11 +46,11 @@ _NOT_CONNECTED = (
 
 
 class Route(NamedTuple):
-    """How a request travels: to *address*, with the settings of the request session *http*.
+    """The *address* of a request, and the request session *http* with its settings.
 
-    *secret*, the API key, is masked in errors. *origin* names the place that the address comes
-    from, such as ``"the environment variable FTRACK_SERVER"``. *is_first* says that nothing has
-    answered there yet.
+    *secret*, the API key, is masked in errors. *origin* names the setting that the address comes
+    from, such as ``"the environment variable FTRACK_SERVER"``. *is_first* is True while the server
+    has not answered any request yet.
     """
 
     address: str
@@ -63,7 +65,7 @@ class Route(NamedTuple):
         return urlsplit(self.address).hostname or ""
 
     def proxy(self) -> Optional[str]:
-        """Return the proxy on the way and where it was set, in words; None without one."""
+        """Return the address of the proxy and where it is set, in words; None without a proxy."""
         http = self.http
         if http is None:
             return None
@@ -77,7 +79,7 @@ class Route(NamedTuple):
         return f"{masked(chosen, self.secret)!r}, set by {origin}" if chosen else None
 
     def ca_file(self) -> tuple[str, str]:
-        """Return the path of the CA file in use, and the place that names it."""
+        """Return the path of the CA file in use, and the setting that names it, in words."""
         http = self.http
         verify = getattr(http, "verify", True)
         if isinstance(verify, (str, os.PathLike)):
@@ -89,16 +91,16 @@ class Route(NamedTuple):
         return requests.utils.DEFAULT_CA_BUNDLE_PATH, "the default of requests"
 
     def words(self, error: BaseException) -> str:
-        """Return the text of *error* in one line, without the key."""
+        """Return the text of *error* as one line with the API key masked."""
         return " ".join(masked(error, self.secret).split())[:500]
 
 
 def connection_error(
     error: BaseException, route: Route
 ) -> Union[exception.ServerConnectionError, exception.ConfigurationError]:
-    """Return the library's error for *error*, which a request along *route* raised.
+    """Return the error of this library for *error*, which a request on *route* raised.
 
-    It is a :exc:`~ftrack_like.exception.ConfigurationError` where a setting is wrong.
+    For a wrong setting, it is a :exc:`~ftrack_like.exception.ConfigurationError`.
     """
     chain = list(_chain(error))
     setting = _wrong_file(chain, route) or _unusable(error, route)
@@ -114,20 +116,20 @@ def connection_error(
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Return whether *error* says that the server took too long."""
+    """Return whether *error*, or an exception that it was made of, is a time-out."""
     return any(map(_is_late, _chain(error)))
 
 
 def _is_late(error: BaseException) -> bool:
-    """Return whether *error* by itself says that the server took too long."""
-    # A refused connection is a kind of a connection that timed out for urllib3.
+    """Return whether *error* itself is a time-out."""
+    # In urllib3, the error of a refused connection inherits from the error of a time-out.
     return isinstance(error, _TIMEOUTS) and not isinstance(
         error, urllib3.exceptions.NewConnectionError
     )
 
 
 def explain(error: BaseException, route: Route) -> str:
-    """Return what *error* means for a request along *route*, and what to do about it."""
+    """Return the cause of *error* for a request on *route*, and the advice, in words."""
     chain = list(_chain(error))
     proxy = route.proxy()
     text = (
@@ -147,7 +149,7 @@ def explain(error: BaseException, route: Route) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield *error* and every exception inside and behind it, each once."""
+    """Yield *error* and all exceptions in its arguments, reasons, causes and contexts, once."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -160,7 +162,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _variable_of(proxy: Optional[str]) -> str:
-    """Return the environment variable that holds *proxy*, in words."""
+    """Return the environment variable that names *proxy*, in words."""
     for name, value in os.environ.items():
         if name.lower().endswith("_proxy") and proxy and value and value in (proxy, proxy[7:]):
             return f"the environment variable {name}"
@@ -168,7 +170,7 @@ def _variable_of(proxy: Optional[str]) -> str:
 
 
 def _wrong_file(chain: list[BaseException], route: Route) -> Optional[str]:
-    """Return what is wrong with a file of certificates, None if that is not the fault."""
+    """Return the problem with a certificate file; None if that is not the cause."""
     text = " ".join(str(each) for each in chain)
     path, origin = route.ca_file()
     if not os.path.exists(path) and "invalid path" in text and path in text:
@@ -195,7 +197,7 @@ def _wrong_file(chain: list[BaseException], route: Route) -> Optional[str]:
 
 
 def _unusable(error: BaseException, route: Route) -> Optional[str]:
-    """Return that an address or a kind of proxy cannot be used at all, None otherwise."""
+    """Return why the address or the proxy cannot be used; None if that is not the cause."""
     unusable = (
         requests.exceptions.InvalidURL,
         requests.exceptions.InvalidSchema,
@@ -206,7 +208,7 @@ def _unusable(error: BaseException, route: Route) -> Optional[str]:
         return None
     proxy = route.proxy()
     if proxy is not None:
-        return f"The proxy {proxy}, cannot be used: {route.words(error)}"
+        return f"The proxy {proxy} cannot be used: {route.words(error)}"
     return (
         f"The address {route.address} cannot be used: {route.words(error)}\n"
         f"It comes from {route.origin}."
@@ -214,16 +216,17 @@ def _unusable(error: BaseException, route: Route) -> Optional[str]:
 
 
 def exhaustion(error: BaseException) -> Optional[str]:
-    """Return in words that *error* means too many open files and what to do; else None."""
+    """Return an explanation if too many open files caused *error*, else None."""
     chain = list(_chain(error))
     numbers = {each.errno for each in chain if isinstance(each, OSError)}
+    # Without free file descriptors, resolving a name fails with an unspecific gaierror.
     if any(isinstance(each, socket.gaierror) for each in chain) and not _can_open():
         numbers.add(errno.EMFILE)
     if not numbers & {errno.EMFILE, errno.ENFILE}:
         return None
     return (
         "There are too many open files: this process cannot open another connection.\n"
-        "Close sessions and files that are not used any more, or raise the limit (ulimit -n)."
+        "Close unused sessions and files, or raise the limit (ulimit -n)."
     )
 
 
@@ -237,7 +240,7 @@ def _can_open() -> bool:
 
 
 def _refused_proxy(chain: list[BaseException], route: Route, proxy: Optional[str]) -> Optional[str]:
-    """Return that the proxy is the fault, None if it is not."""
+    """Return the problem with the proxy; None if that is not the cause."""
     faults = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
     if proxy is None or not any(isinstance(each, faults) for each in chain):
         return None
@@ -246,23 +249,23 @@ def _refused_proxy(chain: list[BaseException], route: Route, proxy: Optional[str
     )
     return (
         f"The proxy {proxy}, on the way to {route.address}, does not work: {route.words(inner)}\n"
-        f"Put the setting right, or exempt the host (NO_PROXY={route.host})."
+        f"Correct the setting, or exempt the host (NO_PROXY={route.host})."
     )
 
 
 def _late(chain: list[BaseException], route: Route) -> Optional[str]:
-    """Return that the server took too long, None if that is not the fault."""
+    """Return the explanation of a time-out; None if that is not the cause."""
     late = list(filter(_is_late, chain))
     if not late:
         return None
-    # The innermost one tells of a deadline or a name; the others tell the time-out of one wait.
+    # Prefer the error that names a deadline or a host. The others only report one socket wait.
     told = next((each for each in late if "deadline" in str(each)), late[0])
     told = next((each for each in late if isinstance(each, SlowNameError)), told)
     return f"{route.address} did not answer in time: {route.words(told)}"
 
 
 def _unknown_host(chain: list[BaseException], route: Route) -> Optional[str]:
-    """Return that the name of the host is not known, None if it is."""
+    """Return that the host name cannot be resolved; None if that is not the cause."""
     found = [each for each in chain if isinstance(each, (socket.gaierror, UnicodeError))]
     if not found:
         return None
@@ -274,7 +277,7 @@ def _unknown_host(chain: list[BaseException], route: Route) -> Optional[str]:
 
 
 def _tls(chain: list[BaseException], route: Route) -> Optional[str]:
-    """Return why the connection cannot be encrypted, None if that is not the fault."""
+    """Return the problem with TLS; None if that is not the cause."""
     kinds = (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError)
     found = [each for each in chain if isinstance(each, kinds)]
     if not found:
@@ -282,11 +285,12 @@ def _tls(chain: list[BaseException], route: Route) -> Optional[str]:
     words = route.words(found[-1])
     if "WRONG_VERSION_NUMBER" in words or "record layer failure" in words.lower():
         return (
-            f"What answers at {route.address} does not speak https: {words}\n"
+            f"The server at {route.address} does not speak https: {words}\n"
             "Does the server address (FTRACK_SERVER) begin with http:// instead?"
         )
-    if "certificate" not in words.lower():
-        return f"No encrypted connection to {route.address} can be made: {words}"
+    # Older versions of urllib3 say "hostname 'a' doesn't match 'b'".
+    if not re.search(r"(?i)certificate|\bmatch\b", words):
+        return f"The client cannot make an encrypted connection to {route.address}: {words}"
     path, origin = route.ca_file()
     return (
         f"The certificate of {route.address} cannot be verified: {words}\n"
@@ -295,7 +299,7 @@ def _tls(chain: list[BaseException], route: Route) -> Optional[str]:
 
 
 def _certificate_advice(words: str, route: Route) -> str:
-    """Return what to do about a certificate that is refused for the reason *words*."""
+    """Return the advice for a certificate that was rejected for the reason *words*."""
     if "expired" in words or "not yet valid" in words:
         return "Is the clock of this machine right? If so, the server needs a new certificate."
     if "mismatch" in words or "doesn't match" in words or "not valid for" in words:
@@ -304,33 +308,34 @@ def _certificate_advice(words: str, route: Route) -> str:
             f"{route.origin}."
         )
     return (
-        "If the server has a certificate of your own authority, pass verify='/path/to/ca.pem' or "
-        "set REQUESTS_CA_BUNDLE."
+        "If your own certificate authority signed it, pass verify='/path/to/ca.pem' or set "
+        "REQUESTS_CA_BUNDLE."
     )
 
 
 def _no_http(chain: list[BaseException], route: Route) -> Optional[str]:
-    """Return that the answer is not HTTP, None if it is."""
+    """Return that the answer is not HTTP; None if that is not the cause."""
     for each in chain:
         if not isinstance(each, http.client.BadStatusLine) or isinstance(
             each, http.client.RemoteDisconnected
         ):
             continue
         line = str(each).strip("'\"")[:60]
+        # A TLS server answers plain http with an alert record: type 0x15, version 0x03 0x0?.
         if line[:2] == "\x15\x03" or line.startswith("\\x15\\x03"):
             return (
-                f"What answers at {route.address} speaks https.\n"
+                f"The server at {route.address} speaks https.\n"
                 "Does the server address (FTRACK_SERVER) begin with https:// instead?"
             )
         return (
-            f"What answers at {route.address} does not speak HTTP: it sent {line!r}.\n"
+            f"The server at {route.address} does not speak HTTP: it sent {line!r}.\n"
             f"Is the port right? The address comes from {route.origin}."
         )
     return None
 
 
 def _broken(chain: list[BaseException], route: Route) -> str:
-    """Return that there is no connection, or that it broke."""
+    """Return that the connection failed or broke; the explanation if no other one fits."""
     words = route.words(chain[0])
     if not any(isinstance(each, urllib3.exceptions.NewConnectionError) for each in chain):
         text = f"The connection to {route.address} broke before the answer came: {words}"

@@ -1,18 +1,24 @@
-"""A request that writes, from its first byte to the begin of its answer.
+"""A *flight*: a request that writes, from its first byte to the beginning of its answer.
 
-Python runs signal handlers on the main thread, between any two instructions and inside waits for
-a socket. urllib3 closes the connection when a handler raises an exception, and then the client
-cannot know whether the server is still working on the request. A flight keeps the connection open
-and can wait for the begin of the answer later.
+The problem: a user presses Ctrl-C, or a time limit sends a signal, during a commit. Python runs
+the signal handler on the main thread, between any two instructions and inside waits for a socket.
+If the handler raises an exception, urllib3 closes the connection. Then the client cannot know
+whether the server is still working on the request: the outcome of the batch is in doubt, and the
+server may apply it later.
 
-The exception may come after the operating system took or gave bytes and before Python knows how
-many. So the state of a flight must be right at each instruction:
+A flight keeps the connection open after such an exception. The next call of the session waits for
+the beginning of the answer; after that, the server no longer works on the request.
 
-- The first bytes of the answer land in a buffer of the flight, which was zeros before.
-- The number of bytes sent is written down after each piece. The piece under way may be lost,
-  sent in part or sent. If the request may be complete with it, as many line breaks as may be
-  missing are sent after it. A server that waits for more reads a body that is no JSON, and refuses
-  it. A server that has the whole request ignores line breaks before the next one (RFC 9112, 2.2).
+The exception may arrive after the operating system has sent or received bytes, and before Python
+knows how many. So the state of a flight must be correct at every instruction:
+
+- *Receiving*: the first bytes of the answer go directly into a buffer of the flight that was zero
+  before. A first byte other than zero shows that the answer has begun.
+- *Sending*: the flight records the number of sent bytes after each piece. The current piece may
+  have been sent fully, partly, or not at all. If the request may be complete with this piece, the
+  flight sends as many line breaks as bytes may be missing. A server that still waits for bytes
+  then reads a body that is not JSON and rejects it. A server that has the whole request ignores
+  line breaks before the next request (RFC 9112, section 2.2).
 """
 
 from __future__ import annotations
@@ -31,20 +37,20 @@ from ftrack_like._transport.interruption import interruption, raise_interruption
 
 __all__ = ["CURRENT_FLIGHT", "LONGEST_PIECE", "Flight", "Piece", "RunningRequests"]
 
-#: The most bytes that a socket is given at a time while a flight is under way.
+#: The most bytes to pass to a socket at a time during a flight.
 LONGEST_PIECE = 64 * 1024
 
-#: The first read of an answer takes no more bytes than this.
+#: The first read of an answer reads at most this many bytes.
 _FIRST_READ = 4096
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 _END_OF_HEAD = b"\r\n\r\n"
 
-#: The most requests that their callers left and that keep their connections.
+#: At most this many requests that an exception interrupted keep their connections.
 _MOST_LEFT = 8
 
-#: What a broken connection raises. It may also come from a signal handler.
+#: The errors of a broken connection. A signal handler may raise them as well.
 _FAULTS = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
 
@@ -58,14 +64,14 @@ class Connection(Protocol):
         """Send all *data*."""
 
     def land(self) -> None:
-        """End the flight: close the socket now if that was asked for during the flight."""
+        """End the flight; close the socket if :meth:`close` was called during the flight."""
 
     def close(self) -> None:
-        """Close the socket; during a flight that waits for its end."""
+        """Close the socket; during a flight, at the end of the flight."""
 
 
 class Piece:
-    """Bytes that a flight gave to a socket, and how many of them are *sent* for certain."""
+    """Bytes that a flight passed to a socket; at least *sent* of these have been sent."""
 
     __slots__ = ("data", "sent")
 
@@ -81,7 +87,7 @@ class Flight:
         #: The thread that sends the request.
         self.thread = threading.get_ident()
         self.process = os.getpid()
-        #: Whether an exception made that thread leave the request.
+        #: Whether an exception interrupted the request in that thread.
         self.is_left = False
         #: Whether the answer has begun, the connection is broken or nothing was sent.
         self.is_over = False
@@ -98,8 +104,8 @@ class Flight:
     def begin(self, connection: Connection, data: bytes) -> Piece:
         """Return a piece for *data*, which is about to be sent on *connection*.
 
-        A proxy may have answered the request for a tunnel before, and a server a request without
-        the right credentials. What counts is the last request.
+        Only the last request on a connection counts. A CONNECT request to a proxy, or a request
+        without the right credentials, may have been answered before.
         """
         if connection is not self._connection or self.is_answered:
             self._pieces = []
@@ -111,7 +117,7 @@ class Flight:
         return piece
 
     def read_into(self, target: memoryview) -> int:
-        """Read the begin of the answer into *target* and return the number of bytes."""
+        """Read the beginning of the answer into *target* and return the number of bytes."""
         assert self._connection is not None
         count = self._connection.recv_into(self._buffer, min(len(target), _FIRST_READ))
         target[:count] = memoryview(self._buffer)[:count]
@@ -119,7 +125,7 @@ class Flight:
         return count
 
     def end(self) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
         self.is_over = True
         connection, self._connection = self._connection, None
         self._pieces = []
@@ -127,16 +133,16 @@ class Flight:
             connection.land()
 
     def cut(self) -> None:
-        """Let go of the connection and close it."""
+        """Release the connection and close it."""
         connection = self._connection
         if connection is not None:
             connection.close()
         self.end()
 
     def settle(self) -> None:
-        """Wait until the server has answered the request that its thread left, or cannot any more.
+        """Wait until the server answers the interrupted request or the connection breaks.
 
-        An exception of a signal handler ends the waiting, and it may be called again.
+        An exception of a signal handler ends the wait; then the method may be called again.
         """
         missing = self._missing()
         if self._connection is not None and missing is not None and not self.is_answered:
@@ -147,7 +153,7 @@ class Flight:
         self.cut()
 
     def _wait(self, connection: Connection, missing: int) -> None:
-        """Wait for the answer to a request of which up to *missing* bytes may not be sent."""
+        """Wait for the answer. Up to *missing* bytes of the request may not have been sent."""
         if missing:
             connection.sendall((b"\r\n" * missing)[:missing])
         while not self.is_answered:
@@ -155,7 +161,10 @@ class Flight:
                 break
 
     def _missing(self) -> Optional[int]:
-        """Return how many bytes of the request may not be sent; None if some are certainly not."""
+        """Return how many bytes of the request may be missing; None if some surely are.
+
+        If bytes are surely missing, the server never has the whole request, so it cannot apply it.
+        """
         if not self._pieces:
             return None
         head, *rest = self._pieces
@@ -170,27 +179,28 @@ class Flight:
         return missing if missing <= LONGEST_PIECE else None
 
 
-#: The flight of the request that this context sends; None for a request that only reads.
+#: The flight of the current request; None for a request that only reads.
 CURRENT_FLIGHT: ContextVar[Optional[Flight]] = ContextVar("CURRENT_FLIGHT", default=None)
 
 
 class RunningRequests:
-    """The requests of a session that write and are under way. Threads may share it."""
+    """The flights of a session. Threads may share it."""
 
     def __init__(self) -> None:
         self._flights: list[Flight] = []
-        #: The number of requests that were begun: a call that left it unchanged sent nothing.
+        #: The number of flights so far. If a call leaves it unchanged, the call sent nothing.
         self.begun = 0
 
     def run(self, send: Callable[[], Any]) -> Any:
-        """Return the response of *send*, which sends one request.
+        """Call *send*, which sends one request, and return its response.
 
-        When an exception of a signal handler ends *send*, :meth:`wait` knows the request.
+        If an exception of a signal handler interrupts *send*, :meth:`wait` can wait for the answer.
         """
         self.begun += 1
         flight = Flight()
         self._flights.append(flight)
-        # A context of its own ends with *send*, whatever is raised and wherever.
+        # A separate context ends together with *send*, at whatever instruction a handler raises.
+        # Resetting the variable in a "finally" could itself be interrupted.
         context = copy_context()
         context.run(CURRENT_FLIGHT.set, flight)
         try:
@@ -208,25 +218,25 @@ class RunningRequests:
         return response
 
     def _remove(self, flight: Flight) -> None:
-        """Forget *flight*, which is over."""
+        """Remove *flight*, which is over."""
         flight.end()
         self._flights.remove(flight)
 
     def _cut(self, flights: Iterable[Flight]) -> None:
-        """Close the connections of *flights* and forget them."""
+        """Close the connections of *flights* and remove them."""
         for flight in flights:
             flight.cut()
             self._flights.remove(flight)
 
     def _bound(self) -> None:
-        """Give up the oldest of too many requests that were left."""
+        """Give up the oldest interrupted requests if there are more than :data:`_MOST_LEFT`."""
         self._cut([each for each in self._flights if each.is_left][:-_MOST_LEFT])
 
     def wait(self) -> None:
-        """Wait until the server has answered the requests that an exception ended.
+        """Wait until the server has answered the interrupted requests.
 
-        An exception of a signal handler ends the waiting, and it may be called again. A thread
-        that waits is not inside a request, so an exception ended all those that it sent.
+        An exception of a signal handler ends the wait; then the method may be called again. A
+        thread that calls this is not inside a request, so all its flights were interrupted.
         """
         thread = threading.get_ident()
         for flight in list(self._flights):
@@ -237,5 +247,5 @@ class RunningRequests:
                 self._flights.remove(flight)
 
     def forget(self) -> None:
-        """Close the connections of the requests that an exception ended."""
+        """Close the connections of the interrupted requests, without waiting."""
         self._cut([each for each in self._flights if each.is_left])

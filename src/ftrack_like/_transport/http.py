@@ -1,4 +1,4 @@
-"""Request sessions that keep credentials at home, and their connection pools."""
+"""Request sessions that never send credentials to another host, and their connection pools."""
 
 from __future__ import annotations
 
@@ -23,51 +23,52 @@ from ftrack_like._transport.sockets import registering, watching
 
 __all__ = ["GuardedSession", "PooledAdapter", "request_session"]
 
-#: Connections kept a host; more threads than this still work, and close theirs after use.
+#: The pool keeps this many connections per host. Connections of further threads close after use.
 POOL_SIZE = 32
 
-#: The longest page of a redirect, in bytes, that is read so that its connection can be used again.
+#: The body of a redirect is read up to this many bytes, so that its connection can be reused.
 REDIRECT_PAGE = 64 * 1024
 
-#: What may go along when a redirect leads to another host.
+#: The headers that a redirect to another host may carry.
 _HARMLESS_HEADERS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "range"}
     | {"user-agent", "if-match", "if-none-match", "if-range", "host"}
 )
 
 
-#: Variables that name a proxy for us.
+#: The variables that name a proxy.
 _PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
-#: Whether there are some as ``Http_Proxy``, which count too; nobody sets them while a program runs.
+#: Whether there are variables in mixed case, such as ``Http_Proxy``, which count as well. They are
+#: searched only once: no program is known to set them while it runs.
 _HAS_MIXED_NAMES = any(name.lower() in _PROXIES and name not in _PROXIES for name in os.environ)
 
 
 def _may_have_proxies() -> bool:
-    """Return whether the environment may name a proxy, or the settings of another system."""
+    """Return whether the environment or the system settings (macOS, Windows) may name a proxy."""
     if _HAS_MIXED_NAMES or not sys.platform.startswith("linux"):
         return True
     return any(map(os.environ.__contains__, _PROXIES))
 
 
 class PooledAdapter(requests.adapters.HTTPAdapter):
-    """An adapter with room for many threads that never speaks less than TLS 1.2.
+    """An adapter for many threads that requires TLS 1.2 or later.
 
-    Its connections observe the limit of the request, and are cut when *connections* are ended.
+    Its connections observe the time limit of the request. ``connections.end()`` cuts them.
     """
 
-    #: Where the connections are registered; None after unpickling.
+    #: The registry of the connections; None after unpickling.
     connections: Optional[OpenConnections] = None
 
     def __init__(
         self, connections: Optional[OpenConnections] = None, pool_size: int = POOL_SIZE
     ) -> None:
-        """Initialise with *pool_size* connections a host, registered with *connections*."""
+        """Initialise with *pool_size* connections per host, registered with *connections*."""
         super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
         self.connections = connections
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Create the pools; urllib3 2 asks for TLS 1.2 by itself, older ones are told to."""
+        """Create the pools. urllib3 2 requires TLS 1.2 by default, urllib3 1 needs a context."""
         if str(getattr(urllib3, "__version__", "2")).startswith("1."):
             context = urllib3.util.ssl_.create_urllib3_context()
             context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -82,30 +83,30 @@ class PooledAdapter(requests.adapters.HTTPAdapter):
         return watching(super().proxy_manager_for(proxy, **proxy_kwargs))
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; its connection is registered while it is made."""
+        """Send a request and register the connections that are opened for it."""
         with registering(self.connections):
             return super().send(*args, **kwargs)
 
 
 class _NoBody(io.BytesIO):
-    """Stands for a body that was passed over."""
+    """An empty body in place of a skipped body."""
 
     def read(self, *args: Any, **kwargs: Any) -> bytes:
-        """Return nothing; the options are those of urllib3."""
+        """Return no bytes, whatever the arguments."""
         return b""
 
 
 class GuardedSession(requests.Session):
-    """A request session that follows redirects to other hosts without anything of ours."""
+    """A request session that follows redirects to other hosts without secrets."""
 
     def mount(self, prefix: Any, adapter: Any) -> None:
-        """Use *adapter* for addresses with the *prefix*; its connections observe the limit too."""
+        """Use *adapter* for addresses with *prefix*; its connections observe the time limit too."""
         if not isinstance(adapter, PooledAdapter) and hasattr(adapter, "poolmanager"):
             watching(adapter.poolmanager)
         super().mount(prefix, adapter)
 
     def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
-        """Strip credentials, cookies and own headers off a redirect that leaves the host."""
+        """Remove credentials, cookies and custom headers from a redirect to another host."""
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
         if leaves_host(response.request.url, prepared_request.url):
             for name in list(prepared_request.headers):
@@ -113,9 +114,9 @@ class GuardedSession(requests.Session):
                     del prepared_request.headers[name]
 
     def get_redirect_target(self, resp: Any) -> Any:
-        """Return where *resp* leads, None if nowhere; a page that comes with it is not read.
+        """Return the address to which *resp* redirects, None if it does not; skip its body.
 
-        Plain requests would decompress it without bound.
+        The class of requests would decompress the body without a limit.
         """
         target = super().get_redirect_target(resp)
         raw = resp.raw
@@ -129,16 +130,17 @@ class GuardedSession(requests.Session):
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
-        """Return the settings of one request; what was set on the session beats the environment.
+        """Return the settings of one request; those of the session override the environment.
 
-        Plain requests lets REQUESTS_CA_BUNDLE win over ``session.verify``, and the proxies of the
-        environment over ``session.proxies``.
+        In the class of requests, REQUESTS_CA_BUNDLE overrides ``session.verify``, and the proxies
+        of the environment override ``session.proxies``.
         """
         proxies = {**self.proxies, **(proxies or {})}
         if verify is None and self.verify is not True:
             verify = self.verify
         if self.trust_env and not _may_have_proxies():
-            # As below, but for the search of the environment: a sixth of the time of a request.
+            # The same result as below without searching the environment for proxies. The search
+            # takes a sixth of the time of a request.
             if verify is None or verify is True:
                 bundles = (os.environ.get(name) for name in CA_VARIABLES)
                 verify = next(filter(None, bundles), verify)
@@ -161,8 +163,8 @@ def request_session(
 ) -> GuardedSession:
     """Return a request session with the credentials, *headers*, *cookies* and *settings*.
 
-    *cookies* is a mapping of names to values, or a cookie jar. The connections are registered
-    with *connections*.
+    *cookies* is a mapping of names to values, or a cookie jar. The session registers its
+    connections with *connections*.
     """
     mask_urllib3_logs()
     made = GuardedSession()

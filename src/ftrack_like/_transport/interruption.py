@@ -1,7 +1,12 @@
-"""How to recognise an exception that a signal handler raised.
+"""Recognise an exception that a signal handler raised.
 
-Python runs signal handlers on the main thread, between any two instructions. The exceptions that
-they raise look like those of the network when they come out of urllib3.
+Python runs signal handlers on the main thread, between any two instructions. A handler of a time
+limit often raises :exc:`TimeoutError`. If this happens inside urllib3, urllib3 takes it for a
+socket that timed out and raises its own error. Then the client would retry the request, and the
+time limit of the user would have no effect.
+
+No attribute of an exception says that a signal handler raised it. But its traceback contains the
+frame of the handler. So this module looks for such a frame in the chain of exceptions.
 """
 
 from __future__ import annotations
@@ -14,32 +19,28 @@ from typing import Any, Optional
 
 __all__ = ["interruption", "raise_interruption"]
 
-#: The flag of code that takes any number of arguments: ``inspect.CO_VARARGS``, of a module that
-#: takes long to import.
+#: The flag of code with ``*args``. It is ``inspect.CO_VARARGS``; importing inspect takes too long.
 _TAKES_MORE = 0x04
 
 
 def interruption(error: BaseException) -> Optional[BaseException]:
-    """Return the exception of a signal handler that *error* is, or was made of; None without one.
-
-    A handler of a time limit often raises :exc:`TimeoutError`. urllib3 cannot tell that from a
-    socket that timed out: without this, the client would repeat the request and the limit would
-    be without effect.
-    """
+    """Return the exception of a signal handler that led to *error*, or is *error*; else None."""
     handlers = {_code_of(each) for each in _handlers()}
     found = None
     for each in _chain(error):
         if any(frame.f_code in handlers or _is_handler(frame) for frame in _frames(each)):
             found = each
         elif found is not None:
-            break  # What follows was there before, if the handler raises one object repeatedly.
+            # If the handler raises the same object repeatedly, the rest of the chain is older.
+            break
     return found
 
 
 def _is_handler(frame: FrameType) -> bool:
     """Return whether *frame* is a call with the arguments of a signal handler.
 
-    A handler that works once is not set any more when its exception is looked at.
+    This finds handlers that are no longer installed, such as a handler that removes itself when
+    it runs. Python calls a handler with the signal number and the interrupted frame.
     """
     code, values = frame.f_code, frame.f_locals
     names = code.co_varnames[: code.co_argcount]
@@ -54,14 +55,14 @@ def _is_handler(frame: FrameType) -> bool:
 
 
 def raise_interruption(error: BaseException) -> None:
-    """Raise the exception of a signal handler that *error* was made of, if there is one."""
+    """Raise the exception of a signal handler that led to *error*, if there is one."""
     raised = interruption(error)
     if raised is not None:
         raise raised
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield *error* and the exceptions during whose handling it was raised, the first one last."""
+    """Yield *error* and its causes and contexts, the oldest last."""
     seen: set[int] = set()
     current: Optional[BaseException] = error
     while current is not None and id(current) not in seen:
@@ -71,7 +72,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _frames(error: BaseException) -> Iterator[Any]:
-    """Yield the frames from where *error* was caught to where it was raised."""
+    """Yield the frames of *error*, from the place that caught it to the place that raised it."""
     trace = error.__traceback__
     while trace is not None:
         yield trace.tb_frame
@@ -85,7 +86,7 @@ def _handlers() -> Iterator[Any]:
 
 
 def _code_of(handler: Any) -> Any:
-    """Return the code object of *handler*, None for one that is not written in Python."""
+    """Return the code object of *handler*, None if it is not written in Python."""
     while isinstance(handler, functools.partial):
         handler = handler.func
     function = getattr(handler, "__func__", handler)

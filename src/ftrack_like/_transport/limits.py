@@ -1,9 +1,9 @@
-"""How long a request may take in total, and how a session ends its running requests.
+"""Limit the total time of a request, and end the running requests of a session.
 
-The time-out of a socket bounds each single wait, so a server that sends a byte now and then is
-never given up on. A limit bounds the whole: :class:`Deadline` a call, :class:`SlowestRate` a
-transfer. The sockets of :mod:`ftrack_like._transport.sockets` observe the limit of the context
-that sends the request.
+The time-out of a socket limits only each single wait. A server that sends a byte now and then
+could keep a request waiting forever. So there are limits for the whole request:
+:class:`Deadline` for a call, :class:`SlowestRate` for a transfer. The sockets of
+:mod:`ftrack_like._transport.sockets` observe the limit in :data:`CURRENT_LIMIT`.
 """
 
 from __future__ import annotations
@@ -31,35 +31,38 @@ __all__ = [
     "total_for",
 ]
 
-#: What requests takes as a time-out, in seconds: one for all, or one to connect and one to read.
+#: A time-out of requests, in seconds: one number, or a pair of numbers to connect and to read.
 Timeout = Union[None, float, tuple[Optional[float], Optional[float]], urllib3.Timeout]
 
-#: A request may take this many times as long as the server may be silent, unless told otherwise.
+#: The default limit of a request, as a multiple of its read time-out.
 TIMES_THE_TIMEOUT = 2
 
-#: An answer that comes at this rate or faster, in bytes a second, extends a derived deadline, so
-#: that a slow line still brings a long answer.
+#: An answer that arrives at this rate or faster, in bytes per second, extends the default limit.
+#: So a long answer is complete even over a slow line.
 EXTENDING_RATE = 64 * 1024
 
-#: The slowest rate of a transfer, in bytes a second.
+#: The slowest rate of a transfer, in bytes per second.
 SLOWEST_RATE = 1024
 
 
 class Limit(Protocol):
-    """A bound of one request. One thread uses it at a time."""
+    """The limit of one request. One thread uses it at a time.
+
+    The socket calls :meth:`left` before each wait and :meth:`moved` after the wait.
+    """
 
     def left(self) -> float:
-        """Return for how many seconds a wait that begins now may last; 0 or less for none."""
+        """Return how many seconds a wait that begins now may last; 0 or less at the limit."""
 
     def moved(self, count: int) -> None:
-        """Record the end of the wait, in which *count* bytes were sent or received."""
+        """Record the end of a wait that sent or received *count* bytes."""
 
     def explain(self) -> str:
-        """Return the words of an error for a request that reached the limit."""
+        """Return the text of the error for a request that reached the limit."""
 
 
 class Deadline:
-    """A bound of *seconds* from now on, which *extending_rate* bytes a second extend."""
+    """A limit of *seconds* from now. Each byte extends it by ``1 / extending_rate`` seconds."""
 
     def __init__(self, seconds: float, extending_rate: Optional[float] = None) -> None:
         self._seconds = seconds
@@ -71,19 +74,19 @@ class Deadline:
         return self._end - time.monotonic()
 
     def moved(self, count: int) -> None:
-        """Extend the deadline by what *count* bytes earn."""
+        """Extend the deadline for *count* bytes."""
         self._end += count * self._bonus
 
     def explain(self) -> str:
-        """Return what happened when the deadline passed."""
+        """Return the text of the error for a passed deadline."""
         return f"the deadline of {self._seconds:.4g} s passed before the server was done"
 
 
 class SlowestRate:
-    """A bound that a transfer reaches when it moves too few bytes.
+    """A limit for a transfer that moves too few bytes.
 
-    In *window* seconds of waiting for the other side at least *rate* bytes a second must move.
-    What this side does between two waits takes no time.
+    In *window* seconds of waiting for the server, on average at least *rate* bytes per second must
+    move. The time between two waits does not count: there the client works on the data.
     """
 
     def __init__(self, window: float, rate: float = SLOWEST_RATE) -> None:
@@ -99,21 +102,21 @@ class SlowestRate:
         return self._window - self._waited
 
     def moved(self, count: int) -> None:
-        """Begin a new window once enough bytes have moved in this one."""
+        """Begin a new window if enough bytes have moved in the current window."""
         self._waited += time.monotonic() - self._begun
         self._moved += count
         if self._moved >= self._window * self._rate:
             self._waited, self._moved = 0.0, 0
 
     def explain(self) -> str:
-        """Return what happened when too few bytes moved."""
+        """Return the text of the error for too few bytes."""
         return (
             f"fewer than {self._rate:.4g} bytes a second moved for {self._window:.4g} s, so it "
             "timed out"
         )
 
 
-#: The limit of the request that this context sends; None for none.
+#: The limit of the current request; None without a limit.
 CURRENT_LIMIT: ContextVar[Optional[Limit]] = ContextVar("CURRENT_LIMIT", default=None)
 
 
@@ -121,7 +124,7 @@ _Value = TypeVar("_Value")
 
 
 class Setting(Generic[_Value]):
-    """A context manager that gives *variable* the *value*; twice as fast as a generator's."""
+    """A context manager that sets *variable* to *value*; twice as fast as ``@contextmanager``."""
 
     __slots__ = ("_token", "_value", "_variable")
 
@@ -137,12 +140,12 @@ class Setting(Generic[_Value]):
 
 
 def limited(limit: Optional[Limit]) -> Setting[Optional[Limit]]:
-    """Have requests that are sent within the context observe *limit*."""
+    """Return a context manager; requests that are sent inside it observe *limit*."""
     return Setting(CURRENT_LIMIT, limit)
 
 
 def read_timeout(timeout: Timeout) -> Optional[float]:
-    """Return for how many seconds a server may be silent under *timeout*; None for ever."""
+    """Return the read time-out of *timeout* in seconds; None without a limit."""
     if isinstance(timeout, urllib3.Timeout):
         started = timeout.clone()
         started.start_connect()
@@ -152,7 +155,7 @@ def read_timeout(timeout: Timeout) -> Optional[float]:
 
 
 def total_for(timeout: Timeout) -> Optional[float]:
-    """Return the seconds that one request with *timeout* may take; None for no bound."""
+    """Return the default limit in seconds of a request with *timeout*; None without a limit."""
     silence = read_timeout(timeout)
     return None if silence is None else silence * TIMES_THE_TIMEOUT
 
@@ -161,17 +164,17 @@ class Abortable(Protocol):
     """A connection that another thread may cut."""
 
     def abort(self) -> None:
-        """Wake the thread that waits on the connection, with an error."""
+        """Raise an error in the thread that waits for the connection."""
 
 
 class OpenConnections:
-    """The connections of a session, which :meth:`end` cuts. Threads may share it."""
+    """The connections of a session; :meth:`end` cuts them. Threads may share it."""
 
     def __init__(self) -> None:
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Begin without connections, also in a forked process, which shares none."""
+        """Start without connections, also in a forked process, which must not use the parent's."""
         self._lock = threading.Lock()
         self._members: weakref.WeakSet[Abortable] = weakref.WeakSet()
         self._ended = threading.Event()
@@ -183,21 +186,21 @@ class OpenConnections:
         return self._ended.is_set()
 
     def add(self, connection: Abortable) -> None:
-        """Cut *connection* when :meth:`end` is called, at once if it was called before."""
+        """Register *connection* for :meth:`end`; cut it at once if the session has ended."""
         with self._lock:
             self._members.add(connection)
         if self.ended:
             connection.abort()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for *seconds*; return True at once when :meth:`end` is called."""
+        """Wait *seconds* and return False; return True as soon as :meth:`end` is called."""
         return self._ended.wait(seconds)
 
     def end(self) -> None:
-        """Cut all connections, those of requests under way too."""
+        """Cut all connections, including those of running requests."""
         self._ended.set()
         if self._process != os.getpid():
-            return  # They belong to the process that this one was forked from.
+            return  # The connections belong to the parent process.
         with self._lock:
             members = list(self._members)
         for each in members:

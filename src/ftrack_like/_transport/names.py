@@ -1,8 +1,8 @@
-"""Look up host names within a bound of time.
+"""Look up host names within a time limit.
 
-``socket.getaddrinfo`` waits for name servers as long as the system is set to, which is often half
-a minute, and nothing ends it. So it runs on a helper thread. A lookup that outlasts its bound goes
-on, and the next attempt profits from it.
+``socket.getaddrinfo`` waits for name servers as long as the system configures, often half a
+minute, and it cannot be cancelled. So it runs on a helper thread. If a lookup takes longer than
+the limit, the thread continues, and the next attempt uses its result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ftrack_like._transport.settings import is_this_machine
 
 __all__ = ["SlowNameError", "forget_addresses", "look_up", "needs_lookup"]
 
-#: For how many seconds the addresses of a host are used again.
+#: The addresses of a host are reused for this many seconds.
 KEPT = 60.0
 
 
@@ -29,7 +29,7 @@ class SlowNameError(socket.timeout):
 
 
 class _Lookup:
-    """The lookup of *host* and *port*, which runs on a thread of its own."""
+    """The lookup of *host* and *port*. It runs on a separate thread."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -42,7 +42,7 @@ class _Lookup:
 
     @property
     def is_useful(self) -> bool:
-        """Whether it is under way, or has found addresses not long ago."""
+        """Whether the lookup is running, or found addresses in the last :data:`KEPT` seconds."""
         if not self._done.is_set():
             return True
         return self._error is None and time.monotonic() - self._ended < KEPT
@@ -77,12 +77,12 @@ class _Lookups:
             os.register_at_fork(after_in_child=self.renew)
 
     def renew(self) -> None:
-        """Begin without lookups, whose threads a forked process does not have."""
+        """Start without lookups. A forked process does not have their threads."""
         self._lock = threading.Lock()
         self._by_host: dict[tuple[str, int], _Lookup] = {}
 
     def get(self, host: str, port: int) -> _Lookup:
-        """Return a lookup of *host*, a new one unless there is a useful one."""
+        """Return the useful lookup of *host*, or start a new lookup."""
         with self._lock:
             known = self._by_host.get((host, port))
             if known is None or not known.is_useful:
@@ -90,7 +90,7 @@ class _Lookups:
             return known
 
     def forget(self, host: str, port: int) -> None:
-        """Look *host* up again the next time."""
+        """Forget the addresses of *host*, so that the next call looks them up again."""
         with self._lock:
             self._by_host.pop((host, port), None)
 
@@ -99,7 +99,7 @@ _lookups = _Lookups()
 
 
 def needs_lookup(host: str) -> bool:
-    """Return whether a name server may be asked for *host*."""
+    """Return whether *host* needs a name server: it is not an IP address or this machine."""
     if is_this_machine(host):
         return False
     try:
@@ -110,13 +110,13 @@ def needs_lookup(host: str) -> bool:
 
 
 def look_up(host: str, port: int, seconds: float) -> list[str]:
-    """Return the addresses of *host*, each once.
+    """Return the IP addresses of *host* without duplicates.
 
-    Raise :class:`SlowNameError` after *seconds*, and what ``socket.getaddrinfo`` raises.
+    Raise :class:`SlowNameError` after *seconds*, and the errors of ``socket.getaddrinfo``.
     """
     return _lookups.get(host, port).wait(seconds)
 
 
 def forget_addresses(host: str, port: int) -> None:
-    """Look *host* up again the next time: its addresses do not work."""
+    """Forget the addresses of *host*, because none of these works."""
     _lookups.forget(host, port)

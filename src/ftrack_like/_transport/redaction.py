@@ -10,24 +10,24 @@ from urllib.parse import quote
 
 __all__ = ["MASK", "mask_urllib3_logs", "masked"]
 
-#: What is shown in place of a secret.
+#: The text in place of a secret.
 MASK = "********"
 
-#: An API key with its name. Compiled at its first use, which most programs never come to.
+#: An API key with its name. It is a text and not compiled, since most programs never use it.
 _PARAMETER = (
     r"(?i)(?P<name>\b(?:api_?key|ftrack-api-key)\b[\"']?\s*[=:]\s*[\"']?)"
     r"(?P<value>[^\s&\"',;)}\]]+)"
 )
 
-#: A user name and password in an address, as proxies have them.
+#: A user name and password in an address, usually of a proxy.
 _LOGIN = r"(?<=//)[^\s/@]+:[^\s/@]*(?=@)"
 
 
 def masked(text: Any, *secrets: str | None) -> str:
     """Return *text* with *secrets*, API key parameters and passwords in addresses masked.
 
-    A secret is found as it stands and as an address holds it. Empty secrets are passed over, and
-    so are those of fewer than four letters, which would mask half of the text.
+    Secrets are found both in plain form and percent-encoded, as in an address. Secrets with fewer
+    than four characters are ignored: they would mask half of the text.
     """
     result = str(text)
     for secret in secrets:
@@ -42,7 +42,7 @@ class _MaskingFilter(logging.Filter):
     """Mask API keys in the records of a logger."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Mask the finished text of *record* when a key stands in it; keep every record."""
+        """Mask keys in the formatted text of *record*; keep every record."""
         text = record.getMessage()
         clean = masked(text)
         if clean != text:
@@ -54,7 +54,7 @@ _installing = threading.Lock()
 
 
 def mask_urllib3_logs() -> None:
-    """Mask API keys in what urllib3 logs about the addresses that it asks; may be repeated."""
+    """Mask API keys in the addresses that urllib3 logs. A second call has no effect."""
     logger = logging.getLogger("urllib3.connectionpool")
     with _installing:
         if not any(isinstance(each, _MaskingFilter) for each in logger.filters):

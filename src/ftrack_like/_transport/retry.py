@@ -1,4 +1,9 @@
-"""When to try again, and how long to wait before."""
+"""Decide when to retry a request, and how long to wait before the retry.
+
+The waits double (exponential backoff) and have a random part, so that the clients of a farm do not
+all return at the same moment after an outage. Two limits keep retries from making an outage
+worse: a :class:`RetryPolicy` for each request, and a :class:`RetryBudget` for a whole session.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +17,18 @@ from typing import Callable, NamedTuple, Optional
 
 __all__ = ["RETRIED_STATUSES", "RetryBudget", "RetryPolicy", "retry_after"]
 
-#: Answers that say "not now": the server waited too long for the request, too many requests, and
-#: what servers and proxies say when they fail.
+#: The statuses that may be temporary: the request arrived too slowly (408), there were too many
+#: requests (429), or a server or proxy failed (5xx).
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class RetryPolicy(NamedTuple):
-    """Bounds of repeating a request; all times are in seconds.
+    """The limits of retrying one request; all times are in seconds.
 
-    *attempts* counts the first request too; None means as many as *total_time* has room for.
-    *total_time* bounds the time from the begin of the first request to the begin of the last: 0
-    repeats nothing. The waits between them double from *base* to *cap*, and are shortened at
-    random by up to half, so that many clients do not return at once.
+    *attempts* is the maximal number of attempts, including the first. None means no limit.
+    *total_time* limits the time from the start of the first attempt to the start of the last; 0
+    switches retries off. The waits double from *base* to *cap*. Each wait is shortened at random
+    by up to half.
     """
 
     attempts: Optional[int] = None
@@ -38,9 +43,10 @@ class RetryPolicy(NamedTuple):
         asked: Optional[float] = None,
         chance: Callable[[], float] = random.random,
     ) -> Optional[float]:
-        """Return how long to wait after the failed *attempt* (the first is 1), None to give up.
+        """Return the seconds to wait after the failed *attempt* (the first is 1); None to give up.
 
-        *elapsed* is the time since the first attempt began, *asked* what the server asked for.
+        *elapsed* is the time in seconds since the first attempt began. *asked* is the shortest
+        wait that the server accepts, from its ``Retry-After`` header.
         """
         if self.attempts is not None and attempt >= self.attempts:
             return None
@@ -51,12 +57,12 @@ class RetryPolicy(NamedTuple):
 
     def _longest_wait(self, attempt: int) -> float:
         """Return the longest wait after *attempt*; the first is 1."""
-        # The exponent has a bound, since a float has one; the cap is reached long before.
+        # Limit the exponent: a float overflows at 2 ** 1024. The cap is reached long before.
         doubled: float = self.base * 2.0 ** min(attempt - 1, 64)
         return min(self.cap, doubled)
 
     def longest(self) -> float:
-        """Return the seconds that all waits together may take."""
+        """Return the maximal sum of all waits in seconds."""
         if self.attempts is None:
             return self.total_time
         waits = sum(map(self._longest_wait, range(1, min(self.attempts, 10_000))))
@@ -64,25 +70,26 @@ class RetryPolicy(NamedTuple):
 
 
 class RetryBudget:
-    """What the calls of a session together may spend on trying again; it may be shared by threads.
+    """The number of retries that all calls of a session may use together. Threads may share it.
 
-    It keeps an outage from being multiplied by the calls that meet it: once one of them has
-    given up, the others give up at their first failure, until the server has answered again.
+    Without a budget, every call during an outage would wait for the whole total time. With it,
+    after one call has given up, the other calls give up at their first failure, until the server
+    answers again.
     """
 
     def __init__(self, capacity: int = 200, refund: int = 10) -> None:
-        """Initialise with *capacity* repetitions; each answer brings *refund* of them back."""
+        """Initialise with *capacity* retries; each answer of the server adds *refund* retries."""
         self._capacity = capacity
         self._refund = refund
         self._left = capacity
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Take a new lock, in a process that was forked while somebody held the old one."""
+        """Create a new lock, for a forked process: a thread of the parent may own the old one."""
         self._lock = threading.RLock()  # A signal handler may make a call inside a call.
 
     def take(self) -> bool:
-        """Spend one repetition; return False, spending nothing, when there is none left."""
+        """Use one retry and return True; return False if no retry is left."""
         with self._lock:
             if self._left == 0:
                 return False
@@ -90,12 +97,12 @@ class RetryBudget:
             return True
 
     def answered(self) -> None:
-        """Tell that the server has answered."""
+        """Record that the server has answered."""
         with self._lock:
             self._left = min(self._capacity, self._left + self._refund)
 
     def gave_up(self) -> None:
-        """Tell that a call has tried for as long as it may."""
+        """Record that a call has used up its attempts or its time."""
         with self._lock:
             self._left = 0
 
@@ -103,10 +110,10 @@ class RetryBudget:
 def retry_after(
     headers: Mapping[str, str], now: Callable[[], float] = time.time
 ) -> Optional[float]:
-    """Return the seconds that a ``Retry-After`` among *headers* asks for, None without one.
+    """Return the wait in seconds of the ``Retry-After`` header in *headers*, None without it.
 
-    A date is reckoned from the ``Date`` of the answer, since the clock here may be wrong; without
-    one, from *now*.
+    A date is compared with the ``Date`` header of the answer, since the local clock may be wrong.
+    Without that header it is compared with *now*.
     """
     text = str(headers.get("Retry-After") or "").strip()
     if not text:
@@ -121,10 +128,10 @@ def retry_after(
 
 
 def _moment(text: str) -> Optional[float]:
-    """Return the date *text* of a header in seconds since 1970, None if it is none."""
+    """Return the date *text* of a header in seconds since 1970, None if it is not a date."""
     try:
         moment = email.utils.parsedate_to_datetime(text.strip())
-        if moment.tzinfo is None:  # It says "-0000": UTC without a place.
+        if moment.tzinfo is None:  # The text ends in "-0000": UTC, place unknown (RFC 5322).
             moment = moment.replace(tzinfo=datetime.timezone.utc)
         return moment.timestamp()
     except (IndexError, OverflowError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""How to reach a server: addresses, TLS, proxies and time-outs as one value."""
+"""The settings of connections as one value: TLS, proxies and time limits; checks of addresses."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ __all__ = [
 
 _logger = logging.getLogger(__name__)
 
-#: Variables that name a file with certificates, the first one before the second.
+#: The variables that name a file with certificates; the first has precedence.
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
-#: Hosts of which plain http has been warned in this process.
+#: The hosts for which this process has logged the warning about plain http.
 _warned: set[str] = set()
 
 
 class ConnectionSettings(NamedTuple):
-    """TLS, proxies and bounds of time, for HTTP and websocket alike.
+    """TLS, proxies and time limits of a session, for both HTTP and websockets.
 
-    *verify* is True, False or the path of a CA bundle; *cert* the path of a client certificate or
-    a pair of certificate and key; *proxies* maps schemes to addresses, None means those of the
-    environment; *connect_timeout* is in seconds, None means the time-out of the request.
-    *deadline* bounds a whole call or handshake, in seconds; None derives it from the time-out.
+    - *verify* is True, False or the path of a CA bundle.
+    - *cert* is the path of a client certificate, or a pair of certificate and key.
+    - *proxies* maps schemes to addresses; None means the proxies of the environment.
+    - *connect_timeout* is in seconds; None means the time-out of the request.
+    - *deadline* limits a whole call or handshake, in seconds; None derives it from the time-out.
     """
 
     verify: Union[bool, str] = True
@@ -67,7 +68,7 @@ class ConnectionSettings(NamedTuple):
     def apply(self, request_session: Any) -> None:
         """Set the TLS and proxy settings on *request_session*, a ``requests.Session``.
 
-        Raise :exc:`~ftrack_like.exception.ConfigurationError` for a file that is not there.
+        Raise :exc:`~ftrack_like.exception.ConfigurationError` if a file does not exist.
         """
         for name, value in (("verify", self.verify), ("cert", self.cert)):
             for path in value if isinstance(value, tuple) else (value,):
@@ -79,16 +80,16 @@ class ConnectionSettings(NamedTuple):
             request_session.proxies = dict(self.proxies)
 
     def timeout(self, read_timeout: Any) -> Any:
-        """Return what requests takes as time-out for a *read_timeout* in seconds or None.
+        """Return the time-out to pass to requests for *read_timeout*, in seconds or None.
 
-        A pair given as *read_timeout* already says both and stays as it is.
+        If *read_timeout* is already a pair of connect and read time-out, return it unchanged.
         """
         if self.connect_timeout is None or isinstance(read_timeout, tuple):
             return read_timeout
         return (self.connect_timeout, read_timeout)
 
     def for_event_hub(self) -> dict[str, Any]:
-        """Return the settings as the keyword arguments that event hubs take."""
+        """Return the settings as keyword arguments for an event hub."""
         return {
             "verify": self.verify,
             "cert": self.cert,
@@ -98,10 +99,10 @@ class ConnectionSettings(NamedTuple):
         }
 
 
-#: An address as it should be, for errors.
+#: The end of errors about a server address.
 _EXAMPLE = "It should be like 'https://studio.ftrackapp.com' or 'http://localhost:8080'."
 
-#: What a host name or an IP address consists of.
+#: A host name or an IP address.
 _HOST = r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?"
 
 
@@ -109,22 +110,23 @@ def checked_server_url(
     server_url: str,
     origin: str = "the argument server_url or the environment variable FTRACK_SERVER",
 ) -> str:
-    """Return *server_url* without trailing slashes; *origin* says where it comes from, in words.
+    """Return *server_url* without trailing slashes.
 
-    Raise :exc:`~ftrack_like.exception.ServerAddressError` when it is no address of a server.
+    *origin* names the setting that the address comes from, for errors. Raise
+    :exc:`~ftrack_like.exception.ServerAddressError` if it is not the address of a server.
     """
     given = str(server_url).strip()
     address = given.rstrip("/")
     shown = _without_login(given)
     if "@" in address:
         raise exception.ServerAddressError(
-            f"The server address {shown!r} holds a user name or a password, which would not be "
-            "used.\nLeave out what stands before the @, and pass the user as api_user and the key "
+            f"The server address {shown!r} contains a user name or a password, which would not be "
+            "used.\nLeave out the part before the @, and pass the user as api_user and the key "
             f"as api_key. The address comes from {origin}."
         )
     try:
         parts = urlsplit(address)
-        _ = parts.port  # Read here, since it raises for what is no port.
+        _ = parts.port  # Reading the port raises ValueError if it is not a number.
     except ValueError as error:
         raise exception.ServerAddressError(
             f"The server address {shown!r} cannot be read: {error}.\n{_EXAMPLE}"
@@ -139,11 +141,11 @@ def checked_server_url(
 
 
 def _mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
-    """Return what is wrong with *address* and what to do, None when nothing is."""
+    """Return the mistake in *address* and the advice, in words; None if there is no mistake."""
     if re.search(r"[\s\x00-\x1f\x7f\"'<>\\]", address):
         cleaned = re.sub(r"[\s\x00-\x1f\x7f\"'<>]", "", address).replace("\\", "/")
         return (
-            "holds blanks, quotes, angle brackets or backslashes",
+            "contains blanks, quotes, angle brackets or backslashes",
             f"Did you mean {cleaned!r}?",
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -157,20 +159,20 @@ def _mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     better = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     if "://" in address[len(parts.scheme) + 3 :]:
-        return "holds :// twice", f"Did you mean {address.split('://', 1)[1]!r}?"
+        return "contains :// twice", f"Did you mean {address.split('://', 1)[1]!r}?"
     if ":" in parts.hostname and "[" not in parts.netloc:
-        return "names no host", _EXAMPLE + _bracket_advice(address)
+        return "does not name a host", _EXAMPLE + _bracket_advice(address)
     labels = parts.hostname.rstrip(".").split(".")
     if not re.fullmatch(_HOST, parts.hostname) or not all(0 < len(each) < 64 for each in labels):
-        return f"names no host: {parts.hostname!r} is none", _EXAMPLE
+        return f"does not name a host: {parts.hostname!r} is not a host name", _EXAMPLE
     if "#" in address or "?" in address:
         return (
-            "holds more than the place of a server: it looks copied from a browser",
+            "contains more than the address of a server: it looks copied from a browser",
             f"Did you mean {better!r}?",
         )
     if parts.path.rstrip("/").endswith("/api"):
         return (
-            "ends in /api, which is added by itself",
+            "ends in /api, which the client adds itself",
             f"Did you mean {address[: address.rindex('/api')]!r}?",
         )
     return None
@@ -182,9 +184,9 @@ def _without_login(address: str) -> str:
 
 
 def _bracket_advice(address: str) -> str:
-    """Return the advice to put an IPv6 address in brackets, where *address* may hold one."""
+    """Return the advice to put an IPv6 address in brackets, if *address* looks like one."""
     if address.count(":") > 2 and "[" not in address:
-        return " An IPv6 address stands in brackets: 'http://[::1]:8080'."
+        return " Put an IPv6 address in brackets: 'http://[::1]:8080'."
     return ""
 
 
@@ -201,7 +203,7 @@ def is_this_machine(host: str | None) -> bool:
 
 
 def warn_of_plain_http(server_url: str) -> None:
-    """Log one warning a process and host when *server_url* would send the key unencrypted."""
+    """Log a warning, once per process and host, if *server_url* sends the key unencrypted."""
     parts = urlsplit(server_url)
     if parts.scheme != "http" or is_this_machine(parts.hostname) or parts.netloc in _warned:
         return
@@ -213,5 +215,5 @@ def warn_of_plain_http(server_url: str) -> None:
 
 
 def ca_bundle() -> str | None:
-    """Return the CA bundle that the environment names, None when it names none."""
+    """Return the CA bundle that the environment names, or None."""
     return next(filter(None, map(os.environ.get, CA_VARIABLES)), None)

@@ -1,12 +1,23 @@
-"""Sockets that observe a limit, and the connection pools of urllib3 that use them."""
+"""Sockets that observe the limit of a request, and connection pools of urllib3 that use them.
+
+urllib3 gives each socket one time-out for each wait. It has no limit for a whole request, and no
+way to wake a thread that waits for a socket. So the pools of this module wrap each new socket in a
+:class:`WatchedSocket`. Before each wait it sets the time-out of the real socket to the rest of the
+limit, and another thread may abort it. The limit, the flight and the registry of connections reach
+the socket through context variables, because urllib3 and requests pass no such arguments through.
+"""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import http.client
 import io
+import math
+import queue
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Optional
@@ -17,23 +28,27 @@ from ftrack_like._transport.flight import CURRENT_FLIGHT, LONGEST_PIECE, Flight
 from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, Setting
 from ftrack_like._transport.names import SlowNameError, forget_addresses, look_up, needs_lookup
 
-__all__ = ["CURRENT_CONNECTIONS", "WatchedSocket", "registering", "watch", "watching"]
+__all__ = ["CURRENT_CONNECTIONS", "Shelf", "WatchedSocket", "registering", "watch", "watching"]
 
-#: Where a connection that is opened in this context is registered.
+#: The registry for connections that are opened in this context.
 CURRENT_CONNECTIONS: ContextVar[Optional[OpenConnections]] = ContextVar(
     "CURRENT_CONNECTIONS", default=None
 )
 
-#: Bytes taken from the network at a time, if so many are there.
+#: The most bytes to read from the network at a time.
 _READ_SIZE = 16 * 1024
+
+#: A thread that waits for an idle connection checks the pool again after this many seconds.
+_SHELF_TICK = 0.005
 
 
 class WatchedSocket:
-    """A socket whose waits end with the *limit* of the request that is under way on it.
+    """A socket whose waits end at the *limit* of the current request.
 
-    It wraps *sock*, plain or TLS, and passes everything else on to it. Setting the time-out of a
-    socket before each wait costs less than a thread that watches, and needs no clean-up. The
-    socket stays open until the *flight* of the request is over, None for a request that reads.
+    It wraps *sock*, plain or TLS, and forwards all other attributes. Setting the time-out before
+    each wait costs less than a thread that watches the socket, and needs no clean-up. During a
+    *flight*, closing the socket is postponed to the end of the flight. A request that only reads
+    has no flight.
     """
 
     __slots__ = ("__weakref__", "_idle", "_is_closing", "_sock", "_wait", "flight", "limit")
@@ -43,35 +58,36 @@ class WatchedSocket:
     ) -> None:
         """Initialise for *sock*; *limit* and *flight* may be replaced for each request."""
         self._sock = sock
-        #: How long a wait may last: as it was asked for, and as it is set on the wrapped socket.
+        #: The longest wait in seconds: as the user of this socket set it, and as it is currently
+        #: set on the wrapped socket.
         self._idle = self._wait = sock.gettimeout()
         self._is_closing = False
         self.limit = limit
         self.flight = flight
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the wrapped socket has under *name*."""
+        """Return the attribute *name* of the wrapped socket."""
         return getattr(self._sock, name)
 
     @property
     def wrapped(self) -> socket.socket:
-        """The wrapped socket, with the time-out that was set on this one."""
+        """The wrapped socket, with the time-out that was set on this socket."""
         self.settimeout(self._idle)
         return self._sock
 
     def settimeout(self, value: Optional[float]) -> None:
-        """Let a single wait last no longer than *value* seconds; None for ever."""
+        """Limit each wait to *value* seconds; None means no limit."""
         self._idle = value
         if value != self._wait:
             self._sock.settimeout(value)
             self._wait = value
 
     def gettimeout(self) -> Optional[float]:
-        """Return how many seconds a single wait may last; None for ever."""
+        """Return the limit of each wait in seconds; None means no limit."""
         return self._idle
 
     def recv(self, *arguments: Any) -> bytes:
-        """Return what arrives, as a socket does; raise :exc:`socket.timeout` at the limit."""
+        """Receive bytes, as a socket does; raise :exc:`socket.timeout` at the limit."""
         received: bytes = self._within(self._sock.recv, *arguments)
         return received
 
@@ -102,7 +118,7 @@ class WatchedSocket:
                 sent += self.send(rest[sent:])
 
     def _send_in_flight(self, flight: Flight, data: Any) -> None:
-        """Send all *data*, a part of the request of *flight*."""
+        """Send all *data*, a part of the request of *flight*, and record the sent bytes."""
         piece = flight.begin(self, data)
         if isinstance(data, bytes) and len(data) <= LONGEST_PIECE:
             piece.sent = self.send(data)
@@ -113,14 +129,14 @@ class WatchedSocket:
                 piece.sent += self.send(rest[piece.sent : piece.sent + LONGEST_PIECE])
 
     def close(self) -> None:
-        """Close the socket, once the flight is over that is under way on it."""
+        """Close the socket; during a flight, at the end of the flight."""
         if self.flight is None or self.flight.is_over:
             self._sock.close()
         else:
             self._is_closing = True
 
     def land(self) -> None:
-        """End the flight; close the socket if that was asked for."""
+        """End the flight; close the socket if :meth:`close` was called during the flight."""
         self.flight = None
         if self._is_closing:
             self._sock.close()
@@ -130,13 +146,14 @@ class WatchedSocket:
         return io.BufferedReader(_Reader(self, self._sock.makefile("rb", 0)), _READ_SIZE)
 
     def abort(self) -> None:
-        """Wake the thread that waits on the socket, with an error."""
+        """Raise an error in the thread that waits for the socket."""
         with contextlib.suppress(OSError, TypeError):
-            # Past the method of a TLS socket, which takes its state from the thread that reads.
+            # Not the method of a TLS socket: it would discard the TLS state that another thread
+            # is using.
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def _within(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Return the result of *action*, a read or a write, unless it outlasts the limit."""
+        """Call *action*, a read or write; raise :exc:`socket.timeout` at the limit."""
         limit = self.limit
         if limit is None:
             self.settimeout(self._idle)
@@ -146,7 +163,7 @@ class WatchedSocket:
             raise socket.timeout(limit.explain())
         is_shorter = self._idle is None or left < self._idle
         wait = left if is_shorter else self._idle
-        if wait != self._wait:  # The same for most; to set it takes a call of the system.
+        if wait != self._wait:  # Usually equal; setting it costs a system call.
             self._sock.settimeout(wait)
             self._wait = wait
         try:
@@ -161,7 +178,7 @@ class WatchedSocket:
 
 
 def watch(sock: socket.socket) -> WatchedSocket:
-    """Return *sock* with the limit of this context, registered where this context says."""
+    """Return *sock* wrapped with the limit, flight and registry of the current context."""
     watched = WatchedSocket(sock, CURRENT_LIMIT.get(), CURRENT_FLIGHT.get())
     connections = CURRENT_CONNECTIONS.get()
     if connections is not None:
@@ -172,7 +189,7 @@ def watch(sock: socket.socket) -> WatchedSocket:
 def registering(
     connections: Optional[OpenConnections],
 ) -> Setting[Optional[OpenConnections]]:
-    """Register connections that are opened within the context with *connections*."""
+    """Return a context manager that registers connections opened inside it."""
     return Setting(CURRENT_CONNECTIONS, connections)
 
 
@@ -202,23 +219,23 @@ class _Reader(io.RawIOBase):
         return flight.read_into(buffer)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Release the socket."""
         if not self.closed:
             self._raw.close()
         super().close()
 
 
-#: What urllib3 raises when it cannot connect.
+#: The errors of urllib3 when it cannot connect.
 _CONNECTING = (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.NewConnectionError)
 
 
 def _unresolved(connection: Any, host: str, why: object) -> Exception:
-    """Return the error of urllib3 that *connection* cannot resolve *host*."""
+    """Return the error of urllib3 for a *connection* that cannot resolve *host*."""
     return urllib3.exceptions.NewConnectionError(connection, f"Failed to resolve {host!r} ({why})")
 
 
 class _WatchedConnection:
-    """What connections of urllib3 get in addition: their socket observes the limit."""
+    """A mixin for the connections of urllib3: their sockets observe the limit."""
 
     sock: Any
     timeout: Any
@@ -229,8 +246,9 @@ class _WatchedConnection:
         """Return a watched socket, connected within the limit."""
         host = self._dns_host
         self._shorten_timeout()
-        # A SOCKS proxy may be the one that resolves names.
-        if not self.timeout or hasattr(self, "_socks_options") or not needs_lookup(host):
+        # With a SOCKS proxy, the proxy may resolve names.
+        is_bounded = isinstance(self.timeout, (int, float)) and not hasattr(self, "_socks_options")
+        if not is_bounded or not needs_lookup(host):
             return watch(super()._new_conn())  # type: ignore[misc]
         failure: Optional[Exception] = None
         for address in self._addresses(host):
@@ -246,7 +264,7 @@ class _WatchedConnection:
         raise failure or _unresolved(self, host, "it has no address")
 
     def _shorten_timeout(self) -> None:
-        """Let connecting last no longer than the limit."""
+        """Limit the time to connect to the rest of the limit."""
         limit = CURRENT_LIMIT.get()
         if limit is not None:
             left = max(limit.left(), 0.001)
@@ -262,7 +280,7 @@ class _WatchedConnection:
         except socket.gaierror as error:
             raise _unresolved(self, host, error) from error
         except UnicodeError:
-            return [host]  # urllib3 says why this can be no host.
+            return [host]  # urllib3 raises an error that explains why the host is invalid.
 
     def connect(self) -> Any:
         """Connect, through a proxy and TLS where needed, and watch the socket."""
@@ -272,7 +290,7 @@ class _WatchedConnection:
         return result
 
     def putrequest(self, *arguments: Any, **options: Any) -> Any:
-        """Begin a request, which has a limit of its own on a connection that is used again."""
+        """Begin a request; on a reused connection, set the limit and flight of this request."""
         if isinstance(self.sock, WatchedSocket):
             self.sock.limit = CURRENT_LIMIT.get()
             self.sock.flight = CURRENT_FLIGHT.get()
@@ -283,12 +301,49 @@ class _WatchedConnection:
 def _watched_connection(kind: Any) -> Any:
     """Return a subclass of the connection class *kind* that watches its socket.
 
-    A class that is no HTTP connection, as recorders of tests put there, stays as it is.
+    Tools that record requests in tests may use other classes; those are returned unchanged.
     """
     if not (isinstance(kind, type) and issubclass(kind, http.client.HTTPConnection)):
         return kind
-    # The name stands in errors of urllib3.
+    # urllib3 shows the class name in errors.
     return type(kind.__name__, (_WatchedConnection, kind), {})
+
+
+class Shelf:
+    """At most *maxsize* idle connections, a stack with the methods of a queue.
+
+    The queues of Python use a lock in Python code. An exception of a signal handler there could
+    leave the lock acquired, and then each later request would wait forever. The methods of a deque
+    are atomic and need no lock.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._maxsize = maxsize
+        self._items: collections.deque[Any] = collections.deque()
+
+    def put(self, item: Any, block: bool = True, timeout: Optional[float] = None) -> None:
+        """Put *item* on top; raise :exc:`queue.Full` at once if there is no room."""
+        if 0 < self._maxsize <= len(self._items):
+            raise queue.Full
+        self._items.append(item)
+
+    def get(self, block: bool = True, timeout: Optional[float] = None) -> Any:
+        """Remove and return the top item.
+
+        Raise :exc:`queue.Empty` if there is none; with *block*, only after *timeout* seconds.
+        """
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return self._items.pop()
+            except IndexError:
+                if not block or time.monotonic() >= end:
+                    raise queue.Empty from None
+            time.sleep(_SHELF_TICK)
+
+    def qsize(self) -> int:
+        """Return the number of items."""
+        return len(self._items)
 
 
 @functools.cache
@@ -296,14 +351,15 @@ def _watching_pool(kind: Any) -> Any:
     """Return a subclass of the pool class *kind* whose connections watch their sockets."""
 
     def connection_class(self: Any) -> Any:
-        """Return the class of connections, looked up late: it may be replaced."""
+        """Return the class of connections. It is read at each use, since it may be replaced."""
         return _watched_connection(kind.ConnectionCls)
 
-    return type(kind.__name__, (kind,), {"ConnectionCls": property(connection_class)})
+    names = {"ConnectionCls": property(connection_class), "QueueCls": Shelf}
+    return type(kind.__name__, (kind,), names)
 
 
 def watching(manager: Any) -> Any:
-    """Return the pool manager *manager*, whose new connections watch their sockets."""
+    """Change *manager*, a pool manager, so that new connections watch their sockets; return it."""
     classes: Mapping[str, Any] = manager.pool_classes_by_scheme
     manager.pool_classes_by_scheme = {
         scheme: _watching_pool(kind) for scheme, kind in classes.items()

@@ -1,1 +1,1 @@
-"""Accessors: how the data of a location is reached."""
+"""Accessors read and write the data of a location."""

@@ -1,4 +1,13 @@
-"""Reading data over HTTP: streamed, checked against its own length, and resumed when cut."""
+"""Read data over HTTP as a stream, check its length and checksum, and resume after a failure.
+
+A connection that breaks can look like the end of the data. The reader recognises the true end in
+three ways: the length that the server announced, the end mark of a chunked or compressed body, or
+a second request from that position which finds no more data.
+
+After a failure the download continues at its position with a ``Range`` request. The data may have
+changed on the server since the first request. So the entity tag (``ETag``), the total size and the
+checksum are compared, and the download fails rather than mix two versions.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +30,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Download"]
 
-#: Bytes taken from the connection at a time: what is lost, and asked for again, when it is cut.
+#: The most bytes to read from the connection at a time. A broken connection loses at most these.
 _PIECE = 64 * 1024
 
-_CONTENT_RANGE = r"bytes (\d+)-\d+/(\d+|\*)"  # compiled only for who downloads
+_CONTENT_RANGE = r"bytes (\d+)-\d+/(\d+|\*)"  # compiled only at the first download
 
 _Result = TypeVar("_Result")
 
-#: What can go wrong on the way.
+#: The errors of a broken connection.
 _FAULTS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
 class Download:
-    """The data behind one address, read from front to back in pieces of any size.
+    """A stream of the data at one address. One thread uses it.
 
-    Nothing is asked before the first read. It belongs to one thread.
+    The first read sends the request.
     """
 
     def __init__(self, get: Callable[[Mapping[str, str]], Any], tries: Tries) -> None:
         """Initialise with *get*, which takes headers and returns a streaming response.
 
-        *tries* bounds how often an interrupted read is resumed without any progress.
+        *tries* limits how often an interrupted read is resumed without progress.
         """
         self._get = get
         self._tries = tries
@@ -49,11 +58,11 @@ class Download:
         self._pieces: Iterator[bytes] = iter(())
         self._rest = b""
         self._amount = _PIECE
-        #: Whether the body is compressed: then positions in it are others than those in the data.
+        #: Whether the body is compressed. Then positions in the body and in the data differ.
         self._is_encoded = False
-        #: Whether an end that comes early cannot be taken for the true one.
+        #: Whether the response marks its end, so that a broken connection is recognised.
         self._marks_its_end = True
-        #: Where the data seemed to end although nothing marked that, in bytes from the start.
+        #: The position, in bytes, at which an unmarked response ended: the end, or a broken stream.
         self._unsure_end: Optional[int] = None
         self._total: Optional[int] = None
         self._tag: Optional[str] = None
@@ -62,15 +71,15 @@ class Download:
         self.position = 0
 
     def size(self) -> Optional[int]:
-        """Return the size of the whole data in bytes; None if the server does not say."""
+        """Return the size of the whole data in bytes; None if the server does not announce it."""
         if self._response is None and self._total is None:
             self._try(self._open)
         return self._total
 
     def read(self, limit: Optional[int] = None) -> bytes:
-        """Return at most *limit* bytes from the position on, all that is left when it is None.
+        """Return *limit* bytes from the current position, or the rest if *limit* is None.
 
-        Fewer come only at the end. Raise :class:`DownloadError`.
+        The result is shorter only at the end. Raise :class:`DownloadError` if retries do not help.
         """
         pieces = []
         wanted = limit
@@ -84,20 +93,20 @@ class Download:
         return b"".join(pieces)
 
     def seek(self, position: int) -> None:
-        """Continue to read at *position*, in bytes from the start."""
+        """Continue reading at *position*, in bytes from the start."""
         if position != self.position:
             self.close()
             self.position = position
-            self._expected_checksum = None  # It is that of the whole.
+            self._expected_checksum = None  # It is the checksum of the whole data.
 
     def close(self) -> None:
-        """End the connection; the next read asks anew, from the position on."""
+        """Close the connection; the next read sends a new request from the current position."""
         if self._response is not None:
             self._response.close()
             self._response = None
 
     def _try(self, action: Callable[[], _Result]) -> _Result:
-        """Return what *action* returns, tried again from the position on when it is cut off."""
+        """Return the result of *action*; after a failure, retry it from the current position."""
 
         def once() -> _Result:
             try:
@@ -115,7 +124,7 @@ class Download:
         return self._tries.repeat("a download", once, renews=True)
 
     def _read_piece(self, wanted: Optional[int]) -> bytes:
-        """Return the next bytes, at most *wanted* of them; none at the end."""
+        """Return the next bytes, at most *wanted*; ``b""`` at the end."""
         if self._response is None:
             if self._total is not None and self.position >= self._total:
                 return b""
@@ -123,7 +132,7 @@ class Download:
         amount = _PIECE if wanted is None else min(wanted, _PIECE)
         piece = self._next_piece(amount)
         if not piece and not self._marks_its_end and self._unsure_end != self.position:
-            # A connection that is cut looks the same: ask whether there is more.
+            # A broken connection looks the same as the end: request the data from here once more.
             self._unsure_end = self.position
             self.close()
             self._open()
@@ -136,7 +145,7 @@ class Download:
         return piece
 
     def _next_piece(self, amount: int) -> bytes:
-        """Return the next bytes of the body, decompressed, at most *amount*; none at the end."""
+        """Return at most *amount* bytes of the decompressed body; ``b""`` at the end."""
         if not self._rest:
             self._amount = amount
             self._rest = next(self._pieces, b"")
@@ -144,7 +153,7 @@ class Download:
         return piece
 
     def _decompressed(self, response: Response, decompressor: Decompressor) -> Iterator[bytes]:
-        """Yield the body of *response* in pieces; take no more than is wanted from the network."""
+        """Yield the decompressed body of *response*, reading at most ``self._amount`` at a time."""
         while True:
             data = response.raw.read(self._amount, decode_content=False)
             if not data:
@@ -154,20 +163,21 @@ class Download:
             raise urllib3.exceptions.ProtocolError("the compressed data broke off")
 
     def _check_end(self) -> None:
-        """Raise an error if the data ends before its time or is not what was stored."""
+        """Raise :class:`DownloadError` if the data is too short or has another checksum."""
         if self._total is not None and self.position < self._total:
             raise DownloadError(
-                f"the data broke off: {self.position} of {self._total} bytes came", is_passing=True
+                f"the data broke off: only {self.position} of {self._total} bytes arrived",
+                is_passing=True,
             )
         if self._expected_checksum is not None and self._checksum is not None:
             found = base64.b64encode(self._checksum.digest()).decode("ascii")
             if found != self._expected_checksum:
-                raise DownloadError("the data that came does not have the checksum of the whole")
+                raise DownloadError("the downloaded data does not have the announced checksum")
 
     def _open(self) -> None:
-        """Ask for the data from the position on."""
+        """Request the data from the current position."""
         headers = {"Accept-Encoding": "identity"}
-        # A range of compressed data is one of other bytes.
+        # The range of a compressed body counts compressed bytes. So request the whole body.
         if self.position and not self._is_encoded:
             headers["Range"] = f"bytes={self.position}-"
             if self._tag:
@@ -176,12 +186,12 @@ class Download:
             response = self._get(headers)
         if response.status_code == 416 and self._unsure_end == self.position:
             response.close()
-            self._total = self.position  # There is nothing behind it.
+            self._total = self.position  # There is no more data: the end was the true end.
             return
         if response.status_code not in (200, 206):
             failure = refused(response, "the server")
-            # What the server itself refuses it refuses again; a storage it led to may have
-            # been asked too late.
+            # A new request helps only if the server redirected to a storage: the signed address
+            # may have expired. The server itself would reject the request again.
             failure.is_expired = failure.is_expired and bool(response.history)
             raise failure
         self._response = response
@@ -192,7 +202,7 @@ class Download:
             self._accept_whole(response)
 
     def _begin(self, response: Response) -> None:
-        """Take the body of *response* as what is read next."""
+        """Read the following bytes from the body of *response*."""
         decompressor = Decompressor(response.headers.get("Content-Encoding"), most=None)
         self._is_encoded = not decompressor.is_plain
         self._marks_its_end = (
@@ -201,21 +211,21 @@ class Download:
         self._pieces, self._rest = self._decompressed(response, decompressor), b""
 
     def _accept_part(self, response: Response) -> None:
-        """Take note of what *response*, which begins at the position, says."""
+        """Check the headers of *response*, a part that must begin at the current position."""
         found = re.match(_CONTENT_RANGE, response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != self.position or self._is_encoded:
-            raise DownloadError("the server answered another part of the data than asked for")
+            raise DownloadError("the server did not send the requested part of the data")
         if found[2] != "*":
             self._take_total(int(found[2]))
 
     def _take_total(self, total: Optional[int]) -> None:
-        """Take note that the whole data has *total* bytes, None when that is not known."""
+        """Store *total*, the size of the whole data or None; raise an error if it has changed."""
         if self.position and None not in (total, self._total) and total != self._total:
             raise DownloadError("the data changed while it was read")
         self._total = total
 
     def _accept_whole(self, response: Response) -> None:
-        """Take note of what *response* says and pass over what was read before."""
+        """Check the headers of *response*, the whole data; skip to the current position."""
         tag = response.headers.get("ETag")
         if self.position and self._tag and tag != self._tag:
             raise DownloadError("the data changed while it was read")
@@ -234,6 +244,6 @@ class Download:
 
 
 def _length(response: Response) -> Optional[int]:
-    """Return how many bytes the body of *response* is to have, None if that is not said."""
+    """Return the announced length of the body of *response* in bytes, or None."""
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else None

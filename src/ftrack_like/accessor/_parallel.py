@@ -1,4 +1,16 @@
-"""Moving several files at the same time, as if it were one after the other."""
+"""Move several files at the same time, with the same result as one after the other.
+
+The files of a sequence are independent, and most of the time goes into waiting. But callers rely
+on the sequential behaviour:
+
+- *Errors*: the error of the first file in the order of the moves is raised, even if a later file
+  failed earlier in time. Therefore a failure stops only the files after it. The files before it
+  continue, since one of these may fail too.
+- *Progress*: the caller's function is called only on the caller's thread. Therefore the threads
+  put their progress into a queue, and the caller's thread reads it.
+- *Clean-up*: the caller removes the stored files after an error. Therefore the function returns
+  only when no thread works any more.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +29,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Move", "is_among_others", "move_all", "works_in_threads"]
 
-#: Files under way at the same time, each with a chunk or two in memory. Most of the time goes
-#: into waiting for a disk or a server, so there may be more than the machine has processors.
+#: The most files to move at the same time, each with one or two chunks in memory. It may exceed
+#: the number of processors, since most of the time goes into waiting for a disk or a server.
 THREADS = 8
 
-#: Whether the file under way is one of several that are moved at the same time.
+#: Whether the current file is one of several that are moved at the same time.
 _AMONG_OTHERS: ContextVar[bool] = ContextVar("_AMONG_OTHERS", default=False)
 
 
 class Move(NamedTuple):
-    """One file to be moved: what moves it, and how many bytes it should have."""
+    """One file to move: *run* moves it, and it is *expected* to have this many bytes."""
 
     run: Callable[[], object]
     expected: int
 
 
 def works_in_threads(accessor: Accessor) -> bool:
-    """Return whether *accessor* may be used by several threads at once.
+    """Return whether several threads may use *accessor* at once.
 
-    Its very class must say so, by ``is_thread_safe``: a subclass may open or write in a way of
-    its own, as may an accessor on which a method was replaced.
+    The class of *accessor* itself must set ``is_thread_safe``. Subclasses do not inherit it, and
+    replaced methods on the object cancel it: their code may not be safe for threads.
     """
     kind = type(accessor)
     if not issubclass(kind, Accessor) or vars(kind).get("is_thread_safe") is not True:
@@ -45,22 +57,21 @@ def works_in_threads(accessor: Accessor) -> bool:
 
 
 def is_among_others() -> bool:
-    """Return whether the file under way is one of several, so that one thread must do for it."""
+    """Return whether the current file is one of several; then its upload uses one thread."""
     return _AMONG_OTHERS.get()
 
 
 def move_all(moves: Sequence[Move], meter: Optional[Meter]) -> None:
-    """Carry out *moves* in a few threads, and tell *meter* of all of them on this one.
+    """Run all *moves* in a few threads, and report their progress to *meter* on this thread.
 
-    Raise the error of the first of *moves* that fails. Those after it end at their next chunk,
-    those before it are carried out, so that it is the same error as one after the other. When
-    this returns or raises, no thread is at work any more.
+    If moves fail, raise the error of the first in the order of *moves*. The moves after it end at
+    their next chunk. When this function returns or raises, all threads have ended.
     """
     _Moving(moves, meter).run()
 
 
 class _Stale(Exception):
-    """A file is not needed any more."""
+    """Ends the move of a file that is no longer needed."""
 
 
 class _Moving:
@@ -70,14 +81,15 @@ class _Moving:
         self._moves = moves
         self._meter = meter
         self._lock = threading.Lock()
-        #: Files from this position on are not needed any more.
+        #: The files from this index on are no longer needed.
         self._end = len(moves)
-        #: How far a file is, ``(its position, done, total)``, or that a thread has finished.
+        #: Progress from the threads: ``(index of the file, done, total)`` in bytes, or None when
+        #: the move of a file has ended.
         self._news: queue.SimpleQueue[Optional[tuple[int, int, int]]] = queue.SimpleQueue()
 
     def run(self) -> None:
-        """Move the files; raise the first error, in their order."""
-        # lazy: only who moves several files pays for it.
+        """Move the files; raise the error of the first file in their order."""
+        # lazy: needed only for several files.
         from concurrent.futures import ThreadPoolExecutor
 
         pool = ThreadPoolExecutor(min(THREADS, len(self._moves)), "ftrack-like-move")
@@ -91,17 +103,17 @@ class _Moving:
             self._follow()
         finally:
             self._fail(-1)
-            # What they have stored must be known before it can be removed again.
+            # The caller removes the stored files after an error, so no thread may store more.
             pool.shutdown(wait=True, cancel_futures=True)
         for future in futures:
             future.result()
 
     def _finished(self, future: Future[Any]) -> None:
-        """Take note that a file is done with. Run in a thread of the pool."""
+        """Report that the move of a file has ended. Runs in a thread of the pool."""
         self._news.put(None)
 
     def _follow(self) -> None:
-        """Tell the meter of what the threads do, until they are done with all files."""
+        """Report the progress of the threads to the meter until all moves have ended."""
         left = len(self._moves)
         done, total = [0] * left, [move.expected for move in self._moves]
         all_done, all_total = 0, sum(total)
@@ -118,7 +130,7 @@ class _Moving:
                 self._meter.move_all_to(all_done, all_total)
 
     def _move(self, index: int) -> None:
-        """Move the file at *index*. Run in a thread of the pool."""
+        """Move the file at *index*. Runs in a thread of the pool."""
         if index >= self._end:
             return
         move = self._moves[index]
@@ -130,18 +142,18 @@ class _Moving:
                 move.run()
                 meter.end()
         except _Stale:
-            return  # Another file is what failed, or the caller does not wait any more.
+            return  # An earlier file failed, or the caller no longer waits.
         except BaseException:
             self._fail(index)
             raise
 
     def _tell(self, index: int, done: int, total: int) -> None:
-        """Pass on how far the file at *index* is; end its move if it is not needed."""
+        """Queue the progress of the file at *index*; end its move if it is no longer needed."""
         if index >= self._end:
             raise _Stale
         self._news.put((index, done, total))
 
     def _fail(self, index: int) -> None:
-        """Let the files from *index* on be given up."""
+        """Give up the files from *index* on."""
         with self._lock:
             self._end = min(self._end, index)

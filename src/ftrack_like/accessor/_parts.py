@@ -1,4 +1,9 @@
-"""Sending data in parts: several at once, each tried again by itself."""
+"""Send data in parts: several at once, each with its own retries.
+
+Several threads read parts from one source, so a lock guards each seek and read. Only the source of
+a local file or of bytes in memory allows this. Another program may write to the file during the
+upload; the caller compares :func:`state_of` the source before and after.
+"""
 
 from __future__ import annotations
 
@@ -32,32 +37,32 @@ __all__ = [
     "state_of",
 ]
 
-#: Bytes in a part: a cut connection costs no more than this, and 10,000 parts make 80 GB. What is
-#: no longer goes in one piece.
+#: The bytes in a part. A broken connection loses at most one part, and 10,000 parts make 80 GB.
+#: Data that fits into one part is sent in one piece.
 PART_SIZE = 8 * 1024 * 1024
 
-#: The most parts that an upload may have; longer data has larger ones.
+#: The most parts of an upload. Longer data has larger parts.
 _MAXIMUM_PARTS = 10_000
 
-#: Parts under way at the same time, each with a chunk or two in memory.
+#: The most parts to send at the same time, each with one or two chunks in memory.
 _THREADS = 4
 
-#: How often a part is sent whose tag is not the MD5 of it.
+#: A part is sent at most this often if its tag is not its MD5 checksum.
 _TAG_TRIES = 2
 
 _MD5 = re.compile(r"\A[0-9a-f]{32}\Z")
 
 
 class OtherDataError(UploadError):
-    """The storage tags a part with another checksum than that of what was sent.
+    """The storage returned another checksum for a part than the checksum of the sent bytes.
 
-    The data suffered on the way, or the storage makes its tags in a way of its own: nothing can
-    be said of the whole, which is better sent in one piece with its checksum.
+    Either the data was damaged on the way, or this storage computes its tags differently. The
+    client cannot decide which. So it sends the data again in one piece with its checksum.
     """
 
 
 def size_of_parts(size: int) -> int:
-    """Return the length of each part, but for the last one, of *size* bytes of data."""
+    """Return the length in bytes of each part but the last, for *size* bytes of data."""
     return max(PART_SIZE, -(-size // _MAXIMUM_PARTS))
 
 
@@ -67,9 +72,10 @@ def count_parts(size: int) -> int:
 
 
 def state_of(source: Readable) -> Optional[tuple[int, ...]]:
-    """Return what changes when somebody writes to *source*; None if nobody else can.
+    """Return a value that changes when a program writes to *source*: file size and time.
 
-    Return ``()`` for a source that cannot be read here and there at will.
+    Return None if no other program can write to *source*, and ``()`` if *source* does not allow
+    reading at arbitrary positions.
     """
     if isinstance(source, File):
         status = os.fstat(source.wrapped_file.fileno())
@@ -78,10 +84,10 @@ def state_of(source: Readable) -> Optional[tuple[int, ...]]:
 
 
 class PartedUpload:
-    """One upload of the *size* bytes that *source* holds from its position on.
+    """The upload of *size* bytes of *source* from its current position.
 
-    *put* sends ``(url, data=…, headers=…)`` from any thread and returns a response. No more than
-    a few chunks are held in memory.
+    *put* sends ``(url, data=…, headers=…)`` from any thread and returns a response. Only a few
+    chunks are in memory at a time.
     """
 
     def __init__(self, source: Readable, size: int, put: Callable[..., Any], tries: Tries) -> None:
@@ -100,11 +106,12 @@ class PartedUpload:
     ) -> list[dict[str, Any]]:
         """Send the parts to *places*, ``[{"part_number": int, "signed_url": str}]``.
 
-        *tell* is called on this thread with the number of bytes sent so far, which never goes
-        back. Return ``[{"part_number": int, "e_tag": str}]`` in the order of the parts. Raise
-        :class:`UploadError`, or what *tell* raised; threads that still send stop soon.
+        *tell* is called on this thread with the number of bytes sent so far, which never
+        decreases. Return ``[{"part_number": int, "e_tag": str}]`` in the order of the parts. Raise
+        :class:`UploadError` if a part fails. An exception of *tell* ends the upload; the other
+        threads stop at their next chunk.
         """
-        # lazy: only who sends long data pays for it.
+        # lazy: needed only for long data.
         from concurrent.futures import ThreadPoolExecutor
 
         threads = 1 if is_among_others() else _THREADS
@@ -119,17 +126,17 @@ class PartedUpload:
             return [future.result() for future in futures]
         except UploadError as error:
             if error.is_expired or isinstance(error, OtherDataError):
-                # The source is going to be read again, which threads must not disturb.
+                # The caller reads the source again, so wait until no thread seeks in it.
                 self._stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
             raise
         finally:
             self._stop.set()
-            # A stalled connection must not hold up who wants to hear of the failure.
+            # Do not wait for a stalled connection: the caller needs the error now.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _follow(self, left: int, tell: Callable[[int], object]) -> None:
-        """Tell of the progress until *left* parts are done; raise the error of one that fails."""
+        """Report the progress until *left* parts are done; raise the error of a failed part."""
         sent = 0
         while left:
             news = self._news.get()
@@ -141,14 +148,14 @@ class PartedUpload:
                 left -= 1
 
     def _send_part(self, index: int, place: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one part and return its number and tag. Run in a thread of the pool."""
+        """Send one part and return its number and tag. Runs in a thread of the pool."""
         length = size_of_parts(self._size)
         start = index * length
         length = min(length, self._size - start)
         told = tries = 0
 
         def tell(sent: int) -> None:
-            """Report bytes that were not reported by an earlier try."""
+            """Report the bytes that no earlier try has reported."""
             nonlocal told
             if sent > told:
                 self._news.put(sent - told)
@@ -168,7 +175,7 @@ class PartedUpload:
         return {"part_number": place["part_number"], "e_tag": tag}
 
     def _chunks(self, start: int, length: int, digest: hashlib._Hash) -> Iterator[bytes]:
-        """Yield the *length* bytes from *start* on, and take them to *digest*."""
+        """Yield *length* bytes from *start* on and add them to *digest*."""
         end = start + length
         while start < end:
             if self._stop.is_set():
@@ -184,12 +191,17 @@ class PartedUpload:
 
 
 def _checked_tag(response: Response, checksum: str, is_passing: bool) -> str:
-    """Return the tag that *response* gives a part with the MD5 *checksum*."""
+    """Return the tag in *response* for a part with the MD5 *checksum*.
+
+    Raise :class:`UploadError` if there is no tag. Raise :class:`OtherDataError` if the tag looks
+    like another MD5 checksum; *is_passing* says whether a retry may help.
+    """
     tag = str(response.headers.get("ETag") or "").strip('"')
     if not tag:
-        raise UploadError("the storage did not answer the tag (ETag) of a part")
+        raise UploadError("the storage did not return the tag (ETag) of a part")
     if _MD5.match(tag) and tag != checksum:
         raise OtherDataError(
-            "the storage has another checksum for a part than that of what was sent", is_passing
+            "the storage returned another checksum for a part than that of the sent data",
+            is_passing,
         )
     return tag

@@ -1,4 +1,4 @@
-"""Telling callers how far a transfer is."""
+"""Report the progress of a transfer to the caller."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Optional
 
 __all__ = ["Meter", "Stopped", "current_meter", "measuring"]
 
-#: The meter of the transfer under way. Not an argument, since studios override the methods on the
-#: way from a location to its accessor.
+#: The meter of the current transfer. It is not an argument, since studios override the methods
+#: between a location and its accessor, with the published signatures.
 _METER: ContextVar[Optional[Meter]] = ContextVar("_METER", default=None)
 
 
 class Stopped(BaseException):
-    """The caller's function raised *error*, which ends the transfer.
+    """The caller's progress function raised *error*; this ends the transfer.
 
-    No :exc:`Exception`, so that nothing on the way takes it for a fault to try again or to report
-    as something else.
+    It is not an :exc:`Exception`, so that no handler on the way retries the transfer or reports
+    another error.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -27,14 +27,14 @@ class Stopped(BaseException):
 
 
 class Meter:
-    """Counts the bytes of one or several files, and tells a function of ``(done, total)``.
+    """Counts the bytes of one or several files, and calls ``tell(done, total)``.
 
-    *done* never goes back, whatever is sent again. The function is called on the thread that
-    asked for the transfer.
+    Both are in bytes. *done* never decreases, even if data is sent again. The function is called
+    on the thread that started the transfer.
     """
 
     def __init__(self, tell: Callable[[int, int], object], total: int = 0) -> None:
-        """Initialise with the function and the *total* that is expected, in bytes."""
+        """Initialise with the function *tell* and the expected *total* in bytes."""
         self._tell = tell
         self._total = total
         self._before = 0
@@ -43,35 +43,35 @@ class Meter:
         self._told: Optional[tuple[int, int]] = None
 
     def begin(self, expected: int) -> None:
-        """Turn to the next file, of which *expected* bytes are part of the total."""
+        """Start the next file; *expected* is its share of the total in bytes."""
         self._expected = expected
         self._here = 0
 
     def set_size(self, size: Optional[int]) -> None:
-        """Take note of the true *size* of the present file; None if it is not known."""
+        """Correct the total for the true *size* of the current file; None if it is unknown."""
         if size is not None:
             self._total += size - self._expected
             self._expected = size
 
     def move_to(self, done: int) -> None:
-        """Tell that *done* bytes of the present file have been moved."""
+        """Report that *done* bytes of the current file have been moved."""
         if done > self._here:
             self._here = done
             self._report()
 
     def move_all_to(self, done: int, total: int) -> None:
-        """Tell that *done* of *total* bytes are moved, of files that are counted elsewhere."""
+        """Report that *done* of *total* bytes of all files have been moved."""
         self._here, self._total = done, total
         self._report()
 
     def end(self) -> None:
-        """Finish the present file."""
+        """Finish the current file."""
         self._before += max(self._here, self._expected)
         self._here = self._expected = 0
-        self._report()  # An empty file that should not be one changes the total only.
+        self._report()  # A file that is unexpectedly empty changes only the total.
 
     def _report(self) -> None:
-        """Tell how far everything is, if that is news."""
+        """Call the function if the progress has changed since the last call."""
         done = self._before + self._here
         self._total = max(self._total, done)
         if (done, self._total) == self._told:
@@ -84,15 +84,15 @@ class Meter:
 
 
 def current_meter() -> Optional[Meter]:
-    """Return the meter of the transfer under way, None if nobody asked for one."""
+    """Return the meter of the current transfer, None if the caller did not request progress."""
     return _METER.get()
 
 
 @contextlib.contextmanager
 def measuring(meter: Optional[Meter]) -> Generator[None, None, None]:
-    """Measure transfers within the context by *meter*, none if it is None.
+    """Measure transfers inside the context with *meter*; do not measure if it is None.
 
-    What the caller's function raised comes out as it is.
+    An exception of the caller's progress function leaves the context unchanged.
     """
     token = _METER.set(meter)
     try:

@@ -1,4 +1,15 @@
-"""Uploading: in parts, in one piece, or as the data comes."""
+"""Upload data to the server: in parts, in one piece, or as a stream.
+
+The way depends on the source:
+
+- A file or bytes in memory that is longer than one part is sent *in parts*: each part has its own
+  retries, and its tag is compared with its checksum.
+- A shorter one, or with an older server, is sent *in one piece*: the request contains the MD5
+  checksum, so the storage rejects damaged data. Computing it means reading the source twice.
+- Another source whose size is known, such as a download from another location, is sent *in
+  passing*: it is read only once, and its checksum is known only at the end. If the tag of the
+  storage is not that checksum, the stored data is read back and compared.
+"""
 
 from __future__ import annotations
 
@@ -39,29 +50,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Sending", "keeping_connections"]
 
-#: The session of the transfer under way, and what its uploads are sent by.
+#: The session of the current transfer, and the request session that sends its uploads.
 _KEPT: ContextVar[Optional[tuple[Any, requests.Session]]] = ContextVar("_KEPT", default=None)
 
 
 class Sending:
-    """The upload of what *source* holds from its position on as one component's data."""
+    """The upload of *source*, from its current position, as the data of one component."""
 
     def __init__(
         self, session: Session, component_id: str, source: Readable, timeout: Timeout, tries: Tries
     ) -> None:
         """Initialise; nothing is sent before :meth:`run`.
 
-        Each request has the *timeout* and is repeated as *tries* says.
+        Each request has the time-out *timeout*; *tries* limits its retries.
         """
         self._session = session
         self._tries = tries
         self._component_id = component_id
         self._timeout = timeout
-        #: How many bytes were sent.
+        #: The number of sent bytes.
         self.size = 0
-        #: Whether a request to join the parts may have arrived, though it was not answered.
+        #: Whether a request to join the parts was sent and its answer was lost.
         self._may_be_complete = False
-        #: The checksum to compare with that of what was stored, None when there is no doubt.
+        #: The checksum to compare with the stored data; None if the storage has confirmed it.
         self._unsure: Optional[str] = None
         self._source = source = _collected(source)
         self._start = position_of(source) or 0
@@ -70,10 +81,10 @@ class Sending:
         self._name = self._file_name(component_id)
 
     def run(self) -> Optional[str]:
-        """Send everything.
+        """Send the data.
 
-        Return None if it is known to have arrived as it was, else the MD5 checksum, in
-        hexadecimal, that is to be compared with that of what was stored.
+        Return None if the storage has confirmed the checksum. Otherwise return the MD5 checksum in
+        hexadecimal; the caller must compare the stored data with it.
         """
         with keeping_connections(self._session) as plain:
             put = functools.partial(_put, plain, self._timeout)
@@ -86,7 +97,7 @@ class Sending:
             return self._unsure
 
     def _in_parts(self, put: Callable[..., Any]) -> Optional[int]:
-        """Send in parts; return the number of bytes, None if that cannot be done."""
+        """Send in parts and return the number of bytes; return None if that is impossible."""
         source, state = self._source, state_of(self._source)
         if state == ():
             return None
@@ -98,7 +109,7 @@ class Sending:
             return None
         place = self._place(size, parts=count)
         if "urls" not in place:
-            return None  # An older server, which gave an address for the whole.
+            return None  # An older server: it returned one address for the whole data.
         self._announce(size)
         try:
             tags = PartedUpload(source, size, put, self._tries).run(place["urls"], self._tell)
@@ -107,7 +118,7 @@ class Sending:
             return None
         except UploadError as error:
             source.seek(self._start)
-            # Each part was repeated by itself; only new addresses are worth another try.
+            # Each part has already used its own retries. Retry only with new addresses.
             error.is_passing = False
             raise
         if state_of(source) != state:
@@ -118,7 +129,10 @@ class Sending:
         return size
 
     def _complete(self, upload_id: str, tags: list[dict[str, Any]]) -> None:
-        """Have the parts joined; raise an :class:`UploadError` that says whether to repeat it."""
+        """Ask the server to join the parts.
+
+        Raise :class:`UploadError` if a retry or new addresses may help, else the error itself.
+        """
         try:
             remote_actions_of(self._session).complete_multipart_upload(
                 self._component_id, upload_id, tags
@@ -129,7 +143,8 @@ class Sending:
         except exception.ServerError as error:
             verdict = judge_words(str(error))
             if self._may_be_complete and not verdict.is_passing:
-                # The request whose answer was lost may have joined them: compare what is stored.
+                # An earlier request, whose answer was lost, may have joined the parts. Then this
+                # error only says that the upload no longer exists. So compare the stored data.
                 self._source.seek(self._start)
                 self._unsure = base64.b64decode(measure(self._source).checksum).hex()
                 return
@@ -149,33 +164,33 @@ class Sending:
         return size
 
     def _in_passing(self, put: Callable[..., Any], size: int) -> Optional[str]:
-        """Send *size* bytes as they come; return what :meth:`run` does."""
+        """Send *size* bytes as they are read; return the result of :meth:`run`."""
         self._announce(size)
         begin = functools.partial(self._place, size, checksum=None)
         sent = pass_on(self._source, size, begin, put, self._tries, self._tell)
         self.size = size
-        # Another tag says nothing: not every storage makes it of the data alone.
+        # Another tag does not prove damage: some storages compute their tags differently.
         return None if sent.tag == sent.checksum else sent.checksum
 
     def _place(self, size: int, **options: Value) -> dict[str, Any]:
-        """Ask the server where to put *size* bytes."""
+        """Request the upload address for *size* bytes from the server."""
         return self._session.get_upload_metadata(
             component_id=self._component_id, file_name=self._name, file_size=size, **options
         )
 
     def _announce(self, size: int) -> None:
-        """Compare the true *size* with what the source said, and tell the meter."""
+        """Compare the true *size* with the size that the source announced; set the meter to it."""
         check_size(self._expected, size)
         if self._meter is not None:
             self._meter.set_size(size)
 
     def _tell(self, sent: int) -> None:
-        """Tell the meter of the number of bytes sent."""
+        """Report the number of *sent* bytes to the meter."""
         if self._meter is not None:
             self._meter.move_to(sent)
 
     def _file_name(self, component_id: str) -> str:
-        """Return the name under which the data is to be downloaded later."""
+        """Return the file name for later downloads of the data."""
         component = self._session.get("FileComponent", component_id)
         if component is None:
             return component_id
@@ -184,9 +199,9 @@ class Sending:
 
 @contextlib.contextmanager
 def keeping_connections(session: Session) -> Generator[requests.Session, None, None]:
-    """Yield what uploads of *session* are sent by; those within the context use the same.
+    """Yield the request session for uploads of *session*, and reuse it inside the context.
 
-    So the files of a sequence need not all connect anew.
+    So the files of a sequence share connections.
     """
     kept = _KEPT.get()
     if kept is not None and kept[0] is session:
@@ -201,28 +216,28 @@ def keeping_connections(session: Session) -> Generator[requests.Session, None, N
 
 
 def _knows_parts(session: Session) -> bool:
-    """Return whether the session can be asked for the addresses of parts.
+    """Return whether ``session.get_upload_metadata`` accepts the argument *parts*.
 
-    A program may have replaced the method by one of the older kind, which takes no *parts*.
+    A program may have replaced this method by a method with the published signature, without it.
     """
     if not is_overridden(session, "get_upload_metadata"):
         return True
     import inspect  # lazy: few programs replace the method
 
-    # The signature of the replacement itself: a decorator shows that of the original.
+    # Read the signature of the replacement itself: functools.wraps shows that of the original.
     taken = inspect.signature(session.get_upload_metadata, follow_wrapped=False).parameters
     return "parts" in taken or any(each.kind is each.VAR_KEYWORD for each in taken.values())
 
 
 def _put(plain: requests.Session, timeout: Timeout, url: str, **options: Value) -> Response:
-    """Return the response to sending to *url*, which must not send us on."""
+    """Send a PUT request to *url* and return the response; do not follow redirects."""
     return plain.put(url, timeout=timeout, allow_redirects=False, stream=True, **options)
 
 
 def _plain_session(session: Session) -> requests.Session:
     """Return a request session without credentials, with the TLS and proxies of *session*.
 
-    Upload addresses are signed and may lie on another host.
+    Upload addresses are signed, and may be on another host that must not see the API key.
     """
     made = GuardedSession()
     made.headers["Accept-Encoding"] = ACCEPTED
@@ -234,12 +249,12 @@ def _plain_session(session: Session) -> requests.Session:
 
 
 def _no_authentication(request: PreparedRequest) -> PreparedRequest:
-    """Return *request* as it is; without this, requests looks for a login in ``.netrc``."""
+    """Return *request* unchanged. Without this function, requests reads ``.netrc``."""
     return request
 
 
 def _collected(source: Readable) -> Readable:
-    """Return *source*, or what it holds if it neither tells its size nor can be read twice."""
+    """Return *source*; copy it to a temporary file if it has no size and cannot be read twice."""
     if remaining_size(source) is not None or position_of(source) is not None:
         return source
     collected = String(b"")

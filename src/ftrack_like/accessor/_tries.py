@@ -1,4 +1,12 @@
-"""What storages answer for the moment, and how the requests of a transfer are repeated."""
+"""Decide whether a failed request of a transfer is sent again, and repeat it.
+
+Storages (Amazon S3, Google Cloud Storage, Azure, MinIO) report temporary failures by status or by
+a code in the answer, sometimes only one of them. A failure has one of three kinds:
+
+- *passing*: the same request may succeed later, such as 503 or ``SlowDown``;
+- *expired*: the signed address is no longer valid; a new address from the server may help, once;
+- lasting: a retry does not help.
+"""
 
 from __future__ import annotations
 
@@ -34,28 +42,28 @@ _Result = TypeVar("_Result")
 
 _logger = logging.getLogger(__name__)
 
-#: How often a request of a transfer is sent, unless the session says otherwise.
+#: The limits of retries of a transfer, unless the session has its own.
 POLICY = RetryPolicy(attempts=6, total_time=60.0)
 
-#: How often a request is sent that the storage does not answer in time.
+#: A request is given up after this many time-outs.
 _MOST_TIMEOUTS = 2
 
-#: Statuses of the moment besides those of 500 and above.
+#: The temporary failures with a status below 500.
 _PASSING_STATUSES = frozenset({408, 425, 429})
 
-#: Statuses of 500 and above that the next try would meet again: not implemented, the wrong
-#: version of HTTP, no space, a loop, an extension or a login that is missing.
+#: The statuses from 500 on that a retry would get again: not implemented, wrong version of HTTP,
+#: no space, a loop, a missing extension, a missing login.
 _LASTING_STATUSES = frozenset({501, 505, 507, 508, 510, 511})
 
-#: Statuses of an address, a token or an upload that is not valid any more.
+#: The statuses of an address, token or upload that is no longer valid.
 _EXPIRED_STATUSES = frozenset({401, 403, 410})
 
-#: Codes of the moment that come with another status: Amazon S3 ("Error responses"), Google Cloud
-#: Storage, Azure Blob Storage and MinIO document them. Without regard to upper and lower case.
+#: Codes of temporary failures, in lower case. They also come with other statuses. Source: the
+#: documentation of Amazon S3 ("Error responses"), Google Cloud Storage, Azure Blob Storage, MinIO.
 _PASSING_CODES = frozenset(
     {
         "backenderror",
-        "baddigest",  # The data suffered on the way.
+        "baddigest",  # The data was damaged on the way.
         "bandwidthlimitexceeded",
         "conditionalrequestconflict",
         "incompletebody",
@@ -81,7 +89,7 @@ _PASSING_CODES = frozenset(
     }
 )
 
-#: Codes of an address, a token or an upload that is not valid any more.
+#: Codes of an address, token or upload that is no longer valid, in lower case.
 _EXPIRED_CODES = frozenset(
     {
         "accessdenied",
@@ -101,10 +109,10 @@ _CODE = r"<Code>\s*([A-Za-z]+)\s*</Code>|\"(?:code|reason|Code)\"\s*:\s*\"([A-Za
 
 
 class DownloadError(Exception):
-    """The data could not be read; *wait* is how long the server asks to wait, in seconds.
+    """The data could not be read; the server asks to *wait* this many seconds.
 
-    *is_passing* says that asking again may help, *is_expired* that a new address may, and
-    *is_late* that the server took too long.
+    *is_passing*: a retry may help. *is_expired*: a new address may help. *is_late*: the request
+    timed out.
     """
 
     def __init__(
@@ -124,16 +132,16 @@ class DownloadError(Exception):
 
 
 class Verdict(NamedTuple):
-    """Whether a refusal passes by itself, and whether the address has expired."""
+    """Whether a failure is temporary, and whether the address has expired."""
 
     is_passing: bool
     is_expired: bool
 
 
 def judge(status: int, text: str, code: str = "") -> Verdict:
-    """Return what a storage means by *status*, the *text* of its answer and a *code* beside it.
+    """Return the verdict about an answer with *status*, *text* and *code*.
 
-    The code is looked for in *text* when it is empty.
+    If *code* is empty, it is searched in *text*.
     """
     found = re.search(_CODE, text)
     code = (code or (found and (found[1] or found[2])) or "").lower()
@@ -151,7 +159,7 @@ def judge(status: int, text: str, code: str = "") -> Verdict:
 
 
 def judge_words(text: str) -> Verdict:
-    """Return what the *text* of an error means that passes on what a storage said."""
+    """Return the verdict about the *text* of an error that quotes the answer of a storage."""
     words = {word.lower() for word in re.findall(r"[A-Za-z]+", text)}
     passing = bool(words & _PASSING_CODES)
     return Verdict(passing, not passing and bool(words & _EXPIRED_CODES))
@@ -160,9 +168,9 @@ def judge_words(text: str) -> Verdict:
 def refused(
     response: Response, who: str, kind: type[DownloadError] = DownloadError
 ) -> DownloadError:
-    """Return the error of the class *kind* that the refusal *response* of *who* stands for.
+    """Return the error of class *kind* for *response*, a failure that *who* answered.
 
-    It is closed.
+    Close *response*.
     """
     said = excerpt(response, 2000)
     code = str(response.headers.get("x-ms-error-code") or "")
@@ -176,9 +184,9 @@ def refused(
 
 
 def failed(error: BaseException, kind: type[DownloadError] = DownloadError) -> DownloadError:
-    """Return the error of the class *kind* for a connection that failed with *error*.
+    """Return the error of class *kind* for a connection that failed with *error*.
 
-    Raise the exception of a signal handler that *error* was made of: it ends the transfer.
+    If a signal handler raised the original exception, raise that: it ends the transfer.
     """
     raise_interruption(error)
     is_passing = exhaustion(error) is None
@@ -188,7 +196,7 @@ def failed(error: BaseException, kind: type[DownloadError] = DownloadError) -> D
 
 
 def problem(error: BaseException) -> str:
-    """Return in words what *error* says of a connection; "timed out" if that is what happened."""
+    """Return a text about the failed connection; it contains "timed out" after a time-out."""
     if exhaustion(error) is not None:
         return str(exhaustion(error))
     if is_timeout(error):
@@ -197,7 +205,7 @@ def problem(error: BaseException) -> str:
 
 
 class Tries:
-    """How the requests of one transfer are repeated and bounded. Threads may share it."""
+    """The retries and time limits of the requests of one transfer. Threads may share it."""
 
     def __init__(
         self,
@@ -205,13 +213,13 @@ class Tries:
         timeout: Timeout = None,
         connections: Optional[OpenConnections] = None,
     ) -> None:
-        """Initialise; ending *connections* ends the waits, *timeout* is that of the requests."""
+        """Initialise with the *timeout* of the requests; ``connections.end()`` ends all waits."""
         self._policy = policy
         self._window = total_for(timeout)
         self._connections = connections or OpenConnections()
 
     def limit(self) -> Optional[Limit]:
-        """Return a new limit for one request; None for none."""
+        """Return a new limit for one request; None without a limit."""
         return None if self._window is None else SlowestRate(self._window)
 
     def repeat(
@@ -222,13 +230,14 @@ class Tries:
         renews: bool = False,
         stopped: Optional[Callable[[float], object]] = None,
     ) -> _Result:
-        """Return what *action* returns, tried again while its error is passing.
+        """Return the result of *action*; retry it while its error is passing.
 
-        An expired address is tried again once when *action* *renews* it. *what* names the action
-        in the log. *stopped* waits for some seconds, instead of the connections of the session.
+        *what* names the action in the log. If *renews* is true, *action* requests a new address
+        each time, so an expired address leads to one retry. *stopped* replaces the function that
+        waits between two tries; it takes seconds.
 
-        Raise the last :class:`DownloadError`, and
-        :exc:`~ftrack_like.exception.ConnectionClosedError` once the connections are ended.
+        Raise the last :class:`DownloadError`, or
+        :exc:`~ftrack_like.exception.ConnectionClosedError` if the connections are ended.
         """
         begun = time.monotonic()
         timeouts = renewals = 0
@@ -249,8 +258,8 @@ class Tries:
                 raise failure
             _logger.log(
                 logging.WARNING if attempt == 1 else logging.DEBUG,
-                "Repeating %s in %.2g s, since it failed: %s\nThat may take up to %.3g s. The "
-                "argument retry of the session sets another bound.",
+                "Repeating %s in %.2g s, since it failed: %s\nThe retries may take up to %.3g s. "
+                "Change the limit with the argument retry of the session.",
                 what,
                 wait,
                 failure,

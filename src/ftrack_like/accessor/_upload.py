@@ -1,4 +1,4 @@
-"""Sending data over HTTP: streamed from its source, checked, and tried again."""
+"""Send data over HTTP: streamed from its source, with a checksum and retries."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ class UploadError(DownloadError):
 
 
 class Measured(NamedTuple):
-    """What a source holds: *size* in bytes, and the MD5 *checksum* as base64 text."""
+    """The *size* of a source in bytes, and its MD5 *checksum* as base64 text."""
 
     size: int
     checksum: str
 
 
 class Sent(NamedTuple):
-    """What was sent: its MD5 *checksum* in hexadecimal, and the *tag* that the storage gave it."""
+    """The MD5 *checksum* of the sent data in hexadecimal, and the *tag* from the storage."""
 
     checksum: str
     tag: str
 
 
 class Body:
-    """The body of an upload: chunks of a source, no more and no fewer bytes than announced.
+    """The body of an upload: the *chunks* of a source, exactly *size* bytes.
 
-    *tell* is called with the number of bytes that were handed on so far.
+    *tell* is called with the number of bytes sent so far.
     """
 
     def __init__(self, chunks: Iterable[bytes], size: int, tell: Callable[[int], object]) -> None:
@@ -67,14 +67,14 @@ class Body:
         self._tell = tell
 
     def __len__(self) -> int:
-        """Return the number of bytes, which becomes the length of the body."""
+        """Return the number of bytes, which requests sends as ``Content-Length``."""
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the chunks; raise :class:`UploadError` if they are not what was measured.
+        """Yield the chunks; raise :class:`UploadError` if they do not have the measured size.
 
-        The last one is held back until the source has ended: once the body is whole, the storage
-        takes it, and it would be too late to say that there is more.
+        The last chunk is sent only after the source has ended. When the storage has the announced
+        number of bytes it accepts the upload, and then it is too late to report a longer source.
         """
         read, held = 0, b""
         for chunk in self._chunks:
@@ -92,12 +92,12 @@ class Body:
 
 
 def as_bytes(content: Content) -> bytes:
-    """Return *content*, which a source gave, as bytes."""
+    """Return *content*, the result of a read, as bytes."""
     return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def chunks(source: Readable) -> Iterator[bytes]:
-    """Yield what can be read from *source* as bytes, a chunk at a time."""
+    """Read *source* to its end and yield the chunks as bytes."""
     while True:
         chunk = source.read(CHUNK_SIZE)
         if not chunk:
@@ -106,8 +106,8 @@ def chunks(source: Readable) -> Iterator[bytes]:
 
 
 def measure(source: Readable) -> Measured:
-    """Return the size and checksum of what *source* holds from its position to its end."""
-    size, checksum = 0, hashlib.md5(usedforsecurity=False)  # what the protocol asks for
+    """Return the size and checksum of *source* from its current position to its end."""
+    size, checksum = 0, hashlib.md5(usedforsecurity=False)  # the protocol requires MD5
     for chunk in chunks(source):
         size += len(chunk)
         checksum.update(chunk)
@@ -122,19 +122,19 @@ def upload(
     tries: Tries,
     tell: Callable[[int], object],
 ) -> None:
-    """Send the *size* bytes that *source* holds from its position on.
+    """Send *size* bytes of *source* from its current position.
 
-    *begin* returns where to, ``{"url": str, "headers": {…}}``, and is asked anew for each try;
-    *put* sends ``(url, data=…, headers=…)`` and returns a response; *tell* is called with the
-    number of bytes sent. Raise :class:`UploadError`.
+    *begin* is called for each try and returns the address, ``{"url": str, "headers": {…}}``. *put*
+    sends ``(url, data=…, headers=…)`` and returns a response. *tell* is called with the number of
+    sent bytes. Raise :class:`UploadError` if retries do not help.
     """
     start = source.tell()
 
     def once() -> None:
-        """Send everything once."""
+        """Send all data once."""
         place = begin()
         source.seek(start)
-        # An empty body of unknown kind would go in chunks, which signed addresses refuse.
+        # requests sends an empty iterator with chunked encoding, which signed addresses reject.
         body: Any = Body(chunks(source), size, tell) if size else b""
         send(put, tries, place["url"], data=body, headers=dict(place["headers"]))
 
@@ -149,14 +149,14 @@ def pass_on(
     tries: Tries,
     tell: Callable[[int], object],
 ) -> Sent:
-    """Send the *size* bytes of *source* as they come, as :func:`upload` does, unmeasured.
+    """Send *size* bytes of *source* without reading it before; arguments as for :func:`upload`.
 
-    It is tried again only if *source* can be read again. Return what was sent.
+    It is retried only if *source* can be read again. Return the checksum and the tag.
     """
     start = position_of(source)
 
     def once() -> Sent:
-        """Send everything once."""
+        """Send all data once."""
         digest = hashlib.md5(usedforsecurity=False)
 
         def taken() -> Iterator[bytes]:
@@ -180,7 +180,7 @@ def pass_on(
 
 
 def position_of(source: Readable) -> Optional[int]:
-    """Return the position of *source*; None if it cannot be read again from there."""
+    """Return the current position of *source*; None if *source* cannot seek."""
     try:
         position: int = source.tell()
         source.seek(position)
@@ -190,9 +190,9 @@ def position_of(source: Readable) -> Optional[int]:
 
 
 def send(put: Callable[..., Any], tries: Tries, url: str, **options: Value) -> Response:
-    """Return the response to ``put(url, **options)``, a good one, bounded as *tries* says.
+    """Call ``put(url, **options)`` within the time limit of *tries*; return the response.
 
-    Raise :class:`UploadError`.
+    Raise :class:`UploadError` if the connection fails or the storage reports an error.
     """
     try:
         with limited(tries.limit()):
@@ -202,9 +202,9 @@ def send(put: Callable[..., Any], tries: Tries, url: str, **options: Value) -> R
         said = read_body(response, _LONGEST_ANSWER).content[:2000].decode("utf-8", "replace")
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise failed(error, UploadError) from error
-    # Some storages begin a good answer before they are done, and report the fault in it.
+    # Some storages answer 200 before they are done, and report a failure in the body.
     if "<Error>" in said:
         text = " ".join(said.split())[:500]
         verdict = judge(response.status_code, said)
-        raise UploadError(f"the storage answered an error: {text}", verdict.is_passing)
+        raise UploadError(f"the storage reported an error: {text}", verdict.is_passing)
     return response

@@ -1,4 +1,4 @@
-"""The interface of accessors, and how data gets from one to another."""
+"""The interface of accessors, and functions that copy data between them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["Accessor", "check_size", "copy", "receive", "remaining_size"]
 
 
 class Accessor(abc.ABC):
-    """A way to reach the data of a location.
+    """The interface through which a location reads and writes data.
 
-    Resources are named by resource identifiers; a container holds other resources, as a folder
-    does. All errors are subclasses of :exc:`~ftrack_like.exception.AccessorError`.
+    A resource identifier names a resource: a file, or a container of resources, such as a folder.
+    All errors are subclasses of :exc:`~ftrack_like.exception.AccessorError`.
     """
 
-    #: Whether several threads may use one object of this very class at once, each for a resource
-    #: of its own: then the files of a sequence are moved several at a time. Subclasses do not
-    #: inherit it, since what they change may not bear that: those that do say so again.
+    #: Whether several threads may use one object of this class at once, each for another resource.
+    #: Then the files of a sequence are moved in parallel. Subclasses do not inherit the value,
+    #: since their changes may not be safe for threads: a safe subclass must set it again.
     is_thread_safe = False
 
     def __init__(self) -> None:
@@ -38,10 +38,10 @@ class Accessor(abc.ABC):
 
     @abc.abstractmethod
     def list(self, resource_identifier: str) -> list[str]:
-        """Return the identifiers of what is in the container *resource_identifier*.
+        """Return the identifiers of the resources in the container *resource_identifier*.
 
         Each begins with *resource_identifier*. Raise
-        :exc:`~ftrack_like.exception.AccessorResourceInvalidError` if it is no container and
+        :exc:`~ftrack_like.exception.AccessorResourceInvalidError` if it is not a container and
         :exc:`~ftrack_like.exception.AccessorResourceNotFoundError` if it does not exist.
         """
 
@@ -65,29 +65,30 @@ class Accessor(abc.ABC):
     def open(self, resource_identifier: str, mode: str = "rb") -> Data:
         """Return the :class:`~ftrack_like.data.Data` of *resource_identifier*, opened in *mode*.
 
-        Raise :exc:`~ftrack_like.exception.AccessorResourceNotFoundError` if it should be read and
-        does not exist.
+        Raise :exc:`~ftrack_like.exception.AccessorResourceNotFoundError` if *mode* is a mode for
+        reading and the resource does not exist.
         """
 
     @abc.abstractmethod
     def remove(self, resource_identifier: str) -> None:
         """Remove the file or the empty container *resource_identifier*.
 
-        Raise :exc:`~ftrack_like.exception.AccessorContainerNotEmptyError` for another container
-        and :exc:`~ftrack_like.exception.AccessorResourceNotFoundError` if it does not exist.
+        Raise :exc:`~ftrack_like.exception.AccessorContainerNotEmptyError` if the container is not
+        empty, and :exc:`~ftrack_like.exception.AccessorResourceNotFoundError` if the resource does
+        not exist.
         """
 
     @abc.abstractmethod
     def make_container(self, resource_identifier: str, recursive: bool = True) -> None:
-        """Make the container *resource_identifier*; one that exists already is fine.
+        """Create the container *resource_identifier*; do nothing if it exists.
 
-        With *recursive* the containers above it are made too; else raise
+        With *recursive*, create missing parent containers as well. Otherwise raise
         :exc:`~ftrack_like.exception.AccessorParentResourceNotFoundError` if they are missing.
         """
 
     @abc.abstractmethod
     def get_container(self, resource_identifier: str) -> str:
-        """Return the identifier of the container that holds *resource_identifier*.
+        """Return the identifier of the container of *resource_identifier*.
 
         Raise :exc:`~ftrack_like.exception.AccessorParentResourceNotFoundError` if there is none.
         """
@@ -115,17 +116,16 @@ class Accessor(abc.ABC):
         raise AccessorUnsupportedOperationError("get_url", resource_identifier=resource_identifier)
 
     def receiving_several(self) -> AbstractContextManager[Any]:
-        """Return a context within which :meth:`receive` is called for several files.
+        """Return a context manager for several calls of :meth:`receive`.
 
-        Connections, for one, can be kept as long.
+        A subclass may, for example, keep connections open inside it.
         """
         return contextlib.nullcontext()
 
     def receive(self, resource_identifier: str, source: Readable) -> int:
-        """Store everything that the open data *source* holds as *resource_identifier*.
+        """Copy the open data *source* to *resource_identifier*; return the number of bytes.
 
-        When the transfer fails, nothing stays behind under that name, as far as the storage lets
-        us remove it. Return the number of bytes moved. Raise
+        If the transfer fails, the accessor tries to remove the incomplete resource. Raise
         :exc:`~ftrack_like.exception.AccessorOperationFailedError` if the source ends too early.
         """
         target = self.open(resource_identifier, "wb")
@@ -140,19 +140,24 @@ class Accessor(abc.ABC):
 
 
 def _remove_rest(accessor: Accessor, resource_identifier: str) -> None:
-    """Remove what a failed transfer left; say so in the log if that fails as well."""
+    """Remove the incomplete resource of a failed transfer; log a warning if that fails."""
     try:
         accessor.remove(resource_identifier)
     except Exception as error:
         logging.getLogger(__name__).warning(
-            L("A failed transfer may have left a part at {0}: {1}", resource_identifier, error)
+            L(
+                "Could not remove the incomplete file of a failed transfer at {0}: {1}",
+                resource_identifier,
+                error,
+            )
         )
 
 
 def receive(accessor: Accessor, resource_identifier: str, source: Readable) -> int:
     """Store the open data *source* as *resource_identifier* through *accessor*.
 
-    As :meth:`Accessor.receive` does, also for accessors that only look like one.
+    It does the same as :meth:`Accessor.receive`, also for an accessor of another class with the
+    same methods.
     """
     if isinstance(accessor, Accessor):
         return accessor.receive(resource_identifier, source)
@@ -160,11 +165,11 @@ def receive(accessor: Accessor, resource_identifier: str, source: Readable) -> i
 
 
 def copy(source: Readable, target: Data) -> int:
-    """Write all that can be read from the open data *source* to *target*.
+    """Copy the open data *source* to *target*; return the number of bytes.
 
-    At most one chunk is held in memory. Return the number of bytes moved. Raise
-    :exc:`~ftrack_like.exception.AccessorOperationFailedError` if *source* gives less or more than
-    it held when the transfer began.
+    At most one chunk is in memory. Raise
+    :exc:`~ftrack_like.exception.AccessorOperationFailedError` if the number of bytes differs from
+    the size of *source* at the start.
     """
     expected = remaining_size(source)
     meter = current_meter()
@@ -186,15 +191,15 @@ def copy(source: Readable, target: Data) -> int:
 
 
 def remaining_size(source: object) -> Optional[int]:
-    """Return how many bytes the open data *source* still holds; None if it cannot tell."""
+    """Return the number of bytes left in the open data *source*; None if it is unknown."""
     if not isinstance(source, Data):
         return None
     return source.remaining_size()
 
 
 def check_size(expected: Optional[int], size: int) -> None:
-    """Raise an error unless a transfer moved as many bytes (*size*) as *expected*, if known."""
+    """Raise an error if a transfer moved *size* bytes instead of *expected*; None is unknown."""
     if expected is not None and size != expected:
         raise AccessorOperationFailedError(
-            "transfer", error=f"{expected} bytes should have come, but {size} did"
+            "transfer", error=f"{expected} bytes were expected, but {size} arrived"
         )

@@ -1,4 +1,4 @@
-"""Data in the file system of this machine."""
+"""The accessor for files on the disks of this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["DiskAccessor", "error_handler"]
 
 
 class DiskAccessor(Accessor):
-    """Reach files under a folder, or anywhere if there is no such folder.
+    """Reads and writes files below the folder *prefix*, or anywhere without a prefix.
 
     Resource identifiers are paths, absolute or relative to the prefix.
     """
@@ -34,8 +34,8 @@ class DiskAccessor(Accessor):
     def __init__(self, prefix: Optional[str], *, confine_links: bool = False, **kw: Value) -> None:
         """Initialise with the folder *prefix*.
 
-        Everything outside of *prefix* is refused; ``""`` or None refuses nothing. With
-        *confine_links* symbolic links below the prefix must not lead out of it either.
+        Paths outside of *prefix* raise an error; with ``""`` or None all paths are allowed. With
+        *confine_links*, symbolic links that lead out of the prefix raise an error as well.
         """
         if prefix:
             prefix = os.path.abspath(os.path.expanduser(os.path.expandvars(prefix)))
@@ -44,9 +44,9 @@ class DiskAccessor(Accessor):
         super().__init__(**kw)
 
     def list(self, resource_identifier: str) -> builtins.list[str]:
-        """Return the paths of what is in the folder *resource_identifier*.
+        """Return the paths of the files and folders in the folder *resource_identifier*.
 
-        They begin with *resource_identifier*. Transfers under way are left out.
+        They begin with *resource_identifier*. Temporary files of transfers are left out.
         """
         path = self.get_filesystem_path(resource_identifier)
         with error_handler(operation="list", resource_identifier=resource_identifier):
@@ -69,9 +69,9 @@ class DiskAccessor(Accessor):
         return os.path.isdir(self.get_filesystem_path(resource_identifier))
 
     def is_sequence(self, resource_identifier: str) -> bool:
-        """Raise an error: a disk knows files only.
+        """Raise :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError`.
 
-        It is :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError`.
+        A disk has only files and folders.
         """
         raise exception.AccessorUnsupportedOperationError(
             "is_sequence", resource_identifier=resource_identifier
@@ -95,7 +95,7 @@ class DiskAccessor(Accessor):
                 os.remove(path)
 
     def make_container(self, resource_identifier: str, recursive: bool = True) -> None:
-        """Make the folder *resource_identifier*, with those above it if *recursive*."""
+        """Create the folder *resource_identifier*, with its parent folders if *recursive*."""
         path = self.get_filesystem_path(resource_identifier)
         with error_handler(operation="make_container", resource_identifier=resource_identifier):
             if recursive:
@@ -133,8 +133,8 @@ class DiskAccessor(Accessor):
     def get_filesystem_path(self, resource_identifier: str) -> str:
         """Return the path of *resource_identifier*, absolute if there is a prefix.
 
-        Raise :exc:`~ftrack_like.exception.AccessorFilesystemPathError` if it is outside of the
-        prefix, or if no file can have it.
+        Raise :exc:`~ftrack_like.exception.AccessorFilesystemPathError` if the path is outside of
+        the prefix, or is not a valid path.
         """
         path = resource_identifier
         problem = problem_of(path) if path else None
@@ -170,11 +170,11 @@ class DiskAccessor(Accessor):
             )
 
     def receive(self, resource_identifier: str, source: Readable) -> int:
-        """Store everything that *source* holds as the file *resource_identifier*.
+        """Copy the open data *source* to the file *resource_identifier*; return its size in bytes.
 
-        It is written beside its place and appears there only when it is complete and on the
-        disk, so that readers never see a part of it. What a killed transfer to the same place
-        left is used up. Return the number of bytes moved.
+        The data goes to a temporary file in the same folder. The file gets its name only when it
+        is complete and on the disk, so that readers never see a part of it. A temporary file of
+        a killed transfer to the same place is reused.
         """
         path = self.get_filesystem_path(resource_identifier)
         with (
@@ -187,9 +187,9 @@ class DiskAccessor(Accessor):
         return size
 
     def _write_temporary(self, resource_identifier: str, path: str, source: Readable) -> int:
-        """Write *source* to the temporary file at *path*, beside *resource_identifier*."""
+        """Write *source* to the temporary file at *path*, next to *resource_identifier*."""
         folder = os.path.dirname(os.path.normpath(resource_identifier))
-        # Opened by identifier, so that a subclass which opens in another way is asked.
+        # Open it through the method open and an identifier: a subclass may override that method.
         target = self.open(os.path.join(folder, os.path.basename(path)), "wb")
         try:
             return copy(source, target)
@@ -198,22 +198,22 @@ class DiskAccessor(Accessor):
 
 
 def _refuse_pipe(path: str, resource_identifier: str) -> None:
-    """Raise an error if *path* is a named pipe: opening it may wait for ever for the other end."""
+    """Raise an error if *path* is a named pipe: opening it could wait forever."""
     try:
         is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
-        return  # Opening says what is wrong, or makes the file.
+        return  # Opening the file raises the error, or creates the file.
     if is_pipe:
         raise exception.AccessorResourceInvalidError(
             "open",
             resource_identifier=resource_identifier,
-            message="{resource_identifier} is a named pipe, not a file. Copy what it gives to a "
-            "file first.",
+            message="{resource_identifier} is a named pipe, not a file. Copy its data to a file "
+            "first.",
         )
 
 
 def _parts(path: str) -> builtins.list[str]:
-    """Return the parts of a normal *path*, as the file system compares them."""
+    """Return the parts of a normalised *path*, in lower case on Windows."""
     parts = os.path.normcase(path).split(os.sep)
     return [parts[0], *(part for part in parts[1:] if part)]
 
@@ -231,7 +231,7 @@ _ERRORS: dict[Optional[int], type[exception.AccessorError]] = {
 
 @contextlib.contextmanager
 def error_handler(**kw: str) -> Generator[None, None, None]:
-    """Raise :exc:`OSError` as the fitting :exc:`~ftrack_like.exception.AccessorError`.
+    """Turn an :exc:`OSError` into the matching :exc:`~ftrack_like.exception.AccessorError`.
 
     *kw* are the arguments of the error: *operation*, a verb, and *resource_identifier*.
     """

@@ -1,4 +1,4 @@
-"""Data in the storage of the server."""
+"""The accessor for data in the storage of the server."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ __all__ = ["ServerFile"]
 class ServerFile(String):
     """The data of one component in the storage of the server.
 
-    Opened to read, it is streamed as it is read. Opened to write, it is collected (on disk when
-    it gets long) and sent by :meth:`flush` or :meth:`close`, once for each change.
+    Opened for reading, it streams the data. Opened for writing, it collects the data in memory,
+    later on disk, and :meth:`flush` or :meth:`close` sends the data if it has changed.
     """
 
     def __init__(self, resource_identifier: str, session: Session, mode: str = "rb") -> None:
         """Initialise for the component with the id *resource_identifier*.
 
-        *mode* begins with ``"r"`` or ``"w"``; content is always bytes.
+        *mode* begins with ``"r"`` or ``"w"``. The content is always bytes.
         """
         super().__init__()
         self.mode = mode
@@ -56,11 +56,11 @@ class ServerFile(String):
 
     @property
     def _reads(self) -> bool:
-        """Return whether the file was opened to read."""
+        """Whether the file was opened for reading."""
         return "r" in self.mode
 
     def _incoming(self) -> Download:
-        """Return the download, begun at the first read."""
+        """Return the download; create it at the first read."""
         if self.closed:
             raise ValueError("I/O operation on closed file.")
         if self._download is None:
@@ -71,10 +71,10 @@ class ServerFile(String):
         return self._download
 
     def read(self, limit: Optional[int] = None) -> bytes:
-        """Return content from the current position on, at most *limit* bytes if given.
+        """Return at most *limit* bytes from the current position, or the rest if it is None.
 
-        Raise :exc:`~ftrack_like.exception.AccessorOperationFailedError` if the data cannot be
-        read whole.
+        Raise :exc:`~ftrack_like.exception.AccessorOperationFailedError` if the download fails or
+        is incomplete.
         """
         if not self._reads:
             content: bytes = super().read(limit)
@@ -85,7 +85,10 @@ class ServerFile(String):
             raise self._error("read", error) from error
 
     def write(self, content: Content) -> None:
-        """Write *content* at the current position; raise an error if opened to read."""
+        """Write *content* at the current position.
+
+        Raise :exc:`io.UnsupportedOperation` if the file was opened for reading.
+        """
         if self._reads:
             raise io.UnsupportedOperation("not writable")
         self._is_changed = True
@@ -93,9 +96,9 @@ class ServerFile(String):
         self.is_binary = True
 
     def flush(self) -> None:
-        """Send what was written to the server, if that was not done since the last change.
+        """Send the written data to the server if it has changed since the last flush.
 
-        Raise :exc:`~ftrack_like.exception.AccessorOperationFailedError` if it does not arrive.
+        Raise :exc:`~ftrack_like.exception.AccessorOperationFailedError` if the upload fails.
         """
         super().flush()
         if not self._is_changed:
@@ -109,7 +112,10 @@ class ServerFile(String):
         self._is_changed = False
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
-        """Move the position by *offset*, counted from *whence*."""
+        """Move to *offset* bytes from *whence*, one of the constants ``os.SEEK_*``.
+
+        Raise :exc:`NotImplementedError` for ``os.SEEK_END`` if the size is unknown.
+        """
         if not self._reads:
             super().seek(offset, whence)
             return
@@ -118,7 +124,7 @@ class ServerFile(String):
         if base is None:
             base = self._size()
             if base is None:
-                raise NotImplementedError("The server does not tell the size of the data.")
+                raise NotImplementedError("The server does not send the size of the data.")
         download.seek(max(base + offset, 0))
 
     def tell(self) -> int:
@@ -126,27 +132,27 @@ class ServerFile(String):
         return self._incoming().position if self._reads else super().tell()
 
     def remaining_size(self) -> Optional[int]:
-        """Return how many bytes can be read from the current position on; None if unknown."""
+        """Return the number of bytes left from the current position; None if unknown."""
         if not self._reads:
             return None
         size = self._size()
         return None if size is None else max(size - self.tell(), 0)
 
     def _size(self) -> Optional[int]:
-        """Return the size of the data on the server, None if it does not say."""
+        """Return the size of the data on the server in bytes; None if unknown."""
         try:
             return self._incoming().size()
         except DownloadError as error:
             raise self._error("read", error) from error
 
     def __exit__(self, *error: object) -> None:
-        """Close the data; what an exception interrupted the writing of is not sent."""
+        """Close the file. After an exception, do not send the incomplete data."""
         if error and error[0] is not None:
             self._is_changed = False
         super().__exit__(*error)
 
     def close(self) -> None:
-        """Send what was not sent yet, and close."""
+        """Send unsent changes and close the file."""
         if self.closed:
             return
         try:
@@ -156,17 +162,17 @@ class ServerFile(String):
                 self._download.close()
 
     def _error(self, operation: str, error: Exception) -> AccessorOperationFailedError:
-        """Return the *error* of the transport as one of the accessor."""
+        """Return the error of the accessor for *error*."""
         return _failure(operation, self.resource_identifier, error, self._session)
 
 
 class _ServerAccessor(Accessor):
-    """Reach the storage of the server, where the id of a component is its identifier."""
+    """Reads and writes the storage of the server. Resource identifiers are component ids."""
 
     is_thread_safe = True
 
     def __init__(self, session: Session, **kw: Value) -> None:
-        """Initialise with the *session* whose server it is."""
+        """Initialise for the server of *session*."""
         super().__init__(**kw)
         self._session = session
 
@@ -175,16 +181,16 @@ class _ServerAccessor(Accessor):
         return ServerFile(resource_identifier, session=self._session, mode=mode)
 
     def receiving_several(self) -> AbstractContextManager[Any]:
-        """Return a context within which uploads use the same connections again."""
+        """Return a context manager; uploads inside it share their connections."""
         # lazy: most sessions send no data
         from ftrack_like.accessor._sending import keeping_connections
 
         return keeping_connections(self._session)
 
     def receive(self, resource_identifier: str, source: Readable) -> int:
-        """Upload everything that *source* holds, streamed; return the number of bytes.
+        """Upload the open data *source* as a stream; return the number of bytes.
 
-        The data appears on the server when it is complete.
+        The data is visible on the server only when it is complete.
         """
         return _Transport(self._session).put(resource_identifier, source)
 
@@ -196,23 +202,23 @@ class _ServerAccessor(Accessor):
         _Transport(self._session).remove(resource_identifier)
 
     def get_container(self, resource_identifier: str) -> Optional[str]:  # type: ignore[override]
-        """Return None: there are no containers."""
+        """Return None, since there are no containers."""
         return None
 
     def make_container(self, resource_identifier: str, recursive: bool = True) -> None:
-        """Do nothing: there are no containers."""
+        """Do nothing, since there are no containers."""
 
     def list(self, resource_identifier: str) -> list[str]:
         """Raise :exc:`NotImplementedError`: the server does not list its data."""
         raise NotImplementedError("The server's storage cannot be listed.")
 
     def exists(self, resource_identifier: str) -> bool:
-        """Return False: uploading replaces what there is, so nothing is in the way."""
+        """Return False: an upload replaces existing data, so it never conflicts."""
         return False
 
     def is_file(self, resource_identifier: str) -> bool:
-        """Raise :exc:`NotImplementedError`: the server does not tell."""
-        raise NotImplementedError("The server's storage does not tell files apart.")
+        """Raise :exc:`NotImplementedError`: the server does not report kinds of resources."""
+        raise NotImplementedError("The server's storage does not report whether data is a file.")
 
     def is_container(self, resource_identifier: str) -> bool:
         """Raise :exc:`NotImplementedError`: there are no containers."""
@@ -225,15 +231,15 @@ class _ServerAccessor(Accessor):
     def get_url(self, resource_identifier: str) -> str:
         """Return the address of the data of *resource_identifier*.
 
-        It carries the API key, since it must work without headers: treat it as a secret.
+        It contains the API key, since it must work without headers. Treat it as a secret.
         """
         return self._address("get", resource_identifier)
 
     def get_thumbnail_url(self, resource_identifier: str, size: Optional[int] = None) -> str:
         """Return the address of a scaled image of *resource_identifier*.
 
-        Its longer side has *size* pixels, what the server thinks fit when it is None. It carries
-        the API key: treat it as a secret.
+        Its longer side has *size* pixels; the server chooses the size if that is None. The address
+        contains the API key. Treat it as a secret.
         """
         more = {} if size is None else {"size": str(size)}
         return self._address("thumbnail", resource_identifier, more)
@@ -253,7 +259,7 @@ class _ServerAccessor(Accessor):
 
 
 class _Transport:
-    """Send and fetch data with the connection settings of a session."""
+    """Uploads and downloads with the connection settings of a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -265,7 +271,7 @@ class _Transport:
     def get(self, resource_identifier: str, headers: Mapping[str, str]) -> Response:
         """Return the streaming response with the data of *resource_identifier*.
 
-        The credentials go as headers, and not along on a redirect to another host.
+        The credentials are headers, and a redirect to another host does not carry them.
         """
         return request_session_of(self._session).get(
             f"{self._session.server_url}/component/get",
@@ -292,11 +298,11 @@ class _Transport:
             raise _failure("remove", resource_identifier, text, self._session) from error
 
     def put(self, resource_identifier: str, source: Readable) -> int:
-        """Upload what *source* holds from its position on; return the number of bytes.
+        """Upload *source* from its current position; return the number of bytes.
 
-        In parts, where it is long enough and can be read here and there at will; else in one
-        piece. What is at hand is sent with its checksum, what comes from elsewhere is read once,
-        and compared when it is there. The data appears on the server when it is complete.
+        The module :mod:`ftrack_like.accessor._sending` describes the ways. If the storage did not
+        confirm the checksum, read the stored data back and compare it. The data is visible on the
+        server only when it is complete.
         """
         # lazy: most sessions send no data
         from ftrack_like.accessor._sending import Sending
@@ -313,7 +319,7 @@ class _Transport:
             raise _failure("upload", resource_identifier, error, self._session) from error
 
     def _compare(self, resource_identifier: str, checksum: str) -> None:
-        """Read back what was stored; remove it and raise an error if it has another *checksum*."""
+        """Read the stored data back; if it has another *checksum*, remove it and raise an error."""
         # lazy: most sessions send no data
         from ftrack_like.accessor._upload import chunks
 
@@ -323,7 +329,7 @@ class _Transport:
                 digest.update(chunk)
         if digest.hexdigest() != checksum:
             self.remove(resource_identifier)
-            raise DownloadError("what arrived does not have the checksum of what was sent")
+            raise DownloadError("the stored data does not have the checksum of the sent data")
 
 
 def _failure(

@@ -1,8 +1,8 @@
-"""Attributes: what a type's entities can hold, and how a value is read and written.
+"""Attributes: they read and write the values of entities.
 
-An entity keeps its values in two plain dictionaries by attribute name: what the server sent
-and what was set here since. Attributes are shared by all entities of a type, and by sessions
-whose servers have the same schema.
+An entity keeps its values in two plain dictionaries by attribute name: the *remote* values, which
+the server sent, and the *local* values, which the program has set since. All entities of a type
+share the attribute objects, and so do sessions whose servers have the same schema.
 """
 
 from __future__ import annotations

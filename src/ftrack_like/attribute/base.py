@@ -1,4 +1,13 @@
-"""Attributes that hold one value."""
+"""Attributes with one value: scalars and references.
+
+Reading an attribute is the most frequent operation of the library. So the fast path is short: look
+for a local value, then for a remote value. Only if both are missing, auto-population may query the
+server.
+
+The loader stores remote values as they came in the JSON, and an attribute converts them at the
+first read: dates to :class:`arrow.Arrow`, mappings with ``__entity_type__`` to entities. The
+converted value replaces the raw one, so values that no program reads are never converted.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +37,10 @@ __all__ = ["Attribute", "ReferenceAttribute", "ScalarAttribute", "merge_referenc
 def merge_references(
     function: Callable[[Attribute, Entity], Value],
 ) -> Callable[[Attribute, Entity], Value]:
-    """Return *function*, a reader of an attribute's value, so that it gives attached entities.
+    """Decorate *function*, which returns the value of an attribute, to merge entities.
 
-    *function* is called with an attribute and an entity. Entities in what it returns are
-    replaced by those that the entity's session holds.
+    *function* takes an attribute and an entity. If it returns an entity, the decorated function
+    merges it into the session of the entity and returns the merged entity.
     """
 
     @functools.wraps(function)
@@ -47,9 +56,9 @@ def merge_references(
 
 @keeps_originals
 class Attribute:
-    """A named value of a type's entities."""
+    """A named value of the entities of one type."""
 
-    #: Whether the value is an entity, which has to be one of the same session.
+    #: Whether the value is an entity. It must belong to the same session.
     refers = False
 
     def __init__(
@@ -61,16 +70,16 @@ class Attribute:
     ) -> None:
         """Initialise the attribute *name*.
 
-        *default_value* is what new entities get, or a function that is called with the entity
-        and returns it. One that is not *mutable* can be set while it has no value. A *computed*
-        one is worked out by the server.
+        *default_value* is the value of new entities, or a function that takes the entity and
+        returns the value. If the attribute is not *mutable*, it can be set only while it has no
+        value. If it is *computed*, the server computes the value.
         """
         self.default_value: Value = default_value
         self._computed = computed
         self._mutable = mutable
         self._name = name
         self._remote_key, self._local_key = "remote", "local"
-        #: Whether one local value may follow another without further thought.
+        #: Whether a local value may be replaced without the checks of :meth:`set_local_value`.
         self.is_simple: bool = mutable and type(self).set_local_value is _SET_LOCAL_VALUE
 
     def __repr__(self) -> str:
@@ -84,31 +93,31 @@ class Attribute:
 
     @property
     def mutable(self) -> bool:
-        """Return whether the value may be changed once it is set."""
+        """Whether the value may be changed after it has been set."""
         return self._mutable
 
     @property
     def computed(self) -> bool:
-        """Return whether the server works the value out."""
+        """Whether the server computes the value."""
         return self._computed
 
     @property
     def storage_keys(self) -> tuple[str, str]:
-        """The keys of the local and the remote value in a storage of an entity."""
+        """The keys of the local and the remote value in :class:`Storage`."""
         return self._local_key, self._remote_key
 
     def get_entity_storage(self, entity: Entity) -> Storage:
         """Return the values of *entity* as ``{attribute name: {"local": …, "remote": …}}``.
 
-        It is a view: setting ``storage[name]["local"]`` sets the value, without a record.
+        It is a view: ``storage[name]["local"] = …`` sets the value without recording an operation.
         """
         return Storage(entity)
 
     def get_value(self, entity: Entity) -> Value:
-        """Return the value of *entity*: the local one, else the remote one.
+        """Return the local value of *entity*, or else its remote value.
 
-        An unset remote value is asked of the server first, if the session does so at present
-        and the entity is known there. Return NOT_SET if there is none.
+        If both are missing, query the server, provided that auto-population is on and the entity
+        exists on the server. Return NOT_SET if there is no value.
         """
         value = self.get_local_value(entity)
         if value is NOT_SET:
@@ -119,12 +128,12 @@ class Attribute:
         return value
 
     def get_local_value(self, entity: Entity) -> Value:
-        """Return the value set on *entity* and not committed yet, or NOT_SET."""
+        """Return the uncommitted value that was set on *entity*, or NOT_SET."""
         local = entity.local_values
         return NOT_SET if local is None else local.get(self._name, NOT_SET)
 
     def get_remote_value(self, entity: Entity) -> Value:
-        """Return the value of *entity* that the server sent, or NOT_SET. Never ask for it."""
+        """Return the loaded value of *entity*, or NOT_SET; never query the server."""
         value = entity.remote_values.get(self._name, NOT_SET)
         if type(value) is dict or type(value) is list:
             value = _plain_value(value, entity.session)
@@ -132,15 +141,15 @@ class Attribute:
         return value
 
     def sent_value(self, entity: Entity) -> Value:
-        """Return what the server sent for *entity*, collections as plain lists, or NOT_SET."""
+        """Return the loaded value of *entity*, a collection as a plain list, or NOT_SET."""
         return self.get_remote_value(entity)
 
     def merged_local(self, entity: Entity, value: Value, merge: Callable[[Any], Any]) -> Value:
-        """Return the local *value* of another copy of *entity*, passed through *merge*."""
+        """Return *value*, the local value of another copy of *entity*, passed through *merge*."""
         return merge(value)
 
     def set_local_value(self, entity: Entity, value: Value) -> None:
-        """Set the value of *entity* to *value*, to be committed; NOT_SET takes it back.
+        """Set the local value of *entity* to *value* and record an update; NOT_SET undoes it.
 
         Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not
         mutable and has a value.
@@ -157,7 +166,7 @@ class Attribute:
         self._record(entity, before, value)
 
     def _record(self, entity: Entity, before: Value, value: Value) -> None:
-        """Mark *entity* as changed here and record the update from *before* to *value*."""
+        """Mark *entity* as changed and record the update from *before* to *value*."""
         entity.mark_dirty()
         session = entity.session
         if session.record_operations:
@@ -171,39 +180,42 @@ class Attribute:
             )
 
     def _is_refused(self, entity: Entity, value: Value) -> bool:
-        """Return whether setting *value* on *entity* would change nothing; raise if it may not."""
+        """Return whether setting *value* on *entity* changes nothing, so that it is skipped.
+
+        Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if it must not be set.
+        """
         if value is NOT_SET:
             return False
         if not self._mutable and self.is_set(entity):
             raise exception.ImmutableAttributeError(self)
         if entity.local_values is not None and self._name in entity.local_values:
-            return False  # It may be set back to what the server holds.
+            return False  # Setting it back to the remote value is a change of the local value.
         return self._name in entity.remote_values and self._is_known(entity, value)
 
     def _is_known(self, entity: Entity, value: Value) -> bool:
-        """Return whether the server holds exactly *value* for *entity* already."""
+        """Return whether the remote value of *entity* is exactly *value*."""
         remote = self.get_remote_value(entity)
         if remote is NOT_SET:
             return False
         if remote is value:
             return True
-        # Only values of one type: True is no 1, and 1.0 travels otherwise than 1.
+        # Compare only values of one type: True == 1 and 1.0 == 1, but their JSON differs.
         return type(remote) is type(value) and bool(remote == value)
 
     def set_remote_value(self, entity: Entity, value: Value) -> None:
-        """Set the value of *entity* as if the server had sent *value*; NOT_SET forgets it."""
+        """Set the remote value of *entity* to *value*; NOT_SET removes it."""
         put(entity.remote_values, self._name, self.own(entity, value))
 
     def own(self, entity: Entity, value: Value) -> Value:
-        """Return *value* with no entity of another session in it than that of *entity*."""
+        """Return *value* with its entities merged into the session of *entity*."""
         return value
 
     def populate_remote_value(self, entity: Entity) -> None:
-        """Ask the server for the value of *entity*, and for others that it comes with."""
+        """Load the value of *entity*, also for the other entities of its load group."""
         loader_of(entity.session).lazy_load(entity, self._name, self.projection(entity))
 
     def projection(self, entity: Entity) -> str:
-        """Return what to project in a query for the value."""
+        """Return the projection of a query for the value."""
         return self._name
 
     def is_modified(self, entity: Entity) -> bool:
@@ -221,7 +233,7 @@ _SET_LOCAL_VALUE = original(Attribute, "set_local_value")
 
 
 def _plain_value(value: Value, session: Session) -> Value:
-    """Return the wire's *value* of a scalar with its dates read, and entities attached."""
+    """Return *value* from the JSON with its dates decoded and its entities in the session."""
     if isinstance(value, dict):
         kind = value.get("__type__")
         if kind == "datetime" or kind == "date":  # noqa: PLR1714  # a server may send a list
@@ -239,7 +251,7 @@ def _plain_value(value: Value, session: Session) -> Value:
 
 
 def _date(text: Json) -> Optional[Arrow]:
-    """Return the moment that the server's *text* says; ServerAnswerError if it says none."""
+    """Return the date *text*; raise ServerAnswerError if it is not a date."""
     try:
         return decode_date(text)
     except (TypeError, ValueError, OverflowError) as error:
@@ -247,13 +259,13 @@ def _date(text: Json) -> Optional[Arrow]:
 
 
 class ScalarAttribute(Attribute):
-    """An attribute that holds one plain value."""
+    """An attribute with one plain value."""
 
     def __init__(self, name: str, data_type: str, **kw: Value) -> None:
         """Initialise the attribute *name* of *data_type*.
 
-        One of ``string``, ``integer``, ``float``, ``boolean``, ``datetime``, ``object`` and
-        ``variable``. *kw* is as for :class:`Attribute`.
+        *data_type* is ``string``, ``integer``, ``float``, ``boolean``, ``datetime``, ``object``
+        or ``variable``. *kw* is as for :class:`Attribute`.
         """
         super().__init__(name, **kw)
         self.data_type = data_type
@@ -261,12 +273,12 @@ class ScalarAttribute(Attribute):
 
 @keeps_originals
 class ReferenceAttribute(Attribute):
-    """An attribute that refers to one entity, or none."""
+    """An attribute whose value is an entity or None."""
 
     refers = True
 
     def __init__(self, name: str, entity_type: str, **kw: Value) -> None:
-        """Initialise the attribute *name* that refers to entities of *entity_type*.
+        """Initialise the attribute *name* for entities of *entity_type*.
 
         *kw* is as for :class:`Attribute`.
         """
@@ -274,32 +286,32 @@ class ReferenceAttribute(Attribute):
         self.entity_type = entity_type
 
     def get_value(self, entity: Entity) -> Value:
-        """Return the entity that *entity* refers to, None, or NOT_SET where it is unknown."""
+        """Return the entity that *entity* refers to, None, or NOT_SET if it is unknown."""
         return super().get_value(entity)
 
     def own(self, entity: Entity, value: Value) -> Value:
-        """Return *value*; for an entity of another session, that of the session of *entity*."""
+        """Return *value*, merged if it is an entity of another session."""
         try:
             if value.session is entity.session:
                 return value
         except AttributeError:
-            return value  # None, or something that is no entity of ours.
+            return value  # None, or an object of the program that is not an entity.
         return own(entity, value)
 
     def populate_remote_value(self, entity: Entity) -> None:
-        """Ask the server which entity is referred to, with its default projections."""
+        """Load the referenced entity with its default projections."""
         super().populate_remote_value(entity)
 
     def projection(self, entity: Entity) -> str:
-        """Return the default projections of the type referred to, through this attribute."""
+        """Return the default projections of the referenced type, such as ``"parent.name"``."""
         try:
             names = entity.session.types[self.entity_type].default_projections or ()
-        except KeyError:  # Servers may refer to types that they give no schema of.
+        except KeyError:  # A server may refer to a type without a schema.
             return self._name
         return ", ".join([f"{self._name}.{name}" for name in names]) or self._name
 
     def is_modified(self, entity: Entity) -> bool:
-        """Return whether *entity* refers locally to another entity than remotely."""
+        """Return whether the local and the remote reference of *entity* differ."""
         local = self.get_local_value(entity)
         if local is NOT_SET:
             return False

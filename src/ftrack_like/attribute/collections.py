@@ -1,4 +1,13 @@
-"""Attributes that hold several entities."""
+"""Attributes with several entities.
+
+The remote value is a plain list of entities. A program gets a collection over this list, or a
+mapping over the collection. The collection is created at the first read and kept as the local
+value, so that the program always gets the same object. As long as the program does not change the
+collection, it *follows* the remote list: reloading the attribute shows new members. The first
+change makes it independent; ``is_changed`` is then true, and the change records an operation.
+
+So for collections a local value alone does not mean a change, unlike for other attributes.
+"""
 
 from __future__ import annotations
 
@@ -25,19 +34,18 @@ __all__ = [
 
 @keeps_originals
 class AbstractCollectionAttribute(Attribute):
-    """An attribute that holds several entities. Concrete ones say as what."""
+    """An attribute with several entities. Subclasses choose the class of the values."""
 
     #: The class of the values.
     collection_class: Any = None
-    #: Whether the server keeps more items than clients set: a value for each configuration. What
-    #: was set here is loaded again after a commit.
+    #: Whether the server adds items that the client did not set: custom attributes have a value
+    #: for each configuration. After a commit the session loads such values again.
     is_dense = False
 
     def get_value(self, entity: Entity) -> Value:
-        """Return the collection of *entity*, which may be changed if the attribute is mutable.
+        """Return the collection of *entity*; the program may change it if it is mutable.
 
-        It is made from the remote value on the first read, without a record, and follows the
-        server until it is changed.
+        The first read creates it from the remote value and records no operation.
         """
         local = entity.local_values
         if local is not None and self._name in local:
@@ -48,25 +56,25 @@ class AbstractCollectionAttribute(Attribute):
             members = entity.remote_values.get(self._name, NOT_SET)
         value = self._wrap(entity, self._members(entity, members), self._mutable)
         if members is not NOT_SET or entity.is_created:
-            # Without a mark: a collection that was merely read is no change. One that is empty
-            # because nothing was loaded is not kept, so that it can still be loaded later.
+            # Do not mark the entity as changed: reading a collection is not a change. If nothing
+            # was loaded, do not keep the empty collection, so that it can still be loaded later.
             entity.own_local_values()[self._name] = value
         return value
 
     def get_remote_value(self, entity: Entity) -> Value:
-        """Return a collection of what the server sent, which may not be changed, or NOT_SET."""
+        """Return an immutable collection of the loaded members of *entity*, or NOT_SET."""
         members = entity.remote_values.get(self._name, NOT_SET)
         if members is NOT_SET:
             return NOT_SET
         return self._wrap(entity, self._members(entity, members), False)
 
     def sent_value(self, entity: Entity) -> Value:
-        """Return the list of what the server sent for *entity*, or NOT_SET."""
+        """Return the list of the loaded members of *entity*, or NOT_SET."""
         members = entity.remote_values.get(self._name, NOT_SET)
         return members if members is NOT_SET else self._members(entity, members)
 
     def _members(self, entity: Entity, members: Value) -> list[Entity]:
-        """Return the remote *members* as a list of attached entities."""
+        """Return the remote *members* as a list of entities."""
         if members is NOT_SET or members is None:
             return []
         if isinstance(members, list):
@@ -78,14 +86,15 @@ class AbstractCollectionAttribute(Attribute):
         return self.present(collection.Collection.trusted(entity, self, mutable, members))
 
     def present(self, members: collection.Collection) -> Members:
-        """Return the collection *members* in the form that readers get."""
+        """Return *members* as the value that programs get: the collection, or a mapping over it."""
         return members
 
     def set_local_value(self, entity: Entity, value: Value) -> None:
-        """Set the members of *entity* to those of *value*, to be committed.
+        """Replace the members of *entity* by those of *value* and record an update.
 
-        *value* is a list of entities, a collection, or None for none at all. Raise
-        :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not mutable.
+        *value* is a list of entities, a collection, or None for no members; NOT_SET undoes the
+        change. Raise :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not
+        mutable, and :exc:`~ftrack_like.exception.InvalidEntityError` for other values.
         """
         if value is NOT_SET:
             before = self.get_local_value(entity)
@@ -96,7 +105,7 @@ class AbstractCollectionAttribute(Attribute):
             raise exception.ImmutableAttributeError(self)
         local = self.get_local_value(entity)
         if value is local:
-            return  # "collection += …" assigns what has recorded its change by itself.
+            return  # "collection += …" assigns the same object, which has recorded the change.
         adapted = self._adapt(entity, value)
         if local is NOT_SET and self._is_known(entity, adapted):
             return
@@ -107,11 +116,11 @@ class AbstractCollectionAttribute(Attribute):
         self._record(entity, local, snapshot)
 
     def _snapshot(self, value: Members) -> Members:
-        """Return a copy of *value* as it is now, for an operation to keep."""
+        """Return a copy of *value* for an operation, which must keep the current members."""
         return value.__copy__()
 
     def _is_known(self, entity: Entity, value: Value) -> bool:
-        """Return whether the server holds exactly the members of *value*, in this order."""
+        """Return whether the remote members are exactly those of *value*, in the same order."""
         members = entity.remote_values.get(self._name, NOT_SET)
         return isinstance(members, list) and members == list(_members_of(value) or ())
 
@@ -127,7 +136,7 @@ class AbstractCollectionAttribute(Attribute):
         return self.present(collection.Collection(entity, self, True, members))
 
     def _refusal(self, entity: Entity, value: Value) -> Exception:
-        """Return the error that *value* cannot be the members of *entity*."""
+        """Return the error for a *value* that cannot be the members of *entity*."""
         return exception.InvalidEntityError(
             value,
             f"the value of {self._name!r} of {named(entity)}",
@@ -142,9 +151,9 @@ class AbstractCollectionAttribute(Attribute):
         return self.present(merged)
 
     def set_remote_value(self, entity: Entity, value: Value) -> None:
-        """Set the members of *entity* as if the server had sent *value*; NOT_SET forgets them.
+        """Set the remote members of *entity* to those of *value*; NOT_SET removes them.
 
-        A collection that was read but not changed shows the new members.
+        An unchanged collection of the program shows the new members.
         """
         if value is NOT_SET:
             entity.remote_values.pop(self._name, None)
@@ -156,13 +165,13 @@ class AbstractCollectionAttribute(Attribute):
         self.refresh(entity)
 
     def refresh(self, entity: Entity) -> None:
-        """Let the local collection of *entity*, if it has no changes, follow the remote one."""
+        """Show the remote members in the local collection of *entity*, if it is unchanged."""
         local = self.get_local_value(entity)
         if local is not NOT_SET:
             _collection_of(local).follow(entity.remote_values[self._name])
 
     def is_modified(self, entity: Entity) -> bool:
-        """Return whether *entity* has a local collection with other members than remotely."""
+        """Return whether the local members of *entity* differ from the remote members."""
         local = self.get_local_value(entity)
         if local is NOT_SET or not _collection_of(local).is_changed:
             return False
@@ -171,38 +180,38 @@ class AbstractCollectionAttribute(Attribute):
 
 
 def _collection_of(value: Members) -> collection.Collection:
-    """Return the collection that the value of an attribute is, or is a mapping over."""
+    """Return *value* itself if it is a collection, or the collection below a mapping."""
     return value.collection if isinstance(value, collection.MappedCollectionProxy) else value
 
 
 def _members_of(value: Value) -> Optional[Iterable[Entity]]:
-    """Return the entities in *value*; None if its type holds none."""
+    """Return the entities in *value*; None if it is not a list, set, tuple or collection."""
     if isinstance(value, (collection.Collection, collection.MappedCollectionProxy)):
         return _collection_of(value).members
     return value if isinstance(value, (list, tuple, set, frozenset)) else None
 
 
 def _is_own(entity: Entity, value: Members) -> bool:
-    """Return whether *value* is a collection of *entity* that may be changed."""
+    """Return whether *value* is a mutable collection of *entity*."""
     members = _collection_of(value)
     return members.entity is entity and members.mutable
 
 
 class CollectionAttribute(AbstractCollectionAttribute):
-    """An attribute that holds several entities as a list."""
+    """An attribute with several entities as a list."""
 
     collection_class = collection.Collection
 
 
 class _MappedCollectionAttribute(AbstractCollectionAttribute):
-    """An attribute that holds several entities as a dictionary."""
+    """An attribute with several entities as a dictionary."""
 
     def _adapt(self, entity: Entity, value: Value) -> Members:
-        """Return *value* as a proxy of *entity*; a mapping changes the present one to match."""
+        """Return *value* as a proxy of *entity*; for a mapping, change the current proxy to it."""
         if not self._is_mapping(entity, value):
             return super()._adapt(entity, value)
         proxy: collection.MappedCollectionProxy = self.get_value(entity)
-        proxy.update(value)  # First, so that a key that cannot be set leaves all as it was.
+        proxy.update(value)  # Before removing keys: if a key cannot be set, nothing has changed.
         for key in list(proxy):
             if key not in value:
                 del proxy[key]
@@ -210,16 +219,17 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
 
     @staticmethod
     def _is_mapping(entity: Entity, value: Value) -> bool:
-        """Return whether *value* gives keys and values; *entity*'s own proxy gives its items.
+        """Return whether to copy the keys and values of *value* instead of its item entities.
 
-        The items of another entity stay with that entity, so that its proxy gives values too.
+        This is true for a dictionary, and for the proxy of another entity: its item entities
+        belong to that entity. The items of *entity*'s own proxy are used directly.
         """
         if isinstance(value, collection.MappedCollectionProxy):
             return value.collection.entity is not entity
         return isinstance(value, Mapping)
 
     def _refusal(self, entity: Entity, value: Value) -> Exception:
-        """Return the error that *value* cannot be the items of *entity*."""
+        """Return the error for a *value* that cannot be the items of *entity*."""
         return exception.InvalidEntityError(
             value,
             f"the value of {self._name!r} of {named(entity)}",
@@ -227,23 +237,25 @@ class _MappedCollectionAttribute(AbstractCollectionAttribute):
         )
 
     def set_local_value(self, entity: Entity, value: Value) -> None:
-        """Set the items of *entity* to those of *value*, to be committed.
+        """Replace the items of *entity* by those of *value* and record the changes.
 
-        *value* is a mapping, a list of item entities, a collection, or None for no item.
+        *value* is a mapping, a list of item entities, a collection, or None for no items. Raise
+        :exc:`~ftrack_like.exception.ImmutableAttributeError` if the attribute is not mutable.
         """
         if self._is_mapping(entity, value):
             if not self._mutable:
                 raise exception.ImmutableAttributeError(self)
             before = _collection_of(self.get_value(entity)).members
-            members = _collection_of(self._adapt(entity, value))  # Its changes record themselves,
+            # Changes of the proxy record operations themselves, except for a dense attribute.
+            members = _collection_of(self._adapt(entity, value))
             if self.is_dense and members.members is not before:
-                members.record_change(before)  # but for the items of a dense one.
+                members.record_change(before)
             return
         super().set_local_value(entity, value)
 
 
 class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
-    """An attribute that holds key and value entities as a dictionary: metadata, for one."""
+    """An attribute with entities of a key and a value as a dictionary, such as metadata."""
 
     collection_class = collection.KeyValueMappedCollectionProxy
 
@@ -262,17 +274,17 @@ class KeyValueMappedCollectionAttribute(_MappedCollectionAttribute):
         super().__init__(name, **kw)
 
     def present(self, members: collection.Collection) -> Members:
-        """Return the collection *members* as a dictionary of its keys and values."""
+        """Return *members* as a dictionary of keys and values."""
         return self.collection_class(
             members, self.creator, self.key_attribute, self.value_attribute
         )
 
 
 class CustomAttributeCollectionAttribute(_MappedCollectionAttribute):
-    """An attribute that holds the custom attribute values of an older server as a dictionary."""
+    """An attribute with the custom attribute values of an older server as a dictionary."""
 
     collection_class = collection.CustomAttributeCollectionProxy
 
     def present(self, members: collection.Collection) -> Members:
-        """Return the collection *members* as a dictionary by configuration key."""
+        """Return *members* as a dictionary by configuration key."""
         return self.collection_class(members)

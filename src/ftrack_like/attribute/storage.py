@@ -1,4 +1,4 @@
-"""The values of an entity as one mapping, as code that looks behind attributes expects them."""
+"""The local and remote values of an entity as one mapping, in the published format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Slot(Mapping[str, Any]):
         self._entity = entity
 
     def _values(self, key: str) -> dict[str, Any]:
-        """Return the entity's dictionary that *key* stands for; :exc:`KeyError` for others."""
+        """Return the dictionary of the entity for *key*; raise :exc:`KeyError` for other keys."""
         local, remote = self._attribute.storage_keys
         if key == remote:
             values: dict[str, Any] = self._entity.remote_values
@@ -34,7 +34,7 @@ class Slot(Mapping[str, Any]):
         raise KeyError(key)
 
     def __getitem__(self, key: str) -> Value:
-        """Return the local or remote value, NOT_SET where there is none."""
+        """Return the local or remote value, or NOT_SET."""
         return self._values(key).get(self._attribute.name, NOT_SET)
 
     def __setitem__(self, key: str, value: Value) -> None:
@@ -53,7 +53,7 @@ class Slot(Mapping[str, Any]):
         return 2
 
     def __repr__(self) -> str:
-        """Return the two values like a dictionary's text."""
+        """Return the two values in the format of a dictionary."""
         return repr(dict(self))
 
 
@@ -65,7 +65,7 @@ class Storage(Mapping[str, Any]):
         self._entity = entity
 
     def __getitem__(self, name: str) -> Slot:
-        """Return the two values of the attribute *name*; :exc:`KeyError` if there is no such."""
+        """Return the two values of the attribute *name*; raise :exc:`KeyError` if it is unknown."""
         attribute = self._entity.attributes.get(name)
         if attribute is None:
             raise KeyError(name)

@@ -14,19 +14,19 @@ __all__ = ["Attributes"]
 
 
 class Attributes:
-    """The attributes of a type, by name, in the schema's order."""
+    """The attributes of a type by name, in the order of the schema."""
 
     def __init__(self, attributes: Optional[Iterable[Attribute]] = None) -> None:
         """Initialise with *attributes*."""
         super().__init__()
         self.by_name: dict[str, Attribute] = {}
-        #: What the loader found out about records of these attributes.
+        #: Results that the loader caches for these attributes.
         self.plans: dict[Any, Any] = {}
         for attribute in attributes or ():
             self.add(attribute)
 
     def shared(self) -> Attributes:
-        """Return a table with the same attributes; changing either leaves the other alone."""
+        """Return a table with the same attributes; later changes to either are independent."""
         other = type(self)()
         other.by_name = self.by_name
         other.plans = self.plans
@@ -35,7 +35,7 @@ class Attributes:
     def add(self, attribute: Attribute) -> None:
         """Add *attribute*.
 
-        Raise :exc:`~ftrack_like.exception.NotUniqueError` if there is one of its name.
+        Raise :exc:`~ftrack_like.exception.NotUniqueError` if its name is taken.
         """
         existing = self.by_name.get(attribute.name)
         if existing is not None:
@@ -43,27 +43,27 @@ class Attributes:
                 f"The name {attribute.name!r} is taken: an attribute was already added as "
                 f"{existing!r}."
             )
-        # Copied, not changed in place: other classes may share it.
+        # Copy the dictionary: other classes may share it.
         self.by_name = {**self.by_name, attribute.name: attribute}
         self.plans = {}
 
     def remove(self, attribute: Attribute) -> None:
-        """Remove *attribute*; :exc:`KeyError` if there is none of its name."""
+        """Remove *attribute*; raise :exc:`KeyError` if its name is unknown."""
         remaining = dict(self.by_name)
         del remaining[attribute.name]
         self.by_name = remaining
         self.plans = {}
 
     def lookup(self, name: str) -> Attribute:
-        """Return the attribute called *name*; :exc:`KeyError` if there is none."""
+        """Return the attribute *name*; raise :exc:`KeyError` if it is unknown."""
         return self.by_name[name]
 
     def get(self, name: str) -> Optional[Attribute]:
-        """Return the attribute called *name*, or None."""
+        """Return the attribute *name*, or None."""
         return self.by_name.get(name)
 
     def computed_names(self) -> frozenset[str]:
-        """Return the names of those that the server works out."""
+        """Return the names of the attributes that the server computes."""
         names: Optional[frozenset[str]] = self.plans.get("computed")
         if names is None:
             names = frozenset(each.name for each in self.by_name.values() if each.computed)

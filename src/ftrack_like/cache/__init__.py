@@ -1,9 +1,9 @@
-"""Caches, the makers of their keys, and memoisation.
+"""Caches, key makers for caches, and memoisation.
 
-A cache maps a key to a value. They stack: the session keeps a :class:`LayeredCache` whose first
-layer is a :class:`MemoryCache` and whose second may be any backend of the user, wrapped in a
-:class:`SerialisedCache` so that it has to store text only (a :class:`FileCache`, a
-:class:`RedisCache`).
+A cache maps keys to values. A session has a :class:`LayeredCache`. Its first layer is a
+:class:`MemoryCache`, the identity map. The second layer is optional: a backend of the user, such as
+a :class:`FileCache` or a :class:`RedisCache`. A backend stores only text, so it is wrapped in a
+:class:`SerialisedCache`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
     "set_many",
 ]
 
-#: Backends that few sessions use, by their modules, which are loaded with them.
+#: Backends by the modules that define them. Few sessions use these, so they are imported late.
 _BACKENDS = {"FileCache": "ftrack_like.cache.file", "RedisCache": "ftrack_like.cache.redis"}
 
 

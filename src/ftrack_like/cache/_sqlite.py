@@ -1,7 +1,18 @@
-"""One SQLite file as a table of text keys: how it is made, opened and healed.
+"""A table of text keys in one SQLite file: create, open and repair the file.
 
-Everything that knows SQLite's ways with files is here; :mod:`ftrack_like.cache.file` adds the
-cache interface.
+This module handles the hard parts of sharing a SQLite file between processes;
+:mod:`ftrack_like.cache.file` adds the interface of a cache. The constraints are:
+
+- Two processes may create the file at the same moment. So a new file is built under a temporary
+  name and renamed, under a lock on the folder.
+- A damaged file is replaced: a cache can be filled again. Any other file is never touched, since it
+  may contain the user's data.
+- POSIX drops all locks of a process on a file when the process closes *any* descriptor of the
+  file. So Python must not open a file to which SQLite may have a connection.
+- SQLite names its log after the path. A file with two names (hard links) would have two logs that
+  overwrite each other.
+- The write-ahead log needs shared memory, which does not work between machines. So a network file
+  system gets a rollback journal.
 """
 
 from __future__ import annotations
@@ -18,15 +29,14 @@ from typing import TYPE_CHECKING, Optional, Union
 if TYPE_CHECKING:
     import sqlite3
 
-#: Seconds that a writer waits for the writers of other processes.
+#: A writer waits at most this many seconds for the writers of other processes.
 BUSY_TIME_OUT = 60.0
 
 _MAGIC = b"SQLite format 3\0"
 _TABLE = "CREATE TABLE IF NOT EXISTS cache (key BLOB PRIMARY KEY, value NOT NULL)"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 
-#: File systems that several machines see: the shared memory of a write-ahead log does not
-#: reach from one to the other.
+#: The file systems that several machines may share.
 _NETWORK_FILE_SYSTEMS = frozenset(
     (
         *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.ceph", "fuse.glusterfs"),
@@ -39,8 +49,8 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 class Table(MutableMapping[str, Union[str, bytes]]):
     """The keys and values of one open file, changed in one transaction.
 
-    Values are text, or bytes, and come back as what they were. The first change begins the
-    transaction; who opened the connection ends it.
+    Values are text or bytes, and keep their type. The first change begins the transaction; the
+    owner of the connection ends it.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -58,13 +68,13 @@ class Table(MutableMapping[str, Union[str, bytes]]):
     def __setitem__(self, key: str, value: Union[str, bytes]) -> None:
         if not isinstance(value, (str, bytes)):
             raise TypeError(
-                f"FileCache takes text as value, not {type(value).__name__}; wrap it in a "
+                f"FileCache stores text as values, not {type(value).__name__}; wrap it in a "
                 "SerialisedCache to store other values."
             )
         name = _key(key)
         self._begin()
         if isinstance(value, str):
-            # As bytes and a cast, since text may hold lone surrogates, which sqlite3 refuses.
+            # Pass bytes and cast: text may contain lone surrogates, which sqlite3 rejects.
             self._connection.execute(
                 "INSERT OR REPLACE INTO cache (key, value) VALUES (?, CAST(? AS TEXT))",
                 (name, value.encode("utf-8", "surrogatepass")),
@@ -94,15 +104,15 @@ class Table(MutableMapping[str, Union[str, bytes]]):
         self._connection.execute("DELETE FROM cache")
 
     def _begin(self) -> None:
-        """Begin to write, waiting for other writers, unless that has happened."""
+        """Begin the write transaction if it has not begun; wait for other writers."""
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
 
 
 def _key(key: str) -> bytes:
-    """Return *key* as stored; raise :exc:`TypeError` if it is not text."""
+    """Return *key* as bytes for the table; raise :exc:`TypeError` if it is not text."""
     if not isinstance(key, str):
-        raise TypeError(f"FileCache takes text as key, not {type(key).__name__}.")
+        raise TypeError(f"FileCache needs text as keys, not {type(key).__name__}.")
     return key.encode("utf-8", "surrogatepass")
 
 
@@ -111,7 +121,10 @@ def _decode_text(value: bytes) -> str:
 
 
 def identity(path: str) -> Optional[tuple[int, int]]:
-    """Return what tells the file at *path* from one that replaces it; None if there is none."""
+    """Return the device and inode of the file at *path*; None if there is no file.
+
+    The pair changes if another file replaces it.
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -120,11 +133,11 @@ def identity(path: str) -> Optional[tuple[int, int]]:
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """Return a connection to the file at *path*, ready to use.
+    """Return a connection to the cache file at *path*.
 
-    The connection may be used from any thread, by one at a time.
+    Any thread may use it, but only one at a time.
     """
-    import sqlite3  # lazy: only sessions with a cache file pay for it
+    import sqlite3  # lazy: needed only by sessions with a cache file
 
     connection = sqlite3.connect(
         path, timeout=BUSY_TIME_OUT, isolation_level=None, check_same_thread=False
@@ -140,11 +153,10 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def ensure_file(path: str) -> None:
-    """Make sure that a cache file is at *path*, readable and writable by its owner only.
+    """Create the cache file at *path* if it is missing; only its owner may read and write it.
 
-    A missing or empty file is made whole elsewhere and then put in place; a file of :mod:`dbm`,
-    which older clients kept their cache in, or a broken one is replaced. Raise
-    :exc:`FileExistsError` for any other file: it may be somebody's work.
+    A damaged file, or a :mod:`dbm` file of an older client, is replaced. Raise
+    :exc:`FileExistsError` for any other file: it may contain the user's data.
     """
     with _folder_lock(os.path.dirname(path)):
         if _is_link(path):
@@ -152,36 +164,36 @@ def ensure_file(path: str) -> None:
         if _is_usable(path):
             _restrict(path)
             return
-        # What a removed file left behind beside itself is not part of the new one.
+        # A removed file may have left its log behind. It must not be applied to the new file.
         _unlink(path, *_SIDE_FILES)
         _make_file(path)
 
 
 def remove_file(path: str) -> None:
-    """Remove the cache file at *path* and what SQLite keeps beside it."""
+    """Remove the cache file at *path* and its logs."""
     with _folder_lock(os.path.dirname(path)):
         _unlink(path, "", *_SIDE_FILES)
 
 
 def _unlink(path: str, *suffixes: str) -> None:
-    """Remove the files named *path* with each of *suffixes*, as far as they exist."""
+    """Remove the files *path* + suffix for each of *suffixes*, if they exist."""
     for suffix in suffixes:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
 
 
 def is_damage(error: Exception) -> bool:
-    """Return whether the sqlite3 *error* says that the file itself is broken."""
+    """Return whether *error*, an error of sqlite3, means that the file is damaged."""
     text = str(error)
     return "malformed" in text or "not a database" in text or "no such table" in text
 
 
 def _is_usable(path: str) -> bool:
-    """Return whether *path* is a cache file; False if it may be replaced by a new one.
+    """Return whether *path* is a cache file; False if it may be replaced by a new file.
 
-    SQLite looks at the file first. Opening it with Python would be wrong while this process has
-    a connection to it: POSIX drops all locks of a process on a file when the process closes any
-    descriptor of it, and SQLite relies on them. Python reads only what is no database.
+    SQLite reads the file first. Python reads it only if it is not a database: closing it would
+    drop the locks of SQLite (see the module docstring). Raise :exc:`FileExistsError` for other
+    files, and :exc:`PermissionError` if the file is not readable.
     """
     try:
         status = os.stat(path)
@@ -200,14 +212,14 @@ def _is_usable(path: str) -> bool:
         return True
     if tables:
         raise FileExistsError(
-            f"The file {path} is a database of something else: name another path for FileCache."
+            f"The file {path} is a database of another program: name another path for FileCache."
         )
     return False
 
 
 def _tables(path: str) -> Optional[list[str]]:
-    """Return the tables in the SQLite file at *path*, None if it is damaged or another kind."""
-    import sqlite3  # lazy: only sessions with a cache file pay for it
+    """Return the tables in the SQLite file at *path*; None if it is damaged or not SQLite."""
+    import sqlite3  # lazy: needed only by sessions with a cache file
 
     connection = sqlite3.connect(path, timeout=BUSY_TIME_OUT, isolation_level=None)
     try:
@@ -224,8 +236,11 @@ def _tables(path: str) -> Optional[list[str]]:
 
 
 def _refuse_foreign(path: str) -> bool:
-    """Return False if the file at *path* is a damaged database or one of :mod:`dbm`."""
-    import dbm  # lazy: only asked about files that are not ours
+    """Return False if the file at *path* is a damaged SQLite file or a :mod:`dbm` file.
+
+    Raise :exc:`FileExistsError` otherwise.
+    """
+    import dbm  # lazy: needed only for files that are not SQLite
 
     with open(path, "rb") as file:
         head = file.read(len(_MAGIC))
@@ -237,11 +252,7 @@ def _refuse_foreign(path: str) -> bool:
 
 
 def _is_link(path: str) -> bool:
-    """Return whether the file at *path* has further names, as a hard link has.
-
-    SQLite names its log after the path. Two names of one file would have two logs, of which each
-    overwrites what the other one wrote.
-    """
+    """Return whether the file at *path* has more than one name (hard links)."""
     try:
         return os.stat(path).st_nlink > 1
     except FileNotFoundError:
@@ -249,8 +260,8 @@ def _is_link(path: str) -> bool:
 
 
 def _separate(path: str) -> None:
-    """Give *path*, a hard link, a file of its own: a copy, or a new one if that cannot be made."""
-    import sqlite3  # lazy: only sessions with a cache file pay for it
+    """Replace the hard link *path* by a copy of its file, or by a new file if that fails."""
+    import sqlite3  # lazy: needed only by sessions with a cache file
 
     has_log = os.path.exists(path + "-wal")
     try:
@@ -258,7 +269,7 @@ def _separate(path: str) -> None:
             return
         with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as source:
             if not has_log:
-                # This fails if the file is in use under another name, where its log is.
+                # This fails if the file is in use under another name, which has the log.
                 source.execute("PRAGMA journal_mode = DELETE")
             _make_file(path, source)
     except sqlite3.OperationalError:
@@ -267,8 +278,8 @@ def _separate(path: str) -> None:
 
 
 def _make_file(path: str, source: Optional[sqlite3.Connection] = None) -> None:
-    """Write a new cache file, a copy of *source* if given, and put it at *path*, whole."""
-    import sqlite3  # lazy: only sessions with a cache file pay for it
+    """Write a new cache file, or a copy of *source*, and rename it to *path* when complete."""
+    import sqlite3  # lazy: needed only by sessions with a cache file
 
     handle, temporary = tempfile.mkstemp(prefix=".ftrack-cache-", dir=os.path.dirname(path))
     os.close(handle)
@@ -291,13 +302,12 @@ def _make_file(path: str, source: Optional[sqlite3.Connection] = None) -> None:
 
 
 def set_journal(connection: sqlite3.Connection, shared: bool) -> str:
-    """Choose how *connection* keeps its file safe and return the name of it.
+    """Set the journal mode of *connection*; return the mode, ``"wal"`` or ``"delete"``.
 
-    A write-ahead log lets readers and a writer work at the same time; where that cannot work,
-    which is on a file system *shared* by machines and wherever SQLite says so, it is a rollback
-    journal.
+    With a write-ahead log, readers and a writer work at the same time. On a file system *shared* by
+    machines, or if SQLite cannot use a log there, it is a rollback journal.
     """
-    import sqlite3  # lazy: only sessions with a cache file pay for it
+    import sqlite3  # lazy: needed only by sessions with a cache file
 
     if not shared:
         with contextlib.suppress(sqlite3.OperationalError):
@@ -308,17 +318,17 @@ def set_journal(connection: sqlite3.Connection, shared: bool) -> str:
 
 
 def _restrict(path: str) -> None:
-    """Let only the owner of the file at *path* read it; leave it if it belongs to another."""
+    """Allow only the owner to read the file at *path*; ignore files of other users."""
     with contextlib.suppress(PermissionError):
         os.chmod(path, 0o600)
 
 
 @contextlib.contextmanager
 def _folder_lock(folder: str) -> Generator[None, None, None]:
-    """Keep other processes from making or healing a cache in *folder* meanwhile.
+    """Exclude other processes from creating or repairing a cache in *folder*.
 
-    Without effect where folders cannot be locked: on Windows, where a file in use cannot be
-    removed either, and on some network shares.
+    It has no effect where folders cannot be locked: on Windows, where files in use cannot be
+    removed anyway, and on some network shares.
     """
     try:
         import fcntl  # lazy: not on Windows
@@ -335,7 +345,7 @@ def _folder_lock(folder: str) -> Generator[None, None, None]:
 
 
 def is_network_path(path: str) -> bool:
-    """Return whether *path* lies on a file system that several machines share, if known."""
+    """Return whether *path* is on a file system that several machines share; False if unknown."""
     if sys.platform == "win32":
         return path.startswith(("\\\\", "//"))
     try:
@@ -346,9 +356,10 @@ def is_network_path(path: str) -> bool:
 
 
 def file_system_type(path: str, mounts: Iterable[str]) -> str:
-    """Return the type of the file system that holds the absolute *path*; empty if unknown.
+    """Return the type of the file system of the absolute *path*, such as ``"nfs4"``.
 
-    *mounts* are lines as in Linux's ``/proc/self/mountinfo``.
+    Return an empty text if it is unknown. *mounts* are lines in the format of Linux's
+    ``/proc/self/mountinfo``.
     """
     best, kind = "", ""
     for line in mounts:
@@ -361,7 +372,7 @@ def file_system_type(path: str, mounts: Iterable[str]) -> str:
 
 
 def _unescape_mount(point: str) -> str:
-    """Return a mount point with its octal escapes (blank, tab, new line, backslash) undone."""
+    """Return the mount point *point* with its octal escapes decoded."""
     for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         point = point.replace(escape, character)
     return point

@@ -1,4 +1,4 @@
-"""The cache interface and the caches that need no storage of their own."""
+"""The interface of caches, and the caches without external storage."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ __all__ = ["Cache", "LayeredCache", "MemoryCache", "ProxyCache", "SerialisedCach
 
 
 class Cache(abc.ABC):
-    """A mapping of keys to values that may be backed by anything.
+    """A mapping of keys to values with any storage behind it.
 
-    A concrete cache implements :meth:`get`, :meth:`set` and :meth:`remove`; with :meth:`keys` as
-    well, :meth:`values` and :meth:`clear` work.
+    Subclasses implement :meth:`get`, :meth:`set` and :meth:`remove`. If they also implement
+    :meth:`keys`, :meth:`values` and :meth:`clear` work.
     """
 
     @abc.abstractmethod
     def get(self, key: Key) -> Value:
         """Return the value stored under *key*.
 
-        Raise :exc:`KeyError` if there is none.
+        Raise :exc:`KeyError` if *key* is missing.
         """
 
     @abc.abstractmethod
     def set(self, key: Key, value: Value) -> None:
-        """Store *value* under *key*, replacing what was there."""
+        """Store *value* under *key*; replace an existing value."""
 
     @abc.abstractmethod
     def remove(self, key: Key) -> None:
         """Remove *key* and its value.
 
-        Raise :exc:`KeyError` if there is none.
+        Raise :exc:`KeyError` if *key* is missing.
         """
 
     def keys(self) -> list[Key]:
-        """Return a list of the keys stored at this moment."""
+        """Return a list of the current keys."""
         raise NotImplementedError(f"{type(self).__name__} cannot list its keys.")
 
     def values(self) -> list[Value]:
-        """Return a list of the values stored at this moment, in the order of :meth:`keys`."""
+        """Return a list of the current values, in the order of :meth:`keys`."""
         found = []
         for key in self.keys():
             try:
@@ -55,24 +55,24 @@ class Cache(abc.ABC):
         return found
 
     def clear(self, pattern: Optional[str] = None) -> None:
-        """Remove every key in which the regular expression *pattern* is found.
+        """Remove each key in which the regular expression *pattern* is found.
 
-        Remove all keys when *pattern* is None.
+        If *pattern* is None, remove all keys.
         """
         for key in _matching(self.keys(), pattern):
             try:
                 self.remove(key)
             except KeyError:
-                continue  # Gone already, which is what was asked for.
+                continue  # Another thread or process has already removed it.
 
     def set_many(self, items: Mapping[Key, Value]) -> None:
-        """Store every value of *items* under its key; backends do it in one write."""
+        """Store each value of *items* under its key; backends override it with one write."""
         for key, value in items.items():
             self.set(key, value)
 
 
 def _matching(keys: Iterable[Key], pattern: Optional[str]) -> list[Key]:
-    """Return those *keys* in which *pattern* is found; all of them when it is None."""
+    """Return the *keys* in which *pattern* is found; all keys if it is None."""
     if pattern is None:
         return list(keys)
     search = re.compile(pattern).search
@@ -80,10 +80,10 @@ def _matching(keys: Iterable[Key], pattern: Optional[str]) -> list[Key]:
 
 
 def set_many(cache: Cache, items: Mapping[Key, Value]) -> None:
-    """Store *items* in *cache* by one write where that keeps the meaning of its ``set``.
+    """Store *items* in *cache*: in one write if possible, else by one call of ``set`` per item.
 
-    A class that overrides ``set`` alone, one whose ``set`` was replaced, or one that merely looks
-    like a cache gets one ``set`` for each item.
+    One write would bypass an overridden ``set``. So each item uses ``set`` if a subclass overrides
+    only ``set``, if a program has replaced ``set``, or if *cache* has no ``set_many``.
     """
     for class_ in () if is_patched(cache, "set") else type(cache).__mro__:
         if "set_many" in vars(class_):
@@ -97,14 +97,14 @@ def set_many(cache: Cache, items: Mapping[Key, Value]) -> None:
 
 @keeps_originals
 class ProxyCache(Cache):
-    """A cache that hands everything on to another one: the base of wrappers."""
+    """A cache that forwards all calls to another cache: the base class of wrappers."""
 
     def __init__(self, proxied: Cache) -> None:
-        """Initialise with the cache *proxied* that really stores."""
+        """Initialise with the wrapped cache *proxied*."""
         self.proxied = proxied
 
     def get(self, key: Key) -> Value:
-        """Return the value that the proxied cache has under *key*; :exc:`KeyError` if none."""
+        """Return the value under *key* in the proxied cache; raise :exc:`KeyError` if missing."""
         return self.proxied.get(key)
 
     def set(self, key: Key, value: Value) -> None:
@@ -112,7 +112,7 @@ class ProxyCache(Cache):
         self.proxied.set(key, value)
 
     def remove(self, key: Key) -> None:
-        """Remove *key* from the proxied cache; :exc:`KeyError` if it is not there."""
+        """Remove *key* from the proxied cache; raise :exc:`KeyError` if it is missing."""
         self.proxied.remove(key)
 
     def keys(self) -> list[Key]:
@@ -133,15 +133,15 @@ class LayeredCache(Cache):
     """
 
     def __init__(self, caches: list[Cache]) -> None:
-        """Initialise with *caches*, in the order in which they are asked."""
+        """Initialise with *caches*, in the order of lookup."""
         super().__init__()
         self.caches = caches
 
     def get(self, key: Key) -> Value:
         """Return the value of the first layer that has *key*.
 
-        The layers before it are given the value too, so that they answer the next time. Raise
-        :exc:`KeyError` if no layer has it.
+        Store the value in the layers before it as well, so that the next lookup is faster. Raise
+        :exc:`KeyError` if no layer has *key*.
         """
         missed = []
         for cache in self.caches:
@@ -158,7 +158,7 @@ class LayeredCache(Cache):
         raise KeyError(key)
 
     def _raised(self, value: Value) -> Value:
-        """Return what *value*, which a lower layer had, is in the layers above it."""
+        """Return the form of *value*, found in a lower layer, that the upper layers store."""
         return value
 
     def set(self, key: Key, value: Value) -> None:
@@ -167,7 +167,7 @@ class LayeredCache(Cache):
             cache.set(key, value)
 
     def remove(self, key: Key) -> None:
-        """Remove *key* from every layer; :exc:`KeyError` if none of them had it."""
+        """Remove *key* from every layer; raise :exc:`KeyError` if no layer had it."""
         removed = False
         for cache in self.caches:
             try:
@@ -179,38 +179,38 @@ class LayeredCache(Cache):
             raise KeyError(key)
 
     def keys(self) -> list[Key]:
-        """Return the keys that at least one layer has, each once."""
+        """Return the keys of all layers without duplicates."""
         found: dict[Any, None] = {}
         for cache in self.caches:
             found.update(dict.fromkeys(cache.keys()))
         return list(found)
 
     def clear(self, pattern: Optional[str] = None) -> None:
-        """Clear every layer of the keys that match *pattern*; of all of them when it is None."""
+        """Remove the keys that match *pattern* from every layer; all keys if it is None."""
         for cache in self.caches:
             cache.clear(pattern)
 
     def set_many(self, items: Mapping[Key, Value]) -> None:
-        """Store *items* in every layer, each layer in one write where it can."""
+        """Store *items* in every layer, in one write per layer if possible."""
         for cache in self.caches:
             set_many(cache, items)
 
 
 @keeps_originals
 class MemoryCache(Cache):
-    """A cache in a plain dictionary, which holds its values strongly.
+    """A cache in a plain dictionary with strong references to its values.
 
-    On top of a session's layers it is the session's identity map, and the loader works on the
-    dictionary itself. Single operations may be called from any thread.
+    As the first layer of a session it is the identity map. For speed, the loader uses the
+    dictionary directly. Any thread may call a single operation.
     """
 
     def __init__(self) -> None:
-        """Initialise without a key."""
+        """Initialise an empty cache."""
         super().__init__()
         self._cache: dict[Any, Any] = {}
 
     def get(self, key: Key) -> Value:
-        """Return the value stored under *key*; :exc:`KeyError` if there is none."""
+        """Return the value stored under *key*; raise :exc:`KeyError` if it is missing."""
         return self._cache[key]
 
     def set(self, key: Key, value: Value) -> None:
@@ -218,7 +218,7 @@ class MemoryCache(Cache):
         self._cache[key] = value
 
     def remove(self, key: Key) -> None:
-        """Remove *key*; :exc:`KeyError` if it is not there."""
+        """Remove *key*; raise :exc:`KeyError` if it is missing."""
         del self._cache[key]
 
     def keys(self) -> list[Key]:
@@ -230,9 +230,9 @@ class MemoryCache(Cache):
         return list(self._cache.values())
 
     def clear(self, pattern: Optional[str] = None) -> None:
-        """Remove the keys in which *pattern* is found; all of them when it is None.
+        """Remove the keys in which *pattern* is found; all keys if it is None.
 
-        The dictionary stays the same object: the loader may hold it.
+        The dictionary object stays the same, since the loader may have a reference to it.
         """
         if pattern is None:
             self._cache.clear()
@@ -245,15 +245,16 @@ class MemoryCache(Cache):
         self._cache.update(items)
 
 
-#: The classes of caches whose dictionary stands for their methods: how many attributes an instance
-#: has by itself, and the methods as they were defined.
+#: The classes whose dictionary may be used instead of their methods, each with the number of
+#: attributes of a fresh instance, and with its original methods.
 _plain: dict[type, tuple[int, tuple[Any, ...]]] = {}
 
 
 def has_plain_dictionary(owner: type[MemoryCache], attributes: int) -> None:
-    """Let :func:`plain_dictionary` give the dictionary of instances of *owner*.
+    """Allow :func:`plain_dictionary` for instances of *owner*.
 
-    *attributes* is how many attributes an instance has; one more is a method that was replaced.
+    *attributes* is the number of attributes of an instance. A further attribute means that a
+    program has replaced a method on the instance.
     """
     _plain[owner] = (attributes, (owner.get, owner.set, owner.values))
 
@@ -262,9 +263,10 @@ has_plain_dictionary(MemoryCache, 1)
 
 
 def plain_dictionary(cache: Cache) -> Optional[dict[Key, Value]]:
-    """Return the dictionary of *cache* if it may be used in place of the methods, else None.
+    """Return the dictionary of *cache* if it may be used instead of the methods, else None.
 
-    It may where *cache* is a memory cache none of whose methods a program has replaced.
+    It may be used if *cache* is a memory cache and no program has replaced one of its methods, on
+    the class or on the instance.
     """
     owner = type(cache)
     attributes, methods = _plain.get(owner, (0, ()))
@@ -280,9 +282,9 @@ def plain_dictionary(cache: Cache) -> Optional[dict[Key, Value]]:
 
 @keeps_originals
 class SerialisedCache(ProxyCache):
-    """A cache that encodes values on their way into another cache and decodes them on the way out.
+    """A wrapper that encodes values before storing them and decodes them after reading them.
 
-    *encode* and *decode* may be set later as attributes; while one is None, values pass unchanged.
+    *encode* and *decode* may be set later as attributes. None passes values unchanged.
     """
 
     def __init__(
@@ -293,14 +295,14 @@ class SerialisedCache(ProxyCache):
     ) -> None:
         """Initialise with the cache *proxied* and the functions *encode* and *decode*.
 
-        Each function takes one value and returns the other form of it.
+        Each function takes one value and returns the converted value.
         """
         super().__init__(proxied)
         self.encode = encode
         self.decode = decode
 
     def get(self, key: Key) -> Value:
-        """Return the decoded value under *key*; :exc:`KeyError` if there is none."""
+        """Return the decoded value under *key*; raise :exc:`KeyError` if it is missing."""
         value = super().get(key)
         return value if self.decode is None else self.decode(value)
 

@@ -1,4 +1,15 @@
-"""A cache in one file that processes and threads may share."""
+"""A cache in one SQLite file that processes and threads may share.
+
+The file must survive three events:
+
+- *A fork.* A SQLite connection must not be used in both parent and child: they would share its
+  locks and lose data. So before a fork every connection is closed, and both sides open their own.
+  If the fork happens inside a transaction of the parent, the child must not even close the
+  connection, since this would end the parent's transaction.
+- *Removal or replacement of the file* by another process. So each transaction checks the device
+  and inode of the file first.
+- *Damage.* A damaged file is removed and created again.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +33,7 @@ __all__ = ["FileCache"]
 
 _Result = TypeVar("_Result")
 
-#: Seconds that a fork waits for another thread that is writing just then.
+#: A fork waits at most this many seconds for another thread that is writing.
 _FORK_TIME_OUT = 5.0
 
 
@@ -30,17 +41,17 @@ _FORK_TIME_OUT = 5.0
 class FileCache(Cache):
     """A cache of text under text keys in one SQLite file.
 
-    Wrap it in a :class:`~ftrack_like.cache.SerialisedCache` to hold more than text. Threads and
-    processes may share the file, also across a fork; a process that is killed loses nothing that
-    it had set. Only the owner may read the file. It may be removed at any time: the next use
-    starts a new one.
+    Wrap it in a :class:`~ftrack_like.cache.SerialisedCache` to store other values. Threads and
+    processes may share the file, also across a fork. If a process is killed, the values that it
+    has set are kept. Only the owner may read the file. The file may be removed at any time; the
+    next use creates a new file.
     """
 
     def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
-        """Initialise with the *path* of the file, which is made here if it is missing.
+        """Initialise with the *path* of the file; create the file if it is missing.
 
         Raise :exc:`FileExistsError` if *path* is a file of another kind, and
-        :exc:`~ftrack_like.exception.PathError` if no file can have the path.
+        :exc:`~ftrack_like.exception.PathError` if it is not a valid path.
         """
         super().__init__()
         check_path(os.fsdecode(path))
@@ -48,12 +59,12 @@ class FileCache(Cache):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Prepare the process's own side: the lock and the (not yet opened) file."""
+        """Create the handle of this process, and the file if it is missing."""
         self._handle = _Handle(os.path.realpath(os.fspath(self.path)))
         _sqlite.ensure_file(self._handle.path)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs to open the same file."""
+        """Return the attributes without the handle, which belongs to this process."""
         return {name: value for name, value in vars(self).items() if name != "_handle"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -64,15 +75,15 @@ class FileCache(Cache):
     def _database(self) -> Generator[MutableMapping[str, Union[str, bytes]], None, None]:
         """Yield the open file as a mapping of text to value.
 
-        The changes made within one ``with`` are one transaction: an exception undoes them. Other
-        threads wait meanwhile, and so do writers of other processes from the first change on.
+        All changes inside one ``with`` are one transaction; an exception undoes them. Other threads
+        wait until it ends. Writers in other processes wait from the first change on.
         """
         with self._handle.transaction() as table:
             yield table
 
     def _use(self, work: Callable[[MutableMapping[str, Any]], _Result]) -> _Result:
-        """Return what *work* returns for the open file, started anew if it proves broken."""
-        import sqlite3  # lazy: only sessions with a cache file pay for it
+        """Return the result of *work* on the open file; replace a damaged file and repeat."""
+        import sqlite3  # lazy: needed only by sessions with a cache file
 
         try:
             with self._database() as database:
@@ -85,7 +96,7 @@ class FileCache(Cache):
             return work(database)
 
     def get(self, key: str) -> str:
-        """Return the text stored under *key*; :exc:`KeyError` if there is none."""
+        """Return the text stored under *key*; raise :exc:`KeyError` if it is missing."""
         value = self._use(lambda database: database[key])
         return value if isinstance(value, str) else bytes(value).decode("utf-8")
 
@@ -94,7 +105,7 @@ class FileCache(Cache):
         self._use(lambda database: database.update({key: value}))
 
     def remove(self, key: str) -> None:
-        """Remove *key*; :exc:`KeyError` if it is not there."""
+        """Remove *key*; raise :exc:`KeyError` if it is missing."""
         self._use(lambda database: database.__delitem__(key))
 
     def keys(self) -> list[str]:
@@ -102,7 +113,7 @@ class FileCache(Cache):
         return self._use(list)
 
     def set_many(self, items: Mapping[str, str]) -> None:
-        """Store *items* in one transaction: all of them, or, on an error, none."""
+        """Store *items* in one transaction: after an error, none is stored."""
         self._use(lambda database: database.update(items))
 
 
@@ -120,7 +131,7 @@ class _Handle:
 
     @contextlib.contextmanager
     def transaction(self) -> Generator[_sqlite.Table, None, None]:
-        """Yield the table of the file; keep what was changed, or undo it on an exception."""
+        """Yield the table of the file; commit the changes, or undo them after an exception."""
         with self._lock:
             connection = self._open()
             self._depth += 1
@@ -137,7 +148,7 @@ class _Handle:
                 self._depth -= 1
 
     def _open(self) -> sqlite3.Connection:
-        """Return the connection to the file that is at the path now."""
+        """Return the connection to the file that is currently at the path."""
         if self._connection is not None:
             if self._depth or self._identity == _sqlite.identity(self.path):
                 return self._connection
@@ -145,13 +156,16 @@ class _Handle:
         return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the file, made anew if it is missing, and return the connection."""
+        """Open the file, created if it is missing, and return the connection.
+
+        Raise :exc:`OSError` if the process was forked during a transaction on the file.
+        """
         if not _sqlite.identity(self.path):
             _sqlite.ensure_file(self.path)
         if _sqlite.identity(self.path) in _INHERITED_IN_USE:
             raise OSError(
-                f"The cache file {self.path} cannot be used in this process, which was forked in "
-                "the middle of a transaction on it. Fork outside of transactions."
+                f"The cache file {self.path} cannot be used in this process, which was forked "
+                "during a transaction on the file. Fork outside of transactions."
             )
         connection = _sqlite.connect(self.path)
         self._identity = _sqlite.identity(self.path)
@@ -166,33 +180,30 @@ class _Handle:
         self._connection = self._finaliser = None
 
     def discard(self, error: Exception) -> None:
-        """Remove the file, which *error* proved broken, so that the next use starts a new one."""
+        """Remove the file, damaged according to *error*; the next use creates a new file."""
         logging.getLogger(__name__).warning(
-            "The cache file %s is broken (%s) and is started anew.", self.path, error
+            "Replacing the cache file %s, which is damaged: %s", self.path, error
         )
         with self._lock:
             self.close()
             _sqlite.remove_file(self.path)
 
     def before_fork(self) -> None:
-        """Close the file: SQLite's connections must not reach the child.
-
-        They share their locks with it in ways that lose data. Both sides open it again.
-        """
+        """Close the connection, so that the child does not inherit it; keep the lock."""
         if self._lock.acquire(timeout=_FORK_TIME_OUT) and not self._depth:
             self.close()
 
     def after_fork_in_parent(self) -> None:
-        """Let other threads go on."""
-        with contextlib.suppress(RuntimeError):  # Not ours: the wait in before_fork timed out.
+        """Release the lock of :meth:`before_fork`."""
+        with contextlib.suppress(RuntimeError):  # Not owned: the wait in before_fork timed out.
             self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Begin anew: the threads that may have held the lock do not exist here."""
+        """Create a new lock: the thread that owned the old lock does not exist in the child."""
         self._lock = threading.RLock()
         self._depth = 0
         if self._connection is not None and self._finaliser is not None:
-            # Forked in the middle of a transaction: it belongs to the parent, never close it.
+            # The fork happened during a transaction of the parent: never close the connection.
             self._finaliser.detach()
             _keep_for_ever(self._connection)
             _INHERITED_IN_USE.add(self._identity)
@@ -200,21 +211,21 @@ class _Handle:
 
 
 def _keep_for_ever(connection: sqlite3.Connection) -> None:
-    """Keep *connection*, which a transaction of the parent process uses, from being closed.
+    """Prevent that *connection*, in use by the parent process, is ever closed.
 
-    SQLite would end that transaction when it closes, also at the end of the interpreter, where a
-    reference in a module does not keep it.
+    Closing it would end the parent's transaction. The interpreter closes it at exit, even if a
+    module refers to it. So add a reference that is never released.
     """
-    import ctypes  # lazy: only a process that was forked at such a moment needs it
+    import ctypes  # lazy: needed only after a fork during a transaction
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
-#: The files of the connections that this process inherited in use. SQLite keeps its locks by
-#: file and process, and would take those of the parent for the child's.
+#: The files whose connections this process inherited in use. SQLite records its locks by file
+#: within a process, so the child would take the locks of the parent for its own.
 _INHERITED_IN_USE: set[Optional[tuple[int, int]]] = set()
 
-#: Every handle of this process, to be closed before a fork.
+#: All handles of this process; a fork closes them first.
 _HANDLES: weakref.WeakSet[_Handle] = weakref.WeakSet()
 
 

@@ -1,4 +1,4 @@
-"""Makers of cache keys."""
+"""Make the keys of caches."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["KeyMaker", "ObjectKeyMaker", "StringKeyMaker"]
 
 
 class KeyMaker(abc.ABC):
-    """Make one key from any number of items.
+    """Makes one key from several items.
 
-    A concrete maker implements ``_key(item)``, which returns the key of one item, of the same
-    type as :attr:`item_separator`.
+    Subclasses implement ``_key(item)``, which returns the key of one item, of the same type as
+    :attr:`item_separator`.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class KeyMaker(abc.ABC):
         self.item_separator: Any = ""
 
     def key(self, *items: object) -> Key:
-        """Return the key for *items*: their single keys with :attr:`item_separator` between."""
+        """Return the key for *items*: the keys of the items joined by :attr:`item_separator`."""
         key: Key = self.item_separator.join([self._key(item) for item in items])
         return key
 
@@ -42,9 +42,9 @@ class KeyMaker(abc.ABC):
 
 
 class StringKeyMaker(KeyMaker):
-    """Make text keys: ``str`` of each item.
+    """Makes text keys with ``str`` of each item.
 
-    For the identity of an entity that gives ``"('Task', ['<id>'])"``.
+    The key of the identity of an entity is ``"('Task', ['<id>'])"``.
     """
 
     def _key(self, obj: object) -> str:
@@ -55,9 +55,9 @@ _METHODS = (StringKeyMaker.key, StringKeyMaker._key)  # noqa: SLF001 - the metho
 
 
 def makes_plain_keys(maker: KeyMaker) -> bool:
-    """Return whether the keys of *maker* are those of the library's text keys.
+    """Return whether *maker* is an unchanged :class:`StringKeyMaker`.
 
-    They are where *maker* is a :class:`StringKeyMaker` that no program has changed.
+    Then the identity map may use the texts of identities as keys, which is faster.
     """
     return (
         type(maker) is StringKeyMaker
@@ -67,11 +67,11 @@ def makes_plain_keys(maker: KeyMaker) -> bool:
     )
 
 
-#: What counts by its name.
+#: The types of objects whose key is their name.
 _NAMED = (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
-#: Tell the functions that have no importable name apart: function to a text of its own. A
-#: number alone would repeat in other processes, which may share a persistent cache.
+#: Functions without an importable name, each with a unique text. A number would not be unique: the
+#: processes that share a persistent cache would use the same numbers.
 _ANONYMOUS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 _ANONYMOUS_LOCK = threading.Lock()
 _ANONYMOUS_COUNTER = itertools.count(1)
@@ -79,13 +79,15 @@ _PROCESS_TOKEN = os.urandom(16).hex()
 
 
 class ObjectKeyMaker(KeyMaker):
-    """Make keys of bytes for (almost) any Python object.
+    """Makes keys of bytes for almost any Python object.
 
-    Mappings and lists are taken apart, functions, methods and classes count by name, other
-    values by what :mod:`pickle` makes of them. The bytes of plain values, mappings, lists,
-    top-level functions, classes and methods are stable; they may be stored. Iterables other than
-    lists carry the name of their type, and functions without an importable name (lambdas,
-    functions defined in functions) count by identity, within this process only.
+    - The key of a mapping or list consists of the keys of its items. Other iterables also include
+      the name of their type.
+    - The key of a function, method or class is its name. A function without an importable name (a
+      lambda, or a function inside a function) has a unique key in this process.
+    - The key of any other value is its :mod:`pickle`.
+
+    Except for functions without an importable name, the keys are stable and may be stored.
     """
 
     def __init__(self) -> None:
@@ -109,10 +111,10 @@ class ObjectKeyMaker(KeyMaker):
         return _pickled(obj)
 
     def _mapping_key(self, mapping: Mapping[Any, Any]) -> bytes:
-        """Return the key of *mapping*, which does not depend on its order."""
+        """Return the key of *mapping*, independent of its order."""
         try:
             names = sorted(mapping)
-        except TypeError:  # Names of several types have an order only by their keys.
+        except TypeError:  # Values of several types cannot be compared. Sort them by their keys.
             names = sorted(mapping, key=self._key)
         pairs = [
             self._key(name) + self.mapping_pair_separator + self._key(mapping[name])
@@ -123,7 +125,7 @@ class ObjectKeyMaker(KeyMaker):
         return key
 
     def _iterable_key(self, iterable: Iterable[Any]) -> bytes:
-        """Return the key of *iterable*; for all but lists the name of its type comes first."""
+        """Return the key of *iterable*; unless it is a list, the name of its type comes first."""
         keys = [self._key(item) for item in iterable]
         if isinstance(iterable, (set, frozenset)):
             keys.sort()
@@ -140,11 +142,11 @@ class ObjectKeyMaker(KeyMaker):
             return self._join_name(_name(obj), obj.__module__)
         parts = [obj.__name__, _name(type(owner)), obj.__module__]
         if isinstance(owner, type):
-            parts.append(_name(owner))  # A class method: of which class?
+            parts.append(_name(owner))  # For a class method, the class distinguishes subclasses.
         return self._join_name(*parts)
 
     def _built_in_key(self, obj: Value, owner: object) -> bytes:
-        """Return the key of the function *obj* written in C that belongs to *owner*."""
+        """Return the key of *obj*, a function in C; *owner* is its module or object."""
         name = self._join_name(obj.__name__)
         if owner is None or owner is builtins:
             return name
@@ -154,24 +156,21 @@ class ObjectKeyMaker(KeyMaker):
         return name + separator + self._key(owner)
 
     def _join_name(self, *parts: str) -> bytes:
-        """Return the *parts* of a name as bytes, marked as a name."""
+        """Return the *parts* of a name as bytes after the marker for names."""
         encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
         key: bytes = self.name_identifier + self.item_separator.join(encoded)
         return key
 
 
 def _pickled(obj: object) -> bytes:
-    """Return the bytes that stand for the plain value *obj*."""
-    import pickle  # lazy: few programs memoise, and every session has a maker of keys
+    """Return the pickle of the plain value *obj*."""
+    import pickle  # lazy: needed only for memoisation; every session imports this module
 
     return pickle.dumps(obj, protocol=2)
 
 
 def _name(obj: Value) -> str:
-    """Return the plain name of the class or function *obj* where that is enough.
-
-    Else return a longer one of its own.
-    """
+    """Return a unique name of the class or function *obj*: its plain name if that is unique."""
     name: str = obj.__name__
     qualified: str = obj.__qualname__
     if vars(sys.modules.get(obj.__module__, object)).get(name) is obj:
@@ -184,7 +183,7 @@ def _name(obj: Value) -> str:
 
 
 def _token(obj: object) -> str:
-    """Return a text that no other function or class gets, in this process or another."""
+    """Return a text for *obj* that is unique in this process and in all others."""
     with _ANONYMOUS_LOCK:
         token = _ANONYMOUS.get(obj)
         if token is None:
@@ -196,7 +195,8 @@ def _token(obj: object) -> str:
 def _is_static_method(function: Value) -> bool:
     """Return whether *function* is a static method of a top-level class.
 
-    An ordinary method is told apart by the instance among its arguments; these have none.
+    The key of an ordinary method contains the instance, which is an argument. A static method has
+    no instance, so its key needs the class.
     """
     owner_name, _, name = function.__qualname__.rpartition(".")
     owner = getattr(sys.modules.get(function.__module__), owner_name, None)

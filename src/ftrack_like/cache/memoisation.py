@@ -1,4 +1,4 @@
-"""Memoisation: remember what a function returned for the arguments it was given."""
+"""Memoisation: remember the results of a function by its arguments."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = ["Memoiser", "memoise", "memoise_decorator", "memoiser"]
 
 
 class Memoiser:
-    """Call functions through a cache.
+    """Calls functions and caches their results.
 
-    A call that raises is not remembered.
+    Exceptions are not cached.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class Memoiser:
         """Initialise with a *cache* and a *key_maker*.
 
         They default to a :class:`~ftrack_like.cache.MemoryCache` and an
-        :class:`~ftrack_like.cache.ObjectKeyMaker`. With *return_copies* every caller gets a deep
-        copy, so that changing it leaves what the cache holds alone.
+        :class:`~ftrack_like.cache.ObjectKeyMaker`. With *return_copies* each caller gets a deep
+        copy of the result, so that a change to it does not change the cached result.
         """
         self.cache: Cache = MemoryCache() if cache is None else cache
         self.key_maker: KeyMaker = ObjectKeyMaker() if key_maker is None else key_maker
@@ -56,10 +56,10 @@ class Memoiser:
         args: Optional[Sequence[Any]] = None,
         kw: Optional[Mapping[str, Any]] = None,
     ) -> Value:
-        """Return what *function* returns for the positional *args* and the keywords *kw*.
+        """Return the result of ``function(*args, **kw)``, from the cache if possible.
 
-        The key is made from the function and the mapping of its parameters' names to values, so
-        an argument counts the same whether given by position, by name or by default.
+        The key consists of the function and the values of its parameters by name. So the result is
+        the same whether an argument is passed by position, by name or as a default.
         """
         args = () if args is None else tuple(args)
         kw = {} if kw is None else dict(kw)
@@ -71,7 +71,7 @@ class Memoiser:
         return copy.deepcopy(result) if self.return_copies else result
 
     def _recall(self, key: Key) -> tuple[bool, Any]:
-        """Return whether something is remembered under *key*, and what."""
+        """Return True and the cached value under *key*, or False and None."""
         try:
             return True, self.cache.get(key)
         except KeyError:
@@ -81,11 +81,11 @@ class Memoiser:
 def _arguments(
     function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the values that the parameters of *function* get from *args* and *kw*, by name."""
+    """Return the values of the parameters of *function* by name for a call with *args* and *kw*."""
     if isinstance(function, types.MethodType):
-        # The instance is an argument like others: two of them must not share what is remembered.
+        # Treat the instance as an argument: two instances must not share results.
         return _arguments(function.__func__, (function.__self__, *args), kw)
-    import inspect  # lazy: only who memoises pays for it
+    import inspect  # lazy: needed only for memoisation
 
     try:
         signature = inspect.signature(function)
@@ -109,8 +109,8 @@ def memoise_decorator(memoiser: Memoiser) -> Decorator:
     return decorate
 
 
-#: The memoiser that is shared by all users of :func:`memoise`.
+#: The memoiser of :func:`memoise`.
 memoiser: Memoiser = Memoiser()
 
-#: Decorate a function or method so that its results are remembered in :data:`memoiser`.
+#: Decorate a function or method to cache its results in :data:`memoiser`.
 memoise: Decorator = memoise_decorator(memoiser)

@@ -1,4 +1,4 @@
-"""A cache on a Redis (or Valkey) server, to share between the machines of a farm."""
+"""A cache on a Redis or Valkey server, which the machines of a farm can share."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisCache"]
 
-#: Seconds to wait for the server, so that a dead cache cannot hang what it should speed up.
+#: The time-out of the server in seconds. It is short: a cache that does not answer must not block
+#: the program that it should speed up.
 _TIME_OUT = 5.0
 
 
 class RedisCache(Cache):
     """A cache of text under text keys on a Redis server.
 
-    Wrap it in a :class:`~ftrack_like.cache.SerialisedCache` to hold more than text. Needs the
-    extra ``redis``. May be shared by threads and processes.
+    Wrap it in a :class:`~ftrack_like.cache.SerialisedCache` to store other values. It needs the
+    extra ``redis``. Threads and processes may share it.
     """
 
     def __init__(
@@ -34,11 +35,11 @@ class RedisCache(Cache):
         expire: Optional[int] = None,
         client: Optional[redis.Redis] = None,
     ) -> None:
-        """Initialise with the *url* of the server; nothing is sent yet.
+        """Initialise with the *url* of the server; the first use connects.
 
-        *prefix* starts each key on the server, so that several caches can live on one. Values are
-        forgotten after *expire* seconds; never when it is None. A ready ``redis.Redis`` may be
-        passed as *client*; *url* is not used then.
+        Each key on the server begins with *prefix*, so that several caches can share a server.
+        The server removes values after *expire* seconds, or never if it is None. If *client*, a
+        ``redis.Redis``, is given, *url* is ignored.
 
         Raise :exc:`ImportError` if the package redis is not installed.
         """
@@ -48,7 +49,7 @@ class RedisCache(Cache):
         self._client = _connect(url) if client is None else client
 
     def get(self, key: str) -> str:
-        """Return the text stored under *key*; :exc:`KeyError` if there is none."""
+        """Return the text stored under *key*; raise :exc:`KeyError` if it is missing."""
         value = self._client.get(self._name(key))
         if value is None:
             raise KeyError(key)
@@ -59,26 +60,26 @@ class RedisCache(Cache):
         self._client.set(self._name(key), _bytes(value, "value"), ex=self.expire)
 
     def remove(self, key: str) -> None:
-        """Remove *key*; :exc:`KeyError` if it is not there."""
+        """Remove *key*; raise :exc:`KeyError` if it is missing."""
         if not self._client.delete(self._name(key)):
             raise KeyError(key)
 
     def keys(self) -> list[str]:
-        """Return a list of the keys, in no particular order."""
+        """Return a list of the keys in any order."""
         pattern = _escape_pattern(self.prefix) + "*"
         found = self._client.scan_iter(match=_bytes(pattern, "prefix"), count=1000)
         # The server may report a key twice while it is scanned.
         return list(dict.fromkeys(_text(name)[len(self.prefix) :] for name in found))
 
     def set_many(self, items: Mapping[str, str]) -> None:
-        """Store *items* in one exchange with the server."""
+        """Store *items* in one request to the server."""
         with self._client.pipeline(transaction=False) as pipeline:
             for key, value in items.items():
                 pipeline.set(self._name(key), _bytes(value, "value"), ex=self.expire)
             pipeline.execute()
 
     def _name(self, key: str) -> bytes:
-        """Return the name on the server for *key*."""
+        """Return the key on the server for *key*: with the prefix, as bytes."""
         return _bytes(self.prefix, "prefix") + _bytes(key, "key")
 
 
@@ -92,20 +93,20 @@ def _connect(url: str) -> redis.Redis:
 
 
 def _bytes(text: str, role: str) -> bytes:
-    """Return *text* as the server stores it; raise :exc:`TypeError` naming *role* otherwise."""
+    """Return *text* as bytes; raise :exc:`TypeError`, which names *role*, if it is not text."""
     if not isinstance(text, str):
         raise TypeError(
-            f"RedisCache takes text as {role}, not {type(text).__name__}; wrap it in a "
+            f"RedisCache needs text as {role}, not {type(text).__name__}; wrap it in a "
             "SerialisedCache to store other values."
         )
     return text.encode("utf-8", "surrogatepass")
 
 
 def _text(value: Value) -> str:
-    """Return what the server answered as text, whether or not the client decodes answers."""
+    """Return *value*, an answer of the server, as text. Some clients return decoded text."""
     return value if isinstance(value, str) else bytes(value).decode("utf-8", "surrogatepass")
 
 
 def _escape_pattern(text: str) -> str:
-    """Return *text* such that the server takes none of it for a wildcard."""
+    """Return *text* with all wildcards of the server escaped."""
     return "".join(f"\\{character}" if character in "*?[]^\\" else character for character in text)

@@ -1,1 +1,1 @@
-"""Entities: what the classes made from the schemas are built on."""
+"""Entities: the base classes of the classes that a session creates from the schemas."""

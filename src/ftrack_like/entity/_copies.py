@@ -1,4 +1,15 @@
-"""Data on its way into a location: never over other data, and removed again on a failure."""
+"""Copy data into a location: never overwrite other data, and remove it after a failure.
+
+A transfer has two steps: copy the data, then register the component on the server. Between these
+steps the process may be killed, or another session may copy the same component. So data may exist
+at a place without a registration. The rules are:
+
+- Data at the target place is never overwritten.
+- *Abandoned* data, with no component registered at its place, is used if it has the same bytes as
+  the source. Otherwise the transfer fails, and the user must decide.
+- After a failure, a transfer removes the data that it has *written*. It keeps the data that it has
+  *found*, and data that another session has registered since.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +36,16 @@ __all__ = ["Copies", "abandoned_places", "copy_data", "encode", "true_place", "u
 
 
 class Copies(NamedTuple):
-    """What the transfer under way has brought: *written* by itself, or *found* complete.
+    """The data of the current transfer that it has *written* itself, or has *found* complete.
 
-    Each is a list of locations and places in them.
+    Each is a list of pairs of a location and a place (a resource identifier).
     """
 
     written: list[tuple[Location, str]]
     found: list[tuple[Location, str]]
 
 
-#: What the transfer under way has brought, to be removed if it fails.
+#: The data of the current transfer. The written data is removed if the transfer fails.
 _COPIES: ContextVar[Optional[Copies]] = ContextVar("_COPIES", default=None)
 
 
@@ -46,14 +57,14 @@ def copy_data(
     source_place: str,
     abandoned: Optional[Iterable[str]] = None,
 ) -> None:
-    """Copy what is at *source_place* of the accessor *source* to *place* in *location*.
+    """Copy the data at *source_place* of the accessor *source* to *place* in *location*.
 
-    Raise :exc:`~ftrack_like.exception.LocationError` if there is something already; the very same
-    data is fine where a transfer that was killed left it. *abandoned* are the places with data
-    that belongs to nobody; None asks the server where there is data.
+    *abandoned* are the places with abandoned data (see the module docstring); None queries the
+    server for these.
 
-    Raise it as well if the data is the file that *component* was created of in this session, and
-    has another size now; nothing stays at *place* then.
+    Raise :exc:`~ftrack_like.exception.LocationError` if there is other data at *place*, or if
+    *component* was created from this file in this session and the size has changed since. In the
+    second case nothing stays at *place*.
     """
     copies = _COPIES.get()
     measured = measured_size(component, source_place)
@@ -69,7 +80,8 @@ def copy_data(
         return
     data = source.open(source_place, "rb")
     try:
-        # Before anything is made or sent; where the source does not tell, the transfer counts.
+        # Check the size before creating or sending anything. If the source does not know its size,
+        # the check after the transfer finds a difference.
         _refuse_changed(component, source_place, measured, remaining_size(data))
         _make_container(location.accessor, place)
         size = receive(location.accessor, place, data)
@@ -85,9 +97,9 @@ def copy_data(
 
 
 def abandoned_places(location: Location, pairs: Iterable[tuple[Component, str]]) -> set[str]:
-    """Return at which places of *pairs*, components and places, data lies that belongs to nobody.
+    """Return the places in *pairs*, of components and places, that have abandoned data.
 
-    No component is registered there, and this transfer did not bring it.
+    No component is registered there, and the data is not from this transfer.
     """
     there = [(each, place) for each, place in pairs if location.accessor.exists(place)]
     if not there:
@@ -104,7 +116,7 @@ def abandoned_places(location: Location, pairs: Iterable[tuple[Component, str]])
 
 
 def true_place(location: Location, place: str) -> str:
-    """Return what is the same for all names of *place*, also where case and links do not count."""
+    """Return a text that is equal for all names of *place*, with links resolved and case folded."""
     try:
         path = location.accessor.get_filesystem_path(place)
     except exception.AccessorError:
@@ -113,7 +125,7 @@ def true_place(location: Location, place: str) -> str:
 
 
 def encode(location: Location, component: Component, place: str) -> str:
-    """Return *place* of *component* in *location* as the server is to store it."""
+    """Return *place* of *component* in *location* in the form that the server stores."""
     transformer = location.resource_identifier_transformer
     if not transformer:
         return place
@@ -124,18 +136,20 @@ def encode(location: Location, component: Component, place: str) -> str:
 def _is_left_over(
     location: Location, place: str, source: Accessor, source_place: str, abandoned: Iterable[str]
 ) -> bool:
-    """Return whether what is at *place* belongs to nobody, and is the same as in the source."""
+    """Return whether the data at *place* is abandoned and has the same bytes as the source."""
     if place not in abandoned:
         return False
     try:
         with location.accessor.open(place, "rb") as there, source.open(source_place, "rb") as data:
             return _hold_the_same(there, data)
     except exception.AccessorError:
-        return False  # A folder, say. What is wrong with the source, another try will tell.
+        return (
+            False  # For example a folder. If the source fails, opening it again raises the error.
+        )
 
 
 def _hold_the_same(one: Data, other: Data) -> bool:
-    """Return whether the open data *one* and *other* hold the same bytes."""
+    """Return whether the open data *one* and *other* have the same bytes."""
     if remaining_size(one) != remaining_size(other):
         return False
     while True:
@@ -148,7 +162,7 @@ def _hold_the_same(one: Data, other: Data) -> bool:
 
 def _refuse(place: str, is_abandoned: bool) -> None:
     """Raise the error that there is data at *place*."""
-    hint = " No component is registered there: it may be what is left of a publish that was killed."
+    hint = " No component is registered there: a killed publish may have left the data."
     raise exception.LocationError(
         "There is data at {resource_identifier} already, which is not overwritten.{hint}",
         details={"resource_identifier": place, "hint": hint if is_abandoned else ""},
@@ -158,13 +172,13 @@ def _refuse(place: str, is_abandoned: bool) -> None:
 def _refuse_changed(
     component: Component, source_place: str, measured: Optional[int], size: Optional[int]
 ) -> None:
-    """Raise an error if *size* is not the *measured* one of *component*; None compares nothing."""
+    """Raise an error if *size* differs from the *measured* size of *component*; None is unknown."""
     if measured is None or size is None or size == measured:
         return
     raise exception.LocationError(
         "The source {resource_identifier} changed: it had {measured} bytes when component "
         "{component} was created and has {size} now. Create the component again, or set its "
-        '"size" to {size} if the change is meant.',
+        '"size" to {size} if the change is intended.',
         details={
             "resource_identifier": source_place,
             "component": component,
@@ -175,7 +189,7 @@ def _refuse_changed(
 
 
 def _make_container(accessor: Accessor, resource_identifier: str) -> None:
-    """Make the container that is to hold *resource_identifier*, where there is such a thing."""
+    """Create the container of *resource_identifier*, if the accessor has containers."""
     try:
         container = accessor.get_container(resource_identifier)
     except (
@@ -184,15 +198,16 @@ def _make_container(accessor: Accessor, resource_identifier: str) -> None:
     ):
         return
     if container:
-        accessor.make_container(container)  # Whether it is there is the accessor's to know.
+        accessor.make_container(container)  # The accessor ignores an existing container.
 
 
 @contextlib.contextmanager
 def undoing() -> Generator[list[tuple[Location, str]], None, None]:
-    """Remove the data written within the context if that ends with an exception.
+    """Remove the data that was written inside the context if the context raises.
 
-    Yield the list of it; what is taken out of the list stays. Data that was found stays anyway,
-    and so does data that another session has registered since: it found the same data there.
+    Yield the list of the written data. The caller removes entries from the list to keep their data.
+    Data that was found stays. Data that another session has registered since stays as well: that
+    session found the same data.
     """
     copies = Copies([], [])
     token = _COPIES.set(copies)
@@ -208,20 +223,25 @@ def undoing() -> Generator[list[tuple[Location, str]], None, None]:
 
 
 def _is_registered(location: Location, identifier: str) -> bool:
-    """Return whether the server knows of a component at *identifier* of *location*."""
+    """Return whether a component is registered on the server at *identifier* of *location*."""
     try:
-        # Only identifiers that are registered as they are can be looked up without a component.
+        # This finds only identifiers that the location does not encode: encoding needs a component.
         return bool(location.find_taken([identifier]))
     except Exception as error:
-        logging.getLogger(__name__).debug("Cannot look %s up: %s", identifier, error)
+        logging.getLogger(__name__).debug("Could not query the data at %s: %s", identifier, error)
         return False
 
 
 def _remove_stored(location: Location, identifier: str) -> None:
-    """Remove the data at *identifier* of *location*; say so in the log if that fails."""
+    """Remove the data at *identifier* of *location*; log a warning if that fails."""
     try:
         location.accessor.remove(identifier)
     except Exception as error:
         logging.getLogger(__name__).warning(
-            L("Data of a failed transfer stays at {0} in {1}: {2}", identifier, location, error)
+            L(
+                "Could not remove data of a failed transfer at {0} in {1}: {2}",
+                identifier,
+                location,
+                error,
+            )
         )

@@ -1,4 +1,13 @@
-"""Adding components to a location and removing them: plans, and few requests."""
+"""Add components to a location and remove them, with few requests.
+
+A transfer of a sequence with 1,000 files must not send 1,000 queries. But studios override the
+methods of locations, which handle one component at a time, and expect their calls. So a transfer
+first queries the server for all components together and puts the results into a context variable.
+The methods of :class:`~ftrack_like.entity.location.Location` read it before they query the server.
+
+Adding is all or nothing: copy all data, then register all components in one commit. If either
+fails, the copied data is removed, unless the server may have registered the components.
+"""
 
 from __future__ import annotations
 
@@ -29,28 +38,27 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "known_places", "remove"]
 
-#: What was asked of the server once for the transfer under way: ``{location id: {component id:
-#: (encoded) resource identifier}}``. So the methods of locations, which studios override, can ask
-#: for one component at a time without a request each.
+#: The places that the current transfer has queried: ``{location id: {component id: (encoded)
+#: resource identifier}}``.
 _KNOWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar(
     "_KNOWN", default=MappingProxyType({})
 )
 
-#: What is needed of containers and their members: asked for in one go, not when it is needed.
+#: The projections of containers and their members, loaded in one query.
 _NEEDED = "name, file_type, members.name, members.file_type, members.size, members.container.id"
 
 
 class _Item(NamedTuple):
-    """One component to be added, and where its data comes from."""
+    """One component to add, and the location of its data."""
 
     component: Component
     source: Location
-    #: Whether the caller named it; else it is a member of a container that was named.
+    #: Whether the caller named it. Otherwise it is a member of a container that the caller named.
     is_named: bool
 
 
 def known_places(location: Location) -> Mapping[str, str]:
-    """Return what is known of places in *location* during a transfer, by component id."""
+    """Return the places in *location* that the current transfer has queried, by component id."""
     return _KNOWN.get().get(location["id"], {})
 
 
@@ -61,10 +69,10 @@ def add(
     recursive: bool,
     progress: Optional[Callable[[int, int], object]] = None,
 ) -> None:
-    """Add *components* to *location*, as :meth:`Location.add_components` says."""
+    """Add *components* to *location*; see :meth:`Location.add_components`."""
     pairs = list(zip(components, _one_each(sources, len(components))))
     if location.session.in_doubt:
-        location.session.commit()  # It may be about these components.
+        location.session.commit()  # The in-doubt batch may concern these components.
     if not location.structure:
         raise exception.LocationError(
             "No structure defined for location {location}. A plugin sets it for every session, or "
@@ -81,7 +89,7 @@ def add(
 
 
 def remove(location: Location, components: Sequence[Component], recursive: bool) -> None:
-    """Remove *components* from *location*, as :meth:`Location.remove_components` says."""
+    """Remove *components* from *location*; see :meth:`Location.remove_components`."""
     pairs = [(component, location) for component in components]
     affected = [item.component for item in _with_members(location.session, pairs, recursive)]
     with _known({location["id"]: location.find_places(affected)}):
@@ -92,7 +100,7 @@ def remove(location: Location, components: Sequence[Component], recursive: bool)
                 _remove_data(location, component)
                 removed.append(component)
         finally:
-            # What has lost its data must not stay registered, even if the next one failed.
+            # Deregister the components whose data is gone, even if a later component failed.
             if removed:
                 location.deregister_components(removed)
                 _publish(location, COMPONENT_REMOVED_FROM_LOCATION_TOPIC, removed)
@@ -102,7 +110,7 @@ def _remove_data(location: Location, component: Component) -> None:
     """Remove the data of *component* from *location*.
 
     Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if another session has removed
-    the component since it was looked for.
+    the component since the query of its place.
     """
     try:
         location._remove_data(component)  # noqa: SLF001 - programs override it
@@ -113,7 +121,7 @@ def _remove_data(location: Location, component: Component) -> None:
 
 
 def _one_each(sources: Union[Source, Iterable[Source]], count: int) -> list[Location]:
-    """Return a source for each of *count* components."""
+    """Return a list of *count* sources; raise :exc:`ValueError` if *sources* has another length."""
     if isinstance(sources, (str, Mapping)) or not isinstance(sources, Iterable):
         return [cast("Location", sources)] * count
     several = [cast("Location", each) for each in sources]
@@ -130,7 +138,7 @@ def _one_each(sources: Union[Source, Iterable[Source]], count: int) -> list[Loca
 def _with_members(
     session: Session, pairs: Iterable[tuple[Component, Location]], recursive: bool
 ) -> Generator[_Item, None, None]:
-    """Yield an item for each of *pairs*, components and sources; members before containers."""
+    """Yield an item for each of *pairs*, a component and a source; members before containers."""
     pairs = list(pairs)
     if recursive:
         _load_members(session, [component for component, _ in pairs])
@@ -138,7 +146,7 @@ def _with_members(
     def walk(
         component: Component, source: Location, is_named: bool
     ) -> Generator[_Item, None, None]:
-        """Yield the items of *component*; one that is within itself is walked once."""
+        """Yield the items of *component*; a container inside itself is walked once."""
         if recursive and is_container(component) and component["id"] not in open_containers:
             open_containers.add(component["id"])
             for member in component["members"] or ():
@@ -153,7 +161,7 @@ def _with_members(
 
 
 def _load_members(session: Session, components: Sequence[Component]) -> None:
-    """Load the members of all containers among *components*, those of a level in one go."""
+    """Load the members of all containers in *components*, with one query per level."""
     loaded: set[str] = set()
     level = components
     while True:
@@ -168,7 +176,7 @@ def _load_members(session: Session, components: Sequence[Component]) -> None:
 
 
 def _refuse_present(location: Location, items: Sequence[_Item]) -> None:
-    """Raise an error if one of *items* is in *location* already."""
+    """Raise an error if one of *items* is already in *location*."""
     try:
         location.get_resource_identifiers([item.component for item in items])
         missing = set()
@@ -179,17 +187,17 @@ def _refuse_present(location: Location, items: Sequence[_Item]) -> None:
     if named:
         raise exception.ComponentInLocationError(named, location)
     if present:
-        # Not the error above: callers take that for "nothing is left to do".
+        # A different error than above: callers take ComponentInLocationError as "already done".
         members = [item.component for item in present]
         raise exception.LocationError(
-            "Cannot add a container some of whose members are there already: {error}",
+            "Cannot add a container: some of its members are already in the location: {error}",
             details={"error": exception.ComponentInLocationError(members, location)},
         )
 
 
 @contextlib.contextmanager
 def _known(places: Mapping[str, Mapping[str, str]]) -> Generator[None, None, None]:
-    """Answer questions for *places* from what is known of them, within the context."""
+    """Let :func:`known_places` return *places* inside the context."""
     token = _KNOWN.set({**_KNOWN.get(), **places})
     try:
         yield
@@ -199,7 +207,7 @@ def _known(places: Mapping[str, Mapping[str, str]]) -> Generator[None, None, Non
 
 @contextlib.contextmanager
 def _known_in_sources(items: Sequence[_Item]) -> Generator[None, None, None]:
-    """Ask each source of *items* once for the places of all components it gives."""
+    """Query each source of *items* once for the places of all its components."""
     sources: dict[int, tuple[Any, list[Any]]] = {}
     for item in items:
         if hasattr(item.source, "find_places"):
@@ -212,20 +220,20 @@ def _known_in_sources(items: Sequence[_Item]) -> Generator[None, None, None]:
 
 
 def _expected_size(item: _Item) -> int:
-    """Return how many bytes the data of *item* should have; a container has none of its own."""
+    """Return the expected size of the data of *item* in bytes; 0 for a container."""
     return 0 if is_container(item.component) else int(item.component["size"] or 0)
 
 
 def _add_all_data(location: Location, items: Sequence[_Item], meter: Optional[Meter]) -> list[str]:
-    """Bring the data of *items* to *location*; return the (encoded) places of it.
+    """Copy the data of *items* to *location*; return their (encoded) places.
 
-    Several files are moved at the same time where that makes no other difference.
+    Several files are moved in parallel if the result is the same as one after the other.
     """
     filled = [item for item in items if not is_container(item.component)]
     if len(filled) > 1 and all(location.adds_data_in_threads(item.source) for item in filled):
         places = [_place(location, item) for item in items]
         wanted = [pair for pair in zip(items, places) if not is_container(pair[0].component)]
-        # Of two with one place the second must find the data of the first.
+        # If two items have the same place, the second must see the data of the first.
         if len({true_place(location, place) for _, place in wanted}) == len(wanted):
             moves = _moves(location, wanted)
             with location.accessor.receiving_several():
@@ -235,7 +243,7 @@ def _add_all_data(location: Location, items: Sequence[_Item], meter: Optional[Me
 
 
 def _add_data(location: Location, item: _Item, meter: Optional[Meter]) -> str:
-    """Bring the data of *item* to *location*; return the (encoded) place of it."""
+    """Copy the data of *item* to *location*; return its (encoded) place."""
     if meter:
         meter.begin(_expected_size(item))
     place = _place(location, item)
@@ -248,7 +256,7 @@ def _add_data(location: Location, item: _Item, meter: Optional[Meter]) -> str:
 
 
 def _place(location: Location, item: _Item) -> str:
-    """Return where the structure of *location* puts *item*."""
+    """Return the place of *item* according to the structure of *location*."""
     with _explaining(location, item):
         context = location._get_context(item.component, item.source)  # noqa: SLF001 - programs override it
         place: str = location.structure.get_resource_identifier(item.component, context)
@@ -256,15 +264,16 @@ def _place(location: Location, item: _Item) -> str:
 
 
 def _encoded(location: Location, item: _Item, place: str) -> str:
-    """Return *place* of *item* in *location* as the server is to store it."""
+    """Return *place* of *item* in *location* in the form that the server stores."""
     with _explaining(location, item):
         return encode(location, item.component, place)
 
 
 def _moves(location: Location, wanted: Sequence[tuple[_Item, str]]) -> list[Move]:
-    """Return what moves the data of *wanted*, items and their places, in any thread.
+    """Return the moves for *wanted*, pairs of items and places; any thread may run these.
 
-    Everything that others may have written, but for accessors, is called here.
+    Code of plugins may not be safe for threads, except accessors that say so. Therefore this
+    function makes all calls to such code, on the caller's thread.
     """
     with _explaining(location, wanted[0][0]):
         abandoned = abandoned_places(location, [(item.component, place) for item, place in wanted])
@@ -272,13 +281,13 @@ def _moves(location: Location, wanted: Sequence[tuple[_Item, str]]) -> list[Move
 
 
 def _move(location: Location, item: _Item, place: str, abandoned: set[str]) -> Move:
-    """Return what moves the data of *item* to *place* in *location*, in any thread."""
+    """Return the move of the data of *item* to *place* in *location*."""
     component, source, _ = item
     with _explaining(location, item):
         source_place = source.get_resource_identifier(component)
 
     def run() -> None:
-        """Move it."""
+        """Copy the data."""
         with _explaining(location, item):
             copy_data(location, component, place, source.accessor, source_place, abandoned)
 
@@ -287,7 +296,7 @@ def _move(location: Location, item: _Item, place: str, abandoned: set[str]) -> M
 
 @contextlib.contextmanager
 def _explaining(location: Location, item: _Item) -> Generator[None, None, None]:
-    """Say of an error within the context which component could not be brought to *location*."""
+    """Turn an error inside the context into an error that names the component of *item*."""
     try:
         yield
     except Exception as error:
@@ -305,14 +314,14 @@ def _register(
     identifiers: Sequence[str],
     stored: list[tuple[Any, str]],
 ) -> None:
-    """Register *components* with *location*, whose data *stored* names."""
+    """Register *components* in *location*; clear *stored*, the written data, to keep the data."""
     note = ""
     try:
         location._register_components_in_location(components, identifiers)  # noqa: SLF001 - programs override it
     except BaseException as error:
         if location.session.in_doubt or isinstance(error, exception.ServerConnectionError):
-            # It may have arrived: data that the server knows of must stay.
-            note = " The server may have registered them: their data stays."
+            # The commit may have arrived. If the components are registered, their data must stay.
+            note = " The server may have registered them, so their data is kept."
             stored.clear()
         raise_interruption(error)
         if not isinstance(error, Exception):
@@ -320,7 +329,7 @@ def _register(
         if isinstance(error, exception.NotUniqueError):
             known = location.find_places(components)
             present = [each for each in components if each["id"] in known]
-            if present:  # Another session was faster.
+            if present:  # Another session has registered these components first.
                 raise exception.ComponentInLocationError(present, location) from error
         raise exception.LocationError(
             "Failed to register components with location {location} due to error: {error}{note}",

@@ -29,8 +29,7 @@ class AssetVersion(Entity):
     ) -> Component:
         """Return a new component of this version for the data at *path*.
 
-        *data* are further values of the component; *location* is where to put its data and
-        *progress* hears how far that is, as for
+        *data* are further values of the component. *location* and *progress* are as for
         :meth:`Session.create_component <ftrack_like.session.Session.create_component>`.
         """
         data = {**(data or {}), "version": self}
@@ -46,15 +45,15 @@ class AssetVersion(Entity):
         timeout: Optional[float] = None,
         progress: Optional[Callable[[int, int], object]] = None,
     ) -> Job:
-        """Have *media*, a path or a component, encoded for this version; return the job.
+        """Encode *media*, a path or a component, for this version; return the job.
 
-        The outputs become components of the version. *keep_original* says whether the source
-        stays; ``"auto"`` keeps a component and drops what was uploaded from a path. *wait*,
-        *timeout* and *progress* are those of
+        The outputs become components of the version. *keep_original* says whether to keep the
+        source; ``"auto"`` keeps a component, and removes a file that was uploaded from a path.
+        *wait*, *timeout* and *progress* are as for
         :meth:`Session.encode_media <ftrack_like.session.Session.encode_media>`.
         """
         options: dict[str, Any] = {"wait": wait, "timeout": timeout, "progress": progress}
-        # Only those that were asked for: sessions of studios override the method without them.
+        # Pass only the given options: sessions of studios override the method without these.
         asked = {name: value for name, value in options.items() if value not in (None, False)}
         return self.session.encode_media(
             media, version_id=self["id"], keep_original=keep_original, **asked

@@ -1,4 +1,4 @@
-"""The behaviour of components, and of what has a thumbnail."""
+"""The behaviour of components and of entities with a thumbnail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "measured_size",
 ]
 
-#: How many ids stand in one query.
+#: The most ids in one query.
 _CHUNK = 500
 
 
@@ -32,46 +32,45 @@ _Chunked = TypeVar("_Chunked")
 
 
 class Component(Entity):
-    """A file, a sequence of files, or a container of such, that is published."""
+    """A published file, a sequence of files, or a container of components."""
 
-    #: The path of the file, and its size in bytes, that ``Session.create_component`` measured. None
-    #: where it did not: the caller gave a size, the file was missing, or another session made this.
+    #: The path of the file and its size in bytes, measured by ``Session.create_component``. None if
+    #: the caller gave a size, the file was missing, or another session created the component.
     measured: Optional[tuple[str, int]] = None
 
     def get_availability(self, locations: Optional[Iterable[Location]] = None) -> dict[str, float]:
-        """Return how much of this component is in each location, ``{location id: percentage}``.
+        """Return the availability of this component, ``{location id: percentage}``.
 
-        The percentage goes from 0.0 to 100.0. *locations* are those to look at, all of them when
-        it is None.
+        The percentage is between 0.0 and 100.0. None as *locations* means all locations.
         """
         return self.session.get_component_availability(self, locations=locations)
 
 
 class CreateThumbnailMixin:
-    """Entities that have a thumbnail."""
+    """A mixin for entities with a thumbnail."""
 
     def create_thumbnail(self, path: str, data: Optional[Mapping[str, Any]] = None) -> Entity:
         """Upload the image at *path* as the thumbnail of this entity; return its component.
 
-        *data* are further values of the component, whose name is ``"thumbnail"`` if they do not
-        say otherwise. What is recorded in the session is committed.
+        *data* are further values of the component; the default name is ``"thumbnail"``. All pending
+        operations of the session are committed.
         """
         entity = cast("Entity", self)
         session = entity.session
         values = {"name": "thumbnail", **(data or {})}
         server = session.get("Location", SERVER_LOCATION_ID)
         component = session.create_component(path, data=values, location=cast("Location", server))
-        # By id, since not every type with a thumbnail has the reference as well.
+        # Set the id, since some types with a thumbnail do not have the reference.
         entity["thumbnail_id"] = component["id"]
         session.commit()
         return component
 
 
 def measured_size(component: Component, path: str) -> Optional[int]:
-    """Return the size that the file at *path* had when its session created *component* of it.
+    """Return the size in bytes of the file at *path* when the session created *component* from it.
 
-    Return None where that was not measured, or where another size was set since: then the caller
-    knows better.
+    Return None if the session did not measure it, or if the program has set another size since:
+    then the program's value counts.
     """
     measured: Optional[tuple[str, int]] = getattr(component, "measured", None)
     if measured is None or measured[0] != path:
@@ -82,7 +81,7 @@ def measured_size(component: Component, path: str) -> Optional[int]:
 
 
 def is_container(component: Entity) -> bool:
-    """Return whether *component* has members, as sequences and containers do."""
+    """Return whether *component* has members: it is a sequence or a container."""
     return "members" in component
 
 
@@ -95,10 +94,10 @@ def chunked(items: Sequence[_Chunked]) -> Iterator[Sequence[_Chunked]]:
 def availabilities(
     session: Session, components: Sequence[Any], location_ids: Sequence[str]
 ) -> list[dict[str, float]]:
-    """Return for each of *components* ``{location id: percentage}`` for *location_ids*.
+    """Return ``{location id: percentage}`` for each of *components*, for *location_ids*.
 
-    The server is asked for the members of containers, one query for each type of container and
-    level, and once for the places of all components.
+    This sends one query per type of container and level for the members, and one query for the
+    places of all components.
     """
     if not components:
         return []
@@ -110,10 +109,10 @@ def availabilities(
     memo: dict[str, dict[str, float]] = {}
 
     def measure(component: Component) -> dict[str, float]:
-        """Return the availability of *component*, from that of its members if it has any."""
+        """Return the availability of *component*; for a container, the mean of its members."""
         component_id = component["id"]
         if component_id not in memo:
-            memo[component_id] = {}  # A container within itself ends here.
+            memo[component_id] = {}  # Ends the recursion for a container inside itself.
             parts = [measure(member) for member in members.get(component_id, ())]
             memo[component_id] = _average(parts, places.get(component_id, set()), location_ids)
         return memo[component_id]
@@ -122,14 +121,14 @@ def availabilities(
 
 
 def _is_on_server(component: Component) -> bool:
-    """Return whether the server may know *component*: it does not before the first commit."""
+    """Return whether *component* may exist on the server: its creation is not pending."""
     return not getattr(component, "is_created", False)
 
 
 def _average(
     parts: Sequence[Mapping[str, float]], places: set[str], location_ids: Sequence[str]
 ) -> dict[str, float]:
-    """Return the mean of the *parts*; without any, what *places*, where a component is, says."""
+    """Return the mean of the *parts*; without parts, 100.0 for *places* and 0.0 for others."""
     if parts:
         return {
             location_id: sum(part.get(location_id, 0.0) for part in parts) / len(parts)
@@ -139,7 +138,7 @@ def _average(
 
 
 def _members(session: Session, components: Sequence[Component]) -> dict[str, list[Component]]:
-    """Return ``{id of a container: its members}`` for *components* and all that is in them."""
+    """Return ``{id of a container: its members}`` for *components* and all members below."""
     found: dict[str, list[Any]] = {}
     level = list(components)
     while level:
@@ -156,7 +155,7 @@ def _members(session: Session, components: Sequence[Component]) -> dict[str, lis
 
 
 def _load_members(session: Session, containers: Iterable[Component]) -> None:
-    """Ask the server for the members of *containers*, which others may have changed."""
+    """Load the members of *containers* again, since other sessions may have changed them."""
     ids_by_type: dict[str, list[str]] = {}
     for container in containers:
         if _is_on_server(container):
@@ -172,7 +171,7 @@ def _load_members(session: Session, containers: Iterable[Component]) -> None:
 
 
 def _places(session: Session, component_ids: Sequence[str]) -> dict[str, set[str]]:
-    """Return ``{component id: ids of the locations it is in}`` for *component_ids*."""
+    """Return ``{component id: ids of its locations}`` for *component_ids*."""
     places: dict[str, set[str]] = {}
     expressions = [
         "select component_id, location_id from ComponentLocation "
@@ -185,9 +184,9 @@ def _places(session: Session, component_ids: Sequence[str]) -> dict[str, set[str
 
 
 def find_all(session: Session, expressions: Iterable[str]) -> list[Entity]:
-    """Return what all the query *expressions* find.
+    """Return the entities that all query *expressions* find.
 
-    The first pages of all come with one request, the second pages with the next one, and so on.
+    One request loads the first pages of all queries, the next request their second pages, etc.
     """
     results = [session.query(expression) for expression in expressions]
     pages = [result for result in results if isinstance(result, QueryResult)]
@@ -198,5 +197,5 @@ def find_all(session: Session, expressions: Iterable[str]) -> list[Entity]:
 
 
 def listed(ids: Iterable[str]) -> str:
-    """Return *ids* as they stand in a query's list."""
+    """Return *ids* as text for a list in a query: ``"id1", "id2"``."""
     return ", ".join(f'"{each}"' for each in ids)

@@ -1,4 +1,9 @@
-"""Make entity classes from the server's schemas."""
+"""Create entity classes from the schemas of the server.
+
+The attributes of a type do not depend on the session. So sessions with equal schemas share the
+attribute tables, and a further session starts faster. Each session has its own classes, which a
+program may change without an effect on other sessions.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +42,7 @@ __all__ = [
     "memoise_session",
 ]
 
-#: Remember the defaults of custom attributes, for each session.
+#: Cache the defaults of custom attributes per session.
 memoise_defaults: Decorator = memoise_decorator(
     Memoiser(key_maker=PerSessionDefaultKeyMaker(), return_copies=False)
 )
@@ -51,8 +56,7 @@ _DATA_TYPES = {
     "variable": "variable",
 }
 
-#: Attribute tables by factory class and schema text. Sessions whose servers have the same
-#: schemas share them; the classes around them are each session's own.
+#: The shared attribute tables by factory class and schema text.
 _tables: dict[tuple[type, str], attribute.Attributes] = {}
 
 _ATTRIBUTE_MAKERS = (
@@ -72,8 +76,8 @@ _STANDARD_READERS = frozenset(
 
 
 def _new_id(entity: Entity) -> str:
-    """Return a new unique id for *entity*: a random UUID, of version 4."""
-    # As ``str(uuid.uuid4())``, in 1.0 µs instead of 2.5, and without the module.
+    """Return a new unique id for *entity*: a random UUID of version 4."""
+    # The same as ``str(uuid.uuid4())`` in 1.0 µs instead of 2.5, and without importing uuid.
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
@@ -81,7 +85,7 @@ def _new_id(entity: Entity) -> str:
 
 @keeps_originals
 class Factory:
-    """Make an entity class from a schema."""
+    """Creates an entity class from a schema."""
 
     def __init__(self) -> None:
         """Initialise the factory."""
@@ -89,9 +93,9 @@ class Factory:
         self.logger: logging.Logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
 
     def create(self, schema: Mapping[str, Any], bases: Optional[list[type]] = None) -> type[Entity]:
-        """Return a new class for *schema*, derived from the classes *bases*.
+        """Return a new class for *schema*, a subclass of the classes *bases*.
 
-        Without *bases* it derives from :class:`~ftrack_like.entity.base.Entity`.
+        The default of *bases* is :class:`~ftrack_like.entity.base.Entity`.
         """
         table = self._table(schema)
         namespace: dict[str, Any] = {
@@ -109,7 +113,7 @@ class Factory:
         )
 
     def _table(self, schema: Mapping[str, Any]) -> attribute.Attributes:
-        """Return the attributes of *schema*, shared where their makers are this module's."""
+        """Return the attributes of *schema*: shared, unless a program overrides their creation."""
         is_usual = is_own(attribute.Attribute, "set_local_value")
         if not is_usual or is_overridden(self, *_ATTRIBUTE_MAKERS):
             return self._make_attributes(schema)
@@ -117,7 +121,8 @@ class Factory:
         key = (origin, json.dumps(schema))
         table = _tables.get(key)
         if table is None:
-            # Without a lock, which a fork could leave held: two threads get the same in the end.
+            # Use no lock: a fork could leave it locked. If two threads create the table at the same
+            # time, setdefault returns the same table to both.
             table = _tables.setdefault(key, self._make_attributes(schema))
         return table.shared()
 
@@ -131,13 +136,13 @@ class Factory:
             if made is not None:
                 attributes.add(made)
                 if name in schema["primary_key"]:
-                    made.is_simple = False  # The identity goes with it.
+                    made.is_simple = False  # Setting it changes the identity.
         return attributes
 
     def _make_attribute(
         self, schema: Mapping[str, Any], name: str, fragment: Mapping[str, Any]
     ) -> Optional[attribute.Attribute]:
-        """Return the attribute for the property *name* of *schema*, or None if there is none."""
+        """Return the attribute for the property *name* of *schema*; None for an unknown type."""
         mutable = name not in schema.get("immutable", ())
         kind = fragment.get("type")
         if kind in _DATA_TYPES:
@@ -157,12 +162,12 @@ class Factory:
         if kind == "mapped_array":
             reference = fragment.get("items", {}).get("$ref")
             return self.create_mapped_collection_attribute(schema["id"], name, mutable, reference)
-        self.logger.debug("Left out %s.%s, whose type %r is unknown.", schema["id"], name, kind)
+        self.logger.debug("Ignoring %s.%s: unknown type %r.", schema["id"], name, kind)
         return None
 
     @staticmethod
     def _default(fragment: Mapping[str, Any]) -> Value:
-        """Return the default that the property *fragment* states, or NOT_SET."""
+        """Return the default of the property *fragment*, or NOT_SET."""
         default = fragment.get("default", NOT_SET)
         return _new_id if default == "{uid}" else default
 
@@ -175,7 +180,7 @@ class Factory:
         default: Value,
         data_type: str,
     ) -> attribute.Attribute:
-        """Return the attribute *name* of the class *class_name* that holds a plain value."""
+        """Return the attribute *name* of the class *class_name*, with a plain value."""
         return attribute.ScalarAttribute(
             name, data_type=data_type, default_value=default, mutable=mutable, computed=computed
         )
@@ -189,18 +194,18 @@ class Factory:
     def create_collection_attribute(
         self, class_name: str, name: str, mutable: bool
     ) -> attribute.Attribute:
-        """Return the attribute *name* that holds several entities."""
+        """Return the attribute *name* with several entities."""
         return attribute.CollectionAttribute(name, mutable=mutable)
 
     def create_mapped_collection_attribute(
         self, class_name: str, name: str, mutable: bool, reference: str
     ) -> Optional[attribute.Attribute]:
-        """Return the attribute *name* that maps keys to values, held by *reference* entities.
+        """Return the attribute *name*, a mapping of keys to values in *reference* entities.
 
-        Return None where the class shall have no such attribute.
+        Return None to leave out the attribute.
         """
         self.logger.debug(
-            "Left out %s.%s, a mapping of %s that nothing is known of.",
+            "Ignoring %s.%s: a mapping of the unknown type %s.",
             class_name,
             name,
             reference,
@@ -210,10 +215,10 @@ class Factory:
 
 @keeps_originals
 class StandardFactory(Factory):
-    """Make entity classes with the behaviour that the known types have."""
+    """Creates entity classes with the special behaviour of known types."""
 
     def create(self, schema: Mapping[str, Any], bases: Optional[list[type]] = None) -> type[Entity]:
-        """Return a new class for *schema*, derived from *bases* and what its type calls for."""
+        """Return a new class for *schema*, a subclass of *bases* and of the class for its type."""
         bases = list(bases or [])
         special = _special_base(schema["id"])
         if special is not None:
@@ -229,9 +234,9 @@ class StandardFactory(Factory):
     def create_mapped_collection_attribute(
         self, class_name: str, name: str, mutable: bool, reference: str
     ) -> Optional[attribute.Attribute]:
-        """Return the attribute *name* that maps metadata or custom attributes.
+        """Return the attribute *name*, a mapping of metadata or custom attributes.
 
-        Return None for mappings of anything else.
+        Return None for other mappings.
         """
         if reference == "Metadata":
             creator = functools.partial(_create_metadata, reference=reference)
@@ -259,19 +264,19 @@ _SPECIAL_BASES: dict[str, type[Entity]] = {
 
 
 def _special_base(entity_type: str) -> Optional[type[Entity]]:
-    """Return the class with the behaviour of *entity_type*, or None if it has none of its own."""
+    """Return the class with the special behaviour of *entity_type*, or None."""
     if entity_type.endswith("Component"):
         return Component
     return _SPECIAL_BASES.get(entity_type)
 
 
 def _owner_key(entity: Entity) -> Value:
-    """Return the only value of the primary key of *entity*."""
+    """Return the first value of the primary key of *entity*, its id."""
     return next(iter(inspection.primary_key(entity).values()))
 
 
 def _create_metadata(proxy: MappedCollectionProxy, data: dict[str, Any], reference: str) -> Entity:
-    """Return a new *reference* entity with *data* for the entity whose metadata *proxy* is."""
+    """Return a new *reference* entity with *data* for the owner of *proxy*, its metadata."""
     entity = proxy.collection.entity
     data = {**data, "parent_id": _owner_key(entity), "parent_type": entity.entity_type}
     return entity.session.create(reference, data)
@@ -280,9 +285,10 @@ def _create_metadata(proxy: MappedCollectionProxy, data: dict[str, Any], referen
 def _create_custom_attribute_value(
     proxy: MappedCollectionProxy, data: dict[str, Any], reference: str
 ) -> Entity:
-    """Return the *reference* entity that holds the value of *data* for the entity of *proxy*.
+    """Return the *reference* entity with the value of *data* for the owner of *proxy*.
 
-    The server has a row for each configuration that applies, so the value is an update of one.
+    The server already has a row for each configuration of the entity. So the entity is not created:
+    it is reconstructed, and setting its value records an update.
     """
     entity = proxy.collection.entity
     key, value = data["key"], data["value"]
@@ -299,7 +305,7 @@ def _create_custom_attribute_value(
 
 
 def _missing_configuration(entity: Entity, key: str) -> Exception:
-    """Return the error that no custom attribute *key* is configured for *entity*."""
+    """Return the error that *entity* has no custom attribute *key*."""
     keys = sorted(_custom_attributes.applicable(entity))
     hint = f"{did_you_mean(str(key), keys)} Configured are: {', '.join(keys) or 'none'}.".strip()
     error = exception.UnknownAttributeError(

@@ -17,15 +17,15 @@ API_JOB = "api_job"
 
 
 class Job(Entity):
-    """A piece of work that users see the progress of."""
+    """A piece of work whose progress users can see."""
 
     def __init__(
         self, session: Session, data: Optional[EntityData] = None, reconstructing: bool = False
     ) -> None:
         """Initialise a job of *session* with *data*.
 
-        The data of a new job may leave out ``type``; any other type than ``api_job`` raises
-        :exc:`ValueError`. ``status`` is one of ``queued``, ``running``, ``done`` and ``failed``.
+        The ``type`` of a new job is ``api_job`` by default; another type raises
+        :exc:`ValueError`. ``status`` is ``queued``, ``running``, ``done`` or ``failed``.
         """
         data = {} if data is None else data
         if not reconstructing:

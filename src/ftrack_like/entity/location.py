@@ -1,4 +1,4 @@
-"""The behaviour of locations: where the data of components is, and how it gets there."""
+"""The behaviour of locations, which store the data of components."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ __all__ = [
     "UnmanagedLocationMixin",
 ]
 
-#: The priority of locations that nobody gave another one.
+#: The default priority of locations.
 _PRIORITY = 95
 
 
 def _transfer() -> ModuleType:
     """Return the module that moves data."""
-    # lazy: most sessions move none
+    # lazy: most sessions move no data
     from ftrack_like.entity import _transfer as module
 
     return module
@@ -49,17 +49,17 @@ def _transfer() -> ModuleType:
 class Location(Entity):
     """A storage for the data of components.
 
-    What a location can do depends on its *accessor* (how to reach the data), its *structure*
-    (what belongs where) and its *resource_identifier_transformer* (how places are written on the
-    server). Each is ``NOT_SET`` until a plugin sets it. Of several locations that would do, the
-    one with the lowest *priority* is chosen.
+    A location has an *accessor*, which reads and writes the data, and a *structure*, which decides
+    the path of each component. Its *resource_identifier_transformer* converts paths to the form
+    that the server stores. Each is ``NOT_SET`` until a plugin sets it. Of several suitable
+    locations, the session picks the location with the lowest *priority*.
     """
 
     def __init__(
         self, session: Session, data: Optional[EntityData] = None, reconstructing: bool = False
     ) -> None:
         """Initialise a location of *session* with *data*, as any entity."""
-        # Symbol, an object without attributes, stands for what no plugin has set yet.
+        # The cast hides NOT_SET from type checkers. NOT_SET is a Symbol without these attributes.
         self.accessor: Accessor = cast("Accessor", NOT_SET)
         self.structure: Structure = cast("Structure", NOT_SET)
         self.resource_identifier_transformer: ResourceIdentifierTransformer = cast(
@@ -87,11 +87,11 @@ class Location(Entity):
         *,
         progress: Optional[Callable[[int, int], object]] = None,
     ) -> None:
-        """Add *component* to this location, its data copied from *source*.
+        """Add *component* to this location and copy its data from *source*.
 
-        As :meth:`add_components` for one component.
+        The same as :meth:`add_components` for one component.
         """
-        # Only where it is asked for: classes of studios override the method without it.
+        # Pass *progress* only if given: classes of studios override the method without it.
         more: dict[str, Any] = {} if progress is None else {"progress": progress}
         self.add_components([component], sources=source, recursive=recursive, **more)
 
@@ -104,32 +104,33 @@ class Location(Entity):
         *,
         progress: Optional[Callable[[int, int], object]] = None,
     ) -> None:
-        """Add *components* to this location, their data copied from *sources*.
+        """Add *components* to this location and copy their data from *sources*.
 
-        *sources* is one location for all components, or one for each of them. With *recursive*,
-        the members of containers are added too. Everything recorded in the session is committed,
-        and an event ``ftrack.location.component-added`` is published for each component.
+        *sources* is one location for all components, or a list with one location per component.
+        With *recursive*, the members of containers are added as well. All pending operations of
+        the session are committed, and an event ``ftrack.location.component-added`` is published
+        for each component.
 
-        *progress* is called with ``(done, total)`` in bytes while data is moved, on this thread.
-        *done* never goes back; *total* follows from the sizes of the components, and from those
-        of the data as they become known. What it raises ends the transfer and comes out here.
+        *progress* is called with ``(done, total)`` in bytes during the transfer, on this thread.
+        *done* never decreases. *total* is the sum of the sizes of the components, corrected when
+        the sizes of the data become known. An exception of *progress* ends the transfer and is
+        raised here.
 
-        All are added or, on an error, none: data that was copied is removed again. What a killed
-        process copied and did not register is used where it is the same, else it is in the way.
-        Where both accessors say that they bear threads (:attr:`Accessor.is_thread_safe
-        <ftrack_like.accessor.base.Accessor.is_thread_safe>`), several files are under way at once.
+        Either all components are added or, after an error, none: copied data is removed. Data that
+        a killed process has copied but not registered is used if it is the same; otherwise it
+        raises an error. If both accessors are safe for threads (:attr:`Accessor.is_thread_safe
+        <ftrack_like.accessor.base.Accessor.is_thread_safe>`), several files are copied at once.
 
-        Raise
-        :exc:`~ftrack_like.exception.ComponentInLocationError` if one is here already and
-        :exc:`~ftrack_like.exception.LocationError` if data cannot be copied or registered;
-        :exc:`ValueError` if there are not as many sources as components.
+        Raise :exc:`~ftrack_like.exception.ComponentInLocationError` if a component is already in
+        the location, :exc:`~ftrack_like.exception.LocationError` if data cannot be copied or
+        registered, and :exc:`ValueError` if the numbers of sources and components differ.
         """
         _transfer().add(self, list(components), sources, recursive, progress)
 
     def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
-        """Return what the structure is told about *component* coming from *source*.
+        """Return the context for the structure when *component* comes from *source*.
 
-        ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
+        It is ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
         """
         if isinstance(source, (str, os.PathLike)):
             raise _error(
@@ -146,8 +147,8 @@ class Location(Entity):
     def _add_data(self, component: Component, resource_identifier: str, source: Location) -> None:
         """Copy the data of *component* from *source* to *resource_identifier*.
 
-        Containers have no data of their own. Raise
-        :exc:`~ftrack_like.exception.LocationError` if there is something already.
+        Do nothing for a container, which has no data. Raise
+        :exc:`~ftrack_like.exception.LocationError` if there is other data at the place.
         """
         if is_container(component):
             return
@@ -160,9 +161,9 @@ class Location(Entity):
         copy_data(self, component, resource_identifier, source_accessor, source_identifier)
 
     def adds_data_in_threads(self, source: Location) -> bool:
-        """Return whether data may come here from *source* in several threads at once.
+        """Return whether several threads may copy data from *source* to here at once.
 
-        It may where nobody replaced :meth:`_add_data`, and both accessors are made for it.
+        They may if :meth:`_add_data` is not overridden and both accessors are safe for threads.
         """
         # lazy: most sessions move no data
         from ftrack_like.accessor._parallel import works_in_threads
@@ -176,17 +177,17 @@ class Location(Entity):
     def _register_component_in_location(
         self, component: Component, resource_identifier: str
     ) -> None:
-        """Register that *component* is here at the (encoded) *resource_identifier*."""
+        """Register *component* in this location at the (encoded) *resource_identifier*."""
         self._register_components_in_location([component], [resource_identifier])
 
     def _register_components_in_location(
         self, components: Sequence[Component], resource_identifiers: Sequence[str]
     ) -> None:
-        """Register that *components* are here at the (encoded) *resource_identifiers*.
+        """Register *components* in this location at the (encoded) *resource_identifiers*.
 
-        Everything recorded is committed with it. When that fails, the registrations are taken
-        back, so that no later commit sends them. While the commit is in doubt they stay: the
-        next one settles them.
+        All pending operations are committed. If the commit fails, the registrations are removed, so
+        that no later commit sends them. If the batch is in doubt, they stay: the next commit
+        resolves the batch.
         """
         created = [
             self.session.create(
@@ -209,18 +210,18 @@ class Location(Entity):
     # Removing
 
     def remove_component(self, component: Component, recursive: bool = True) -> None:
-        """Remove *component* from this location, as :meth:`remove_components` for one."""
+        """Remove *component* from this location; see :meth:`remove_components`."""
         self.remove_components([component], recursive=recursive)
 
     def remove_components(self, components: Iterable[Component], recursive: bool = True) -> None:
         """Remove *components* from this location, with their data.
 
-        With *recursive*, the members of containers are removed too. Everything recorded in the
-        session is committed, and an event ``ftrack.location.component-removed`` is published for
-        each component.
+        With *recursive*, the members of containers are removed as well. All pending operations of
+        the session are committed, and an event ``ftrack.location.component-removed`` is published
+        for each component.
 
-        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, before anything is
-        removed, if one is not here.
+        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, before removing anything,
+        if a component is not in this location.
         """
         _transfer().remove(self, list(components), recursive)
 
@@ -231,13 +232,14 @@ class Location(Entity):
         _require_accessor(self).remove(self.get_resource_identifier(component))
 
     def _deregister_component_in_location(self, component: Component) -> None:
-        """Take back the registration of *component* with this location, and commit that."""
+        """Delete the registration of *component* in this location and commit."""
         self._delete_registrations([component])
 
     def deregister_components(self, components: Sequence[Component]) -> None:
-        """Take back the registrations of *components*, all in one commit.
+        """Delete the registrations of *components* in one commit.
 
-        A class that takes back one at a time in a way of its own is asked for each.
+        If a subclass overrides :meth:`_deregister_component_in_location`, call that for each
+        component instead.
         """
         if not is_overridden(self, "_deregister_component_in_location"):
             self._delete_registrations(components)
@@ -246,9 +248,10 @@ class Location(Entity):
             self._deregister_component_in_location(component)
 
     def _delete_registrations(self, components: Sequence[Component]) -> None:
-        """Delete what the server has of *components* in this location, and commit that.
+        """Delete the registrations of *components* in this location and commit.
 
-        Another session may delete some of it at the same time.
+        Another session may delete some of these at the same time. Then the commit fails with
+        NotFoundError; undo the deletions, query the rest, and repeat.
         """
         while True:
             entries = self._find_registrations("id", components)
@@ -266,7 +269,7 @@ class Location(Entity):
     def _find_registrations(
         self, projections: str, components: Sequence[Component]
     ) -> list[Entity]:
-        """Return what the server has of *components* in this location, with one request."""
+        """Query the registrations of *components* in this location, in one request."""
         ids = [component_id(component) for component in components]
         return find_all(
             self.session,
@@ -280,27 +283,27 @@ class Location(Entity):
     # Looking
 
     def get_component_availability(self, component: Component) -> float:
-        """Return how much of *component* is here, from 0.0 (nothing) to 100.0 (all of it)."""
+        """Return the availability of *component* in this location, from 0.0 to 100.0 percent."""
         found = self.session.get_component_availability(component, locations=[self])
         return found[self["id"]]
 
     def get_component_availabilities(self, components: Iterable[Component]) -> list[float]:
-        """Return for each of *components* how much of it is here, from 0.0 to 100.0."""
+        """Return the availability of each of *components* here, from 0.0 to 100.0 percent."""
         found = self.session.get_component_availabilities(list(components), locations=[self])
         return [availability[self["id"]] for availability in found]
 
     def get_resource_identifier(self, component: Component) -> str:
-        """Return the place of *component* in this location, for its accessor.
+        """Return the resource identifier of *component* in this location, for its accessor.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if it is not here.
         """
         return self.get_resource_identifiers([component])[0]
 
     def get_resource_identifiers(self, components: Iterable[Component]) -> list[str]:
-        """Return the places of *components* in this location, in their order, with one request.
+        """Return the resource identifiers of *components*, in the same order, with one request.
 
-        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, whose details list the
-        missing ``components``, if one is not here.
+        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if a component is not here;
+        its ``details["components"]`` are the missing components.
         """
         components = list(components)
         identifiers = self._get_resource_identifiers(components)
@@ -313,13 +316,13 @@ class Location(Entity):
         ]
 
     def _get_resource_identifiers(self, components: Sequence[Component]) -> list[str]:
-        """Return the (encoded) places of *components* as the server has them."""
+        """Return the (encoded) resource identifiers of *components* on the server."""
         known = _transfer().known_places(self)
         unknown = [each for each in components if component_id(each) not in known]
         return self.pick_places(components, {**known, **self.find_places(unknown)})
 
     def find_places(self, components: Sequence[Component]) -> dict[str, str]:
-        """Ask the server where those of *components* that are here have their data.
+        """Query the places of *components* in this location; leave out components not here.
 
         Return ``{component id: (encoded) resource identifier}``.
         """
@@ -327,7 +330,7 @@ class Location(Entity):
         return {entry["component_id"]: entry["resource_identifier"] for entry in found}
 
     def find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
-        """Ask the server at which of the (encoded) *resource_identifiers* there are components."""
+        """Query which of the (encoded) *resource_identifiers* have registered components."""
         expressions = [
             bind(
                 "select resource_identifier from ComponentLocation "
@@ -339,7 +342,10 @@ class Location(Entity):
         return [entry["resource_identifier"] for entry in find_all(self.session, expressions)]
 
     def pick_places(self, components: Sequence[Component], found: Mapping[str, str]) -> list[str]:
-        """Return the places of *components*, of which *found* has those that are here, by id."""
+        """Return the places of *components* from *found*, ``{component id: place}``.
+
+        Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if one is missing.
+        """
         missing = [each for each in components if component_id(each) not in found]
         if missing:
             raise exception.ComponentNotInLocationError(missing, self)
@@ -355,7 +361,7 @@ class Location(Entity):
         return self.get_filesystem_paths([component])[0]
 
     def get_filesystem_paths(self, components: Iterable[Component]) -> list[str]:
-        """Return the paths of *components*, in their order, as :meth:`get_filesystem_path`."""
+        """Return the paths of *components* in their order; see :meth:`get_filesystem_path`."""
         identifiers = self.get_resource_identifiers(components)
         accessor = _require_accessor(self)
         return [accessor.get_filesystem_path(identifier) for identifier in identifiers]
@@ -363,15 +369,15 @@ class Location(Entity):
     def get_url(self, component: Component) -> str:
         """Return an address at which the data of *component* can be read.
 
-        Raise :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError` if the location has
-        none. The address may carry credentials: treat it as a secret.
+        Raise :exc:`~ftrack_like.exception.AccessorUnsupportedOperationError` if the location has no
+        addresses. The address may contain credentials. Treat it as a secret.
         """
         identifier = self.get_resource_identifier(component)
         return _require_accessor(self).get_url(identifier)
 
 
 def find_location(session: Session, location_id: str) -> Location:
-    """Return the location *location_id*, one of those that every server has."""
+    """Return the location *location_id*, a location that every server has."""
     return cast("Location", session.get("Location", location_id))
 
 
@@ -382,9 +388,10 @@ def component_id(component: Component) -> str:
 
 
 def _require_accessor(location: Location, role: str = "") -> Accessor:
-    """Return the accessor of *location*, which has a *role* such as ``"source "`` in a transfer.
+    """Return the accessor of *location*.
 
-    Raise :exc:`~ftrack_like.exception.LocationError` if it is not set.
+    Raise :exc:`~ftrack_like.exception.LocationError` if it is not set; *role*, such as
+    ``"source "``, describes the location in the error.
     """
     if not location.accessor:
         raise _error(
@@ -403,41 +410,41 @@ def _error(message: str, **details: object) -> exception.LocationError:
 class MemoryLocationMixin(
     _EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass
 ):
-    """Remember in memory what is in the location, instead of registering it on the server."""
+    """A mixin that registers components in memory instead of on the server."""
 
     @property
     def _cache(self) -> dict[str, str]:
-        """Return ``{component id: (encoded) resource identifier}``, to be changed."""
+        """``{component id: (encoded) resource identifier}``, mutable."""
         places: dict[str, str] = vars(self).setdefault("_places_in_memory", {})
         return places
 
     def _register_component_in_location(
         self, component: Component, resource_identifier: str
     ) -> None:
-        """Remember that *component* is here at the (encoded) *resource_identifier*."""
+        """Register *component* at the (encoded) *resource_identifier*."""
         self._cache[component_id(component)] = resource_identifier
 
     def _register_components_in_location(
         self, components: Sequence[Component], resource_identifiers: Sequence[str]
     ) -> None:
-        """Remember that *components* are here at the (encoded) *resource_identifiers*."""
+        """Register *components* at the (encoded) *resource_identifiers*."""
         for component, resource_identifier in zip(components, resource_identifiers):
             self._register_component_in_location(component, resource_identifier)
 
     def _deregister_component_in_location(self, component: Component) -> None:
-        """Forget that *component* is here."""
+        """Remove the registration of *component*."""
         self._cache.pop(component_id(component), None)
 
     def find_places(self, components: Sequence[Component]) -> dict[str, str]:
-        """Return where those of *components* that are here have their data, by component id."""
+        """Return all registered places by component id."""
         return dict(self._cache)
 
     def find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:
-        """Return at which (encoded) places there are components."""
+        """Return all (encoded) places with registered components."""
         return list(self._cache.values())
 
     def _get_resource_identifiers(self, components: Sequence[Component]) -> list[str]:
-        """Return the (encoded) places of *components*."""
+        """Return the (encoded) resource identifiers of *components*."""
         location = cast("Location", self)
         return location.pick_places(components, self._cache)
 
@@ -445,7 +452,7 @@ class MemoryLocationMixin(
 class UnmanagedLocationMixin(
     _EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass
 ):
-    """Register where data is and leave the data itself alone."""
+    """A mixin that registers components without copying or removing their data."""
 
     def _add_data(self, component: Component, resource_identifier: str, source: Location) -> None:
         """Do nothing: the data of *component* stays where it is."""
@@ -455,23 +462,23 @@ class UnmanagedLocationMixin(
 
 
 class OriginLocationMixin(MemoryLocationMixin, UnmanagedLocationMixin):
-    """Remember where the data of new components comes from, for as long as the session lives."""
+    """A mixin for the origin location: the paths of new components, kept in memory."""
 
     def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
-        """Return ``{"source_resource_identifier": source}``: a *source* is a bare path here."""
+        """Return ``{"source_resource_identifier": source}``; *source* is a path here."""
         return {"source_resource_identifier": source}
 
 
 class ServerLocationMixin(
     _EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeMetaclass
 ):
-    """The storage of the server itself."""
+    """A mixin for the location in the storage of the server."""
 
     def get_thumbnail_url(self, component: Component, size: Optional[int] = None) -> str:
         """Return the address of a scaled image of *component*.
 
-        Its longer side has *size* pixels, what the server thinks fit when it is None. The
-        address carries credentials: treat it as a secret.
+        Its longer side has *size* pixels; the server chooses the size if that is None. The address
+        contains credentials. Treat it as a secret.
         """
         location = cast("Location", self)
         identifier = location.get_resource_identifier(component)

@@ -1,4 +1,4 @@
-"""The behaviour of notes, and of what can be noted on."""
+"""The behaviour of notes and of entities with notes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Note(Entity):
     """A note on an entity, or a reply to another note."""
 
     def create_reply(self, content: str, author: Entity) -> Note:
-        """Return a new note with *content* by *author*, a user, that replies to this one."""
+        """Return a new note with *content* by the user *author*, a reply to this note."""
         answer = self.session.create("Note", {"content": content, "author": author})
         self["replies"].append(answer)
         return cast("Note", answer)
 
 
 class CreateNoteMixin:
-    """Let notes be made on the entity. It needs an attribute ``notes``."""
+    """A mixin for entities with an attribute ``notes``."""
 
     def create_note(
         self,
@@ -34,11 +34,10 @@ class CreateNoteMixin:
         category: Optional[Entity] = None,
         labels: Optional[Iterable[Entity]] = None,
     ) -> Note:
-        """Return a new note on this entity with *content* by *author*, a user.
+        """Return a new note on this entity with *content* by the user *author*.
 
-        *recipients* are the users and groups to tell of it, *labels* the labels to put on it.
-        *category* is one label, in the older way of saying so: raise :exc:`ValueError` if both
-        are given.
+        *recipients* are the users and groups to notify. *labels* are the labels of the note.
+        *category* is the older argument for one label. Raise :exc:`ValueError` if both are given.
         """
         entity = cast("Entity", self)
         labels = list(labels or ())
@@ -61,7 +60,7 @@ class CreateNoteMixin:
 
 
 def _link_label(session: Session, note: Entity, label: Entity) -> None:
-    """Put *label* on *note*, as a link where the server knows such, else as its category."""
+    """Put *label* on *note*: as a link, or as its category on older servers without links."""
     if "NoteLabelLink" in session.types:
         session.create("NoteLabelLink", {"note_id": note["id"], "label_id": label["id"]})
     else:

@@ -1,4 +1,4 @@
-"""The behaviour of project schemas: which types and statuses a project offers."""
+"""The behaviour of project schemas, which define the types and statuses of a project."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ProjectSchema(Entity):
     def get_statuses(self, schema: str, type_id: Optional[str] = None) -> list[Entity]:
         """Return the statuses for entities of the type *schema*, such as ``"Task"``.
 
-        *type_id* narrows them to those for tasks of this type. Raise :exc:`ValueError` if there
-        is no such type, if it has no status, or if none is configured.
+        *type_id* selects the statuses for tasks of this type. Raise :exc:`ValueError` if there is
+        no such entity type, if it has no statuses, or if no statuses are configured.
         """
         self._require(schema, "status_id", "statuses")
         if schema == "AssetVersion":
@@ -34,7 +34,7 @@ class ProjectSchema(Entity):
         return [referenced(each, "task_status", "status_id") for each in found["statuses"]]
 
     def _task_statuses(self, type_id: Optional[str]) -> list[Entity]:
-        """Return the statuses for tasks of the type *type_id*, or of any when it is None."""
+        """Return the statuses for tasks of the type *type_id*; the common statuses if None."""
         workflow = referenced(self, "_task_workflow", "task_workflow_schema_id")
         if type_id is not None:
             for override in self["_overrides"]:
@@ -46,8 +46,8 @@ class ProjectSchema(Entity):
     def get_types(self, schema: str) -> list[Entity]:
         """Return the types for entities of the type *schema*, such as ``"Task"``.
 
-        Raise :exc:`ValueError` if there is no such type, if its entities have none, or if none
-        is configured.
+        Raise :exc:`ValueError` if there is no such entity type, if it has no types, or if no types
+        are configured.
         """
         self._require(schema, "type_id", "types")
         if schema == "Task":
@@ -81,5 +81,5 @@ class ProjectSchema(Entity):
 
 
 def _copied(members: Iterable[Entity]) -> list[Entity]:
-    """Return *members*, a collection, as a list that the caller may change."""
+    """Return *members*, a collection, as a new list."""
     return list(members)

@@ -10,12 +10,12 @@ from ftrack_like.entity.base import Entity
 
 __all__ = ["User"]
 
-#: How often a timer is stopped and started while other sessions start one as well.
+#: The attempts to stop and start a timer while other sessions start timers.
 _ATTEMPTS = 5
 
 
 class User(Entity):
-    """Somebody who works here."""
+    """A user of the site."""
 
     def start_timer(
         self,
@@ -26,15 +26,15 @@ class User(Entity):
     ) -> Entity:
         """Start the user's timer, commit, and return the timer.
 
-        It counts time spent on *context* and carries *comment* and *name*. A user has one timer:
-        raise :exc:`~ftrack_like.exception.NotUniqueError` if it runs already, unless *force*,
-        which stops it first and keeps its time as a time log.
+        The timer measures the time spent on *context*; it has *comment* and *name*. A user has at
+        most one timer. With *force*, a running timer is stopped first and becomes a time log.
+        Otherwise raise :exc:`~ftrack_like.exception.NotUniqueError` if a timer is running.
 
-        Whatever else was to be committed is committed too.
+        All pending operations of the session are committed.
         """
         session = self.session
         if session.in_doubt:
-            session.commit()  # It may be about this timer.
+            session.commit()  # The in-doubt batch may concern this timer.
         for attempt in range(_ATTEMPTS):
             if force:
                 self._stop_running_timer()
@@ -49,33 +49,33 @@ class User(Entity):
                     raise
                 unit_of_work_of(session).take_back([timer])
                 if force and attempt < _ATTEMPTS - 1:
-                    continue  # Another session has started one since.
+                    continue  # Another session has started a timer since.
                 raise exception.NotUniqueError(
-                    f"A timer is already running for {self}, maybe started by another session: "
-                    "stop the timer first, or start with force=True."
+                    f"A timer is already running for {self}; another session may have started it. "
+                    "Stop the timer first, or start with force=True."
                 ) from error
             return timer
         raise AssertionError("unreachable")
 
     def _stop_running_timer(self) -> None:
-        """Stop the user's timer if it runs."""
+        """Stop the user's timer if it is running."""
         try:
             self.stop_timer()
         except exception.NoResultFoundError:
-            self.logger.debug("No timer of %s runs.", self)
+            self.logger.debug("No timer of %s is running.", self)
 
     def stop_timer(self) -> Entity:
-        """Stop the user's timer, commit, and return the new time log of what it counted.
+        """Stop the user's timer, commit, and return the new time log with the measured time.
 
-        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if it does not run, also if another
-        session stops it at the same time: there is one time log. Whatever else was to be
-        committed is committed too.
+        All pending operations of the session are committed. Raise
+        :exc:`~ftrack_like.exception.NoResultFoundError` if no timer is running. This includes the
+        case that another session stops it at the same time; only that session creates a time log.
         """
-        import arrow  # lazy: it is slow to import, and most scripts stop no timer
+        import arrow  # lazy: slow to import, and most scripts do not stop timers
 
         session = self.session
         if session.in_doubt:
-            session.commit()  # It may be about this timer.
+            session.commit()  # The in-doubt batch may concern this timer.
         user_id = str(self["id"]).replace('"', '\\"')
         timer = session.query(
             "select id, user_id, context_id, start, name, comment "
@@ -106,11 +106,11 @@ class User(Entity):
         return log
 
     def send_invite(self) -> None:
-        """Send the user a mail that invites to the site."""
+        """Send the user a mail with an invitation to the site."""
         self.session.send_user_invite(self)
 
     def reset_api_key(self) -> str:
-        """Give the user a new API key and return it. The old one stops working."""
+        """Create a new API key for the user and return it. The old key stops working."""
         answer = self.session.reset_remote("api_key", entity=self)
         key: str = answer["api_key"]
         return key

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Hashable, Mapping
-from typing import Callable, Optional, cast
+from typing import Any, Callable, Optional
 
 from ftrack_like.event._subjects import subjects
 from ftrack_like.event.delivery import RecentlySeen
@@ -31,8 +31,8 @@ DISCONNECTED_TOPIC = "ftrack.meta.disconnected"
 CONNECTED_TOPIC = "ftrack.meta.connected"
 #: How often a waiting thread checks the state of the hub, in seconds.
 TICK = 0.1
-#: An entry of the queue: an event, or an object that a program put there for its own `_handle`.
-Entry = object
+#: An entry of the queue: an event, or any object that a program queues for its own `_handle`.
+Entry = Any
 
 
 class Inbox:
@@ -197,7 +197,7 @@ class Inbox:
         """Return the keys of *event*. If *key* fails, log that and use the default keys."""
         if key is not None:
             try:
-                found = key(cast("Event", event))
+                found = key(event)
                 hash(found)
                 return [found]
             except Exception:
@@ -210,7 +210,7 @@ class Inbox:
     def _handle_safely(self, event: Entry) -> None:
         """Handle *event*. Log exceptions: they must not end `wait`."""
         try:
-            self._seams.handle(cast("Event", event))
+            self._seams.handle(event)
         except Exception:
             self._seams.logger.exception(f"Error handling event {event}.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, Union, cast, overload
+from typing import Generic, TypeVar, Union, overload
 
 __all__ = ["PartAttribute"]
 
@@ -31,11 +31,15 @@ class PartAttribute(Generic[_Value]):
         """Return the value; on the class, return this."""
         if hub is None:
             return self
-        return cast("_Value", getattr(getattr(hub, self._part), self._name))
+        value: _Value = getattr(getattr(hub, self._part), self._name)
+        return value
 
     def __set__(self, hub: object, value: _Value) -> None:
         """Set the value."""
-        setattr(getattr(hub, self._part), self._name, value)
+        part = getattr(hub, self._part, None)
+        # A subclass may set it before it calls the constructor of the hub, which overwrites it.
+        if part is not None:
+            setattr(part, self._name, value)
 
     def __delete__(self, hub: object) -> None:
         """Delete the value."""

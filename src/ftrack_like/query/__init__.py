@@ -1,4 +1,4 @@
-"""Queries: what the client makes of their text, and their results, read as they are needed."""
+"""Queries: their text, and their results, which are loaded page by page on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of queries: the entities that a query finds, read like a list."""
+"""The results of queries: a list-like object that loads entities on demand."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ if TYPE_CHECKING:
 
 __all__ = ["QueryResult", "load_first_pages"]
 
-#: What a query finds: entities, or plain mappings where it groups.
+#: A row of a result: an entity, or a plain mapping for a query with ``group by``.
 _Row = TypeVar("_Row")
 
-#: Whether the server may count for ``len()``. A program that makes a list asks for the iterator
-#: first and then for the length, and so shows that it reads all; until Python 3.10 not so.
+#: Whether ``len()`` may send a query for the count. ``list(result)`` calls ``iter()`` and then
+#: ``len()``. This order shows that the program reads all rows, so that counting would be a waste.
+#: Before Python 3.10 the order is the opposite, so ``len()`` loads all rows there.
 _COUNTS = sys.version_info >= (3, 10)
 
-#: The largest position that a server is asked for; further on, the rows are counted first.
+#: The largest position in a request. For larger positions, the server counts the rows first.
 _FURTHEST = 2**31 - 1
 
 
 def load_first_pages(session: Session, results: Iterable[QueryResult[Any]]) -> None:
-    """Load the next page of each of *results*, all of *session*, in one call."""
+    """Load the next page of each of *results*, which belong to *session*, in one request."""
     waiting = []
     for result in results:
         text = result.begin_page()
@@ -50,12 +51,12 @@ def load_first_pages(session: Session, results: Iterable[QueryResult[Any]]) -> N
 class QueryResult(Sequence[_Row]):
     """The entities that a query finds, in order.
 
-    Nothing is asked of the server before it is needed. A page is loaded when an entity on it is
-    looked at, and what a slice lacks when it is made.
+    The result sends no request before it is needed. Reading an entity loads its page. A slice loads
+    its missing entities.
 
-    Rows that the same session deletes, changes or creates between two requests do not move the
-    others: each is found once, at the position where it was. Rows that others delete may; see
-    :meth:`iterate`.
+    If the same session deletes, changes or creates rows between two requests, the positions of the
+    other rows stay the same, and each row is found once. If other sessions delete rows, rows may be
+    left out; see :meth:`iterate`.
     """
 
     OFFSET_EXPRESSION = re.compile(r"(?P<offset>offset (?P<value>\d+))", re.IGNORECASE)
@@ -69,10 +70,10 @@ class QueryResult(Sequence[_Row]):
         *,
         wording: Optional[Wording] = None,
     ) -> None:
-        """Initialise the result of *expression* in *session*, loaded *page_size* at a time.
+        """Initialise the result of *expression* in *session*; a page has *page_size* entities.
 
-        An expression with a limit is loaded in pages too, as far as the limit. *wording* is what
-        the author of the query wrote, if that is not *expression*.
+        An expression with a limit is loaded in pages up to the limit. *wording* is the text of the
+        author of the query, if it differs from *expression*.
         """
         super().__init__()
         self._session = session
@@ -84,17 +85,17 @@ class QueryResult(Sequence[_Row]):
         self.wording: Wording = Wording(expression) if wording is None else wording
         self._source = Source(session, parts, self.wording)
         self._rows = Rows(self._source, self._page_size)
-        #: Whether somebody has begun to go through all.
+        #: Whether a program has begun to iterate over all rows.
         self._is_read = False
 
     def __repr__(self) -> str:
-        """Return a text with the expression and how much is loaded. Never ask the server."""
+        """Return a text with the expression and the number of loaded rows; send no request."""
         more = "all" if self.is_complete() else "more to come"
         loaded = len(self._rows.first)
         return f"<{type(self).__name__} {self._expression!r}: {loaded} loaded, {more}>"
 
     def is_complete(self) -> bool:
-        """Return whether everything is loaded."""
+        """Return whether all rows are loaded."""
         return self._rows.is_complete
 
     @overload
@@ -106,8 +107,9 @@ class QueryResult(Sequence[_Row]):
     def __getitem__(self, index: Union[SupportsIndex, slice]) -> Union[_Row, list[_Row]]:
         """Return the entity at *index*, or a list of entities for a slice.
 
-        What is not loaded yet is asked for by its position, without what stands before it. Where
-        an index counts from the end, the server counts first.
+        Missing entities are loaded by their positions, without the entities before them. For a
+        negative index the server counts the rows first. Raise :exc:`IndexError` if there is no
+        entity at *index*.
         """
         if isinstance(index, slice):
             return self._slice(index)
@@ -123,9 +125,9 @@ class QueryResult(Sequence[_Row]):
         return found[0]
 
     def begin_page(self) -> Optional[str]:
-        """Return the query for the page after what is loaded; None if there is none to ask for.
+        """Return the query for the next page; None if no request is needed.
 
-        A page that can only be read by its keys is loaded at once.
+        If the page must be read by keys, load it now and return None.
         """
         text = self._rows.next_page()
         if text is None and not self.is_complete():
@@ -133,11 +135,11 @@ class QueryResult(Sequence[_Row]):
         return text
 
     def take_page(self, page: Page) -> None:
-        """Take over *page*, the answer to :meth:`begin_page`."""
+        """Add *page*, the answer to the query of :meth:`begin_page`."""
         self._rows.take(page)
 
     def _at(self, position: int) -> list[_Row]:
-        """Return a list of the entity at *position*, empty if there is none."""
+        """Return a list with the entity at *position*, or an empty list."""
         if self._limit is not None and position >= self._limit:
             return []
         if position > _FURTHEST and position >= self._rows.total():
@@ -145,15 +147,19 @@ class QueryResult(Sequence[_Row]):
         return self._rows.row(position)
 
     def _from_end(self, position: int) -> list[_Row]:
-        """Return a list of the entity at the negative *position*, empty if there is none."""
+        """Return a list with the entity at the negative *position*, or an empty list."""
         total = self._rows.total()
         found = self._at(position + total) if position + total >= 0 else []
         if found or self.is_complete() or position + total < 0:
             return found
-        return self._rows.load_to(None)[position:][:1]  # There are fewer than the server counted.
+        return self._rows.load_to(None)[position:][:1]  # The server counted too many rows.
 
     def _slice(self, index: slice) -> list[_Row]:
-        """Return the entities of the slice *index*, as that of a list would give them."""
+        """Return the entities of the slice *index*, with the rules of a list.
+
+        Choose the way with the fewest requests: load single rows for a step larger than a page,
+        else load the span between the bounds. Count first if a bound depends on the number of rows.
+        """
         rows = self._rows
         start, stop, step = (
             None if bound is None else operator.index(bound)
@@ -183,12 +189,12 @@ class QueryResult(Sequence[_Row]):
                 stop = stop if self._limit is None else min(stop, self._limit)
                 return rows.scattered(range(start, max(start, min(stop, _FURTHEST)), step))
             return rows.span(start, stop)[::step]
-        # From *start*, or from the last one if there are fewer, downwards.
+        # Downwards from *start*, or from the last row if there are fewer.
         assert start is not None
         return rows.span(0 if stop is None else stop + 1, start + 1)[::step]
 
     def _counted(self, positions: range, is_sparse: bool) -> Optional[list[_Row]]:
-        """Return the entities at *positions*, None if there are fewer than the server counted."""
+        """Return the entities at *positions*; None if the server counted too many rows."""
         if not positions:
             return []
         rising = positions if positions.step > 0 else positions[::-1]
@@ -201,12 +207,12 @@ class QueryResult(Sequence[_Row]):
         return found if positions.step > 0 else found[::-1]
 
     def __iter__(self) -> Iterator[_Row]:
-        """Iterate over the entities, loading pages on the way."""
+        """Iterate over the entities; load pages on the way."""
         self._is_read = True
         return self._iterate()
 
     def __reversed__(self) -> Iterator[_Row]:
-        """Iterate over the entities, the last one first."""
+        """Iterate over the entities in reverse order."""
         return iter(self._rows.load_to(None)[::-1])
 
     def _iterate(self) -> Iterator[_Row]:
@@ -229,29 +235,29 @@ class QueryResult(Sequence[_Row]):
         *,
         stable: bool = False,
     ) -> Iterator[_Row]:
-        """Return an iterator over the entities that holds one page of them at a time.
+        """Return an iterator over the entities that keeps only one page in memory.
 
-        With it any number of entities can be gone through in memory that does not grow. When
-        the next page is begun, the session forgets what came with the last one, and what was
-        loaded on demand for that: as long as others hold such an entity, it stays the one of
-        its identity, and what is changed is held until it is committed. With *keep* the session
-        holds everything, as with other ways to read a result.
+        So a program can process any number of entities in constant memory. At the start of the
+        next page, the session forgets the entities of the last page, and the entities that were
+        loaded on demand for these. While the program still refers to such an entity, the session
+        keeps it in the identity map. Entities with changes are kept until they are committed. With
+        *keep*, the session keeps all entities, as for other ways to read a result.
 
-        With *prefetch* the next page is loaded in a thread while the current one is worked on.
-        *page_size* entities come with each request, None means the size of the result's pages.
-        What this result has loaded before is loaded again, unless that was all.
+        With *prefetch*, a thread loads the next page while the program works on the current page.
+        A page has *page_size* entities; None means the page size of this result. Entities that
+        this result has already loaded are loaded again, unless it is complete.
 
-        Entities that this session deletes, changes or creates on the way leave none of the others
-        out. With *stable* those that others delete do not either: the ids of all are asked for
-        first, in pages of 5,000, and then the entities by their ids. What is deleted before its
-        page is begun does not come.
+        If this session deletes, changes or creates entities on the way, no other entity is left
+        out. With *stable*, this is also guaranteed if other sessions delete entities: the ids of
+        all entities are loaded first, in pages of 5,000, and then the entities by their ids. An
+        entity that is deleted before the start of its page is left out.
 
-        Raise :exc:`ValueError` for *stable* if the query finds counts or sums, not entities.
+        Raise :exc:`ValueError` for *stable* if the rows of the query are counts or sums.
         """
         size = self._page_size if page_size is None else _checked_size(page_size)
         if stable and not self._source.has_keys:
             raise ValueError(
-                f"The rows of {self.wording.bound!r} have no ids, so they cannot be read by them."
+                f"Cannot iterate stably over {self.wording.bound!r}: its rows have no ids."
             )
         if self.is_complete():
             return iter(self._rows.first)
@@ -263,8 +269,8 @@ class QueryResult(Sequence[_Row]):
     def __len__(self) -> int:
         """Return the number of entities.
 
-        What fits one page is loaded for it. Where there is more the server is asked to count,
-        unless somebody reads all of it anyway, or the server cannot.
+        This loads the first page. If there are more rows, the server counts them. If the program is
+        already reading all rows, or the server cannot count them, this loads all rows.
         """
         if not self._rows.first:
             self._rows.load_to(1)
@@ -277,21 +283,21 @@ class QueryResult(Sequence[_Row]):
         return list(self._rows.load_to(None))
 
     def __bool__(self) -> bool:
-        """Return whether anything is found, loading no more than a page for it."""
+        """Return whether there is an entity; load at most one page."""
         return bool(self._rows.load_to(1))
 
     def one(self) -> _Row:
-        """Return the only entity, asking for at most two.
+        """Return the only entity; load at most two.
 
-        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if there is none,
-        :exc:`~ftrack_like.exception.MultipleResultsFoundError` if there are more, and
+        Raise :exc:`~ftrack_like.exception.NoResultFoundError` if there is no entity,
+        :exc:`~ftrack_like.exception.MultipleResultsFoundError` if there are several, and
         :exc:`ValueError` if the expression has a limit or an offset.
         """
         self._refuse_limit("one")
         if self._offset is not None:
             raise ValueError(
-                "one() asks whether there is a single entity, but the expression contains an "
-                f"offset clause: {self.wording.bound!r}."
+                "one() needs all entities of the query, but the expression contains an offset "
+                f"clause: {self.wording.bound!r}."
             )
         found = self._some(2)
         if len(found) == 1:
@@ -300,7 +306,7 @@ class QueryResult(Sequence[_Row]):
         raise wrong(f"{wrong.default_message}\nThe query: {self.wording.bound}")
 
     def first(self) -> Optional[_Row]:
-        """Return the first entity, or None if there is none.
+        """Return the first entity, or None if the query finds nothing.
 
         Raise :exc:`ValueError` if the expression has a limit.
         """
@@ -309,7 +315,7 @@ class QueryResult(Sequence[_Row]):
         return found[0] if found else None
 
     def _refuse_limit(self, name: str) -> None:
-        """Raise :exc:`ValueError` if the expression has a limit, which *name* sets by itself."""
+        """Raise :exc:`ValueError` if the expression has a limit: the method *name* sets it."""
         if self._limit is not None:
             raise ValueError(
                 f"{name}() sets the limit itself, but the expression already contains a limit "
@@ -317,14 +323,18 @@ class QueryResult(Sequence[_Row]):
             )
 
     def _some(self, count: int) -> list[_Row]:
-        """Return up to *count* entities, without loading a whole page for them."""
+        """Return at most *count* entities without loading a whole page."""
         if self._rows.first or self.is_complete():
             return self._rows.load_to(count)[:count]
         return self._source.fetch_some(count)
 
 
 def _checked_size(page_size: Union[SupportsIndex, str]) -> int:
-    """Return *page_size*, a number or its text; :exc:`ValueError` if no page can be so small."""
+    """Return *page_size*, a number or its text, as a number.
+
+    Raise :exc:`ValueError` if it is less than 1 or not a number, and :exc:`TypeError` for another
+    type.
+    """
     try:
         size = int(page_size) if isinstance(page_size, str) else operator.index(page_size)
     except ValueError:
@@ -332,5 +342,5 @@ def _checked_size(page_size: Union[SupportsIndex, str]) -> int:
     except TypeError:
         raise TypeError(f"A page_size is a whole number, not {page_size!r}.") from None
     if size < 1:
-        raise ValueError(f"A page holds at least one entity: page_size is {page_size!r}.")
+        raise ValueError(f"A page needs at least one entity, but page_size is {page_size!r}.")
     return size

@@ -1,8 +1,15 @@
-"""The rows of a query at the server, read by position or one page after the other.
+"""Load the rows of a query, by position or page by page.
 
-Pages are asked for by offset. When the session changes something on the server between two of
-them, the rows behind may move, and a page at the next offset would leave some out. The keys of all
-rows are asked for then, and the rest is read by key. The positions of the rows stay what they were.
+Pages are requested by offset. This is fast, but it has a problem: a program often changes the rows
+that it iterates over, for example it sets the status of all tasks with another status. After a
+commit these rows no longer match, and the following rows move forward. The page at the next offset
+would then leave some rows out.
+
+So before each page, the code compares the number of writes of the session (*stamp*) with that of
+the first page. If it has changed, the code queries the keys of all rows, removes the keys of rows
+that were already read or were created since, and reads the rest by key. The rows keep the positions
+that they had at first. Queries for counts and sums have no keys; their pages are always read by
+offset.
 """
 
 from __future__ import annotations
@@ -16,26 +23,26 @@ __all__ = ["Pages", "Rows"]
 
 
 class Rows:
-    """The rows of a query, kept as they are read, with the positions that they had at first.
+    """The rows of a query and their positions. Rows that were read are kept.
 
-    *first* are those from position 0 on that were read one page after the other.
+    *first* is the list of rows from position 0 that were read page by page.
     """
 
     def __init__(self, source: Source, page_size: int) -> None:
-        """Initialise without rows of *source*, which are read *page_size* at a time."""
+        """Initialise for *source* without rows; a page has *page_size* rows."""
         self._source = source
         self._page_size = page_size
         self._limit = source.parts.limit
         self.first: list[Any] = []
-        #: Rows behind *first*, by position; by key once *_keys* is known.
+        #: Rows after *first*: by position, or by key if *_keys* is set.
         self._apart: dict[Any, Any] = {}
         self._next: Optional[int] = source.offset
-        #: The keys of all rows, by position, once the session has moved some.
+        #: The keys of all rows by position; None until the session has moved rows.
         self._keys: Optional[list[Any]] = None
-        #: What the session had changed when the first row came.
+        #: The number of writes of the session at the first request.
         self._stamp: Optional[int] = None
         self._total: Optional[int] = None
-        #: A position from which on there are no rows.
+        #: A position from which there are no more rows.
         self._end: Optional[int] = None
 
     @property
@@ -48,7 +55,7 @@ class Rows:
     # One page after the other
 
     def next_page(self) -> Optional[str]:
-        """Return the query for the page behind *first*; None if there is none to be asked for."""
+        """Return the query for the page after *first*; None if no request by offset is needed."""
         size = self._size()
         if size <= 0:
             self._next = None
@@ -59,11 +66,11 @@ class Rows:
         return self._source.page_text(self._next, size)
 
     def take(self, page: Page) -> None:
-        """Take over *page*, the answer to :meth:`next_page`."""
+        """Add *page*, the answer to the query of :meth:`next_page`."""
         assert self._next is not None
         check_progress(self._source.parts.text, self._next, page.following)
         if self.first and self._is_moved():
-            return  # The rows moved while it was on its way.
+            return  # The session has changed rows during the request: the page may be wrong.
         self.first.extend(page.rows)
         for position in range(len(self.first) - len(page.rows), len(self.first)):
             self._apart.pop(position, None)
@@ -71,7 +78,7 @@ class Rows:
         self._next = None if full else page.following
 
     def load_page(self) -> None:
-        """Read the page behind *first*, if there is one."""
+        """Read the page after *first*, if there is one."""
         text = self.next_page()
         if text is not None and self._next is not None:
             self.take(self._source.fetch(self._next, self._size()))
@@ -79,20 +86,20 @@ class Rows:
             self._load_by_key()
 
     def _load_by_key(self) -> None:
-        """Read the page behind *first* by the keys of its rows."""
+        """Read the page after *first* by the keys of its rows."""
         start = len(self.first)
         self.first.extend(self._by_key(start, start + self._page_size))
         for key in self._known_keys()[start : len(self.first)]:
             self._apart.pop(key, None)
 
     def load_to(self, count: Optional[int]) -> list[Any]:
-        """Read until *first* has *count* rows, or all when it is None; return *first*."""
+        """Read until *first* has *count* rows, or all rows if it is None; return *first*."""
         while not self.is_complete and (count is None or len(self.first) < count):
             self.load_page()
         return self.first
 
     def _size(self) -> int:
-        """Return how many rows the next page may have."""
+        """Return the number of rows to request for the next page."""
         if self._limit is None:
             return self._page_size
         return min(self._page_size, self._limit - len(self.first))
@@ -100,7 +107,7 @@ class Rows:
     # By position
 
     def span(self, low: int, high: Optional[int]) -> list[Any]:
-        """Return the rows from position *low* to before *high* (None is the end) that exist."""
+        """Return the rows from position *low* up to but not including *high*; None is the end."""
         if self._limit is not None:
             high = self._limit if high is None else min(high, self._limit)
         if high is not None and high <= low:
@@ -112,7 +119,7 @@ class Rows:
         return self.load_to(high)[low:high]
 
     def _is_far(self, low: int, high: Optional[int]) -> bool:
-        """Return whether fewer pages come by way of reading from *low* on at once."""
+        """Return whether reading from *low* takes fewer pages than reading on from *first*."""
         read = len(self.first)
         if low <= read:
             return False
@@ -121,17 +128,14 @@ class Rows:
         return -(-(high - low) // self._page_size) < -(-(high - read) // self._page_size)
 
     def row(self, position: int) -> list[Any]:
-        """Return a list of the row at *position*, empty if there is none.
-
-        The page that it is on is read.
-        """
+        """Return a list with the row at *position*, or an empty list; read its whole page."""
         if position < len(self.first) + self._page_size or self.is_complete:
             return self.load_to(position + 1)[position : position + 1]
         low = position - position % self._page_size
         return self.span(low, low + self._page_size)[position - low :][:1]
 
     def scattered(self, positions: range) -> list[Any]:
-        """Return the rows at *positions*, which rise, in as few requests as will do."""
+        """Return the rows at the increasing *positions*, one request for each page of rows."""
         found: list[Any] = []
         for begin in range(0, len(positions), self._page_size):
             chunk = positions[begin : begin + self._page_size]
@@ -150,9 +154,10 @@ class Rows:
         return found
 
     def _window(self, low: int, high: Optional[int]) -> Optional[list[Any]]:
-        """Return the rows from *low* to before *high*, read without those before them.
+        """Return the rows from *low* up to *high* without reading the rows before them.
 
-        Return None if the server's offsets are not positions: then all must be read in turn.
+        Return None if the offsets of the server are not positions. Then all rows must be read in
+        order.
         """
         found: list[Any] = []
         if self._end is not None:
@@ -182,7 +187,7 @@ class Rows:
         return found
 
     def _gap(self, position: int, high: Optional[int]) -> int:
-        """Return how many rows from *position* on one request is to bring."""
+        """Return how many rows to request from *position*: up to the next known row or *high*."""
         stop = position + self._page_size
         stop = stop if high is None else min(stop, high)
         for each in range(position, stop):
@@ -193,11 +198,11 @@ class Rows:
     # How many there are
 
     def total(self) -> int:
-        """Return the number of rows. The server counts what does not fit one page."""
+        """Return the number of rows. If there is more than one page, the server counts them."""
         if self._is_moved() or self.is_complete:
             return len(self.first) if self._keys is None else len(self._keys)
         if self._limit is not None and self._limit - len(self.first) <= self._page_size:
-            return len(self.load_to(None))  # The limit leaves one page.
+            return len(self.load_to(None))  # The limit allows at most one more page.
         if self._total is None:
             self._total = self._counted()
         if self.is_complete or self._total is None:
@@ -205,20 +210,20 @@ class Rows:
         return self._total
 
     def _counted(self) -> Optional[int]:
-        """Return how many rows the server counts; read the first page on the way if need be."""
+        """Return the count of the server, or None; load the first page in the same request."""
         if self.first or not self._source.has_keys:
             total = self._source.count() if self._source.has_keys else None
         else:
             self._stamp = self._source.writes if self._stamp is None else self._stamp
             page, total = self._source.fetch_counted(self._size())
             self.take(page)
-        # There is another page, or the count is wrong.
+        # There must be rows after *first*. Otherwise the count is wrong.
         return total if total is not None and total > len(self.first) else None
 
     # After the session has moved rows
 
     def _is_moved(self) -> bool:
-        """Return whether the session may have moved rows since the first came; act on it."""
+        """Return whether the session may have moved rows; if it has just, query the keys."""
         if self._keys is not None:
             return True
         if self._stamp in (None, self._source.writes) or self._next is None:
@@ -229,7 +234,7 @@ class Rows:
         return True
 
     def _go_by_key(self) -> None:
-        """Ask for the keys of all rows, and put those that are read where they were."""
+        """Query the keys of all rows; give the rows that were read their old positions."""
         key_of = self._source.key_of
         known = {position: key_of(row) for position, row in enumerate(self.first)}
         apart = {position: key_of(row) for position, row in self._apart.items()}
@@ -255,7 +260,7 @@ class Rows:
         return self._keys
 
     def _by_key(self, low: int, high: Optional[int]) -> list[Any]:
-        """Return the rows from *low* to before *high* by their keys, the deleted ones left out."""
+        """Return the rows from *low* up to *high* by their keys, without deleted rows."""
         low = max(low, len(self.first))
         while True:
             wanted = self._known_keys()[low:high]
@@ -271,9 +276,9 @@ class Rows:
 
 
 class Pages:
-    """The rows of a query, read one page after the other and not kept.
+    """The rows of a query, read page by page. The rows are not kept.
 
-    With *stable* the keys of all rows are asked for first, so that nobody can move them.
+    With *stable* the keys of all rows are queried first, so that no session can move rows.
     """
 
     def __init__(self, source: Source, stable: bool) -> None:
@@ -284,17 +289,20 @@ class Pages:
         self._left = source.parts.limit
         self._keys: Optional[list[Any]] = None
         self._stamp: Optional[int] = None
-        #: Hashes of the keys that were given: a tenth of the memory of the keys. Two of a million
-        #: keys have one hash in one of forty million runs.
+        #: The hashes of the keys of the returned rows. They take a tenth of the memory of the keys.
+        #: The probability that two of a million keys have the same hash is 1 in 40 million.
         self._given = array("q")
 
     @property
     def is_done(self) -> bool:
-        """Whether there is no further page."""
+        """Whether all pages have been read."""
         return self._next is None or self._left == 0
 
     def read(self, size: int, fresh: list[Any]) -> list[Any]:
-        """Return the next *size* rows, none at the end; keys of new ones are added to *fresh*."""
+        """Return the next *size* rows, ``[]`` at the end; add the keys of new entities to *fresh*.
+
+        *fresh* lets the caller remove these entities from the identity map later.
+        """
         if self._stable and self._keys is None and self._source.has_keys:
             self._keys = self._source.keys(self._left)[::-1]
         while not self.is_done:
@@ -307,7 +315,7 @@ class Pages:
         return []
 
     def _by_offset(self, size: int, fresh: list[Any]) -> list[Any]:
-        """Return the page at the next offset; none if the rows moved on the way."""
+        """Return the page at the next offset; ``[]`` if rows have moved during the request."""
         self._stamp = self._source.writes if self._stamp is None else self._stamp
         size = size if self._left is None else min(size, self._left)
         assert self._next is not None
@@ -322,7 +330,7 @@ class Pages:
         return page.rows
 
     def _by_key(self, size: int, fresh: list[Any]) -> list[Any]:
-        """Return the rows of the next keys, as far as they still exist."""
+        """Return the rows of the next keys, without deleted rows."""
         assert self._keys is not None
         chunk = [self._keys.pop() for _ in range(min(size, len(self._keys)))]
         if not self._keys:
@@ -331,7 +339,7 @@ class Pages:
         return [found[key] for key in chunk if key in found]
 
     def _is_moved(self) -> bool:
-        """Return whether the session may have moved rows since the first came; act on it."""
+        """Return whether the session may have moved rows; if it has just, query the keys."""
         if self._keys is not None:
             return True
         if self._stamp is None or self._stamp == self._source.writes:

@@ -1,4 +1,4 @@
-"""A query at the server: its rows by offset or by key, and how many there are."""
+"""The requests for a query: rows by offset or by key, and the number of rows."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "Source", "check_progress"]
 
-#: How many keys are asked for at a time, and how many rows by their keys, with the length of the
-#: condition in characters.
+#: The keys in one page of keys.
 KEY_PAGE = 5_000
+
+#: The most rows that one query selects by keys, and the most characters of its condition.
 GROUP_SIZE = 500
 CONDITION_LENGTH = 32_000
 
@@ -28,23 +29,23 @@ class Page(NamedTuple):
     """A page of rows."""
 
     rows: list[Any]
-    #: The offset of the page after it, or None.
+    #: The offset of the next page, or None.
     following: Optional[int]
 
 
 def check_progress(expression: str, offset: int, following: Optional[int]) -> None:
-    """Raise an error when the page *following* that at *offset* of *expression* leads nowhere."""
+    """Raise ServerAnswerError unless the next offset *following* is larger than *offset*."""
     if following is not None and following <= offset:
         raise exception.ServerAnswerError(
             f"The server answered the page at offset {offset} of {expression!r} "
-            f"with a next offset of {following}, which would never end."
+            f"with the next offset {following}. Reading on would never end."
         )
 
 
 class Source:
-    """A query at the server.
+    """A query and its requests.
 
-    *parts* is its outline; mistakes are pointed out in *wording*.
+    *parts* is its outline. Errors quote the text in *wording*.
     """
 
     def __init__(self, session: Session, parts: Outline, wording: Wording) -> None:
@@ -57,13 +58,13 @@ class Source:
 
     @property
     def writes(self) -> int:
-        """How often the session has changed something on the server, or begun to."""
+        """The number of writes that the session has begun."""
         count: int = loader_of(self._session).writes
         return count
 
     @property
     def has_keys(self) -> bool:
-        """Whether the rows are entities, told apart by keys; counts and sums are not."""
+        """Whether the rows are entities with keys, and not counts or sums."""
         if self._keyed is None:
             class_ = self._session.types.get(self.parts.entity_type or "")
             names = tuple(class_.primary_key_attributes) if class_ is not None else ()
@@ -72,31 +73,31 @@ class Source:
         return self._keyed[1] != ""
 
     def page_text(self, offset: int, size: int) -> str:
-        """Return the query for *size* rows from *offset* on, an offset of the server."""
+        """Return the query for *size* rows from *offset*, which includes the query's own offset."""
         return f"{self.parts.text} offset {offset} limit {size}"
 
     def fetch(self, offset: int, size: int, fresh: Optional[list[Any]] = None) -> Page:
-        """Return *size* rows from *offset* on; keys of new entities are added to *fresh*."""
+        """Return the page of *size* rows from *offset*; add the keys of new entities to *fresh*."""
         text = self.page_text(offset, size)
         found = Page(*loader_of(self._session).fetch(text, fresh, self.wording))
         check_progress(self.parts.text, offset, found.following)
         return found
 
     def fetch_some(self, count: int) -> list[Any]:
-        """Return up to *count* of the first rows."""
+        """Return at most *count* rows from the start."""
         offset = "" if self.parts.offset is None else f" offset {self.parts.offset}"
         text = f"{self.parts.text}{offset} limit {count}"
         found: list[Any] = loader_of(self._session).fetch(text, None, self.wording)[0]
         return found[:count]
 
     def fetch_single(self, positions: Iterable[int]) -> list[list[Any]]:
-        """Return for each of *positions* a list of the row there, in one call for all."""
+        """Return for each of *positions* a list with its row, in one request for all."""
         texts = [self.page_text(self.offset + each, 1) for each in positions]
         wordings = [self.wording] * len(texts)
         return [rows for rows, _ in loader_of(self._session).fetch_many(texts, None, wordings)]
 
     def fetch_counted(self, size: int) -> tuple[Page, Optional[int]]:
-        """Return the first page, of *size* rows, and the number of all, None if unknown."""
+        """Return the first page of *size* rows, and the number of all rows, None if unknown."""
         text = self.page_text(self.offset, size)
         found, total = loader_of(self._session).fetch_counted(
             text, self.parts.text, self.parts.entity_type, self.wording
@@ -104,7 +105,7 @@ class Source:
         return Page(*found), self._bounded(total)
 
     def count(self) -> Optional[int]:
-        """Return how many rows the server counts within the bounds; None if it cannot."""
+        """Return the number of rows within limit and offset; None if the server cannot count."""
         return self._bounded(
             loader_of(self._session).count(self.parts.text, self.parts.entity_type)
         )
@@ -121,9 +122,9 @@ class Source:
         return row[names[0]] if len(names) == 1 else tuple(row[name] for name in names)
 
     def keys(self, count: Optional[int]) -> list[Any]:
-        """Return the keys of the first *count* rows as they are now, all for None.
+        """Return the keys of the first *count* rows, or of all rows if it is None.
 
-        When the session changes something on the way, it is begun again.
+        If the session writes between two pages of keys, start again.
         """
         while True:
             before = self.writes
@@ -132,11 +133,19 @@ class Source:
                 return found
 
     def keys_since(self, stamp: int, count: Optional[int]) -> list[Any]:
-        """Return the keys of *count* rows that are there now and were when *writes* was *stamp*."""
-        created = loader_of(self._session).created_since(stamp)
-        found = self.keys(None if count is None else count + len(created))
+        """Return *count* keys of rows that exist, without rows that were created after *stamp*.
+
+        *stamp* is an earlier value of :attr:`writes`.
+        """
+        created_since = loader_of(self._session).created_since
         single = len(self._names()) == 1
-        return [key for key in found if ((key,) if single else key) not in created]
+        while True:
+            created = created_since(stamp)
+            found = self.keys(None if count is None else count + len(created))
+            # Another thread may have created entities after the first look. The session records
+            # them before it sends them, so this look knows all that *found* may contain.
+            if created_since(stamp) == created:
+                return [key for key in found if ((key,) if single else key) not in created]
 
     def _keys_once(self, count: Optional[int]) -> list[Any]:
         assert self._keyed is not None
@@ -152,7 +161,7 @@ class Source:
         return found
 
     def by_keys(self, keys: list[Any], fresh: Optional[list[Any]] = None) -> dict[Any, Any]:
-        """Return the rows with *keys* by their key, as far as they still exist."""
+        """Return ``{key: row}`` for *keys*, without deleted rows."""
         assert self._keyed is not None
         texts = [
             f"{self._keyed[2]}{condition} offset 0 limit {count}"
@@ -166,7 +175,7 @@ class Source:
         return self._keyed[0] if self.has_keys and self._keyed else ()
 
     def _conditions(self, keys: list[Any]) -> Iterable[tuple[str, int]]:
-        """Yield conditions that select the rows with *keys*, and the number of each."""
+        """Yield conditions that select the rows with *keys*, each with its number of keys."""
         names = self._names()
         single = len(names) == 1
         chunk: list[str] = []

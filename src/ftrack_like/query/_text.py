@@ -1,4 +1,10 @@
-"""The text of queries: what the client has to know of it, and the queries that it makes of it."""
+"""The text of queries: find its parts, and build other queries from them.
+
+The client does not parse the query language; only the server knows its meaning. But the client must
+find the entity type, the projections, the limit and the offset, to add default projections, load
+pages and count rows. These keywords count only outside quotes and brackets: a text may contain the
+word "limit", and a sub-query has its own limit.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +25,7 @@ __all__ = [
     "prepare",
 ]
 
-#: Texts in quotes and words, the parts that an outline is made of, and brackets.
+#: The tokens of an expression: texts in quotes, brackets, and words.
 _TOKEN = re.compile(
     r"""
     (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
@@ -31,17 +37,17 @@ _TOKEN = re.compile(
 
 
 class Outline(NamedTuple):
-    """What the client has to know of an expression; its meaning is the server's."""
+    """The parts of an expression that the client needs."""
 
-    #: The expression without what the client says by itself: limit and offset.
+    #: The expression without limit and offset.
     text: str
-    #: The type that is queried, or None where none can be made out.
+    #: The queried type, or None if it cannot be found.
     entity_type: Optional[str]
-    #: Whether projections are stated.
+    #: Whether the expression has projections.
     has_projections: bool
     limit: Optional[int]
     offset: Optional[int]
-    #: Where limit and offset stand in the expression, as (start, end).
+    #: The positions of limit and offset in the expression, as (start, end).
     cut: tuple[tuple[int, int], ...] = ()
 
 
@@ -49,7 +55,7 @@ class Outline(NamedTuple):
 def outline(expression: str) -> Outline:
     """Return the outline of the query *expression*.
 
-    Keywords count in any case and with any white space, but not inside quotes or brackets.
+    Keywords may be in upper or lower case. They do not count inside quotes or brackets.
     """
     words = _plain_words(expression)
     text, numbers, cut = _cut_bounds(expression, words)
@@ -65,10 +71,7 @@ def outline(expression: str) -> Outline:
 
 
 def _plain_words(expression: str) -> list[re.Match[str]]:
-    """Return the matches of the words of *expression* outside quotes and brackets.
-
-    What stands in brackets (a sub-query, say) has bounds and projections of its own.
-    """
+    """Return the matches of the words of *expression* outside quotes and brackets."""
     depth = 0
     words = []
     for match in _TOKEN.finditer(expression):
@@ -84,7 +87,7 @@ def _type_after_from(
 ) -> Optional[re.Match[str]]:
     """Return the match of the word after the ``from`` that ends the projections.
 
-    A projection may be called ``from`` too; then a comma stands beside it.
+    An attribute may also be called ``from``; then there is a comma next to it.
     """
     for index in range(1, len(words) - 1):
         if lowered[index] != "from":
@@ -98,9 +101,9 @@ def _type_after_from(
 
 
 def _split(expression: str) -> Optional[tuple[str, str, list[re.Match[str]]]]:
-    """Return the projections of *expression*, the text from the type on and the words of that.
+    """Return the projections of *expression*, the text from the type on, and the words of it.
 
-    *expression* states projections, but no bounds. Return None if no type can be made out.
+    *expression* has projections, but no limit and offset. Return None if the type cannot be found.
     """
     words = _plain_words(expression)
     lowered = [match.group().lower() for match in words]
@@ -114,7 +117,7 @@ def _split(expression: str) -> Optional[tuple[str, str, list[re.Match[str]]]]:
 
 
 def _pair(words: list[re.Match[str]], first: str, second: str) -> Optional[re.Match[str]]:
-    """Return the last of *words* that is the keyword *first* with *second* behind it."""
+    """Return the last of *words* that is the keyword *first* and is followed by *second*."""
     found = None
     for word, following in zip(words[1:], words[2:]):
         if word.group().lower() == first and following.group().lower() == second:
@@ -123,9 +126,9 @@ def _pair(words: list[re.Match[str]], first: str, second: str) -> Optional[re.Ma
 
 
 def count_expression(expression: str, key: str) -> Optional[str]:
-    """Return the query for how many values of *key*, an attribute, *expression* finds.
+    """Return the query that counts the rows of *expression* by the attribute *key*.
 
-    *expression* states projections, but no bounds. Return None for rows that are no entities.
+    *expression* has projections, but no limit and offset. Return None if its rows are not entities.
     """
     parts = _split(expression)
     if parts is None or _is_aggregate(parts):
@@ -138,20 +141,21 @@ def count_expression(expression: str, key: str) -> Optional[str]:
 
 
 def finds_entities(expression: str) -> bool:
-    """Return whether the rows of *expression* are entities, and not counts and sums."""
+    """Return whether the rows of *expression* are entities, not counts or sums."""
     parts = _split(expression)
     return parts is None or not _is_aggregate(parts)
 
 
 def _is_aggregate(parts: tuple[str, str, list[re.Match[str]]]) -> bool:
-    """Return whether the rows of the query in *parts* are counts and sums, without a key."""
+    """Return whether the rows of the query in *parts* are counts or sums, without a key."""
     return "(" in parts[0] or _pair(parts[2], "group", "by") is not None
 
 
 def keyed_expressions(expression: str, names: list[str]) -> Optional[tuple[str, str]]:
-    """Return the query for the keys *names* alone, and the begin of one for what *expression* does.
+    """Return a query for the keys *names* of *expression*, and the start of a query by keys.
 
-    A condition on the keys completes the second one. Return None for rows without a key.
+    The second query has the projections of *expression* and ends in ``where``; the caller adds a
+    condition on the keys. Return None for rows without a key.
     """
     parts = _split(expression)
     if parts is None or _is_aggregate(parts):
@@ -164,17 +168,17 @@ def keyed_expressions(expression: str, names: list[str]) -> Optional[tuple[str, 
 
 
 def prepare(expression: str, types: Mapping[str, Any]) -> str:
-    """Return *expression* with the default projections of its type, if it states none.
+    """Return *expression*, with the default projections of its type if it has no projections.
 
     *types* maps names to entity classes. Raise
-    :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, if the type is
-    not one of them.
+    :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError`, a :exc:`KeyError`, for an unknown
+    type.
     """
     parts = outline(expression)
     name = parts.entity_type or ""
     if name not in types:
         if not name and parts.has_projections:
-            return expression  # The server says best what is wrong with it.
+            return expression  # The server can describe the mistake best.
         raise exception.UnrecognisedEntityTypeError(name, suggestion=did_you_mean(name, types))
     if parts.has_projections:
         return expression
@@ -185,7 +189,7 @@ def prepare(expression: str, types: Mapping[str, Any]) -> str:
 def _cut_bounds(
     expression: str, words: list[re.Match[str]]
 ) -> tuple[str, dict[str, int], tuple[tuple[int, int], ...]]:
-    """Return *expression* without its limit and offset, their numbers, and where they stand."""
+    """Return *expression* without limit and offset, their numbers, and their positions."""
     numbers: dict[str, int] = {}
     spans = []
     for keyword, number in zip(words, words[1:]):

@@ -1,4 +1,10 @@
-"""A query in the words of its author, to which mistakes in it are pointed out."""
+"""The text of a query as its author wrote it, for error messages.
+
+The client changes a query before it sends it: it inserts bound values, adds projections, and
+replaces limit and offset. If the server reports a mistake, its position refers to the sent text.
+This module computes the position in the author's text, so that the error shows a caret below the
+mistake.
+"""
 
 from __future__ import annotations
 
@@ -14,35 +20,35 @@ if TYPE_CHECKING:
 
 __all__ = ["Wording", "excerpt", "restate", "restate_projections", "restate_values"]
 
-#: How much of a line is shown before and behind the place of a mistake, in characters.
+#: The most characters of a line to show before and after the position of a mistake.
 _BEFORE, _BEHIND = 100, 60
 
-#: A place for a bound value.
+#: A placeholder of a bound value.
 _PLACE = re.compile(r":\w+")
 
 
 class Wording:
-    """What somebody wrote, from which the client made the query that it sends.
+    """The *text* that the author of a query wrote, and the *pieces* of the query.
 
-    *text* is that, *pieces* what became of it before the client added projections and bounds: pairs
-    of a text and the place in *text* that it comes from. A piece that is not part of *text*, such
-    as a bound value, has a negative place, counted from -1.
+    *pieces* are the parts of the query before the client added projections and limits: pairs of a
+    text and its position in *text*. A piece that is not part of *text*, such as a bound value, has
+    the position ``-1 - n``, where *n* is the position of its placeholder.
     """
 
     __slots__ = ("pieces", "text")
 
     def __init__(self, text: str, pieces: Optional[Sequence[tuple[str, int]]] = None) -> None:
-        """Initialise for *text*, which is sent as it stands if *pieces* is None."""
+        """Initialise for *text*; None as *pieces* means that *text* has no bound values."""
         self.text: str = text
         self.pieces: list[tuple[str, int]] = [(text, 0)] if pieces is None else list(pieces)
 
     @property
     def bound(self) -> str:
-        """The text with the bound values in their places."""
+        """The text with the bound values inserted."""
         return "".join([piece for piece, _ in self.pieces])
 
     def restate(self, error: exception.ServerParseError, sent: str) -> None:
-        """Let *error*, about the query *sent*, quote the author's text and point to the place."""
+        """Change *error*, about the query *sent*, to quote the author's text with a caret."""
         place = None if error.position is None else self.place(sent, error.position)
         if error.sentence is not None:
             for theirs, ours in ((sent, self.text), (sent.partition("\n")[0], self.text)):
@@ -50,10 +56,11 @@ class Wording:
         restate(error, self.text, place)
 
     def place(self, sent: str, position: int) -> Optional[int]:
-        """Return the place in the text that *position* of the query *sent* comes from.
+        """Return the position in the author's text for *position* in the query *sent*.
 
-        Return None if it is in what the client added in front. What it added behind counts as the
-        end of the text. White space is left out of account, since the client changes it.
+        Return None if it is in the text that the client added before. A position in the text that
+        the client added after counts as the end. The comparison ignores white space, since the
+        client changes it.
         """
         whole = "".join(piece for piece, _ in self.pieces)
         parts = outline(whole)
@@ -61,7 +68,7 @@ class Wording:
         kept = [i for i, letter in enumerate(whole) if not letter.isspace() and i not in cut]
         before = len("".join(sent[:position].split()))
         start = _found(sent, [whole[i] for i in kept])
-        if start is None:  # Other projections were sent: only what follows them is the author's.
+        if start is None:  # The client sent other projections: compare the text from the type on.
             first = _body(whole, parts.entity_type)
             kept = [index for index in kept if index >= first]
             start = _found(sent, [whole[i] for i in kept])
@@ -72,7 +79,10 @@ class Wording:
         return self._origin(kept[-1], True) if kept else 0
 
     def _origin(self, position: int, behind: bool) -> int:
-        """Return the place in the text of *position* in the joined pieces, or that *behind* it."""
+        """Return the position in the text for *position* in the joined pieces.
+
+        With *behind*, return the position after it.
+        """
         begin = 0
         for piece, place in self.pieces:
             if position < begin + len(piece):
@@ -85,7 +95,7 @@ class Wording:
 
 
 def _found(sent: str, letters: list[str]) -> Optional[int]:
-    """Return how many letters stand in *sent* before *letters*, blanks left out; None if absent."""
+    """Return the number of characters before *letters* in *sent* without blanks; None if absent."""
     if not letters:
         return 0
     index = "".join(sent.split()).rfind("".join(letters))
@@ -93,14 +103,14 @@ def _found(sent: str, letters: list[str]) -> Optional[int]:
 
 
 def _body(whole: str, entity_type: Optional[str]) -> int:
-    """Return where in *whole* the type stands that is queried."""
+    """Return the position of the queried type in *whole*."""
     return max(whole.find(f" {entity_type}"), whole.find(f"\n{entity_type}"), 0)
 
 
 def restate(error: exception.ServerParseError, text: str, position: Optional[int]) -> None:
-    """Let *error* quote *text*, with a caret under *position* if that is known."""
+    """Change *error* to quote *text*, with a caret below *position* if that is known."""
     if error.sentence is None:
-        return  # It did not come from a server.
+        return  # The error is not from a server.
     error.expression, error.position = text, position
     shown = text if position is None else excerpt(text, position)
     lines = "".join(f"\n  {line}" for line in shown.split("\n"))
@@ -108,7 +118,7 @@ def restate(error: exception.ServerParseError, text: str, position: Optional[int
 
 
 def restate_projections(error: exception.ServerParseError, projections: Projections) -> None:
-    """Let *error*, about a query that selects *projections*, quote these alone.
+    """Change *error*, about a query that selects *projections*, to quote only the projections.
 
     *projections* is a text such as ``"name, status.name"``, or a list of names.
     """
@@ -129,9 +139,10 @@ def restate_projections(error: exception.ServerParseError, projections: Projecti
 def restate_values(
     error: exception.ServerParseError, data: Mapping[str, Any], conditions: Mapping[str, str]
 ) -> None:
-    """Let *error*, about the *conditions* that stand for the values of *data*, quote these.
+    """Change *error*, about a query by the values of *data*, to quote *data* as a dictionary.
 
-    *conditions* maps the names in *data* to what was asked, joined by ``and`` at the end.
+    *conditions* maps the names in *data* to their conditions; the query ends in these conditions,
+    joined by ``and``.
     """
     place: Optional[int] = None
     sent = len(error.expression or "") - len(" and ".join(conditions.values()))
@@ -147,9 +158,9 @@ def restate_values(
 
 
 def excerpt(text: str, position: int) -> str:
-    """Return the line of *text* that *position* is in, and below it a caret under the place.
+    """Return the line of *text* at *position*, and a second line with a caret below *position*.
 
-    Tabs before the caret are those of the line, so that it stands right whatever their width.
+    The second line has the same tabs as the first, so that the caret is right for any tab width.
     """
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)

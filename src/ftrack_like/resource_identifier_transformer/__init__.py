@@ -1,1 +1,1 @@
-"""Transformers of resource identifiers on their way to and from the server."""
+"""Transformers convert resource identifiers between a location and the server."""

@@ -1,4 +1,4 @@
-"""The interface of transformers, which changes nothing."""
+"""The interface of transformers. The base class changes nothing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["ResourceIdentifierTransformer"]
 
 
 class ResourceIdentifierTransformer:
-    """Change resource identifiers on their way to the server and back.
+    """Converts resource identifiers to the form that the server stores, and back.
 
-    For instance to keep them relative to a folder that each site mounts elsewhere. This base
-    class hands them on unchanged.
+    For example, a subclass may store them relative to a folder that each office mounts at another
+    path. This base class returns them unchanged.
     """
 
     def __init__(self, session: Session) -> None:
@@ -24,15 +24,15 @@ class ResourceIdentifierTransformer:
         super().__init__()
 
     def encode(self, resource_identifier: str, context: Optional[Mapping[str, Any]] = None) -> str:
-        """Return *resource_identifier* as the server should store it.
+        """Return *resource_identifier* in the form that the server stores.
 
-        *context* is a mapping such as ``{"component": entity}``; None when nothing is known.
+        *context* is a mapping such as ``{"component": entity}``, or None.
         """
         return resource_identifier
 
     def decode(self, resource_identifier: str, context: Optional[Mapping[str, Any]] = None) -> str:
-        """Return the *resource_identifier* that the server stores as a location works with it.
+        """Return *resource_identifier*, stored on the server, in the form for the location.
 
-        *context* is a mapping such as ``{"component": entity}``; None when nothing is known.
+        *context* is a mapping such as ``{"component": entity}``, or None.
         """
         return resource_identifier

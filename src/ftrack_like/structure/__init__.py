@@ -1,1 +1,1 @@
-"""Structures: rules that say where in a location the data of an entity belongs."""
+"""Structures: rules that decide the path of the data of an entity in a location."""

@@ -1,4 +1,4 @@
-"""Spell names of other scripts, and of signs alone, so that every file system takes them."""
+"""Spell names in non-Latin scripts, or of signs only, in ASCII for any file system."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import unicodedata
 
 __all__ = ["spelt", "survives"]
 
-#: How much of a spelling is kept, in characters: paths have limits.
+#: The most characters of a spelling, since the length of paths is limited.
 _LONGEST = 40
 
-#: The part of a letter's name that says how it sounds: "KATAKANA LETTER SMALL TU".
+#: The part of the Unicode name of a letter that is its sound, TU in "KATAKANA LETTER SMALL TU".
 _SOUND = re.compile(r"(?:LETTER|SYLLABLE) (?:SMALL |FINAL )?(?P<sound>.+?)(?: WITH .*)?$")
 
-#: The same table in every Python: with that of the interpreter, a name could get another path
-#: when Python is updated.
+#: A fixed version of the Unicode table. With the table of the interpreter, a name could get another
+#: path after an update of Python.
 _TABLE = unicodedata.ucd_3_2_0
 
-#: Letters whose names in Unicode are longer than their sounds; a dash stands for no sound.
+#: Letters with Unicode names longer than their sounds. A dash means no sound.
 _CYRILLIC = (
     "абвгдежзийклмнопрстуфхцчшщъыьэюяёєіїґ",
     "a.b.v.g.d.e.zh.z.i.y.k.l.m.n.o.p.r.s.t.u.f.kh.ts.ch.sh.shch.-.y.-.e.yu.ya.yo.ye.i.yi.g",
@@ -32,10 +32,10 @@ _LETTERS = {
 
 
 def survives(name: str, plain: str) -> bool:
-    """Return whether *plain*, the ASCII characters of *name*, still tells the name from others.
+    """Return whether *plain*, the ASCII characters of *name*, may be used as its file name.
 
-    A letter or digit is enough, as is a name that has no other characters than those allowed. The
-    names ``.`` and ``..`` mean folders.
+    It may if it has a letter or digit, or if *name* has only allowed characters. But ``.`` and
+    ``..`` are names of folders, so they may not be used.
     """
     if re.search(r"[A-Za-z0-9]", plain):
         return True
@@ -43,10 +43,10 @@ def survives(name: str, plain: str) -> bool:
 
 
 def spelt(name: str) -> str:
-    """Return a readable ASCII spelling of *name*, with a digest that tells equal spellings apart.
+    """Return a readable ASCII spelling of *name* with a digest, which makes it unique.
 
-    Letters are spelt by their sound and signs by their name. Ideographs, emoji and other
-    characters without one are spelt by their number in Unicode.
+    The spelling of a letter is its sound, that of a sign is its Unicode name. Ideographs and
+    characters without a name, such as new emoji, are spelt as their Unicode number.
     """
     words = re.sub(r"_+", "_", "".join(_spelling(character) for character in name)).strip("_")
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
@@ -54,7 +54,7 @@ def spelt(name: str) -> str:
 
 
 def _spelling(character: str) -> str:
-    """Return the spelling of *character*; nothing for marks and invisible characters."""
+    """Return the spelling of *character*; ``""`` for marks and invisible characters."""
     letter = _LETTERS.get(unicodedata.normalize("NFD", character.lower())[0])
     letter = _LETTERS.get(character.lower(), letter)
     if letter is not None:

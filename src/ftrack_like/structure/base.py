@@ -15,11 +15,11 @@ __all__ = ["Structure"]
 class Structure(abc.ABC):
     """A rule that gives each entity a resource identifier.
 
-    Identifiers are paths with :attr:`path_separator` between their parts, whatever the system.
+    Identifiers are paths. :attr:`path_separator` separates their parts on every operating system.
     """
 
     def __init__(self, prefix: str = "") -> None:
-        """Initialise with the *prefix* that every resource identifier starts with."""
+        """Initialise with the *prefix* of all resource identifiers."""
         self.prefix = prefix
         self.path_separator = "/"
         super().__init__()
@@ -30,8 +30,8 @@ class Structure(abc.ABC):
     ) -> str:
         """Return the resource identifier for *entity*.
 
-        *context* is a mapping with what else is known; in a transfer between locations
-        ``{"source_resource_identifier": str, …}``. None means that nothing is.
+        *context* is a mapping with further information, or None. In a transfer between locations it
+        is ``{"source_resource_identifier": str, …}``.
         """
 
     def _get_sequence_expression(self, sequence: Entity) -> str:

@@ -1,4 +1,4 @@
-"""A structure in which the id of an entity is its place."""
+"""A structure that uses the id of an entity as its resource identifier."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["EntityIdStructure"]
 
 
 class EntityIdStructure(Structure):
-    """Place every entity by its bare id, as flat storages want it."""
+    """Uses the id of each entity as its identifier, for storages without folders."""
 
     def get_resource_identifier(
         self, entity: Entity, context: Optional[Mapping[str, Any]] = None
     ) -> str:
-        """Return the id of *entity*; *context* is not used."""
+        """Return the id of *entity*; ignore *context*."""
         identifier: str = entity["id"]
         return identifier

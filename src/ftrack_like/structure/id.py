@@ -1,4 +1,4 @@
-"""A structure made of the ids of components."""
+"""A structure of folders from the ids of components."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ if TYPE_CHECKING:
 
 __all__ = ["IdStructure"]
 
-#: Characters of the id that become folders of their own, so that no folder gets too full.
+#: This many characters of the id become separate folders, so that no folder has too many entries.
 _FOLDERS = 4
 
 
 class IdStructure(Structure):
-    """Place components by id, in four levels of folders.
+    """Uses the ids of components as paths, in four levels of folders.
 
-    A file goes to ``prefix/1/2/3/4/<rest of the id>.ext``, a sequence into the folder of its id as
-    ``file.%04d.ext``, the members of another container into the folder of that.
+    The path of a file is ``prefix/1/2/3/4/<rest of the id>.ext``. A sequence is
+    ``file.%04d.ext`` in the folder of its id. The members of another container are in the folder
+    of the container's id.
     """
 
     def get_resource_identifier(
         self, entity: Entity, context: Optional[Mapping[str, Any]] = None
     ) -> str:
-        """Return the resource identifier for the component *entity*; *context* is not used.
+        """Return the resource identifier for the component *entity*; ignore *context*.
 
         Raise :exc:`NotImplementedError` for an entity of another type.
         """
@@ -35,7 +36,7 @@ class IdStructure(Structure):
             make_parts = self._PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
-                f"IdStructure places components only, and not the unsupported entity {entity!r}."
+                f"IdStructure supports only components, and not the unsupported entity {entity!r}."
             ) from None
         parts = make_parts(self, entity)
         return self.path_separator.join([self.prefix, *parts] if self.prefix else parts)
@@ -57,7 +58,7 @@ class IdStructure(Structure):
         return [*self._id_parts(entity), name]
 
     def _id_parts(self, entity: Entity) -> list[str]:
-        """Return the folders that the id of *entity* gives, the last with what is left of it."""
+        """Return the parts of the id of *entity*: single characters, then the rest of the id."""
         entity_id = entity["id"]
         return [*entity_id[:_FOLDERS], entity_id[_FOLDERS:]]
 

@@ -1,4 +1,4 @@
-"""A structure that leaves data where it comes from."""
+"""A structure that uses the path of the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["OriginStructure"]
 
 
 class OriginStructure(Structure):
-    """Give each entity the resource identifier that it has at its source."""
+    """Gives each entity the resource identifier of its source."""
 
     def get_resource_identifier(
         self, entity: Entity, context: Optional[Mapping[str, Any]] = None
@@ -26,7 +26,7 @@ class OriginStructure(Structure):
         source: Optional[str] = (context or {}).get("source_resource_identifier")
         if source is None:
             raise ValueError(
-                "The origin structure needs the place the data comes from: there is no source "
+                "The origin structure needs the path of the source: there is no source "
                 "resource identifier in the context (source_resource_identifier)."
             )
         return source

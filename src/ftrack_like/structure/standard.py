@@ -21,16 +21,15 @@ __all__ = ["StandardStructure"]
 
 
 class StandardStructure(Structure):
-    """Place components by the names on the way to them.
+    """Uses the names of the project, the contexts, the asset and the component as the path.
 
-    ``project/sequence/shot/asset/v001/component.ext``, where sequences and the members of other
+    A file is ``project/sequence/shot/asset/v001/component.ext``. Sequences and the members of other
     containers are::
 
         …/asset/v001/component.%04d.ext
         …/asset/v001/container/component.ext
 
-    All names are made safe by :meth:`sanitise_for_filesystem`, except that a file type keeps its
-    dot.
+    :meth:`sanitise_for_filesystem` makes all names safe. A file type keeps its dot.
     """
 
     def __init__(
@@ -38,23 +37,23 @@ class StandardStructure(Structure):
         project_versions_prefix: Optional[str] = None,
         illegal_character_substitute: Optional[str] = "_",
     ) -> None:
-        """Initialise with the folder *project_versions_prefix* for versions of project assets.
+        """Initialise with the folder *project_versions_prefix* for assets of a project itself.
 
-        It stands between the project and an asset that hangs on the project itself; there is no
-        such folder when it is None. Each character that may give trouble in a path becomes
-        *illegal_character_substitute*; None leaves names exactly as they are.
+        The folder is between the project and the asset; None means no folder.
+        *illegal_character_substitute* replaces each character that may cause problems in a path;
+        None leaves all names unchanged.
         """
         super().__init__()
         self.project_versions_prefix = project_versions_prefix
         self.illegal_character_substitute = illegal_character_substitute
 
     def sanitise_for_filesystem(self, value: object) -> str:
-        """Return *value* as a text that any file system takes as a name.
+        """Return *value* as a name for any file system.
 
-        Accents go, capitals become small, and what is not a letter, digit, dot, dash or
-        underscore is substituted. A name of which no letter or digit would be left, such as one
-        in Japanese, is spelt in ASCII: letters by their sound, other characters by their name or
-        number. A digest at the end makes it differ from those of all other names.
+        Accents are removed and capital letters become small. Characters other than letters, digits,
+        dots, dashes and underscores are replaced. If no letter or digit would remain, as for a name
+        in Japanese, the name is spelt in ASCII: letters as their sound, other characters as their
+        Unicode name or number. Then a digest at the end makes it unique.
         """
         name = str(value)
         if self.illegal_character_substitute is None:
@@ -68,18 +67,18 @@ class StandardStructure(Structure):
     def get_resource_identifier(
         self, entity: Entity, context: Optional[Mapping[str, Any]] = None
     ) -> str:
-        """Return the resource identifier for the component *entity*; *context* is not used.
+        """Return the resource identifier for the component *entity*; ignore *context*.
 
         Raise :exc:`NotImplementedError` for an entity of another type, and
-        :exc:`~ftrack_like.exception.StructureError` if the component has no version, or one that
-        is not committed yet and so has no number.
+        :exc:`~ftrack_like.exception.StructureError` if the component has no version, or if its
+        version is not committed yet and so has no number.
         """
         try:
             make_parts = self._PARTS[entity.entity_type]
         except KeyError:
             raise NotImplementedError(
-                f"StandardStructure gives a resource identifier to components only, and not to the "
-                f"unsupported entity {entity!r}."
+                f"StandardStructure supports only components, and not the unsupported entity "
+                f"{entity!r}."
             ) from None
         return self.path_separator.join(make_parts(self, entity))
 
@@ -89,7 +88,7 @@ class StandardStructure(Structure):
         if not container:
             return [*self._get_parts(entity), self._file_name(entity)]
         if container.entity_type == "SequenceComponent":
-            # The members of a sequence lie side by side, named like the sequence.
+            # The members of a sequence are in one folder and have the name of the sequence.
             name = self.sanitise_for_filesystem(container["name"])
             number = self.sanitise_for_filesystem(entity["name"])
             return [*self._get_parts(container), f"{name}.{number}{self._suffix(entity)}"]
@@ -111,7 +110,7 @@ class StandardStructure(Structure):
         return self.sanitise_for_filesystem(entity["name"]) + self._suffix(entity)
 
     def _suffix(self, entity: Entity) -> str:
-        """Return the file type of *entity*, made safe but for its dot; empty if it has none."""
+        """Return the file type of *entity* with safe characters after its dot; may be empty."""
         file_type = entity["file_type"] or ""
         dot = "." if file_type.startswith(".") else ""
         return dot + self.sanitise_for_filesystem(file_type[len(dot) :])
@@ -122,7 +121,7 @@ class StandardStructure(Structure):
         if not version:
             raise StructureError(
                 "Component {entity} must be attached to a committed version for the standard "
-                'structure, and has none{key}. Set its "version", or add it to a location with '
+                'structure, but it has none{key}. Set its "version", or add it to a location with '
                 "another structure.",
                 details={"entity": entity, "key": _unknown_version(entity)},
             )
@@ -146,7 +145,7 @@ class StandardStructure(Structure):
         return [*parts, self._format_version(version["version"])]
 
     def _format_version(self, number: int) -> str:
-        """Return the version *number* as it stands in a path."""
+        """Return the version *number* in the format for paths, such as ``v001``."""
         return f"v{number:03d}"
 
     _PARTS = {
@@ -157,6 +156,6 @@ class StandardStructure(Structure):
 
 
 def _unknown_version(entity: Entity) -> str:
-    """Return what to say of the foreign key of *entity* that leads to no version."""
+    """Return the part of an error about a ``version_id`` of *entity* without a version."""
     key = referenced_id(entity, "version")
     return f", and there is no version with the id {key!r}" if key else ""

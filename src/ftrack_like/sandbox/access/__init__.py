@@ -7,6 +7,6 @@ actions in its projects. Two tables describe the model:
 - :mod:`.places`: the project or the users to which the rows of each database table belong.
 
 :mod:`.rights` reads the roles and projects of a user. Queries use the model through
-:mod:`ftrack_like.sandbox.access.visibility`, which makes SQL conditions. Changes use it through
+:mod:`.visibility`, which makes SQL conditions. Changes use it through
 :mod:`ftrack_like.sandbox.actions.permissions`, which checks each operation of a batch.
 """

@@ -2,10 +2,11 @@
 
 A row is visible to a user who can see its place. Few tables have a column with the project. Most
 rows are a part of another row, and their place is that of the other row: a note's attachment
-belongs to the note, and the note to a project. Types declare these links as data
-(:mod:`ftrack_like.sandbox.schema.belonging`), because both halves of the permission model need
-them. Queries make SQL conditions from them, and the checks of changes follow them from row to row.
-With one table the halves cannot disagree.
+belongs to the note, and the note to a project. These links are data, because both halves of the
+permission model need them. Queries make SQL conditions from them, and the checks of changes follow
+them from row to row. With one table the halves cannot disagree.
+
+The entity types declare the places; see :mod:`ftrack_like.sandbox.schema.belonging`.
 """
 
 from __future__ import annotations

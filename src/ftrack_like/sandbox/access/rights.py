@@ -56,7 +56,7 @@ class Rights:
 
     @property
     def may_name_others(self) -> bool:
-        """Return whether the user may create entities in the name of other users."""
+        """Return whether the user may act in the name of other users."""
         return API_ROLE_ID in self.everywhere
 
     @functools.cached_property

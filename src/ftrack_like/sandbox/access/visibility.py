@@ -1,7 +1,7 @@
 """SQL conditions for the rows that a user can see.
 
-The conditions follow :data:`~ftrack_like.sandbox.access.places.PLACES`. Three
-constraints explain their form:
+The conditions follow :data:`~ftrack_like.sandbox.access.places.PLACES`. Three constraints explain
+their form:
 
 - The rights of the user are parameters, not a part of the text. All restricted users then share
   one compiled statement for a query.

@@ -29,7 +29,7 @@ __all__ = ["set_collection"]
 
 @dataclass(frozen=True)
 class _NewMembers:
-    """The wish that *property_* of *row*, a *type_*, holds exactly *members*, by their keys."""
+    """The *members*, by key, that replace those of *property_* of *row*, a *type_*."""
 
     batch: Batch
     type_: EntityType

@@ -1,1 +1,1 @@
-"""The database: connections, turns to write, deadlines, faults, SQL for both dialects."""
+"""The database: connections, the lock for writers, deadlines, errors, and SQL constructs."""

@@ -1,7 +1,7 @@
 """The query language: parse text to a tree, and print a tree as text.
 
-This package knows only the grammar. :mod:`ftrack_like.sandbox.query` checks the names against
-the schema and makes SQL from the tree.
+This package knows only the grammar. :mod:`ftrack_like.sandbox.query` checks the names against the
+schema and makes SQL from the tree.
 """
 
 from __future__ import annotations

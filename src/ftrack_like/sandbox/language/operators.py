@@ -1,7 +1,7 @@
-"""The operators of the query language. Each operator is declared once, here.
+"""The operators of the query language. This module is the only place that declares them.
 
-The parser reads spellings and form, the compiler to SQL reads the meaning. A new comparison needs
-no further code if one of the meanings fits: a test of two values, or a pattern.
+The parser uses the spellings and the form, and the query compiler the meaning. To add a comparison,
+add it here. It needs no other code if its meaning is a test of two values or a pattern.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ class Form(enum.Enum):
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator.
+    """An operator.
 
-    *name* is the canonical spelling, *others* are further spellings, *foreign* are spellings of
-    other languages, which the parser reports with a hint. *negated* operators hold for known values
-    for which their contrary does not hold.
+    *name* is the canonical spelling, *others* are further spellings. *foreign* are spellings of
+    other languages; the parser rejects them and suggests the right one. A *negated* operator is
+    true if the value is not NULL and the opposite operator is false.
 
-    A comparison has one of two meanings. *test* is a function of the attribute's value and the
-    written value. *pattern* turns the written text into a pattern for ``LIKE``, in which a
-    backslash escapes ``%``, ``_`` and itself. *equality* operators compare without an order: they
-    also apply to references and to none.
+    A comparison has either a *test* or a *pattern*. *test* is a function of the attribute's value
+    and the written value. *pattern* converts the written text to a pattern for ``LIKE``, in which
+    a backslash escapes ``%``, ``_`` and itself. An *equality* operator does not need an order, so
+    it can also compare references and none.
 
-    A quantifier applies to one kind of relation, *over* a ``collection`` or a ``reference``.
+    A quantifier applies *over* one kind of relation: ``collection`` or ``reference``.
     """
 
     name: str
@@ -65,24 +65,24 @@ _ALL = (
     Operator("has", form=Form.QUANTIFIER, over="reference"),
 )
 
-#: Every operator by each of its spellings.
+#: The operators by each of their spellings.
 OPERATORS: Mapping[str, Operator] = {
     spelling: one for one in _ALL for spelling in (one.name, *one.others)
 }
 
-#: Spellings of other languages: those of this one.
+#: The equivalents of the spellings of other languages.
 FOREIGN: Mapping[str, str] = {
     spelling: next(own for own in (one.name, *one.others) if not own.isidentifier())
     for one in _ALL
     for spelling in one.foreign
 }
 
-#: Spellings that people write as two words: those of this language.
+#: The operators by the two words as which users often write them.
 TWO_WORDS: Mapping[str, str] = {
     spelling.replace("_", " "): spelling for spelling in OPERATORS if "_" in spelling
 }
 
-#: All spellings that are no words, the longest first.
+#: All spellings that are not words, the longest first.
 SYMBOLS: tuple[str, ...] = tuple(
     sorted((one for one in (*OPERATORS, *FOREIGN) if not one.isidentifier()), key=len, reverse=True)
 )

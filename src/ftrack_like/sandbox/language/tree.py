@@ -78,7 +78,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Compare:
-    """``PATH OPERATOR VALUE``. *operator* is a canonical name."""
+    """``PATH OPERATOR VALUE``. *operator* is the canonical name of an operator."""
 
     path: Path
     operator: str

@@ -1,1 +1,1 @@
-"""Answering queries: from a tree of the query language to SQL, and from rows to records."""
+"""Answer queries: compile the tree of a query to SQL, and make records from the rows."""

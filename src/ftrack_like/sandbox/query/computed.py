@@ -45,9 +45,10 @@ Parts = tuple[Any, ...]
 class Computation:
     """How to compute one value.
 
-    *expression* is the SQL of the value in criteria and orders. *kind* says how it compares (see
-    :func:`~.values.kind_of`). *parts* are the expressions to select for an answer, by default
-    *expression*. *finish* converts the values of the parts to the JSON value of the answer.
+    *expression* is the SQL of the value in criteria and orders. *kind* says how it compares; see
+    :func:`~ftrack_like.sandbox.tables.values.kind_of`. *parts* are the expressions to select for
+    an answer, by default *expression*. *finish* converts the values of the parts to the JSON value
+    of the answer.
     *gather* receives the values of the first part for all rows of a page, and returns the JSON
     values by them.
     """

@@ -5,7 +5,8 @@ SQL has three truth values, but users expect two, so each condition follows thes
 - A comparison with NULL is false, except ``is none``. This also applies to ``is_not`` and
   ``not_in``: an entity without a status does not match ``status.name is_not "Done"``.
 - ``not`` is the exact opposite. An entity matches either a criterion or its negation. SQL's NOT
-  does not do this, because NOT NULL is NULL; see :func:`~.sql.negation`.
+  does not do this, because NOT NULL is NULL. See
+  :func:`~ftrack_like.sandbox.database.sql.negation`.
 - A path over a relation is true if at least one entity at its end matches. A reference leads to
   one entity or none.
 - ``is none`` is also true if a reference on the path is empty.
@@ -124,8 +125,7 @@ class Conditions:
         if OPERATORS[node.quantifier].over != kind:
             wanted = next(one.name for one in OPERATORS.values() if one.over == kind)
             raise self._names.fail(
-                f"{part.name!r} is a {kind}: ask for it with {wanted!r} instead of "
-                f"{node.quantifier!r}.",
+                f"{part.name!r} is a {kind}: use {wanted!r} instead of {node.quantifier!r}.",
                 node.position,
             )
 
@@ -139,7 +139,9 @@ class Conditions:
             )
         operator = OPERATORS[node.operator]
         if not operator.equality:
-            raise self._names.fail("Only 'is' and 'is_not' compare with none.", node.position)
+            raise self._names.fail(
+                "Only 'is' and 'is_not' can compare a value with none.", node.position
+            )
         if operator.negated:
             return self._through(source, parts, self._is_known)
         return self._is_none(source, parts)

@@ -63,7 +63,7 @@ class Operand:
         return self.expression.is_not(None)
 
     def compare(self, how: Operator, text: str) -> Expression:
-        """Return whether the value and *text* compare by the operator *how*, a comparison.
+        """Return the condition that compares the value with *text* by the comparison *how*.
 
         Raise :exc:`UnreadableError` if *text* is not of the value's kind.
         """
@@ -74,12 +74,12 @@ class Operand:
         if self.kind == "text":
             return _compare_text(how.test, self.expression, bound)
         if self.kind == "boolean" and not how.equality:
-            # As a parameter: SQLAlchemy finds no constant greater than true or false.
+            # A bound parameter, because SQLAlchemy cannot order the constants true and false.
             bound = literal(bound)
         return _condition(how.test(self.expression, bound))
 
     def _maybe_not(self, how: Operator, found: Expression) -> Expression:
-        """Return *found*, or if *how* is negated that the value is known and not found."""
+        """Return *found*. If *how* is negated, return that the value is known and not *found*."""
         return and_(self.known(), negation(found)) if how.negated else found
 
     def one_of(self, texts: Sequence[str]) -> Expression:
@@ -125,7 +125,7 @@ class Variable(Operand):
         return or_(self.expression.is_not(None), self.number.is_not(None))
 
     def compare(self, how: Operator, text: str) -> Expression:
-        """Return whether the value and *text* compare, as texts or as numbers."""
+        """Return the condition that compares the value with *text*, as a text or a number."""
         if how.pattern is not None:
             return self._maybe_not(how, like(self.expression, how.pattern(text)))
         if how.equality:

@@ -1,8 +1,8 @@
 """Plans: the columns to select for a selection, and how to make records from the rows.
 
 A query selects attributes of a type and, over relations, of other types. Each of these types has a
-:class:`Plan`. A plan depends only on the schema and the selection, not on the data or the user.
-Plans are therefore cached, so that a repeated query does not determine its columns again.
+:class:`QueryPlan`. A plan depends only on the schema and the selection, not on the data or the
+user. Plans are therefore cached, so that a repeated query does not determine its columns again.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The stages are: :mod:`ftrack_like.sandbox.language` parses the text to a tree,
 :mod:`.selections` collects the selected attributes, :mod:`.plans` determines the columns,
-:mod:`.compile` makes the statement, and :mod:`.projections` makes records from its rows. Compiled
+:mod:`.compiler` makes the statement, and :mod:`.projections` makes records from its rows. Compiled
 statements and plans are cached, because programs repeat the same queries.
 """
 

@@ -1,6 +1,7 @@
-"""The place of the rows of a type: the projects or users to which they belong.
+"""The place of a type's rows: a project, certain users, or the whole site.
 
-A type declares it as its *place*.
+An entity type declares it as its *place*. :mod:`ftrack_like.sandbox.access.places` explains how the
+permission model uses it.
 """
 
 from __future__ import annotations
@@ -43,9 +44,8 @@ class RowPlace:
     - *project*: the column with the id of a project. The user must be able to see the project.
     - *through*: (column, table) of rows of which this row is a part. The user must be able to see
       them.
-    - *anything*: columns with the id of an entity in any table of
-      :data:`~ftrack_like.sandbox.access.places.ANY_PARENT`. The user must be able to see the
-      entity.
+    - *anything*: columns with the id of an entity in one of several tables (``ANY_PARENT`` in
+      :mod:`ftrack_like.sandbox.access.places`). The user must be able to see the entity.
     - *private*: columns with the ids of the users who can see the row. *shared* is a column that
       is true if all users can see it. *members* lists further users.
     - *uses*: if the row is not a part of another row, the user must be able to see one of the rows
@@ -65,5 +65,5 @@ class RowPlace:
 
 
 def part_of(*through: tuple[str, str]) -> RowPlace:
-    """Return the place of rows that are a part of other rows, given as (column, table)."""
+    """Return the place of rows that are parts of other rows, given by (column, table)."""
     return RowPlace(through=through)

@@ -169,10 +169,11 @@ class EntityType:
       type of a sub-type (``TypedContext``).
     - *read_only* is true if clients cannot create, update or delete entities.
     - *json_type* is the ``type`` in the JSON schema. Three types have none.
-    - *family*, *place* and *owner* decide who may see and change rows of *table*. Only the type of
-      a table that extends no other type states them. Roles allow actions by *family*. Without a
-      family, only administrators may change rows. *owner* is the column with the user to whom a
-      row belongs, with None, or a column with the table of the row that decides.
+    - *family*, *place* and *owner* determine who can see and change the rows of *table*. A type
+      without a base declares them for the whole table. Roles allow actions by *family*; without a
+      family only administrators can change rows. *owner* is a pair: a column with the id of a user
+      and None, or a column with the id of another row and the table of this row, which has the
+      owner.
 
     The other fields have the names and meanings of the JSON schema.
 

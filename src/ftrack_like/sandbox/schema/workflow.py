@@ -34,9 +34,9 @@ def _tasks(column: str) -> Declared:
 
 
 def _schema_for(name: str, older: str, target: str, alias: str) -> list[Property]:
-    """Return the reference *name* of a project schema, and the same one by its *older* name.
+    """Return the reference *name* of a project schema twice, also by its *older* name.
 
-    Published clients still ask for the older names, those with an underscore.
+    Published clients still query the older names, which begin with an underscore.
     """
     return [
         *to_one(name, target, alias=alias, key_alias=f"{alias}id"),

@@ -1,1 +1,1 @@
-"""The rows of a fresh site, of the demo project, and of large studios to measure on."""
+"""The rows of a fresh site, of the demo project, and of large studios for benchmarks."""

@@ -1,4 +1,4 @@
-"""Contexts and their ancestry, as seeds add them."""
+"""Add contexts and their ancestry to the rows of seeds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def add_context(
     status: str = "",
     **values: Any,
 ) -> list[str]:
-    """Add the context *id_* below the path *parents* and return its path.
+    """Add the context *id_* below the path *parents*, and return its path.
 
-    A path holds the ids from the project down to a context. *type* and *status* are names; without
-    a *type* the context has neither.
+    A path contains the ids from the project down to a context. *type* and *status* are names.
+    Without a *type* the context gets neither a type nor a status.
     """
     if type:
         values["type_id"] = named_id("Type", type)
@@ -45,6 +45,6 @@ def add_context(
 
 
 def add_ancestry(rows: RowSet, path: Sequence[str]) -> None:
-    """Add the ancestors of the last context of *path*, itself included."""
+    """Add the ancestors of the last context on *path*, including itself."""
     for depth, ancestor_id in enumerate(reversed(path)):
         rows.link("context_ancestry", ancestor_id=ancestor_id, descendant_id=path[-1], depth=depth)

@@ -1,1 +1,1 @@
-"""The tables, made from the schema, and the values in their columns."""
+"""The database tables, which are made from the schema, and the values in their columns."""

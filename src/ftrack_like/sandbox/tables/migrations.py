@@ -1,9 +1,10 @@
 """Update the data of an older layout, in numbered steps within one transaction.
 
 The project does not use Alembic. The tables follow from the schema, so a step is a few calls that
-add the missing parts, and the tool would add two packages to each installation. Never change a
-step after its release. All steps run in one transaction. When tables change, append a step: the
-number of the layout follows from the steps.
+add the missing parts, and the tool would add two packages to each installation.
+
+When tables change, append a step. The number of the layout follows from the number of steps. Never
+change a step after its release.
 """
 
 from __future__ import annotations

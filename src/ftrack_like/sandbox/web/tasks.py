@@ -71,7 +71,7 @@ def find_tasks(reader: Reader, chosen: Mapping[str, str], scope: Optional[str] =
     """Return a page of tasks that match the criteria *scope* and the filters in *chosen*.
 
     *chosen* may contain ``project`` and ``assignee`` (ids), ``status`` (a name), ``text`` (part of
-    the name of a task or its parent) and ``offset``. Empty values select nothing.
+    the name of a task or its parent) and ``offset``. Empty filters are ignored.
     """
     conditions = [scope] if scope else []
     if chosen.get("project"):
