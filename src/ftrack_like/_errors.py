@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ftrack_like._types import ErrorOptions, Value
 
-__all__ = ["Error", "MediaError", "NotSetError", "ParseError", "with_details"]
+__all__ = ["Error", "MediaError", "NotSetError", "ParseError", "missing_package", "with_details"]
 
 #: The module that pickles and messages show for all errors, wherever they are defined.
 PUBLIC_MODULE = "ftrack_like.exception"
@@ -98,6 +98,15 @@ class MediaError(Error):
     """Media cannot be read or encoded, for example because ffmpeg is missing or failed."""
 
     default_message = "The media cannot be read or encoded."
+
+
+def missing_package(user: str, package: str, extra: str) -> str:
+    """Return the message for a *package* that *user* needs and that *extra* installs.
+
+    It names the extra and no command, because the command depends on where ftrack-like comes from:
+    a checkout, a wheel or an index.
+    """
+    return f"{user} needs the package {package!r}. Install the extra {extra!r} of ftrack-like."
 
 
 def with_details(keywords: ErrorOptions, **values: Value) -> ErrorOptions:

@@ -89,8 +89,8 @@ def find_ffmpeg() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
         raise MediaError(
-            "ffmpeg was not found. Install it with your system's packages, or with"
-            " pip install 'ftrack-like[media]', or set FTRACK_FFMPEG to its path."
+            "ffmpeg was not found. Install it with your system's packages, or install the extra"
+            " 'media' of ftrack-like, or set FTRACK_FFMPEG to the path of ffmpeg."
         ) from error
 
 

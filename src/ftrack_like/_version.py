@@ -1,3 +1,3 @@
 """The version of the distribution. A test compares it with ``pyproject.toml``."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -7,20 +7,20 @@
         session.create("Project", {...})
         sandbox.reset()
 
-Needs the extra ``sandbox``: ``pip install 'ftrack-like[sandbox]'``.
+Needs the extra ``sandbox``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ftrack_like._errors import missing_package
+
 try:
     from ftrack_like.sandbox.server import SandboxServer
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        f"The sandbox needs the package {_error.name!r}. "
-        "Install it with: pip install 'ftrack-like[sandbox]'",
-        name=_error.name,
+        missing_package("The sandbox", str(_error.name), "sandbox"), name=_error.name
     ) from _error
 
 if TYPE_CHECKING:

@@ -182,7 +182,7 @@ def test_serialised_cache_without_functions_passes_values():
 def test_redis_cache_without_the_package_says_what_to_install(monkeypatch):
     """The extra is named when the package is missing."""
     monkeypatch.setitem(__import__("sys").modules, "redis", None)
-    with pytest.raises(ImportError, match=r"pip install ftrack-like\[redis\]"):
+    with pytest.raises(ImportError, match="Install the extra 'redis' of ftrack-like"):
         cache.RedisCache()
 
 

@@ -76,4 +76,4 @@ def test_missing_extra_is_named() -> None:
     """Who has not installed what the sandbox needs is told how to."""
     code = "import sys; sys.modules['uvicorn'] = None; import ftrack_like.testing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "pip install 'ftrack-like[sandbox]'" in done.stderr.splitlines()[-1]
+    assert "Install the extra 'sandbox' of ftrack-like" in done.stderr.splitlines()[-1]

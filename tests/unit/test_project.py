@@ -74,6 +74,25 @@ def test_version_is_said_once() -> None:
     assert ftrack_like.__version__ == _version.__version__ == found[1]
 
 
+def test_readme_and_changelog_name_the_version() -> None:
+    """The wheel in the README is that of this version, and the changelog has a section on it."""
+    version = ftrack_like.__version__
+    assert re.findall(r"ftrack_like-(.+?)-py3", read("README.rst")) == [version]
+    newest = re.search(r"^(\S+) \(\d{4}-\d\d-\d\d\)$", read("CHANGELOG.rst"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == version
+
+
+def test_installation_needs_no_index() -> None:
+    """No text tells users to install the distribution by its name: it is on no index yet."""
+    told = [
+        path.relative_to(PROJECT).as_posix()
+        for path in own_files()
+        if re.search(r"pip install '?ftrack-like\b", path.read_text(encoding="utf-8"))
+    ]
+    assert told == []
+
+
 def test_readme_shows_code_and_output_first() -> None:
     """The first 30 lines of the README hold working code and what it prints."""
     first = "\n".join(read("README.rst").splitlines()[:30])

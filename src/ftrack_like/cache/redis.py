@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Optional
 
+from ftrack_like._errors import missing_package
 from ftrack_like.cache.base import Cache
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class RedisCache(Cache):
     """A cache of text under text keys on a Redis server.
 
     Wrap it in a :class:`~ftrack_like.cache.SerialisedCache` to store other values. It needs the
-    extra ``redis``: ``pip install ftrack-like[redis]``. Threads and processes may share it.
+    extra ``redis``. Threads and processes may share it.
     """
 
     def __init__(
@@ -87,9 +88,7 @@ def _connect(url: str) -> redis.Redis:
     try:
         import redis  # lazy: an optional dependency
     except ImportError as error:
-        raise ImportError(
-            "RedisCache needs the package redis. Run: pip install ftrack-like[redis]"
-        ) from error
+        raise ImportError(missing_package("RedisCache", "redis", "redis")) from error
     return redis.Redis.from_url(url, socket_timeout=_TIME_OUT, socket_connect_timeout=_TIME_OUT)
 
 

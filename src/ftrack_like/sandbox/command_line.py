@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Optional
 
+from ftrack_like._errors import missing_package
 from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
 
 if TYPE_CHECKING:
@@ -199,10 +200,7 @@ def run(arguments: argparse.Namespace) -> int:
                 server = _start(arguments, folder, network)
         except ModuleNotFoundError as error:
             extra = "postgres" if error.name == "psycopg" else "sandbox"
-            return _fail(
-                f"The sandbox needs the package {error.name!r}. "
-                f"Install it with: pip install 'ftrack-like[{extra}]'"
-            )
+            return _fail(missing_package("The sandbox", str(error.name), extra))
         except (OSError, RuntimeError) as error:
             return _fail(_in_words(error))
         try:
