@@ -513,6 +513,19 @@ def test_ensure_by_two_sessions(
     assert len(session.query(f'{entity_type} where {name} is "e"').all()) == 1
 
 
+def test_list_of_an_entity_that_goes_costs_no_request(session: Any, task: Any) -> None:
+    """A commit that changes a list and deletes its entity is one request."""
+    task["metadata"]["first"] = "1"
+    session.commit()
+    task["metadata"]["second"] = "2"
+    session.delete(task)
+    call, batches = session.call, []
+    session.call = lambda batch: batches.append(batch) or call(batch)
+    session.commit()
+    assert len(batches) == 1
+    assert session.query(f'Task where id is "{task["id"]}"').first() is None
+
+
 def test_ensure_by_many_threads(sandbox: Any, session: Any) -> None:
     """Threads of one session and other sessions end with one entity."""
 

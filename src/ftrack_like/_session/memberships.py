@@ -141,10 +141,10 @@ class Memberships:
         return changes
 
     def _find_changes(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
-        """Record the changes of lists, except the lists of entities that this commit creates."""
-        created = {_text(each) for each in self.payloads if each["action"] == "create"}
+        """Record the changes of lists, except of entities that this commit creates or deletes."""
+        ended = {_text(each) for each in self.payloads if each["action"] != "update"}
         for place, payload in enumerate(self.payloads):
-            if payload["action"] != "update" or _text(payload) in created:
+            if payload["action"] != "update" or _text(payload) in ended:
                 continue
             for name, value in payload["entity_data"].items():
                 delta = deltas.get((payload["entity_type"], _text(payload), name))
