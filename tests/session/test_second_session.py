@@ -107,7 +107,7 @@ def test_creation_of_what_another_session_created(session: Any, other: Any) -> N
     with pytest.raises(exception.ServerNotUniqueError) as caught:
         other.commit()
     assert "a user named 'same'" in str(caught.value)
-    assert "another session has created it" in str(caught.value)
+    assert "another session created it" in str(caught.value)
 
 
 def test_child_of_what_another_session_deleted(session: Any, other: Any, project: Any) -> None:
