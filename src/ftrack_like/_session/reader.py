@@ -239,7 +239,7 @@ class Reader:
             self._touched[key] = entity
 
     def finish(self) -> None:
-        """Take missing values from the lower cache layers, and write the page to them in one call."""
+        """Complete the entities from the lower cache layers, then write them there in one call."""
         for key, entity in self._touched.items():
             self._identity_map.complete_from_below(key, entity)
         self._identity_map.store_below(self._touched)
