@@ -2,8 +2,8 @@
 
 The client cannot see from a lost answer whether the server applied the batch. Sending the batch
 again without asking could create entities twice, or fail because the entities already exist. Giving
-up could lose the changes. So :class:`Delivery` keeps the batch in doubt, and queries the server for
-its traces before it sends the batch again.
+up could lose the changes. So :class:`Delivery` marks the batch as in doubt. Before it sends the
+batch again, it queries the server for the entities that the batch creates or deletes.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Delivery:
         except exception.ServerError as error:
             if interruption(error):
                 raise
-            # The server may refuse the second batch because it applied the first one.
+            # This was a repeated batch. The server may refuse it because it has applied the first.
             results = self.results_if_applied() if doubted else None
             if results is not None:
                 return results
@@ -171,7 +171,8 @@ class Delivery:
     def results_if_applied(self) -> Optional[list[Any]]:
         """Return the results of the batch if the server applied it, else None.
 
-        First wait for requests whose caller was interrupted: such a request may carry this batch.
+        Also return None for a batch that only updates, because sending it again is harmless. First
+        wait for requests whose caller was interrupted: such a request may carry this batch.
         """
         calls_of(self._session).running.wait()
         for action, are_there in (("create", True), ("delete", False)):

@@ -1,13 +1,16 @@
 """The identity map: one entity object for each identity in a session.
 
 Two queries that find the same record must return the same object. Otherwise a change on one object
-would be invisible on the other, and a commit could send both. So every entity that arrives is
-replaced by the attached entity of its identity, if there is one.
+would be invisible on the other, and a commit could send both. An entity in the map is *attached*.
+If the server sends its record again, the session updates and returns the attached entity.
 
-The map stores its entities in the top layer of the session's cache, because programs read and clear
-that cache. For speed it uses the dictionary inside that layer directly where the layer is a plain
-memory cache. Entities that a streaming query released move to weak references: they stay the only
-object of their identity while the program uses them, and cost no memory afterwards.
+``session.cache`` consists of layers. The top layer is in memory; below it are the caches that the
+program has configured, for example a file. The map stores its entities in the top layer, because
+programs read and clear that cache. If the layer is a plain memory cache, the map uses its
+dictionary directly, for speed.
+
+A streaming query *releases* entities: the map then refers to them only weakly (:attr:`loose`). They
+stay the only object of their identity while the program uses them, and cost no memory afterwards.
 """
 
 from __future__ import annotations
@@ -48,14 +51,15 @@ if TYPE_CHECKING:
 
 __all__ = ["DirtyEntities", "IdentityMap", "SessionCache"]
 
-#: How long the session ignores a lower cache layer that failed, in seconds.
+#: How long the session does not use a lower cache layer after it failed, in seconds.
 REST = 30.0
 
 
 class DirtyEntities:
     """The entities that have local values, in the order of change.
 
-    It compares entities as objects, not by identity. Any thread may call its methods.
+    Two entities are the same here only if they are the same Python object, even if their types and
+    primary keys are equal. Any thread may call the methods.
     """
 
     __slots__ = ("entities_by_number",)
@@ -97,13 +101,16 @@ class IdentityMap:
     """
 
     def __init__(self, session: Session) -> None:
-        """Keep *session*; each use reads its caches and key maker, which programs replace."""
+        """Initialise without entities.
+
+        Each method reads the caches and the key maker of *session* again: programs replace them.
+        """
         self._session = session
         #: The entities with local values: a commit or a rollback handles only these.
         self.dirty = DirtyEntities()
         #: Released entities by key, as long as the program refers to them.
         self.loose: weakref.WeakValueDictionary[Key, Entity] = weakref.WeakValueDictionary()
-        #: The dictionary inside *loose*: its truth value is faster to test.
+        #: The dictionary inside *loose*, because testing whether it is empty is faster.
         self.loose_references: Mapping[Key, object] = vars(self.loose)["data"]
         #: For each failed cache layer, by its ``id``, the time until which the session ignores it.
         self._resting: dict[int, float] = {}
@@ -168,8 +175,8 @@ class IdentityMap:
         """Replace the references to the entities with *keys* by weak ones.
 
         While the program still uses such an entity, it stays the only object of its identity.
-        Return the keys of the entities with local values: the session must keep them until a
-        commit.
+        Entities with local values are not released, because the session must keep them until a
+        commit. Return their keys.
         """
         entities, dirty, top = self.entities(), self.dirty, top_cache_of(self._session)
         held = []
@@ -263,10 +270,10 @@ class IdentityMap:
         return None
 
     def complete_from_below(self, key: Key, entity: Entity) -> bool:
-        """Add missing values of *entity* from a lower cache layer; return whether there were any.
+        """Add missing values of *entity* from a lower cache layer; return whether it had some.
 
-        Values that *entity* has stay: they are newer than the values in the layers, which earlier
-        sessions or other processes loaded.
+        The values that *entity* has do not change. They are newer than the values in the layer,
+        which an earlier session or another process loaded.
         """
         if not self.lower_caches():
             return False
@@ -319,14 +326,14 @@ class OwnEntities(MemoryCache):
         super().set_many({key: _own(self._session, value) for key, value in items.items()})
 
 
-has_plain_dictionary(OwnEntities, 2)
+has_plain_dictionary(OwnEntities, 2)  # The two attributes: the dictionary and the session.
 
 
 class SessionCache(LayeredCache):
     """The layers of a session's cache, with the memory on top.
 
-    A value from a lower layer is merged first, so the caller gets the session's own entities, also
-    for the entities that it refers to.
+    The cache merges a value from a lower layer before it returns the value. The caller thus gets
+    the session's own entities, also for the entities to which the value refers.
     """
 
     def __init__(self, session: Session) -> None:

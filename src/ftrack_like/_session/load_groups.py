@@ -19,8 +19,9 @@ __all__ = ["LoadGroup"]
 class LoadGroup:
     """The entities of one page of a query, with the entities nested in it.
 
-    The group stores their keys in the identity map, not the entities. So it does not keep entities
-    alive that the session has forgotten, and each entity costs it one pointer.
+    The group stores the cache keys of the entities, not the entities. So it does not keep entities
+    alive that the session has forgotten. The key of a new entity costs one pointer, because the
+    identity map uses the same text.
     """
 
     __slots__ = ("fresh", "keys")
@@ -28,8 +29,9 @@ class LoadGroup:
     def __init__(self, fresh: Optional[list[Any]] = None) -> None:
         """Start without members.
 
-        *fresh* is a list that receives the keys of all entities that are new to the session and
-        arrive with the group, or are loaded for it on demand. None if no caller needs the keys.
+        *fresh* is a list for the keys of entities that are new to the session. It receives the
+        entities that arrive with the group, and those that the session loads later for the group.
+        It is None if no caller needs the keys.
         """
         self.keys: list[Any] = []
         self.fresh: Optional[list[Any]] = fresh
@@ -43,9 +45,9 @@ class LoadGroup:
     ) -> list[Any]:
         """Return *entity* and other members that lack the same value, *limit* entities at most.
 
-        *resident* returns the entity of a key, or None. The other members have the same class, come
-        from the server, and have neither a local nor a remote value of *attribute_name*. The
-        members after *entity* come first, because a loop reads them next.
+        *resident* returns the attached entity of a key, or None. The other members have the type of
+        *entity*, exist on the server, and have neither a local nor a remote value of
+        *attribute_name*. The members after *entity* come first, because a loop reads them next.
         """
         found = [entity]
         entity_type = entity.entity_type
@@ -66,7 +68,10 @@ class LoadGroup:
         return found
 
     def _from(self, key: Key) -> list[Any]:
-        """Return all keys, starting with *key* and continuing at the beginning."""
+        """Return all keys: *key* and the keys after it, then the keys before it.
+
+        Return them in their own order if *key* is not a member.
+        """
         try:
             start = self.keys.index(key)
         except ValueError:

@@ -50,7 +50,8 @@ _CORRECTABLE = frozenset(
 #: The attributes of metadata to query.
 _METADATA = ("metadata.key", "metadata.value", "metadata.parent_id", "metadata.parent_type")
 
-#: References to entities, by the text of their primary key.
+#: The wire form of entities, ``{"__entity_type__": str, key attribute: value}``, by the text of
+#: their primary key.
 _References = dict[str, dict[str, Any]]
 
 
@@ -67,7 +68,10 @@ class _Delta:
         self.is_seen = True
 
     def follow(self, before: Optional[Collection], after: Collection) -> None:
-        """Add the change of one operation from *before* to *after*."""
+        """Include the next operation, which changed the list from *before* to *after*.
+
+        *before* is None if the program had not loaded the list.
+        """
         if before is None or after.is_whole or not len(after):
             self.is_whole = True
         if before is None:
@@ -84,7 +88,10 @@ class _Delta:
 
 
 class _Change(NamedTuple):
-    """An update of the list *name* in the payload at *place*."""
+    """An update of the list *name* in the payload with the index *place*.
+
+    *added* are the added members, and *removed* the texts of the removed members' keys.
+    """
 
     place: int
     name: str
@@ -152,7 +159,7 @@ class Memberships:
                     self._note(place, name, value, delta)
 
     def _note(self, place: int, name: str, value: Value, delta: _Delta) -> None:
-        """Record the change *delta* of the list *name* in the payload at *place*.
+        """Record the change *delta* of the list *name* in the payload with the index *place*.
 
         *value* is the new list.
         """
@@ -181,12 +188,12 @@ class Memberships:
             self._send(change, {**kept, **change.added})
 
     def questions(self) -> list[dict[str, Any]]:
-        """Return queries for the current members of the changed lists."""
+        """Return queries for the lists that are sent whole, to run before the updates."""
         places = ((self.payloads[change.place], change.name) for change in self._changes)
         return [self._question(payload, name) for payload, name in places]
 
     def readings(self) -> list[dict[str, Any]]:
-        """Return queries for the lists that are written member by member."""
+        """Return queries for the lists that are written member by member, to run at the end."""
         return [self._question(change.owner, change.name) for change in self.written]
 
     def _question(self, payload: OperationPayload, name: str) -> dict[str, Any]:

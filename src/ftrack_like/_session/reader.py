@@ -1,11 +1,13 @@
 """The innermost loop of loading: turn one record into one entity.
 
-Every record of a query passes through this loop, so it is written for speed. One extra function
-call per record shows in the benchmarks. Three decisions follow:
+A *record* is the JSON mapping of one entity: its values by attribute name, and its type under
+``__entity_type__``. Every record of a query passes through this loop. One extra function call per
+record shows in the benchmarks, so the loop is written for speed:
 
-- The records of a page have the same keys. So the schema is consulted once for each combination of
-  keys, the *shape*. The result is a :class:`Plan`, which is stored with the entity class.
-- The values that stay the same for a page are attributes of :class:`Reader`. The session computes
+- The records of a page have the same names. The names of a record, in order, are its *shape*. The
+  reader consults the schema once for each shape. The result is a :class:`Plan`, which is stored
+  with the entity class.
+- A :class:`Reader` stores the values that stay the same for a page, because the session computes
   some of them on each access.
 - The record becomes the ``remote_values`` of a new entity; no value is copied. If the class has
   the standard ``__init__``, the reader sets the attributes without calling it.
@@ -33,7 +35,7 @@ _ENTITY_INIT = original(Entity, "__init__")
 
 
 class Plan:
-    """The steps to read records of one entity class with the same keys."""
+    """The steps to read records of one entity class with the same shape."""
 
     # Slots, because reading a field of a named tuple is slower.
     __slots__ = (
@@ -47,11 +49,11 @@ class Plan:
     )
 
     def __init__(self, class_: type[Entity], shape: tuple[str, ...]) -> None:
-        """Prepare for records of *class_* with the keys *shape*."""
+        """Prepare for records of *class_* with the names *shape*."""
         known = {name: class_.attributes.get(name) for name in shape}
         key = tuple(class_.primary_key_attributes)
         is_whole = bool(key) and all(name in known for name in key)
-        #: The names of references.
+        #: The names of attributes that are references.
         self.references = [
             name for name, each in known.items() if isinstance(each, ReferenceAttribute)
         ]
@@ -61,17 +63,17 @@ class Plan:
             for name, each in known.items()
             if isinstance(each, AbstractCollectionAttribute)
         }
-        #: Keys that are not attributes, except the type.
+        #: Names that are not attributes, except that of the type.
         self.dropped = [
             name for name, each in known.items() if each is None and name != "__entity_type__"
         ]
-        #: Whether the record needs steps besides reading references.
+        #: Whether the record has names in *collections* or *dropped*.
         self.has_more = bool(self.collections or self.dropped)
         #: The attribute of the primary key, if it is a single one and the record contains it.
         self.single_key: Optional[str] = key[0] if is_whole and len(key) == 1 else None
         #: The attributes of the primary key, if there are several and the record contains them all.
         self.key_parts = key if is_whole and len(key) > 1 else ()
-        #: Whether the record contains only the primary key.
+        #: Whether the record contains no attribute besides the primary key.
         self.is_reference = is_whole and all(
             name in key for name, each in known.items() if each is not None
         )
@@ -98,8 +100,8 @@ class Reader:
     def __init__(self, session: Session, group: Optional[LoadGroup], regroups: bool = True) -> None:
         """Read into *session*.
 
-        New entities become members of *group*, unless it is None. With *regroups*, entities that
-        the session already has also move to *group*.
+        Unless *group* is None, new entities become members of it, and so do known entities without
+        a group. With *regroups*, known entities leave their old group for it.
         """
         identity_map = identity_map_of(session)
         self._session = session
@@ -173,7 +175,7 @@ class Reader:
         return entity
 
     def _read_more(self, record: Record, plan: Plan) -> None:
-        """Attach the members of collections in *record*, and drop keys that are not attributes."""
+        """Replace the members of collections in *record* with entities; drop unknown names."""
         for name in plan.dropped:
             del record[name]
         for name in plan.collections:
@@ -187,16 +189,17 @@ class Reader:
         return value
 
     def _key(self, type_name: str, record: Record, plan: Plan) -> Key:
-        """Return the cache key of *record* from the session's key maker, which a program has
-        replaced.
-        """
+        """Return the cache key of *record* from the key maker that a program has set."""
         names = plan.key_parts or (plan.single_key or "",)
         return self._session.cache_key_maker.key((type_name, [record[name] for name in names]))
 
     def _attach(
         self, key: Key, identity: str, class_: type[Entity], record: Record, plan: Plan
     ) -> Entity:
-        """Return the entity for *record*, whose *key* is not in the identity map."""
+        """Attach and return the entity for *record*, whose *key* no attached entity has.
+
+        It is a new entity, unless the session has released one and the program still uses it.
+        """
         if self._fresh is not None:
             self._fresh.append(key)
         if self._loose:
@@ -225,8 +228,9 @@ class Reader:
         return entity
 
     def _note_update(self, key: Key, entity: Entity, plan: Plan) -> None:
-        """Update everything that depends on the remote values of *entity*: collections and
-        caches.
+        """Refresh the local collections of *entity*, and note it for the lower cache layers.
+
+        Call this after its remote values have changed.
         """
         if entity.local_values is not None:
             for attribute in plan.collections.values():
@@ -235,7 +239,7 @@ class Reader:
             self._touched[key] = entity
 
     def finish(self) -> None:
-        """Write the entities of the page to the lower cache layers, in one call."""
+        """Complete the entities from the lower cache layers, then write them there in one call."""
         for key, entity in self._touched.items():
             self._identity_map.complete_from_below(key, entity)
         self._identity_map.store_below(self._touched)

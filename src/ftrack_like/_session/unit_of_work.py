@@ -2,15 +2,15 @@
 
 A commit passes through these states:
 
-1. *Recorded*: the session has operations; nothing was sent.
+1. *Recorded*: the session has pending operations; nothing was sent.
 2. *Planned*: a :class:`Plan` contains the payloads for the operations.
-3. *Pending*: the batch is on its way. An interruption leaves it in doubt.
+3. *Sent*: the batch is on its way. An interruption leaves it in doubt.
 4. *Answered*: the server has applied the batch; its answer must be merged.
 5. *Done*: the session has forgotten the operations of the plan and their local values.
 
-An exception such as Ctrl-C may come between any two instructions. So the pending batch is stored
-before it is sent, and dropped only when all is done: the next commit continues from there. Other
-threads may record operations during a commit. So it forgets only the operations of its own plan.
+An exception such as Ctrl-C may come between any two instructions. So the batch is stored before
+state 3 and dropped in state 5: the next commit continues from there. Other threads may record
+operations during a commit. So it forgets only the operations of its own plan.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "UnitOfWork"]
 
-#: How often the lists of a commit are corrected while other sessions change them.
+#: The most batches of one commit. After the first, each corrects lists that other sessions changed.
 _CORRECTIONS = 50
 
 
@@ -46,7 +46,7 @@ class Plan:
 
     *operations* are the recorded ones, oldest first, and *payloads* the batch for them. *touched*
     are the entities that had local values at that time. *written* are the lists that *payloads*
-    change member by member; the batch reads them at its end.
+    change member by member; the batch ends with a query for each.
     """
 
     def __init__(
@@ -134,8 +134,8 @@ class UnitOfWork:
         """
         with self._committing:
             self.refuse_nesting("commit")
-            # Not a context manager in Python: an exception of a signal handler could come inside
-            # its ``__enter__`` and leave the mark set.
+            # Not a context manager that is written in Python: a signal handler could raise an
+            # exception inside its ``__enter__``, and ``_busy`` would stay set.
             self._busy = threading.get_ident()
             try:
                 self._settle()
@@ -249,7 +249,7 @@ class UnitOfWork:
             self._forget(plan)
 
     def _delivery(self, plan: Plan, questions: list[Any], readings: list[Any]) -> Delivery:
-        """Return a delivery: *questions*, the payloads of *plan* and *readings* in one batch."""
+        """Return the delivery of one batch: queries, the payloads of *plan*, queries."""
         session = self._session
         plain = loader_of(session).takes_plain_path()
         batch = [*questions, *plan.payloads, *readings]
@@ -297,6 +297,7 @@ class UnitOfWork:
         Entities with local values do that themselves when they drop these values.
         """
         find = self._identity_map.find
+        # Most operations share the ``fixed_key`` of their entity, so comparing ids is enough.
         keeping = {id(entity.fixed_key) for entity in plan.touched}
         for each in plan.operations:
             if id(each.entity_key) in keeping:

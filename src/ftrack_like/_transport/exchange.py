@@ -5,10 +5,10 @@ retry depends on the place of the failure:
 
 - The client could not connect: the server has not seen the request. A retry is always safe. But at
   the first call of a session the address may be wrong, so the user should see the error at once.
-  Only a *patient* request is retried; after the first answer all requests are.
+  Only a *patient* request is retried. All requests after the first answer are patient.
 - The connection broke after the client sent the request: the server may have processed it. Only a
-  *repeatable* request is sent again, a batch that only reads. A write whose answer is lost becomes
-  an in-doubt batch of the session.
+  *repeatable* request is sent again: a batch that only reads. A write without an answer becomes an
+  in-doubt batch, which the next commit resolves.
 - The server answered with a status such as 503: the same rule as for a broken connection.
 
 A retry must not make an outage worse. So the attempts of one request have limits (RetryPolicy,
@@ -59,7 +59,7 @@ _MOST_REDIRECTS = 5
 #: the second time it is probably down, and each further attempt would cost the whole time-out.
 MOST_TIMEOUTS = 2
 
-#: The last character of JSON by its first character.
+#: The last character of a JSON list or mapping, by its first character.
 _CLOSING = {"[": "]", "{": "}"}
 
 DEFAULT_POLICY = RetryPolicy(attempts=9)
@@ -83,7 +83,7 @@ class Answer(NamedTuple):
 
 
 class Repetition(NamedTuple):
-    """Report of a retry: *attempt*, the number of the failed attempt from 1, and its *error*.
+    """Report of a retry after the failed *attempt* (the first is 1), which raised *error*.
 
     The retry happens after *wait* seconds. All waits together take at most *longest* seconds. The
     request is sent at most *attempts* times, without a limit if that is None.
@@ -140,7 +140,8 @@ class Exchange:
     - *patient*: the request may be sent again if the client could not connect.
     - *on_retry* is called before each wait.
     - *budget* limits the retries of all requests that share it.
-    - *timeout* limits each wait for the server, in seconds, and twice that each attempt.
+    - *timeout* limits each wait for the server, in seconds. Without *deadline* an attempt may take
+      twice that time, and longer while a large answer arrives.
     - *deadline* limits all attempts together, in seconds.
     - ``connections.end()`` from another thread ends the exchange.
     """
@@ -173,7 +174,7 @@ class Exchange:
         self._timeouts = 0
 
     def run(self) -> Answer:
-        """Return the answer, also an answer with an error status that retries did not change.
+        """Return the answer. It has an error status if the retries did not change that.
 
         Raise a :exc:`~ftrack_like.exception.ServerConnectionError` if there is no answer, and
         :exc:`~ftrack_like.exception.ConnectionClosedError` if *connections* are ended.
@@ -199,10 +200,10 @@ class Exchange:
         return answer._replace(attempts=attempt, elapsed=elapsed)
 
     def _attempt(self) -> tuple[Optional[Answer], Any, Optional[float]]:
-        """Send the request once; return the answer, the error to retry for, and the asked wait.
+        """Send the request once. Return the answer, an error, and a wait in seconds.
 
-        The answer is None if there is none. The error is None if the answer is final. For an
-        answer such as 503 both are set, and the third value is its ``Retry-After`` in seconds.
+        The answer is None if none arrived. The error is the reason for a retry, None if the answer
+        is final. After an answer such as 503 both are set, and the wait is its ``Retry-After``.
         """
         limit = self._deadline
         if limit is None and self._total is not None:
@@ -225,7 +226,10 @@ class Exchange:
     def _wait(
         self, error: Exception, attempt: int, elapsed: float, asked: Optional[float]
     ) -> Optional[float]:
-        """Return the seconds to wait before the retry; None to give up."""
+        """Return the seconds to wait before the retry; None to give up.
+
+        *asked* is the wait that the server asked for, None if it did not.
+        """
         if getattr(error, "is_lasting", False):
             return None
         arrived = getattr(error, "request_sent", True)

@@ -1,22 +1,23 @@
 """A *flight*: a request that writes, from its first byte to the beginning of its answer.
 
-The problem: a user presses Ctrl-C, or a time limit sends a signal, during a commit. Python runs
-the signal handler on the main thread, between any two instructions and inside waits for a socket.
-If the handler raises an exception, urllib3 closes the connection. Then the client cannot know
-whether the server is still working on the request: the outcome of the batch is in doubt, and the
-server may apply it later.
+A flight solves this problem: a user presses Ctrl-C, or a time limit sends a signal, during a
+commit. Python runs the signal handler on the main thread, between any two instructions and inside
+waits for a socket. If the handler raises an exception, urllib3 closes the connection. Then the
+client cannot know whether the server is still working on the request: the outcome of the batch is
+in doubt, and the server may apply it later.
 
 A flight keeps the connection open after such an exception. The next call of the session waits for
-the beginning of the answer; after that, the server no longer works on the request.
+the beginning of the answer. A server that has begun to answer has finished its work on the request.
 
 The exception may arrive after the operating system has sent or received bytes, and before Python
 knows how many. So the state of a flight must be correct at every instruction:
 
 - *Receiving*: the first bytes of the answer go directly into a buffer of the flight that was zero
   before. A first byte other than zero shows that the answer has begun.
-- *Sending*: the flight records the number of sent bytes after each piece. The current piece may
-  have been sent fully, partly, or not at all. If the request may be complete with this piece, the
-  flight sends as many line breaks as bytes may be missing. A server that still waits for bytes
+- *Sending*: the flight passes a limited number of bytes at a time to the operating system, and then
+  records their number. After an exception, the last of these portions may have been sent fully,
+  partly, or not at all. If the request may be complete with this portion, the flight sends line
+  breaks, as many bytes as may be missing. A server that still waits for bytes
   then reads a body that is not JSON and rejects it. A server that has the whole request ignores
   line breaks before the next request (RFC 9112, section 2.2).
 """
@@ -47,10 +48,11 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 _END_OF_HEAD = b"\r\n\r\n"
 
-#: At most this many requests that an exception interrupted keep their connections.
+#: At most this many interrupted requests of a session keep their connections open.
 _MOST_LEFT = 8
 
-#: The errors of a broken connection. A signal handler may raise them as well.
+#: The errors of a broken connection. A signal handler may raise the same types, for example
+#: ``TimeoutError``.
 _FAULTS = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
 
@@ -71,7 +73,7 @@ class Connection(Protocol):
 
 
 class Piece:
-    """Bytes that a flight passed to a socket; at least *sent* of these have been sent."""
+    """A part of a request: *data*, of which at least the first *sent* bytes have been sent."""
 
     __slots__ = ("data", "sent")
 
@@ -87,9 +89,9 @@ class Flight:
         #: The thread that sends the request.
         self.thread = threading.get_ident()
         self.process = os.getpid()
-        #: Whether an exception interrupted the request in that thread.
+        #: Whether an exception interrupted the request, so that no thread waits for the answer.
         self.is_left = False
-        #: Whether the answer has begun, the connection is broken or nothing was sent.
+        #: Whether :meth:`end` was called: the flight does not use the connection any more.
         self.is_over = False
         self._connection: Optional[Connection] = None
         self._pieces: list[Piece] = []
@@ -104,8 +106,8 @@ class Flight:
     def begin(self, connection: Connection, data: bytes) -> Piece:
         """Return a piece for *data*, which is about to be sent on *connection*.
 
-        Only the last request on a connection counts. A CONNECT request to a proxy, or a request
-        without the right credentials, may have been answered before.
+        One flight can send several requests, and only the last one counts. A CONNECT request to a
+        proxy, or a request without the right credentials, may have been answered before.
         """
         if connection is not self._connection or self.is_answered:
             self._pieces = []
@@ -148,7 +150,7 @@ class Flight:
         if self._connection is not None and missing is not None and not self.is_answered:
             try:
                 self._wait(self._connection, missing)
-            except OSError as error:  # The time is up or the connection broken.
+            except OSError as error:  # A time-out or a broken connection, or a signal handler.
                 raise_interruption(error)
         self.cut()
 
@@ -171,11 +173,12 @@ class Flight:
         begin, _, body = bytes(head.data).partition(_END_OF_HEAD)
         length = _LENGTH.search(begin)
         if length is None:
-            return 0
+            return 0  # The number is unknown, so the flight only waits.
         if head.sent < len(head.data) or not (rest or body):
             return None
         sent = len(body) + sum(piece.sent for piece in rest)
         missing = max(0, int(length[1]) - sent)
+        # Only the last portion is uncertain, and no portion is longer than this.
         return missing if missing <= LONGEST_PIECE else None
 
 
@@ -199,8 +202,8 @@ class RunningRequests:
         self.begun += 1
         flight = Flight()
         self._flights.append(flight)
-        # A separate context ends together with *send*, at whatever instruction a handler raises.
-        # Resetting the variable in a "finally" could itself be interrupted.
+        # The variable is set only in a copy of the context. Setting it here and resetting it in a
+        # "finally" would be simpler, but a signal handler could interrupt the "finally".
         context = copy_context()
         context.run(CURRENT_FLIGHT.set, flight)
         try:
@@ -218,7 +221,7 @@ class RunningRequests:
         return response
 
     def _remove(self, flight: Flight) -> None:
-        """Remove *flight*, which is over."""
+        """End *flight* and remove it."""
         flight.end()
         self._flights.remove(flight)
 
@@ -229,15 +232,16 @@ class RunningRequests:
             self._flights.remove(flight)
 
     def _bound(self) -> None:
-        """Give up the oldest interrupted requests if there are more than :data:`_MOST_LEFT`."""
+        """Give up the oldest interrupted requests beyond :data:`_MOST_LEFT`."""
         self._cut([each for each in self._flights if each.is_left][:-_MOST_LEFT])
 
     def wait(self) -> None:
         """Wait until the server has answered the interrupted requests.
 
-        An exception of a signal handler ends the wait; then the method may be called again. A
-        thread that calls this is not inside a request, so all its flights were interrupted.
+        An exception of a signal handler ends the wait; then the method may be called again.
         """
+        # The calling thread is not inside a request. So each flight that it began was interrupted,
+        # even if the exception came before ``is_left`` was set.
         thread = threading.get_ident()
         for flight in list(self._flights):
             if flight.process != os.getpid():

@@ -1,7 +1,7 @@
 """Decide when to retry a request, and how long to wait before the retry.
 
-The waits double (exponential backoff) and have a random part, so that the clients of a farm do not
-all return at the same moment after an outage. Two limits keep retries from making an outage
+The waits double (exponential backoff) and have a random part, so that the clients of a render farm
+do not all return at the same moment after an outage. Two limits keep retries from making an outage
 worse: a :class:`RetryPolicy` for each request, and a :class:`RetryBudget` for a whole session.
 """
 
@@ -72,9 +72,9 @@ class RetryPolicy(NamedTuple):
 class RetryBudget:
     """The number of retries that all calls of a session may use together. Threads may share it.
 
-    Without a budget, every call during an outage would wait for the whole total time. With it,
-    after one call has given up, the other calls give up at their first failure, until the server
-    answers again.
+    Without a budget, every call during an outage would retry for its whole *total_time*. With a
+    budget, one call that gives up uses all retries. The other calls then give up at their first
+    failure, until the server answers again.
     """
 
     def __init__(self, capacity: int = 200, refund: int = 10) -> None:
@@ -97,12 +97,12 @@ class RetryBudget:
             return True
 
     def answered(self) -> None:
-        """Record that the server has answered."""
+        """Add retries, because the server has answered."""
         with self._lock:
             self._left = min(self._capacity, self._left + self._refund)
 
     def gave_up(self) -> None:
-        """Record that a call has used up its attempts or its time."""
+        """Remove all retries, because a call has used up its attempts or its time."""
         with self._lock:
             self._left = 0
 

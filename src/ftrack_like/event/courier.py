@@ -5,17 +5,17 @@ events, so the courier keeps each event until then. After a new connection it se
 again that has no acknowledgement. An event may therefore arrive twice, and receivers drop repeats
 by the id of the event.
 
-An event is in one of three places, and always leaves them in this order:
+Until its acknowledgement an event is in one of three places. The oldest events are in the first:
 
+* the *outbox*: sent on the last connection. The next connection moves them to `_again`;
+* `_again`: to be sent again, because an earlier attempt or connection failed;
 * the *send queue* (`_event_send_queue` of the hub): published without a connection, or while
-  older events still wait;
-* `_again`: sent on an earlier connection, to be sent again before the send queue;
-* the *outbox*: sent on this connection, without an acknowledgement.
+  older events still wait.
 
 After a new connection the courier is `catching_up`: the thread of the connection sends the
 subscribers first, then `_again`, then the send queue, a few packets between two reads. Until it is
 done, :meth:`Courier.deliver` only queues. If it sent at once, a new event would overtake older
-events of the same thread, and an answer could arrive before its subscriber is known.
+events of the same thread. A reply could also arrive before the server knows the subscriber for it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ __all__ = ["BUFFER_LIMIT", "LARGEST_EVENT", "Courier", "refuse_huge"]
 
 #: The maximum length of the send queue, and of the outbox.
 BUFFER_LIMIT = 10_000
-#: The maximum length of the JSON of an event, in characters; servers close the connection at
-#: 16 MiB.
+#: The maximum length of the JSON of an event, in characters. Servers close the connection if a
+#: message has 16 MiB.
 LARGEST_EVENT = 16_000_000
 #: How long the courier waits for an answer about a subscriber, in seconds.
 ANSWER_PATIENCE = 1.0
@@ -52,8 +52,9 @@ RETRY_PAUSE = 2.0
 BATCH = 100
 #: How long packets are sent between two reads, in seconds.
 BATCH_TIME = 0.05
-#: One packet acknowledges this many events. An event waits at most this many seconds for the
-#: others. If the connection breaks first, the server sends them again; the hub drops repeats.
+#: The courier acknowledges this many received events with one packet. It acknowledges fewer when
+#: the first has waited for this many seconds. If the connection breaks before, the server sends the
+#: events again, and the inbox drops the repeats.
 ACKNOWLEDGED_AT_ONCE = 50
 ACKNOWLEDGED_WITHIN = 0.5
 
@@ -65,8 +66,8 @@ Waiting = tuple[Event, bool, Optional[OnAnswer], None]
 class Courier:
     """Sends packets, and keeps the order of events per publishing thread over all connections.
 
-    Threads may share a courier. `guard` is locked while a thread sends one packet; with a stuck
-    socket, that takes seconds. `_answers_lock` guards only the callbacks for answers, and nothing
+    Threads may share a courier. `guard` is locked while a thread sends one packet; if the socket is
+    stuck, that takes seconds. `_answers_lock` guards only the callbacks for answers, and nothing
     blocks under it: the thread that reads must never wait for a thread that sends.
     """
 
@@ -87,7 +88,7 @@ class Courier:
         self._answers_lock = threading.Lock()
         self._arrivals = Arrivals(ACKNOWLEDGED_AT_ONCE, ACKNOWLEDGED_WITHIN)
         self._again: collections.deque[Sending] = collections.deque()
-        # By identity: two subscribers may be equal, and programs may add substitutes.
+        # By `id()`: two subscribers may be equal, and programs may add objects without a hash.
         self._announced: dict[int, Subscriber] = {}
         self._unanswered: dict[int, float] = {}
         self._refused: list[Subscriber] = []
@@ -100,7 +101,7 @@ class Courier:
     def ready(self) -> bool:
         """Whether everything was sent, and the server has answered about the subscribers.
 
-        A server that does not answer for a while will not answer at all.
+        The server may not answer at all. So an answer counts as given after `ANSWER_PATIENCE`.
         """
         oldest = min(list(self._unanswered.values()), default=None)
         patient = oldest is not None and time.monotonic() - oldest < ANSWER_PATIENCE
@@ -151,7 +152,7 @@ class Courier:
             return self.packet_callbacks.pop(number, None)
 
     def arrived(self, identifier: str) -> None:
-        """Note the received packet *identifier*, and acknowledge if enough packets wait."""
+        """Note the received packet *identifier*, and acknowledge the packets if they are enough."""
         if self._arrivals.add(identifier, time.monotonic()):
             self._acknowledge_arrivals()
 
@@ -263,8 +264,8 @@ class Courier:
             return True
 
     def acknowledged(self, number: int, sending: Sending, answer: Answer) -> None:
-        """Remove *sending*, the event with that *number*, and pass *answer* on."""
-        # Without the guard, which a stuck sender keeps. Removing is one atomic step.
+        """Remove *sending*, the event with the *number*, and pass *answer* to its callback."""
+        # Not under the guard, which a thread with a stuck socket keeps. Removing is atomic.
         self.outbox.acknowledge(number)
         if self._waiters:
             with self.guard:
@@ -361,10 +362,10 @@ class Courier:
             self._settled.notify_all()
 
     def retry(self, subscriber: Subscriber) -> bool:
-        """Return whether the refused *subscriber* will be announced again.
+        """Announce the refused *subscriber* again later; return False if it is too late for that.
 
-        It will be for a while after a reconnect. The server may still know the subscriber from
-        the lost connection, until it notices that this connection is gone.
+        For `RETRY_TIME` after a reconnect, a server may refuse a subscriber because it still knows
+        the same subscriber from the lost connection. It has not yet noticed the loss.
         """
         with self.guard:
             now = time.monotonic()
@@ -385,7 +386,10 @@ class Courier:
         return [each for each in self._seams.subscribers() if id(each) not in self._announced]
 
     def _announce_in_turn(self, subscriber: Subscriber) -> bool:
-        """Return False if the connection is broken. Log any other error, and go on."""
+        """Announce *subscriber* while catching up; return False if the connection is broken.
+
+        Log any other error: it must not stop the events behind it.
+        """
         try:
             return self._try_announce(subscriber)
         except Exception:
@@ -395,7 +399,7 @@ class Courier:
     def _try_announce(self, subscriber: Subscriber) -> bool:
         with self.guard:
             self._unanswered[id(subscriber)] = time.monotonic()
-            # Before the attempt: a failed attempt must not be repeated on this connection.
+            # Before the attempt, so that a failed one is not repeated on this connection.
             self._announced[id(subscriber)] = subscriber
             try:
                 self._seams.announce(subscriber)

@@ -5,13 +5,14 @@ A hub is a facade over four parts. Each part has its own lock:
 * The connection: :mod:`ftrack_like.event.connector` opens and ends it, and
   :mod:`ftrack_like.event.link` reads from it and opens it again after a fault.
 * The courier, :mod:`ftrack_like.event.courier`, sends packets and keeps events until the server
-  acknowledges them. :mod:`ftrack_like.event.replies` knows who waits for replies to them.
+  acknowledges them. :mod:`ftrack_like.event.replies` keeps the callbacks that wait for replies.
 * The inbox, :mod:`ftrack_like.event.inbox`, queues received events for :meth:`EventHub.wait`.
-  :mod:`ftrack_like.event.receiver` reads the packets.
+  :mod:`ftrack_like.event.receiver` parses the packets and fills the inbox.
 * The router, :mod:`ftrack_like.event.router`, calls the subscribers of an event.
 
-Programs override and patch the methods of a hub. The parts call them through the functions of
-:class:`~ftrack_like.event.seams.HubSeams`, so a replaced method is always used.
+Programs override and patch the methods of a hub, private ones too. So the parts call these methods
+only through the functions of :class:`~ftrack_like.event.seams.HubSeams`, and many private methods
+here only pass a call on to a part.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class EventHub:
     that publishes synchronously. In a forked child a hub is not connected, and may connect again.
     """
 
-    # Names that programs use. The values belong to the parts.
+    # Programs use these private names. The values belong to the parts.
     _connection: PartAttribute[Optional[WebSocketLike]] = PartAttribute("_courier", "websocket")
     _connection_initialised: PartAttribute[bool] = PartAttribute("_connector", "initialised")
     _intentional_disconnect: PartAttribute[bool] = PartAttribute(
@@ -100,8 +101,8 @@ class EventHub:
     ) -> None:
         """Initialise a hub for the server at *server_url*, without connecting.
 
-        *api_user* and *api_key* are the credentials. *headers* and *cookies* go along when the hub
-        connects.
+        *api_user* and *api_key* are the credentials. The hub adds *headers* and *cookies* to its
+        requests when it connects.
 
         *verify* (True, False or the path of a CA bundle), *cert* (the path of a client
         certificate, or the paths of certificate and key) and *proxies* (`{scheme: address}`) have
@@ -288,7 +289,10 @@ class EventHub:
         return f"{scheme}://{self.get_network_location()}/socket.io/1/websocket/{session.id}"
 
     def _tell_connected(self, gap: Optional[float]) -> None:
-        """Queue events about a new connection, after *gap* seconds without one."""
+        """Queue events about a new connection, and receive replies through it.
+
+        *gap* is the number of seconds without a connection before it; None for the first one.
+        """
         own = Subscriber(
             f"topic={REPLY_TOPIC}", lambda event: self._handle_reply(event), {"id": self.id}, 100
         )
@@ -376,7 +380,10 @@ class EventHub:
             self.logger.debug("Subscriber %s waits for a connection.", subscriber.metadata["id"])
 
     def _announce(self, subscriber: Subscriber) -> None:
-        """Tell the server about *subscriber*; raise EventHubConnectionError if broken."""
+        """Tell the server about *subscriber*.
+
+        Raise EventHubConnectionError if the connection is broken.
+        """
         if self.get_subscriber_by_identifier(subscriber.metadata["id"]) is not subscriber:
             self._courier.answered(subscriber)  # no answer will come: it was unsubscribed
             return
@@ -384,7 +391,7 @@ class EventHub:
         self._emit_own("ftrack.meta.subscribe", data, self._on_subscribed, subscriber)
 
     def _withdraw(self, subscriber: Subscriber) -> None:
-        """Tell the server that *subscriber* was removed, if it knows it."""
+        """Tell the server that *subscriber* was removed, if the server knows the subscriber."""
         if not self._courier.withdraw(subscriber) or not self.connected:
             return
         data = {"subscriber": subscriber.metadata}
@@ -589,7 +596,7 @@ class EventHub:
         *callback* is called with the server's answer, on the thread that reads. Raise
         :exc:`~ftrack_like.exception.EventHubConnectionError` if the connection is broken.
         """
-        # The guard keeps a new connection from discarding the callback before the packet is sent.
+        # A new connection discards all callbacks. The guard makes it wait until the packet is sent.
         with self._courier.guard:
             number = None if callback is None else self._add_packet_callback(callback)
             identifier = "" if number is None else f"{number}+"
@@ -648,8 +655,8 @@ class EventHub:
         """Handle events for *duration* seconds, or until the hub disconnects if None.
 
         Handle at least one waiting event: the timer of a user interface may call ``wait(0)``. A
-        lost connection is opened again while this waits. A queued ``ftrack.meta.disconnected``
-        ends it.
+        lost connection is opened again while this waits. An event ``ftrack.meta.disconnected``
+        ends the wait, except the events that the hub itself queues for a lost connection.
 
         With *workers*, that many threads handle the events. The callbacks must be thread-safe.
         Events with the same *key*, a function of the event, keep their order. Without *key*, the
@@ -672,7 +679,10 @@ class EventHub:
             self._inbox.handle_all_with(deadline, workers, key)
 
     def _handle(self, event: Event, synchronous: bool = False) -> Optional[list[EventData]]:
-        """Call the subscribers that *event* concerns, and return the list of their results."""
+        """Call the subscribers that match *event*, and return the list of their results.
+
+        Return None if the target of *event* cannot be parsed.
+        """
         return self._router.dispatch(event, synchronous)
 
     def _handle_reply(self, event: Event) -> None:

@@ -1,7 +1,7 @@
 """The inbox keeps received events until a thread of the program handles them.
 
-The thread that reads only queues events. If it called callbacks, a slow callback would keep it
-from answering heartbeats, and the server would close the connection.
+The thread that reads the websocket only queues events. If it called callbacks, a slow callback
+would keep it from answering heartbeats, and the server would close the connection.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ __all__ = ["CONNECTED_TOPIC", "DISCONNECTED_TOPIC", "QUEUE_LIMIT", "Inbox"]
 
 #: The maximum number of waiting events; beyond it the oldest are dropped.
 QUEUE_LIMIT = 20_000
-#: The number of ids of received events that are kept to recognise repeats.
+#: The number of received events whose ids the inbox keeps, to recognise repeats.
 REMEMBERED_EVENTS = 20_000
 #: The topic of the event after which :meth:`EventHub.wait` returns.
 DISCONNECTED_TOPIC = "ftrack.meta.disconnected"
 #: The topic of the event that a hub queues when it connects.
 CONNECTED_TOPIC = "ftrack.meta.connected"
-#: How often a waiting thread checks the state of the hub, in seconds.
+#: How often a thread in `wait` checks whether the hub is still connected, in seconds.
 TICK = 0.1
 #: An entry of the queue: an event, or any object that a program queues for its own `_handle`.
 Entry = Any
@@ -39,18 +39,22 @@ class Inbox:
     """Queues received events, without repeats, until a thread handles them.
 
     Programs may put events into `queue` themselves. Threads may share an inbox. The queue has its
-    own lock; `_lock` guards the record of interruptions, and nothing blocks under it.
+    own lock; `_lock` guards only `_interruptions`, and nothing blocks under it.
     """
 
     def __init__(self, seams: HubSeams, replies: Replies) -> None:
-        """Initialise an empty inbox. It passes events to *seams*, and copies to *replies*."""
+        """Initialise an empty inbox.
+
+        It passes each event to ``handle`` of *seams*. Replies go to *replies* too, at once.
+        """
         self._seams = seams
         self._replies = replies
         #: Called with each event on the thread that reads. They must be quick, and not raise.
         self.watchers: list[Callable[[Event], object]] = []
         self._seen = RecentlySeen(REMEMBERED_EVENTS)
+        #: Events that workers took from the queue and did not handle. They come before the queue.
         self._left_over: collections.deque[Entry] = collections.deque()
-        #: The ids of queued events about a lost connection that the hub is opening again.
+        #: The ids of queued events that report a lost connection which the hub opens again.
         self._interruptions: set[str] = set()
         self._dropped = 0
         self.renew()
@@ -108,8 +112,9 @@ class Inbox:
     def handle_all(self, deadline: Optional[float]) -> None:
         """Handle events on this thread until *deadline*, or until the hub disconnects.
 
-        Handle at least one waiting event, even after the deadline; the hub's own event about its
-        connection does not count. Return after an event about a disconnection.
+        Handle at least one waiting event, even after the deadline. The event `CONNECTED_TOPIC`,
+        which the hub queues itself, does not count. Return after an event about a disconnection,
+        unless it is temporary; see :meth:`put_own`.
         """
         self._take(deadline, self._handle_safely)
 
@@ -121,8 +126,8 @@ class Inbox:
     ) -> None:
         """Handle events on *workers* threads. Events with the same *key* keep their order.
 
-        Without *key*, events about the same entity do. Raise the exception that ends a worker,
-        such as :exc:`SystemExit`.
+        Without *key*, events about the same entity keep their order. Raise the exception that ends
+        a worker, such as :exc:`SystemExit`.
         """
         from ftrack_like.event.workers import WorkerPool  # lazy: most programs have none
 
@@ -172,7 +177,7 @@ class Inbox:
         return False
 
     def _goes_on(self) -> bool:
-        """Remove expired callbacks for replies, and return whether more events may come."""
+        """Return whether more events may come. Also remove expired callbacks for replies."""
         self._replies.release()
         return self._seams.expects_events()
 

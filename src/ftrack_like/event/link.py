@@ -1,8 +1,9 @@
-"""The thread that keeps the event hub connected, over any number of websockets.
+"""The thread that keeps the event hub connected, with one websocket after the other.
 
 A connection to the event server lasts for days, a websocket often does not. A :class:`Link` is the
-connection: it opens a websocket, reads from it, and opens another one when it breaks. Its state
-machine is the table :data:`ftrack_like.wire.states.LINK`::
+connection: it opens a websocket, reads from it, and opens another one when it breaks. The owner of
+a link is a :class:`~ftrack_like.event.connector.Connector`. The state machine of the link is the
+table :data:`ftrack_like.wire.states.LINK`::
 
     new --connect--> connecting --opened--> connected
                       ^      |                  |
@@ -46,20 +47,21 @@ __all__ = ["Link", "LinkHooks", "weakly"]
 
 #: How long closing waits for the thread to end, in seconds.
 JOIN_TIMEOUT = 0.3
-#: How often a waiting link checks that its owner still exists, in seconds.
+#: How often a link that waits to connect checks that its owner still exists, in seconds.
 LOOK = 0.5
 #: The number of messages that are read before waiting events are sent.
 READ_AT_ONCE = 100
-#: The number of heartbeats without any data after which a websocket counts as broken.
+#: A websocket counts as broken after this many heartbeat intervals without any data.
 SILENT_HEARTBEATS = 1.4
 
 _Hook = TypeVar("_Hook", bound=Callable[..., object])
 
 
 class LinkHooks(NamedTuple):
-    """The functions that a link calls, on the thread that opens or reads.
+    """The functions of the owner that a link calls, on the thread that opens or reads a websocket.
 
-    The owner may have another link by then, so it must check which link calls.
+    The owner may have another link when an old link calls. So it must compare the link in
+    *opened* and *lost* with its current one.
 
     * *open* returns a websocket and its heartbeat in seconds, or raises
       :exc:`~ftrack_like.exception.EventHubConnectionError`.
@@ -80,10 +82,11 @@ class LinkHooks(NamedTuple):
 
 
 def weakly(hooks: LinkHooks) -> LinkHooks:
-    """Return *hooks*, which are bound methods, without keeping their objects alive.
+    """Return hooks that call *hooks*, which are bound methods, but do not keep their objects alive.
 
     When an object is gone, its hooks do nothing, and ``open`` raises EventHubConnectionError. With
-    strong references, the thread would keep the hub, its session and all its entities for ever.
+    strong references, the thread would keep the hub, its session and all entities of the session
+    in memory for ever.
     """
 
     def hooked(hook: _Hook, gone: Optional[str] = None) -> _Hook:
@@ -111,8 +114,9 @@ def weakly(hooks: LinkHooks) -> LinkHooks:
 class Link:
     """Keeps a websocket open, and opens a new one when it breaks, until :meth:`close`.
 
-    The thread keeps the link alive, and the link its *hooks*. With :func:`weakly` bound hooks,
-    the owner can be collected; see :meth:`end_with`.
+    The running thread keeps the link alive, and the link keeps its *hooks* alive. Pass hooks from
+    :func:`weakly`, so that the owner can be collected, and call :meth:`end_with`, so that the
+    thread ends then.
 
     Any thread may call the methods. A closed link cannot be opened again; create another one.
     """
@@ -166,7 +170,10 @@ class Link:
         self._hooks.opened(self, connection, gap)
 
     def suspect(self, connection: Optional[WebSocketLike]) -> None:
-        """Shut down *connection*, on which sending failed. The thread opens another one."""
+        """Shut down *connection*, on which sending failed, if it is the current websocket.
+
+        The thread then opens another one.
+        """
         if connection is not None and connection is self.connection:
             break_off(connection, politely=False)
 
@@ -179,8 +186,8 @@ class Link:
     def close(self, politely: bool = True) -> None:
         """Close the link for ever; *politely* sends a close frame first.
 
-        The thread ends soon. If it is opening a websocket, it closes the websocket when it is
-        open, and ends then.
+        The thread ends soon. If it is opening a websocket, it first waits until the websocket is
+        open, and closes it.
         """
         self._step("close")
         self._closing.set()
@@ -201,10 +208,10 @@ class Link:
         self._finaliser.atexit = False
 
     def _abandon(self) -> None:
-        """Make the thread close the websocket and end, since the owner was collected.
+        """Make the thread close the websocket and end, because the owner was collected.
 
-        This takes no lock, since the garbage collector may call it at any point. In a forked
-        child it does nothing: the websocket belongs to the parent.
+        The garbage collector may call this on any thread at any instruction, so it takes no lock.
+        In a forked child it does nothing: the websocket belongs to the parent.
         """
         if os.getpid() != self._process:
             return
@@ -260,7 +267,7 @@ class Link:
             self._closing.wait(min(left, LOOK))
 
     def _read_safely(self, connection: WebSocketLike) -> str:
-        """Read; an unexpected exception costs the websocket, but not the thread."""
+        """Read until the websocket breaks, and return the reason; an exception is a reason too."""
         try:
             return self._read(connection)
         except Exception as error:

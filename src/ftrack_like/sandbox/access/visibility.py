@@ -1,16 +1,18 @@
 """SQL conditions for the rows that a user can see.
 
-The conditions follow :data:`~ftrack_like.sandbox.access.places.PLACES`. Three constraints explain
-their form:
+The conditions follow the rules in :data:`~ftrack_like.sandbox.access.places.PLACES`;
+:class:`~ftrack_like.sandbox.schema.belonging.RowPlace` explains the rules. Three constraints
+explain the form of the conditions:
 
 - The rights of the user are parameters, not a part of the text. All restricted users then share
   one compiled statement for a query.
 - A row can be a part of another row, which is a part of a third. One sub-query joins all of these
   rows. Nested sub-queries would be simpler, but SQLite's parser accepts only a limited depth, and
   the user's own query already nests.
-- Most conditions ask "is there a reason to hide the row?", not "is there permission?". A row
-  without a project has no reason and is visible. A condition with NULL must not hide it, and
-  :func:`_foreign` is therefore never NULL.
+- Most functions here return the condition that there is a reason to hide the row, not that the user
+  may see it. A row without a project is visible, because there is no reason to hide it. A query
+  excludes rows for which a condition is NULL, and NOT NULL is NULL too. So a comparison with a
+  missing project would hide the row, and :func:`_foreign` must never be NULL.
 """
 
 from __future__ import annotations
@@ -42,7 +44,10 @@ def is_narrowed(table: str) -> bool:
 
 
 def visible(tables: Tables, table: str, columns: Columns) -> Expression:
-    """Return the condition that the user can see the row of *table* with *columns*."""
+    """Return the condition that the user can see a row.
+
+    *columns* are the expressions of its columns. *table* must be narrowed (:func:`is_narrowed`).
+    """
     if table in CLOSED:
         return false()
     place = PLACES[table]
@@ -70,7 +75,7 @@ def configuration_readable(tables: Tables, configuration_id: Expression) -> Expr
 
 
 def _belongs(tables: Tables, place: RowPlace, columns: Columns) -> Iterator[Expression]:
-    """Yield the conditions of *project*, *through* and *anything* of *place*."""
+    """Yield the conditions for the rules *project*, *through* and *anything* of *place*."""
     if place.project:
         yield not_(_foreign(columns[place.project]))
     for name, table in place.through:
@@ -88,7 +93,8 @@ def _foreign(project_id: Expression) -> Expression:
     return and_(
         project_id.is_not(None),
         project_id != "",
-        # First what settles it for most: SQLite makes the list of the other only when needed.
+        # This test decides for most rows, so it comes before the next one. SQLite makes the list of
+        # the next one only when it needs it.
         or_(
             not_(bindparam("rights_everywhere", type_=Boolean())),
             keys_parameter(project_id, "rights_private"),
@@ -166,7 +172,10 @@ def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int
 
 
 def _not_used_elsewhere(tables: Tables, table: str, key: Expression) -> Iterator[Expression]:
-    """Yield the condition that the uses of the row *key* do not hide it, if *table* has uses."""
+    """Yield the condition that the uses of the row *key* do not hide it.
+
+    Yield nothing if rows of *table* do not depend on their uses.
+    """
     place: Optional[RowPlace] = PLACES.get(table)
     if place is not None and place.uses:
         yield not_(_hidden_by_use(tables, place, key))

@@ -1,8 +1,9 @@
-"""The actions of the API, and the batches that run them.
+"""The actions of the API, and :func:`run_batch`, which runs the operations of a request.
 
-:data:`ACTIONS` contains the actions that need only the database; other packages declare more.
-:func:`run_batch` runs the operations of a request in one transaction: if one operation fails, the
-server applies no operation of the request.
+An action, such as ``query`` or ``update``, is the kind of an operation. :data:`ACTIONS` contains
+the actions that need only the database; ``sandbox.media``, ``sandbox.invites`` and
+``sandbox.widget_url`` declare more. All operations of a request run in one transaction: if one
+fails, the server applies none.
 """
 
 from __future__ import annotations
@@ -65,8 +66,9 @@ ACTIONS: Mapping[str, Action] = by_name(
     remote.ACTIONS,
 )
 
-#: The estimated duration of an operation in seconds. It decides when a batch may write, because its
-#: real duration is unknown before it has run. Queries can be heavy.
+#: The estimated durations of an operation that reads and of one that writes, in seconds. Batches
+#: that write wait for their turn, and longer batches let shorter ones pass (``database.turns``).
+#: The real duration is unknown before. A query can be slow, so it counts much more than a change.
 _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
@@ -90,9 +92,9 @@ def run_batch(
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* are the available actions by name. The transaction may take *seconds*, without the
-    time that the batch waits for its turn to write. A batch that writes may take longer while no
-    other writer waits.
+    *actions* are the available actions by name. The transaction may take *seconds*; waiting for the
+    turn to write does not count. A batch that writes may take longer while no other batch waits
+    to write.
 
     Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
@@ -165,7 +167,10 @@ def open_batch(connection: Connection, context: RequestContext) -> Batch:
 
 
 def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
-    """Read the rows that *operations* name by their keys, with few statements per table."""
+    """Read the rows that *operations* name by their keys into the store, table by table.
+
+    Otherwise each operation would read its row with a separate statement.
+    """
     keys: dict[str, list[Key]] = defaultdict(list)
     for one in operations:
         type_ = batch.model.types.get(str(one.get("entity_type")))
@@ -211,7 +216,10 @@ def _reads(actions: Mapping[str, Action], operation: Operation) -> bool:
 def _run(
     batch: Batch, first: int, action: Optional[Action], operations: Sequence[Operation]
 ) -> list[Any]:
-    """Return the results of *operations*, all of *action*; *first* is the index of the first."""
+    """Return the results of *operations*, which all have the *action*.
+
+    *first* is the index of the first operation in the batch. An error names the failed operation.
+    """
     batch.running = first
     try:
         if action is None:

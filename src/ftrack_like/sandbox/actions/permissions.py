@@ -1,11 +1,16 @@
 """Check that the calling user may do the operations of a batch.
 
-The server checks an operation twice: before it changes a row (:func:`require`), and when the batch
-ends and each row has its final place (:func:`claim`, :func:`check`). The user must have the right
-to change a row both in its old place and in its new one: otherwise, a user could move a row into
-their own project first and change it there.
+The *place* of a row is the project or the users to which it belongs
+(:mod:`ftrack_like.sandbox.access.places`). A batch can move a row to another place. The user must
+have the right to change the row in both places: otherwise, a user could first move a row into their
+own project and then change it there. So the server checks an operation twice:
 
-The references of a batch may only point at rows that the user sees. For users without restrictions
+- before it changes a row (:func:`require`);
+- when the batch ends and each row has its final place. :func:`claim` records the check, and
+  :func:`check` performs all recorded checks.
+
+The right depends on the *family* of the entity type (:mod:`ftrack_like.sandbox.access.roles`). The
+references of a batch may only point at rows that the user sees. For users without restrictions
 ``batch.rights`` is None, and all checks return at once.
 """
 
@@ -53,10 +58,10 @@ _DEPTH = 8
 def claim(
     batch: Batch, action: str, type_: EntityType, row: Row, names: Iterable[str] = ()
 ) -> None:
-    """Check at the end of *batch* that its user may do *action* to *row*, in its final state.
+    """Have :func:`check` test that the user may do *action* to *row*, in its final state.
 
-    *type_* is the concrete type, *names* are the attributes that the client sent. Raise
-    :exc:`PermissionDeniedError` at once for actions of administrators.
+    *type_* is the concrete type, *names* are the attributes that the client sent. If only
+    administrators may change the type, also check now, and raise :exc:`PermissionDeniedError`.
     """
     if batch.rights is None:
         return
@@ -77,10 +82,11 @@ def require(
 
 
 def require_seen(batch: Batch) -> None:
-    """Raise :exc:`ValidationError` if an operation refers to a component that the user cannot see.
+    """Raise :exc:`ValidationError` if a reference points at a component that the user cannot see.
 
-    Call this before the operation changes rows. A component becomes a part of the entity that uses
-    it, so the operation itself would make the component visible.
+    :func:`check` does this for other references, but would be too late here. A component becomes a
+    part of the entity that uses it, so the operation itself makes the component visible. Call this
+    before the operation changes rows.
     """
     if batch.rights is None:
         return
@@ -96,6 +102,7 @@ def require_seen(batch: Batch) -> None:
 
 
 def _uses_decide(one: Existence) -> bool:
+    """Return whether the rows that use the entity of *one* decide who sees it: a component."""
     return MODEL.types[one.type_name].table == "component" and one.column == "id"
 
 
@@ -245,15 +252,16 @@ def _family(type_: EntityType) -> str:
 def _is_own_record(
     rights: Rights, action: str, type_: EntityType, row: Row, names: Iterable[str]
 ) -> bool:
-    """Return whether the user changes the user's own record, and only permitted attributes."""
+    """Return whether the user updates the user's own record, and only attributes that users may."""
     if type_.name != "User" or action != "update" or row["id"] != rights.user_id:
         return False
-    # The members of collections are checked one by one.
+    # Skip collections, which have ``how``: their members have separate checks.
     properties = (type_.properties[name] for name in names)
     return all(one.name in _OWN_RECORD for one in properties if not hasattr(one, "how"))
 
 
 def _is_own(batch: Batch, rights: Rights, table: str, row: Row) -> bool:
+    """Return whether the user owns *row* of *table*, directly or through the row in ``OWNERS``."""
     found: Optional[Row] = row
     while found is not None and table in OWNERS:
         column, other = OWNERS[table]
@@ -264,7 +272,10 @@ def _is_own(batch: Batch, rights: Rights, table: str, row: Row) -> bool:
 
 
 def _part_of(batch: Batch, table: str, row: Row) -> Optional[tuple[EntityType, Row]]:
-    """Return type and row of the entity that *row* of *table* is a part of, None if missing."""
+    """Return type and row of the entity of which *row* is a part; None if that does not exist.
+
+    *table* is in ``DELEGATES``.
+    """
     id_ = row[DELEGATES[table]]
     found = find_parent(batch, "metadata", id_, row.get("parent_type"))
     if found is not None:
@@ -314,13 +325,16 @@ def _denied(batch: Batch, action: str, type_name: str, missing: str) -> Permissi
 
 
 def administrators_only(operation: Operation, batch: Batch) -> None:
-    """Raise :exc:`PermissionDeniedError`: a user with limited rights is not an administrator."""
+    """Raise :exc:`PermissionDeniedError`. Rules run only for users with limited rights."""
     raise PermissionDeniedError(
         f"{batch.context.username!r} may not {operation['action']}: only an administrator may."
     )
 
 
 def component_data(operation: Operation, batch: Batch) -> None:
-    """Raise :exc:`PermissionDeniedError` unless the user may change the ``component_id``'s data."""
+    """Raise :exc:`PermissionDeniedError` unless the user may change the data of a component.
+
+    *operation* names the component as ``component_id``.
+    """
     batch.settle()
     require_component(batch, "update", str(operation.get("component_id")))

@@ -1,4 +1,7 @@
-"""A lock for writers that passes from one batch to the next in a fair order."""
+"""A lock for writers that passes from one batch to the next in a fair order.
+
+The database has one writer at a time. A *turn* is the time for which a batch has the lock.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,11 @@ __all__ = ["Turns"]
 
 @dataclass(eq=False)
 class _Waiting:
-    """A thread that has waited since *arrived*. *mine* is set when it gets the lock."""
+    """A thread that has waited since *arrived*. *mine* is set when it gets the lock.
+
+    *handicap* is the expected duration of its turn, in seconds. *owner* is the id of the
+    user for whom it writes.
+    """
 
     owner: str
     arrived: float
@@ -25,14 +32,14 @@ class _Waiting:
 class Turns:
     """A fair lock for threads.
 
-    Waiting threads get the lock in the order of arrival, except for two handicaps. Each delays a
-    thread by at most *most* seconds:
+    Waiting threads get the lock in the order of arrival plus two handicaps in seconds, as if they
+    had arrived later:
 
-    - the number of seconds for which the thread expects to have the lock;
-    - the number of seconds for which the same owner has recently had it.
+    - the time for which the thread expects to have the lock;
+    - the time for which the same owner has recently had the lock.
 
-    A user with long batches, or with many, therefore does not delay the short batch of another
-    user. The limit *most* ensures that each batch gets its turn.
+    So a user with long batches, or with many, hardly delays the short batch of another user. Each
+    handicap is at most *most* seconds, which ensures that each batch gets its turn.
     """
 
     def __init__(self, most: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,11 +49,12 @@ class Turns:
         self._lock = threading.Lock()
         self._held = False
         self._waiting: list[_Waiting] = []
-        #: The seconds for which an owner has had the lock, and the time of this count, by owner.
+        #: By owner: the seconds for which the owner has had the lock, and the time of this count.
+        #: :meth:`_used_lately` lets them expire.
         self._used: dict[str, tuple[float, float]] = {}
 
     def is_free(self) -> bool:
-        """Return whether no thread is waiting for the lock."""
+        """Return whether no thread is waiting for the lock. A thread may have it."""
         with self._lock:
             return not self._waiting
 
@@ -69,7 +77,8 @@ class Turns:
             self._waiting.append(waiting)
         try:
             waiting.mine.wait()
-        except BaseException:  # A signal. The thread may have got the lock nevertheless.
+        except BaseException:
+            # For example, from a signal handler. The thread may already have got the lock.
             with self._lock:
                 if waiting in self._waiting:
                     self._waiting.remove(waiting)

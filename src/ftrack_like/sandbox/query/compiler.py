@@ -1,4 +1,10 @@
-"""Compile a parsed query to one SQL statement."""
+"""Compile a parsed query to one SQL statement.
+
+The statement selects the columns that a plan needs (:mod:`ftrack_like.sandbox.query.plans`), or the
+groups of a query with ``group by``. A :class:`~ftrack_like.sandbox.query.sources.Source` represents
+a row in the statement, and a :class:`~ftrack_like.sandbox.query.sources.Step` leads from a row over
+a relation to other rows.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +70,9 @@ class Compiler:
     def _subquery(self, query: Query, folding: bool) -> tuple[Select[Any], str]:
         """Return a statement for the sub-query *query*, and the kind of its values.
 
-        The sub-query must select exactly one attribute. With *folding* the values are in lower
-        case. Offset and limit count entities, not the values to which a path leads.
+        The sub-query must select exactly one attribute, which may be a path such as
+        ``parent.name``. Its offset and limit count its entities, not the values at the end of
+        the path. With *folding* the values are in lower case.
         """
         path = self._one_projection(query)
         owner = self.source(query)
@@ -159,9 +166,9 @@ class Compiler:
 
 
 def _led_on(statement: Select[Any], step: Step) -> Select[Any]:
-    """Return a statement over the targets of *step* whose owners *statement* selects.
+    """Return a statement for the rows to which *step* leads from the rows of *statement*.
 
-    The condition is an ``IN``. A join would repeat a target that several owners have.
+    It uses ``IN`` if possible. A join would repeat a row that several owners have.
     """
     if step.own is None or step.other is None or step.correlated:
         return statement.select_from(step.from_).where(step.joined())

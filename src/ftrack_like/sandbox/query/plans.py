@@ -1,8 +1,16 @@
-"""Plans: the columns to select for a selection, and how to make records from the rows.
+"""Plans: which columns to select for a query, and how to make records from the rows.
 
-A query selects attributes of a type and, over relations, of other types. Each of these types has a
-:class:`QueryPlan`. A plan depends only on the schema and the selection, not on the data or the
-user. Plans are therefore cached, so that a repeated query does not determine its columns again.
+A query selects attributes of a type and, over relations, of other types. Each step has a plan:
+
+- A :class:`QueryPlan` is for the rows of one statement: those of the query, or those at the other
+  end of a relation.
+- These rows can have several concrete types. A :class:`TypePlan` for each says how a row becomes a
+  record.
+- A :class:`RelationPlan` fills an attribute of the records with related records. Its
+  :class:`Members` describe them, and lead to the next :class:`QueryPlan`.
+
+A plan depends only on the schema and the :class:`~.selections.Selection` (the names to select). It
+depends on neither the data nor the user, so plans are cached.
 """
 
 from __future__ import annotations
@@ -82,7 +90,10 @@ class Members:
 
 @dataclass(frozen=True)
 class RelationPlan:
-    """Load *members* into the attribute *name*. *places* are the owner's values in its row."""
+    """Load *members* into the attribute *name* of their owners.
+
+    *places* are the indexes, in the owner's row, of the values that the members must match.
+    """
 
     name: str
     places: tuple[int, ...]
@@ -96,7 +107,7 @@ class TypePlan:
     - *key*: ``(name, place)`` of the primary key.
     - *fields*: ``(name, place, converter)`` of stored values.
     - *finished*: ``(name, places, computation)`` of values that Python computes from the row.
-    - *gathered*: ``(name, place, computation)`` of values that need another statement.
+    - *gathered*: ``(name, place, computation)`` of values that need another statement for all rows.
     - *relations*: the related records to load.
     """
 
@@ -122,9 +133,11 @@ class QueryPlan:
         self.columns: list[Expression] = []
         self.owner: tuple[int, ...] = ()
         self.statement: Optional[Select[Any]] = None
+        #: The places of selected expressions, by a name for them, to select each only once.
         self._places: dict[Any, tuple[int, ...]] = {}
         self._paths = Paths(Names(catalogue, ""))
         base = source.type_
+        #: The columns that determine the concrete type of a row, with their places.
         self._marks = tuple(
             (name, self._column(name)) for name in catalogue.model.classifier_columns(base.name)
         )
@@ -133,6 +146,7 @@ class QueryPlan:
         self._type_plans = {
             name: self._type_plan(type_, selection) for name, type_ in concrete.items()
         }
+        #: The plan of the concrete type, by the values of these columns.
         self._by_marks: dict[tuple[Any, ...], TypePlan] = {}
 
     def type_plan(self, row: Any) -> TypePlan:
@@ -151,7 +165,7 @@ class QueryPlan:
     # -- columns ----------------------------------------------------------------------
 
     def _place(self, key: Any, *expressions: Expression) -> tuple[int, ...]:
-        """Return the places of *expressions* in *columns*, adding them unless *key* is known."""
+        """Return the places of *expressions* in *columns*; add them if *key* is new."""
         if key not in self._places:
             start = len(self.columns)
             self.columns.extend(
