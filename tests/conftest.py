@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import threading
@@ -76,6 +77,24 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(folder / name.lower()))
         yield
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the garbage collector pass over the modules and the thousands of collected tests."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def small_heap() -> Iterator[None]:
+    """Let the garbage collector pass over the objects of earlier tests.
+
+    A test that collects often would otherwise take a second for each collection.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

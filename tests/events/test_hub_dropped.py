@@ -20,6 +20,8 @@ from ftrack_like.session import Session
 THREADS = ("ftrack-event-hub", "ftrack-event-hub-connect")
 PATIENCE = 40
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 def threads() -> int:
     """Return how many threads of hubs there are."""

@@ -15,7 +15,10 @@ PAGE = 50
 #: Bytes that come and go with threads of the server and free lists of the interpreter.
 SLACK = 100_000
 
-pytestmark = pytest.mark.skipif(tracemalloc.is_tracing(), reason="something traces already")
+pytestmark = [
+    pytest.mark.skipif(tracemalloc.is_tracing(), reason="something traces already"),
+    pytest.mark.usefixtures("small_heap"),
+]
 
 
 @pytest.fixture
