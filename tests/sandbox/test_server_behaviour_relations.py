@@ -126,7 +126,7 @@ def test_lists_hold_what_they_are_for(api: Any, project: str, task: str) -> None
     """A list of versions takes no tasks."""
     category = api.query("ListCategory")[0]["id"]
     made = api.create("AssetVersionList", name="l", project_id=project, category_id=category)
-    with pytest.raises(api.Error, match="holds AssetVersion, not Task"):
+    with pytest.raises(api.Error, match="contains AssetVersion, not Task"):
         api.update("AssetVersionList", made, items=[reference("Task", task)])
 
 
