@@ -491,7 +491,7 @@ def decoders(parent: int) -> list[int]:
     """Return the processes below *parent* that decode pictures."""
     found, below = [], {parent}
     table = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-wweo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     rows = [line.split(None, 2) for line in table]
     while True:
