@@ -26,8 +26,11 @@ if not pathlib.Path("/proc/self/status").exists():
 SIZE = int(float(os.environ["FTRACK_LIKE_TEST_GIGABYTES"]) * 2**30)
 MEBIBYTE = 2**20
 
-#: What the client and the server may need each, all in all, in MiB.
+#: The most memory of the client, with its libraries, in MiB.
 MOST_MEMORY = 64
+#: The most memory that the server may need for the transfers beyond its start, in MiB. Its libraries
+#: alone take 60.
+MOST_GROWTH = 16
 
 #: Uploads the file, downloads it through a location on disk, and prints what that took.
 CLIENT = """
@@ -136,7 +139,7 @@ def test_two_gigabytes(server: dict[str, Any], tmp_path: pathlib.Path, capsys: A
         print("\n" + "\n".join(lines))
     assert list(temporary.iterdir()) == []
     assert found["peak"] <= MOST_MEMORY
-    assert server_peak <= MOST_MEMORY
+    assert server_peak - idle <= MOST_GROWTH
 
 
 def curl_figures(
