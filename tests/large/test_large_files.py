@@ -28,8 +28,8 @@ MEBIBYTE = 2**20
 
 #: The most memory of the client, with its libraries, in MiB.
 MOST_MEMORY = 64
-#: The most memory that the server may need for the transfers beyond its start, in MiB. Its libraries
-#: alone take 60.
+#: The most memory of the server for the transfers, in MiB, beyond its memory at the start: its
+#: libraries take 60 MiB.
 MOST_GROWTH = 16
 
 #: Uploads the file, downloads it through a location on disk, and prints what that took.
