@@ -259,7 +259,7 @@ class _Values(types.TypeDecorator[Sequence[Any]]):
     def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:
         if dialect.name != "postgresql":
             return dialect.type_descriptor(types.Text())
-        # Imported here because it is slow to import, and SQLite does not need it.
+        # lazy: slow to import, and SQLite does not need it.
         from sqlalchemy.dialects import postgresql
 
         item = postgresql.DOUBLE_PRECISION() if self.numeric else postgresql.TEXT()

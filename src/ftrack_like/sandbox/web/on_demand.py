@@ -23,7 +23,7 @@ def pages_on_demand() -> Mount:
 
 
 def _load() -> Router:
-    # Imported here because the pages take a megabyte of memory and time to import.
+    # lazy: the pages take a megabyte of memory and time to import.
     from ftrack_like.sandbox.web.routes import page_routes
 
     return Router(page_routes())

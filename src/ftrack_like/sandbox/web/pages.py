@@ -161,7 +161,7 @@ def _read_form(body: bytes) -> dict[str, str]:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    import jinja2  # Imported here so that a server starts faster if it serves no pages.
+    import jinja2  # lazy: a server that serves no pages starts faster without it
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ftrack_like.sandbox.web"),
