@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import pytest
 import requests
 
-from ftrack_like._ffmpeg import find_ffmpeg
+from ftrack_like._base.ffmpeg import find_ffmpeg
 from ftrack_like.exception import MediaError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ftrack_like._version import __version__
 
 if TYPE_CHECKING:
-    from ftrack_like._mixin import mixin
+    from ftrack_like._base.mixin import mixin
     from ftrack_like.session import RetryPolicy, Session, SessionAuthentication
 
 __all__ = ["RetryPolicy", "Session", "SessionAuthentication", "__version__", "mixin"]
@@ -22,7 +22,7 @@ _HOMES = {
     "RetryPolicy": "ftrack_like.session",
     "Session": "ftrack_like.session",
     "SessionAuthentication": "ftrack_like.session",
-    "mixin": "ftrack_like._mixin",
+    "mixin": "ftrack_like._base.mixin",
 }
 
 #: Modules that are available as attributes of the package without an import.

@@ -21,7 +21,7 @@ from ftrack_like.structure.standard import StandardStructure
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.entity.location import Location
     from ftrack_like.session import Session

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, overlo
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 

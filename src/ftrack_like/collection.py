@@ -17,13 +17,14 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import TYPE_CHECKING, Any, ClassVar, Optional, Union, cast, overload
 
-from ftrack_like import _custom_attributes, exception, inspection
-from ftrack_like._ownership import named, own
+from ftrack_like import exception, inspection
+from ftrack_like._base.ownership import named, own
+from ftrack_like._values import custom_attributes
 from ftrack_like.cache import KeyMaker, Memoiser, ObjectKeyMaker, memoise_decorator
 from ftrack_like.operation import UpdateEntityOperation
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Creator, Key, Value
+    from ftrack_like._base.types import Creator, Key, Value
     from ftrack_like.attribute import AbstractCollectionAttribute
     from ftrack_like.cache.memoisation import Decorator
     from ftrack_like.entity.base import Entity
@@ -423,7 +424,7 @@ class KeyValueMappedCollectionProxy(MappedCollectionProxy):
         for index, item in enumerate(self.collection.loaded()):
             if item[name] == key:
                 return index
-        raise _custom_attributes.missing_key(self, key) if self._is_dense else KeyError(key)
+        raise custom_attributes.missing_key(self, key) if self._is_dense else KeyError(key)
 
     @property
     def _is_dense(self) -> bool:
@@ -484,7 +485,7 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
 
     def _configurations(self) -> dict[str, Entity]:
         """Return the configurations that apply to the entity by key."""
-        return _custom_attributes.applicable(self.collection.entity)
+        return custom_attributes.applicable(self.collection.entity)
 
     def get_configuration_id_from_key(self, key: str) -> Value:
         """Return the id of the configuration with *key*; raise :exc:`KeyError` if there is none."""
@@ -494,7 +495,7 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
         """Return the configuration with *key*; raise :exc:`KeyError` if none applies."""
         found = self._configurations().get(key)
         if found is None:
-            raise _custom_attributes.missing_key(self, key)
+            raise custom_attributes.missing_key(self, key)
         return found
 
     def _item(self, configuration_id: Value) -> Optional[Entity]:

@@ -9,7 +9,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Content
+    from ftrack_like._base.types import Content
 
 __all__ = ["Data", "File", "FileWrapper", "String"]
 

@@ -77,8 +77,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import requests.exceptions
 
-from ftrack_like._errors import Error, MediaError, NotSetError, ParseError, with_details
-from ftrack_like._storage_errors import (
+from ftrack_like._base.errors import Error, MediaError, NotSetError, ParseError, with_details
+from ftrack_like._base.storage_errors import (
     AccessorContainerNotEmptyError,
     AccessorError,
     AccessorFilesystemPathError,
@@ -97,12 +97,12 @@ from ftrack_like._storage_errors import (
     PathError,
     StructureError,
 )
-from ftrack_like._value_errors import InvalidEntityError, InvalidValueError
+from ftrack_like._base.value_errors import InvalidEntityError, InvalidValueError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ftrack_like._types import ErrorOptions, Members
+    from ftrack_like._base.types import ErrorOptions, Members
     from ftrack_like.attribute import Attribute
     from ftrack_like.entity.base import Entity
 

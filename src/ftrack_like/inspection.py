@@ -17,7 +17,7 @@ from ftrack_like.operation import (
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED, NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import EntityLike
+    from ftrack_like._base.types import EntityLike
     from ftrack_like.entity.base import Entity
     from ftrack_like.operation import Operation
     from ftrack_like.symbol import Symbol

@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
 
 __all__ = ["LazyLogMessage", "deprecation_warning"]
 

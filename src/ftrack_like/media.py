@@ -42,8 +42,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
-from ftrack_like import _ffmpeg, exception
-from ftrack_like._ffmpeg import find_ffmpeg
+from ftrack_like import exception
+from ftrack_like._base import ffmpeg
+from ftrack_like._base.ffmpeg import find_ffmpeg
 from ftrack_like._session import publications
 from ftrack_like._session.claims import Claim, claiming
 from ftrack_like._session.components import files_of
@@ -67,15 +68,15 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "container": "mp4",
         "video": "h264",
         "audio": "aac",
-        "maximum_width": _ffmpeg.MAXIMUM_WIDTH,
-        "maximum_height": _ffmpeg.MAXIMUM_HEIGHT,
+        "maximum_width": ffmpeg.MAXIMUM_WIDTH,
+        "maximum_height": ffmpeg.MAXIMUM_HEIGHT,
     },
     "webm-1080p": {
         "container": "webm",
         "video": "vp9",
         "audio": "opus",
-        "maximum_width": _ffmpeg.MAXIMUM_WIDTH,
-        "maximum_height": _ffmpeg.MAXIMUM_HEIGHT,
+        "maximum_width": ffmpeg.MAXIMUM_WIDTH,
+        "maximum_height": ffmpeg.MAXIMUM_HEIGHT,
     },
 }
 
@@ -329,13 +330,13 @@ def _here(task: _Task, claim: Claim) -> Publication:
     with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
         folder = pathlib.Path(name)
         inputs, described = _inputs(task, folder)
-        information = _ffmpeg.probe(program, described)
+        information = ffmpeg.probe(program, described)
         parameters = dict(PROFILES[task.profile])
         task.facts["source_resolution"] = f"{information.width}x{information.height}"
         still = folder / "thumbnail.jpg"
         if _is_image(task) and not task.is_sequence:
             parameters = {"container": "jpeg"}
-            _ffmpeg.run(_ffmpeg.frame_command(program, inputs, still))
+            ffmpeg.run(ffmpeg.frame_command(program, inputs, still))
             kind, target, frames = "image", still, 0
         else:
             kind = str(parameters["container"])
@@ -345,13 +346,13 @@ def _here(task: _Task, claim: Claim) -> Publication:
                 frames = len(task.files)
                 seconds = frames / int(_FRAME_RATE)
             tell = share_of(task.progress, 0, 50)
-            _ffmpeg.run(
-                _ffmpeg.video_command(program, inputs, target, kind),
+            ffmpeg.run(
+                ffmpeg.video_command(program, inputs, target, kind),
                 functools.partial(_tell_seconds, tell, seconds) if tell else None,
             )
             middle = min(seconds / 2, 5.0) if frames > 1 else 0.0
-            _ffmpeg.run(_ffmpeg.frame_command(program, inputs, still, middle))
-        meta = _ffmpeg.review_metadata(_ffmpeg.probe(program, target), frames)
+            ffmpeg.run(ffmpeg.frame_command(program, inputs, still, middle))
+        meta = ffmpeg.review_metadata(ffmpeg.probe(program, target), frames)
         task.facts.update(encoding_parameters=json.dumps(parameters), ftr_meta=meta)
         component = _upload(task, f"ftrackreview-{kind}", target, still, claim)
     return Publication(component, None, True)

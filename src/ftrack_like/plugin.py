@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Optional
 
-from ftrack_like._paths import check_path
+from ftrack_like._base.paths import check_path
 from ftrack_like.logging import LazyLogMessage as L
 
 if TYPE_CHECKING:
-    from ftrack_like._types import PathText
+    from ftrack_like._base.types import PathText
 
 __all__ = ["discover", "load_source"]
 

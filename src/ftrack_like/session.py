@@ -18,7 +18,8 @@ import requests
 from ftrack_like import cache as caches
 from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
-from ftrack_like._seams import keeps_originals
+from ftrack_like._base.seams import keeps_originals
+from ftrack_like._base.value_errors import shown
 from ftrack_like._session import calls, lifecycle, locations
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
@@ -48,16 +49,15 @@ from ftrack_like._transport.http import request_session
 from ftrack_like._transport.limits import OpenConnections
 from ftrack_like._transport.retry import RetryPolicy
 from ftrack_like._transport.settings import ConnectionSettings
-from ftrack_like._value_errors import shown
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
     from types import TracebackType
 
+    from ftrack_like._base.types import Json, PathText, Progress, Projections, Schemas, Timeout
     from ftrack_like._session.entity_types import EntityTypes
     from ftrack_like._session.merging import MergeRecord
     from ftrack_like._session.remote_actions import RemoteActions
-    from ftrack_like._types import Json, PathText, Progress, Projections, Schemas, Timeout
     from ftrack_like.entity.base import Entity
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.job import Job

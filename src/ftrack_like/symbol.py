@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, NoReturn, Union
 
-from ftrack_like._errors import NotSetError
+from ftrack_like._base.errors import NotSetError
 
 __all__ = [
     "CHUNK_SIZE",

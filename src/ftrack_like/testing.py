@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ftrack_like._errors import missing_package
+from ftrack_like._base.errors import missing_package
 
 try:
     from ftrack_like.sandbox.server import SandboxServer
@@ -24,7 +24,7 @@ except ModuleNotFoundError as _error:
     ) from _error
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.session import Session
 
 __all__ = ["Sandbox"]

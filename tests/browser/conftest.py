@@ -120,7 +120,7 @@ def make_window(chromium):
 def movie(tmp_path_factory):
     """Return the path of the movie, with sound."""
     pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
-    from ftrack_like import _ffmpeg as ffmpeg
+    from ftrack_like._base import ffmpeg
 
     try:
         program = ffmpeg.find_ffmpeg()

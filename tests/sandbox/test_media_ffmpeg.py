@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the sandbox extra is not installed")
 
-from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like._base import ffmpeg
 from ftrack_like.sandbox.media import images
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like._base import ffmpeg
 
 pytestmark = pytest.mark.ffmpeg
 

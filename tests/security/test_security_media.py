@@ -22,7 +22,7 @@ import requests
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 import ftrack_like.sandbox
-from ftrack_like._errors import MediaError
+from ftrack_like._base.errors import MediaError
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.children import Bounds, Child, run_child
 from ftrack_like.sandbox.media.tools import DEMUXERS, PROTOCOLS, MediaTools
@@ -82,7 +82,7 @@ def program(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Callable
 @pytest.fixture
 def real_ffmpeg() -> str:
     """Return the path of ffmpeg, or skip the test."""
-    from ftrack_like._ffmpeg import find_ffmpeg
+    from ftrack_like._base.ffmpeg import find_ffmpeg
 
     try:
         return find_ffmpeg()

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from ftrack_like import _ffmpeg, exception, symbol
+from ftrack_like import exception, symbol
+from ftrack_like._base import ffmpeg
 from ftrack_like.media import PROFILES, publish_reviewable
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.ffmpeg
 def program():
     """The path of ffmpeg, or a skip with the reason."""
     try:
-        return _ffmpeg.find_ffmpeg()
+        return ffmpeg.find_ffmpeg()
     except exception.MediaError as error:
         pytest.skip(str(error))
 
@@ -70,7 +71,7 @@ def test_a_movie_is_published_once(session, version, clip, program, tmp_path, en
     assert told == sorted(set(told))
     assert told[-1] == (100, 100)
     assert first.component["name"] == "ftrackreview-mp4"
-    made = _ffmpeg.probe(program, downloaded(session, first.component, tmp_path))
+    made = ffmpeg.probe(program, downloaded(session, first.component, tmp_path))
     assert (made.video_codec, made.audio_codec, made.width) == ("h264", "aac", 64)
 
     session.reset()

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ftrack_like import _ffmpeg, exception
+from ftrack_like import exception
+from ftrack_like._base import ffmpeg
 from ftrack_like._session import claims
 from ftrack_like.media import publish_reviewable
 from ftrack_like.symbol import SERVER_LOCATION_ID
@@ -27,7 +28,7 @@ both_ways = pytest.mark.parametrize("encode", ["server", "local"])
 def program():
     """The path of ffmpeg, or a skip with the reason."""
     try:
-        return _ffmpeg.find_ffmpeg()
+        return ffmpeg.find_ffmpeg()
     except exception.MediaError as error:
         pytest.skip(str(error))
 
@@ -331,7 +332,7 @@ def test_a_sequence_is_published_as_a_movie(session, version, frames, program, t
     copy = tmp_path / "copy.mp4"
     with server.accessor.open(made.component["id"]) as data:
         copy.write_bytes(data.read())
-    assert _ffmpeg.probe(program, copy).frames == 12
+    assert ffmpeg.probe(program, copy).frames == 12
     assert not publish_reviewable(version, path, encode=encode, timeout=60).is_new
     fewer = str(frames / "f.%04d.png [1-4, 8]")
     assert publish_reviewable(version, fewer, encode=encode, timeout=60).is_new

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ftrack_like._mixin import mixin
+from ftrack_like._base.mixin import mixin
 from ftrack_like.accessor.base import Accessor
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.data import FileWrapper

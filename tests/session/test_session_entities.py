@@ -10,7 +10,7 @@ import arrow
 import pytest
 
 from ftrack_like import cache, exception, symbol
-from ftrack_like._literals import literal
+from ftrack_like._values.literals import literal
 
 
 @pytest.fixture

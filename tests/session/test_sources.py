@@ -9,7 +9,7 @@ import os
 import pytest
 
 from ftrack_like import exception, symbol
-from ftrack_like._paths import problem_of
+from ftrack_like._base.paths import problem_of
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.cache import FileCache
 from ftrack_like.structure.id import IdStructure

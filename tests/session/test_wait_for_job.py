@@ -14,7 +14,7 @@ from ftrack_like._session import jobs
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
 
-from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like._base import ffmpeg
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftrack_like._suggest import closest, did_you_mean
+from ftrack_like._base.suggest import closest, did_you_mean
 
 TYPES = ["AssetVersion", "Asset", "Conversation", "Note", "NoteCategory", "Project", "Task", "User"]
 ATTRIBUTES = ["description", "id", "name", "start_date", "status", "status_id", "type"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftrack_like import exception
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
 
 __all__ = [
     "check_page",

@@ -14,7 +14,7 @@ from ftrack_like._transport.redaction import masked
 from ftrack_like.query import Wording, count_expression
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
     from ftrack_like.session import Session
 
 __all__ = ["Asker", "next_offset"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import requests
 
 from ftrack_like import exception
-from ftrack_like._collaborators import (
+from ftrack_like._base.collaborators import (
     connection_settings_of,
     connections_of,
     loader_of,
@@ -37,7 +37,7 @@ from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPol
 from ftrack_like.logging import LazyLogMessage
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
     from ftrack_like.session import Session
 
 __all__ = ["Calls"]

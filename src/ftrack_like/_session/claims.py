@@ -29,11 +29,11 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
-from ftrack_like._literals import quoted
+from ftrack_like._values.literals import quoted
 from ftrack_like.accessor import _temporary
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
     from ftrack_like.session import Session
 
 __all__ = ["Abandoned", "Claim", "claiming"]

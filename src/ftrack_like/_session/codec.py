@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
+from ftrack_like._base.value_errors import shown
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.values import FORMS, unsendable
 from ftrack_like._transport.answers import refuse_constant
-from ftrack_like._value_errors import shown
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, AnyEntity
 from ftrack_like.symbol import NOT_SET
 from ftrack_like.wire.values import decode_date, encode_date
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json, Record, Value
+    from ftrack_like._base.types import Json, Record, Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 

@@ -9,10 +9,10 @@ import stat
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
-from ftrack_like._collaborators import identity_map_of
-from ftrack_like._paths import check_path
+from ftrack_like._base.collaborators import identity_map_of
+from ftrack_like._base.paths import check_path
+from ftrack_like._base.value_errors import InvalidValueError, shown
 from ftrack_like._session.sequences import parse_sequence as _parse_sequence
-from ftrack_like._value_errors import InvalidValueError, shown
 from ftrack_like.entity.location import find_location
 from ftrack_like.exception import PathError
 from ftrack_like.logging import LazyLogMessage as L
@@ -20,8 +20,8 @@ from ftrack_like.symbol import ORIGIN_LOCATION_ID, REVIEW_LOCATION_ID
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import Progress
     from ftrack_like._session.sequences import FileSequence
-    from ftrack_like._types import Progress
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.location import Location
     from ftrack_like.session import Session

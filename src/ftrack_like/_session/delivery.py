@@ -17,14 +17,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
-from ftrack_like._collaborators import (
+from ftrack_like._base.collaborators import (
     calls_of,
     connection_settings_of,
     connections_of,
     retry_policy_of,
     statistics_of,
 )
-from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.values import remedy
@@ -37,9 +36,10 @@ from ftrack_like._transport.exchange import (
 from ftrack_like._transport.interruption import interruption
 from ftrack_like._transport.limits import total_for
 from ftrack_like._transport.retry import RetryPolicy
+from ftrack_like._values.literals import key_condition
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
     from ftrack_like.session import Session
 
 __all__ = ["Delivery"]

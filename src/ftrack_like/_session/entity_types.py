@@ -8,13 +8,13 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMappi
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
-from ftrack_like._suggest import did_you_mean
+from ftrack_like._base.suggest import did_you_mean
 from ftrack_like.entity.base import Entity
 from ftrack_like.entity.factory import StandardFactory
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Schemas
+    from ftrack_like._base.types import Schemas
     from ftrack_like.session import Session
 
 __all__ = ["EntityTypes", "build_entity_types"]

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from ftrack_like import inspection
-from ftrack_like._collaborators import loader_of, top_cache_of
+from ftrack_like._base.collaborators import loader_of, top_cache_of
 from ftrack_like.cache import LayeredCache, MemoryCache, set_many
 from ftrack_like.cache.base import has_plain_dictionary, plain_dictionary
 from ftrack_like.cache.keys import makes_plain_keys
@@ -31,7 +31,7 @@ from ftrack_like.collection import identity_text
 from ftrack_like.entity.base import AnyEntity
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Key, Value
+    from ftrack_like._base.types import Key, Value
     from ftrack_like.cache import Cache
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session

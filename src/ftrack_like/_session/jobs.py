@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception
-from ftrack_like._literals import quoted
+from ftrack_like._values.literals import quoted
 
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from ftrack_like import _centralized_storage_scenario, exception
-from ftrack_like._collaborators import (
+from ftrack_like._base.collaborators import (
     calls_of,
     connection_settings_of,
     connections_of,
@@ -26,15 +26,15 @@ from ftrack_like._collaborators import (
     top_cache_of,
     unit_of_work_of,
 )
-from ftrack_like._seams import is_own
+from ftrack_like._base.seams import is_own
 from ftrack_like._session.entity_types import has_subscriber
 from ftrack_like._transport.limits import total_for
 from ftrack_like._transport.settings import warn_of_plain_http
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import Schemas
     from ftrack_like._session.entity_types import EntityTypes
-    from ftrack_like._types import Schemas
     from ftrack_like.event.hub import EventHub
     from ftrack_like.session import Session
 

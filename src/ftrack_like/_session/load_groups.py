@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Key
+    from ftrack_like._base.types import Key
     from ftrack_like.entity.base import Entity
 
 __all__ = ["LoadGroup"]

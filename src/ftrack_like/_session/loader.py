@@ -16,23 +16,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
-from ftrack_like._collaborators import identity_map_of, statistics_of
-from ftrack_like._literals import key_condition, quoted
-from ftrack_like._seams import is_overridden
+from ftrack_like._base.collaborators import identity_map_of, statistics_of
+from ftrack_like._base.seams import is_overridden
+from ftrack_like._base.value_errors import shown
 from ftrack_like._session.answer_shapes import check_records, reading
 from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.merging import Merger
 from ftrack_like._session.reader import Reader
-from ftrack_like._value_errors import shown
+from ftrack_like._values.literals import key_condition, quoted
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import AnyEntity
 from ftrack_like.query import Pages, Source, Wording, finds_entities
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json, Projections
+    from ftrack_like._base.types import Json, Projections
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional, cast
 
-from ftrack_like._mixin import mixin
+from ftrack_like._base.mixin import mixin
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.accessor.server import _ServerAccessor
 from ftrack_like.entity import location as location_entity

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like._collaborators import identity_map_of, statistics_of, unit_of_work_of
-from ftrack_like._literals import condition, key_condition
+from ftrack_like._base.collaborators import identity_map_of, statistics_of, unit_of_work_of
+from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._base.value_errors import shown
 from ftrack_like._session.values import no_type, require_mapping
-from ftrack_like._suggest import did_you_mean
 from ftrack_like._transport.redaction import masked
-from ftrack_like._value_errors import shown
+from ftrack_like._values.literals import condition, key_condition
 from ftrack_like.query import restate, restate_values
 from ftrack_like.symbol import NOT_SET
 

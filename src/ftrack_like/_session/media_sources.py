@@ -6,12 +6,12 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from ftrack_like._paths import check_path
+from ftrack_like._base.paths import check_path
 from ftrack_like._session.components import files_of
 from ftrack_like.exception import LocationError, MediaError
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.entity.component import Component
 
 __all__ = ["check_media", "check_media_component"]

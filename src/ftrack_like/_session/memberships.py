@@ -23,10 +23,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.owned_lists import ListChange, is_owned, member_writes
 from ftrack_like._session.payloads import OperationPayload, with_data
+from ftrack_like._values.literals import key_condition
 from ftrack_like.collection import (
     Collection,
     CustomAttributeCollectionProxy,
@@ -35,7 +35,7 @@ from ftrack_like.collection import (
 from ftrack_like.operation import UpdateEntityOperation
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json, Value
+    from ftrack_like._base.types import Json, Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 

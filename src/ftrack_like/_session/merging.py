@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
-from ftrack_like._collaborators import identity_map_of
+from ftrack_like._base.collaborators import identity_map_of
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, AnyEntity
 from ftrack_like.query import QueryResult
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Key, Value
+    from ftrack_like._base.types import Key, Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 

@@ -15,7 +15,7 @@ from ftrack_like import inspection
 from ftrack_like._session.payloads import OperationPayload
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
     from ftrack_like.entity.base import Entity
 
 __all__ = ["ListChange", "is_owned", "member_writes"]

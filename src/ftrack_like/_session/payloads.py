@@ -23,7 +23,7 @@ from ftrack_like.operation import (
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
     from ftrack_like.operation import Operation
 
 __all__ = ["PASSES", "OperationPayload", "optimise", "payload_of", "with_data"]

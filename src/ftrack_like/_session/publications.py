@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
-from ftrack_like._literals import quoted
+from ftrack_like._values.literals import quoted
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.entity.location import find_location
 from ftrack_like.symbol import SERVER_LOCATION_ID

@@ -18,15 +18,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from ftrack_like import exception
-from ftrack_like._collaborators import identity_map_of
-from ftrack_like._seams import original
-from ftrack_like._suggest import did_you_mean
+from ftrack_like._base.collaborators import identity_map_of
+from ftrack_like._base.seams import original
+from ftrack_like._base.suggest import did_you_mean
 from ftrack_like.attribute import AbstractCollectionAttribute, ReferenceAttribute
 from ftrack_like.entity.base import Entity
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import Key, Record, Value
     from ftrack_like._session.load_groups import LoadGroup
-    from ftrack_like._types import Key, Record, Value
     from ftrack_like.session import Session
 
 __all__ = ["Plan", "Reader"]

@@ -14,7 +14,7 @@ from ftrack_like.entity.location import find_location
 from ftrack_like.logging import LazyLogMessage as L
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json, PathText
+    from ftrack_like._base.types import Json, PathText
     from ftrack_like.entity.base import Entity
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.job import Job

@@ -19,13 +19,13 @@ import time
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 from urllib.parse import urlsplit
 
-from ftrack_like._paths import check_path
-from ftrack_like._seams import is_overridden
+from ftrack_like._base.paths import check_path
+from ftrack_like._base.seams import is_overridden
 from ftrack_like._session.answer_shapes import check_schemas
 from ftrack_like._session.batch import RawBatch
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json, PathText, Schemas
+    from ftrack_like._base.types import Json, PathText, Schemas
     from ftrack_like.session import Session
 
 __all__ = ["SchemaStore", "canonical_hash"]

@@ -15,7 +15,7 @@ from ftrack_like._transport.settings import checked_server_url
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
-    from ftrack_like._types import PathText
+    from ftrack_like._base.types import PathText
     from ftrack_like.cache import Cache
     from ftrack_like.session import Session
 

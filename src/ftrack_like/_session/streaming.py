@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, cast
 
-from ftrack_like._collaborators import identity_map_of
+from ftrack_like._base.collaborators import identity_map_of
 from ftrack_like.query import Pages
 
 if TYPE_CHECKING:

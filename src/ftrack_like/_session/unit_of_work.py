@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection, operation
-from ftrack_like._collaborators import calls_of, identity_map_of, loader_of
+from ftrack_like._base.collaborators import calls_of, identity_map_of, loader_of
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.delivery import Delivery
 from ftrack_like._session.memberships import Memberships
@@ -29,7 +29,7 @@ from ftrack_like._session.payloads import OperationPayload, optimise, payload_of
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json
+    from ftrack_like._base.types import Json
     from ftrack_like.entity.base import Entity
     from ftrack_like.operation import Operation
     from ftrack_like.session import Session

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
-from ftrack_like._value_errors import ONE_ENTITY, shown
+from ftrack_like._base.value_errors import ONE_ENTITY, shown
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.entity.base import AnyEntity
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Json, Value
+    from ftrack_like._base.types import Json, Value
     from ftrack_like.attribute import Attribute
     from ftrack_like.session import Session
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from requests import Response
 
-    from ftrack_like._types import Readable
+    from ftrack_like._base.types import Readable
 
 __all__ = [
     "PART_SIZE",

@@ -24,8 +24,12 @@ from typing import TYPE_CHECKING, Any, Optional
 import requests
 
 from ftrack_like import exception
-from ftrack_like._collaborators import connection_settings_of, connections_of, remote_actions_of
-from ftrack_like._seams import is_overridden
+from ftrack_like._base.collaborators import (
+    connection_settings_of,
+    connections_of,
+    remote_actions_of,
+)
+from ftrack_like._base.seams import is_overridden
 from ftrack_like._transport.body import ACCEPTED
 from ftrack_like._transport.http import GuardedSession, PooledAdapter
 from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
@@ -45,7 +49,7 @@ from ftrack_like.data import File, String
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-    from ftrack_like._types import Readable, Timeout, Value
+    from ftrack_like._base.types import Readable, Timeout, Value
     from ftrack_like.session import Session
 
 __all__ = ["Sending", "keeping_connections"]

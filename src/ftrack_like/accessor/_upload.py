@@ -18,7 +18,7 @@ from ftrack_like.symbol import CHUNK_SIZE
 if TYPE_CHECKING:
     from requests import Response
 
-    from ftrack_like._types import Content, Readable, Value
+    from ftrack_like._base.types import Content, Readable, Value
 
 __all__ = [
     "Body",

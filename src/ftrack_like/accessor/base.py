@@ -15,7 +15,7 @@ from ftrack_like.logging import LazyLogMessage as L
 from ftrack_like.symbol import CHUNK_SIZE
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Readable
+    from ftrack_like._base.types import Readable
 
 __all__ = ["Accessor", "check_size", "copy", "receive", "remaining_size"]
 

@@ -11,13 +11,13 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
-from ftrack_like._paths import problem_of
+from ftrack_like._base.paths import problem_of
 from ftrack_like.accessor import _temporary
 from ftrack_like.accessor.base import Accessor, check_size, copy
 from ftrack_like.data import File
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Readable, Value
+    from ftrack_like._base.types import Readable, Value
     from ftrack_like.data import Data
 
 __all__ = ["DiskAccessor", "error_handler"]

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from ftrack_like._collaborators import (
+from ftrack_like._base.collaborators import (
     connection_settings_of,
     connections_of,
     request_session_of,
@@ -29,7 +29,7 @@ from ftrack_like.exception import AccessorOperationFailedError, ConnectionClosed
 if TYPE_CHECKING:
     from requests import Response
 
-    from ftrack_like._types import Content, Readable, Value
+    from ftrack_like._base.types import Content, Readable, Value
     from ftrack_like.session import Session
 
 __all__ = ["ServerFile"]

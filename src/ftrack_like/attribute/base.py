@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like._collaborators import loader_of
-from ftrack_like._ownership import own
-from ftrack_like._seams import keeps_originals, original
+from ftrack_like._base.collaborators import loader_of
+from ftrack_like._base.ownership import own
+from ftrack_like._base.seams import keeps_originals, original
 from ftrack_like.attribute.storage import Storage, put
 from ftrack_like.operation import record_update
 from ftrack_like.symbol import NOT_SET
@@ -27,7 +27,7 @@ from ftrack_like.wire.values import decode_date
 if TYPE_CHECKING:
     from arrow import Arrow
 
-    from ftrack_like._types import Json, Value
+    from ftrack_like._base.types import Json, Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like import collection, exception
-from ftrack_like._ownership import named, own
-from ftrack_like._seams import keeps_originals
+from ftrack_like._base.ownership import named, own
+from ftrack_like._base.seams import keeps_originals
 from ftrack_like.attribute.base import Attribute
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Creator, Members, Value
+    from ftrack_like._base.types import Creator, Members, Value
     from ftrack_like.entity.base import Entity
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.attribute import Attribute
     from ftrack_like.entity.base import Entity
 

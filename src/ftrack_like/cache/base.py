@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
-from ftrack_like._seams import is_patched, keeps_originals
+from ftrack_like._base.seams import is_patched, keeps_originals
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Key, Value
+    from ftrack_like._base.types import Key, Value
 
 __all__ = ["Cache", "LayeredCache", "MemoryCache", "ProxyCache", "SerialisedCache", "set_many"]
 

@@ -21,8 +21,8 @@ import weakref
 from collections.abc import Callable, Generator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
-from ftrack_like._paths import check_path
-from ftrack_like._seams import keeps_originals
+from ftrack_like._base.paths import check_path
+from ftrack_like._base.seams import keeps_originals
 from ftrack_like.cache import _sqlite
 from ftrack_like.cache.base import Cache
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Key, Value
+    from ftrack_like._base.types import Key, Value
 
 __all__ = ["KeyMaker", "ObjectKeyMaker", "StringKeyMaker"]
 

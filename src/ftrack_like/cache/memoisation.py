@@ -14,7 +14,7 @@ from ftrack_like.cache.keys import ObjectKeyMaker
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Key, Value
+    from ftrack_like._base.types import Key, Value
     from ftrack_like.cache.base import Cache
     from ftrack_like.cache.keys import KeyMaker
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Optional
 
-from ftrack_like._errors import missing_package
+from ftrack_like._base.errors import missing_package
 from ftrack_like.cache.base import Cache
 
 if TYPE_CHECKING:
     import redis
 
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
 
 __all__ = ["RedisCache"]
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
 from ftrack_like import exception
-from ftrack_like._collaborators import loader_of
+from ftrack_like._base.collaborators import loader_of
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
@@ -31,7 +31,7 @@ from ftrack_like.symbol import (
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Source
+    from ftrack_like._base.types import Source
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.location import Location
     from ftrack_like.session import Session

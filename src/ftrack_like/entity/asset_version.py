@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from ftrack_like.entity.base import Entity
 
 if TYPE_CHECKING:
-    from ftrack_like._types import EntityData, PathText
+    from ftrack_like._base.types import EntityData, PathText
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.job import Job
     from ftrack_like.entity.location import Location

@@ -21,18 +21,18 @@ from collections.abc import Callable, Iterator, KeysView, MutableMapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
-from ftrack_like._ownership import own
-from ftrack_like._seams import keeps_originals
-from ftrack_like._suggest import Suggestion, did_you_mean
+from ftrack_like._base.ownership import own
+from ftrack_like._base.seams import keeps_originals
+from ftrack_like._base.suggest import Suggestion, did_you_mean
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.operation import PUSH, CreateEntityOperation, Operations, record_update
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import EntityData, Value
     from ftrack_like._session.load_groups import LoadGroup
     from ftrack_like._session.merging import MergeRecord
-    from ftrack_like._types import EntityData, Value
     from ftrack_like.attribute import Attribute, Attributes
     from ftrack_like.session import Session
 

@@ -14,9 +14,10 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional, cast
 
-from ftrack_like import _custom_attributes, attribute, exception, inspection
-from ftrack_like._seams import is_overridden, is_own, keeps_originals, original
-from ftrack_like._suggest import did_you_mean
+from ftrack_like import attribute, exception, inspection
+from ftrack_like._base.seams import is_overridden, is_own, keeps_originals, original
+from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._values import custom_attributes
 from ftrack_like.cache import Memoiser, memoise_decorator
 from ftrack_like.collection import PerSessionDefaultKeyMaker, memoise_session
 from ftrack_like.entity.asset_version import AssetVersion
@@ -30,7 +31,7 @@ from ftrack_like.entity.user import User
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.cache.memoisation import Decorator
     from ftrack_like.collection import MappedCollectionProxy
 
@@ -292,7 +293,7 @@ def _create_custom_attribute_value(
     """
     entity = proxy.collection.entity
     key, value = data["key"], data["value"]
-    found = _custom_attributes.configuration(entity, key)
+    found = custom_attributes.configuration(entity, key)
     if found is None:
         raise _missing_configuration(entity, key)
     item = entity.session.create(
@@ -306,7 +307,7 @@ def _create_custom_attribute_value(
 
 def _missing_configuration(entity: Entity, key: str) -> Exception:
     """Return the error that *entity* has no custom attribute *key*."""
-    keys = sorted(_custom_attributes.applicable(entity))
+    keys = sorted(custom_attributes.applicable(entity))
     hint = f"{did_you_mean(str(key), keys)} Configured are: {', '.join(keys) or 'none'}.".strip()
     error = exception.UnknownAttributeError(
         key,

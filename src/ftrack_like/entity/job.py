@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 from ftrack_like.entity.base import Entity
 
 if TYPE_CHECKING:
-    from ftrack_like._types import EntityData
+    from ftrack_like._base.types import EntityData
     from ftrack_like.session import Session
 
 __all__ = ["Job"]

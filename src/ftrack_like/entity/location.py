@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
-from ftrack_like._collaborators import unit_of_work_of
-from ftrack_like._seams import is_overridden, keeps_originals
+from ftrack_like._base.collaborators import unit_of_work_of
+from ftrack_like._base.seams import is_overridden, keeps_originals
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity, _EntityBase
 from ftrack_like.entity.component import chunked, find_all, is_container, listed
 from ftrack_like.query import bind
@@ -17,7 +17,7 @@ from ftrack_like.symbol import NOT_SET
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ftrack_like._types import EntityData, Source
+    from ftrack_like._base.types import EntityData, Source
     from ftrack_like.accessor.base import Accessor
     from ftrack_like.accessor.server import _ServerAccessor
     from ftrack_like.entity.component import Component

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Optional
 
-from ftrack_like._references import referenced
-from ftrack_like._suggest import did_you_mean
+from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._values.references import referenced
 from ftrack_like.entity.base import Entity
 from ftrack_like.symbol import NOT_SET
 

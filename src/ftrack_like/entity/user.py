@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ftrack_like import exception
-from ftrack_like._collaborators import unit_of_work_of
+from ftrack_like._base.collaborators import unit_of_work_of
 from ftrack_like.entity.base import Entity
 
 __all__ = ["User"]

@@ -27,7 +27,7 @@ from collections.abc import Hashable, Mapping
 from typing import Callable, Literal, Optional, Union, overload
 
 from ftrack_like import exception
-from ftrack_like._seams import keeps_originals
+from ftrack_like._base.seams import keeps_originals
 from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like.event import handshake
 from ftrack_like.event.connector import CONNECT_TIMEOUT, Connector

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftrack_like._literals import bind, bind_pieces
+from ftrack_like._values.literals import bind, bind_pieces
 from ftrack_like.query._result import QueryResult, load_first_pages
 from ftrack_like.query._rows import Pages
 from ftrack_like.query._source import Source, check_progress

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, TypeVar, Union, overload
 
 from ftrack_like import exception
-from ftrack_like._collaborators import loader_of
+from ftrack_like._base.collaborators import loader_of
 from ftrack_like.query._rows import Rows
 from ftrack_like.query._source import Page, Source
 from ftrack_like.query._text import outline

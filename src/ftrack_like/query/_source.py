@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
-from ftrack_like._collaborators import loader_of
-from ftrack_like._literals import key_condition, quoted
+from ftrack_like._base.collaborators import loader_of
+from ftrack_like._values.literals import key_condition, quoted
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Key, Value
+    from ftrack_like._base.types import Key, Value
     from ftrack_like.session import Session
 
 __all__ = ["Page", "Source", "check_progress"]

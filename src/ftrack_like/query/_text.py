@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from ftrack_like import exception
-from ftrack_like._suggest import did_you_mean
+from ftrack_like._base.suggest import did_you_mean
 
 __all__ = [
     "Outline",

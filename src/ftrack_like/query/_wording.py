@@ -16,7 +16,7 @@ from ftrack_like import exception
 from ftrack_like.query._text import outline
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Projections
+    from ftrack_like._base.types import Projections
 
 __all__ = ["Wording", "excerpt", "restate", "restate_projections", "restate_values"]
 

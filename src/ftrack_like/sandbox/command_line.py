@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Optional
 
-from ftrack_like._errors import missing_package
+from ftrack_like._base.errors import missing_package
 from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
-from ftrack_like._references import referenced
+from ftrack_like._values.references import referenced
 from ftrack_like.structure.base import Structure
 
 if TYPE_CHECKING:

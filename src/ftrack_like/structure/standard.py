@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import inspection
-from ftrack_like._references import referenced, referenced_id
+from ftrack_like._values.references import referenced, referenced_id
 from ftrack_like.exception import StructureError
 from ftrack_like.structure._names import spelt, survives
 from ftrack_like.structure.base import Structure

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Callable, NoReturn, Optional, Union
 
-from ftrack_like._errors import ParseError
+from ftrack_like._base.errors import ParseError
 from ftrack_like.wire.comparison import OPERATORS, Comparison, compares_plainly, tester
 from ftrack_like.wire.topics import Topics
 

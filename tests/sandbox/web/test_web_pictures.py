@@ -13,7 +13,7 @@ pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
 
 from PIL import Image
 
-from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like._base import ffmpeg
 from ftrack_like.sandbox.api import Api
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

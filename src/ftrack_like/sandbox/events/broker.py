@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ftrack_like._errors import ParseError
+from ftrack_like._base.errors import ParseError
 from ftrack_like.sandbox.events.audit import Audit
 from ftrack_like.sandbox.events.clients import (
     IDENTIFIER_LIMIT,

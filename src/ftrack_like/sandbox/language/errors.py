@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ftrack_like._suggest import closest
+from ftrack_like._base.suggest import closest
 
 __all__ = ["ExpressionError", "did_you_mean"]
 

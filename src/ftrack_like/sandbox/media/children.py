@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Optional
 
-from ftrack_like._errors import MediaError
+from ftrack_like._base.errors import MediaError
 
 __all__ = ["Bounds", "Child", "run_child"]
 

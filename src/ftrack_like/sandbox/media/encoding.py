@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
-from ftrack_like import _ffmpeg as ffmpeg
-from ftrack_like._errors import MediaError
+from ftrack_like._base import ffmpeg
+from ftrack_like._base.errors import MediaError
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 from ftrack_like.sandbox.media.plan import IMAGE_TYPES, THUMBNAIL, kind_of
 from ftrack_like.sandbox.media.store import ComponentStore

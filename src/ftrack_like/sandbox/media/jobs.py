@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional, Protocol
 
-from ftrack_like._errors import MediaError
+from ftrack_like._base.errors import MediaError
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, EncodeJobs
 from ftrack_like.sandbox.media.encoding import Encoder, update_operation

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn, Optional
 
-from ftrack_like import _ffmpeg as ffmpeg
-from ftrack_like._errors import MediaError
+from ftrack_like._base import ffmpeg
+from ftrack_like._base.errors import MediaError
 from ftrack_like.sandbox.limits import Limits, option_of
 from ftrack_like.sandbox.media.children import Bounds, run_child
 

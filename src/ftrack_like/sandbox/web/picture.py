@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ftrack_like._errors import MediaError
+from ftrack_like._base.errors import MediaError
 from ftrack_like.sandbox.media.pictures import PictureError
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.web.media import Medium

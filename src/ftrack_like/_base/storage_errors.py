@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Optional
 
-from ftrack_like._errors import Error, with_details
+from ftrack_like._base.errors import Error, with_details
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ftrack_like._types import ErrorOptions, Value
+    from ftrack_like._base.types import ErrorOptions, Value
     from ftrack_like.entity.location import Location
 
 __all__ = [

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ftrack_like import exception, inspection
-from ftrack_like._value_errors import shown
+from ftrack_like._base.value_errors import shown
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import EntityLike
+    from ftrack_like._base.types import EntityLike
 
 __all__ = ["bind", "bind_pieces", "condition", "key_condition", "literal", "quoted"]
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ftrack_like._errors import MediaError
+from ftrack_like._base.errors import MediaError
 
 __all__ = [
     "MediaInformation",

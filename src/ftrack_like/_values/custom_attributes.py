@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
-from ftrack_like._collaborators import identity_map_of
-from ftrack_like._references import referenced, referenced_id
-from ftrack_like._suggest import did_you_mean
+from ftrack_like._base.collaborators import identity_map_of
+from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._values.references import referenced, referenced_id
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.collection import MappedCollectionProxy
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from ftrack_like._errors import Error
+from ftrack_like._base.errors import Error
 
 __all__ = ["ONE_ENTITY", "InvalidEntityError", "InvalidValueError", "shown"]
 

@@ -11,7 +11,7 @@ import os
 import re
 from typing import Optional
 
-from ftrack_like._storage_errors import PathError
+from ftrack_like._base.storage_errors import PathError
 
 __all__ = ["check_path", "problem_of"]
 

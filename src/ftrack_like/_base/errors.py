@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ftrack_like._types import ErrorOptions, Value
+    from ftrack_like._base.types import ErrorOptions, Value
 
 __all__ = ["Error", "MediaError", "NotSetError", "ParseError", "missing_package", "with_details"]
 
 #: The module that pickles and messages show for all errors, wherever they are defined.
 PUBLIC_MODULE = "ftrack_like.exception"
 _DEFINED_IN = frozenset(
-    {"ftrack_like._errors", "ftrack_like._storage_errors", "ftrack_like._value_errors"}
+    {
+        "ftrack_like._base.errors",
+        "ftrack_like._base.storage_errors",
+        "ftrack_like._base.value_errors",
+    }
 )
 
 

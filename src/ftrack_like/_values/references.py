@@ -14,7 +14,7 @@ from ftrack_like.operation import CreateEntityOperation
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
-    from ftrack_like._types import Value
+    from ftrack_like._base.types import Value
     from ftrack_like.attribute import ReferenceAttribute
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session

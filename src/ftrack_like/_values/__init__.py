@@ -1,0 +1,4 @@
+"""Private modules about the values of entities: references, custom attributes, query literals.
+
+Collections, attributes and the layers above use them.
+"""
