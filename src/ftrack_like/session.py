@@ -21,16 +21,7 @@ from ftrack_like import query as queries
 from ftrack_like._base.seams import keeps_originals
 from ftrack_like._base.value_errors import shown
 from ftrack_like._session import calls, lifecycle, locations
-from ftrack_like._session.codec import Codec
-from ftrack_like._session.entity_types import build_entity_types
-from ftrack_like._session.flags import ThreadFlag, thread_flag
-from ftrack_like._session.identity_map import IdentityMap, SessionCache
-from ftrack_like._session.loader import Loader
-from ftrack_like._session.lookup import Lookup
-from ftrack_like._session.on_demand import OnDemand, TopCache
-from ftrack_like._session.payloads import OperationPayload
-from ftrack_like._session.schema_store import SchemaStore
-from ftrack_like._session.settings import (
+from ftrack_like._session.arguments import (
     Origins,
     checked_deadline,
     cookie_mapping,
@@ -41,14 +32,23 @@ from ftrack_like._session.settings import (
     plugin_folders,
     retry_policy,
 )
+from ftrack_like._session.codec import Codec
+from ftrack_like._session.entity_types import build_entity_types
+from ftrack_like._session.flags import ThreadFlag, thread_flag
+from ftrack_like._session.identity_map import IdentityMap, SessionCache
+from ftrack_like._session.invalid_values import no_type, require_entity, require_mapping
+from ftrack_like._session.loader import Loader
+from ftrack_like._session.lookup import Lookup
+from ftrack_like._session.on_demand import OnDemand, TopCache
+from ftrack_like._session.payloads import OperationPayload
+from ftrack_like._session.schema_store import SchemaStore
 from ftrack_like._session.statistics import Statistics
 from ftrack_like._session.unit_of_work import UnitOfWork
-from ftrack_like._session.values import no_type, require_entity, require_mapping
 from ftrack_like._transport.authentication import SessionAuthentication
+from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.limits import OpenConnections
 from ftrack_like._transport.retry import RetryPolicy
-from ftrack_like._transport.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar

@@ -14,9 +14,9 @@ from typing import Any, Callable
 import pytest
 
 from ftrack_like import exception
+from ftrack_like._transport.connection_settings import checked_server_url
 from ftrack_like._transport.faults import Route, connection_error
 from ftrack_like._transport.http import GuardedSession
-from ftrack_like._transport.settings import checked_server_url
 from ftrack_like.session import Session
 
 KEY = "secret-key-1"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ftrack_like.event.base import Event, new_id
-from ftrack_like.event.delivery import Arrivals, Outbox, RecentlySeen, ReplyBook, Sending, back_off
+from ftrack_like.event.pending import Arrivals, Outbox, RecentlySeen, ReplyBook, Sending, back_off
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.subscription import Subscription
 from ftrack_like.event.workers import WorkerPool

@@ -15,19 +15,19 @@ from unittest import mock
 import pytest
 
 from ftrack_like import exception
-from ftrack_like._transport.settings import ConnectionSettings
+from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like.event import connector as connector_module
 from ftrack_like.event.connector import Connector
 from ftrack_like.event.courier import Courier
 from ftrack_like.event.forks import renew_after_fork
 from ftrack_like.event.handshake import SocketIoSession
+from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.inbox import Inbox
 from ftrack_like.event.link import Link, LinkHooks
 from ftrack_like.event.part_attribute import PartAttribute
 from ftrack_like.event.receiver import Receiver
 from ftrack_like.event.replies import Replies
 from ftrack_like.event.router import Router, target_matcher
-from ftrack_like.event.seams import HubSeams
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.wire import packets
 from ftrack_like.wire.events import Event

@@ -16,14 +16,14 @@ from ftrack_like import exception
 from ftrack_like._transport import answers, http
 from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
 from ftrack_like._transport.body import Decompressor
-from ftrack_like._transport.limits import total_for
-from ftrack_like._transport.redaction import MASK, mask_urllib3_logs, masked
-from ftrack_like._transport.retry import RetryBudget, RetryPolicy, retry_after
-from ftrack_like._transport.settings import (
+from ftrack_like._transport.connection_settings import (
     ConnectionSettings,
     checked_server_url,
     is_this_machine,
 )
+from ftrack_like._transport.limits import total_for
+from ftrack_like._transport.redaction import MASK, mask_urllib3_logs, masked
+from ftrack_like._transport.retry import RetryBudget, RetryPolicy, retry_after
 
 
 @pytest.mark.parametrize(

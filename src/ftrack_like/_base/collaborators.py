@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Optional
 if TYPE_CHECKING:
     import requests
 
+    from ftrack_like._session.arguments import Origins
     from ftrack_like._session.calls import Calls
     from ftrack_like._session.identity_map import IdentityMap
     from ftrack_like._session.loader import Loader
     from ftrack_like._session.lookup import Lookup
     from ftrack_like._session.remote_actions import RemoteActions
     from ftrack_like._session.schema_store import SchemaStore
-    from ftrack_like._session.settings import Origins
     from ftrack_like._session.statistics import Statistics
     from ftrack_like._session.unit_of_work import UnitOfWork
+    from ftrack_like._transport.connection_settings import ConnectionSettings
     from ftrack_like._transport.limits import OpenConnections
     from ftrack_like._transport.retry import RetryPolicy
-    from ftrack_like._transport.settings import ConnectionSettings
     from ftrack_like.cache import Cache
     from ftrack_like.session import Session
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
 from ftrack_like._base.value_errors import shown
+from ftrack_like._session.invalid_values import FORMS, unsendable
 from ftrack_like._session.payloads import OperationPayload
-from ftrack_like._session.values import FORMS, unsendable
 from ftrack_like._transport.answers import refuse_constant
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import PLAIN, AnyEntity

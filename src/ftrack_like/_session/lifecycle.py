@@ -28,8 +28,8 @@ from ftrack_like._base.collaborators import (
 )
 from ftrack_like._base.seams import is_own
 from ftrack_like._session.entity_types import has_subscriber
+from ftrack_like._transport.connection_settings import warn_of_plain_http
 from ftrack_like._transport.limits import total_for
-from ftrack_like._transport.settings import warn_of_plain_http
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ftrack_like import exception, inspection
 from ftrack_like._base.collaborators import identity_map_of, statistics_of, unit_of_work_of
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
-from ftrack_like._session.values import no_type, require_mapping
+from ftrack_like._session.invalid_values import no_type, require_mapping
 from ftrack_like._transport.redaction import masked
 from ftrack_like._values.literals import condition, key_condition
 from ftrack_like.query import restate, restate_values

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ftrack_like import exception, inspection, operation
 from ftrack_like._base.collaborators import calls_of, identity_map_of, loader_of
 from ftrack_like._session.batch import RawBatch
-from ftrack_like._session.delivery import Delivery
+from ftrack_like._session.batch_delivery import Delivery
 from ftrack_like._session.memberships import Memberships
 from ftrack_like._session.owned_lists import ListChange
 from ftrack_like._session.payloads import OperationPayload, optimise, payload_of

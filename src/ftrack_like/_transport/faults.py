@@ -21,9 +21,9 @@ import requests
 import urllib3
 
 from ftrack_like import exception
+from ftrack_like._transport.connection_settings import CA_VARIABLES
 from ftrack_like._transport.names import SlowNameError
 from ftrack_like._transport.redaction import masked
-from ftrack_like._transport.settings import CA_VARIABLES
 
 __all__ = ["Route", "connection_error", "exhaustion", "explain", "is_timeout"]
 

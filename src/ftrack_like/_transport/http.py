@@ -16,9 +16,9 @@ import urllib3
 
 from ftrack_like._transport.authentication import SessionAuthentication, leaves_host
 from ftrack_like._transport.body import ACCEPTED
+from ftrack_like._transport.connection_settings import CA_VARIABLES, ConnectionSettings
 from ftrack_like._transport.limits import OpenConnections
 from ftrack_like._transport.redaction import mask_urllib3_logs
-from ftrack_like._transport.settings import CA_VARIABLES, ConnectionSettings
 from ftrack_like._transport.sockets import registering, watching
 
 __all__ = ["GuardedSession", "PooledAdapter", "request_session"]

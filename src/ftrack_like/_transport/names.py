@@ -16,7 +16,7 @@ from typing import Optional
 
 from urllib3.util.connection import allowed_gai_family
 
-from ftrack_like._transport.settings import is_this_machine
+from ftrack_like._transport.connection_settings import is_this_machine
 
 __all__ = ["SlowNameError", "forget_addresses", "look_up", "needs_lookup"]
 

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raise :exc:`KeyboardInterrupt` at SIGINT.
     """
     from ftrack_like import exception  # lazy: "--help" answers at once
-    from ftrack_like._session.settings import credentials  # lazy: likewise
+    from ftrack_like._session.arguments import credentials  # lazy: likewise
     from ftrack_like.event.hub import EventHub  # lazy: likewise
 
     with interruptible():

@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _warn_of_missing_folders(chosen: list[str]) -> None:
     """Warn about folders in the environment variable that do not exist, if none are *chosen*."""
-    from ftrack_like._session.settings import plugin_folders  # lazy: "--help" answers at once
+    from ftrack_like._session.arguments import plugin_folders  # lazy: "--help" answers at once
 
     for path in () if chosen else plugin_folders(None):
         if path and not os.path.isdir(path):

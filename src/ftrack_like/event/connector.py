@@ -14,14 +14,14 @@ import time
 from typing import Optional
 
 from ftrack_like import exception
+from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like._transport.limits import Deadline, OpenConnections, limited
-from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like._transport.sockets import registering
 from ftrack_like.event.courier import Courier
 from ftrack_like.event.handshake import require_websocket
+from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.link import Link, LinkHooks, weakly
 from ftrack_like.event.receiver import Receiver
-from ftrack_like.event.seams import HubSeams
 from ftrack_like.event.websockets import WebSocketLike, open_websocket
 
 __all__ = ["CONNECT_TIMEOUT", "Connector"]

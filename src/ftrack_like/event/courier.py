@@ -28,8 +28,8 @@ import time
 from typing import Callable, Optional
 
 from ftrack_like import exception
-from ftrack_like.event.delivery import Answer, Arrivals, OnAnswer, Outbox, Sending
-from ftrack_like.event.seams import HubSeams
+from ftrack_like.event.hub_seams import HubSeams
+from ftrack_like.event.pending import Answer, Arrivals, OnAnswer, Outbox, Sending
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.websockets import WebSocketLike, faults
 from ftrack_like.wire import packets

@@ -12,10 +12,10 @@ import urllib3
 
 from ftrack_like import exception
 from ftrack_like._transport.body import UnreadableError, read_body
+from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like._transport.faults import Route, explain
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
-from ftrack_like._transport.settings import ConnectionSettings
 from ftrack_like._transport.sockets import CURRENT_CONNECTIONS
 
 __all__ = [

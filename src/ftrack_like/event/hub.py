@@ -11,8 +11,8 @@ A hub is a facade over four parts. Each part has its own lock:
 * The router, :mod:`ftrack_like.event.router`, calls the subscribers of an event.
 
 Programs override and patch the methods of a hub, private ones too. So the parts call these methods
-only through the functions of :class:`~ftrack_like.event.seams.HubSeams`, and many private methods
-here only pass a call on to a part.
+only through the functions of :class:`~ftrack_like.event.hub_seams.HubSeams`, and many private
+methods here only pass a call on to a part.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from typing import Callable, Literal, Optional, Union, overload
 
 from ftrack_like import exception
 from ftrack_like._base.seams import keeps_originals
-from ftrack_like._transport.settings import ConnectionSettings
+from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like.event import handshake
 from ftrack_like.event.connector import CONNECT_TIMEOUT, Connector
 from ftrack_like.event.courier import BUFFER_LIMIT, Courier, Waiting, refuse_huge
-from ftrack_like.event.delivery import Answer, OnAnswer, ReplyBook
 from ftrack_like.event.forks import renew_after_fork
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession
+from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.inbox import CONNECTED_TOPIC, DISCONNECTED_TOPIC, QUEUE_LIMIT, Inbox
 from ftrack_like.event.part_attribute import PartAttribute
+from ftrack_like.event.pending import Answer, OnAnswer, ReplyBook
 from ftrack_like.event.receiver import Receiver
 from ftrack_like.event.replies import REPLY_TOPIC, Replies, collect
 from ftrack_like.event.router import Router, SubscriberList
-from ftrack_like.event.seams import HubSeams
 from ftrack_like.event.subscriber import Callback, Metadata, Subscriber
 from ftrack_like.event.subscription_context import SubscriptionContext
 from ftrack_like.event.websockets import WebSocketLike

@@ -14,9 +14,9 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional
 
 from ftrack_like.event._subjects import subjects
-from ftrack_like.event.delivery import RecentlySeen
+from ftrack_like.event.hub_seams import HubSeams
+from ftrack_like.event.pending import RecentlySeen
 from ftrack_like.event.replies import Replies
-from ftrack_like.event.seams import HubSeams
 from ftrack_like.wire.events import Event
 
 __all__ = ["CONNECTED_TOPIC", "DISCONNECTED_TOPIC", "QUEUE_LIMIT", "Inbox"]

@@ -32,7 +32,7 @@ import weakref
 from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union, cast
 
 from ftrack_like import exception
-from ftrack_like.event.delivery import back_off
+from ftrack_like.event.pending import back_off
 from ftrack_like.event.websockets import (
     Readiness,
     WebSocketLike,

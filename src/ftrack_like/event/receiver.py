@@ -6,8 +6,8 @@ from typing import Callable, Union
 
 from ftrack_like import exception
 from ftrack_like.event.courier import Courier
+from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.inbox import Inbox
-from ftrack_like.event.seams import HubSeams
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
 from ftrack_like.wire.events import Event

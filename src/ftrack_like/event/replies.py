@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Optional, Union
 
-from ftrack_like.event.delivery import ReplyBook
+from ftrack_like.event.pending import ReplyBook
 from ftrack_like.event.subscriber import Callback
 from ftrack_like.wire.events import Event
 

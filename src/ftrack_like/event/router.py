@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Callable, Optional
 
 from ftrack_like import exception
-from ftrack_like.event.seams import HubSeams
+from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire.events import Event, EventData

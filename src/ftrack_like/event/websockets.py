@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import requests.utils
 
-from ftrack_like._transport.settings import ConnectionSettings, ca_bundle
+from ftrack_like._transport.connection_settings import ConnectionSettings, ca_bundle
 
 __all__ = [
     "SEND_TIMEOUT",

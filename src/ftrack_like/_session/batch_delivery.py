@@ -25,8 +25,8 @@ from ftrack_like._base.collaborators import (
     statistics_of,
 )
 from ftrack_like._session.batch import RawBatch
+from ftrack_like._session.invalid_values import remedy
 from ftrack_like._session.payloads import OperationPayload
-from ftrack_like._session.values import remedy
 from ftrack_like._transport.exchange import (
     MOST_TIMEOUTS,
     repetition_of,

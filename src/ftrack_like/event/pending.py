@@ -1,4 +1,4 @@
-"""Records of deliveries: sent events, received packets, and pending replies.
+"""Records of what is pending: sent events, received packets, and replies.
 
 Everything in this module is pure: callers pass the time, in seconds of a monotonic clock. The
 records have no locks; the parts of the hub that own them do.

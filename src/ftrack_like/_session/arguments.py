@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
 from ftrack_like import exception
+from ftrack_like._transport.connection_settings import checked_server_url
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RetryPolicy
-from ftrack_like._transport.settings import checked_server_url
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Mapping
 from typing import Callable, NamedTuple, Optional
 
-from ftrack_like.event.delivery import OnAnswer
 from ftrack_like.event.handshake import SocketIoSession
+from ftrack_like.event.pending import OnAnswer
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.websockets import WebSocketLike
 from ftrack_like.wire.events import Event, EventData

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ftrack_like import exception
-from ftrack_like._session import settings
+from ftrack_like._session import arguments
 from ftrack_like._session.flags import ThreadFlag, thread_flag
 from ftrack_like._session.on_demand import OnDemand
 from ftrack_like._session.statistics import Statistics
@@ -25,7 +25,7 @@ ALL = {
 
 def test_arguments_come_before_the_environment() -> None:
     """What is passed counts, what is not comes from the environment."""
-    found = settings.credentials("https://given/", None, "me", ALL)
+    found = arguments.credentials("https://given/", None, "me", ALL)
     assert (found.server_url, found.api_key, found.api_user) == ("https://given", "key", "me")
     assert "key" not in repr(found).replace("api_key", "")
 
@@ -33,7 +33,7 @@ def test_arguments_come_before_the_environment() -> None:
 def test_older_variable_comes_last() -> None:
     """FTRACK_APIKEY counts where FTRACK_API_KEY is not set."""
     without = {name: value for name, value in ALL.items() if name != "FTRACK_API_KEY"}
-    assert settings.credentials(None, None, None, without).api_key == "older"
+    assert arguments.credentials(None, None, None, without).api_key == "older"
 
 
 @pytest.mark.parametrize("variable", ["FTRACK_SERVER", "FTRACK_API_KEY"])
@@ -41,7 +41,7 @@ def test_what_is_missing_is_named(variable: str) -> None:
     """The error names the argument and the variable."""
     environment = {k: v for k, v in ALL.items() if k not in (variable, "FTRACK_APIKEY")}
     with pytest.raises(exception.ConfigurationError, match=variable):
-        settings.credentials(None, None, None, environment)
+        arguments.credentials(None, None, None, environment)
 
 
 @pytest.mark.parametrize("argument", ["api_key", "api_user"])
@@ -50,14 +50,14 @@ def test_what_no_request_can_carry_is_refused(argument: str, value: str) -> None
     """A key or a user that fits no header is named, and a key is not shown."""
     given = {"api_key": "key", "api_user": "user", argument: value}
     with pytest.raises(exception.ConfigurationError, match=argument) as caught:
-        settings.credentials("https://a", environment={}, **given)
+        arguments.credentials("https://a", environment={}, **given)
     assert isinstance(caught.value, ValueError)
     assert "secret-1" not in str(caught.value)
 
 
 def test_letters_of_western_names_are_taken() -> None:
     """What a header can hold may be the name of a user."""
-    assert settings.credentials("https://a", "key", "jürgen", {}).api_user == "jürgen"
+    assert arguments.credentials("https://a", "key", "jürgen", {}).api_user == "jürgen"
 
 
 def test_machine_without_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_machine_without_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("getpass.getuser", fail)
     with pytest.raises(exception.ConfigurationError, match="FTRACK_API_USER"):
-        settings.credentials("https://a", "key", None, {})
+        arguments.credentials("https://a", "key", None, {})
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_machine_without_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_plugin_folders(given: Any, folders: list[str]) -> None:
     """Folders come as a list; one alone may come as it is."""
-    assert settings.plugin_folders(given) == folders
+    assert arguments.plugin_folders(given) == folders
 
 
 def test_plugin_folders_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable holds several folders, parted as the system parts paths."""
     monkeypatch.setattr("os.pathsep", ";")
-    found = settings.plugin_folders(None, {"FTRACK_EVENT_PLUGIN_PATH": "/a;/b"})
+    found = arguments.plugin_folders(None, {"FTRACK_EVENT_PLUGIN_PATH": "/a;/b"})
     assert found == ["/a", "/b"]
 
 
