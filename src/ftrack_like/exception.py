@@ -224,7 +224,7 @@ class ServerConnectionError(ServerError, requests.exceptions.ConnectionError):
     """The server cannot be reached, or the connection broke before the answer was complete.
 
     *request_sent* is False if the request certainly never arrived. *retry_after* is the wait in
-    seconds that the server requests, or None. *is_lasting* is True if a repetition would fail too:
+    seconds that the server requests, or None. *is_lasting* is True if a retry would fail too:
     too many open files, or a rejected certificate.
     """
 

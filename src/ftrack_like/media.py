@@ -48,12 +48,13 @@ from ftrack_like._base.ffmpeg import find_ffmpeg
 from ftrack_like._session import publications
 from ftrack_like._session.claims import Claim, claiming
 from ftrack_like._session.components import files_of
-from ftrack_like._session.jobs import Progress, rising, share_of
+from ftrack_like._session.jobs import rising, share_of
 from ftrack_like._session.media_sources import check_media
 from ftrack_like.entity.location import find_location
 from ftrack_like.symbol import SERVER_LOCATION_ID
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import Progress
     from ftrack_like.entity.asset_version import AssetVersion
     from ftrack_like.entity.component import Component, CreateThumbnailMixin
     from ftrack_like.entity.job import Job
@@ -336,7 +337,7 @@ def _here(task: _Task, claim: Claim) -> Publication:
         still = folder / "thumbnail.jpg"
         if _is_image(task) and not task.is_sequence:
             parameters = {"container": "jpeg"}
-            ffmpeg.run(ffmpeg.frame_command(program, inputs, still))
+            ffmpeg.run_command(ffmpeg.frame_command(program, inputs, still))
             kind, target, frames = "image", still, 0
         else:
             kind = str(parameters["container"])
@@ -346,12 +347,12 @@ def _here(task: _Task, claim: Claim) -> Publication:
                 frames = len(task.files)
                 seconds = frames / int(_FRAME_RATE)
             tell = share_of(task.progress, 0, 50)
-            ffmpeg.run(
+            ffmpeg.run_command(
                 ffmpeg.video_command(program, inputs, target, kind),
                 functools.partial(_tell_seconds, tell, seconds) if tell else None,
             )
             middle = min(seconds / 2, 5.0) if frames > 1 else 0.0
-            ffmpeg.run(ffmpeg.frame_command(program, inputs, still, middle))
+            ffmpeg.run_command(ffmpeg.frame_command(program, inputs, still, middle))
         meta = ffmpeg.review_metadata(ffmpeg.probe(program, target), frames)
         task.facts.update(encoding_parameters=json.dumps(parameters), ftr_meta=meta)
         component = _upload(task, f"ftrackreview-{kind}", target, still, claim)

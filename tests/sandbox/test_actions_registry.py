@@ -10,7 +10,7 @@ import requests
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 from ftrack_like.sandbox.actions import ACTIONS
-from ftrack_like.sandbox.actions.registry import Action, by_name
+from ftrack_like.sandbox.actions.registry import ApiAction, by_name
 
 
 def _nothing(operation: Any, batch: Any) -> None:
@@ -20,7 +20,7 @@ def _nothing(operation: Any, batch: Any) -> None:
 def test_two_actions_of_one_name_are_refused() -> None:
     """Two declarations of one name raise an error instead of hiding each other."""
     with pytest.raises(ValueError, match="Two API actions are named 'query'"):
-        by_name(ACTIONS.values(), [Action("query", _nothing)])
+        by_name(ACTIONS.values(), [ApiAction("query", _nothing)])
 
 
 def test_a_batch_of_reads_needs_no_turn_to_write(sandbox: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 from ftrack_like.sandbox.actions import ACTIONS
-from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.auth import RequestCredentials, RequestUser
 from ftrack_like.sandbox.schema import MODEL
 
 VALUES = [
@@ -83,7 +83,7 @@ PARAMETERS = {
 def survive(sandbox: Any, caplog: pytest.LogCaptureFixture) -> Any:
     """Return a function that runs an operation and checks that the server is not at fault."""
     service = sandbox._api
-    me = User(
+    me = RequestUser(
         json.loads(_run(service, None, [{"action": "query", "expression": "User"}]))[0]["data"][0][
             "id"
         ],
@@ -100,7 +100,7 @@ def survive(sandbox: Any, caplog: pytest.LogCaptureFixture) -> Any:
 
 def _run(service: Any, user: Any, operations: list[Any]) -> bytes:
     body = json.dumps(operations).encode()
-    return service.answer(body, user or User("nobody", "nobody"), "http://here").body
+    return service.answer(body, user or RequestUser("nobody", "nobody"), "http://here").body
 
 
 @pytest.mark.parametrize("name", ["Task", "Project", "AssetVersion", "Note", "Metadata", "User"])
@@ -346,7 +346,7 @@ def test_generated_operations_are_answered(
     """Whatever administrators and users send, it is done or refused in words."""
     with sandbox_on(url) as running:
         service = running._api
-        administrator = service.authenticate(Credentials(running.api_user, running.api_key))
+        administrator = service.authenticate(RequestCredentials(running.api_user, running.api_key))
         user_id, artist, ids = str(uuid.uuid4()), "artist", [administrator.id]
         (role,) = _records(service, administrator, 'SecurityRole where name is "User"')
         data = {"id": user_id, "username": artist, "is_active": True}
@@ -360,12 +360,12 @@ def test_generated_operations_are_answered(
         for number in range(OPERATIONS):
             operation = rubbish.operation()
             caplog.clear()
-            user = administrator if number % 2 else User(user_id, artist)
+            user = administrator if number % 2 else RequestUser(user_id, artist)
             answer = json.loads(_run(service, user, [operation]))
             fault = isinstance(answer, dict) and answer["exception"] == "InternalServerError"
             assert not fault, f"operation {number}: {operation!r}\n{caplog.text}"
 
 
-def _records(service: Any, user: User, expression: str) -> list[dict[str, Any]]:
+def _records(service: Any, user: RequestUser, expression: str) -> list[dict[str, Any]]:
     answer = json.loads(_run(service, user, [{"action": "query", "expression": expression}]))
     return list(answer[0]["data"])

@@ -16,7 +16,7 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.limits import Limits
 
 ASK = {"action": "query_server_information"}
@@ -238,7 +238,7 @@ def test_fault_of_the_server_names_no_internals(
         raise RuntimeError("secret detail")
 
     monkeypatch.setitem(
-        sandbox._api.actions, "query_schemas", Action("query_schemas", fail, reads=True)
+        sandbox._api.actions, "query_schemas", ApiAction("query_schemas", fail, reads=True)
     )
     with pytest.raises(api.Error) as caught:
         api.call({"action": "query_schemas"})

@@ -25,7 +25,7 @@ def program() -> str:
 def clip(program: str, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Return a one second clip with sound, of odd width and height."""
     path = tmp_path_factory.mktemp("clip") / "clip.mkv"
-    ffmpeg.run(
+    ffmpeg.run_command(
         [
             *(program, "-hide_banner", "-nostdin", "-loglevel", "error"),
             *("-f", "lavfi", "-i", "testsrc=size=321x181:rate=24:duration=1"),
@@ -54,7 +54,9 @@ def test_a_clip_becomes_playable_on_the_web(program, clip, tmp_path, format_, vi
     """Encoding keeps the sound, makes odd sides even and reports its progress."""
     target = tmp_path / f"out.{format_}"
     seconds: list[float] = []
-    ffmpeg.run(ffmpeg.video_command(program, ["-i", str(clip)], target, format_), seconds.append)
+    ffmpeg.run_command(
+        ffmpeg.video_command(program, ["-i", str(clip)], target, format_), seconds.append
+    )
     found = ffmpeg.probe(program, target)
     assert (found.video_codec, found.audio_codec) == (video, audio)
     assert (found.width, found.height) == (320, 180)
@@ -66,7 +68,7 @@ def test_a_clip_becomes_playable_on_the_web(program, clip, tmp_path, format_, vi
 def test_an_mp4_can_start_before_it_is_loaded(program, clip, tmp_path):
     """The index of an mp4 stands before its data."""
     target = tmp_path / "out.mp4"
-    ffmpeg.run(ffmpeg.video_command(program, ["-i", str(clip)], target))
+    ffmpeg.run_command(ffmpeg.video_command(program, ["-i", str(clip)], target))
     data = target.read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")
 
@@ -76,7 +78,7 @@ def test_a_frame_becomes_an_image_that_can_be_scaled(program, clip, tmp_path):
     """A frame of a clip is written as JPEG, and a thumbnail of it keeps its shape."""
     pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
     frame = tmp_path / "frame.jpg"
-    ffmpeg.run(ffmpeg.frame_command(program, ["-i", str(clip)], frame, at=0.5))
+    ffmpeg.run_command(ffmpeg.frame_command(program, ["-i", str(clip)], frame, at=0.5))
     assert images.first_image_size(frame) == (320, 180)
     small = tmp_path / "small" / "100.jpg"
     assert images.scale(frame, small, 100)
@@ -91,7 +93,7 @@ def test_what_is_no_media_is_refused_in_words(program, tmp_path):
     with pytest.raises(ffmpeg.MediaError, match="no picture and no sound"):
         ffmpeg.probe(program, path)
     with pytest.raises(ffmpeg.MediaError, match=r"ffmpeg failed: .*notes\.txt"):
-        ffmpeg.run(ffmpeg.video_command(program, ["-i", str(path)], tmp_path / "out.mp4"))
+        ffmpeg.run_command(ffmpeg.video_command(program, ["-i", str(path)], tmp_path / "out.mp4"))
 
 
 def test_a_missing_program_says_how_to_get_one(monkeypatch):

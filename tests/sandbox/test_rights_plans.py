@@ -16,7 +16,7 @@ import sqlalchemy
 from ftrack_like.sandbox.access.places import PLACES
 from ftrack_like.sandbox.actions.store import key_columns
 from ftrack_like.sandbox.api import Api
-from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.auth import RequestCredentials, RequestUser
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.sql import prepare
 from ftrack_like.sandbox.events.audience import Audience
@@ -54,7 +54,7 @@ class Studio:
         users = TABLES["resource"].c
         with database.read() as connection:
             named = sqlalchemy.select(users.id).where(users.username == "artist001")
-            self.user = User(connection.execute(named).scalar_one(), "artist001")
+            self.user = RequestUser(connection.execute(named).scalar_one(), "artist001")
             counts = {
                 name: connection.execute(
                     sqlalchemy.select(sqlalchemy.func.count()).select_from(table)
@@ -297,7 +297,7 @@ def test_writing_scans_nothing_that_grows(studio: Studio, name: str) -> None:
     assert studio.scans() == []
 
 
-def _manager(studio: Studio) -> User:
+def _manager(studio: Studio) -> RequestUser:
     """Return the user with a role that may do all of this, in all open projects."""
     role = studio.first("security_role", name="Project manager")
     with studio.database.write() as connection:
@@ -313,7 +313,7 @@ def _manager(studio: Studio) -> User:
 def test_credentials_and_audience_scan_nothing_that_grows(studio: Studio) -> None:
     """Authenticating a user, and telling what the user may see of events, go by indexes."""
     studio.asked.clear()
-    assert studio.service.authenticate(Credentials("admin", "secret")).unrestricted
+    assert studio.service.authenticate(RequestCredentials("admin", "secret")).unrestricted
     event = {"data": {"user": {"name": "admin"}, "entities": [], "parents": []}}
     Audience(studio.database).view("artist001", event)
     # The projects themselves are read whole, by an index of projects alone.

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.network.origins import AllowedOrigins
 from ftrack_like.sandbox.schema import MODEL
 
@@ -364,7 +364,7 @@ def test_no_query_leaks_a_private_project(
     names = [name for name, one in MODEL.types.items() if one.concrete]
     queries = generated(names, ids, [word])
     assert len(queries) == QUERIES
-    user, service = User(eve.user_id, "eve"), sandbox._api
+    user, service = RequestUser(eve.user_id, "eve"), sandbox._api
     random.Random(1).shuffle(queries)
     for query in queries[:ASKED][ROLES.index(role) :: len(ROLES)]:
         body = json.dumps([{"action": "query", "expression": query}]).encode()

@@ -285,7 +285,7 @@ def test_other_writers_get_their_turn(bounded):
     others = [type(api)(api.sandbox) for _ in range(2)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         running = [pool.submit(one.call, *long) for one in others]
-        while turns.is_free() and not all(one.done() for one in running):
+        while turns.nobody_waits() and not all(one.done() for one in running):
             threading.Event().wait(0.005)
         api.call(*small)
         for one in running:

@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ftrack_like._transport.flight import LONGEST_PIECE
+from ftrack_like._transport.flight import MOST_BYTES_PER_SEND
 from ftrack_like._transport.sockets import Shelf, WatchedSocket
 
 COUNT = int(os.environ.get("FTRACK_LIKE_TEST_INTERRUPTIONS") or 12)
@@ -117,7 +117,7 @@ def test_long_commit_is_settled(
 ) -> None:
     """A batch that is sent in several pieces is completed, whichever was the last."""
     for index in range(10):
-        make_user(proxied, f"long-{index}", LONGEST_PIECE // 4)
+        make_user(proxied, f"long-{index}", MOST_BYTES_PER_SEND // 4)
     resume = interrupt(monkeypatch, "send", piece, is_done)
     with pytest.raises(TimeLimit):
         proxied.commit()
@@ -132,7 +132,7 @@ def test_request_that_lacks_a_piece_is_cut(
 ) -> None:
     """A request that cannot be complete ends without waiting for an answer."""
     for index in range(10):
-        make_user(proxied, f"cut-{index}", LONGEST_PIECE // 4)
+        make_user(proxied, f"cut-{index}", MOST_BYTES_PER_SEND // 4)
     resume = interrupt(monkeypatch, "send", 2, True)
     with pytest.raises(TimeLimit):
         proxied.commit()

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from ftrack_like.event.base import Event, new_id
-from ftrack_like.event.pending import Arrivals, Outbox, RecentlySeen, ReplyBook, Sending, back_off
+from ftrack_like.event.pending import (
+    Arrivals,
+    Outbox,
+    OutgoingEvent,
+    RecentlySeen,
+    ReplyBook,
+    back_off,
+)
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.subscription import Subscription
 from ftrack_like.event.workers import WorkerPool
@@ -103,7 +110,7 @@ def test_outbox_gives_back_what_was_not_acknowledged_in_order() -> None:
     """Events without an acknowledgement are given back in the order of sending, once."""
     outbox = Outbox(limit=10)
     for number in range(5):
-        outbox.add(number, Sending(f"event {number}"))
+        outbox.add(number, OutgoingEvent(f"event {number}"))
     outbox.acknowledge(1)
     outbox.acknowledge(99)
     assert [sending.event for sending in outbox.take_all()] == [
@@ -118,7 +125,7 @@ def test_outbox_gives_back_what_was_not_acknowledged_in_order() -> None:
 def test_outbox_forgets_the_oldest_beyond_its_limit_and_says_so() -> None:
     """An outbox is bounded, and tells when it had to forget."""
     outbox = Outbox(limit=2)
-    assert [outbox.add(number, Sending(number)) for number in range(3)] == [True, True, False]
+    assert [outbox.add(number, OutgoingEvent(number)) for number in range(3)] == [True, True, False]
     assert outbox.forgotten == 1
     assert [sending.event for sending in outbox.take_all()] == [1, 2]
 

@@ -353,9 +353,9 @@ def test_courier_acknowledges_many_packets_at_once() -> None:
     courier.arrived("49+")
     assert acknowledged == ["49+"]
     courier.arrived("50+")
-    courier.idle(last=False)
+    courier.send_waiting(last=False)
     assert acknowledged == ["49+"]
-    courier.idle(last=True)
+    courier.send_waiting(last=True)
     assert acknowledged == ["49+", "50+"]
 
 

@@ -90,7 +90,7 @@ def test_what_a_session_holds_does_not_grow(tiny: Any, server: Tasks, prefetch: 
     assert most <= pages * 10 + 10 + STATUSES  # with the parents that came on demand
     assert held(tiny) == 0
     gc.collect()
-    assert len(tiny._identity_map.loose) <= 3  # the last task with what it refers to
+    assert len(tiny._identity_map.released) <= 3  # the last task with what it refers to
 
 
 def test_with_keep_everything_stays(tiny: Any, server: Tasks) -> None:

@@ -36,7 +36,7 @@ _json_values = st.recursive(
         ("2:::", packets.Heartbeat()),
         ("2", packets.Heartbeat()),
         ("3:1::hello: world", packets.Text("hello: world")),
-        ('4:::{"a":[1]}', packets.Json({"a": [1]})),
+        ('4:::{"a":[1]}', packets.JsonMessage({"a": [1]})),
         ('5:1+::{"name":"n","args":[1]}', packets.EventMessage("n", [1])),
         ('5:::{"name":"n"}', packets.EventMessage("n", [])),
         ("6:::4", packets.Acknowledgement(4, [])),
@@ -167,7 +167,7 @@ def test_from_wire_refuses_what_is_no_event(value: Any) -> None:
 
 
 @pytest.mark.parametrize("table", [states.LINK, states.WEBSOCKET])
-def test_states_lead_to_states(table: states.Table) -> None:
+def test_states_lead_to_states(table: states.Transitions) -> None:
     """Every state that a table leads to is in the table, and closed is for good."""
     for following in table.values():
         assert set(following.values()) <= set(table)

@@ -1,8 +1,8 @@
 """Find ffmpeg, and build and run the commands that make web-playable files.
 
 The program is searched in the variable ``FTRACK_FFMPEG``, on the search path, and in the package
-``imageio-ffmpeg`` (``media`` extra). Pure functions build the commands. :func:`run` runs a command,
-reports its progress, and puts the last lines of its output into errors.
+``imageio-ffmpeg`` (``media`` extra). Pure functions build the commands. :func:`run_command` runs a
+command, reports its progress, and puts the last lines of its output into errors.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
     "parse_information",
     "probe",
     "review_metadata",
-    "run",
+    "run_command",
     "video_command",
 ]
 
@@ -189,7 +189,7 @@ def frame_command(
     ]
 
 
-def run(
+def run_command(
     command: Sequence[str],
     progress: Optional[Callable[[float], None]] = None,
     stop: Optional[threading.Event] = None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Content",
     "Creator",
+    "DataSource",
     "EntityData",
     "EntityLike",
     "ErrorOptions",
@@ -26,7 +27,6 @@ __all__ = [
     "Readable",
     "Record",
     "Schemas",
-    "Source",
     "Timeout",
     "Value",
 ]
@@ -66,7 +66,7 @@ Creator = Callable[["MappedCollectionProxy", dict[str, Any]], "Entity"]
 Members = Union["Collection", "MappedCollectionProxy"]
 
 #: The source of the data of a component: a location, or a path for the origin location.
-Source = Union["Location", PathText]
+DataSource = Union["Location", PathText]
 
 #: A time-out in seconds, or a pair of time-outs to connect and to read. None means no limit.
 Timeout = Union[float, tuple[Any, Any], None]

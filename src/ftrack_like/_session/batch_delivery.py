@@ -29,8 +29,8 @@ from ftrack_like._session.invalid_values import remedy
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._transport.exchange import (
     MOST_TIMEOUTS,
-    repetition_of,
-    warn_of_repetition,
+    retry_report,
+    warn_of_retry,
     with_attempts,
 )
 from ftrack_like._transport.interruption import interruption
@@ -110,9 +110,9 @@ class Delivery:
         session = self._session
         statistics_of(session).count(retries=1)
         total = total_for(connection_settings_of(session).timeout(session.request_timeout))
-        told = repetition_of(self._policy, attempt, error, wait, error.retry_after, total)
-        told = told._replace(longest=min(told.longest, self._deadline))
-        warn_of_repetition(_logger, "a commit", told)
+        report = retry_report(self._policy, attempt, error, wait, error.retry_after, total)
+        report = report._replace(longest=min(report.longest, self._deadline))
+        warn_of_retry(_logger, "a commit", report)
 
     def _call(self) -> Json:
         """Send the batch once and return its results.

@@ -28,7 +28,7 @@ from ftrack_like._transport.answers import (
     server_error,
     unexpected_page,
 )
-from ftrack_like._transport.exchange import Answer, Exchange, Repetition, warn_of_repetition
+from ftrack_like._transport.exchange import Exchange, HttpAnswer, RetryReport, warn_of_retry
 from ftrack_like._transport.faults import Route
 from ftrack_like._transport.flight import RunningRequests
 from ftrack_like._transport.http import request_session
@@ -127,7 +127,7 @@ class Calls:
             f"The key comes from {origins.api_key}. Check both."
         )
 
-    def _exchange(self, text: str, repeatable: bool, data: Json) -> Answer:
+    def _exchange(self, text: str, repeatable: bool, data: Json) -> HttpAnswer:
         """Return the answer to the batch *data*, whose request body is *text*.
 
         The exchange repeats a failed request if the batch is *repeatable*.
@@ -153,9 +153,9 @@ class Calls:
             response: requests.Response = self.running.run(lambda: post(address))
             return response
 
-        def note_retry(repetition: Repetition) -> None:
+        def note_retry(report: RetryReport) -> None:
             statistics.count(retries=1)
-            warn_of_repetition(self._logger, _named(data), repetition)
+            warn_of_retry(self._logger, _named(data), report)
 
         answer = Exchange(
             post=post if repeatable else write,
@@ -183,7 +183,7 @@ class Calls:
             not self._has_answered,
         )
 
-    def _decoded(self, answer: Answer, raw: bool) -> Json:
+    def _decoded(self, answer: HttpAnswer, raw: bool) -> Json:
         """Return the value of *answer*: plain JSON values if *raw*, else with entities and dates.
 
         Raise :exc:`~ftrack_like.exception.ServerAnswerError` for malformed data, and
@@ -208,7 +208,7 @@ class Calls:
                 f"The server sent an entity that cannot be read: {error!r:.200}"
             ) from error
 
-    def _unexpected(self, answer: Answer) -> exception.ServerError:
+    def _unexpected(self, answer: HttpAnswer) -> exception.ServerError:
         """Return the error for an *answer* that is not one of the API, such as a proxy's page."""
         session = self._session
         error: exception.ServerError = unexpected_page(

@@ -9,8 +9,9 @@ program has configured, for example a file. The map stores its entities in the t
 programs read and clear that cache. If the layer is a plain memory cache, the map uses its
 dictionary directly, for speed.
 
-A streaming query *releases* entities: the map then refers to them only weakly (:attr:`loose`). They
-stay the only object of their identity while the program uses them, and cost no memory afterwards.
+A streaming query *releases* entities: the map then refers to them only weakly (:attr:`released`).
+They stay the only object of their identity while the program uses them, and cost no memory
+afterwards.
 """
 
 from __future__ import annotations
@@ -109,9 +110,9 @@ class IdentityMap:
         #: The entities with local values: a commit or a rollback handles only these.
         self.dirty = DirtyEntities()
         #: Released entities by key, as long as the program refers to them.
-        self.loose: weakref.WeakValueDictionary[Key, Entity] = weakref.WeakValueDictionary()
-        #: The dictionary inside *loose*, because testing whether it is empty is faster.
-        self.loose_references: Mapping[Key, object] = vars(self.loose)["data"]
+        self.released: weakref.WeakValueDictionary[Key, Entity] = weakref.WeakValueDictionary()
+        #: The dictionary inside *released*, because testing whether it is empty is faster.
+        self.released_references: Mapping[Key, object] = vars(self.released)["data"]
         #: For each failed cache layer, by its ``id``, the time until which the session ignores it.
         self._resting: dict[int, float] = {}
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
@@ -119,7 +120,7 @@ class IdentityMap:
 
     def renew_lock(self) -> None:
         """Replace the lock in a forked process: a thread of the parent may have held it."""
-        # Protects the moves of entities between the cache and *loose*.
+        # Protects the moves of entities between the cache and *released*.
         self._lock = threading.RLock()
 
     @property
@@ -164,7 +165,7 @@ class IdentityMap:
     def get(self, key: Key) -> Optional[Value]:
         """Return the attached entity with the *key*, or None. Attach a released one again."""
         found = self.entities().get(key)
-        return self.revive(key) if found is None and self.loose_references else found
+        return self.revive(key) if found is None and self.released_references else found
 
     def attach(self, entity: Entity) -> Entity:
         """Return the attached entity with the same identity; attach *entity* if there is none."""
@@ -189,7 +190,7 @@ class IdentityMap:
                     held.append(key)
                     continue
                 entity.load_group = None
-                self.loose[key] = entity
+                self.released[key] = entity
                 try:
                     top.remove(key)
                 except KeyError:
@@ -199,13 +200,13 @@ class IdentityMap:
     def revive(self, key: Key) -> Optional[Entity]:
         """Attach the released entity with the *key* again and return it, or None if it is gone."""
         with self._lock:
-            found = self.loose.pop(key, None)
+            found = self.released.pop(key, None)
             return None if found is None else self.entities().setdefault(key, found)
 
     def clear(self) -> None:
         """Forget all entities and their local values. Lower cache layers keep theirs."""
         self.dirty.clear()
-        self.loose.clear()
+        self.released.clear()
         top_cache_of(self._session).clear()
 
     def discard(self, entity: Entity) -> None:
@@ -215,8 +216,8 @@ class IdentityMap:
             key = self.key_of(entity)
         except KeyError:
             return  # Without a key it was never attached.
-        if self.loose_references:
-            self.loose.pop(key, None)
+        if self.released_references:
+            self.released.pop(key, None)
         self.remove(key)
 
     def remove(self, key: Key) -> None:

@@ -6,22 +6,20 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception
 from ftrack_like._values.literals import quoted
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import Progress
     from ftrack_like.entity.base import Entity
     from ftrack_like.entity.job import Job
     from ftrack_like.event.base import Event
     from ftrack_like.session import Session
 
-__all__ = ["Progress", "rising", "share_of", "wait_for_job"]
-
-#: A function that receives ``(done, total)``.
-Progress = Callable[[int, int], object]
+__all__ = ["rising", "share_of", "wait_for_job"]
 
 #: Seconds between two looks at the job: at first, at most without events, and at most with events.
 #: With events, a look only makes up for lost events.

@@ -8,6 +8,7 @@ session the loader takes the slower way through these methods.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 import threading
@@ -24,11 +25,11 @@ from ftrack_like._session.asking import Asker, next_offset
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.merging import Merger
-from ftrack_like._session.reader import Reader
-from ftrack_like._values.literals import key_condition, quoted
+from ftrack_like._session.reader import RecordReader
+from ftrack_like._values.literals import GROUP_SIZE, groups, key_condition, quoted
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import AnyEntity
-from ftrack_like.query import Pages, Source, Wording, finds_entities
+from ftrack_like.query import Pages, QueryRequests, Wording, finds_entities
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
@@ -37,11 +38,6 @@ if TYPE_CHECKING:
     from ftrack_like.session import Session
 
 __all__ = ["Loader"]
-
-#: Limits of one query for many entities: their number, and the length of the condition in
-#: characters. A page of a query contains as many entities.
-GROUP_SIZE = 500
-CONDITION_LENGTH = 32_000
 
 #: The methods of a session that raw records bypass. If a session overrides such a method, its
 #: entities pass through all of these methods.
@@ -165,7 +161,7 @@ class Loader(Asker):
             fresh = getattr(self._current, "fresh", None)
         group = LoadGroup(fresh) if groups or fresh is not None else None
         regroups = not getattr(self._current, "completes", False)
-        reader = Reader(self._session, group, regroups)
+        reader = RecordReader(self._session, group, regroups)
         read = reader.read
         found = []
         for record in records:
@@ -179,7 +175,7 @@ class Loader(Asker):
         return found
 
     def stream(
-        self, source: Source, page_size: int, keep: bool, prefetch: bool, stable: bool
+        self, source: QueryRequests, page_size: int, keep: bool, prefetch: bool, stable: bool
     ) -> Iterator[Any]:
         """Return an iterator over the results of *source*; see ``QueryResult.iterate``."""
         # lazy: few programs stream results
@@ -362,34 +358,25 @@ def _is_missing(entity: Entity, path: list[str]) -> bool:
 def _conditions(entities: list[Entity]) -> Iterable[tuple[str, list[Entity]]]:
     """Yield conditions that select *entities*, with the entities of each. All have one type.
 
-    Several conditions are needed if one would exceed the limits above.
+    Several conditions are needed if one would exceed the limits of a query.
     """
     names = entities[0].primary_key_attributes
     join: Callable[[list[str]], str]
     if len(names) == 1:
-        texts = [quoted(_key_values(entity)[0]) for entity in entities]
+        texts = [quoted(_primary_key_values(entity)[0]) for entity in entities]
         join = lambda parts: (  # noqa: E731
             f"{names[0]} is {parts[0]}"
             if len(parts) == 1
             else f"{names[0]} in ({', '.join(parts)})"
         )
     else:
-        texts = [key_condition(names, _key_values(entity)) for entity in entities]
+        texts = [key_condition(names, _primary_key_values(entity)) for entity in entities]
         join = " or ".join
-    chunk: list[str] = []
-    members: list[Entity] = []
-    length = 0
-    for text, entity in zip(texts, entities):
-        if chunk and (len(chunk) >= GROUP_SIZE or length + len(text) > CONDITION_LENGTH):
-            yield join(chunk), members
-            chunk, members, length = [], [], 0
-        chunk.append(text)
-        members.append(entity)
-        length += len(text) + 4
-    if chunk:
-        yield join(chunk), members
+    remaining = iter(entities)
+    for group in groups(texts):
+        yield join(group), list(itertools.islice(remaining, len(group)))
 
 
-def _key_values(entity: Entity) -> list[Any]:
+def _primary_key_values(entity: Entity) -> list[Any]:
     """Return the values of the primary key of *entity*."""
     return list(inspection.primary_key(entity).values())

@@ -54,7 +54,7 @@ class Lookup:
             names = session.types[entity_type].primary_key_attributes
         except TypeError:  # An unhashable type name, for example a list.
             raise no_type(entity_type) from None
-        values = _key_values(entity_type, names, entity_key)
+        values = _given_key_values(entity_type, names, entity_key)
         if len(values) != len(names):
             raise ValueError(
                 f"Incompatible entity_key {values!r}: the primary key of {entity_type} is "
@@ -176,7 +176,7 @@ class Lookup:
         return changed
 
 
-def _key_values(entity_type: str, names: list[str], entity_key: object) -> list[Any]:
+def _given_key_values(entity_type: str, names: list[str], entity_key: object) -> list[Any]:
     """Return the values in *entity_key*: one value, a list of values, or a mapping by *names*.
 
     Raise :exc:`ValueError` for an incomplete mapping, and

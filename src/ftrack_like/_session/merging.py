@@ -146,7 +146,7 @@ class Merger:
             return entity  # Without a complete primary key it has no identity.
         entities = identity_map.entities()
         attached = entities.get(key)
-        if attached is None and identity_map.loose_references:
+        if attached is None and identity_map.released_references:
             attached = identity_map.revive(key)
         if attached is entity:
             return entity  # Its references were merged when it was attached.

@@ -5,10 +5,10 @@ A *record* is the JSON mapping of one entity: its values by attribute name, and 
 record shows in the benchmarks, so the loop is written for speed:
 
 - The records of a page have the same names. The names of a record, in order, are its *shape*. The
-  reader consults the schema once for each shape. The result is a :class:`Plan`, which is stored
+  reader consults the schema once for each shape. The result is a :class:`ReadPlan`, which is stored
   with the entity class.
-- A :class:`Reader` stores the values that stay the same for a page, because the session computes
-  some of them on each access.
+- A :class:`RecordReader` stores the values that stay the same for a page, because the session
+  computes some of them on each access.
 - The record becomes the ``remote_values`` of a new entity; no value is copied. If the class has
   the standard ``__init__``, the reader sets the attributes without calling it.
 """
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ftrack_like._session.load_groups import LoadGroup
     from ftrack_like.session import Session
 
-__all__ = ["Plan", "Reader"]
+__all__ = ["ReadPlan", "RecordReader"]
 
 _ENTITY_INIT = original(Entity, "__init__")
 
 
-class Plan:
+class ReadPlan:
     """The steps to read records of one entity class with the same shape."""
 
     # Slots, because reading a field of a named tuple is slower.
@@ -79,7 +79,7 @@ class Plan:
         )
 
 
-class Reader:
+class RecordReader:
     """Read the records of one page into a session. Call :meth:`finish` after the last record."""
 
     __slots__ = (
@@ -90,8 +90,8 @@ class Reader:
         "_has_lower_caches",
         "_has_plain_keys",
         "_identity_map",
-        "_loose",
         "_regroups",
+        "_released",
         "_session",
         "_touched",
         "_types",
@@ -109,7 +109,7 @@ class Reader:
         self._identity_map = identity_map
         self._entities = identity_map.entities()
         self._find = self._entities.get
-        self._loose = identity_map.loose_references
+        self._released = identity_map.released_references
         self._has_plain_keys = identity_map.plain_keys
         self._has_lower_caches = bool(identity_map.lower_caches())
         self._group = group
@@ -130,9 +130,9 @@ class Reader:
         except (KeyError, TypeError):  # TypeError for an unhashable name, such as a list.
             raise unknown_type(self._session, type_name) from None
         shape = tuple(record)
-        plan: Optional[Plan] = class_.attributes.plans.get(shape)
+        plan: Optional[ReadPlan] = class_.attributes.plans.get(shape)
         if plan is None:
-            plan = class_.attributes.plans[shape] = Plan(class_, shape)
+            plan = class_.attributes.plans[shape] = ReadPlan(class_, shape)
         del record["__entity_type__"]
         # References and members come first, so that the record contains entities before it becomes
         # the values of its own entity.
@@ -174,7 +174,7 @@ class Reader:
             group.keys.append(key)
         return entity
 
-    def _read_more(self, record: Record, plan: Plan) -> None:
+    def _read_more(self, record: Record, plan: ReadPlan) -> None:
         """Replace the members of collections in *record* with entities; drop unknown names."""
         for name in plan.dropped:
             del record[name]
@@ -188,13 +188,13 @@ class Reader:
             return self.read(value)
         return value
 
-    def _key(self, type_name: str, record: Record, plan: Plan) -> Key:
+    def _key(self, type_name: str, record: Record, plan: ReadPlan) -> Key:
         """Return the cache key of *record* from the key maker that a program has set."""
         names = plan.key_parts or (plan.single_key or "",)
         return self._session.cache_key_maker.key((type_name, [record[name] for name in names]))
 
     def _attach(
-        self, key: Key, identity: str, class_: type[Entity], record: Record, plan: Plan
+        self, key: Key, identity: str, class_: type[Entity], record: Record, plan: ReadPlan
     ) -> Entity:
         """Attach and return the entity for *record*, whose *key* no attached entity has.
 
@@ -202,7 +202,7 @@ class Reader:
         """
         if self._fresh is not None:
             self._fresh.append(key)
-        if self._loose:
+        if self._released:
             revived = self._identity_map.revive(key)
             if revived is not None:
                 if not plan.is_reference:
@@ -227,7 +227,7 @@ class Reader:
             self._touched[key] = entity
         return entity
 
-    def _note_update(self, key: Key, entity: Entity, plan: Plan) -> None:
+    def _note_update(self, key: Key, entity: Entity, plan: ReadPlan) -> None:
         """Refresh the local collections of *entity*, and note it for the lower cache layers.
 
         Call this after its remote values have changed.

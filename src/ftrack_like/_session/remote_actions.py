@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection, symbol
 from ftrack_like._session.answer_shapes import field, text_field, upload_place
-from ftrack_like._session.jobs import Progress, rising, share_of
+from ftrack_like._session.jobs import rising, share_of
 from ftrack_like.entity.location import find_location
 from ftrack_like.logging import LazyLogMessage as L
 
 if TYPE_CHECKING:
-    from ftrack_like._base.types import Json, PathText
+    from ftrack_like._base.types import Json, PathText, Progress
     from ftrack_like.entity.base import Entity
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.job import Job

@@ -17,10 +17,10 @@ from ftrack_like.query import Pages
 if TYPE_CHECKING:
     from ftrack_like.session import Session
 
-__all__ = ["Page", "stream"]
+__all__ = ["EntityPage", "stream"]
 
 
-class Page(NamedTuple):
+class EntityPage(NamedTuple):
     """One page of a query."""
 
     entities: list[Any]
@@ -32,10 +32,10 @@ class Page(NamedTuple):
 class _Ahead:
     """A page that a background thread loads."""
 
-    def __init__(self, load: Callable[[], Page]) -> None:
+    def __init__(self, load: Callable[[], EntityPage]) -> None:
         """Start a thread that calls *load*."""
         self._load = load
-        self._page: Optional[Page] = None
+        self._page: Optional[EntityPage] = None
         self._error: Optional[BaseException] = None
         self._release: Optional[Callable[[list[Any]], Any]] = None
         self._lock = threading.Lock()
@@ -55,12 +55,12 @@ class _Ahead:
         if release is not None:
             release(page.fresh)
 
-    def result(self) -> Page:
+    def result(self) -> EntityPage:
         """Wait for the page and return it, or raise the error of loading it."""
         self._thread.join()
         if self._error is not None:
             raise self._error
-        return cast(Page, self._page)
+        return cast(EntityPage, self._page)
 
     def abandon(self, release: Callable[[list[Any]], Any]) -> None:
         """Call *release* with the keys of the page when it is loaded. Do not wait for it."""
@@ -81,7 +81,7 @@ def stream(
     """
     held: list[Any] = []  # keys of entities with local values, to release after a commit
     ahead: Optional[_Ahead] = None
-    page: Optional[Page] = None
+    page: Optional[EntityPage] = None
     try:
         while True:
             page = _load(pages, page_size) if ahead is None else ahead.result()
@@ -111,7 +111,7 @@ def _emptying(entities: list[Any]) -> Iterator[Any]:
         yield entities.pop()
 
 
-def _load(pages: Pages, size: int) -> Page:
+def _load(pages: Pages, size: int) -> EntityPage:
     """Return the next page of *pages*, with at most *size* entities."""
     fresh: list[Any] = []
-    return Page(pages.read(size, fresh), fresh)
+    return EntityPage(pages.read(size, fresh), fresh)

@@ -3,7 +3,7 @@
 A commit passes through these states:
 
 1. *Recorded*: the session has pending operations; nothing was sent.
-2. *Planned*: a :class:`Plan` contains the payloads for the operations.
+2. *Planned*: a :class:`CommitPlan` contains the payloads for the operations.
 3. *Sent*: the batch is on its way. An interruption leaves it in doubt.
 4. *Answered*: the server has applied the batch; its answer must be merged.
 5. *Done*: the session has forgotten the operations of the plan and their local values.
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from ftrack_like.session import Session
     from ftrack_like.symbol import Symbol
 
-__all__ = ["Plan", "UnitOfWork"]
+__all__ = ["CommitPlan", "UnitOfWork"]
 
 #: The most batches of one commit. After the first, each corrects lists that other sessions changed.
 _CORRECTIONS = 50
 
 
-class Plan:
+class CommitPlan:
     """The steps of a commit. A caller may inspect them without sending them.
 
     *operations* are the recorded ones, oldest first, and *payloads* the batch for them. *touched*
@@ -55,7 +55,7 @@ class Plan:
         payloads: list[OperationPayload],
         touched: Iterable[Entity] = (),
     ) -> None:
-        """Plan to send *payloads*."""
+        """Initialise with the *payloads* to send."""
         self.operations = operations
         self.payloads = payloads
         self.touched = list(touched)
@@ -84,7 +84,7 @@ def _line(payload: Mapping[str, Any]) -> str:
 class _Pending:
     """A batch until its results are merged. *results* are valid when *is_answered* is true."""
 
-    def __init__(self, plan: Plan, delivery: Delivery, memberships: Memberships) -> None:
+    def __init__(self, plan: CommitPlan, delivery: Delivery, memberships: Memberships) -> None:
         """Store a batch before it is sent."""
         self.plan = plan
         self.delivery = delivery
@@ -119,12 +119,12 @@ class UnitOfWork:
         #: The thread that runs a commit or a rollback.
         self._busy: Optional[int] = None
 
-    def plan(self) -> Plan:
+    def plan(self) -> CommitPlan:
         """Return the plan of a commit at this moment."""
         touched = list(self._identity_map.dirty)
         operations = list(self._session.recorded_operations)
         payloads = optimise(payload_of(each) for each in operations)
-        return Plan(operations, payloads, touched)
+        return CommitPlan(operations, payloads, touched)
 
     def commit(self) -> None:
         """Send the pending operations in one transaction, after resolving a batch in doubt.
@@ -152,7 +152,7 @@ class UnitOfWork:
         if self._busy == threading.get_ident():
             raise exception.CommitInProgressError(verb)
 
-    def _deliver(self, plan: Plan) -> None:
+    def _deliver(self, plan: CommitPlan) -> None:
         """Send the payloads of *plan* and merge the answer.
 
         The method stores the batch before it sends it, and drops it when all is done. If an
@@ -172,7 +172,7 @@ class UnitOfWork:
             repairs = pending.memberships.repairs(pending.results)
             if not repairs:
                 return
-            plan = Plan([], list(repairs))
+            plan = CommitPlan([], list(repairs))
             questions = pending.memberships.questions()
             delivery = self._delivery(plan, questions, [])
             pending = self._pending = _Pending(plan, delivery, pending.memberships)
@@ -237,7 +237,7 @@ class UnitOfWork:
         self._pending = None
         calls_of(self._session).running.forget()
 
-    def _forget_cancelled(self, plan: Plan) -> None:
+    def _forget_cancelled(self, plan: CommitPlan) -> None:
         """Forget the operations of *plan*, which cancel each other, and their local values.
 
         Keep the values of other entities: another thread may have set one, and be about to record
@@ -248,14 +248,14 @@ class UnitOfWork:
         if plan.operations:
             self._forget(plan)
 
-    def _delivery(self, plan: Plan, questions: list[Any], readings: list[Any]) -> Delivery:
+    def _delivery(self, plan: CommitPlan, questions: list[Any], readings: list[Any]) -> Delivery:
         """Return the delivery of one batch: queries, the payloads of *plan*, queries."""
         session = self._session
         plain = loader_of(session).takes_plain_path()
         batch = [*questions, *plan.payloads, *readings]
         return Delivery(session, batch if plain else RawBatch(batch))
 
-    def _merge(self, plan: Plan, results: Json) -> None:
+    def _merge(self, plan: CommitPlan, results: Json) -> None:
         """Merge the entities in *results*. Skip other shapes: programs override ``call``."""
         self._keep_primary_keys(plan)
         session = self._session
@@ -269,7 +269,7 @@ class UnitOfWork:
         if records:
             loader_of(session).load(records)
 
-    def _written_lists(self, plan: Plan, results: Json) -> list[dict[str, Any]]:
+    def _written_lists(self, plan: CommitPlan, results: Json) -> list[dict[str, Any]]:
         """Return the records in *results* for the lists that *plan* changes member by member.
 
         If a record is missing, forget the loaded list, so that the next access reads it.
@@ -291,7 +291,7 @@ class UnitOfWork:
                     entity.remote_values.pop(change.name, None)
         return records
 
-    def _keep_primary_keys(self, plan: Plan) -> None:
+    def _keep_primary_keys(self, plan: CommitPlan) -> None:
         """Keep the identity of created entities, even if the answer does not contain it.
 
         Entities with local values do that themselves when they drop these values.
@@ -308,7 +308,7 @@ class UnitOfWork:
                     for name, value in each.entity_key.items():
                         entity.remote_values.setdefault(name, value)
 
-    def _forget(self, plan: Plan) -> None:
+    def _forget(self, plan: CommitPlan) -> None:
         """Forget the operations of *plan* and their local values.
 
         Keep values that other threads set during the commit, with the operations for them.
@@ -362,7 +362,7 @@ class UnitOfWork:
         entity.is_created = False
 
     @staticmethod
-    def _gone(plan: Plan) -> dict[str, Any]:
+    def _gone(plan: CommitPlan) -> dict[str, Any]:
         """Return the last deletion of each entity that *plan* deletes for good."""
         found: dict[str, Any] = {}
         kind = operation.DeleteEntityOperation
@@ -414,7 +414,7 @@ class UnitOfWork:
                 pending.plan.summary(),
             )
         operations = list(session.recorded_operations)
-        self._keep_primary_keys(Plan(operations, [], self._identity_map.dirty))
+        self._keep_primary_keys(CommitPlan(operations, [], self._identity_map.dirty))
         created = []
         for each in operations:
             if isinstance(each, operation.CreateEntityOperation):
@@ -434,14 +434,14 @@ class UnitOfWork:
         operations = [each for each in session.recorded_operations if _key_of(each) in wanted]
         if operations and hasattr(session.recorded_operations, "discard"):
             session.recorded_operations.discard(operations)
-        self._keep_primary_keys(Plan(operations, [], self._identity_map.dirty))
+        self._keep_primary_keys(CommitPlan(operations, [], self._identity_map.dirty))
         for entity in wanted.values():
             created = entity.is_created
             self._clear(entity, ())
             if created:
                 self._identity_map.discard(entity)
 
-    def _forget_loaded(self, plan: Plan) -> None:
+    def _forget_loaded(self, plan: CommitPlan) -> None:
         """Forget the loaded values that *plan* may have changed on the server."""
         for payload in plan.payloads:
             if payload["action"] != "update":

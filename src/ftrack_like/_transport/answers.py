@@ -23,7 +23,7 @@ __all__ = [
 EXCERPT = 1000
 
 #: The errors of this library by the names of the server's exceptions.
-FAULTS: dict[str, type[exception.ServerError]] = {
+ERROR_CLASSES: dict[str, type[exception.ServerError]] = {
     "DuplicateEntryError": exception.ServerNotUniqueError,
     "FTAuthenticationError": exception.ServerAuthenticationError,
     "InvalidCredentialsError": exception.ServerAuthenticationError,
@@ -95,7 +95,7 @@ def _fault_class(fault: Mapping[str, Any]) -> type[exception.ServerError]:
         return exception.ServerAuthenticationError
     if name == "IntegrityError" and "duplicate" in str(fault.get("content")).lower():
         return exception.ServerNotUniqueError
-    return FAULTS.get(name, exception.ServerError)
+    return ERROR_CLASSES.get(name, exception.ServerError)
 
 
 def server_error(fault: Mapping[str, Any]) -> exception.ServerError:

@@ -15,11 +15,11 @@ import urllib3
 
 __all__ = [
     "ACCEPTED",
-    "MOST_BYTES",
-    "Body",
+    "LONGEST_BODY",
     "Decompressor",
-    "UnreadableError",
-    "excerpt",
+    "ReceivedBody",
+    "UnreadableBodyError",
+    "answer_excerpt",
     "read_body",
 ]
 
@@ -27,7 +27,7 @@ __all__ = [
 ACCEPTED = "gzip, deflate"
 
 #: The longest answer, in bytes after decompression.
-MOST_BYTES = 512 * 1024 * 1024
+LONGEST_BODY = 512 * 1024 * 1024
 
 #: The largest accepted ratio of decompressed to received bytes. JSON with ids compresses to a
 #: tenth, text seldom to less than a fiftieth, zeros to a thousandth.
@@ -40,11 +40,11 @@ LONG = 16 * 1024 * 1024
 _PIECE = 64 * 1024
 
 
-class UnreadableError(urllib3.exceptions.HTTPError):
+class UnreadableBodyError(urllib3.exceptions.HTTPError):
     """A body is too long or has an unknown encoding. A retry would not help."""
 
 
-class Body(NamedTuple):
+class ReceivedBody(NamedTuple):
     """The decompressed *content* of an answer, and the number of bytes *received* for it."""
 
     content: bytes
@@ -54,11 +54,11 @@ class Body(NamedTuple):
 class Decompressor:
     """Decompresses a body that arrives in pieces. *encoding* is its ``Content-Encoding``."""
 
-    def __init__(self, encoding: Optional[str], most: Optional[int] = MOST_BYTES) -> None:
+    def __init__(self, encoding: Optional[str], most: Optional[int] = LONGEST_BODY) -> None:
         """Initialise with the *most* bytes that the body may have when decompressed.
 
-        None as *most* means no limit. Raise :class:`UnreadableError` for an encoding that is not
-        in :data:`ACCEPTED`.
+        None as *most* means no limit. Raise :class:`UnreadableBodyError` for an encoding that is
+        not in :data:`ACCEPTED`.
         """
         self._encoding = (encoding or "").strip().lower()
         self._most = most
@@ -66,7 +66,7 @@ class Decompressor:
         self._taken = 0
         self._given = 0
         if self._encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise UnreadableError(
+            raise UnreadableBodyError(
                 f"the body is encoded as {self._encoding[:50]!r}, which was not asked for"
             )
 
@@ -88,7 +88,7 @@ class Decompressor:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decompress *data*, the next piece of the body; yield pieces of at most 64 KiB.
 
-        Raise :class:`UnreadableError` if the decompressed body becomes too long, and
+        Raise :class:`UnreadableBodyError` if the decompressed body becomes too long, and
         :exc:`urllib3.exceptions.DecodeError` if *data* is not compressed as announced.
         """
         self._taken += len(data)
@@ -123,22 +123,22 @@ class Decompressor:
         return zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
 
     def _count(self, more: int) -> None:
-        """Count *more* decompressed bytes; raise :class:`UnreadableError` if there are too many."""
+        """Count *more* decompressed bytes; raise :class:`UnreadableBodyError` for too many."""
         self._given += more
         is_long = self._most is not None and self._given > self._most
         if is_long or (
             not self.is_plain and self._given > LONG and self._given > MOST_RATIO * self._taken
         ):
-            raise UnreadableError(
+            raise UnreadableBodyError(
                 f"the body is too long: the {self._taken} bytes received so far decompress to "
                 f"{self._given} bytes or more"
             )
 
 
-def read_body(response: Any, most: int = MOST_BYTES) -> Body:
+def read_body(response: Any, most: int = LONGEST_BODY) -> ReceivedBody:
     """Return the body of *response*, a ``requests.Response`` of a request with ``stream=True``.
 
-    Raise :class:`UnreadableError` if the body has more than *most* bytes after decompression or
+    Raise :class:`UnreadableBodyError` if the body has more than *most* bytes after decompression or
     an unknown encoding. Raise another error of urllib3 if the connection breaks.
     """
     raw: Any = getattr(response, "raw", None)
@@ -161,19 +161,19 @@ def read_body(response: Any, most: int = MOST_BYTES) -> Body:
         return _given_body(response)
     if not decompressor.is_complete:
         raise urllib3.exceptions.ProtocolError("the compressed body broke off")
-    return Body(pieces[0] if len(pieces) == 1 else b"".join(pieces), received)
+    return ReceivedBody(pieces[0] if len(pieces) == 1 else b"".join(pieces), received)
 
 
-def _given_body(response: Any) -> Body:
+def _given_body(response: Any) -> ReceivedBody:
     """Return the body that *response* has already read, as in fake responses and after hooks."""
     content = response.content
     if not isinstance(content, (bytes, bytearray, str)):
         content = response.text  # A fake response of a test may have only this attribute.
     data = content.encode("utf-8") if isinstance(content, str) else bytes(content)
-    return Body(data, len(data))
+    return ReceivedBody(data, len(data))
 
 
-def excerpt(response: Any, most: int) -> str:
+def answer_excerpt(response: Any, most: int) -> str:
     """Return the first *most* bytes of a streamed *response* as one line; close *response*."""
     try:
         raw: Any = getattr(response, "raw", None)

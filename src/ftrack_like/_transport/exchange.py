@@ -29,14 +29,14 @@ import urllib3
 from ftrack_like import exception
 from ftrack_like._transport.answers import decode_text, fault_of, parse_json
 from ftrack_like._transport.authentication import leaves_host
-from ftrack_like._transport.body import UnreadableError, read_body
+from ftrack_like._transport.body import UnreadableBodyError, read_body
 from ftrack_like._transport.faults import Route, connection_error
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.limits import (
     EXTENDING_RATE,
-    Deadline,
+    HttpTimeout,
     OpenConnections,
-    Timeout,
+    RequestDeadline,
     limited,
     total_for,
 )
@@ -45,11 +45,11 @@ from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPol
 
 __all__ = [
     "MOST_TIMEOUTS",
-    "Answer",
     "Exchange",
-    "Repetition",
-    "repetition_of",
-    "warn_of_repetition",
+    "HttpAnswer",
+    "RetryReport",
+    "retry_report",
+    "warn_of_retry",
     "with_attempts",
 ]
 
@@ -65,7 +65,7 @@ _CLOSING = {"[": "]", "{": "}"}
 DEFAULT_POLICY = RetryPolicy(attempts=9)
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """An answer of the server: *status*, *reason*, *text* and the number of bytes *received*.
 
     *address* is the address of the request. *retry_after* is the value of the ``Retry-After``
@@ -82,7 +82,7 @@ class Answer(NamedTuple):
     elapsed: float = 0.0
 
 
-class Repetition(NamedTuple):
+class RetryReport(NamedTuple):
     """Report of a retry after the failed *attempt* (the first is 1), which raised *error*.
 
     The retry happens after *wait* seconds. All waits together take at most *longest* seconds. The
@@ -96,37 +96,37 @@ class Repetition(NamedTuple):
     attempts: Optional[int]
 
 
-def repetition_of(
+def retry_report(
     policy: RetryPolicy,
     attempt: int,
     error: Exception,
     wait: float,
     asked: Optional[float],
     total: Optional[float],
-) -> Repetition:
+) -> RetryReport:
     """Return the report of a retry under *policy* after *attempt* failed with *error*.
 
     All times are in seconds: *wait* is the time until the retry, *asked* the wait that the server
     asked for, and *total* the limit of one attempt. None means that there is no such limit.
     """
     if isinstance(error, exception.ServerTimeoutError):
-        return Repetition(attempt, error, wait, wait + (total or 0.0), attempt + 1)
+        return RetryReport(attempt, error, wait, wait + (total or 0.0), attempt + 1)
     longest = policy.longest() if asked is None else policy.total_time
-    return Repetition(attempt, error, wait, longest, policy.attempts)
+    return RetryReport(attempt, error, wait, longest, policy.attempts)
 
 
-def warn_of_repetition(logger: logging.Logger, what: str, repetition: Repetition) -> None:
+def warn_of_retry(logger: logging.Logger, what: str, report: RetryReport) -> None:
     """Log that *what* is repeated: the first time as a warning, later times for debugging."""
-    count = None if repetition.attempts is None else repetition.attempts - 1
+    count = None if report.attempts is None else report.attempts - 1
     bound = {None: "any number of retries", 1: "one retry"}.get(count, f"up to {count} retries")
     logger.log(
-        logging.WARNING if repetition.attempt == 1 else logging.DEBUG,
+        logging.WARNING if report.attempt == 1 else logging.DEBUG,
         "Repeating %s, which failed: %s\n"
         "The retries may take up to %.3g s (%s). Change the limits with the argument retry or the "
         "variable FTRACK_API_RETRY_SECONDS.",
         what,
-        repetition.error,
-        repetition.longest,
+        report.error,
+        report.longest,
         bound,
     )
 
@@ -153,9 +153,9 @@ class Exchange:
         repeatable: bool,
         patient: bool,
         policy: RetryPolicy = DEFAULT_POLICY,
-        on_retry: Callable[[Repetition], None] = lambda repetition: None,
+        on_retry: Callable[[RetryReport], None] = lambda report: None,
         budget: Optional[RetryBudget] = None,
-        timeout: Timeout = None,
+        timeout: HttpTimeout = None,
         deadline: Optional[float] = None,
         connections: Optional[OpenConnections] = None,
     ) -> None:
@@ -170,10 +170,10 @@ class Exchange:
         self.budget = budget or RetryBudget()
         self.connections = connections or OpenConnections()
         self._total = total_for(timeout)
-        self._deadline = None if deadline is None else Deadline(deadline)
+        self._deadline = None if deadline is None else RequestDeadline(deadline)
         self._timeouts = 0
 
-    def run(self) -> Answer:
+    def run(self) -> HttpAnswer:
         """Return the answer. It has an error status if the retries did not change that.
 
         Raise a :exc:`~ftrack_like.exception.ServerConnectionError` if there is no answer, and
@@ -186,11 +186,11 @@ class Exchange:
             wait = self._wait(error, attempt, elapsed, asked) if error else None
             if wait is None:
                 break
-            repetition = repetition_of(self.policy, attempt, error, wait, asked, self._total)
+            report = retry_report(self.policy, attempt, error, wait, asked, self._total)
             if self._deadline is not None:
-                longest = min(repetition.longest, self._deadline.left())
-                repetition = repetition._replace(longest=longest)
-            self.on_retry(repetition)
+                longest = min(report.longest, self._deadline.left())
+                report = report._replace(longest=longest)
+            self.on_retry(report)
             if self.connections.wait(wait):
                 raise exception.ConnectionClosedError()
         if error is None:
@@ -199,7 +199,7 @@ class Exchange:
             raise with_attempts(error, attempt, elapsed)
         return answer._replace(attempts=attempt, elapsed=elapsed)
 
-    def _attempt(self) -> tuple[Optional[Answer], Any, Optional[float]]:
+    def _attempt(self) -> tuple[Optional[HttpAnswer], Any, Optional[float]]:
         """Send the request once. Return the answer, an error, and a wait in seconds.
 
         The answer is None if none arrived. The error is the reason for a retry, None if the answer
@@ -207,7 +207,7 @@ class Exchange:
         """
         limit = self._deadline
         if limit is None and self._total is not None:
-            limit = Deadline(self._total, EXTENDING_RATE)
+            limit = RequestDeadline(self._total, EXTENDING_RATE)
         try:
             with limited(limit):
                 response = self._post_and_follow()
@@ -244,7 +244,7 @@ class Exchange:
             self.budget.gave_up()
         return wait if wait is not None and self.budget.take() else None
 
-    def _is_passing(self, answer: Answer) -> bool:
+    def _is_passing(self, answer: HttpAnswer) -> bool:
         """Return whether *answer* reports a temporary failure, so that a retry may help.
 
         A status 500 with an error report comes from the API itself and is final. Without a report
@@ -285,14 +285,14 @@ class Exchange:
             # OSError includes the errors of requests and missing certificate files.
             raise connection_error(error, self.route) from error
 
-    def _read(self, response: Any) -> Answer:
+    def _read(self, response: Any) -> HttpAnswer:
         """Read the answer from *response*; raise an error if it is incomplete.
 
         An incomplete answer counts as a lost answer, so :meth:`run` may retry the request.
         """
         try:
             body = read_body(response)
-        except UnreadableError as error:
+        except UnreadableBodyError as error:
             raise exception.ServerAnswerError(
                 f"The answer of {self.address} cannot be read: {error}."
             ) from error
@@ -306,7 +306,7 @@ class Exchange:
         reason = getattr(response, "reason", "") or ""
         text = decode_text(body.content)
         self._require_whole(text)
-        return Answer(
+        return HttpAnswer(
             status=response.status_code,
             reason=str(reason),
             text=text,

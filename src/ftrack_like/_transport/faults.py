@@ -102,7 +102,7 @@ def connection_error(
 
     For a wrong setting, it is a :exc:`~ftrack_like.exception.ConfigurationError`.
     """
-    chain = list(_chain(error))
+    chain = list(_related_errors(error))
     setting = _wrong_file(chain, route) or _unusable(error, route)
     if setting is not None:
         return exception.ConfigurationError(setting)
@@ -117,7 +117,7 @@ def connection_error(
 
 def is_timeout(error: BaseException) -> bool:
     """Return whether *error*, or an exception that it was made of, is a time-out."""
-    return any(map(_is_late, _chain(error)))
+    return any(map(_is_late, _related_errors(error)))
 
 
 def _is_late(error: BaseException) -> bool:
@@ -130,7 +130,7 @@ def _is_late(error: BaseException) -> bool:
 
 def explain(error: BaseException, route: Route) -> str:
     """Return the cause of *error* for a request on *route*, and the advice, in words."""
-    chain = list(_chain(error))
+    chain = list(_related_errors(error))
     proxy = route.proxy()
     text = (
         _wrong_file(chain, route)
@@ -148,7 +148,7 @@ def explain(error: BaseException, route: Route) -> str:
     return text
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _related_errors(error: BaseException) -> Iterator[BaseException]:
     """Yield *error* and all exceptions in its arguments, reasons, causes and contexts, once."""
     seen: set[int] = set()
     waiting: list[object] = [error]
@@ -217,7 +217,7 @@ def _unusable(error: BaseException, route: Route) -> Optional[str]:
 
 def exhaustion(error: BaseException) -> Optional[str]:
     """Return an explanation if too many open files caused *error*, else None."""
-    chain = list(_chain(error))
+    chain = list(_related_errors(error))
     numbers = {each.errno for each in chain if isinstance(each, OSError)}
     # Without free file descriptors, resolving a name fails with an unspecific gaierror.
     if any(isinstance(each, socket.gaierror) for each in chain) and not _can_open():

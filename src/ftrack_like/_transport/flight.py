@@ -36,10 +36,10 @@ import urllib3
 
 from ftrack_like._transport.interruption import interruption, raise_interruption
 
-__all__ = ["CURRENT_FLIGHT", "LONGEST_PIECE", "Flight", "Piece", "RunningRequests"]
+__all__ = ["CURRENT_FLIGHT", "MOST_BYTES_PER_SEND", "Flight", "Piece", "RunningRequests"]
 
 #: The most bytes to pass to a socket at a time during a flight.
-LONGEST_PIECE = 64 * 1024
+MOST_BYTES_PER_SEND = 64 * 1024
 
 #: The first read of an answer reads at most this many bytes.
 _FIRST_READ = 4096
@@ -49,7 +49,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 
 #: At most this many interrupted requests of a session keep their connections open.
-_MOST_LEFT = 8
+_MOST_INTERRUPTED = 8
 
 #: The errors of a broken connection. A signal handler may raise the same types, for example
 #: ``TimeoutError``.
@@ -90,7 +90,7 @@ class Flight:
         self.thread = threading.get_ident()
         self.process = os.getpid()
         #: Whether an exception interrupted the request, so that no thread waits for the answer.
-        self.is_left = False
+        self.is_interrupted = False
         #: Whether :meth:`end` was called: the flight does not use the connection any more.
         self.is_over = False
         self._connection: Optional[Connection] = None
@@ -179,7 +179,7 @@ class Flight:
         sent = len(body) + sum(piece.sent for piece in rest)
         missing = max(0, int(length[1]) - sent)
         # Only the last portion is uncertain, and no portion is longer than this.
-        return missing if missing <= LONGEST_PIECE else None
+        return missing if missing <= MOST_BYTES_PER_SEND else None
 
 
 #: The flight of the current request; None for a request that only reads.
@@ -209,12 +209,12 @@ class RunningRequests:
         try:
             response = context.run(send)
         except _FAULTS as error:
-            flight.is_left = interruption(error) is not None
-            if not flight.is_left:
+            flight.is_interrupted = interruption(error) is not None
+            if not flight.is_interrupted:
                 self._remove(flight)
             raise
         except BaseException:
-            flight.is_left = True
+            flight.is_interrupted = True
             self._bound()
             raise
         self._remove(flight)
@@ -232,8 +232,8 @@ class RunningRequests:
             self._flights.remove(flight)
 
     def _bound(self) -> None:
-        """Give up the oldest interrupted requests beyond :data:`_MOST_LEFT`."""
-        self._cut([each for each in self._flights if each.is_left][:-_MOST_LEFT])
+        """Give up the oldest interrupted requests beyond :data:`_MOST_INTERRUPTED`."""
+        self._cut([each for each in self._flights if each.is_interrupted][:-_MOST_INTERRUPTED])
 
     def wait(self) -> None:
         """Wait until the server has answered the interrupted requests.
@@ -241,15 +241,15 @@ class RunningRequests:
         An exception of a signal handler ends the wait; then the method may be called again.
         """
         # The calling thread is not inside a request. So each flight that it began was interrupted,
-        # even if the exception came before ``is_left`` was set.
+        # even if the exception came before ``is_interrupted`` was set.
         thread = threading.get_ident()
         for flight in list(self._flights):
             if flight.process != os.getpid():
                 self._cut([flight])
-            elif flight.is_left or flight.thread == thread:
+            elif flight.is_interrupted or flight.thread == thread:
                 flight.settle()
                 self._flights.remove(flight)
 
     def forget(self) -> None:
         """Close the connections of the interrupted requests, without waiting."""
-        self._cut([each for each in self._flights if each.is_left])
+        self._cut([each for each in self._flights if each.is_interrupted])

@@ -27,7 +27,7 @@ def interruption(error: BaseException) -> Optional[BaseException]:
     """Return the exception of a signal handler that led to *error*, or is *error*; else None."""
     handlers = {_code_of(each) for each in _handlers()}
     found = None
-    for each in _chain(error):
+    for each in _causes(error):
         if any(frame.f_code in handlers or _is_handler(frame) for frame in _frames(each)):
             found = each
         elif found is not None:
@@ -61,7 +61,7 @@ def raise_interruption(error: BaseException) -> None:
         raise raised
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield *error* and its causes and contexts, the oldest last."""
     seen: set[int] = set()
     current: Optional[BaseException] = error

@@ -2,7 +2,7 @@
 
 The time-out of a socket limits only each single wait. A server that sends a byte now and then
 could keep a request waiting forever. So there are limits for the whole request:
-:class:`Deadline` for a call, :class:`SlowestRate` for a transfer. The sockets of
+:class:`RequestDeadline` for a call, :class:`SlowestRate` for a transfer. The sockets of
 :mod:`ftrack_like._transport.sockets` observe the limit in :data:`CURRENT_LIMIT`.
 """
 
@@ -20,19 +20,19 @@ import urllib3
 __all__ = [
     "CURRENT_LIMIT",
     "Abortable",
-    "Deadline",
+    "HttpTimeout",
     "Limit",
     "OpenConnections",
-    "Setting",
+    "RequestDeadline",
     "SlowestRate",
-    "Timeout",
+    "VariableSetting",
     "limited",
     "read_timeout",
     "total_for",
 ]
 
 #: A time-out of requests, in seconds: one number, or a pair of numbers to connect and to read.
-Timeout = Union[None, float, tuple[Optional[float], Optional[float]], urllib3.Timeout]
+HttpTimeout = Union[None, float, tuple[Optional[float], Optional[float]], urllib3.Timeout]
 
 #: The default limit of a request, as a multiple of its read time-out.
 TIMES_THE_TIMEOUT = 2
@@ -61,7 +61,7 @@ class Limit(Protocol):
         """Return the text of the error for a request that reached the limit."""
 
 
-class Deadline:
+class RequestDeadline:
     """A limit of *seconds* from now. Each byte extends it by ``1 / extending_rate`` seconds."""
 
     def __init__(self, seconds: float, extending_rate: Optional[float] = None) -> None:
@@ -123,7 +123,7 @@ CURRENT_LIMIT: ContextVar[Optional[Limit]] = ContextVar("CURRENT_LIMIT", default
 _Value = TypeVar("_Value")
 
 
-class Setting(Generic[_Value]):
+class VariableSetting(Generic[_Value]):
     """A context manager that sets *variable* to *value*; twice as fast as ``@contextmanager``."""
 
     __slots__ = ("_token", "_value", "_variable")
@@ -139,12 +139,12 @@ class Setting(Generic[_Value]):
         self._variable.reset(self._token)
 
 
-def limited(limit: Optional[Limit]) -> Setting[Optional[Limit]]:
+def limited(limit: Optional[Limit]) -> VariableSetting[Optional[Limit]]:
     """Return a context manager; requests that are sent inside it observe *limit*."""
-    return Setting(CURRENT_LIMIT, limit)
+    return VariableSetting(CURRENT_LIMIT, limit)
 
 
-def read_timeout(timeout: Timeout) -> Optional[float]:
+def read_timeout(timeout: HttpTimeout) -> Optional[float]:
     """Return the read time-out of *timeout* in seconds; None without a limit."""
     if isinstance(timeout, urllib3.Timeout):
         started = timeout.clone()
@@ -154,7 +154,7 @@ def read_timeout(timeout: Timeout) -> Optional[float]:
     return timeout[1] if isinstance(timeout, tuple) else timeout
 
 
-def total_for(timeout: Timeout) -> Optional[float]:
+def total_for(timeout: HttpTimeout) -> Optional[float]:
     """Return the default limit in seconds of a request with *timeout*; None without a limit."""
     silence = read_timeout(timeout)
     return None if silence is None else silence * TIMES_THE_TIMEOUT

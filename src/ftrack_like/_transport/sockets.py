@@ -24,8 +24,8 @@ from typing import Any, Optional
 
 import urllib3
 
-from ftrack_like._transport.flight import CURRENT_FLIGHT, LONGEST_PIECE, Flight
-from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, Setting
+from ftrack_like._transport.flight import CURRENT_FLIGHT, MOST_BYTES_PER_SEND, Flight
+from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, VariableSetting
 from ftrack_like._transport.names import SlowNameError, forget_addresses, look_up, needs_lookup
 
 __all__ = ["CURRENT_CONNECTIONS", "Shelf", "WatchedSocket", "registering", "watch", "watching"]
@@ -120,13 +120,13 @@ class WatchedSocket:
     def _send_in_flight(self, flight: Flight, data: Any) -> None:
         """Send all *data*, a part of the request of *flight*, and record the sent bytes."""
         piece = flight.begin(self, data)
-        if isinstance(data, bytes) and len(data) <= LONGEST_PIECE:
+        if isinstance(data, bytes) and len(data) <= MOST_BYTES_PER_SEND:
             piece.sent = self.send(data)
             if piece.sent == len(data):
                 return
         with memoryview(data) as view, view.cast("B") as rest:
             while piece.sent < len(rest):
-                piece.sent += self.send(rest[piece.sent : piece.sent + LONGEST_PIECE])
+                piece.sent += self.send(rest[piece.sent : piece.sent + MOST_BYTES_PER_SEND])
 
     def close(self) -> None:
         """Close the socket; during a flight, at the end of the flight."""
@@ -188,9 +188,9 @@ def watch(sock: socket.socket) -> WatchedSocket:
 
 def registering(
     connections: Optional[OpenConnections],
-) -> Setting[Optional[OpenConnections]]:
+) -> VariableSetting[Optional[OpenConnections]]:
     """Return a context manager that registers connections opened inside it."""
-    return Setting(CURRENT_CONNECTIONS, connections)
+    return VariableSetting(CURRENT_CONNECTIONS, connections)
 
 
 class _Reader(io.RawIOBase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ftrack_like import exception, inspection
@@ -15,7 +15,21 @@ from ftrack_like.symbol import NOT_SET
 if TYPE_CHECKING:
     from ftrack_like._base.types import EntityLike
 
-__all__ = ["bind", "bind_pieces", "condition", "key_condition", "literal", "quoted"]
+__all__ = [
+    "GROUP_SIZE",
+    "bind",
+    "bind_pieces",
+    "condition",
+    "groups",
+    "key_condition",
+    "literal",
+    "quoted",
+]
+
+#: Limits of one query that selects by keys: the number of keys, and the length of its condition in
+#: characters. A page of a query has as many entities.
+GROUP_SIZE = 500
+CONDITION_LENGTH = 32_000
 
 #: Texts in quotes (not changed), placeholders, and unclosed quotes. It is compiled at the first
 #: use, since many programs never bind values.
@@ -171,6 +185,20 @@ def key_condition(names: Sequence[str], values: Iterable[object]) -> str:
         + " and ".join([f"{name} is {quoted(value)}" for name, value in zip(names, values)])
         + ")"
     )
+
+
+def groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield *texts*, one for each key, in groups of which each makes one condition of a query."""
+    group: list[str] = []
+    length = 0
+    for text in texts:
+        if group and (len(group) >= GROUP_SIZE or length + len(text) > CONDITION_LENGTH):
+            yield group
+            group, length = [], 0
+        group.append(text)
+        length += len(text) + len(" or ")
+    if group:
+        yield group
 
 
 def quoted(value: object) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 import requests
 import urllib3
 
-from ftrack_like._transport.body import Decompressor, UnreadableError
+from ftrack_like._transport.body import Decompressor, UnreadableBodyError
 from ftrack_like._transport.limits import limited
 from ftrack_like.accessor._tries import DownloadError, Tries, failed, refused
 
@@ -111,7 +111,7 @@ class Download:
         def once() -> _Result:
             try:
                 return action()
-            except UnreadableError as error:
+            except UnreadableBodyError as error:
                 self.close()
                 raise DownloadError(f"the data cannot be read: {error}") from error
             except _FAULTS as error:

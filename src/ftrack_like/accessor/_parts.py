@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like.accessor._parallel import is_among_others
 from ftrack_like.accessor._tries import Tries
-from ftrack_like.accessor._upload import Body, UploadError, as_bytes, send
+from ftrack_like.accessor._upload import UploadBody, UploadError, as_bytes, send
 from ftrack_like.data import File, String
 from ftrack_like.symbol import CHUNK_SIZE
 
@@ -166,7 +166,7 @@ class PartedUpload:
             nonlocal tries
             tries += 1
             digest = hashlib.md5(usedforsecurity=False)
-            body = Body(self._chunks(start, length, digest), length, tell)
+            body = UploadBody(self._chunks(start, length, digest), length, tell)
             response = send(self._put, self._tries, place["signed_url"], data=body)
             return _checked_tag(response, digest.hexdigest(), tries < _TAG_TRIES)
 

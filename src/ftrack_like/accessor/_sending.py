@@ -52,13 +52,13 @@ if TYPE_CHECKING:
     from ftrack_like._base.types import Readable, Timeout, Value
     from ftrack_like.session import Session
 
-__all__ = ["Sending", "keeping_connections"]
+__all__ = ["ComponentUpload", "keeping_connections"]
 
 #: The session of the current transfer, and the request session that sends its uploads.
 _KEPT: ContextVar[Optional[tuple[Any, requests.Session]]] = ContextVar("_KEPT", default=None)
 
 
-class Sending:
+class ComponentUpload:
     """The upload of *source*, from its current position, as the data of one component."""
 
     def __init__(

@@ -18,10 +18,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 
 from ftrack_like import exception
-from ftrack_like._transport.body import excerpt
+from ftrack_like._transport.body import answer_excerpt
 from ftrack_like._transport.faults import exhaustion, is_timeout
 from ftrack_like._transport.interruption import raise_interruption
-from ftrack_like._transport.limits import Limit, OpenConnections, SlowestRate, Timeout, total_for
+from ftrack_like._transport.limits import (
+    HttpTimeout,
+    Limit,
+    OpenConnections,
+    SlowestRate,
+    total_for,
+)
 from ftrack_like._transport.retry import RetryPolicy, retry_after
 
 if TYPE_CHECKING:
@@ -172,7 +178,7 @@ def refused(
 
     Close *response*.
     """
-    said = excerpt(response, 2000)
+    said = answer_excerpt(response, 2000)
     code = str(response.headers.get("x-ms-error-code") or "")
     verdict = judge(response.status_code, said, code)
     return kind(
@@ -210,7 +216,7 @@ class Tries:
     def __init__(
         self,
         policy: RetryPolicy = POLICY,
-        timeout: Timeout = None,
+        timeout: HttpTimeout = None,
         connections: Optional[OpenConnections] = None,
     ) -> None:
         """Initialise with the *timeout* of the requests; ``connections.end()`` ends all waits."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ftrack_like._base.types import Content, Readable, Value
 
 __all__ = [
-    "Body",
     "Measured",
     "Sent",
+    "UploadBody",
     "UploadError",
     "as_bytes",
     "measure",
@@ -55,7 +55,7 @@ class Sent(NamedTuple):
     tag: str
 
 
-class Body:
+class UploadBody:
     """The body of an upload: the *chunks* of a source, exactly *size* bytes.
 
     *tell* is called with the number of bytes sent so far.
@@ -135,7 +135,7 @@ def upload(
         place = begin()
         source.seek(start)
         # requests sends an empty iterator with chunked encoding, which signed addresses reject.
-        body: Any = Body(chunks(source), size, tell) if size else b""
+        body: Any = UploadBody(chunks(source), size, tell) if size else b""
         send(put, tries, place["url"], data=body, headers=dict(place["headers"]))
 
     tries.repeat("an upload", once, renews=True)
@@ -167,7 +167,7 @@ def pass_on(
         place = begin()
         if start is not None:
             source.seek(start)
-        body: Any = Body(taken(), size, tell) if size else b""
+        body: Any = UploadBody(taken(), size, tell) if size else b""
         try:
             response = send(put, tries, place["url"], data=body, headers=dict(place["headers"]))
         except UploadError as error:

@@ -305,9 +305,11 @@ class _Transport:
         server only when it is complete.
         """
         # lazy: most sessions send no data
-        from ftrack_like.accessor._sending import Sending
+        from ftrack_like.accessor._sending import ComponentUpload
 
-        sending = Sending(self._session, resource_identifier, source, self._timeout, self.tries)
+        sending = ComponentUpload(
+            self._session, resource_identifier, source, self._timeout, self.tries
+        )
         try:
             unsure = sending.run()
             if unsure is not None:

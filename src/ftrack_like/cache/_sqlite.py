@@ -46,7 +46,7 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
-class Table(MutableMapping[str, Union[str, bytes]]):
+class FileTable(MutableMapping[str, Union[str, bytes]]):
     """The keys and values of one open file, changed in one transaction.
 
     Values are text or bytes, and keep their type. The first change begins the transaction; the
@@ -120,7 +120,7 @@ def _decode_text(value: bytes) -> str:
     return value.decode("utf-8", "surrogatepass")
 
 
-def identity(path: str) -> Optional[tuple[int, int]]:
+def file_identity(path: str) -> Optional[tuple[int, int]]:
     """Return the device and inode of the file at *path*; None if there is no file.
 
     The pair changes if another file replaces it.

@@ -130,13 +130,13 @@ class _Handle:
         _HANDLES.add(self)
 
     @contextlib.contextmanager
-    def transaction(self) -> Generator[_sqlite.Table, None, None]:
+    def transaction(self) -> Generator[_sqlite.FileTable, None, None]:
         """Yield the table of the file; commit the changes, or undo them after an exception."""
         with self._lock:
             connection = self._open()
             self._depth += 1
             try:
-                yield _sqlite.Table(connection)
+                yield _sqlite.FileTable(connection)
             except BaseException:
                 if self._depth == 1 and connection.in_transaction:
                     connection.rollback()
@@ -150,7 +150,7 @@ class _Handle:
     def _open(self) -> sqlite3.Connection:
         """Return the connection to the file that is currently at the path."""
         if self._connection is not None:
-            if self._depth or self._identity == _sqlite.identity(self.path):
+            if self._depth or self._identity == _sqlite.file_identity(self.path):
                 return self._connection
             self.close()  # The file was removed or replaced.
         return self._connect()
@@ -160,15 +160,15 @@ class _Handle:
 
         Raise :exc:`OSError` if the process was forked during a transaction on the file.
         """
-        if not _sqlite.identity(self.path):
+        if not _sqlite.file_identity(self.path):
             _sqlite.ensure_file(self.path)
-        if _sqlite.identity(self.path) in _INHERITED_IN_USE:
+        if _sqlite.file_identity(self.path) in _INHERITED_IN_USE:
             raise OSError(
                 f"The cache file {self.path} cannot be used in this process, which was forked "
                 "during a transaction on the file. Fork outside of transactions."
             )
         connection = _sqlite.connect(self.path)
-        self._identity = _sqlite.identity(self.path)
+        self._identity = _sqlite.file_identity(self.path)
         self._connection = connection
         self._finaliser = weakref.finalize(self, connection.close)
         return connection

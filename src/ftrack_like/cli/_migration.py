@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, Optional
 
-__all__ = ["Finding", "Source", "check"]
+__all__ = ["CheckedModule", "Finding", "check"]
 
 PUBLISHED, OWN = "ftrack_api", "ftrack_like"
 
@@ -59,7 +59,7 @@ class Finding:
     advice: str
 
 
-class Source:
+class CheckedModule:
     """A module to check: its syntax tree, and the library's names that it imports.
 
     *defined* are the names of attributes and functions that the module defines. A caller may add
@@ -115,7 +115,7 @@ class Source:
         return Finding(self.path, node.lineno, kind, number, subject, advice)
 
 
-def check(source: Source) -> list[Finding]:
+def check(source: CheckedModule) -> list[Finding]:
     """Return the findings in *source*, sorted by line; each only once per line."""
     found: set[Finding] = set()
     for node in ast.walk(source.tree):
@@ -164,7 +164,7 @@ def _missing(name: str) -> Optional[str]:
 # The rules
 
 
-def _imported_names(source: Source, node: Any) -> Iterator[Finding]:
+def _imported_names(source: CheckedModule, node: Any) -> Iterator[Finding]:
     """Look for imports of missing names."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
@@ -177,7 +177,7 @@ def _imported_names(source: Source, node: Any) -> Iterator[Finding]:
             yield from _absent(source, node, name)
 
 
-def _absent(source: Source, node: Any, name: str) -> Iterator[Finding]:
+def _absent(source: CheckedModule, node: Any, name: str) -> Iterator[Finding]:
     """Yield a finding if *name* does not exist."""
     missing = _missing(name)
     if missing is not None:
@@ -185,7 +185,7 @@ def _absent(source: Source, node: Any, name: str) -> Iterator[Finding]:
         yield source.finding(node, "breaks", None, missing, advice)
 
 
-def _attributes(source: Source, node: ast.Attribute) -> Iterator[Finding]:
+def _attributes(source: CheckedModule, node: ast.Attribute) -> Iterator[Finding]:
     """Look for names of modules and classes that are missing or different."""
     name = source.dotted(node)
     if name is not None:
@@ -210,20 +210,20 @@ _DIFFERING_NAMES = {
 }
 
 
-def _differing_name(source: Source, node: Any, name: str) -> Iterator[Finding]:
+def _differing_name(source: CheckedModule, node: Any, name: str) -> Iterator[Finding]:
     """Yield the finding for *name*."""
     number, advice = _DIFFERING_NAMES[name.rpartition(".")[2]]
     yield source.finding(node, "differs", number, name, advice)
 
 
-def _plain_names(source: Source, node: ast.Name) -> Iterator[Finding]:
+def _plain_names(source: CheckedModule, node: ast.Name) -> Iterator[Finding]:
     """Look for imported names with a slightly different meaning."""
     name = source.names.get(node.id)
     if name is not None and name.rpartition(".")[2] in _DIFFERING_NAMES:
         yield from _differing_name(source, node, name)
 
 
-def _private_attribute(source: Source, node: ast.Attribute) -> Iterator[Finding]:
+def _private_attribute(source: CheckedModule, node: ast.Attribute) -> Iterator[Finding]:
     """Look for private attributes that sessions and hubs do not have."""
     owner = node.value
     label = getattr(owner, "attr", getattr(owner, "id", None))
@@ -251,7 +251,7 @@ def _hub_names() -> frozenset[str]:
     return frozenset(dir(hub))
 
 
-def _classes(source: Source, node: ast.ClassDef) -> Iterator[Finding]:
+def _classes(source: CheckedModule, node: ast.ClassDef) -> Iterator[Finding]:
     """Look for attributes that subclasses read with ``super()`` and that do not exist here."""
     bases = [source.dotted(base) for base in node.bases]
     if not bases or any(base is None or _missing(base) for base in bases):
@@ -283,7 +283,7 @@ _QUOTED_LIMIT = re.compile(r"""(["'])[^"']*\b(?:limit|offset)\s+\d[^"']*\1""", r
 _NUMBER_COMPARED = re.compile(r"[<>]=?\s*\"?-?\d")
 
 
-def _calls(source: Source, node: ast.Call) -> Iterator[Finding]:
+def _calls(source: CheckedModule, node: ast.Call) -> Iterator[Finding]:
     """Look for literal texts in calls that are interpreted differently."""
     name = getattr(node.func, "attr", getattr(node.func, "id", None))
     text = _text_argument(node)
@@ -292,35 +292,35 @@ def _calls(source: Source, node: ast.Call) -> Iterator[Finding]:
         yield from rule(source, node, text)
 
 
-def _query(source: Source, node: Any, text: str) -> Iterator[Finding]:
+def _query(source: CheckedModule, node: Any, text: str) -> Iterator[Finding]:
     """Look for limits inside quotes."""
     if source.names and _QUOTED_LIMIT.search(text):
         advice = "Quoted words are text; they no longer limit the query."
         yield source.finding(node, "differs", 8, "a limit inside quotes", advice)
 
 
-def _subscribe(source: Source, node: Any, text: str) -> Iterator[Finding]:
+def _subscribe(source: CheckedModule, node: Any, text: str) -> Iterator[Finding]:
     """Look for comparisons of numbers."""
     if _NUMBER_COMPARED.search(text):
         advice = "Numbers compare as numbers, so more events may match."
         yield source.finding(node, "differs", 7, "a number in a subscription", advice)
 
 
-def _get_logger(source: Source, node: Any, text: str) -> Iterator[Finding]:
+def _get_logger(source: CheckedModule, node: Any, text: str) -> Iterator[Finding]:
     """Look for loggers of the published library."""
     if text.partition(".")[0] == PUBLISHED:
         advice = f"Nothing logs there: loggers are named {OWN}{text[len(PUBLISHED) :]} and so on."
         yield source.finding(node, "differs", None, f"the logger {text}", advice)
 
 
-def _patch(source: Source, node: Any, text: str) -> Iterator[Finding]:
+def _patch(source: CheckedModule, node: Any, text: str) -> Iterator[Finding]:
     """Look for patches of missing names."""
     if text.partition(".")[0] == PUBLISHED:
         yield from _absent(source, node, text)
 
 
 #: The rules for the text argument of a call, by the name of the function.
-_CALLED: dict[str, Callable[[Source, Any, str], Iterator[Finding]]] = {
+_CALLED: dict[str, Callable[[CheckedModule, Any, str], Iterator[Finding]]] = {
     "query": _query,
     "subscribe": _subscribe,
     "getLogger": _get_logger,
@@ -329,7 +329,7 @@ _CALLED: dict[str, Callable[[Source, Any, str], Iterator[Finding]]] = {
 }
 
 
-def _subscripts(source: Source, node: ast.Subscript) -> Iterator[Finding]:
+def _subscripts(source: CheckedModule, node: ast.Subscript) -> Iterator[Finding]:
     """Look for settings by thread."""
     name = getattr(node.value, "attr", "")
     if source.names and name in ("_auto_populate", "_record_operations"):
@@ -341,7 +341,7 @@ def _subscripts(source: Source, node: ast.Subscript) -> Iterator[Finding]:
 _REQUIREMENT = re.compile(r"ftrack-python-api\s*([<>=!~].*)?")
 
 
-def _texts(source: Source, node: ast.Constant) -> Iterator[Finding]:
+def _texts(source: CheckedModule, node: ast.Constant) -> Iterator[Finding]:
     """Look for names of files and distributions."""
     if isinstance(node.value, str) and _REQUIREMENT.fullmatch(node.value):
         advice = "This distribution is called ftrack-like; the other one may not be installed."
@@ -351,7 +351,7 @@ def _texts(source: Source, node: ast.Constant) -> Iterator[Finding]:
         yield source.finding(node, "differs", 15, "the schema cache file", advice)
 
 
-def _assignments(source: Source, node: ast.Assign) -> Iterator[Finding]:
+def _assignments(source: CheckedModule, node: ast.Assign) -> Iterator[Finding]:
     """Look for dates as values of entities."""
     value = node.value
     gives_date = isinstance(value, ast.Call) and (
@@ -371,7 +371,7 @@ def _is_text(node: Any) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _functions(source: Source, node: ast.FunctionDef) -> Iterator[Finding]:
+def _functions(source: CheckedModule, node: ast.FunctionDef) -> Iterator[Finding]:
     """Look for plugins that receive their arguments differently."""
     if node.name != "register" or node not in source.tree.body or not source.names:
         return
@@ -384,7 +384,7 @@ def _functions(source: Source, node: ast.FunctionDef) -> Iterator[Finding]:
         yield source.finding(node, "differs", 14, "register without arguments", advice)
 
 
-def _handlers(source: Source, node: ast.Try) -> Iterator[Finding]:
+def _handlers(source: CheckedModule, node: ast.Try) -> Iterator[Finding]:
     """Look for handlers of time-outs of accessors that expect the published errors."""
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
     names = {getattr(inner, "attr", getattr(inner, "id", None)) for inner in inside}
@@ -397,7 +397,7 @@ def _handlers(source: Source, node: ast.Try) -> Iterator[Finding]:
             yield source.finding(handler, "breaks", 25, f"except {caught}", advice)
 
 
-_RULES: tuple[tuple[Any, Callable[[Source, Any], Iterator[Finding]]], ...] = (
+_RULES: tuple[tuple[Any, Callable[[CheckedModule, Any], Iterator[Finding]]], ...] = (
     ((ast.Import, ast.ImportFrom), _imported_names),
     (ast.Attribute, _attributes),
     (ast.Name, _plain_names),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ftrack_like.cli._migration import Finding, Source
+    from ftrack_like.cli._migration import CheckedModule, Finding
 
 __all__ = ["SUMMARY", "Report", "add_arguments", "run"]
 
@@ -67,16 +67,16 @@ class Report:
     imports: int = 0
     findings: list[Finding] = dataclasses.field(default_factory=list)
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
-    sources: list[Source] = dataclasses.field(default_factory=list)
+    sources: list[CheckedModule] = dataclasses.field(default_factory=list)
 
     def read(self, path: str) -> None:
         """Read the file at *path*."""
-        from ftrack_like.cli._migration import Source  # lazy: "--help" answers at once
+        from ftrack_like.cli._migration import CheckedModule  # lazy: "--help" answers at once
 
         self.files += 1
         try:
             with tokenize.open(path) as file:
-                source = Source(path, file.read())
+                source = CheckedModule(path, file.read())
         except (OSError, SyntaxError, ValueError) as error:
             self.unreadable[path] = " ".join(str(error).split())
             return

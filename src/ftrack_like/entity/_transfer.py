@@ -31,7 +31,7 @@ from ftrack_like.symbol import (
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
-    from ftrack_like._base.types import Source
+    from ftrack_like._base.types import DataSource
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.location import Location
     from ftrack_like.session import Session
@@ -65,7 +65,7 @@ def known_places(location: Location) -> Mapping[str, str]:
 def add(
     location: Location,
     components: Sequence[Component],
-    sources: Union[Source, Iterable[Source]],
+    sources: Union[DataSource, Iterable[DataSource]],
     recursive: bool,
     progress: Optional[Callable[[int, int], object]] = None,
 ) -> None:
@@ -120,7 +120,7 @@ def _remove_data(location: Location, component: Component) -> None:
         raise exception.ComponentNotInLocationError([component], location) from error
 
 
-def _one_each(sources: Union[Source, Iterable[Source]], count: int) -> list[Location]:
+def _one_each(sources: Union[DataSource, Iterable[DataSource]], count: int) -> list[Location]:
     """Return a list of *count* sources; raise :exc:`ValueError` if *sources* has another length."""
     if isinstance(sources, (str, Mapping)) or not isinstance(sources, Iterable):
         return [cast("Location", sources)] * count
@@ -141,7 +141,7 @@ def _with_members(
     """Yield an item for each of *pairs*, a component and a source; members before containers."""
     pairs = list(pairs)
     if recursive:
-        _load_members(session, [component for component, _ in pairs])
+        _load_all_members(session, [component for component, _ in pairs])
 
     def walk(
         component: Component, source: Location, is_named: bool
@@ -160,7 +160,7 @@ def _with_members(
         yield from walk(component, source, True)
 
 
-def _load_members(session: Session, components: Sequence[Component]) -> None:
+def _load_all_members(session: Session, components: Sequence[Component]) -> None:
     """Load the members of all containers in *components*, with one query per level."""
     loaded: set[str] = set()
     level = components

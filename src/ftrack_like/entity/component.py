@@ -147,14 +147,14 @@ def _members(session: Session, components: Sequence[Component]) -> dict[str, lis
             for component in level
             if is_container(component) and component["id"] not in found
         }
-        _load_members(session, containers.values())
+        _reload_members(session, containers.values())
         for container_id, container in containers.items():
             found[container_id] = list(container["members"] or ())
         level = [member for container_id in containers for member in found[container_id]]
     return found
 
 
-def _load_members(session: Session, containers: Iterable[Component]) -> None:
+def _reload_members(session: Session, containers: Iterable[Component]) -> None:
     """Load the members of *containers* again, since other sessions may have changed them."""
     ids_by_type: dict[str, list[str]] = {}
     for container in containers:

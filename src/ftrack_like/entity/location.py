@@ -17,7 +17,7 @@ from ftrack_like.symbol import NOT_SET
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ftrack_like._base.types import EntityData, Source
+    from ftrack_like._base.types import DataSource, EntityData
     from ftrack_like.accessor.base import Accessor
     from ftrack_like.accessor.server import _ServerAccessor
     from ftrack_like.entity.component import Component
@@ -82,7 +82,7 @@ class Location(Entity):
     def add_component(
         self,
         component: Component,
-        source: Source,
+        source: DataSource,
         recursive: bool = True,
         *,
         progress: Optional[Callable[[int, int], object]] = None,
@@ -98,7 +98,7 @@ class Location(Entity):
     def add_components(
         self,
         components: Iterable[Component],
-        sources: Union[Source, Iterable[Source]],
+        sources: Union[DataSource, Iterable[DataSource]],
         recursive: bool = True,
         _depth: int = 0,
         *,
@@ -127,7 +127,7 @@ class Location(Entity):
         """
         _transfer().add(self, list(components), sources, recursive, progress)
 
-    def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
+    def _get_context(self, component: Component, source: DataSource) -> dict[str, Any]:
         """Return the context for the structure when *component* comes from *source*.
 
         It is ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
@@ -464,7 +464,7 @@ class UnmanagedLocationMixin(
 class OriginLocationMixin(MemoryLocationMixin, UnmanagedLocationMixin):
     """A mixin for the origin location: the paths of new components, kept in memory."""
 
-    def _get_context(self, component: Component, source: Source) -> dict[str, Any]:
+    def _get_context(self, component: Component, source: DataSource) -> dict[str, Any]:
         """Return ``{"source_resource_identifier": source}``; *source* is a path here."""
         return {"source_resource_identifier": source}
 

@@ -15,7 +15,7 @@ from typing import Optional
 
 from ftrack_like import exception
 from ftrack_like._transport.connection_settings import ConnectionSettings
-from ftrack_like._transport.limits import Deadline, OpenConnections, limited
+from ftrack_like._transport.limits import OpenConnections, RequestDeadline, limited
 from ftrack_like._transport.sockets import registering
 from ftrack_like.event.courier import Courier
 from ftrack_like.event.handshake import require_websocket
@@ -147,7 +147,11 @@ class Connector:
             if self.link is not None or self._seams.connected():
                 raise exception.EventHubConnectionError("Already connected.")
             hooks = LinkHooks(
-                self.open, self.opened, self._courier.idle, self._receiver.receive, self.lost
+                self.open,
+                self.opened,
+                self._courier.send_waiting,
+                self._receiver.receive,
+                self.lost,
             )
             self.link = Link(weakly(hooks), self._seams.logger)
             # Only the hub refers to the connector, so both are collected together.
@@ -159,7 +163,7 @@ class Connector:
 
     def open(self) -> tuple[WebSocketLike, float]:
         """Return a websocket and its heartbeat in seconds, or raise EventHubConnectionError."""
-        deadline = Deadline(self._settings.deadline or CONNECT_DEADLINE)
+        deadline = RequestDeadline(self._settings.deadline or CONNECT_DEADLINE)
         try:
             with limited(deadline), registering(self._opening):
                 return self._open()

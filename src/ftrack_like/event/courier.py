@@ -29,7 +29,7 @@ from typing import Callable, Optional
 
 from ftrack_like import exception
 from ftrack_like.event.hub_seams import HubSeams
-from ftrack_like.event.pending import Answer, Arrivals, OnAnswer, Outbox, Sending
+from ftrack_like.event.pending import Arrivals, OnPacketAnswer, Outbox, OutgoingEvent, PacketAnswer
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.websockets import WebSocketLike, faults
 from ftrack_like.wire import packets
@@ -60,7 +60,7 @@ ACKNOWLEDGED_WITHIN = 0.5
 
 #: A waiting event in the form of the published client: (event, synchronous, callback, on_reply).
 #: Programs may put plain events too.
-Waiting = tuple[Event, bool, Optional[OnAnswer], None]
+WaitingEvent = tuple[Event, bool, Optional[OnPacketAnswer], None]
 
 
 class Courier:
@@ -81,13 +81,15 @@ class Courier:
         self.guard: threading.RLock = threading.RLock()
         self.websocket: Optional[WebSocketLike] = None
         self.catching_up: bool = False
-        self.send_queue: queue.Queue[Waiting] = queue.Queue()
+        self.send_queue: queue.Queue[WaitingEvent] = queue.Queue()
         self.outbox: Outbox = Outbox(BUFFER_LIMIT)
-        self.packet_callbacks: collections.OrderedDict[int, OnAnswer] = collections.OrderedDict()
+        self.packet_callbacks: collections.OrderedDict[int, OnPacketAnswer] = (
+            collections.OrderedDict()
+        )
         self._packet_number = 0
         self._answers_lock = threading.Lock()
         self._arrivals = Arrivals(ACKNOWLEDGED_AT_ONCE, ACKNOWLEDGED_WITHIN)
-        self._again: collections.deque[Sending] = collections.deque()
+        self._again: collections.deque[OutgoingEvent] = collections.deque()
         # By `id()`: two subscribers may be equal, and programs may add objects without a hash.
         self._announced: dict[int, Subscriber] = {}
         self._unanswered: dict[int, float] = {}
@@ -135,7 +137,7 @@ class Courier:
                 ) from error
         return text
 
-    def expect_answer(self, callback: OnAnswer) -> int:
+    def expect_answer(self, callback: OnPacketAnswer) -> int:
         """Return the number for a new packet, whose answer will be passed to *callback*."""
         with self._answers_lock:
             self._packet_number += 1
@@ -144,7 +146,7 @@ class Courier:
                 self.packet_callbacks.popitem(last=False)
             return self._packet_number
 
-    def take_callback(self, number: Optional[int]) -> Optional[OnAnswer]:
+    def take_callback(self, number: Optional[int]) -> Optional[OnPacketAnswer]:
         """Remove and return the callback for the packet *number*; None if there is none."""
         if number is None:
             return None
@@ -186,7 +188,7 @@ class Courier:
             # Last: a thread that sees the websocket must see that the courier is catching up.
             self.websocket = websocket
 
-    def idle(self, last: bool) -> Optional[float]:
+    def send_waiting(self, last: bool) -> Optional[float]:
         """Send some of the waiting packets, while there is nothing to read.
 
         *last* is true if the next read may block for ever. Return the seconds until the next call
@@ -247,7 +249,7 @@ class Courier:
 
     # Events.
 
-    def deliver(self, event: Event, callback: OnAnswer) -> Optional[bool]:
+    def deliver(self, event: Event, callback: OnPacketAnswer) -> Optional[bool]:
         """Send *event*, or queue it until there is a connection.
 
         Return None if it was sent, True if it was queued. *callback* is called with the server's
@@ -255,7 +257,7 @@ class Courier:
 
         Raise :exc:`~ftrack_like.exception.EventHubError` if the queue is full.
         """
-        sending = Sending(event, callback)
+        sending = OutgoingEvent(event, callback)
         with self.guard:
             busy = self.catching_up or not self._seams.connected()
             if not busy and self._send(sending):
@@ -263,7 +265,7 @@ class Courier:
             self._queue(sending)
             return True
 
-    def acknowledged(self, number: int, sending: Sending, answer: Answer) -> None:
+    def acknowledged(self, number: int, sending: OutgoingEvent, answer: PacketAnswer) -> None:
         """Remove *sending*, the event with the *number*, and pass *answer* to its callback."""
         # Not under the guard, which a thread with a stuck socket keeps. Removing is atomic.
         self.outbox.acknowledge(number)
@@ -292,16 +294,16 @@ class Courier:
             self._again.appendleft(sending)
             return False
 
-    def _take_next(self) -> Optional[Sending]:
+    def _take_next(self) -> Optional[OutgoingEvent]:
         if self._again:
             return self._again.popleft()
         try:
             item = self.send_queue.get_nowait()
         except queue.Empty:
             return None
-        return Sending(item[0], item[2]) if isinstance(item, tuple) else Sending(item)
+        return OutgoingEvent(item[0], item[2]) if isinstance(item, tuple) else OutgoingEvent(item)
 
-    def _send(self, sending: Sending) -> bool:
+    def _send(self, sending: OutgoingEvent) -> bool:
         """Send *sending*; return False if the connection is broken.
 
         Log and drop an event that cannot be encoded. Raise
@@ -328,7 +330,7 @@ class Courier:
             self._seams.logger.exception(f"Error sending event {sending.event}.")
         return True
 
-    def _queue(self, sending: Sending) -> None:
+    def _queue(self, sending: OutgoingEvent) -> None:
         if self.send_queue.qsize() >= BUFFER_LIMIT:
             raise exception.EventHubError(
                 "The event was not published: {limit} events already wait for a connection to "

@@ -11,15 +11,15 @@ import requests
 import urllib3
 
 from ftrack_like import exception
-from ftrack_like._transport.body import UnreadableError, read_body
+from ftrack_like._transport.body import UnreadableBodyError, read_body
 from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like._transport.faults import Route, explain
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.sockets import CURRENT_CONNECTIONS
+from ftrack_like.wire.packets import REPLAY_HEADER
 
 __all__ = [
-    "REPLAY_HEADER",
     "ServerDetails",
     "SocketIoSession",
     "require_websocket",
@@ -30,10 +30,7 @@ __all__ = [
 #: How long the server may take to answer, in seconds.
 READ_TIMEOUT = 10.0
 #: The maximum length of the answer, in bytes. A correct answer has less than 100.
-MOST_BYTES = 1024 * 1024
-#: Tells a sandbox that this client acknowledges events and drops repeats. After a lost connection
-#: the sandbox may then send events without an acknowledgement again. Other servers ignore it.
-REPLAY_HEADER = "ftrack-like-replay"
+LONGEST_HANDSHAKE = 1024 * 1024
 
 _TITLE = r"(?is)<title[^>]*>(.*?)</title>"  # compiled only when a server refuses
 
@@ -94,10 +91,10 @@ def shake_hands(
                 timeout=settings.timeout(READ_TIMEOUT),
                 stream=True,
             )
-            text = read_body(response, MOST_BYTES).content.decode("utf-8", "replace")
+            text = read_body(response, LONGEST_HANDSHAKE).content.decode("utf-8", "replace")
         except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
             route = Route(address, http, api_key)
-            unreadable = isinstance(error, UnreadableError)
+            unreadable = isinstance(error, UnreadableBodyError)
             reason = route.words(error) if unreadable else explain(error, route)
             raise exception.EventHubConnectionError(
                 "Failed to connect to server: {error}", details={"error": reason}

@@ -31,13 +31,13 @@ from ftrack_like._base.seams import keeps_originals
 from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like.event import handshake
 from ftrack_like.event.connector import CONNECT_TIMEOUT, Connector
-from ftrack_like.event.courier import BUFFER_LIMIT, Courier, Waiting, refuse_huge
+from ftrack_like.event.courier import BUFFER_LIMIT, Courier, WaitingEvent, refuse_huge
 from ftrack_like.event.forks import renew_after_fork
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession
 from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.inbox import CONNECTED_TOPIC, DISCONNECTED_TOPIC, QUEUE_LIMIT, Inbox
 from ftrack_like.event.part_attribute import PartAttribute
-from ftrack_like.event.pending import Answer, OnAnswer, ReplyBook
+from ftrack_like.event.pending import OnPacketAnswer, PacketAnswer, ReplyBook
 from ftrack_like.event.receiver import Receiver
 from ftrack_like.event.replies import REPLY_TOPIC, Replies, collect
 from ftrack_like.event.router import Router, SubscriberList
@@ -76,9 +76,11 @@ class EventHub:
         "_connector", "intentional_disconnect"
     )
     _event_queue: PartAttribute[queue.Queue[object]] = PartAttribute("_inbox", "queue")
-    _event_send_queue: PartAttribute[queue.Queue[Waiting]] = PartAttribute("_courier", "send_queue")
+    _event_send_queue: PartAttribute[queue.Queue[WaitingEvent]] = PartAttribute(
+        "_courier", "send_queue"
+    )
     _lock: PartAttribute[object] = PartAttribute("_router", "lock")
-    _packet_callbacks: PartAttribute[OrderedDict[int, OnAnswer]] = PartAttribute(
+    _packet_callbacks: PartAttribute[OrderedDict[int, OnPacketAnswer]] = PartAttribute(
         "_courier", "packet_callbacks"
     )
     _reply_callbacks: PartAttribute[ReplyBook[Callback]] = PartAttribute("_replies", "callbacks")
@@ -404,7 +406,7 @@ class EventHub:
         self,
         topic: str,
         data: EventData,
-        on_answer: Callable[[Subscriber, Answer], None],
+        on_answer: Callable[[Subscriber, PacketAnswer], None],
         subscriber: Subscriber,
     ) -> None:
         event = Event(topic=topic, data=data)
@@ -416,7 +418,7 @@ class EventHub:
         for entry in self._router.clear():
             self._withdraw(entry)
 
-    def _on_subscribed(self, subscriber: Subscriber, response: Answer) -> None:
+    def _on_subscribed(self, subscriber: Subscriber, response: PacketAnswer) -> None:
         self._courier.answered(subscriber)
         if response.get("success"):
             return
@@ -426,7 +428,7 @@ class EventHub:
             f"{response.get('message')}{again}"
         )
 
-    def _on_unsubscribed(self, subscriber: Subscriber, response: Answer) -> None:
+    def _on_unsubscribed(self, subscriber: Subscriber, response: PacketAnswer) -> None:
         if not response.get("success"):
             self.logger.warning(
                 f"Server failed to unsubscribe subscriber {subscriber.metadata['id']}: "
@@ -538,7 +540,7 @@ class EventHub:
         self,
         event: Event,
         synchronous: bool = False,
-        callback: Optional[OnAnswer] = None,
+        callback: Optional[OnPacketAnswer] = None,
         on_reply: Optional[Callback] = None,
     ) -> Union[list[EventData], bool, None]:
         self._prepare_event(event)
@@ -573,7 +575,7 @@ class EventHub:
             event["source"] = dict(source)
 
     def _emit_event_packet(
-        self, namespace: str, event: Event, callback: Optional[OnAnswer]
+        self, namespace: str, event: Event, callback: Optional[OnPacketAnswer]
     ) -> None:
         """Send *event* to the server.
 
@@ -583,14 +585,16 @@ class EventHub:
         refuse_huge(event, len(data))
         self._send_packet(self._code_name_mapping["event"], data, callback=callback)
 
-    def _on_published(self, event: Event, response: Answer) -> None:
+    def _on_published(self, event: Event, response: PacketAnswer) -> None:
         if not response.get("success", True):
             text = "Server responded with error while publishing event %s. Error was: %s"
             self.logger.error(text, event, response.get("message"))
 
     # Packets.
 
-    def _send_packet(self, code: str, data: str = "", callback: Optional[OnAnswer] = None) -> None:
+    def _send_packet(
+        self, code: str, data: str = "", callback: Optional[OnPacketAnswer] = None
+    ) -> None:
         """Send a packet on the calling thread.
 
         *callback* is called with the server's answer, on the thread that reads. Raise
@@ -607,11 +611,11 @@ class EventHub:
                 raise
         self.logger.debug("Sent packet: %s", text)
 
-    def _add_packet_callback(self, callback: OnAnswer) -> int:
+    def _add_packet_callback(self, callback: OnPacketAnswer) -> int:
         """Return the number for a new packet, whose answer goes to *callback*."""
         return self._courier.expect_answer(callback)
 
-    def _pop_packet_callback(self, packet_identifier: Optional[int]) -> Optional[OnAnswer]:
+    def _pop_packet_callback(self, packet_identifier: Optional[int]) -> Optional[OnPacketAnswer]:
         """Remove and return the callback for the packet with that number; None without one."""
         return self._courier.take_callback(packet_identifier)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Callable, NamedTuple, Optional
 
 from ftrack_like.event.handshake import SocketIoSession
-from ftrack_like.event.pending import OnAnswer
+from ftrack_like.event.pending import OnPacketAnswer
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.websockets import WebSocketLike
 from ftrack_like.wire.events import Event, EventData
@@ -80,12 +80,12 @@ class HubSeams(NamedTuple):
 
     send_sign: Callable[[str], None]
     acknowledge_packet: Callable[[str], None]
-    emit: Callable[[Event, OnAnswer], None]
+    emit: Callable[[Event, OnPacketAnswer], None]
     announce: Callable[[Subscriber], None]
     publish_reply: Callable[[Event, EventData, Mapping[str, JsonValue]], object]
 
     handle_packet: Callable[[str, str, str, str], object]
-    pop_packet_callback: Callable[[int], Optional[OnAnswer]]
+    pop_packet_callback: Callable[[int], Optional[OnPacketAnswer]]
     handle: Callable[[Event], object]
 
     @property

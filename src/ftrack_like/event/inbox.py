@@ -32,7 +32,7 @@ CONNECTED_TOPIC = "ftrack.meta.connected"
 #: How often a thread in `wait` checks whether the hub is still connected, in seconds.
 TICK = 0.1
 #: An entry of the queue: an event, or any object that a program queues for its own `_handle`.
-Entry = Any
+QueueEntry = Any
 
 
 class Inbox:
@@ -53,7 +53,7 @@ class Inbox:
         self.watchers: list[Callable[[Event], object]] = []
         self._seen = RecentlySeen(REMEMBERED_EVENTS)
         #: Events that workers took from the queue and did not handle. They come before the queue.
-        self._left_over: collections.deque[Entry] = collections.deque()
+        self._left_over: collections.deque[QueueEntry] = collections.deque()
         #: The ids of queued events that report a lost connection which the hub opens again.
         self._interruptions: set[str] = set()
         self._dropped = 0
@@ -61,7 +61,7 @@ class Inbox:
 
     def renew(self) -> None:
         """Create a new queue and a new lock, as a forked child needs."""
-        self.queue: queue.Queue[Entry] = queue.Queue()
+        self.queue: queue.Queue[QueueEntry] = queue.Queue()
         self._lock = threading.Lock()
 
     def accept(self, event: Event) -> None:
@@ -92,7 +92,7 @@ class Inbox:
                 )
         waiting.put(event)
 
-    def _forget(self, event: Entry) -> None:
+    def _forget(self, event: QueueEntry) -> None:
         """Note that *event* was dropped."""
         if isinstance(event, Event):
             with self._lock:
@@ -133,7 +133,7 @@ class Inbox:
 
         pool = WorkerPool(self._handle_safely, workers)
 
-        def put(event: Entry) -> None:
+        def put(event: QueueEntry) -> None:
             first, *more = self._keys_of(event, key)
             pool.put(first, event, *more)
 
@@ -153,7 +153,7 @@ class Inbox:
     def _take(
         self,
         deadline: Optional[float],
-        use: Callable[[Entry], object],
+        use: Callable[[QueueEntry], object],
         has_room: Callable[[], bool] = lambda: True,
     ) -> bool:
         """Pass events to *use*; return whether the last one was about a disconnection.
@@ -181,7 +181,7 @@ class Inbox:
         self._replies.release()
         return self._seams.expects_events()
 
-    def _ends_waiting(self, event: Entry) -> bool:
+    def _ends_waiting(self, event: QueueEntry) -> bool:
         """Return whether *event* is about a disconnection that is not temporary."""
         if not isinstance(event, Mapping) or event.get("topic") != DISCONNECTED_TOPIC:
             return False
@@ -191,14 +191,16 @@ class Inbox:
             self._interruptions.discard(event["id"])
         return False
 
-    def _next(self, timeout: float) -> Entry:
+    def _next(self, timeout: float) -> QueueEntry:
         """Return the next event after at most *timeout* seconds, or raise :exc:`queue.Empty`."""
         try:
             return self._left_over.popleft()
         except IndexError:
             return self.queue.get(timeout > 0, max(0.0, timeout))
 
-    def _keys_of(self, event: Entry, key: Optional[Callable[[Event], Hashable]]) -> list[Hashable]:
+    def _keys_of(
+        self, event: QueueEntry, key: Optional[Callable[[Event], Hashable]]
+    ) -> list[Hashable]:
         """Return the keys of *event*. If *key* fails, log that and use the default keys."""
         if key is not None:
             try:
@@ -212,7 +214,7 @@ class Inbox:
                 )
         return subjects(event)
 
-    def _handle_safely(self, event: Entry) -> None:
+    def _handle_safely(self, event: QueueEntry) -> None:
         """Handle *event*. Log exceptions: they must not end `wait`."""
         try:
             self._seams.handle(event)
@@ -220,7 +222,7 @@ class Inbox:
             self._seams.logger.exception(f"Error handling event {event}.")
 
 
-def _is_notice(event: Entry) -> bool:
+def _is_notice(event: QueueEntry) -> bool:
     """Return whether *event* is the hub's own event about its connection."""
     return isinstance(event, Mapping) and event.get("topic") == CONNECTED_TOPIC
 

@@ -39,7 +39,7 @@ from ftrack_like.event.websockets import (
     break_off,
     close_websocket,
     faults,
-    receive,
+    next_message,
 )
 from ftrack_like.wire.states import LINK, advance
 
@@ -67,16 +67,16 @@ class LinkHooks(NamedTuple):
       :exc:`~ftrack_like.exception.EventHubConnectionError`.
     * *opened* gets the link, the new websocket, and the seconds without a connection before it;
       None for the first websocket.
-    * *idle* sends some of the waiting packets. The link calls it when there is nothing to read,
-      and regularly while it reads. It returns the seconds until it wants the next call: 0 if more
-      packets wait, None if none do. Its argument is true if the next read may block for ever.
+    * *send_waiting* sends some of the waiting packets. The link calls it when there is nothing to
+      read, and regularly while it reads. It returns the seconds until it wants the next call: 0 if
+      more packets wait, None if none do. Its argument is true if the next read may block for ever.
     * *received* gets a message, text or bytes. It must not raise.
     * *lost* gets the link and the reason why its websocket is gone.
     """
 
     open: Callable[[], tuple[WebSocketLike, float]]
     opened: Callable[[Link, WebSocketLike, Optional[float]], None]
-    idle: Callable[[bool], Optional[float]]
+    send_waiting: Callable[[bool], Optional[float]]
     received: Callable[[Union[str, bytes]], None]
     lost: Callable[[Link, str], None]
 
@@ -105,7 +105,7 @@ def weakly(hooks: LinkHooks) -> LinkHooks:
     return LinkHooks(
         hooked(hooks.open, "The event hub is not in use any more."),
         hooked(hooks.opened),
-        hooked(hooks.idle),
+        hooked(hooks.send_waiting),
         hooked(hooks.received),
         hooked(hooks.lost),
     )
@@ -284,19 +284,19 @@ class Link:
             while not self.closed:
                 if not readiness.can_tell:
                     # The next read may block for ever, so everything is sent first.
-                    while self._hooks.idle(True) == 0:
+                    while self._hooks.send_waiting(True) == 0:
                         pass
                 elif received % READ_AT_ONCE == 0:
-                    self._hooks.idle(False)
+                    self._hooks.send_waiting(False)
                 if not readiness.wait(0):
                     left = heard + patience - time.monotonic()
                     if left <= 0:
                         return f"it was silent for {patience:.1f} seconds"
-                    pause = self._hooks.idle(False)
+                    pause = self._hooks.send_waiting(False)
                     if not readiness.wait(left if pause is None else min(left, pause)):
                         continue
                 try:
-                    payload = receive(connection)
+                    payload = next_message(connection)
                 except faults() as error:
                     return str(error)
                 if payload is None:

@@ -18,29 +18,29 @@ from ftrack_like.wire.events import Event
 from ftrack_like.wire.packets import JsonValue
 
 __all__ = [
-    "Answer",
     "Arrivals",
-    "OnAnswer",
+    "OnPacketAnswer",
     "Outbox",
+    "OutgoingEvent",
+    "PacketAnswer",
     "RecentlySeen",
     "ReplyBook",
-    "Sending",
     "back_off",
 ]
 
-Item = TypeVar("Item")
+ReplyReceiver = TypeVar("ReplyReceiver")
 
 #: The server's answer to a packet, such as `{"success": True}`.
-Answer = Mapping[str, JsonValue]
+PacketAnswer = Mapping[str, JsonValue]
 #: A function to call with the server's answer to a packet.
-OnAnswer = Callable[[Answer], object]
+OnPacketAnswer = Callable[[PacketAnswer], object]
 
 
-class Sending(NamedTuple):
+class OutgoingEvent(NamedTuple):
     """An *event* to send, and the *callback* for the server's answer to it, or None."""
 
     event: Event
-    callback: Optional[OnAnswer] = None
+    callback: Optional[OnPacketAnswer] = None
 
 
 class Outbox:
@@ -50,13 +50,13 @@ class Outbox:
         """Initialise an outbox for at most *limit* events."""
         self.limit = limit
         self.forgotten: int = 0
-        self._sendings: collections.OrderedDict[int, Sending] = collections.OrderedDict()
+        self._sendings: collections.OrderedDict[int, OutgoingEvent] = collections.OrderedDict()
 
     def __len__(self) -> int:
         """Return the number of events without an acknowledgement."""
         return len(self._sendings)
 
-    def add(self, number: int, sending: Sending) -> bool:
+    def add(self, number: int, sending: OutgoingEvent) -> bool:
         """Add *sending* under the packet *number*.
 
         Return False if this removed the oldest event. That event was sent, so it has probably
@@ -73,7 +73,7 @@ class Outbox:
         """Remove the event with the packet *number*, if it is there."""
         self._sendings.pop(number, None)
 
-    def take_all(self) -> list[Sending]:
+    def take_all(self) -> list[OutgoingEvent]:
         """Remove all events and return them, oldest first, to be sent again."""
         sendings = list(self._sendings.values())
         self._sendings.clear()
@@ -130,13 +130,15 @@ class RecentlySeen:
         return False
 
 
-class ReplyBook(Generic[Item]):
+class ReplyBook(Generic[ReplyReceiver]):
     """The receivers of replies, by the id of the event, each for a limited time."""
 
     def __init__(self, limit: int) -> None:
         """Initialise for at most *limit* events; the oldest are removed beyond that."""
         self._limit = limit
-        self._entries: collections.OrderedDict[str, tuple[float, Item]] = collections.OrderedDict()
+        self._entries: collections.OrderedDict[str, tuple[float, ReplyReceiver]] = (
+            collections.OrderedDict()
+        )
 
     def __len__(self) -> int:
         """Return the number of events with a receiver."""
@@ -146,7 +148,7 @@ class ReplyBook(Generic[Item]):
         """Iterate over the ids of the events."""
         return iter(list(self._entries))
 
-    def add(self, event_id: str, item: Item, now: float, lifetime: float) -> None:
+    def add(self, event_id: str, item: ReplyReceiver, now: float, lifetime: float) -> None:
         """Add *item* as the receiver for the event *event_id*, for *lifetime* seconds."""
         self.release(now)
         self._entries.pop(event_id, None)
@@ -154,7 +156,7 @@ class ReplyBook(Generic[Item]):
         while len(self._entries) > self._limit:
             self._entries.popitem(last=False)
 
-    def get(self, event_id: str) -> Optional[Item]:
+    def get(self, event_id: str) -> Optional[ReplyReceiver]:
         """Return the receiver for the event *event_id*, or None."""
         entry = self._entries.get(event_id)
         return None if entry is None else entry[1]

@@ -32,7 +32,7 @@ PROGRESS_SIZE = 16 * 1024
 #: The minimum time limit for sending, in seconds.
 SHORTEST_SENDING = 0.05
 
-FAULTS = (websocket.WebSocketException, OSError)
+WEBSOCKET_ERRORS = (websocket.WebSocketException, OSError)
 
 
 class SwiftWebSocket(websocket.WebSocket):
@@ -186,13 +186,13 @@ class SwiftWebSocket(websocket.WebSocket):
     def _on_close(self, frame: frames.Frame) -> None:
         self.waiting.append("")
         self._note_progress()
-        with contextlib.suppress(*FAULTS):
+        with contextlib.suppress(*WEBSOCKET_ERRORS):
             self.send_close()
 
     def _on_ping(self, frame: frames.Frame) -> None:
         self._note_progress()
         # If this fails, reading fails soon too, after the messages that arrived before.
-        with contextlib.suppress(*FAULTS):
+        with contextlib.suppress(*WEBSOCKET_ERRORS):
             self.pong(frame.payload)
 
     def _on_pong(self, frame: frames.Frame) -> None:

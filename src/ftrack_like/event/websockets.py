@@ -26,8 +26,8 @@ __all__ = [
     "break_off",
     "close_websocket",
     "faults",
+    "next_message",
     "open_websocket",
-    "receive",
 ]
 
 #: How long sending may stall before the websocket counts as broken, in seconds.
@@ -212,7 +212,7 @@ def close_websocket(connection: WebSocketLike) -> None:
         finish()
 
 
-def receive(connection: WebSocketLike) -> Union[str, bytes, None]:
+def next_message(connection: WebSocketLike) -> Union[str, bytes, None]:
     """Return the next message of *connection*, or None at the end of the connection.
 
     Return an empty message if the next one is incomplete or unreadable. Raise one of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftrack_like._values.literals import bind, bind_pieces
 from ftrack_like.query._result import QueryResult, load_first_pages
 from ftrack_like.query._rows import Pages
-from ftrack_like.query._source import Source, check_progress
+from ftrack_like.query._source import QueryRequests, check_progress
 from ftrack_like.query._text import (
     Outline,
     count_expression,
@@ -15,7 +15,7 @@ from ftrack_like.query._text import (
 )
 from ftrack_like.query._wording import (
     Wording,
-    excerpt,
+    line_with_caret,
     restate,
     restate_projections,
     restate_values,
@@ -24,15 +24,15 @@ from ftrack_like.query._wording import (
 __all__ = [
     "Outline",
     "Pages",
+    "QueryRequests",
     "QueryResult",
-    "Source",
     "Wording",
     "bind",
     "bind_pieces",
     "check_progress",
     "count_expression",
-    "excerpt",
     "finds_entities",
+    "line_with_caret",
     "load_first_pages",
     "outline",
     "prepare",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, TypeVar, Union, 
 from ftrack_like import exception
 from ftrack_like._base.collaborators import loader_of
 from ftrack_like.query._rows import Rows
-from ftrack_like.query._source import Page, Source
+from ftrack_like.query._source import QueryRequests, RowPage
 from ftrack_like.query._text import outline
 from ftrack_like.query._wording import Wording
 
@@ -45,7 +45,7 @@ def load_first_pages(session: Session, results: Iterable[QueryResult[Any]]) -> N
         [text for _, text in waiting], None, [result.wording for result, _ in waiting]
     )
     for (result, _), (found, following) in zip(waiting, pages):
-        result.take_page(Page(found, following))
+        result.take_page(RowPage(found, following))
 
 
 class QueryResult(Sequence[_Row]):
@@ -83,7 +83,7 @@ class QueryResult(Sequence[_Row]):
         self._limit = parts.limit
         self._offset = parts.offset
         self.wording: Wording = Wording(expression) if wording is None else wording
-        self._source = Source(session, parts, self.wording)
+        self._source = QueryRequests(session, parts, self.wording)
         self._rows = Rows(self._source, self._page_size)
         #: Whether a program has begun to iterate over all rows.
         self._is_read = False
@@ -134,7 +134,7 @@ class QueryResult(Sequence[_Row]):
             self._rows.load_page()
         return text
 
-    def take_page(self, page: Page) -> None:
+    def take_page(self, page: RowPage) -> None:
         """Add *page*, the answer to the query of :meth:`begin_page`."""
         self._rows.take(page)
 

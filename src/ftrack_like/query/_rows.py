@@ -17,7 +17,7 @@ from __future__ import annotations
 from array import array
 from typing import Any, Optional
 
-from ftrack_like.query._source import Page, Source, check_progress
+from ftrack_like.query._source import QueryRequests, RowPage, check_progress
 
 __all__ = ["Pages", "Rows"]
 
@@ -28,7 +28,7 @@ class Rows:
     *first* is the list of rows from position 0 that were read page by page.
     """
 
-    def __init__(self, source: Source, page_size: int) -> None:
+    def __init__(self, source: QueryRequests, page_size: int) -> None:
         """Initialise for *source* without rows; a page has *page_size* rows."""
         self._source = source
         self._page_size = page_size
@@ -65,7 +65,7 @@ class Rows:
         assert self._next is not None
         return self._source.page_text(self._next, size)
 
-    def take(self, page: Page) -> None:
+    def take(self, page: RowPage) -> None:
         """Add *page*, the answer to the query of :meth:`next_page`."""
         assert self._next is not None
         check_progress(self._source.parts.text, self._next, page.following)
@@ -281,7 +281,7 @@ class Pages:
     With *stable* the keys of all rows are queried first, so that no session can move rows.
     """
 
-    def __init__(self, source: Source, stable: bool) -> None:
+    def __init__(self, source: QueryRequests, stable: bool) -> None:
         """Initialise for *source*."""
         self._source = source
         self._stable = stable

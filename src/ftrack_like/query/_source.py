@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._base.collaborators import loader_of
-from ftrack_like._values.literals import key_condition, quoted
+from ftrack_like._values.literals import groups, key_condition, quoted
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
 
@@ -15,17 +15,13 @@ if TYPE_CHECKING:
     from ftrack_like._base.types import Key, Value
     from ftrack_like.session import Session
 
-__all__ = ["Page", "Source", "check_progress"]
+__all__ = ["QueryRequests", "RowPage", "check_progress"]
 
 #: The keys in one page of keys.
 KEY_PAGE = 5_000
 
-#: The most rows that one query selects by keys, and the most characters of its condition.
-GROUP_SIZE = 500
-CONDITION_LENGTH = 32_000
 
-
-class Page(NamedTuple):
+class RowPage(NamedTuple):
     """A page of rows."""
 
     rows: list[Any]
@@ -42,7 +38,7 @@ def check_progress(expression: str, offset: int, following: Optional[int]) -> No
         )
 
 
-class Source:
+class QueryRequests:
     """A query and its requests.
 
     *parts* is its outline. Errors quote the text in *wording*.
@@ -76,10 +72,10 @@ class Source:
         """Return the query for *size* rows from *offset*, which includes the query's own offset."""
         return f"{self.parts.text} offset {offset} limit {size}"
 
-    def fetch(self, offset: int, size: int, fresh: Optional[list[Any]] = None) -> Page:
+    def fetch(self, offset: int, size: int, fresh: Optional[list[Any]] = None) -> RowPage:
         """Return the page of *size* rows from *offset*; add the keys of new entities to *fresh*."""
         text = self.page_text(offset, size)
-        found = Page(*loader_of(self._session).fetch(text, fresh, self.wording))
+        found = RowPage(*loader_of(self._session).fetch(text, fresh, self.wording))
         check_progress(self.parts.text, offset, found.following)
         return found
 
@@ -96,13 +92,13 @@ class Source:
         wordings = [self.wording] * len(texts)
         return [rows for rows, _ in loader_of(self._session).fetch_many(texts, None, wordings)]
 
-    def fetch_counted(self, size: int) -> tuple[Page, Optional[int]]:
+    def fetch_counted(self, size: int) -> tuple[RowPage, Optional[int]]:
         """Return the first page of *size* rows, and the number of all rows, None if unknown."""
         text = self.page_text(self.offset, size)
         found, total = loader_of(self._session).fetch_counted(
             text, self.parts.text, self.parts.entity_type, self.wording
         )
-        return Page(*found), self._bounded(total)
+        return RowPage(*found), self._bounded(total)
 
     def count(self) -> Optional[int]:
         """Return the number of rows within limit and offset; None if the server cannot count."""
@@ -178,18 +174,9 @@ class Source:
         """Yield conditions that select the rows with *keys*, each with its number of keys."""
         names = self._names()
         single = len(names) == 1
-        chunk: list[str] = []
-        length = 0
-        for key in keys:
-            text = quoted(key) if single else key_condition(names, key)
-            if chunk and (len(chunk) >= GROUP_SIZE or length + len(text) > CONDITION_LENGTH):
-                yield self._joined(names, chunk), len(chunk)
-                chunk, length = [], 0
-            chunk.append(text)
-            length += len(text) + 4
-        if chunk:
-            yield self._joined(names, chunk), len(chunk)
+        for group in groups(quoted(key) if single else key_condition(names, key) for key in keys):
+            yield self._joined(names, group), len(group)
 
     @staticmethod
-    def _joined(names: tuple[str, ...], chunk: list[str]) -> str:
-        return f"{names[0]} in ({', '.join(chunk)})" if len(names) == 1 else " or ".join(chunk)
+    def _joined(names: tuple[str, ...], group: list[str]) -> str:
+        return f"{names[0]} in ({', '.join(group)})" if len(names) == 1 else " or ".join(group)

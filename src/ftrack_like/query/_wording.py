@@ -18,7 +18,7 @@ from ftrack_like.query._text import outline
 if TYPE_CHECKING:
     from ftrack_like._base.types import Projections
 
-__all__ = ["Wording", "excerpt", "restate", "restate_projections", "restate_values"]
+__all__ = ["Wording", "line_with_caret", "restate", "restate_projections", "restate_values"]
 
 #: The most characters of a line to show before and after the position of a mistake.
 _BEFORE, _BEHIND = 100, 60
@@ -112,7 +112,7 @@ def restate(error: exception.ServerParseError, text: str, position: Optional[int
     if error.sentence is None:
         return  # The error is not from a server.
     error.expression, error.position = text, position
-    shown = text if position is None else excerpt(text, position)
+    shown = text if position is None else line_with_caret(text, position)
     lines = "".join(f"\n  {line}" for line in shown.split("\n"))
     error.message = f"Server reported error: {error.exception_name}({error.sentence}){lines}"
 
@@ -157,7 +157,7 @@ def restate_values(
     restate(error, text + "}", place)
 
 
-def excerpt(text: str, position: int) -> str:
+def line_with_caret(text: str, position: int) -> str:
     """Return the line of *text* at *position*, and a second line with a caret below *position*.
 
     The second line has the same tabs as the first, so that the caret is right for any tab width.

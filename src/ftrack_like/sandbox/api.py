@@ -24,9 +24,9 @@ from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
-from ftrack_like.sandbox.actions.registry import Action, by_name
+from ftrack_like.sandbox.actions.registry import ApiAction, by_name
 from ftrack_like.sandbox.actions.remote import NEW_KEYS
-from ftrack_like.sandbox.auth import Credentials, User, authenticate, find_user
+from ftrack_like.sandbox.auth import RequestCredentials, RequestUser, authenticate, find_user
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.errors import (
     InvalidCredentialsError,
@@ -99,14 +99,14 @@ class Api:
         #: Called after all data have been replaced.
         self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
         #: All API actions by name.
-        self.actions: Mapping[str, Action] = by_name(
+        self.actions: Mapping[str, ApiAction] = by_name(
             ACTIONS.values(),
             media.actions(),
             InviteActions(self.outbox, media.signer).actions(),
             WidgetActions(media.signer).actions(),
         )
 
-    def start(self, user: User, server_url: str) -> None:
+    def start(self, user: RequestUser, server_url: str) -> None:
         """Start the background work of the server, on behalf of *user*.
 
         *server_url* is the beginning of addresses in its results, and of links in mails if there is
@@ -116,7 +116,7 @@ class Api:
         self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
 
     def execute(
-        self, operations: Sequence[Mapping[str, Any]], user: User, server_url: str
+        self, operations: Sequence[Mapping[str, Any]], user: RequestUser, server_url: str
     ) -> list[Any]:
         """Run *operations* for *user* in one transaction and return their results.
 
@@ -126,7 +126,7 @@ class Api:
         """
         return self._run(operations, self._context(user, server_url))
 
-    def authenticate(self, credentials: Credentials) -> User:
+    def authenticate(self, credentials: RequestCredentials) -> RequestUser:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
 
         Raise :exc:`TooManyAttemptsError`, without checking the key, after too many wrong keys.
@@ -145,7 +145,7 @@ class Api:
         self._attempts.succeeded(username, key)
         return user
 
-    def find_user(self, user_id: str) -> User:
+    def find_user(self, user_id: str) -> RequestUser:
         """Return the active user with the id *user_id*, with the user's current rights.
 
         Raise :exc:`PermissionDeniedError` if there is no such user.
@@ -160,7 +160,7 @@ class Api:
         """
         self.allow_component(self.find_user(user_id), action, component_id)
 
-    def allow_component(self, user: User, action: str, component_id: str) -> None:
+    def allow_component(self, user: RequestUser, action: str, component_id: str) -> None:
         """Raise :exc:`PermissionDeniedError` unless *user* may do *action* to a component's data.
 
         *action* is ``read`` or ``update``.
@@ -171,7 +171,7 @@ class Api:
                 require_component(batch, action, component_id)
 
     def answer(
-        self, body: bytes, user: User, server_url: str, client_token: Optional[str] = None
+        self, body: bytes, user: RequestUser, server_url: str, client_token: Optional[str] = None
     ) -> ApiAnswer:
         """Return the answer to *body*, a JSON batch that *user* sent.
 
@@ -180,7 +180,11 @@ class Api:
         return self.answer_pieces([body], user, server_url, client_token)
 
     def answer_pieces(
-        self, pieces: list[bytes], user: User, server_url: str, client_token: Optional[str] = None
+        self,
+        pieces: list[bytes],
+        user: RequestUser,
+        server_url: str,
+        client_token: Optional[str] = None,
     ) -> ApiAnswer:
         """Return the answer to the body in *pieces*; clear the list to save memory.
 
@@ -221,7 +225,7 @@ class Api:
         self.database.close()
 
     def _context(
-        self, user: User, server_url: str, client_token: Optional[str] = None
+        self, user: RequestUser, server_url: str, client_token: Optional[str] = None
     ) -> RequestContext:
         return RequestContext(
             user_id=user.id,
@@ -260,7 +264,7 @@ class Api:
 class _ServerOffice:
     """Runs operations for the server itself, as *user*, and for the users of background work."""
 
-    def __init__(self, api: Api, user: User, server_url: str) -> None:
+    def __init__(self, api: Api, user: RequestUser, server_url: str) -> None:
         self._api = api
         self._user = user
         self._server_url = server_url

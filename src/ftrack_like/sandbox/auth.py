@@ -15,7 +15,7 @@ from ftrack_like.sandbox.access.rights import is_administrator
 from ftrack_like.sandbox.errors import InvalidCredentialsError, PermissionDeniedError
 from ftrack_like.sandbox.tables.layout import TABLES
 
-__all__ = ["Credentials", "User", "authenticate", "find_user"]
+__all__ = ["RequestCredentials", "RequestUser", "authenticate", "find_user"]
 
 #: The digest for an unknown user, so that the check takes the same time as for a known one.
 _NOBODY = digest_key("")
@@ -32,14 +32,14 @@ _REFUSED = (
 
 
 @dataclass(frozen=True)
-class Credentials:
+class RequestCredentials:
     """The credentials of a request; the key never appears in a ``repr``."""
 
     username: str
     api_key: str = field(repr=False)
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> Credentials:
+    def from_headers(cls, headers: Mapping[str, str]) -> RequestCredentials:
         """Return the credentials in *headers*, empty if they are missing."""
         return cls(headers.get("ftrack-user", ""), headers.get("ftrack-api-key", ""))
 
@@ -50,7 +50,7 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class User:
+class RequestUser:
     """The user of a request.
 
     *unrestricted* is true for administrators and for the server itself: the request may do
@@ -64,7 +64,7 @@ class User:
     is_guest: bool = False
 
 
-def find_user(connection: Connection, user_id: str) -> User:
+def find_user(connection: Connection, user_id: str) -> RequestUser:
     """Return the active user with the id *user_id*.
 
     Use this for work that continues after the request of the user was answered. Raise
@@ -75,10 +75,10 @@ def find_user(connection: Connection, user_id: str) -> User:
         raise PermissionDeniedError(
             "The user who requested this does not exist any more, or was deactivated."
         )
-    return User(found.id, found.username, unrestricted=bool(found.administrates))
+    return RequestUser(found.id, found.username, unrestricted=bool(found.administrates))
 
 
-def authenticate(connection: Connection, credentials: Credentials) -> User:
+def authenticate(connection: Connection, credentials: RequestCredentials) -> RequestUser:
     """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
 
     The error and its duration are the same for an unknown user and for a wrong key, so that they do
@@ -88,7 +88,7 @@ def authenticate(connection: Connection, credentials: Credentials) -> User:
     matches = is_key(credentials.api_key, found.digest if found is not None else _NOBODY)
     if found is None or not matches or not found.is_active:
         raise InvalidCredentialsError(_REFUSED)
-    return User(found.id, found.username, unrestricted=bool(found.administrates))
+    return RequestUser(found.id, found.username, unrestricted=bool(found.administrates))
 
 
 # Each request runs one of these; to make the statement takes longer than to run it.

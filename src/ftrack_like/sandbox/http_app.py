@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.api import SERVER_VERSION, Api, ApiAnswer, error_answer
-from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.auth import RequestCredentials, RequestUser
 from ftrack_like.sandbox.compression import compressed
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
 from ftrack_like.sandbox.events.audience import Audience
@@ -54,8 +54,8 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
         yield
         await run_in_threadpool(api.close)
 
-    def authenticate(username: str, key: str) -> User:
-        return api.authenticate(Credentials(username, key))
+    def authenticate(username: str, key: str) -> RequestUser:
+        return api.authenticate(RequestCredentials(username, key))
 
     broker = Broker()
     audience = Audience(api.database)
@@ -87,7 +87,7 @@ async def post_api(request: Request) -> Response:
     """Return the answer to a batch of operations."""
     strict = request.headers.get("ftrack-strict-api", "").strip().lower() == "true"
     api: Api = request.app.state.api
-    credentials = Credentials.from_headers(request.headers)
+    credentials = RequestCredentials.from_headers(request.headers)
     try:
         user = await run_in_threadpool(api.authenticate, credentials)
         pieces = await read_pieces(request, api.limits.body_bytes, "--body-bytes")
@@ -105,7 +105,7 @@ async def get_api(request: Request) -> Response:
     """Return the server information to a known user."""
     api: Api = request.app.state.api
     try:
-        await run_in_threadpool(api.authenticate, Credentials.from_headers(request.headers))
+        await run_in_threadpool(api.authenticate, RequestCredentials.from_headers(request.headers))
     except SandboxError as error:
         return _respond(error_answer(error), True)
     return _respond(await run_in_threadpool(api.information), True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ftrack_like.sandbox.actions.attributes import defaults, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.permissions import administrators_only, require
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.actions.rows import change_row, make_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
@@ -59,11 +59,13 @@ class InviteActions:
         self._outbox = outbox
         self._signer = signer
 
-    def actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[ApiAction, ...]:
         """Return the API actions."""
         return (
-            Action("send_review_session_invite", self.send_review_session_invite, rule=_may_invite),
-            Action("send_user_invite", self.send_user_invite, rule=administrators_only),
+            ApiAction(
+                "send_review_session_invite", self.send_review_session_invite, rule=_may_invite
+            ),
+            ApiAction("send_user_invite", self.send_user_invite, rule=administrators_only),
         )
 
     def send_user_invite(self, operation: Operation, batch: Batch) -> Any:

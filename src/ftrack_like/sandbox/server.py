@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from ftrack_like.sandbox.api import Api
-from ftrack_like.sandbox.auth import Credentials
+from ftrack_like.sandbox.auth import RequestCredentials
 from ftrack_like.sandbox.http_app import create_app
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.service import MediaService
@@ -156,7 +156,9 @@ class SandboxServer:
             raise
         self._port = listener.getsockname()[1]
         self._site_data.announce(self.server_url)
-        api.start(api.authenticate(Credentials(self.api_user, self.api_key)), self.public_url)
+        api.start(
+            api.authenticate(RequestCredentials(self.api_user, self.api_key)), self.public_url
+        )
         self._api = api
         self._server = _Server(api, self._network, self._host)
         self._thread = threading.Thread(

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import columns_of_key, find_row, read_key, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.language import did_you_mean
@@ -33,9 +33,9 @@ class WidgetActions:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
-    def actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[ApiAction, ...]:
         """Return the API action."""
-        return (Action("get_widget_url", self.get_widget_url, reads=True),)
+        return (ApiAction("get_widget_url", self.get_widget_url, reads=True),)
 
     def get_widget_url(self, operation: Operation, batch: Batch) -> Any:
         """Return the address of a widget, which works without headers for six minutes."""

@@ -23,7 +23,7 @@ __all__ = [
     "EventMessage",
     "Fault",
     "Heartbeat",
-    "Json",
+    "JsonMessage",
     "JsonValue",
     "Message",
     "Noop",
@@ -48,6 +48,10 @@ EVENT_NAME = "ftrack.event"
 #: The packets that a server sends unasked, in the short form that servers use.
 GREETING = "1::"
 HEARTBEAT = "2::"
+#: The header of a handshake that tells a sandbox that the client acknowledges events and drops
+#: repeats. After a lost connection the sandbox may then send events without an acknowledgement
+#: again. Other servers ignore the header.
+REPLAY_HEADER = "ftrack-like-replay"
 
 
 #: A JSON value: None, a boolean, a number, text, a list or a mapping. An exact
@@ -100,7 +104,7 @@ class Text(NamedTuple):
     text: str
 
 
-class Json(NamedTuple):
+class JsonMessage(NamedTuple):
     """A message that is a JSON value."""
 
     value: JsonValue
@@ -142,7 +146,7 @@ Message = Union[
     Connect,
     Heartbeat,
     Text,
-    Json,
+    JsonMessage,
     EventMessage,
     Acknowledgement,
     Fault,
@@ -243,7 +247,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _read_json(packet: Packet, decode: Decode) -> Message:
-    return Json(decode(packet.data))
+    return JsonMessage(decode(packet.data))
 
 
 def _read_event(packet: Packet, decode: Decode) -> Message:

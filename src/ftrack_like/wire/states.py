@@ -13,11 +13,11 @@ from collections.abc import Mapping
 
 __all__ = ["LINK", "WEBSOCKET", "advance"]
 
-Table = Mapping[str, Mapping[str, str]]
+Transitions = Mapping[str, Mapping[str, str]]
 
 #: One websocket, seen from either end. `connect`, `disconnect` and `error` are packets. `lost`
 #: means that the websocket broke or was closed.
-WEBSOCKET: Table = {
+WEBSOCKET: Transitions = {
     "opening": {"connect": "open", "error": "closed", "disconnect": "closed", "lost": "closed"},
     "open": {"disconnect": "closed", "lost": "closed"},
     "closed": {},
@@ -31,7 +31,7 @@ WEBSOCKET: Table = {
 #: * `waiting`: there is no websocket; the thread waits before its next try.
 #: * `closed`: the final state. A thread that was `connecting` when the program closed the link
 #:   reports `opened` later. The table ignores that report, and the thread closes its websocket.
-LINK: Table = {
+LINK: Transitions = {
     "new": {"connect": "connecting", "close": "closed"},
     "connecting": {"opened": "connected", "failed": "waiting", "close": "closed"},
     "connected": {"lost": "waiting", "close": "closed"},
@@ -40,6 +40,6 @@ LINK: Table = {
 }
 
 
-def advance(table: Table, state: str, event: str) -> str:
+def advance(table: Transitions, state: str, event: str) -> str:
     """Return the state of *table* that follows *state* after *event*."""
     return table[state].get(event, state)

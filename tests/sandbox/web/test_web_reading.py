@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from ftrack_like.sandbox.web.reading import Reader, connect, quoted
+from ftrack_like.sandbox.web.reading import PageReader, connect, quoted
 
 
 def test_every_mention_of_an_entity_is_the_same_mapping():
@@ -69,6 +69,6 @@ def test_any_text_is_a_value(api):
     """Quotes and backslashes in a value mean themselves."""
     name = 'A "quoted" \\ name'
     group = api.create("Group", name=name, local=True)
-    reader = Reader(lambda operations: api.call(*operations))
+    reader = PageReader(lambda operations: api.call(*operations))
     assert reader.one(f"select id from Group where name is {quoted(name)}")["id"] == group
     assert reader.one(f"select id from Group where name is {quoted('another')}") is None

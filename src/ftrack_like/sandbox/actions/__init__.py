@@ -36,9 +36,9 @@ from ftrack_like.sandbox.actions import (
     write,
 )
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
-from ftrack_like.sandbox.actions.registry import Action, by_name
+from ftrack_like.sandbox.actions.registry import ApiAction, by_name
 from ftrack_like.sandbox.actions.store import Key
-from ftrack_like.sandbox.database.deadline import Deadline, StatementTimeoutError, deadline
+from ftrack_like.sandbox.database.deadline import StatementDeadline, StatementTimeoutError, deadline
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
 from ftrack_like.sandbox.database.refusals import refusal
@@ -58,7 +58,7 @@ __all__ = ["ACTIONS", "HOOKS", "open_batch", "run_batch"]
 _LOGGER = logging.getLogger(__name__)
 
 #: The actions that need only the database, by name.
-ACTIONS: Mapping[str, Action] = by_name(
+ACTIONS: Mapping[str, ApiAction] = by_name(
     information.ACTIONS,
     read.ACTIONS,
     write.ACTIONS,
@@ -87,7 +87,7 @@ def run_batch(
     database: Database,
     operations: Sequence[Operation],
     context: RequestContext,
-    actions: Mapping[str, Action] = ACTIONS,
+    actions: Mapping[str, ApiAction] = ACTIONS,
     seconds: float = Limits.batch_seconds,
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
@@ -109,14 +109,14 @@ def _run_batch(
     database: Database,
     operations: Sequence[Operation],
     context: RequestContext,
-    actions: Mapping[str, Action],
+    actions: Mapping[str, ApiAction],
     seconds: float,
 ) -> tuple[Batch, list[Any]]:
     reading = sum(_reads(actions, one) for one in operations)
     writing = len(operations) - reading
     expected = reading * _SECONDS_OF_READING + writing * _SECONDS_OF_WRITING
     transaction = database.write(context.user_id, expected) if writing else database.read()
-    alone = database.turns.is_free if writing else None
+    alone = database.turns.nobody_waits if writing else None
     try:
         with transaction as connection, deadline(connection, seconds, alone) as end:
             batch = open_batch(connection, context)
@@ -183,7 +183,10 @@ def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:
 
 
 def _run_all(
-    batch: Batch, actions: Mapping[str, Action], operations: Sequence[Operation], end: Deadline
+    batch: Batch,
+    actions: Mapping[str, ApiAction],
+    operations: Sequence[Operation],
+    end: StatementDeadline,
 ) -> list[Any]:
     """Return the results of *operations*, in order.
 
@@ -208,13 +211,13 @@ def _name_of(operation: Operation) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _reads(actions: Mapping[str, Action], operation: Operation) -> bool:
+def _reads(actions: Mapping[str, ApiAction], operation: Operation) -> bool:
     action = actions.get(_name_of(operation))
     return action is not None and action.reads
 
 
 def _run(
-    batch: Batch, first: int, action: Optional[Action], operations: Sequence[Operation]
+    batch: Batch, first: int, action: Optional[ApiAction], operations: Sequence[Operation]
 ) -> list[Any]:
     """Return the results of *operations*, which all have the *action*.
 

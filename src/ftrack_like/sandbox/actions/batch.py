@@ -5,7 +5,7 @@ operations cannot finish at once. They leave work for later:
 
 * values that depend on the missing entity (:meth:`Batch.settle_later`),
 * the check that the entity exists (:meth:`Batch.refer`),
-* the check that the user has the right to the final state (:attr:`Batch.claims`),
+* the check that the user has the right to the final state (:attr:`Batch.later_checks`),
 * the values in an answer that the server sets (:meth:`Batch.answer_later`).
 
 Each piece of work remembers its operation, so that an error at the end names the right operation.
@@ -113,7 +113,7 @@ class Batch:
         #: Values that modules keep for the duration of the batch.
         self.notes: dict[Any, Any] = {}
         #: Permissions to check when the batch ends: action, type, row, attributes.
-        self.claims: list[tuple[str, EntityType, Row, tuple[str, ...]]] = []
+        self.later_checks: list[tuple[str, EntityType, Row, tuple[str, ...]]] = []
         #: Functions to call when the transaction is committed, and only then.
         self.after_commit: list[Callable[[], object]] = []
         #: The index of the running operation, None before and after the operations.

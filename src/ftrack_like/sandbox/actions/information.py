@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.actions.batch import Batch, Operation
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema import json_schemas, schema_hash
 from ftrack_like.sandbox.tables.layout import TABLES
@@ -69,6 +69,6 @@ def _schemas() -> list[dict[str, Any]]:
 
 
 ACTIONS = (
-    Action("query_schemas", query_schemas, reads=True),
-    Action("query_server_information", query_server_information, reads=True),
+    ApiAction("query_schemas", query_schemas, reads=True),
+    ApiAction("query_server_information", query_server_information, reads=True),
 )

@@ -6,7 +6,7 @@ have the right to change the row in both places: otherwise, a user could first m
 own project and then change it there. So the server checks an operation twice:
 
 - before it changes a row (:func:`require`);
-- when the batch ends and each row has its final place. :func:`claim` records the check, and
+- when the batch ends and each row has its final place. :func:`check_later` records the check, and
   :func:`check` performs all recorded checks.
 
 The right depends on the *family* of the entity type (:mod:`ftrack_like.sandbox.access.roles`). The
@@ -39,7 +39,7 @@ from ftrack_like.sandbox.tables.layout import TABLES
 __all__ = [
     "administrators_only",
     "check",
-    "claim",
+    "check_later",
     "component_data",
     "require",
     "require_component",
@@ -55,7 +55,7 @@ _OWN_RECORD = {"email", "first_name", "last_name", "thumbnail", "thumbnail_id"}
 _DEPTH = 8
 
 
-def claim(
+def check_later(
     batch: Batch, action: str, type_: EntityType, row: Row, names: Iterable[str] = ()
 ) -> None:
     """Have :func:`check` test that the user may do *action* to *row*, in its final state.
@@ -67,7 +67,7 @@ def claim(
         return
     if _family(type_) == "administration":
         _refuse(batch, action, type_, row, names)
-    batch.claims.append((action, type_, row, tuple(names)))
+    batch.later_checks.append((action, type_, row, tuple(names)))
 
 
 def require(
@@ -75,7 +75,8 @@ def require(
 ) -> None:
     """Raise :exc:`PermissionDeniedError` unless the user may do *action* to *row*.
 
-    *action* is ``create``, ``update`` or ``delete``. :func:`claim` explains the other arguments.
+    *action* is ``create``, ``update`` or ``delete``. :func:`check_later` explains the other
+    arguments.
     """
     if batch.rights is not None:
         _refuse(batch, action, type_, row, names)
@@ -134,7 +135,7 @@ def require_value(batch: Batch, type_: EntityType, row: Row) -> None:
         )
     if _part_of(batch, type_.table, row) is not None:
         _refuse(batch, "update", type_, row, ())
-    batch.claims.append(("update", type_, row, ()))
+    batch.later_checks.append(("update", type_, row, ()))
 
 
 def require_component(batch: Batch, action: str, component_id: str) -> None:
@@ -170,7 +171,7 @@ def check(batch: Batch) -> None:
     """
     if batch.rights is None:
         return
-    for action, type_, row, names in batch.claims:
+    for action, type_, row, names in batch.later_checks:
         if batch.store.get(type_.table, key_of(type_.table, row)) is not None:
             try:
                 _refuse(batch, action, type_, row, names)

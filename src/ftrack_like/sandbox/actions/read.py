@@ -7,7 +7,7 @@ from typing import Any
 
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.errors import ParseError, ValidationError
 from ftrack_like.sandbox.language import ExpressionError
 from ftrack_like.sandbox.query.run import QueryPage, run_query
@@ -82,6 +82,6 @@ def _answer(batch: Batch, run: Callable[[], QueryPage]) -> dict[str, Any]:
 
 
 ACTIONS = (
-    Action("query", query, reads=True),
-    Action("search", search, reads=True),
+    ApiAction("query", query, reads=True),
+    ApiAction("search", search, reads=True),
 )

@@ -8,11 +8,11 @@ from typing import Any, Callable, Optional
 
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 
-__all__ = ["Action", "by_name"]
+__all__ = ["ApiAction", "by_name"]
 
 
 @dataclass(frozen=True)
-class Action:
+class ApiAction:
     """One API action.
 
     *name* is the ``action`` of its operations. *run* performs one operation and returns its result.
@@ -31,9 +31,9 @@ class Action:
     run_together: Optional[Callable[[Sequence[Operation], Batch], list[Any]]] = None
 
 
-def by_name(*groups: Iterable[Action]) -> dict[str, Action]:
+def by_name(*groups: Iterable[ApiAction]) -> dict[str, ApiAction]:
     """Return all actions of *groups* by name; raise :exc:`ValueError` if two have one name."""
-    actions: dict[str, Action] = {}
+    actions: dict[str, ApiAction] = {}
     for group in groups:
         for action in group:
             if action.name in actions:

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from ftrack_like.sandbox.actions.attributes import read_reference, table_key
 from ftrack_like.sandbox.actions.batch import Batch, Change, Existence, new_id
 from ftrack_like.sandbox.actions.cascade import delete_rows
-from ftrack_like.sandbox.actions.permissions import claim, require, seen_rows
+from ftrack_like.sandbox.actions.permissions import check_later, require, seen_rows
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type
 from ftrack_like.sandbox.actions.store import Key, Row, column_names, key_of
 from ftrack_like.sandbox.errors import ValidationError
@@ -127,7 +127,7 @@ def _change(batch: Batch, type_: EntityType, row: Row, values: dict[str, Any]) -
         return
     require(batch, "update", type_, row)
     change_row(batch, type_, row, values)
-    claim(batch, "update", type_, row)
+    check_later(batch, "update", type_, row)
 
 
 def _set_many_to_many(new: _NewMembers) -> None:
@@ -154,7 +154,7 @@ def _set_many_to_many(new: _NewMembers) -> None:
                 values["id"] = new_id()
             link = batch.store.insert(how.table, values)
             if link_type is not None:
-                claim(batch, "create", link_type, link)
+                check_later(batch, "create", link_type, link)
             new.refer(member_type, value)
             held.append(value)
     _note_members(new, sorted(linked), sorted(held))

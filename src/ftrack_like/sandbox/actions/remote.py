@@ -9,7 +9,7 @@ from ftrack_like.sandbox.access.keys import digest_key, new_key
 from ftrack_like.sandbox.actions.attributes import answer_record, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.actions.permissions import administrators_only
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.actions.rows import make_row
 from ftrack_like.sandbox.errors import NotFoundError, PermissionDeniedError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
@@ -84,7 +84,7 @@ def _own_key(operation: Operation, batch: Batch) -> None:
 
 
 ACTIONS = (
-    Action("_track_usage", track_usage),
-    Action("delayed_job", delayed_job, rule=administrators_only),
-    Action("reset_remote", reset_remote, rule=_own_key),
+    ApiAction("_track_usage", track_usage),
+    ApiAction("delayed_job", delayed_job, rule=administrators_only),
+    ApiAction("reset_remote", reset_remote, rule=_own_key),
 )

@@ -8,7 +8,7 @@ from ftrack_like.sandbox.actions.attributes import answer_record, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.actions.cascade import delete_rows
 from ftrack_like.sandbox.actions.permissions import administrators_only
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.actions.rows import change_row, make_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import DuplicateEntryError, NotFoundError
@@ -93,7 +93,7 @@ def _answer(operation: Operation, row: Row) -> dict[str, Any]:
 
 
 ACTIONS = tuple(
-    Action(run.__name__, run, rule=administrators_only)
+    ApiAction(run.__name__, run, rule=administrators_only)
     for run in (
         add_user_security_role,
         grant_user_security_role_project,

@@ -21,8 +21,13 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
 from ftrack_like.sandbox.actions.checks import required_columns
 from ftrack_like.sandbox.actions.custom_attributes import set_value
-from ftrack_like.sandbox.actions.permissions import claim, require, require_seen, require_value
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.permissions import (
+    check_later,
+    require,
+    require_seen,
+    require_value,
+)
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.actions.relations import set_collection
 from ftrack_like.sandbox.actions.rows import change_row, concrete_type, make_row
 from ftrack_like.sandbox.actions.store import Row, key_of
@@ -52,7 +57,7 @@ def create(operation: Operation, batch: Batch) -> Any:
     _refuse_unclear_kind(batch, concrete)
     require_seen(batch)
     row = make_row(batch, concrete, values)
-    claim(batch, "create", concrete, row)
+    check_later(batch, "create", concrete, row)
     for property_, members in attributes.collections:
         set_collection(batch, type_, row, property_, members)
     return _answer("create", batch, type_, row, data)
@@ -75,7 +80,7 @@ def update(operation: Operation, batch: Batch) -> Any:
     require_seen(batch)
     _refuse_fixed(concrete, row, attributes)
     change_row(batch, concrete, row, attributes.columns)
-    claim(batch, "update", concrete, row, attributes.names)
+    check_later(batch, "update", concrete, row, attributes.names)
     _note_emptied(batch, concrete, row, attributes)
     for property_, members in attributes.collections:
         set_collection(batch, concrete, row, property_, members)
@@ -182,7 +187,7 @@ def _answer(
 
 
 ACTIONS = (
-    Action("create", create),
-    Action("delete", delete, run_together=delete_all),
-    Action("update", update),
+    ApiAction("create", create),
+    ApiAction("delete", delete, run_together=delete_all),
+    ApiAction("update", update),
 )

@@ -2,7 +2,7 @@
 
 SQLite and PostgreSQL need different means. SQLite calls a progress handler during a statement; the
 handler stops the statement when the time is over. PostgreSQL has a ``statement_timeout`` for each
-statement, so :meth:`Deadline.check` sets it to the remaining time between statements.
+statement, so :meth:`StatementDeadline.check` sets it to the remaining time between statements.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Optional
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-__all__ = ["Deadline", "StatementTimeoutError", "deadline"]
+__all__ = ["StatementDeadline", "StatementTimeoutError", "deadline"]
 
 #: How many instructions of SQLite's virtual machine run between two checks: a few milliseconds.
 _STEPS = 1_000_000
@@ -36,14 +36,14 @@ class StatementTimeoutError(Exception):
     """The statements took longer than their deadline allows."""
 
 
-class Deadline:
+class StatementDeadline:
     """The time by which the statements on *connection* must be finished: *seconds* from now."""
 
     def __init__(
         self,
         connection: Connection,
         seconds: float,
-        outer: Optional[Deadline],
+        outer: Optional[StatementDeadline],
         extend: Optional[Callable[[], bool]] = None,
     ) -> None:
         """Start the time. *outer* is an enclosing deadline. :func:`deadline` explains *extend*."""
@@ -91,16 +91,16 @@ class Deadline:
 @contextmanager
 def deadline(
     connection: Connection, seconds: float, extend: Optional[Callable[[], bool]] = None
-) -> Iterator[Deadline]:
+) -> Iterator[StatementDeadline]:
     """Limit the total time of the statements on *connection* in the block to *seconds*.
 
     After this time the statements may continue while *extend* returns true, up to five times
     *seconds*. Blocks can be nested. Raise :exc:`StatementTimeoutError` if the statements take
     longer. On PostgreSQL each statement may take the time that remained at the last
-    :meth:`Deadline.check`.
+    :meth:`StatementDeadline.check`.
     """
-    outer: Optional[Deadline] = connection.info.get(_KEY)
-    own = Deadline(connection, seconds, outer, extend)
+    outer: Optional[StatementDeadline] = connection.info.get(_KEY)
+    own = StatementDeadline(connection, seconds, outer, extend)
     connection.info[_KEY] = own
     _watch(connection, own)
     try:
@@ -119,7 +119,7 @@ def deadline(
             outer.disturb()
 
 
-def _watch(connection: Connection, watched: Optional[Deadline]) -> None:
+def _watch(connection: Connection, watched: Optional[StatementDeadline]) -> None:
     """Install a progress handler for SQLite that stops statements after *watched*."""
     if connection.dialect.name == "postgresql":
         return

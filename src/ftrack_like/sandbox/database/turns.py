@@ -16,7 +16,7 @@ __all__ = ["Turns"]
 
 
 @dataclass(eq=False)
-class _Waiting:
+class _WaitingThread:
     """A thread that has waited since *arrived*. *mine* is set when it gets the lock.
 
     *handicap* is the expected duration of its turn, in seconds. *owner* is the id of the
@@ -48,12 +48,12 @@ class Turns:
         self._clock = clock
         self._lock = threading.Lock()
         self._held = False
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_WaitingThread] = []
         #: By owner: the seconds for which the owner has had the lock, and the time of this count.
         #: :meth:`_used_lately` lets them expire.
         self._used: dict[str, tuple[float, float]] = {}
 
-    def is_free(self) -> bool:
+    def nobody_waits(self) -> bool:
         """Return whether no thread is waiting for the lock. A thread may have it."""
         with self._lock:
             return not self._waiting
@@ -73,7 +73,7 @@ class Turns:
             if not self._held:
                 self._held = True
                 return
-            waiting = _Waiting(owner, self._clock(), min(expected, self._most))
+            waiting = _WaitingThread(owner, self._clock(), min(expected, self._most))
             self._waiting.append(waiting)
         try:
             waiting.mine.wait()
@@ -104,7 +104,7 @@ class Turns:
             self._waiting.remove(following)
             following.mine.set()
 
-    def _turn(self, one: _Waiting, now: float) -> float:
+    def _turn(self, one: _WaitingThread, now: float) -> float:
         """Return the time of arrival plus both handicaps. The smallest gets the lock next."""
         return one.arrived + one.handicap + min(self._used_lately(one.owner, now), self._most)
 

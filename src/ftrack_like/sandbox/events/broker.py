@@ -21,9 +21,9 @@ from ftrack_like.sandbox.events.clients import (
     IDENTIFIER_LIMIT,
     Client,
     Matches,
+    RemoteSubscriber,
     Speak,
-    Subscriber,
-    Waiting,
+    UnsentEvent,
     Websocket,
     compile_bounded,
 )
@@ -57,8 +57,6 @@ _OURS = frozenset(
     }
 )
 
-Answer = dict[str, Any]
-
 
 def sent_now() -> str:
     """Return the current time in the format of `sent`: UTC, with milliseconds."""
@@ -84,8 +82,8 @@ class Broker:
         self.heartbeat = heartbeat
         self._clock = clock
         self._lock = threading.RLock()
-        self._index: TopicIndex[Subscriber] = TopicIndex()
-        self._by_identifier: dict[str, Subscriber] = {}
+        self._index: TopicIndex[RemoteSubscriber] = TopicIndex()
+        self._by_identifier: dict[str, RemoteSubscriber] = {}
         self._clients: dict[Websocket, Client] = {}
         self._away: collections.OrderedDict[Client, None] = collections.OrderedDict()
         #: On which websocket an event was published first, by user, hub and event.
@@ -200,14 +198,14 @@ class Broker:
         self, event: Mapping[str, Any], text: str, recipients: list[Client], view: Optional[View]
     ) -> None:
         """Send *event*, *text* as JSON, to *recipients*; *view* reduces it for each user."""
-        whole: Optional[Waiting] = None
-        by_user: dict[str, Optional[Waiting]] = {}
+        whole: Optional[UnsentEvent] = None
+        by_user: dict[str, Optional[UnsentEvent]] = {}
         for client in recipients:
             name = client.username
             if name not in by_user:
                 seen = event if view is None else view(name, event)
                 if seen is event:
-                    whole = whole or Waiting(event, packets.event_text(text))
+                    whole = whole or UnsentEvent(event, packets.event_text(text))
                     by_user[name] = whole
                 else:
                     by_user[name] = _waiting(seen)
@@ -215,7 +213,7 @@ class Broker:
             if waiting is not None:
                 client.deliver(waiting)
 
-    def audit(self, limit: Optional[int] = None) -> list[Answer]:
+    def audit(self, limit: Optional[int] = None) -> list[dict[str, Any]]:
         """Return the latest events, oldest first: `{"event": {…}, "recipients": int}`.
 
         *limit* is the maximum number; None means all events that are kept.
@@ -250,7 +248,7 @@ class Broker:
     # Packets of clients.
 
     def _on_event(self, client: Client, message: packets.EventMessage, identifier: str) -> None:
-        answer: Answer = {"success": True}
+        answer: dict[str, Any] = {"success": True}
         if message.name == packets.EVENT_NAME:
             for argument in message.arguments:
                 try:
@@ -283,7 +281,7 @@ class Broker:
                 f"Topic and id of an event have at most {IDENTIFIER_LIMIT} characters."
             )
         if topic == "ftrack.meta.subscribe":
-            self._subscribe(Subscriber.read(fields["data"], client))
+            self._subscribe(RemoteSubscriber.read(fields["data"], client))
         elif topic == "ftrack.meta.unsubscribe":
             self._unsubscribe(client, fields["data"])
         elif topic in _OURS:
@@ -308,7 +306,7 @@ class Broker:
             self._published.popitem(last=False)
         return first != websocket.number
 
-    def _subscribe(self, subscriber: Subscriber) -> None:
+    def _subscribe(self, subscriber: RemoteSubscriber) -> None:
         client = subscriber.client
         client.require_room(subscriber)
         holder = self._by_identifier.get(subscriber.identifier)
@@ -326,7 +324,7 @@ class Broker:
         if client.resuming and not client.expected:
             client.resume()
 
-    def _take_over(self, client: Client, holder: Subscriber) -> None:
+    def _take_over(self, client: Client, holder: RemoteSubscriber) -> None:
         """Move the subscribers of *holder*'s client to *client*, or raise ValueError.
 
         Both clients must be the same hub, or the websocket of the old client must be broken.
@@ -353,7 +351,7 @@ class Broker:
         if client.resuming and not client.expected:
             client.resume()
 
-    def _remove(self, subscriber: Subscriber) -> None:
+    def _remove(self, subscriber: RemoteSubscriber) -> None:
         self._index.remove(subscriber, subscriber.topics)
         self._by_identifier.pop(subscriber.identifier, None)
         subscriber.client.subscribers.pop(subscriber.identifier, None)
@@ -378,8 +376,8 @@ _HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
 }
 
 
-def _waiting(event: Optional[Mapping[str, Any]]) -> Optional[Waiting]:
-    return None if event is None else Waiting(event, packets.dumps(packets.event_data(event)))
+def _waiting(event: Optional[Mapping[str, Any]]) -> Optional[UnsentEvent]:
+    return None if event is None else UnsentEvent(event, packets.dumps(packets.event_data(event)))
 
 
 def _target_matches(target: str) -> Matches:

@@ -36,8 +36,8 @@ __all__ = [
     "SUBSCRIPTIONS_LIMIT",
     "Client",
     "Matches",
+    "RemoteSubscriber",
     "Speak",
-    "Subscriber",
     "Websocket",
     "compile_bounded",
 ]
@@ -97,7 +97,7 @@ class Websocket:
 
 
 @dataclass(eq=False)
-class Subscriber:
+class RemoteSubscriber:
     """A subscriber: its *metadata*, for targets of events, and its expression."""
 
     identifier: str
@@ -109,7 +109,7 @@ class Subscriber:
     size: int = 0
 
     @classmethod
-    def read(cls, data: Any, client: Client) -> Subscriber:
+    def read(cls, data: Any, client: Client) -> RemoteSubscriber:
         """Return the subscriber that *data*, of an event `ftrack.meta.subscribe`, describes.
 
         Raise :exc:`ValueError` or :exc:`~ftrack_like.exception.ParseError` if *data* is invalid.
@@ -144,7 +144,7 @@ def compile_bounded(text: str) -> tuple[event_expression.Expression, Matches]:
 
 
 @dataclass
-class Waiting:
+class UnsentEvent:
     """An event on its way to a client: the event, and the JSON of its packet."""
 
     event: Mapping[str, Any]
@@ -155,10 +155,10 @@ class Backlog:
     """Numbered events in order; beyond the limits, only the latest are kept."""
 
     def __init__(self) -> None:
-        self._waiting: collections.deque[tuple[int, Waiting]] = collections.deque()
+        self._waiting: collections.deque[tuple[int, UnsentEvent]] = collections.deque()
         self._size = 0
 
-    def add(self, number: int, waiting: Waiting) -> None:
+    def add(self, number: int, waiting: UnsentEvent) -> None:
         """Add an event; *number* must be higher than all earlier numbers."""
         self._waiting.append((number, waiting))
         self._size += len(waiting.data)
@@ -170,7 +170,7 @@ class Backlog:
         while self._waiting and self._waiting[0][0] <= number:
             self._drop_oldest()
 
-    def take_all(self) -> list[Waiting]:
+    def take_all(self) -> list[UnsentEvent]:
         """Return all events, oldest first, and drop them."""
         taken = [waiting for _, waiting in self._waiting]
         self._waiting.clear()
@@ -195,7 +195,7 @@ class Client:
         """Initialise a client that has just opened *websocket*."""
         self.username: str = websocket.username
         self.websocket: Optional[Websocket] = websocket
-        self.subscribers: dict[str, Subscriber] = {}
+        self.subscribers: dict[str, RemoteSubscriber] = {}
         self.expected: set[str] = set()
         self.resuming: bool = False
         self.resume_at: float = 0.0
@@ -209,7 +209,7 @@ class Client:
         """Return the id of the hub in the events that it publishes, None if not known."""
         return None if self.websocket is None else self.websocket.hub_id
 
-    def deliver(self, waiting: Waiting) -> None:
+    def deliver(self, waiting: UnsentEvent) -> None:
         """Send an event to the client, or hold it while the client is away or returning."""
         if self.websocket is None or self.resuming:
             self._hold(waiting)
@@ -250,7 +250,7 @@ class Client:
             if any(entry.matches(waiting.event) for entry in self.subscribers.values()):
                 self.deliver(waiting)
 
-    def require_room(self, subscriber: Subscriber) -> None:
+    def require_room(self, subscriber: RemoteSubscriber) -> None:
         """Raise :exc:`ValueError` if *subscriber* exceeds the limits of the client."""
         kept = (one for one in self.subscribers.values() if one.identifier != subscriber.identifier)
         if sum(one.size for one in kept) + subscriber.size > SUBSCRIPTIONS_LIMIT:
@@ -263,11 +263,11 @@ class Client:
     def _replays(self) -> bool:
         return self.websocket is not None and self.websocket.replays
 
-    def _hold(self, waiting: Waiting) -> None:
+    def _hold(self, waiting: UnsentEvent) -> None:
         self._number += 1
         self._held.add(self._number, waiting)
 
-    def _send(self, websocket: Websocket, waiting: Waiting) -> None:
+    def _send(self, websocket: Websocket, waiting: UnsentEvent) -> None:
         identifier = ""
         if websocket.replays:
             self._number += 1

@@ -28,8 +28,6 @@ __all__ = ["event_routes"]
 #: waiting sessions.
 SESSION_LIFETIME = 30.0
 SESSIONS_LIMIT = 10_000
-#: The header of a handshake whose client acknowledges events and drops repeated events.
-REPLAY_HEADER = "ftrack-like-replay"
 
 #: Seconds that a disconnected slow reader has to read the reason, and that any other client has to
 #: close the websocket.
@@ -109,7 +107,7 @@ class _EventServer:
         now = time.monotonic()
         self._forget_stale_sessions(now)
         identifier = secrets.token_hex(16)
-        replays = request.headers.get(REPLAY_HEADER) == "1"
+        replays = request.headers.get(packets.REPLAY_HEADER) == "1"
         self._sessions[identifier] = Granted(user, replays, now + SESSION_LIFETIME)
         heartbeat = max(1, round(self._broker.heartbeat))
         return PlainTextResponse(f"{identifier}:{heartbeat}:{2 * heartbeat}:websocket")

@@ -115,7 +115,7 @@ class Updates:
                 user_id=batch.context.user_id,
                 username=batch.context.username,
                 client_token=batch.context.client_token,
-                find=_Finder(connection, batch.changes),
+                find=_RowFinder(connection, batch.changes),
             )
         if event is not None:
             self._publish(event)
@@ -349,7 +349,7 @@ def _owner_of(entity_id: Any, find: Find) -> Optional[tuple[EntityType, Row]]:
     return None
 
 
-class _Finder:
+class _RowFinder:
     """Finds rows, each once: first among the changed rows, then in the database."""
 
     def __init__(self, connection: Connection, changes: Iterable[Change]) -> None:

@@ -10,7 +10,7 @@ from ftrack_like.sandbox.actions import write
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
 from ftrack_like.sandbox.actions.permissions import component_data
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.media.encode_jobs import keep_job
@@ -38,17 +38,17 @@ class MediaActions:
         self._store = store
         self._signer = signer
 
-    def actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[ApiAction, ...]:
         """Return the API actions. Uploads write files only, not to the database."""
         return (
-            Action(
+            ApiAction(
                 "complete_multipart_upload",
                 self.complete_multipart_upload,
                 reads=True,
                 rule=component_data,
             ),
-            Action("encode_media", self.encode_media, rule=component_data),
-            Action(
+            ApiAction("encode_media", self.encode_media, rule=component_data),
+            ApiAction(
                 "get_upload_metadata", self.get_upload_metadata, reads=True, rule=component_data
             ),
         )

@@ -16,10 +16,10 @@ from ftrack_like.sandbox.media.plan import IMAGE_TYPES, THUMBNAIL, kind_of
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
 
-__all__ = ["Encoder", "Query", "update_operation"]
+__all__ = ["Encoder", "FindRecords", "update_operation"]
 
 #: Returns the records of an expression that the user of the job sees.
-Query = Callable[[str], list[dict[str, Any]]]
+FindRecords = Callable[[str], list[dict[str, Any]]]
 
 #: Frames per second of a sequence of images.
 _RATE = 24
@@ -47,7 +47,7 @@ class Encoder:
         self._tools = tools
         self._stop = stop
 
-    def source_of(self, job: EncodeJob, query: Query) -> dict[str, Any]:
+    def source_of(self, job: EncodeJob, query: FindRecords) -> dict[str, Any]:
         """Return the record of the component to encode, with its members.
 
         Raise :exc:`LookupError` if it does not exist, or if the user of the job does not see it.

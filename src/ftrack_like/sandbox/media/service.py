@@ -12,7 +12,7 @@ import sqlalchemy
 from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.actions.batch import Batch
-from ftrack_like.sandbox.actions.registry import Action
+from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
@@ -45,7 +45,7 @@ class MediaService:
         self.signer: Signer = Signer.in_folder(folder)
         self._queue: Optional[EncodeQueue] = None
 
-    def actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[ApiAction, ...]:
         """Return the API actions about files."""
         return MediaActions(self.store, self.signer).actions()
 

@@ -1,9 +1,9 @@
 """Compile a parsed query to one SQL statement.
 
 The statement selects the columns that a plan needs (:mod:`ftrack_like.sandbox.query.plans`), or the
-groups of a query with ``group by``. A :class:`~ftrack_like.sandbox.query.sources.Source` represents
-a row in the statement, and a :class:`~ftrack_like.sandbox.query.sources.Step` leads from a row over
-a relation to other rows.
+groups of a query with ``group by``. A :class:`~ftrack_like.sandbox.query.sources.RowSource`
+represents a row in the statement, and a :class:`~ftrack_like.sandbox.query.sources.Step` leads from
+a row over a relation to other rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ftrack_like.sandbox.query.conditions import Conditions
 from ftrack_like.sandbox.query.names import Catalogue, Names
 from ftrack_like.sandbox.query.operands import Operand
 from ftrack_like.sandbox.query.paths import Paths
-from ftrack_like.sandbox.query.sources import Source, Step, stable_order
+from ftrack_like.sandbox.query.sources import RowSource, Step, stable_order
 
 __all__ = ["Compiler"]
 
@@ -38,11 +38,11 @@ class Compiler:
         self.paths: Paths = Paths(self.names)
         self._conditions = Conditions(self.paths, self._subquery)
 
-    def source(self, query: Query) -> Source:
+    def source(self, query: Query) -> RowSource:
         """Return a source for the rows of the entity type of *query*."""
         return self.paths.any_row(self.names.type_(query.entity_type, query.position))
 
-    def rows(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+    def rows(self, query: Query, source: RowSource, columns: list[Expression]) -> Select[Any]:
         """Return a statement that selects *columns* of the rows that match *query*, in its order.
 
         The caller must add offset and limit.
@@ -50,13 +50,13 @@ class Compiler:
         statement = self._filtered(query, source, columns)
         return statement.order_by(*self._order(query, source), stable_order(source))
 
-    def _filtered(self, query: Query, source: Source, columns: list[Expression]) -> Select[Any]:
+    def _filtered(self, query: Query, source: RowSource, columns: list[Expression]) -> Select[Any]:
         statement = select(*columns).select_from(source.from_).where(*source.conditions)
         if query.criteria is not None:
             statement = statement.where(self._conditions.of(query.criteria, source))
         return statement
 
-    def _order(self, query: Query, source: Source) -> list[Expression]:
+    def _order(self, query: Query, source: RowSource) -> list[Expression]:
         return [
             ordered(
                 self.paths.sortable(source, order.path, descending=order.descending),
@@ -134,7 +134,7 @@ class Compiler:
         return [*keys, *(ordered(value, False) for value in grouped.values())]
 
     def _group_column(
-        self, source: Source, projection: Any, grouped: dict[str, Operand]
+        self, source: RowSource, projection: Any, grouped: dict[str, Operand]
     ) -> Operand:
         if isinstance(projection, Aggregate):
             return self._aggregate(source, projection)
@@ -149,7 +149,7 @@ class Compiler:
         # Groups ignore case. If the texts of a group differ in case, return one of the texts.
         return Operand(func.min(value.expression), value.kind)
 
-    def _aggregate(self, source: Source, aggregate: Aggregate) -> Operand:
+    def _aggregate(self, source: RowSource, aggregate: Aggregate) -> Operand:
         value = self.paths.sortable(source, aggregate.path)
         expression = value.expression
         if value.kind == "boolean":

@@ -25,7 +25,7 @@ from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.database.sql import Expression
 from ftrack_like.sandbox.query import custom_attributes, links
 from ftrack_like.sandbox.query.names import Catalogue
-from ftrack_like.sandbox.query.sources import Source
+from ftrack_like.sandbox.query.sources import RowSource
 
 __all__ = ["COMPUTATIONS", "NOW", "Computation"]
 
@@ -53,20 +53,20 @@ class Computation:
     values by them.
     """
 
-    expression: Callable[[Catalogue, Source], Expression]
+    expression: Callable[[Catalogue, RowSource], Expression]
     kind: str = "text"
-    parts: Optional[Callable[[Catalogue, Source], tuple[Expression, ...]]] = None
+    parts: Optional[Callable[[Catalogue, RowSource], tuple[Expression, ...]]] = None
     finish: Optional[Callable[[Parts, RequestContext], Any]] = None
     gather: Optional[Callable[[Connection, Catalogue, Sequence[str]], Mapping[str, Any]]] = None
 
-    def fetched(self, catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
+    def fetched(self, catalogue: Catalogue, source: RowSource) -> tuple[Expression, ...]:
         """Return the expressions that a statement selects for the value."""
         return (
             self.parts(catalogue, source) if self.parts else (self.expression(catalogue, source),)
         )
 
 
-def _column(name: str) -> Callable[[Catalogue, Source], Expression]:
+def _column(name: str) -> Callable[[Catalogue, RowSource], Expression]:
     return lambda catalogue, source: source.column(name)
 
 
@@ -82,7 +82,7 @@ def _data(parts: Parts, context: RequestContext) -> Any:
     return {"value": context.component_url(parts[0]) if parts[0] else None}
 
 
-def _location_parts(catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
+def _location_parts(catalogue: Catalogue, source: RowSource) -> tuple[Expression, ...]:
     names = ("component_id", "location_id", "resource_identifier")
     return tuple(source.column(name) for name in names)
 
@@ -94,13 +94,13 @@ def _location_data(parts: Parts, context: RequestContext) -> Any:
     return {"value": identifier}
 
 
-def _thumbnail_id(catalogue: Catalogue, source: Source) -> Expression:
+def _thumbnail_id(catalogue: Catalogue, source: RowSource) -> Expression:
     if source.type_.table == "review_session":
         return _review_session_thumbnail_id(catalogue, source)
     return source.column("thumbnail_id")
 
 
-def _review_session_thumbnail_id(catalogue: Catalogue, source: Source) -> Expression:
+def _review_session_thumbnail_id(catalogue: Catalogue, source: RowSource) -> Expression:
     versions = catalogue.tables["asset_version"].alias()
     objects = catalogue.tables["review_session_object"].alias()
     first = (
@@ -117,7 +117,7 @@ def _review_session_thumbnail_id(catalogue: Catalogue, source: Source) -> Expres
 # Times
 
 
-def _time_logged(catalogue: Catalogue, source: Source) -> Expression:
+def _time_logged(catalogue: Catalogue, source: RowSource) -> Expression:
     ancestry = catalogue.tables["context_ancestry"].alias()
     timelogs = catalogue.tables["timelog"].alias()
     total = (
@@ -128,11 +128,11 @@ def _time_logged(catalogue: Catalogue, source: Source) -> Expression:
     return total.scalar_subquery()
 
 
-def _difference(catalogue: Catalogue, source: Source) -> Expression:
+def _difference(catalogue: Catalogue, source: RowSource) -> Expression:
     return func.coalesce(source.column("bid"), 0.0) - _time_logged(catalogue, source)
 
 
-def _is_open(catalogue: Catalogue, source: Source) -> Expression:
+def _is_open(catalogue: Catalogue, source: RowSource) -> Expression:
     now = bindparam(NOW, type_=String())
     availability = source.column("availability")
     return case(
@@ -142,7 +142,7 @@ def _is_open(catalogue: Catalogue, source: Source) -> Expression:
     )
 
 
-def _availability(catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
+def _availability(catalogue: Catalogue, source: RowSource) -> tuple[Expression, ...]:
     return tuple(source.column(name) for name in ("availability", "start_date", "end_date"))
 
 
@@ -156,7 +156,7 @@ def _finish_is_open(parts: Parts, context: RequestContext) -> bool:
 # People
 
 
-def _recipient_user(catalogue: Catalogue, source: Source) -> Expression:
+def _recipient_user(catalogue: Catalogue, source: RowSource) -> Expression:
     resources = catalogue.tables["resource"].alias()
     return (
         select(resources.c.id)
@@ -168,7 +168,7 @@ def _recipient_user(catalogue: Catalogue, source: Source) -> Expression:
 # Versions
 
 
-def _latest_version(catalogue: Catalogue, source: Source) -> Expression:
+def _latest_version(catalogue: Catalogue, source: RowSource) -> Expression:
     versions = catalogue.tables["asset_version"].alias()
     return (
         select(versions.c.id)
@@ -179,7 +179,7 @@ def _latest_version(catalogue: Catalogue, source: Source) -> Expression:
     )
 
 
-def _is_latest_version(catalogue: Catalogue, source: Source) -> Expression:
+def _is_latest_version(catalogue: Catalogue, source: RowSource) -> Expression:
     versions = catalogue.tables["asset_version"].alias()
     highest = (
         select(func.max(versions.c.version))

@@ -35,9 +35,9 @@ from ftrack_like.sandbox.language import (
     Some,
     Within,
 )
-from ftrack_like.sandbox.query.operands import UnreadableError
+from ftrack_like.sandbox.query.operands import UnreadableValueError
 from ftrack_like.sandbox.query.paths import Paths
-from ftrack_like.sandbox.query.sources import Source, set_apart
+from ftrack_like.sandbox.query.sources import RowSource, set_apart
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Property, Reference
 
 __all__ = ["Conditions"]
@@ -48,7 +48,7 @@ MAXIMUM_STEPS = 24
 #: accepts only a limited depth of nested queries; see :func:`~.sources.set_apart`.
 APART = 3
 
-Leaf = Callable[[Source, Part], Expression]
+Leaf = Callable[[RowSource, Part], Expression]
 Subquery = Callable[[Query, bool], tuple[Select[Any], str]]
 
 
@@ -66,22 +66,22 @@ class Conditions:
         self._subquery = subquery
         self._steps = 0
 
-    def of(self, node: Criteria, source: Source) -> Expression:
+    def of(self, node: Criteria, source: RowSource) -> Expression:
         """Return the condition that the row *source* matches *node*."""
         return self._makers[type(node)](self, node, source)
 
-    def _and(self, node: And, source: Source) -> Expression:
+    def _and(self, node: And, source: RowSource) -> Expression:
         return all_of([self.of(operand, source) for operand in node.operands])
 
-    def _or(self, node: Or, source: Source) -> Expression:
+    def _or(self, node: Or, source: RowSource) -> Expression:
         return any_of([self.of(operand, source) for operand in _merged(node.operands)])
 
-    def _not(self, node: Not, source: Source) -> Expression:
+    def _not(self, node: Not, source: RowSource) -> Expression:
         return negation(self.of(node.operand, source))
 
     # -- relations --------------------------------------------------------------------
 
-    def _through(self, source: Source, parts: tuple[Part, ...], leaf: Leaf) -> Expression:
+    def _through(self, source: RowSource, parts: tuple[Part, ...], leaf: Leaf) -> Expression:
         """Return the condition that *leaf* is true for an entity to which *parts* lead."""
         if len(parts) == 1:
             return leaf(source, parts[0])
@@ -108,8 +108,8 @@ class Conditions:
         yield self._steps % APART == 0
         self._steps -= 1
 
-    def _some(self, node: Some, source: Source) -> Expression:
-        def leaf(owner: Source, part: Part) -> Expression:
+    def _some(self, node: Some, source: RowSource) -> Expression:
+        def leaf(owner: RowSource, part: Part) -> Expression:
             relation = self._names.relation(owner.type_, part)
             self._check_quantifier(node, relation, part)
             if node.criteria is None:
@@ -131,7 +131,7 @@ class Conditions:
 
     # -- comparisons ------------------------------------------------------------------
 
-    def _compare(self, node: Compare, source: Source) -> Expression:
+    def _compare(self, node: Compare, source: RowSource) -> Expression:
         parts = node.path.parts
         if not node.value.null:
             return self._through(
@@ -146,7 +146,7 @@ class Conditions:
             return self._through(source, parts, self._is_known)
         return self._is_none(source, parts)
 
-    def _compare_final(self, owner: Source, part: Part, node: Compare) -> Expression:
+    def _compare_final(self, owner: RowSource, part: Part, node: Compare) -> Expression:
         property_ = self._names.attribute(owner.type_, part)
         operator = OPERATORS[node.operator]
         if isinstance(property_, Reference) and not operator.equality:
@@ -159,11 +159,11 @@ class Conditions:
         operand = self._paths.final(owner, part)
         try:
             return operand.compare(operator, node.value.text)
-        except UnreadableError as error:
+        except UnreadableValueError as error:
             raise self._unreadable(error, owner.type_, part, node.value) from None
 
     def _unreadable(
-        self, error: UnreadableError, type_: EntityType, part: Part, written: Literal
+        self, error: UnreadableValueError, type_: EntityType, part: Part, written: Literal
     ) -> Exception:
         shown = written.text if len(written.text) <= 40 else f"{written.text[:39]}…"
         return self._names.fail(
@@ -173,7 +173,7 @@ class Conditions:
 
     # -- none -------------------------------------------------------------------------
 
-    def _is_none(self, source: Source, parts: tuple[Part, ...]) -> Expression:
+    def _is_none(self, source: RowSource, parts: tuple[Part, ...]) -> Expression:
         # Over references, "is none" means "no value at the end", so an empty reference counts too.
         # Over a collection it means "some member has no value". There the negation would be wrong:
         # it would mean "no member has a value".
@@ -183,7 +183,7 @@ class Conditions:
         with self._inside(parts[0]) as apart:
             return step.exists(self._is_none(step.target, parts[1:]), apart=apart)
 
-    def _is_known(self, owner: Source, part: Part) -> Expression:
+    def _is_known(self, owner: RowSource, part: Part) -> Expression:
         property_ = self._names.attribute(owner.type_, part, relation=True)
         if isinstance(property_, Collection) or part.cast or getattr(property_, "also", None):
             return self._paths.step(owner, part)[1].exists(None)
@@ -199,7 +199,7 @@ class Conditions:
 
     # -- in ---------------------------------------------------------------------------
 
-    def _within(self, node: Within, source: Source) -> Expression:
+    def _within(self, node: Within, source: RowSource) -> Expression:
         parts = node.path.parts
         found = self._through(
             source, parts, lambda owner, part: self._within_final(owner, part, node)
@@ -208,7 +208,7 @@ class Conditions:
         # "not_in" needs no condition for none, because NULL never matches it.
         return or_(found, self._is_none(source, parts)) if nulls and not node.negated else found
 
-    def _within_final(self, owner: Source, part: Part, node: Within) -> Expression:
+    def _within_final(self, owner: RowSource, part: Part, node: Within) -> Expression:
         operand = self._paths.final(owner, part)
         if isinstance(node.values, Query):
             found = self._within_query(owner, part, node, node.values)
@@ -216,12 +216,12 @@ class Conditions:
             written = [one for one in node.values if not one.null]
             try:
                 found = operand.one_of([one.text for one in written])
-            except UnreadableError as error:
+            except UnreadableValueError as error:
                 faulty = next(one for one in written if one.text == error.text)
                 raise self._unreadable(error, owner.type_, part, faulty) from None
         return and_(operand.known(), negation(found)) if node.negated else found
 
-    def _within_query(self, owner: Source, part: Part, node: Within, query: Query) -> Expression:
+    def _within_query(self, owner: RowSource, part: Part, node: Within, query: Query) -> Expression:
         operand = self._paths.final(owner, part)
         if operand.kind == "variable":
             raise self._names.fail(

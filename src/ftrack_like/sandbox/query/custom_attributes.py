@@ -23,7 +23,7 @@ from ftrack_like.sandbox.access.visibility import configuration_readable
 from ftrack_like.sandbox.database.sql import Expression
 from ftrack_like.sandbox.query.names import Catalogue
 from ftrack_like.sandbox.query.operands import Variable
-from ftrack_like.sandbox.query.sources import Source, Step, fits_type, table_source
+from ftrack_like.sandbox.query.sources import RowSource, Step, fits_type, table_source
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
 from ftrack_like.sandbox.tables.values import read_json
 
@@ -57,19 +57,19 @@ def is_dense(type_: EntityType) -> bool:
     return type_.table == "custom_attribute_value" and "key" in type_.properties
 
 
-def all_values(catalogue: Catalogue, type_: EntityType) -> Source:
+def all_values(catalogue: Catalogue, type_: EntityType) -> RowSource:
     """Return a source for all values of the family type *type_*."""
     owner_type = catalogue.types[_family(type_)]
     owner = table_source(catalogue, owner_type)
     source = _values(catalogue, type_, owner, beside=owner.from_)
     of_type = fits_type(catalogue, owner, owner_type)
     conditions = () if of_type is None else (of_type,)
-    return Source(
+    return RowSource(
         type_, source.from_, source.columns, (*conditions, *owner.conditions), source.leading
     )
 
 
-def values_of(catalogue: Catalogue, owner: Source, type_: EntityType) -> Step:
+def values_of(catalogue: Catalogue, owner: RowSource, type_: EntityType) -> Step:
     """Return the step from the row *owner* to its values of *type_*."""
     source = _values(catalogue, type_, owner, beside=None)
     return Step(source, source.from_, None, None)
@@ -83,8 +83,8 @@ def _family(type_: EntityType) -> str:
 
 
 def _values(
-    catalogue: Catalogue, type_: EntityType, owner: Source, beside: Optional[FromClause]
-) -> Source:
+    catalogue: Catalogue, type_: EntityType, owner: RowSource, beside: Optional[FromClause]
+) -> RowSource:
     """Return a source for the values of the row *owner*.
 
     With *beside*, the table of the owner, the source joins it. Without it, the source refers to a
@@ -116,10 +116,10 @@ def _values(
     # A client takes the first value of a key. A project's own configuration must therefore come
     # before one with the same key for all projects.
     own_first = (_empty(configuration.c.project_id),)
-    return Source(type_, from_, columns, (applies,) if beside is None else (), own_first)
+    return RowSource(type_, from_, columns, (applies,) if beside is None else (), own_first)
 
 
-def _applies(family: str, configuration: Any, owner: Source) -> Expression:
+def _applies(family: str, configuration: Any, owner: RowSource) -> Expression:
     """Return the condition that *configuration* applies to the row *owner*."""
     columns = owner.columns
     of_type: Expression
@@ -147,7 +147,7 @@ def _empty(column: Expression) -> Expression:
 # Reading values
 
 
-def _part(catalogue: Catalogue, source: Source, name: str) -> Expression:
+def _part(catalogue: Catalogue, source: RowSource, name: str) -> Expression:
     """Return the expression for *name*, a column of the source of dense values.
 
     A source for stored rows does not have these columns. Then the expression is a sub-query for
@@ -170,7 +170,7 @@ def _part(catalogue: Catalogue, source: Source, name: str) -> Expression:
     )
 
 
-def value_parts(catalogue: Catalogue, source: Source) -> tuple[Expression, ...]:
+def value_parts(catalogue: Catalogue, source: RowSource) -> tuple[Expression, ...]:
     """Return the expressions whose values :func:`read_value` takes."""
     names = ("type_name", "config", "stored", "text", "number", "default_value")
     return tuple(_part(catalogue, source, name) for name in names)
@@ -280,7 +280,7 @@ def _compile_default_number_postgresql(element: Any, compiler: Any, **options: A
     )
 
 
-def operand(catalogue: Catalogue, source: Source) -> Variable:
+def operand(catalogue: Catalogue, source: RowSource) -> Variable:
     """Return the value of the row *source* as the operand of a comparison."""
     return Variable(
         text_value(catalogue, source),
@@ -290,12 +290,12 @@ def operand(catalogue: Catalogue, source: Source) -> Variable:
     )
 
 
-def text_value(catalogue: Catalogue, source: Source) -> Expression:
+def text_value(catalogue: Catalogue, source: RowSource) -> Expression:
     """Return the expression of the value if it is stored as text; otherwise the value is NULL."""
     return _effective(source, "text", _DefaultText)
 
 
-def _effective(source: Source, column: str, default: type[FunctionElement[Any]]) -> Expression:
+def _effective(source: RowSource, column: str, default: type[FunctionElement[Any]]) -> Expression:
     """Return *column* of the stored value, or the *default* if no value is stored.
 
     A stored row can contain NULL, which is not the default. The condition is therefore whether the

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from ftrack_like.sandbox.database.sql import Expression, keys_parameter
 from ftrack_like.sandbox.query.names import Catalogue
-from ftrack_like.sandbox.query.sources import Source
+from ftrack_like.sandbox.query.sources import RowSource
 
 __all__ = [
     "context_link_text",
@@ -25,12 +25,12 @@ __all__ = [
 #: The most groups in a link. The limit also ends the loop if groups contain each other.
 _GROUP_DEPTH = 50
 
-Link = list[dict[str, Any]]
+LinkEntries = list[dict[str, Any]]
 
 
 def context_links(
     connection: Connection, catalogue: Catalogue, ids: Sequence[str]
-) -> Mapping[str, Link]:
+) -> Mapping[str, LinkEntries]:
     """Return the links of the contexts *ids* by id. This needs one statement."""
     rows = connection.execute(_context_statement(catalogue), {"keys": ids})
     return _gather((owner, _context_entry(*entry)) for owner, *entry in rows)
@@ -52,8 +52,8 @@ def _context_entry(context_type: str, id_: str, name: str) -> dict[str, Any]:
     return {"type": type_, "id": id_, "name": name}
 
 
-def _gather(pairs: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Link]:
-    links: dict[str, Link] = {}
+def _gather(pairs: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, LinkEntries]:
+    links: dict[str, LinkEntries] = {}
     for owner, entry in pairs:
         links.setdefault(owner, []).append(entry)
     return links
@@ -61,7 +61,7 @@ def _gather(pairs: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Link]:
 
 def version_links(
     connection: Connection, catalogue: Catalogue, ids: Sequence[str]
-) -> Mapping[str, Link]:
+) -> Mapping[str, LinkEntries]:
     """Return the links of the versions *ids* by id. This needs two statements."""
     versions, assets = catalogue.tables["asset_version"], catalogue.tables["asset"]
     statement = (
@@ -87,7 +87,7 @@ def version_name(asset: Any, version: Any) -> str:
 
 def group_links(
     connection: Connection, catalogue: Catalogue, ids: Sequence[str]
-) -> Mapping[str, Link]:
+) -> Mapping[str, LinkEntries]:
     """Return the links of the groups *ids* by id. A site has few groups, so this reads all."""
     groups = catalogue.tables["resource"]
     statement = select(groups.c.id, groups.c.name, groups.c.parent_id).where(
@@ -97,8 +97,8 @@ def group_links(
     return {id_: _group_link(known, id_) for id_ in ids}
 
 
-def _group_link(known: Mapping[str, tuple[Any, Any]], id_: str) -> Link:
-    link: Link = []
+def _group_link(known: Mapping[str, tuple[Any, Any]], id_: str) -> LinkEntries:
+    link: LinkEntries = []
     current: Any = id_
     while current in known and len(link) < _GROUP_DEPTH:
         name, parent = known[current]
@@ -110,18 +110,18 @@ def _group_link(known: Mapping[str, tuple[Any, Any]], id_: str) -> Link:
 # The text that criteria compare: the names from the project down, separated by " / "
 
 
-def context_link_text(catalogue: Catalogue, source: Source) -> Expression:
+def context_link_text(catalogue: Catalogue, source: RowSource) -> Expression:
     """Return the names from the project to the context: ``project / sequence / shot``."""
     return _names(catalogue, source, source.column("id"))
 
 
-def version_link_text(catalogue: Catalogue, source: Source) -> Expression:
+def version_link_text(catalogue: Catalogue, source: RowSource) -> Expression:
     """Return the names from the project to the version's asset, in the same format."""
     above = _names(catalogue, source, _asset(catalogue, source, "context_id"))
     return func.coalesce(above, "") + " / " + func.coalesce(_asset(catalogue, source, "name"), "")
 
 
-def _asset(catalogue: Catalogue, source: Source, column: str) -> Expression:
+def _asset(catalogue: Catalogue, source: RowSource, column: str) -> Expression:
     assets = catalogue.tables["asset"].alias()
     return (
         select(assets.c[column])
@@ -131,7 +131,7 @@ def _asset(catalogue: Catalogue, source: Source, column: str) -> Expression:
     )
 
 
-def _names(catalogue: Catalogue, source: Source, context_id: Expression) -> Expression:
+def _names(catalogue: Catalogue, source: RowSource, context_id: Expression) -> Expression:
     ancestry = catalogue.tables["context_ancestry"].alias()
     contexts = catalogue.tables["context"].alias()
     ordered = (

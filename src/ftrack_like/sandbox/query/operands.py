@@ -26,7 +26,7 @@ from ftrack_like.sandbox.database.sql import (
 from ftrack_like.sandbox.language import Operator
 from ftrack_like.sandbox.tables.values import READERS, read_moment, to_number
 
-__all__ = ["Operand", "UnreadableError", "Variable"]
+__all__ = ["Operand", "UnreadableValueError", "Variable"]
 
 #: A comparison of two values, such as ``operator.eq``.
 _Test = Callable[[Any, Any], Any]
@@ -35,7 +35,7 @@ _Test = Callable[[Any, Any], Any]
 _MAXIMUM_CHOICES = 100
 
 
-class UnreadableError(ValueError):
+class UnreadableValueError(ValueError):
     """The value cannot be compared with *text*. *expected* describes the valid texts."""
 
     def __init__(self, text: str, expected: str) -> None:
@@ -65,7 +65,7 @@ class Operand:
     def compare(self, how: Operator, text: str) -> Expression:
         """Return the condition that compares the value with *text* by the comparison *how*.
 
-        Raise :exc:`UnreadableError` if *text* is not of the value's kind.
+        Raise :exc:`UnreadableValueError` if *text* is not of the value's kind.
         """
         if how.pattern is not None:
             return self._maybe_not(how, like(self._as_text(text), how.pattern(text)))
@@ -85,7 +85,7 @@ class Operand:
     def one_of(self, texts: Sequence[str]) -> Expression:
         """Return the condition that the value is one of *texts*.
 
-        Raise :exc:`UnreadableError` if one of *texts* is not of the value's kind.
+        Raise :exc:`UnreadableValueError` if one of *texts* is not of the value's kind.
         """
         bound = [self._read(text) for text in texts]
         if not bound:
@@ -101,11 +101,11 @@ class Operand:
         try:
             return reader(text)
         except ValueError:
-            raise UnreadableError(text, expected) from None
+            raise UnreadableValueError(text, expected) from None
 
     def _as_text(self, text: str) -> Expression:
         if self.kind in ("boolean", "flag"):
-            raise UnreadableError(text, READERS[self.kind][1])
+            raise UnreadableValueError(text, READERS[self.kind][1])
         return cast(self.expression, Text()) if self.kind == "number" else self.expression
 
 

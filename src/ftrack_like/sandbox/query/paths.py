@@ -13,7 +13,7 @@ from ftrack_like.sandbox.query.computed import COMPUTATIONS
 from ftrack_like.sandbox.query.names import Catalogue, Names, Relation
 from ftrack_like.sandbox.query.operands import Operand
 from ftrack_like.sandbox.query.sources import (
-    Source,
+    RowSource,
     Step,
     collection_step,
     fits_type,
@@ -42,7 +42,7 @@ class Paths:
         self.names: Names = names
         self.catalogue: Catalogue = names.catalogue
 
-    def any_row(self, type_: EntityType) -> Source:
+    def any_row(self, type_: EntityType) -> RowSource:
         """Return a source for all rows of *type_*. Its conditions exclude rows of other types."""
         if custom_attributes.is_dense(type_):
             return custom_attributes.all_values(self.catalogue, type_)
@@ -50,11 +50,11 @@ class Paths:
         condition = fits_type(self.catalogue, source, type_)
         if condition is None:
             return source
-        return Source(type_, source.from_, source.columns, (condition, *source.conditions))
+        return RowSource(type_, source.from_, source.columns, (condition, *source.conditions))
 
     # -- steps ------------------------------------------------------------------------
 
-    def step(self, owner: Source, part: Part) -> tuple[Relation, Step]:
+    def step(self, owner: RowSource, part: Part) -> tuple[Relation, Step]:
         """Return the relation that *part* means for *owner*, and the step over this relation."""
         relation = self.names.relation(owner.type_, part)
         cast = self.names.narrowed(relation, part)
@@ -63,7 +63,7 @@ class Paths:
         return relation, self._collection_step(owner, relation, cast)
 
     def _reference_step(
-        self, owner: Source, reference: Reference, cast: Optional[EntityType]
+        self, owner: RowSource, reference: Reference, cast: Optional[EntityType]
     ) -> Step:
         # A key always refers to a row of the target type, so only a cast needs a condition.
         target = (
@@ -79,7 +79,7 @@ class Paths:
         return Step(target, target.from_, own, other, also, correlated=bool(also))
 
     def _collection_step(
-        self, owner: Source, collection: Collection, cast: Optional[EntityType]
+        self, owner: RowSource, collection: Collection, cast: Optional[EntityType]
     ) -> Step:
         type_ = cast or self.catalogue.types[collection.target]
         if isinstance(collection.how, Derived):
@@ -88,14 +88,14 @@ class Paths:
 
     # -- values -----------------------------------------------------------------------
 
-    def key(self, owner: Source, reference: Reference) -> Expression:
+    def key(self, owner: RowSource, reference: Reference) -> Expression:
         """Return the expression of the id in *reference*."""
         if reference.computed is not None:
             return COMPUTATIONS[reference.computed].expression(self.catalogue, owner)
         assert reference.column is not None
         return owner.column(reference.column)
 
-    def operand(self, owner: Source, property_: Property) -> Operand:
+    def operand(self, owner: RowSource, property_: Property) -> Operand:
         """Return the value of a scalar, or the id of a reference, as an operand."""
         if isinstance(property_, Reference):
             key = self.key(owner, property_)
@@ -109,7 +109,7 @@ class Paths:
         assert property_.column is not None
         return Operand(owner.column(property_.column), kind_of(property_))
 
-    def key_only(self, owner: Source, parts: tuple[Part, ...]) -> Optional[Source]:
+    def key_only(self, owner: RowSource, parts: tuple[Part, ...]) -> Optional[RowSource]:
         """Return a source for *parts* such as ``status.id`` that needs no join, or None.
 
         The owner's row already contains the id of the target. The source has only this column.
@@ -123,9 +123,9 @@ class Paths:
         property_ = self.names.attribute(target, parts[1])
         if not isinstance(property_, Scalar) or property_.column != relation.target_column:
             return None
-        return Source(target, owner.from_, {relation.target_column: self.key(owner, relation)})
+        return RowSource(target, owner.from_, {relation.target_column: self.key(owner, relation)})
 
-    def sortable(self, owner: Source, path: Path, *, descending: bool = False) -> Operand:
+    def sortable(self, owner: RowSource, path: Path, *, descending: bool = False) -> Operand:
         """Return one value of *path* for each owner, by which to sort or group.
 
         It is NULL if a relation is empty. If a collection leads to several values, it is the
@@ -133,7 +133,7 @@ class Paths:
         """
         return self._sortable(owner, path.parts, descending)
 
-    def _sortable(self, owner: Source, parts: tuple[Part, ...], descending: bool) -> Operand:
+    def _sortable(self, owner: RowSource, parts: tuple[Part, ...], descending: bool) -> Operand:
         if len(parts) == 1:
             return self.final(owner, parts[0])
         direct = self.key_only(owner, parts)
@@ -159,7 +159,7 @@ class Paths:
             statement = select(first).select_from(step.from_).where(step.joined())
         return Operand(statement.scalar_subquery(), inner.kind)
 
-    def final(self, owner: Source, part: Part) -> Operand:
+    def final(self, owner: RowSource, part: Part) -> Operand:
         """Return the value of the last *part* of a path. It must not be a collection."""
         property_ = self.names.attribute(owner.type_, part)
         if isinstance(property_, Collection):

@@ -7,10 +7,10 @@ A query selects attributes of a type and, over relations, of other types. Each s
 - These rows can have several concrete types. A :class:`TypePlan` for each says how a row becomes a
   record.
 - A :class:`RelationPlan` fills an attribute of the records with related records. Its
-  :class:`Members` describe them, and lead to the next :class:`QueryPlan`.
+  :class:`MemberRows` describe them, and lead to the next :class:`QueryPlan`.
 
-A plan depends only on the schema and the :class:`~.selections.Selection` (the names to select). It
-depends on neither the data nor the user, so plans are cached.
+A plan depends only on the schema and the :class:`~.selections.SelectedNames` (the names to select).
+It depends on neither the data nor the user, so plans are cached.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from ftrack_like.sandbox.query import custom_attributes
 from ftrack_like.sandbox.query.computed import COMPUTATIONS, Computation
 from ftrack_like.sandbox.query.names import Catalogue, Names
 from ftrack_like.sandbox.query.paths import Paths
-from ftrack_like.sandbox.query.selections import NOTHING, Selection
+from ftrack_like.sandbox.query.selections import NOTHING, SelectedNames
 from ftrack_like.sandbox.query.sources import (
-    Source,
+    RowSource,
     link_conditions,
     stable_order,
     stored_column,
@@ -50,7 +50,7 @@ from ftrack_like.sandbox.tables.values import wire_converter
 
 __all__ = [
     "MAXIMUM_MEMBERS",
-    "Members",
+    "MemberRows",
     "QueryPlan",
     "RelationPlan",
     "TypePlan",
@@ -65,7 +65,7 @@ Converter = Optional[Callable[[Any], Any]]
 
 
 @dataclass(frozen=True)
-class Members:
+class MemberRows:
     """The rows to load over one relation, and how they match their owners.
 
     It is hashable, and equal for the same relation and selection, so that owners of several types
@@ -81,7 +81,7 @@ class Members:
     way: str
     target: str
     columns: tuple[str, ...]
-    selection: Selection
+    selection: SelectedNames
     table: str = ""
     other: str = ""
     where: tuple[tuple[str, Any], ...] = ()
@@ -97,7 +97,7 @@ class RelationPlan:
 
     name: str
     places: tuple[int, ...]
-    members: Members
+    members: MemberRows
 
 
 @dataclass
@@ -127,7 +127,7 @@ class QueryPlan:
     values that identify the owner of a row. The first one is compared with the keys.
     """
 
-    def __init__(self, catalogue: Catalogue, source: Source, selection: Selection) -> None:
+    def __init__(self, catalogue: Catalogue, source: RowSource, selection: SelectedNames) -> None:
         self.catalogue = catalogue
         self.source = source
         self.columns: list[Expression] = []
@@ -187,7 +187,7 @@ class QueryPlan:
 
     # -- types ------------------------------------------------------------------------
 
-    def _type_plan(self, type_: EntityType, selection: Selection) -> TypePlan:
+    def _type_plan(self, type_: EntityType, selection: SelectedNames) -> TypePlan:
         key = tuple(
             (name, self._column(stored_column(type_.properties[name])))
             for name in type_.primary_key
@@ -201,7 +201,7 @@ class QueryPlan:
                 self._plan_property(plan, property_, inner)
         return plan
 
-    def _plan_property(self, plan: TypePlan, property_: Property, inner: Selection) -> None:
+    def _plan_property(self, plan: TypePlan, property_: Property, inner: SelectedNames) -> None:
         if isinstance(property_, Scalar):
             self._plan_scalar(plan, property_)
         elif isinstance(property_, Reference):
@@ -224,7 +224,7 @@ class QueryPlan:
         else:
             plan.fields.append((name, places[0], wire_converter(scalar)))
 
-    def _reference(self, reference: Reference, inner: Selection) -> RelationPlan:
+    def _reference(self, reference: Reference, inner: SelectedNames) -> RelationPlan:
         if reference.computed is None:
             places: tuple[int, ...] = (self._column(stored_column(reference)),)
         else:
@@ -232,19 +232,19 @@ class QueryPlan:
             places = self._place(("computed", reference.computed), key)
         places += tuple(self._column(ours) for ours in reference.also.values())
         columns = (reference.target_column, *reference.also)
-        members = Members(reference.name, "reference", reference.target, columns, inner)
+        members = MemberRows(reference.name, "reference", reference.target, columns, inner)
         return RelationPlan(reference.name, places, members)
 
-    def _collection(self, collection: Collection, inner: Selection) -> RelationPlan:
+    def _collection(self, collection: Collection, inner: SelectedNames) -> RelationPlan:
         how, name, target = collection.how, collection.name, collection.target
         if isinstance(how, OneToMany):
             where = tuple(sorted(how.where.items()))
-            members = Members(name, "one_to_many", target, (how.column,), inner, where=where)
+            members = MemberRows(name, "one_to_many", target, (how.column,), inner, where=where)
             return RelationPlan(name, (self._column(how.own_column),), members)
         if isinstance(how, Derived):
-            members = Members(name, "values", target, ("entity_id",), inner)
+            members = MemberRows(name, "values", target, ("entity_id",), inner)
             return RelationPlan(name, (self._column("id"),), members)
-        members = Members(
+        members = MemberRows(
             name,
             "many_to_many",
             target,
@@ -276,14 +276,14 @@ def always_selected(type_: EntityType) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def root_plan(catalogue: Catalogue, type_name: str, selection: Selection) -> QueryPlan:
+def root_plan(catalogue: Catalogue, type_name: str, selection: SelectedNames) -> QueryPlan:
     """Return the plan for a query of *type_name*. The caller must make the statement."""
     paths = Paths(Names(catalogue, ""))
     return QueryPlan(catalogue, paths.any_row(catalogue.types[type_name]), selection)
 
 
 @lru_cache(maxsize=512)
-def members_plan(catalogue: Catalogue, members: Members) -> QueryPlan:
+def members_plan(catalogue: Catalogue, members: MemberRows) -> QueryPlan:
     """Return the plan for *members*, with a statement that selects by the keys of the owners."""
     return _PLANNERS[members.way](catalogue, members)
 
@@ -305,14 +305,14 @@ def _finish(
     return plan
 
 
-def _plan_referenced(catalogue: Catalogue, members: Members) -> QueryPlan:
+def _plan_referenced(catalogue: Catalogue, members: MemberRows) -> QueryPlan:
     source = table_source(catalogue, catalogue.types[members.target])
     plan = QueryPlan(catalogue, source, members.selection)
     matched = tuple(source.column(column) for column in members.columns)
     return _finish(plan, matched, source.from_, ())
 
 
-def _plan_one_to_many(catalogue: Catalogue, members: Members) -> QueryPlan:
+def _plan_one_to_many(catalogue: Catalogue, members: MemberRows) -> QueryPlan:
     source = Paths(Names(catalogue, "")).any_row(catalogue.types[members.target])
     plan = QueryPlan(catalogue, source, members.selection)
     matched = tuple(source.column(column) for column in members.columns)
@@ -320,7 +320,7 @@ def _plan_one_to_many(catalogue: Catalogue, members: Members) -> QueryPlan:
     return _finish(plan, matched, source.from_, where)
 
 
-def _plan_many_to_many(catalogue: Catalogue, members: Members) -> QueryPlan:
+def _plan_many_to_many(catalogue: Catalogue, members: MemberRows) -> QueryPlan:
     source = Paths(Names(catalogue, "")).any_row(catalogue.types[members.target])
     plan = QueryPlan(catalogue, source, members.selection)
     link = catalogue.tables[members.table].alias()
@@ -335,13 +335,13 @@ def _plan_many_to_many(catalogue: Catalogue, members: Members) -> QueryPlan:
     return _finish(plan, (link.c[how.own],), from_, link_conditions(link, how))
 
 
-def _plan_values(catalogue: Catalogue, members: Members) -> QueryPlan:
+def _plan_values(catalogue: Catalogue, members: MemberRows) -> QueryPlan:
     source = custom_attributes.all_values(catalogue, catalogue.types[members.target])
     plan = QueryPlan(catalogue, source, members.selection)
     return _finish(plan, (source.column("entity_id"),), source.from_, ())
 
 
-_PLANNERS: Mapping[str, Callable[[Catalogue, Members], QueryPlan]] = {
+_PLANNERS: Mapping[str, Callable[[Catalogue, MemberRows], QueryPlan]] = {
     "many_to_many": _plan_many_to_many,
     "one_to_many": _plan_one_to_many,
     "reference": _plan_referenced,

@@ -21,7 +21,7 @@ from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.query.names import Catalogue
 from ftrack_like.sandbox.query.plans import (
     MAXIMUM_MEMBERS,
-    Members,
+    MemberRows,
     QueryPlan,
     TypePlan,
     members_plan,
@@ -52,7 +52,7 @@ class _Record:
 
 #: The owners whose members are not loaded yet: their record, the name of the attribute, and the
 #: values that the members must match.
-_Waiting = dict[Members, list[tuple[_Record, str, tuple[Any, ...]]]]
+_Waiting = dict[MemberRows, list[tuple[_Record, str, tuple[Any, ...]]]]
 
 
 class RecordLoader:
@@ -130,7 +130,7 @@ class RecordLoader:
 
     def _follow(
         self,
-        members: Members,
+        members: MemberRows,
         owners: list[tuple[_Record, str, tuple[Any, ...]]],
         waiting: _Waiting,
     ) -> None:

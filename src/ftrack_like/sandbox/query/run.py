@@ -35,7 +35,7 @@ from ftrack_like.sandbox.query.computed import NOW
 from ftrack_like.sandbox.query.names import Catalogue, Names
 from ftrack_like.sandbox.query.plans import QueryPlan, root_plan
 from ftrack_like.sandbox.query.projections import RecordLoader, TooManyRowsError
-from ftrack_like.sandbox.query.selections import NOTHING, Selection, selection_of
+from ftrack_like.sandbox.query.selections import NOTHING, SelectedNames, selection_of
 from ftrack_like.sandbox.query.sources import key_columns
 from ftrack_like.sandbox.schema.model import Model
 from ftrack_like.sandbox.tables.layout import TABLES
@@ -239,7 +239,7 @@ def _numeric(values: Sequence[Any]) -> bool:
 
 def _selection(
     catalogue: Catalogue, type_name: str, projections: Optional[Iterable[str]]
-) -> Selection:
+) -> SelectedNames:
     if projections is None:
         return NOTHING
     paths = list(projections)

@@ -10,7 +10,7 @@ from ftrack_like.sandbox.language import Part, Path
 from ftrack_like.sandbox.query.names import Names
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Scalar
 
-__all__ = ["NOTHING", "Branch", "Selection", "selection_of"]
+__all__ = ["NOTHING", "Branch", "SelectedNames", "selection_of"]
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,18 @@ class Branch:
 
     name: str
     of: Optional[str]
-    inner: Selection
+    inner: SelectedNames
 
 
 @dataclass(frozen=True)
-class Selection:
+class SelectedNames:
     """The names to select from one row. It is hashable, so that plans can be cached by it."""
 
     branches: tuple[Branch, ...] = ()
 
-    def names_for(self, type_: EntityType) -> dict[str, Selection]:
+    def names_for(self, type_: EntityType) -> dict[str, SelectedNames]:
         """Return the names to select from a row of the concrete *type_*, with their selections."""
-        wanted: dict[str, Selection] = {}
+        wanted: dict[str, SelectedNames] = {}
         for branch in self.branches:
             if branch.of is None or branch.of == type_.name or branch.of in type_.bases:
                 merged = wanted.get(branch.name)
@@ -39,17 +39,17 @@ class Selection:
                 )
         return wanted
 
-    def joined(self, other: Selection) -> Selection:
+    def joined(self, other: SelectedNames) -> SelectedNames:
         """Return a selection of all names in this one and *other*."""
-        return Selection((*self.branches, *other.branches))
+        return SelectedNames((*self.branches, *other.branches))
 
 
-NOTHING = Selection()
+NOTHING = SelectedNames()
 
 _Tree = dict[tuple[str, Optional[str]], Any]
 
 
-def selection_of(names: Names, type_: EntityType, paths: Iterable[Path]) -> Selection:
+def selection_of(names: Names, type_: EntityType, paths: Iterable[Path]) -> SelectedNames:
     """Return the selection of *paths* from *type_*.
 
     Raise :exc:`~ftrack_like.sandbox.language.ExpressionError` if a path is not valid.
@@ -78,5 +78,7 @@ def _plant(names: Names, tree: _Tree, type_: EntityType, parts: tuple[Part, ...]
             of = part.cast
 
 
-def _freeze(tree: _Tree) -> Selection:
-    return Selection(tuple(Branch(name, of, _freeze(inner)) for (name, of), inner in tree.items()))
+def _freeze(tree: _Tree) -> SelectedNames:
+    return SelectedNames(
+        tuple(Branch(name, of, _freeze(inner)) for (name, of), inner in tree.items())
+    )

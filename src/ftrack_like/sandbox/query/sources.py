@@ -1,6 +1,6 @@
 """Rows in a statement, and the steps from one row to others over relations.
 
-The query compiler works with two objects. A :class:`Source` represents a row of a type in a
+The query compiler works with two objects. A :class:`RowSource` represents a row of a type in a
 statement: an alias of its table and the expressions of its columns. A :class:`Step` leads from the
 row of an owner to the rows at the other end of a relation. It makes either the condition that such
 a row exists, or a join.
@@ -19,7 +19,7 @@ from ftrack_like.sandbox.query.names import Catalogue
 from ftrack_like.sandbox.schema.model import Collection, EntityType, ManyToMany, OneToMany, Property
 
 __all__ = [
-    "Source",
+    "RowSource",
     "Step",
     "collection_step",
     "fits_type",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class Source:
+class RowSource:
     """A row of *type_* in a statement.
 
     The statement must select from *from_* and contain *conditions*. *columns* are the expressions
@@ -58,7 +58,7 @@ class Source:
         return self.columns[name]
 
 
-def table_source(catalogue: Catalogue, type_: EntityType) -> Source:
+def table_source(catalogue: Catalogue, type_: EntityType) -> RowSource:
     """Return a source for all rows of the table of *type_*, including those of other types.
 
     With a restricted catalogue the source has only rows that the user can see.
@@ -67,11 +67,11 @@ def table_source(catalogue: Catalogue, type_: EntityType) -> Source:
     columns = dict(alias.c.items())
     if catalogue.restricted and is_narrowed(type_.table):
         seen = visible(catalogue.tables, type_.table, columns)
-        return Source(type_, alias, columns, (seen,))
-    return Source(type_, alias, columns)
+        return RowSource(type_, alias, columns, (seen,))
+    return RowSource(type_, alias, columns)
 
 
-def fits_type(catalogue: Catalogue, source: Source, type_: EntityType) -> Optional[Expression]:
+def fits_type(catalogue: Catalogue, source: RowSource, type_: EntityType) -> Optional[Expression]:
     """Return the condition that the row of *source* has the type *type_*, or None if all have."""
     alternatives = [
         all_of([source.column(column) == value for column, value in classifier.items()])
@@ -90,7 +90,7 @@ class Step:
 
     def __init__(
         self,
-        target: Source,
+        target: RowSource,
         from_: FromClause,
         own: Optional[Expression],
         other: Optional[Expression],
@@ -141,7 +141,7 @@ def set_apart(statement: Select[Any]) -> Select[Any]:
 
 
 def collection_step(
-    catalogue: Catalogue, owner: Source, collection: Collection, target: Source
+    catalogue: Catalogue, owner: RowSource, collection: Collection, target: RowSource
 ) -> Step:
     """Return the step from *owner* to the members of a stored *collection*."""
     how = collection.how
@@ -163,12 +163,12 @@ def link_conditions(link: FromClause, how: ManyToMany) -> tuple[Expression, ...]
     return (*wanted, *unwanted)
 
 
-def stable_order(source: Source) -> Expression:
+def stable_order(source: RowSource) -> Expression:
     """Return the last key of an order, which makes the order of the rows of *source* unique."""
     return row_order(*key_columns(source))
 
 
-def key_columns(source: Source) -> list[Expression]:
+def key_columns(source: RowSource) -> list[Expression]:
     """Return the expressions of the primary key, in the order of the type's ``primary_key``."""
     return [
         source.column(stored_column(source.type_.properties[name]))

@@ -109,7 +109,7 @@ def _add_project_schemas(rows: RowSet) -> None:
         _add_project_schema(rows, schema)
 
 
-def _add_project_schema(rows: RowSet, schema: work.ProjectSchema) -> None:
+def _add_project_schema(rows: RowSet, schema: work.SeedProjectSchema) -> None:
     schema_id = rows.add(
         "ProjectSchema",
         id=named_id("ProjectSchema", schema.name),
@@ -134,7 +134,10 @@ def _add_project_schema(rows: RowSet, schema: work.ProjectSchema) -> None:
 
 
 def _add_schema_of_object_type(
-    rows: RowSet, schema: work.ProjectSchema, project_schema_id: str, object_type: work.ObjectType
+    rows: RowSet,
+    schema: work.SeedProjectSchema,
+    project_schema_id: str,
+    object_type: work.ObjectType,
 ) -> None:
     """Add the types and statuses of contexts of *object_type* in *schema*."""
     rows.add(
@@ -156,7 +159,7 @@ def _add_schema_of_object_type(
 
 
 def _add_task_template(
-    rows: RowSet, schema: work.ProjectSchema, name: str, types: Iterable[str]
+    rows: RowSet, schema: work.SeedProjectSchema, name: str, types: Iterable[str]
 ) -> None:
     template_id = rows.add(
         "TaskTemplate",

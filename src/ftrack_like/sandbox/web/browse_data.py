@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 from ftrack_like.sandbox.web.review_data import objects_of
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 _MOST = 500
 
 
-def projects(reader: Reader) -> list[Record]:
+def projects(reader: PageReader) -> list[Record]:
     """Return the projects, with the active ones first."""
     return reader.query(
         "select id, name, full_name, status, start_date, end_date, thumbnail_id"
@@ -31,7 +31,7 @@ def projects(reader: Reader) -> list[Record]:
     )
 
 
-def children_of(reader: Reader, id_: str) -> dict[str, list[Record]]:
+def children_of(reader: PageReader, id_: str) -> dict[str, list[Record]]:
     """Return the children of the context *id_*, grouped by the name of their object type."""
     found = reader.query(
         "select id, name, object_type.name, object_type.sort, type.name, status.name,"
@@ -45,7 +45,7 @@ def children_of(reader: Reader, id_: str) -> dict[str, list[Record]]:
     return groups
 
 
-def assets_of(reader: Reader, id_: str) -> list[Record]:
+def assets_of(reader: PageReader, id_: str) -> list[Record]:
     """Return the assets of the context *id_*, each with its latest version."""
     return reader.query(
         "select id, name, type.name, latest_version.version, latest_version.thumbnail_id,"
@@ -54,14 +54,14 @@ def assets_of(reader: Reader, id_: str) -> list[Record]:
     )
 
 
-def asset_of(reader: Reader, id_: str) -> Optional[Record]:
+def asset_of(reader: PageReader, id_: str) -> Optional[Record]:
     """Return the asset *id_* with the link of its parent, or None if it does not exist."""
     return reader.one(
         f"select id, name, type.name, parent.link, parent.name from Asset where id is {quoted(id_)}"
     )
 
 
-def versions_of(reader: Reader, id_: str) -> list[Record]:
+def versions_of(reader: PageReader, id_: str) -> list[Record]:
     """Return the versions of the asset *id_*, the latest first."""
     return reader.query(
         "select id, version, comment, date, thumbnail_id, status.name, status.color,"
@@ -70,7 +70,7 @@ def versions_of(reader: Reader, id_: str) -> list[Record]:
     )
 
 
-def version_of(reader: Reader, id_: str) -> Optional[Record]:
+def version_of(reader: PageReader, id_: str) -> Optional[Record]:
     """Return the version *id_* with its link, or None if it does not exist."""
     return reader.one(
         "select id, version, comment, date, link, project_id, thumbnail_id, asset.name, asset.id,"
@@ -79,7 +79,7 @@ def version_of(reader: Reader, id_: str) -> Optional[Record]:
     )
 
 
-def components_of(reader: Reader, id_: str) -> list[Record]:
+def components_of(reader: PageReader, id_: str) -> list[Record]:
     """Return the components of the version *id_*, with the names of their locations."""
     return reader.query(
         "select id, name, file_type, size, component_locations.location.name from Component"
@@ -87,7 +87,7 @@ def components_of(reader: Reader, id_: str) -> list[Record]:
     )
 
 
-def reviews(reader: Reader) -> list[Record]:
+def reviews(reader: PageReader) -> list[Record]:
     """Return the review sessions, the latest first."""
     return reader.query(
         "select id, name, is_open, start_date, end_date, thumbnail_id, project.full_name"
@@ -95,7 +95,7 @@ def reviews(reader: Reader) -> list[Record]:
     )
 
 
-def review_of(reader: Reader, id_: str) -> Optional[Record]:
+def review_of(reader: PageReader, id_: str) -> Optional[Record]:
     """Return the review session *id_* with its ``objects`` and ``invitees``, or None."""
     found = reader.one(
         "select id, name, description, is_open, availability, is_moderated,"

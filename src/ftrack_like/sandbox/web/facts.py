@@ -14,7 +14,7 @@ from typing import Any, Optional
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Reference
 from ftrack_like.sandbox.web.pages import person_name
-from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 
 __all__ = ["Portrait", "duration", "portray"]
 
@@ -73,7 +73,7 @@ class Portrait:
     fields: Sequence[tuple[str, Any]]
 
 
-def portray(reader: Reader, type_name: str, key: Sequence[Any]) -> Optional[Portrait]:
+def portray(reader: PageReader, type_name: str, key: Sequence[Any]) -> Optional[Portrait]:
     """Return the facts of the entity of *type_name* with the primary *key*.
 
     Return None if it does not exist.

@@ -16,13 +16,13 @@ import sqlalchemy
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.auth import RequestCredentials, RequestUser
 from ftrack_like.sandbox.errors import InvalidCredentialsError, TooManyAttemptsError
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.seed.data.site import ADMINISTRATOR_ROLE
 from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.web.pages import Asked, Handler, PageError, go_to, page_route, render
-from ftrack_like.sandbox.web.reading import Reader, quoted
+from ftrack_like.sandbox.web.reading import PageReader, quoted
 from ftrack_like.sandbox.web.tokens import keep_token, make_token, peek, read_token
 
 __all__ = ["LOG_IN_PATH", "Visitor", "for_visitors", "is_administrator", "log_in_routes"]
@@ -46,12 +46,12 @@ _FIRST_PLACE = "/browse"
 class Visitor:
     """A logged-in user with a request. Each form must send back *form_token*."""
 
-    user: User
+    user: RequestUser
     form_token: str
     asked: Asked
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> PageReader:
         """Return a reader with the permissions of the visitor."""
         return self.asked.reader(self.user)
 
@@ -100,7 +100,7 @@ def show_form(asked: Asked) -> Response:
 def log_in(asked: Asked) -> Response:
     """Check the posted user name and key, set the cookie, and redirect to the requested page."""
     username = asked.form.get("username", "").strip()
-    credentials = Credentials(username, asked.form.get("key", "").strip())
+    credentials = RequestCredentials(username, asked.form.get("key", "").strip())
     try:
         user = asked.api.authenticate(credentials)
     except TooManyAttemptsError as error:
@@ -119,7 +119,7 @@ def log_out(visitor: Visitor) -> Response:
     return response
 
 
-def is_administrator(asked: Asked, user: User) -> bool:
+def is_administrator(asked: Asked, user: RequestUser) -> bool:
     """Return whether *user* has the role of an administrator."""
     expression = (
         f"select id from UserSecurityRole where user_id is {quoted(user.id)}"
@@ -162,7 +162,7 @@ def _visitor(asked: Asked) -> Optional[Visitor]:
     if found is None or not found.is_active:
         return None
     form_token = make_token(signer, f"forms of {token}", _SECONDS, form="1")
-    return Visitor(User(user_id, found.username), form_token, asked)
+    return Visitor(RequestUser(user_id, found.username), form_token, asked)
 
 
 def _check_form(visitor: Visitor) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.media.routes import GET_PATH, THUMBNAIL_PATH
 from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.web.pages import Asked
-from ftrack_like.sandbox.web.reading import Reader, quoted
+from ftrack_like.sandbox.web.reading import PageReader, quoted
 
 __all__ = ["Medium", "address_maker", "media_of"]
 
@@ -53,7 +53,7 @@ class Medium:
 
 
 def media_of(
-    asked: Asked, reader: Reader, version_ids: Iterable[str], user: User
+    asked: Asked, reader: PageReader, version_ids: Iterable[str], user: RequestUser
 ) -> dict[str, Medium]:
     """Return the media of each version by its id. The addresses in them are valid for *user*."""
     ids = sorted({one for one in version_ids if one})
@@ -76,7 +76,7 @@ def media_of(
     return {id_: _best(found.get(id_, {}), id_ in busy) for id_ in ids}
 
 
-def address_maker(asked: Asked, user: User) -> Callable[..., str]:
+def address_maker(asked: Asked, user: RequestUser) -> Callable[..., str]:
     """Return a function that returns the signed address of a component's data for its id.
 
     With *size*, in pixels, the address is that of the component's image, scaled to this size.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from ftrack_like.sandbox.auth import Credentials, User
+from ftrack_like.sandbox.auth import RequestCredentials, RequestUser
 from ftrack_like.sandbox.errors import PermissionDeniedError, SandboxError
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors, is_administrator
 from ftrack_like.sandbox.web.pages import Asked, PageError, page_route, render
@@ -36,7 +36,7 @@ def answer_program(asked: Asked) -> Response:
     error. :meth:`ftrack_like.sandbox.mail.MailOutbox.messages` describes the format.
     """
     try:
-        user = asked.api.authenticate(Credentials.from_headers(asked.request.headers))
+        user = asked.api.authenticate(RequestCredentials.from_headers(asked.request.headers))
         _refuse_others(asked, user)
     except SandboxError as error:
         return JSONResponse(error.as_wire(), error.status)
@@ -51,6 +51,6 @@ def show(visitor: Visitor) -> Response:
     return render("outbox.html", visitor=visitor, messages=messages, theme=None)
 
 
-def _refuse_others(asked: Asked, user: User) -> None:
+def _refuse_others(asked: Asked, user: RequestUser) -> None:
     if not is_administrator(asked, user):
         raise PermissionDeniedError(_REFUSED)

@@ -16,10 +16,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ftrack_like.sandbox.api import Api
-from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.http_app import read_body, server_url
-from ftrack_like.sandbox.web.reading import Reader
+from ftrack_like.sandbox.web.reading import PageReader
 
 if TYPE_CHECKING:
     import jinja2
@@ -72,16 +72,16 @@ class Asked:
         """Return the part *name* of the path."""
         return str(self.request.path_params[name])
 
-    def execute(self, operations: Sequence[Mapping[str, Any]], user: User) -> list[Any]:
+    def execute(self, operations: Sequence[Mapping[str, Any]], user: RequestUser) -> list[Any]:
         """Run API *operations* for *user*, as if a client had sent them; return their results.
 
         Raise :exc:`SandboxError` if an operation fails. Then all are rolled back.
         """
         return self.api.execute(operations, user, server_url(self.request))
 
-    def reader(self, user: User) -> Reader:
+    def reader(self, user: RequestUser) -> PageReader:
         """Return a reader with the permissions of *user*."""
-        return Reader(lambda operations: self.execute(operations, user))
+        return PageReader(lambda operations: self.execute(operations, user))
 
 
 #: Returns the response to a request. It runs on a worker thread. PageError and SandboxError

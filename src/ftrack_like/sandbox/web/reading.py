@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.schema import MODEL
 
-__all__ = ["Reader", "Record", "connect", "quoted"]
+__all__ = ["PageReader", "Record", "connect", "quoted"]
 
 #: An entity from an answer: values by attribute name.
 Record = dict[str, Any]
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 Execute = Callable[[Sequence[Mapping[str, Any]]], list[Any]]
 
 
-class Reader:
+class PageReader:
     """Runs queries with *execute*, and so with the permissions of its user."""
 
     def __init__(self, execute: Execute) -> None:

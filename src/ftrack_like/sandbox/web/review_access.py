@@ -16,11 +16,11 @@ from typing import Optional
 
 from starlette.responses import Response
 
-from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.links import REVIEW_PATH, check_link, person_mark
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.pages import Asked, PageError
-from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 from ftrack_like.sandbox.web.review_write import collaborator_operations
 from ftrack_like.sandbox.web.tokens import keep_token, read_token
 
@@ -69,15 +69,15 @@ class Visit:
     session: Record
 
     @property
-    def user(self) -> User:
+    def user(self) -> RequestUser:
         """Return the user for the invitee's operations. Its id is "" until the first write."""
         # An invitee has no role, only a link to this review. The user is therefore unrestricted,
         # and these pages must limit their queries to this review.
         person = self.invitee["resource_id"] or ""
-        return User(person, self.invitee["email"] or "", unrestricted=True, is_guest=True)
+        return RequestUser(person, self.invitee["email"] or "", unrestricted=True, is_guest=True)
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> PageReader:
         """Return a reader for the review's data. It has no restrictions."""
         return self.asked.reader(self.user)
 
@@ -113,7 +113,7 @@ class Visit:
         inviter = self.invitee.get("created_by") or {}
         self.asked.execute(
             operations,
-            User(
+            RequestUser(
                 self.invitee["created_by_id"] or "",
                 inviter.get("username") or "",
                 unrestricted=True,
@@ -136,7 +136,7 @@ def enter(asked: Asked) -> Visit:
             "This link does not work",
             f"{error} Open the complete link from the mail, or ask for a new invitation.",
         ) from error
-    reader = asked.reader(User("", "", unrestricted=True))
+    reader = asked.reader(RequestUser("", "", unrestricted=True))
     invitee = reader.one(_INVITEE.format(quoted(signed["invitee"])))
     session = invitee and find_session(reader, invitee["review_session_id"])
     is_same = invitee and signed.get("person") == person_mark(invitee["email"])
@@ -151,14 +151,14 @@ def enter(asked: Asked) -> Visit:
     return Visit(asked, link, invitee, session)
 
 
-def _refuse_left(reader: Reader, invitee: Record) -> None:
+def _refuse_left(reader: PageReader, invitee: Record) -> None:
     """Raise :exc:`PageError` if the *invitee* is a user who is no longer active."""
     person = quoted(invitee["resource_id"] or "")
     if reader.one(f"select id from User where id is {person} and is_active is_not true"):
         raise PageError(403, "This invitation has ended", "Its user is no longer active.")
 
 
-def find_session(reader: Reader, id_: str) -> Optional[Record]:
+def find_session(reader: PageReader, id_: str) -> Optional[Record]:
     """Return the review session with the id *id_*, or None if it does not exist."""
     return reader.one(_SESSION.format(quoted(id_)))
 

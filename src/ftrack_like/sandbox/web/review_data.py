@@ -8,12 +8,12 @@ from typing import Any, Optional
 
 from ftrack_like.sandbox.web.drawing import strokes_of
 from ftrack_like.sandbox.web.pages import person_name
-from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 
 __all__ = [
     "STATUS_WORDS",
-    "Note",
-    "Verdict",
+    "ReviewDecision",
+    "ReviewNote",
     "annotations_of",
     "notes_of",
     "objects_of",
@@ -48,7 +48,7 @@ _ANNOTATIONS = (
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ReviewDecision:
     """A decision about a version.
 
     *status* is usually a key of :data:`STATUS_WORDS`, but clients can store any text. *who* is
@@ -67,7 +67,7 @@ class Verdict:
 
 
 @dataclass
-class Note:
+class ReviewNote:
     """A note with its *replies*. *frame* is None if the note is about the whole version.
 
     *drawing* contains the strokes, *pictures* the components of the attached images.
@@ -81,26 +81,26 @@ class Note:
     frame: Optional[int]
     drawing: Sequence[Any] = ()
     pictures: Sequence[Record] = ()
-    replies: list[Note] = field(default_factory=list)
+    replies: list[ReviewNote] = field(default_factory=list)
 
 
-def objects_of(reader: Reader, session_id: str) -> list[Record]:
+def objects_of(reader: PageReader, session_id: str) -> list[Record]:
     """Return the objects of a review session in their order."""
     return reader.query(_OBJECTS.format(quoted(session_id)))
 
 
 def verdicts_of(
-    reader: Reader, object_ids: Iterable[str], only_of: Optional[str] = None
-) -> dict[str, list[Verdict]]:
+    reader: PageReader, object_ids: Iterable[str], only_of: Optional[str] = None
+) -> dict[str, list[ReviewDecision]]:
     """Return the decisions about each object by the object's id, the oldest first.
 
     With *only_of*, return only the decisions of the invitee with this id.
     """
     ids = ", ".join(map(quoted, object_ids))
-    found: dict[str, list[Verdict]] = {}
+    found: dict[str, list[ReviewDecision]] = {}
     for record in reader.query(_VERDICTS.format(ids)) if ids else ():
         invitee = record.get("invitee") or {}
-        verdict = Verdict(
+        verdict = ReviewDecision(
             record["id"],
             record["status"] or "",
             invitee.get("name") or "Unknown person",
@@ -111,7 +111,7 @@ def verdicts_of(
     return found
 
 
-def annotations_of(reader: Reader, object_id: str) -> dict[str, Sequence[Any]]:
+def annotations_of(reader: PageReader, object_id: str) -> dict[str, Sequence[Any]]:
     """Return the strokes that invitees drew on an object, by the id of the note."""
     drawn: dict[str, Sequence[Any]] = {}
     for record in reader.query(_ANNOTATIONS.format(quoted(object_id))):
@@ -122,11 +122,11 @@ def annotations_of(reader: Reader, object_id: str) -> dict[str, Sequence[Any]]:
 
 
 def notes_of(
-    reader: Reader,
+    reader: PageReader,
     parent_id: str,
     drawn: Optional[Mapping[str, Sequence[Any]]] = None,
     sees_only: Optional[str] = None,
-) -> list[Note]:
+) -> list[ReviewNote]:
     """Return the notes on an entity with their replies, the oldest first.
 
     *drawn* contains the strokes of drawings by the id of the note. With *sees_only*, return only
@@ -147,7 +147,7 @@ def notes_of(
     return [notes[one["id"]] for one in records if one["in_reply_to_id"] not in notes]
 
 
-def _names(reader: Reader, ids: Iterable[Optional[str]]) -> tuple[dict[str, str], set[str]]:
+def _names(reader: PageReader, ids: Iterable[Optional[str]]) -> tuple[dict[str, str], set[str]]:
     """Return the names of the people *ids* by id, and the ids of the users among them."""
     wanted = ", ".join(quoted(one) for one in sorted(filter(None, ids)))
     if not wanted:
@@ -161,8 +161,10 @@ def _names(reader: Reader, ids: Iterable[Optional[str]]) -> tuple[dict[str, str]
     return names, set(usernames)
 
 
-def _note(record: Record, names: Mapping[str, str], drawn: Mapping[str, Sequence[Any]]) -> Note:
-    return Note(
+def _note(
+    record: Record, names: Mapping[str, str], drawn: Mapping[str, Sequence[Any]]
+) -> ReviewNote:
+    return ReviewNote(
         record["id"],
         record["content"] or "",
         names.get(record["user_id"] or "", "Unknown person"),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.actions.batch import new_id
-from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.links import (
     REVIEW_PATH,
     REVIEW_SECONDS,
@@ -62,7 +62,9 @@ def join(asked: Asked, throttle: Throttle) -> Response:
     throttle.count(session["id"])
     invitee_id = new_id()
     host = session.get("created_by") or {}
-    user = User(session["created_by_id"] or "", host.get("username") or "", unrestricted=True)
+    user = RequestUser(
+        session["created_by_id"] or "", host.get("username") or "", unrestricted=True
+    )
     asked.execute(guest_operations(invitee_id, session["id"], name, email), user)
     response = go_to(review_link(asked.api.media.signer, invitee_id, email))
     keep_token(
@@ -86,7 +88,7 @@ def _session(asked: Asked) -> Record:
         signed = check_link(asked.api.media.signer, SHARED_PATH, asked.query, ("session",))
     except SignatureError as error:
         raise PageError(403, "This link does not work", f"{error} Ask for a new link.") from error
-    session = find_session(asked.reader(User("", "", unrestricted=True)), signed["session"])
+    session = find_session(asked.reader(RequestUser("", "", unrestricted=True)), signed["session"])
     if session is None or not session["shareable_url_enabled"]:
         raise PageError(
             403, "This review is not shared any more", "Ask your host for an invitation."
@@ -103,7 +105,7 @@ def _invitee(asked: Asked, session: Record, invitee_id: str) -> Optional[Record]
     except SignatureError:
         return None
     expression = f"select id, email from ReviewSessionInvitee where id is {quoted(invitee_id)}"
-    return asked.reader(User("", "", unrestricted=True)).one(expression)
+    return asked.reader(RequestUser("", "", unrestricted=True)).one(expression)
 
 
 def _form(

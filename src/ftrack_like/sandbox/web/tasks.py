@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ftrack_like.sandbox.web.pages import person_name
-from ftrack_like.sandbox.web.reading import Reader, Record, quoted
+from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 
 __all__ = ["PAGE_SIZE", "Choices", "TaskPage", "choices", "find_tasks", "scope_of"]
 
@@ -39,7 +39,7 @@ class Choices:
     users: list[Record]
 
 
-def choices(reader: Reader) -> Choices:
+def choices(reader: PageReader) -> Choices:
     """Return the values that a viewer can select in the filters."""
     statuses = reader.query("select name from Status order by sort, name")
     return Choices(
@@ -67,7 +67,9 @@ def scope_of(type_name: str, id_: str) -> str:
     return f"(id is {id_} or ancestors any (id is {id_}))"
 
 
-def find_tasks(reader: Reader, chosen: Mapping[str, str], scope: Optional[str] = None) -> TaskPage:
+def find_tasks(
+    reader: PageReader, chosen: Mapping[str, str], scope: Optional[str] = None
+) -> TaskPage:
     """Return a page of tasks that match the criteria *scope* and the filters in *chosen*.
 
     *chosen* may contain ``project`` and ``assignee`` (ids), ``status`` (a name), ``text`` (part of

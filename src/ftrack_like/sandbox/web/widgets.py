@@ -15,14 +15,14 @@ from urllib.parse import parse_qsl
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ftrack_like.sandbox.auth import User
+from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.links import WIDGET_PATH, check_link, widget_link
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.facts import portray
 from ftrack_like.sandbox.web.media import address_maker
 from ftrack_like.sandbox.web.pages import Asked, PageError, error_page, page_route, render
-from ftrack_like.sandbox.web.reading import Reader, quoted
+from ftrack_like.sandbox.web.reading import PageReader, quoted
 from ftrack_like.sandbox.web.tasks import choices, find_tasks, scope_of
 
 __all__ = ["widget_routes"]
@@ -38,12 +38,12 @@ class Widget:
     """A request for a widget by *user*. *entity* is a type name and a primary key, or None."""
 
     asked: Asked
-    user: User
+    user: RequestUser
     theme: Optional[str]
     entity: Optional[tuple[str, list[Any]]]
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> PageReader:
         """Return a reader with the permissions of the user."""
         return self.asked.reader(self.user)
 
@@ -122,13 +122,13 @@ _PAGES: Mapping[str, Callable[[Widget], Response]] = {
 
 def _open(asked: Asked, signed: Mapping[str, str]) -> Widget:
     entity = (signed["type"], json.loads(signed["key"])) if "type" in signed else None
-    nobody = asked.reader(User("", "", unrestricted=True))
+    nobody = asked.reader(RequestUser("", "", unrestricted=True))
     user = nobody.one(
         f"select username from User where id is {quoted(signed['user'])} and is_active is true"
     )
     if user is None:
         raise PageError(403, "This widget cannot be shown", "Its user is no longer active.")
-    return Widget(asked, User(user["id"], user["username"]), signed.get("theme"), entity)
+    return Widget(asked, RequestUser(user["id"], user["username"]), signed.get("theme"), entity)
 
 
 def _render(template: str, widget: Widget, **values: Any) -> Response:

@@ -18,13 +18,13 @@ __all__ = [
     "SETTINGS",
     "USER_TYPES",
     "Disk",
-    "Location",
     "NoteLabel",
-    "Setting",
+    "SiteLocation",
+    "SiteSetting",
 ]
 
 
-class Location(NamedTuple):
+class SiteLocation(NamedTuple):
     """A location that exists on every site."""
 
     name: str
@@ -48,7 +48,7 @@ class Disk(NamedTuple):
     windows: str
 
 
-class Setting(NamedTuple):
+class SiteSetting(NamedTuple):
     """A setting of the site. *value* is a text."""
 
     group: str
@@ -57,31 +57,31 @@ class Setting(NamedTuple):
 
 
 LOCATIONS = (
-    Location(
+    SiteLocation(
         "ftrack.origin",
         "ce9b348f-8809-11e3-821c-20c9d081909b",
         "Origin",
         "Where data was when it was first registered.",
     ),
-    Location(
+    SiteLocation(
         "ftrack.unmanaged",
         "cb268ecc-8809-11e3-a7e2-20c9d081909b",
         "Unmanaged",
         "Data that only its owner moves.",
     ),
-    Location(
+    SiteLocation(
         "ftrack.review",
         "cd41be70-8809-11e3-b98a-20c9d081909b",
         "Review",
         "Media for reviews.",
     ),
-    Location(
+    SiteLocation(
         "ftrack.connect",
         "07b82a97-8cf9-11e3-9383-20c9d081909b",
         "Connect",
         "Data that the desktop application publishes.",
     ),
-    Location(
+    SiteLocation(
         "ftrack.server",
         "3a372bde-05bc-11e4-8908-20c9d081909b",
         "Server",
@@ -120,4 +120,4 @@ SCOPES = ("In-house", "Outsourced")
 DISKS = (Disk("Projects", "/mnt/projects", "P:\\projects"),)
 
 #: The storage scenario is JSON. Clients write it, and ``query_server_information`` returns it.
-SETTINGS = (Setting("STORAGE", "storage_scenario", "null"),)
+SETTINGS = (SiteSetting("STORAGE", "storage_scenario", "null"),)

@@ -21,7 +21,7 @@ __all__ = [
     "AssetType",
     "ObjectType",
     "Priority",
-    "ProjectSchema",
+    "SeedProjectSchema",
     "Status",
     "Type",
 ]
@@ -74,7 +74,7 @@ class ObjectType(NamedTuple):
         return OBJECT_TYPE_IDS[self.type_name]
 
 
-class ProjectSchema(NamedTuple):
+class SeedProjectSchema(NamedTuple):
     """A project schema: the object types, types and statuses of a kind of project.
 
     - *task_type_schema*: the name of the task type schema with the types of tasks.
@@ -330,9 +330,9 @@ _OBJECT_TYPE_WORKFLOWS: Mapping[str, str] = {
 }
 
 
-def _project_schema(name: str, templates: Mapping[str, tuple[str, ...]]) -> ProjectSchema:
+def _project_schema(name: str, templates: Mapping[str, tuple[str, ...]]) -> SeedProjectSchema:
     """Return the project schema *name* over the task types of that name."""
-    return ProjectSchema(
+    return SeedProjectSchema(
         name,
         _OBJECT_TYPES,
         name,
