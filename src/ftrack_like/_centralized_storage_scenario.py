@@ -251,7 +251,7 @@ class ConfigureCentralizedStorageScenario:
             "configuring",
             "select_location",
             configuration,
-            *_error(error),
+            *_error_items(error),
             _label(text),
             question,
         )
@@ -271,7 +271,7 @@ class ConfigureCentralizedStorageScenario:
             "configuring",
             "configure_location",
             configuration,
-            *_error(error),
+            *_error_items(error),
             _label(
                 "#New location#\nDescribe the location for the storage. You can keep the "
                 "suggested values."
@@ -350,7 +350,7 @@ def _label(text: str) -> dict[str, Any]:
     return {"type": "label", "value": text}
 
 
-def _error(text: str) -> list[dict[str, Any]]:
+def _error_items(text: str) -> list[dict[str, Any]]:
     """Return the form items that show the error *text*; an empty list if it is empty."""
     return [_label(f"**{text}**")] if text else []
 

@@ -177,10 +177,12 @@ def publish_reviewable(
     # Search again under the claim, because another process may have published in between. Then
     # continue the work of a killed process, and only encode if there is none. Everything is created
     # under the token of the claim, so that the next process finds it after a kill.
-    publication = _find(task)
+    publication = _earlier_publication(task)
     if publication is None:
         with claiming(task.session, version["id"], task.content, deadline) as claim:
-            publication = _find(task) or adopt(task, claim) or _encode(encode, task, claim)
+            publication = (
+                _earlier_publication(task) or adopt(task, claim) or _encode(encode, task, claim)
+            )
     if wait and publication.job is not None:
         begin = 50 if publication.is_new else 0
         left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
@@ -224,7 +226,7 @@ def _facts_of(name: str, files: list[pathlib.Path], profile: str) -> dict[str, s
     }
 
 
-def _find(task: _Task) -> Optional[Publication]:
+def _earlier_publication(task: _Task) -> Optional[Publication]:
     """Return the earlier publication of the same content and profile, None if there is none.
 
     Remove the components of a failed job, and components that have lost their data.
@@ -286,7 +288,11 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
             claim.abandon()  # the next call cleans up
             raise error from error.__cause__
         # The process that took over the claim completes or removes the components under it.
-        found = None if is_held or not isinstance(error, exception.Error) else _find(task)
+        found = (
+            None
+            if is_held or not isinstance(error, exception.Error)
+            else _earlier_publication(task)
+        )
         if found is not None:
             return found
         raise

@@ -74,7 +74,7 @@ def discover(
         for module_path in module_paths:
             _warn_of_permissions(module_path, logger)
             try:
-                if _load(module_path, positional, keywords, logger):
+                if _load_plugin(module_path, positional, keywords, logger):
                     _loaded.info(L('Loaded plugin "{0}".', module_path))
             except (Exception, SystemExit) as error:
                 # A plugin that calls sys.exit must not end the program that loads it.
@@ -108,7 +108,7 @@ def _warn_of_permissions(module_path: str, logger: logging.Logger) -> None:
         )
 
 
-def _load(
+def _load_plugin(
     module_path: str, positional: tuple[Any, ...], keywords: dict[str, Any], logger: logging.Logger
 ) -> bool:
     """Load the plugin at *module_path* and call ``register``; return False if that is missing."""

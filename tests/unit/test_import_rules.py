@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -16,26 +17,85 @@ from tools.allow_lists import broken_imports, read_parts
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-#: By module: a line that it must not contain, and the answer of the linter.
-FORBIDDEN = {
-    "sandbox/events/audit": (
+LAYERS = "Imports of the client point downwards"
+CYCLES = "No module or package imports itself by way of others"
+ALLOWED = "Each part imports only what its line names"
+BASE = "The modules of the lowest layer know only smaller ones"
+VALUES = "The private modules about values know only smaller ones"
+WIRE = "The wire is made of formats that know only smaller ones"
+HUB = "The hub is made of parts, which never import the hub"
+
+#: A contract, a module, a line that the module must not contain, and the answer of the linter. An
+#: empty line adds only the module.
+FORBIDDEN = [
+    (
+        ALLOWED,
+        "sandbox/events/audit",
         "from ftrack_like.event import swift_websocket",
         "sandbox.events.audit imports event.swift_websocket: sandbox.events may import only",
     ),
-    "sandbox/language/tree": (
+    (
+        ALLOWED,
+        "sandbox/language/tree",
         "from ftrack_like.sandbox.tables import layout",
         "sandbox.language.tree imports sandbox.tables.layout: sandbox.language may import only",
     ),
-    "sandbox/schema/model": (
+    (
+        ALLOWED,
+        "sandbox/schema/model",
         "import requests, ftrack_like.symbol",
         "sandbox.schema.model imports symbol: sandbox.schema may import nothing.",
     ),
-    "accessor/disk": (
+    (
+        ALLOWED,
+        "sandbox/limits",
+        "import ftrack_like.event.websockets",
+        "sandbox.limits imports event.websockets: sandbox may import nothing.",
+    ),
+    (
+        ALLOWED,
+        "accessor/disk",
         "from ftrack_like.sandbox import limits",
         "accessor.disk imports sandbox.limits: behaviour may import only",
     ),
-    "newcomer": ("", "newcomer belongs to no part."),
-}
+    (ALLOWED, "newcomer", "", "newcomer belongs to no part."),
+    (
+        LAYERS,
+        "cache/keys",
+        "import ftrack_like.attribute",
+        "ftrack_like.cache is not allowed to import ftrack_like.attribute:",
+    ),
+    (
+        CYCLES,
+        "query/_text",
+        "import ftrack_like.query._rows",
+        "No cycles are allowed in ftrack_like.query.",
+    ),
+    (
+        BASE,
+        "_base/errors",
+        "import ftrack_like._base.ffmpeg",
+        "ftrack_like._base.errors is not allowed to import ftrack_like._base.ffmpeg:",
+    ),
+    (VALUES, "_values/added", "", "- ftrack_like._values.added (Since this contract is marked"),
+    (
+        WIRE,
+        "wire/topics",
+        "import ftrack_like.wire.events",
+        "ftrack_like.wire.topics is not allowed to import ftrack_like.wire.events:",
+    ),
+    (
+        HUB,
+        "event/courier",
+        "import ftrack_like.event.hub",
+        "ftrack_like.event.courier is not allowed to import ftrack_like.event.hub:",
+    ),
+    (HUB, "event/added", "", "- ftrack_like.event.added (Since this contract is marked"),
+]
+#: The names of all contracts in ``.importlinter``.
+CONTRACTS = re.findall(
+    r"^name = (.+)$", (ROOT / ".importlinter").read_text(encoding="utf-8"), re.MULTILINE
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +108,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
     shutil.copytree(
         ROOT / "src" / "ftrack_like", source, ignore=shutil.ignore_patterns("__pycache__")
     )
-    for module, (line, _) in FORBIDDEN.items():
+    for _, module, line, _ in FORBIDDEN:
         with open(source / f"{module}.py", "a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
@@ -64,19 +124,37 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
     )
 
 
-@pytest.mark.parametrize("module", FORBIDDEN)
+def section(answer: subprocess.CompletedProcess[str], contract: str) -> str:
+    """Return what the *answer* of the linter says about a broken *contract*, empty if nothing."""
+    underlined = re.split(r"^(.+)\n-+\n", answer.stdout, flags=re.MULTILINE)
+    return dict(zip(underlined[1::2], underlined[2::2])).get(contract, "")
+
+
+@pytest.mark.parametrize(("contract", "module", "line", "sentence"), FORBIDDEN)
 def test_forbidden_import_fails_the_linter(
-    answer: subprocess.CompletedProcess[str], module: str
+    answer: subprocess.CompletedProcess[str],
+    contract: str,
+    module: str,
+    line: str,
+    sentence: str,
 ) -> None:
-    """The linter fails, and names the import and the part that must not contain it."""
+    """The linter fails, and the contract names the import, or the module that no line lists."""
     assert answer.returncode == 1, answer.stderr
-    assert FORBIDDEN[module][1] in " ".join(answer.stdout.split())
+    said = " ".join(section(answer, contract).split())
+    assert sentence in said, f"{module} with {line!r}: {answer.stdout}"
+
+
+def test_each_contract_is_tried() -> None:
+    """There is a forbidden import for each contract of the project."""
+    assert {contract for contract, *_ in FORBIDDEN} == set(CONTRACTS)
 
 
 def test_linter_names_only_what_is_forbidden(answer: subprocess.CompletedProcess[str]) -> None:
-    """The linter reports one line for each forbidden import, and none for the others."""
-    reported = [line for line in answer.stdout.splitlines() if line.startswith("- ")]
-    assert len(reported) == len(FORBIDDEN), answer.stdout
+    """The allow-lists report one line for each forbidden import, and none for the others."""
+    lines = section(answer, ALLOWED).splitlines()
+    reported = [line for line in lines if line.startswith("- ")]
+    expected = [sentence for contract, _, _, sentence in FORBIDDEN if contract == ALLOWED]
+    assert len(reported) == len(expected), answer.stdout
 
 
 def test_parts_name_existing_modules() -> None:

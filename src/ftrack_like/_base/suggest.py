@@ -26,7 +26,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _plain(name: str) -> str:
+def _comparable(name: str) -> str:
     """Return *name* in lower case without underscores."""
     return name.lower().replace("_", "")
 
@@ -34,7 +34,7 @@ def _plain(name: str) -> str:
 def _tails(candidate: str) -> list[str]:
     """Return the ends of *candidate*, a name in camel case, from each inner capital letter."""
     starts = [match.start() for match in re.finditer(r"(?<=[a-z0-9])[A-Z]", candidate)]
-    return [_plain(candidate[start:]) for start in starts]
+    return [_comparable(candidate[start:]) for start in starts]
 
 
 def _likeness(wanted: str, candidate: str) -> float:
@@ -45,7 +45,7 @@ def _likeness(wanted: str, candidate: str) -> float:
     def alike(other: str) -> float:
         return difflib.SequenceMatcher(None, wanted, other).ratio()
 
-    whole = _plain(candidate)
+    whole = _comparable(candidate)
     score = alike(whole)
     # A part of a longer name is similar, the end most ("Version", "AssetVersion").
     if len(wanted) > 2 and wanted in whole:
@@ -61,7 +61,7 @@ def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
     Similar names differ in case or underscores, have a typing mistake, or are a part of a longer
     name. If *name* is the name of a type in another tool, the type comes first.
     """
-    wanted = _plain(str(name))
+    wanted = _comparable(str(name))
     candidates = list(candidates)
     scored = sorted(
         (-_likeness(wanted, candidate), abs(len(candidate) - len(wanted)), candidate)
@@ -80,7 +80,7 @@ def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> s
     *candidates* are the valid names. If *name* is a name in another tool, it may also be a typing
     mistake, so the text contains two names.
     """
-    best = closest(name, candidates, limit=2 if _plain(str(name)) in _OTHER_WORDS else 1)
+    best = closest(name, candidates, limit=2 if _comparable(str(name)) in _OTHER_WORDS else 1)
     return f"Did you mean {' or '.join(map(repr, best))}?" if best else otherwise
 
 

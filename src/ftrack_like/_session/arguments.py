@@ -76,11 +76,11 @@ def credentials(
     variables = os.environ if environment is None else environment
     url, url_origin = _chosen(server_url, variables, "server_url", ("FTRACK_SERVER",))
     if not url:
-        raise _missing("server_url", "FTRACK_SERVER", "https://studio.ftrackapp.com")
+        raise _missing_argument("server_url", "FTRACK_SERVER", "https://studio.ftrackapp.com")
     names = ("FTRACK_API_KEY", "FTRACK_APIKEY")
     key, key_origin = _chosen(api_key, variables, "api_key", names)
     if not key:
-        raise _missing("api_key", " or ".join(names), "the key from your account's page")
+        raise _missing_argument("api_key", " or ".join(names), "the key from your account's page")
     user, user_origin = _chosen(api_user, variables, "api_user", ("FTRACK_API_USER",))
     if not user:
         user = _machine_user()
@@ -103,7 +103,7 @@ def _chosen(
     return None, ""
 
 
-def _missing(argument: str, variables: str, example: str) -> exception.ConfigurationError:
+def _missing_argument(argument: str, variables: str, example: str) -> exception.ConfigurationError:
     """Return the error for the required *argument*, which is missing."""
     variable = variables.split(maxsplit=1)[0]
     return exception.ConfigurationError(
@@ -141,7 +141,7 @@ def _machine_user() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError) as error:
-        raise _missing("api_user", "FTRACK_API_USER", "jane.doe") from error
+        raise _missing_argument("api_user", "FTRACK_API_USER", "jane.doe") from error
 
 
 def plugin_folders(

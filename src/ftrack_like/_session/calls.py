@@ -155,7 +155,7 @@ class Calls:
 
         def note_retry(report: RetryReport) -> None:
             statistics.count(retries=1)
-            warn_of_retry(self._logger, _named(data), report)
+            warn_of_retry(self._logger, _action_names(data), report)
 
         answer = Exchange(
             post=post if repeatable else write,
@@ -229,7 +229,7 @@ class Calls:
         return error
 
 
-def _named(data: Json) -> str:
+def _action_names(data: Json) -> str:
     """Return the names of the actions of the batch *data*, joined by "and"."""
     operations = [data] if isinstance(data, Mapping) else data
     try:

@@ -72,7 +72,7 @@ class Codec:
         """
         if isinstance(item, AnyEntity):
             return self._encode_entity(item, STRATEGIES[entity_attribute_strategy])
-        kind = _kind(item.__class__)
+        kind = _written_kind(item.__class__)
         if kind is Mapping:
             # The dictionary inside a payload: a commit has thousands of payloads, and their mapping
             # methods are slower.
@@ -82,7 +82,7 @@ class Codec:
                 for name, value in items.items()
             }
         if kind is Collection:
-            return [_reference(member) for member in _members(item)]
+            return [_reference(member) for member in _member_entities(item)]
         date = encode_date(item)
         if date is not None:
             return date
@@ -165,7 +165,7 @@ STRATEGIES: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 
 @functools.lru_cache(maxsize=256)
-def _kind(class_: type) -> Optional[type]:
+def _written_kind(class_: type) -> Optional[type]:
     """Return how values of *class_* are written: as a collection, a mapping, or neither (None).
 
     The results are cached, because a test against an abstract class is slow.
@@ -175,7 +175,7 @@ def _kind(class_: type) -> Optional[type]:
     return Mapping if issubclass(class_, Mapping) else None
 
 
-def _members(value: Union[Collection, MappedCollectionProxy]) -> list[Entity]:
+def _member_entities(value: Union[Collection, MappedCollectionProxy]) -> list[Entity]:
     """Return the entities of *value*, a collection or a mapped view on one."""
     return value.members if isinstance(value, Collection) else value.collection.members
 
@@ -196,8 +196,8 @@ def _encode_value(value: Value) -> Json:
             name: inner if inner.__class__ in PLAIN else _encode_value(inner)
             for name, inner in value.items()
         }
-    if _kind(class_) is Collection:
-        return [_reference(member) for member in _members(value)]
+    if _written_kind(class_) is Collection:
+        return [_reference(member) for member in _member_entities(value)]
     return value
 
 

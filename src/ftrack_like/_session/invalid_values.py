@@ -74,13 +74,13 @@ def unsendable(
     raises :exc:`TypeError` if there is none.
     """
     for entity, name, value in _values_of(data):
-        reason = _reason(value, encode_item)
+        reason = _json_problem(value, encode_item)
         if reason:
             text = "The value of {attribute!r} of {entity} cannot be sent: {shown}. {reason}"
             details = {"attribute": name, "entity": entity, "shown": shown(value), "reason": reason}
             return exception.ServerInvalidValueError(text, details)
     is_told = isinstance(error, exception.InvalidValueError)
-    reason = str(error) if is_told else _reason(data, encode_item) or str(error)
+    reason = str(error) if is_told else _json_problem(data, encode_item) or str(error)
     return exception.InvalidValueError(
         "{shown} cannot be written as JSON. {reason}", {"shown": shown(data), "reason": reason}
     )
@@ -93,7 +93,7 @@ def _values_of(data: Json) -> Iterator[tuple[str, str, Any]]:
             yield str(data), name, value
     for payload in data if isinstance(data, (list, tuple)) else [data]:
         if isinstance(payload, Mapping) and payload.get("action") in _WRITING:
-            entity = _named(payload)
+            entity = _entity_text(payload)
             entity_data = payload.get("entity_data")
             if isinstance(entity_data, Mapping):
                 for name, value in entity_data.items():
@@ -101,19 +101,19 @@ def _values_of(data: Json) -> Iterator[tuple[str, str, Any]]:
             yield entity, "the primary key", payload.get("entity_key")
 
 
-def _named(payload: Mapping[str, Any]) -> str:
+def _entity_text(payload: Mapping[str, Any]) -> str:
     """Return the entity of *payload* as text, such as ``<Task(0a1b…)>``."""
     key = payload.get("entity_key")
     parts = key if isinstance(key, (list, tuple)) else [key]
-    return f"<{payload.get('entity_type')}({', '.join([_plain(part) for part in parts])})>"
+    return f"<{payload.get('entity_type')}({', '.join([_key_part_text(part) for part in parts])})>"
 
 
-def _plain(part: object) -> str:
+def _key_part_text(part: object) -> str:
     """Return *part* of a primary key as text."""
     return part if isinstance(part, str) else shown(part)
 
 
-def _reason(value: Value, encode_item: Callable[[Any], Any]) -> str:
+def _json_problem(value: Value, encode_item: Callable[[Any], Any]) -> str:
     """Return a sentence with the reason why JSON cannot represent *value*, empty if it can."""
     try:
         json.dumps(value, default=encode_item, allow_nan=False)

@@ -43,7 +43,7 @@ def wait_for_job(
         while True:
             found, status, data = _look(session, job_id)
             if status == "failed":
-                raise exception.JobFailedError(found, _reason(data))
+                raise exception.JobFailedError(found, _failure_reason(data))
             tell(100 if status == "done" else _percent(data), 100)
             if status == "done":
                 return found
@@ -103,7 +103,7 @@ def _percent(data: Mapping[str, Any]) -> int:
     return min(max(int(progress * 100), 0), 99) if isinstance(progress, (int, float)) else 0
 
 
-def _reason(data: Mapping[str, Any]) -> str:
+def _failure_reason(data: Mapping[str, Any]) -> str:
     """Return the reason for a failure from the *data* of a job."""
     return str(data.get("error") or data.get("description") or "the job does not say why")
 

@@ -125,7 +125,9 @@ def _connect_hub(session: Session, options: StartOptions) -> None:
     # From now on, published events wait for the connection instead of failing.
     session.event_hub.init_connection()
     thread = threading.Thread(
-        target=_connect, args=(session, session.event_hub), name="ftrack-event-hub-connect"
+        target=_connect_until_closed,
+        args=(session, session.event_hub),
+        name="ftrack-event-hub-connect",
     )
     thread.daemon = True
     session._auto_connect_event_hub_thread = thread  # noqa: SLF001 - the name that programs know
@@ -136,7 +138,7 @@ def _connect_hub(session: Session, options: StartOptions) -> None:
         session.logger.warning("The event hub could not be connected: %s", error)
 
 
-def _connect(session: Session, hub: EventHub) -> None:
+def _connect_until_closed(session: Session, hub: EventHub) -> None:
     """Connect *hub* in a background thread, where no caller would see an error.
 
     If the server is out of reach, try again until the session is closed.

@@ -207,7 +207,7 @@ class Loader(Asker):
                 by_type.setdefault(entity.entity_type, []).append(entity)
         first = next(iter(by_type), "")
         for entity_type, members in by_type.items() if names else ():
-            wanted = names if entity_type == first else _known(members[0], names)
+            wanted = names if entity_type == first else _known_names(members[0], names)
             for condition, chunk in _conditions(members) if wanted else ():
                 expression = f"select {', '.join(wanted)} from {entity_type} where {condition}"
                 self._complete(chunk, self._completing(expression), wanted)
@@ -330,7 +330,7 @@ def _root(name: str) -> str:
     return re.split(r"[.\[]", name)[0]
 
 
-def _known(entity: Entity, names: list[str]) -> list[str]:
+def _known_names(entity: Entity, names: list[str]) -> list[str]:
     """Return the *names* that start with an attribute of *entity*."""
     return [name for name in names if entity.attributes.get(_root(name)) is not None]
 

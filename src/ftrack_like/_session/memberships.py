@@ -121,10 +121,10 @@ class Memberships:
     def _write_members(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
         """Replace the owned lists in the payloads by updates and deletions of their members."""
         kept = []
-        ended = {_text(each) for each in self.payloads if each["action"] != "update"}
+        ended = {_key_text(each) for each in self.payloads if each["action"] != "update"}
         for payload in self.payloads:
             data = payload.get("entity_data", {})
-            changes = [] if _text(payload) in ended else self._owned_changes(payload, deltas)
+            changes = [] if _key_text(payload) in ended else self._owned_changes(payload, deltas)
             if changes:
                 names = {change.name for change in changes}
                 self.written += changes
@@ -139,8 +139,8 @@ class Memberships:
         """Return the changes of lists in *payload* that can be written member by member."""
         changes = []
         for name, value in payload["entity_data"].items():
-            delta = deltas.get((payload["entity_type"], _text(payload), name))
-            if delta is None or not delta.is_seen or _collection(value) is None:
+            delta = deltas.get((payload["entity_type"], _key_text(payload), name))
+            if delta is None or not delta.is_seen or _collection_in(value) is None:
                 continue
             added, removed = list(delta.added.values()), list(delta.removed.values())
             if is_owned(payload["entity_type"], name, [*added, *removed]):
@@ -149,13 +149,13 @@ class Memberships:
 
     def _find_changes(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
         """Record the changes of lists, except of entities that this commit creates or deletes."""
-        ended = {_text(each) for each in self.payloads if each["action"] != "update"}
+        ended = {_key_text(each) for each in self.payloads if each["action"] != "update"}
         for place, payload in enumerate(self.payloads):
-            if payload["action"] != "update" or _text(payload) in ended:
+            if payload["action"] != "update" or _key_text(payload) in ended:
                 continue
             for name, value in payload["entity_data"].items():
-                delta = deltas.get((payload["entity_type"], _text(payload), name))
-                if delta is not None and not delta.is_whole and _collection(value) is not None:
+                delta = deltas.get((payload["entity_type"], _key_text(payload), name))
+                if delta is not None and not delta.is_whole and _collection_in(value) is not None:
                     self._note(place, name, value, delta)
 
     def _note(self, place: int, name: str, value: Value, delta: _Delta) -> None:
@@ -165,7 +165,7 @@ class Memberships:
         """
         references = {
             _text_of(item): self._session.entity_reference(item)
-            for item in _collection(value) or ()
+            for item in _collection_in(value) or ()
         }
         added = {text: references[text] for text in delta.added}
         self._changes.append(_Change(place, name, added, set(delta.removed)))
@@ -281,11 +281,11 @@ def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:
     for each in operations:
         if not isinstance(each, UpdateEntityOperation):
             continue
-        after = _collection(each.new_value)
+        after = _collection_in(each.new_value)
         if after is not None:
             key = str(list(each.entity_key.values()))
             delta = found.setdefault((each.entity_type, key, each.attribute_name), _Delta())
-            delta.follow(_collection(each.old_value), after)
+            delta.follow(_collection_in(each.old_value), after)
     return found
 
 
@@ -298,7 +298,7 @@ def _holds_collection(payload: OperationPayload) -> bool:
     return any(isinstance(value, (Collection, MappedCollectionProxy)) for value in values)
 
 
-def _collection(value: object) -> Optional[Collection]:
+def _collection_in(value: object) -> Optional[Collection]:
     """Return the collection in *value*, or None for another value or for custom attributes.
 
     The server has a row of each custom attribute as long as its configuration applies. A list
@@ -313,7 +313,7 @@ def _collection(value: object) -> Optional[Collection]:
     return value
 
 
-def _text(payload: OperationPayload) -> str:
+def _key_text(payload: OperationPayload) -> str:
     """Return the primary key of the entity of *payload* as text."""
     return str(payload["entity_key"])
 

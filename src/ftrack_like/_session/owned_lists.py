@@ -100,18 +100,19 @@ def member_writes(
     for payload in payloads:
         key = payload["entity_type"], str(payload["entity_key"])
         sent.setdefault(key, []).append(payload)
-    moved = {_key(item) for change in changes for item in change.added}
+    moved = {_type_and_key(item) for change in changes for item in change.added}
     writes = [
         _removal(item, change)
         for change in changes
         for item in change.removed
-        if _key(item) not in moved and not _is_settled(sent.get(_key(item), []), change.pointer)
+        if _type_and_key(item) not in moved
+        and not _is_settled(sent.get(_type_and_key(item), []), change.pointer)
     ]
     writes += [
         _update(item, {change.pointer: change.value})
         for change in changes
         for item in change.added
-        if not any(_points_at(each, change) for each in sent.get(_key(item), []))
+        if not any(_points_at(each, change) for each in sent.get(_type_and_key(item), []))
     ]
     return writes
 
@@ -152,7 +153,7 @@ def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
     )
 
 
-def _key(item: Entity) -> tuple[str, str]:
+def _type_and_key(item: Entity) -> tuple[str, str]:
     """Return the type and the primary key of *item*."""
     return item.entity_type, str(_values(item))
 

@@ -48,8 +48,8 @@ def parse_sequence(path: str) -> Optional[FileSequence]:
     name, frames = found
     placeholder = re.search(rf"(?s)^(?P<head>.*){_NUMBER}(?P<tail>.*)$", name)
     if placeholder is None:
-        raise _error(path, "the name has no place for the frame number, such as %04d")
-    return _collection(path, placeholder, frames)
+        raise _expression_error(path, "the name has no place for the frame number, such as %04d")
+    return _sequence_from(path, placeholder, frames)
 
 
 def _last_frames(path: str) -> Optional[tuple[str, str]]:
@@ -62,7 +62,7 @@ def _last_frames(path: str) -> Optional[tuple[str, str]]:
     if start < 0:
         unopened = re.search(r"(?s)%\d*d.*\s[\d\s,-]*\d\]$", path)
         if unopened is not None:
-            raise _error(path, "the bracket before the frames is missing")
+            raise _expression_error(path, "the bracket before the frames is missing")
         return None
     name = path[:start]
     frames, closing, behind = path[start + 1 :].partition("]")
@@ -81,22 +81,22 @@ def _last_frames(path: str) -> Optional[tuple[str, str]]:
     if not (looks_like_frames or is_apart or (closing and not frames.strip())):
         return None
     if not closing:
-        raise _error(path, "the bracket after the frames is missing")
+        raise _expression_error(path, "the bracket after the frames is missing")
     if behind:
         if not (looks_like_frames and (is_apart or name.endswith(" ["))):
             return None
-        raise _error(path, f"there is {behind!r} after the frames")
+        raise _expression_error(path, f"there is {behind!r} after the frames")
     return name.rstrip(), frames
 
 
-def _collection(path: str, placeholder: re.Match[str], frames: str) -> FileSequence:
+def _sequence_from(path: str, placeholder: re.Match[str], frames: str) -> FileSequence:
     """Return the collection for *frames*; *placeholder* splits the name at the frame number."""
     head, tail = placeholder["head"], placeholder["tail"]
     folder, first = os.path.split(head)
     if re.search(_NUMBER, first) or (re.search(_NUMBER, folder) and not os.path.isdir(folder)):
-        raise _error(path, "the name has several places for the frame number")
+        raise _expression_error(path, "the name has several places for the frame number")
     if re.search(r"\[[\d\s,-]*\]$", tail):
-        raise _error(path, "there are frames in two pairs of brackets")
+        raise _expression_error(path, "there are frames in two pairs of brackets")
     indexes = _indexes(path, frames) if frames.strip() else set()
     import clique  # lazy: most sessions create no sequence
 
@@ -110,18 +110,22 @@ def _indexes(path: str, frames: str) -> set[int]:
     for part in frames.split(","):
         match = _RANGE.fullmatch(part)
         if match is None:
-            raise _error(path, _mistake(part))
+            raise _expression_error(path, _frames_mistake(part))
         first = int(match[1])
         last = first if match[2] is None else int(match[2])
         if last < first:
-            raise _error(path, f"the range {part.strip()} runs backwards; write {last}-{first}")
+            raise _expression_error(
+                path, f"the range {part.strip()} runs backwards; write {last}-{first}"
+            )
         if last - first + len(found) >= _MOST_MEMBERS:
-            raise _error(path, f"{part.strip()} gives more than {_MOST_MEMBERS:,} frames")
+            raise _expression_error(
+                path, f"{part.strip()} gives more than {_MOST_MEMBERS:,} frames"
+            )
         found.update(range(first, last + 1))
     return found
 
 
-def _mistake(part: str) -> str:
+def _frames_mistake(part: str) -> str:
     """Return a description of the mistake in *part*, one item of a list of frames."""
     text = part.strip()
     if not text:
@@ -133,7 +137,7 @@ def _mistake(part: str) -> str:
     return f"{text!r} is neither a frame nor a range such as 1-10"
 
 
-def _error(path: str, reason: str) -> ValueError:
+def _expression_error(path: str, reason: str) -> ValueError:
     """Return the error for the expression *path*; *reason* describes the mistake."""
     return ValueError(
         f"Cannot read the sequence {path!r}: {reason}. A sequence is written "

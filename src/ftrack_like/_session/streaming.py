@@ -84,10 +84,10 @@ def stream(
     page: Optional[EntityPage] = None
     try:
         while True:
-            page = _load(pages, page_size) if ahead is None else ahead.result()
+            page = _load_page(pages, page_size) if ahead is None else ahead.result()
             ahead = None
             if prefetch and not pages.is_done:
-                ahead = _Ahead(lambda: _load(pages, page_size))
+                ahead = _Ahead(lambda: _load_page(pages, page_size))
             yield from _emptying(page.entities)
             if not keep:
                 held = identity_map_of(session).release(held + page.fresh)
@@ -111,7 +111,7 @@ def _emptying(entities: list[Any]) -> Iterator[Any]:
         yield entities.pop()
 
 
-def _load(pages: Pages, size: int) -> EntityPage:
+def _load_page(pages: Pages, size: int) -> EntityPage:
     """Return the next page of *pages*, with at most *size* entities."""
     fresh: list[Any] = []
     return EntityPage(pages.read(size, fresh), fresh)

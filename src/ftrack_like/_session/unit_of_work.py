@@ -63,17 +63,17 @@ class CommitPlan:
 
     def __str__(self) -> str:
         """Return one line for each payload."""
-        lines = [_line(payload) for payload in self.payloads]
+        lines = [_payload_line(payload) for payload in self.payloads]
         return "\n".join(lines) if lines else "nothing to commit"
 
     def summary(self) -> str:
         """Return the first payloads in one line."""
-        lines = [_line(payload) for payload in self.payloads[:5]]
+        lines = [_payload_line(payload) for payload in self.payloads[:5]]
         more = len(self.payloads) - len(lines)
         return "; ".join(lines) + (f"; {more} more" if more else "")
 
 
-def _line(payload: Mapping[str, Any]) -> str:
+def _payload_line(payload: Mapping[str, Any]) -> str:
     """Return *payload* as one line of text."""
     names = [name for name in payload.get("entity_data", ()) if name != "__entity_type__"]
     shown = f": {', '.join(names)}" if names else ""

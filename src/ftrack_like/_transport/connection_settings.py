@@ -132,7 +132,7 @@ def checked_server_url(
             f"The server address {shown!r} cannot be read: {error}.\n{_EXAMPLE}"
             f"{_bracket_advice(address)} It comes from {origin}."
         ) from error
-    wrong = _mistake(address, parts)
+    wrong = _address_mistake(address, parts)
     if wrong is not None:
         raise exception.ServerAddressError(
             f"The server address {shown!r} {wrong[0]}.\n{wrong[1]} It comes from {origin}."
@@ -140,7 +140,7 @@ def checked_server_url(
     return address
 
 
-def _mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
+def _address_mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
     """Return the mistake in *address* and the advice, in words; None if there is no mistake."""
     if re.search(r"[\s\x00-\x1f\x7f\"'<>\\]", address):
         cleaned = re.sub(r"[\s\x00-\x1f\x7f\"'<>]", "", address).replace("\\", "/")

@@ -25,7 +25,7 @@ _TAKES_MORE = 0x04
 
 def interruption(error: BaseException) -> Optional[BaseException]:
     """Return the exception of a signal handler that led to *error*, or is *error*; else None."""
-    handlers = {_code_of(each) for each in _handlers()}
+    handlers = {_code_of(each) for each in _signal_handlers()}
     found = None
     for each in _causes(error):
         if any(frame.f_code in handlers or _is_handler(frame) for frame in _frames(each)):
@@ -79,7 +79,7 @@ def _frames(error: BaseException) -> Iterator[Any]:
         trace = trace.tb_next
 
 
-def _handlers() -> Iterator[Any]:
+def _signal_handlers() -> Iterator[Any]:
     """Yield the signal handlers of the process."""
     for number in signal.valid_signals():
         yield signal.getsignal(number)

@@ -97,7 +97,7 @@ def _all(session: Session) -> list[Entity]:
 
 def _choose(entity: Entity, candidates: list[Entity]) -> dict[str, Entity]:
     """Return the *candidates* that apply to *entity* by key; prefer those of its project."""
-    kind = _kind(entity)
+    kind = _configuration_kind(entity)
     fitting = [each for each in candidates if _fits(each, entity, kind)]
     chosen = {each["key"]: each for each in fitting if not each["project_id"]}
     if any(each["project_id"] for each in fitting):
@@ -112,7 +112,7 @@ def _choose(entity: Entity, candidates: list[Entity]) -> dict[str, Entity]:
     return chosen
 
 
-def _kind(entity: Entity) -> str:
+def _configuration_kind(entity: Entity) -> str:
     """Return the kind of *entity* by the names in configurations."""
     kind = _KINDS.get(entity.entity_type)
     if kind is not None:

@@ -38,7 +38,7 @@ def referenced(entity: Entity, name: str, key_name: Optional[str] = None) -> Val
     if key is None:
         return None
     attribute = cast("ReferenceAttribute", entity.attributes.lookup(name))
-    return _find(entity.session, attribute.entity_type, key)
+    return _find_entity(entity.session, attribute.entity_type, key)
 
 
 def referenced_id(entity: Entity, name: str, key_name: Optional[str] = None) -> Value:
@@ -69,7 +69,7 @@ def _local(entity: Entity, name: str) -> Value:
     return NOT_SET if attribute is None else attribute.get_local_value(entity)
 
 
-def _find(session: Session, entity_type: str, key: Value) -> Optional[Entity]:
+def _find_entity(session: Session, entity_type: str, key: Value) -> Optional[Entity]:
     """Return the entity of *entity_type* with *key*, committed or not, or None."""
     if entity_type in _FAMILIES:
         # A new entity is in the identity map under its concrete type, and not on the server.

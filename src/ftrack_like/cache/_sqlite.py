@@ -58,7 +58,7 @@ class FileTable(MutableMapping[str, Union[str, bytes]]):
 
     def __getitem__(self, key: str) -> Union[str, bytes]:
         row = self._connection.execute(
-            "SELECT value FROM cache WHERE key = ?", (_key(key),)
+            "SELECT value FROM cache WHERE key = ?", (_key_bytes(key),)
         ).fetchone()
         if row is None:
             raise KeyError(key)
@@ -71,7 +71,7 @@ class FileTable(MutableMapping[str, Union[str, bytes]]):
                 f"FileCache stores text as values, not {type(value).__name__}; wrap it in a "
                 "SerialisedCache to store other values."
             )
-        name = _key(key)
+        name = _key_bytes(key)
         self._begin()
         if isinstance(value, str):
             # Pass bytes and cast: text may contain lone surrogates, which sqlite3 rejects.
@@ -85,7 +85,7 @@ class FileTable(MutableMapping[str, Union[str, bytes]]):
             )
 
     def __delitem__(self, key: str) -> None:
-        name = _key(key)
+        name = _key_bytes(key)
         self._begin()
         if not self._connection.execute("DELETE FROM cache WHERE key = ?", (name,)).rowcount:
             raise KeyError(key)
@@ -109,7 +109,7 @@ class FileTable(MutableMapping[str, Union[str, bytes]]):
             self._connection.execute("BEGIN IMMEDIATE")
 
 
-def _key(key: str) -> bytes:
+def _key_bytes(key: str) -> bytes:
     """Return *key* as bytes for the table; raise :exc:`TypeError` if it is not text."""
     if not isinstance(key, str):
         raise TypeError(f"FileCache needs text as keys, not {type(key).__name__}.")

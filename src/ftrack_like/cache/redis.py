@@ -46,14 +46,14 @@ class RedisCache(Cache):
         super().__init__()
         self.prefix = prefix
         self.expire = expire
-        self._client = _connect(url) if client is None else client
+        self._client = _redis_client(url) if client is None else client
 
     def get(self, key: str) -> str:
         """Return the text stored under *key*; raise :exc:`KeyError` if it is missing."""
         value = self._client.get(self._name(key))
         if value is None:
             raise KeyError(key)
-        return _text(value)
+        return _decoded(value)
 
     def set(self, key: str, value: str) -> None:
         """Store the text *value* under *key*."""
@@ -69,7 +69,7 @@ class RedisCache(Cache):
         pattern = _escape_pattern(self.prefix) + "*"
         found = self._client.scan_iter(match=_bytes(pattern, "prefix"), count=1000)
         # The server may report a key twice while it is scanned.
-        return list(dict.fromkeys(_text(name)[len(self.prefix) :] for name in found))
+        return list(dict.fromkeys(_decoded(name)[len(self.prefix) :] for name in found))
 
     def set_many(self, items: Mapping[str, str]) -> None:
         """Store *items* in one request to the server."""
@@ -83,7 +83,7 @@ class RedisCache(Cache):
         return _bytes(self.prefix, "prefix") + _bytes(key, "key")
 
 
-def _connect(url: str) -> redis.Redis:
+def _redis_client(url: str) -> redis.Redis:
     """Return a client for the server at *url*; raise :exc:`ImportError` without the package."""
     try:
         import redis  # lazy: an optional dependency
@@ -102,7 +102,7 @@ def _bytes(text: str, role: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _text(value: Value) -> str:
+def _decoded(value: Value) -> str:
     """Return *value*, an answer of the server, as text. Some clients return decoded text."""
     return value if isinstance(value, str) else bytes(value).decode("utf-8", "surrogatepass")
 

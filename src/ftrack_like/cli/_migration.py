@@ -152,7 +152,7 @@ def reach(name: str) -> Any:
     return found
 
 
-def _missing(name: str) -> Optional[str]:
+def _missing_part(name: str) -> Optional[str]:
     """Return the first part of the dotted *name* that does not exist, None if it exists."""
     try:
         reach(name)
@@ -179,7 +179,7 @@ def _imported_names(source: CheckedModule, node: Any) -> Iterator[Finding]:
 
 def _absent(source: CheckedModule, node: Any, name: str) -> Iterator[Finding]:
     """Yield a finding if *name* does not exist."""
-    missing = _missing(name)
+    missing = _missing_part(name)
     if missing is not None:
         advice = "This is not a public name of ftrack_api 3.1, and does not exist here. Replace it."
         yield source.finding(node, "breaks", None, missing, advice)
@@ -254,7 +254,7 @@ def _hub_names() -> frozenset[str]:
 def _classes(source: CheckedModule, node: ast.ClassDef) -> Iterator[Finding]:
     """Look for attributes that subclasses read with ``super()`` and that do not exist here."""
     bases = [source.dotted(base) for base in node.bases]
-    if not bases or any(base is None or _missing(base) for base in bases):
+    if not bases or any(base is None or _missing_part(base) for base in bases):
         return  # the attribute may come from another library's class
     known = {name for base in bases for name in dir(reach(str(base)))}
     for inner in ast.walk(node):
@@ -384,7 +384,7 @@ def _functions(source: CheckedModule, node: ast.FunctionDef) -> Iterator[Finding
         yield source.finding(node, "differs", 14, "register without arguments", advice)
 
 
-def _handlers(source: CheckedModule, node: ast.Try) -> Iterator[Finding]:
+def _time_out_handlers(source: CheckedModule, node: ast.Try) -> Iterator[Finding]:
     """Look for handlers of time-outs of accessors that expect the published errors."""
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
     names = {getattr(inner, "attr", getattr(inner, "id", None)) for inner in inside}
@@ -407,5 +407,5 @@ _RULES: tuple[tuple[Any, Callable[[CheckedModule, Any], Iterator[Finding]]], ...
     (ast.Constant, _texts),
     (ast.Assign, _assignments),
     (ast.FunctionDef, _functions),
-    (ast.Try, _handlers),
+    (ast.Try, _time_out_handlers),
 )

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key",
         metavar="KEY",
-        type=_key,
+        type=_field_path,
         default=_ENTITY,
         help="with --workers, keep events with the same KEY in order: KEY is 'entity' "
         "or a field of the event, such as 'topic', 'source.id' or 'data.project' "
@@ -71,7 +71,7 @@ def _folder(path: str) -> str:
     return path
 
 
-def _key(text: str) -> str:
+def _field_path(text: str) -> str:
     """Return *text*, which must be ``entity`` or a field of events, with dots between names."""
     if text != _ENTITY and text.split(".", maxsplit=1)[0] not in _FIELDS:
         fields = ", ".join(_FIELDS)

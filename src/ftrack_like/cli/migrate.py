@@ -110,7 +110,7 @@ class Report:
 
     def as_text(self) -> str:
         """Return lines for people, with a summary at the end."""
-        lines = [_line(finding) for finding in self.findings]
+        lines = [_finding_line(finding) for finding in self.findings]
         lines += [f"{path}: cannot be read: {reason}" for path, reason in self.unreadable.items()]
         differs = len(self.findings) - self.breaks
         lines.append(
@@ -120,7 +120,7 @@ class Report:
         return "\n".join(lines)
 
 
-def _line(finding: Finding) -> str:
+def _finding_line(finding: Finding) -> str:
     """Return *finding* as one line."""
     number = "" if finding.number is None else f" (difference {finding.number})"
     return (

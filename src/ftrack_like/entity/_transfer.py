@@ -92,7 +92,7 @@ def remove(location: Location, components: Sequence[Component], recursive: bool)
     """Remove *components* from *location*; see :meth:`Location.remove_components`."""
     pairs = [(component, location) for component in components]
     affected = [item.component for item in _with_members(location.session, pairs, recursive)]
-    with _known({location["id"]: location.find_places(affected)}):
+    with _with_known_places({location["id"]: location.find_places(affected)}):
         location.get_resource_identifiers(affected)
         removed = []
         try:
@@ -196,7 +196,7 @@ def _refuse_present(location: Location, items: Sequence[_Item]) -> None:
 
 
 @contextlib.contextmanager
-def _known(places: Mapping[str, Mapping[str, str]]) -> Generator[None, None, None]:
+def _with_known_places(places: Mapping[str, Mapping[str, str]]) -> Generator[None, None, None]:
     """Let :func:`known_places` return *places* inside the context."""
     token = _KNOWN.set({**_KNOWN.get(), **places})
     try:
@@ -215,7 +215,7 @@ def _known_in_sources(items: Sequence[_Item]) -> Generator[None, None, None]:
     places = {
         source["id"]: source.find_places(components) for source, components in sources.values()
     }
-    with _known(places):
+    with _with_known_places(places):
         yield
 
 

@@ -101,7 +101,7 @@ def availabilities(
     """
     if not components:
         return []
-    members = _members(session, components)
+    members = _members_by_container(session, components)
     known = {component["id"]: component for component in components}
     for found in members.values():
         known.update((member["id"], member) for member in found)
@@ -137,7 +137,9 @@ def _average(
     return {location_id: 100.0 if location_id in places else 0.0 for location_id in location_ids}
 
 
-def _members(session: Session, components: Sequence[Component]) -> dict[str, list[Component]]:
+def _members_by_container(
+    session: Session, components: Sequence[Component]
+) -> dict[str, list[Component]]:
     """Return ``{id of a container: its members}`` for *components* and all members below."""
     found: dict[str, list[Any]] = {}
     level = list(components)

@@ -133,7 +133,7 @@ class Location(Entity):
         It is ``{"source_resource_identifier": str}``, or ``{}`` if it is not in *source*.
         """
         if isinstance(source, (str, os.PathLike)):
-            raise _error(
+            raise _location_error(
                 "The source {source!r} is a path, not a location. Pass the location that has the "
                 "component, or call session.create_component(path, location=...).",
                 source=source,
@@ -394,7 +394,7 @@ def _require_accessor(location: Location, role: str = "") -> Accessor:
     ``"source "``, describes the location in the error.
     """
     if not location.accessor:
-        raise _error(
+        raise _location_error(
             "No accessor defined for {role}location {location}. A plugin sets it for every "
             "session, or this program does: location.accessor = DiskAccessor(prefix=...).",
             role=role,
@@ -403,7 +403,7 @@ def _require_accessor(location: Location, role: str = "") -> Accessor:
     return location.accessor
 
 
-def _error(message: str, **details: object) -> exception.LocationError:
+def _location_error(message: str, **details: object) -> exception.LocationError:
     return exception.LocationError(message, details=details)
 
 
