@@ -34,6 +34,7 @@ from ftrack_like._session.arguments import (
 )
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
+from ftrack_like._session.fetching import Fetcher
 from ftrack_like._session.flags import ThreadFlag, thread_flag
 from ftrack_like._session.identity_map import IdentityMap, SessionCache
 from ftrack_like._session.invalid_values import no_type, require_entity, require_mapping
@@ -127,6 +128,7 @@ class Session:
     _codec = OnDemand(Codec, "Encodes and decodes.")
     _identity_map = OnDemand(IdentityMap, "Keeps one entity for each identity.")
     _loader = OnDemand(Loader, "Attaches the server's records.")
+    _fetcher = OnDemand(Fetcher, "Queries the server.")
     _lookup = OnDemand(Lookup, "Finds or creates single entities.")
     _unit_of_work = OnDemand(UnitOfWork, "Commits and rolls back.")
     _schema_store = OnDemand(SchemaStore, "Keeps schemas on disk.")
@@ -601,7 +603,7 @@ class Session:
         projections; for other types, unknown ones are skipped.
         """
         try:
-            self._loader.populate(entities, projections)
+            self._fetcher.populate(entities, projections)
         except exception.ServerParseError as error:
             queries.restate_projections(error, projections)
             raise

@@ -114,11 +114,11 @@ def test_creating_while_keys_are_queried(
     session: Any, project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An entity that another thread creates while the session queries keys does not come."""
-    loader = session._loader
-    fetch_raw = loader.fetch_raw
+    fetcher = session._fetcher
+    fetch_raw = fetcher.fetch_raw
 
     def create_first(*arguments: Any) -> Any:
-        monkeypatch.setattr(loader, "fetch_raw", fetch_raw)
+        monkeypatch.setattr(fetcher, "fetch_raw", fetch_raw)
         session.create("Task", {"name": "z", "parent": project})
         session.commit()
         return fetch_raw(*arguments)
@@ -129,8 +129,8 @@ def test_creating_while_keys_are_queried(
         if number == 0:
             session.create("Task", {"name": "a", "parent": project})
             session.commit()
-            monkeypatch.setattr(loader, "fetch_raw", create_first)
-    assert loader.fetch_raw == fetch_raw
+            monkeypatch.setattr(fetcher, "fetch_raw", create_first)
+    assert fetcher.fetch_raw == fetch_raw
     assert seen == NAMES
 
 

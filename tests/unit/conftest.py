@@ -12,6 +12,7 @@ import pytest
 from ftrack_like import cache, inspection, operation, query
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import EntityTypes
+from ftrack_like._session.fetching import Fetcher
 from ftrack_like._session.identity_map import IdentityMap
 from ftrack_like._session.loader import Loader
 from ftrack_like._session.statistics import Statistics
@@ -176,6 +177,7 @@ class TinySession:
         self._statistics = Statistics()
         self._identity_map = IdentityMap(self)
         self._loader = Loader(self)
+        self._fetcher = Fetcher(self)
         self._codec = Codec(self)
 
     def call(self, batch: Any) -> Any:
@@ -199,7 +201,7 @@ class TinySession:
 
     def populate(self, entities: Any, projections: Any) -> None:
         """Load *projections* of *entities*."""
-        self._loader.populate(entities, projections)
+        self._fetcher.populate(entities, projections)
 
     def create(self, entity_type: str, data: Any = None, reconstructing: bool = False) -> Any:
         """Return a new entity, attached."""

@@ -55,9 +55,9 @@ class Server:
 
     def write(self, *deleted: str, created: tuple[str, ...] = ()) -> None:
         """Let the session delete and create tasks; created ones come first."""
-        self._session._loader.note_write([(name,) for name in created])
+        self._session._fetcher.note_write([(name,) for name in created])
         self.names = [*created, *(name for name in self.names if name not in deleted)]
-        self._session._loader.note_write()
+        self._session._fetcher.note_write()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ftrack_like._session.arguments import Origins
     from ftrack_like._session.calls import Calls
+    from ftrack_like._session.fetching import Fetcher
     from ftrack_like._session.identity_map import IdentityMap
     from ftrack_like._session.loader import Loader
     from ftrack_like._session.lookup import Lookup
@@ -32,6 +33,7 @@ __all__ = [
     "calls_of",
     "connection_settings_of",
     "connections_of",
+    "fetcher_of",
     "identity_map_of",
     "loader_of",
     "lookup_of",
@@ -66,8 +68,13 @@ def identity_map_of(session: Session) -> IdentityMap:
     return session._identity_map
 
 
+def fetcher_of(session: Session) -> Fetcher:
+    """Return the fetcher of *session*, which queries the server."""
+    return session._fetcher
+
+
 def loader_of(session: Session) -> Loader:
-    """Return the loader of *session*, which queries entities."""
+    """Return the loader of *session*, which attaches records."""
     return session._loader
 
 

@@ -13,7 +13,7 @@ from ftrack_like import exception
 from ftrack_like._base.collaborators import (
     connection_settings_of,
     connections_of,
-    loader_of,
+    fetcher_of,
     origins_of,
     request_session_of,
     retry_policy_of,
@@ -28,6 +28,7 @@ from ftrack_like._transport.answers import (
     server_error,
     unexpected_page,
 )
+from ftrack_like._transport.driver import Driver
 from ftrack_like._transport.exchange import Exchange, HttpAnswer, RetryReport, warn_of_retry
 from ftrack_like._transport.faults import Route
 from ftrack_like._transport.flight import RunningRequests
@@ -96,12 +97,12 @@ class Calls:
         if not only_reads:
             # A query that is being read page by page must learn of the write, even of a failed
             # write.
-            loader_of(session).note_write(_created_keys(data))
+            fetcher_of(session).note_write(_created_keys(data))
         try:
             answer = self._exchange(text, only_reads, data)
         finally:
             if not only_reads:
-                loader_of(session).note_write()
+                fetcher_of(session).note_write()
         self._has_answered = True
         result = self._decoded(answer, isinstance(data, RawBatch))
         fault = fault_of(result)
@@ -157,18 +158,18 @@ class Calls:
             statistics.count(retries=1)
             warn_of_retry(self._logger, _action_names(data), report)
 
-        answer = Exchange(
-            post=post if repeatable else write,
-            route=self._route(),
+        route = self._route()
+        exchange = Exchange(
+            address=route.address,
             repeatable=repeatable,
             patient=self._has_answered,
             policy=self.policy if self._has_answered else self.first_policy,
-            on_retry=note_retry,
             budget=self.budget,
             timeout=timeout,
             deadline=settings.deadline,
-            connections=connections_of(session),
-        ).run()
+        )
+        driver = Driver(post if repeatable else write, route, note_retry, connections_of(session))
+        answer = driver.run(exchange.steps())
         statistics.count(bytes_received=answer.received)
         return answer
 

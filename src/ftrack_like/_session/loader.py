@@ -13,23 +13,21 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
-from ftrack_like._base.collaborators import identity_map_of, statistics_of
+from ftrack_like._base.collaborators import identity_map_of
 from ftrack_like._base.seams import is_overridden
 from ftrack_like._base.value_errors import shown
 from ftrack_like._session.answer_shapes import check_records, reading
-from ftrack_like._session.asking import Asker, next_offset
-from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.load_groups import LoadGroup
 from ftrack_like._session.merging import Merger
 from ftrack_like._session.reader import RecordReader
 from ftrack_like._values.literals import GROUP_SIZE, groups, key_condition, quoted
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import AnyEntity
-from ftrack_like.query import Pages, QueryRequests, Wording, finds_entities
+from ftrack_like.query import finds_entities
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
@@ -37,98 +35,57 @@ if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
-__all__ = ["Loader"]
+__all__ = ["Loader", "next_offset"]
 
 #: The methods of a session that raw records bypass. If a session overrides such a method, its
 #: entities pass through all of these methods.
 _SEAMS = ("decode", "_decode", "_create", "merge", "_merge")
 
 
-class Loader(Asker):
-    """Attach the server's records to the session, and load missing values.
+class LoadState(threading.local):
+    """How a thread loads records at the moment."""
 
-    Any thread may use it. It releases all locks while it waits for the server.
+    #: The ``fresh`` list of the stream for which the thread loads a missing value.
+    fresh: Optional[list[Any]] = None
+    #: Whether the thread completes known entities. These stay in their load groups.
+    completes = False
+
+
+class Loader:
+    """Attach the server's records to the session, and decide how missing values are loaded.
+
+    It does no input and output; :class:`~ftrack_like._session.fetching.Fetcher` calls the server.
+    Any thread may use it.
     """
 
     def __init__(self, session: Session) -> None:
         """Load entities for *session*."""
-        super().__init__(session)
+        self._session = session
         self._identity_map = identity_map_of(session)
         #: Replaces the entities in a value by attached ones.
         self.merge = Merger(session).merge
-        #: For each thread: the ``fresh`` list of the stream for which it loads a missing value, and
-        #: whether it completes entities. Those stay in their load groups.
-        self._current = threading.local()
+        self.state = LoadState()
 
     # Reading
 
-    def fetch(
+    def page(
         self,
-        expression: str,
-        fresh: Optional[list[Any]] = None,
-        wording: Optional[Wording] = None,
-    ) -> tuple[list[Any], Optional[int]]:
-        """Query one page with *expression*; return its entities and the offset of the next page.
-
-        The offset is None for the last page. The method adds the keys of entities that are new to
-        the session to *fresh*. A syntax error of the server quotes the caller's *wording*.
-        """
-        return self.fetch_many([expression], fresh, None if wording is None else [wording])[0]
-
-    def fetch_many(
-        self,
-        expressions: Iterable[str],
-        fresh: Optional[list[Any]] = None,
-        wordings: Optional[Sequence[Wording]] = None,
-    ) -> list[tuple[list[Any], Optional[int]]]:
-        """Return the result of :meth:`fetch` for each of *expressions*, with one call."""
-        asked = list(expressions)
-        operations = [{"action": "query", "expression": each} for each in asked]
-        if self.takes_plain_path():
-            load: Callable[..., list[Any]] = self._merge_all
-        else:
-            operations = RawBatch(operations)
-            load = self.load
-        results = self._call(operations, wordings)
-        return [self._page(each, result, load, fresh) for each, result in zip(asked, results)]
-
-    @staticmethod
-    def _page(
         expression: str,
         result: Json,
-        load: Callable[..., list[Any]],
         fresh: Optional[list[Any]] = None,
+        merges: bool = False,
     ) -> tuple[list[Any], Optional[int]]:
-        """Return the entities that *load* makes of *result*, and the offset of the next page.
+        """Return the entities in *result*, the answer to *expression*, and the next page's offset.
 
+        The offset is None for the last page. The method adds the keys of entities that are new to
+        the session to *fresh*. With *merges* the answer holds entities that are not yet attached.
         Raise :exc:`~ftrack_like.exception.ServerAnswerError` for records that cannot be read.
         """
         with reading("a record"):
+            load = self._merge_all if merges else self.load
             entities, offset = load(result["data"], fresh), next_offset(result)
         check_records(entities, lambda: finds_entities(expression))
         return entities, offset
-
-    def fetch_counted(
-        self, page: str, expression: str, entity_type: Optional[str], wording: Wording
-    ) -> tuple[tuple[list[Any], Optional[int]], Optional[int]]:
-        """Return the results of :meth:`fetch` for *page* and of :meth:`count` for *expression*.
-
-        That takes one call if the server can count.
-        """
-        counting = self._counting(expression, entity_type)
-        if counting is not None and not self.takes_plain_path():
-            batch = RawBatch([{"action": "query", "expression": page}, counting])
-            try:
-                found, count = self._session.call(batch)
-            except exception.ServerConnectionError:
-                raise
-            except exception.ServerError as error:
-                # If the server refused the page, this call raises the error again.
-                first = self.fetch(page, None, wording)
-                self._note_no_count(error)
-                return first, None
-            return self._page(page, found, self.load), self._number(count)
-        return self.fetch(page, None, wording), self.count(expression, entity_type)
 
     def _merge_all(self, entities: Iterable[Any], fresh: Optional[list[Any]] = None) -> list[Any]:
         """Return *entities* merged one by one; add the keys of new ones to *fresh*."""
@@ -158,9 +115,9 @@ class Loader(Asker):
         """
         groups = getattr(self._session, "_load_groups", True)
         if fresh is None:
-            fresh = getattr(self._current, "fresh", None)
+            fresh = self.state.fresh
         group = LoadGroup(fresh) if groups or fresh is not None else None
-        regroups = not getattr(self._current, "completes", False)
+        regroups = not self.state.completes
         reader = RecordReader(self._session, group, regroups)
         read = reader.read
         found = []
@@ -174,20 +131,12 @@ class Loader(Asker):
             group.keys.clear()  # Load groups are off; the group only carries its fresh list.
         return found
 
-    def stream(
-        self, source: QueryRequests, page_size: int, keep: bool, prefetch: bool, stable: bool
-    ) -> Iterator[Any]:
-        """Return an iterator over the results of *source*; see ``QueryResult.iterate``."""
-        # lazy: few programs stream results
-        from ftrack_like._session import streaming
-
-        pages = Pages(source, stable)
-        return streaming.stream(self._session, pages, page_size, keep, prefetch)
-
     # Loading missing values
 
-    def populate(self, entities: Union[Entity, Iterable[Entity]], projections: Projections) -> None:
-        """Load *projections* of *entities* from the server, also if they are loaded already.
+    def completing(
+        self, entities: Union[Entity, Iterable[Entity]], projections: Projections
+    ) -> Generator[str, list[Any], None]:
+        """Yield the queries that load *projections* of *entities*; each takes the found entities.
 
         *entities* is one entity, or several of any types. *projections* is a text such as
         ``"name, status.name"``, or a list of names. The server's values replace the remote ones;
@@ -210,22 +159,13 @@ class Loader(Asker):
             wanted = names if entity_type == first else _known_names(members[0], names)
             for condition, chunk in _conditions(members) if wanted else ():
                 expression = f"select {', '.join(wanted)} from {entity_type} where {condition}"
-                self._complete(chunk, self._completing(expression), wanted)
+                self._complete(chunk, (yield expression), wanted)
 
     @staticmethod
     def lacking(entities: Iterable[Any], projections: Projections) -> list[Any]:
         """Return the *entities* for which at least one of *projections* is not loaded."""
         paths = [name.split(".") for name in _names(projections)]
         return [each for each in entities if any(_is_missing(each, path) for path in paths)]
-
-    def _completing(self, expression: str) -> list[Any]:
-        """Return the results of *expression*; known entities stay in their load groups."""
-        self._current.completes = True
-        try:
-            found: list[Any] = self._session.query(expression).all()
-        finally:
-            self._current.completes = False
-        return found
 
     def _complete(self, entities: list[Entity], found: list[Any], names: list[str]) -> None:
         """Copy the values of *found* to the detached ones among *entities*.
@@ -247,12 +187,11 @@ class Loader(Asker):
                         entity, resident.remote_values[name]
                     )
 
-    def lazy_load(
-        self, entity: Entity, attribute_name: str, projections: Optional[str] = None
-    ) -> None:
-        """Load the value *attribute_name* of *entity*, and of the members of its load group.
+    def members_to_load(self, entity: Entity, attribute_name: str) -> list[Any]:
+        """Return the entities for which the value *attribute_name* is to be loaded with *entity*.
 
-        *projections* is the text to select, by default the attribute's name.
+        These are *entity* and the members of its load group that lack the value. The list is empty
+        if lower cache layers have all values.
         """
         self._announce(entity, attribute_name)
         members = [entity]
@@ -260,21 +199,17 @@ class Loader(Asker):
         if group is not None:
             resident = self._identity_map.entities().get
             members = group.lacking(entity, attribute_name, resident, GROUP_SIZE)
-        members = self._complete_from_below(members, attribute_name)
-        if not members:
-            return
-        self._current.fresh = None if group is None else group.fresh
-        try:
-            self._session.populate(members, projections or attribute_name)
-        finally:
-            self._current.fresh = None
-        if len(members) > 1:
-            statistics_of(self._session).count(grouped_loads=1)
-            for member in members:
-                if attribute_name not in member.remote_values:
-                    member.load_group = (
-                        None  # The server has none: do not ask for it again and again.
-                    )
+        return self._complete_from_below(members, attribute_name)
+
+    @staticmethod
+    def leave_groups(members: list[Any], attribute_name: str) -> None:
+        """Take each of *members* that still lacks *attribute_name* out of its load group.
+
+        The server has no value for it, so the session must not ask again and again.
+        """
+        for member in members:
+            if attribute_name not in member.remote_values:
+                member.load_group = None
 
     def _complete_from_below(self, entities: list[Entity], attribute_name: str) -> list[Any]:
         """Add *attribute_name* from lower cache layers; return the entities that still lack it."""
@@ -297,6 +232,15 @@ class Loader(Asker):
         if policy == "raise":
             raise exception.Error(text)
         warnings.warn(text, RuntimeWarning, stacklevel=_caller_level())
+
+
+def next_offset(result: Json) -> Optional[int]:
+    """Return the offset of the page after *result*, or None for the last page."""
+    try:
+        offset: Optional[int] = result["metadata"]["next"]["offset"]
+    except (KeyError, TypeError):
+        return None  # A server without pages sends all rows in one answer.
+    return offset
 
 
 _PACKAGE = __name__.partition(".")[0] + "."

@@ -1,4 +1,4 @@
-"""Send one request until it is answered: explain failures, retry, and check redirects.
+"""Decide how one request is sent: when it is retried, and where a redirect may lead.
 
 When a request fails, the client does not always know whether the server has processed it. So a
 retry depends on the place of the failure:
@@ -21,23 +21,20 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from typing import Any, Callable, NamedTuple, Optional
+from collections.abc import Generator, Mapping
+from typing import NamedTuple, Optional, Union
 from urllib.parse import urljoin
-
-import urllib3
 
 from ftrack_like import exception
 from ftrack_like._transport.answers import decode_text, fault_of, parse_json
 from ftrack_like._transport.authentication import leaves_host
-from ftrack_like._transport.body import UnreadableBodyError, read_body
-from ftrack_like._transport.faults import Route, connection_error
+from ftrack_like._transport.body import ReceivedBody
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.limits import (
     EXTENDING_RATE,
     HttpTimeout,
-    OpenConnections,
+    Limit,
     RequestDeadline,
-    limited,
     total_for,
 )
 from ftrack_like._transport.redaction import masked
@@ -47,13 +44,19 @@ __all__ = [
     "MOST_TIMEOUTS",
     "Exchange",
     "HttpAnswer",
+    "Pause",
+    "Reply",
     "RetryReport",
+    "Send",
+    "Steps",
+    "redirect_of",
     "retry_report",
     "warn_of_retry",
     "with_attempts",
 ]
 
 _MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 #: A request is given up after this many time-outs. A server that is silent once may be busy. After
 #: the second time it is probably down, and each further attempt would cost the whole time-out.
@@ -131,91 +134,111 @@ def warn_of_retry(logger: logging.Logger, what: str, report: RetryReport) -> Non
     )
 
 
-class Exchange:
-    """Send one request, and retry it while that is safe and within the limits.
+class Send(NamedTuple):
+    """A step: send the request to *address* within *limit*, and return a :class:`Reply`."""
 
-    - *post* sends the request to a given address and returns a ``requests.Response``.
-    - *route* has the first address, and the settings to name in errors.
+    address: str
+    limit: Optional[Limit]
+
+
+class Pause(NamedTuple):
+    """A step: pass *report* on, then wait *seconds*."""
+
+    seconds: float
+    report: RetryReport
+
+
+class Reply(NamedTuple):
+    """What the server sent for one :class:`Send`: *status*, *reason*, *headers* and *body*."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: ReceivedBody
+
+
+#: The steps of one request, in order. A :class:`Send` is answered with a :class:`Reply`, or with a
+#: :exc:`~ftrack_like.exception.ServerError` that is thrown in; a :class:`Pause` with None.
+Steps = Generator[Union[Send, Pause], Optional[Reply], HttpAnswer]
+
+
+#: An answer, the reason for a retry, and the wait in seconds that the server asked for.
+_Attempt = tuple[Optional[HttpAnswer], Optional[exception.ServerError], Optional[float]]
+
+
+class Exchange:
+    """Decide how to send one request, and retry it while that is safe and within the limits.
+
+    It does no input and output: :meth:`steps` yields what is to be done, and its caller does it
+    (see :mod:`ftrack_like._transport.driver`). So the same decisions can serve threads and an event
+    loop.
+
+    - *address* is the first address of the request.
     - *repeatable*: the request may be sent again if its answer was lost.
     - *patient*: the request may be sent again if the client could not connect.
-    - *on_retry* is called before each wait.
     - *budget* limits the retries of all requests that share it.
     - *timeout* limits each wait for the server, in seconds. Without *deadline* an attempt may take
       twice that time, and longer while a large answer arrives.
     - *deadline* limits all attempts together, in seconds.
-    - ``connections.end()`` from another thread ends the exchange.
     """
 
     def __init__(
         self,
-        post: Callable[[str], Any],
-        route: Route,
+        address: str,
         repeatable: bool,
         patient: bool,
         policy: RetryPolicy = DEFAULT_POLICY,
-        on_retry: Callable[[RetryReport], None] = lambda report: None,
         budget: Optional[RetryBudget] = None,
         timeout: HttpTimeout = None,
         deadline: Optional[float] = None,
-        connections: Optional[OpenConnections] = None,
     ) -> None:
-        """Initialise; nothing is sent before :meth:`run`."""
-        self.post = post
-        self.route = route
-        self.address = route.address
+        """Initialise; the time of *deadline* begins now."""
+        self.address = address
         self.repeatable = repeatable
         self.patient = patient
         self.policy = policy
-        self.on_retry = on_retry
         self.budget = budget or RetryBudget()
-        self.connections = connections or OpenConnections()
         self._total = total_for(timeout)
         self._deadline = None if deadline is None else RequestDeadline(deadline)
         self._timeouts = 0
 
-    def run(self) -> HttpAnswer:
-        """Return the answer. It has an error status if the retries did not change that.
+    def steps(self) -> Steps:
+        """Yield the steps, and return the answer. It has an error status if the retries failed.
 
-        Raise a :exc:`~ftrack_like.exception.ServerConnectionError` if there is no answer, and
-        :exc:`~ftrack_like.exception.ConnectionClosedError` if *connections* are ended.
+        Raise a :exc:`~ftrack_like.exception.ServerConnectionError` if there is no answer.
         """
         begun = time.monotonic()
         for attempt in itertools.count(1):
-            answer, error, asked = self._attempt()
+            answer, error, asked = yield from self._attempt()
             elapsed = time.monotonic() - begun
             wait = self._wait(error, attempt, elapsed, asked) if error else None
-            if wait is None:
+            if error is None or wait is None:
                 break
             report = retry_report(self.policy, attempt, error, wait, asked, self._total)
             if self._deadline is not None:
                 longest = min(report.longest, self._deadline.left())
                 report = report._replace(longest=longest)
-            self.on_retry(report)
-            if self.connections.wait(wait):
-                raise exception.ConnectionClosedError()
+            yield Pause(wait, report)
         if error is None:
             self.budget.answered()
         if answer is None:
+            assert error is not None
             raise with_attempts(error, attempt, elapsed)
         return answer._replace(attempts=attempt, elapsed=elapsed)
 
-    def _attempt(self) -> tuple[Optional[HttpAnswer], Any, Optional[float]]:
+    def _attempt(self) -> Generator[Send, Optional[Reply], _Attempt]:
         """Send the request once. Return the answer, an error, and a wait in seconds.
 
         The answer is None if none arrived. The error is the reason for a retry, None if the answer
         is final. After an answer such as 503 both are set, and the wait is its ``Retry-After``.
         """
-        limit = self._deadline
+        limit: Optional[Limit] = self._deadline
         if limit is None and self._total is not None:
             limit = RequestDeadline(self._total, EXTENDING_RATE)
         try:
-            with limited(limit):
-                response = self._post_and_follow()
-                answer = self._read(response)
+            answer = self._read((yield from self._follow(limit)))
         except exception.ServerConnectionError as error:
             raise_interruption(error)
-            if self.connections.ended:
-                raise exception.ConnectionClosedError() from error
             self._timeouts += isinstance(error, exception.ServerTimeoutError)
             return None, error, None
         if not self._is_passing(answer):
@@ -259,15 +282,15 @@ class Exchange:
         except ValueError:
             return True
 
-    def _post_and_follow(self) -> Any:
-        """Send the request, follow redirects on the same host, and return the response."""
+    def _follow(self, limit: Optional[Limit]) -> Generator[Send, Optional[Reply], Reply]:
+        """Send the request, follow redirects on the same host, and return the last reply."""
         address = self.address
         for _ in range(_MOST_REDIRECTS):
-            response = self._post(address)
-            target = response.headers.get("location")
-            if response.status_code not in (301, 302, 303, 307, 308) or not target:
-                return response
-            response.close()
+            reply = yield Send(address, limit)
+            assert reply is not None
+            target = redirect_of(reply.status, reply.headers)
+            if target is None:
+                return reply
             if leaves_host(address, target):
                 raise exception.ServerError(
                     f"{address} redirects to another host, {masked(urljoin(address, target))}.\n"
@@ -277,42 +300,26 @@ class Exchange:
             address = urljoin(address, target)
         raise exception.ServerError(f"{self.address} redirects in circles.")
 
-    def _post(self, address: str) -> Any:
-        """Return the response of *address*; turn any failure into an error of this library."""
-        try:
-            return self.post(address)
-        except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            # OSError includes the errors of requests and missing certificate files.
-            raise connection_error(error, self.route) from error
+    def _read(self, reply: Reply) -> HttpAnswer:
+        """Return the answer in *reply*; raise an error if it is incomplete.
 
-    def _read(self, response: Any) -> HttpAnswer:
-        """Read the answer from *response*; raise an error if it is incomplete.
-
-        An incomplete answer counts as a lost answer, so :meth:`run` may retry the request.
+        An incomplete answer counts as a lost answer, so :meth:`steps` may retry the request.
         """
-        try:
-            body = read_body(response)
-        except UnreadableBodyError as error:
-            raise exception.ServerAnswerError(
-                f"The answer of {self.address} cannot be read: {error}."
-            ) from error
-        except (OSError, urllib3.exceptions.HTTPError) as error:
-            raise connection_error(error, self.route) from error
-        promised = str(response.headers.get("content-length") or "")
+        body = reply.body
+        promised = str(reply.headers.get("content-length") or "")
         if promised.isdigit() and body.received < int(promised):
             raise exception.ServerConnectionError(
                 f"The answer of {self.address} broke off: {body.received} of {promised} bytes came."
             )
-        reason = getattr(response, "reason", "") or ""
         text = decode_text(body.content)
         self._require_whole(text)
         return HttpAnswer(
-            status=response.status_code,
-            reason=str(reason),
+            status=reply.status,
+            reason=reply.reason,
             text=text,
             received=body.received,
             address=self.address,
-            retry_after=retry_after(response.headers),
+            retry_after=retry_after(reply.headers),
         )
 
     def _require_whole(self, text: str) -> None:
@@ -325,6 +332,11 @@ class Exchange:
             raise exception.ServerConnectionError(
                 f"The answer of {self.address} broke off after {len(text)} characters."
             )
+
+
+def redirect_of(status: int, headers: Mapping[str, str]) -> Optional[str]:
+    """Return the address to which a reply with *status* and *headers* redirects, else None."""
+    return headers.get("location") or None if status in _REDIRECTS else None
 
 
 def with_attempts(

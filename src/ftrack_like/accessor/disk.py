@@ -215,7 +215,7 @@ def _refuse_pipe(path: str, resource_identifier: str) -> None:
 def _parts(path: str) -> builtins.list[str]:
     """Return the parts of a normalised *path*, in lower case on Windows."""
     parts = os.path.normcase(path).split(os.sep)
-    return [parts[0], *(part for part in parts[1:] if part)]
+    return [parts[0], *filter(None, parts[1:])]
 
 
 _ERRORS: dict[Optional[int], type[exception.AccessorError]] = {

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like._base.collaborators import loader_of
+from ftrack_like._base.collaborators import fetcher_of, loader_of
 from ftrack_like._base.ownership import own
 from ftrack_like._base.seams import keeps_originals, original
 from ftrack_like.attribute.storage import Storage, put
@@ -212,7 +212,7 @@ class Attribute:
 
     def populate_remote_value(self, entity: Entity) -> None:
         """Load the value of *entity*, also for the other entities of its load group."""
-        loader_of(entity.session).lazy_load(entity, self._name, self.projection(entity))
+        fetcher_of(entity.session).lazy_load(entity, self._name, self.projection(entity))
 
     def projection(self, entity: Entity) -> str:
         """Return the projection of a query for the value."""

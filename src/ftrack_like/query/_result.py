@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, TypeVar, Union, overload
 
 from ftrack_like import exception
-from ftrack_like._base.collaborators import loader_of
+from ftrack_like._base.collaborators import fetcher_of
 from ftrack_like.query._rows import Rows
 from ftrack_like.query._source import QueryRequests, RowPage
 from ftrack_like.query._text import outline
@@ -41,7 +41,7 @@ def load_first_pages(session: Session, results: Iterable[QueryResult[Any]]) -> N
             waiting.append((result, text))
     if not waiting:
         return
-    pages = loader_of(session).fetch_many(
+    pages = fetcher_of(session).fetch_many(
         [text for _, text in waiting], None, [result.wording for result, _ in waiting]
     )
     for (result, _), (found, following) in zip(waiting, pages):
@@ -261,7 +261,7 @@ class QueryResult(Sequence[_Row]):
             )
         if self.is_complete():
             return iter(self._rows.first)
-        entities: Iterator[_Row] = loader_of(self._session).stream(
+        entities: Iterator[_Row] = fetcher_of(self._session).stream(
             self._source, size, keep, prefetch, stable
         )
         return entities

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
-from ftrack_like._base.collaborators import loader_of
+from ftrack_like._base.collaborators import fetcher_of
 from ftrack_like._values.literals import groups, key_condition, quoted
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
@@ -55,7 +55,7 @@ class QueryRequests:
     @property
     def writes(self) -> int:
         """The number of writes that the session has begun."""
-        count: int = loader_of(self._session).writes
+        count: int = fetcher_of(self._session).writes
         return count
 
     @property
@@ -75,7 +75,7 @@ class QueryRequests:
     def fetch(self, offset: int, size: int, fresh: Optional[list[Any]] = None) -> RowPage:
         """Return the page of *size* rows from *offset*; add the keys of new entities to *fresh*."""
         text = self.page_text(offset, size)
-        found = RowPage(*loader_of(self._session).fetch(text, fresh, self.wording))
+        found = RowPage(*fetcher_of(self._session).fetch(text, fresh, self.wording))
         check_progress(self.parts.text, offset, found.following)
         return found
 
@@ -83,19 +83,19 @@ class QueryRequests:
         """Return at most *count* rows from the start."""
         offset = "" if self.parts.offset is None else f" offset {self.parts.offset}"
         text = f"{self.parts.text}{offset} limit {count}"
-        found: list[Any] = loader_of(self._session).fetch(text, None, self.wording)[0]
+        found: list[Any] = fetcher_of(self._session).fetch(text, None, self.wording)[0]
         return found[:count]
 
     def fetch_single(self, positions: Iterable[int]) -> list[list[Any]]:
         """Return for each of *positions* a list with its row, in one request for all."""
         texts = [self.page_text(self.offset + each, 1) for each in positions]
         wordings = [self.wording] * len(texts)
-        return [rows for rows, _ in loader_of(self._session).fetch_many(texts, None, wordings)]
+        return [rows for rows, _ in fetcher_of(self._session).fetch_many(texts, None, wordings)]
 
     def fetch_counted(self, size: int) -> tuple[RowPage, Optional[int]]:
         """Return the first page of *size* rows, and the number of all rows, None if unknown."""
         text = self.page_text(self.offset, size)
-        found, total = loader_of(self._session).fetch_counted(
+        found, total = fetcher_of(self._session).fetch_counted(
             text, self.parts.text, self.parts.entity_type, self.wording
         )
         return RowPage(*found), self._bounded(total)
@@ -103,7 +103,7 @@ class QueryRequests:
     def count(self) -> Optional[int]:
         """Return the number of rows within limit and offset; None if the server cannot count."""
         return self._bounded(
-            loader_of(self._session).count(self.parts.text, self.parts.entity_type)
+            fetcher_of(self._session).count(self.parts.text, self.parts.entity_type)
         )
 
     def _bounded(self, total: Optional[int]) -> Optional[int]:
@@ -133,7 +133,7 @@ class QueryRequests:
 
         *stamp* is an earlier value of :attr:`writes`.
         """
-        created_since = loader_of(self._session).created_since
+        created_since = fetcher_of(self._session).created_since
         single = len(self._names()) == 1
         while True:
             created = created_since(stamp)
@@ -150,7 +150,7 @@ class QueryRequests:
         while offset is not None and (count is None or len(found) < count):
             size = KEY_PAGE if count is None else min(KEY_PAGE, count - len(found))
             text = f"{self._keyed[1]} offset {offset} limit {size}"
-            rows, following = loader_of(self._session).fetch_raw(text, self.wording)
+            rows, following = fetcher_of(self._session).fetch_raw(text, self.wording)
             check_progress(self.parts.text, offset, following)
             found += [self.key_of(row) for row in rows]
             offset = following
@@ -164,7 +164,7 @@ class QueryRequests:
             for condition, count in self._conditions(keys)
         ]
         wordings = [self.wording] * len(texts)
-        pages = loader_of(self._session).fetch_many(texts, fresh, wordings) if texts else []
+        pages = fetcher_of(self._session).fetch_many(texts, fresh, wordings) if texts else []
         return {self.key_of(row): row for rows, _ in pages for row in rows}
 
     def _names(self) -> tuple[str, ...]:
