@@ -9,13 +9,14 @@ import os
 import pathlib
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like._base.errors import missing_package
+from ftrack_like.sandbox.console import fail, in_words, port, stopping
 from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
+from ftrack_like.sandbox.recordings.commands import add_commands
 
 if TYPE_CHECKING:
     from ftrack_like.sandbox.network.settings import Network
@@ -44,19 +45,49 @@ Data: {data}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the sandbox to *parser*."""
-    add = parser.add_argument
+    """Add the options of the sandbox and its sub-commands to *parser*; ``start`` is the default."""
+    _add_start_arguments(parser)
+    parser.set_defaults(serve=None)
+    words = parser.add_subparsers(dest="word", metavar="COMMAND", title="commands")
+    # The same options after the word. Those that are not given there keep the value from before it.
+    _add_start_arguments(words.add_parser("start", help="run a sandbox (the default)"), False)
+    add_commands(words)
+
+
+class _Options:
+    """Adds options to *target*; without *has_defaults*, values that are not given are left out."""
+
+    def __init__(self, target: argparse._ActionsContainer, has_defaults: bool) -> None:
+        self._target = target
+        self._has_defaults = has_defaults
+
+    def __call__(self, name: str, *, default: Any = None, help: str = "", **settings: Any) -> None:
+        """Add the option *name*."""
+        if settings.get("action") == "store_true":
+            default = False
+        self._target.add_argument(
+            name,
+            default=default if self._has_defaults else argparse.SUPPRESS,
+            help=help.replace("%(default)s", str(default)),
+            **settings,
+        )
+
+
+def _add_start_arguments(parser: argparse.ArgumentParser, has_defaults: bool = True) -> None:
+    """Add the options of the sandbox to *parser*; see :class:`_Options`."""
+    add = _Options(parser, has_defaults)
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=_port, default=5005, help="port; 0 picks a free one (default: %(default)s)")
+    add("--port", type=port, default=5005, help="port; 0 picks a free one (default: %(default)s)")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
+    add_where = _Options(where, has_defaults)
+    add_where(
         "--data",
         metavar="DIR",
         type=_path,
         help="folder that keeps the data (default: one for this user)",
     )
-    where.add_argument("--memory", action="store_true", help="keep no data after the sandbox stops")
-    where.add_argument(
+    add_where("--memory", action="store_true", help="keep no data after the sandbox stops")
+    add_where(
         "--database", metavar="URL", type=_database, help="a PostgreSQL database to use instead"
     )
     add(
@@ -78,13 +109,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--demo-project", action="store_true", help="add a demo project to a new site")
     add("--json", action="store_true", help="print one line of JSON when the sandbox is ready")
-    _add_network_arguments(parser.add_argument_group("network"))
-    add_limit_arguments(parser)
+    _add_network_arguments(_Options(parser.add_argument_group("network"), has_defaults))
+    add_limit_arguments(parser, has_defaults)
 
 
-def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add the options for the network to *group*."""
-    add = group.add_argument
+def _add_network_arguments(add: _Options) -> None:
+    """Add the options for the network with *add*."""
     add("--public-url", metavar="URL", help="address that people use, for all links")
     for name, metavar, words in (
         ("--allowed-hosts", "NAME", "more names by which requests may address the sandbox"),
@@ -108,13 +138,6 @@ def _add_network_arguments(group: argparse._ArgumentGroup) -> None:
         ("--transfer-timeout", "a body or an answer may stall"),
     ):
         add(name, metavar="SECONDS", type=float, help=f"how long {words}")
-
-
-def _port(text: str) -> int:
-    """Return the port in *text*, from 0 to 65535."""
-    if not (text.isascii() and text.isdigit() and len(text) < 6) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
-    return int(text)
 
 
 def _database(text: str) -> str:
@@ -187,22 +210,24 @@ def run(arguments: argparse.Namespace) -> int:
 
     The status is 130 after SIGINT, as in shells, and 1 if the sandbox cannot start.
     """
+    if arguments.serve is not None:
+        return int(arguments.serve(arguments))
     folder = _folder(arguments)
     if arguments.memory and arguments.media is not None:
-        return _fail("--media keeps files, but --memory keeps nothing; use only one option.")
+        return fail("--media keeps files, but --memory keeps nothing; use only one option.")
     try:
         network = _network(arguments)
     except ValueError as error:
-        return _fail(str(error))
-    with _stopping() as stop:
+        return fail(str(error))
+    with stopping() as stop:
         try:
             with _collecting_later():
                 server = _start(arguments, folder, network)
         except ModuleNotFoundError as error:
             extra = "postgres" if error.name == "psycopg" else "sandbox"
-            return _fail(missing_package("The sandbox", str(error.name), extra))
+            return fail(missing_package("The sandbox", str(error.name), extra))
         except (OSError, RuntimeError) as error:
-            return _fail(_in_words(error))
+            return fail(in_words(error))
         try:
             _announce(server, str(folder or arguments.database or "kept until the end"), arguments)
             while not stop.wait(60):
@@ -309,40 +334,3 @@ def _announce(server: SandboxServer, data: str, arguments: argparse.Namespace) -
         print(json.dumps(known) if arguments.json else words, flush=True)
     except BrokenPipeError:  # The reader has gone, but other clients may know the address.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Stop(threading.Event):
-    """Set when the command must end; *number* is the number of the signal."""
-
-    number = 0
-
-
-@contextmanager
-def _stopping() -> Iterator[_Stop]:
-    """Yield an event that SIGINT and SIGTERM set, even while the server starts."""
-    stop = _Stop()
-
-    def ask(number: int, frame: Any) -> None:
-        stop.number = number
-        stop.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, ask) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before):
-            signal.signal(number, handler)
-
-
-def _in_words(error: Exception) -> str:
-    """Return the text of *error*, with the name of its file."""
-    if not isinstance(error, OSError):
-        return str(error)
-    words = str(error.strerror or error)
-    return f"{words}: {error.filename}" if error.filename else words
-
-
-def _fail(text: str) -> int:
-    print(text, file=sys.stderr)
-    return 1

@@ -64,8 +64,11 @@ def option_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each limit to *parser*."""
+def add_limit_arguments(parser: argparse.ArgumentParser, has_defaults: bool = True) -> None:
+    """Add an option for each limit to *parser*.
+
+    Without *has_defaults*, the values that are not given are left out.
+    """
     group = parser.add_argument_group(
         "limits", "Sizes may end in K, M or G. A request beyond a limit is answered with an error."
     )
@@ -74,8 +77,8 @@ def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
             option_of(one.name),
             metavar="N",
             type=_reader(one),
-            default=one.default,
-            help=f"{one.metadata['help']} (default: %(default)s)",
+            default=one.default if has_defaults else argparse.SUPPRESS,
+            help=f"{one.metadata['help']} (default: {one.default})",
         )
 
 
