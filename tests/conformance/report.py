@@ -1,0 +1,70 @@
+"""The result of a run: a table by section, and a text with each check."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from tests.conformance.facts import CONFIDENCE
+
+__all__ = ["Outcome", "Report"]
+
+
+class Outcome(NamedTuple):
+    """How one check ended: ``passed``, ``failed`` or ``skipped``, and why."""
+
+    section: str
+    name: str
+    client: str
+    sentence: str
+    source: str
+    confidence: str
+    outcome: str
+    why: str = ""
+
+
+class Report:
+    """The outcomes of a run."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    def table(self) -> list[str]:
+        """Return the lines of a table: how many checks of each section ended how, by client."""
+        counts: Counter[tuple[str, str, str]] = Counter(
+            (each.section, each.client, each.outcome) for each in self.outcomes
+        )
+        keys = sorted({(section, client) for section, client, _ in counts})
+        lines = [f"{'section':<20} {'client':<11} {'passed':>6} {'failed':>6} {'skipped':>7}"]
+        for section, client in keys:
+            found = [counts[section, client, each] for each in ("passed", "failed", "skipped")]
+            lines.append(f"{section:<20} {client:<11} {found[0]:>6} {found[1]:>6} {found[2]:>7}")
+        total = Counter(each.outcome for each in self.outcomes)
+        distinct = len({(each.section, _without_client(each)) for each in self.outcomes})
+        lines.append(
+            f"{distinct} checks: {total['passed']} passed, {total['failed']} failed, "
+            f"{total['skipped']} skipped"
+        )
+        return lines
+
+    def text(self) -> str:
+        """Return the whole report: the table, what failed and why, and each check."""
+        lines = ["Conformance", "===========", "", *self.table(), ""]
+        for title, outcome in (("Failed", "failed"), ("Skipped", "skipped"), ("Passed", "passed")):
+            chosen = [each for each in self.outcomes if each.outcome == outcome]
+            if not chosen:
+                continue
+            lines += [title, "-" * len(title), ""]
+            for each in sorted(chosen):
+                sure = CONFIDENCE[each.confidence]
+                lines.append(f"{each.section}: {each.name}")
+                lines.append(f"    {each.sentence} ({each.source}; {sure})")
+                if each.why:
+                    lines += [f"    {line}" for line in each.why.splitlines()[:6]]
+            lines.append("")
+        return "\n".join(lines) + "\n"
+
+
+def _without_client(outcome: Outcome) -> str:
+    """Return the name of the check without the name of the client."""
+    return outcome.name.replace(f"[{outcome.client}-", "[").replace(f"[{outcome.client}]", "")
