@@ -170,3 +170,102 @@ def test_changes_with_deletions(
     proxied.commit()
     assert fresh(sandbox, task) == ("mine", {"k": "mine", "other": "theirs"}, ["second"])
     assert not proxied.in_doubt
+
+
+# Corrections of lists that another session changed
+
+
+@pytest.fixture
+def listed(proxied: Any) -> Any:
+    """Return a list with one of three tasks."""
+    schema = proxied.query("ProjectSchema").first()
+    project = proxied.create("Project", {"name": "p", "full_name": "p", "project_schema": schema})
+    tasks = [proxied.create("Task", {"name": f"t{n}", "parent": project}) for n in range(3)]
+    category = proxied.query("ListCategory").first()
+    made = proxied.create(
+        "TypedContextList",
+        {"name": "l", "project": project, "category": category, "items": tasks[:1]},
+    )
+    proxied.commit()
+    made.tasks = tasks
+    return made
+
+
+def add_at_once(proxied: Any, other: Any, listed: Any, fail: Callable[[], None]) -> None:
+    """Add the second task here and, just before the server gets it, the third one there.
+
+    Call *fail* before this session corrects the list.
+    """
+    theirs = other.get("TypedContextList", listed["id"])
+    task = other.get("Task", listed.tasks[2]["id"])
+    call, count = proxied.call, [0]
+
+    def interposed(batch: Any) -> Any:
+        if any(each["action"] == "update" for each in batch):
+            count[0] += 1
+            if count[0] == 1:
+                theirs["items"].append(task)
+                other.commit()
+            elif count[0] == 2:
+                fail()
+        return call(batch)
+
+    listed["items"].append(listed.tasks[1])
+    proxied.call = interposed
+
+
+def items_of(sandbox: Any, listed: Any) -> list[str]:
+    """Return the names of the items, as on the server."""
+    with sandbox.session() as third:
+        found = third.get("TypedContextList", listed["id"])
+        return sorted(item["name"] for item in found["items"])
+
+
+def interrupt() -> None:
+    """Interrupt the program."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("undo", [False, True], ids=["commit", "rollback"])
+@pytest.mark.parametrize("is_sent", [False, True], ids=["unsent", "sent"])
+def test_correction_that_fails_is_made_up_for(
+    proxied: Any, other: Any, sandbox: Any, proxy: Any, replies: Any, listed: Any,
+    undo: bool, is_sent: bool,
+) -> None:  # fmt: skip
+    """A member that another session added stays, though the correction failed at first."""
+
+    def fail() -> None:
+        if not is_sent:
+            error = exception.ServerConnectionError("no route")
+            error.request_sent = False
+            raise error
+        proxy.next_answers = [replies.RESET] * 20
+
+    add_at_once(proxied, other, listed, fail)
+    with pytest.raises(exception.ServerConnectionError):
+        proxied.commit()
+    proxy.next_answers = []
+    assert not proxied.recorded_operations
+    assert proxied.in_doubt
+    if undo:
+        proxied.rollback()
+    proxied.commit()
+    assert items_of(sandbox, listed) == ["t0", "t1", "t2"]
+    assert not proxied.in_doubt
+    assert sorted(item["name"] for item in listed["items"]) == ["t0", "t1", "t2"]
+
+
+@pytest.mark.parametrize("step", ["_merge", "_forget", "_correction"])
+def test_interruption_before_the_correction(
+    proxied: Any, other: Any, sandbox: Any, listed: Any, monkeypatch: Any, step: str
+) -> None:
+    """An interruption between the answer and the correction loses no member of another session."""
+    add_at_once(proxied, other, listed, lambda: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(proxied._unit_of_work, step, lambda *arguments: interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            proxied.commit()
+    proxied.commit()
+    assert items_of(sandbox, listed) == ["t0", "t1", "t2"]
+    assert not proxied.in_doubt
+    assert not proxied.recorded_operations
