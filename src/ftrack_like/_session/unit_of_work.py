@@ -186,9 +186,21 @@ class UnitOfWork:
         pending = self._pending
         return pending is not None and (pending.is_answered or self._is_wanted(pending))
 
+    def reset(self) -> None:
+        """Forget the pending operations, a batch in doubt, and all entities.
+
+        Wait for the commit of another thread.
+        """
+        with self._committing:
+            self.refuse_nesting("reset")
+            self.abandon()
+            self._session.recorded_operations.clear()
+            self._identity_map.clear()
+
     def abandon(self) -> None:
-        """Forget the batch in doubt, and do not wait for its request."""
-        self._pending = None
+        """Forget the batch in doubt, except a correction, and do not wait for its request."""
+        if self._pending is not None and not self._pending.is_correction:
+            self._pending = None
         calls_of(self._session).running.forget()
 
     def _forget_cancelled(self, plan: Plan) -> None:
@@ -379,8 +391,7 @@ class UnitOfWork:
         for entity in created:
             if entity is not None:
                 self._identity_map.discard(entity)
-        if self._pending is None or not self._pending.is_correction:
-            self.abandon()
+        self.abandon()
 
     def take_back(self, entities: Iterable[Entity]) -> None:
         """Discard the pending operations of *entities*, and forget the created ones."""
