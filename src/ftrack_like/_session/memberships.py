@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ftrack_like import exception, inspection
 from ftrack_like._literals import key_condition
 from ftrack_like._session.batch import RawBatch
-from ftrack_like._session.owned_lists import ListChange, is_owned, member_writes
+from ftrack_like._session.owned_lists import ListChange, is_owned, member_writes, with_owners
 from ftrack_like._session.payloads import OperationPayload, with_data
 from ftrack_like.collection import (
     Collection,
@@ -131,6 +131,7 @@ class Memberships:
                 payload = with_data(payload, {k: v for k, v in data.items() if k not in names})
             if not changes or payload["entity_data"].keys() - {"__entity_type__"}:
                 kept.append(payload)
+        kept = with_owners(self.written, kept)
         self.payloads = [*kept, *member_writes(self.written, kept)]
 
     def _owned_changes(
@@ -143,7 +144,7 @@ class Memberships:
             if delta is None or not delta.is_seen or _collection(value) is None:
                 continue
             added, removed = list(delta.added.values()), list(delta.removed.values())
-            if is_owned(payload["entity_type"], name, [*added, *removed]):
+            if is_owned(payload["entity_type"], name, added, removed, delta.is_whole):
                 changes.append(ListChange(payload, name, added, removed))
         return changes
 
