@@ -269,3 +269,69 @@ def test_interruption_before_the_correction(
     assert items_of(sandbox, listed) == ["t0", "t1", "t2"]
     assert not proxied.in_doubt
     assert not proxied.recorded_operations
+
+
+def add_note(session: Any, owner: Any) -> None:
+    """Add a note to *owner*."""
+    owner.create_note("new", session.query("User").first())
+
+
+def add_reply(session: Any, owner: Any) -> None:
+    """Add a reply to *owner*."""
+    owner.create_reply("new", session.query("User").first())
+
+
+def add_component(session: Any, owner: Any) -> None:
+    """Add a component to *owner*."""
+    owner["components"].append(session.create("FileComponent", {"name": "new"}))
+
+
+def add_member(session: Any, owner: Any) -> None:
+    """Add a member to *owner*."""
+    owner["members"].append(session.create("FileComponent", {"name": "new"}))
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "name", "add"),
+    [
+        ("Task", "notes", add_note),
+        ("Note", "replies", add_reply),
+        ("AssetVersion", "components", add_component),
+        ("ContainerComponent", "members", add_member),
+    ],
+)
+def test_new_members_of_two_sessions_and_a_lost_answer(
+    proxied: Any, proxy: Any, other: Any, sandbox: Any, task: Any, replies: Any,
+    entity_type: str, name: str, add: Callable[[Any, Any], None],
+) -> None:  # fmt: skip
+    """What both sessions add to a list stays, though the answer to one of them is lost."""
+    asset = proxied.create("Asset", {"name": "a", "parent": task["parent"]})
+    data = {"AssetVersion": {"asset": asset}, "ContainerComponent": {"name": "c"}}
+    owner = task if entity_type == "Task" else task["notes"][0]
+    if entity_type in data:
+        owner = proxied.create(entity_type, data[entity_type])
+    proxied.commit()
+    assert len(owner[name]) == (entity_type == "Task")
+    theirs = other.get(entity_type, owner["id"])
+    call, done = proxied.call, []
+
+    def interposed(batch: Any) -> Any:
+        if not done and any(each["action"] != "query" for each in batch):
+            done.append(True)
+            add(other, theirs)
+            other.commit()
+            proxy.next_answers = ["lose", *[replies.RESET] * 20]
+        return call(batch)
+
+    add(proxied, owner)
+    proxied.call = interposed
+    with pytest.raises(exception.ServerConnectionError):
+        proxied.commit()
+    proxy.next_answers = []
+    proxied.commit()
+    with sandbox.session() as third:
+        found = third.get(entity_type, owner["id"])[name]
+        assert len(found) == (3 if entity_type == "Task" else 2)
+        if name == "notes":
+            assert {note["parent_type"] for note in found} == {"Task"}
+            assert {note["project_id"] for note in found} == {task["project_id"]}

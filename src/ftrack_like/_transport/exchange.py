@@ -21,6 +21,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urljoin
 
@@ -305,6 +306,12 @@ class Exchange:
             )
         reason = getattr(response, "reason", "") or ""
         text = decode_text(body.content)
+        if not text and response.status_code < 300 and not _has_length(response.headers):
+            # The headers broke off, and the HTTP library does not notice that.
+            raise exception.ServerConnectionError(
+                f"The answer of {self.address} broke off: it is empty and does not say how long "
+                "it should be."
+            )
         self._require_whole(text)
         return Answer(
             status=response.status_code,
@@ -325,6 +332,11 @@ class Exchange:
             raise exception.ServerConnectionError(
                 f"The answer of {self.address} broke off after {len(text)} characters."
             )
+
+
+def _has_length(headers: Mapping[str, str]) -> bool:
+    """Return whether *headers* tell where the body ends."""
+    return any(name in headers for name in ("content-length", "transfer-encoding"))
 
 
 def with_attempts(
