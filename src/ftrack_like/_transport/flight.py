@@ -95,8 +95,6 @@ class Flight:
         self.process = os.getpid()
         #: Whether an exception interrupted the request, so that no thread waits for the answer.
         self.is_left = False
-        #: Whether :meth:`end` was called: the flight does not use the connection any more.
-        self.is_over = False
         self._is_settling = False
         self._connection: Optional[Connection] = None
         self._pieces: list[Piece] = []
@@ -107,6 +105,10 @@ class Flight:
     def is_answered(self) -> bool:
         """Whether the answer has begun."""
         return self._has_read or self._buffer[0] != 0
+
+    def holds(self, connection: Connection) -> bool:
+        """Return whether the flight uses *connection*: something was sent, and nothing released."""
+        return connection is self._connection
 
     def begin(self, connection: Connection, data: bytes) -> Piece:
         """Return a piece for *data*, which is about to be sent on *connection*.
@@ -133,7 +135,6 @@ class Flight:
 
     def end(self) -> None:
         """Release the connection."""
-        self.is_over = True
         connection, self._connection = self._connection, None
         self._pieces = []
         if connection is not None:
