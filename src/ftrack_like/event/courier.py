@@ -29,6 +29,7 @@ from typing import Callable, Optional
 
 from ftrack_like import exception
 from ftrack_like.event.delivery import Answer, Arrivals, OnAnswer, Outbox, Sending
+from ftrack_like.event.reentrant_queue import ReentrantQueue
 from ftrack_like.event.seams import HubSeams
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.websockets import WebSocketLike, faults
@@ -81,11 +82,11 @@ class Courier:
         self.guard: threading.RLock = threading.RLock()
         self.websocket: Optional[WebSocketLike] = None
         self.catching_up: bool = False
-        self.send_queue: queue.Queue[Waiting] = queue.Queue()
+        self.send_queue: queue.Queue[Waiting] = ReentrantQueue()
         self.outbox: Outbox = Outbox(BUFFER_LIMIT)
         self.packet_callbacks: collections.OrderedDict[int, OnAnswer] = collections.OrderedDict()
         self._packet_number = 0
-        self._answers_lock = threading.Lock()
+        self._answers_lock = threading.RLock()
         self._arrivals = Arrivals(ACKNOWLEDGED_AT_ONCE, ACKNOWLEDGED_WITHIN)
         self._again: collections.deque[Sending] = collections.deque()
         # By `id()`: two subscribers may be equal, and programs may add objects without a hash.

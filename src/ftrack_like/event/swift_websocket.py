@@ -12,6 +12,7 @@ import contextlib
 import math
 import os
 import socket
+import threading
 import time
 from typing import Any, Callable, ClassVar, Optional, Union
 
@@ -63,6 +64,10 @@ class SwiftWebSocket(websocket.WebSocket):
         self._pieces: Optional[bytearray] = None
         self._pieces_opcode = 0
         self._masks = b""
+        # A signal handler may send while it interrupts the sending of the main thread.
+        self.lock = threading.RLock()  # type: ignore[assignment]
+        self._outgoing: collections.deque[bytes] = collections.deque()
+        self._is_sending = False
 
     @property
     def sock(self) -> Any:  # noqa: ANN401  # a watched socket is no subclass of the library's type
@@ -114,11 +119,23 @@ class SwiftWebSocket(websocket.WebSocket):
         """
         data = payload.encode("utf-8") if isinstance(payload, str) else bytes(payload)
         with self.lock:
-            rest = memoryview(frames.encode_frame(opcode, data, self._next_mask()))
-            length = len(rest)
-            while rest:
-                rest = rest[self._send_some(rest) :]
-        return length
+            frame = frames.encode_frame(opcode, data, self._next_mask())
+            self._outgoing.append(frame)
+            if not self._is_sending:  # Otherwise a signal handler interrupts a frame.
+                self._send_outgoing()
+        return len(frame)
+
+    def _send_outgoing(self) -> None:
+        """Send the frames that wait, one after the other."""
+        self._is_sending = True
+        try:
+            while self._outgoing:
+                rest = memoryview(self._outgoing.popleft())
+                while rest:
+                    rest = rest[self._send_some(rest) :]
+        finally:
+            self._outgoing.clear()
+            self._is_sending = False
 
     def _send_some(self, data: memoryview) -> int:
         """Send the start of *data*, and return the number of bytes sent."""
