@@ -35,6 +35,9 @@ _LOGGER = logging.getLogger(__name__)
 #: The beginning of the names of ``server_value`` rows that contain an administrator's key.
 _KEY_OF = "key of "
 
+#: KiB of a new database that stay in memory while it is written.
+_SMALL_CACHE = 256
+
 
 class SiteData:
     """The data of a sandbox: in the folder *data*, in the database at *url*, or in memory.
@@ -173,6 +176,9 @@ class SiteData:
             each.unlink()  # left by a start that was killed
         database = Database.at_path(str(part))
         with contextlib.closing(database), database.write() as connection:
+            # Written pages need not stay in memory until the end. The process would keep their
+            # memory, though the other connections have their own.
+            connection.exec_driver_sql(f"PRAGMA cache_size=-{_SMALL_CACHE}")
             self._build(connection)
         move_into_place(part, path)
 
