@@ -21,6 +21,9 @@ __all__ = ["Credentials", "User", "authenticate", "check_again", "find_user"]
 #: The digest for an unknown user, so that the check takes the same time as for a known one.
 _NOBODY = digest_key("")
 
+#: The first part of the keys of remembered accounts.
+_ACCOUNT = "account"
+
 _NONE_SENT = (
     "No credentials were sent: send a user name and an API key, in the headers ftrack-user and "
     "ftrack-api-key."
@@ -92,7 +95,7 @@ def check_again(connection: Connection, user_id: str, digest: str) -> bool:
     not empty and no longer the digest of the user's key.
     """
     known = remembered(connection)
-    key = ("account", user_id)
+    key = (_ACCOUNT, user_id)
     if key not in known:
         known[key] = connection.execute(_by_id(), {"id": user_id}).first()
     found: Any = known[key]
@@ -111,6 +114,7 @@ def authenticate(connection: Connection, credentials: Credentials) -> User:
     matches = is_key(credentials.api_key, found.digest if found is not None else _NOBODY)
     if found is None or not matches or not found.is_active:
         raise InvalidCredentialsError(_REFUSED)
+    remembered(connection)[_ACCOUNT, found.id] = found  # the next transaction will need it
     return User(
         found.id,
         found.username,
