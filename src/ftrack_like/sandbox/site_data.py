@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.access.keys import digest_key, new_key
 from ftrack_like.sandbox.data_folder import DataFolder, SiteError
+from ftrack_like.sandbox.database.emptying import empty_tables
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
 from ftrack_like.sandbox.database.folders import move_into_place
@@ -128,7 +129,7 @@ class SiteData:
             database.replace_with(self._fresh())
             return
         with database.write() as connection:
-            connection.exec_driver_sql(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY")
+            empty_tables(connection, TABLES)
             self._fill(connection)
 
     def close(self) -> None:
