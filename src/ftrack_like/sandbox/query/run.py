@@ -184,6 +184,12 @@ def _compiled(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
     return found
 
 
+def forget_compiled() -> None:
+    """Forget all compiled queries; tests that change a limit need it."""
+    with _COMPILED_LOCK:
+        _COMPILED.clear()
+
+
 def _compile(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
     compiler = Compiler(catalogue, text)
     type_ = compiler.names.type_(query.entity_type, query.position)
