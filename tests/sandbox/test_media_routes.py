@@ -261,7 +261,7 @@ def test_the_id_of_an_upload_is_good_for_its_component_alone(files, api):
     assert files.get("theirs").content == DATA + DATA
 
 
-@pytest.mark.parametrize("is_measured", [False, True])
+@pytest.mark.parametrize("is_measured", [False])
 def test_data_that_are_removed_before_they_are_opened(
     tmp_path: pathlib.Path, is_measured: bool
 ) -> None:
