@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from ftrack_like.sandbox.access.keys import digest_key, is_key, new_key
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.schema.model import Scalar
 from ftrack_like.sandbox.seed.data import attributes, demo, site, work
 from ftrack_like.sandbox.seed.site import seed, seed_demo_project
