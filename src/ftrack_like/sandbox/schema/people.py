@@ -19,10 +19,10 @@ from ftrack_like.sandbox.schema.declare import (
     unique_id,
 )
 
-__all__ = ["DEFAULT_USER_TYPE_ID", "TYPES"]
+__all__ = ["TYPES", "USER_TYPE_ID"]
 
-#: The type of a new user on a stock site.
-DEFAULT_USER_TYPE_ID = "ac9fa5aa-4361-11e0-b7cc-0019bb4983d8"
+#: The id of the type that a new user gets. It is the same on every site.
+USER_TYPE_ID = "ac9fa5aa-4361-11e0-b7cc-0019bb4983d8"
 
 RESOURCE = entity_type(
     "Resource",

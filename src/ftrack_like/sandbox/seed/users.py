@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ftrack_like.sandbox.schema.people import DEFAULT_USER_TYPE_ID
+from ftrack_like.sandbox.schema.people import USER_TYPE_ID
 from ftrack_like.sandbox.tables.rowset import RowSet, named_id
 
 __all__ = ["add_user"]
@@ -16,7 +16,7 @@ def add_user(
     first_name: str,
     last_name: str,
     role: str,
-    user_type_id: Optional[str] = DEFAULT_USER_TYPE_ID,
+    user_type_id: Optional[str] = USER_TYPE_ID,
 ) -> str:
     """Add a user with the security role *role* (a name), and return the user's id."""
     user_id = rows.add(

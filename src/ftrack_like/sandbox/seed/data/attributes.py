@@ -147,7 +147,7 @@ OWN_CONFIGURATIONS = (
         "Colour space",
         "enumerator",
         "show",
-        "acescg",
+        ["acescg"],
         group="Format",
         is_hierarchical=True,
         config=_choices("ACEScg", "ACES2065-1", "Linear", "Rec709", "sRGB"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ftrack_like.sandbox.schema.notes import REVIEW_LABEL_ID
-from ftrack_like.sandbox.schema.people import DEFAULT_USER_TYPE_ID
+from ftrack_like.sandbox.schema.people import USER_TYPE_ID
 
 __all__ = [
     "ADMINISTRATOR_ROLE",
@@ -115,7 +115,7 @@ SECURITY_ROLES: Mapping[str, str] = {
 }
 
 #: Besides the first one, which every new user gets, these are own additions.
-USER_TYPES = (Named("User", DEFAULT_USER_TYPE_ID), Named("Restricted"), Named("API"))
+USER_TYPES = (Named("User", USER_TYPE_ID), Named("Restricted"), Named("API"))
 
 #: Own additions: no manager types of a stock site are known.
 MANAGER_TYPES = (Named("Producer"), Named("Coordinator"), Named("Supervisor"), Named("Lead"))
