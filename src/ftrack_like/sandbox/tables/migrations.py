@@ -17,6 +17,9 @@ from ftrack_like.sandbox.tables.layout import METADATA, TABLES
 
 __all__ = ["LAYOUT_VERSION", "back_up_schema", "layout_of", "migrate"]
 
+#: Tables of older layouts, in an order in which they can be dropped.
+_REMOVED = ("message", "participant", "conversation")
+
 
 def layout_of(connection: Connection) -> str:
     """Return the layout number of the data as text, or "" if it is not recorded."""
@@ -45,7 +48,7 @@ def back_up_schema(connection: Connection, layout: int) -> str:
     )
     connection.execute(text(f"CREATE SCHEMA {preparer.quote(schema)}"))
     for table in inspect(connection).get_table_names():
-        if table in METADATA.tables:
+        if table in METADATA.tables or table in _REMOVED:
             quoted = preparer.quote(table)
             connection.execute(
                 text(f"CREATE TABLE {preparer.quote(schema)}.{quoted} AS TABLE {quoted}")
@@ -70,7 +73,7 @@ def _to_4(connection: Connection) -> None:
     - Turn the order of statuses round: it runs from the end of the work to its start.
     - Add the custom attribute type ``url``.
     """
-    for table in ("message", "participant", "conversation"):
+    for table in _REMOVED:
         connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
     statuses, types = TABLES["status"], TABLES["custom_attribute_type"]
     last = connection.execute(select(func.max(statuses.c.sort))).scalar()
