@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, case, select
@@ -20,11 +21,15 @@ def model_of(connection: Connection) -> Model:
 
     Two calls return the same object if the object types are the same.
     """
-    rows = connection.execute(_STATEMENT).all()
-    return model_with(tuple(_object_type(row) for row in rows), rows[0][-1] if rows else None)
+    return _model_from(tuple(map(tuple, connection.execute(_STATEMENT))))
 
 
-def _object_type(row: Any) -> ObjectType:
+@lru_cache(maxsize=64)
+def _model_from(rows: tuple[tuple[Any, ...], ...]) -> Model:
+    return model_with(tuple(map(_object_type, rows)), rows[0][-1] if rows else None)
+
+
+def _object_type(row: tuple[Any, ...]) -> ObjectType:
     id_, name, *flags = row[:-1]
     return ObjectType(id_, name or "", frozenset(one for one, on in zip(FLAGS, flags) if on))
 
