@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.sandbox import stock_facts
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
@@ -64,9 +63,7 @@ def test_flags_decide_what_is_immutable(api: Any, name: str, id_: str, flags: st
 
 
 @pytest.mark.parametrize(("name", "id_", "flags"), stock_facts.OBJECT_TYPES)
-def test_type_without_priorities_has_no_default(
-    api: Any, name: str, id_: str, flags: str
-) -> None:
+def test_type_without_priorities_has_no_default(api: Any, name: str, id_: str, flags: str) -> None:
     """A5: ``priority_id`` of a type that is not prioritizable has the default null."""
     key = schemas(api)[name.replace(" ", "")]["properties"]["priority_id"]
     assert key["default"] == ("9661b320-3a0c-11e2-81c1-0800200c9a66" if flags[4] == "x" else None)

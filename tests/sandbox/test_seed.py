@@ -13,9 +13,9 @@ from ftrack_like.sandbox.access.keys import digest_key, is_key, new_key
 from ftrack_like.sandbox.actions.checks import required_columns
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.schema.model import Scalar
-from ftrack_like.sandbox.seed.data import attributes, demo, site, work
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.seed.data import demo, site, work
 from ftrack_like.sandbox.seed.data.project_schemas import PROJECT_SCHEMAS
 from ftrack_like.sandbox.seed.site import seed, seed_demo_project
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables

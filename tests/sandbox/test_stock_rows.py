@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.sandbox import stock_facts
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")

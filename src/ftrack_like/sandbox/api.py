@@ -42,7 +42,6 @@ from ftrack_like.sandbox.mail import MailOutbox
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.throttle import Attempts
-from ftrack_like.sandbox.tables.site_model import model_of
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.widget_url import WidgetActions
 
@@ -214,7 +213,7 @@ class Api:
     def information(self) -> ApiAnswer:
         """Return the server information."""
         with self.database.read() as connection:
-            return ApiAnswer(_to_json(server_information(connection, model_of(connection))))
+            return ApiAnswer(_to_json(server_information(connection)))
 
     def close(self) -> None:
         """Stop all work and close the database."""

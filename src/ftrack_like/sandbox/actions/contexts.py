@@ -220,8 +220,6 @@ def _forget_places(batch: Batch, rows: Sequence[Row]) -> None:
 
 HOOKS: dict[str, tuple[Hooks, ...]] = {
     "Context": (Hooks(created=_place_new, changed=_after_change, deleting=_forget_places),),
-    "TypedContext": (
-        Hooks(creating=_complete_new, created=_settle_new, changing=_change_place),
-    ),
+    "TypedContext": (Hooks(creating=_complete_new, created=_settle_new, changing=_change_place),),
     "Project": (Hooks(creating=_complete_project, changing=_change_project),),
 }

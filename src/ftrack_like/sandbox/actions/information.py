@@ -14,6 +14,7 @@ from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema import json_schemas, schema_hash
 from ftrack_like.sandbox.schema.model import Model
 from ftrack_like.sandbox.tables.layout import TABLES
+from ftrack_like.sandbox.tables.site_model import model_of
 from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.version import SERVER_VERSION
 
@@ -39,11 +40,14 @@ def query_schemas(operation: Operation, batch: Batch) -> Any:
     return _schemas(batch.model)
 
 
-def server_information(connection: Connection, model: Model) -> dict[str, Any]:
-    """Return the server information, which every client reads first; *model* is the site's."""
+def server_information(connection: Connection, model: Optional[Model] = None) -> dict[str, Any]:
+    """Return the server information, which every client reads first.
+
+    *model* is the site's, if the caller has read it already.
+    """
     return {
         "version": SERVER_VERSION,
-        "schema_hash": schema_hash(model),
+        "schema_hash": schema_hash(model or model_of(connection)),
         "is_timezone_support_enabled": True,
         "storage_scenario": _storage_scenario(connection),
     }

@@ -156,7 +156,8 @@ def _least_urgent(batch: Batch) -> Optional[str]:
     """Return the id of the least urgent priority."""
     columns = TABLES["priority"].c
     statement = sqlalchemy.select(columns.id).order_by(columns.sort.desc(), columns.name)
-    return batch.store.execute(statement).scalars().first()
+    found: Optional[str] = batch.store.execute(statement).scalars().first()
+    return found
 
 
 def _remembered(batch: Batch, table: str, **where: Any) -> list[Row]:

@@ -42,7 +42,6 @@ class Find(Protocol):
         """Return the row of *table* with *value* in *column*, or None."""
 
 
-
 #: Types without events, because they contain credentials.
 SECRET_TYPES = frozenset({"ApiKey", "UserSession"})
 

@@ -124,9 +124,7 @@ _DECLARED = {type_.name: type_ for subject in _SUBJECTS for type_ in subject.TYP
 
 
 @lru_cache(maxsize=64)
-def model_with(
-    object_types: tuple[ObjectType, ...], default_priority_id: Optional[str]
-) -> Model:
+def model_with(object_types: tuple[ObjectType, ...], default_priority_id: Optional[str]) -> Model:
     """Return the model of a site with *object_types*: each has an entity type of its own.
 
     The types are in the order in which the server sends them. An object type without a name of its

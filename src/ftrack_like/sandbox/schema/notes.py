@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
-from ftrack_like.sandbox.schema.contexts import CREATED
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     date_time,

@@ -112,9 +112,7 @@ def is_type_name(name: str) -> bool:
 
 
 #: The ids of the object types of a stock site by the names of their entity types.
-OBJECT_TYPE_IDS: Mapping[str, str] = {
-    type_name_of(one.name): one.id for one in STOCK_OBJECT_TYPES
-}
+OBJECT_TYPE_IDS: Mapping[str, str] = {type_name_of(one.name): one.id for one in STOCK_OBJECT_TYPES}
 
 _STOCK_NAMES = {id_: name for name, id_ in OBJECT_TYPE_IDS.items()}
 

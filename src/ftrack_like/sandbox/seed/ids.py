@@ -45,8 +45,8 @@ def _stock_ids() -> Mapping[tuple[str, ...], str]:
         found.update({(table, one.name): one.id for one in rows if one.id})
     for name, id_ in attributes.CUSTOM_ATTRIBUTE_TYPES.items():
         found["custom_attribute_type", name] = id_
+    table = "custom_attribute_configuration"
     for one in attributes.STOCK_CONFIGURATIONS:
         if one.id:
-            place = (one.entity_type, one.object_type or "", one.key)
-            found[("custom_attribute_configuration", *place)] = one.id
+            found[table, one.entity_type, one.object_type or "", one.key] = one.id
     return found

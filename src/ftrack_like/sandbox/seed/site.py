@@ -98,9 +98,7 @@ def _add_project_schemas(rows: RowSet) -> None:
             f"{schema.name} version workflow",
             project_schemas.VERSION_STATUSES,
         )
-        rows.add(
-            "TaskTypeSchema", id=schema.task_type_schema_id, name=f"{schema.name} task types"
-        )
+        rows.add("TaskTypeSchema", id=schema.task_type_schema_id, name=f"{schema.name} task types")
         for type_ in schema.task_types:
             rows.add(
                 "TaskTypeSchemaType",
@@ -113,9 +111,7 @@ def _add_project_schemas(rows: RowSet) -> None:
 def _add_workflow(rows: RowSet, id_: str, name: str, statuses: Iterable[str]) -> None:
     rows.add("WorkflowSchema", id=id_, name=name)
     for status in statuses:
-        rows.add(
-            "WorkflowSchemaStatus", workflow_schema_id=id_, status_id=row_id("Status", status)
-        )
+        rows.add("WorkflowSchemaStatus", workflow_schema_id=id_, status_id=row_id("Status", status))
 
 
 def _add_project_schema(rows: RowSet, schema: project_schemas.ProjectSchema) -> None:
@@ -216,7 +212,9 @@ def _add_site(rows: RowSet) -> None:
     for name, kind in site.SECURITY_ROLES.items():
         rows.add("SecurityRole", id=named_id("SecurityRole", name), name=name, type=kind)
     for sort, label in enumerate(site.NOTE_LABELS):
-        rows.add("NoteLabel", sort=sort, **{**label._asdict(), "id": row_id("NoteLabel", label.name)})
+        rows.add(
+            "NoteLabel", sort=sort, **{**label._asdict(), "id": row_id("NoteLabel", label.name)}
+        )
     for disk in site.DISKS:
         rows.add("Disk", id=row_id("Disk", disk.name), **disk._asdict())
     for setting in site.SETTINGS:

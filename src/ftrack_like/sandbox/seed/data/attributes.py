@@ -19,7 +19,8 @@ __all__ = [
 class Configuration(NamedTuple):
     """A custom attribute. *object_type* is the name of an object type if *entity_type* is ``task``.
 
-    Without it, the attribute applies to all object types. Without an *id* it follows from the names.
+    Without it, the attribute applies to all object types. Without an *id*, that follows from the
+    names.
     """
 
     key: str

@@ -144,5 +144,7 @@ DISKS = (Disk("Projects", "/mnt/projects", "P:\\projects"),)
 
 #: The storage scenario is JSON. Clients write it, and ``query_server_information`` returns it.
 SETTINGS = (
-    Setting("STORAGE", "storage_scenario", json.dumps({"scenario": "ftrack.automatic", "data": {}})),
+    Setting(
+        "STORAGE", "storage_scenario", json.dumps({"scenario": "ftrack.automatic", "data": {}})
+    ),
 )
