@@ -174,8 +174,9 @@ def _add_task_template(
 
 
 def _add_custom_attributes(rows: RowSet) -> None:
-    for name, type_id in attributes.CUSTOM_ATTRIBUTE_TYPES.items():
-        rows.add("CustomAttributeType", id=type_id, name=name, core=True)
+    for name in attributes.CUSTOM_ATTRIBUTE_TYPES:
+        id_ = row_id("CustomAttributeType", name)
+        rows.add("CustomAttributeType", id=id_, name=name, core=True)
     _add_named(rows, "CustomAttributeGroup", attributes.CUSTOM_ATTRIBUTE_GROUPS)
     for sort, one in enumerate(attributes.CUSTOM_ATTRIBUTE_CONFIGURATIONS):
         id_ = rows.add(

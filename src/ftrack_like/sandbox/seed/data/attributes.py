@@ -45,7 +45,8 @@ _WHOLE = json.dumps({"isdecimal": False})
 _DECIMAL = json.dumps({"isdecimal": True})
 _PLAIN = json.dumps({"markdown": False})
 
-#: The ids of the types of custom attributes by name.
+#: The ids of the types of custom attributes by name. The last one is for the server's own use; its
+#: id is not known and follows from the name.
 CUSTOM_ATTRIBUTE_TYPES: Mapping[str, str] = {
     "text": "6268aef0-381c-11e0-acff-0019bb49847a",
     "boolean": "ad1034d8-15e2-11e1-b21a-0019bb4983d8",
@@ -55,6 +56,7 @@ CUSTOM_ATTRIBUTE_TYPES: Mapping[str, str] = {
     "number": "92009b00-381c-11e0-acff-0019bb49847a",
     "expression": "d2e6a530-357f-11e2-bd73-0019bb4985b8",
     "url": "ec616dcd-56e2-4147-99f8-7e4a4f040cf9",
+    "notificationtype": "",
 }
 
 #: Own additions: no groups of a stock site are known.
