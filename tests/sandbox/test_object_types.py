@@ -284,6 +284,22 @@ def test_sessions_load_the_types_of_the_studio(sandbox: Any) -> None:
             assert second.query("KeyArt").one()["parent"].entity_type == "Project"
 
 
+def test_session_from_before_says_what_to_do(sandbox: Any) -> None:
+    """A session that began before an object type was added says so when it meets one."""
+    from ftrack_like.exception import UnrecognisedEntityTypeError
+
+    with sandbox.session() as old, sandbox.session() as first:
+        first.create("ObjectType", {"name": "Key Art"})
+        schema = first.query("ProjectSchema").first()
+        project = first.create("Project", {"name": "film", "project_schema": schema})
+        first.commit()
+        with sandbox.session() as second:
+            second.create("KeyArt", {"name": "poster", "parent": project})
+            second.commit()
+        with pytest.raises(UnrecognisedEntityTypeError, match="KeyArt.*create a new session"):
+            old.query("select name from TypedContext").all()
+
+
 def test_events_name_the_entity_type_of_the_studio(sandbox: Any) -> None:
     """An update event names an added object type's context by its own entity type."""
     with sandbox.session() as session:
