@@ -438,6 +438,11 @@ def test_older_data_in_postgresql_are_brought_up_to_date(namespace: Any) -> None
         with database.write() as connection:
             connection.exec_driver_sql("DROP INDEX ix_context_project")
             connection.exec_driver_sql("UPDATE server_value SET value = '1' WHERE name = 'layout'")
+            connection.exec_driver_sql(
+                "CREATE TABLE conversation (id text PRIMARY KEY,"
+                " created_by_id text REFERENCES resource (id))"
+            )
+            connection.exec_driver_sql("INSERT INTO conversation VALUES ('one', NULL)")
         users = sqlalchemy.select(sqlalchemy.func.count()).select_from(TABLES["resource"])
         with database.read() as connection:
             count = connection.execute(users).scalar()
@@ -454,6 +459,9 @@ def test_older_data_in_postgresql_are_brought_up_to_date(namespace: Any) -> None
             (copy,) = [one for one in schemas if one.startswith("ftrack_like_layout_1")]
             copied = connection.exec_driver_sql(f"SELECT count(*) FROM {copy}.resource")
             assert copied.scalar() == count
+            copied = connection.exec_driver_sql(f"SELECT id FROM {copy}.conversation")
+            assert copied.scalar() == "one"
+            assert not sqlalchemy.inspect(connection).has_table("conversation")
         with database.write() as connection:
             connection.exec_driver_sql(f"DROP SCHEMA {copy} CASCADE")
         database.close()
