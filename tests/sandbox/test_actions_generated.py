@@ -183,6 +183,9 @@ def is_settable(type_: EntityType, one: Any) -> bool:
         return False
     if isinstance(one, Collection):
         return not (isinstance(one.how, ManyToMany) and one.how.read_only)
+    flagged = type_.table == "context" and one.column in {"type_id", "status_id", "priority_id"}
+    if flagged and one.name in type_.immutable:
+        return False  # the object type has none
     return one.column is not None and one.column not in type_.classifier
 
 

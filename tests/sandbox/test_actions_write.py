@@ -101,12 +101,12 @@ def test_type_that_stands_for_others_is_not_created(api: Any, type_name: str) ->
         api.create(type_name, id="x")
 
 
-def test_context_of_an_own_object_type_is_a_typed_context(api: Any, project: str) -> None:
-    """Contexts of an object type that a site added are created and answered as TypedContext."""
+def test_context_of_an_own_object_type_has_its_own_type(api: Any, project: str) -> None:
+    """A context created as TypedContext is answered as the entity type of its object type."""
     kind = api.create("ObjectType", name="Reel")
     made = api.create("TypedContext", name="r1", parent_id=project, object_type_id=kind)
     record = api.one(f"select object_type.name from TypedContext where id is {made}")
-    assert (record["__entity_type__"], record["object_type"]["name"]) == ("TypedContext", "Reel")
+    assert (record["__entity_type__"], record["object_type"]["name"]) == ("Reel", "Reel")
 
 
 def test_other_kind_than_the_type_is_refused(api: Any, project: str) -> None:

@@ -297,6 +297,7 @@ def test_other_threads_work_while_a_large_event_is_made() -> None:
     pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
     from ftrack_like.sandbox.actions.batch import Change
     from ftrack_like.sandbox.events.update import update_event
+    from ftrack_like.sandbox.schema import MODEL
 
     changes = [
         Change("remove", "Task", (str(number),), {"id": str(number), "name": "one"})
@@ -309,8 +310,11 @@ def test_other_threads_work_while_a_large_event_is_made() -> None:
         begun.wait()
         order.append("other")
 
-    def find(table: str, column: str, value: Any) -> None:
-        raise AssertionError("nothing has a parent")
+    class Find:
+        model = MODEL
+
+        def __call__(self, table: str, column: str, value: Any) -> None:
+            raise AssertionError("nothing has a parent")
 
     other = threading.Thread(target=work, daemon=True)
     interval = sys.getswitchinterval()
@@ -318,7 +322,7 @@ def test_other_threads_work_while_a_large_event_is_made() -> None:
     try:
         other.start()
         begun.set()
-        update_event(changes, user_id="1", username="a", client_token=None, find=find)
+        update_event(changes, user_id="1", username="a", client_token=None, find=Find())
         order.append("event")
         other.join()
     finally:

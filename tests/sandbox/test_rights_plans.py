@@ -22,7 +22,7 @@ from ftrack_like.sandbox.database.sql import prepare
 from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.seed.generate import fill
 from ftrack_like.sandbox.seed.site import seed
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables

@@ -310,7 +310,7 @@ def test_locations_always_exist(api: Any) -> None:
 def test_server_information_mirrors_the_storage_setting(api: Any) -> None:
     """The storage scenario in the server information is what the setting says."""
     ask = {"action": "query_server_information"}
-    assert api.call(ask)[0]["storage_scenario"] is None
+    assert api.call(ask)[0]["storage_scenario"] == {"scenario": "ftrack.automatic", "data": {}}
     scenario = '{"scenario": "ftrack.centralized-storage", "data": {"location_name": "disk"}}'
     api.update("Setting", ["storage_scenario", "STORAGE"], value=scenario)
     information = api.call(ask)[0]

@@ -207,7 +207,7 @@ def test_metadata_on_every_type_that_has_it(
 def _make_owner(api: Any, type_name: str, project: str, task: str) -> str:
     user = api.query("User")[0]["id"]
     schema = api.query("select id from ProjectSchema order by name")[0]["id"]
-    if type_name in {"AssetBuild", "Episode", "Folder", "Milestone", "Sequence", "Shot", "Task"}:
+    if "TypedContext" in MODEL.types[type_name].bases:
         return str(api.create(type_name, name="new", parent_id=project))
     if type_name in {"Asset", "AssetVersion", "AssetVersionLink"}:
         asset = api.create("Asset", name="new", context_id=task)

@@ -28,6 +28,7 @@ from ftrack_like.sandbox.actions import (
     custom_attributes,
     information,
     notes,
+    object_types,
     people,
     permissions,
     read,
@@ -80,6 +81,7 @@ HOOKS: Mapping[str, tuple[Hooks, ...]] = {
     **contexts.HOOKS,
     **custom_attributes.HOOKS,
     **notes.HOOKS,
+    **object_types.HOOKS,
     **people.HOOKS,
 }
 

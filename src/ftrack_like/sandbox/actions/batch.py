@@ -26,10 +26,13 @@ from ftrack_like.sandbox.actions.store import Key, Row, Store
 from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.errors import SandboxError, UnrecognisedEntityTypeError
 from ftrack_like.sandbox.language import did_you_mean
-from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.model import EntityType
+from ftrack_like.sandbox.schema.model import EntityType, Model
+from ftrack_like.sandbox.tables.site_model import model_of
 
 __all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "new_id"]
+
+#: The types whose entities determine the model of a site.
+_MODELLED = frozenset({"ObjectType", "Priority"})
 
 #: One operation as it travels: ``{"action": str, …}``.
 Operation = Mapping[str, Any]
@@ -91,7 +94,7 @@ class Batch:
         hooks: Mapping[str, tuple[Hooks, ...]],
     ) -> None:
         self.store: Store = Store(connection)
-        self.model = MODEL
+        self._model: Optional[Model] = None
         self.context: RequestContext = context
         self.now: str = moment_text(context.now)
         self.changes: list[Change] = []
@@ -125,6 +128,7 @@ class Batch:
         self._unsettled: list[tuple[Optional[int], Callable[[], bool]]] = []
         self._answers: list[Callable[[], None]] = []
         self._changes_judged = 0
+        self._changes_modelled = 0
 
     @property
     def rights(self) -> Optional[Rights]:
@@ -137,6 +141,16 @@ class Batch:
                 rights = load_rights(self.store.connection, self.context.user_id)
                 self.context = replace(self.context, rights=rights)
         return self.context.rights
+
+    @property
+    def model(self) -> Model:
+        """Return the model of the site: its object types, also those of this batch, are types."""
+        new = self.changes[self._changes_modelled :] if self._model is not None else ()
+        if self._model is None or any(one.entity_type in _MODELLED for one in new):
+            self.store.flush()
+            self._model = model_of(self.store.connection)
+        self._changes_modelled = len(self.changes)
+        return self._model
 
     @property
     def user_id(self) -> str:

@@ -44,7 +44,6 @@ _OWNERS = {
     "calendar_event",
     "component",
     "context",
-    "conversation",
     "dashboard",
     "job",
     "list",
@@ -99,8 +98,6 @@ _OWNED = {
 _FREE = {
     ("calendar_event", "created_by_id"),
     ("calendar_event_resource", "created_by_id"),
-    ("conversation", "created_by_id"),
-    ("message", "created_by_id"),
     ("review_session", "created_by_id"),
     ("review_session_invitee", "created_by_id"),
 }

@@ -17,6 +17,9 @@ __all__ = ["check"]
 #: The schema requires these, but many scripts omit them for users who never log in.
 _MAY_BE_EMPTY = {("User", "username")}
 
+#: The schema requires these of all contexts, but the flags of an object type can rule them out.
+_BY_FLAGS = frozenset({"priority_id", "status_id", "type_id"})
+
 
 def check(batch: Batch) -> None:
     """Validate the data after *batch*.
@@ -62,6 +65,7 @@ def required_columns(type_: EntityType) -> Iterator[tuple[str, str]]:
             isinstance(property_, Scalar)
             and property_.column is not None
             and (type_.name, name) not in _MAY_BE_EMPTY
+            and not (name in _BY_FLAGS and name in type_.immutable)
         ):
             yield name, property_.column
 
@@ -80,7 +84,7 @@ def _check_references(batch: Batch) -> None:
     for one, origin, where in batch.standing_references():
         wanted[(one.type_name, one.column)][one.value] = origin, where
     for (type_name, column), places in wanted.items():
-        type_ = batch.model.types[type_name]
+        type_ = batch.entity_type(type_name)
         found = _rows_with(batch, type_, column, list(places))
         for value, (origin, where) in places.items():
             row = found.get(value)

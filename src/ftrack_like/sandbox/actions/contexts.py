@@ -50,6 +50,10 @@ def _place_new(batch: Batch, type_: EntityType, row: Row) -> None:
     )
 
 
+def _complete_new(batch: Batch, type_: EntityType, row: Row) -> None:
+    workflow.drop_flagged(type_, row)
+
+
 def _settle_new(batch: Batch, type_: EntityType, row: Row) -> None:
     if not _settle(batch, type_, row):
         batch.settle_later(lambda: _settle(batch, type_, row))
@@ -76,7 +80,7 @@ def _settle(batch: Batch, type_: EntityType, row: Row) -> bool:
             "context_ancestry",
             {"ancestor_id": ancestor["id"], "descendant_id": row["id"], "depth": depth},
         )
-    missing = workflow.first_values(batch, row)
+    missing = workflow.first_values(batch, type_, row)
     if missing:
         batch.store.update("context", row, missing)
     return True
@@ -216,6 +220,6 @@ def _forget_places(batch: Batch, rows: Sequence[Row]) -> None:
 
 HOOKS: dict[str, tuple[Hooks, ...]] = {
     "Context": (Hooks(created=_place_new, changed=_after_change, deleting=_forget_places),),
-    "TypedContext": (Hooks(created=_settle_new, changing=_change_place),),
+    "TypedContext": (Hooks(creating=_complete_new, created=_settle_new, changing=_change_place),),
     "Project": (Hooks(creating=_complete_project, changing=_change_project),),
 }

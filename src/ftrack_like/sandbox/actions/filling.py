@@ -7,7 +7,6 @@ from typing import Any
 
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.store import Row
-from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
 __all__ = ["fill"]
@@ -30,7 +29,7 @@ def fill(batch: Batch, type_: EntityType, row: Row) -> None:
 
     A value that only the server may set replaces the value that the client sent.
     """
-    for column, kind, required, only_server in _fillings(type_.name):
+    for column, kind, required, only_server in _fillings(type_):
         given = row.get(column) is not None if required else column in row
         if only_server or not given:
             row[column] = _value(batch, column, kind)
@@ -44,10 +43,9 @@ def _value(batch: Batch, column: str, kind: str) -> Any:
     return _OTHER_ZEROS.get(column, _ZEROS[kind])
 
 
-@functools.cache
-def _fillings(type_name: str) -> tuple[tuple[str, str, bool, bool], ...]:
+@functools.lru_cache(maxsize=4096)
+def _fillings(type_: EntityType) -> tuple[tuple[str, str, bool, bool], ...]:
     """Return tuples of column, kind of value, whether required, whether only the server sets it."""
-    type_ = MODEL.types[type_name]
     found = []
     for one in type_.properties.values():
         if not isinstance(one, Scalar) or one.column is None:

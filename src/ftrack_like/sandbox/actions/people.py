@@ -10,12 +10,23 @@ from ftrack_like.sandbox.actions.rows import complete_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import DuplicateEntryError
 from ftrack_like.sandbox.schema.model import EntityType
+from ftrack_like.sandbox.schema.people import USER_TYPE_ID
 
 __all__ = ["HOOKS"]
 
 
 def _creating_user(batch: Batch, type_: EntityType, row: Row) -> None:
     _refuse_taken_name(batch, row.get("id"), row.get("username"))
+    if row.get("user_type_id") is None:
+        row["user_type_id"] = _default_user_type(batch)
+
+
+def _default_user_type(batch: Batch) -> Optional[str]:
+    """Return the id of the type of new users: the stock one, or in older data the one named so."""
+    if batch.store.get("user_type", (USER_TYPE_ID,)) is not None:
+        return USER_TYPE_ID
+    named = batch.store.find("user_type", name="User")
+    return named[0]["id"] if named else None
 
 
 def _changing_user(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ from ftrack_like.sandbox.actions.notes import find_parent
 from ftrack_like.sandbox.actions.rows import concrete_type
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
 from ftrack_like.sandbox.errors import PermissionDeniedError, ValidationError
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.schema import MODEL, stock_type
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.tables.layout import TABLES
 
@@ -104,7 +104,7 @@ def require_seen(batch: Batch) -> None:
 
 def _uses_decide(one: Existence) -> bool:
     """Return whether the rows that use the entity of *one* decide who sees it: a component."""
-    return MODEL.types[one.type_name].table == "component" and one.column == "id"
+    return stock_type(one.type_name).table == "component" and one.column == "id"
 
 
 def _unseen(batch: Batch, one: Existence) -> ValidationError:
@@ -184,7 +184,7 @@ def check(batch: Batch) -> None:
     for one, _, _ in batch.standing_references():
         wanted[(one.type_name, one.column)].append(one.value)
     for (type_name, column), values in wanted.items():
-        table = MODEL.types[type_name].table
+        table = stock_type(type_name).table
         seen = _seen(batch, table, column, values) if is_narrowed(table) else values
         for value in values:
             if value not in seen:
@@ -280,7 +280,7 @@ def _part_of(batch: Batch, table: str, row: Row) -> Optional[tuple[EntityType, R
     id_ = row[DELEGATES[table]]
     found = find_parent(batch, "metadata", id_, row.get("parent_type"))
     if found is not None:
-        return MODEL.types[found[0]], found[1]
+        return batch.model.types[found[0]], found[1]
     other = batch.store.get("list_object", (id_,))
     return None if other is None else (MODEL.types["ListObject"], other)
 

@@ -155,8 +155,8 @@ def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:
 def _refuse_unclear_kind(batch: Batch, type_: EntityType) -> None:
     """Raise :exc:`ValidationError` if the type of a new entity is too general.
 
-    A component without a kind is a file. Contexts of object types that a site added have the
-    general type ``TypedContext``.
+    A component without a kind is a file. Contexts of object types whose names cannot be those of
+    entity types have the general type ``TypedContext``.
     """
     if not type_.concrete and type_.name not in {"Component", "TypedContext"}:
         names = ", ".join(one.name for one in batch.model.subtypes(type_.name))
@@ -173,7 +173,8 @@ def _note_emptied(batch: Batch, type_: EntityType, row: Row, attributes: SentAtt
 def _refuse_fixed(type_: EntityType, row: Row, attributes: SentAttributes) -> None:
     """Raise :exc:`ValidationError` if *attributes* change an immutable attribute."""
     for name, column in attributes.names.items():
-        if name in type_.immutable and column and attributes.columns[column] != row[column]:
+        # A collection has no column.
+        if name in type_.immutable and not (column and attributes.columns[column] == row[column]):
             raise ValidationError(f"Attribute {name!r} of {type_.name} cannot be changed.")
 
 

@@ -12,7 +12,7 @@ from ftrack_like.sandbox.access.rights import load_projects, load_rights
 from ftrack_like.sandbox.access.visibility import is_narrowed
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.database.engine import Database
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.schema import stock_type
 from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Audience"]
@@ -90,8 +90,8 @@ class Audience:
 
 
 def _is_seen(entity: Mapping[str, Any], projects: frozenset[str]) -> bool:
-    type_ = MODEL.types.get(entity["entity_type"])
-    if type_ is None or not is_narrowed(type_.table):
+    type_ = stock_type(entity["entity_type"])
+    if not is_narrowed(type_.table):
         return True
     if type_.name == "Project":
         return entity["entityId"] in projects

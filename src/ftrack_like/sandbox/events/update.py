@@ -12,16 +12,17 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.database.engine import Database
-from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.model import EntityType, Scalar
+from ftrack_like.sandbox.schema import stock_type
+from ftrack_like.sandbox.schema.model import EntityType, Model, Scalar
 from ftrack_like.sandbox.tables.layout import TABLES
+from ftrack_like.sandbox.tables.site_model import model_of
 
 __all__ = ["Updates", "update_event"]
 
@@ -30,8 +31,16 @@ _LOGGER = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 
 Row = Mapping[str, Any]
-#: Returns the row of a table with a value of a column, or None.
-Find = Callable[[str, str, Any], Optional[Row]]
+
+
+class Find(Protocol):
+    """Finds rows, and knows the *model* of the site."""
+
+    model: Model
+
+    def __call__(self, table: str, column: str, value: Any) -> Optional[Row]:
+        """Return the row of *table* with *value* in *column*, or None."""
+
 
 #: Types without events, because they contain credentials.
 SECRET_TYPES = frozenset({"ApiKey", "UserSession"})
@@ -186,7 +195,7 @@ def server_type(type_: EntityType) -> str:
 def _merge(changes: Iterable[Change], find: Find) -> list[Edit]:
     edits: dict[tuple[str, tuple[Any, ...]], Edit] = {}
     for change in _in_slices(changes):
-        type_ = MODEL.types[change.entity_type]
+        type_ = find.model.types.get(change.entity_type) or stock_type(change.entity_type)
         if type_.name in SECRET_TYPES:
             continue
         if type_.table == "custom_attribute_value":
@@ -335,7 +344,7 @@ def _parent_of(type_: EntityType, row: Row, find: Find) -> Optional[tuple[Entity
         value = row.get(column)
         found = find(table, "id", value) if value is not None else None
         if found is not None:
-            return MODEL.type_of_row(name, found), found
+            return find.model.type_of_row(name, found), found
     return None
 
 
@@ -345,7 +354,7 @@ def _owner_of(entity_id: Any, find: Find) -> Optional[tuple[EntityType, Row]]:
     for table, name in OWNERS:
         row = find(table, "id", entity_id)
         if row is not None:
-            return MODEL.type_of_row(name, row), row
+            return find.model.type_of_row(name, row), row
     return None
 
 
@@ -353,10 +362,11 @@ class _RowFinder:
     """Finds rows, each once: first among the changed rows, then in the database."""
 
     def __init__(self, connection: Connection, changes: Iterable[Change]) -> None:
+        self.model = model_of(connection)
         self._connection = connection
         self._rows: dict[tuple[str, Any], Optional[Row]] = {}
         for change in changes:
-            table = MODEL.types[change.entity_type].table
+            table = stock_type(change.entity_type).table
             if len(change.key) == 1:
                 self._rows[table, change.key[0]] = change.row
 

@@ -74,7 +74,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from typing import Any
+from typing import Any, Optional
 
 from ftrack_like.sandbox.schema import (
     assets,
@@ -91,10 +91,17 @@ from ftrack_like.sandbox.schema import (
     site_settings,
     workflow,
 )
+from ftrack_like.sandbox.schema.contexts import DEFAULT_PRIORITY_ID
 from ftrack_like.sandbox.schema.export import type_schema
-from ftrack_like.sandbox.schema.model import Model
+from ftrack_like.sandbox.schema.model import EntityType, Model
+from ftrack_like.sandbox.schema.object_types import (
+    STOCK_OBJECT_TYPES,
+    ObjectType,
+    context_type,
+    is_type_name,
+)
 
-__all__ = ["MODEL", "json_schemas", "schema_hash"]
+__all__ = ["MODEL", "json_schemas", "model_with", "schema_hash", "stock_type"]
 
 _SUBJECTS = (
     assets,
@@ -112,25 +119,44 @@ _SUBJECTS = (
     workflow,
 )
 
-#: All entity types by name, in the order in which the server sends them.
-MODEL = Model(
-    {
-        type_.name: type_
-        for type_ in sorted(
-            (type_ for subject in _SUBJECTS for type_ in subject.TYPES),
-            key=lambda type_: type_.name,
-        )
-    }
-)
+#: The types that every site has.
+_DECLARED = {type_.name: type_ for subject in _SUBJECTS for type_ in subject.TYPES}
 
 
-def json_schemas() -> list[dict[str, Any]]:
-    """Return the JSON schemas of all types, the answer to ``query_schemas``."""
-    return [type_schema(type_) for type_ in MODEL.types.values()]
+@lru_cache(maxsize=64)
+def model_with(object_types: tuple[ObjectType, ...], default_priority_id: Optional[str]) -> Model:
+    """Return the model of a site with *object_types*: each has an entity type of its own.
+
+    The types are in the order in which the server sends them. An object type without a name of its
+    own has no entity type. Equal arguments give the same object, as long as few sites are in use.
+    """
+    types = dict(_DECLARED)
+    for one in object_types:
+        type_ = context_type(one, default_priority_id)
+        if is_type_name(type_.name):
+            types.setdefault(type_.name, type_)
+    return Model({name: types[name] for name in sorted(types)})
 
 
-@lru_cache(maxsize=1)
-def schema_hash() -> str:
+#: The model of a stock site. Tables follow from it; object types of a studio need no further ones.
+MODEL = model_with(STOCK_OBJECT_TYPES, DEFAULT_PRIORITY_ID)
+
+
+def stock_type(name: str) -> EntityType:
+    """Return the type *name*; for an entity type that a studio added, ``TypedContext``.
+
+    Both have the same table, key and attributes. Use the site's own model where the name matters.
+    """
+    return MODEL.types.get(name) or MODEL.types["TypedContext"]
+
+
+def json_schemas(model: Model = MODEL) -> list[dict[str, Any]]:
+    """Return the JSON schemas of all types of *model*, the answer to ``query_schemas``."""
+    return [type_schema(type_) for type_ in model.types.values()]
+
+
+@lru_cache(maxsize=64)
+def schema_hash(model: Model = MODEL) -> str:
     """Return the MD5 of the schemas in hexadecimal. Clients compare it with their cached copy."""
-    text = json.dumps(json_schemas(), sort_keys=True)
+    text = json.dumps(json_schemas(model), sort_keys=True)
     return hashlib.md5(text.encode("utf-8"), usedforsecurity=False).hexdigest()

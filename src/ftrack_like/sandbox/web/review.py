@@ -28,6 +28,7 @@ from ftrack_like.sandbox.web.review_access import (
 from ftrack_like.sandbox.web.review_data import (
     STATUS_WORDS,
     annotations_of,
+    note_category,
     notes_of,
     objects_of,
     verdicts_of,
@@ -111,6 +112,7 @@ def write_note(asked: Asked) -> Response:
         frame=frame,
         strokes=strokes,
         in_reply_to_id=reply_to,
+        category_id=note_category(visit.reader),
     )
     visit = visit.as_collaborator()
     note_id = operations[0]["entity_key"][0]
