@@ -77,6 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="API key of the administrator (default: a random key, stored with the data)",
     )
     add("--demo-project", action="store_true", help="add a demo project to a new site")
+    add(
+        "--loopback-webhooks",
+        action="store_true",
+        help="let webhooks use http:// for receivers on this machine",
+    )
     add("--json", action="store_true", help="print one line of JSON when the sandbox is ready")
     _add_network_arguments(parser.add_argument_group("network"))
     add_limit_arguments(parser)
@@ -238,6 +243,7 @@ def _start(
         media=arguments.media,
         network=network,
         limits=limits_from(arguments),
+        loopback_webhooks=arguments.loopback_webhooks,
     )
     try:
         server.start()

@@ -63,6 +63,11 @@ def _to_3(connection: Connection) -> None:
     TABLES["encode_job"].create(connection, checkfirst=True)
 
 
+def _to_4(connection: Connection) -> None:
+    """Add the table of webhooks to send."""
+    TABLES["webhook_delivery"].create(connection, checkfirst=True)
+
+
 def _add_index(connection: Connection, table: str, name: str) -> None:
     for index in TABLES[table].indexes:
         if index.name == name:
@@ -70,7 +75,7 @@ def _add_index(connection: Connection, table: str, name: str) -> None:
 
 
 #: The first step leads from layout 1 to 2, and so on.
-_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3)
+_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3, _to_4)
 
 #: The layout of new data. The database stores it as the ``server_value`` ``layout``.
 LAYOUT_VERSION = 1 + len(_STEPS)
