@@ -103,7 +103,7 @@ class _Comparison:
         value = self.path.value(body)
         if isinstance(self.other, str):
             return _is_written(value, self.other) == self.equal
-        return (value == self.other.value(body)) == self.equal
+        return bool(value == self.other.value(body)) == self.equal
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,8 @@ class DeliveryQueue:
 
     def record(self, outcomes: Sequence[Outcome], untouched: Sequence[Delivery] = ()) -> None:
         """Store *outcomes* and their rows of the log, and give back *untouched* deliveries."""
+        if self._database.is_sqlite and not outcomes:
+            return
         with self._database.write() as connection:
             for outcome in outcomes:
                 _record(connection, outcome)

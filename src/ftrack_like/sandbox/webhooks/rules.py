@@ -77,7 +77,6 @@ def _note(batch: Batch, rows: Sequence[Row] = ()) -> None:
 
 
 def _adds(batch: Batch) -> None:
-    _note(batch)
     batch.notes.setdefault(_ADDED, []).append(batch.running)
 
 
@@ -85,16 +84,18 @@ def _adds(batch: Batch) -> None:
 
 
 def _new_automation(batch: Batch, type_: EntityType, row: Row) -> None:
+    _note(batch)
     if row.get("enabled") is None:
         row["enabled"] = True
-    _adds(batch)
+    if row["enabled"]:
+        _adds(batch)
 
 
 def _change_automation(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:
-    if "enabled" not in changes:
-        return
-    _adds(batch)
-    if not changes["enabled"]:
+    _note(batch)
+    if changes.get("enabled"):
+        _adds(batch)
+    elif "enabled" in changes:
         ids = batch.store.values("action", "id", automation_id=row["id"])
         discard(batch.store.connection, ids)
 
@@ -133,6 +134,7 @@ _Check = Callable[[Mapping[str, Any]], None]
 
 
 def _new_webhook(check: _Check, batch: Batch, type_: EntityType, row: Row) -> None:
+    _note(batch)
     _adds(batch)
     check(row)
 
@@ -140,7 +142,9 @@ def _new_webhook(check: _Check, batch: Batch, type_: EntityType, row: Row) -> No
 def _change_webhook(
     check: _Check, batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]
 ) -> None:
-    _adds(batch)
+    _note(batch)
+    if "automation_id" in changes:
+        _adds(batch)
     check(changes)
 
 

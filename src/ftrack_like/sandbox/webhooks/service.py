@@ -33,7 +33,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Webhook:
-    """An enabled webhook: its id, the creator of its automation, and the filters of the triggers."""
+    """An enabled webhook, with the creator of its automation and the filters of its triggers."""
 
     action_id: str
     creator_id: Optional[str]
