@@ -75,6 +75,12 @@ class Deliveries:
                 if courier is None or not courier.wake():
                     self._couriers[action_id] = self._new_courier(action_id)
 
+    def check(self) -> None:
+        """Let waiting threads look at the table; call this after all data have been replaced."""
+        with self._lock:
+            for courier in self._couriers.values():
+                courier.wake()
+
     def stop(self, timeout: float = 5.0) -> None:
         """End all threads, and wait up to *timeout* seconds. The next start continues."""
         with self._lock:

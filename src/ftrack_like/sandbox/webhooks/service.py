@@ -68,6 +68,7 @@ class Webhooks:
     def forget(self) -> None:
         """Read the webhooks again; call this after all data have been replaced."""
         self._known = None
+        self._deliveries.check()
 
     def waiting(self) -> Mapping[str, Waiting]:
         """Return the waiting deliveries by the id of their webhook."""
