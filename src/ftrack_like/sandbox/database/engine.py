@@ -204,13 +204,13 @@ class Database:
                 connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _begin_write(self, connection: Connection) -> None:
+        """Take the lock for writers. On PostgreSQL, foreign keys are declared as deferred."""
         if self.is_sqlite:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
             return
         connection.execute(
             sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK}
         )
-        connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
 
 
 def _delete(folder: pathlib.Path, process: int, watch: FolderWatch) -> None:
