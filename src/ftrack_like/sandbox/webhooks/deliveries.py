@@ -52,23 +52,22 @@ class Deliveries:
     def __init__(
         self, database: Database, loopback: bool, delays: Sequence[float] = DELAYS
     ) -> None:
-        """Nothing runs before :meth:`start`."""
+        """A thread starts when :meth:`start` or :meth:`wake` finds work for it."""
         self.queue: DeliveryQueue = DeliveryQueue(database)
         self._loopback = loopback
         self._delays = tuple(delays)
         self._lock = threading.Lock()
         self._couriers: dict[str, _Courier] = {}
-        self._running = False
+        self._stopped = False
 
     def start(self) -> None:
         """Continue with the deliveries that an earlier server left."""
-        self._running = True
         self.wake(self.queue.waiting())
 
     def wake(self, action_ids: Iterable[str]) -> None:
         """Look for new deliveries of webhooks; call this after their commit."""
         with self._lock:
-            if not self._running:
+            if self._stopped:
                 return
             for action_id in action_ids:
                 courier = self._couriers.get(action_id)
@@ -84,7 +83,7 @@ class Deliveries:
     def stop(self, timeout: float = 5.0) -> None:
         """End all threads, and wait up to *timeout* seconds. The next start continues."""
         with self._lock:
-            self._running = False
+            self._stopped = True
             couriers = list(self._couriers.values())
             self._couriers = {}
         for courier in couriers:
