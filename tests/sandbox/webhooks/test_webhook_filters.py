@@ -113,3 +113,10 @@ def test_long_filter() -> None:
     """A filter of more than 4000 characters is refused."""
     with pytest.raises(ExpressionError, match="at most 4000"):
         parse_filter('entity.id = "1" or ' * 300)
+
+
+def test_names_in_a_filter() -> None:
+    """A filter knows the names in its paths, on both sides."""
+    parsed = parse_filter('entity.id = "name" or id = metadata.configuration_hash')
+    assert parsed.uses("configuration_hash")
+    assert not parsed.uses("name")

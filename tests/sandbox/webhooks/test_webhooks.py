@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
+from ftrack_like.exception import ServerError
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.webhooks import rules
 
@@ -140,6 +141,20 @@ def test_value_of_a_custom_attribute(api: Any, hook: Any, production: Any, recei
     assert call.entity["new"]["value"] == "red"
     assert call.entity["old"]["value"] == "blue"
     assert call.entity["new"]["entity_id"] == production.shot
+
+
+def test_filter_on_metadata(
+    sandbox: Any, api: Any, hook: Any, production: Any, receiver: Any
+) -> None:
+    """A filter may use the metadata, also the hash, which the server makes only when needed."""
+    (information,) = api.call({"action": "query_server_information"})
+    own = information["schema_hash"]
+    hook(receiver.url, f'metadata.configuration_hash = "{own}" and entity.new.name = "a"')
+    for name in ("b", "a"):
+        production.new_project(name)
+    (call,) = receiver.wait()
+    assert call.entity["new"]["name"] == "a"
+    assert call.body["metadata"]["configuration_hash"] == own
 
 
 # Which changes are sent
@@ -504,3 +519,19 @@ def test_events_do_not_show_headers(sandbox: Any, api: Any, hook: Any, productio
         hub.disconnect()
     assert "Automation" in str([one["data"] for one in heard])
     assert "secret" not in str([one["data"] for one in heard])
+
+
+def test_failures_of_the_database_do_not_show_headers(
+    fresh_sandbox: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the database refuses a webhook, the log of the server does not show its headers."""
+    with fresh_sandbox._api.database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE action")
+    with fresh_sandbox.session() as session:
+        automation = session.create("Automation", {"name": "x"})
+        values = {"automation_id": automation["id"], "webhook_url": "https://hooks.example.com/a"}
+        session.create("WebhookAction", {**values, "headers": '{"X-Token": "secret-token"}'})
+        with pytest.raises(ServerError, match="its log contains the details"):
+            session.commit()
+    assert "no such table: action" in caplog.text
+    assert "secret-token" not in caplog.text

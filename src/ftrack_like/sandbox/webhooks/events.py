@@ -12,10 +12,20 @@ from ftrack_like.sandbox.actions.store import Key, Row
 from ftrack_like.sandbox.schema.model import EntityType, Model, Scalar
 from ftrack_like.sandbox.tables.values import wire_converter
 
-__all__ = ["FEZ_ID", "EntityEvent", "direct_attributes", "entity_events", "metadata_of"]
+__all__ = [
+    "CONFIGURATION_HASH",
+    "FEZ_ID",
+    "EntityEvent",
+    "direct_attributes",
+    "entity_events",
+    "metadata_of",
+]
 
 #: The name of the format, as sites send it.
 FEZ_ID = "ftrack_entity_event_v1"
+
+#: The name of the hash among the metadata.
+CONFIGURATION_HASH = "configuration_hash"
 
 #: Tables whose rows contain credentials of users, or addresses and headers of webhooks.
 _SECRET = frozenset({"action", "api_key", "automation", "trigger", "user_session"})
@@ -65,13 +75,13 @@ class EntityEvent:
         }
 
 
-def metadata_of(batch: Batch, moment: datetime, configuration_hash: str) -> dict[str, Any]:
-    """Return the metadata of the events of *batch*; *moment* is in UTC."""
+def metadata_of(batch: Batch, moment: datetime) -> dict[str, Any]:
+    """Return the metadata of the events of *batch*, without a hash; *moment* is in UTC."""
     return {
         "date": moment.isoformat(timespec="microseconds"),
         "resource_id": batch.user_id,
         "server_url": batch.context.public_url,
-        "configuration_hash": configuration_hash,
+        CONFIGURATION_HASH: None,
     }
 
 

@@ -98,6 +98,10 @@ class _Comparison:
     equal: bool
     other: Union[_Path, str]
 
+    def uses(self, name: str) -> bool:
+        """Return whether one of the paths contains *name*."""
+        return any(name in one.names for one in (self.path, self.other) if isinstance(one, _Path))
+
     def holds(self, body: Mapping[str, Any]) -> bool:
         """Return whether the comparison is true for *body*."""
         value = self.path.value(body)
@@ -111,6 +115,10 @@ class Filter:
     """A parsed filter: alternatives, each with comparisons that must all be true."""
 
     alternatives: tuple[tuple[_Comparison, ...], ...]
+
+    def uses(self, name: str) -> bool:
+        """Return whether a path of the filter contains *name*."""
+        return any(one.uses(name) for each in self.alternatives for one in each)
 
     def matches(self, body: Mapping[str, Any]) -> bool:
         """Return whether the filter selects the webhook with *body*."""

@@ -19,7 +19,12 @@ from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import projects_of
 from ftrack_like.sandbox.language import ExpressionError
 from ftrack_like.sandbox.tables.layout import TABLES
-from ftrack_like.sandbox.webhooks.events import EntityEvent, entity_events, metadata_of
+from ftrack_like.sandbox.webhooks.events import (
+    CONFIGURATION_HASH,
+    EntityEvent,
+    entity_events,
+    metadata_of,
+)
 from ftrack_like.sandbox.webhooks.filters import Filter, parse_filter
 
 __all__ = ["Webhook", "deliveries_of", "read_webhooks"]
@@ -39,13 +44,19 @@ class Webhook:
 def deliveries_of(batch: Batch, webhooks: Sequence[Webhook]) -> Iterator[dict[str, Any]]:
     """Yield a delivery for each change of *batch* and each webhook that selects it."""
     moment = datetime.now(timezone.utc)
-    metadata = metadata_of(batch, moment, _configuration_hash(batch.store.connection))
+    metadata = metadata_of(batch, moment)
+    filters = [one for webhook in webhooks for one in webhook.filters]
+    if any(one.uses(CONFIGURATION_HASH) for one in filters):
+        _add_hash(batch, metadata)
     granted: dict[Optional[str], frozenset[str]] = {}
     for event in entity_events(batch.changes, batch.model):
         event_id = str(uuid.uuid4())
         body = event.body(event_id, metadata)
         selecting = [one for one in webhooks if any(each.matches(body) for each in one.filters)]
-        private = _private_projects(batch, event) if selecting else frozenset()
+        if not selecting:
+            continue
+        _add_hash(batch, metadata)
+        private = _private_projects(batch, event)
         text = ""
         for webhook in selecting:
             creator = webhook.creator_id
@@ -62,9 +73,11 @@ def deliveries_of(batch: Batch, webhooks: Sequence[Webhook]) -> Iterator[dict[st
             }
 
 
-def _configuration_hash(connection: Connection) -> str:
-    """Return the hash of the schemas. How sites make this value is unknown."""
-    return str(server_information(connection)["schema_hash"])
+def _add_hash(batch: Batch, metadata: dict[str, Any]) -> None:
+    """Add the hash of the schemas to *metadata*. How sites make this value is unknown."""
+    if metadata[CONFIGURATION_HASH] is None:
+        information = server_information(batch.store.connection)
+        metadata[CONFIGURATION_HASH] = information["schema_hash"]
 
 
 def _private_projects(batch: Batch, event: EntityEvent) -> frozenset[str]:
