@@ -98,7 +98,10 @@ class Api:
         #: The mail; its folder is next to the folder of the files.
         self.outbox: MailOutbox = MailOutbox(media.store.folder.with_name("outbox"))
         self.webhooks: Webhooks = Webhooks(database) if webhooks is None else webhooks
-        self._hooks = {**HOOKS, **self.webhooks.hooks}
+        further = self.webhooks.hooks
+        self._hooks = {
+            name: HOOKS.get(name, ()) + further.get(name, ()) for name in {*HOOKS, *further}
+        }
         self.listeners: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
         #: Called after all data have been replaced.
