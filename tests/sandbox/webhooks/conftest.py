@@ -90,6 +90,11 @@ class Receiver:
             assert there, f"{len(self.calls)} of {count} requests"
             return self.calls[:count]
 
+    def wait_for(self, condition: Callable[[Call], bool]) -> None:
+        """Return when there is a request for which *condition* is true."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(condition, self.calls)), PATIENCE)
+
     def close(self) -> None:
         """Stop answering."""
         self._end.set()

@@ -35,8 +35,10 @@ DELAYS: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 21_600.0)
 _MOST_AT_ONCE = 20
 _SECONDS_AT_ONCE = 0.5
 
-#: Seconds before a thread tries again after an error of the database.
+#: Seconds before a thread tries again after an error of the database. Each further error doubles
+#: them. If the outcomes cannot be stored, each try sends the same deliveries.
 _REST = 5.0
+_LONGEST_REST = 600.0
 
 #: The longest wait of a thread, in seconds. The clock of the machine may change.
 _LONGEST_WAIT = 3_600.0
@@ -132,15 +134,18 @@ class _Courier(threading.Thread):
 
     def run(self) -> None:
         """Deliver until nothing is left, or until :meth:`stop`."""
-        while True:
+        rest = _REST
+        while not self._ended:
             with self._changed:
                 self._woken = False
             try:
                 due_at = self._deliver()
+                rest = _REST
             except Exception:
                 if not self._ended:
                     _LOGGER.exception("Webhooks could not be delivered because of a server error.")
-                due_at = time.time() + _REST
+                due_at = time.time() + rest
+                rest = min(2 * rest, _LONGEST_REST)
             with self._changed:
                 if due_at is None and not self._woken:
                     self._ended = True

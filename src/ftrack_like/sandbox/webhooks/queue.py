@@ -21,6 +21,9 @@ __all__ = ["LOGGED", "Delivery", "DeliveryQueue", "Outcome", "Waiting", "discard
 
 _TABLE = "webhook_delivery"
 
+#: The owner of the transactions. Batches of users that wait to write go first if there are many.
+_OWNER = "webhooks"
+
 #: The number of rows that the log keeps, for all webhooks together. It is cut after this many more.
 LOGGED = 10_000
 _SLACK = 100
@@ -117,7 +120,7 @@ class DeliveryQueue:
         if self._database.is_sqlite:
             with self._database.read() as connection:
                 return [Delivery(**one) for one in connection.execute(statement).mappings()]
-        with self._database.write() as connection:
+        with self._database.write(_OWNER) as connection:
             found = [Delivery(**one) for one in connection.execute(statement).mappings()]
             for one in found:
                 _postpone(connection, one, now + _LEASE)
@@ -135,7 +138,7 @@ class DeliveryQueue:
         """Store *outcomes* and their rows of the log, and give back *untouched* deliveries."""
         if self._database.is_sqlite and not outcomes:
             return
-        with self._database.write() as connection:
+        with self._database.write(_OWNER) as connection:
             for outcome in outcomes:
                 _record(connection, outcome)
             if not self._database.is_sqlite:
