@@ -287,4 +287,7 @@ def filter_on(one: Any, value: Any) -> Optional[str]:
         return None
     if isinstance(value, bool):
         return f"{one.name} is {str(value).lower()}"
-    return f'{one.name} is "{value}"' if isinstance(value, str) else f"{one.name} is {value}"
+    if not isinstance(value, str):
+        return f"{one.name} is {value}"
+    escaped = value.replace('"', '\\"')
+    return f'{one.name} is "{escaped}"'
