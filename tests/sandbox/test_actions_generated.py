@@ -89,6 +89,13 @@ VALUES: dict[str, Any] = {
     "variable": lambda number: f"value {number}",
 }
 
+#: Texts with a format that the server checks, by type and property.
+FORMATTED: dict[tuple[str, str], Any] = {
+    ("Trigger", "filter"): lambda number: f'entity.new.name = "{number}"',
+    ("WebhookAction", "headers"): lambda number: f'{{"X-Number": "{number}"}}',
+    ("WebhookAction", "webhook_url"): lambda number: f"https://hooks.example.com/{number}",
+}
+
 
 class Maker:
     """Makes entities with a value for every property that may have one."""
@@ -137,6 +144,8 @@ class Maker:
         if "enum" in one.facets:
             return one.facets["enum"][index]
         self.count += 1
+        if (type_.name, one.name) in FORMATTED:
+            return FORMATTED[type_.name, one.name](self.count)
         kind = one.format if one.format == "date-time" else one.type or "string"
         return VALUES[kind](self.count)
 
@@ -281,4 +290,7 @@ def filter_on(one: Any, value: Any) -> Optional[str]:
         return None
     if isinstance(value, bool):
         return f"{one.name} is {str(value).lower()}"
-    return f'{one.name} is "{value}"' if isinstance(value, str) else f"{one.name} is {value}"
+    if not isinstance(value, str):
+        return f"{one.name} is {value}"
+    escaped = value.replace('"', '\\"')
+    return f'{one.name} is "{escaped}"'

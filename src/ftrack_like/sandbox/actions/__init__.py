@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -92,17 +92,20 @@ def run_batch(
     context: RequestContext,
     actions: Mapping[str, ApiAction] = ACTIONS,
     seconds: float = Limits.batch_seconds,
+    hooks: Mapping[str, tuple[Hooks, ...]] = HOOKS,
+    before_commit: Optional[Callable[[Batch], None]] = None,
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
     *actions* are the available actions by name. The transaction may take *seconds*; waiting for the
     turn to write does not count. A batch that writes may take longer while no other batch waits
-    to write.
+    to write. *hooks* are the rules by the name of the type. *before_commit* is called in the
+    transaction, after the checks.
 
     Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
     try:
-        return _run_batch(database, operations, context, actions, seconds)
+        return _run_batch(database, operations, context, actions, seconds, hooks, before_commit)
     except SandboxError as error:
         _place(error, operations)
         raise
@@ -114,6 +117,8 @@ def _run_batch(
     context: RequestContext,
     actions: Mapping[str, ApiAction],
     seconds: float,
+    hooks: Mapping[str, tuple[Hooks, ...]],
+    before_commit: Optional[Callable[[Batch], None]],
 ) -> tuple[Batch, list[Any]]:
     reading = sum(_reads(actions, one) for one in operations)
     writing = len(operations) - reading
@@ -122,13 +127,15 @@ def _run_batch(
     alone = database.turns.nobody_waits if writing else None
     try:
         with transaction as connection, deadline(connection, seconds, alone) as end:
-            batch = open_batch(connection, context)
+            batch = open_batch(connection, context, hooks)
             _prefetch(batch, operations)
             results = _run_all(batch, actions, operations, end)
             end.check()
             batch.settle()
             checks.check(batch)
             permissions.check(batch)
+            if before_commit is not None:
+                before_commit(batch)
             batch.store.flush()
             batch.complete_answers()
             end.check()
@@ -162,7 +169,11 @@ def _run_batch(
         ) from error
 
 
-def open_batch(connection: Connection, context: RequestContext) -> Batch:
+def open_batch(
+    connection: Connection,
+    context: RequestContext,
+    hooks: Mapping[str, tuple[Hooks, ...]] = HOOKS,
+) -> Batch:
     """Return a new batch in the transaction of *connection*, with the rights of its user.
 
     Raise :exc:`InvalidCredentialsError` if the account of the user has ended.
@@ -172,7 +183,7 @@ def open_batch(connection: Connection, context: RequestContext) -> Batch:
         context = replace(context, unrestricted=unrestricted)
     if not context.unrestricted and context.rights is None:
         context = replace(context, rights=rights_of(connection, context.user_id))
-    return Batch(connection, context, HOOKS)
+    return Batch(connection, context, hooks)
 
 
 def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:

@@ -38,6 +38,7 @@ __all__ = ["delete_rows", "is_gone"]
 
 #: Tables of the entities that people work on. Rows that require such an entity belong to it.
 _OWNERS = {
+    "action",
     "asset",
     "asset_version",
     "automation",

@@ -41,6 +41,7 @@ __all__ = [
     "check",
     "check_later",
     "component_data",
+    "projects_of",
     "require",
     "require_component",
     "require_seen",
@@ -285,8 +286,13 @@ def _part_of(batch: Batch, table: str, row: Row) -> Optional[tuple[EntityType, R
     return None if other is None else (MODEL.types["ListObject"], other)
 
 
-def _projects(batch: Batch, table: str, row: Row, depth: int) -> set[str]:
+def projects_of(batch: Batch, table: str, row: Row) -> set[str]:
     """Return the ids of the projects that *row* of *table* belongs to."""
+    return _projects(batch, table, row, _DEPTH)
+
+
+def _projects(batch: Batch, table: str, row: Row, depth: int) -> set[str]:
+    """Return the result of :func:`projects_of`, from at most *depth* levels."""
     place = PLACES.get(table)
     if place is None or depth == 0:
         return set()

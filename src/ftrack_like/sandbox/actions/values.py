@@ -17,6 +17,9 @@ from ftrack_like.sandbox.tables.values import read_moment, wire_converter
 
 __all__ = ["moment", "moment_text", "shown", "to_stored", "to_wire"]
 
+#: Attributes whose values may contain a secret, so that errors do not show them: type and name.
+_SECRET = frozenset({("WebhookAction", "headers"), ("WebhookAction", "webhook_url")})
+
 _LARGEST_INTEGER = 2**63
 
 
@@ -74,9 +77,11 @@ def shown(value: Any) -> str:
 
 def _wrong_type(type_name: str, property_: Scalar, value: Any) -> ValidationError:
     wanted = _WORDS[_kind(property_)]
+    kind = type(value).__name__
+    secret = (type_name, property_.name) in _SECRET
+    given = kind if secret else f"{shown(value)} ({kind})"
     return ValidationError(
-        f"Attribute {property_.name!r} of {type_name} must be {wanted}, "
-        f"not {shown(value)} ({type(value).__name__})."
+        f"Attribute {property_.name!r} of {type_name} must be {wanted}, not {given}."
     )
 
 

@@ -43,7 +43,7 @@ class Find(Protocol):
 
 
 #: Types without events, because they contain credentials.
-SECRET_TYPES = frozenset({"ApiKey", "UserSession"})
+SECRET_TYPES = frozenset({"ApiKey", "UserSession", "WebhookAction"})
 
 #: The parent of a row, by table: own column, table, type. The first column with a value counts.
 PARENTS: dict[str, tuple[tuple[str, str, str], ...]] = {

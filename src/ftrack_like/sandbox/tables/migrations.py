@@ -72,6 +72,8 @@ def _to_4(connection: Connection) -> None:
     - Remove the tables of messages, which sites no longer have.
     - Turn the order of statuses round: it runs from the end of the work to its start.
     - Add the custom attribute type ``url``.
+
+    Add the table of webhooks to send.
     """
     for table in _REMOVED:
         connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
@@ -83,6 +85,7 @@ def _to_4(connection: Connection) -> None:
     if known is None:
         row = {"id": "ec616dcd-56e2-4147-99f8-7e4a4f040cf9", "name": "url", "core": True}
         connection.execute(insert(types).values(row))
+    TABLES["webhook_delivery"].create(connection, checkfirst=True)
 
 
 def _add_index(connection: Connection, table: str, name: str) -> None:

@@ -14,6 +14,7 @@ from ftrack_like.sandbox.web.log_in import log_in_routes
 from ftrack_like.sandbox.web.outbox import outbox_routes
 from ftrack_like.sandbox.web.pages import render
 from ftrack_like.sandbox.web.review import review_routes
+from ftrack_like.sandbox.web.webhooks import webhook_routes
 from ftrack_like.sandbox.web.widgets import widget_routes
 
 __all__ = ["page_routes"]
@@ -28,6 +29,7 @@ def page_routes() -> list[BaseRoute]:
         *browse_routes(),
         *outbox_routes(),
         *review_routes(),
+        *webhook_routes(),
         *widget_routes(),
     ]
 
