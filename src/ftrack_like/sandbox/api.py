@@ -95,6 +95,8 @@ class Api:
         #: The mail; its folder is next to the folder of the files.
         self.outbox: MailOutbox = MailOutbox(media.store.folder.with_name("outbox"))
         self.listeners: list[Callable[[Batch], None]] = []
+        #: Called with the id of a version when its media are encoded.
+        self.encoded_listeners: list[Callable[[str], None]] = []
         self._reading = threading.Lock()
         #: Called after all data have been replaced.
         self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
@@ -116,15 +118,20 @@ class Api:
         self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
 
     def execute(
-        self, operations: Sequence[Mapping[str, Any]], user: User, server_url: str
+        self,
+        operations: Sequence[Mapping[str, Any]],
+        user: User,
+        server_url: str,
+        by_server: bool = False,
     ) -> list[Any]:
         """Run *operations* for *user* in one transaction and return their results.
 
-        *server_url* is the beginning of addresses in the results. Raise
+        *server_url* is the beginning of addresses in the results. *by_server* means that the server
+        itself acts, so that events name no user. Raise
         :exc:`~ftrack_like.sandbox.errors.SandboxError` if an operation fails; then no operation is
         applied.
         """
-        return self._run(operations, self._context(user, server_url))
+        return self._run(operations, self._context(user, server_url, by_server=by_server))
 
     def authenticate(self, credentials: Credentials) -> User:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
@@ -171,16 +178,27 @@ class Api:
                 require_component(batch, action, component_id)
 
     def answer(
-        self, body: bytes, user: User, server_url: str, client_token: Optional[str] = None
+        self,
+        body: bytes,
+        user: User,
+        server_url: str,
+        client_token: Optional[str] = None,
+        bulk: bool = False,
     ) -> ApiAnswer:
         """Return the answer to *body*, a JSON batch that *user* sent.
 
         *client_token* is the name that the sending program chose for itself; events repeat it.
+        *bulk* leaves the changes out of the activity.
         """
-        return self.answer_pieces([body], user, server_url, client_token)
+        return self.answer_pieces([body], user, server_url, client_token, bulk)
 
     def answer_pieces(
-        self, pieces: list[bytes], user: User, server_url: str, client_token: Optional[str] = None
+        self,
+        pieces: list[bytes],
+        user: User,
+        server_url: str,
+        client_token: Optional[str] = None,
+        bulk: bool = False,
     ) -> ApiAnswer:
         """Return the answer to the body in *pieces*; clear the list to save memory.
 
@@ -188,7 +206,7 @@ class Api:
         """
         try:
             operations = self._read(pieces)
-            context = self._context(user, server_url, client_token)
+            context = self._context(user, server_url, client_token, bulk=bulk)
             return ApiAnswer(_to_json(self._run(operations, context)))
         except SandboxError as error:
             return error_answer(error)
@@ -221,7 +239,13 @@ class Api:
         self.database.close()
 
     def _context(
-        self, user: User, server_url: str, client_token: Optional[str] = None
+        self,
+        user: User,
+        server_url: str,
+        client_token: Optional[str] = None,
+        *,
+        by_server: bool = False,
+        bulk: bool = False,
     ) -> RequestContext:
         return RequestContext(
             user_id=user.id,
@@ -232,11 +256,13 @@ class Api:
             sign=functools.partial(self.media.sign, holder=None if user.is_guest else user.id),
             client_token=client_token,
             unrestricted=user.unrestricted,
+            by_server=by_server,
+            bulk=bulk,
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
         batch, results = run_batch(
-            self.database, operations, context, self.actions, self.limits.batch_seconds
+            self.database, operations, context, self.actions, self.limits
         )
         if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)
@@ -270,7 +296,12 @@ class _ServerOffice:
     ) -> list[Any]:
         """Return the results of *operations*, run for a user, or for the server itself."""
         user = self._user if user_id is None else self._api.find_user(user_id)
-        return self._api.execute(operations, user, self._server_url)
+        return self._api.execute(operations, user, self._server_url, user_id is None)
+
+    def tell_encoded(self, version_id: str) -> None:
+        """Tell the listeners that the media of a version are encoded."""
+        for listener in self._api.encoded_listeners:
+            listener(version_id)
 
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""

@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.access.rights import rights_of
 from ftrack_like.sandbox.actions import (
+    activity,
     assets,
     checks,
     components,
@@ -72,15 +73,27 @@ ACTIONS: Mapping[str, Action] = by_name(
 _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
+
+
+def _joined(*groups: Mapping[str, tuple[Hooks, ...]]) -> dict[str, tuple[Hooks, ...]]:
+    """Return the hooks of all *groups*, by the name of the type, in the order of the groups."""
+    joined: dict[str, tuple[Hooks, ...]] = {}
+    for group in groups:
+        for name, hooks in group.items():
+            joined[name] = (*joined.get(name, ()), *hooks)
+    return joined
+
+
 #: The rules of the server for new, changed and deleted entities, by the name of the type.
-HOOKS: Mapping[str, tuple[Hooks, ...]] = {
-    **assets.HOOKS,
-    **components.HOOKS,
-    **contexts.HOOKS,
-    **custom_attributes.HOOKS,
-    **notes.HOOKS,
-    **people.HOOKS,
-}
+HOOKS: Mapping[str, tuple[Hooks, ...]] = _joined(
+    assets.HOOKS,
+    components.HOOKS,
+    contexts.HOOKS,
+    custom_attributes.HOOKS,
+    notes.HOOKS,
+    people.HOOKS,
+    activity.HOOKS,
+)
 
 
 def run_batch(
@@ -88,18 +101,18 @@ def run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, Action] = ACTIONS,
-    seconds: float = Limits.batch_seconds,
+    limits: Optional[Limits] = None,
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* are the available actions by name. The transaction may take *seconds*; waiting for the
-    turn to write does not count. A batch that writes may take longer while no other batch waits
-    to write.
+    *actions* are the available actions by name. *limits* bound the time of the transaction; waiting
+    for the turn to write does not count. A batch that writes may take longer while no other batch
+    waits to write. They also say how many events of the activity are kept.
 
     Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
     try:
-        return _run_batch(database, operations, context, actions, seconds)
+        return _run_batch(database, operations, context, actions, limits or Limits())
     except SandboxError as error:
         _place(error, operations)
         raise
@@ -110,7 +123,7 @@ def _run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, Action],
-    seconds: float,
+    limits: Limits,
 ) -> tuple[Batch, list[Any]]:
     reading = sum(_reads(actions, one) for one in operations)
     writing = len(operations) - reading
@@ -118,7 +131,7 @@ def _run_batch(
     transaction = database.write(context.user_id, expected) if writing else database.read()
     alone = database.turns.is_free if writing else None
     try:
-        with transaction as connection, deadline(connection, seconds, alone) as end:
+        with transaction as connection, deadline(connection, limits.batch_seconds, alone) as end:
             batch = open_batch(connection, context)
             _prefetch(batch, operations)
             results = _run_all(batch, actions, operations, end)
@@ -126,6 +139,7 @@ def _run_batch(
             batch.settle()
             checks.check(batch)
             permissions.check(batch)
+            activity.write_activity(batch, limits.activity_events)
             batch.store.flush()
             batch.complete_answers()
             end.check()
