@@ -1,4 +1,4 @@
-"""In an answer, the first occurrence of an entity is the full one, and later ones are references."""
+"""The first occurrence of an entity in an answer is in full, and later ones are references."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def random_projections(draw):
 
 
 def occurrences(value):
-    """Yield the identity and the attributes of the entities in *value*, in the order of its text."""
+    """Yield the identity and the attributes of the entities in *value*, in order."""
     if isinstance(value, list):
         for one in value:
             yield from occurrences(one)

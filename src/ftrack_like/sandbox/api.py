@@ -261,9 +261,7 @@ class Api:
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
-        batch, results = run_batch(
-            self.database, operations, context, self.actions, self.limits
-        )
+        batch, results = run_batch(self.database, operations, context, self.actions, self.limits)
         if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)
         for each in batch.after_commit:

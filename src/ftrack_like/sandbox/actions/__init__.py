@@ -74,7 +74,6 @@ _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
 
-
 def _joined(*groups: Mapping[str, tuple[Hooks, ...]]) -> dict[str, tuple[Hooks, ...]]:
     """Return the hooks of all *groups*, by the name of the type, in the order of the groups."""
     joined: dict[str, tuple[Hooks, ...]] = {}

@@ -85,10 +85,9 @@ def write_activity(batch: Batch, kept: int) -> None:
     last = _take_numbers(batch, len(rows))
     group = new_id()
     batch.store.flush()
-    connection = batch.store.connection
     for number, values in enumerate(rows, last - len(rows) + 1):
         values.update(shared, id=number)
-    connection.execute(sqlalchemy.insert(TABLES["event"]), rows)
+    batch.store.insert_all("event", rows)
     feeds = [
         {
             "id": new_id(),
@@ -101,7 +100,7 @@ def write_activity(batch: Batch, kept: int) -> None:
         }
         for values in rows
     ]
-    connection.execute(sqlalchemy.insert(TABLES["feed"]), feeds)
+    batch.store.insert_all("feed", feeds)
     told: dict[str, list[str]] = {}
     for values in rows:
         if values["project_id"] is not None:

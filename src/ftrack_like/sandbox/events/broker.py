@@ -175,8 +175,8 @@ class Broker:
         """Route *event*, in its wire form, to the matching clients; return their number.
 
         Missing values of `id`, `source`, `target` and `inReplyToEvent` are filled in. `sent` is
-        always None, as on a site. *view* is called with a user name and the event, and returns the part that the user may
-        see, None for nothing. Without *view*, every user sees the whole event.
+        always None, as on a site. *view* is called with a user name and the event, and returns the
+        part that the user may see, None for nothing. Without *view*, every user sees the whole event.
         """
         complete = {
             "data": {},
@@ -313,9 +313,10 @@ class Broker:
         client.require_room(subscriber)
         holder = self._by_identifier.get(subscriber.identifier)
         if holder is not None:
-            # A hub that connects while a program subscribes sends the same subscription twice.
             if holder.client is not client:
                 self._take_over(client, holder)
+            elif subscriber.identifier not in client.expected and not holder.equals(subscriber):
+                raise ValueError(_taken(subscriber.identifier))
             self._remove(self._by_identifier[subscriber.identifier])
         self._by_identifier[subscriber.identifier] = subscriber
         client.subscribers[subscriber.identifier] = subscriber

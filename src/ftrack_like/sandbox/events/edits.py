@@ -122,7 +122,7 @@ def _edit_of(
 
 def _join_columns(edit: Edit, change: Change) -> None:
     """Record the values before and after; keep the value before the first change."""
-    if change.action != "add":  # all values of a new entity are told at the end
+    if edit.action != "add":  # all values of a new entity are told at the end
         for name, column in server_columns(edit.type.name).items():
             if change.action == "remove":
                 _note(edit, name, change.row.get(column), None)
@@ -166,12 +166,10 @@ def _join_custom_attribute(
 def _custom_text(kind: str, columns: Mapping[str, Any]) -> Optional[str]:
     """Return a stored value of a custom attribute as text, None if there is none."""
     text, number = columns.get("text"), columns.get("number")
-    if text is None and number is None:
-        return None
-    if kind == "boolean":
+    if kind == "boolean" and number is not None:
         return "1" if number else "0"
     if text is None:
-        return str(float(number))
+        return None if number is None else str(float(number))
     return _joined(text) if kind.endswith("enumerator") else str(text)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.access.places import PLACES
 from ftrack_like.sandbox.actions.batch import Change
+from ftrack_like.sandbox.actions.store import Store
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.schema.server_names import server_type
@@ -140,11 +141,17 @@ def _user_of(row: Row, find: Find) -> Optional[Row]:
 
 
 class Finder:
-    """Finds rows, each once: first among the changed rows, then in the database."""
+    """Finds rows, each once: first among those of a transaction, then in the database."""
 
-    def __init__(self, connection: Connection, changes: Iterable[Change]) -> None:
-        """Initialise with the *changes* of a transaction, and the *connection* to read others."""
+    def __init__(
+        self, connection: Connection, changes: Iterable[Change], store: Optional[Store] = None
+    ) -> None:
+        """Initialise with the *changes* of a transaction, and the *connection* to read others.
+
+        *store* holds the rows that the transaction read.
+        """
         self._connection = connection
+        self._store = store
         self._rows: dict[tuple[str, Any], Optional[Row]] = {}
         for change in changes:
             table = MODEL.types[change.entity_type].table
@@ -154,8 +161,23 @@ class Finder:
     def __call__(self, table: str, column: str, value: Any) -> Optional[Row]:
         """Return the row of *table* with *value* in *column*, None if there is none."""
         if (table, value) not in self._rows:
-            columns = TABLES[table].c
-            statement = sqlalchemy.select(TABLES[table]).where(columns[column] == value).limit(1)
-            found = self._connection.execute(statement).mappings().first()
-            self._rows[table, value] = None if found is None else dict(found)
+            self._rows[table, value] = self._read(table, column, value)
         return self._rows[table, value]
+
+    def _read(self, table: str, column: str, value: Any) -> Optional[Row]:
+        known = self._store.known(table, (value,)) if self._store and column == "id" else None
+        if known is not None:
+            return known
+        statement = _by_column(table, column)
+        found = self._connection.execute(statement, {"value": value}).mappings().first()
+        return None if found is None else dict(found)
+
+
+@functools.cache
+def _by_column(table: str, column: str) -> sqlalchemy.Select[Any]:
+    columns = TABLES[table].c
+    return (
+        sqlalchemy.select(TABLES[table])
+        .where(columns[column] == sqlalchemy.bindparam("value"))
+        .limit(1)
+    )

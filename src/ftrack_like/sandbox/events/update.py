@@ -50,9 +50,8 @@ class Updates:
         """
         try:
             with self._database.read() as connection:
-                event = update_event(
-                    batch.changes, context=batch.context, find=Finder(connection, batch.changes)
-                )
+                find = Finder(connection, batch.changes, batch.store)
+                event = update_event(batch.changes, context=batch.context, find=find)
             if event is not None:
                 self._publish(event)
             for project_id, ids in told_projects(batch).items():
