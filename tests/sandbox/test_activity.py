@@ -254,7 +254,7 @@ def test_activity_of_a_removed_user_stays(sandbox: Any, api: Any, project: str, 
     other.create("Task", name="t", parent_id=project)
     other.http.close()
     api.delete("User", other.user_id)
-    (row,) = fresh()
+    row = fresh()[0]
     assert (row["action"], row["user_id"]) == ("add.task", None)
 
 

@@ -175,8 +175,8 @@ class Broker:
         """Route *event*, in its wire form, to the matching clients; return their number.
 
         Missing values of `id`, `source`, `target` and `inReplyToEvent` are filled in. `sent` is
-        always None, as on a site. *view* is called with a user name and the event, and returns the
-        part that the user may see, None for nothing. Without *view*, every user sees the whole event.
+        always None, as on a site. *view* is called with a user name and the event; it returns the
+        part that the user may see, None for nothing. Without *view*, users see the whole event.
         """
         complete = {
             "data": {},
