@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ftrack_like.sandbox.events.questions import ask
+from ftrack_like.sandbox.events.web_client import ask
 from ftrack_like.sandbox.schema.server_names import server_type
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors
 from ftrack_like.sandbox.web.pages import PageError, go_to, page_route, render

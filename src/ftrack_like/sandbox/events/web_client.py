@@ -1,4 +1,4 @@
-"""Questions of the server to the programs that listen: an event, and the replies to it."""
+"""The events that the pages publish, as the web client of a site does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.wire import packets
 from ftrack_like.wire.events import new_id
 
-__all__ = ["ask"]
+__all__ = ["ask", "tell_component_added"]
 
-#: The program that the web pages name in their events, as the web client of a site does.
+#: The program that the events name.
 _PROGRAM = "ftrack.client.web"
+
+_COMPONENT_ADDED = "ftrack.location.component-added"
 
 
 def ask(
@@ -53,6 +55,15 @@ def ask(
     finally:
         broker.receive(websocket, packets.join(packets.Packet("0")))
         broker.disconnect(websocket)
+
+
+def tell_component_added(
+    broker: Broker, component_id: str, location_id: str, user: Mapping[str, str]
+) -> None:
+    """Publish that *user* uploaded the data of a component to a location."""
+    data = {"component_id": component_id, "location_id": location_id}
+    source = {"id": new_id(), "applicationId": _PROGRAM, "user": dict(user)}
+    broker.publish({"topic": _COMPONENT_ADDED, "data": data, "source": source})
 
 
 def _collect(replies: queue.SimpleQueue[Any], count: int, patience: float) -> list[Any]:
