@@ -312,12 +312,13 @@ def test_events_name_the_entity_type_of_the_studio(sandbox: Any) -> None:
         session.event_hub.subscribe("topic=ftrack.update", seen.append)
         session.create("KeyArt", {"name": "poster", "parent": project})
         session.commit()
+        wanted = ("KeyArt", "task")
         for _ in range(100):
-            if seen:
-                break
             session.event_hub.wait(0.1)
-    named = [one for event in seen for one in event["data"]["entities"]]
-    assert ("KeyArt", "task") in {(one["entity_type"], one["entityType"]) for one in named}
+            named = [one for event in seen for one in event["data"]["entities"]]
+            if wanted in {(one.get("entity_type"), one["entityType"]) for one in named}:
+                return
+    raise AssertionError(f"no event names the new type: {named}")
 
 
 # Priorities

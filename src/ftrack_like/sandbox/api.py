@@ -103,6 +103,8 @@ class Api:
             name: HOOKS.get(name, ()) + further.get(name, ()) for name in {*HOOKS, *further}
         }
         self.listeners: list[Callable[[Batch], None]] = []
+        #: Called with the id of a version when its media are encoded.
+        self.encoded_listeners: list[Callable[[str], None]] = []
         self._reading = threading.Lock()
         #: Called after all data have been replaced.
         self.reset_listeners: list[Callable[[], None]] = [
@@ -133,16 +135,18 @@ class Api:
         user: RequestUser,
         server_url: str,
         *,
+        by_server: bool = False,
         background: bool = False,
     ) -> list[Any]:
         """Run *operations* for *user* in one transaction and return their results.
 
-        *server_url* is the beginning of addresses in the results. *background* says that the
-        server itself works, which triggers no webhooks. Raise
+        *server_url* is the beginning of addresses in the results. *by_server* means that the server
+        itself acts, so that events name no user. *background* says that it works for *user*, which
+        triggers no webhooks. Raise
         :exc:`~ftrack_like.sandbox.errors.SandboxError` if an operation fails; then no operation is
         applied.
         """
-        context = self._context(user, server_url)
+        context = self._context(user, server_url, by_server=by_server)
         return self._run(operations, replace(context, background=background))
 
     def authenticate(self, credentials: RequestCredentials) -> RequestUser:
@@ -190,13 +194,19 @@ class Api:
                 require_component(batch, action, component_id)
 
     def answer(
-        self, body: bytes, user: RequestUser, server_url: str, client_token: Optional[str] = None
+        self,
+        body: bytes,
+        user: RequestUser,
+        server_url: str,
+        client_token: Optional[str] = None,
+        bulk: bool = False,
     ) -> ApiAnswer:
         """Return the answer to *body*, a JSON batch that *user* sent.
 
         *client_token* is the name that the sending program chose for itself; events repeat it.
+        *bulk* leaves the changes out of the activity.
         """
-        return self.answer_pieces([body], user, server_url, client_token)
+        return self.answer_pieces([body], user, server_url, client_token, bulk)
 
     def answer_pieces(
         self,
@@ -204,6 +214,7 @@ class Api:
         user: RequestUser,
         server_url: str,
         client_token: Optional[str] = None,
+        bulk: bool = False,
     ) -> ApiAnswer:
         """Return the answer to the body in *pieces*; clear the list to save memory.
 
@@ -211,7 +222,7 @@ class Api:
         """
         try:
             operations = self._read(pieces)
-            context = self._context(user, server_url, client_token)
+            context = self._context(user, server_url, client_token, bulk=bulk)
             return ApiAnswer(_to_json(self._run(operations, context)))
         except SandboxError as error:
             return error_answer(error)
@@ -245,7 +256,13 @@ class Api:
         self.database.close()
 
     def _context(
-        self, user: RequestUser, server_url: str, client_token: Optional[str] = None
+        self,
+        user: RequestUser,
+        server_url: str,
+        client_token: Optional[str] = None,
+        *,
+        by_server: bool = False,
+        bulk: bool = False,
     ) -> RequestContext:
         return RequestContext(
             user_id=user.id,
@@ -258,6 +275,8 @@ class Api:
             unrestricted=user.unrestricted,
             has_account=user.has_account,
             key_digest=user.digest,
+            by_server=by_server,
+            bulk=bulk,
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
@@ -266,7 +285,7 @@ class Api:
             operations,
             context,
             self.actions,
-            self.limits.batch_seconds,
+            self.limits,
             self._hooks,
             self.webhooks.before_commit,
         )
@@ -302,7 +321,14 @@ class _ServerOffice:
     ) -> list[Any]:
         """Return the results of *operations*, run for a user, or for the server itself."""
         user = self._user if user_id is None else self._api.find_user(user_id)
-        return self._api.execute(operations, user, self._server_url, background=True)
+        return self._api.execute(
+            operations, user, self._server_url, by_server=user_id is None, background=True
+        )
+
+    def tell_encoded(self, version_id: str) -> None:
+        """Tell the listeners that the media of a version are encoded."""
+        for listener in self._api.encoded_listeners:
+            listener(version_id)
 
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""

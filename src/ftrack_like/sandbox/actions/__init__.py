@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.access.rights import rights_of
 from ftrack_like.sandbox.actions import (
+    activity,
     assets,
     checks,
     components,
@@ -74,16 +75,27 @@ ACTIONS: Mapping[str, ApiAction] = by_name(
 _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
+
+def _joined(*groups: Mapping[str, tuple[Hooks, ...]]) -> dict[str, tuple[Hooks, ...]]:
+    """Return the hooks of all *groups*, by the name of the type, in the order of the groups."""
+    joined: dict[str, tuple[Hooks, ...]] = {}
+    for group in groups:
+        for name, hooks in group.items():
+            joined[name] = (*joined.get(name, ()), *hooks)
+    return joined
+
+
 #: The rules of the server for new, changed and deleted entities, by the name of the type.
-HOOKS: Mapping[str, tuple[Hooks, ...]] = {
-    **assets.HOOKS,
-    **components.HOOKS,
-    **contexts.HOOKS,
-    **custom_attributes.HOOKS,
-    **notes.HOOKS,
-    **object_types.HOOKS,
-    **people.HOOKS,
-}
+HOOKS: Mapping[str, tuple[Hooks, ...]] = _joined(
+    assets.HOOKS,
+    components.HOOKS,
+    contexts.HOOKS,
+    custom_attributes.HOOKS,
+    notes.HOOKS,
+    object_types.HOOKS,
+    people.HOOKS,
+    activity.HOOKS,
+)
 
 
 def run_batch(
@@ -91,21 +103,23 @@ def run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, ApiAction] = ACTIONS,
-    seconds: float = Limits.batch_seconds,
+    limits: Optional[Limits] = None,
     hooks: Mapping[str, tuple[Hooks, ...]] = HOOKS,
     before_commit: Optional[Callable[[Batch], None]] = None,
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* are the available actions by name. The transaction may take *seconds*; waiting for the
-    turn to write does not count. A batch that writes may take longer while no other batch waits
-    to write. *hooks* are the rules by the name of the type. *before_commit* is called in the
-    transaction, after the checks.
+    *actions* are the available actions by name. *limits* bound the time of the transaction; waiting
+    for the turn to write does not count. A batch that writes may take longer while no other batch
+    waits to write. They also say how many events of the activity are kept. *hooks* are the rules by
+    the name of the type. *before_commit* is called in the transaction, after the checks.
 
     Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
     try:
-        return _run_batch(database, operations, context, actions, seconds, hooks, before_commit)
+        return _run_batch(
+            database, operations, context, actions, limits or Limits(), hooks, before_commit
+        )
     except SandboxError as error:
         _place(error, operations)
         raise
@@ -116,7 +130,7 @@ def _run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, ApiAction],
-    seconds: float,
+    limits: Limits,
     hooks: Mapping[str, tuple[Hooks, ...]],
     before_commit: Optional[Callable[[Batch], None]],
 ) -> tuple[Batch, list[Any]]:
@@ -126,7 +140,7 @@ def _run_batch(
     transaction = database.write(context.user_id, expected) if writing else database.read()
     alone = database.turns.nobody_waits if writing else None
     try:
-        with transaction as connection, deadline(connection, seconds, alone) as end:
+        with transaction as connection, deadline(connection, limits.batch_seconds, alone) as end:
             batch = open_batch(connection, context, hooks)
             _prefetch(batch, operations)
             results = _run_all(batch, actions, operations, end)
@@ -136,6 +150,7 @@ def _run_batch(
             permissions.check(batch)
             if before_commit is not None:
                 before_commit(batch)
+            activity.write_activity(batch, limits.activity_events)
             batch.store.flush()
             batch.complete_answers()
             end.check()

@@ -50,6 +50,9 @@ class Office(Protocol):
         An unknown or inactive user may do nothing.
         """
 
+    def tell_encoded(self, version_id: str) -> None:
+        """Publish that the media of a version are encoded; never raise an error."""
+
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
 
@@ -156,6 +159,8 @@ class EncodeQueue:
             )
             removed = [source["id"], *(one["id"] for one in source.get("members") or ())]
         self._office.execute(operations, job.user_id)
+        if job.version_id is not None:
+            self._office.tell_encoded(job.version_id)
         for component_id in removed:
             try:
                 self._store.remove(component_id)
