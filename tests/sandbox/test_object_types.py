@@ -296,7 +296,7 @@ def test_session_from_before_says_what_to_do(sandbox: Any) -> None:
         with sandbox.session() as second:
             second.create("KeyArt", {"name": "poster", "parent": project})
             second.commit()
-        with pytest.raises(UnrecognisedEntityTypeError, match="KeyArt.*create a new session"):
+        with pytest.raises(UnrecognisedEntityTypeError, match=r"KeyArt.*create a new session"):
             old.query("select name from TypedContext").all()
 
 
