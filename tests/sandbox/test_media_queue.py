@@ -324,7 +324,7 @@ def told_of(api: Any, job: str) -> list[str]:
         entity["changes"]["status"]["new"]
         for event in (one["event"] for one in answer["events"])
         for entity in event["data"].get("entities", ())
-        if entity["entityId"] == job and "status" in (entity.get("changes") or {})
+        if entity.get("entityId") == job and "status" in (entity.get("changes") or {})
     ]
 
 

@@ -314,7 +314,10 @@ def test_credentials_and_audience_scan_nothing_that_grows(studio: Studio) -> Non
     """Authenticating a user, and telling what the user may see of events, go by indexes."""
     studio.asked.clear()
     assert studio.service.authenticate(RequestCredentials("admin", "secret")).unrestricted
-    event = {"data": {"user": {"name": "admin"}, "entities": [], "parents": []}}
+    event = {
+        "source": {"user": {"id": "1", "username": "admin"}},
+        "data": {"entities": [], "parents": []},
+    }
     Audience(studio.database).view("artist001", event)
     # The projects themselves are read whole, by an index of projects alone.
     about_projects = [one for one in studio.asked if "'show'" in one[0]]

@@ -113,7 +113,7 @@ def test_an_uploaded_picture_is_told_as_an_upload_of_the_web_client(review, api,
     _, link = attached(api)
     answer = api.http.get(f"{api.url}/events", timeout=10).json()
     events = [entry["event"] for entry in answer["events"]]
-    (event,) = [one for one in events if one["topic"] == "ftrack.location.component-added"]
+    event = [one for one in events if one["topic"] == "ftrack.location.component-added"][-1]
     assert event["data"] == {
         "component_id": link["component"]["id"],
         "location_id": "3a372bde-05bc-11e4-8908-20c9d081909b",

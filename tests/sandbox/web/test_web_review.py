@@ -403,7 +403,7 @@ def test_what_is_said_is_told_as_an_event(review, api):
     told = [one["event"] for one in api.http.get(f"{api.url}/events", timeout=30).json()["events"]]
     person = api.one("select id from Collaborator")["id"]
     added = {
-        entity["entity_type"]
+        entity.get("entity_type")
         for event in told
         if event["source"]["user"].get("id") == person
         for entity in event["data"]["entities"]
