@@ -313,7 +313,7 @@ def test_events_name_the_entity_type_of_the_studio(sandbox: Any) -> None:
         session.create("KeyArt", {"name": "poster", "parent": project})
         session.commit()
         wanted = ("KeyArt", "task")
-        for _ in range(100):
+        for _ in range(600):
             session.event_hub.wait(0.1)
             named = [one for event in seen for one in event["data"]["entities"]]
             if wanted in {(one.get("entity_type"), one["entityType"]) for one in named}:
