@@ -41,7 +41,7 @@ EXPECTED: dict[str, Any] = {
     "an unknown attribute": [
         False,  # its class of validation errors stands beside the one of server errors
         "ServerValidationError",
-        "Shot has no attribute 'nmae'. Did you mean 'name'? (operation 0: update Shot)",
+        "No attribute 'nmae' exists for Shot. Did you mean 'name'? (operation 0: update Shot)",
     ],
     "a syntax error": [
         True,

@@ -259,7 +259,7 @@ def _by_name_or_alias(type_: EntityType, name: str) -> Any:
 
 def _unknown_attribute(type_: EntityType, name: str) -> ValidationError:
     near = did_you_mean(name, type_.properties)
-    return ValidationError(f"{type_.name} has no attribute {name!r}.{near}")
+    return ValidationError(f"No attribute {name!r} exists for {type_.name}.{near}")
 
 
 def _computed_attribute(type_: EntityType, name: str) -> ValidationError:

@@ -47,7 +47,7 @@ def set_value(
         )
     unknown = [name for name in data if name not in type_.properties and name != "__entity_type__"]
     if unknown:
-        raise ValidationError(f"{type_.name} has no attribute {unknown[0]!r}.")
+        raise ValidationError(f"No attribute {unknown[0]!r} exists for {type_.name}.")
     _check_owner(batch, type_, configuration, key["entity_id"])
     if "value" in data:
         _store(batch, type_, key, _to_columns(batch, configuration, data["value"]))

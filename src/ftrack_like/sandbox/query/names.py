@@ -123,7 +123,8 @@ class Names:
         found = self.catalogue.candidates(type_, part.name)
         if not found:
             hint = did_you_mean(part.name, self.catalogue.names(type_))
-            raise self.fail(f"{type_.name} has no attribute {part.name!r}.{hint}", part.position)
+            text = f"No attribute {part.name!r} exists for {type_.name}.{hint}"
+            raise self.fail(text, part.position)
         return found
 
     def relation(self, type_: EntityType, part: Part) -> Relation:
