@@ -20,7 +20,7 @@ from ftrack_like.sandbox.actions.attributes import (
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
 from ftrack_like.sandbox.actions.checks import required_columns
-from ftrack_like.sandbox.actions.custom_attributes import set_value
+from ftrack_like.sandbox.actions.custom_attributes import create_value, set_value
 from ftrack_like.sandbox.actions.permissions import claim, require, require_seen, require_value
 from ftrack_like.sandbox.actions.registry import Action
 from ftrack_like.sandbox.actions.relations import set_collection
@@ -35,12 +35,9 @@ __all__ = ["ACTIONS", "create"]
 def create(operation: Operation, batch: Batch) -> Any:
     """Create the entity that *operation* describes."""
     type_ = _writable_type(operation, batch)
-    if type_.table == "custom_attribute_value":
-        raise ValidationError(
-            f"A {type_.name} cannot be created: update it with the key "
-            f"[{', '.join(type_.primary_key)}] instead."
-        )
     data = read_entity_data(operation)
+    if type_.table == "custom_attribute_value":
+        return _create_value(operation, batch, type_, data)
     attributes = read_attributes(batch, type_, data)
     values = defaults(type_)
     values.update(attributes.columns)
@@ -58,11 +55,30 @@ def create(operation: Operation, batch: Batch) -> Any:
     return _answer("create", batch, type_, row, data)
 
 
+def _create_value(
+    operation: Operation, batch: Batch, type_: EntityType, data: Mapping[str, Any]
+) -> Any:
+    """Create the value of a custom attribute. Only the base type of the values allows it."""
+    if type_.name != "CustomAttributeValue":
+        raise ValidationError(
+            f"A {type_.name} cannot be created: update it with the key "
+            f"[{', '.join(type_.primary_key)}], or create a CustomAttributeValue."
+        )
+    if "configuration" in data:
+        reference = type_.properties["configuration"]
+        sent = read_attributes(batch, type_, {reference.name: data[reference.name]})
+        data = {**data, **sent.columns}
+    key = _needed_key(type_, operation, data)
+    require_value(batch, type_, key)
+    row = create_value(batch, type_, key, data)
+    return _answer("create", batch, type_, row, {"key": row["key"], **data})
+
+
 def update(operation: Operation, batch: Batch) -> Any:
     """Change the entity that *operation* names."""
     type_ = _writable_type(operation, batch)
     data = read_entity_data(operation)
-    key = _needed_key(type_, operation)
+    key = _needed_key(type_, operation, data)
     if type_.table == "custom_attribute_value":
         require_value(batch, type_, key)
         row = set_value(batch, type_, key, data)
@@ -113,7 +129,7 @@ def delete_all(operations: Sequence[Operation], batch: Batch) -> list[Any]:
 
 def _row_to_delete(operation: Operation, batch: Batch, type_: EntityType) -> Optional[Row]:
     """Return the row that *operation* names, None if there is nothing left to delete."""
-    key = _needed_key(type_, operation)
+    key = _needed_key(type_, operation, read_entity_data(operation))
     if type_.table == "custom_attribute_value":
         require_value(batch, type_, key)
         if not batch.store.find(type_.table, **key):
@@ -133,9 +149,11 @@ def _writable_type(operation: Operation, batch: Batch) -> EntityType:
     return type_
 
 
-def _needed_key(type_: EntityType, operation: Operation) -> dict[str, Any]:
+def _needed_key(
+    type_: EntityType, operation: Operation, data: Mapping[str, Any]
+) -> dict[str, Any]:
     key = read_key(type_, operation)
-    return key or columns_of_key(type_, read_entity_data(operation))
+    return key or columns_of_key(type_, data)
 
 
 def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:

@@ -48,6 +48,7 @@ CUSTOM_ATTRIBUTE_TYPES = (
     "dynamic enumerator",
     "number",
     "expression",
+    "url",
 )
 
 CUSTOM_ATTRIBUTE_GROUPS = ("Editorial", "Format")
@@ -76,7 +77,7 @@ CUSTOM_ATTRIBUTE_CONFIGURATIONS = (
         "Colour space",
         "enumerator",
         "show",
-        "acescg",
+        ["acescg"],
         group="Format",
         is_hierarchical=True,
         config=_choices("ACEScg", "ACES2065-1", "Linear", "Rec709", "sRGB"),
