@@ -22,6 +22,7 @@ from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.access.rights import rights_of
 from ftrack_like.sandbox.actions import (
     assets,
+    authorize,
     checks,
     components,
     contexts,
@@ -33,6 +34,7 @@ from ftrack_like.sandbox.actions import (
     read,
     remote,
     security,
+    temp_data,
     write,
 )
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
@@ -64,6 +66,7 @@ ACTIONS: Mapping[str, Action] = by_name(
     write.ACTIONS,
     security.ACTIONS,
     remote.ACTIONS,
+    authorize.ACTIONS,
 )
 
 #: The estimated durations of an operation that reads and of one that writes, in seconds. Batches
@@ -80,6 +83,7 @@ HOOKS: Mapping[str, tuple[Hooks, ...]] = {
     **custom_attributes.HOOKS,
     **notes.HOOKS,
     **people.HOOKS,
+    **temp_data.HOOKS,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +106,11 @@ def read_reference(batch: Batch, value: Any, where: str) -> tuple[EntityType, di
     *where* names the attribute in errors. Raise :exc:`ValidationError` if *value* is not a
     reference.
     """
+    if isinstance(value, str):
+        raise ValidationError(
+            f"Cannot set relationship to string value: {where} is {shown(value)}. It must be a "
+            'reference such as {"__entity_type__": "…", "id": "…"}.'
+        )
     if not isinstance(value, Mapping) or "__entity_type__" not in value:
         raise ValidationError(
             f"{where} must be a reference such as "
@@ -156,10 +161,15 @@ def defaults(type_: EntityType) -> dict[str, Any]:
     return columns
 
 
-def answer_record(type_: EntityType, row: Row, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer to a create or update: key, default projections, and *data* as sent."""
+def answer_record(
+    type_: EntityType, row: Row, data: Mapping[str, Any], shown: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the answer to a create or update: key, default projections, and *data* as sent.
+
+    *shown* names further attributes to answer.
+    """
     record = {"__entity_type__": type_.name}
-    names = (*type_.primary_key, *type_.default_projections, *type_.system_projections)
+    names = (*type_.primary_key, *type_.default_projections, *type_.system_projections, *shown)
     for name in names:
         property_ = _by_name_or_alias(type_, name)
         if property_ is not None and property_.column is not None:

@@ -26,7 +26,7 @@ from ftrack_like.sandbox.actions.store import Key, Row, Store
 from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.errors import SandboxError, UnrecognisedEntityTypeError
 from ftrack_like.sandbox.language import did_you_mean
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.schema import MODEL, OTHER_NAMES
 from ftrack_like.sandbox.schema.model import EntityType
 
 __all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "new_id"]
@@ -145,7 +145,8 @@ class Batch:
 
     def entity_type(self, name: Any) -> EntityType:
         """Return the type *name*, or raise :exc:`UnrecognisedEntityTypeError`."""
-        type_ = self.model.types.get(name) if isinstance(name, str) else None
+        known = OTHER_NAMES.get(name, name) if isinstance(name, str) else None
+        type_ = self.model.types.get(known) if known is not None else None
         if type_ is None:
             near = did_you_mean(str(name), self.model.types)
             raise UnrecognisedEntityTypeError(f"There is no entity type {name!r}.{near}")

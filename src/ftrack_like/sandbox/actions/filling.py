@@ -17,12 +17,16 @@ _MADE_AT = {"created_at", "date", "thread_activity"}
 
 #: Columns with the creator, in any table. In the tables of ``_OWN_USER``, ``user_id`` is one too.
 _MADE_BY = {"created_by", "created_by_id"}
-_OWN_USER = {"asset_version", "job", "list", "note", "timelog", "timer", "user_view"}
+_OWN_USER = {"asset_version", "job", "list", "note", "temp_data", "timelog", "timer", "user_view"}
+
+#: Required times that are not the current time. A review session without an end stays open.
+_LEFT_EMPTY = {("ReviewSession", "end_date"), ("TempData", "expiry")}
 
 _ZEROS: dict[Any, Any] = {"number": 0.0, "integer": 0, "boolean": False}
 
 #: Required columns with another default than ``_ZEROS``.
 _OTHER_ZEROS = {"is_active": True, "local": True, "is_billable": True}
+_ZERO_AFTER_ALL = {("User", "is_active")}
 
 
 def fill(batch: Batch, type_: EntityType, row: Row) -> None:
@@ -33,14 +37,16 @@ def fill(batch: Batch, type_: EntityType, row: Row) -> None:
     for column, kind, required, only_server in _fillings(type_.name):
         given = row.get(column) is not None if required else column in row
         if only_server or not given:
-            row[column] = _value(batch, column, kind)
+            row[column] = _value(batch, type_, column, kind)
 
 
-def _value(batch: Batch, column: str, kind: str) -> Any:
+def _value(batch: Batch, type_: EntityType, column: str, kind: str) -> Any:
     if kind == "now":
         return batch.now
     if kind == "user":
         return batch.user_id
+    if (type_.name, column) in _ZERO_AFTER_ALL:
+        return _ZEROS[kind]
     return _OTHER_ZEROS.get(column, _ZEROS[kind])
 
 
@@ -62,6 +68,8 @@ def _fillings(type_name: str) -> tuple[tuple[str, str, bool, bool], ...]:
 
 def _kind(type_: EntityType, one: Scalar) -> Any:
     required = one.name in type_.required
+    if (type_.name, one.name) in _LEFT_EMPTY:
+        return None
     if one.format == "date-time":
         return "now" if required or one.name in _MADE_AT else None
     if one.column in _MADE_BY or (one.column == "user_id" and type_.table in _OWN_USER):

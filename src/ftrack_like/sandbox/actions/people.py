@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.batch import Batch, Hooks
 from ftrack_like.sandbox.actions.rows import complete_row
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import DuplicateEntryError
+from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
+from ftrack_like.sandbox.schema.people import USER_TYPE_ID
 
 __all__ = ["HOOKS"]
 
 
 def _creating_user(batch: Batch, type_: EntityType, row: Row) -> None:
     _refuse_taken_name(batch, row.get("id"), row.get("username"))
+    for name in ("is_otp_enabled", "is_totp_enabled", "require_details_update"):
+        if row.get(name) is None:
+            row[name] = False
+    if row.get("user_type_id") is None and batch.store.get("user_type", (USER_TYPE_ID,)):
+        row["user_type_id"] = USER_TYPE_ID
 
 
 def _changing_user(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:
@@ -28,6 +35,14 @@ def _refuse_taken_name(batch: Batch, user_id: Optional[str], username: Optional[
     others = batch.store.find_named("resource", "username", [username], resource_type="user")
     if any(one["id"] != user_id for one in others):
         raise DuplicateEntryError(f"DuplicateEntry: there is already a user named {username!r}.")
+
+
+def _deleting_people(batch: Batch, rows: Sequence[Row]) -> None:
+    """Keep the notes of collaborators that are deleted; the notes have no author then."""
+    note = MODEL.types["Note"]
+    gone = [row["id"] for row in rows if row["resource_type"] == "collaborator"]
+    for one in batch.store.find_pointing(note.table, "user_id", gone) if gone else ():
+        complete_row(batch, note, one, {"user_id": None})
 
 
 def _creating_timer(batch: Batch, type_: EntityType, row: Row) -> None:
@@ -52,6 +67,7 @@ def _changed_job(batch: Batch, type_: EntityType, row: Row, old: Mapping[str, An
 
 
 HOOKS: dict[str, tuple[Hooks, ...]] = {
+    "Resource": (Hooks(deleting=_deleting_people),),
     "User": (Hooks(creating=_creating_user, changing=_changing_user),),
     "Timer": (Hooks(creating=_creating_timer, changing=_changing_timer),),
     "Job": (Hooks(changed=_changed_job),),

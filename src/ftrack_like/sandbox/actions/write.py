@@ -31,6 +31,17 @@ from ftrack_like.sandbox.schema.model import EntityType
 
 __all__ = ["ACTIONS", "create"]
 
+#: Attributes that the answer to a creation contains besides those that every answer contains.
+_SHOWN_WHEN_CREATED: Mapping[str, Sequence[str]] = {
+    "User": (
+        "is_active",
+        "is_otp_enabled",
+        "is_totp_enabled",
+        "require_details_update",
+        "user_type_id",
+    ),
+}
+
 
 def create(operation: Operation, batch: Batch) -> Any:
     """Create the entity that *operation* describes."""
@@ -40,7 +51,7 @@ def create(operation: Operation, batch: Batch) -> Any:
         return _create_value(operation, batch, type_, data)
     attributes = read_attributes(batch, type_, data)
     values = defaults(type_)
-    values.update(attributes.columns)
+    values.update(_without_refilled(type_, values, attributes))
     key = read_key(type_, operation)
     values.update(key)
     expect_key(batch, type_, key)
@@ -52,7 +63,24 @@ def create(operation: Operation, batch: Batch) -> Any:
     claim(batch, "create", concrete, row)
     for property_, members in attributes.collections:
         set_collection(batch, type_, row, property_, members)
-    return _answer("create", batch, type_, row, data)
+    shown = _SHOWN_WHEN_CREATED.get(concrete.name, ())
+    return _answer("create", batch, type_, row, data, shown)
+
+
+def _without_refilled(
+    type_: EntityType, usual: Mapping[str, Any], attributes: SentAttributes
+) -> dict[str, Any]:
+    """Return the sent columns without nulls for required attributes that have a default.
+
+    *usual* are the defaults of *type_*. Programs send null for an attribute that the server is to
+    fill.
+    """
+    required = {column for _, column in required_columns(type_)}
+    return {
+        column: value
+        for column, value in attributes.columns.items()
+        if value is not None or column not in required or usual.get(column) is None
+    }
 
 
 def _create_value(
@@ -85,6 +113,7 @@ def update(operation: Operation, batch: Batch) -> Any:
         return _answer("update", batch, type_, row, {"key": row["key"], **data})
     row = find_row(batch, type_, key)
     concrete = concrete_type(batch, type_, row)
+    _refuse_by_action(concrete)
     batch.is_about(concrete.table, key_of(concrete.table, row))
     attributes = read_attributes(batch, concrete, data)
     require(batch, "update", concrete, row, attributes.names)
@@ -183,6 +212,15 @@ def _note_emptied(batch: Batch, type_: EntityType, row: Row, attributes: SentAtt
             batch.emptied.append((type_, row, name, column))
 
 
+def _refuse_by_action(type_: EntityType) -> None:
+    """Raise :exc:`ValidationError` if only special actions change a *type_*, as since 4.2."""
+    if type_.name == "UserSecurityRole":
+        raise ValidationError(
+            "A UserSecurityRole cannot be updated. Use the actions update_user_security_role, "
+            "grant_user_security_role_project and revoke_user_security_role_project."
+        )
+
+
 def _refuse_fixed(type_: EntityType, row: Row, attributes: SentAttributes) -> None:
     """Raise :exc:`ValidationError` if *attributes* change an immutable attribute."""
     for name, column in attributes.names.items():
@@ -191,11 +229,19 @@ def _refuse_fixed(type_: EntityType, row: Row, attributes: SentAttributes) -> No
 
 
 def _answer(
-    action: str, batch: Batch, type_: EntityType, row: Row, data: Mapping[str, Any]
+    action: str,
+    batch: Batch,
+    type_: EntityType,
+    row: Row,
+    data: Mapping[str, Any],
+    shown: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return an answer that the batch completes at its end, with the values that the server set."""
+    """Return an answer that the batch completes at its end, with the values that the server set.
+
+    *shown* names further attributes to answer.
+    """
     record: dict[str, Any] = {}
-    batch.answer_later(lambda: record.update(answer_record(type_, row, data)))
+    batch.answer_later(lambda: record.update(answer_record(type_, row, data, shown)))
     return {"action": action, "data": record}
 
 

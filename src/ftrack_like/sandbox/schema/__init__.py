@@ -32,7 +32,8 @@ name                            computed value
 ``is_latest_version``           whether no version of the same asset has a higher ``version``
 ``recipient_user``              the resource with the id ``resource_id`` if it is a user, else None
 ``review_session_is_open``      true if ``availability`` is ``always``, false if it is ``closed``,
-                                otherwise whether ``start_date`` ≤ now < ``end_date``
+                                otherwise whether ``start_date`` ≤ now < ``end_date``; an empty date
+                                sets no limit
 ``review_session_thumbnail_id`` ``thumbnail_id`` of the version ``thumbnail_source_id``, or of the
                                 first review session object's version (by ``sort_order``)
 ``review_session_thumbnail``    the component with that id
@@ -73,6 +74,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -94,7 +96,10 @@ from ftrack_like.sandbox.schema import (
 from ftrack_like.sandbox.schema.export import type_schema
 from ftrack_like.sandbox.schema.model import Model
 
-__all__ = ["MODEL", "json_schemas", "schema_hash"]
+__all__ = ["MODEL", "OTHER_NAMES", "json_schemas", "schema_hash"]
+
+#: Other names that programs use for a type, with its name.
+OTHER_NAMES: Mapping[str, str] = {"tempdata": "TempData"}
 
 _SUBJECTS = (
     assets,

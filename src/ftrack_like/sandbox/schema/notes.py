@@ -8,6 +8,7 @@ from ftrack_like.sandbox.schema.declare import (
     boolean,
     date_time,
     entity_type,
+    foreign_key,
     integer,
     mapping,
     metadata,
@@ -38,7 +39,8 @@ NOTE = entity_type(
     boolean("is_todo", default=False),
     date_time("completed_at"),
     to_one("completed_by", "User", shown="user_id"),
-    to_one("author", "User", alias="user", key="user_id", shown="user_id", key_alias="userid"),
+    reference("author", "BaseUser", alias="user", column="user_id"),
+    foreign_key("user_id", "User.user_id", alias="userid", references=("BaseUser", "id")),
     to_one("category", "NoteCategory", key_alias="categoryid"),
     to_one("in_reply_to", "Note", alias="noteparent", key_alias="noteparentid"),
     to_one("project", "Project", shown="project_id"),
@@ -50,6 +52,7 @@ NOTE = entity_type(
     one_to_many("note_label_links", "NoteLabelLink", "note_id"),
     metadata(),
     required=("id", "user_id"),
+    system_projections=("project_id",),
     family="work",
     place=RowPlace(project="project_id"),
     owner=("user_id", None),
@@ -87,6 +90,7 @@ NOTE_COMPONENT = entity_type(
     primary_key=("component_id", "note_id"),
     immutable=("component_id", "note_id", "thumbnail_url", "url"),
     computed=("thumbnail_url", "url"),
+    system_projections=("note_component_type",),
     family="work",
     place=part_of(("note_id", "note")),
     owner=("note_id", "note"),
@@ -98,7 +102,6 @@ NOTE_ANNOTATION_COMPONENT = entity_type(
     extends=NOTE_COMPONENT,
     classifier={"note_component_type": "annotation"},
     mixin="NoteComponent",
-    system_projections=("note_component_type",),
 )
 
 RECIPIENT = entity_type(

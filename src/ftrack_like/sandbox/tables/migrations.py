@@ -9,6 +9,7 @@ change a step after its release.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, inspect, select, text, update
@@ -16,6 +17,9 @@ from sqlalchemy import Connection, inspect, select, text, update
 from ftrack_like.sandbox.tables.layout import METADATA, TABLES
 
 __all__ = ["LAYOUT_VERSION", "back_up_schema", "layout_of", "migrate"]
+
+#: The id of the custom attribute type ``url``. It is the same on every site.
+URL_TYPE_ID = "ec616dcd-56e2-4147-99f8-7e4a4f040cf9"
 
 
 def layout_of(connection: Connection) -> str:
@@ -63,6 +67,28 @@ def _to_3(connection: Connection) -> None:
     TABLES["encode_job"].create(connection, checkfirst=True)
 
 
+def _to_4(connection: Connection) -> None:
+    """Add the table of temporary data and the type ``url``; make defaults of enumerators lists."""
+    TABLES["temp_data"].create(connection, checkfirst=True)
+    types, configurations = (
+        TABLES["custom_attribute_type"],
+        TABLES["custom_attribute_configuration"],
+    )
+    names = {name: id_ for id_, name in connection.execute(select(types.c.id, types.c.name))}
+    if "url" not in names:
+        connection.execute(types.insert().values(id=URL_TYPE_ID, name="url", core=True))
+    chosen = [names.get(name) for name in ("enumerator", "dynamic enumerator")]
+    columns = configurations.c
+    statement = select(columns.id, columns.default_value).where(columns.type_id.in_(chosen))
+    for id_, default in connection.execute(statement).all():
+        value = json.loads(default) if default else None
+        if not isinstance(value, list):
+            listed = json.dumps([str(value)] if value else [])
+            connection.execute(
+                update(configurations).where(columns.id == id_).values(default_value=listed)
+            )
+
+
 def _add_index(connection: Connection, table: str, name: str) -> None:
     for index in TABLES[table].indexes:
         if index.name == name:
@@ -70,7 +96,7 @@ def _add_index(connection: Connection, table: str, name: str) -> None:
 
 
 #: The first step leads from layout 1 to 2, and so on.
-_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3)
+_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3, _to_4)
 
 #: The layout of new data. The database stores it as the ``server_value`` ``layout``.
 LAYOUT_VERSION = 1 + len(_STEPS)
