@@ -31,13 +31,14 @@ from ftrack_like.sandbox.actions import (
     notes,
     people,
     permissions,
+    pictures,
     read,
     remote,
     security,
     temp_data,
     write,
 )
-from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
+from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation, joined
 from ftrack_like.sandbox.actions.registry import Action, by_name
 from ftrack_like.sandbox.actions.store import Key
 from ftrack_like.sandbox.database.deadline import Deadline, StatementTimeoutError, deadline
@@ -76,15 +77,16 @@ _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
 #: The rules of the server for new, changed and deleted entities, by the name of the type.
-HOOKS: Mapping[str, tuple[Hooks, ...]] = {
-    **assets.HOOKS,
-    **components.HOOKS,
-    **contexts.HOOKS,
-    **custom_attributes.HOOKS,
-    **notes.HOOKS,
-    **people.HOOKS,
-    **temp_data.HOOKS,
-}
+HOOKS: Mapping[str, tuple[Hooks, ...]] = joined(
+    assets.HOOKS,
+    components.HOOKS,
+    contexts.HOOKS,
+    custom_attributes.HOOKS,
+    notes.HOOKS,
+    people.HOOKS,
+    pictures.HOOKS,
+    temp_data.HOOKS,
+)
 
 
 def run_batch(

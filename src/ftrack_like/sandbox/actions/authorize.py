@@ -31,7 +31,8 @@ def authorize_operation(operation: Operation, batch: Batch) -> Any:
     if action not in _WRITES:
         names = ", ".join(map(repr, _WRITES))
         raise ValidationError(
-            f"'action' in the data of _authorize_operation is {shown(action)}; it is one of {names}."
+            f"'action' in the data of _authorize_operation cannot be {shown(action)}; it is one of "
+            f"{names}."
         )
     if batch.rights is None:
         return {"result": True}

@@ -29,7 +29,7 @@ from ftrack_like.sandbox.language import did_you_mean
 from ftrack_like.sandbox.schema import MODEL, OTHER_NAMES
 from ftrack_like.sandbox.schema.model import EntityType
 
-__all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "new_id"]
+__all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "joined", "new_id"]
 
 #: One operation as it travels: ``{"action": str, …}``.
 Operation = Mapping[str, Any]
@@ -223,6 +223,15 @@ class Batch:
         answers, self._answers = self._answers, []
         for fill in answers:
             fill()
+
+
+def joined(*several: Mapping[str, tuple[Hooks, ...]]) -> dict[str, tuple[Hooks, ...]]:
+    """Return the hooks of *several* modules by type, in the order of the modules."""
+    found: dict[str, tuple[Hooks, ...]] = {}
+    for hooks in several:
+        for name, of_type in hooks.items():
+            found[name] = (*found.get(name, ()), *of_type)
+    return found
 
 
 def new_id() -> str:

@@ -2,7 +2,8 @@
 
 The schema says which rows point at which. A row that belongs to the deleted row is *owned*: it is
 deleted too. A row that needs the deleted row, but does not belong to it, is *held*: it forbids the
-deletion. Any other row is *free*: it only loses its reference. A few rows keep the id of the deleted row.
+deletion. Any other row is *free*: it only loses its reference. A few rows keep the id of the
+deleted row.
 
 Rows in the same table are handled together, so the number of statements depends on the number of
 relations and levels, and not on the size of the project.

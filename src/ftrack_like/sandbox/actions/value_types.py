@@ -178,7 +178,7 @@ def _addresses(value: Any, settings: _Settings) -> str:
 def _address(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not value.keys() <= {"url", "name"}:
         raise TypeError("no address")
-    url = _text(value["url"] if "url" in value else None, {})
+    url = _text(value.get("url"), {})
     name = value.get("name")
     return {"url": url, "name": url if name is None else _text(name, {})}
 

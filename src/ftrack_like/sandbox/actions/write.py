@@ -178,9 +178,7 @@ def _writable_type(operation: Operation, batch: Batch) -> EntityType:
     return type_
 
 
-def _needed_key(
-    type_: EntityType, operation: Operation, data: Mapping[str, Any]
-) -> dict[str, Any]:
+def _needed_key(type_: EntityType, operation: Operation, data: Mapping[str, Any]) -> dict[str, Any]:
     key = read_key(type_, operation)
     return key or columns_of_key(type_, data)
 

@@ -24,6 +24,7 @@ __all__ = [
     "MAXIMUM_SIZE",
     "TooManyPixelsError",
     "first_image_size",
+    "media_type",
     "open_image",
     "placeholder",
     "scale",
@@ -32,6 +33,12 @@ __all__ = [
 #: The default and the maximum size of a thumbnail, in pixels of the longer side.
 DEFAULT_SIZE = 300
 MAXIMUM_SIZE = 4096
+
+#: The first bytes of a PNG file.
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+#: The pixel formats in which a scaled PNG is written. Others become RGB.
+_PNG_MODES = ("L", "LA", "RGB", "RGBA")
 
 #: The formats to read. Formats that start other programs (EPS) or refer to other files are left
 #: out.
@@ -48,9 +55,10 @@ class TooManyPixelsError(Exception):
 def scale(
     source: pathlib.Path, target: pathlib.Path, size: int, maximum: int = Limits.image_pixels
 ) -> bool:
-    """Scale the image at *source* to at most *size* pixels; write it to *target* as JPEG.
+    """Scale the image at *source* to at most *size* pixels; write it to *target*.
 
-    *size* limits both width and height. Return False if *source* is not a readable image, or Pillow
+    A PNG stays a PNG, with its transparent parts. Any other image becomes a JPEG. *size* limits
+    both width and height. Return False if *source* is not a readable image, or Pillow
     is missing. Raise :exc:`TooManyPixelsError` if the image has more than *maximum* pixels.
     """
     image = open_image(source, maximum)
@@ -58,17 +66,30 @@ def scale(
         return False
     with image:
         try:
+            is_png = image.format == "PNG"
             image.draft("RGB", (size, size))
+            if image.mode == "P":  # a palette has no colours between its colours
+                image = image.convert("RGBA")
             image.thumbnail((size, size))
-            flat = image.convert("RGB")
+            keeps = is_png and image.mode in _PNG_MODES
+            made = image if keeps else image.convert("RGB")
         except (OSError, ValueError, SyntaxError):
             return False
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".scaling-", dir=str(target.parent))
     with os.fdopen(handle, "wb") as file:
-        flat.save(file, "JPEG", quality=85)
+        if is_png:
+            made.save(file, "PNG")
+        else:
+            made.save(file, "JPEG", quality=85)
     os.replace(name, target)
     return True
+
+
+def media_type(path: pathlib.Path) -> str:
+    """Return the media type of a scaled image at *path*: PNG or JPEG."""
+    with path.open("rb") as file:
+        return "image/png" if file.read(len(_PNG)) == _PNG else "image/jpeg"
 
 
 def first_image_size(source: pathlib.Path) -> Optional[tuple[int, int]]:
@@ -116,8 +137,5 @@ def placeholder(size: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows, 9))
-        + chunk(b"IEND", b"")
+        _PNG + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
     )

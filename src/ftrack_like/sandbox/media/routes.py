@@ -133,7 +133,8 @@ class FileRoutes:
         if not is_there:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
         _ignore_foreign_range(request)
-        return FileResponse(path, media_type="image/jpeg")
+        media_type = await run_in_threadpool(images.media_type, path)
+        return FileResponse(path, media_type=media_type)
 
     async def remove(self, request: Request) -> Response:
         """Remove the data of a component."""
@@ -208,7 +209,8 @@ class FileRoutes:
     def _check_holder(self, signed: Mapping[str, str], action: str) -> None:
         """Raise :exc:`SandboxError` unless the holder of a *signed* address may still use it."""
         if HOLDER in signed:
-            self._allow_holder(signed[HOLDER], action, signed.get("id", ""))
+            holder = self._signer.reveal(signed[HOLDER])
+            self._allow_holder(holder, action, signed.get("id", ""))
 
     async def _scale(self, component_id: str, target: pathlib.Path, size: int) -> bool:
         """Return whether *target* exists, after scaling the image of a component to *size* pixels.

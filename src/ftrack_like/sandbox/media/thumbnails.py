@@ -29,7 +29,7 @@ class Thumbnails:
 
     def path(self, component_id: str, size: int) -> pathlib.Path:
         """Return where the image of *component_id* of *size* pixels is, if it was made."""
-        return self.folder / component_id / f"{size}.jpg"
+        return self.folder / component_id / f"{size}.image"
 
     def use(self, path: pathlib.Path) -> bool:
         """Mark the image at *path* as used now; return False if there is none."""

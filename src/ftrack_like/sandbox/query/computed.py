@@ -75,7 +75,8 @@ def _column(name: str) -> Callable[[Catalogue, Source], Expression]:
 
 def _image(parts: Parts, context: RequestContext) -> Any:
     # Without an id the address leads to a placeholder image, so that pages can always show one.
-    return {"value": context.thumbnail_url(parts[0] or "")}
+    address = context.thumbnail_url(parts[0] or "")
+    return {"url": address, "value": address}
 
 
 def _data(parts: Parts, context: RequestContext) -> Any:

@@ -16,7 +16,8 @@ name                            computed value
                                 ``{"type": "AssetVersion", "id", "name"}`` for *row*, named after
                                 asset and number: ``plate - v001``
 ``group_link``                  the same for groups, type ``Group``, by ``parent_id``
-``thumbnail_url``               ``{"value": address}`` of the image of *row*'s ``thumbnail_id``
+``thumbnail_url``               ``{"url": address, "value": address}`` of the image of *row*'s
+                                ``thumbnail_id``
                                 (``component/thumbnail?id=…``; for a ReviewSession of
                                 ``review_session_thumbnail_id``). Without an image, the address of
                                 a placeholder
