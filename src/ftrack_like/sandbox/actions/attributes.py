@@ -106,14 +106,11 @@ def read_reference(batch: Batch, value: Any, where: str) -> tuple[EntityType, di
     *where* names the attribute in errors. Raise :exc:`ValidationError` if *value* is not a
     reference.
     """
-    if isinstance(value, str):
-        raise ValidationError(
-            f"Cannot set relationship to string value: {where} is {shown(value)}. It must be a "
-            'reference such as {"__entity_type__": "…", "id": "…"}.'
-        )
     if not isinstance(value, Mapping) or "__entity_type__" not in value:
+        # Programs look for these words.
+        known = "Cannot set relationship to string value: " if isinstance(value, str) else ""
         raise ValidationError(
-            f"{where} must be a reference such as "
+            f"{known}{where} must be a reference such as "
             f'{{"__entity_type__": "…", "id": "…"}}, not {shown(value)}.'
         )
     type_ = batch.entity_type(value["__entity_type__"])

@@ -19,14 +19,14 @@ _MADE_AT = {"created_at", "date", "thread_activity"}
 _MADE_BY = {"created_by", "created_by_id"}
 _OWN_USER = {"asset_version", "job", "list", "note", "temp_data", "timelog", "timer", "user_view"}
 
-#: Required times that are not the current time. A review session without an end stays open.
-_LEFT_EMPTY = {("ReviewSession", "end_date"), ("TempData", "expiry")}
+#: Required attributes that the module of their type fills. A review session without an end stays
+#: open.
+_LEFT_EMPTY = {("ReviewSession", "end_date"), ("TempData", "expiry"), ("User", "is_active")}
 
 _ZEROS: dict[Any, Any] = {"number": 0.0, "integer": 0, "boolean": False}
 
 #: Required columns with another default than ``_ZEROS``.
 _OTHER_ZEROS = {"is_active": True, "local": True, "is_billable": True}
-_ZERO_AFTER_ALL = {("User", "is_active")}
 
 
 def fill(batch: Batch, type_: EntityType, row: Row) -> None:
@@ -37,16 +37,14 @@ def fill(batch: Batch, type_: EntityType, row: Row) -> None:
     for column, kind, required, only_server in _fillings(type_.name):
         given = row.get(column) is not None if required else column in row
         if only_server or not given:
-            row[column] = _value(batch, type_, column, kind)
+            row[column] = _value(batch, column, kind)
 
 
-def _value(batch: Batch, type_: EntityType, column: str, kind: str) -> Any:
+def _value(batch: Batch, column: str, kind: str) -> Any:
     if kind == "now":
         return batch.now
     if kind == "user":
         return batch.user_id
-    if (type_.name, column) in _ZERO_AFTER_ALL:
-        return _ZEROS[kind]
     return _OTHER_ZEROS.get(column, _ZEROS[kind])
 
 

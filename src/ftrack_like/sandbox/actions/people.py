@@ -13,11 +13,21 @@ from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.schema.people import USER_TYPE_ID
 
-__all__ = ["HOOKS"]
+__all__ = ["HOOKS", "NO_KEY"]
+
+#: How the stored digest begins for a user who was created without ``is_active`` and has no API key
+#: yet. Such a user is inactive, as on a site, until the first key.
+NO_KEY = "no key of "
+
+#: The first part of a key in ``Batch.notes``; the second part is the id of a new user.
+_UNDECIDED = "created without is_active"
 
 
 def _creating_user(batch: Batch, type_: EntityType, row: Row) -> None:
     _refuse_taken_name(batch, row.get("id"), row.get("username"))
+    if row.get("is_active") is None:
+        row["is_active"] = False
+        batch.notes[_UNDECIDED, row["id"]] = True
     for name in ("is_otp_enabled", "is_totp_enabled", "require_details_update"):
         if row.get(name) is None:
             row[name] = False
@@ -25,8 +35,18 @@ def _creating_user(batch: Batch, type_: EntityType, row: Row) -> None:
         row["user_type_id"] = USER_TYPE_ID
 
 
+def _created_user(batch: Batch, type_: EntityType, row: Row) -> None:
+    if batch.notes.pop((_UNDECIDED, row["id"]), False):
+        values = {"user_id": row["id"], "digest": NO_KEY + row["id"], "created_at": batch.now}
+        batch.store.insert("user_api_key", values)
+
+
 def _changing_user(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:
     _refuse_taken_name(batch, row["id"], changes.get("username"))
+    if "is_active" in changes:
+        key = batch.store.get("user_api_key", (row["id"],))
+        if key is not None and key["digest"].startswith(NO_KEY):
+            batch.store.delete("user_api_key", key)
 
 
 def _refuse_taken_name(batch: Batch, user_id: Optional[str], username: Optional[str]) -> None:
@@ -68,7 +88,7 @@ def _changed_job(batch: Batch, type_: EntityType, row: Row, old: Mapping[str, An
 
 HOOKS: dict[str, tuple[Hooks, ...]] = {
     "Resource": (Hooks(deleting=_deleting_people),),
-    "User": (Hooks(creating=_creating_user, changing=_changing_user),),
+    "User": (Hooks(creating=_creating_user, created=_created_user, changing=_changing_user),),
     "Timer": (Hooks(creating=_creating_timer, changing=_changing_timer),),
     "Job": (Hooks(changed=_changed_job),),
 }
