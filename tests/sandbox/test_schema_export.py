@@ -9,6 +9,7 @@ import pathlib
 import pytest
 
 from ftrack_like.sandbox.schema import MODEL, json_schemas, schema_hash
+from ftrack_like.sandbox.schema.custom_attributes import VALUE_FAMILIES
 
 REFERENCE = pathlib.Path(__file__).parents[3] / "shared" / "reference" / "schemas.json"
 
@@ -37,22 +38,33 @@ def by_name(schemas):
     return {schema["id"]: schema for schema in schemas}
 
 
+#: How lines begin for which the facts about real sites win over the older recorded schemas, and the
+#: row of these facts.
+OF_NEWER_SITES = {
+    **{
+        f".{name}.system_projections ": "G, system_projections beyond ours"
+        for name in (
+            *("Asset", "AssetVersion", "Note", "NoteComponent"),
+            *("Component", "ContainerComponent", "FileComponent", "SequenceComponent"),
+            *(f"{family}CustomAttributeValue" for family in VALUE_FAMILIES),
+        )
+    },
+    ".Note.properties.author.$ref ": "C, notes of deleted or guest reviewers",
+    ".TempData ": "Part 10, item 1, tempdata rows",
+}
+
+
 @needs_reference
 def test_schemas_are_those_of_the_reference():
-    """Types and properties, with all that is said of them, are served as a site serves them."""
+    """Types and properties are served as a site serves them; each difference has a known reason."""
     wanted = json.loads(REFERENCE.read_text("utf-8"))
 
     lines = differences(by_name(wanted), by_name(json_schemas()))
 
-    assert not lines, "\n".join(lines)
-
-
-@needs_reference
-def test_hash_is_that_of_the_reference():
-    """A client that has a site's schemas cached finds the sandbox's hash equal."""
-    text = json.dumps(json.loads(REFERENCE.read_text("utf-8")), sort_keys=True)
-
-    assert schema_hash() == hashlib.md5(text.encode("utf-8")).hexdigest()
+    unknown = [line for line in lines if not line.startswith(tuple(OF_NEWER_SITES))]
+    assert not unknown, "\n".join(unknown)
+    for begin, row in OF_NEWER_SITES.items():
+        assert any(line.startswith(begin) for line in lines), f"no difference: {begin}({row})"
 
 
 def test_differences_find_a_changed_a_missing_and_a_further_entry():

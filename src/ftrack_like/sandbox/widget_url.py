@@ -66,8 +66,7 @@ def _entity(name: str, operation: Operation, batch: Batch) -> Optional[tuple[str
     allowed = WIDGETS[name]
     if allowed is not None and not {asked.name, *asked.bases}.intersection(allowed):
         raise ValidationError(
-            f"The widget {name!r} shows data of {', '.join(allowed)}, "
-            f"not of a {asked.name}."
+            f"The widget {name!r} shows data of {', '.join(allowed)}, not of a {asked.name}."
         )
     columns = read_key(asked, operation) or columns_of_key(asked, {})
     batch.settle()
