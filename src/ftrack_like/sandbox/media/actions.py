@@ -66,7 +66,7 @@ class MediaActions:
             "id": component_id,
             "size": size,
             "checksum": checksum,
-            HOLDER: self._signer.hide(batch.user_id),
+            HOLDER: batch.user_id,
         }
         headers = {"Content-Type": "application/octet-stream"}
         if checksum:
@@ -154,7 +154,7 @@ class MediaActions:
                 "part": number,
                 "parts": count,
                 "size": size,
-                HOLDER: self._signer.hide(batch.user_id),
+                HOLDER: batch.user_id,
             }
             address = self._signer.sign(UPLOAD_PATH, signed, UPLOAD_SECONDS)
             urls.append({"part_number": number, "signed_url": batch.context.server_url + address})

@@ -24,7 +24,6 @@ __all__ = [
     "MAXIMUM_SIZE",
     "TooManyPixelsError",
     "first_image_size",
-    "media_type",
     "open_image",
     "placeholder",
     "scale",
@@ -33,9 +32,6 @@ __all__ = [
 #: The default and the maximum size of a thumbnail, in pixels of the longer side.
 DEFAULT_SIZE = 300
 MAXIMUM_SIZE = 4096
-
-#: The first bytes of a PNG file.
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 #: The pixel formats in which a scaled PNG is written. Others become RGB.
 _PNG_MODES = ("L", "LA", "RGB", "RGBA")
@@ -57,9 +53,11 @@ def scale(
 ) -> bool:
     """Scale the image at *source* to at most *size* pixels; write it to *target*.
 
-    A PNG stays a PNG, with its transparent parts. Any other image becomes a JPEG. *size* limits
-    both width and height. Return False if *source* is not a readable image, or Pillow
-    is missing. Raise :exc:`TooManyPixelsError` if the image has more than *maximum* pixels.
+    A PNG stays a PNG, with its transparent parts. Any other image becomes a JPEG. The file type of
+    *target* becomes ``.png`` or ``.jpg``. *size* limits both width and height.
+
+    Return False if *source* is not a readable image, or Pillow is missing. Raise
+    :exc:`TooManyPixelsError` if the image has more than *maximum* pixels.
     """
     image = open_image(source, maximum)
     if image is None:
@@ -75,6 +73,7 @@ def scale(
             made = image if keeps else image.convert("RGB")
         except (OSError, ValueError, SyntaxError):
             return False
+    target = target.with_suffix(".png" if is_png else ".jpg")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".scaling-", dir=str(target.parent))
     with os.fdopen(handle, "wb") as file:
@@ -84,12 +83,6 @@ def scale(
             made.save(file, "JPEG", quality=85)
     os.replace(name, target)
     return True
-
-
-def media_type(path: pathlib.Path) -> str:
-    """Return the media type of a scaled image at *path*: PNG or JPEG."""
-    with path.open("rb") as file:
-        return "image/png" if file.read(len(_PNG)) == _PNG else "image/jpeg"
 
 
 def first_image_size(source: pathlib.Path) -> Optional[tuple[int, int]]:
@@ -137,5 +130,8 @@ def placeholder(size: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return (
-        _PNG + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows, 9))
+        + chunk(b"IEND", b"")
     )

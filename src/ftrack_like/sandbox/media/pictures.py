@@ -58,8 +58,8 @@ class Pictures:
     def scale(self, source: pathlib.Path, target: pathlib.Path, size: int) -> bool:
         """Scale the image at *source* to at most *size* pixels; write it to *target*.
 
-        A PNG stays a PNG, any other image becomes a JPEG. *size* limits both width and height.
-        Return False if *source* is not a readable image, or
+        A PNG stays a PNG, any other image becomes a JPEG; the file type of *target* follows.
+        *size* limits both width and height. Return False if *source* is not a readable image, or
         Pillow is missing. Raise :exc:`PictureError` if the image exceeds a limit.
         """
         return self._make("scale", source, target, {"size": size})

@@ -20,7 +20,8 @@ from urllib.parse import urlencode
 
 __all__ = ["HOLDER", "SignatureError", "Signer"]
 
-#: The parameter with the hidden id of the user who requested the address.
+#: The parameter with the id of the user who requested the address. In addresses of pictures and
+#: data, which programs show in pages, the id is hidden.
 HOLDER = "holder"
 
 _SECRET_BYTES = 32
