@@ -90,7 +90,7 @@ def test_entity_of_another_type_is_not_found(api: Any, task: str) -> None:
 
 def test_attribute_of_the_concrete_type_alone_is_refused_elsewhere(api: Any, task: str) -> None:
     """An attribute that a type lacks is refused with a near name."""
-    with pytest.raises(api.Error, match=r"Task has no attribute 'full_name'"):
+    with pytest.raises(api.Error, match=r"No attribute 'full_name' exists for Task"):
         api.update("Task", task, full_name="x")
 
 

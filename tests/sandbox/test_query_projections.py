@@ -169,7 +169,7 @@ def test_custom_attributes_are_dense_and_typed(world):
     assert values(world, f"{select} Shot where id is sh-10") == {
         "fstart": 993,
         "memo": "none yet",
-        "colorspace": "acescg",
+        "colorspace": ["acescg"],
     }
     assert values(world, f"{select} AssetBuild")["is_hero"] is True
     assert values(world, f"{select} Task where id is t-comp10")["memo"] is None
@@ -179,10 +179,10 @@ def test_custom_attributes_are_dense_and_typed(world):
         "__type__": "datetime",
         "value": "2024-06-01T00:00:00",
     }
-    expected = {"approved": False, "colorspace": "acescg"}
+    expected = {"approved": False, "colorspace": ["acescg"]}
     assert values(world, f"{select} AssetVersion where id is v-hero1") == expected
     assert values(world, f"{select} User where id is u-ann") == {"phone": ""}
-    assert values(world, f"{select} Project where name is beta") == {"colorspace": "srgb"}
+    assert values(world, f"{select} Project where name is beta") == {"colorspace": ["srgb"]}
 
 
 def test_custom_attributes_carry_their_values_by_default(world):
@@ -196,7 +196,7 @@ def test_custom_attributes_carry_their_values_by_default(world):
         "configuration_id": "cf-space",
         "entity_id": "p-alpha",
         "key": "colorspace",
-        "value": "acescg",
+        "value": ["acescg"],
     }
 
 

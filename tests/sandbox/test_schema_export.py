@@ -72,6 +72,29 @@ KNOWN_DIFFERENCES: dict[str, tuple[str, object]] = {
     "Shot.properties.thumbnail_source_id": ("H", _SOURCE),
     "Note.properties.author.$ref": ("H", "BaseUser"),
     "Note.properties.user_id.description": ("H", "Foreign key(s): BaseUser.id"),
+    "TempData": ("a table that programs name", _SERVED["TempData"]),
+    "Asset.system_projections": ("G", ["context_id", "project_id"]),
+    "AssetVersion.system_projections": ("G", ["assetid", "project_id"]),
+    "Note.system_projections": ("G", ["project_id"]),
+    "NoteComponent.system_projections": ("G", ["note_component_type"]),
+    **{
+        f"{name}.system_projections": ("G", ["system_type", "version_id", "container_id"])
+        for name in ("Component", "ContainerComponent", "FileComponent", "SequenceComponent")
+    },
+    **{
+        f"{family}CustomAttributeValue.system_projections": (
+            "G",
+            ["entity_id", "key", "_casted_value", "project_id", "permission_id"],
+        )
+        for family in ("Asset", "AssetVersion", "Context", "List")
+    },
+    **{
+        f"{family}CustomAttributeValue.system_projections": (
+            "G",
+            ["entity_id", "key", "_casted_value", "permission_id"],
+        )
+        for family in ("ListObject", "User")
+    },
 }
 
 

@@ -160,6 +160,7 @@ def test_links_by_custom_attributes_lead_both_ways(
         config="{}",
         entity_type="task",
         entity_type_to=target,
+        object_type_id_to=api.query("ObjectType")[0]["id"] if target == "task" else None,
     )
     link = api.create(
         f"{family}CustomAttributeLink", configuration_id=configuration, from_id=task, to_id=id_

@@ -159,7 +159,11 @@ def server_url(request: Request) -> str:
 
 def _respond(answer: ApiAnswer, strict: bool, smaller: Optional[bytes] = None) -> Response:
     """Return the response for *answer*; *smaller* is its body compressed by gzip, or None."""
-    headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    headers: dict[str, str] = {
+        "Cache-Control": "no-cache",
+        "FTRACK_VERSION": SERVER_VERSION,
+        "Vary": "Accept-Encoding",
+    }
     headers.update(answer.headers)
     if smaller is not None:
         headers["Content-Encoding"] = "gzip"

@@ -23,6 +23,7 @@ from ftrack_like.sandbox.access.rights import rights_of
 from ftrack_like.sandbox.actions import (
     activity,
     assets,
+    authorize,
     checks,
     components,
     contexts,
@@ -32,12 +33,14 @@ from ftrack_like.sandbox.actions import (
     object_types,
     people,
     permissions,
+    pictures,
     read,
     remote,
     security,
+    temp_data,
     write,
 )
-from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
+from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation, joined
 from ftrack_like.sandbox.actions.registry import ApiAction, by_name
 from ftrack_like.sandbox.actions.store import Key
 from ftrack_like.sandbox.auth import check_again
@@ -67,6 +70,7 @@ ACTIONS: Mapping[str, ApiAction] = by_name(
     write.ACTIONS,
     security.ACTIONS,
     remote.ACTIONS,
+    authorize.ACTIONS,
 )
 
 #: The estimated durations of an operation that reads and of one that writes, in seconds. Batches
@@ -75,18 +79,8 @@ ACTIONS: Mapping[str, ApiAction] = by_name(
 _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
-
-def _joined(*groups: Mapping[str, tuple[Hooks, ...]]) -> dict[str, tuple[Hooks, ...]]:
-    """Return the hooks of all *groups*, by the name of the type, in the order of the groups."""
-    joined: dict[str, tuple[Hooks, ...]] = {}
-    for group in groups:
-        for name, hooks in group.items():
-            joined[name] = (*joined.get(name, ()), *hooks)
-    return joined
-
-
 #: The rules of the server for new, changed and deleted entities, by the name of the type.
-HOOKS: Mapping[str, tuple[Hooks, ...]] = _joined(
+HOOKS: Mapping[str, tuple[Hooks, ...]] = joined(
     assets.HOOKS,
     components.HOOKS,
     contexts.HOOKS,
@@ -94,6 +88,8 @@ HOOKS: Mapping[str, tuple[Hooks, ...]] = _joined(
     notes.HOOKS,
     object_types.HOOKS,
     people.HOOKS,
+    pictures.HOOKS,
+    temp_data.HOOKS,
     activity.HOOKS,
 )
 

@@ -26,10 +26,11 @@ from ftrack_like.sandbox.actions.store import Key, Row, Store
 from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.errors import SandboxError, UnrecognisedEntityTypeError
 from ftrack_like.sandbox.language import did_you_mean
+from ftrack_like.sandbox.schema import OTHER_NAMES
 from ftrack_like.sandbox.schema.model import EntityType, Model
 from ftrack_like.sandbox.tables.site_model import model_of
 
-__all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "new_id"]
+__all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "joined", "new_id"]
 
 #: The types whose entities determine the model of a site.
 _MODELLED = frozenset({"ObjectType", "Priority"})
@@ -159,7 +160,8 @@ class Batch:
 
     def entity_type(self, name: Any) -> EntityType:
         """Return the type *name*, or raise :exc:`UnrecognisedEntityTypeError`."""
-        type_ = self.model.types.get(name) if isinstance(name, str) else None
+        known = OTHER_NAMES.get(name, name) if isinstance(name, str) else None
+        type_ = self.model.types.get(known) if known is not None else None
         if type_ is None:
             near = did_you_mean(str(name), self.model.types)
             raise UnrecognisedEntityTypeError(f"There is no entity type {name!r}.{near}")
@@ -236,6 +238,15 @@ class Batch:
         answers, self._answers = self._answers, []
         for fill in answers:
             fill()
+
+
+def joined(*several: Mapping[str, tuple[Hooks, ...]]) -> dict[str, tuple[Hooks, ...]]:
+    """Return the hooks of *several* modules by type, in the order of the modules."""
+    found: dict[str, tuple[Hooks, ...]] = {}
+    for hooks in several:
+        for name, of_type in hooks.items():
+            found[name] = (*found.get(name, ()), *of_type)
+    return found
 
 
 def new_id() -> str:

@@ -7,6 +7,7 @@ project, no ancestors and no first status. The batch sets them as soon as it can
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Optional
 
 import sqlalchemy
@@ -14,6 +15,7 @@ import sqlalchemy
 from ftrack_like.sandbox.actions import workflow
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, new_id
 from ftrack_like.sandbox.actions.store import Row
+from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.tables.layout import TABLES
@@ -23,6 +25,9 @@ __all__ = ["HOOKS", "project_of", "record_status_change"]
 
 # Projects
 
+#: The time between start and end of a project that is created without dates.
+_PROJECT_TIME = timedelta(days=30)
+
 
 def _complete_project(batch: Batch, type_: EntityType, row: Row) -> None:
     row["project_id"] = row["id"]
@@ -31,6 +36,11 @@ def _complete_project(batch: Batch, type_: EntityType, row: Row) -> None:
         row["status"] = "active"
     if row.get("full_name") is None:
         row["full_name"] = row.get("name")
+    if row.get("project_schema_id") is None:
+        row["project_schema_id"] = workflow.usual_project_schema(batch)
+    today = batch.context.now.replace(hour=0, minute=0, second=0)
+    row.setdefault("start_date", moment_text(today))
+    row.setdefault("end_date", moment_text(today + _PROJECT_TIME))
 
 
 def _change_project(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:

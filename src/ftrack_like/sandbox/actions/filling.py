@@ -16,7 +16,11 @@ _MADE_AT = {"created_at", "date", "thread_activity"}
 
 #: Columns with the creator, in any table. In the tables of ``_OWN_USER``, ``user_id`` is one too.
 _MADE_BY = {"created_by", "created_by_id"}
-_OWN_USER = {"asset_version", "job", "list", "note", "timelog", "timer", "user_view"}
+_OWN_USER = {"asset_version", "job", "list", "note", "temp_data", "timelog", "timer", "user_view"}
+
+#: Required attributes that the module of their type fills. A review session without an end stays
+#: open.
+_LEFT_EMPTY = {("ReviewSession", "end_date"), ("TempData", "expiry"), ("User", "is_active")}
 
 _ZEROS: dict[Any, Any] = {"number": 0.0, "integer": 0, "boolean": False}
 
@@ -60,6 +64,8 @@ def _fillings(type_: EntityType) -> tuple[tuple[str, str, bool, bool], ...]:
 
 def _kind(type_: EntityType, one: Scalar) -> Any:
     required = one.name in type_.required
+    if (type_.name, one.name) in _LEFT_EMPTY:
+        return None
     if one.format == "date-time":
         return "now" if required or one.name in _MADE_AT else None
     if one.column in _MADE_BY or (one.column == "user_id" and type_.table in _OWN_USER):

@@ -41,6 +41,7 @@ __all__ = [
     "check",
     "check_later",
     "component_data",
+    "may",
     "projects_of",
     "require",
     "require_component",
@@ -81,6 +82,32 @@ def require(
     """
     if batch.rights is not None:
         _refuse(batch, action, type_, row, names)
+
+
+def may(
+    batch: Batch, action: str, type_: EntityType, place: Optional[tuple[EntityType, Row]]
+) -> bool:
+    """Return whether the user may do *action* to an entity of *type_*.
+
+    *place* is type and row of this entity if it exists. Otherwise it is the entity to which the new
+    one would belong, or None.
+    """
+    rights = batch.rights
+    if rights is None:
+        return True
+    family = _family(type_)
+    if place is not None and (action != "create" or family == "delegated"):
+        try:
+            _refuse(batch, "update" if family == "delegated" else action, *place, ())
+        except PermissionDeniedError:
+            return False
+        return True
+    projects = set() if place is None else _projects(batch, place[0].table, place[1], _DEPTH)
+    if not all(map(rights.sees_project, projects)) or family == "administration":
+        return False
+    return family == "personal" or all(
+        rights.allow(action, family, project_id) for project_id in projects or (None,)
+    )
 
 
 def require_seen(batch: Batch) -> None:

@@ -47,6 +47,18 @@ def first_values(batch: Batch, type_: EntityType, row: Row) -> dict[str, Any]:
     return found
 
 
+def usual_project_schema(batch: Batch) -> Optional[str]:
+    """Return the id of the project schema for a project that names none, None if there is none.
+
+    It is the schema named VFX, or the first one by name.
+    """
+    columns = TABLES["project_schema"].c
+    order = (sqlalchemy.case((columns.name == "VFX", 0), else_=1), columns.name, columns.id)
+    statement = sqlalchemy.select(columns.id).order_by(*order).limit(1)
+    found: Optional[str] = batch.store.execute(statement).scalar()
+    return found
+
+
 def first_version_status(batch: Batch, project_id: Optional[str]) -> Optional[str]:
     """Return the id of the first status of a new version in a project."""
     schema = _schema_of(batch, project_id)

@@ -12,7 +12,7 @@ from typing import Any, Optional
 from ftrack_like._base import ffmpeg
 from ftrack_like._base.errors import MediaError
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
-from ftrack_like.sandbox.media.plan import IMAGE_TYPES, THUMBNAIL, kind_of
+from ftrack_like.sandbox.media.plan import IMAGE_TYPES, THUMBNAIL, kind_of, suffix_of
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
 
@@ -130,7 +130,7 @@ class Encoder:
         else:
             # The link is in a folder without other data. The link to an image keeps the file type,
             # because ffmpeg recognises some formats only by the name.
-            suffix = str(source["file_type"]).lower() if kind == "image" else ""
+            suffix = suffix_of(source["file_type"]) if kind == "image" else ""
             path = folder / f"source{suffix}"
             path.symlink_to(self._data(source).resolve())
         return self._tools.inputs(path), path
@@ -142,7 +142,7 @@ class Encoder:
         if not members:
             raise LookupError("The sequence has no frames.")
         # The type becomes a part of file names, so only known types are safe.
-        suffix = str(members[0]["file_type"] or "").lower()
+        suffix = suffix_of(members[0]["file_type"])
         if suffix not in _FRAME_TYPES:
             raise MediaError(
                 f"A sequence of files of the type {suffix[:32]!r} cannot be encoded; its frames "

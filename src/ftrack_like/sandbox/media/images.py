@@ -33,6 +33,9 @@ __all__ = [
 DEFAULT_SIZE = 300
 MAXIMUM_SIZE = 4096
 
+#: The pixel formats in which a scaled PNG is written. Others become RGB.
+_PNG_MODES = ("L", "LA", "RGB", "RGBA")
+
 #: The formats to read. Formats that start other programs (EPS) or refer to other files are left
 #: out.
 FORMATS = (
@@ -48,25 +51,36 @@ class TooManyPixelsError(Exception):
 def scale(
     source: pathlib.Path, target: pathlib.Path, size: int, maximum: int = Limits.image_pixels
 ) -> bool:
-    """Scale the image at *source* to at most *size* pixels; write it to *target* as JPEG.
+    """Scale the image at *source* to at most *size* pixels; write it to *target*.
 
-    *size* limits both width and height. Return False if *source* is not a readable image, or Pillow
-    is missing. Raise :exc:`TooManyPixelsError` if the image has more than *maximum* pixels.
+    A PNG stays a PNG, with its transparent parts. Any other image becomes a JPEG. The file type of
+    *target* becomes ``.png`` or ``.jpg``. *size* limits both width and height.
+
+    Return False if *source* is not a readable image, or Pillow is missing. Raise
+    :exc:`TooManyPixelsError` if the image has more than *maximum* pixels.
     """
     image = open_image(source, maximum)
     if image is None:
         return False
     with image:
         try:
+            is_png = image.format == "PNG"
             image.draft("RGB", (size, size))
+            if image.mode == "P":  # a palette has no colours between its colours
+                image = image.convert("RGBA")
             image.thumbnail((size, size))
-            flat = image.convert("RGB")
+            keeps = is_png and image.mode in _PNG_MODES
+            made = image if keeps else image.convert("RGB")
         except (OSError, ValueError, SyntaxError):
             return False
+    target = target.with_suffix(".png" if is_png else ".jpg")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".scaling-", dir=str(target.parent))
     with os.fdopen(handle, "wb") as file:
-        flat.save(file, "JPEG", quality=85)
+        if is_png:
+            made.save(file, "PNG")
+        else:
+            made.save(file, "JPEG", quality=85)
     os.replace(name, target)
     return True
 

@@ -23,6 +23,7 @@ __all__ = [
     "Output",
     "kind_of",
     "plan_encoding",
+    "suffix_of",
 ]
 
 #: The ``type`` of encode jobs.
@@ -50,7 +51,8 @@ class Output:
 MP4 = Output("ftrackreview-mp4", ".mp4", "video/mp4")
 WEBM = Output("ftrackreview-webm", ".webm", "video/webm")
 IMAGE = Output("ftrackreview-image", ".jpg", "image/jpeg")
-THUMBNAIL = Output("thumbnail", ".jpg", "image/jpeg")
+#: A site writes the type of its thumbnails without a dot.
+THUMBNAIL = Output("thumbnail", "jpg", "image/jpeg")
 
 _OUTPUTS: dict[str, tuple[Output, ...]] = {
     "video": (MP4, THUMBNAIL),
@@ -68,13 +70,19 @@ class Encoding:
     operations: Sequence[Mapping[str, Any]]
 
 
+def suffix_of(file_type: Optional[str]) -> str:
+    """Return *file_type* in lower case with its dot, which some programs leave out."""
+    name = (file_type or "").lower()
+    return name if not name or name.startswith(".") else f".{name}"
+
+
 def kind_of(component: Mapping[str, Any]) -> str:
     """Return ``video``, ``image``, ``document`` or ``sequence`` for a component's record.
 
     An unknown file type counts as a video: ffmpeg reads hundreds of formats, and reports clearly if
     it cannot read a file.
     """
-    file_type = str(component.get("file_type") or "").lower()
+    file_type = suffix_of(component.get("file_type"))
     if component.get("__entity_type__") == "SequenceComponent":
         return "sequence"
     if file_type == ".pdf":

@@ -16,7 +16,8 @@ name                            computed value
                                 ``{"type": "AssetVersion", "id", "name"}`` for *row*, named after
                                 asset and number: ``plate - v001``
 ``group_link``                  the same for groups, type ``Group``, by ``parent_id``
-``thumbnail_url``               ``{"value": address}`` of the image of *row*'s ``thumbnail_id``
+``thumbnail_url``               ``{"url": address, "value": address}`` of the image of *row*'s
+                                ``thumbnail_id``
                                 (``component/thumbnail?id=…``; for a ReviewSession of
                                 ``review_session_thumbnail_id``). Without an image, the address of
                                 a placeholder
@@ -32,7 +33,8 @@ name                            computed value
 ``is_latest_version``           whether no version of the same asset has a higher ``version``
 ``recipient_user``              the resource with the id ``resource_id`` if it is a user, else None
 ``review_session_is_open``      true if ``availability`` is ``always``, false if it is ``closed``,
-                                otherwise whether ``start_date`` ≤ now < ``end_date``
+                                otherwise whether ``start_date`` ≤ now < ``end_date``; an empty date
+                                sets no limit
 ``review_session_thumbnail_id`` ``thumbnail_id`` of the version ``thumbnail_source_id``, or of the
                                 first review session object's version (by ``sort_order``)
 ``review_session_thumbnail``    the component with that id
@@ -73,6 +75,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Optional
 
@@ -101,7 +104,10 @@ from ftrack_like.sandbox.schema.object_types import (
     is_type_name,
 )
 
-__all__ = ["MODEL", "json_schemas", "model_with", "schema_hash", "stock_type"]
+__all__ = ["MODEL", "OTHER_NAMES", "json_schemas", "model_with", "schema_hash", "stock_type"]
+
+#: Other names that programs use for a type, with its name.
+OTHER_NAMES: Mapping[str, str] = {"tempdata": "TempData"}
 
 _SUBJECTS = (
     assets,

@@ -52,6 +52,7 @@ NOTE = entity_type(
     one_to_many("note_label_links", "NoteLabelLink", "note_id"),
     metadata(),
     required=("id", "user_id"),
+    system_projections=("project_id",),
     family="work",
     place=RowPlace(project="project_id"),
     owner=("user_id", None),
@@ -89,6 +90,7 @@ NOTE_COMPONENT = entity_type(
     primary_key=("component_id", "note_id"),
     immutable=("component_id", "note_id", "thumbnail_url", "url"),
     computed=("thumbnail_url", "url"),
+    system_projections=("note_component_type",),
     family="work",
     place=part_of(("note_id", "note")),
     owner=("note_id", "note"),
@@ -100,7 +102,6 @@ NOTE_ANNOTATION_COMPONENT = entity_type(
     extends=NOTE_COMPONENT,
     classifier={"note_component_type": "annotation"},
     mixin="NoteComponent",
-    system_projections=("note_component_type",),
 )
 
 RECIPIENT = entity_type(

@@ -9,6 +9,7 @@ change a step after its release.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, func, insert, inspect, select, text, update
@@ -72,8 +73,9 @@ def _to_4(connection: Connection) -> None:
     - Remove the tables of messages, which sites no longer have.
     - Turn the order of statuses round: it runs from the end of the work to its start.
     - Add the custom attribute type ``url``.
+    - Make the defaults of enumerators lists.
 
-    Add the table of webhooks to send.
+    Add the tables of webhooks to send and of temporary data.
     """
     for table in _REMOVED:
         connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
@@ -86,6 +88,19 @@ def _to_4(connection: Connection) -> None:
         row = {"id": "ec616dcd-56e2-4147-99f8-7e4a4f040cf9", "name": "url", "core": True}
         connection.execute(insert(types).values(row))
     TABLES["webhook_delivery"].create(connection, checkfirst=True)
+    TABLES["temp_data"].create(connection, checkfirst=True)
+    configurations = TABLES["custom_attribute_configuration"]
+    names = {name: id_ for id_, name in connection.execute(select(types.c.id, types.c.name))}
+    chosen = [names.get(name) for name in ("enumerator", "dynamic enumerator")]
+    columns = configurations.c
+    statement = select(columns.id, columns.default_value).where(columns.type_id.in_(chosen))
+    for id_, default in connection.execute(statement).all():
+        value = json.loads(default) if default else None
+        if not isinstance(value, list):
+            listed = json.dumps([str(value)] if value else [])
+            connection.execute(
+                update(configurations).where(columns.id == id_).values(default_value=listed)
+            )
 
 
 def _add_index(connection: Connection, table: str, name: str) -> None:
