@@ -39,14 +39,20 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
 
-from ftrack_like import _ffmpeg, exception
+from ftrack_like import exception
 from ftrack_like._ffmpeg import find_ffmpeg
+from ftrack_like._media.animation import ANIMATED_TYPES, is_animated
+from ftrack_like._media.pipeline import IMAGE, Made, Pipeline, Source
+from ftrack_like._media.presets import Preset, presets
+from ftrack_like._media.programs import LocalPrograms
+from ftrack_like._media.sequences import arranged, missing_frames
+from ftrack_like._media.types import IMAGE_TYPES
 from ftrack_like._session import publications
 from ftrack_like._session.claims import Claim, claiming
-from ftrack_like._session.components import files_of
+from ftrack_like._session.components import files_of, sequence_of
 from ftrack_like._session.jobs import Progress, rising, share_of
 from ftrack_like._session.media_sources import check_media
 from ftrack_like.entity.location import find_location
@@ -67,20 +73,17 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "container": "mp4",
         "video": "h264",
         "audio": "aac",
-        "maximum_width": _ffmpeg.MAXIMUM_WIDTH,
-        "maximum_height": _ffmpeg.MAXIMUM_HEIGHT,
+        "maximum_width": 1920,
+        "maximum_height": 1080,
     },
     "webm-1080p": {
         "container": "webm",
         "video": "vp9",
         "audio": "opus",
-        "maximum_width": _ffmpeg.MAXIMUM_WIDTH,
-        "maximum_height": _ffmpeg.MAXIMUM_HEIGHT,
+        "maximum_width": 1920,
+        "maximum_height": 1080,
     },
 }
-
-#: Frames per second of a sequence, which does not state a frame rate.
-_FRAME_RATE = "24"
 
 _READ_SIZE = 1024 * 1024
 
@@ -104,8 +107,9 @@ class _Task(NamedTuple):
 
     version: AssetVersion
     path: pathlib.Path
-    #: The frames of a sequence, or the single file.
+    #: The frames of a sequence with their numbers, or the single file.
     files: list[pathlib.Path]
+    numbers: list[int]
     is_sequence: bool
     profile: str
     keep_original: bool
@@ -198,11 +202,15 @@ def _task(version: AssetVersion, path: str, profile: str, progress: Optional[Pro
             raise error.__cause__ from None
         raise
     files = files_of(path)
-    is_sequence = files != [path]
+    collection = sequence_of(path)
+    is_sequence = collection is not None
+    numbers = [] if collection is None else sorted(collection.indexes)
     source = pathlib.Path(re.sub(r" \[[^\]]*\]$", "", path) if is_sequence else path)
     frames = [pathlib.Path(each) for each in files]
     facts = _facts_of(source.name, frames, profile)
-    return _Task(version, pathlib.Path(path), frames, is_sequence, profile, False, facts, progress)
+    return _Task(
+        version, pathlib.Path(path), frames, numbers, is_sequence, profile, False, facts, progress
+    )
 
 
 def _facts_of(name: str, files: list[pathlib.Path], profile: str) -> dict[str, str]:
@@ -325,56 +333,80 @@ def _describe(task: _Task, job: Job, claim: Claim, is_new: bool) -> Publication:
 
 def _here(task: _Task, claim: Claim) -> Publication:
     """Encode the file on this machine and upload the result."""
-    program = find_ffmpeg()
+    programs = LocalPrograms()
+    parameters = dict(PROFILES[task.profile])
     with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
         folder = pathlib.Path(name)
-        inputs, described = _inputs(task, folder)
-        information = _ffmpeg.probe(program, described)
-        parameters = dict(PROFILES[task.profile])
-        task.facts["source_resolution"] = f"{information.width}x{information.height}"
-        still = folder / "thumbnail.jpg"
-        if _is_image(task) and not task.is_sequence:
+        encoded = Pipeline(programs, _presets_of(task.profile)).make(
+            _source(task, folder),
+            folder,
+            [str(parameters["container"])],
+            _shares(share_of(task.progress, 0, 50)),
+        )
+        *movies, still = encoded.files
+        if movies[0].name == IMAGE:
             parameters = {"container": "jpeg"}
-            _ffmpeg.run(_ffmpeg.frame_command(program, inputs, still))
-            kind, target, frames = "image", still, 0
-        else:
-            kind = str(parameters["container"])
-            target, frames = folder / f"movie.{kind}", information.frames
-            seconds = information.duration
-            if task.is_sequence:
-                frames = len(task.files)
-                seconds = frames / int(_FRAME_RATE)
-            tell = share_of(task.progress, 0, 50)
-            _ffmpeg.run(
-                _ffmpeg.video_command(program, inputs, target, kind),
-                functools.partial(_tell_seconds, tell, seconds) if tell else None,
-            )
-            middle = min(seconds / 2, 5.0) if frames > 1 else 0.0
-            _ffmpeg.run(_ffmpeg.frame_command(program, inputs, still, middle))
-        meta = _ffmpeg.review_metadata(_ffmpeg.probe(program, target), frames)
-        task.facts.update(encoding_parameters=json.dumps(parameters), ftr_meta=meta)
-        component = _upload(task, f"ftrackreview-{kind}", target, still, claim)
+        width, height = encoded.shape
+        task.facts.update(
+            encoding_parameters=json.dumps(parameters), source_resolution=f"{width}x{height}"
+        )
+        component = _upload(task, movies, still, claim)
     return Publication(component, None, True)
 
 
-def _inputs(task: _Task, folder: pathlib.Path) -> tuple[list[str], pathlib.Path]:
-    """Return ffmpeg's input arguments for the source, and the input to probe.
+def _presets_of(profile: str) -> list[Preset]:
+    """Return the presets of *profile*: the smallest one, and larger ones up to its limit."""
+    about = PROFILES[profile]
+    return [
+        one
+        for one in presets()
+        if one.container == about["container"]
+        and (
+            not one.minimum
+            or (one.width <= about["maximum_width"] and one.height <= about["maximum_height"])
+        )
+    ]
+
+
+def _shares(tell: Optional[Progress]) -> Optional[Callable[[float], None]]:
+    """Return a function that reports a share from 0.0 to 1.0 with *tell*."""
+    if tell is None:
+        return None
+
+    def share(done: float) -> None:
+        tell(int(done * 1000), 1000)
+
+    return share
+
+
+def _source(task: _Task, folder: pathlib.Path) -> Source:
+    """Return the media to encode.
 
     Names such as ``-i.mov``, ``a:b.mov`` or ``50%d.png`` have a special meaning for ffmpeg. So
     images get plain names in *folder*, and other files stay in place, under a ``file:`` address.
     """
+    name = repr(task.facts["source_file_name"])
     suffix = "".join(re.findall(r"[.\w]+", task.files[0].suffix, re.ASCII))
     if task.is_sequence:
-        for number, file in enumerate(task.files):
-            _link(file, folder / f"frame-{number:06d}{suffix}")
-        pattern = folder / f"frame-%06d{suffix}"
-        return ["-framerate", _FRAME_RATE, "-i", str(pattern)], folder / f"frame-000000{suffix}"
+        first, places = arranged(task.numbers)
+        if len(places) > len(task.files):
+            task.facts["missing_frames"] = missing_frames(task.numbers)
+        links = [folder / f"frame-{number:06d}{suffix}" for number in range(len(places))]
+        for link, place in zip(links, places):
+            _link(task.files[place], link)
+        return Source(
+            name,
+            str(folder / f"frame-%06d{suffix}"),
+            frame_names=[task.files[place].name for place in places],
+            frame_paths=[str(link) for link in links],
+            first=first,
+        )
+    file = task.files[0]
     if _is_image(task):
         plain = folder / f"source{suffix}"
-        _link(task.files[0], plain)
-    else:
-        plain = pathlib.Path(f"file:{os.path.abspath(task.files[0])}")
-    return ["-i", str(plain)], plain
+        _link(file, plain)
+        return Source(name, str(plain), is_image=True)
+    return Source(name, f"file:{os.path.abspath(file)}")
 
 
 def _link(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -386,26 +418,38 @@ def _link(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _is_image(task: _Task) -> bool:
-    """Return whether the source, or each of its frames, is an image."""
-    return task.facts["source_mime_type"].startswith("image/")
+    """Return whether the source is an image that does not move."""
+    suffix = task.files[0].suffix.lower()
+    if suffix in ANIMATED_TYPES and is_animated(task.files[0]):
+        return False
+    return suffix in IMAGE_TYPES or task.facts["source_mime_type"].startswith("image/")
 
 
-def _upload(
-    task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, claim: Claim
-) -> Component:
-    """Upload the encoded *target* and its thumbnail *still*; return the component."""
+def _upload(task: _Task, movies: Sequence[Made], still: Made, claim: Claim) -> Component:
+    """Upload the encoded *movies*, or the image, and the thumbnail *still*.
+
+    Return the component of the first.
+    """
     server = find_location(task.session, SERVER_LOCATION_ID)
     version = cast("CreateThumbnailMixin", task.version)
-    version.create_thumbnail(str(still), {"id": publications.thumbnail_id(claim.token)})
+    thumbnail = {"id": publications.thumbnail_id(claim.token), "file_type": still.file_type}
+    version.create_thumbnail(str(still.path), thumbnail)
     if task.keep_original and not _has_original(task):
         about = {key: value for key, value in task.facts.items() if key.startswith("source_")}
         task.version.create_component(str(task.path), {"name": "main", "metadata": about}, server)
+    main, *larger = movies
+    for made, id_ in zip(larger, publications.size_ids(claim.token)):
+        about = {"id": id_, "name": made.name, "file_type": made.file_type}
+        task.version.create_component(
+            str(made.path), {**about, "metadata": {"ftr_meta": made.meta}}, server
+        )
     # Last, in the commit that also writes its metadata and ends the claim. If anything fails
     # before, the next try repeats it.
+    about = {"id": claim.token, "name": main.name, "file_type": main.file_type}
     with claim.ending(claim.token):
         return task.version.create_component(
-            str(target),
-            {"id": claim.token, "name": name, "metadata": task.facts},
+            str(main.path),
+            {**about, "metadata": {**task.facts, "ftr_meta": main.meta}},
             server,
             progress=share_of(task.progress, 50, 100),
         )
@@ -419,11 +463,6 @@ def _has_original(task: _Task) -> bool:
         f'"{task.facts["source_sha1"]}")'
     ).first()
     return found is not None
-
-
-def _tell_seconds(tell: Progress, duration: float, seconds: float) -> None:
-    """Report that an encoding has done *seconds* of *duration*."""
-    tell(int(seconds * 1000), int(duration * 1000))
 
 
 _ENCODERS.update(local=_here, server=_on_the_server)

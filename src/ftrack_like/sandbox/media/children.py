@@ -171,8 +171,11 @@ def run_child(
     *,
     line: Optional[Callable[[str], None]] = None,
     stop: Optional[threading.Event] = None,
+    environment: Optional[Mapping[str, str]] = None,
 ) -> tuple[int, str]:
     """Run *command* within *bounds*; return its exit status and its error output.
+
+    *environment* replaces the environment of the server.
 
     *line* is called with each line that the program prints, on another thread. If it raises an
     error, the program is ended and the error is raised here. Setting *stop* also ends the program.
@@ -180,7 +183,7 @@ def run_child(
     of time or file size, or was stopped.
     """
     said, printed = _Said(), _Printed(line)
-    with Child(command, bounds) as child:
+    with Child(command, bounds, environment=environment) as child:
         readers = [
             threading.Thread(target=read, args=(stream,), daemon=True)
             for read, stream in ((said.read, child.errors), (printed.read, child.output))

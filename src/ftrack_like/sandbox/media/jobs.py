@@ -140,7 +140,7 @@ class EncodeQueue:
         source = self._encoder.source_of(job, lambda expression: self._query(expression, job))
         for component_id in (job.source_component_id, *(one.component_id for one in job.outputs)):
             self._office.require_component(job.user_id, "update", component_id)
-        operations = self._encoder.encode(job, source, self._progress(job))
+        job, operations = self._encoder.encode(job, source, self._progress(job))
         # All in one transaction: a user who sees the finished job also sees its outputs, and no
         # longer sees a source that is not kept. If the server is killed, it has stored all of this,
         # or repeats the job.
