@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("av", reason="PyAV (media extra) is not installed")
+
 from ftrack_like import _ffmpeg as ffmpeg
+from tests.media.measuring import Measured, measured
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -132,9 +135,9 @@ class Encoder:
             outputs[output["name"]] = path
         return outputs
 
-    def probe(self, path: pathlib.Path) -> ffmpeg.MediaInformation:
-        """Return what ffmpeg says of *path*."""
-        return ffmpeg.probe(self.program, path)
+    def probe(self, path: pathlib.Path) -> Measured:
+        """Return what decoding all of *path* shows."""
+        return measured(path)
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_a_movie_becomes_one_that_browsers_play(encoder, make):
     data = outputs["ftrackreview-mp4"].read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     found = encoder.probe(outputs["ftrackreview-mp4"])
-    assert (found.video_codec, found.audio_codec) == ("h264", "aac")
+    assert (found.codec, found.sounds[0][0]) == ("h264", "aac")
     assert (found.width, found.height, found.frames) == (640, 360, 24)
     record = encoder.api.one(
         "select size, version_id, metadata.key, metadata.value, component_locations.location_id"
@@ -170,17 +173,31 @@ def test_a_movie_becomes_one_that_browsers_play(encoder, make):
 
 @pytest.mark.parametrize(
     ("size", "becomes"),
-    [("641x359", None), ("2560x1440", (1920, 1080)), ("1080x2160", None), ("2x2", (2, 2))],
+    [
+        ("641x359", {"": (640, 358)}),
+        ("2560x1440", {"": (1280, 720), "-1080": (1920, 1080), "-1440": (2560, 1440)}),
+        ("1080x2160", {"": (360, 720), "-1080": (540, 1080), "-1440": (720, 1440), "-2160": (1080, 2160)}),
+        ("2x2", {"": (2, 2)}),
+    ],
 )
 def test_odd_and_large_sizes(encoder, make, size, becomes):
-    """Odd sides become even ones, and nothing is larger than 1080p."""
-    source = encoder.upload("main", ".mkv", make("main.mkv", *movie(size, 0.2)))
-    found = encoder.probe(encoder.encode(source)["ftrackreview-mp4"])
-    assert (found.width % 2, found.height % 2) == (0, 0)
-    assert found.width <= 1920
-    assert found.height <= 1080
-    if becomes is not None:
-        assert (found.width, found.height) == becomes
+    """Odd sides become even ones, and a large source has further sizes beside the smallest."""
+    source = encoder.upload("main", ".mkv", make("main.mkv", *movie(size, 0.1)))
+    outputs = encoder.encode(source)
+    names = {f"ftrackreview-mp4{name}": wanted for name, wanted in becomes.items()}
+    assert set(outputs) == {*names, "thumbnail"}
+    for name, wanted in names.items():
+        found = encoder.probe(outputs[name])
+        assert (found.width, found.height) == wanted
+        record = encoder.api.one(
+            f'select size, version_id, metadata.value from FileComponent where name is "{name}"'
+        )
+        assert (record["size"], record["version_id"]) == (
+            outputs[name].stat().st_size,
+            encoder.version,
+        )
+        meta = json.loads(record["metadata"][0]["value"])
+        assert (meta["width"], meta["height"], meta["frameOut"]) == (*wanted, found.frames - 1)
 
 
 def test_webm_where_it_is_asked_for(encoder, make):
@@ -189,7 +206,7 @@ def test_webm_where_it_is_asked_for(encoder, make):
     outputs = encoder.encode(source, formats=["video/webm"])
     assert set(outputs) == {"ftrackreview-mp4", "ftrackreview-webm", "thumbnail"}
     found = encoder.probe(outputs["ftrackreview-webm"])
-    assert (found.video_codec, found.audio_codec) == ("vp9", "opus")
+    assert (found.codec, found.sounds[0][0]) == ("vp9", "opus")
 
 
 @pytest.mark.parametrize("file_type", [".png", ".tif", ".bmp", ".tga", ".dpx", ".exr", ".JPG"])
@@ -218,7 +235,15 @@ def test_a_sequence_becomes_a_movie(encoder, make, tmp_path):
         data = (tmp_path / f"frame.{number:04d}.png").read_bytes()
         encoder.upload(str(number), ".png", data, container_id=sequence)
     found = encoder.probe(encoder.encode(sequence)["ftrackreview-mp4"])
-    assert (found.frames, found.frame_rate) == (6, 24.0)
+    # The frames keep their numbers: a missing one shows the one before it.
+    assert found.frames == 12
+    metadata = encoder.api.one(
+        'select metadata.key, metadata.value from Component where name is "ftrackreview-mp4"'
+    )["metadata"]
+    told = {one["key"]: one["value"] for one in metadata}
+    assert told["missing_frames"] == "2-7"
+    meta = json.loads(told["ftr_meta"])
+    assert (meta["frameIn"], meta["frameOut"], meta["frameRate"]) == (1, 12, 24.0)
 
 
 def test_the_first_page_of_a_document(encoder, monkeypatch):

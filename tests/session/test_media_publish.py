@@ -10,6 +10,7 @@ import pytest
 
 from ftrack_like import _ffmpeg, exception, symbol
 from ftrack_like.media import PROFILES, publish_reviewable
+from tests.media.measuring import measured
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
 pytestmark = pytest.mark.ffmpeg
@@ -70,8 +71,8 @@ def test_a_movie_is_published_once(session, version, clip, program, tmp_path, en
     assert told == sorted(set(told))
     assert told[-1] == (100, 100)
     assert first.component["name"] == "ftrackreview-mp4"
-    made = _ffmpeg.probe(program, downloaded(session, first.component, tmp_path))
-    assert (made.video_codec, made.audio_codec, made.width) == ("h264", "aac", 64)
+    made = measured(downloaded(session, first.component, tmp_path))
+    assert (made.codec, made.sounds[0][0], made.width, made.frames) == ("h264", "aac", 64, 12)
 
     session.reset()
     version = session.get("AssetVersion", version["id"])
@@ -127,7 +128,11 @@ def test_an_image_is_published(session, version, clip, program, tmp_path, encode
     session.reset()
     component = session.get("FileComponent", component["id"])
     assert component["name"] == "ftrackreview-image"
-    assert json.loads(component["metadata"]["ftr_meta"]) == {"width": 64, "height": 36}
+    assert json.loads(component["metadata"]["ftr_meta"]) == {
+        "format": "image",
+        "width": 65,
+        "height": 37,
+    }
 
 
 @pytest.mark.parametrize("encode", ["server", "local"])

@@ -57,7 +57,8 @@ class MediaFacts:
     """The streams of a file that can be decoded, its *format*, and its *duration* in seconds.
 
     *start* is the time of the first frame or sample in seconds. *unreadable* names the streams that
-    cannot be decoded, such as ``video (prores_raw)``.
+    cannot be decoded, such as ``video (prores_raw)``. *frames* is the number of frames of the main
+    picture as stored, and *span* the seconds from the first to the last, None if unknown.
     """
 
     format: str
@@ -66,6 +67,8 @@ class MediaFacts:
     pictures: Sequence[Picture]
     sounds: Sequence[Sound]
     unreadable: Sequence[str]
+    frames: int = 0
+    span: Optional[Fraction] = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> MediaFacts:
@@ -82,7 +85,17 @@ class MediaFacts:
             for one in values["pictures"]
         ]
         sounds = [Sound(**one) for one in values["sounds"]]
-        return cls(**{**values, "pictures": pictures, "sounds": sounds})
+        scan = values.get("scan") or {"frames": 0, "span": None}
+        return cls(
+            values["format"],
+            values["start"],
+            values["duration"],
+            pictures,
+            sounds,
+            values["unreadable"],
+            scan["frames"],
+            _fraction(scan["span"]),
+        )
 
     def picture(self, name: str) -> Picture:
         """Return the main picture: the largest that is no cover of a record.

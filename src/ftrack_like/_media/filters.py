@@ -53,8 +53,13 @@ def is_hdr(picture: Picture) -> bool:
     return picture.transfer in _HDR
 
 
-def picture_filters(picture: Picture, rate: Optional[Fraction]) -> list[str]:
+def picture_filters(
+    picture: Picture, rate: Optional[Fraction], constant: bool = False
+) -> list[str]:
     """Return the filters that make the frames of *picture* plain, at *rate*.
+
+    With *constant*, the frames are counted. Otherwise their times decide, so that frames may be
+    repeated or left out.
 
     The result is RGB without alpha, or YUV as in the source; :func:`size_filters` follow.
     """
@@ -64,7 +69,7 @@ def picture_filters(picture: Picture, rate: Optional[Fraction]) -> list[str]:
     if rate is not None:
         # The first frame is at 0, and the distances are equal, so that players find each frame.
         text = f"{rate.numerator}/{rate.denominator}"
-        if picture.start is None:  # the frames have no times, so count them
+        if constant:
             made += [f"settb={rate.denominator}/{rate.numerator}", "setpts=N", f"fps={text}"]
         else:
             made += ["setpts=PTS-STARTPTS", f"fps={text}"]
@@ -91,7 +96,7 @@ def size_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
     """Return the filters that scale the result of :func:`picture_filters` to *size*."""
     width, height = size
     return [
-        f"scale={width}:{height}:flags=bicubic{_from(picture)}:out_color_matrix=bt709:out_range=tv",
+        f"scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp{_from(picture)}:out_color_matrix=bt709:out_range=tv",
         "format=yuv420p",
         "setsar=1",
         "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
@@ -103,7 +108,7 @@ def still_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
     width, height = size
     # JPEG files have the matrix of BT.601 and the full range.
     return [
-        f"scale={width}:{height}:flags=bicubic{_from(picture)}:out_color_matrix=bt601:out_range=pc",
+        f"scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp{_from(picture)}:out_color_matrix=bt601:out_range=pc",
         "format=yuvj444p",
         "setsar=1",
     ]

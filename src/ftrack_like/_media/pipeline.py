@@ -25,7 +25,7 @@ from ftrack_like._media.filters import (
 )
 from ftrack_like._media.presets import Preset, presets, wanted_presets
 from ftrack_like._media.programs import Programs
-from ftrack_like._media.rates import SEQUENCE_RATE, rate_of
+from ftrack_like._media.rates import SEQUENCE_RATE, is_constant, rate_of
 
 __all__ = ["IMAGE", "THUMBNAIL", "Encoded", "Made", "Pipeline", "Source"]
 
@@ -223,7 +223,9 @@ class Pipeline:
         options: list[str] = []
         if source.is_sequence:
             options = ["-framerate", text, "-start_number", "0"]
-        filters = picture_filters(picture, None if source.is_sequence else rate)
+        filters = picture_filters(
+            picture, None if source.is_sequence else rate, is_constant(facts, rate)
+        )
         graph = [
             f"[0:{picture.index}]"
             + ",".join([*filters, f"split={count}"])

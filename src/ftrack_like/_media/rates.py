@@ -8,9 +8,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Optional
 
-from ftrack_like._media.facts import Picture
+from ftrack_like._media.facts import MediaFacts, Picture
 
-__all__ = ["SEQUENCE_RATE", "rate_of"]
+__all__ = ["SEQUENCE_RATE", "is_constant", "rate_of"]
 
 #: The frame rate of a sequence of images, which states none.
 SEQUENCE_RATE = Fraction(24)
@@ -48,6 +48,17 @@ def rate_of(picture: Picture) -> Fraction:
         return _exact(rate)
     enough = [one for one in _USUAL if average * Fraction(99, 100) <= one <= _HIGHEST_VARIABLE]
     return min(enough, default=_HIGHEST_VARIABLE)
+
+
+def is_constant(facts: MediaFacts, rate: Fraction) -> bool:
+    """Return whether the frames fill their time at *rate*, but for a frame in a thousand.
+
+    Then each frame of the source becomes one of the result, even where its time is inexact.
+    """
+    if facts.span is None:
+        return True
+    gaps = abs(round(facts.span * rate) + 1 - facts.frames)
+    return gaps <= max(1, facts.frames // 1000)
 
 
 def _sane(rate: Optional[Fraction]) -> Optional[Fraction]:

@@ -60,14 +60,17 @@ def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
     path = pathlib.Path(asked["path"].partition("file:")[2] or asked["path"])
     try:
         with _opened(asked) as container:
-            return _described(container, int(asked["pixels"]))
+            described = _described(container, int(asked["pixels"]))
+        if described["pictures"]:
+            described["scan"] = _scan(asked, described["pictures"])
+        return described
     except (av.FFmpegError, ValueError):
         return {"error": _lack(path)}
 
 
 def _described(container: Any, pixels: int) -> dict[str, Any]:
     pictures: list[Any] = []
-    sounds: list[dict[str, Any]] = []
+    sounds: list[Any] = []
     unreadable: list[str] = []
     for stream in container.streams:
         if stream.type not in {"video", "audio"}:
@@ -76,19 +79,25 @@ def _described(container: Any, pixels: int) -> dict[str, Any]:
         if context is None:
             unreadable.append(f"{stream.type} of an unknown codec")
         elif stream.type == "audio":
-            if context.sample_rate and context.channels:
-                sounds.append(_sound(stream))
+            sounds.append(stream)
         elif context.width and context.height:
             pictures.append(stream)
+        else:
+            unreadable.append(f"{stream.type} ({context.name})")
     # Only the frames tell whether they are interlaced, and how they are turned.
     seen = _first_frames(container, pictures, pixels)
+    for stream in [one for one in sounds if not one.codec_context.sample_rate]:
+        # The beginning of the file does not tell enough. The first decoded samples do.
+        if not _has_samples(container, stream):
+            sounds.remove(stream)
+            unreadable.append(f"{stream.type} ({stream.codec_context.name})")
     duration = container.duration
     return {
         "format": container.format.name,
         "start": (container.start_time or 0) / 1_000_000,
         "duration": None if duration is None else duration / 1_000_000,
         "pictures": [_picture(one, seen.get(one.index)) for one in pictures],
-        "sounds": sounds,
+        "sounds": [_sound(one) for one in sounds],
         "unreadable": unreadable,
     }
 
@@ -116,6 +125,38 @@ def _first_frames(container: Any, streams: Any, pixels: int) -> dict[int, list[A
     except (av.FFmpegError, MemoryError, ValueError):
         pass  # ffmpeg decides whether the rest can be used
     return {stream.index: frames}
+
+
+def _has_samples(container: Any, stream: Any) -> bool:
+    import av  # lazy: optional
+
+    try:
+        container.seek(0)
+        return any(True for _ in container.decode(stream))
+    except (av.FFmpegError, MemoryError, ValueError):
+        return False
+
+
+def _scan(asked: Mapping[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the number of frames of the largest picture, and the seconds from first to last."""
+    import av  # lazy: optional
+
+    shown = [one for one in pictures if not one["is_cover"]] or pictures
+    index = max(shown, key=lambda one: one["width"] * one["height"])["index"]
+    frames, first, last = 0, None, None
+    try:
+        with _opened(asked) as container:
+            stream = container.streams[index]
+            for packet in container.demux(stream):
+                if packet.size and not packet.is_discard:
+                    frames += 1
+                    if packet.pts is not None:
+                        first = packet.pts if first is None else min(first, packet.pts)
+                        last = packet.pts if last is None else max(last, packet.pts)
+            span = None if first is None or last is None else (last - first) * stream.time_base
+    except av.FFmpegError:
+        span = None  # the rest is damaged, which the encoding finds out
+    return {"frames": frames, "span": None if span is None else _pair(span) or (0, 1)}
 
 
 def _picture(stream: Any, frames: Optional[list[Any]]) -> dict[str, Any]:
