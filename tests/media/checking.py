@@ -39,8 +39,8 @@ def check(case: Case, path: pathlib.Path, folder: pathlib.Path) -> None:
             assert abs(moment - number / meta["frameRate"]) < 0.0001, (number, moment)
         assert found.pixel_format == "yuv420p"
         assert found.colours == _COLOURS
-        for _, rate, channels, _ in found.sounds:
-            assert rate <= 48000
+        for _, frequency, channels, _ in found.sounds:
+            assert frequency <= 48000
             assert channels == 2
         if case.languages is not None:
             languages = [one if one != "und" else None for _, _, _, one in found.sounds]

@@ -135,6 +135,15 @@ class Encoder:
             outputs[output["name"]] = path
         return outputs
 
+    def left(self) -> list[str]:
+        """Return the names of all components."""
+        return sorted(one["name"] for one in self.api.query("select name from Component"))
+
+    def has_data(self, component: str) -> bool:
+        """Return whether the server has data for the component."""
+        address = f"{self.api.url}/component/get?id={component}"
+        return bool(self.api.http.get(address, timeout=60).status_code != 404)
+
     def probe(self, path: pathlib.Path) -> Measured:
         """Return what decoding all of *path* shows."""
         return measured(path)
@@ -277,17 +286,87 @@ def test_a_source_that_is_not_kept_goes(encoder, make):
 
 
 @ON_BOTH
-def test_a_failed_job_keeps_the_source(encoder):
-    """What could not be encoded may be encoded again, and the job says what went wrong."""
+def test_a_failed_job_leaves_nothing_that_looks_like_a_movie(encoder):
+    """Its outputs and the source that was uploaded for it are gone, and it says what went wrong."""
     source = encoder.upload("main", ".mov", b"this is no movie")
     job = encoder.wait(encoder.ask(source, keep_original=False))
     assert job["status"] == "failed"
-    assert "no picture and no sound" in job["data"]["error"]
     # The name of the component stands for the file that the server made of it.
-    assert "'main'" in job["data"]["error"]
-    assert "ftrack-like-encode" not in job["data"]["error"]
+    assert job["data"]["error"] == (
+        "'main' contains no picture and no sound that can be read: it is a text."
+    )
     assert job["finished_at"] is not None
-    assert encoder.api.one(f"select name from Component where id is {source}")["name"] == "main"
+    assert encoder.left() == []
+    ids = [one["component_id"] for one in job["data"]["output"]]
+    assert len(ids) == 2
+    assert not any(map(encoder.has_data, [source, *ids]))
+
+
+def test_a_source_that_belongs_to_a_version_stays(encoder):
+    """What could not be encoded may be encoded again if it is a part of a version."""
+    source = encoder.upload("main", ".mov", b"this is no movie", version_id=encoder.version)
+    assert encoder.wait(encoder.ask(source, keep_original=False))["status"] == "failed"
+    assert encoder.left() == ["main"]
+    other = encoder.upload("other", ".mov", b"this is no movie")
+    assert encoder.wait(encoder.ask(other, keep_original=True))["status"] == "failed"
+    assert encoder.left() == ["main", "other"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "failed", "done"])
+def test_a_job_that_a_user_ends_leaves_nothing(encoder, make, program, tmp_path, monkeypatch, how):
+    """Whoever deletes a running job, or sets its status, cancels it."""
+    started = slowly(program, tmp_path, monkeypatch)
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    job = encoder.ask(source, keep_original=False)
+    wait_until(started.exists)
+    if how == "deleted":
+        encoder.api.delete("Job", job)
+    else:
+        encoder.api.update("Job", job, status=how)
+    (tmp_path / "go on").touch()
+    wait_until(lambda: encoder.left() == [])
+    assert [one["status"] for one in encoder.api.query(f"select status from Job where id is {job}")] == (
+        [] if how == "deleted" else [how]
+    )
+    # The next job has its turn.
+    monkeypatch.setenv("FTRACK_FFMPEG", program)
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    assert set(encoder.encode(source)) == {"ftrackreview-mp4", "thumbnail"}
+
+
+def test_a_version_that_is_deleted_meanwhile_takes_its_media_along(
+    encoder, make, program, tmp_path, monkeypatch
+):
+    """The job fails, and no component stays without a version."""
+    started = slowly(program, tmp_path, monkeypatch)
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    job = encoder.ask(source, keep_original=False)
+    wait_until(started.exists)
+    encoder.api.delete("AssetVersion", encoder.version)
+    (tmp_path / "go on").touch()
+    wait_until(lambda: encoder.left() == [])
+    found = encoder.api.query(f"select status from Job where id is {job}")
+    assert all(one["status"] == "failed" for one in found)
+
+
+def slowly(program: str, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """Let ffmpeg wait until the file ``go on`` exists; return the file that says it has started."""
+    script, started = folder / "slow-ffmpeg", folder / "started"
+    script.write_text(
+        f"#!/bin/sh\ntouch '{started}'\nwhile [ ! -e '{folder}/go on' ]; do sleep 0.02; done\n"
+        f"exec '{program}' \"$@\"\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("FTRACK_FFMPEG", str(script))
+    return started
+
+
+def wait_until(condition: Any) -> None:
+    """Return as soon as *condition* is true."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("name", ["main", "se'quence %04d; rm -rf ~", "-y", "pipe:1"])

@@ -178,7 +178,12 @@ class EncodeQueue:
             raise _UnwantedError
 
     def _fail(self, job: EncodeJob, error: Exception) -> None:
-        """Show *error* in the Job, and remove all that players could take for media."""
+        """Show *error* in the Job, and remove all that players could take for media.
+
+        A user who sees the failed job no longer sees its outputs.
+        """
+        self._encoder.remove_data(job)
+        self._remove_source(job)
         ids = [one.component_id for one in job.outputs]
         operations = [_deletion(one) for one in self._existing(ids)]
         if self._is_wanted(job):
@@ -188,8 +193,6 @@ class EncodeQueue:
             )
         if operations:
             self._office.execute(operations)
-        self._encoder.remove_data(job)
-        self._remove_source(job)
 
     def _remove_source(self, job: EncodeJob) -> None:
         """Remove a source that was uploaded only for *job*: it is not kept, and part of nothing."""
