@@ -185,7 +185,10 @@ def test_a_movie_becomes_one_that_browsers_play(encoder, make):
     [
         ("641x359", {"": (640, 358)}),
         ("2560x1440", {"": (1280, 720), "-1080": (1920, 1080), "-1440": (2560, 1440)}),
-        ("1080x2160", {"": (360, 720), "-1080": (540, 1080), "-1440": (720, 1440), "-2160": (1080, 2160)}),
+        (
+            "1080x2160",
+            {"": (360, 720), "-1080": (540, 1080), "-1440": (720, 1440), "-2160": (1080, 2160)},
+        ),
         ("2x2", {"": (2, 2)}),
     ],
 )
@@ -325,9 +328,9 @@ def test_a_job_that_a_user_ends_leaves_nothing(encoder, make, program, tmp_path,
         encoder.api.update("Job", job, status=how)
     (tmp_path / "go on").touch()
     wait_until(lambda: encoder.left() == [])
-    assert [one["status"] for one in encoder.api.query(f"select status from Job where id is {job}")] == (
-        [] if how == "deleted" else [how]
-    )
+    assert [
+        one["status"] for one in encoder.api.query(f"select status from Job where id is {job}")
+    ] == ([] if how == "deleted" else [how])
     # The next job has its turn.
     monkeypatch.setenv("FTRACK_FFMPEG", program)
     source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))

@@ -337,8 +337,15 @@ def _lack(path: pathlib.Path) -> str:
 
 _CUT = ", but its description is missing or damaged; it may have been cut off"
 
+_REFERS = "it is a text, such as a playlist, that can refer to other files"
+
 #: How files of some kinds begin: the position, the bytes there, and words.
 _KINDS = (
+    (0, b"#EXTM3U", _REFERS),
+    (0, b"ffconcat", _REFERS),
+    (0, b"<?xml", _REFERS),
+    (0, b"<svg", _REFERS),
+    (0, b"v=0", _REFERS),
     (0, b"%PDF", "it is a PDF document"),
     (0, b"PK\x03\x04", "it is a ZIP archive or an office document"),
     (0, b"\xd0\xcf\x11\xe0", "it is an office document"),

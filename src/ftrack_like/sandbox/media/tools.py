@@ -112,6 +112,7 @@ class MediaTools:
             line=printed.append,
             stop=self._stop,
             environment=reading_environment(),
+            name="The program that reads media",
         )
         self._refuse(said)
         answer = answer_of(code, "".join(printed).encode(), said.encode())
