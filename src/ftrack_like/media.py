@@ -40,7 +40,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Optional, Union, cast
 
 from ftrack_like import exception
 from ftrack_like._ffmpeg import find_ffmpeg
@@ -278,10 +278,9 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
     try:
         return _ENCODERS[encode](task, claim)
     except BaseException as error:
-        # After a lost answer or an interruption, the work may be complete. The next call finds out,
-        # and cleans up if necessary, as it does after a kill.
-        answer_is_lost = isinstance(error.__cause__ or error, exception.ServerConnectionError)
-        if answer_is_lost or not isinstance(error, (exception.Error, OSError)):
+        # After a lost answer, the work may be complete. The next call finds out, and cleans up if
+        # necessary, as it does after a kill.
+        if isinstance(error.__cause__ or error, exception.ServerConnectionError):
             claim.abandon()
             raise
         try:
@@ -315,20 +314,41 @@ def _on_the_server(task: _Task, claim: Claim) -> Publication:
 
 
 def _describe(task: _Task, job: Job, claim: Claim, is_new: bool) -> Publication:
-    """Return the publication of *job*, after writing its metadata."""
+    """Return the publication of *job*, after writing its metadata.
+
+    Raise :exc:`~ftrack_like.exception.JobFailedError` if the job has already failed: then the
+    server has removed its outputs.
+    """
     session = task.session
-    component = publications.outputs_of(session, job["id"])[0]
+    outputs = publications.outputs_of(session, job["id"])
+    if not outputs:
+        _raise_failure(task, job)
+    component = outputs[0]
     parameters = {"server_version": session.server_information.get("version")}
-    with claim.ending(component["id"]):
-        component["metadata"].update(
-            {
-                **task.facts,
-                "encoding_parameters": json.dumps(parameters),
-                "encoding_job_id": job["id"],
-            }
-        )
-        session.commit()
+    try:
+        with claim.ending(component["id"]):
+            component["metadata"].update(
+                {
+                    **task.facts,
+                    "encoding_parameters": json.dumps(parameters),
+                    "encoding_job_id": job["id"],
+                }
+            )
+            session.commit()
+    except exception.ServerError as error:
+        answer_is_lost = isinstance(error, exception.ServerConnectionError)
+        if not answer_is_lost and not publications.outputs_of(session, job["id"]):
+            _raise_failure(task, job)
+        raise
     return Publication(component, job, is_new)
+
+
+def _raise_failure(task: _Task, job: Job) -> NoReturn:
+    """Raise the error of *job*, whose outputs do not exist any more."""
+    task.session.wait_for_job(job, 0)
+    raise exception.MediaError(
+        f"The job {job['id']} ended, but its results do not exist. Publish the file again."
+    )
 
 
 def _here(task: _Task, claim: Claim) -> Publication:
@@ -435,18 +455,21 @@ def _upload(task: _Task, movies: Sequence[Made], still: Made, claim: Claim) -> C
     thumbnail = {"id": publications.thumbnail_id(claim.token), "file_type": still.file_type}
     version.create_thumbnail(str(still.path), thumbnail)
     if task.keep_original and not _has_original(task):
-        about = {key: value for key, value in task.facts.items() if key.startswith("source_")}
-        task.version.create_component(str(task.path), {"name": "main", "metadata": about}, server)
+        original = {key: value for key, value in task.facts.items() if key.startswith("source_")}
+        values = {"name": "main", "metadata": original}
+        task.version.create_component(str(task.path), values, server)
     main, *larger = movies
+    sizes = []
     for made, id_ in zip(larger, publications.size_ids(claim.token)):
-        about = {"id": id_, "name": made.name, "file_type": made.file_type}
-        task.version.create_component(
-            str(made.path), {**about, "metadata": {"ftr_meta": made.meta}}, server
-        )
-    # Last, in the commit that also writes its metadata and ends the claim. If anything fails
-    # before, the next try repeats it.
+        about: dict[str, Any] = {"id": id_, "name": made.name, "file_type": made.file_type}
+        about["metadata"] = {"ftr_meta": made.meta}
+        sizes.append(task.session.create_component(str(made.path), about, server))
+    # Last, in the commit that also writes its metadata, attaches the other sizes to the version and
+    # ends the claim. If anything fails before, the next try repeats it.
     about = {"id": claim.token, "name": main.name, "file_type": main.file_type}
-    with claim.ending(claim.token):
+    with claim.ending(claim.token, *(one["id"] for one in sizes)):
+        for one in sizes:
+            one["version_id"] = task.version["id"]
         return task.version.create_component(
             str(main.path),
             {**about, "metadata": {**task.facts, "ftr_meta": main.meta}},

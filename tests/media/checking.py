@@ -6,10 +6,11 @@ import json
 import pathlib
 from fractions import Fraction
 
-from ftrack_like._media.pipeline import Pipeline, Source
-from ftrack_like._media.programs import LocalPrograms
 from tests.media.measuring import counted_by_ffprobe, measured
 from tests.media.odd_media import LEVELS, Case, level_of
+
+from ftrack_like._media.pipeline import Pipeline, Source
+from ftrack_like._media.programs import LocalPrograms
 
 __all__ = ["check"]
 

@@ -146,7 +146,19 @@ CODECS = {
 }
 
 CONTAINERS = {
-    "mov": ("h264", "prores", "prores 4444", "dnxhr", "mjpeg", "png", "png alpha", "qtrle"),
+    "mov": (
+        "h264",
+        "prores",
+        "prores 4444",
+        "dnxhr",
+        "mjpeg",
+        "png",
+        "png alpha",
+        "qtrle",
+        "qtrle alpha",
+        "v210",
+        "jpeg2000",
+    ),
     "mp4": ("h264", "h264 without b-frames", "h264 444", "h264 10 bit", "hevc", "mpeg4", "vp9"),
     "mkv": ("h264", "h264 rgb", "h264 full range", "ffv1", "gray", "gray 16", "mpeg4 b-frames"),
     "webm": ("vp8", "vp9"),
@@ -228,12 +240,12 @@ def sounds() -> Iterator[Case]:
         yield replace(case, sounds=(SINE, SINE), sound_codec=(*codec, "-ac", "1"), languages=[None])
         yield replace(case, sounds=(SINE,) * 8, sound_codec=(*codec, "-ac", "1"), languages=[None])
         if name != "a.ts":
-            told = ("-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu")
+            told = ("-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=ger")
             yield replace(
                 case,
                 sounds=(SINE, SINE),
                 sound_codec=(*codec, "-ac", "2", *told),
-                languages=["eng", "deu"],
+                languages=["eng", "ger"],
             )
     for codec in ("mp2", "ac3", "libmp3lame", "flac", "libopus", "libvorbis", "pcm_s24le"):
         yield Case("a.mkv", sounds=(SINE,), sound_codec=("-c:a", codec, "-ar", "48000"))

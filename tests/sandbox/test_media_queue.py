@@ -17,8 +17,9 @@ import pytest
 
 pytest.importorskip("av", reason="PyAV (media extra) is not installed")
 
-from ftrack_like import _ffmpeg as ffmpeg
 from tests.media.measuring import Measured, measured
+
+from ftrack_like import _ffmpeg as ffmpeg
 
 pytestmark = pytest.mark.ffmpeg
 

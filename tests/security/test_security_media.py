@@ -23,6 +23,8 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 pytest.importorskip("av", reason="the extra 'media' is not installed")
 pytest.importorskip("PIL", reason="the extra 'media' is not installed")
 
+from tests.media.samples import image_data, movie_data
+
 import ftrack_like.sandbox
 from ftrack_like._errors import MediaError
 from ftrack_like._media.pipeline import Pipeline, Source
@@ -30,7 +32,6 @@ from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.children import Bounds, Child, run_child
 from ftrack_like.sandbox.media.tools import DEMUXERS, PROTOCOLS, MediaTools
 from ftrack_like.testing import Sandbox
-from tests.media.samples import image_data, movie_data
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs process groups")
 
@@ -46,7 +47,7 @@ with open(folder / "calls", "a") as calls:
 
 #: It "encodes": each file that it is asked for becomes a copy of a movie or of an image.
 WRITE = """\
-made = [one for one in sys.argv if one.endswith(".part")]
+made = [one for one in sys.argv if one.endswith(".part") and not one.startswith("file:")]
 kind = "jpg" if "image2" in sys.argv else "mp4"
 for one in made:
     pathlib.Path(one).write_bytes((folder / f"made.{kind}").read_bytes())

@@ -7,10 +7,10 @@ import json
 import subprocess
 
 import pytest
+from tests.media.measuring import measured
 
 from ftrack_like import _ffmpeg, exception, symbol
 from ftrack_like.media import PROFILES, publish_reviewable
-from tests.media.measuring import measured
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
 pytestmark = pytest.mark.ffmpeg

@@ -11,12 +11,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.media.measuring import measured
 
 from ftrack_like import _ffmpeg, exception
 from ftrack_like._session import claims
 from ftrack_like.media import publish_reviewable
 from ftrack_like.symbol import SERVER_LOCATION_ID
-from tests.media.measuring import measured
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
 pytestmark = pytest.mark.ffmpeg

@@ -56,8 +56,8 @@ class Sound:
 class MediaFacts:
     """The streams of a file that can be decoded, its *format*, and its *duration* in seconds.
 
-    *start* is the time of the first frame or sample in seconds. *unreadable* names the streams that
-    cannot be decoded, such as ``video (prores_raw)``. *frames* is the number of frames of the main
+    *start* is the time of the first frame or sample in seconds. *unreadable* explains in words why
+    each of the other streams cannot be decoded. *frames* is the number of frames of the main
     picture as stored, and *span* the seconds from the first to the last, None if unknown.
     """
 
@@ -118,8 +118,7 @@ class MediaFacts:
             held.append(f"it contains only sound{seconds} ({codecs}){cover}")
         elif self.pictures:
             held.append("it contains only a cover image")
-        if self.unreadable:
-            held.append(f"this machine has no decoder for {', '.join(self.unreadable)}")
+        held += self.unreadable
         return "; ".join(held) or f"it is an empty file of the format {self.format}"
 
 

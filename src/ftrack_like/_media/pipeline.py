@@ -154,11 +154,18 @@ class Pipeline:
     def _with_ffmpeg(
         self, source: Source, target: pathlib.Path
     ) -> tuple[tuple[int, int], tuple[int, int]]:
-        picture = self.facts(source).picture(source.name)
+        facts = self.facts(source)
         if self._unreadable([source.path]):
             raise MediaError(f"The image {source.name} is cut off or damaged.")
+        picture = facts.picture(source.name)
         size = fitted(picture.shape, _IMAGE_SIZE)
-        self._still([source.path], target, picture_filters(picture, None), picture, size)
+        try:
+            self._still([source.path], target, picture_filters(picture, None), picture, size)
+        except MediaError as error:
+            raise MediaError(
+                f"{source.name} could not be converted. The ffmpeg of this machine may be too old "
+                f"for images of the kind {picture.codec!r}: {error}"
+            ) from error
         return picture.shape, size
 
     def _still(
@@ -175,7 +182,7 @@ class Pipeline:
                 *(*_QUIET, *self._programs.input_options(), *options, "-i", path),
                 *("-map", f"0:{picture.index}", "-frames:v", "1"),
                 *("-vf", ",".join([*filters, *still_filters(picture, size)])),
-                *("-q:v", "2", "-f", "image2", "-update", "1", str(target)),
+                *("-c:v", "mjpeg", "-q:v", "2", "-f", "image2", "-update", "1", str(target)),
             ]
         )
 

@@ -39,14 +39,16 @@ def rate_of(picture: Picture) -> Fraction:
     rate, average = _sane(picture.rate), _sane(picture.average_rate)
     if rate is None and average is None:
         return SEQUENCE_RATE
-    if rate is None:
-        assert average is not None
+    if average is None:
+        assert rate is not None
+        return _exact(rate)
+    if rate is None and picture.rate is None:
         return _exact(average)
-    if average is None or picture.start is None or abs(rate / average - 1) < Fraction(1, 100):
-        return _exact(rate)
-    if rate <= _HIGHEST_VARIABLE:
-        return _exact(rate)
-    enough = [one for one in _USUAL if average * Fraction(99, 100) <= one <= _HIGHEST_VARIABLE]
+    if rate is not None:
+        is_steady = picture.start is None or abs(rate / average - 1) < Fraction(1, 100)
+        if is_steady or rate <= _HIGHEST_VARIABLE:
+            return _exact(rate)
+    enough = [one for one in _USUAL if average * Fraction(9995, 10000) <= one <= _HIGHEST_VARIABLE]
     return min(enough, default=_HIGHEST_VARIABLE)
 
 

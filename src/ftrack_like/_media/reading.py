@@ -77,20 +77,21 @@ def _described(container: Any, pixels: int) -> dict[str, Any]:
             continue
         context = stream.codec_context
         if context is None:
-            unreadable.append(f"{stream.type} of an unknown codec")
+            unreadable.append(f"this machine has no decoder for its {_kind(stream)}")
         elif stream.type == "audio":
             sounds.append(stream)
         elif context.width and context.height:
             pictures.append(stream)
         else:
-            unreadable.append(f"{stream.type} ({context.name})")
+            unreadable.append(f"its {_kind(stream)} ({context.name}) is damaged or cut off")
     # Only the frames tell whether they are interlaced, and how they are turned.
     seen = _first_frames(container, pictures, pixels)
     for stream in [one for one in sounds if not one.codec_context.sample_rate]:
         # The beginning of the file does not tell enough. The first decoded samples do.
         if not _has_samples(container, stream):
             sounds.remove(stream)
-            unreadable.append(f"{stream.type} ({stream.codec_context.name})")
+            name = stream.codec_context.name
+            unreadable.append(f"its {_kind(stream)} ({name}) is damaged or cut off")
     duration = container.duration
     return {
         "format": container.format.name,
@@ -297,6 +298,10 @@ def _opened(asked: Mapping[str, Any]) -> Any:
     if asked.get("formats"):
         options = {"format_whitelist": asked["formats"], "protocol_whitelist": "file"}
     return av.open(asked["path"], options=options)
+
+
+def _kind(stream: Any) -> str:
+    return "sound" if stream.type == "audio" else "picture"
 
 
 def _is(stream: Any, disposition: str) -> bool:

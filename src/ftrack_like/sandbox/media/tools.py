@@ -147,7 +147,19 @@ class MediaTools:
         arguments = [
             *("-hide_banner", "-nostdin", "-y", "-loglevel", "error", *seek),
             *(*self.input_options(), "-i", str(path), "-map", "0:v:0", "-frames:v", "1"),
-            *("-vf", _FRAME_FILTERS, "-q:v", "3", "-f", "image2", "-update", "1", str(target)),
+            *(
+                "-vf",
+                _FRAME_FILTERS,
+                "-c:v",
+                "mjpeg",
+                "-q:v",
+                "3",
+                "-f",
+                "image2",
+                "-update",
+                "1",
+                str(target),
+            ),
         ]
         self.ffmpeg(arguments)
 
