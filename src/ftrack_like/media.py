@@ -278,9 +278,10 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
     try:
         return _ENCODERS[encode](task, claim)
     except BaseException as error:
-        # After a lost answer, the work may be complete. The next call finds out, and cleans up if
-        # necessary, as it does after a kill.
-        if isinstance(error.__cause__ or error, exception.ServerConnectionError):
+        # After a lost answer or an interruption, the work may be complete. The next call finds out,
+        # and cleans up if necessary, as it does after a kill.
+        answer_is_lost = isinstance(error.__cause__ or error, exception.ServerConnectionError)
+        if answer_is_lost or not isinstance(error, Exception):
             claim.abandon()
             raise
         try:

@@ -316,6 +316,29 @@ def test_a_source_that_belongs_to_a_version_stays(encoder):
     assert encoder.left() == ["main", "other"]
 
 
+@ON_BOTH
+def test_new_media_replace_the_earlier_ones(encoder, make):
+    """A version has one current movie, whatever it had before; other components stay."""
+    encoder.upload("other", ".mov", b"by hand", version_id=encoder.version)
+    for size, file_type, name in (
+        *(("1920x1080", ".mov", "mp4"), ("64x64", ".mov", "mp4"), ("64x64", ".png", "image")),
+        ("64x36", ".mov", "mp4"),
+    ):
+        count = ("-frames:v", "1") if file_type == ".png" else ()
+        data = make(f"main{file_type}", *movie(size, 0.1)[: 4 if count else None], *count)
+        source = encoder.upload("main", file_type, data)
+        outputs = encoder.encode(source, keep_original=False)
+        assert set(encoder.left()) == {"other", *outputs}
+        assert len(encoder.left()) == 1 + len(outputs)
+        assert f"ftrackreview-{name}" in outputs
+        thumbnail = encoder.api.one("select thumbnail_id from AssetVersion")["thumbnail_id"]
+        assert thumbnail == outputs["thumbnail"].name
+    # Media of another version, and of none, stay.
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.1)))
+    encoder.encode(source, version_id=None, keep_original=False)
+    assert encoder.left().count("ftrackreview-mp4") == 2
+
+
 @pytest.mark.parametrize("how", ["deleted", "failed", "done"])
 def test_a_job_that_a_user_ends_leaves_nothing(encoder, make, program, tmp_path, monkeypatch, how):
     """Whoever deletes a running job, or sets its status, cancels it."""
@@ -351,6 +374,20 @@ def test_a_version_that_is_deleted_meanwhile_takes_its_media_along(
     wait_until(lambda: encoder.left() == [])
     found = encoder.api.query(f"select status from Job where id is {job}")
     assert all(one["status"] == "failed" for one in found)
+
+
+def test_a_frame_that_cannot_be_read_is_named(encoder, make, tmp_path):
+    """A damaged frame of a sequence is an error with its name, and not left out in silence."""
+    make("frame.%04d.png", *movie("160x90", 0.2)[:4])
+    sequence = encoder.api.create("SequenceComponent", name="plate", file_type=".png", padding=4)
+    for number in range(1, 5):
+        data = (tmp_path / f"frame.{number:04d}.png").read_bytes()
+        data = data[: len(data) // 2] if number == 3 else data
+        encoder.upload(str(1000 + number), ".png", data, container_id=sequence)
+    job = encoder.wait(encoder.ask(sequence))
+    assert job["status"] == "failed"
+    assert job["data"]["error"] == "'plate' has frames that cannot be read: 1003."
+    assert encoder.left() == ["1001", "1002", "1003", "1004", "plate"]
 
 
 def slowly(program: str, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:

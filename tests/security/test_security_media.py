@@ -125,7 +125,8 @@ class Uploads:
 
     def upload(self, data: bytes, file_type: str = ".mov", **more: Any) -> str:
         """Return the id of a new component with *data*."""
-        component = self.api.create("FileComponent", name="main", file_type=file_type, **more)
+        values = {"name": "main", "file_type": file_type, **more}
+        component = self.api.create("FileComponent", **values)
         asked = {"action": "get_upload_metadata", "component_id": component}
         (where,) = self.api.call({**asked, "file_name": "x", "file_size": len(data)})
         self.api.http.put(where["url"], data=data, headers=where["headers"], timeout=60)

@@ -321,11 +321,7 @@ class Pipeline:
         # ffmpeg takes the first frame after a time, so half a frame absorbs rounding errors.
         moment = max(Fraction(2 * frame - 1, 2) / rate, Fraction(0))
         for options in (["-ss", f"{float(moment):.6f}"] if moment else [], []):
-            try:
-                self._still([*options, f"file:{movie}"], target, [], picture, size)
-            except MediaError:
-                if not options:
-                    raise
+            self._still([*options, f"file:{movie}"], target, [], picture, size)
             if target.exists() and target.stat().st_size:
                 break
         return Made(THUMBNAIL, target, ".jpg", _image_meta(size))

@@ -19,7 +19,7 @@ from ftrack_like._errors import MediaError
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, EncodeJobs
 from ftrack_like.sandbox.media.encoding import Encoder, update_operation
-from ftrack_like.sandbox.media.plan import JOB_TYPE
+from ftrack_like.sandbox.media.plan import JOB_TYPE, REVIEWABLE, THUMBNAIL
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
 
@@ -35,6 +35,16 @@ _OPEN_JOBS = f'select id from Job where type is "{JOB_TYPE}" and status in ("que
 #: The output components of a job that have no data.
 _EMPTY_OUTPUTS = (
     'select component.id from JobComponent where job_id is "{}" and component.size is 0'
+)
+
+#: What earlier jobs made for a version, and what the client published for it.
+_EARLIER_OUTPUTS = (
+    "select component.id, component.name from JobComponent"
+    ' where component.version_id is "{}" and job.status is "done"'
+)
+_PUBLISHED = (
+    'select id, name from FileComponent where version_id is "{}"'
+    ' and metadata any (key is "publication_number")'
 )
 
 _COMPONENTS = "select id, version_id, container_id from Component where id in ({})"
@@ -151,12 +161,32 @@ class EncodeQueue:
         # longer sees a source that is not kept. If the server is killed, it has stored all of this,
         # or repeats the job.
         operations.append(update_operation("Job", job.id, _ended("done", job.shown(1.0))))
-        removed: list[str] = []
+        replaced = self._replaced(job)
+        operations += [_deletion(one) for one in replaced]
+        removed = [one["id"] for one in replaced]
         if not job.keep_original:
             operations.append(_deletion(source))
-            removed = [source["id"], *(one["id"] for one in source.get("members") or ())]
+            removed += [source["id"], *(one["id"] for one in source.get("members") or ())]
         self._office.execute(operations, job.user_id)
         self._remove_data(removed)
+
+    def _replaced(self, job: EncodeJob) -> list[dict[str, Any]]:
+        """Return the media of the version that *job* replaces: a version has one current movie.
+
+        These are the outputs of earlier jobs, and what the client encoded and published. Components
+        that a program made in another way stay.
+        """
+        if job.version_id is None:
+            return []
+        own = {one.component_id for one in job.outputs}
+        found = {}
+        for query in (_EARLIER_OUTPUTS, _PUBLISHED):
+            for one in self._query(query.format(job.version_id), None):
+                component = one.get("component") or one
+                name = component["name"]
+                if name == THUMBNAIL.name or name.startswith(REVIEWABLE):
+                    found[component["id"]] = component
+        return [one for id_, one in found.items() if id_ not in own]
 
     def _remove_data(self, component_ids: Sequence[str]) -> None:
         for component_id in component_ids:

@@ -19,6 +19,7 @@ from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 __all__ = [
     "IMAGE",
     "JOB_TYPE",
+    "REVIEWABLE",
     "THUMBNAIL",
     "Encoding",
     "Output",
@@ -29,6 +30,10 @@ __all__ = [
 
 #: The ``type`` of encode jobs.
 JOB_TYPE = "encode_media"
+
+
+#: How the names of the components begin that players show.
+REVIEWABLE = "ftrackreview-"
 
 
 @dataclass(frozen=True)
