@@ -46,10 +46,15 @@ def shown_colour(path: pathlib.Path) -> tuple[int, ...]:
         tags = (context.colorspace, context.color_primaries, context.color_trc)
         assert tags == (1, 1, 1)
         assert context.color_range == 1
-        shown = frame.reformat(format="rgb24", src_colorspace="ITU709")
-        data = bytes(shown.planes[0])
-        at = shown.height // 2 * shown.planes[0].line_size + shown.width // 2 * 3
-        return tuple(data[at : at + 3])
+        values = []
+        for plane, half in zip(frame.planes, (1, 2, 2)):
+            row, column = frame.height // 2 // half, frame.width // 2 // half
+            values.append(bytes(plane)[row * plane.line_size + column])
+    # The matrix of BT.709, from the limited range.
+    luma = (values[0] - 16) * 255 / 219
+    blue, red = (values[1] - 128) * 255 / 224, (values[2] - 128) * 255 / 224
+    colour = (luma + 1.5748 * red, luma - 0.1873 * blue - 0.4681 * red, luma + 1.8556 * blue)
+    return tuple(round(min(max(one, 0), 255)) for one in colour)
 
 
 def is_near(colour: tuple[int, ...], wanted: tuple[int, ...], by: int = 3) -> bool:
