@@ -22,6 +22,7 @@ The component for players has this metadata:
 ``encoding_parameters``  the parameters of the encoding, as JSON
 ``encoding_job_id``      the job on the server; only if the server encoded
 ``publication_number``   counts the publications of the version; the current one has the highest
+``missing_frames``       the numbers that a sequence lacks; the movie shows the frame before each
 ``ftr_meta``             for players, as JSON: ``width``, ``height`` and for movies ``frameIn``,
                          ``frameOut``, ``frameRate``; the server adds it when its job is done
 =======================  ========================================================================
@@ -66,8 +67,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PROFILES", "Publication", "find_ffmpeg", "publish_reviewable"]
 
-#: How this machine encodes movies, ``{profile: {parameter: value}}``. Every profile turns images
-#: into JPEG. A profile of the same name always gives the same result.
+#: How this machine encodes movies, ``{profile: {parameter: value}}``. A profile makes the smallest
+#: size, and the larger ones that the source has, up to its maximum. Every profile turns images into
+#: JPEG.
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "mp4-1080p": {
         "container": "mp4",
@@ -75,6 +77,13 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "audio": "aac",
         "maximum_width": 1920,
         "maximum_height": 1080,
+    },
+    "mp4-2160p": {
+        "container": "mp4",
+        "video": "h264",
+        "audio": "aac",
+        "maximum_width": 3840,
+        "maximum_height": 2160,
     },
     "webm-1080p": {
         "container": "webm",

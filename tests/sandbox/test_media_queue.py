@@ -5,6 +5,7 @@ On SQLite and, where ``FTRACK_LIKE_TEST_POSTGRES_URL`` names a server, on Postgr
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ pytest.importorskip("av", reason="PyAV (media extra) is not installed")
 from tests.media.measuring import Measured, measured
 
 from ftrack_like import _ffmpeg as ffmpeg
+from ftrack_like.sandbox.media.incoming import IncomingFile
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -374,6 +376,25 @@ def test_a_version_that_is_deleted_meanwhile_takes_its_media_along(
     wait_until(lambda: encoder.left() == [])
     found = encoder.api.query(f"select status from Job where id is {job}")
     assert all(one["status"] == "failed" for one in found)
+
+
+def test_a_full_disk_leaves_no_movie(encoder, make, monkeypatch):
+    """The job says what happened, and no half of a movie stays."""
+    data = make("main.mov", *movie("64x64", 0.2))
+    with monkeypatch.context() as patch:
+        source = encoder.upload("main", ".mov", data, version_id=encoder.version)
+        patch.setattr(IncomingFile, "commit", _no_space)
+        job = encoder.wait(encoder.ask(source))
+    assert job["status"] == "failed"
+    assert job["data"]["error"] == (
+        "The server could not read or write a file: No space left on device."
+    )
+    assert encoder.left() == ["main"]
+    assert set(encoder.encode(source)) == {"ftrackreview-mp4", "thumbnail"}
+
+
+def _no_space(*arguments: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_frame_that_cannot_be_read_is_named(encoder, make, tmp_path):

@@ -323,6 +323,8 @@ def test_encoding_has_a_time_limit_of_its_own(limited, program):
     job = uploads.encode(uploads.upload_movie())
     assert job["status"] == "failed"
     assert "longer than 0.5 seconds (--media-seconds)" in job["error"]
+    # Nothing is left that looks like a movie.
+    assert [one["name"] for one in uploads.api.query("select name from Component")] == ["main"]
 
 
 @POSIX
