@@ -29,9 +29,11 @@ def ffmpeg(program: str, *arguments: str) -> None:
 
 
 def colour_of(path: pathlib.Path) -> tuple[int, ...]:
-    """Return the colour in the middle of an image."""
+    """Return the colour of an image, all of which has that colour."""
     with Image.open(path) as image:
         rgb = image.convert("RGB")
+        for lowest, highest in rgb.getextrema():
+            assert highest - lowest <= 8
         return tuple(rgb.getpixel((rgb.width // 2, rgb.height // 2)))
 
 
@@ -179,6 +181,14 @@ def test_linear_light_is_shown_with_the_curve_of_srgb(program, shown, tmp_path, 
     if f" {name[2:]} " not in decoders.stdout:
         pytest.skip(f"this ffmpeg reads no {name[2:]}")
     path = linear(program, tmp_path, name)
+    assert is_near(shown(path), (118, 118, 118), 2)
+
+
+def test_linear_light_with_alpha_is_shown_with_the_curve_of_srgb(program, shown, tmp_path):
+    """An OpenEXR image with an alpha channel is shown like one without."""
+    source = still(tmp_path, "a.png", Image.new("RGBA", (64, 36), (46, 46, 46, 255)))
+    path = tmp_path / "a.exr"
+    ffmpeg(program, "-i", str(source), "-pix_fmt", "gbrapf32le", "-c:v", "exr", str(path))
     assert is_near(shown(path), (118, 118, 118), 2)
 
 

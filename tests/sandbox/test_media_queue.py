@@ -373,9 +373,8 @@ def test_a_version_that_is_deleted_meanwhile_takes_its_media_along(
     wait_until(started.exists)
     encoder.api.delete("AssetVersion", encoder.version)
     (tmp_path / "go on").touch()
-    wait_until(lambda: encoder.left() == [])
-    found = encoder.api.query(f"select status from Job where id is {job}")
-    assert all(one["status"] == "failed" for one in found)
+    assert encoder.wait(job)["status"] == "failed"
+    assert encoder.left() == []
 
 
 def test_a_full_disk_leaves_no_movie(encoder, make, monkeypatch):

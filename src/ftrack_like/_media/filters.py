@@ -37,6 +37,10 @@ _HDR = frozenset({_PQ, _HLG})
 #: ffmpeg's names of the matrices.
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 
+#: Multiplies the colours with their alpha, as on black. The alpha stays until the next filter drops
+#: it: to convert to ``gbrp16le`` leaves a part of the picture black in some versions of ffmpeg.
+_ON_BLACK = ("format=gbrap16le", "premultiply=inplace=1")
+
 #: The sRGB curve for 16 bits.
 _CURVE = "if(lte(val,205.3),val*12.92,65535*(1.055*pow(val/65535,1/2.4)-0.055))"
 
@@ -75,7 +79,8 @@ def picture_filters(
             made += ["setpts=PTS-STARTPTS", f"fps={text}"]
     if picture.codec in _LINEAR:
         # Premultiplied colours without their alpha are those over black.
-        made += ["format=gbrp16le", f"lutrgb=r='{_CURVE}':g='{_CURVE}':b='{_CURVE}'"]
+        kept = "gbrap16le" if _has_alpha(picture.pixel_format) else "gbrp16le"
+        made += [f"format={kept}", f"lutrgb=r='{_CURVE}':g='{_CURVE}':b='{_CURVE}'"]
     elif is_hdr(picture):
         transfer = "smpte2084" if picture.transfer == _PQ else "arib-std-b67"
         made += [
@@ -87,8 +92,7 @@ def picture_filters(
             "format=yuv444p10le",
         ]
     elif _has_alpha(picture.pixel_format):
-        # Over black.
-        made += [_to_rgb(picture), "format=gbrap16le", "premultiply=inplace=1", "format=gbrp16le"]
+        made += [_to_rgb(picture), *_ON_BLACK]
     return made
 
 
