@@ -19,8 +19,8 @@ _PIXELS = 2**31 - 1
 
 _READER = "from ftrack_like._media.reading import main; main()"
 
-#: Seconds until the client stops reading a file. Counting the frames of a long movie takes seconds.
-_SECONDS = 600.0
+#: Seconds until the client stops reading a file. All of it is read, to count its frames.
+_SECONDS = 3600.0
 
 
 class Programs(Protocol):

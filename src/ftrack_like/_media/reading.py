@@ -57,7 +57,7 @@ def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties of a file for :meth:`MediaFacts.of`."""
     import av  # lazy: optional
 
-    path = pathlib.Path(asked["path"].partition("file:")[2] or asked["path"])
+    path = pathlib.Path(asked["path"].removeprefix("file:"))
     try:
         with _opened(asked) as container:
             described = _described(container, int(asked["pixels"]))

@@ -58,7 +58,7 @@ _FRAME_FILTERS = (
 _PAGE_SIZE = 1920
 
 #: The requests to the reading child process that read a whole movie, or all frames of a sequence.
-_LONG_READING = frozenset({"count", "frames", "rest"})
+_LONG_READING = frozenset({"count", "facts", "frames", "rest"})
 
 _REFUSED_FORMAT = re.compile(r"\[([\w,]+)(?: @ \w+)?\] Format not on whitelist")
 _REFUSED_PROTOCOL = re.compile(r"Protocol '([\w+.-]+)' not on whitelist")
