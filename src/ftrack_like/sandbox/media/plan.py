@@ -11,17 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ftrack_like._media.types import IMAGE_TYPES
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.actions.compose import creation, server_component
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 
 __all__ = [
-    "IMAGE_TYPES",
+    "IMAGE",
     "JOB_TYPE",
+    "REVIEWABLE",
     "THUMBNAIL",
     "Encoding",
     "Output",
     "kind_of",
+    "output_operations",
     "plan_encoding",
     "suffix_of",
 ]
@@ -29,14 +32,9 @@ __all__ = [
 #: The ``type`` of encode jobs.
 JOB_TYPE = "encode_media"
 
-#: The file types of still images.
-IMAGE_TYPES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "tga", "dpx", "exr"),
-        *("hdr", "psd", "jp2", "ppm", "cin", "sgi"),
-    )
-)
+
+#: How the names of the components begin that players show.
+REVIEWABLE = "ftrackreview-"
 
 
 @dataclass(frozen=True)
@@ -97,13 +95,14 @@ def plan_encoding(
     keep_original: bool,
     user_id: str,
     webm: bool = False,
+    animated: bool = False,
 ) -> Encoding:
     """Return the job and the operations that encode *component*.
 
     *component* is its record with ``id`` and ``file_type``. Without *version_id*, the outputs
-    belong to no version. *webm* adds that format to mp4.
+    belong to no version. *webm* adds that format to mp4. An *animated* image becomes a movie.
     """
-    outputs = _OUTPUTS[kind_of(component)]
+    outputs = _OUTPUTS["video" if animated else kind_of(component)]
     if webm and MP4 in outputs:
         outputs = (*outputs, WEBM)
     job_id, made = new_id(), [(output, new_id()) for output in outputs]
@@ -124,20 +123,19 @@ def plan_encoding(
     }
     operations = [creation("Job", shown)]
     for output, id_ in made:
-        operations += _output_operations(output, id_, version_id, job_id)
+        link = JobOutput(output.name, output.format, id_)
+        operations += output_operations(link, output.file_type, version_id, job_id)
     return Encoding(job, operations)
 
 
-def _output_operations(
-    output: Output,
-    component_id: str,
-    version_id: Optional[str],
-    job_id: str,
+def output_operations(
+    output: JobOutput, file_type: str, version_id: Optional[str], job_id: str
 ) -> list[dict[str, Any]]:
-    component = {"id": component_id, "name": output.name, "file_type": output.file_type}
+    """Return the operations that create the component of *output*, and its link to the job."""
+    component = {"id": output.component_id, "name": output.name, "file_type": file_type}
     if version_id is not None:
         component["version_id"] = version_id
-    link = {"component_id": component_id, "job_id": job_id}
+    link = {"component_id": output.component_id, "job_id": job_id}
     return [
         *server_component(component),
         creation("JobComponent", link, key=("component_id", "job_id")),
