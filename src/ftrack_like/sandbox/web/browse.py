@@ -176,6 +176,7 @@ def _render(template: str, visitor: Visitor, **values: Any) -> Response:
         component=address_maker(visitor.asked, visitor.user),
         has_data=visitor.asked.api.media.store.exists,
         href=_href,
+        with_actions=True,
         theme=None,
         **values,
     )

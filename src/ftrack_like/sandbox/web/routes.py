@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.http_app import server_url
 from ftrack_like.sandbox.version import SERVER_VERSION
+from ftrack_like.sandbox.web.actions import action_routes
 from ftrack_like.sandbox.web.assets import ASSETS_ROUTE
 from ftrack_like.sandbox.web.browse import browse_routes
 from ftrack_like.sandbox.web.log_in import log_in_routes
@@ -26,6 +27,7 @@ def page_routes() -> list[BaseRoute]:
         ASSETS_ROUTE,
         *log_in_routes(),
         *browse_routes(),
+        *action_routes(),
         *outbox_routes(),
         *review_routes(),
         *widget_routes(),

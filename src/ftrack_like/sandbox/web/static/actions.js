@@ -1,0 +1,114 @@
+// The menus of actions of a page: ask for actions, launch the chosen one, show what is answered.
+
+import { askForm, showWidget, tell } from "./dialogs.js";
+import { EventHub } from "./events.js";
+import { create } from "./forms.js";
+import { followJobs } from "./jobs.js";
+import { Menu } from "./menu.js";
+
+const MOMENT = 600; // milliseconds in which replies are collected, to show them together
+const PATIENCE = 5000; // milliseconds until the menu says that nobody has answered
+
+// The keys of an answer that describe its form. All others go back with the values.
+const OF_THE_FORM = new Set(["items", "message", "submit_button_label", "success", "title", "type", "url"]);
+
+let connection = "";
+const hub = new EventHub(document.querySelector("[name=form_token]").value, (state) => {
+  connection = state;
+  document.documentElement.dataset.events = state;
+});
+
+// The server replaces the empty user by the user of the connection.
+hub.subscribe("ftrack.action.trigger-user-interface", { applicationId: "ftrack.client.web", user: {} }, (data) => {
+  followJobs();
+  const back = { selection: [], ...without(data, OF_THE_FORM) };
+  answered(data, back, "An action", typeof back.actionIdentifier === "string");
+});
+hub.connect();
+
+for (const container of document.querySelectorAll("[data-actions]")) {
+  const { entityId, entityType } = container.dataset;
+  new Menu(container, (menu) => discover(menu, [{ entityId, entityType }]));
+  container.hidden = false;
+}
+
+function discover(menu, selection) {
+  if (connection === "denied") return menu.say("You are no longer logged in. Load the page again.");
+  menu.say(connection === "lost" ? "The server cannot be reached. The page tries again." : "Asking for actions…");
+  const found = [];
+  let collecting = true;
+  const show = () => {
+    collecting = false;
+    if (found.length) menu.show(found.sort(inOrder).map((item) => entryOf(item, selection)));
+  };
+  const data = { selection, groupers: [], filters: [], sorters: [{ direction: "ASC", property: "label", root: "data" }] };
+  hub.publish("ftrack.action.discover", data, (reply) => {
+    found.push(...itemsOf(reply));
+    if (!collecting) show(); // a late reply
+  });
+  setTimeout(show, MOMENT);
+  setTimeout(() => {
+    if (menu.isOpen && !found.length) menu.say("No action is offered here. Answers that come later are still shown.");
+  }, PATIENCE);
+}
+
+function itemsOf(reply) {
+  const items = Array.isArray(reply) ? reply : (reply?.items ?? []);
+  return (Array.isArray(items) ? items : []).filter((item) => item !== null && typeof item === "object");
+}
+
+function inOrder(one, other) {
+  return nameOf(one).localeCompare(nameOf(other));
+}
+
+function nameOf(item) {
+  return [item.label ?? item.actionIdentifier ?? "Action", item.variant].filter(Boolean).map(String).join(" – ");
+}
+
+function entryOf(item, selection) {
+  const name = nameOf(item);
+  return {
+    key: `${item.actionIdentifier} ${name}`,
+    label: name,
+    description: typeof item.description === "string" ? item.description : "",
+    icon: iconOf(item.icon),
+    choose: () => launch({ ...item, selection }, name),
+  };
+}
+
+/** Return the picture *icon* if the answer contains it. An address would tell its server of the viewer. */
+function iconOf(icon) {
+  if (typeof icon !== "string" || !icon.startsWith("data:image/")) return null;
+  return create("img", { src: icon, alt: "", className: "icon" });
+}
+
+function launch(data, name) {
+  const started = tell(`${name} has started.`);
+  followJobs();
+  hub.publish("ftrack.action.launch", data, (reply) => {
+    started();
+    followJobs();
+    answered(reply, data, name);
+  });
+}
+
+/** Show *reply*. The values of a form are sent with *data*, to the action *name*, if it *canSend*. */
+async function answered(reply, data, name, canSend = true) {
+  const answer = Array.isArray(reply) ? { items: reply } : reply;
+  if (answer === null || typeof answer !== "object") {
+    tell(answer === false ? `${name} failed.` : `${name} is done.`, answer !== false);
+    return;
+  }
+  const title = String(answer.title || name);
+  if (typeof answer.message === "string" && answer.message) tell(answer.message, answer.success !== false);
+  if (answer.url) showWidget({ title, url: answer.url });
+  else if (Array.isArray(answer.items)) {
+    const submitLabel = String(answer.submit_button_label || "");
+    const values = await askForm({ title, items: answer.items, submitLabel, canSend });
+    if (values) launch({ ...without(data, new Set(["values"])), values }, name);
+  } else if (!answer.message) tell(answer.success === false ? `${name} failed.` : `${name} is done.`, answer.success !== false);
+}
+
+function without(data, names) {
+  return Object.fromEntries(Object.entries(data ?? {}).filter(([name]) => !names.has(name)));
+}
