@@ -76,6 +76,13 @@ class Window:
             self.page.wait_for_timeout(20)
         raise AssertionError(f"never true: {expression}")
 
+    def until_python(self, condition, seconds=20):
+        """Wait until *condition* returns something true, while the browser goes on."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "never true"
+            self.page.wait_for_timeout(20)
+
     def open(self, address):
         self.page.goto(address)
         return self
