@@ -11,6 +11,7 @@ from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.web.actions import action_routes
 from ftrack_like.sandbox.web.assets import ASSETS_ROUTE
 from ftrack_like.sandbox.web.browse import browse_routes
+from ftrack_like.sandbox.web.fields import field_routes
 from ftrack_like.sandbox.web.log_in import log_in_routes
 from ftrack_like.sandbox.web.outbox import outbox_routes
 from ftrack_like.sandbox.web.pages import render
@@ -28,6 +29,7 @@ def page_routes() -> list[BaseRoute]:
         *log_in_routes(),
         *browse_routes(),
         *action_routes(),
+        *field_routes(),
         *outbox_routes(),
         *review_routes(),
         *widget_routes(),

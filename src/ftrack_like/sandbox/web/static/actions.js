@@ -2,6 +2,7 @@
 
 import { askForm, showWidget, tell } from "./dialogs.js";
 import { EventHub } from "./events.js";
+import { connectFields } from "./fields.js";
 import { create } from "./forms.js";
 import { followJobs } from "./jobs.js";
 import { Menu } from "./menu.js";
@@ -13,7 +14,8 @@ const PATIENCE = 5000; // milliseconds until the menu says that nobody has answe
 const OF_THE_FORM = new Set(["items", "message", "submit_button_label", "success", "title", "type", "url"]);
 
 let connection = "";
-const hub = new EventHub(document.querySelector("[name=form_token]").value, (state) => {
+const formToken = document.querySelector("[name=form_token]").value;
+const hub = new EventHub(formToken, (state) => {
   connection = state;
   document.documentElement.dataset.events = state;
 });
@@ -29,6 +31,8 @@ hub.connect();
 for (const container of document.querySelectorAll("[data-actions]")) {
   const { entityId, entityType } = container.dataset;
   new Menu(container, (menu) => discover(menu, [{ entityId, entityType }]));
+  const fields = container.querySelector("[data-fields]");
+  if (fields) connectFields(fields, { entityType, entityId }, hub, formToken);
   container.hidden = false;
 }
 
@@ -62,7 +66,7 @@ function inOrder(one, other) {
 }
 
 function nameOf(item) {
-  return [item.label ?? item.actionIdentifier ?? "Action", item.variant].filter(Boolean).map(String).join(" – ");
+  return [item.label ?? item.actionIdentifier ?? "Action", item.variant].filter(Boolean).map(String).join(": ");
 }
 
 function entryOf(item, selection) {

@@ -7,11 +7,15 @@ const WEB = new Set(["http:", "https:"]);
 let numbers = 0; // for ids
 const WIDGET_RIGHTS = ["allow-downloads", "allow-forms", "allow-popups", "allow-scripts"];
 
-/** Show a form; return a promise of its values, of null when the viewer closes it without sending. */
-export function askForm({ title, items, submitLabel, canSend = true }) {
-  const { elements, values } = makeForm(items);
+/**
+ * Show a form; return a promise of its values, of null when the viewer closes it without sending.
+ * *onMade* is called with the fields and the form before it is shown.
+ */
+export function askForm({ title, items, submitLabel, canSend = true, onMade = () => {} }) {
+  const { elements, fields, values } = makeForm(items);
   const form = create("form", { className: "stack", method: "dialog" });
   form.append(...elements);
+  onMade(fields, form);
   return new Promise((resolve) => {
     const dialog = open(title, form, () => resolve(null));
     const buttons = create("div", { className: "row" });

@@ -16,10 +16,11 @@ const MAKERS = {
   textarea: makeTextarea,
 };
 
-/** Return {elements, values}: the elements for *items*, and a function that returns their values. */
+/** Return {elements, fields, values}: the elements for *items*, and a function that returns their values. */
 export function makeForm(items) {
   const fields = (Array.isArray(items) ? items : []).map(makeField);
   return {
+    fields,
     elements: fields.map((field) => field.element).filter(Boolean),
     values: () => collect(fields),
   };
@@ -72,21 +73,36 @@ function makeLabel(item) {
 }
 
 function makeEnumerator(item) {
-  const choices = (Array.isArray(item.data) ? item.data : []).filter((one) => one !== null && typeof one === "object");
   const multiple = Boolean(item.multi_select);
   const select = create("select", { multiple });
-  const chosen = (multiple && Array.isArray(item.value) ? item.value : [item.value]).map((one) => JSON.stringify(one));
-  choices.forEach((choice, index) => {
-    const option = create("option", { value: String(index), textContent: String(choice.label ?? choice.value) });
-    option.selected = chosen.includes(JSON.stringify(choice.value));
-    select.append(option);
-  });
-  if (multiple) select.size = Math.min(Math.max(choices.length, 2), 8);
-  else if (!choices.some((choice) => chosen.includes(JSON.stringify(choice.value)))) {
-    select.prepend(create("option", { value: "", textContent: String(item.empty_text ?? ""), selected: true }));
-  }
+  let choices = [];
   const values = () => [...select.selectedOptions].filter((one) => one.value !== "").map((one) => choices[one.value].value);
-  return { element: labelled(item, select), value: () => (multiple ? values() : (values()[0] ?? null)) };
+  const offer = (data, chosen) => {
+    choices = data;
+    const texts = chosen.map((one) => JSON.stringify(one));
+    const options = choices.map((choice, index) => {
+      const selected = texts.includes(JSON.stringify(choice.value));
+      const textContent = String(choice.label ?? choice.value);
+      return create("option", { value: String(index), textContent, selected, defaultSelected: selected });
+    });
+    if (multiple) select.size = Math.min(Math.max(choices.length, 2), 8);
+    else if (item.dynamic || !options.some((option) => option.selected)) {
+      options.unshift(create("option", { value: "", textContent: String(item.empty_text ?? "") }));
+    }
+    select.replaceChildren(...options);
+  };
+  /** Offer other choices, and keep what is chosen. */
+  const offerOthers = (data) => {
+    const kept = values().filter((one) => !data.some((choice) => JSON.stringify(choice.value) === JSON.stringify(one)));
+    offer([...data, ...kept.map((value) => ({ value }))], values());
+  };
+  const chosen = multiple && Array.isArray(item.value) ? item.value : [item.value];
+  const data = (Array.isArray(item.data) ? item.data : []).filter((one) => one !== null && typeof one === "object");
+  const isOffered = (value) => data.some((choice) => JSON.stringify(choice.value) === JSON.stringify(value));
+  const missing = item.dynamic ? chosen.filter((value) => value != null && !isOffered(value)) : [];
+  offer([...data, ...missing.map((value) => ({ value }))], chosen);
+  const value = () => (multiple ? values() : (values()[0] ?? null));
+  return { element: labelled(item, select), value, offer: offerOthers };
 }
 
 function labelled(item, control) {
