@@ -34,6 +34,7 @@ def test_what_a_person_enters_arrives(page, handler, window):
     choose(page, "Everything")
     page.wait_for_selector("dialog")
     assert page.get_attribute("text=Comment >> xpath=.. >> css=input", "placeholder") == "Say why"
+    page.set_viewport_size({"width": 1200, "height": 1080})
     window.screenshot("action-form.png")
     for label, text in {
         "Comment": "Because.",
