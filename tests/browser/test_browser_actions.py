@@ -156,6 +156,33 @@ def test_keys_move_in_the_menu_and_leave_it(page, window, handler):
     assert page.get_attribute("[data-actions] button", "aria-expanded") == "false"
 
 
+def test_marked_entities_are_the_selection(page, window, handler, session, project):
+    """The boxes of tiles replace the entity of the page, in the order of the page."""
+    asset = session.create("Asset", {"name": "comp", "parent": project})
+    session.commit()
+    task = session.query("Task").one()
+    answer = action(Answer, handler, {"message": "Done."})
+    page.reload()
+    page.get_by_label("Select comp").check()
+    page.get_by_label("Select layout").check()
+    choose(page, "Answer")
+    page.wait_for_selector("text=Done.")
+    assert answer.launches[0]["data"]["selection"] == [
+        {"entityId": task["id"], "entityType": "task"},
+        {"entityId": asset["id"], "entityType": "asset"},
+    ]
+    button = page.locator("[data-actions] button").first
+    assert button.inner_text() == "Actions on 2 selected"
+    page.get_by_label("Select comp").uncheck()
+    page.get_by_label("Select layout").uncheck()
+    assert button.inner_text() == "Actions"
+    choose(page, "Answer")
+    window.until_python(lambda: len(answer.launches) == 2)
+    assert answer.launches[1]["data"]["selection"] == [
+        {"entityId": project["id"], "entityType": "show"}
+    ]
+
+
 def test_nobody_answers(page):
     """The menu says so, and stays useful."""
     page.click("[data-actions] button[aria-haspopup]")

@@ -31,7 +31,9 @@ def test_each_entity_has_a_menu(visitor, places):
     for path, expected in places:
         page = visitor.get(path)
         assert page.status == 200
-        found = re.findall(r'data-entity-type="([^"]*)" data-entity-id="([^"]*)"', page.source)
+        found = re.findall(
+            r'data-actions data-entity-type="([^"]*)" data-entity-id="([^"]*)"', page.source
+        )
         assert found == expected
 
 

@@ -28,12 +28,30 @@ hub.subscribe("ftrack.action.trigger-user-interface", { applicationId: "ftrack.c
 });
 hub.connect();
 
-for (const container of document.querySelectorAll("[data-actions]")) {
+const containers = [...document.querySelectorAll("[data-actions]")];
+for (const container of containers) {
   const { entityId, entityType } = container.dataset;
-  new Menu(container, (menu) => discover(menu, [{ entityId, entityType }]));
+  const own = [{ entityId, entityType }];
+  // The boxes of the page belong to its first menu.
+  new Menu(container, (menu) => discover(menu, (container === containers[0] && picked()) || own));
   const fields = container.querySelector("[data-fields]");
   if (fields) connectFields(fields, { entityType, entityId }, hub, formToken);
   container.hidden = false;
+}
+
+for (const box of document.querySelectorAll("[data-pick]")) {
+  box.closest("label").hidden = false;
+  box.checked = false; // the browser may remember a mark from before
+  box.addEventListener("change", () => {
+    const number = picked()?.length;
+    containers[0].querySelector("button").textContent = number ? `Actions on ${number} selected` : "Actions";
+  });
+}
+
+/** Return the selection of the marked entities, null if there are none. */
+function picked() {
+  const boxes = [...document.querySelectorAll("[data-pick]:checked")];
+  return boxes.length ? boxes.map(({ dataset: { entityId, entityType } }) => ({ entityId, entityType })) : null;
 }
 
 function discover(menu, selection) {
