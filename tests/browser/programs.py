@@ -16,6 +16,7 @@ EVERY_ITEM = [
     },
     {"type": "text", "name": "comment", "label": "Comment", "empty_text": "Say why"},
     {"type": "textarea", "name": "story", "label": "Story", "value": "Once\nupon"},
+    {"type": "password", "name": "phrase", "label": "Phrase", "value": "sesame"},
     {"type": "number", "name": "frames", "label": "Frames", "value": 24},
     {"type": "date", "name": "due", "label": "Due", "value": "2026-03-09T00:00:00"},
     {"type": "boolean", "name": "urgent", "label": "Urgent", "value": True},
@@ -41,6 +42,7 @@ EVERY_ITEM = [
 UNTOUCHED = {
     "comment": "",
     "story": "Once\nupon",
+    "phrase": "sesame",
     "frames": 24,
     "due": "2026-03-09",
     "urgent": True,

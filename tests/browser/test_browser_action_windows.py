@@ -62,8 +62,9 @@ def test_a_widget_is_shown_and_cannot_reach_the_page(
     found = page.frame_locator("dialog iframe").locator("#found")
     found.get_by_text("store").wait_for()
     assert json.loads(found.inner_text()) == {"store": True, "read": False, "leave": False}
-    assert page.inner_text(".success p") == "Here is the chart."
+    assert page.inner_text("dialog .success p") == "Here is the chart."
     page.click("dialog >> text=Close")
+    assert page.inner_text("main .success p") == "Here is the chart."
     assert page.url.endswith(project["id"])
 
 
@@ -109,6 +110,12 @@ def test_a_program_shows_messages_and_forms(page, handler):
         items=[{"type": "text", "name": "a", "value": "b"}],
         mine=[1],
     )
+    trigger(handler, user, type="message", success=True, message="Seen in the form.")
+    page.wait_for_selector("dialog .news >> text=Seen in the form.")
+    page.click("dialog .message-line.success >> text=Dismiss")
+    trigger(handler, user, type="form", title="On top", items=[])
+    page.wait_for_selector("role=dialog[name='On top']")
+    page.keyboard.press("Escape")
     page.click("text=Go")
     page.wait_for_selector("text=All is known.")
     assert every.launches[0].data == {

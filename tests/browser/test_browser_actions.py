@@ -39,6 +39,7 @@ def test_what_a_person_enters_arrives(page, handler, window):
     for label, text in {
         "Comment": "Because.",
         "Story": "A\nB",
+        "Phrase": "open",
         "Frames": "12.5",
         "Due": "2027-01-31",
         "First frame": "7",
@@ -53,6 +54,7 @@ def test_what_a_person_enters_arrives(page, handler, window):
     assert every.launches[1].values == {
         "comment": "Because.",
         "story": "A\nB",
+        "phrase": "open",
         "frames": 12.5,
         "due": "2027-01-31",
         "urgent": False,

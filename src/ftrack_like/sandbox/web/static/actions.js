@@ -122,13 +122,20 @@ async function answered(reply, data, name, canSend = true) {
     return;
   }
   const title = String(answer.title || name);
-  if (typeof answer.message === "string" && answer.message) tell(answer.message, answer.success !== false);
+  const message = typeof answer.message === "string" ? answer.message : "";
+  const isForm = !answer.url && Array.isArray(answer.items);
+  let asked = null;
   if (answer.url) showWidget({ title, url: answer.url });
-  else if (Array.isArray(answer.items)) {
+  else if (isForm) {
     const submitLabel = String(answer.submit_button_label || "");
-    const values = await askForm({ title, items: answer.items, submitLabel, canSend });
-    if (values) launch({ ...without(data, new Set(["values"])), values }, name);
-  } else if (!answer.message) tell(answer.success === false ? `${name} failed.` : `${name} is done.`, answer.success !== false);
+    asked = askForm({ title, items: answer.items, submitLabel, canSend });
+  }
+  // The dialogue is open by now, and shows the message inside.
+  const success = answer.success !== false;
+  if (message) tell(message, success);
+  else if (!answer.url && !isForm) tell(success ? `${name} is done.` : `${name} failed.`, success);
+  const values = await asked;
+  if (values) launch({ ...without(data, new Set(["values"])), values }, name);
 }
 
 function without(data, names) {

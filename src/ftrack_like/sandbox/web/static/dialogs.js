@@ -58,8 +58,13 @@ export function tell(text, success = true) {
   const words = create("p", { textContent: text });
   if (!success) words.setAttribute("role", "alert");
   line.append(words, close);
-  document.querySelector("[data-news]").append(line);
+  place().append(line);
   return () => line.remove();
+}
+
+/** Return the element for messages in the dialogue on top, or in the page. */
+function place() {
+  return [...document.querySelectorAll("[data-news]")].pop();
 }
 
 function open(title, content, closed = () => {}) {
@@ -67,9 +72,15 @@ function open(title, content, closed = () => {}) {
   const heading = create("h2", { textContent: title, id: `dialog-${(numbers += 1)}` });
   dialog.setAttribute("aria-labelledby", heading.id);
   dialog.append(heading, content);
+  // What is outside an open dialogue is neither reachable nor read aloud: new messages are shown inside.
+  const news = create("div", { className: "news" });
+  news.dataset.news = "";
+  news.setAttribute("role", "status");
+  content.before(news);
   const before = document.activeElement;
   dialog.addEventListener("close", () => {
     dialog.remove();
+    place().append(...news.children);
     if (before?.isConnected) before.focus();
     closed();
   });

@@ -5,6 +5,7 @@ import { create } from "./forms.js";
 export class Menu {
   #button;
   #list;
+  #note;
   #items = [];
 
   /** *onOpen* fills the menu with show() and say(). */
@@ -31,8 +32,6 @@ export class Menu {
       if (this.isOpen && event.relatedTarget && !container.contains(event.relatedTarget)) this.close();
     });
   }
-
-  #note;
 
   get isOpen() {
     return this.#button.getAttribute("aria-expanded") === "true";
