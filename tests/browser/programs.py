@@ -131,11 +131,6 @@ def choose(page, label):
     page.click(f"role=menuitem[name=/^{label}/]")
 
 
-def action_again(made):
-    made.register()
-    made.session.event_hub.wait_connected(20)
-
-
 def trigger(session, user, **data):
     """Publish the event that opens a user interface."""
     target = f'applicationId=ftrack.client.web and user.id="{user["id"]}"'

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from .programs import Answer, Everything, action, action_again, choose, log_in
+from .programs import Answer, Everything, action, choose, log_in
 
 # Jobs
 
@@ -20,16 +20,13 @@ def test_the_jobs_of_the_user_are_followed(page, window, handler, artist):
     other = {"type": "api_job", "status": "running", "data": '{"description": "A job of Ada"}'}
     jobs = []
 
-    def launch(event):
+    def launch(action, event):
         jobs.append(handler.create("Job", {"user": me, **mine}))
         handler.create("Job", {"user": artist[0], **other})
         handler.commit()
         return {"success": True, "message": "Started."}
 
-    answer = action(Answer, handler)
-    answer.unregister()
-    answer._launch = launch
-    action_again(answer)
+    action(type("Starting", (Answer,), {"_launch": launch}), handler)
     choose(page, "Answer")
     page.wait_for_selector("[data-status=running] >> text=Rendering HRB_0010")
     window.screenshot("action-jobs.png")

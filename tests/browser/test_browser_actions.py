@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from .programs import UNTOUCHED, Answer, Everything, action, action_again, choose, handling
+from .programs import UNTOUCHED, Answer, Everything, action, choose, handling
 
 # The menu
 
@@ -71,11 +71,8 @@ def test_the_events_have_the_shape_of_a_site(page, handler, project):
     handler.event_hub.subscribe("topic=ftrack.action.discover", lambda event: asked.append(event))
     item = {"custom": [1], "actionData": {"a": None}, "icon": "default"}
     offered = {"actionIdentifier": "x", "label": "Answer", "variant": "One", **item}
-    answer = action(Answer, handler, [{"type": "text", "name": "t", "value": "v"}])
-    answer.items = lambda: [offered]
-    answer.identifier = "x"
-    answer.unregister()
-    action_again(answer)
+    offering = type("Offering", (Answer,), {"identifier": "x", "items": lambda self: [offered]})
+    answer = action(offering, handler, [{"type": "text", "name": "t", "value": "v"}])
     choose(page, "Answer: One")
     page.wait_for_selector("dialog")
     answer.answer = {"success": True, "message": "Thanks."}
@@ -131,6 +128,58 @@ def test_a_late_reply_joins_the_open_menu(page, window, handler):
     late.set()
     window.until("document.querySelectorAll('[role=menuitem]').length === 2")
     assert page.evaluate("document.activeElement.textContent") == "Answer"
+
+
+def test_replies_to_an_earlier_menu_are_not_shown(page, window, handler):
+    """What was asked for before the menu was closed does not appear in the menu opened later."""
+    asked = []
+    handler.event_hub.subscribe("topic=ftrack.action.discover", lambda event: asked.append(event))
+    handler.event_hub.wait_connected(20)
+
+    def reply(number, label):
+        items = [{"actionIdentifier": label, "label": label}]
+        handler.event_hub.publish_reply(asked[number], {"items": items})
+
+    page.click("[data-actions] button[aria-haspopup]")
+    window.until_python(lambda: len(asked) == 1)
+    page.keyboard.press("Escape")
+    page.click("[data-actions] button[aria-haspopup]")
+    window.until_python(lambda: len(asked) == 2)
+    reply(1, "New")
+    page.wait_for_selector("role=menuitem[name=New]")
+    reply(0, "Old")
+    reply(1, "Newer")
+    page.wait_for_selector("role=menuitem[name=Newer]")
+    assert page.locator("[role=menuitem] .name").all_inner_texts() == ["New", "Newer"]
+
+
+def test_odd_replies_do_not_spoil_the_menu(page, handler):
+    """Whatever one program replies, the entries of the others are shown."""
+    odd = {"toString": 1}
+    replies = [
+        5,
+        "text",
+        {"items": "text"},
+        {"items": [None, 5, "text", {}]},
+        [{"label": odd, "variant": odd, "description": odd, "icon": odd, "actionIdentifier": odd}],
+    ]
+    for reply in replies:
+        handler.event_hub.subscribe("topic=ftrack.action.discover", lambda event, it=reply: it)
+    answer = action(Answer, handler, {"title": odd, "message": odd, "url": odd})
+    choose(page, "Answer")
+    page.wait_for_selector("text=A widget has no address of the web")
+    answer.answer = {
+        "title": odd,
+        "submit_button_label": odd,
+        "items": [
+            {"type": "text", "name": odd, "label": odd, "value": odd, "empty_text": odd},
+            {"type": "label", "value": odd},
+            {"type": "enumerator", "name": "a", "data": [{"label": odd, "value": odd}, odd]},
+        ],
+    }
+    choose(page, "Answer")
+    page.wait_for_selector("role=dialog[name=Answer]")
+    assert page.locator("dialog :is(input, select)").count() == 2
 
 
 def test_keys_move_in_the_menu_and_leave_it(page, window, handler):

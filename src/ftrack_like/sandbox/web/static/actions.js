@@ -5,6 +5,7 @@ import { EventHub } from "./events.js";
 import { connectFields } from "./fields.js";
 import { create } from "./forms.js";
 import { followJobs } from "./jobs.js";
+import { textOf } from "./labels.js";
 import { Menu } from "./menu.js";
 
 const MOMENT = 600; // milliseconds in which replies are collected, to show them together
@@ -58,10 +59,12 @@ function discover(menu, selection) {
   if (connection === "denied") return menu.say("You are no longer logged in. Load the page again.");
   menu.say(connection === "lost" ? "The server cannot be reached. The page tries again." : "Asking for actions…");
   const found = [];
+  const opening = menu.opening;
+  const isShown = () => menu.isOpen && menu.opening === opening;
   let collecting = true;
   const show = () => {
     collecting = false;
-    if (found.length) menu.show(found.sort(inOrder).map((item) => entryOf(item, selection)));
+    if (found.length && isShown()) menu.show(found.sort(inOrder).map((item) => entryOf(item, selection)));
   };
   const data = { selection, groupers: [], filters: [], sorters: [{ direction: "ASC", property: "label", root: "data" }] };
   hub.publish("ftrack.action.discover", data, (reply) => {
@@ -70,7 +73,7 @@ function discover(menu, selection) {
   });
   setTimeout(show, MOMENT);
   setTimeout(() => {
-    if (menu.isOpen && !found.length) menu.say("No action is offered here. Answers that come later are still shown.");
+    if (isShown() && !found.length) menu.say("No action is offered here. Answers that come later are still shown.");
   }, PATIENCE);
 }
 
@@ -84,15 +87,15 @@ function inOrder(one, other) {
 }
 
 function nameOf(item) {
-  return [item.label ?? item.actionIdentifier ?? "Action", item.variant].filter(Boolean).map(String).join(": ");
+  return [textOf(item.label) || textOf(item.actionIdentifier) || "Action", textOf(item.variant)].filter(Boolean).join(": ");
 }
 
 function entryOf(item, selection) {
   const name = nameOf(item);
   return {
-    key: `${item.actionIdentifier} ${name}`,
+    key: `${textOf(item.actionIdentifier)} ${name}`,
     label: name,
-    description: typeof item.description === "string" ? item.description : "",
+    description: textOf(item.description),
     icon: iconOf(item.icon),
     choose: () => launch({ ...item, selection }, name),
   };
@@ -121,13 +124,13 @@ async function answered(reply, data, name, canSend = true) {
     tell(answer === false ? `${name} failed.` : `${name} is done.`, answer !== false);
     return;
   }
-  const title = String(answer.title || name);
-  const message = typeof answer.message === "string" ? answer.message : "";
+  const title = textOf(answer.title) || name;
+  const message = textOf(answer.message);
   const isForm = !answer.url && Array.isArray(answer.items);
   let asked = null;
   if (answer.url) showWidget({ title, url: answer.url });
   else if (isForm) {
-    const submitLabel = String(answer.submit_button_label || "");
+    const submitLabel = textOf(answer.submit_button_label);
     asked = askForm({ title, items: answer.items, submitLabel, canSend });
   }
   // The dialogue is open by now, and shows the message inside.

@@ -1,12 +1,12 @@
 // Forms of actions: make elements for the items, and collect the values.
 
-import { showText } from "./labels.js";
+import { showText, textOf } from "./labels.js";
 
 let numbers = 0; // for ids
 
 const MAKERS = {
   boolean: makeBoolean,
-  date: (item) => makeInput(item, "date", (input) => input.value || null, String(item.value ?? "").slice(0, 10)),
+  date: (item) => makeInput(item, "date", (input) => input.value || null, textOf(item.value).slice(0, 10)),
   enumerator: makeEnumerator,
   hidden: (item) => ({ element: null, value: () => item.value ?? null }),
   label: makeLabel,
@@ -48,14 +48,14 @@ function makeField(item) {
   return { ...make(item), name: named ? item.name : undefined };
 }
 
-function makeInput(item, type, value, text = String(item.value ?? "")) {
-  const input = create("input", { type, value: text, placeholder: String(item.empty_text ?? ""), autocomplete: "off" });
+function makeInput(item, type, value, text = textOf(item.value)) {
+  const input = create("input", { type, value: text, placeholder: textOf(item.empty_text), autocomplete: "off" });
   if (type === "number") input.step = "any";
   return { element: labelled(item, input), value: () => value(input) };
 }
 
 function makeTextarea(item) {
-  const area = create("textarea", { rows: 4, value: String(item.value ?? ""), placeholder: String(item.empty_text ?? "") });
+  const area = create("textarea", { rows: 4, value: textOf(item.value), placeholder: textOf(item.empty_text) });
   return { element: labelled(item, area), value: () => area.value };
 }
 
@@ -82,12 +82,12 @@ function makeEnumerator(item) {
     const texts = chosen.map((one) => JSON.stringify(one));
     const options = choices.map((choice, index) => {
       const selected = texts.includes(JSON.stringify(choice.value));
-      const textContent = String(choice.label ?? choice.value);
+      const textContent = textOf(choice.label ?? choice.value);
       return create("option", { value: String(index), textContent, selected, defaultSelected: selected });
     });
     if (multiple) select.size = Math.min(Math.max(choices.length, 2), 8);
     else if (item.dynamic || !options.some((option) => option.selected)) {
-      options.unshift(create("option", { value: "", textContent: String(item.empty_text ?? "") }));
+      options.unshift(create("option", { value: "", textContent: textOf(item.empty_text) }));
     }
     select.replaceChildren(...options);
   };
@@ -113,7 +113,7 @@ function labelled(item, control) {
 }
 
 function labelOf(item) {
-  return String(item.label || item.name || item.type);
+  return textOf(item.label) || textOf(item.name) || item.type;
 }
 
 /** Return a new element *name* with *properties*. */

@@ -12,14 +12,20 @@ const LINKS = new Set(["http:", "https:", "mailto:"]);
 
 /** Return the elements for *text*, in a fragment. */
 export function showText(text) {
-  const inert = new DOMParser().parseFromString(toHtml(String(text ?? "")), "text/html");
+  const inert = new DOMParser().parseFromString(toHtml(textOf(text)), "text/html");
   return copyChildren(inert.body, document.createDocumentFragment());
+}
+
+/** Return *value* as text if it is a text, a number or a truth value, else "". */
+export function textOf(value) {
+  // An object from JSON can have a key "toString", with which String() fails.
+  return value === null || typeof value === "object" || value === undefined ? "" : String(value);
 }
 
 /** Return *address* if it is an address of the web or of mail, else null. */
 export function safeAddress(address, kinds = LINKS) {
   try {
-    const url = new URL(String(address));
+    const url = new URL(textOf(address));
     return kinds.has(url.protocol) ? url.href : null;
   } catch {
     return null;

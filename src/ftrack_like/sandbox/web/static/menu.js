@@ -7,6 +7,7 @@ export class Menu {
   #list;
   #note;
   #items = [];
+  opening = 0; // counts how often the menu was opened
 
   /** *onOpen* fills the menu with show() and say(). */
   constructor(container, onOpen) {
@@ -39,6 +40,7 @@ export class Menu {
 
   open(fill) {
     this.#button.setAttribute("aria-expanded", "true");
+    this.opening += 1;
     this.#items = [];
     fill(this);
   }
