@@ -240,3 +240,10 @@ def test_a_refused_value_is_told(make_window, sandbox, session, project):
     session.commit()
     page.click("text=Save")
     page.wait_for_selector(".failure")
+
+
+def test_fields_after_the_log_out(page):
+    """Who has logged out in another window is told that there is nothing to read."""
+    page.context.clear_cookies()
+    page.click("text=Custom attributes")
+    page.wait_for_selector("text=The custom attributes cannot be read.")

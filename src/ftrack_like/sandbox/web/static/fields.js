@@ -12,9 +12,8 @@ const PAUSE = 300; // milliseconds without a key until a search is sent
 /** Let *button* open the form of the entity *about*, {entityId, entityType}. */
 export function connectFields(button, about, hub, formToken) {
   button.addEventListener("click", async () => {
-    const response = await fetch(button.dataset.fields);
-    if (!response.ok) return tell("The custom attributes cannot be read. Load the page again.", false);
-    const { items } = await response.json();
+    const items = await read(button.dataset.fields);
+    if (!items) return tell("The custom attributes cannot be read. Load the page again.", false);
     let before = new Map();
     const changesOf = (fields) => fields.filter((field) => JSON.stringify(field.value()) !== before.get(field));
     let made = [];
@@ -38,6 +37,15 @@ export function connectFields(button, about, hub, formToken) {
     if (values) await save(button.dataset.fields, formToken, changesOf(made));
   });
   button.hidden = false;
+}
+
+/** Return the items of the form at *address*; null if the server does not answer with a form. */
+async function read(address) {
+  try {
+    return (await (await fetch(address)).json()).items ?? null;
+  } catch {
+    return null; // no connection, or the page of the log-in
+  }
 }
 
 function keyOf(items, field) {
