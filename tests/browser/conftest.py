@@ -15,6 +15,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from .programs import handling, log_in
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
     "--no-sandbox",  # tests may run as root, in containers
@@ -75,6 +77,13 @@ class Window:
                 return value
             self.page.wait_for_timeout(20)
         raise AssertionError(f"never true: {expression}")
+
+    def until_python(self, condition, seconds=20):
+        """Wait until *condition* returns something true, while the browser goes on."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "never true"
+            self.page.wait_for_timeout(20)
 
     def open(self, address):
         self.page.goto(address)
@@ -264,3 +273,40 @@ class Review:
 def review(chromium, session, api, movie):
     """Return a review of the movie; the browser and ffmpeg are there."""
     return Review(session, api, movie)
+
+
+@pytest.fixture
+def handler(sandbox):
+    """Return a session of the administrator that handles events."""
+    with handling(sandbox) as session:
+        yield session
+
+
+@pytest.fixture
+def project(chromium, session):
+    """Return a project with a task; the browser is there."""
+    schema = session.query("ProjectSchema").first()
+    project = session.create(
+        "Project", {"name": "heron", "full_name": "The Heron", "project_schema": schema}
+    )
+    session.create("Task", {"name": "layout", "parent": project})
+    session.commit()
+    return project
+
+
+@pytest.fixture
+def page(window, sandbox, project):
+    """Return the page of the project."""
+    return log_in(window, sandbox, f"/browse/context/{project['id']}")
+
+
+@pytest.fixture
+def artist(session):
+    """Return a user who sees all open projects, and the user's key."""
+    user = session.create("User", {"username": "ada", "first_name": "Ada", "is_active": True})
+    role = session.query('SecurityRole where name is "User"').one()
+    session.create(
+        "UserSecurityRole", {"user": user, "security_role": role, "is_all_open_projects": True}
+    )
+    session.commit()
+    return user, session.reset_remote("api_key", user)["api_key"]

@@ -131,6 +131,17 @@ def test_target_is_compared_with_metadata(broker: Broker) -> None:
     assert (first.heard(), second.heard()) == ([1], [1, 2])
 
 
+def test_the_user_in_metadata_is_the_user_of_the_connection(broker: Broker) -> None:
+    """A subscriber cannot claim another user; other metadata stay as they are."""
+    first, second = Wire(broker, "ada", hub="a"), Wire(broker, "bob", hub="b")
+    first.subscribe("topic=a", "1", user={"username": "bob", "desk": 7})
+    second.subscribe("topic=a", "2", user={}, desk="user")
+    first.publish("a", {"n": 1}, target="user.username=bob")
+    first.publish("a", {"n": 2}, target="user.username=ada and user.desk=7")
+    first.publish("a", {"n": 3}, target="desk=user")
+    assert (first.heard(), second.heard()) == ([2], [1, 3])
+
+
 @pytest.mark.parametrize(
     ("topic", "data", "message"),
     [

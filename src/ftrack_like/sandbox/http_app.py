@@ -27,6 +27,7 @@ from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
 from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.routes import event_routes
+from ftrack_like.sandbox.events.sessions import Sessions
 from ftrack_like.sandbox.events.speakers import Speakers
 from ftrack_like.sandbox.events.update import Updates
 
@@ -43,8 +44,8 @@ _DROPPED = 4
 def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
     """Return the web application for *api*, with *routes* after its own routes.
 
-    Handlers find *api* at ``request.app.state.api`` and the broker of events at
-    ``request.app.state.broker``.
+    Handlers find *api* at ``request.app.state.api``, the broker of events at
+    ``request.app.state.broker``, and what grants its websockets at ``request.app.state.sessions``.
     """
 
     @contextlib.asynccontextmanager
@@ -65,7 +66,8 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
     api.listeners += [audience.committed, speakers.committed, updates]
     api.encoded_listeners.append(updates.encoded)
     api.reset_listeners += [audience.forget, speakers.forget]
-    events = event_routes(broker, authenticate, speakers)
+    sessions = Sessions(broker.heartbeat)
+    events = event_routes(broker, authenticate, speakers, sessions)
     files = api.media.routes(api.database, authenticate, api.allow_component, api.allow_holder)
     app = Starlette(
         routes=[*files, *events, *ROUTES, *routes],
@@ -74,6 +76,7 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
     )
     app.state.api = api
     app.state.broker = broker
+    app.state.sessions = sessions
     return app
 
 

@@ -308,6 +308,7 @@ class Broker:
 
     def _subscribe(self, subscriber: RemoteSubscriber) -> None:
         client = subscriber.client
+        subscriber.name_user()
         client.require_room(subscriber)
         holder = self._by_identifier.get(subscriber.identifier)
         if holder is not None:

@@ -135,6 +135,15 @@ class RemoteSubscriber:
         """
         return (self.text, self.metadata) == (other.text, other.metadata)
 
+    def name_user(self) -> None:
+        """Replace the user in the metadata by the user of the connection, as in events.
+
+        A target such as `user.id="…"` otherwise reached everybody who claims to be this user.
+        """
+        websocket, said = self.client.websocket, self.metadata.get("user")
+        if websocket is not None and isinstance(said, Mapping):
+            self.metadata = {**self.metadata, "user": {**said, **websocket.speak(said)}}
+
 
 def compile_bounded(text: str) -> tuple[event_expression.Expression, Matches]:
     """Return the expression *text*, parsed and as a function.

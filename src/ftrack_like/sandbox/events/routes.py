@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,14 +19,10 @@ from ftrack_like.sandbox.errors import PermissionDeniedError, SandboxError
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.clients import Websocket
 from ftrack_like.sandbox.events.outgoing import Outgoing
+from ftrack_like.sandbox.events.sessions import Caller, Granted, Sessions
 from ftrack_like.wire import packets
 
 __all__ = ["event_routes"]
-
-#: Seconds that a session may wait for its websocket after the handshake, and the maximum number of
-#: waiting sessions.
-SESSION_LIFETIME = 30.0
-SESSIONS_LIMIT = 10_000
 
 #: Seconds that a disconnected slow reader has to read the reason, and that any other client has to
 #: close the websocket.
@@ -36,18 +31,6 @@ CLOSE_PATIENCE = 0.5
 
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
-
-
-class Caller(Protocol):
-    """The user of a request."""
-
-    @property
-    def username(self) -> str:
-        """Return the user's name."""
-
-    @property
-    def unrestricted(self) -> bool:
-        """Return whether the user may see everything."""
 
 
 class Directory(Protocol):
@@ -64,23 +47,18 @@ class Directory(Protocol):
 Authenticate = Callable[[str, str], Caller]
 
 
-class Granted(NamedTuple):
-    """A session from a handshake; *deadline* is a time of ``time.monotonic``."""
-
-    user: Caller
-    replays: bool
-    deadline: float
-
-
 def event_routes(
-    broker: Broker, authenticate: Authenticate, directory: Optional[Directory] = None
+    broker: Broker,
+    authenticate: Authenticate,
+    directory: Optional[Directory] = None,
+    sessions: Optional[Sessions] = None,
 ) -> list[BaseRoute]:
     """Return the routes that connect *broker* to the network.
 
     *authenticate* may block, because it is called on worker threads. Without *directory*, all users
-    are active and publish in their own name.
+    are active and publish in their own name. Without *sessions*, only the handshake grants them.
     """
-    server = _EventServer(broker, authenticate, directory)
+    server = _EventServer(broker, authenticate, directory, sessions or Sessions(broker.heartbeat))
     return [
         Route("/socket.io/1/", server.shake_hands, methods=["GET", "POST"]),
         Route("/socket.io/1", server.shake_hands, methods=["GET", "POST"]),
@@ -91,12 +69,16 @@ def event_routes(
 
 class _EventServer:
     def __init__(
-        self, broker: Broker, authenticate: Authenticate, directory: Optional[Directory]
+        self,
+        broker: Broker,
+        authenticate: Authenticate,
+        directory: Optional[Directory],
+        sessions: Sessions,
     ) -> None:
         self._broker = broker
         self._authenticate = authenticate
         self._directory = directory
-        self._sessions: dict[str, Granted] = {}
+        self._sessions = sessions
 
     async def shake_hands(self, request: Request) -> Response:
         """Return `SESSION:HEARTBEAT:CLOSE:websocket` for a user of the sandbox."""
@@ -104,18 +86,13 @@ class _EventServer:
             user = await self._user_of(request)
         except SandboxError as error:
             return PlainTextResponse(str(error), status_code=error.status)
-        now = time.monotonic()
-        self._forget_stale_sessions(now)
-        identifier = secrets.token_hex(16)
         replays = request.headers.get(packets.REPLAY_HEADER) == "1"
-        self._sessions[identifier] = Granted(user, replays, now + SESSION_LIFETIME)
-        heartbeat = max(1, round(self._broker.heartbeat))
-        return PlainTextResponse(f"{identifier}:{heartbeat}:{2 * heartbeat}:websocket")
+        return PlainTextResponse(self._sessions.grant(user, replays))
 
     async def converse(self, socket: WebSocket) -> None:
         """Serve one websocket from its opening to its end."""
-        session = self._sessions.pop(socket.path_params["session"], None)
-        if session is None or session.deadline < time.monotonic():
+        session = self._sessions.take(socket.path_params["session"])
+        if session is None:
             await socket.close(GOING_AWAY)
             return
         conversation = _Conversation(self._broker, socket, session, self._directory)
@@ -149,13 +126,6 @@ class _EventServer:
         username = headers.get("ftrack-user") or query.get("api_user") or ""
         key = headers.get("ftrack-api-key") or query.get("api_key") or ""
         return await run_in_threadpool(self._authenticate, username, key)
-
-    def _forget_stale_sessions(self, now: float) -> None:
-        while self._sessions:
-            oldest = next(iter(self._sessions))
-            if self._sessions[oldest].deadline > now and len(self._sessions) < SESSIONS_LIMIT:
-                return
-            del self._sessions[oldest]
 
 
 class _Conversation:

@@ -20,7 +20,6 @@ from ftrack_like.sandbox.web.browse_data import (
     version_of,
     versions_of,
 )
-from ftrack_like.sandbox.web.choices import choices_of
 from ftrack_like.sandbox.web.facts import portray
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors
 from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
@@ -64,7 +63,6 @@ def show_context(visitor: Visitor) -> Response:
         "browse_context.html",
         visitor,
         entity=entity,
-        choices=choices_of(reader, "context", id_),
         groups=children_of(reader, id_),
         assets=assets_of(reader, id_),
     )
@@ -92,7 +90,6 @@ def show_version(visitor: Visitor) -> Response:
         medium=media_of(visitor.asked, reader, [id_], visitor.user).get(id_, Medium("none")),
         components=components_of(reader, id_),
         notes=notes_of(reader, id_),
-        choices=choices_of(reader, "version", id_),
         statuses=_statuses(visitor, version),
     )
 
@@ -179,6 +176,7 @@ def _render(template: str, visitor: Visitor, **values: Any) -> Response:
         component=address_maker(visitor.asked, visitor.user),
         has_data=visitor.asked.api.media.store.exists,
         href=_href,
+        with_actions=True,
         theme=None,
         **values,
     )

@@ -35,6 +35,9 @@ _POLICY = (
     " connect-src 'self'; form-action 'self'; base-uri 'none'"
 )
 _ALONE = "; frame-ancestors 'none'"
+#: Pages with actions show widgets of other servers in frames, and icons that an answer contains.
+_WITH_WIDGETS = "; frame-src http: https:"
+_ICONS = ("img-src 'self'", "img-src 'self' data:")
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -111,13 +114,22 @@ def page_route(path: str, handler: Handler, method: str = "GET") -> Route:
 
 
 def render(
-    template: str, status: int = 200, *, embeddable: bool = False, **values: Any
+    template: str,
+    status: int = 200,
+    *,
+    embeddable: bool = False,
+    with_actions: bool = False,
+    **values: Any,
 ) -> HTMLResponse:
     """Return a response with *template*, rendered with *values*.
 
-    Other sites can show an *embeddable* page in a frame.
+    Other sites can show an *embeddable* page in a frame. A page *with_actions* can show the widgets
+    and icons of actions.
     """
-    headers = {**_HEADERS, "Content-Security-Policy": _POLICY + ("" if embeddable else _ALONE)}
+    policy = _POLICY + ("" if embeddable else _ALONE)
+    if with_actions:
+        policy = policy.replace(*_ICONS) + _WITH_WIDGETS
+    headers = {**_HEADERS, "Content-Security-Policy": policy}
     text = _environment().get_template(template).render(values)
     return HTMLResponse(text, status, headers)
 

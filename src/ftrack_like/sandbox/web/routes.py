@@ -8,9 +8,10 @@ from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.http_app import server_url
 from ftrack_like.sandbox.version import SERVER_VERSION
+from ftrack_like.sandbox.web.actions import action_routes
 from ftrack_like.sandbox.web.assets import ASSETS_ROUTE
 from ftrack_like.sandbox.web.browse import browse_routes
-from ftrack_like.sandbox.web.choices import choice_routes
+from ftrack_like.sandbox.web.fields import field_routes
 from ftrack_like.sandbox.web.log_in import log_in_routes
 from ftrack_like.sandbox.web.outbox import outbox_routes
 from ftrack_like.sandbox.web.pages import render
@@ -28,7 +29,8 @@ def page_routes() -> list[BaseRoute]:
         ASSETS_ROUTE,
         *log_in_routes(),
         *browse_routes(),
-        *choice_routes(),
+        *action_routes(),
+        *field_routes(),
         *outbox_routes(),
         *review_routes(),
         *webhook_routes(),

@@ -34,10 +34,10 @@ export function sendForms(changed) {
   });
 }
 
-/** Fetch the page again and replace the regions in which the viewer is not writing. */
-export async function refresh(changed) {
+/** Fetch the page at *address* and replace the regions in which the viewer is not writing. */
+export async function refresh(changed, address = location.href) {
   try {
-    const response = await fetch(location.href);
+    const response = await fetch(address);
     if (!response.ok) return;
     replace(new DOMParser().parseFromString(await response.text(), "text/html"), null);
     changed();
