@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ftrack_like._base.types import Json
     from ftrack_like.entity.base import Entity
 
-__all__ = ["ListChange", "is_owned", "member_writes", "with_owners"]
+__all__ = ["ListChange", "is_owned", "key_values", "member_writes", "with_owners"]
 
 
 class _OwnedList(NamedTuple):
@@ -166,7 +166,7 @@ def _points_at(payload: OperationPayload, change: ListChange) -> bool:
     data = payload.get("entity_data", {})
     owner = data.get(change.pointer[:-3])
     if hasattr(owner, "primary_key_attributes"):
-        return bool(_values(owner) == change.owner["entity_key"])
+        return bool(key_values(owner) == change.owner["entity_key"])
     return bool(data.get(change.pointer) == change.value)
 
 
@@ -174,13 +174,13 @@ def _removal(item: Entity, change: ListChange) -> OperationPayload:
     """Return the payload that removes *item* from the list of *change*."""
     if not _LISTS[change.name].is_bound:
         return _update(item, {change.pointer: None})
-    entity_type, key = item.entity_type, _values(item)
+    entity_type, key = item.entity_type, key_values(item)
     return OperationPayload({"action": "delete", "entity_type": entity_type, "entity_key": key})
 
 
 def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
     """Return a payload that updates *item* with *data*."""
-    entity_type, key = item.entity_type, _values(item)
+    entity_type, key = item.entity_type, key_values(item)
     data = {"__entity_type__": entity_type, **data}
     return OperationPayload(
         {"action": "update", "entity_type": entity_type, "entity_key": key, "entity_data": data}
@@ -189,9 +189,9 @@ def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
 
 def _type_and_key(item: Entity) -> tuple[str, str]:
     """Return the type and the primary key of *item*."""
-    return item.entity_type, str(_values(item))
+    return item.entity_type, str(key_values(item))
 
 
-def _values(item: Entity) -> list[Any]:
+def key_values(item: Entity) -> list[Any]:
     """Return the values of the primary key of *item*."""
     return list(inspection.primary_key(item).values())
