@@ -172,6 +172,23 @@ def test_changes_with_deletions(
     assert not proxied.in_doubt
 
 
+def test_late_copy_of_a_lost_request(
+    proxied: Any, proxy: Any, other: Any, sandbox: Any, task: Any, replies: Any
+) -> None:
+    """A request that arrives after it was sent again is refused while its entity exists."""
+    task.create_note("second", proxied.query("User").first())
+    task["description"] = "first"
+    del proxy.requests[:]
+    proxy.next_answers = [replies.RESET]
+    proxied.commit()
+    late = next(body for *_, body in proxy.requests if body and body[0]["action"] != "query")
+    task["description"] = "later"
+    proxied.commit()
+    with pytest.raises(exception.ServerNotUniqueError):
+        other.call(late)
+    assert fresh(sandbox, task) == ("later", {}, ["first", "second"])
+
+
 # Corrections of lists that another session changed
 
 
