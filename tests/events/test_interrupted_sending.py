@@ -19,7 +19,7 @@ from ftrack_like.event.swift_websocket import SwiftWebSocket
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no SIGALRM here")
 
 
-class OutOfTime(Exception):  # noqa: N818 - the name of a program's exception
+class OutOfTime(Exception):
     """The time limit of a program is over."""
 
 

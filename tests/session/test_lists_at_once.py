@@ -102,12 +102,21 @@ def memberships(session: Any, project: Any, count: int) -> list[Any]:
     return [session.create("Membership", {"group": old, "user": each}) for each in people]
 
 
+def participants(session: Any, project: Any, count: int) -> list[Any]:
+    """Return new participants of a conversation."""
+    old = session.create("Conversation", {})
+    user = session.query("User").first()
+    data = {"conversation": old, "resource_id": user["id"]}
+    return [session.create("Participant", data) for _ in range(count)]
+
+
 KINDS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any, int], list[Any]]]] = {
     "items": (new_list, tasks),
     "lists": (lambda session, project: tasks(session, project, 1)[0], lists),
     "uses_versions": (lambda session, project: versions(session, project, 1)[0], versions),
     "used_in_versions": (lambda session, project: versions(session, project, 1)[0], versions),
     "memberships": (lambda session, project: session.create("Group", {"name": "g"}), memberships),
+    "participants": (lambda session, project: session.create("Conversation", {}), participants),
 }
 
 
@@ -212,6 +221,23 @@ def test_the_same_member_from_two_sessions(sandbox: Any, plain: Any, project: An
     assert [item["id"] for item in owner["items"]] == [task["id"]]
     rows = plain.query(f'ListObject where list_id is "{owner["id"]}"').all()
     assert len(rows) == 1
+
+
+def test_an_older_link_stays(sandbox: Any, plain: Any, project: Any) -> None:
+    """If both sessions add a member, the row of the first one stays, whatever its key is."""
+    owner = new_list(plain, project)
+    members = tasks(plain, project, 6)
+    plain.commit()
+    assert len(owner["items"]) == 0
+    with sandbox.session() as other:
+        theirs = other.get("TypedContextList", owner["id"])
+        theirs["items"].extend([other.get("Task", item["id"]) for item in members])
+        other.commit()
+    expression = f'ListObject where list_id is "{owner["id"]}"'
+    before = {row["id"] for row in plain.query(expression).all()}
+    owner["items"].extend(members)
+    plain.commit()
+    assert {row["id"] for row in plain.query(expression).all()} == before
 
 
 @pytest.mark.parametrize("is_sole", [False, True], ids=["several", "sole"])

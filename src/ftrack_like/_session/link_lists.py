@@ -171,28 +171,17 @@ class Links:
 
     def undoing(self, place: int) -> list[OperationPayload]:
         """Return payloads that delete the rows which the change with the index *place* made."""
-        kind = _KINDS[self.changes[place].name]
-        return [_deletion(kind, key) for (index, _), key in self._created.items() if index == place]
+        return self.surplus(place, [member for index, member in self._created if index == place])
 
     def surplus(self, place: int, members: Iterable[str]) -> list[OperationPayload]:
-        """Return payloads that delete the second row of each of *members*, if this commit made it.
+        """Return payloads that delete the rows which this commit made for *members*.
 
-        Two sessions that add the same member at once make two rows. The one with the smaller key
-        stays. Both sessions come to the same result.
+        Another session has added these members as well, in an earlier transaction. Its rows stay,
+        and their custom attributes with them.
         """
-        change = self.changes[place]
-        first: dict[str, str] = {}
-        for row in self._find(change, list(members)):
-            first[row.member] = min(row.key, first.get(row.member, row.key))
-        return [
-            _deletion(_KINDS[change.name], self._created[place, member])
-            for member, key in first.items()
-            if key < self._created.get((place, member), "")
-        ]
-
-    def added(self, place: int) -> list[str]:
-        """Return the keys of the members that the change with the index *place* adds."""
-        return [member for index, member in self._created if index == place]
+        keys = [self._created.get((place, member)) for member in members]
+        kind = _KINDS[self.changes[place].name]
+        return [_deletion(kind, key) for key in keys if key is not None]
 
 
 def _deletion(kind: _Kind, key: str) -> OperationPayload:

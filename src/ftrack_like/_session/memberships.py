@@ -22,6 +22,7 @@ queries.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -364,21 +365,23 @@ class Memberships:
     def _correct_links(self, results: Json) -> bool:
         """Check the link rows that the commit has written, and return whether to correct them.
 
-        Delete rows that another session has made as well. If the rows had no effect on a list,
-        send it whole.
+        Delete rows for members that another session has added as well. If the rows had no effect
+        on a list, send it whole.
         """
         links, self.links = self.links, Links(self._session, set())
         count, sent = len(links.changes), len(self.payloads)
         answers = results[-count:] if count and isinstance(results, list) else []
         for place, (change, answer) in enumerate(zip(links.changes, answers)):
             shown = self._shown(answer, change.name)
-            present = dict(shown or ())
-            if shown is None or len(present) != len(shown):
-                # The answer was lost, or the list contains a member twice.
-                self._deletions += links.surplus(place, links.added(place))
-            elif links.without_effect(place, [each["id"] for each in present.values()]):
+            if shown is None:
+                continue  # The answer was lost.
+            keys = [str(member["id"]) for _, member in shown]
+            self._deletions += links.surplus(
+                place, {key for key, count in collections.Counter(keys).items() if count > 1}
+            )
+            if links.without_effect(place, keys):
                 self._deletions += links.undoing(place)
-                self._send_whole(change, present)
+                self._send_whole(change, dict(shown))
         self.written = []
         return bool(self._deletions or len(self.payloads) != sent)
 
@@ -387,7 +390,8 @@ class Memberships:
         place = len(self.payloads)
         added = {_text_of(each): self._session.entity_reference(each) for each in change.added}
         removed = {_text_of(each) for each in change.removed}
-        self.payloads.append(with_data(change.owner, {"__entity_type__": change.owner["entity_type"]}))
+        empty = {"__entity_type__": change.owner["entity_type"]}
+        self.payloads.append(with_data(change.owner, empty))
         self._changes.append(_Change(place, change.name, added, removed))
         kept = {text: item for text, item in present.items() if text not in removed}
         self._send(self._changes[-1], {**kept, **added})

@@ -40,26 +40,42 @@ _RESOURCES = dict.fromkeys(("Collaborator", "Group", "Resource", "User"), "resou
 
 _LISTS = {
     "allocations": _OwnedList("context_id", _RESOURCES),
+    "annotations": _OwnedList("review_session_object_id", is_bound=False, only_grows=True),
     "appointments": _OwnedList("context_id", _RESOURCES),
     "assets": _OwnedList("context_id", is_bound=False),
     "assignments": _OwnedList("context_id", _RESOURCES),
+    "calendar_event_resources": _OwnedList("calendar_event_id"),
+    "calendar_events": _OwnedList("project_id", is_bound=False, only_grows=True),
     "children": _OwnedList("parent_id", is_bound=False),
+    "component_locations": _OwnedList("component_id", is_bound=False, only_grows=True),
     "components": _OwnedList("version_id", is_bound=False, only_grows=True),
+    "dashboard_resources": _OwnedList("dashboard_id", _RESOURCES),
     "incoming_links": _OwnedList("to_id"),
     "job_components": _OwnedList("job_id"),
+    "location_components": _OwnedList("location_id", is_bound=False, only_grows=True),
+    "managers": _OwnedList("context_id", is_bound=False, only_grows=True),
     "members": _OwnedList("container_id", is_bound=False, only_grows=True),
     "memberships": _OwnedList("group_id", {"User": "user_id"}),
+    "messages": _OwnedList("conversation_id"),
     "metadata": _OwnedList("parent_id"),
     "note_components": _OwnedList("note_id"),
     "note_label_links": _OwnedList("note_id"),
     "notes": _OwnedList("parent_id", is_bound=False, only_grows=True, names_type=True),
     "outgoing_links": _OwnedList("from_id"),
+    "participants": _OwnedList("conversation_id"),
     "recipients": _OwnedList("note_id"),
     "replies": _OwnedList("in_reply_to_id", is_bound=False, only_grows=True),
     "review_session_invitees": _OwnedList("review_session_id"),
     "review_session_objects": _OwnedList("review_session_id", {"AssetVersion": "version_id"}),
+    "split_parts": _OwnedList("task_id"),
+    "status_rules": _OwnedList("status_rule_group_id"),
+    "task_type_links": _OwnedList("user_id"),
     "timelogs": _OwnedList("context_id", {"User": "user_id"}, is_bound=False),
+    "user_security_roles": _OwnedList(
+        "user_id", {"SecurityRole": "security_role_id"}, is_bound=False, only_grows=True
+    ),
     "versions": _OwnedList("asset_id", is_bound=False),
+    "widgets": _OwnedList("dashboard_id", is_bound=False, only_grows=True),
 }
 
 
