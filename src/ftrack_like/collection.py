@@ -198,11 +198,16 @@ class Collection(MutableSequence[Any]):
             raise exception.ImmutableCollectionError(self)
 
     def _replace(
-        self, items: list[Entity], known: Optional[set[str]] = None, record: bool = True
+        self,
+        items: list[Entity],
+        known: Optional[set[str]] = None,
+        record: bool = True,
+        is_whole: bool = False,
     ) -> None:
         """Replace the members by *items* and record an update.
 
-        *known* are the identities of *items*, if they have been computed.
+        *known* are the identities of *items*, if they have been computed. *is_whole* is true if the
+        program wants exactly these members, also if another session adds one.
         """
         self._require_mutable()
         if known is None:
@@ -212,23 +217,28 @@ class Collection(MutableSequence[Any]):
         self._known = known
         self.is_changed = True
         if record:
-            self.record_change(before)
+            self.record_change(before, is_whole)
         else:
             self.entity.adopt(self)
 
-    def record_change(self, before: list[Entity]) -> None:
-        """Mark the entity as changed and record an update from the members *before*."""
+    def record_change(self, before: list[Entity], is_whole: bool = False) -> None:
+        """Mark the entity as changed and record an update from the members *before*.
+
+        *is_whole* is true if the program has set the whole list.
+        """
         session = self.entity.session
         self.entity.adopt(self)
         if not session.record_operations:
             return
+        after = copy.copy(self)
+        after.is_whole = is_whole
         session.recorded_operations.push(
             UpdateEntityOperation(
                 self.entity.entity_type,
                 self.entity.operation_key(),
                 self.attribute.name,
                 self.trusted(self.entity, self.attribute, self.mutable, before),
-                copy.copy(self),
+                after,
             )
         )
 
@@ -289,7 +299,7 @@ class Collection(MutableSequence[Any]):
     def clear(self) -> None:
         """Remove all members as one change."""
         if self.members:
-            self._replace([])
+            self._replace([], is_whole=True)
 
     def __contains__(self, value: object) -> bool:
         """Return whether there is a member with the identity of *value*."""
@@ -313,7 +323,7 @@ class Collection(MutableSequence[Any]):
             items[index] = self._members(item)
         else:
             (items[index],) = self._members([item])
-        self._replace(items)
+        self._replace(items, is_whole=not items)
 
     def __delitem__(self, index: Union[int, slice]) -> None:
         """Remove the member at *index*, or the members of a slice."""
@@ -321,7 +331,8 @@ class Collection(MutableSequence[Any]):
         items = list(self.members)
         gone = items[index] if isinstance(index, slice) else [items[index]]
         del items[index]
-        self._replace(items, self._identities - self._distinct(gone))
+        known = self._identities - self._distinct(gone)
+        self._replace(items, known, is_whole=isinstance(index, slice) and not items)
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the current members; later changes do not affect the iterator."""

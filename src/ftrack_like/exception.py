@@ -41,6 +41,7 @@ that catches that class keeps working::
     │   └── ServerInvalidValueError [ServerValidationError]
     ├── JobFailedError
     ├── JobTimeoutError [TimeoutError]
+    ├── LazyLoadError
     ├── LocationError
     │   ├── ComponentInLocationError
     │   ├── ComponentNotInAnyLocationError
@@ -142,6 +143,7 @@ __all__ = [
     "InvalidValueError",
     "JobFailedError",
     "JobTimeoutError",
+    "LazyLoadError",
     "LocationError",
     "MediaError",
     "MultipleResultsFoundError",
@@ -516,6 +518,24 @@ class EventHubConnectionError(EventHubError):
     """The event hub needs a connection, but has none."""
 
     default_message = "Event hub is not connected."
+
+
+class LazyLoadError(Error):
+    """An attribute is not loaded, and the session has ``on_lazy_load="raise"``.
+
+    *entity* and *attribute_name* say what the program has read. Nothing was sent.
+    """
+
+    default_message = (
+        "{entity}[{attribute_name!r}] is not loaded and would be asked of the server. Project it "
+        "in the query, or call session.populate(entities, {attribute_name!r})."
+    )
+
+    def __init__(self, entity: Entity, attribute_name: str, **kw: Unpack[ErrorOptions]) -> None:
+        """Initialise with the *entity* and the *attribute_name* that the program has read."""
+        self.entity = entity
+        self.attribute_name = attribute_name
+        super().__init__(**with_details(kw, entity=entity, attribute_name=attribute_name))
 
 
 class JobFailedError(Error):

@@ -204,7 +204,7 @@ class Session:
         *event_hub_class* replaces :class:`~ftrack_like.event.hub.EventHub`. *load_groups* loads a
         missing attribute for all entities of a query's page at once. *on_lazy_load* is
         ``"ignore"``, ``"warn"`` or ``"raise"``: the reaction to loading an attribute when it is
-        read.
+        read. ``"raise"`` raises :exc:`~ftrack_like.exception.LazyLoadError`.
 
         Raise :exc:`~ftrack_like.exception.ConfigurationError` (a :exc:`TypeError`) if server or key
         are missing, and :exc:`~ftrack_like.exception.ServerError` if the server is out of reach,

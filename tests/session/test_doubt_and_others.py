@@ -172,53 +172,63 @@ def test_changes_with_deletions(
     assert not proxied.in_doubt
 
 
+def test_late_copy_of_a_lost_request(
+    proxied: Any, proxy: Any, other: Any, sandbox: Any, task: Any, replies: Any
+) -> None:
+    """A request that arrives after it was sent again is refused while its entity exists."""
+    task.create_note("second", proxied.query("User").first())
+    task["description"] = "first"
+    del proxy.requests[:]
+    proxy.next_answers = [replies.RESET]
+    proxied.commit()
+    late = next(body for *_, body in proxy.requests if body and body[0]["action"] != "query")
+    task["description"] = "later"
+    proxied.commit()
+    with pytest.raises(exception.ServerNotUniqueError):
+        other.call(late)
+    assert fresh(sandbox, task) == ("later", {}, ["first", "second"])
+
+
 # Corrections of lists that another session changed
 
 
 @pytest.fixture
-def listed(proxied: Any) -> Any:
-    """Return a list with one of three tasks."""
-    schema = proxied.query("ProjectSchema").first()
-    project = proxied.create("Project", {"name": "p", "full_name": "p", "project_schema": schema})
-    tasks = [proxied.create("Task", {"name": f"t{n}", "parent": project}) for n in range(3)]
-    category = proxied.query("ListCategory").first()
-    made = proxied.create(
-        "TypedContextList",
-        {"name": "l", "project": project, "category": category, "items": tasks[:1]},
-    )
+def listed(proxied: Any, task: Any) -> Any:
+    """Return a task with one of three scopes; the server has no type for rows of this list."""
+    task.scopes = [proxied.create("Scope", {"name": f"t{n}"}) for n in range(3)]
+    task["scopes"] = task.scopes[:1]
     proxied.commit()
-    made.tasks = tasks
-    return made
+    return task
 
 
 def add_at_once(proxied: Any, other: Any, listed: Any, fail: Callable[[], None]) -> None:
-    """Add the second task here and, just before the server gets it, the third one there.
+    """Add the second scope here and, just before the server gets it, the third one there.
 
     Call *fail* before this session corrects the list.
     """
-    theirs = other.get("TypedContextList", listed["id"])
-    task = other.get("Task", listed.tasks[2]["id"])
+    theirs = other.get("Task", listed["id"])
+    scope = other.get("Scope", listed.scopes[2]["id"])
     call, count = proxied.call, [0]
 
     def interposed(batch: Any) -> Any:
         if any(each["action"] == "update" for each in batch):
             count[0] += 1
             if count[0] == 1:
-                theirs["items"].append(task)
+                theirs["scopes"].append(scope)
                 other.commit()
             elif count[0] == 2:
                 fail()
         return call(batch)
 
-    listed["items"].append(listed.tasks[1])
+    listed["scopes"].append(listed.scopes[1])
     proxied.call = interposed
 
 
 def items_of(sandbox: Any, listed: Any) -> list[str]:
-    """Return the names of the items, as on the server."""
+    """Return the names of the scopes, as on the server."""
     with sandbox.session() as third:
-        found = third.get("TypedContextList", listed["id"])
-        return sorted(item["name"] for item in found["items"])
+        found = third.get("Task", listed["id"])
+        return sorted(item["name"] for item in found["scopes"])
 
 
 def interrupt() -> None:
@@ -252,7 +262,7 @@ def test_correction_that_fails_is_made_up_for(
     proxied.commit()
     assert items_of(sandbox, listed) == ["t0", "t1", "t2"]
     assert not proxied.in_doubt
-    assert sorted(item["name"] for item in listed["items"]) == ["t0", "t1", "t2"]
+    assert sorted(item["name"] for item in listed["scopes"]) == ["t0", "t1", "t2"]
 
 
 @pytest.mark.parametrize("step", ["_merge", "_forget", "_correction"])

@@ -212,8 +212,10 @@ def test_lazy_loading_can_be_refused(sandbox: Any) -> None:
     """Loops that ask for each entity can be found."""
     with sandbox.session(on_lazy_load="raise") as session:
         user = session.query("select id from User").first()
-        with pytest.raises(exception.Error, match="username"):
+        with pytest.raises(exception.LazyLoadError, match="username") as caught:
             user["username"]
+        assert caught.value.entity is user
+        assert caught.value.attribute_name == "username"
 
 
 def test_merge_attaches(session: Any) -> None:

@@ -477,7 +477,7 @@ def test_lazy_loads_can_be_warned_of_or_refused(tiny: Any, page: Any) -> None:
         page[0]["bid"]
     assert caught[0].filename == __file__
     tiny._on_lazy_load = "raise"
-    with pytest.raises(exception.Error, match="populate"):
+    with pytest.raises(exception.LazyLoadError, match="populate"):
         page[0]["parent"]
     assert page[1]["bid"] == 1.0
 

@@ -46,3 +46,20 @@ def test_nothing_near_gives_nothing() -> None:
 def test_several_guesses_come_best_first() -> None:
     """More than one guess can be asked for."""
     assert closest("note", TYPES, limit=2) == ["Note", "NoteCategory"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Take", "Did you mean 'AssetVersion', which is what ftrack calls it, or 'Task'?"),
+        ("Subset", "Did you mean 'Asset', which is what ftrack calls it?"),
+        (
+            "Representation",
+            "Did you mean 'Component' or 'FileComponent', which is what ftrack calls it?",
+        ),
+    ],
+)
+def test_names_of_other_tools(name: str, text: str) -> None:
+    """A name of another tool leads to ftrack's name, and maybe to a similar one."""
+    types = ["Asset", "AssetVersion", "Component", "FileComponent", "Task", "User"]
+    assert did_you_mean(name, types) == text

@@ -77,11 +77,20 @@ def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
 def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> str:
     """Return ``"Did you mean 'AssetVersion'?"`` for an unknown *name*, or *otherwise*.
 
-    *candidates* are the valid names. If *name* is a name in another tool, it may also be a typing
-    mistake, so the text contains two names.
+    *candidates* are the valid names. If *name* is a name in another tool, the text says which names
+    ftrack has for it. It may also be a typing mistake, so the text contains two names.
     """
-    best = closest(name, candidates, limit=2 if _comparable(str(name)) in _OTHER_WORDS else 1)
-    return f"Did you mean {' or '.join(map(repr, best))}?" if best else otherwise
+    words = _OTHER_WORDS.get(_comparable(str(name)), ())
+    best = closest(name, candidates, limit=2 if words else 1)
+    if not best:
+        return otherwise
+    meant = [repr(each) for each in best if each in words]
+    others = [repr(each) for each in best if each not in words]
+    if meant:
+        meant[-1] += ", which is what ftrack calls it"
+        others = [", or " + each if index == 0 else each for index, each in enumerate(others)]
+        return f"Did you mean {' or '.join(meant)}{''.join(others)}?"
+    return f"Did you mean {' or '.join(others)}?"
 
 
 class Suggestion:

@@ -26,6 +26,7 @@ from ftrack_like._base.collaborators import (
 )
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.invalid_values import remedy
+from ftrack_like._session.link_lists import LinkPayload
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._transport.exchange import (
     MOST_TIMEOUTS,
@@ -70,6 +71,10 @@ class Delivery:
         self._deadline: float = connection_settings_of(session).deadline or math.inf
         #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
+        #: Whether an earlier answer to the batch was lost.
+        self.was_in_doubt = False
+        #: The payload that the server has refused, if it is known.
+        self.refused: Optional[Mapping[str, Any]] = None
         #: Whether the entities that the batch deletes are gone, so that it does without deletions.
         self._is_deleted = False
 
@@ -85,6 +90,7 @@ class Delivery:
         timeouts = 0
         for attempt in itertools.count(1):
             if self.in_doubt:
+                self.was_in_doubt = True
                 results = self.results_if_applied()
                 if results is not None:
                     return results
@@ -170,13 +176,21 @@ class Delivery:
         return True
 
     def _leaves_out(self, error: exception.ServerError) -> bool:
-        """Drop the update of an entity that went with its deleted parent; return whether it did.
+        """Drop the failing operation if it is not needed any more; return whether it was.
 
-        *error* says that the entity does not exist.
+        This is the update of an entity that went with its deleted parent, or a link that another
+        session has created or deleted.
         """
         payload = self._failing(error)
-        is_gone = isinstance(error, exception.ServerNotFoundError) and self._is_deleted
-        if payload is None or not is_gone or payload["action"] != "update":
+        if payload is None:
+            return False
+        action, is_link = payload["action"], isinstance(payload, LinkPayload)
+        if isinstance(error, exception.ServerNotFoundError):
+            needless = action == "delete" if is_link else action == "update" and self._is_deleted
+        else:
+            is_taken = isinstance(error, exception.ServerNotUniqueError)
+            needless = is_taken and is_link and action == "create"
+        if not needless:
             return False
         self._replace([(payload, None)])
         return True
@@ -301,7 +315,7 @@ class Delivery:
 
     def _name_operation(self, error: exception.ServerError) -> None:
         """Add the failing operation to the message of *error*, if it is known, and advice."""
-        payload = self._failing(error)
+        payload = self.refused = self._failing(error)
         hint = remedy(self._session, self._batch if payload is None else [payload])
         text = f"{error}\n{hint}" if hint else str(error)
         if payload is None:

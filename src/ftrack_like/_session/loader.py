@@ -225,13 +225,10 @@ class Loader:
         policy = getattr(self._session, "_on_lazy_load", "ignore")
         if policy == "ignore":
             return
-        text = (
-            f"{entity}[{attribute_name!r}] is not loaded and would be asked of the server. "
-            f"Project it in the query, or call session.populate(entities, {attribute_name!r})."
-        )
+        error = exception.LazyLoadError(entity, attribute_name)
         if policy == "raise":
-            raise exception.Error(text)
-        warnings.warn(text, RuntimeWarning, stacklevel=_caller_level())
+            raise error
+        warnings.warn(str(error), RuntimeWarning, stacklevel=_caller_level())
 
 
 def next_offset(result: Json) -> Optional[int]:

@@ -2,15 +2,18 @@
 
 The protocol only has whole lists. An update of ``Task.notes`` makes exactly these notes the notes
 of the task, and removes all others. A session that appends a note wants to add one note. It must
-not remove a note that another session added after this session read the list. There are three ways
+not remove a note that another session added after this session read the list. There are four ways
 to avoid that:
 
 1. A list whose members belong to one owner is written member by member, if possible: see
    :mod:`ftrack_like._session.owned_lists`. The commit reads it again at the end of its transaction.
-2. For other lists, the batch contains a query for each list, right before the update. Server and
+2. A list of link rows is written row by row, if the schema has a type for the rows: see
+   :mod:`ftrack_like._session.link_lists`. The commit reads it again as well.
+3. For other lists, the batch contains a query for each list, right before the update. Server and
    client run both in one transaction, so the answer shows the list that the update replaced. If it
-   contains changes of another session, the client sends a corrected list (:meth:`correct`).
-3. The server deletes the members that some lists lose. A correction would come too late for them,
+   contains changes of another session, the client sends a corrected list (:meth:`correct`). If the
+   answer is lost, no query can find these changes any more. Then the client only logs a warning.
+4. The server deletes the members that some lists lose. A correction would come too late for them,
    so :meth:`refresh` also reads these lists before the commit.
 
 A session without load groups sends the same requests as the published client, without these
@@ -19,11 +22,13 @@ queries.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._session.batch import RawBatch
+from ftrack_like._session.link_lists import Links
 from ftrack_like._session.owned_lists import ListChange, is_owned, member_writes, with_owners
 from ftrack_like._session.payloads import OperationPayload, with_data
 from ftrack_like._values.literals import key_condition
@@ -72,7 +77,7 @@ class _Delta:
 
         *before* is None if the program had not loaded the list.
         """
-        if before is None or after.is_whole or not len(after):
+        if before is None or after.is_whole:
             self.is_whole = True
         if before is None:
             self.is_seen = False
@@ -103,9 +108,16 @@ class Memberships:
     """The changes of collections in the payloads of one commit."""
 
     def __init__(
-        self, session: Session, operations: Iterable[Any], payloads: list[OperationPayload]
+        self,
+        session: Session,
+        operations: Iterable[Any],
+        payloads: list[OperationPayload],
+        whole: set[str],
     ) -> None:
-        """Find the changes in *payloads*, which come from *operations*. Do not modify either."""
+        """Find the changes in *payloads*, which come from *operations*. Do not modify either.
+
+        *whole* contains the names of link lists that the session sends whole.
+        """
         self._session = session
         self._changes: list[_Change] = []
         #: The members to send, by the index of the payload and the name of the list.
@@ -113,10 +125,57 @@ class Memberships:
         self.payloads = list(payloads)
         #: The changes of lists that are written member by member.
         self.written: list[ListChange] = []
+        #: The link rows that the commit writes. Their lists are the last ones of *written*.
+        self.links = Links(session, whole)
+        #: Payloads that a correction sends before those that update lists.
+        self._deletions: list[OperationPayload] = []
         if session._load_groups and any(map(_holds_collection, payloads)):  # noqa: SLF001 - an argument of the constructor
             deltas = _deltas(operations)
             self._write_members(deltas)
+            self._write_links(deltas)
             self._find_changes(deltas)
+
+    def _write_links(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
+        """Replace the link lists in the payloads by creations and deletions of their rows."""
+        kept, writes = [], []
+        ended = {_key_text(each) for each in self.payloads if each["action"] != "update"}
+        for payload in self.payloads:
+            data = payload.get("entity_data", {})
+            changes = [] if _key_text(payload) in ended else self._link_changes(payload, deltas)
+            made = self._link_payloads(changes)
+            if made is not None:
+                names = {change.name for change in changes}
+                self.written += changes
+                writes += made
+                payload = with_data(payload, {k: v for k, v in data.items() if k not in names})
+            if made is None or payload["entity_data"].keys() - {"__entity_type__"}:
+                kept.append(payload)
+        self.payloads = [*kept, *writes]
+
+    def _link_payloads(self, changes: list[ListChange]) -> Optional[list[OperationPayload]]:
+        """Return the payloads for the rows of *changes*, None to send the lists whole."""
+        if not changes:
+            return None
+        try:
+            return self.links.writes(changes)
+        except (exception.ServerConnectionError, exception.ServerAuthenticationError):
+            raise
+        except exception.ServerError:
+            return None  # The server does not answer a query for these rows.
+
+    def _link_changes(
+        self, payload: OperationPayload, deltas: Mapping[tuple[str, str, str], _Delta]
+    ) -> list[ListChange]:
+        """Return the changes of lists in *payload* that can be written row by row."""
+        changes = []
+        for name, value in payload["entity_data"].items():
+            delta = deltas.get((payload["entity_type"], _key_text(payload), name))
+            if delta is None or delta.is_whole or _collection_in(value) is None:
+                continue
+            if self.links.accepts(payload, name):
+                added, removed = list(delta.added.values()), list(delta.removed.values())
+                changes.append(ListChange(payload, name, added, removed))
+        return changes
 
     def _write_members(self, deltas: Mapping[tuple[str, str, str], _Delta]) -> None:
         """Replace the owned lists in the payloads by updates and deletions of their members."""
@@ -188,6 +247,16 @@ class Memberships:
             kept = {text: item for text, item in present.items() if text not in change.removed}
             self._send(change, {**kept, **change.added})
 
+    @property
+    def whole_lists(self) -> str:
+        """The lists that are sent whole, for a message."""
+        texts = []
+        for change in self._changes:
+            payload = self.payloads[change.place]
+            key = ", ".join(map(str, payload["entity_key"]))
+            texts.append(f"{change.name} of {payload['entity_type']} ({key})")
+        return "; ".join(texts)
+
     def questions(self) -> list[dict[str, Any]]:
         """Return queries for the lists that are sent whole, to run before the updates."""
         places = ((self.payloads[change.place], change.name) for change in self._changes)
@@ -225,19 +294,27 @@ class Memberships:
 
     def _members(self, result: Json, name: str) -> Optional[_References]:
         """Return the members of the list *name* in *result*, or None if it has no such list."""
+        shown = self._shown(result, name)
+        return None if shown is None else dict(shown)
+
+    def _shown(self, result: Json, name: str) -> Optional[list[tuple[str, dict[str, Any]]]]:
+        """Return the members of the list *name* in *result*, with the texts of their keys.
+
+        The list may contain a member twice. Return None if *result* has no such list.
+        """
         data = result.get("data") if isinstance(result, Mapping) else None
         if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], Mapping):
             return None
         items = data[0].get(name)
         if isinstance(items, MappedCollectionProxy):
             items = items.collection
-        found = {}
+        found = []
         for item in items if isinstance(items, Iterable) else ():
             entity_type = getattr(item, "entity_type", None) or item["__entity_type__"]
             names = self._session.types[entity_type].primary_key_attributes
             reference = {each: item[each] for each in names}
             text = str(list(reference.values()))
-            found[text] = {"__entity_type__": entity_type, **reference}
+            found.append((text, {"__entity_type__": entity_type, **reference}))
         return found
 
     def correct(self, results: Json) -> bool:
@@ -255,7 +332,7 @@ class Memberships:
         ]
         self._sent = dict(self._sent)
         self.payloads = list(self.payloads)
-        differs = False
+        differs = self._correct_links(results)
         for change, present in self._answers(results):
             sent = self._sent[change.place, change.name]
             # *lost* are members that another session added, and that this commit has removed again.
@@ -277,11 +354,47 @@ class Memberships:
             payload = self.payloads[change.place]
             data = lists.setdefault(change.place, {"__entity_type__": payload["entity_type"]})
             data[change.name] = payload["entity_data"][change.name]
-        self.payloads = [with_data(self.payloads[index], data) for index, data in lists.items()]
+        updates = [with_data(self.payloads[index], data) for index, data in lists.items()]
+        self.payloads = [*updates, *self._deletions]
+        self._deletions = []
         places = {index: place for place, index in enumerate(lists)}
         self._changes = [each._replace(place=places[each.place]) for each in self._changes]
         self._sent = {(places[index], name): sent for (index, name), sent in self._sent.items()}
         return True
+
+    def _correct_links(self, results: Json) -> bool:
+        """Check the link rows that the commit has written, and return whether to correct them.
+
+        Delete rows for members that another session has added as well. If the rows had no effect
+        on a list, send it whole.
+        """
+        links, self.links = self.links, Links(self._session, set())
+        count, sent = len(links.changes), len(self.payloads)
+        answers = results[-count:] if count and isinstance(results, list) else []
+        for place, (change, answer) in enumerate(zip(links.changes, answers)):
+            shown = self._shown(answer, change.name)
+            if shown is None:
+                continue  # The answer was lost.
+            keys = [str(member["id"]) for _, member in shown]
+            self._deletions += links.surplus(
+                place, {key for key, count in collections.Counter(keys).items() if count > 1}
+            )
+            if links.without_effect(place, keys):
+                self._deletions += links.undoing(place)
+                self._send_whole(change, dict(shown))
+        self.written = []
+        return bool(self._deletions or len(self.payloads) != sent)
+
+    def _send_whole(self, change: ListChange, present: _References) -> None:
+        """Make the payloads send the list of *change*, whose members are *present*, whole."""
+        place = len(self.payloads)
+        added = {_text_of(each): self._session.entity_reference(each) for each in change.added}
+        removed = {_text_of(each) for each in change.removed}
+        empty = {"__entity_type__": change.owner["entity_type"]}
+        self.payloads.append(with_data(change.owner, empty))
+        self._changes.append(_Change(place, change.name, added, removed))
+        kept = {text: item for text, item in present.items() if text not in removed}
+        self._send(self._changes[-1], {**kept, **added})
 
 
 def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:

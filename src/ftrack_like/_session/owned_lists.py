@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ftrack_like._base.types import Json
     from ftrack_like.entity.base import Entity
 
-__all__ = ["ListChange", "is_owned", "member_writes", "with_owners"]
+__all__ = ["ListChange", "is_owned", "key_values", "member_writes", "with_owners"]
 
 
 class _OwnedList(NamedTuple):
@@ -40,26 +40,42 @@ _RESOURCES = dict.fromkeys(("Collaborator", "Group", "Resource", "User"), "resou
 
 _LISTS = {
     "allocations": _OwnedList("context_id", _RESOURCES),
+    "annotations": _OwnedList("review_session_object_id", is_bound=False, only_grows=True),
     "appointments": _OwnedList("context_id", _RESOURCES),
     "assets": _OwnedList("context_id", is_bound=False),
     "assignments": _OwnedList("context_id", _RESOURCES),
+    "calendar_event_resources": _OwnedList("calendar_event_id"),
+    "calendar_events": _OwnedList("project_id", is_bound=False, only_grows=True),
     "children": _OwnedList("parent_id", is_bound=False),
+    "component_locations": _OwnedList("component_id", is_bound=False, only_grows=True),
     "components": _OwnedList("version_id", is_bound=False, only_grows=True),
+    "dashboard_resources": _OwnedList("dashboard_id", _RESOURCES),
     "incoming_links": _OwnedList("to_id"),
     "job_components": _OwnedList("job_id"),
+    "location_components": _OwnedList("location_id", is_bound=False, only_grows=True),
+    "managers": _OwnedList("context_id", is_bound=False, only_grows=True),
     "members": _OwnedList("container_id", is_bound=False, only_grows=True),
     "memberships": _OwnedList("group_id", {"User": "user_id"}),
+    "messages": _OwnedList("conversation_id"),
     "metadata": _OwnedList("parent_id"),
     "note_components": _OwnedList("note_id"),
     "note_label_links": _OwnedList("note_id"),
     "notes": _OwnedList("parent_id", is_bound=False, only_grows=True, names_type=True),
     "outgoing_links": _OwnedList("from_id"),
+    "participants": _OwnedList("conversation_id"),
     "recipients": _OwnedList("note_id"),
     "replies": _OwnedList("in_reply_to_id", is_bound=False, only_grows=True),
     "review_session_invitees": _OwnedList("review_session_id"),
     "review_session_objects": _OwnedList("review_session_id", {"AssetVersion": "version_id"}),
+    "split_parts": _OwnedList("task_id"),
+    "status_rules": _OwnedList("status_rule_group_id"),
+    "task_type_links": _OwnedList("user_id"),
     "timelogs": _OwnedList("context_id", {"User": "user_id"}, is_bound=False),
+    "user_security_roles": _OwnedList(
+        "user_id", {"SecurityRole": "security_role_id"}, is_bound=False, only_grows=True
+    ),
     "versions": _OwnedList("asset_id", is_bound=False),
+    "widgets": _OwnedList("dashboard_id", is_bound=False, only_grows=True),
 }
 
 
@@ -166,7 +182,7 @@ def _points_at(payload: OperationPayload, change: ListChange) -> bool:
     data = payload.get("entity_data", {})
     owner = data.get(change.pointer[:-3])
     if hasattr(owner, "primary_key_attributes"):
-        return bool(_values(owner) == change.owner["entity_key"])
+        return bool(key_values(owner) == change.owner["entity_key"])
     return bool(data.get(change.pointer) == change.value)
 
 
@@ -174,13 +190,13 @@ def _removal(item: Entity, change: ListChange) -> OperationPayload:
     """Return the payload that removes *item* from the list of *change*."""
     if not _LISTS[change.name].is_bound:
         return _update(item, {change.pointer: None})
-    entity_type, key = item.entity_type, _values(item)
+    entity_type, key = item.entity_type, key_values(item)
     return OperationPayload({"action": "delete", "entity_type": entity_type, "entity_key": key})
 
 
 def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
     """Return a payload that updates *item* with *data*."""
-    entity_type, key = item.entity_type, _values(item)
+    entity_type, key = item.entity_type, key_values(item)
     data = {"__entity_type__": entity_type, **data}
     return OperationPayload(
         {"action": "update", "entity_type": entity_type, "entity_key": key, "entity_data": data}
@@ -189,9 +205,9 @@ def _update(item: Entity, data: Mapping[str, Any]) -> OperationPayload:
 
 def _type_and_key(item: Entity) -> tuple[str, str]:
     """Return the type and the primary key of *item*."""
-    return item.entity_type, str(_values(item))
+    return item.entity_type, str(key_values(item))
 
 
-def _values(item: Entity) -> list[Any]:
+def key_values(item: Entity) -> list[Any]:
     """Return the values of the primary key of *item*."""
     return list(inspection.primary_key(item).values())

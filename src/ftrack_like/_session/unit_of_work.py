@@ -24,6 +24,7 @@ from ftrack_like import exception, inspection, operation
 from ftrack_like._base.collaborators import calls_of, identity_map_of, loader_of
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.batch_delivery import Delivery
+from ftrack_like._session.link_lists import distinct_members
 from ftrack_like._session.memberships import Memberships
 from ftrack_like._session.payloads import optimise, payload_of
 from ftrack_like._session.pending import CommitPlan, PendingBatch
@@ -55,6 +56,8 @@ class UnitOfWork:
         self._identity_map = identity_map_of(session)
         #: The last batch, until its outcome is known and merged.
         self._pending: Optional[PendingBatch] = None
+        #: The names of the link lists that are sent whole.
+        self._whole: set[str] = set()
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -100,14 +103,21 @@ class UnitOfWork:
         """Send the payloads of *plan* and merge the answer.
 
         The method stores the batch before it sends it, and drops it when all is done. If an
-        exception interrupts it, the next commit continues at the same state.
+        exception interrupts it, the next commit continues at the same state. If the server refuses
+        link rows, send the lists whole.
         """
-        memberships = Memberships(self._session, plan.operations, plan.payloads)
-        memberships.refresh()
-        plan.payloads, plan.written = memberships.payloads, memberships.written
-        delivery = self._delivery(plan, memberships.questions(), memberships.readings())
-        pending = self._pending = PendingBatch(plan, delivery, memberships)
-        self._finish(pending)
+        planned = plan.payloads
+        while True:
+            memberships = Memberships(self._session, plan.operations, planned, self._whole)
+            memberships.refresh()
+            plan.payloads, plan.written = memberships.payloads, memberships.written
+            delivery = self._delivery(plan, memberships.questions(), memberships.readings())
+            pending = self._pending = PendingBatch(plan, delivery, memberships)
+            try:
+                return self._finish(pending)
+            except exception.ServerError:
+                if self._pending or not memberships.links.are_refused(delivery.refused):
+                    raise
 
     def _finish(self, pending: PendingBatch) -> None:
         """Send *pending*, merge the answer, and correct lists that other sessions have changed."""
@@ -129,6 +139,7 @@ class UnitOfWork:
         try:
             if not pending.is_answered:
                 pending.answer(pending.delivery.send())
+                self._warn_of_lists(pending)
         except BaseException as error:
             if not pending.delivery.in_doubt and not (pending.is_correction and _passes(error)):
                 self._pending = None
@@ -139,6 +150,16 @@ class UnitOfWork:
             finally:
                 self._forget(pending.plan)
                 pending.is_merged = True
+
+    def _warn_of_lists(self, pending: PendingBatch) -> None:
+        """Log the lists of which changes of other sessions may be lost with the server's answer."""
+        lists = pending.memberships.whole_lists
+        if lists and pending.delivery.was_in_doubt:
+            self._session.logger.warning(
+                "The connection lost the answer to a commit. If another session changed one of "
+                "these lists at the same moment, its change may be undone: %s",
+                lists,
+            )
 
     def _correction(self, pending: PendingBatch) -> Optional[PendingBatch]:
         """Return the batch that corrects the lists of *pending*, which is answered, or None."""
@@ -247,7 +268,7 @@ class UnitOfWork:
             rows = answer.get("data") if isinstance(answer, (dict, Mapping)) else None
             row = rows[0] if isinstance(rows, list) and len(rows) == 1 else None
             if isinstance(row, dict) and change.name in row:
-                records.append(row)
+                records.append({**row, change.name: distinct_members(row[change.name])})
             elif getattr(row, "entity_type", None) is not None:
                 self._session.merge(row)
             else:

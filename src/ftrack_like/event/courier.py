@@ -28,6 +28,7 @@ import time
 from typing import Callable, Optional
 
 from ftrack_like import exception
+from ftrack_like._transport.interruption import interruption
 from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.pending import Arrivals, OnPacketAnswer, Outbox, OutgoingEvent, PacketAnswer
 from ftrack_like.event.reentrant_queue import ReentrantQueue
@@ -120,7 +121,9 @@ class Courier:
     def send(self, packet: packets.Packet) -> str:
         """Send *packet* on the calling thread, and return its text.
 
-        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the connection is broken.
+        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the connection is broken. If
+        a signal handler raises an exception meanwhile, raise that exception and give up the
+        connection, because a packet may be sent in part.
         """
         with self.guard:
             websocket = self.websocket
@@ -129,10 +132,13 @@ class Courier:
             text = packets.join(packet)
             try:
                 websocket.send(text)
-            except Exception as error:
-                if not isinstance(error, faults()):
+            except BaseException as error:
+                interrupted = _interrupted(error)
+                if not interrupted and not isinstance(error, faults()):
                     raise
                 self._seams.give_up(websocket)
+                if interrupted:
+                    raise
                 raise exception.EventHubConnectionError(
                     "Sending to the event server failed: {error}", details={"error": str(error)}
                 ) from error
@@ -308,7 +314,9 @@ class Courier:
         """Send *sending*; return False if the connection is broken.
 
         Log and drop an event that cannot be encoded. Raise
-        :exc:`~ftrack_like.exception.EventHubError` if the event is too large for the server.
+        :exc:`~ftrack_like.exception.EventHubError` if the event is too large for the server. If a
+        signal handler raises an exception, raise it. If sending had begun by then, the event is
+        sent again on the next connection.
         """
         self._sequence += 1
         number = self._sequence
@@ -326,8 +334,13 @@ class Courier:
         except exception.EventHubError:
             self.outbox.acknowledge(number)
             raise
-        except Exception:
-            self.outbox.acknowledge(number)
+        except BaseException as error:
+            interrupted = _interrupted(error)
+            # If the connection was given up, the server may have the event, or a part of it.
+            if self.websocket is not None or not interrupted:
+                self.outbox.acknowledge(number)
+            if interrupted:
+                raise
             self._seams.logger.exception(f"Error sending event {sending.event}.")
         return True
 
@@ -412,6 +425,11 @@ class Courier:
                 self._unanswered.pop(id(subscriber), None)
                 raise
             return True
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Return whether *error* comes from a signal handler, such as Ctrl-C, and not from sending."""
+    return not isinstance(error, Exception) or interruption(error) is not None
 
 
 def refuse_huge(event: Event, length: int) -> None:

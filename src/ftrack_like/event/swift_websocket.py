@@ -133,9 +133,22 @@ class SwiftWebSocket(websocket.WebSocket):
                 rest = memoryview(self._outgoing.popleft())
                 while rest:
                     rest = rest[self._send_some(rest) :]
+        except BaseException:
+            self._spoil()
+            raise
         finally:
             self._outgoing.clear()
             self._is_sending = False
+
+    def _spoil(self) -> None:
+        """Shut the socket down, because the server may have received a part of a frame only.
+
+        It would take the next frame for the rest of this one. A fault or the exception of a signal
+        handler may come in the middle of a frame. The reader notices and closes the websocket.
+        """
+        with contextlib.suppress(OSError):
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def _send_some(self, data: memoryview) -> int:
         """Send the start of *data*, and return the number of bytes sent."""

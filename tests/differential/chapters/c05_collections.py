@@ -58,7 +58,7 @@ def empty(stage: Stage) -> Any:
     return [len(items), list(items), items.mutable, type(items).__name__]
 
 
-@step()
+@step(asks="F")
 def append(stage: Stage) -> Any:
     """Appended entities are there after the commit."""
     first, second, _ = versions(stage)
@@ -87,7 +87,7 @@ def extend_and_insert(stage: Stage) -> Any:
     return [versions(stage).index(item) for item in items]
 
 
-@step()
+@step(asks="F")
 def remove(stage: Stage) -> Any:
     """A removed entity is gone from the collection, not from the server."""
     made = group(stage)
@@ -216,7 +216,7 @@ def new_children_are_seen(stage: Stage) -> Any:
     return sorted(child["name"] for child in found["children"])
 
 
-@step()
+@step(asks="F")
 def unchanged_collection_follows(stage: Stage) -> Any:
     """A collection that was read but not changed follows the next query."""
     made = group(stage)
@@ -251,7 +251,7 @@ def collection_in_create(stage: Stage) -> Any:
     return seen_by_others(stage, made)
 
 
-@step()
+@step(asks="F")
 def rollback_of_a_collection(stage: Stage) -> Any:
     """Rolling back restores the collection."""
     made = group(stage)

@@ -149,7 +149,7 @@ def job_with_wrong_type(stage: Stage) -> Any:
     return stage.session.create("Job", {"user": user(stage), "type": "odd_job"})
 
 
-@step()
+@step(asks="F")
 def links_between_versions(stage: Stage) -> Any:
     """Versions that use other versions, seen from both ends."""
     session = stage.session

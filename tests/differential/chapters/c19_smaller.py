@@ -74,7 +74,7 @@ def collection_kept_over_a_commit(stage: Stage) -> Any:
     return [items is made["items"], len(items)]
 
 
-@step()
+@step(asks="F")
 def extend_is_sent_once(stage: Stage) -> Any:
     """However it was recorded, what is sent is the whole list, once."""
     made, versions = shot_list(stage)

@@ -119,7 +119,7 @@ def publish(stage: Stage) -> Any:
     }
 
 
-@step(asks="A")
+@step(asks="AF")
 def publish_next(stage: Stage) -> Any:
     """A second publish gets the next number, and knows what it was made from."""
     work = publisher(stage)

@@ -260,7 +260,7 @@ def thumbnails(stage: Stage) -> Any:
     return [found, stage.new_session().get("Task", task["id"])["thumbnail"]]
 
 
-@step()
+@step(asks="F")
 def list_of_contexts(stage: Stage) -> Any:
     """A list of tasks: filled, ordered by name, emptied in part, deleted with its items kept."""
     session = stage.session

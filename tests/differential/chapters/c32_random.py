@@ -160,7 +160,7 @@ def enter(seed: int) -> None:
         return play(stage, seed)
 
     drawn.__name__ = f"seed_{seed}"
-    step()(drawn)
+    step(asks="F")(drawn)
 
 
 for each in range(1, 17):

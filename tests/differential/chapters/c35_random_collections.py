@@ -130,7 +130,7 @@ def enter(seed: int) -> None:
         return [answer, sorted(item["name"] for item in items)]
 
     drawn.__name__ = f"seed_{seed}"
-    step()(drawn)
+    step(asks="F")(drawn)
 
 
 for each in range(1, 9):

@@ -240,7 +240,7 @@ def add_members(stage: Stage) -> Any:
     return [before, len(seen(stage, made, "items")[0])]
 
 
-@step()
+@step(asks="F")
 def membership(stage: Stage) -> Any:
     """Members are told by identity, whichever session an entity is of."""
     items = new_list(stage, "membership")["items"]

@@ -76,7 +76,7 @@ def one_adds_one_removes(stage: Stage) -> Any:
     return stored(stage, mine)
 
 
-@step()
+@step(asks="F")
 def the_same_task(stage: Stage) -> Any:
     """Both sessions add one task, and both remove it."""
     mine, theirs, others = in_both(stage, "the same", 1)
@@ -90,7 +90,7 @@ def the_same_task(stage: Stage) -> Any:
     return found
 
 
-@step()
+@step(asks="F")
 def assigned(stage: Stage) -> Any:
     """A list that is assigned holds what was assigned, whatever the other session added."""
     mine, theirs, others = in_both(stage, "assigned", 1)
@@ -101,7 +101,7 @@ def assigned(stage: Stage) -> Any:
     return stored(stage, mine)
 
 
-@step()
+@step(asks="F")
 def populated_in_between(stage: Stage) -> Any:
     """A list that is populated after the other session's change has both changes."""
     mine, theirs, others = in_both(stage, "populated", 1)
@@ -114,7 +114,7 @@ def populated_in_between(stage: Stage) -> Any:
     return [before, stored(stage, mine)]
 
 
-@step()
+@step(asks="F")
 def one_after_the_other(stage: Stage) -> Any:
     """A list that the other session reads after the commit shows and keeps what was added."""
     mine, theirs, others = in_both(stage, "in turn", 0)
