@@ -102,21 +102,12 @@ def memberships(session: Any, project: Any, count: int) -> list[Any]:
     return [session.create("Membership", {"group": old, "user": each}) for each in people]
 
 
-def participants(session: Any, project: Any, count: int) -> list[Any]:
-    """Return new participants of a conversation."""
-    old = session.create("Conversation", {})
-    user = session.query("User").first()
-    data = {"conversation": old, "resource_id": user["id"]}
-    return [session.create("Participant", data) for _ in range(count)]
-
-
 KINDS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any, int], list[Any]]]] = {
     "items": (new_list, tasks),
     "lists": (lambda session, project: tasks(session, project, 1)[0], lists),
     "uses_versions": (lambda session, project: versions(session, project, 1)[0], versions),
     "used_in_versions": (lambda session, project: versions(session, project, 1)[0], versions),
     "memberships": (lambda session, project: session.create("Group", {"name": "g"}), memberships),
-    "participants": (lambda session, project: session.create("Conversation", {}), participants),
 }
 
 
