@@ -116,6 +116,19 @@ class Place:
             location_id=self.location,
             resource_identifier=f"/{name}",
         )
+        attribute = api.one(
+            'select id from CustomAttributeConfiguration where key is "fstart"'
+            ' and object_type.name is "Shot"'
+        )["id"]
+        api.call(
+            api.make(
+                "CustomAttributeValue",
+                [attribute, self.shot],
+                configuration_id=attribute,
+                entity_id=self.shot,
+                value=1001,
+            )
+        )
         statuses = api.query("select id from Status order by sort")
         api.update("AssetVersion", self.version, status_id=statuses[-1]["id"])
 
@@ -136,11 +149,15 @@ def there(api: Any) -> Place:
 SEEN = (
     "Asset",
     "AssetVersion",
+    "AssetVersionCustomAttributeValue",
     "Appointment",
     "Component",
     "ComponentLocation",
     "Context",
     "ContextCustomAttributeValue",
+    "CustomAttributeValue",
+    "Event",
+    "Feed",
     "FileComponent",
     "List",
     "ListObject",
@@ -162,7 +179,7 @@ SEEN = (
 
 def _ids(api: Any, type_name: str) -> set[str]:
     key = MODEL.types[type_name].primary_key
-    return {"/".join(one[name] for name in key) for one in api.query(type_name)}
+    return {"/".join(str(one[name]) for name in key) for one in api.query(type_name)}
 
 
 @pytest.mark.parametrize("type_name", SEEN)
@@ -799,6 +816,48 @@ def test_events_tell_of_what_a_user_sees(
         api.update("Task", there.task, description="shown")
         while there.task not in next_heard():
             assert len(heard) < 10
+
+
+def test_events_tell_only_readable_custom_attributes(
+    sandbox: Any, api: Any, login: Login, here: Place
+) -> None:
+    """An event leaves out a custom attribute until a role of the user may read it."""
+    configuration = api.create(
+        "CustomAttributeConfiguration",
+        key="budget",
+        label="Budget",
+        type_id=api.one('select id from CustomAttributeType where name is "text"')["id"],
+        entity_type="task",
+        read_security_roles=[],
+        write_security_roles=[],
+    )
+
+    def value(text: str) -> Any:
+        return api.change("ContextCustomAttributeValue", [configuration, here.task], value=text)
+
+    ada = login("ada", "User", here.project)
+    told: list[Any] = []
+
+    def hear(event: Any) -> None:
+        entities = event["data"]["entities"]
+        told.extend(one["changes"] for one in entities if one.get("entityId") == here.task)
+
+    with sandbox.session(api_user="ada", api_key=ada.key, auto_connect_event_hub=True) as session:
+        session.event_hub.subscribe("topic=ftrack.update", hear)
+        assert session.event_hub.wait_connected(20)
+        assert session.event_hub._courier.wait_settled(20)
+        api.call(value("little"))
+        api.call(value("more"), api.change("Task", here.task, description="one"))
+        role = api.one('select id from SecurityRole where name is "User"')["id"]
+        roles = [_reference("SecurityRole", role)]
+        api.update("CustomAttributeConfiguration", configuration, read_security_roles=roles)
+        api.call(value("much"))
+        deadline = time.monotonic() + 20
+        while not any("budget" in changes for changes in told) and time.monotonic() < deadline:
+            session.event_hub.wait(0.1)
+    description, budget = told
+    assert list(description) == ["description"]
+    assert budget == {"budget": {"old": "more", "new": "much"}}
 
 
 def test_all_events_are_for_administrators(sandbox: Any, api: Any, login: Login) -> None:
