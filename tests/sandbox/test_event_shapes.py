@@ -457,7 +457,7 @@ def test_custom_attribute(site: Site, kind: str, config: str, value: Any, text: 
     assert differences({"told": {"old": None, "new": text}}, entity["changes"]) == []
     ended = [
         site.api.change("ContextCustomAttributeValue", key, value=None),
-        site.api.remove("CustomAttributeValue", key),
+        site.api.remove("CustomAttributeValue", *key),
     ]
     for end in ended:
         entity = site.entity("Project", end)
