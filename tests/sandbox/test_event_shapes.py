@@ -446,7 +446,7 @@ def test_role_in_a_project(site: Site) -> None:
     ],
 )
 def test_custom_attribute(site: Site, kind: str, config: str, value: Any, text: Any) -> None:
-    """A value of a custom attribute is text, whatever its type, under its key; none, or no longer one, is null."""
+    """A value of a custom attribute is text, whatever its type; none and a deleted one are null."""
     type_id = site.api.one(f'select id from CustomAttributeType where name is "{kind}"')["id"]
     values = {"type_id": type_id, "entity_type": "show", "config": config, "label": "x"}
     configuration = site.api.create("CustomAttributeConfiguration", key="told", **values)
