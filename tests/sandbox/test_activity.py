@@ -185,16 +185,17 @@ def test_values_of_custom_attributes_are_not_recorded(api: Any, project: str, fr
     assert "hush" not in row["data"]
 
 
-def restricted(sandbox: Any, api: Any, project: str, role: str = "User") -> Any:
-    """Return the API of a user whose *role* is for *project* alone."""
+def restricted(sandbox: Any, api: Any, *projects: str, role: str = "User") -> Any:
+    """Return the API of a user whose *role* is for *projects* alone; without any for all."""
     username = f"user-{uuid.uuid4().hex[:8]}"
     user = api.create("User", username=username)
     role_id = api.one(f'select id from SecurityRole where name is "{role}"')["id"]
     named = {"user_id": user, "role_id": role_id}
     reset = {"action": "reset_remote", "reset_type": "api_key", "entity_type": "User"}
-    _, _, answer = api.call(
+    grant = {"action": "grant_user_security_role_project", **named}
+    *_, answer = api.call(
         {"action": "add_user_security_role", **named},
-        {"action": "grant_user_security_role_project", "project_id": project, **named},
+        *({**grant, "project_id": project} for project in projects),
         {**reset, "entity_key": user},
     )
     other = type(api)(sandbox)
@@ -247,9 +248,27 @@ def test_end_of_a_private_project_is_not_recorded(api: Any, fresh: Any) -> None:
     assert row["parent_id"] == following
 
 
+def test_end_of_a_project_is_for_those_who_saw_it(sandbox: Any, api: Any, project: str) -> None:
+    """A user of one project does not read that another one is gone; a user of all projects does."""
+    granted = restricted(sandbox, api, project)
+    everywhere = restricted(sandbox, api)
+    gone = make_project(api)
+    api.delete("Project", gone)
+    about = f'where parent_id is "{gone}"'
+    owned = f'Feed where owner_id is "{gone}"'
+    try:
+        assert granted.query(f"Event {about}") == []
+        assert granted.query(owned) == []
+        assert len(everywhere.query(f"Event {about}")) == 1
+        assert len(everywhere.query(owned)) == 1
+    finally:
+        granted.http.close()
+        everywhere.http.close()
+
+
 def test_activity_of_a_removed_user_stays(sandbox: Any, api: Any, project: str, fresh: Any) -> None:
     """The rows of a user who is deleted stay, without the user."""
-    other = restricted(sandbox, api, project, "Project manager")
+    other = restricted(sandbox, api, project, role="Project manager")
     fresh()
     other.create("Task", name="t", parent_id=project)
     other.http.close()

@@ -446,7 +446,7 @@ def test_role_in_a_project(site: Site) -> None:
     ],
 )
 def test_custom_attribute(site: Site, kind: str, config: str, value: Any, text: Any) -> None:
-    """A value of a custom attribute is text, whatever its type, under its key; none is null."""
+    """A value of a custom attribute is text, whatever its type; none and a deleted one are null."""
     type_id = site.api.one(f'select id from CustomAttributeType where name is "{kind}"')["id"]
     values = {"type_id": type_id, "entity_type": "show", "config": config, "label": "x"}
     configuration = site.api.create("CustomAttributeConfiguration", key="told", **values)
@@ -455,9 +455,15 @@ def test_custom_attribute(site: Site, kind: str, config: str, value: Any, text: 
     entity = site.entity("Project", change)
     assert (entity["entityType"], entity["action"], entity["keys"]) == ("show", "update", ["told"])
     assert differences({"told": {"old": None, "new": text}}, entity["changes"]) == []
-    change = site.api.change("ContextCustomAttributeValue", key, value=None)
-    entity = site.entity("Project", change)
-    assert differences({"told": {"old": text, "new": None}}, entity["changes"]) == []
+    ended = [
+        site.api.change("ContextCustomAttributeValue", key, value=None),
+        site.api.remove("CustomAttributeValue", *key),
+    ]
+    for end in ended:
+        entity = site.entity("Project", end)
+        assert (entity["entityType"], entity["action"]) == ("show", "update")
+        assert differences({"told": {"old": text, "new": None}}, entity["changes"]) == []
+        site.api.call(change)
 
 
 @pytest.mark.ffmpeg

@@ -322,7 +322,10 @@ def test_credentials_and_audience_scan_nothing_that_grows(studio: Studio) -> Non
     # The projects themselves are read whole, by an index of projects alone.
     about_projects = [one for one in studio.asked if "'show'" in one[0]]
     assert len(about_projects) == 2
-    assert [one for one in studio.scans() if "'show'" not in one] == []
+    # So are the configurations of custom attributes, of which a site has dozens.
+    scans = [one for one in studio.scans() if "'show'" not in one]
+    assert all(one.startswith("SCAN custom_attribute_configuration:") for one in scans)
+    assert len(scans) <= 1
 
 
 def test_statements_do_not_grow_with_the_projects(studio: Studio) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -416,6 +417,30 @@ def test_log_of_deliveries(
     ):
         assert words in row["message"]
     assert "secret" not in row["message"]
+
+
+def test_the_log_is_for_administrators(
+    api: Any, sandbox: Any, hook: Any, production: Any, receiver: Any, log: Callable[..., Any]
+) -> None:
+    """A manager of all projects reads no row of the log, which contains names of all of them."""
+    hook(receiver.url)
+    production.new_project("a")
+    log(1)
+    user = api.create("User", username=f"manager-{uuid.uuid4().hex}")
+    role = api.one('select id from SecurityRole where name is "Project manager"')["id"]
+    reset = {"action": "reset_remote", "reset_type": "api_key", "entity_type": "User"}
+    _, answer = api.call(
+        {"action": "add_user_security_role", "user_id": user, "role_id": role},
+        {**reset, "entity_key": user},
+    )
+    username = api.one(f'select username from User where id is "{user}"')["username"]
+    manager = type(api)(sandbox)
+    manager.http.headers.update(
+        {"ftrack-user": username, "ftrack-api-key": answer["data"]["api_key"]}
+    )
+    found = manager.query("ActionLog")
+    manager.http.close()
+    assert found == []
 
 
 @pytest.mark.parametrize(

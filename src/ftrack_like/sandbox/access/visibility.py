@@ -75,9 +75,11 @@ def configuration_readable(tables: Tables, configuration_id: Expression) -> Expr
 
 
 def _belongs(tables: Tables, place: RowPlace, columns: Columns) -> Iterator[Expression]:
-    """Yield the conditions for the rules *project*, *through* and *anything* of *place*."""
+    """Yield the conditions for the rules about other rows in *place*."""
     if place.project:
         yield not_(_foreign(columns[place.project]))
+    if place.gone:
+        yield not_(_of_gone_project(place, columns))
     for name, table in place.through:
         yield not_(_is_hidden(tables, table, columns[name]))
         yield from _not_used_elsewhere(tables, table, columns[name])
@@ -100,6 +102,19 @@ def _foreign(project_id: Expression) -> Expression:
             keys_parameter(project_id, "rights_private"),
         ),
         not_(keys_parameter(project_id, "rights_granted")),
+    )
+
+
+def _of_gone_project(place: RowPlace, columns: Columns) -> Expression:
+    """Return the condition that the rule *gone* of *place* hides the row. Never NULL."""
+    assert place.gone
+    assert place.project
+    name, value = place.gone
+    return and_(
+        columns[place.project].is_(None),
+        columns[name].is_not(None),
+        columns[name] == value,
+        not_(bindparam("rights_everywhere", type_=Boolean())),
     )
 
 
@@ -156,6 +171,8 @@ def _join(tables: Tables, table: str, row: FromClause, scope: _Scope, depth: int
         return
     if place.project:
         scope.hiding.append(_foreign(row.c[place.project]))
+    if place.gone:
+        scope.hiding.append(_of_gone_project(place, dict(row.c.items())))
     if place.private:
         own = _private(tables, place, dict(row.c.items()))
         scope.hiding.append(and_(row.c.id.is_not(None), own.is_not(True)))

@@ -8,7 +8,7 @@ from typing import Any
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.symbol import SERVER_LOCATION_ID
 
-__all__ = ["creation", "server_component"]
+__all__ = ["creation", "server_component", "update_operation"]
 
 
 def creation(
@@ -38,3 +38,13 @@ def server_component(values: Mapping[str, Any]) -> list[dict[str, Any]]:
         "resource_identifier": values["id"],
     }
     return [creation("FileComponent", values), creation("ComponentLocation", location)]
+
+
+def update_operation(entity_type: str, id_: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operation that sets *values* on an entity."""
+    return {
+        "action": "update",
+        "entity_type": entity_type,
+        "entity_key": [id_],
+        "entity_data": {"__entity_type__": entity_type, **values},
+    }

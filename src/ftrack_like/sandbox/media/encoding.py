@@ -17,6 +17,7 @@ from ftrack_like._media.pipeline import Made, Pipeline, Source
 from ftrack_like._media.presets import presets
 from ftrack_like._media.sequences import arranged, missing_frames
 from ftrack_like._media.types import IMAGE_TYPES
+from ftrack_like.sandbox.actions.compose import update_operation
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 from ftrack_like.sandbox.media.plan import (
     IMAGE,
@@ -28,7 +29,7 @@ from ftrack_like.sandbox.media.plan import (
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
 
-__all__ = ["Encoder", "FindRecords", "update_operation"]
+__all__ = ["Encoder", "FindRecords"]
 
 #: Returns the records of an expression that the user of the job sees.
 FindRecords = Callable[[str], list[dict[str, Any]]]
@@ -231,16 +232,6 @@ def _metadata(component_id: str, key: str, value: str) -> dict[str, Any]:
             "key": key,
             "value": value,
         },
-    }
-
-
-def update_operation(entity_type: str, id_: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the operation that sets *values* on an entity."""
-    return {
-        "action": "update",
-        "entity_type": entity_type,
-        "entity_key": [id_],
-        "entity_data": {"__entity_type__": entity_type, **values},
     }
 
 

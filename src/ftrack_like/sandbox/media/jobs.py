@@ -8,20 +8,24 @@ server itself writes the Job.
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from ftrack_like._base.errors import MediaError
+from ftrack_like.sandbox.actions.compose import update_operation
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, EncodeJobs
-from ftrack_like.sandbox.media.encoding import Encoder, update_operation
 from ftrack_like.sandbox.media.plan import JOB_TYPE, REVIEWABLE, THUMBNAIL
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
+
+if TYPE_CHECKING:
+    from ftrack_like.sandbox.media.encoding import Encoder
 
 __all__ = ["EncodeQueue", "Office"]
 
@@ -90,7 +94,7 @@ class EncodeQueue:
         self._office = office
         self._waiting: queue.Queue[Optional[str]] = queue.Queue()
         self._stop = threading.Event()
-        self._encoder = Encoder(store, tools, self._stop)
+        self._tools = tools
         self._thread: Optional[threading.Thread] = None
 
     def start(self) -> None:
@@ -122,6 +126,13 @@ class EncodeQueue:
                 changes = [update_operation("Job", job["id"], _ended("failed", data))]
                 links = self._query(_EMPTY_OUTPUTS.format(job["id"]), None)
                 self._office.execute(changes + [_deletion(one["component"]) for one in links])
+
+    @functools.cached_property
+    def _encoder(self) -> Encoder:
+        # lazy: a server without encodings does not need the memory for the code.
+        from ftrack_like.sandbox.media.encoding import Encoder
+
+        return Encoder(self._store, self._tools, self._stop)
 
     # -- in the thread -----------------------------------------------------------------------
 
@@ -171,6 +182,8 @@ class EncodeQueue:
             operations.append(_deletion(source))
             removed += [source["id"], *(one["id"] for one in source.get("members") or ())]
         self._office.execute(operations, job.user_id)
+        if job.version_id is not None:
+            self._office.tell_encoded(job.version_id)
         self._remove_data(removed)
 
     def _replaced(self, job: EncodeJob) -> list[dict[str, Any]]:

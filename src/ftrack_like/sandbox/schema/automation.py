@@ -117,7 +117,7 @@ EVENT = entity_type(
     read_only=True,
     alias_for="SocialEvent",
     system_projections=("showid",),
-    place=RowPlace(project="project_id"),
+    place=RowPlace(project="project_id", gone=("parent_type", "show")),
 )
 
 FEED = entity_type(

@@ -50,6 +50,8 @@ class RowPlace:
       is true if all users can see it. *members* lists further users.
     - *uses*: if the row is not a part of another row, the user must be able to see one of the rows
       that use it. An unused row is visible.
+    - *gone*: (column, value). If the column has the value, and the row has no project, then the row
+      is about an open project that was deleted. Users with a role for all open projects see it.
 
     If the column of one of the first three rules is empty, this rule allows the row. A row without
     a project, for example, belongs to the whole site.
@@ -62,6 +64,7 @@ class RowPlace:
     shared: Optional[str] = None
     members: Optional[MemberRows] = None
     uses: tuple[Use, ...] = ()
+    gone: Optional[tuple[str, str]] = None
 
 
 def part_of(*through: tuple[str, str]) -> RowPlace:
