@@ -217,8 +217,10 @@ def test_long_sequence_takes_few_requests(session, tmp_path):
 
 def test_thumbnail(session, files):
     """The image is uploaded and the entity refers to it."""
+    picture = files / "face.png"
+    picture.write_bytes(b"12345")
     user = session.query(f'User where username is "{session.api_user}"').one()
-    component = user.create_thumbnail(str(files / "movie.mov"), data={"metadata": {"by": "me"}})
+    component = user.create_thumbnail(str(picture), data={"metadata": {"by": "me"}})
     assert component["name"] == "thumbnail"
     session.reset()
     user = session.query(f'User where username is "{session.api_user}"').one()

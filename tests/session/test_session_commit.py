@@ -154,10 +154,10 @@ def test_answer_is_merged_by_what_it_carries(plain: Any, server: Any) -> None:
 def test_refused_batch_stays_recorded(session: Any) -> None:
     """What the server refuses stays recorded, can be corrected and committed again."""
     first = session.create("Group", {"name": "crew"})
-    second = session.create("Project", {"name": "no schema"})
+    second = session.create("Folder", {"name": "no parent"})
     with pytest.raises(exception.ServerValidationError) as caught:
         session.commit()
-    assert "'no schema'" in str(caught.value)
+    assert "'no parent'" in str(caught.value)
     assert session.created == [first, second]
     assert session.query('Group where name is "crew"').first() is None
     session.delete(second)
@@ -547,7 +547,7 @@ def test_rollback_restores_what_the_server_holds(plain: Any, server: Any) -> Non
 
 def test_rollback_after_refusal_lets_work_go_on(session: Any) -> None:
     """After a refused commit and a rollback, the session commits other things."""
-    session.create("Project", {"name": "no schema"})
+    session.create("Folder", {"name": "no parent"})
     with pytest.raises(exception.ServerError):
         session.commit()
     session.rollback()

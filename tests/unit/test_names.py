@@ -17,7 +17,7 @@ PUBLIC = set(
     "inspection logging media operation plugin query resource_identifier_transformer sandbox "
     "session structure symbol testing wire".split()
 )
-PRIVATE_PACKAGES = {"_base", "_session", "_transport", "_values"}
+PRIVATE_PACKAGES = {"_base", "_media", "_session", "_transport", "_values"}
 #: Modules that studios import by their private names.
 KNOWN_TO_STUDIOS = {"_centralized_storage_scenario", "_weakref"}
 FILES_OF_THE_PACKAGE = {"__init__", "__main__", "_version"}

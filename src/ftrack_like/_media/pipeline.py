@@ -129,7 +129,7 @@ class Pipeline:
         """
         if source.is_image and not source.is_sequence:
             return self._image(source, folder)
-        return self._movies(source, folder, containers, progress or _ignore)
+        return self._movies(source, folder, containers, progress or _ignore_progress)
 
     # -- images ------------------------------------------------------------------------------
 
@@ -367,5 +367,5 @@ def _encoded_picture(count: MovieCount, rate: Fraction) -> Picture:
     return Picture(0, "h264", "yuv420p", *size, size, rate, rate, 0.0, False, False, 1, 1, 1, 1)
 
 
-def _ignore(share: float) -> None:
+def _ignore_progress(share: float) -> None:
     """Do nothing."""

@@ -157,7 +157,7 @@ def _scan(asked: Mapping[str, Any], pictures: list[dict[str, Any]]) -> dict[str,
             span = None if first is None or last is None else (last - first) * stream.time_base
     except av.FFmpegError:
         span = None  # the rest is damaged, which the encoding finds out
-    return {"frames": frames, "span": None if span is None else _pair(span) or (0, 1)}
+    return {"frames": frames, "span": None if span is None else _whole_numbers(span) or (0, 1)}
 
 
 def _picture(stream: Any, frames: Optional[list[Any]]) -> dict[str, Any]:
@@ -172,8 +172,8 @@ def _picture(stream: Any, frames: Optional[list[Any]]) -> dict[str, Any]:
         "width": context.width,
         "height": context.height,
         "shape": shape,
-        "rate": _pair(stream.guessed_rate) or _pair(stream.base_rate),
-        "average_rate": _pair(stream.average_rate),
+        "rate": _whole_numbers(stream.guessed_rate) or _whole_numbers(stream.base_rate),
+        "average_rate": _whole_numbers(stream.average_rate),
         "start": None if start is None else float(start * stream.time_base),
         "is_cover": _is(stream, "attached_pic"),
         "is_interlaced": any(one.interlaced_frame for one in frames or ()),
@@ -188,7 +188,7 @@ def _shape(stream: Any, frame: Any) -> tuple[int, int]:
     """Return width and height in square pixels, after the rotation."""
     width, height = stream.codec_context.width, stream.codec_context.height
     for aspect in (stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio):
-        pair = _pair(aspect)
+        pair = _whole_numbers(aspect)
         if pair is not None and Fraction(*pair) != 1 and Fraction(1, 16) < Fraction(*pair) < 16:
             # Never invent lines: the longer pixels are stretched sideways, or pressed.
             width = max(round(width * Fraction(*pair)), 1)
@@ -230,7 +230,7 @@ def _count(asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"error": f"the encoded movie cannot be read: {error}"}
 
 
-def _frames(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _unreadable_frames(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the places of the images that cannot be decoded."""
     import av  # lazy: optional
 
@@ -313,7 +313,7 @@ def _area(stream: Any) -> int:
     return 0 if context is None else int(context.width * context.height)
 
 
-def _pair(ratio: Any) -> Optional[tuple[int, int]]:
+def _whole_numbers(ratio: Any) -> Optional[tuple[int, int]]:
     """Return a ratio above 0 as two whole numbers, else None."""
     if ratio is None or not ratio.denominator or ratio.numerator <= 0:
         return None
@@ -374,7 +374,7 @@ _KINDS = (
 _ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "facts": _facts,
     "count": _count,
-    "frames": _frames,
+    "frames": _unreadable_frames,
     "rest": _rest,
     "still": _still,
 }
