@@ -98,7 +98,6 @@ def test_what_does_not_exist_is_not_found(site: Site, action: str) -> None:
     ("entity_type", "data"),
     [
         row("Shot", {"name": "x"}, name="a shot without a parent"),
-        row("Asset", {"name": "x"}, name="an asset without a context"),
         row("AssetVersion", {}, name="a version without an asset"),
     ],
 )

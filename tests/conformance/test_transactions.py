@@ -5,16 +5,14 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from tests.conformance.facts import fact, row, writes
+from tests.conformance.facts import fact, writes
 from tests.conformance.site import Site
 
 pytestmark = writes
 
 
 @fact("protocol 1", "protocol")
-@pytest.mark.parametrize(
-    "place", [row(0, name="first"), row(1, name="middle"), row(2, name="last")]
-)
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
 def test_nothing_of_a_failed_batch_stays(site: Site, place: int) -> None:
     """If one operation of a batch fails, none is applied."""
     names = [site.name("shot") for _ in range(2)]

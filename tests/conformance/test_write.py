@@ -239,7 +239,8 @@ def test_versions_are_numbered_for_each_asset(site: Site) -> None:
         numbers.append((found["version"], found["is_latest_version"]))
     assert numbers == [(1, True), (2, True), (3, True)]
     rows = site.rows(
-        f'select version from AssetVersion where asset_id is "{asset}" and is_latest_version is true'
+        f'select version from AssetVersion where asset_id is "{asset}" '
+        "and is_latest_version is true"
     )
     assert [each["version"] for each in rows] == [3]
 
@@ -274,7 +275,7 @@ def test_a_name_is_unique_under_one_parent(site: Site, entity_type: str) -> None
 @fact("protocol 1", "protocol")
 def test_a_name_of_a_project_is_unique(site: Site) -> None:
     """A second project with the same name is a duplicate."""
-    name = site.project["name"] if "name" in site.project else f"{site.run}-project"
+    name = site.get("Project", site.project["id"], "name")["name"]
     problem = site.problem(site.creation("Project", name=name, full_name=name))
     assert "Duplicate" in str(problem) or "NotUnique" in problem.name
 
