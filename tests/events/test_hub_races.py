@@ -22,7 +22,7 @@ def test_fault_that_nobody_thought_of_costs_the_connection_only(
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(
-        hub._connector.link, "_hooks", hub._connector.link._hooks._replace(idle=fail)
+        hub._connector.link, "_hooks", hub._connector.link._hooks._replace(send_waiting=fail)
     )
     event_server.broker.publish({"topic": "x"})
     hub.publish(Event("wakes the reader by its acknowledgement"))

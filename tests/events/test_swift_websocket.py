@@ -175,3 +175,23 @@ def test_a_time_out_of_reading_is_no_message(pair: Any) -> None:
     connection, _ = pair
     connection.settimeout(0.01)
     assert connection.recv() == ""
+
+
+def test_signal_handler_sends_while_a_frame_is_sent(
+    pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frame of a handler follows the frame that it interrupts; they do not mix."""
+    connection, server = pair
+    interruptions = ["inner"]
+
+    def send_one_byte(data: Any) -> int:
+        if interruptions:
+            connection.send(interruptions.pop())
+        return int(connection.sock.send(data[:1]))
+
+    monkeypatch.setattr(connection, "_send_some", send_one_byte)
+    thread = threading.Thread(target=connection.send, args=("outer",), daemon=True)
+    thread.start()
+    assert [message.data for message in server.received(2)] == ["outer", "inner"]
+    thread.join(30)
+    assert not thread.is_alive()

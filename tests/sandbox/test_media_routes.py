@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
+import pathlib
 import shutil
 import threading
 import time
@@ -14,6 +16,10 @@ from urllib.parse import quote
 
 import pytest
 import requests
+
+pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
+
+from ftrack_like.sandbox.media.routes import StoredFile
 
 DATA = bytes(range(256)) * 40
 
@@ -253,3 +259,26 @@ def test_the_id_of_an_upload_is_good_for_its_component_alone(files, api):
     assert files.get("mine").status_code == 404
     api.call(completion)
     assert files.get("theirs").content == DATA + DATA
+
+
+@pytest.mark.parametrize("is_measured", [False, True])
+def test_data_that_are_removed_before_they_are_opened(
+    tmp_path: pathlib.Path, is_measured: bool
+) -> None:
+    """A file that another request removes, before or after its size is known, gets 404."""
+    path = tmp_path / "data"
+    path.write_bytes(b"x")
+    answer = StoredFile(path, stat_result=path.stat() if is_measured else None)
+    path.unlink()
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()  # The client stays, and sends nothing more.
+
+    scope = {"type": "http", "method": "GET", "headers": []}
+    asyncio.run(answer(scope, receive, send))
+    assert sent[0]["status"] == 404
+    assert sent[1]["body"] == b"The data were removed."

@@ -137,9 +137,9 @@ def test_query_that_takes_too_long_is_ended(world, monkeypatch):
 def test_page_has_a_bound(world, monkeypatch):
     """A query without a limit answers a bounded page, and where the next one starts."""
     monkeypatch.setattr(query_module, "MAXIMUM_PAGE", 3)
-    query_module._compiled.cache_clear()
+    query_module.forget_compiled()
     result = world.query("Context")
-    query_module._compiled.cache_clear()
+    query_module.forget_compiled()
 
     assert len(result.records) == 3
     assert result.next_offset == 3

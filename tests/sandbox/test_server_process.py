@@ -314,3 +314,21 @@ def test_private_data_are_gone_when_nobody_stops_the_sandbox() -> None:
     folder, _, was_there = done.stdout.strip().rpartition(" ")
     assert was_there == "True", done.stderr
     assert not pathlib.Path(folder).exists()
+
+
+def test_a_sandbox_on_sqlite_does_not_load_postgresql(tmp_path: pathlib.Path) -> None:
+    """The start imports nothing for PostgreSQL, which would take two mebibytes."""
+    script = (
+        "import sys\n"
+        "from ftrack_like.sandbox.server import SandboxServer\n"
+        "with SandboxServer(sys.argv[1]):\n"
+        "    print([name for name in sys.modules if 'postgresql' in name])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (result.returncode, result.stdout.strip()) == (0, "[]"), result.stderr

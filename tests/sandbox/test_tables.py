@@ -12,7 +12,12 @@ from sqlalchemy.dialects import postgresql
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import Collection, ManyToMany, OneToMany, Scalar
-from ftrack_like.sandbox.tables.layout import METADATA, TABLES, create_tables
+from ftrack_like.sandbox.tables.layout import (
+    METADATA,
+    TABLES,
+    add_postgresql_indexes,
+    create_tables,
+)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +187,7 @@ def script():
         "postgresql+psycopg://",
         lambda sql, *_, **__: statements.append(str(sql.compile(dialect=engine.dialect))),
     )
+    add_postgresql_indexes()
     METADATA.create_all(engine, checkfirst=False)
     return "\n".join(statements)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import os
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
 from sqlalchemy import create_engine, func, insert, select
 
+from ftrack_like.sandbox.database.emptying import empty_tables
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.seed.site import seed, seed_demo_project
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
@@ -80,3 +83,39 @@ def test_names_are_indexed_in_lower_case(database):
             "SELECT indexname FROM pg_indexes WHERE tablename = 'context'"
         )
         assert "ix_context_name_lower" in names.scalars().all()
+
+
+#: The other transaction waits for a lock, or has taken back its locks.
+TRIED = """
+    SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'one'::regclass AND NOT granted)
+        OR EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'ROLLBACK TO SAVEPOINT%%')
+"""
+
+
+def test_readers_and_a_reset_do_not_stop_each_other(database):
+    """A reader of two tables ends, and so does the removal of their rows in the other order."""
+    with database.write() as connection:
+        for name in ("one", "two"):
+            connection.exec_driver_sql(f"CREATE TABLE {name} (id int)")
+            connection.exec_driver_sql(f"INSERT INTO {name} VALUES (1)")
+
+    def empty():
+        with database.write() as connection:
+            empty_tables(connection, ["two", "one"])
+
+    def tried():
+        with database.read() as connection:  # a transaction sees only one state of this
+            return connection.exec_driver_sql(TRIED).scalar()
+
+    with ThreadPoolExecutor() as others:
+        with database.read() as reader:
+            assert reader.exec_driver_sql("SELECT count(*) FROM one").scalar() == 1
+            emptying = others.submit(empty)
+            pause = threading.Event()
+            while not tried():
+                pause.wait(0.01)
+            assert reader.exec_driver_sql("SELECT count(*) FROM two").scalar() == 1
+        emptying.result(30)
+
+    with database.read() as reader:
+        assert reader.exec_driver_sql("SELECT count(*) FROM two").scalar() == 0

@@ -27,8 +27,9 @@ pytest.importorskip("uvicorn", reason="the extra 'sandbox' is not installed")
 class Server:
     """A sandbox in a process of its own: its address, user and key."""
 
-    def __init__(self, server_url: str, api_user: str, api_key: str) -> None:
+    def __init__(self, server_url: str, api_user: str, api_key: str, pid: int) -> None:
         self.url = server_url
+        self.pid = pid
         self.user = api_user
         self.key = api_key
         self.port = urlsplit(server_url).port or 0
@@ -72,7 +73,7 @@ def start_server() -> Iterator[Callable[..., Server]]:
         )
         processes.append(process)
         assert process.stdout is not None
-        return Server(**json.loads(process.stdout.readline()))
+        return Server(**json.loads(process.stdout.readline()), pid=process.pid)
 
     yield start
     for process in processes:

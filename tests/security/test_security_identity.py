@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +18,7 @@ from ftrack_like.sandbox.actions.identity import AUTHORS
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import Reference, Scalar
 
-from .conftest import Form, People, Wire
+from .conftest import Form, People, Wire, read_all
 
 SERVER_LOCATION = "3a372bde-05bc-11e4-8908-20c9d081909b"
 
@@ -441,6 +443,57 @@ def test_other_ends_of_an_account(
             }
         )
     opened.wait_closed()
+
+
+def _deactivated(api: Any, user: Any) -> None:
+    api.update("User", user.user_id, is_active=False)
+
+
+def _with_new_key(api: Any, user: Any) -> None:
+    reset = {"action": "reset_remote", "reset_type": "api_key", "entity_type": "User"}
+    api.call({**reset, "entity_key": user.user_id})
+
+
+def _without_role(api: Any, user: Any) -> None:
+    for role in api.query(f"UserSecurityRole where user_id is {user.user_id}"):
+        api.delete("UserSecurityRole", role["id"])
+
+
+@pytest.mark.parametrize("end", [_deactivated, _with_new_key, _without_role])
+@pytest.mark.parametrize("role", ["Administrator", "Project manager"])
+def test_requests_under_way_end_with_the_account(
+    api: Any, sandbox: Any, people: People, role: str, end: Callable[[Any, Any], None]
+) -> None:
+    """A request whose body arrives after the account or its role ended changes nothing."""
+    user = people("slow", role)
+    api.create("Project", name="kept", full_name="kept", project_schema_id=_schema(api))
+    change = {"entity_type": "Project", "entity_key": [_project(api, "kept")["id"]]}
+    change = {"action": "update", "entity_data": {"full_name": "changed"}, **change}
+    body = json.dumps([change]).encode("utf-8")
+    head = (
+        f"POST /api HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"ftrack-user: slow\r\nftrack-api-key: {user.key}\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    port = urlsplit(sandbox.server_url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(head.encode("ascii"))
+        # The server asks for the body after it has checked the key.
+        assert connection.recv(1024).startswith(b"HTTP/1.1 100 ")
+        end(api, user)
+        connection.sendall(body)
+        answer = read_all(connection)
+    assert b'"exception"' in answer
+    assert _project(api, "kept")["full_name"] == "kept"
+
+
+def _schema(api: Any) -> str:
+    return str(api.query("ProjectSchema limit 1")[0]["id"])
+
+
+def _project(api: Any, name: str) -> Any:
+    (found,) = api.query(f'select full_name from Project where name is "{name}"')
+    return found
 
 
 def test_granted_sessions_end_with_the_account(api: Any, sandbox: Any, artist: Any) -> None:

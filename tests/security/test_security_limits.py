@@ -37,6 +37,8 @@ from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.testing import Sandbox
 
+from .conftest import Form, People, Server
+
 POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 ASK = {"action": "query_server_information"}
@@ -78,6 +80,29 @@ def bounded(
 def post(api: Any, body: bytes) -> requests.Response:
     """Return the answer to *body*."""
     return requests.post(f"{api.url}/api", data=body, headers=api.http.headers, timeout=120)
+
+
+# Addresses
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0b"])
+def test_texts_that_a_database_cannot_store_are_no_failure(
+    bounded: Callable[[Limits], Any], name: str
+) -> None:
+    """A NUL in an id, a user name or a form is an error of the request, on each database."""
+    api = bounded(Limits())
+    artist = People(api, api.sandbox)("artist", "User")
+    paths = ["/component/get", "/component/thumbnail", "/component/remove"]
+    asked = [(artist.http.get, path, {"id": name}) for path in paths]
+    asked += [(requests.get, path, {"id": "x", "username": name, "apiKey": "x"}) for path in paths]
+    asked += [(requests.get, "/socket.io/1/", {"api_user": name, "api_key": "x"})]
+    statuses = [
+        get(f"{api.url}{path}", params=parameters, timeout=30).status_code
+        for get, path, parameters in asked
+    ]
+    statuses.append(Form(api.url).log_in(name, "x").status_code)
+    assert [one for one in statuses if one >= 500] == []
+    assert set(statuses[3:7]) <= {400, 401}
 
 
 # Bodies
@@ -191,6 +216,47 @@ def peak_memory(pid: int) -> int:
     """Return the most memory that a process ever had, in KiB."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text("utf-8")
     return next(int(one.split()[1]) for one in text.splitlines() if one.startswith("VmHWM:"))
+
+
+LONG_PATH = ".".join(["parent"] * 11)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "select id from Task order by " + ", ".join([f"{LONG_PATH}.name"] * 999),
+        "Task where " + " or ".join(f"children any (name is a{n})" for n in range(501)),
+        "Task where " + " or ".join(f"{LONG_PATH} has (name is a{n})" for n in range(150)),
+        "Task where "
+        + " or ".join(f"id in (select id from Folder where name is a{n})" for n in range(501)),
+    ],
+    ids=["sort", "any", "has", "in"],
+)
+def test_expressions_over_many_relations_are_refused(api: Any, expression: str) -> None:
+    """An expression that would make a statement of thousands of tables is an error at once."""
+    answer = api.http.post(
+        f"{api.url}/api", json=[{"action": "query", "expression": expression}], timeout=60
+    )
+    assert answer.json()["exception"] == "ParseError"
+    assert "more than 500 relations" in answer.json()["content"]
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="reads /proc")
+def test_large_statements_are_not_kept(start_server: Callable[..., Server]) -> None:
+    """Twelve queries over a hundred relations take no more memory than one of them."""
+    server = start_server()
+
+    def ask(count: int) -> int:
+        conditions = " or ".join(f"children any (name is a{n})" for n in range(count))
+        operation = {"action": "query", "expression": f"Task where {conditions}"}
+        answer = requests.post(
+            f"{server.url}/api", json=[operation], headers=server.headers, timeout=60
+        )
+        assert answer.json()[0]["data"] == []
+        return peak_memory(server.pid)
+
+    first = ask(130)
+    assert [ask(count) for count in range(118, 129)][-1] - first < 32 * 1024
 
 
 def test_a_commit_of_fifty_thousand_entities_is_within_the_limits():

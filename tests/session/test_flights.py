@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ftrack_like._transport.flight import MOST_BYTES_PER_SEND
+from ftrack_like._transport.flight import MOST_BYTES_PER_SEND, Flight
 from ftrack_like._transport.sockets import Shelf, WatchedSocket
 
 COUNT = int(os.environ.get("FTRACK_LIKE_TEST_INTERRUPTIONS") or 12)
@@ -158,6 +158,34 @@ def test_giving_up_closes_the_connection(
     assert [each.fileno() for each in kept] != [-1]
     getattr(proxied, verb)()
     assert [each.fileno() for each in kept] == [-1]
+
+
+def test_connection_without_a_request_is_closed_at_once(
+    proxied: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interruption before the first byte of a request closes its connection."""
+    closed = []
+    original = WatchedSocket.close
+
+    def close(self: WatchedSocket) -> None:
+        original(self)
+        closed.append(self.fileno())
+
+    proxied.query("Task").first()
+    make_user(proxied, "closed-a")
+    monkeypatch.setattr(WatchedSocket, "close", close)
+    with monkeypatch.context() as patch:
+        patch.setattr(Flight, "begin", raise_limit)
+        with pytest.raises(TimeLimit):
+            proxied.commit()
+    assert closed
+    assert set(closed) == {-1}
+    proxied.commit()
+
+
+def raise_limit(*arguments: Any) -> Any:
+    """Raise the exception of a time limit."""
+    raise TimeLimit
 
 
 def test_interrupted_calls_keep_few_connections(

@@ -20,6 +20,7 @@ import pytest
 import requests
 
 from ftrack_like import exception
+from ftrack_like._transport.flight import Flight
 
 COUNT = int(os.environ.get("FTRACK_LIKE_TEST_INTERRUPTIONS") or 12)
 
@@ -498,6 +499,80 @@ def test_fork_while_a_batch_is_in_doubt(doubtful: Any, sandbox: Any) -> None:
     assert os.waitpid(child, 0)[1] == 0
     doubtful.commit()
     assert users_on(sandbox, "doubt-") == [("doubt-new", "x"), ("doubt-old", "new")]
+
+
+@pytest.fixture
+def settling(proxied: Any, proxy: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a thread that commits, and waits for the answer to an interrupted commit.
+
+    The exceptions of the thread are in its ``errors``. The request goes on after the test, or
+    when it calls ``release``.
+    """
+    held = Held(proxy, False, interrupt_main(signal.SIGALRM))
+    make_user(proxied, "settled-a")
+    with handler_of(signal.SIGALRM, raising(TimeLimit())):
+        with pytest.raises(TimeLimit):
+            proxied.commit()
+    waiting, original, errors = threading.Event(), Flight._wait, []
+
+    def wait(*arguments: Any) -> None:
+        waiting.set()
+        original(*arguments)
+
+    def commit() -> None:
+        try:
+            proxied.commit()
+        except BaseException as error:
+            errors.append(error)
+
+    monkeypatch.setattr(Flight, "_wait", wait)
+    thread: Any = threading.Thread(target=commit)
+    thread.errors, thread.release = errors, held.release
+    thread.start()
+    waiting.wait()
+    yield thread
+    held.release()
+    thread.join()
+
+
+def test_close_while_another_thread_settles(proxied: Any, settling: Any) -> None:
+    """Closing the session ends the wait for an interrupted request with the error for that."""
+    proxied.close()
+    settling.join()
+    assert [type(error) for error in settling.errors] == [exception.ConnectionClosedError]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "reset"])
+def test_giving_up_while_another_thread_settles(
+    proxied: Any, settling: Any, sandbox: Any, verb: str
+) -> None:
+    """A rollback or reset waits until the commit of another thread is done."""
+    threading.Timer(0.05, settling.release).start()
+    getattr(proxied, verb)()
+    settling.join()
+    assert not settling.errors
+    assert users_on(sandbox, "settled-") == [("settled-a", "x")]
+    make_user(proxied, "settled-b")
+    proxied.commit()
+    assert len(users_on(sandbox, "settled-")) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_close_in_a_fork_leaves_the_settling_parent_alone(
+    proxied: Any, settling: Any, sandbox: Any
+) -> None:
+    """A child process that closes its session does not break the connection of its parent."""
+    child = os.fork()
+    if not child:
+        try:
+            proxied.close()
+        finally:
+            os._exit(0 if proxied.closed else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    settling.release()
+    settling.join()
+    assert not settling.errors
+    assert users_on(sandbox, "settled-") == [("settled-a", "x")]
 
 
 # Interruptions at random moments

@@ -164,3 +164,24 @@ def test_page_that_is_no_answer_is_named(session: Session, mocked: Any, status: 
     assert "Nothing here" in str(caught.value)
     assert len(str(caught.value)) < 2_048
     assert KEY not in str(caught.value)
+
+
+def test_answer_whose_headers_broke_off(session: Session, mocked: Any, replies: Any) -> None:
+    """An empty answer without a length counts as lost, so that the query is repeated."""
+    answer(mocked, b"")
+    answer(mocked, replies.plain_answer(QUERY))
+    assert session.call(QUERY)[0]["data"] == []
+    mocked.reset()
+    answer(mocked, b"")
+    session.create("Task", {"name": "t"})
+    with pytest.raises(exception.ServerConnectionError, match="broke off: it is empty"):
+        session.commit()
+    assert session.in_doubt
+
+
+def test_empty_page_is_no_answer(session: Session, mocked: Any) -> None:
+    """An empty page that is complete comes from another server, and is not asked for again."""
+    answer(mocked, b"", headers={"content-length": "0"})
+    with pytest.raises(exception.ServerAnswerError, match="is empty"):
+        session.call(QUERY)
+    assert len(mocked.calls) == 1

@@ -13,7 +13,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
@@ -56,10 +56,9 @@ class Delivery:
     A batch is *in doubt* from the moment when it is sent until the server's answer is known. A
     broken connection, Ctrl-C or an exception in a signal handler leaves it in doubt, and the caller
     may call :meth:`send` again. It then queries the server for the entities that the batch creates
-    (the client makes their ids) or deletes. A batch is one transaction, so these entities show
-    whether the server applied it. If the server did not apply it, the client sends the same batch
-    again. A batch that contains only updates is sent again without a query: applying it twice gives
-    the same result.
+    or deletes, because a batch is one transaction: see :meth:`results_if_applied`. If the server
+    did not apply the batch, the client sends it again. A batch that contains only updates is sent
+    again without a query: applying it twice gives the same result.
     """
 
     def __init__(self, session: Session, batch: list[Any]) -> None:
@@ -71,6 +70,8 @@ class Delivery:
         self._deadline: float = connection_settings_of(session).deadline or math.inf
         #: Whether the server may have applied the batch, or may still do so.
         self.in_doubt = False
+        #: Whether the entities that the batch deletes are gone, so that it does without deletions.
+        self._is_deleted = False
 
     def send(self) -> Json:
         """Send the batch until the server answers, and return its results, one per operation.
@@ -136,11 +137,14 @@ class Delivery:
             if interruption(error):
                 raise
             # This was a repeated batch. The server may refuse it because it has applied the first.
+            batch = self._batch
             results = self.results_if_applied() if doubted else None
             if results is not None:
                 return results
+            if self._batch is not batch:
+                return self._call()
             self.in_doubt = False
-            if self._updates_instead(error):
+            if self._updates_instead(error) or self._leaves_out(error):
                 return self._call()
             self._name_operation(error)
             raise
@@ -162,46 +166,91 @@ class Delivery:
             or (payload["action"], payload["entity_type"]) != ("create", "Metadata")
         ):
             return False
-        names = self._session.types["Metadata"].primary_key_attributes
-        data = {k: v for k, v in payload["entity_data"].items() if k not in names}
-        update = OperationPayload({**payload, "action": "update", "entity_data": data})
-        self._batch[self._batch.index(payload)] = update
+        self._replace([(payload, self._as_update(payload))])
         return True
 
-    def results_if_applied(self) -> Optional[list[Any]]:
-        """Return the results of the batch if the server applied it, else None.
+    def _leaves_out(self, error: exception.ServerError) -> bool:
+        """Drop the update of an entity that went with its deleted parent; return whether it did.
 
-        Also return None for a batch that only updates, because sending it again is harmless. First
-        wait for requests whose caller was interrupted: such a request may carry this batch.
+        *error* says that the entity does not exist.
+        """
+        payload = self._failing(error)
+        is_gone = isinstance(error, exception.ServerNotFoundError) and self._is_deleted
+        if payload is None or not is_gone or payload["action"] != "update":
+            return False
+        self._replace([(payload, None)])
+        return True
+
+    def _as_update(self, payload: Mapping[str, Any]) -> Optional[OperationPayload]:
+        """Return an update with the data of *payload*, a creation; None if it sets only the key."""
+        names = self._session.types[payload["entity_type"]].primary_key_attributes
+        data = {k: v for k, v in payload["entity_data"].items() if k not in names}
+        if not data.keys() - {"__entity_type__"}:
+            return None
+        return OperationPayload({**payload, "action": "update", "entity_data": data})
+
+    def _replace(self, changes: Iterable[tuple[Mapping[str, Any], Optional[Any]]]) -> None:
+        """Make a new batch: replace the first payload of each pair by the second; drop it if None.
+
+        Does nothing without *changes*.
+        """
+        new = {id(payload): replacement for payload, replacement in changes}
+        if new:
+            batch = [new.get(id(payload), payload) for payload in self._batch]
+            self._batch = type(self._batch)(each for each in batch if each is not None)
+
+    def results_if_applied(self) -> Optional[list[Any]]:
+        """Return the results of the batch if the server applied it; None to send the batch again.
+
+        First wait for requests whose caller was interrupted: such a request may carry this batch.
+
+        Only this client makes the ids of the entities that it creates. So one of these entities
+        proves that the server applied the whole batch. Other facts may come from another session: a
+        missing entity that the batch deletes, or a link, which is identified by the entities that
+        it connects. Then drop the operations that are not needed any more, and send the others
+        again. Most of these are updates, and applying them twice gives the same result.
         """
         calls_of(self._session).running.wait()
-        for action, are_there in (("create", True), ("delete", False)):
-            payloads = [each for each in self._batch if each["action"] == action]
-            if payloads:
-                found = self._count_existing(payloads)
-                applied = found == (len(payloads) if are_there else 0)
-                return self._echo() if applied else None
-        return None
+        created = self._writes("create")
+        own = [each for each in created if len(each["entity_key"]) == 1]
+        if own:
+            return self._echo() if self._existing(own) else None
+        deleted = self._writes("delete")
+        self._is_deleted = self._is_deleted or (bool(deleted) and self._existing(deleted) == set())
+        if self._is_deleted:
+            self._replace([(each, None) for each in deleted])
+        existing = self._existing(created) or set()
+        self._replace(
+            (each, self._as_update(each)) for each in created if _payload_identity(each) in existing
+        )
+        is_empty = all(each["action"] == "query" for each in self._batch)
+        return self._echo() if is_empty else None
 
-    def _count_existing(self, payloads: list[Any]) -> Optional[int]:
-        """Return how many of the entities of *payloads* exist on the server.
+    def _writes(self, action: str) -> list[Any]:
+        """Return the payloads of the batch with *action*."""
+        return [each for each in self._batch if each["action"] == action]
+
+    def _existing(self, payloads: list[Any]) -> Optional[set[tuple[str, ...]]]:
+        """Return the identities of those entities of *payloads* that exist on the server.
 
         Return None if the server refuses the query, or if an overridden ``call`` returns another
         shape.
         """
-        count = 0
-        for expression in self._expressions(payloads):
+        found = set()
+        for entity_type, expression in self._expressions(payloads):
+            names = self._session.types[entity_type].primary_key_attributes
             batch = RawBatch([{"action": "query", "expression": expression}])
             try:
-                count += len(self._session.call(batch)[0]["data"])
+                for row in self._session.call(batch)[0]["data"]:
+                    found.add((entity_type, *(str(row[name]) for name in names)))
             except (exception.ServerConnectionError, exception.ServerAuthenticationError):
                 raise
             except (exception.ServerError, LookupError, TypeError):
                 return None
-        return count
+        return found
 
-    def _expressions(self, payloads: list[Any]) -> Iterator[str]:
-        """Yield queries for the entities of *payloads*, up to ``CHUNK`` of a type in each."""
+    def _expressions(self, payloads: list[Any]) -> Iterator[tuple[str, str]]:
+        """Yield a type and a query for up to ``CHUNK`` entities of *payloads* at a time."""
         by_type: dict[str, list[Any]] = {}
         for payload in payloads:
             by_type.setdefault(payload["entity_type"], []).append(payload["entity_key"])
@@ -210,8 +259,9 @@ class Delivery:
             for start in range(0, len(keys), CHUNK):
                 conditions = [key_condition(names, key) for key in keys[start : start + CHUNK]]
                 yield (
+                    entity_type,
                     f"select {', '.join(names)} from {entity_type} "
-                    f"where {' or '.join(conditions)} limit {CHUNK}"
+                    f"where {' or '.join(conditions)} limit {CHUNK}",
                 )
 
     def _echo(self) -> list[Any]:
@@ -265,6 +315,11 @@ class Delivery:
             f"{payload['entity_type']}{shown} ({key})." + _hint(error, payload["action"])
         )
         error.details = {}
+
+
+def _payload_identity(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the type and the primary key of the entity of *payload*."""
+    return (payload["entity_type"], *map(str, payload["entity_key"]))
 
 
 def _hint(error: exception.ServerError, action: str) -> str:

@@ -266,10 +266,7 @@ def reset(session: Session) -> None:
             "The session is reset with %d operations that were not committed.",
             len(session.recorded_operations),
         )
-    unit_of_work_of(session).refuse_nesting("reset")
-    unit_of_work_of(session).abandon()
-    session.recorded_operations.clear()
-    identity_map_of(session).clear()
+    unit_of_work_of(session).reset()
     session._configure_locations()  # noqa: SLF001 - programs override it
     session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
 

@@ -9,7 +9,7 @@ to avoid that:
    :mod:`ftrack_like._session.owned_lists`. The commit reads it again at the end of its transaction.
 2. For other lists, the batch contains a query for each list, right before the update. Server and
    client run both in one transaction, so the answer shows the list that the update replaced. If it
-   contains changes of another session, the client sends a corrected list (:meth:`repairs`).
+   contains changes of another session, the client sends a corrected list (:meth:`correct`).
 3. The server deletes the members that some lists lose. A correction would come too late for them,
    so :meth:`refresh` also reads these lists before the commit.
 
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception, inspection
 from ftrack_like._session.batch import RawBatch
-from ftrack_like._session.owned_lists import ListChange, is_owned, member_writes
+from ftrack_like._session.owned_lists import ListChange, is_owned, member_writes, with_owners
 from ftrack_like._session.payloads import OperationPayload, with_data
 from ftrack_like._values.literals import key_condition
 from ftrack_like.collection import (
@@ -131,6 +131,7 @@ class Memberships:
                 payload = with_data(payload, {k: v for k, v in data.items() if k not in names})
             if not changes or payload["entity_data"].keys() - {"__entity_type__"}:
                 kept.append(payload)
+        kept = with_owners(self.written, kept)
         self.payloads = [*kept, *member_writes(self.written, kept)]
 
     def _owned_changes(
@@ -143,7 +144,7 @@ class Memberships:
             if delta is None or not delta.is_seen or _collection_in(value) is None:
                 continue
             added, removed = list(delta.added.values()), list(delta.removed.values())
-            if is_owned(payload["entity_type"], name, [*added, *removed]):
+            if is_owned(payload["entity_type"], name, added, removed, delta.is_whole):
                 changes.append(ListChange(payload, name, added, removed))
         return changes
 
@@ -239,13 +240,21 @@ class Memberships:
             found[text] = {"__entity_type__": entity_type, **reference}
         return found
 
-    def repairs(self, results: Json) -> list[OperationPayload]:
-        """Return updates that correct the lists, often none.
+    def correct(self, results: Json) -> bool:
+        """Make the payloads correct the lists, and return whether any list needs that.
 
         *results* are the answers to :meth:`questions`, from the transaction that set the lists. If
         another session changed a list between :meth:`refresh` and the transaction, the commit has
-        undone that change. The updates apply it again.
+        undone that change. The payloads apply it again.
+
+        A shallow copy of this object, made before, stays as it was.
         """
+        self._changes = [
+            each._replace(added=dict(each.added), removed=set(each.removed))
+            for each in self._changes
+        ]
+        self._sent = dict(self._sent)
+        self.payloads = list(self.payloads)
         differs = False
         for change, present in self._answers(results):
             sent = self._sent[change.place, change.name]
@@ -260,7 +269,7 @@ class Memberships:
                 kept = {text: item for text, item in sent.items() if text not in back}
                 self._send(change, {**kept, **lost})
         if not differs:
-            return []
+            return False
         # The repairing batch contains only the lists. The other attributes were written by the
         # first batch, and another session may have changed them since.
         lists: dict[int, dict[str, Any]] = {}
@@ -272,7 +281,7 @@ class Memberships:
         places = {index: place for place, index in enumerate(lists)}
         self._changes = [each._replace(place=places[each.place]) for each in self._changes]
         self._sent = {(places[index], name): sent for (index, name), sent in self._sent.items()}
-        return self.payloads
+        return True
 
 
 def _deltas(operations: Iterable[Any]) -> dict[tuple[str, str, str], _Delta]:

@@ -12,25 +12,28 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftrack_like import inspection
-from ftrack_like._session.payloads import OperationPayload
+from ftrack_like._session.payloads import OperationPayload, with_data
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json
     from ftrack_like.entity.base import Entity
 
-__all__ = ["ListChange", "is_owned", "member_writes"]
+__all__ = ["ListChange", "is_owned", "member_writes", "with_owners"]
 
 
 class _OwnedList(NamedTuple):
     """A kind of owned list: the attribute *pointer* of its members contains the owner's key.
 
     *others* maps some types of owners to another attribute. *is_bound* is true if the server
-    deletes a member that the list loses.
+    deletes a member that the list loses. *only_grows* is true if only new members are written one
+    by one. *names_type* is true if the members have an attribute ``parent_type`` as well.
     """
 
     pointer: str
     others: Mapping[str, str] = {}
     is_bound: bool = True
+    only_grows: bool = False
+    names_type: bool = False
 
 
 _RESOURCES = dict.fromkeys(("Collaborator", "Group", "Resource", "User"), "resource_id")
@@ -41,14 +44,18 @@ _LISTS = {
     "assets": _OwnedList("context_id", is_bound=False),
     "assignments": _OwnedList("context_id", _RESOURCES),
     "children": _OwnedList("parent_id", is_bound=False),
+    "components": _OwnedList("version_id", is_bound=False, only_grows=True),
     "incoming_links": _OwnedList("to_id"),
     "job_components": _OwnedList("job_id"),
+    "members": _OwnedList("container_id", is_bound=False, only_grows=True),
     "memberships": _OwnedList("group_id", {"User": "user_id"}),
     "metadata": _OwnedList("parent_id"),
     "note_components": _OwnedList("note_id"),
     "note_label_links": _OwnedList("note_id"),
+    "notes": _OwnedList("parent_id", is_bound=False, only_grows=True, names_type=True),
     "outgoing_links": _OwnedList("from_id"),
     "recipients": _OwnedList("note_id"),
+    "replies": _OwnedList("in_reply_to_id", is_bound=False, only_grows=True),
     "review_session_invitees": _OwnedList("review_session_id"),
     "review_session_objects": _OwnedList("review_session_id", {"AssetVersion": "version_id"}),
     "timelogs": _OwnedList("context_id", {"User": "user_id"}, is_bound=False),
@@ -78,17 +85,44 @@ class ListChange(NamedTuple):
         """The owner's key."""
         return self.owner["entity_key"][0]
 
+    @property
+    def pointers(self) -> dict[str, Any]:
+        """The attributes of a member that make it one of this list."""
+        found = {self.pointer: self.value}
+        if _LISTS[self.name].names_type:
+            found["parent_type"] = self.owner["entity_type"]
+        return found
 
-def is_owned(entity_type: str, name: str, members: Iterable[Entity]) -> bool:
+
+def is_owned(
+    entity_type: str, name: str, added: list[Entity], removed: list[Entity], is_whole: bool
+) -> bool:
     """Return whether the list *name* of an *entity_type* can be written member by member.
 
-    *members* are the added and removed entities. All must have the attribute for the owner.
+    All members that are *added* and *removed* must have the attribute for the owner. *is_whole* is
+    true if the program has set the whole list.
     """
     kind = _LISTS.get(name)
-    if kind is None:
+    if kind is None or (kind.only_grows and (removed or is_whole)):
         return False
     pointer = kind.others.get(entity_type, kind.pointer)
-    return all(member.attributes.get(pointer) is not None for member in members)
+    return all(member.attributes.get(pointer) is not None for member in (*added, *removed))
+
+
+def with_owners(
+    changes: Iterable[ListChange], payloads: Iterable[OperationPayload]
+) -> list[OperationPayload]:
+    """Return *payloads*, with the owner in the creation of each member that *changes* add."""
+    owners = {_type_and_key(item): change for change in changes for item in change.added}
+    result = []
+    for payload in payloads:
+        change = owners.get((payload["entity_type"], str(payload["entity_key"])))
+        if change is not None and payload["action"] == "create":
+            data = payload["entity_data"]
+            if not data.keys() & {change.pointer, change.pointer[:-3]}:
+                payload = with_data(payload, {**data, **change.pointers})
+        result.append(payload)
+    return result
 
 
 def member_writes(
@@ -109,7 +143,7 @@ def member_writes(
         and not _is_settled(sent.get(_type_and_key(item), []), change.pointer)
     ]
     writes += [
-        _update(item, {change.pointer: change.value})
+        _update(item, change.pointers)
         for change in changes
         for item in change.added
         if not any(_points_at(each, change) for each in sent.get(_type_and_key(item), []))

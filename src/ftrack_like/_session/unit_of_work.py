@@ -15,6 +15,7 @@ operations during a commit. So it forgets only the operations of its own plan.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
@@ -24,8 +25,8 @@ from ftrack_like._base.collaborators import calls_of, identity_map_of, loader_of
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.batch_delivery import Delivery
 from ftrack_like._session.memberships import Memberships
-from ftrack_like._session.owned_lists import ListChange
-from ftrack_like._session.payloads import OperationPayload, optimise, payload_of
+from ftrack_like._session.payloads import optimise, payload_of
+from ftrack_like._session.pending import CommitPlan, PendingBatch
 from ftrack_like.symbol import CREATED, DELETED, MODIFIED
 
 if TYPE_CHECKING:
@@ -35,67 +36,10 @@ if TYPE_CHECKING:
     from ftrack_like.session import Session
     from ftrack_like.symbol import Symbol
 
-__all__ = ["CommitPlan", "UnitOfWork"]
+__all__ = ["UnitOfWork"]
 
 #: The most batches of one commit. After the first, each corrects lists that other sessions changed.
 _CORRECTIONS = 50
-
-
-class CommitPlan:
-    """The steps of a commit. A caller may inspect them without sending them.
-
-    *operations* are the recorded ones, oldest first, and *payloads* the batch for them. *touched*
-    are the entities that had local values at that time. *written* are the lists that *payloads*
-    change member by member; the batch ends with a query for each.
-    """
-
-    def __init__(
-        self,
-        operations: list[Operation],
-        payloads: list[OperationPayload],
-        touched: Iterable[Entity] = (),
-    ) -> None:
-        """Initialise with the *payloads* to send."""
-        self.operations = operations
-        self.payloads = payloads
-        self.touched = list(touched)
-        self.written: list[ListChange] = []
-
-    def __str__(self) -> str:
-        """Return one line for each payload."""
-        lines = [_payload_line(payload) for payload in self.payloads]
-        return "\n".join(lines) if lines else "nothing to commit"
-
-    def summary(self) -> str:
-        """Return the first payloads in one line."""
-        lines = [_payload_line(payload) for payload in self.payloads[:5]]
-        more = len(self.payloads) - len(lines)
-        return "; ".join(lines) + (f"; {more} more" if more else "")
-
-
-def _payload_line(payload: Mapping[str, Any]) -> str:
-    """Return *payload* as one line of text."""
-    names = [name for name in payload.get("entity_data", ()) if name != "__entity_type__"]
-    shown = f": {', '.join(names)}" if names else ""
-    key = ", ".join(str(value) for value in payload["entity_key"])
-    return f"{payload['action']} {payload['entity_type']}({key}){shown}"
-
-
-class _Pending:
-    """A batch until its results are merged. *results* are valid when *is_answered* is true."""
-
-    def __init__(self, plan: CommitPlan, delivery: Delivery, memberships: Memberships) -> None:
-        """Store a batch before it is sent."""
-        self.plan = plan
-        self.delivery = delivery
-        self.memberships = memberships
-        self.results: Any = None
-        self.is_answered = False
-
-    def answer(self, results: Json) -> None:
-        """Store *results*: the server has applied the batch."""
-        self.results = results
-        self.is_answered = True
 
 
 class UnitOfWork:
@@ -110,7 +54,7 @@ class UnitOfWork:
         self._session = session
         self._identity_map = identity_map_of(session)
         #: The last batch, until its outcome is known and merged.
-        self._pending: Optional[_Pending] = None
+        self._pending: Optional[PendingBatch] = None
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -162,40 +106,47 @@ class UnitOfWork:
         memberships.refresh()
         plan.payloads, plan.written = memberships.payloads, memberships.written
         delivery = self._delivery(plan, memberships.questions(), memberships.readings())
-        pending = self._pending = _Pending(plan, delivery, memberships)
+        pending = self._pending = PendingBatch(plan, delivery, memberships)
         self._finish(pending)
 
-    def _finish(self, pending: _Pending) -> None:
+    def _finish(self, pending: PendingBatch) -> None:
         """Send *pending*, merge the answer, and correct lists that other sessions have changed."""
         for _ in range(_CORRECTIONS):
             self._finish_one(pending)
-            repairs = pending.memberships.repairs(pending.results)
-            if not repairs:
+            correction = self._correction(pending)
+            self._pending = correction
+            if correction is None:
                 return
-            plan = CommitPlan([], list(repairs))
-            questions = pending.memberships.questions()
-            delivery = self._delivery(plan, questions, [])
-            pending = self._pending = _Pending(plan, delivery, pending.memberships)
+            pending = correction
         self._pending = None
         self._session.logger.warning(
             "Other sessions change the same lists all the time; not corrected: %s",
             pending.plan.summary(),
         )
 
-    def _finish_one(self, pending: _Pending) -> None:
+    def _finish_one(self, pending: PendingBatch) -> None:
         """Send *pending* unless it is answered, and merge the answer."""
         try:
             if not pending.is_answered:
                 pending.answer(pending.delivery.send())
-        except BaseException:
-            if not pending.delivery.in_doubt:
+        except BaseException as error:
+            if not pending.delivery.in_doubt and not (pending.is_correction and _passes(error)):
                 self._pending = None
             raise
-        try:
-            self._merge(pending.plan, pending.results)
-        finally:
-            self._forget(pending.plan)
-            self._pending = None
+        if not pending.is_merged:
+            try:
+                self._merge(pending.plan, pending.results)
+            finally:
+                self._forget(pending.plan)
+                pending.is_merged = True
+
+    def _correction(self, pending: PendingBatch) -> Optional[PendingBatch]:
+        """Return the batch that corrects the lists of *pending*, which is answered, or None."""
+        corrected = copy.copy(pending.memberships)  # An interruption leaves the original as it is.
+        if not corrected.correct(pending.results):
+            return None
+        plan = CommitPlan([], corrected.payloads)
+        return PendingBatch(plan, self._delivery(plan, corrected.questions(), []), corrected)
 
     def _settle(self) -> None:
         """Resolve a batch in doubt before another batch is sent.
@@ -217,12 +168,15 @@ class UnitOfWork:
             # The server refuses the batch, so it has not applied it. The commit sends all pending
             # operations, which may contain a correction.
 
-    def _is_wanted(self, pending: _Pending) -> bool:
-        """Return whether *pending* is in doubt and the program has not rolled it back."""
+    def _is_wanted(self, pending: PendingBatch) -> bool:
+        """Return whether *pending* must still be sent, or its outcome found out.
+
+        That is a correction, or a batch in doubt that the program has not rolled back.
+        """
+        if pending.is_correction:
+            return True
         if not pending.delivery.in_doubt:
             return False
-        if not pending.plan.operations:
-            return True  # A correction of lists, which has no operations.
         recorded = {id(each) for each in self._session.recorded_operations}
         return not recorded.isdisjoint([id(each) for each in pending.plan.operations])
 
@@ -232,9 +186,21 @@ class UnitOfWork:
         pending = self._pending
         return pending is not None and (pending.is_answered or self._is_wanted(pending))
 
+    def reset(self) -> None:
+        """Forget the pending operations, a batch in doubt, and all entities.
+
+        Wait for the commit of another thread.
+        """
+        with self._committing:
+            self.refuse_nesting("reset")
+            self.abandon()
+            self._session.recorded_operations.clear()
+            self._identity_map.clear()
+
     def abandon(self) -> None:
-        """Forget the batch in doubt, and do not wait for its request."""
-        self._pending = None
+        """Forget the batch in doubt, except a correction, and do not wait for its request."""
+        if self._pending is not None and not self._pending.is_correction:
+            self._pending = None
         calls_of(self._session).running.forget()
 
     def _forget_cancelled(self, plan: CommitPlan) -> None:
@@ -406,7 +372,7 @@ class UnitOfWork:
         pending = self._pending
         if pending is not None and pending.is_answered:
             self._finish(pending)  # The server has applied it; only merging was interrupted.
-        elif pending is not None and self._is_wanted(pending):
+        elif pending is not None and not pending.is_correction and self._is_wanted(pending):
             self._forget_loaded(pending.plan)
             session.logger.warning(
                 "Rolled back while it was unknown whether the server had applied the last batch; "
@@ -481,6 +447,16 @@ class UnitOfWork:
             if states[key] is wanted
         ]
         return [entity for entity in found if entity is not None]
+
+
+def _passes(error: BaseException) -> bool:
+    """Return whether *error* may pass: an interruption, or a server that is out of reach.
+
+    Otherwise the server has refused the batch.
+    """
+    return not isinstance(error, exception.ServerError) or isinstance(
+        error, exception.ServerConnectionError
+    )
 
 
 def _identity_of(entity: Entity) -> str:

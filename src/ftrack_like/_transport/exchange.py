@@ -312,6 +312,12 @@ class Exchange:
                 f"The answer of {self.address} broke off: {body.received} of {promised} bytes came."
             )
         text = decode_text(body.content)
+        if not text and reply.status < 300 and not _has_length(reply.headers):
+            # The headers broke off, and the HTTP library does not notice that.
+            raise exception.ServerConnectionError(
+                f"The answer of {self.address} broke off: it is empty and does not say how long "
+                "it should be."
+            )
         self._require_whole(text)
         return HttpAnswer(
             status=reply.status,
@@ -337,6 +343,11 @@ class Exchange:
 def redirect_of(status: int, headers: Mapping[str, str]) -> Optional[str]:
     """Return the address to which a reply with *status* and *headers* redirects, else None."""
     return headers.get("location") or None if status in _REDIRECTS else None
+
+
+def _has_length(headers: Mapping[str, str]) -> bool:
+    """Return whether *headers* tell where the body ends."""
+    return any(name in headers for name in ("content-length", "transfer-encoding"))
 
 
 def with_attempts(

@@ -24,6 +24,7 @@ knows how many. So the state of a flight must be correct at every instruction:
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
@@ -65,6 +66,9 @@ class Connection(Protocol):
     def sendall(self, data: bytes) -> None:
         """Send all *data*."""
 
+    def abort(self) -> None:
+        """Raise an error in the thread that waits for the socket."""
+
     def land(self) -> None:
         """End the flight; close the socket if :meth:`close` was called during the flight."""
 
@@ -83,7 +87,7 @@ class Piece:
 
 
 class Flight:
-    """One request that writes. One thread uses it at a time."""
+    """One request that writes. One thread uses it at a time, except :meth:`give_up`."""
 
     def __init__(self) -> None:
         #: The thread that sends the request.
@@ -91,8 +95,7 @@ class Flight:
         self.process = os.getpid()
         #: Whether an exception interrupted the request, so that no thread waits for the answer.
         self.is_interrupted = False
-        #: Whether :meth:`end` was called: the flight does not use the connection any more.
-        self.is_over = False
+        self._is_settling = False
         self._connection: Optional[Connection] = None
         self._pieces: list[Piece] = []
         self._buffer = bytearray(1)
@@ -102,6 +105,10 @@ class Flight:
     def is_answered(self) -> bool:
         """Whether the answer has begun."""
         return self._has_read or self._buffer[0] != 0
+
+    def holds(self, connection: Connection) -> bool:
+        """Return whether the flight uses *connection*: something was sent, and nothing released."""
+        return connection is self._connection
 
     def begin(self, connection: Connection, data: bytes) -> Piece:
         """Return a piece for *data*, which is about to be sent on *connection*.
@@ -128,7 +135,6 @@ class Flight:
 
     def end(self) -> None:
         """Release the connection."""
-        self.is_over = True
         connection, self._connection = self._connection, None
         self._pieces = []
         if connection is not None:
@@ -141,18 +147,40 @@ class Flight:
             connection.close()
         self.end()
 
+    def give_up(self) -> None:
+        """Release the connection and close it; end :meth:`settle` on another thread.
+
+        That thread then closes the connection itself. If this thread closed it, the other thread
+        might wait on, or read from a new connection with the same file number. In a forked
+        process there is no such thread, and an abort would break the connection of the parent.
+        """
+        connection = self._connection
+        is_shared = self._is_settling and self.process == os.getpid()
+        if is_shared and connection is not None:
+            connection.abort()
+        else:
+            self.cut()
+
     def settle(self) -> None:
         """Wait until the server answers the interrupted request or the connection breaks.
 
         An exception of a signal handler ends the wait; then the method may be called again.
         """
+        self._is_settling = True
+        try:
+            self._settle()
+        finally:
+            self._is_settling = False
+        self.cut()
+
+    def _settle(self) -> None:
+        """Wait, as :meth:`settle` says; leave the connection open."""
         missing = self._missing()
         if self._connection is not None and missing is not None and not self.is_answered:
             try:
                 self._wait(self._connection, missing)
             except OSError as error:  # A time-out or a broken connection, or a signal handler.
                 raise_interruption(error)
-        self.cut()
 
     def _wait(self, connection: Connection, missing: int) -> None:
         """Wait for the answer. Up to *missing* bytes of the request may not have been sent."""
@@ -223,17 +251,22 @@ class RunningRequests:
     def _remove(self, flight: Flight) -> None:
         """End *flight* and remove it."""
         flight.end()
-        self._flights.remove(flight)
+        self._drop(flight)
 
-    def _cut(self, flights: Iterable[Flight]) -> None:
+    def _drop(self, flight: Flight) -> None:
+        """Remove *flight*, unless another thread has removed it."""
+        with contextlib.suppress(ValueError):
+            self._flights.remove(flight)
+
+    def _give_up(self, flights: Iterable[Flight]) -> None:
         """Close the connections of *flights* and remove them."""
         for flight in flights:
-            flight.cut()
-            self._flights.remove(flight)
+            flight.give_up()
+            self._drop(flight)
 
     def _bound(self) -> None:
         """Give up the oldest interrupted requests beyond :data:`_MOST_INTERRUPTED`."""
-        self._cut([each for each in self._flights if each.is_interrupted][:-_MOST_INTERRUPTED])
+        self._give_up([each for each in self._flights if each.is_interrupted][:-_MOST_INTERRUPTED])
 
     def wait(self) -> None:
         """Wait until the server has answered the interrupted requests.
@@ -245,11 +278,11 @@ class RunningRequests:
         thread = threading.get_ident()
         for flight in list(self._flights):
             if flight.process != os.getpid():
-                self._cut([flight])
+                self._give_up([flight])
             elif flight.is_interrupted or flight.thread == thread:
                 flight.settle()
-                self._flights.remove(flight)
+                self._drop(flight)
 
     def forget(self) -> None:
         """Close the connections of the interrupted requests, without waiting."""
-        self._cut([each for each in self._flights if each.is_interrupted])
+        self._give_up([each for each in self._flights if each.is_interrupted])

@@ -175,7 +175,7 @@ class OpenConnections:
 
     def renew_lock(self) -> None:
         """Start without connections, also in a forked process, which must not use the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A signal handler may make a call inside a call.
         self._members: weakref.WeakSet[Abortable] = weakref.WeakSet()
         self._ended = threading.Event()
         self._process = os.getpid()

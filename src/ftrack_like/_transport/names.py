@@ -78,7 +78,7 @@ class _Lookups:
 
     def renew(self) -> None:
         """Start without lookups. A forked process does not have their threads."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A signal handler may make a call inside a call.
         self._by_host: dict[tuple[str, int], _Lookup] = {}
 
     def get(self, host: str, port: int) -> _Lookup:

@@ -130,10 +130,10 @@ class WatchedSocket:
 
     def close(self) -> None:
         """Close the socket; during a flight, at the end of the flight."""
-        if self.flight is None or self.flight.is_over:
-            self._sock.close()
-        else:
+        if self.flight is not None and self.flight.holds(self):
             self._is_closing = True
+        else:
+            self._sock.close()
 
     def land(self) -> None:
         """End the flight; close the socket if :meth:`close` was called during the flight."""

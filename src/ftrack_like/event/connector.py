@@ -16,6 +16,7 @@ from typing import Optional
 from ftrack_like import exception
 from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like._transport.limits import OpenConnections, RequestDeadline, limited
+from ftrack_like._transport.names import SlowNameError
 from ftrack_like._transport.sockets import registering
 from ftrack_like.event.courier import Courier
 from ftrack_like.event.handshake import require_websocket
@@ -170,7 +171,8 @@ class Connector:
         except exception.EventHubConnectionError:
             raise
         except Exception as error:  # any other exception would end the thread of the link
-            text = deadline.explain() if deadline.left() <= 0 else str(error)[:500]
+            is_late = deadline.left() <= 0 and not isinstance(error, SlowNameError)
+            text = deadline.explain() if is_late else str(error)[:500]
             raise exception.EventHubConnectionError(
                 "Failed to connect to server: {error}", details={"error": text}
             ) from error

@@ -30,6 +30,7 @@ from typing import Callable, Optional
 from ftrack_like import exception
 from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.pending import Arrivals, OnPacketAnswer, Outbox, OutgoingEvent, PacketAnswer
+from ftrack_like.event.reentrant_queue import ReentrantQueue
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.websockets import WebSocketLike, faults
 from ftrack_like.wire import packets
@@ -81,13 +82,13 @@ class Courier:
         self.guard: threading.RLock = threading.RLock()
         self.websocket: Optional[WebSocketLike] = None
         self.catching_up: bool = False
-        self.send_queue: queue.Queue[WaitingEvent] = queue.Queue()
+        self.send_queue: queue.Queue[WaitingEvent] = ReentrantQueue()
         self.outbox: Outbox = Outbox(BUFFER_LIMIT)
         self.packet_callbacks: collections.OrderedDict[int, OnPacketAnswer] = (
             collections.OrderedDict()
         )
         self._packet_number = 0
-        self._answers_lock = threading.Lock()
+        self._answers_lock = threading.RLock()
         self._arrivals = Arrivals(ACKNOWLEDGED_AT_ONCE, ACKNOWLEDGED_WITHIN)
         self._again: collections.deque[OutgoingEvent] = collections.deque()
         # By `id()`: two subscribers may be equal, and programs may add objects without a hash.

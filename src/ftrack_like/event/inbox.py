@@ -16,6 +16,7 @@ from typing import Any, Callable, Optional
 from ftrack_like.event._subjects import subjects
 from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.pending import RecentlySeen
+from ftrack_like.event.reentrant_queue import ReentrantQueue
 from ftrack_like.event.replies import Replies
 from ftrack_like.wire.events import Event
 
@@ -61,8 +62,8 @@ class Inbox:
 
     def renew(self) -> None:
         """Create a new queue and a new lock, as a forked child needs."""
-        self.queue: queue.Queue[QueueEntry] = queue.Queue()
-        self._lock = threading.Lock()
+        self.queue: queue.Queue[QueueEntry] = ReentrantQueue()
+        self._lock = threading.RLock()
 
     def accept(self, event: Event) -> None:
         """Queue *event*, fresh from the server, unless it is a repeat."""

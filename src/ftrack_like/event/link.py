@@ -127,7 +127,7 @@ class Link:
         self._hooks = hooks
         self._logger = logger
         self._state = "new"
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._closing = threading.Event()
         self._abandoned = False
         self._finaliser: Optional[weakref.finalize[Any, Any]] = None

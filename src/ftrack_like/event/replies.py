@@ -38,7 +38,7 @@ class Replies:
 
     def renew(self) -> None:
         """Create a new lock, as a forked child needs. The receivers stay."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def expect(self, event_id: str, callback: Callback) -> None:
         """Pass replies to the event *event_id* to *callback*, for a quarter of an hour."""

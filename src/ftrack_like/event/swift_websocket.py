@@ -12,12 +12,14 @@ import contextlib
 import math
 import os
 import socket
+import threading
 import time
 from typing import Any, Callable, ClassVar, Optional, Union
 
 import websocket
 
 from ftrack_like._transport.sockets import WatchedSocket, watch
+from ftrack_like.event.named_hosts import Targets, seconds_left, targets_of
 from ftrack_like.wire import frames
 
 __all__ = ["SwiftWebSocket"]
@@ -42,6 +44,8 @@ class SwiftWebSocket(websocket.WebSocket):
     """
 
     _is_opening = False
+    #: Whether there was a socket since the last attempt to connect.
+    _was_open = False
     _socket: Union[socket.socket, WatchedSocket, None] = None
 
     # The arguments are those of the installed version of the library.
@@ -60,6 +64,10 @@ class SwiftWebSocket(websocket.WebSocket):
         self._pieces: Optional[bytearray] = None
         self._pieces_opcode = 0
         self._masks = b""
+        # A signal handler may send while it interrupts the sending of the main thread.
+        self.lock = threading.RLock()  # type: ignore[assignment]
+        self._outgoing: collections.deque[bytes] = collections.deque()
+        self._is_sending = False
 
     @property
     def sock(self) -> Any:  # noqa: ANN401  # a watched socket is no subclass of the library's type
@@ -69,17 +77,39 @@ class SwiftWebSocket(websocket.WebSocket):
     @sock.setter
     def sock(self, value: Optional[socket.socket]) -> None:
         """Use *value* from now on."""
+        self._was_open = value is not None or self._was_open
         self._socket = watch(value) if value is not None and self._is_opening else value
 
-    def connect(self, url: str, **options: object) -> None:
+    def connect(self, url: str, **options: Any) -> None:  # noqa: ANN401  # as in the library
         """Open the connection as the library does, within the limit of the context."""
         self._is_opening = True
         try:
-            super().connect(url, **options)  # type: ignore[no-untyped-call]
+            self._connect_to_one(targets_of(url, options, self.gettimeout()))
         finally:
             self._is_opening = False
             if isinstance(self._socket, WatchedSocket):
                 self._socket = self._socket.wrapped
+
+    def _connect_to_one(self, targets: Targets) -> None:
+        """Connect to the first of *targets* that accepts a connection."""
+        failure: Optional[OSError] = None
+        for target in targets.targets:
+            if target.server_hostname is not None:
+                self.sock_opt.sslopt.setdefault("server_hostname", target.server_hostname)
+            timeout = seconds_left(self.gettimeout())
+            self._was_open = False
+            try:
+                super().connect(target.url, **{**target.options, "timeout": timeout})  # type: ignore[no-untyped-call]
+            except OSError as error:
+                if self._was_open:
+                    raise
+                failure = error
+            else:
+                return
+        targets.forget()
+        if failure is not None:
+            raise failure
+        raise websocket.WebSocketAddressException("The host has no address.")
 
     def send(self, payload: Union[str, bytes], opcode: int = frames.TEXT) -> int:
         """Send *payload* as one message, and return the number of bytes sent.
@@ -89,11 +119,23 @@ class SwiftWebSocket(websocket.WebSocket):
         """
         data = payload.encode("utf-8") if isinstance(payload, str) else bytes(payload)
         with self.lock:
-            rest = memoryview(frames.encode_frame(opcode, data, self._next_mask()))
-            length = len(rest)
-            while rest:
-                rest = rest[self._send_some(rest) :]
-        return length
+            frame = frames.encode_frame(opcode, data, self._next_mask())
+            self._outgoing.append(frame)
+            if not self._is_sending:  # Otherwise a signal handler interrupts a frame.
+                self._send_outgoing()
+        return len(frame)
+
+    def _send_outgoing(self) -> None:
+        """Send the frames that wait, one after the other."""
+        self._is_sending = True
+        try:
+            while self._outgoing:
+                rest = memoryview(self._outgoing.popleft())
+                while rest:
+                    rest = rest[self._send_some(rest) :]
+        finally:
+            self._outgoing.clear()
+            self._is_sending = False
 
     def _send_some(self, data: memoryview) -> int:
         """Send the start of *data*, and return the number of bytes sent."""

@@ -236,6 +236,8 @@ class Api:
             sign=functools.partial(self.media.sign, holder=None if user.is_guest else user.id),
             client_token=client_token,
             unrestricted=user.unrestricted,
+            has_account=user.has_account,
+            key_digest=user.digest,
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:

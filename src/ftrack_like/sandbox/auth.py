@@ -12,13 +12,17 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.access.keys import digest_key, is_key
 from ftrack_like.sandbox.access.rights import is_administrator
+from ftrack_like.sandbox.database.snapshots import remembered
 from ftrack_like.sandbox.errors import InvalidCredentialsError, PermissionDeniedError
 from ftrack_like.sandbox.tables.layout import TABLES
 
-__all__ = ["RequestCredentials", "RequestUser", "authenticate", "find_user"]
+__all__ = ["RequestCredentials", "RequestUser", "authenticate", "check_again", "find_user"]
 
 #: The digest for an unknown user, so that the check takes the same time as for a known one.
 _NOBODY = digest_key("")
+
+#: The first part of the keys of remembered accounts.
+_ACCOUNT = "account"
 
 _NONE_SENT = (
     "No credentials were sent: send a user name and an API key, in the headers ftrack-user and "
@@ -56,12 +60,17 @@ class RequestUser:
     *unrestricted* is true for administrators and for the server itself: the request may do
     everything. The roles of other users are read with each request. A guest opens the link of a
     review and has no account.
+
+    *has_account* is true if each transaction must check the account again (:func:`check_again`).
+    *digest* is then the digest of the key in the request, empty for other credentials.
     """
 
     id: str
     username: str
     unrestricted: bool = False
     is_guest: bool = False
+    has_account: bool = False
+    digest: str = field(default="", repr=False)
 
 
 def find_user(connection: Connection, user_id: str) -> RequestUser:
@@ -75,7 +84,26 @@ def find_user(connection: Connection, user_id: str) -> RequestUser:
         raise PermissionDeniedError(
             "The user who requested this does not exist any more, or was deactivated."
         )
-    return RequestUser(found.id, found.username, unrestricted=bool(found.administrates))
+    return RequestUser(
+        found.id, found.username, unrestricted=bool(found.administrates), has_account=True
+    )
+
+
+def check_again(connection: Connection, user_id: str, digest: str) -> bool:
+    """Return whether the user is an administrator in the state that *connection* sees.
+
+    The body of a request and the turn to write may take minutes to arrive. Raise
+    :exc:`InvalidCredentialsError` if the user was deactivated in the meantime, or if *digest* is
+    not empty and no longer the digest of the user's key.
+    """
+    known = remembered(connection)
+    key = (_ACCOUNT, user_id)
+    if key not in known:
+        known[key] = connection.execute(_by_id(), {"id": user_id}).first()
+    found: Any = known[key]
+    if found is None or not found.is_active or digest not in ("", found.digest):
+        raise InvalidCredentialsError(_REFUSED)
+    return bool(found.administrates)
 
 
 def authenticate(connection: Connection, credentials: RequestCredentials) -> RequestUser:
@@ -88,7 +116,14 @@ def authenticate(connection: Connection, credentials: RequestCredentials) -> Req
     matches = is_key(credentials.api_key, found.digest if found is not None else _NOBODY)
     if found is None or not matches or not found.is_active:
         raise InvalidCredentialsError(_REFUSED)
-    return RequestUser(found.id, found.username, unrestricted=bool(found.administrates))
+    remembered(connection)[_ACCOUNT, found.id] = found  # the next transaction will need it
+    return RequestUser(
+        found.id,
+        found.username,
+        unrestricted=bool(found.administrates),
+        has_account=True,
+        digest=found.digest,
+    )
 
 
 # Each request runs one of these; to make the statement takes longer than to run it.
@@ -96,10 +131,12 @@ def authenticate(connection: Connection, credentials: RequestCredentials) -> Req
 
 @functools.cache
 def _by_id() -> sqlalchemy.Select[Any]:
-    user = TABLES["resource"].c
+    user, key = TABLES["resource"].c, TABLES["user_api_key"].c
     administrates = is_administrator(user.id).label("administrates")
-    return sqlalchemy.select(user.id, user.username, user.is_active, administrates).where(
-        user.id == sqlalchemy.bindparam("id"), user.resource_type == "user"
+    return (
+        sqlalchemy.select(user.id, user.username, user.is_active, key.digest, administrates)
+        .outerjoin(TABLES["user_api_key"], key.user_id == user.id)
+        .where(user.id == sqlalchemy.bindparam("id"), user.resource_type == "user")
     )
 
 

@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Optional
 
 import anyio.to_thread
+from sqlalchemy.exc import DataError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.api import SERVER_VERSION, Api, ApiAnswer, error_answer
@@ -71,7 +72,7 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
     app = Starlette(
         routes=[*files, *events, *ROUTES, *routes],
         lifespan=lifespan,
-        exception_handlers={ClientDisconnect: _nobody_there},
+        exception_handlers={ClientDisconnect: _nobody_there, DataError: _no_such_value},
     )
     app.state.api = api
     app.state.broker = broker
@@ -81,6 +82,11 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
 async def _nobody_there(request: Request, error: Exception) -> Response:
     """Answer a client that left before its request was complete: not an error to log."""
     return Response(status_code=400)
+
+
+async def _no_such_value(request: Request, error: Exception) -> Response:
+    """Answer a request with a text that no row can contain, such as a name with a NUL character."""
+    return PlainTextResponse("The database cannot store a value in this request.", 400)
 
 
 async def post_api(request: Request) -> Response:

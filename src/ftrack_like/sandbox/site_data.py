@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.access.keys import digest_key, new_key
 from ftrack_like.sandbox.data_folder import DataFolder, SiteError
+from ftrack_like.sandbox.database.emptying import empty_tables
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
 from ftrack_like.sandbox.database.folders import move_into_place
@@ -34,6 +35,9 @@ _LOGGER = logging.getLogger(__name__)
 
 #: The beginning of the names of ``server_value`` rows that contain an administrator's key.
 _KEY_OF = "key of "
+
+#: KiB of a new database that stay in memory while it is written.
+_SMALL_CACHE = 256
 
 
 class SiteData:
@@ -125,7 +129,7 @@ class SiteData:
             database.replace_with(self._fresh())
             return
         with database.write() as connection:
-            connection.exec_driver_sql(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY")
+            empty_tables(connection, TABLES)
             self._fill(connection)
 
     def close(self) -> None:
@@ -173,6 +177,9 @@ class SiteData:
             each.unlink()  # left by a start that was killed
         database = Database.at_path(str(part))
         with contextlib.closing(database), database.write() as connection:
+            # Written pages need not stay in memory until the end. The process would keep their
+            # memory, though the other connections have their own.
+            connection.exec_driver_sql(f"PRAGMA cache_size=-{_SMALL_CACHE}")
             self._build(connection)
         move_into_place(part, path)
 

@@ -12,7 +12,7 @@ def user(stage: Stage) -> Any:
     return stage.session.query(f'User where username is "{stage.server["api_user"]}"').one()
 
 
-@step()
+@step(asks="F")
 def create_note(stage: Stage) -> Any:
     """A note on a task, with its author."""
     task = stage.task("noted")
@@ -22,7 +22,7 @@ def create_note(stage: Stage) -> Any:
     return [found["content"], found["author"]["username"], found["parent_id"] == task["id"]]
 
 
-@step()
+@step(asks="F")
 def note_with_recipients(stage: Stage) -> Any:
     """A note that is sent to somebody."""
     reader = stage.session.create("User", {"username": "reader"})
@@ -33,7 +33,7 @@ def note_with_recipients(stage: Stage) -> Any:
     return sorted(item["user"]["username"] for item in found["recipients"])
 
 
-@step()
+@step(asks="F")
 def note_with_label(stage: Stage) -> Any:
     """A note with a label."""
     label = stage.session.query("NoteLabel order by name").first()
@@ -43,7 +43,7 @@ def note_with_label(stage: Stage) -> Any:
     return [item["label"]["name"] == label["name"] for item in found["note_label_links"]]
 
 
-@step()
+@step(asks="F")
 def reply(stage: Stage) -> Any:
     """A reply to a note."""
     note = stage.task("replied").create_note("Question", author=user(stage))
@@ -55,7 +55,7 @@ def reply(stage: Stage) -> Any:
     return [[item["content"] for item in found["replies"]], same]
 
 
-@step()
+@step(asks="F")
 def notes_of_a_task(stage: Stage) -> Any:
     """The notes of a task are among its attributes."""
     task = stage.task("many_notes")

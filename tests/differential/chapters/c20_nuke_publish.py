@@ -181,7 +181,7 @@ def failed_publish_is_undone(stage: Stage) -> Any:
     return "published"
 
 
-@step()
+@step(asks="F")
 def note_to_the_supervisor(stage: Stage) -> Any:
     """The publish is announced by a note with a category, and answered."""
     work = publisher(stage)

@@ -261,7 +261,7 @@ def ensure_with(stage: Stage) -> Any:
     return [mine is theirs, owners(stage, mine, mine["status"]), mine["status"] == status]
 
 
-@step()
+@step(asks="F")
 def note_by(stage: Stage) -> Any:
     """An author of another session writes a note here."""
     theirs = tasks(stage)[0]

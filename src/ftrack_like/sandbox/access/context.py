@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Optional
 
@@ -28,6 +28,8 @@ class RequestContext:
     - *unrestricted* is true if the request may see and do everything. Otherwise *rights* are the
       rights of the user, or None for an administrator. The server reads them after the
       transaction has begun.
+    - *has_account* is true if the transaction checks the user's account again, and *key_digest* is
+      the digest of the user's key in the request, empty without a key.
     """
 
     user_id: str
@@ -39,6 +41,8 @@ class RequestContext:
     unrestricted: bool = True
     rights: Optional[Rights] = None
     public_url: str = ""
+    has_account: bool = False
+    key_digest: str = field(default="", repr=False)
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from ftrack_like.sandbox.actions import (
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
 from ftrack_like.sandbox.actions.registry import ApiAction, by_name
 from ftrack_like.sandbox.actions.store import Key
+from ftrack_like.sandbox.auth import check_again
 from ftrack_like.sandbox.database.deadline import StatementDeadline, StatementTimeoutError, deadline
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
@@ -160,7 +161,13 @@ def _run_batch(
 
 
 def open_batch(connection: Connection, context: RequestContext) -> Batch:
-    """Return a new batch in the transaction of *connection*, with the rights of its user."""
+    """Return a new batch in the transaction of *connection*, with the rights of its user.
+
+    Raise :exc:`InvalidCredentialsError` if the account of the user has ended.
+    """
+    if context.has_account:
+        unrestricted = check_again(connection, context.user_id, context.key_digest)
+        context = replace(context, unrestricted=unrestricted)
     if not context.unrestricted and context.rights is None:
         context = replace(context, rights=rights_of(connection, context.user_id))
     return Batch(connection, context, HOOKS)

@@ -65,12 +65,13 @@ class Checksums:
     def _read(self, path: pathlib.Path) -> None:
         digest = hashlib.md5(usedforsecurity=False)
         with contextlib.suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+            chunk = memoryview(bytearray(_CHUNK_SIZE))
             while not self._closed.is_set():
-                chunk = file.read(_CHUNK_SIZE)
-                if not chunk:
+                length = file.readinto(chunk)
+                if not length:
                     self.keep(path.name, os.fstat(file.fileno()), digest.hexdigest())
                     return
-                digest.update(chunk)
+                digest.update(chunk[:length])
 
 
 def _state(state: os.stat_result) -> str:

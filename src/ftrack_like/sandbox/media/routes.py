@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Message, Receive, Scope, Send
 
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media import images
@@ -26,7 +27,7 @@ from ftrack_like.sandbox.media.pictures import PictureError, Pictures
 from ftrack_like.sandbox.media.signing import HOLDER, SignatureError, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, Incoming, Place, TransferError
 
-__all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes"]
+__all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes", "StoredFile"]
 
 GET_PATH = "/component/get"
 THUMBNAIL_PATH = "/component/thumbnail"
@@ -45,6 +46,32 @@ _UNTRUSTED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "n
 
 #: Bytes to collect before writing them to the disk, because several uploads run at once.
 _WRITE_SIZE = 256 * 1024
+
+
+class StoredFile(FileResponse):
+    """The data at *path*, or status 404 if another request removes them before they are opened."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer; the headers wait until the file is open."""
+        waiting: list[Message] = []
+        began = False
+
+        async def send_later(message: Message) -> None:
+            nonlocal began
+            if message["type"] == "http.response.start":
+                waiting.append(message)
+                return
+            began = True
+            if waiting:
+                await send(waiting.pop())
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_later)
+        except (FileNotFoundError, RuntimeError):  # the latter if the file has no size already
+            if began or pathlib.Path(self.path).exists():
+                raise
+            await PlainTextResponse("The data were removed.", 404)(scope, receive, send)
 
 
 class FileRoutes:
@@ -102,7 +129,7 @@ class FileRoutes:
         checksum = None if is_range else self._store.checksum(component_id)
         if checksum is not None:  # the checksum covers the whole data, not a range
             headers["Content-MD5"] = checksum
-        return FileResponse(
+        return StoredFile(
             self._store.path(component_id),
             media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
             filename=name,
@@ -133,7 +160,7 @@ class FileRoutes:
         if not is_there:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
         _ignore_foreign_range(request)
-        return FileResponse(path, media_type="image/jpeg")
+        return StoredFile(path, media_type="image/jpeg")
 
     async def remove(self, request: Request) -> Response:
         """Remove the data of a component."""

@@ -75,6 +75,7 @@ class Compiler:
         the path. With *folding* the values are in lower case.
         """
         path = self._one_projection(query)
+        self.paths.count_step(query.position)
         owner = self.source(query)
         statement = self._filtered(query, owner, [])
         if query.limit is not None or query.offset:

@@ -29,7 +29,11 @@ from ftrack_like.sandbox.schema.model import (
 )
 from ftrack_like.sandbox.tables.values import kind_of
 
-__all__ = ["Paths"]
+__all__ = ["MAXIMUM_STEPS", "Paths"]
+
+#: The most relations and inner queries in one expression. Each adds tables to the statement, with
+#: the conditions for the rights of the user: up to 0.3 MiB of memory and 10 ms.
+MAXIMUM_STEPS = 500
 
 
 class Paths:
@@ -41,6 +45,18 @@ class Paths:
     def __init__(self, names: Names) -> None:
         self.names: Names = names
         self.catalogue: Catalogue = names.catalogue
+        #: The number of relations and inner queries so far.
+        self.steps: int = 0
+
+    def count_step(self, position: int) -> None:
+        """Count a relation or an inner query at *position*; raise an error beyond the maximum."""
+        self.steps += 1
+        if self.steps > MAXIMUM_STEPS:
+            raise self.names.fail(
+                f"The expression leads over more than {MAXIMUM_STEPS} relations and inner "
+                "queries. Send several shorter ones.",
+                position,
+            )
 
     def any_row(self, type_: EntityType) -> RowSource:
         """Return a source for all rows of *type_*. Its conditions exclude rows of other types."""
@@ -56,6 +72,7 @@ class Paths:
 
     def step(self, owner: RowSource, part: Part) -> tuple[Relation, Step]:
         """Return the relation that *part* means for *owner*, and the step over this relation."""
+        self.count_step(part.position)
         relation = self.names.relation(owner.type_, part)
         cast = self.names.narrowed(relation, part)
         if isinstance(relation, Reference):

@@ -8,10 +8,11 @@ statements and plans are cached, because programs repeat the same queries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Optional, Union
 
 from sqlalchemy import Connection, Select, and_, or_
@@ -47,6 +48,13 @@ MAXIMUM_PAGE = 50_000
 #: The time limit for all statements of a query together, in seconds.
 MAXIMUM_SECONDS = 60.0
 
+#: The most compiled queries that are kept, and the most steps over relations of each.
+_MOST_COMPILED = 512
+_SMALL = 12
+
+_KEPT: Mapping[str, Any] = {}
+_NOT_KEPT: Mapping[str, Any] = {"compiled_cache": None}
+
 
 @dataclass(frozen=True)
 class QueryPage:
@@ -58,10 +66,14 @@ class QueryPage:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A compiled query. *plan* makes records from the rows of *statement*."""
+    """A compiled query. *plan* makes records from the rows of *statement*.
+
+    *options* are the options for running the statement.
+    """
 
     plan: QueryPlan
     statement: Select[Any]
+    options: Mapping[str, Any]
     offset: int
     limit: int
 
@@ -117,10 +129,10 @@ def _run(
     query = parse(text)
     if query.group_by or any(isinstance(one, Aggregate) for one in query.projections or ()):
         return _run_groups(connection, catalogue, query, text, context)
-    compiled = (
-        _compiled(catalogue, text) if len(text) <= 4_000 else _compile(catalogue, text, query)
-    )
-    rows: Sequence[Any] = connection.execute(compiled.statement, _parameters(context)).all()
+    compiled = _compiled(catalogue, text, query)
+    rows: Sequence[Any] = connection.execute(
+        compiled.statement, _parameters(context), execution_options=compiled.options
+    ).all()
     more = len(rows) > compiled.limit
     records = RecordLoader(connection, catalogue, context).load(
         compiled.plan, rows[: compiled.limit] if more else rows
@@ -151,9 +163,31 @@ def _catalogue(model: Model, context: RequestContext) -> Catalogue:
 _CATALOGUES: dict[tuple[int, bool], Catalogue] = {}
 
 
-@lru_cache(maxsize=512)
-def _compiled(catalogue: Catalogue, text: str) -> _Compiled:
-    return _compile(catalogue, text, parse(text))
+_COMPILED: OrderedDict[tuple[Catalogue, str], _Compiled] = OrderedDict()
+_COMPILED_LOCK = threading.Lock()
+
+
+def _compiled(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
+    """Return the compiled *query*, which is the tree of *text*; keep it if it is small."""
+    key = (catalogue, text)
+    with _COMPILED_LOCK:
+        found = _COMPILED.get(key)
+        if found is not None:
+            _COMPILED.move_to_end(key)
+            return found
+    found = _compile(catalogue, text, query)
+    if len(text) <= 4_000 and found.options is _KEPT:
+        with _COMPILED_LOCK:
+            _COMPILED[key] = found
+            if len(_COMPILED) > _MOST_COMPILED:
+                _COMPILED.popitem(last=False)
+    return found
+
+
+def forget_compiled() -> None:
+    """Forget all compiled queries; tests that change a limit need it."""
+    with _COMPILED_LOCK:
+        _COMPILED.clear()
 
 
 def _compile(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
@@ -165,7 +199,16 @@ def _compile(catalogue: Catalogue, text: str, query: Query) -> _Compiled:
     statement = compiler.rows(query, plan.source, plan.columns)
     limit = MAXIMUM_PAGE if query.limit is None else min(query.limit, MAXIMUM_PAGE)
     # Select one row more than the limit, to know whether there is another page.
-    return _Compiled(plan, limited(statement, query.offset, limit + 1), query.offset, limit)
+    statement = limited(statement, query.offset, limit + 1)
+    return _Compiled(plan, statement, _options(compiler), query.offset, limit)
+
+
+def _options(compiler: Compiler) -> Mapping[str, Any]:
+    """Return the options for running the statement that *compiler* made.
+
+    The engine keeps compiled statements. Large ones would fill the memory.
+    """
+    return _KEPT if compiler.paths.steps <= _SMALL else _NOT_KEPT
 
 
 def _run_groups(
@@ -175,8 +218,9 @@ def _run_groups(
     text: str,
     context: RequestContext,
 ) -> QueryPage:
-    names, statement, kinds = Compiler(catalogue, text).groups(query)
-    rows = connection.execute(statement, _parameters(context))
+    compiler = Compiler(catalogue, text)
+    names, statement, kinds = compiler.groups(query)
+    rows = connection.execute(statement, _parameters(context), execution_options=_options(compiler))
     records = [
         {name: _group_value(kind, value) for name, kind, value in zip(names, kinds, row)}
         for row in rows

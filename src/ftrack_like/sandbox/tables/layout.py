@@ -23,7 +23,8 @@ may still set the other required values.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Optional, Union
 
 from sqlalchemy import (
@@ -54,7 +55,7 @@ from ftrack_like.sandbox.schema.model import (
     Scalar,
 )
 
-__all__ = ["METADATA", "TABLES", "create_tables", "is_project"]
+__all__ = ["METADATA", "TABLES", "add_postgresql_indexes", "create_tables", "is_project"]
 
 
 METADATA = MetaData(
@@ -127,6 +128,9 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 #: Columns whose values must be unique.
 _UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {"timer": (("user_id",),)}
+
+#: The name of the index of projects.
+_PROJECT_INDEX = "ix_context_project"
 
 # The columns of each table, from the schema
 
@@ -333,14 +337,7 @@ def is_project(columns: Any) -> Any:
 
 def _make_project_index(table: Table) -> None:
     """Add an index of only the projects, which each request of a restricted user reads."""
-    condition = is_project(table.c)
-    Index(
-        "ix_context_project",
-        table.c.is_private,
-        table.c.id,
-        sqlite_where=condition,
-        postgresql_where=condition,
-    )
+    Index(_PROJECT_INDEX, table.c.is_private, table.c.id, sqlite_where=is_project(table.c))
 
 
 def _make_table_indexes(table: Table, wanted: Iterable[tuple[str, ...]]) -> None:
@@ -352,12 +349,26 @@ def _make_table_indexes(table: Table, wanted: Iterable[tuple[str, ...]]) -> None
     needed = [columns for columns in sorted(wanted) if columns[0] not in begun]
     for columns in (*needed, *further):
         Index(None, *(table.c[column] for column in columns))
-        _make_lower_case_index(table, columns)
     for columns in unique:
         Index(None, *(table.c[column] for column in columns), unique=True)
 
 
-def _make_lower_case_index(table: Table, columns: tuple[str, ...]) -> None:
+@cache
+def add_postgresql_indexes() -> None:
+    """Complete the indexes for PostgreSQL, once: the condition of one, and those in lower case.
+
+    Most sandboxes use SQLite. They need neither the memory for these indexes nor the dialect of
+    PostgreSQL, which SQLAlchemy imports for the condition.
+    """
+    for table in list(METADATA.tables.values()):
+        for index in list(table.indexes):
+            if not index.unique:
+                _add_lower_case_index(table, [column.name for column in index.columns])
+            if index.name == _PROJECT_INDEX:
+                index.dialect_options["postgresql"]["where"] = is_project(table.c)
+
+
+def _add_lower_case_index(table: Table, columns: Sequence[str]) -> None:
     """Add an index of *columns* in lower case, as PostgreSQL compares words."""
     if not any(table.c[column].type is WORDS for column in columns):
         return
@@ -380,4 +391,6 @@ TABLES: Mapping[str, Table] = METADATA.tables
 
 def create_tables(connection: Connection) -> None:
     """Create all tables and indexes in an empty database, in the transaction of *connection*."""
+    if connection.dialect.name == "postgresql":
+        add_postgresql_indexes()
     METADATA.create_all(connection, checkfirst=False)

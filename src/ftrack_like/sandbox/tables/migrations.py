@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, inspect, select, text, update
 
-from ftrack_like.sandbox.tables.layout import METADATA, TABLES
+from ftrack_like.sandbox.tables.layout import METADATA, TABLES, add_postgresql_indexes
 
 __all__ = ["LAYOUT_VERSION", "back_up_schema", "layout_of", "migrate"]
 
@@ -64,6 +64,8 @@ def _to_3(connection: Connection) -> None:
 
 
 def _add_index(connection: Connection, table: str, name: str) -> None:
+    if connection.dialect.name == "postgresql":
+        add_postgresql_indexes()
     for index in TABLES[table].indexes:
         if index.name == name:
             index.create(connection, checkfirst=True)

@@ -162,7 +162,7 @@ def _visitor(asked: Asked) -> Optional[Visitor]:
     if found is None or not found.is_active:
         return None
     form_token = make_token(signer, f"forms of {token}", _SECONDS, form="1")
-    return Visitor(RequestUser(user_id, found.username), form_token, asked)
+    return Visitor(RequestUser(user_id, found.username, has_account=True), form_token, asked)
 
 
 def _check_form(visitor: Visitor) -> None:

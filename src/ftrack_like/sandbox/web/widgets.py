@@ -128,7 +128,12 @@ def _open(asked: Asked, signed: Mapping[str, str]) -> Widget:
     )
     if user is None:
         raise PageError(403, "This widget cannot be shown", "Its user is no longer active.")
-    return Widget(asked, RequestUser(user["id"], user["username"]), signed.get("theme"), entity)
+    return Widget(
+        asked,
+        RequestUser(user["id"], user["username"], has_account=True),
+        signed.get("theme"),
+        entity,
+    )
 
 
 def _render(template: str, widget: Widget, **values: Any) -> Response:
