@@ -19,6 +19,7 @@ from typing import Any, Optional
 
 import pytest
 from tests.conformance.clients import CLIENTS, Client, connect
+from tests.conformance.listeners import Listener, connect_events
 from tests.conformance.report import Outcome, Report
 from tests.conformance.site import Site
 
@@ -128,6 +129,15 @@ def site(client: Client, pytestconfig: pytest.Config) -> Iterator[Site]:
     made = Site(client, f"{run}-{client.name}")
     yield made
     made.clean_up()
+
+
+@pytest.fixture(scope="session")
+def listener(site: Site) -> Iterator[Listener]:
+    """Return a subscriber that hears the changes on the server, and may subscribe to more."""
+    made = connect_events(site.client, site.run)
+    made.subscribe("topic=ftrack.update")
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import uuid
 from typing import Any, Optional
 
@@ -24,8 +25,17 @@ class Site:
         self._created: list[tuple[str, list[str]]] = []
         self._project: Optional[dict[str, Any]] = None
         self._schemas: Optional[dict[str, dict[str, Any]]] = None
+        self._user: Optional[str] = None
 
     # Reading
+
+    @property
+    def user(self) -> str:
+        """The id of the user who speaks."""
+        if self._user is None:
+            name = self.client.user
+            self._user = str(self.one(f'select id from User where username is "{name}"')["id"])
+        return self._user
 
     def call(self, *operations: dict[str, Any]) -> list[Any]:
         """Return the results of *operations*, sent as one batch."""
@@ -164,6 +174,27 @@ class Site:
         version = self.creation("AssetVersion", asset_id=asset["entity_key"][0], **data)
         self.call(asset, version)
         return str(version["entity_key"][0])
+
+    def configuration(self, type_name: str, entity_type: str = "task", **data: Any) -> str:
+        """Create a configuration of a custom attribute for the time of the run; return its id.
+
+        Everybody may read and write its values.
+        """
+        kind = self.one(f'select id from CustomAttributeType where name is "{type_name}"')["id"]
+        data.setdefault("key", re.sub("[^a-z0-9]", "_", self.name(type_name).lower()))
+        roles = [
+            {"__entity_type__": "SecurityRole", "id": each["id"]}
+            for each in self.rows("select id from SecurityRole order by name")
+        ]
+        data.setdefault("read_security_roles", roles)
+        data.setdefault("write_security_roles", roles)
+        data.setdefault("label", data["key"])
+        data.setdefault("config", "{}")
+        created = self.create(
+            "CustomAttributeConfiguration", type_id=kind, entity_type=entity_type, **data
+        )
+        self.remove_later("CustomAttributeConfiguration", created["id"])
+        return str(created["id"])
 
     def clean_up(self) -> None:
         """Delete what the checks created."""
