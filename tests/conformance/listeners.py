@@ -15,7 +15,6 @@ from typing import Any, Optional
 import pytest
 import requests
 import websocket
-
 from tests.conformance.clients import Client
 
 __all__ = ["PATIENCE", "Listener", "RawListener", "connect_events", "handshake"]
@@ -217,7 +216,8 @@ class RawListener(Listener):
             self._answers.append((topic, answer))
         data = {"subscriber": metadata, "subscription": expression}
         told = self.emit(self.event("ftrack.meta.subscribe", data))
-        assert told and told[0]["success"], told
+        assert told is not None
+        assert told[0]["success"], told
 
     def publish(self, topic: str, data: Any = None, target: str = "", **more: Any) -> str:
         """Publish an event and return its id. Replies come to the id of this listener."""

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import pytest
-
 from tests.conformance.facts import fact, row
 from tests.conformance.listeners import Listener
 from tests.conformance.site import Site
@@ -270,7 +269,7 @@ def test_nothing_opens_for_another_user(site: Site, listener: Listener) -> None:
 
 @fact("site-facts D3", "P")
 def test_a_program_launches_the_action_of_another(site: Site, listener: Listener) -> None:
-    """A program that launches an action names a user in its source, and the action sees the user."""
+    """A program that launches an action names a user in its source; the action sees the user."""
     item = _item(listener)
     identifier = item["actionIdentifier"]
     listener.subscribe(f'topic=ftrack.action.launch and data.actionIdentifier="{identifier}"')

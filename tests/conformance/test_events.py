@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import websocket
-
 from tests.conformance.clients import Client
 from tests.conformance.facts import fact, row, writes
 from tests.conformance.listeners import Listener, RawListener, handshake

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-
 from tests.conformance.clients import Problem
 from tests.conformance.facts import fact, row, writes
 from tests.conformance.listeners import PATIENCE
