@@ -52,6 +52,10 @@ class Client(abc.ABC):
     def call(self, operations: list[dict[str, Any]]) -> list[Any]:
         """Return the decoded results of *operations*; raise :class:`Problem` for an error."""
 
+    def of(self, user: str, key: str) -> Client:
+        """Return a client of the same kind for *user*, who has *key*."""
+        return type(self)(self.url, user, key)
+
     @abc.abstractmethod
     def close(self) -> None:
         """Give the connection back."""
@@ -102,9 +106,12 @@ class SessionClient(Client):
                 return json.loads(string)
 
         self._error = api.exception.ServerError
-        self.session = PlainSession(
-            server_url=url, api_key=key, api_user=user, auto_connect_event_hub=False
-        )
+        try:
+            self.session = PlainSession(
+                server_url=url, api_key=key, api_user=user, auto_connect_event_hub=False
+            )
+        except self._error as error:
+            raise Problem(type(error).__name__, str(error)) from error
 
     def call(self, operations: list[dict[str, Any]]) -> list[Any]:
         """Return the results of *operations*."""
@@ -147,6 +154,7 @@ class JavaScriptClient(Client):
 
     def __init__(self, url: str, user: str, key: str, folder: Path) -> None:
         super().__init__(url, user, key)
+        self._folder = folder
         script = folder / "bridge.mjs"
         script.write_text((Path(__file__).parent / "bridge.mjs").read_text(encoding="utf-8"))
         self._process = subprocess.Popen(
@@ -157,6 +165,10 @@ class JavaScriptClient(Client):
             text=True,
             encoding="utf-8",
         )
+
+    def of(self, user: str, key: str) -> Client:
+        """Return a client in a process of its own for *user*, who has *key*."""
+        return JavaScriptClient(self.url, user, key, self._folder)
 
     def call(self, operations: list[dict[str, Any]]) -> list[Any]:
         """Return the results of *operations*."""

@@ -5,11 +5,24 @@ from __future__ import annotations
 import itertools
 import re
 import uuid
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from tests.conformance.clients import Client, Problem
 
 __all__ = ["Site"]
+
+
+class Person(NamedTuple):
+    """A user that a check has made."""
+
+    site: Site
+    id: str
+    name: str
+
+    def log_in(self) -> Site:
+        """Return the server as this user sees it, with a new key."""
+        answer = self.site.call(self.site.new_key(self.id))[0]
+        return self.site.other(self.name, answer["data"]["api_key"])
 
 
 class Site:
@@ -26,6 +39,7 @@ class Site:
         self._project: Optional[dict[str, Any]] = None
         self._schemas: Optional[dict[str, dict[str, Any]]] = None
         self._user: Optional[str] = None
+        self._others: list[Client] = []
 
     # Reading
 
@@ -196,8 +210,48 @@ class Site:
         self.remove_later("CustomAttributeConfiguration", created["id"])
         return str(created["id"])
 
+    def role(self, name: str) -> str:
+        """Return the id of the security role called *name*."""
+        return str(self.one(f'select id from SecurityRole where name is "{name}"')["id"])
+
+    def person(self, role: Optional[str] = None, **data: Any) -> Person:
+        """Create a user for the time of the run, with *role* for all open projects."""
+        name = self.name("user")
+        data = {"username": name, "first_name": "Test", "last_name": "User", **data}
+        data.setdefault("is_active", True)
+        user = str(self.create("User", **data)["id"])
+        self.remove_later("User", user)
+        if role is not None:
+            for each in self.rows(
+                f'select security_role_id from UserSecurityRole where user_id is "{user}"'
+            ):
+                self.change_role("remove_user_security_role", user, each["security_role_id"])
+            self.change_role("add_user_security_role", user, self.role(role))
+        return Person(self, user, name)
+
+    def other(self, name: str, key: str) -> Site:
+        """Return the same server as the user called *name* sees it, who has *key*."""
+        client = self.client.of(name, key)
+        self._others.append(client)
+        return Site(client, self.name("other"))
+
+    def change_role(self, action: str, user: str, role: str, **more: Any) -> Any:
+        """Run *action*, which changes the roles of *user*; return its result."""
+        return self.call({"action": action, "user_id": user, "role_id": role, **more})[0]
+
+    def new_key(self, user: str, reset_type: str = "api_key") -> dict[str, Any]:
+        """Return the operation that gives *user* a new key."""
+        return {
+            "action": "reset_remote",
+            "reset_type": reset_type,
+            "entity_type": "User",
+            "entity_key": user,
+        }
+
     def clean_up(self) -> None:
         """Delete what the checks created."""
+        for each in self._others:
+            each.close()
         for entity_type, key in reversed(self._created):
             try:
                 self.call(self.deletion(entity_type, key))

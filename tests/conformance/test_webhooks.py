@@ -238,15 +238,23 @@ def test_ten_webhooks_are_enabled_at_most(site: Site) -> None:
 
 @writes
 @fact("site-facts D5", "D")
-def test_an_address_begins_with_https(site: Site) -> None:
-    """An address without https:// to another machine is refused."""
-    hook = Hook(site, 'entity.entity_type = "Task"', "http://studio.example.com/hook")
+@pytest.mark.parametrize(
+    "address",
+    [
+        row("http://192.0.2.1/hook", name="http"),
+        row("ftp://studio.example.com/hook", name="ftp"),
+        row("studio.example.com/hook", name="no scheme"),
+    ],
+)
+def test_an_address_begins_with_https(site: Site, address: str) -> None:
+    """An address of another machine without https:// is refused."""
+    hook = Hook(site, 'entity.entity_type = "Task"', address)
     try:
         problem = site.problem(*hook.operations)
     except AssertionError:
         site.delete("Automation", hook.key)
         raise
-    assert "http" in problem.text
+    assert "https" in problem.text
 
 
 # Deliveries
