@@ -5,18 +5,30 @@ from __future__ import annotations
 import abc
 import importlib
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Optional
 
 import requests
 
-__all__ = ["CLIENTS", "Client", "Problem", "connect"]
+__all__ = ["CLIENTS", "Client", "Problem", "connect", "hide"]
 
 #: The names that ``--client`` accepts.
 CLIENTS = ("http", "ours", "published", "javascript")
 
 _SECONDS = 120
+
+#: What a report must not show, and what it shows in its place.
+_HIDDEN: dict[str, str] = {}
+_SECRET_PARAMETERS = re.compile(r"\b(apiKey|api_key|username|holder|signature)=[^&\s\"']+")
+
+
+def hide(text: str) -> str:
+    """Return *text* without addresses of servers, names of users who speak, and their keys."""
+    for secret in sorted(_HIDDEN, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN[secret])
+    return _SECRET_PARAMETERS.sub(r"\1=…", text)
 
 
 class Problem(Exception):
@@ -47,6 +59,9 @@ class Client(abc.ABC):
         self.url = url.rstrip("/")
         self.user = user
         self.key = key
+        host = self.url.partition("://")[2]
+        found = {self.url: "SERVER", host: "SERVER", key: "KEY"}
+        _HIDDEN.update({secret: shown for secret, shown in found.items() if secret})
 
     @abc.abstractmethod
     def call(self, operations: list[dict[str, Any]]) -> list[Any]:

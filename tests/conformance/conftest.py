@@ -1,16 +1,15 @@
 """Check a server against what is known of sites.
 
-Without options the checks run on a sandbox of their own. With ``--server URL --user U --key K``
-they run on that server: those that read, and with ``--write`` also those that write, in a project
-that they make and remove. ``--client`` chooses who speaks: ``http`` (the default), ``ours``,
-``published`` or ``javascript``; ``all`` takes each that is installed. ``--report FILE`` writes the
-result without secrets.
+Without options the checks run on a sandbox of their own. With ``--server URL --user U --key=K``
+they run on that server: those that read, and also those that write if the server is a sandbox or
+``--write`` allows it. They write in a project that they make and remove. ``--client`` chooses who
+speaks: ``http``, ``ours``, ``published`` or ``javascript``; ``all`` takes each that is installed.
+``--report FILE`` writes the result without secrets.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from tests.conformance.clients import CLIENTS, Client, connect
+import requests
+from tests.conformance.clients import CLIENTS, Client, connect, hide
 from tests.conformance.listeners import Listener, connect_events
 from tests.conformance.report import Outcome, Report
 from tests.conformance.site import Site
@@ -26,8 +26,8 @@ from tests.conformance.site import Site
 #: The published JavaScript client.
 _JAVASCRIPT = "@ftrack/api@1.11.2"
 
-_REPORT = pytest.StashKey[Report]()
-_ADDRESS = pytest.StashKey[tuple[str, str, str]]()
+#: The header of the front page with which the servers of this library say what they are.
+_KIND = "FTRACK_LIKE"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,10 +53,10 @@ def _option(config: pytest.Config, name: str) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers, and begin a report."""
+    """Declare the markers."""
     config.addinivalue_line("markers", "fact(source, confidence): where a check comes from")
     config.addinivalue_line("markers", "writes: a check that changes data on the server")
-    config.stash[_REPORT] = Report()
+    config.addinivalue_line("markers", "live: a check that a recording of a server cannot answer")
 
 
 def _clients(config: pytest.Config) -> list[str]:
@@ -80,17 +80,21 @@ def address(
     """Return the address of the server, the user and the key."""
     url = _option(pytestconfig, "server")
     if url is None:
-        with request.getfixturevalue("sandbox_on")(None) as sandbox:
-            found = (sandbox.server_url, sandbox.api_user, sandbox.api_key)
-            pytestconfig.stash[_ADDRESS] = found
-            yield found
+        with request.getfixturevalue("sandbox_on")(None, loopback_webhooks=True) as sandbox:
+            yield sandbox.server_url, sandbox.api_user, sandbox.api_key
         return
     user = _option(pytestconfig, "user")
     key = _option(pytestconfig, "key") or os.environ.get("FTRACK_API_KEY")
     if not user or not key:
         raise pytest.UsageError("--server needs --user, and --key or the variable FTRACK_API_KEY")
-    pytestconfig.stash[_ADDRESS] = (url, user, key)
     yield url, user, key
+
+
+@pytest.fixture(scope="session")
+def kind(address: tuple[str, str, str]) -> str:
+    """Return ``sandbox`` or ``replay`` for a server of this library, and ``site`` for others."""
+    answer = requests.get(address[0], timeout=60)
+    return answer.headers.get(_KIND, "site")
 
 
 @pytest.fixture(scope="session")
@@ -125,8 +129,9 @@ def javascript_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(client: Client, pytestconfig: pytest.Config) -> Iterator[Site]:
     """Return the server to check."""
-    run = _option(pytestconfig, "run") or "conformance"
-    made = Site(client, f"{run}-{client.name}")
+    words = [_option(pytestconfig, "run") or "conformance", client.name]
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    made = Site(client, "-".join([*words, worker] if worker else words))
     yield made
     made.clean_up()
 
@@ -141,12 +146,13 @@ def listener(site: Site) -> Iterator[Listener]:
 
 
 @pytest.fixture(autouse=True)
-def _only_what_is_allowed(request: pytest.FixtureRequest) -> None:
-    """Skip a check that writes on a server that is not a sandbox of this run."""
-    config = request.config
-    foreign = _option(config, "server") is not None
-    if foreign and request.node.get_closest_marker("writes") and not _option(config, "write"):
-        pytest.skip("it writes: run with --write to let it")
+def _only_what_is_allowed(request: pytest.FixtureRequest, kind: str) -> None:
+    """Skip a check that writes on a site, and one that needs more than a recording."""
+    marker = request.node.get_closest_marker
+    if marker("writes") and kind != "sandbox" and not _option(request.config, "write"):
+        pytest.skip("it writes, and the server is no sandbox: run with --write to let it")
+    if marker("live") and kind == "replay":
+        pytest.skip("a recording cannot answer it")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -177,7 +183,7 @@ def _outcome(item: pytest.Item, marker: pytest.Mark, told: pytest.TestReport) ->
         source=marker.kwargs["source"],
         confidence=marker.kwargs["confidence"],
         outcome=told.outcome,
-        why=why,
+        why=hide(why),
     )
 
 
@@ -196,22 +202,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print the table, and write the report."""
     if not _collected:
         return
-    report = config.stash[_REPORT]
-    report.outcomes = list(_collected)
+    report = Report(_collected)
     terminalreporter.section("conformance")
     for line in report.table():
         terminalreporter.write_line(line)
     path: Optional[str] = _option(config, "report")
     if path:
-        secrets = config.stash.get(_ADDRESS, ("", "", ""))
-        Path(path).write_text(_without(report.text(), secrets), encoding="utf-8")
-        terminalreporter.write_line(f"The report is in {path}.")
-
-
-def _without(text: str, secrets: tuple[str, str, str]) -> str:
-    """Return *text* without the address, the user and the key in *secrets*."""
-    for secret, shown in zip(secrets, ("SERVER", "USER", "KEY")):
-        if secret:
-            text = text.replace(secret, shown)
-            text = text.replace(re.sub(r"^https?://", "", secret), shown)
-    return text
+        Path(path).write_text(hide(report.text()), encoding="utf-8")
+        terminalreporter.write_line(f"The report is in {path}. It has no address and no key.")
