@@ -20,7 +20,7 @@ from tests.conformance.clients import Client
 __all__ = ["PATIENCE", "Listener", "RawListener", "connect_events", "handshake"]
 
 #: The seconds in which an event has to come.
-PATIENCE = 60
+PATIENCE = 30
 
 Event = dict[str, Any]
 Answer = Callable[[Event], Any]
