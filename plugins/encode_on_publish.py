@@ -29,8 +29,8 @@ LOGGER = logging.getLogger("studio.encode_on_publish")
 #: What is encoded, by file type. Sequences of images are left to the renderer here.
 FILE_TYPES = {".mov", ".mp4", ".avi", ".mkv", ".mxf", ".png", ".jpg", ".tif", ".exr", ".dpx"}
 
-#: What encoding makes itself.
-OWN_NAMES = {"ftrackreview-mp4", "ftrackreview-webm", "ftrackreview-image", "thumbnail"}
+#: How the names of the components begin that encoding makes itself.
+OWN_NAMES = ("ftrackreview-", "thumbnail")
 
 #: Seconds that one encoding may take.
 PATIENCE = 3600
@@ -63,7 +63,7 @@ class Encoder:
         wanted = (
             component.entity_type == "FileComponent"
             and component["version"] is not None
-            and component["name"] not in OWN_NAMES
+            and not component["name"].startswith(OWN_NAMES)
             and component["file_type"].lower() in FILE_TYPES
             and location.accessor
         )

@@ -56,13 +56,15 @@ def _settle_ffmpeg() -> None:
     """Use the ffmpeg that is there now in all tests, or none in any.
 
     A package manager may install or remove it while the tests run. The processes of one run
-    inherit the decision.
+    inherit the decision. Without PyAV, which encoding needs too, there is none.
     """
     if not os.environ.get("FTRACK_FFMPEG"):
         try:
             program = find_ffmpeg()
         except MediaError:
             program = "/no-ffmpeg-when-the-tests-began"
+        if importlib.util.find_spec("av") is None:
+            program = "/no-PyAV-when-the-tests-began"
         os.environ["FTRACK_FFMPEG"] = program
 
 

@@ -22,6 +22,7 @@ The component for players has this metadata:
 ``encoding_parameters``  the parameters of the encoding, as JSON
 ``encoding_job_id``      the job on the server; only if the server encoded
 ``publication_number``   counts the publications of the version; the current one has the highest
+``missing_frames``       the numbers that a sequence lacks; the movie shows the frame before each
 ``ftr_meta``             for players, as JSON: ``width``, ``height`` and for movies ``frameIn``,
                          ``frameOut``, ``frameRate``; the server adds it when its job is done
 =======================  ========================================================================
@@ -39,15 +40,20 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Optional, Union, cast
 
 from ftrack_like import exception
-from ftrack_like._base import ffmpeg
 from ftrack_like._base.ffmpeg import find_ffmpeg
+from ftrack_like._media.animation import ANIMATED_TYPES, is_animated
+from ftrack_like._media.pipeline import IMAGE, Made, Pipeline, Source
+from ftrack_like._media.presets import Preset, presets
+from ftrack_like._media.programs import LocalPrograms
+from ftrack_like._media.sequences import arranged, missing_frames
+from ftrack_like._media.types import IMAGE_TYPES
 from ftrack_like._session import publications
 from ftrack_like._session.claims import Claim, claiming
-from ftrack_like._session.components import files_of
+from ftrack_like._session.components import files_of, sequence_of
 from ftrack_like._session.jobs import rising, share_of
 from ftrack_like._session.media_sources import check_media
 from ftrack_like.entity.location import find_location
@@ -62,27 +68,32 @@ if TYPE_CHECKING:
 
 __all__ = ["PROFILES", "Publication", "find_ffmpeg", "publish_reviewable"]
 
-#: How this machine encodes movies, ``{profile: {parameter: value}}``. Every profile turns images
-#: into JPEG. A profile of the same name always gives the same result.
+#: How this machine encodes movies, ``{profile: {parameter: value}}``. A profile makes the smallest
+#: size, and the larger ones that the source has, up to its maximum. Every profile turns images into
+#: JPEG.
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "mp4-1080p": {
         "container": "mp4",
         "video": "h264",
         "audio": "aac",
-        "maximum_width": ffmpeg.MAXIMUM_WIDTH,
-        "maximum_height": ffmpeg.MAXIMUM_HEIGHT,
+        "maximum_width": 1920,
+        "maximum_height": 1080,
+    },
+    "mp4-2160p": {
+        "container": "mp4",
+        "video": "h264",
+        "audio": "aac",
+        "maximum_width": 3840,
+        "maximum_height": 2160,
     },
     "webm-1080p": {
         "container": "webm",
         "video": "vp9",
         "audio": "opus",
-        "maximum_width": ffmpeg.MAXIMUM_WIDTH,
-        "maximum_height": ffmpeg.MAXIMUM_HEIGHT,
+        "maximum_width": 1920,
+        "maximum_height": 1080,
     },
 }
-
-#: Frames per second of a sequence, which does not state a frame rate.
-_FRAME_RATE = "24"
 
 _READ_SIZE = 1024 * 1024
 
@@ -106,8 +117,9 @@ class _Task(NamedTuple):
 
     version: AssetVersion
     path: pathlib.Path
-    #: The frames of a sequence, or the single file.
+    #: The frames of a sequence with their numbers, or the single file.
     files: list[pathlib.Path]
+    numbers: list[int]
     is_sequence: bool
     profile: str
     keep_original: bool
@@ -202,11 +214,15 @@ def _task(version: AssetVersion, path: str, profile: str, progress: Optional[Pro
             raise error.__cause__ from None
         raise
     files = files_of(path)
-    is_sequence = files != [path]
+    collection = sequence_of(path)
+    is_sequence = collection is not None
+    numbers = [] if collection is None else sorted(collection.indexes)
     source = pathlib.Path(re.sub(r" \[[^\]]*\]$", "", path) if is_sequence else path)
     frames = [pathlib.Path(each) for each in files]
     facts = _facts_of(source.name, frames, profile)
-    return _Task(version, pathlib.Path(path), frames, is_sequence, profile, False, facts, progress)
+    return _Task(
+        version, pathlib.Path(path), frames, numbers, is_sequence, profile, False, facts, progress
+    )
 
 
 def _facts_of(name: str, files: list[pathlib.Path], profile: str) -> dict[str, str]:
@@ -277,7 +293,7 @@ def _encode(encode: str, task: _Task, claim: Claim) -> Publication:
         # After a lost answer or an interruption, the work may be complete. The next call finds out,
         # and cleans up if necessary, as it does after a kill.
         answer_is_lost = isinstance(error.__cause__ or error, exception.ServerConnectionError)
-        if answer_is_lost or not isinstance(error, (exception.Error, OSError)):
+        if answer_is_lost or not isinstance(error, Exception):
             claim.abandon()
             raise
         try:
@@ -315,74 +331,119 @@ def _on_the_server(task: _Task, claim: Claim) -> Publication:
 
 
 def _describe(task: _Task, job: Job, claim: Claim, is_new: bool) -> Publication:
-    """Return the publication of *job*, after writing its metadata."""
+    """Return the publication of *job*, after writing its metadata.
+
+    Raise :exc:`~ftrack_like.exception.JobFailedError` if the job has already failed: then the
+    server has removed its outputs.
+    """
     session = task.session
-    component = publications.outputs_of(session, job["id"])[0]
+    outputs = publications.outputs_of(session, job["id"])
+    if not outputs:
+        _raise_failure(task, job)
+    component = outputs[0]
     parameters = {"server_version": session.server_information.get("version")}
-    with claim.ending(component["id"]):
-        component["metadata"].update(
-            {
-                **task.facts,
-                "encoding_parameters": json.dumps(parameters),
-                "encoding_job_id": job["id"],
-            }
-        )
-        session.commit()
+    try:
+        with claim.ending(component["id"]):
+            component["metadata"].update(
+                {
+                    **task.facts,
+                    "encoding_parameters": json.dumps(parameters),
+                    "encoding_job_id": job["id"],
+                }
+            )
+            session.commit()
+    except exception.ServerError as error:
+        answer_is_lost = isinstance(error, exception.ServerConnectionError)
+        if not answer_is_lost and not publications.outputs_of(session, job["id"]):
+            _raise_failure(task, job)
+        raise
     return Publication(component, job, is_new)
+
+
+def _raise_failure(task: _Task, job: Job) -> NoReturn:
+    """Raise the error of *job*, whose outputs do not exist any more."""
+    task.session.wait_for_job(job, 0)
+    raise exception.MediaError(
+        f"The job {job['id']} ended, but its results do not exist. Publish the file again."
+    )
 
 
 def _here(task: _Task, claim: Claim) -> Publication:
     """Encode the file on this machine and upload the result."""
-    program = find_ffmpeg()
+    programs = LocalPrograms()
+    parameters = dict(PROFILES[task.profile])
     with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
         folder = pathlib.Path(name)
-        inputs, described = _inputs(task, folder)
-        information = ffmpeg.probe(program, described)
-        parameters = dict(PROFILES[task.profile])
-        task.facts["source_resolution"] = f"{information.width}x{information.height}"
-        still = folder / "thumbnail.jpg"
-        if _is_image(task) and not task.is_sequence:
+        encoded = Pipeline(programs, _presets_of(task.profile)).make(
+            _source(task, folder),
+            folder,
+            [str(parameters["container"])],
+            _shares(share_of(task.progress, 0, 50)),
+        )
+        *movies, still = encoded.files
+        if movies[0].name == IMAGE:
             parameters = {"container": "jpeg"}
-            ffmpeg.run_command(ffmpeg.frame_command(program, inputs, still))
-            kind, target, frames = "image", still, 0
-        else:
-            kind = str(parameters["container"])
-            target, frames = folder / f"movie.{kind}", information.frames
-            seconds = information.duration
-            if task.is_sequence:
-                frames = len(task.files)
-                seconds = frames / int(_FRAME_RATE)
-            tell = share_of(task.progress, 0, 50)
-            ffmpeg.run_command(
-                ffmpeg.video_command(program, inputs, target, kind),
-                functools.partial(_tell_seconds, tell, seconds) if tell else None,
-            )
-            middle = min(seconds / 2, 5.0) if frames > 1 else 0.0
-            ffmpeg.run_command(ffmpeg.frame_command(program, inputs, still, middle))
-        meta = ffmpeg.review_metadata(ffmpeg.probe(program, target), frames)
-        task.facts.update(encoding_parameters=json.dumps(parameters), ftr_meta=meta)
-        component = _upload(task, f"ftrackreview-{kind}", target, still, claim)
+        width, height = encoded.shape
+        task.facts.update(
+            encoding_parameters=json.dumps(parameters), source_resolution=f"{width}x{height}"
+        )
+        component = _upload(task, movies, still, claim)
     return Publication(component, None, True)
 
 
-def _inputs(task: _Task, folder: pathlib.Path) -> tuple[list[str], pathlib.Path]:
-    """Return ffmpeg's input arguments for the source, and the input to probe.
+def _presets_of(profile: str) -> list[Preset]:
+    """Return the presets of *profile*: the smallest one, and larger ones up to its limit."""
+    about = PROFILES[profile]
+    return [
+        one
+        for one in presets()
+        if one.container == about["container"]
+        and (
+            not one.minimum
+            or (one.width <= about["maximum_width"] and one.height <= about["maximum_height"])
+        )
+    ]
+
+
+def _shares(tell: Optional[Progress]) -> Optional[Callable[[float], None]]:
+    """Return a function that reports a share from 0.0 to 1.0 with *tell*."""
+    if tell is None:
+        return None
+
+    def share(done: float) -> None:
+        tell(int(done * 1000), 1000)
+
+    return share
+
+
+def _source(task: _Task, folder: pathlib.Path) -> Source:
+    """Return the media to encode.
 
     Names such as ``-i.mov``, ``a:b.mov`` or ``50%d.png`` have a special meaning for ffmpeg. So
     images get plain names in *folder*, and other files stay in place, under a ``file:`` address.
     """
+    name = repr(task.facts["source_file_name"])
     suffix = "".join(re.findall(r"[.\w]+", task.files[0].suffix, re.ASCII))
     if task.is_sequence:
-        for number, file in enumerate(task.files):
-            _link(file, folder / f"frame-{number:06d}{suffix}")
-        pattern = folder / f"frame-%06d{suffix}"
-        return ["-framerate", _FRAME_RATE, "-i", str(pattern)], folder / f"frame-000000{suffix}"
+        first, places = arranged(task.numbers)
+        if len(places) > len(task.files):
+            task.facts["missing_frames"] = missing_frames(task.numbers)
+        links = [folder / f"frame-{number:06d}{suffix}" for number in range(len(places))]
+        for link, place in zip(links, places):
+            _link(task.files[place], link)
+        return Source(
+            name,
+            str(folder / f"frame-%06d{suffix}"),
+            frame_names=[task.files[place].name for place in places],
+            frame_paths=[str(link) for link in links],
+            first=first,
+        )
+    file = task.files[0]
     if _is_image(task):
         plain = folder / f"source{suffix}"
-        _link(task.files[0], plain)
-    else:
-        plain = pathlib.Path(f"file:{os.path.abspath(task.files[0])}")
-    return ["-i", str(plain)], plain
+        _link(file, plain)
+        return Source(name, str(plain), is_image=True)
+    return Source(name, f"file:{os.path.abspath(file)}")
 
 
 def _link(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -394,26 +455,41 @@ def _link(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _is_image(task: _Task) -> bool:
-    """Return whether the source, or each of its frames, is an image."""
-    return task.facts["source_mime_type"].startswith("image/")
+    """Return whether the source is an image that does not move."""
+    suffix = task.files[0].suffix.lower()
+    if suffix in ANIMATED_TYPES and is_animated(task.files[0]):
+        return False
+    return suffix in IMAGE_TYPES or task.facts["source_mime_type"].startswith("image/")
 
 
-def _upload(
-    task: _Task, name: str, target: pathlib.Path, still: pathlib.Path, claim: Claim
-) -> Component:
-    """Upload the encoded *target* and its thumbnail *still*; return the component."""
+def _upload(task: _Task, movies: Sequence[Made], still: Made, claim: Claim) -> Component:
+    """Upload the encoded *movies*, or the image, and the thumbnail *still*.
+
+    Return the component of the first.
+    """
     server = find_location(task.session, SERVER_LOCATION_ID)
     version = cast("CreateThumbnailMixin", task.version)
-    version.create_thumbnail(str(still), {"id": publications.thumbnail_id(claim.token)})
+    thumbnail = {"id": publications.thumbnail_id(claim.token), "file_type": still.file_type}
+    version.create_thumbnail(str(still.path), thumbnail)
     if task.keep_original and not _has_original(task):
-        about = {key: value for key, value in task.facts.items() if key.startswith("source_")}
-        task.version.create_component(str(task.path), {"name": "main", "metadata": about}, server)
-    # Last, in the commit that also writes its metadata and ends the claim. If anything fails
-    # before, the next try repeats it.
-    with claim.ending(claim.token):
+        original = {key: value for key, value in task.facts.items() if key.startswith("source_")}
+        values = {"name": "main", "metadata": original}
+        task.version.create_component(str(task.path), values, server)
+    main, *larger = movies
+    sizes = []
+    for made, id_ in zip(larger, publications.size_ids(claim.token)):
+        about: dict[str, Any] = {"id": id_, "name": made.name, "file_type": made.file_type}
+        about["metadata"] = {"ftr_meta": made.meta}
+        sizes.append(task.session.create_component(str(made.path), about, server))
+    # Last, in the commit that also writes its metadata, attaches the other sizes to the version and
+    # ends the claim. If anything fails before, the next try repeats it.
+    about = {"id": claim.token, "name": main.name, "file_type": main.file_type}
+    with claim.ending(claim.token, *(one["id"] for one in sizes)):
+        for one in sizes:
+            one["version_id"] = task.version["id"]
         return task.version.create_component(
-            str(target),
-            {"id": claim.token, "name": name, "metadata": task.facts},
+            str(main.path),
+            {**about, "metadata": {**task.facts, "ftr_meta": main.meta}},
             server,
             progress=share_of(task.progress, 50, 100),
         )
@@ -427,11 +503,6 @@ def _has_original(task: _Task) -> bool:
         f'"{task.facts["source_sha1"]}")'
     ).first()
     return found is not None
-
-
-def _tell_seconds(tell: Progress, duration: float, seconds: float) -> None:
-    """Report that an encoding has done *seconds* of *duration*."""
-    tell(int(seconds * 1000), int(duration * 1000))
 
 
 _ENCODERS.update(local=_here, server=_on_the_server)

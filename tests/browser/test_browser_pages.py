@@ -84,3 +84,32 @@ def test_choosing_narrows_the_tasks_at_once(review, window, session):
     page.wait_for_url("**text=comp**")
     page.click("tbody a")
     page.wait_for_selector("h1 >> text=comp")
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("itemId=projects&entityType=show&entityId={project}", "/browse/context/{project}"),
+        ("itemId=home&slideEntityType=task&slideEntityId={task}", "/browse/context/{task}"),
+        (
+            "itemId=home&slideEntityType=assetversion&slideEntityId={version}",
+            "/browse/version/{version}",
+        ),
+        (
+            "itemId=projects&entityType=reviewsession&entityId={session}",
+            "/browse/review/{session}",
+        ),
+        ("itemId=projects&entityType=list&entityId=x", "/browse"),
+    ],
+)
+def test_addresses_of_a_site_lead_to_the_pages(review, window, sandbox, address, path):
+    """E, web addresses: links to a site's web client show the same entity in the sandbox."""
+    version = review.versions[0]["id"]
+    wanted = "select project_id, asset.context_id from AssetVersion"
+    record = review.api.one(f"{wanted} where id is {version}")
+    ids = {"project": record["project_id"], "task": record["asset"]["context_id"]}
+    ids.update(version=version, session=review.api.query("ReviewSession")[0]["id"])
+    log_in(window, sandbox)
+    page = window.open(f"{sandbox.server_url}/#{address.format(**ids)}").page
+    page.wait_for_selector(".bar")
+    assert page.url == sandbox.server_url + path.format(**ids)

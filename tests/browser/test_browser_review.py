@@ -57,7 +57,7 @@ def test_an_invitee_reviews_a_movie(review, window, sandbox):
     arrived, told = set(), threading.Event()
 
     def hear(event):
-        arrived.update(entity["entity_type"] for entity in event["data"]["entities"])
+        arrived.update(entity.get("entity_type") for entity in event["data"]["entities"])
         if {"Note", "ReviewSessionObjectStatus"} <= arrived:
             told.set()
 

@@ -85,6 +85,50 @@ def test_both_clients_hear_and_answer_each_other() -> None:
     assert reply["data"] == {"hello": "published"}
     assert heard == [{"x": 1}]
     assert json.loads(output) == {
-        "heard": [{"y": 2}, "show", "quit"],
+        "heard": [{"y": 2}, "show", "socialfeed", "quit"],
         "replies": [{"hello": "ours"}],
     }
+
+
+#: Subscribes while the session connects its hub by itself; prints what was logged.
+_AUTO_CONNECT = """
+import logging, sys, time
+import ftrack_api
+
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
+url, user, key = sys.argv[1:4]
+session = ftrack_api.Session(
+    url, api_key=key, api_user=user, auto_connect_event_hub=True, schema_cache_path=False
+)
+heard = []
+for number in range(5):
+    session.event_hub.subscribe(f"topic=test.{number}", heard.append)
+deadline = time.time() + 60
+while not session.event_hub.connected and time.time() < deadline:
+    time.sleep(0.05)
+from ftrack_api.event.base import Event
+
+for number in range(5):
+    session.event_hub.publish(Event(f"test.{number}"))
+while len(heard) < 5 and time.time() < deadline:
+    session.event_hub.wait(0.1)
+print("heard", len(heard))
+session.close()
+"""
+
+
+def test_a_hub_that_connects_by_itself_logs_no_fault() -> None:
+    """Subscribing while the published client connects by itself is accepted, and heard once."""
+    from ftrack_like.testing import Sandbox
+
+    with Sandbox() as sandbox:
+        arguments = [sandbox.server_url, sandbox.api_user, sandbox.api_key]
+        ran = subprocess.run(
+            [sys.executable, "-c", _AUTO_CONNECT, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert "heard 5" in ran.stdout
+    assert "subscribe" not in ran.stdout

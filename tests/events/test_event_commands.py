@@ -29,7 +29,7 @@ def register(session):
 def cascade(session, event):
     for entity in event["data"]["entities"]:
         changes = entity["changes"] or {}
-        updated = (entity["entity_type"], entity["action"]) == ("Task", "update")
+        updated = (entity.get("entity_type"), entity["action"]) == ("Task", "update")
         if updated and "statusid" in changes:
             task = session.get("Task", entity["entityId"])
             task["parent"]["description"] = "status " + session.get(

@@ -41,7 +41,7 @@ EXPECTED: dict[str, Any] = {
     "an unknown attribute": [
         False,  # its class of validation errors stands beside the one of server errors
         "ServerValidationError",
-        "Shot has no attribute 'nmae'. Did you mean 'name'? (operation 0: update Shot)",
+        "No attribute 'nmae' exists for Shot. Did you mean 'name'? (operation 0: update Shot)",
     ],
     "a syntax error": [
         True,
@@ -58,8 +58,9 @@ EXPECTED: dict[str, Any] = {
     "a wrong key": [
         True,
         "ServerError",
-        "The supplied API key is not valid: there is no such user, or it is not the user's key. "
-        "Check the user name and the key.",
+        "The supplied API key is not valid. There is no such user, or it is not the user's key. "
+        "Check the headers ftrack-user and ftrack-api-key; the page /browse takes the same two "
+        "values.",
     ],
     "a batch is all or nothing": [
         True,

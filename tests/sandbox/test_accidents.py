@@ -353,6 +353,48 @@ def test_older_data_are_brought_up_to_date(old: pathlib.Path, tmp_path: pathlib.
         ]
 
 
+def test_older_data_keep_their_rows(old: pathlib.Path) -> None:
+    """A site of an older version keeps its own types and statuses, and new work begins as before.
+
+    It gets what clients need: an entity type for each object type, and attributes of type ``url``.
+    """
+    with SandboxServer(old) as server:
+
+        def run(*operations: dict[str, Any]) -> list[Any]:
+            return ask(server.server_url, "admin", "old-key", *operations)
+
+        def rows(expression: str) -> list[dict[str, Any]]:
+            return run(query(expression))[0]["data"]  # type: ignore[no-any-return]
+
+        statuses = [one["name"] for one in rows("select name from Status order by sort desc")]
+        assert statuses[0] == "Not started"
+        assert {"Normal", "Awaiting start", "Client revision"} <= set(statuses)
+        types = [one["name"] for one in rows("select name from Type order by sort")]
+        assert types[0] == "Generic"
+        (shot,) = rows("select type.name, status.name from Shot where name is sh010")
+        before = (shot["type"]["name"], shot["status"]["name"])
+        made = [_creation("Task", name="new task", parent_id=shot["id"])]
+        made.append(_creation("Shot", name="sh020", parent_id=shot["id"]))
+        made.append(_creation("User", username="new-user"))
+        run(*made)
+        (task,) = rows('select type.name, status.name from Task where name is "new task"')
+        assert (task["type"]["name"], task["status"]["name"]) == ("Generic", "Not started")
+        (new,) = rows("select type.name, status.name from Shot where name is sh020")
+        assert (new["type"]["name"], new["status"]["name"]) == before
+        (user,) = rows("select user_type.name from User where username is new-user")
+        assert user["user_type"]["name"] == "User"
+        assert len(rows("CustomAttributeType where name is url")) == 1
+        (schemas,) = run({"action": "query_schemas"})
+        named = {one["id"] for one in schemas}
+        assert {"Episode", "Shot"} <= named
+        assert not {"Scene", "Image", "Information"} & named
+
+
+def _creation(entity_type: str, **data: Any) -> dict[str, Any]:
+    """Return an operation that creates an entity."""
+    return {"action": "create", "entity_type": entity_type, "entity_data": data}
+
+
 def _schema(path: pathlib.Path) -> dict[str, Any]:
     """Return what tables, columns and indexes the database at *path* has."""
     with contextlib.closing(sqlite3.connect(path)) as database:
@@ -396,6 +438,11 @@ def test_older_data_in_postgresql_are_brought_up_to_date(namespace: Any) -> None
         with database.write() as connection:
             connection.exec_driver_sql("DROP INDEX ix_context_project")
             connection.exec_driver_sql("UPDATE server_value SET value = '1' WHERE name = 'layout'")
+            connection.exec_driver_sql(
+                "CREATE TABLE conversation (id text PRIMARY KEY,"
+                " created_by_id text REFERENCES resource (id))"
+            )
+            connection.exec_driver_sql("INSERT INTO conversation VALUES ('one', NULL)")
         users = sqlalchemy.select(sqlalchemy.func.count()).select_from(TABLES["resource"])
         with database.read() as connection:
             count = connection.execute(users).scalar()
@@ -412,6 +459,9 @@ def test_older_data_in_postgresql_are_brought_up_to_date(namespace: Any) -> None
             (copy,) = [one for one in schemas if one.startswith("ftrack_like_layout_1")]
             copied = connection.exec_driver_sql(f"SELECT count(*) FROM {copy}.resource")
             assert copied.scalar() == count
+            copied = connection.exec_driver_sql(f"SELECT id FROM {copy}.conversation")
+            assert copied.scalar() == "one"
+            assert not sqlalchemy.inspect(connection).has_table("conversation")
         with database.write() as connection:
             connection.exec_driver_sql(f"DROP SCHEMA {copy} CASCADE")
         database.close()

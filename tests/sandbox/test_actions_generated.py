@@ -48,7 +48,14 @@ PLACES = {
         "project",
         "project_id",
     },
-    "custom_attribute_configuration": {"object_type_id", "object_type", "project_id"},
+    "custom_attribute_configuration": {
+        "entity_type",
+        "entity_type_to",
+        "key",
+        "object_type_id",
+        "object_type",
+        "project_id",
+    },
     "custom_attribute_link": {
         "configuration",
         "configuration_id",
@@ -73,6 +80,9 @@ PLACES = {
     "user_security_role": {"is_all_projects"},
 }
 
+#: The types that only special actions change.
+CHANGED_BY_ACTIONS = {"UserSecurityRole"}
+
 #: How ``entity_type`` of a link's configuration says which family its end is of.
 FAMILY_WORDS = {"AssetVersion": "assetversion", "Context": "task"}
 
@@ -87,6 +97,13 @@ VALUES: dict[str, Any] = {
     "object": lambda number: {"number": number},
     "string": lambda number: f"text {number}",
     "variable": lambda number: f"value {number}",
+}
+
+#: Texts with a format that the server checks, by type and property.
+FORMATTED: dict[tuple[str, str], Any] = {
+    ("Trigger", "filter"): lambda number: f'entity.new.name = "{number}"',
+    ("WebhookAction", "headers"): lambda number: f'{{"X-Number": "{number}"}}',
+    ("WebhookAction", "webhook_url"): lambda number: f"https://hooks.example.com/{number}",
 }
 
 
@@ -137,6 +154,8 @@ class Maker:
         if "enum" in one.facets:
             return one.facets["enum"][index]
         self.count += 1
+        if (type_.name, one.name) in FORMATTED:
+            return FORMATTED[type_.name, one.name](self.count)
         kind = one.format if one.format == "date-time" else one.type or "string"
         return VALUES[kind](self.count)
 
@@ -153,8 +172,10 @@ class Maker:
         for column, family in type_.classifier.items():
             families[column.split("_")[0]] = family
         words = {end: FAMILY_WORDS.get(one, one.lower()) for end, one in families.items()}
+        of_contexts = {"object_type_id_to": self.entity("ObjectType")["id"]}
         configuration = {
             "id": str(uuid.uuid4()),
+            **(of_contexts if words["to"] == "task" else {}),
             "entity_type": words["from"],
             "entity_type_to": words["to"],
             "config": "{}",
@@ -162,6 +183,12 @@ class Maker:
         self.create("CustomAttributeLinkConfiguration", configuration)
         ends = {end: self.entity(family)["id"] for end, family in families.items()}
         return {"configuration_id": configuration["id"], **{f"{k}_id": v for k, v in ends.items()}}
+
+    def _custom_attribute_configuration(self, type_: EntityType) -> dict[str, Any]:
+        self.count += 1
+        words = {"key": f"key_{self.count}", "label": "Label", "entity_type": "task"}
+        is_link = "entity_type_to" in type_.properties
+        return {**words, "entity_type_to": "user"} if is_link else words
 
     def _list_object(self, type_: EntityType) -> dict[str, Any]:
         return {"entity_id": self.entity("Task")["id"]}
@@ -183,6 +210,9 @@ def is_settable(type_: EntityType, one: Any) -> bool:
         return False
     if isinstance(one, Collection):
         return not (isinstance(one.how, ManyToMany) and one.how.read_only)
+    flagged = type_.table == "context" and one.column in {"type_id", "status_id", "priority_id"}
+    if flagged and one.name in type_.immutable:
+        return False  # the object type has none
     return one.column is not None and one.column not in type_.classifier
 
 
@@ -205,7 +235,7 @@ def test_everything_that_a_create_says_is_kept(api: Any, name: str) -> None:
         check(api, type_, type_.properties[property_name], value, place_of(type_, data))
 
 
-@pytest.mark.parametrize("name", CREATABLE)
+@pytest.mark.parametrize("name", sorted(set(CREATABLE) - CHANGED_BY_ACTIONS))
 def test_every_mutable_property_can_be_changed(api: Any, name: str) -> None:
     """An update of each property that is not immutable is what the next query answers."""
     type_ = MODEL.types[name]
@@ -220,7 +250,7 @@ def test_every_mutable_property_can_be_changed(api: Any, name: str) -> None:
             check(api, type_, one, value, place_of(type_, reference))
 
 
-@pytest.mark.parametrize("name", CREATABLE)
+@pytest.mark.parametrize("name", sorted(set(CREATABLE) - CHANGED_BY_ACTIONS))
 def test_immutable_properties_cannot_be_changed(api: Any, name: str) -> None:
     """An update of an immutable property is refused, naming it."""
     type_ = MODEL.types[name]
@@ -274,8 +304,11 @@ def filter_on(one: Any, value: Any) -> Optional[str]:
         return f"{one.name} has ()"
     if isinstance(value, dict):
         return f'{one.name} is "{value["value"]}"' if "__type__" in value else None
-    if one.type in {"object", "variable"}:
+    if one.type in {"object", "variable"} or "transform" in one.facets:
         return None
     if isinstance(value, bool):
         return f"{one.name} is {str(value).lower()}"
-    return f'{one.name} is "{value}"' if isinstance(value, str) else f"{one.name} is {value}"
+    if not isinstance(value, str):
+        return f"{one.name} is {value}"
+    escaped = value.replace('"', '\\"')
+    return f'{one.name} is "{escaped}"'

@@ -90,7 +90,7 @@ def test_entity_of_another_type_is_not_found(api: Any, task: str) -> None:
 
 def test_attribute_of_the_concrete_type_alone_is_refused_elsewhere(api: Any, task: str) -> None:
     """An attribute that a type lacks is refused with a near name."""
-    with pytest.raises(api.Error, match=r"Task has no attribute 'full_name'"):
+    with pytest.raises(api.Error, match=r"No attribute 'full_name' exists for Task"):
         api.update("Task", task, full_name="x")
 
 
@@ -101,12 +101,12 @@ def test_type_that_stands_for_others_is_not_created(api: Any, type_name: str) ->
         api.create(type_name, id="x")
 
 
-def test_context_of_an_own_object_type_is_a_typed_context(api: Any, project: str) -> None:
-    """Contexts of an object type that a site added are created and answered as TypedContext."""
+def test_context_of_an_own_object_type_has_its_own_type(api: Any, project: str) -> None:
+    """A context created as TypedContext is answered as the entity type of its object type."""
     kind = api.create("ObjectType", name="Reel")
     made = api.create("TypedContext", name="r1", parent_id=project, object_type_id=kind)
     record = api.one(f"select object_type.name from TypedContext where id is {made}")
-    assert (record["__entity_type__"], record["object_type"]["name"]) == ("TypedContext", "Reel")
+    assert (record["__entity_type__"], record["object_type"]["name"]) == ("Reel", "Reel")
 
 
 def test_other_kind_than_the_type_is_refused(api: Any, project: str) -> None:

@@ -111,13 +111,14 @@ def test_publisher_hears_itself(broker: Broker) -> None:
     assert wire.heard() == [1]
 
 
-def test_server_fills_sent(broker: Broker) -> None:
-    """The server says when it passed an event on, whatever the client wrote there."""
+def test_sent_is_null(broker: Broker) -> None:
+    """Subscribers receive no time in `sent`, whatever the client wrote there."""
     wire = Wire(broker)
     wire.subscribe("topic=a", "1")
     wire.publish("a", sent="long ago")
     (message,) = wire.messages(packets.EventMessage)
-    assert message.arguments[0]["sent"].endswith("Z")
+    assert message.arguments[0]["sent"] is None
+    assert broker.audit()[-1]["sent"].endswith("Z")
 
 
 def test_target_is_compared_with_metadata(broker: Broker) -> None:
@@ -157,10 +158,19 @@ def test_id_of_a_living_subscriber_is_refused(broker: Broker) -> None:
     """An id that a living connection holds is refused, even to the same connection."""
     first, second = Wire(broker, hub="a"), Wire(broker, hub="b")
     assert first.subscribe("topic=a", "1") == {"success": True}
-    for wire in (first, second):
+    for wire in (first, second):  # each with another expression
         answer = wire.subscribe("topic=b", "1")
         assert answer["success"] is False
         assert "1 is subscribed already" in answer["message"]
+
+
+def test_same_subscription_may_be_sent_twice(broker: Broker) -> None:
+    """A connection that repeats a subscription is answered with success, and hears events once."""
+    wire = Wire(broker)
+    for _ in range(2):
+        assert wire.subscribe("topic=a", "1", version=3) == {"success": True}
+    wire.publish("a", {"n": 1})
+    assert wire.heard() == [1]
 
 
 def test_id_of_another_user_is_refused_even_when_gone(broker: Broker) -> None:

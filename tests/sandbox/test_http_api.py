@@ -124,7 +124,7 @@ def test_unknown_actions_are_refused(api: Any, action: Any) -> None:
             {"action": "create", "entity_type": "User", "entity_data": {"user_name": "x"}},
             "ValidationError",
             400,
-            "User has no attribute 'user_name'. Did you mean 'username'?",
+            "No attribute 'user_name' exists for User. Did you mean 'username'?",
         ),
         (
             {"action": "create", "entity_type": "User", "entity_data": {"username": 5}},

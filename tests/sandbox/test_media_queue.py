@@ -5,6 +5,7 @@ On SQLite and, where ``FTRACK_LIKE_TEST_POSTGRES_URL`` names a server, on Postgr
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
@@ -15,7 +16,12 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("av", reason="PyAV (media extra) is not installed")
+
+from tests.media.measuring import Measured, measured
+
 from ftrack_like._base import ffmpeg
+from ftrack_like.sandbox.media.incoming import IncomingFile
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -132,9 +138,18 @@ class Encoder:
             outputs[output["name"]] = path
         return outputs
 
-    def probe(self, path: pathlib.Path) -> ffmpeg.MediaInformation:
-        """Return what ffmpeg says of *path*."""
-        return ffmpeg.probe(self.program, path)
+    def left(self) -> list[str]:
+        """Return the names of all components."""
+        return sorted(one["name"] for one in self.api.query("select name from Component"))
+
+    def has_data(self, component: str) -> bool:
+        """Return whether the server has data for the component."""
+        address = f"{self.api.url}/component/get?id={component}"
+        return bool(self.api.http.get(address, timeout=60).status_code != 404)
+
+    def probe(self, path: pathlib.Path) -> Measured:
+        """Return what decoding all of *path* shows."""
+        return measured(path)
 
 
 @pytest.fixture
@@ -152,7 +167,7 @@ def test_a_movie_becomes_one_that_browsers_play(encoder, make):
     data = outputs["ftrackreview-mp4"].read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     found = encoder.probe(outputs["ftrackreview-mp4"])
-    assert (found.video_codec, found.audio_codec) == ("h264", "aac")
+    assert (found.codec, found.sounds[0][0]) == ("h264", "aac")
     assert (found.width, found.height, found.frames) == (640, 360, 24)
     record = encoder.api.one(
         "select size, version_id, metadata.key, metadata.value, component_locations.location_id"
@@ -170,17 +185,34 @@ def test_a_movie_becomes_one_that_browsers_play(encoder, make):
 
 @pytest.mark.parametrize(
     ("size", "becomes"),
-    [("641x359", None), ("2560x1440", (1920, 1080)), ("1080x2160", None), ("2x2", (2, 2))],
+    [
+        ("641x359", {"": (640, 358)}),
+        ("2560x1440", {"": (1280, 720), "-1080": (1920, 1080), "-1440": (2560, 1440)}),
+        (
+            "1080x2160",
+            {"": (360, 720), "-1080": (540, 1080), "-1440": (720, 1440), "-2160": (1080, 2160)},
+        ),
+        ("2x2", {"": (2, 2)}),
+    ],
 )
 def test_odd_and_large_sizes(encoder, make, size, becomes):
-    """Odd sides become even ones, and nothing is larger than 1080p."""
-    source = encoder.upload("main", ".mkv", make("main.mkv", *movie(size, 0.2)))
-    found = encoder.probe(encoder.encode(source)["ftrackreview-mp4"])
-    assert (found.width % 2, found.height % 2) == (0, 0)
-    assert found.width <= 1920
-    assert found.height <= 1080
-    if becomes is not None:
-        assert (found.width, found.height) == becomes
+    """Odd sides become even ones, and a large source has further sizes beside the smallest."""
+    source = encoder.upload("main", ".mkv", make("main.mkv", *movie(size, 0.1)))
+    outputs = encoder.encode(source)
+    names = {f"ftrackreview-mp4{name}": wanted for name, wanted in becomes.items()}
+    assert set(outputs) == {*names, "thumbnail"}
+    for name, wanted in names.items():
+        found = encoder.probe(outputs[name])
+        assert (found.width, found.height) == wanted
+        record = encoder.api.one(
+            f'select size, version_id, metadata.value from FileComponent where name is "{name}"'
+        )
+        assert (record["size"], record["version_id"]) == (
+            outputs[name].stat().st_size,
+            encoder.version,
+        )
+        meta = json.loads(record["metadata"][0]["value"])
+        assert (meta["width"], meta["height"], meta["frameOut"]) == (*wanted, found.frames - 1)
 
 
 def test_webm_where_it_is_asked_for(encoder, make):
@@ -189,7 +221,7 @@ def test_webm_where_it_is_asked_for(encoder, make):
     outputs = encoder.encode(source, formats=["video/webm"])
     assert set(outputs) == {"ftrackreview-mp4", "ftrackreview-webm", "thumbnail"}
     found = encoder.probe(outputs["ftrackreview-webm"])
-    assert (found.video_codec, found.audio_codec) == ("vp9", "opus")
+    assert (found.codec, found.sounds[0][0]) == ("vp9", "opus")
 
 
 @pytest.mark.parametrize("file_type", [".png", ".tif", ".bmp", ".tga", ".dpx", ".exr", ".JPG"])
@@ -218,7 +250,15 @@ def test_a_sequence_becomes_a_movie(encoder, make, tmp_path):
         data = (tmp_path / f"frame.{number:04d}.png").read_bytes()
         encoder.upload(str(number), ".png", data, container_id=sequence)
     found = encoder.probe(encoder.encode(sequence)["ftrackreview-mp4"])
-    assert (found.frames, found.frame_rate) == (6, 24.0)
+    # The frames keep their numbers: a missing one shows the one before it.
+    assert found.frames == 12
+    metadata = encoder.api.one(
+        'select metadata.key, metadata.value from Component where name is "ftrackreview-mp4"'
+    )["metadata"]
+    told = {one["key"]: one["value"] for one in metadata}
+    assert told["missing_frames"] == "2-7"
+    meta = json.loads(told["ftr_meta"])
+    assert (meta["frameIn"], meta["frameOut"], meta["frameRate"]) == (1, 12, 24.0)
 
 
 def test_the_first_page_of_a_document(encoder, monkeypatch):
@@ -252,17 +292,142 @@ def test_a_source_that_is_not_kept_goes(encoder, make):
 
 
 @ON_BOTH
-def test_a_failed_job_keeps_the_source(encoder):
-    """What could not be encoded may be encoded again, and the job says what went wrong."""
+def test_a_failed_job_leaves_nothing_that_looks_like_a_movie(encoder):
+    """Its outputs and the source that was uploaded for it are gone, and it says what went wrong."""
     source = encoder.upload("main", ".mov", b"this is no movie")
     job = encoder.wait(encoder.ask(source, keep_original=False))
     assert job["status"] == "failed"
-    assert "no picture and no sound" in job["data"]["error"]
     # The name of the component stands for the file that the server made of it.
-    assert "'main'" in job["data"]["error"]
-    assert "ftrack-like-encode" not in job["data"]["error"]
+    assert job["data"]["error"] == (
+        "'main' contains no picture and no sound that can be read: it is a text."
+    )
     assert job["finished_at"] is not None
-    assert encoder.api.one(f"select name from Component where id is {source}")["name"] == "main"
+    assert encoder.left() == []
+    ids = [one["component_id"] for one in job["data"]["output"]]
+    assert len(ids) == 2
+    assert not any(map(encoder.has_data, [source, *ids]))
+
+
+def test_a_source_that_belongs_to_a_version_stays(encoder):
+    """What could not be encoded may be encoded again if it is a part of a version."""
+    source = encoder.upload("main", ".mov", b"this is no movie", version_id=encoder.version)
+    assert encoder.wait(encoder.ask(source, keep_original=False))["status"] == "failed"
+    assert encoder.left() == ["main"]
+    other = encoder.upload("other", ".mov", b"this is no movie")
+    assert encoder.wait(encoder.ask(other, keep_original=True))["status"] == "failed"
+    assert encoder.left() == ["main", "other"]
+
+
+@ON_BOTH
+def test_new_media_replace_the_earlier_ones(encoder, make):
+    """A version has one current movie, whatever it had before; other components stay."""
+    encoder.upload("other", ".mov", b"by hand", version_id=encoder.version)
+    for size, file_type, name in (
+        *(("1920x1080", ".mov", "mp4"), ("64x64", ".mov", "mp4"), ("64x64", ".png", "image")),
+        ("64x36", ".mov", "mp4"),
+    ):
+        count = ("-frames:v", "1") if file_type == ".png" else ()
+        data = make(f"main{file_type}", *movie(size, 0.1)[: 4 if count else None], *count)
+        source = encoder.upload("main", file_type, data)
+        outputs = encoder.encode(source, keep_original=False)
+        assert set(encoder.left()) == {"other", *outputs}
+        assert len(encoder.left()) == 1 + len(outputs)
+        assert f"ftrackreview-{name}" in outputs
+        thumbnail = encoder.api.one("select thumbnail_id from AssetVersion")["thumbnail_id"]
+        assert thumbnail == outputs["thumbnail"].name
+    # Media of another version, and of none, stay.
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.1)))
+    encoder.encode(source, version_id=None, keep_original=False)
+    assert encoder.left().count("ftrackreview-mp4") == 2
+
+
+@pytest.mark.parametrize("how", ["deleted", "failed", "done"])
+def test_a_job_that_a_user_ends_leaves_nothing(encoder, make, program, tmp_path, monkeypatch, how):
+    """Whoever deletes a running job, or sets its status, cancels it."""
+    started = slowly(program, tmp_path, monkeypatch)
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    job = encoder.ask(source, keep_original=False)
+    wait_until(started.exists)
+    if how == "deleted":
+        encoder.api.delete("Job", job)
+    else:
+        encoder.api.update("Job", job, status=how)
+    (tmp_path / "go on").touch()
+    wait_until(lambda: encoder.left() == [])
+    assert [
+        one["status"] for one in encoder.api.query(f"select status from Job where id is {job}")
+    ] == ([] if how == "deleted" else [how])
+    # The next job has its turn.
+    monkeypatch.setenv("FTRACK_FFMPEG", program)
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    assert set(encoder.encode(source)) == {"ftrackreview-mp4", "thumbnail"}
+
+
+def test_a_version_that_is_deleted_meanwhile_takes_its_media_along(
+    encoder, make, program, tmp_path, monkeypatch
+):
+    """The job fails, and no component stays without a version."""
+    started = slowly(program, tmp_path, monkeypatch)
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("64x64", 0.2)))
+    job = encoder.ask(source, keep_original=False)
+    wait_until(started.exists)
+    encoder.api.delete("AssetVersion", encoder.version)
+    (tmp_path / "go on").touch()
+    assert encoder.wait(job)["status"] == "failed"
+    assert encoder.left() == []
+
+
+def test_a_full_disk_leaves_no_movie(encoder, make, monkeypatch):
+    """The job says what happened, and no half of a movie stays."""
+    data = make("main.mov", *movie("64x64", 0.2))
+    with monkeypatch.context() as patch:
+        source = encoder.upload("main", ".mov", data, version_id=encoder.version)
+        patch.setattr(IncomingFile, "commit", _no_space)
+        job = encoder.wait(encoder.ask(source))
+    assert job["status"] == "failed"
+    assert job["data"]["error"] == (
+        "The server could not read or write a file: No space left on device."
+    )
+    assert encoder.left() == ["main"]
+    assert set(encoder.encode(source)) == {"ftrackreview-mp4", "thumbnail"}
+
+
+def _no_space(*arguments: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_frame_that_cannot_be_read_is_named(encoder, make, tmp_path):
+    """A damaged frame of a sequence is an error with its name, and not left out in silence."""
+    make("frame.%04d.png", *movie("160x90", 0.2)[:4])
+    sequence = encoder.api.create("SequenceComponent", name="plate", file_type=".png", padding=4)
+    for number in range(1, 5):
+        data = (tmp_path / f"frame.{number:04d}.png").read_bytes()
+        data = data[: len(data) // 2] if number == 3 else data
+        encoder.upload(str(1000 + number), ".png", data, container_id=sequence)
+    job = encoder.wait(encoder.ask(sequence))
+    assert job["status"] == "failed"
+    assert job["data"]["error"] == "'plate' has frames that cannot be read: 1003."
+    assert encoder.left() == ["1001", "1002", "1003", "1004", "plate"]
+
+
+def slowly(program: str, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """Let ffmpeg wait until the file ``go on`` exists; return the file that says it has started."""
+    script, started = folder / "slow-ffmpeg", folder / "started"
+    script.write_text(
+        f"#!/bin/sh\ntouch '{started}'\nwhile [ ! -e '{folder}/go on' ]; do sleep 0.02; done\n"
+        f"exec '{program}' \"$@\"\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("FTRACK_FFMPEG", str(script))
+    return started
+
+
+def wait_until(condition: Any) -> None:
+    """Return as soon as *condition* is true."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("name", ["main", "se'quence %04d; rm -rf ~", "-y", "pipe:1"])
@@ -324,7 +489,7 @@ def told_of(api: Any, job: str) -> list[str]:
         entity["changes"]["status"]["new"]
         for event in (one["event"] for one in answer["events"])
         for entity in event["data"].get("entities", ())
-        if entity["entityId"] == job and "status" in (entity.get("changes") or {})
+        if entity.get("entityId") == job and "status" in (entity.get("changes") or {})
     ]
 
 

@@ -159,7 +159,7 @@ def test_removed_data_is_gone_with_its_thumbnails(store):
 def test_thumbnails_that_nobody_asks_for_make_room(tmp_path):
     """Beyond its limit, the folder keeps the scaled images that were asked for last."""
     thumbnails = Thumbnails(tmp_path, 4_000)
-    paths = [thumbnails.path(f"id-{number}", 300) for number in range(4)]
+    paths = [thumbnails.path(f"id-{number}", 300).with_suffix(".jpg") for number in range(4)]
     for number, path in enumerate(paths):
         path.parent.mkdir()
         path.write_bytes(b"x" * 1_000)
@@ -167,7 +167,7 @@ def test_thumbnails_that_nobody_asks_for_make_room(tmp_path):
         thumbnails.keep(path)
     assert all(path.is_file() for path in paths)
     assert thumbnails.use(paths[0])
-    last = thumbnails.path("id-4", 300)
+    last = thumbnails.path("id-4", 300).with_suffix(".jpg")
     last.parent.mkdir()
     last.write_bytes(b"x" * 1_000)
     thumbnails.keep(last)

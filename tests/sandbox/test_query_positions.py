@@ -15,7 +15,7 @@ import pytest
         ("Task where offset 0 limit 500", 10, "Expected an attribute, found the end."),
         ("Task order by limit 2", 13, "Expected an attribute, found the end."),
         ("Task where name is offset x limit 1", 26, "Expected 'and', 'or' or the end"),
-        ("Task where nme is x offset 0 limit 5", 11, "Task has no attribute 'nme'."),
+        ("Task where nme is x offset 0 limit 5", 11, "No attribute 'nme' exists for Task."),
         ("Task limit 5 limit 6", 13, "'limit' is given twice."),
     ],
 )

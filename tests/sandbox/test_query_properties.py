@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +44,13 @@ COMPARISONS = {
 }  # fmt: skip
 
 
+#: The names of tables with which criteria mean the types that ``parent_type`` names in the world.
+TABLE_NAMES = {
+    "AssetVersion": "asset_version", "Project": "show", "SequenceComponent": "component",
+    "TypedContext": "task",
+}  # fmt: skip
+
+
 # Evaluating
 
 
@@ -70,7 +78,7 @@ class Evaluator:
 
     def fits(self, node, row, type_):
         if isinstance(node, And):
-            return all(self.fits(one, row, type_) for one in node.operands)
+            return all(self.fits(one, row, type_) for one in by_entry(node.operands, type_))
         if isinstance(node, Or):
             return any(self.fits(one, row, type_) for one in node.operands)
         if isinstance(node, Not):
@@ -164,6 +172,8 @@ class Evaluator:
         stored = row.get(property_.column)
         if stored is None:
             return False
+        if property_.facets.get("transform"):
+            stored = TABLE_NAMES.get(stored, stored)
         if property_.format == "date-time":
             text = (text.replace(" ", "T") + "T00:00:00")[:19]
         elif property_.type in ("number", "integer"):
@@ -173,6 +183,40 @@ class Evaluator:
         elif property_.name != "id" and not property_.name.endswith("_id"):
             stored, text = stored.lower(), text.lower()
         return COMPARISONS[name](stored, text)
+
+
+def by_entry(operands, type_):
+    """Join the conditions on one entry of a dictionary: a key and its value belong together."""
+    joined, entries = [], {}
+    for one in operands:
+        length = entry_length(one, type_)
+        if length is None:
+            joined.append(one)
+            continue
+        prefix, rest = one.path.parts[:length], Path(one.path.parts[length:])
+        known = entries.setdefault(prefix, [{}])
+        if rest in known[-1]:
+            known.append({})
+        known[-1][rest] = replace(one, path=rest)
+    for prefix, found in entries.items():
+        for entry in found:
+            if len(entry) > 1:
+                joined.append(Some(Path(prefix), "any", And(tuple(entry.values()))))
+            else:
+                [(rest, one)] = entry.items()
+                joined.append(replace(one, path=Path((*prefix, *rest.parts))))
+    return joined
+
+
+def entry_length(node, type_):
+    if not isinstance(node, (Compare, Within)):
+        return None
+    for length, part in enumerate(node.path.parts[:-1], 1):
+        relation = relation_of(type_, part)
+        if isinstance(relation, Collection) and relation.key_value:
+            return length
+        type_ = part.cast or relation.target
+    return None
 
 
 def candidates(type_, name):

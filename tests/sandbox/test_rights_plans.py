@@ -22,7 +22,7 @@ from ftrack_like.sandbox.database.sql import prepare
 from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.seed.generate import fill
 from ftrack_like.sandbox.seed.site import seed
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
@@ -314,7 +314,10 @@ def test_credentials_and_audience_scan_nothing_that_grows(studio: Studio) -> Non
     """Authenticating a user, and telling what the user may see of events, go by indexes."""
     studio.asked.clear()
     assert studio.service.authenticate(RequestCredentials("admin", "secret")).unrestricted
-    event = {"data": {"user": {"name": "admin"}, "entities": [], "parents": []}}
+    event = {
+        "source": {"user": {"id": "1", "username": "admin"}},
+        "data": {"entities": [], "parents": []},
+    }
     Audience(studio.database).view("artist001", event)
     # The projects themselves are read whole, by an index of projects alone.
     about_projects = [one for one in studio.asked if "'show'" in one[0]]

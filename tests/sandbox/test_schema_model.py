@@ -8,7 +8,6 @@ import pytest
 
 from ftrack_like.sandbox import schema
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.schema.custom_attributes import LINK_FAMILIES, VALUE_FAMILIES
 from ftrack_like.sandbox.schema.model import (
     Collection,
@@ -18,6 +17,7 @@ from ftrack_like.sandbox.schema.model import (
     Reference,
     Scalar,
 )
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.tables.layout import TABLES
 
 PROPERTIES = [

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import pytest
 import sqlalchemy
 from sqlalchemy import func, select
 
 from ftrack_like.sandbox.access.keys import digest_key, is_key, new_key
+from ftrack_like.sandbox.actions.checks import required_columns
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.schema.model import Scalar
-from ftrack_like.sandbox.seed.data import attributes, demo, site, work
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.seed.data import demo, site, work
+from ftrack_like.sandbox.seed.data.project_schemas import PROJECT_SCHEMAS
 from ftrack_like.sandbox.seed.site import seed, seed_demo_project
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
 from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
@@ -95,9 +98,8 @@ def test_every_required_value_is_there(rows):
     for root in roots:
         for row in rows(root.table):
             type_ = MODEL.type_of_row(root.name, row)
-            for name in type_.required:
-                scalar = type_.properties.get(name)
-                if isinstance(scalar, Scalar) and scalar.column and row[scalar.column] is None:
+            for name, column in required_columns(type_):
+                if row[column] is None:
                     missing.add((type_.name, name))
 
     assert missing == set()
@@ -106,22 +108,13 @@ def test_every_required_value_is_there(rows):
 @pytest.mark.parametrize(
     ("table", "names"),
     [
-        ("state", list(work.STATES)),
-        ("status", [one.name for one in work.STATUSES]),
-        ("type", [one.name for one in work.TYPES]),
-        ("priority", [one.name for one in work.PRIORITIES]),
-        ("object_type", [one.name for one in work.OBJECT_TYPES]),
         ("asset_type", [one.name for one in work.ASSET_TYPES]),
-        ("project_schema", [one.name for one in work.PROJECT_SCHEMAS]),
-        ("workflow_schema", list(work.WORKFLOWS)),
-        ("task_type_schema", list(work.TASK_TYPE_SCHEMAS)),
         ("location", [one.name for one in site.LOCATIONS]),
         ("security_role", list(site.SECURITY_ROLES)),
         ("note_category", [one.name for one in site.NOTE_LABELS]),
-        ("list_category", list(site.LIST_CATEGORIES)),
-        ("user_type", list(site.USER_TYPES)),
-        ("manager_type", list(site.MANAGER_TYPES)),
-        ("custom_attribute_type", list(attributes.CUSTOM_ATTRIBUTE_TYPES)),
+        ("list_category", [one.name for one in site.LIST_CATEGORIES]),
+        ("user_type", [one.name for one in site.USER_TYPES]),
+        ("manager_type", [one.name for one in site.MANAGER_TYPES]),
     ],
 )
 def test_names_of_the_data_are_those_of_the_rows(rows, table, names):
@@ -129,11 +122,8 @@ def test_names_of_the_data_are_those_of_the_rows(rows, table, names):
     assert sorted(row["name"] for row in rows(table)) == sorted(names)
 
 
-def test_fixed_ids_are_those_of_every_site(rows):
-    """Object types, the default priority and the locations have the ids that clients know."""
-    object_types = {row["id"] for row in rows("object_type")}
-    assert object_types == set(OBJECT_TYPE_IDS.values())
-    assert rows("priority", id="9661b320-3a0c-11e2-81c1-0800200c9a66")[0]["name"] == "None"
+def test_locations_have_the_ids_of_every_site(rows):
+    """The locations have the ids that clients know."""
     assert {row["name"]: row["id"] for row in rows("location")} == {
         "ftrack.origin": "ce9b348f-8809-11e3-821c-20c9d081909b",
         "ftrack.unmanaged": "cb268ecc-8809-11e3-a7e2-20c9d081909b",
@@ -153,46 +143,13 @@ def test_defaults_of_the_schema_exist(rows):
                     assert rows(MODEL.types[scalar.references[0]].table, id=default), scalar.name
 
 
-@pytest.mark.parametrize("schema", work.PROJECT_SCHEMAS, ids=lambda schema: schema.name)
-@pytest.mark.parametrize(
-    "object_type", ["Shot", "Sequence", "Folder", "Asset Build", "Milestone", "Task", "Episode"]
-)
-def test_project_schemas_know_every_object_type(rows, schema, object_type):
-    """Each project schema has types and statuses for each object type, in order."""
-    object_type_id = rows("object_type", name=object_type)[0]["id"]
-    project_schema_id = named_id("ProjectSchema", schema.name)
-    place = {"object_type_id": object_type_id, "project_schema_id": project_schema_id}
-    assert len(rows("project_schema_object_type", **place)) == 1
-
-    (found,) = rows("schema", **place)
-    types = sorted(rows("schema_type", schema_id=found["id"]), key=lambda row: row["sort"])
-    statuses = sorted(rows("schema_status", schema_id=found["id"]), key=lambda row: row["sort"])
-
-    names = {row["id"]: row["name"] for table in ("type", "status") for row in rows(table)}
-    assert [names[row["type_id"]] for row in types] == list(schema.types_of(object_type))
-    assert [names[row["status_id"]] for row in statuses] == list(schema.statuses_of(object_type))
-    assert types
-    assert statuses
-
-
-def test_overrides_lead_to_other_statuses(rows):
-    """A type of task that a project schema overrides has a workflow of its own."""
-    (override,) = rows(
-        "project_schema_override", id=named_id("ProjectSchemaOverride", "VFX", "Deliverable")
-    )
-
-    statuses = rows("workflow_schema_status", workflow_schema_id=override["workflow_schema_id"])
-
-    assert named_id("Status", "Delivered") in {row["status_id"] for row in statuses}
-
-
 def test_templates_hold_types_of_their_project_schema(rows):
     """A task template only asks for types of task that projects of its schema may have."""
-    for schema in work.PROJECT_SCHEMAS:
+    for schema in PROJECT_SCHEMAS:
         for types in schema.templates.values():
-            assert set(types) <= set(schema.types_of("Task"))
+            assert set(types) <= set(schema.task_types)
     assert len(rows("task_template_item")) == sum(
-        len(types) for schema in work.PROJECT_SCHEMAS for types in schema.templates.values()
+        len(types) for schema in PROJECT_SCHEMAS for types in schema.templates.values()
     )
 
 
@@ -200,14 +157,14 @@ def test_storage_scenario_is_a_setting(rows):
     """The setting that clients keep the storage scenario in exists and is JSON."""
     (setting,) = rows("setting", name="storage_scenario", group="STORAGE")
 
-    assert setting["value"] == "null"
+    assert json.loads(setting["value"])["scenario"] == "ftrack.automatic"
 
 
 def test_custom_attributes_have_a_default_of_their_type(rows):
     """Defaults are kept as JSON."""
     (start,) = rows("custom_attribute_configuration", key="fstart")
 
-    assert start["default_value"] == "1001"
+    assert start["default_value"] == "1"
     assert start["kind"] == "value"
     assert start["object_type_id"] == OBJECT_TYPE_IDS["Shot"]
     assert rows("custom_attribute_configuration", key="resolution")[0]["is_hierarchical"]
@@ -300,18 +257,32 @@ def test_ancestry_is_the_closure_of_the_tree(rows):
 
 
 def test_types_and_statuses_of_the_demo_fit_its_schema(rows):
-    """Every context of the demo has a type and a status that its project schema allows."""
+    """A context of the demo has only what its object type has and its project schema allows."""
     (project,) = rows("context", context_type="show")
+    (project_schema,) = rows("project_schema", id=project["project_schema_id"])
     schemas = {
         row["object_type_id"]: row["id"]
-        for row in rows("schema", project_schema_id=project["project_schema_id"])
+        for row in rows("schema", project_schema_id=project_schema["id"])
     }
+    flags = {row["id"]: row for row in rows("object_type")}
     for context in rows("context", context_type="task"):
-        schema_id = schemas[context["object_type_id"]]
-        assert rows("schema_type", schema_id=schema_id, type_id=context["type_id"]), context["name"]
-        assert rows("schema_status", schema_id=schema_id, status_id=context["status_id"]), context[
-            "name"
-        ]
+        own = flags[context["object_type_id"]]
+        assert (context["type_id"] is not None) == own["is_typeable"], context["name"]
+        assert (context["status_id"] is not None) == own["is_statusable"], context["name"]
+        assert (context["priority_id"] is not None) == own["is_prioritizable"], context["name"]
+        of_type, of_status = {"type_id": context["type_id"]}, {"status_id": context["status_id"]}
+        if context["object_type_id"] == OBJECT_TYPE_IDS["Task"]:
+            types, workflow = project_schema["task_type_schema_id"], "task_workflow_schema_id"
+            assert rows("task_type_schema_type", task_type_schema_id=types, **of_type)
+            workflow_id = project_schema[workflow]
+            assert rows("workflow_schema_status", workflow_schema_id=workflow_id, **of_status)
+            continue
+        if own["is_typeable"]:
+            schema_id = schemas[context["object_type_id"]]
+            assert rows("schema_type", schema_id=schema_id, **of_type), context["name"]
+        if own["is_statusable"]:
+            schema_id = schemas[context["object_type_id"]]
+            assert rows("schema_status", schema_id=schema_id, **of_status), context["name"]
 
 
 def test_versions_of_the_demo_count_from_one(rows):

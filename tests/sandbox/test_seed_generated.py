@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from ftrack_like.sandbox.database.engine import Database
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.seed.generate import fill
 from ftrack_like.sandbox.seed.site import seed
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables

@@ -102,10 +102,15 @@ def test_missing_parent_is_refused_at_the_end(api: Any) -> None:
     assert caught.value.name == "ValidationError"
 
 
-def test_missing_project_schema_is_refused(api: Any) -> None:
-    """A project without a schema is refused, naming what it lacks."""
-    with pytest.raises(api.Error, match="project_schema_id"):
-        api.create("Project", name="loose")
+def test_project_needs_only_a_name(api: Any) -> None:
+    """C: a project is created with its names alone; schema and dates are the server's."""
+    project = api.create("Project", name="loose", full_name="Loose")
+    wanted = "project_schema.name, start_date, end_date"
+    record = api.one(f"select {wanted} from Project where id is {project}")
+    assert record["project_schema"]["name"] == "VFX"
+    start, end = (record[name]["value"] for name in ("start_date", "end_date"))
+    assert start.endswith("T00:00:00")
+    assert start < end
 
 
 def test_ancestors_and_descendants_are_kept(api: Any, project: str, shot: str) -> None:

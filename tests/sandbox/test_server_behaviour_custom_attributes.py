@@ -13,12 +13,16 @@ MOMENT = {"__type__": "datetime", "value": "2023-10-10T09:50:34"}
 #: Type of an attribute: values that it takes, and values that it refuses.
 TYPES = {
     "text": (["some text", ""], [5, True, ["a"], {"a": 1}]),
-    "boolean": ([True, False], ["yes", 1, MOMENT]),
-    "number": ([5, 2.5, -3, 0], ["5", True, [1]]),
+    "boolean": ([True, False], ["yes", 2, MOMENT]),
+    "number": ([5, 2.5, -3, 0], ["five", "nan", "1_0", True, [1]]),
     "date": ([MOMENT], ["tomorrow", 5, True]),
-    "enumerator": (["one", ["one", "two"]], [5, [1], {"a": 1}]),
-    "dynamic enumerator": (["one", ["one"]], [5, True]),
+    "enumerator": ([["one", "two"], ["[one"], []], [5, [1], {"a": 1}]),
+    "dynamic enumerator": ([["one"], ["one", "[two"]], [5, True]),
     "expression": (["{self.bid} * 2"], [5, True]),
+    "url": (
+        [[{"url": "https://a.example", "name": "A"}], []],
+        ["https://a.example", [{"name": "A"}], [{"url": 5}], [{"url": "u", "size": 1}]],
+    ),
 }
 
 

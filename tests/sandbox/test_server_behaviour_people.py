@@ -36,10 +36,26 @@ def count(api: Any, *type_names: str) -> dict[str, int]:
 # Users and timers
 
 
-def test_user_is_active_by_default(api: Any, user: str) -> None:
-    """A new user is active, and a user."""
-    record = api.one(f"select is_active, resource_type from User where id is {user}")
-    assert (record["is_active"], record["resource_type"]) == (True, "user")
+@pytest.mark.parametrize(
+    ("given", "before", "after"),
+    [({}, False, True), ({"is_active": False}, False, False), ({"is_active": True}, True, True)],
+)
+def test_first_key_activates_a_user(
+    api: Any, given: dict[str, Any], before: bool, after: bool
+) -> None:
+    """A user is inactive (C, create answers), and active with the first key unless it was said."""
+    user = api.create("User", username="new", **given)
+
+    def is_active() -> bool:
+        return bool(api.one(f"select is_active from User where id is {user}")["is_active"])
+
+    assert is_active() is before
+    reset = {"action": "reset_remote", "reset_type": "api_key", "entity_type": "User"}
+    api.call({**reset, "entity_key": user})
+    assert is_active() is after
+    api.update("User", user, is_active=False)
+    api.call({**reset, "entity_key": user})
+    assert is_active() is False
 
 
 def test_name_of_a_user_is_unique(api: Any, user: str) -> None:
@@ -148,7 +164,8 @@ def test_deleting_a_project_takes_what_is_planned_along(api: Any, project: str) 
     api.create("TypedContextList", name="l", project_id=project, category_id=category)
     session = api.create("ReviewSession", name="r", project_id=project)
     api.create("ReviewSessionInvitee", name="n", email="e", review_session_id=session)
-    api.create("CustomAttributeConfiguration", key="own", config="{}", project_id=project)
+    words = {"key": "own", "label": "Own", "entity_type": "task", "config": "{}"}
+    api.create("CustomAttributeConfiguration", project_id=project, **words)
     api.delete("Project", project)
     gone = ("List", "ReviewSession", "ReviewSessionInvitee")
     assert count(api, *gone) == dict.fromkeys(gone, 0)
@@ -199,7 +216,7 @@ def test_deleting_a_component_takes_members_and_locations_along(api: Any) -> Non
     member = api.create("FileComponent", name="0001", container_id=container)
     for component in (container, member):
         api.create("ComponentLocation", component_id=component, location_id=location)
-    shown = api.create("User", username="shown", thumbnail_id=container)
+    shown = api.create("User", username="shown", thumbnail_id=member)
     api.delete("SequenceComponent", container)
     assert count(api, "Component", "ComponentLocation") == {"Component": 0, "ComponentLocation": 0}
     assert api.one(f"select thumbnail_id from User where id is {shown}")["thumbnail_id"] is None
@@ -310,7 +327,7 @@ def test_locations_always_exist(api: Any) -> None:
 def test_server_information_mirrors_the_storage_setting(api: Any) -> None:
     """The storage scenario in the server information is what the setting says."""
     ask = {"action": "query_server_information"}
-    assert api.call(ask)[0]["storage_scenario"] is None
+    assert api.call(ask)[0]["storage_scenario"] == {"scenario": "ftrack.automatic", "data": {}}
     scenario = '{"scenario": "ftrack.centralized-storage", "data": {"location_name": "disk"}}'
     api.update("Setting", ["storage_scenario", "STORAGE"], value=scenario)
     information = api.call(ask)[0]

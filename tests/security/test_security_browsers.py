@@ -374,16 +374,21 @@ def test_no_query_leaks_a_private_project(
             assert not [one for one in (word, *ids.values()) if one in text], query
 
 
+@pytest.mark.parametrize("type_name", ["Task", "KeyArt"])
 def test_events_of_private_projects_stay_private(
-    api: Any, people: People, wire: Callable[..., Wire], project: str
+    api: Any, people: People, wire: Callable[..., Wire], project: str, type_name: str
 ) -> None:
-    """Updates in a private project are told to nobody who does not see it."""
+    """Updates in a private project are told to nobody who does not see it.
+
+    They stay private also if the studio added the object type.
+    """
+    api.create("ObjectType", name="Key Art")
     eve = people("eve", "Project manager")
     listener = wire("eve", eve.key)
     listener.subscribe("topic=*")
     api.update("Project", project, is_private=True)
-    api.create("Task", name="secret", parent_id=project)
-    api.create("Task", name="secret too", parent_id=project)
+    api.create(type_name, name="secret", parent_id=project)
+    api.create(type_name, name="secret too", parent_id=project)
     wire().emit("my.mark")
     heard = []
     while not heard or heard[-1]["topic"] != "my.mark":

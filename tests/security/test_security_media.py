@@ -20,9 +20,14 @@ import pytest
 import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
+pytest.importorskip("av", reason="the extra 'media' is not installed")
+pytest.importorskip("PIL", reason="the extra 'media' is not installed")
+
+from tests.media.samples import image_data, movie_data
 
 import ftrack_like.sandbox
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.pipeline import Pipeline, Source
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.children import Bounds, Child, run_child
 from ftrack_like.sandbox.media.tools import DEMUXERS, PROTOCOLS, MediaTools
@@ -40,16 +45,12 @@ with open(folder / "calls", "a") as calls:
 {body}
 """
 
-DESCRIBE = """\
-print("  Duration: 00:00:01.00, start: 0.0", file=sys.stderr)
-print("  Stream #0:0: Video: h264, yuv420p, 64x64, 24 fps, 24 tbr", file=sys.stderr)
-"""
-
-WRITE = f"""\
-{DESCRIBE}
-if sys.argv[-2] == "-i":
-    sys.exit(1)
-pathlib.Path(sys.argv[-1]).write_bytes(b"made")
+#: It "encodes": each file that it is asked for becomes a copy of a movie or of an image.
+WRITE = """\
+made = [one for one in sys.argv if one.endswith(".part") and not one.startswith("file:")]
+kind = "jpg" if "image2" in sys.argv else "mp4"
+for one in made:
+    pathlib.Path(one).write_bytes((folder / f"made.{kind}").read_bytes())
 """
 
 #: It starts a program of its own, as a wrapper does, and both never end.
@@ -73,6 +74,8 @@ def program(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Callable
         path = folder / "ffmpeg"
         path.write_text(PROGRAM.format(python=sys.executable, body=body), "utf-8")
         path.chmod(0o755)
+        (folder / "made.mp4").write_bytes(movie_data())
+        (folder / "made.jpg").write_bytes(image_data("JPEG"))
         monkeypatch.setenv("FTRACK_FFMPEG", str(path))
         return folder
 
@@ -116,9 +119,14 @@ class Uploads:
     def __init__(self, api: Any) -> None:
         self.api = api
 
+    def upload_movie(self) -> str:
+        """Return the id of a new component with a movie."""
+        return self.upload(movie_data())
+
     def upload(self, data: bytes, file_type: str = ".mov", **more: Any) -> str:
         """Return the id of a new component with *data*."""
-        component = self.api.create("FileComponent", name="main", file_type=file_type, **more)
+        values = {"name": "main", "file_type": file_type, **more}
+        component = self.api.create("FileComponent", **values)
         asked = {"action": "get_upload_metadata", "component_id": component}
         (where,) = self.api.call({**asked, "file_name": "x", "file_size": len(data)})
         self.api.http.put(where["url"], data=data, headers=where["headers"], timeout=60)
@@ -161,21 +169,19 @@ def limited(api: Any) -> Iterator[Callable[[Limits], Uploads]]:
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n"
 
 ATTACKS = {
-    "hls of a file": ("hls", PLAYLIST.format("file://{secret}") + "#EXT-X-ENDLIST\n"),
-    "hls that never ends": ("hls", PLAYLIST.format("file://{secret}")),
-    "hls of an address": ("hls", PLAYLIST.format("http://127.0.0.1:9/x") + "#EXT-X-ENDLIST\n"),
-    "concat": ("concat", "ffconcat version 1.0\nfile '{secret}'\n"),
+    "hls of a file": PLAYLIST.format("file://{secret}") + "#EXT-X-ENDLIST\n",
+    "hls that never ends": PLAYLIST.format("file://{secret}"),
+    "hls of an address": PLAYLIST.format("http://127.0.0.1:9/x") + "#EXT-X-ENDLIST\n",
+    "concat": "ffconcat version 1.0\nfile '{secret}'\n",
     "dash": (
-        "dash",
         '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"'
         ' profiles="urn:mpeg:dash:profile:isoff-live:2011" mediaPresentationDuration="PT1S">'
         '<Period><AdaptationSet><Representation id="1" mimeType="video/mp4">'
-        "<BaseURL>file://{secret}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+        "<BaseURL>file://{secret}</BaseURL></Representation></AdaptationSet></Period></MPD>"
     ),
     "sdp": (
-        "sdp",
         "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
-        "m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+        "m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
     ),
 }
 
@@ -184,15 +190,15 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 @pytest.mark.parametrize("file_type", [".mov", ".m3u8", ".mpd"])
 def test_what_refers_to_other_files_is_refused(uploads, real_ffmpeg, tmp_path, name, file_type):
-    """A playlist makes ffmpeg open nothing, and the job says which format was refused."""
+    """A playlist makes no program open anything, and the job says why it was refused."""
     secret = tmp_path / "secret.ts"
     picture = ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=24:duration=0.2")
     subprocess.run([real_ffmpeg, "-loglevel", "error", *picture, str(secret)], check=True)
-    format_, text = ATTACKS[name]
+    text = ATTACKS[name]
     job = uploads.encode(uploads.upload(text.format(secret=secret).encode(), file_type))
     assert job["status"] == "failed"
-    reason = f"The upload was refused: the server does not read its format '{format_}'"
-    assert job["error"].startswith(reason)
+    reason = "it is a text, such as a playlist, that can refer to other files"
+    assert job["error"].endswith(f"that can be read: {reason}.")
 
 
 @pytest.mark.ffmpeg
@@ -234,22 +240,25 @@ def test_usual_media_are_read(real_ffmpeg, tmp_path, file_type):
     command = [real_ffmpeg, "-loglevel", "error", "-nostdin", *arguments, str(path)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip(f"this ffmpeg writes no {file_type}")
-    found = MediaTools(Limits()).probe(path)
-    assert (found.video_codec is not None) == (kind != "a")
-    assert (found.audio_codec is not None) == (kind in {"a", "av", "mxf"})
+    facts = Pipeline(MediaTools(Limits())).facts(Source("it", str(path)))
+    assert bool(facts.pictures) == (kind != "a")
+    assert bool(facts.sounds) == (kind in {"a", "av", "mxf"})
 
 
 @POSIX
 def test_every_input_has_the_allow_lists(uploads, program):
     """Whatever ffmpeg is started for, it gets the formats and protocols before the input."""
     folder = program(WRITE)
-    for file_type in (".mov", ".png"):
-        assert uploads.encode(uploads.upload(b"x", file_type))["status"] == "done"
-    sequence = uploads.api.create("SequenceComponent", name="s", file_type=".png", padding=4)
-    uploads.upload(b"x", ".png", container_id=sequence)
+    picture = image_data("TIFF")
+    light = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 4 +X 4\n" + bytes([128, 128, 128, 126]) * 16
+    for data, file_type in ((movie_data(), ".mov"), (light, ".hdr")):
+        assert uploads.encode(uploads.upload(data, file_type))["status"] == "done"
+    sequence = uploads.api.create("SequenceComponent", name="s", file_type=".tif", padding=4)
+    for name in ("1", "2"):
+        uploads.upload(picture, ".tif", container_id=sequence, name=name)
     assert uploads.encode(sequence)["status"] == "done"
     calls = (folder / "calls").read_text("utf-8").splitlines()
-    assert len(calls) >= 9
+    assert len(calls) == 5
     for call in calls:
         arguments = call.split("\t")
         before = arguments[: arguments.index("-i")]
@@ -294,34 +303,39 @@ def test_pictures_start_no_program(uploads, tmp_path, monkeypatch):
 @POSIX
 def test_a_program_that_does_not_end_is_ended(limited, program):
     """A child process has a time limit; the job says which, and the next job has its turn."""
-    program("time.sleep(3600)\n")
-    uploads = limited(Limits(frame_seconds=0.5))
-    job = uploads.encode(uploads.upload(b"x"))
+    folder = program(
+        f"{WRITE}\nif 'image2' in sys.argv and (folder / 'hang').exists():\n    time.sleep(3600)\n"
+    )
+    (folder / "hang").touch()
+    uploads = limited(Limits(frame_seconds=8))
+    job = uploads.encode(uploads.upload_movie())
     assert job["status"] == "failed"
-    assert "ffmpeg was ended: it took longer than 0.5 seconds (--frame-seconds)" in job["error"]
-    assert "--frame-seconds" in uploads.encode(uploads.upload(b"y"))["error"]
+    assert "ffmpeg was ended: it took longer than 8 seconds (--frame-seconds)" in job["error"]
+    (folder / "hang").unlink()
+    assert uploads.encode(uploads.upload_movie())["status"] == "done"
 
 
 @POSIX
 def test_encoding_has_a_time_limit_of_its_own(limited, program):
     """The limit for encoding is another than that for looking at a file."""
-    program(f"{DESCRIBE}\nif sys.argv[-2] == '-i':\n    sys.exit(1)\ntime.sleep(3600)\n")
+    program("time.sleep(3600)\n")
     uploads = limited(Limits(media_seconds=0.5))
-    job = uploads.encode(uploads.upload(b"x"))
+    job = uploads.encode(uploads.upload_movie())
     assert job["status"] == "failed"
     assert "longer than 0.5 seconds (--media-seconds)" in job["error"]
+    # Nothing is left that looks like a movie.
+    assert [one["name"] for one in uploads.api.query("select name from Component")] == ["main"]
 
 
 @POSIX
 def test_a_program_that_writes_too_much_is_ended(limited, program):
     """A child process writes no file larger than the limit."""
     program(
-        f"{DESCRIBE}\nif sys.argv[-2] == '-i':\n    sys.exit(1)\n"
         "import signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
         "file = open(sys.argv[-1], 'wb')\nwhile True:\n    file.write(bytes(10**6))\n"
     )
     uploads = limited(Limits(media_file_bytes=5_000_000))
-    job = uploads.encode(uploads.upload(b"x"))
+    job = uploads.encode(uploads.upload_movie())
     assert job["status"] == "failed"
     assert "a file of more than 5000000 bytes (--media-file-bytes)" in job["error"]
 
@@ -330,13 +344,12 @@ def test_a_program_that_writes_too_much_is_ended(limited, program):
 def test_a_program_that_takes_too_much_memory_is_ended(limited, program):
     """A child process takes no more memory than the limit, and the job says so."""
     program(
-        f"{DESCRIBE}\nif sys.argv[-2] == '-i':\n    sys.exit(1)\n"
         "try:\n    bytes(3 * 10**9)\nexcept MemoryError:\n"
         "    print('Cannot allocate memory', file=sys.stderr)\n    sys.exit(1)\n"
         "pathlib.Path(sys.argv[-1]).write_bytes(b'made')\n"
     )
     uploads = limited(Limits(media_bytes=1_000_000_000))
-    job = uploads.encode(uploads.upload(b"x"))
+    job = uploads.encode(uploads.upload_movie())
     assert job["status"] == "failed"
     assert "more than 1000000000 bytes of memory (--media-bytes)" in job["error"]
 
@@ -376,8 +389,9 @@ def test_children_end_with_the_server(program, tmp_path, number):
         values = {"id": "movie", "name": "main", "file_type": ".mov"}
         create = {"action": "create", "entity_type": "FileComponent", "entity_key": ["movie"]}
         asked = {"action": "get_upload_metadata", "component_id": "movie", "file_name": "x"}
-        where = call({**create, "entity_data": values}, {**asked, "file_size": 1})[1]
-        requests.put(where["url"], data=b"x", headers=where["headers"], timeout=60)
+        data = movie_data()
+        where = call({**create, "entity_data": values}, {**asked, "file_size": len(data)})[1]
+        requests.put(where["url"], data=data, headers=where["headers"], timeout=60)
         call({"action": "encode_media", "component_id": "movie"})
         wait_for((folder / "pids").exists)
         pids = [int(one) for one in (folder / "pids").read_text().split()]

@@ -119,9 +119,9 @@ def test_characters_that_cannot_be_stored(session: Any, task: Any, text: str) ->
         (lambda task: task.update(status=5), "takes a Status entity, not 5"),
         (
             lambda task: task.session.create(
-                "Note", {"content": "x", "author": "mira", "parent_id": task["id"]}
+                "Note", {"content": "x", "completed_by": "mira", "parent_id": task["id"]}
             ),
-            """'author' of Note takes a User entity.*'User where username is "mira"'""",
+            """'completed_by' of Note takes a User entity.*'User where username is "mira"'""",
         ),
         (lambda task: task.update(status_id=task["status"]), "entity\\['id'\\]"),
     ],

@@ -7,6 +7,7 @@ import json
 import subprocess
 
 import pytest
+from tests.media.measuring import measured
 
 from ftrack_like import exception, symbol
 from ftrack_like._base import ffmpeg
@@ -71,8 +72,8 @@ def test_a_movie_is_published_once(session, version, clip, program, tmp_path, en
     assert told == sorted(set(told))
     assert told[-1] == (100, 100)
     assert first.component["name"] == "ftrackreview-mp4"
-    made = ffmpeg.probe(program, downloaded(session, first.component, tmp_path))
-    assert (made.video_codec, made.audio_codec, made.width) == ("h264", "aac", 64)
+    made = measured(downloaded(session, first.component, tmp_path))
+    assert (made.codec, made.sounds[0][0], made.width, made.frames) == ("h264", "aac", 64, 12)
 
     session.reset()
     version = session.get("AssetVersion", version["id"])
@@ -128,7 +129,11 @@ def test_an_image_is_published(session, version, clip, program, tmp_path, encode
     session.reset()
     component = session.get("FileComponent", component["id"])
     assert component["name"] == "ftrackreview-image"
-    assert json.loads(component["metadata"]["ftr_meta"]) == {"width": 64, "height": 36}
+    assert json.loads(component["metadata"]["ftr_meta"]) == {
+        "format": "image",
+        "width": 65,
+        "height": 37,
+    }
 
 
 @pytest.mark.parametrize("encode", ["server", "local"])
@@ -174,6 +179,46 @@ def test_a_broken_off_upload_is_done_again(session, version, clip):
     names = sorted(each["name"] for each in found)
     assert names == ["ftrackreview-mp4", "main"]
     assert version["thumbnail_id"]
+
+
+@pytest.mark.parametrize("moment", [1, 60])
+def test_a_caller_that_cancels_leaves_nothing(session, version, clip, moment):
+    """An error from the progress function ends the work, and what was uploaded is removed."""
+
+    def stop(done, total):
+        if done >= moment:
+            raise RuntimeError("cancelled")
+
+    with pytest.raises(RuntimeError, match="cancelled"):
+        publish_reviewable(version, clip, encode="local", progress=stop)
+    session.reset()
+    assert session.query("select id from Component").all() == []
+    version = session.get("AssetVersion", version["id"])
+    assert version["thumbnail_id"] is None
+    assert dict(version["metadata"]) == {}
+
+
+def test_larger_sizes_are_published_and_replaced(session, version, program, tmp_path):
+    """They belong to the version beside the smallest, and are removed with it."""
+    large = tmp_path / "large.mov"
+    picture = ("-f", "lavfi", "-i", "testsrc=size=2560x1440:rate=24:duration=0.1")
+    subprocess.run([program, "-loglevel", "error", *picture, str(large)], check=True)
+
+    def names():
+        found = session.query(f'select name from Component where version_id is "{version["id"]}"')
+        return sorted(each["name"] for each in found)
+
+    publish_reviewable(version, large, encode="local", profile="mp4-2160p")
+    sizes = ["ftrackreview-mp4", "ftrackreview-mp4-1080", "ftrackreview-mp4-1440"]
+    assert names() == sizes
+    # The profile for 1080 lines has no larger one, and replaces the other.
+    publish_reviewable(version, large, encode="local")
+    assert names() == sizes[:2]
+    small = tmp_path / "small.mov"
+    picture = ("-f", "lavfi", "-i", "testsrc=size=64x36:rate=24:duration=0.1")
+    subprocess.run([program, "-loglevel", "error", *picture, str(small)], check=True)
+    publish_reviewable(version, small, encode="local")
+    assert names() == ["ftrackreview-mp4"]
 
 
 def test_mistakes_are_named(session, version, tmp_path):

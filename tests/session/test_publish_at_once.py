@@ -11,6 +11,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.media.measuring import measured
 
 from ftrack_like import exception
 from ftrack_like._base import ffmpeg
@@ -324,15 +325,15 @@ def test_a_sequence_is_published_as_a_movie(session, version, frames, program, t
     assert json.loads(metadata["ftr_meta"]) == {
         "width": 64,
         "height": 36,
-        "frameIn": 0,
-        "frameOut": 11,
+        "frameIn": 1,
+        "frameOut": 12,
         "frameRate": 24.0,
     }
     server = session.get("Location", SERVER_LOCATION_ID)
     copy = tmp_path / "copy.mp4"
     with server.accessor.open(made.component["id"]) as data:
         copy.write_bytes(data.read())
-    assert ffmpeg.probe(program, copy).frames == 12
+    assert measured(copy).frames == 12
     assert not publish_reviewable(version, path, encode=encode, timeout=60).is_new
     fewer = str(frames / "f.%04d.png [1-4, 8]")
     assert publish_reviewable(version, fewer, encode=encode, timeout=60).is_new

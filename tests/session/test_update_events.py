@@ -32,6 +32,7 @@ def heard(sandbox):
                 for event in events
                 if event["topic"] == "ftrack.update"
                 for entry in event["data"]["entities"]
+                if entry["entityType"] != "socialfeed"
             }
 
         yield during

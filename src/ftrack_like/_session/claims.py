@@ -99,11 +99,11 @@ class Claim:
         return any(owner.key == self._key for owner in self._look()[1])
 
     @contextlib.contextmanager
-    def ending(self, component_id: str) -> Generator[None, None, None]:
+    def ending(self, *component_ids: str) -> Generator[None, None, None]:
         """Delete the rows of the claim with the commit inside the context.
 
         The commit fails if the claim was lost. Then the context discards the pending operations for
-        the component *component_id* and for the rows.
+        the components *component_ids* and for the rows.
         """
         session = self._session
         known = len(session.recorded_operations)
@@ -114,7 +114,7 @@ class Claim:
             yield
         except BaseException:
             # Otherwise every later commit would fail: it would delete rows that do not exist.
-            about = {component_id, *self._keys()}
+            about = {*component_ids, *self._keys()}
             recent = list(session.recorded_operations)[known:]
             own = [each for each in recent if not about.isdisjoint(each.entity_key.values())]
             session.recorded_operations.discard(own)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ftrack_like.entity.location import Location
     from ftrack_like.session import Session
 
-__all__ = ["create_component", "files_of"]
+__all__ = ["create_component", "files_of", "sequence_of"]
 
 #: Errors of the operating system for paths at which a file can never exist.
 _HOPELESS = frozenset({errno.ENAMETOOLONG, errno.ELOOP})
@@ -119,8 +119,13 @@ def _forget(session: Session, component: Component) -> None:
 
 def files_of(path: str) -> list[str]:
     """Return the paths of the files of which a component for *path* would consist."""
-    collection = _parse_sequence(path)
+    collection = sequence_of(path)
     return [path] if collection is None else list(collection)
+
+
+def sequence_of(path: str) -> Optional[FileSequence]:
+    """Return the sequence of files that the expression *path* names, or None for a plain path."""
+    return _parse_sequence(path)
 
 
 def _pick(session: Session, name: str) -> Optional[Location]:

@@ -32,6 +32,9 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 #: The types that JSON can represent.
 FORMS = "Use text, a number, true or false, a date, None, or a list or dictionary of these."
 
+#: The types whose entities are most often assigned where a more general type is allowed.
+_USUAL = {"BaseUser": "User"}
+
 #: Attributes by which people name an entity, the most usual one first.
 _NAMES = ("name", "username", "label")
 
@@ -159,7 +162,7 @@ def _sentence(
     if isinstance(attribute, ReferenceAttribute):
         if is_entity or value is None or value is NOT_SET or isinstance(value, Mapping):
             return None
-        wanted = attribute.entity_type
+        wanted = _USUAL.get(attribute.entity_type, attribute.entity_type)
         return (
             f"{attribute.name!r} of {entity_type} takes a {wanted} entity, not {shown(value)}. "
             f"Get one with {_way_to(session, wanted, value)} and assign it."

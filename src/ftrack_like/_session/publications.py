@@ -32,6 +32,7 @@ __all__ = [
     "remove_components",
     "remove_made_under",
     "remove_replaced",
+    "size_ids",
     "thumbnail_id",
 ]
 
@@ -43,6 +44,9 @@ NUMBER = "publication_number"
 
 #: The metadata key of an uploaded source with the id of the version that it is encoded for.
 PUBLISHED_FOR = "published_for"
+
+#: The most larger sizes of a movie.
+_SIZES = 16
 
 _RUNNING = frozenset({"queued", "running"})
 
@@ -160,7 +164,8 @@ def _remove_publication(session: Session, version_id: str, published: Published)
 
     Keep the thumbnail if the version shows it.
     """
-    ids = [published.component["id"], thumbnail_id(published.component["id"])]
+    id_ = published.component["id"]
+    ids = [id_, thumbnail_id(id_), *size_ids(id_)]
     job_id = published.metadata.get("encoding_job_id")
     if job_id is not None:
         ids += [output["id"] for output in outputs_of(session, job_id)]
@@ -176,6 +181,14 @@ def thumbnail_id(component_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"thumbnail of {component_id}"))
 
 
+def size_ids(component_id: str) -> list[str]:
+    """Return the ids of the larger sizes that this library may create beside the component."""
+    return [
+        str(uuid.uuid5(uuid.NAMESPACE_OID, f"size {number} of {component_id}"))
+        for number in range(_SIZES)
+    ]
+
+
 def remove_made_under(session: Session, version_id: str, token: str) -> None:
     """Remove the components that a process created under the claim *token* and left behind."""
     job = job_of_source(session, version_id, token)
@@ -184,7 +197,7 @@ def remove_made_under(session: Session, version_id: str, token: str) -> None:
     found = session.query(
         f"select metadata.key, metadata.value from Component where id is {quoted(token)}"
     ).first()
-    ids = [thumbnail_id(token)]
+    ids = [thumbnail_id(token), *size_ids(token)]
     # Any user who may write to the version can write a token into it. So check that the component
     # was really uploaded for the version.
     if found is None or dict(found["metadata"]).get(PUBLISHED_FOR) == version_id:

@@ -247,5 +247,6 @@ class RecordReader:
 
 def unknown_type(session: Session, type_name: object) -> Exception:
     """Return the error for an entity whose type has no schema."""
-    hint = did_you_mean(str(type_name), session.types)
-    return exception.UnrecognisedEntityTypeError(type_name, suggestion=hint)
+    near = did_you_mean(str(type_name), session.types)
+    hint = "If it was added on the server after this session began, create a new session."
+    return exception.UnrecognisedEntityTypeError(type_name, suggestion=f"{near} {hint}".strip())

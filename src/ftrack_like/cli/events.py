@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Optional, TextIO
 
 from ftrack_like.cli._arguments import positive
@@ -22,6 +23,8 @@ SUMMARY = "watch events while they happen"
 
 #: Escape sequences for styles on a terminal.
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1;36m", "\x1b[0m"
+#: The topics of events that the hub itself publishes, and no server sends.
+_LOCAL = frozenset({"ftrack.meta.connected", "ftrack.meta.disconnected", "ftrack.meta.reconnected"})
 #: The maximum length of the data on a terminal, in characters.
 _SHOWN = 200
 
@@ -89,7 +92,7 @@ class Printer:
 
     def show(self, event: Event, stop: Callable[[], object]) -> None:
         """Print *event*, and call *stop* if it was the last one."""
-        if self._left == 0 or event["sent"] is None:  # a local event, which no server sent
+        if self._left == 0 or event["topic"] in _LOCAL:
             return
         line = self._for_people(event) if self._terminal else as_json(event)
         try:
@@ -107,7 +110,9 @@ class Printer:
         data = printable(json.dumps(event["data"], default=str))
         if len(data) > _SHOWN:
             data = f"{data[:_SHOWN]}…"
-        moment, topic = printable(str(event["sent"] or "")), printable(event["topic"])
+        # Servers leave "sent" empty, so this is the time at which the event arrived.
+        arrived = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment, topic = printable(str(event["sent"] or arrived)), printable(event["topic"])
         if not self._colours:
             return f"{moment} {topic} {printable(user)} {data}"
         return (

@@ -15,12 +15,12 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, NoReturn, Optional
 
 from ftrack_like.sandbox.access.context import RequestContext
-from ftrack_like.sandbox.actions import ACTIONS, open_batch, run_batch
+from ftrack_like.sandbox.actions import ACTIONS, HOOKS, open_batch, run_batch
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
@@ -43,6 +43,7 @@ from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.network.throttle import Attempts
 from ftrack_like.sandbox.version import SERVER_VERSION
+from ftrack_like.sandbox.webhooks.service import Webhooks
 from ftrack_like.sandbox.widget_url import WidgetActions
 
 __all__ = ["SERVER_VERSION", "Api", "ApiAnswer", "error_answer"]
@@ -71,9 +72,10 @@ class Api:
 
     *server_url* is the address for links. If it is None, answers contain the address of each
     request, and mails contain the address given to :meth:`start`. *failed_logins* is the maximum
-    number of failures per minute with the same user name from the same address. *listeners* are
-    called after each commit, on the thread of the request, with the
-    :class:`~ftrack_like.sandbox.actions.batch.Batch` that changed something.
+    number of failures per minute with the same user name from the same address. *webhooks* are
+    those of the site; None means the default options. *listeners* are called after each commit, on
+    the thread of the request, with the :class:`~ftrack_like.sandbox.actions.batch.Batch` that
+    changed something.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Api:
         server_url: Optional[str] = None,
         limits: Optional[Limits] = None,
         failed_logins: int = 20,
+        webhooks: Optional[Webhooks] = None,
     ) -> None:
         """The database must already contain the tables and the seed."""
         self.database = database
@@ -94,10 +97,20 @@ class Api:
         self.limits: Limits = Limits() if limits is None else limits
         #: The mail; its folder is next to the folder of the files.
         self.outbox: MailOutbox = MailOutbox(media.store.folder.with_name("outbox"))
+        self.webhooks: Webhooks = Webhooks(database) if webhooks is None else webhooks
+        further = self.webhooks.hooks
+        self._hooks = {
+            name: HOOKS.get(name, ()) + further.get(name, ()) for name in {*HOOKS, *further}
+        }
         self.listeners: list[Callable[[Batch], None]] = []
+        #: Called with the id of a version when its media are encoded.
+        self.encoded_listeners: list[Callable[[str], None]] = []
         self._reading = threading.Lock()
         #: Called after all data have been replaced.
-        self.reset_listeners: list[Callable[[], None]] = [self._attempts.clear]
+        self.reset_listeners: list[Callable[[], None]] = [
+            self._attempts.clear,
+            self.webhooks.forget,
+        ]
         #: All API actions by name.
         self.actions: Mapping[str, ApiAction] = by_name(
             ACTIONS.values(),
@@ -113,18 +126,28 @@ class Api:
         no public address.
         """
         self.public_url = self.public_url or server_url
+        self.webhooks.start()
         self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
 
     def execute(
-        self, operations: Sequence[Mapping[str, Any]], user: RequestUser, server_url: str
+        self,
+        operations: Sequence[Mapping[str, Any]],
+        user: RequestUser,
+        server_url: str,
+        *,
+        by_server: bool = False,
+        background: bool = False,
     ) -> list[Any]:
         """Run *operations* for *user* in one transaction and return their results.
 
-        *server_url* is the beginning of addresses in the results. Raise
+        *server_url* is the beginning of addresses in the results. *by_server* means that the server
+        itself acts, so that events name no user. *background* says that it works for *user*, which
+        triggers no webhooks. Raise
         :exc:`~ftrack_like.sandbox.errors.SandboxError` if an operation fails; then no operation is
         applied.
         """
-        return self._run(operations, self._context(user, server_url))
+        context = self._context(user, server_url, by_server=by_server)
+        return self._run(operations, replace(context, background=background))
 
     def authenticate(self, credentials: RequestCredentials) -> RequestUser:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
@@ -171,13 +194,19 @@ class Api:
                 require_component(batch, action, component_id)
 
     def answer(
-        self, body: bytes, user: RequestUser, server_url: str, client_token: Optional[str] = None
+        self,
+        body: bytes,
+        user: RequestUser,
+        server_url: str,
+        client_token: Optional[str] = None,
+        bulk: bool = False,
     ) -> ApiAnswer:
         """Return the answer to *body*, a JSON batch that *user* sent.
 
         *client_token* is the name that the sending program chose for itself; events repeat it.
+        *bulk* leaves the changes out of the activity.
         """
-        return self.answer_pieces([body], user, server_url, client_token)
+        return self.answer_pieces([body], user, server_url, client_token, bulk)
 
     def answer_pieces(
         self,
@@ -185,6 +214,7 @@ class Api:
         user: RequestUser,
         server_url: str,
         client_token: Optional[str] = None,
+        bulk: bool = False,
     ) -> ApiAnswer:
         """Return the answer to the body in *pieces*; clear the list to save memory.
 
@@ -192,7 +222,7 @@ class Api:
         """
         try:
             operations = self._read(pieces)
-            context = self._context(user, server_url, client_token)
+            context = self._context(user, server_url, client_token, bulk=bulk)
             return ApiAnswer(_to_json(self._run(operations, context)))
         except SandboxError as error:
             return error_answer(error)
@@ -221,11 +251,18 @@ class Api:
 
     def close(self) -> None:
         """Stop all work and close the database."""
+        self.webhooks.stop()
         self.media.stop()
         self.database.close()
 
     def _context(
-        self, user: RequestUser, server_url: str, client_token: Optional[str] = None
+        self,
+        user: RequestUser,
+        server_url: str,
+        client_token: Optional[str] = None,
+        *,
+        by_server: bool = False,
+        bulk: bool = False,
     ) -> RequestContext:
         return RequestContext(
             user_id=user.id,
@@ -238,11 +275,19 @@ class Api:
             unrestricted=user.unrestricted,
             has_account=user.has_account,
             key_digest=user.digest,
+            by_server=by_server,
+            bulk=bulk,
         )
 
     def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
         batch, results = run_batch(
-            self.database, operations, context, self.actions, self.limits.batch_seconds
+            self.database,
+            operations,
+            context,
+            self.actions,
+            self.limits,
+            self._hooks,
+            self.webhooks.before_commit,
         )
         if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)
@@ -276,7 +321,14 @@ class _ServerOffice:
     ) -> list[Any]:
         """Return the results of *operations*, run for a user, or for the server itself."""
         user = self._user if user_id is None else self._api.find_user(user_id)
-        return self._api.execute(operations, user, self._server_url)
+        return self._api.execute(
+            operations, user, self._server_url, by_server=user_id is None, background=True
+        )
+
+    def tell_encoded(self, version_id: str) -> None:
+        """Tell the listeners that the media of a version are encoded."""
+        for listener in self._api.encoded_listeners:
+            listener(version_id)
 
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""

@@ -30,8 +30,8 @@ _NONE_SENT = (
 )
 
 _REFUSED = (
-    "The supplied API key is not valid: there is no such user, or it is not the user's key. "
-    "Check the user name and the key."
+    "The supplied API key is not valid. There is no such user, or it is not the user's key. Check "
+    "the headers ftrack-user and ftrack-api-key; the page /browse takes the same two values."
 )
 
 

@@ -108,6 +108,11 @@ def _add_start_arguments(parser: argparse.ArgumentParser, has_defaults: bool = T
         help="API key of the administrator (default: a random key, stored with the data)",
     )
     add("--demo-project", action="store_true", help="add a demo project to a new site")
+    add(
+        "--loopback-webhooks",
+        action="store_true",
+        help="let webhooks use http:// for receivers on this machine",
+    )
     add("--json", action="store_true", help="print one line of JSON when the sandbox is ready")
     _add_network_arguments(_Options(parser.add_argument_group("network"), has_defaults))
     add_limit_arguments(parser, has_defaults)
@@ -263,6 +268,7 @@ def _start(
         media=arguments.media,
         network=network,
         limits=limits_from(arguments),
+        loopback_webhooks=arguments.loopback_webhooks,
     )
     try:
         server.start()

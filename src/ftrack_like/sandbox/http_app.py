@@ -61,11 +61,9 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
     broker = Broker()
     audience = Audience(api.database)
     speakers = Speakers(api.database, broker.dismiss)
-    api.listeners += [
-        audience.committed,
-        speakers.committed,
-        Updates(api.database, functools.partial(broker.publish, view=audience.view)),
-    ]
+    updates = Updates(api.database, functools.partial(broker.publish, view=audience.view))
+    api.listeners += [audience.committed, speakers.committed, updates]
+    api.encoded_listeners.append(updates.encoded)
     api.reset_listeners += [audience.forget, speakers.forget]
     events = event_routes(broker, authenticate, speakers)
     files = api.media.routes(api.database, authenticate, api.allow_component, api.allow_holder)
@@ -100,8 +98,9 @@ async def post_api(request: Request) -> Response:
     except SandboxError as error:
         return _respond(error_answer(error), strict)
     token = request.headers.get("ftrack-clienttoken")
+    bulk = request.headers.get("ftrack-bulk", "").strip().lower() == "true"
     url = server_url(request)
-    answer = await run_in_threadpool(api.answer_pieces, pieces, user, url, token)
+    answer = await run_in_threadpool(api.answer_pieces, pieces, user, url, token, bulk)
     client = None if request.client is None else request.client.host
     smaller = await run_in_threadpool(compressed, answer.body, request.headers, client)
     return _respond(answer, strict, smaller)
@@ -160,7 +159,11 @@ def server_url(request: Request) -> str:
 
 def _respond(answer: ApiAnswer, strict: bool, smaller: Optional[bytes] = None) -> Response:
     """Return the response for *answer*; *smaller* is its body compressed by gzip, or None."""
-    headers: dict[str, str] = {"FTRACK_VERSION": SERVER_VERSION, "Vary": "Accept-Encoding"}
+    headers: dict[str, str] = {
+        "Cache-Control": "no-cache",
+        "FTRACK_VERSION": SERVER_VERSION,
+        "Vary": "Accept-Encoding",
+    }
     headers.update(answer.headers)
     if smaller is not None:
         headers["Content-Encoding"] = "gzip"

@@ -30,6 +30,7 @@ from ftrack_like.sandbox.network.protocols import NetworkConfig
 from ftrack_like.sandbox.network.settings import Network
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.web.on_demand import pages_on_demand
+from ftrack_like.sandbox.webhooks.service import Webhooks
 
 __all__ = ["SandboxServer"]
 
@@ -58,7 +59,8 @@ class SandboxServer:
     for files. By default, it is next to the data, or for a database, in the user's data folder.
     *limits* bound the work of requests; None means the defaults of
     :class:`~ftrack_like.sandbox.limits.Limits`. *network* contains names of the server and limits
-    on connections, see :class:`~ftrack_like.sandbox.network.settings.Network`.
+    on connections, see :class:`~ftrack_like.sandbox.network.settings.Network`. With
+    *loopback_webhooks*, webhooks may have addresses with ``http://`` that lead to this machine.
 
     Methods may be called from any thread.
     """
@@ -76,6 +78,7 @@ class SandboxServer:
         media: Union[str, pathlib.Path, None] = None,
         network: Optional[Network] = None,
         limits: Optional[Limits] = None,
+        loopback_webhooks: bool = False,
     ) -> None:
         """Nothing is opened before :meth:`start`."""
         self._network = network or Network()
@@ -83,6 +86,7 @@ class SandboxServer:
         self._port = port
         self._site_data = SiteData(data, user=user, key=key, demo=demo, url=database, media=media)
         self._limits = Limits() if limits is None else limits
+        self._loopback_webhooks = loopback_webhooks
         self._api: Optional[Api] = None
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
@@ -149,6 +153,7 @@ class SandboxServer:
                 self._network.public_url,
                 self._limits,
                 failed_logins=self._network.failed_logins,
+                webhooks=Webhooks(database, self._loopback_webhooks),
             )
         except BaseException:
             listener.close()

@@ -252,7 +252,8 @@ class SiteData:
         user_id = connection.execute(named).scalar()
         if user_id is None:
             rows = RowSet()
-            user_id = add_user(rows, self.user, "Site", "Administrator", "Administrator")
+            type_id = _user_type(connection)
+            user_id = add_user(rows, self.user, "Site", "Administrator", "Administrator", type_id)
             rows.insert(connection)
         if self._given_key is None:
             self._key = self._remembered_key(connection) or self.key
@@ -300,6 +301,13 @@ class SiteData:
         name = _KEY_OF + self.user
         connection.execute(sqlalchemy.delete(values).where(values.c.name == name))
         connection.execute(sqlalchemy.insert(values).values(name=name, value=self.key))
+
+
+def _user_type(connection: Connection) -> Optional[str]:
+    """Return the id of the type of new users, None if there is none; older data have another id."""
+    types = TABLES["user_type"].c
+    named = sqlalchemy.select(types.id).where(types.name == "User")
+    return connection.execute(named.order_by(types.id)).scalar()
 
 
 def _note_opening(connection: Connection) -> None:

@@ -20,6 +20,11 @@ __all__ = ["THEMES", "WIDGETS", "WidgetActions"]
 #: The widgets, and the types of entities that each can show; None means any type.
 WIDGETS: Mapping[str, Optional[tuple[str, ...]]] = {
     "info": None,
+    "review_action": None,
+    "review_navigation": (
+        *("Asset", "AssetVersion", "AssetVersionList", "Context", "List"),
+        *("ReviewSession", "ReviewSessionObject", "TempData"),
+    ),
     "tasks": ("Context", "User"),
     "tasks_browser": ("Context", "User"),
 }
@@ -61,8 +66,7 @@ def _entity(name: str, operation: Operation, batch: Batch) -> Optional[tuple[str
     allowed = WIDGETS[name]
     if allowed is not None and not {asked.name, *asked.bases}.intersection(allowed):
         raise ValidationError(
-            f"The widget {name!r} shows the tasks of a {' or a '.join(allowed)}, "
-            f"not of a {asked.name}."
+            f"The widget {name!r} shows data of {', '.join(allowed)}, not of a {asked.name}."
         )
     columns = read_key(asked, operation) or columns_of_key(asked, {})
     batch.settle()

@@ -120,7 +120,7 @@ def a_second_session_changes_data(stage: Stage) -> Any:
         lambda event: seen.extend(
             entity["changes"]["description"]["new"]
             for entity in event["data"]["entities"]
-            if entity["entityId"] == shot["id"] and "description" in (entity["changes"] or {})
+            if entity.get("entityId") == shot["id"] and "description" in (entity["changes"] or {})
         ),
     )
     seen: list[str] = []

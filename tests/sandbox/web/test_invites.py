@@ -167,7 +167,7 @@ def test_invitations_are_told_as_events(api, review):
     """The collaborator that an invitation makes, and its date, are events like others."""
     told = api.http.get(f"{api.url}/events", timeout=30).json()["events"]
     changed = {
-        (entity["entity_type"], entity["action"])
+        (entity.get("entity_type"), entity["action"])
         for one in told
         for entity in one["event"]["data"].get("entities", ())
     }

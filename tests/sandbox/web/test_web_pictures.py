@@ -106,6 +106,22 @@ def test_a_drawing_on_a_still(review, api, still, visitor):
     assert link["component"]["id"] in visitor.get(f"/browse/review/{review.session}").source
 
 
+def test_an_uploaded_picture_is_told_as_an_upload_of_the_web_client(review, api, still):
+    """The picture of a drawing is a component that the web client added to the server location."""
+    review.upload(review.versions[0], "ftrackreview-image", ".png", still)
+    review.post("/note", content="Look", drawing=DRAWING)
+    _, link = attached(api)
+    answer = api.http.get(f"{api.url}/events", timeout=10).json()
+    events = [entry["event"] for entry in answer["events"]]
+    event = [one for one in events if one["topic"] == "ftrack.location.component-added"][-1]
+    assert event["data"] == {
+        "component_id": link["component"]["id"],
+        "location_id": "3a372bde-05bc-11e4-8908-20c9d081909b",
+    }
+    assert event["source"]["applicationId"] == "ftrack.client.web"
+    assert event["source"]["user"]["id"]
+
+
 def test_a_dot_is_a_drawing(review, api, still):
     """A single point leaves a mark."""
     review.upload(review.versions[0], "ftrackreview-image", ".png", still)

@@ -223,6 +223,23 @@ def test_a_note_becomes_an_entity(review, api, notes):
     assert found["notes"][0]["content"] == note["content"]
 
 
+def test_a_note_has_the_category_of_reviews(review, api):
+    """A10: a note from a review has the category that clients know; a reply has none."""
+    review.post("/note", content="A little later.")
+    note = api.one("select id, category_id from Note")
+    assert note["category_id"] == "42983ba0-53b0-11e4-916c-0800200c9a66"
+    review.post("/note", content="Still.", reply_to=note["id"])
+    reply = api.one("select category_id from Note where content is Still.")
+    assert reply["category_id"] is None
+
+
+def test_a_note_is_written_where_the_category_is_gone(review, api):
+    """Data without the category of reviews take notes without one."""
+    api.delete("NoteCategory", "42983ba0-53b0-11e4-916c-0800200c9a66")
+    review.post("/note", content="A little later.")
+    assert api.one("select category_id from Note")["category_id"] is None
+
+
 def test_a_note_about_the_whole_has_no_frame(review, notes):
     """Without a frame nothing is said of one."""
     review.post("/note", content="Fine.", frame="")
@@ -386,7 +403,7 @@ def test_what_is_said_is_told_as_an_event(review, api):
     told = [one["event"] for one in api.http.get(f"{api.url}/events", timeout=30).json()["events"]]
     person = api.one("select id from Collaborator")["id"]
     added = {
-        entity["entity_type"]
+        entity.get("entity_type")
         for event in told
         if event["source"]["user"].get("id") == person
         for entity in event["data"]["entities"]

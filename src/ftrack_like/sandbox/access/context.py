@@ -25,6 +25,9 @@ class RequestContext:
       GET may read it. None leaves paths unsigned.
     - *client_token* is a name that the calling program has chosen. Events contain it, so that the
       program recognises its own changes.
+    - *background* is true if the server itself works, for example encodes media.
+    - *by_server* is true if the server itself acts. Events about such changes name no user.
+    - *bulk* is true if the changes are not recorded in the activity (``Event`` and ``Feed``).
     - *unrestricted* is true if the request may see and do everything. Otherwise *rights* are the
       rights of the user, or None for an administrator. The server reads them after the
       transaction has begun.
@@ -43,6 +46,9 @@ class RequestContext:
     public_url: str = ""
     has_account: bool = False
     key_digest: str = field(default="", repr=False)
+    background: bool = False
+    by_server: bool = False
+    bulk: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -21,21 +21,26 @@ from sqlalchemy.engine import Connection
 from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.access.rights import rights_of
 from ftrack_like.sandbox.actions import (
+    activity,
     assets,
+    authorize,
     checks,
     components,
     contexts,
     custom_attributes,
     information,
     notes,
+    object_types,
     people,
     permissions,
+    pictures,
     read,
     remote,
     security,
+    temp_data,
     write,
 )
-from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation
+from ftrack_like.sandbox.actions.batch import Batch, Hooks, Operation, joined
 from ftrack_like.sandbox.actions.registry import ApiAction, by_name
 from ftrack_like.sandbox.actions.store import Key
 from ftrack_like.sandbox.auth import check_again
@@ -65,6 +70,7 @@ ACTIONS: Mapping[str, ApiAction] = by_name(
     write.ACTIONS,
     security.ACTIONS,
     remote.ACTIONS,
+    authorize.ACTIONS,
 )
 
 #: The estimated durations of an operation that reads and of one that writes, in seconds. Batches
@@ -74,14 +80,18 @@ _SECONDS_OF_READING = 1.0
 _SECONDS_OF_WRITING = 0.001
 
 #: The rules of the server for new, changed and deleted entities, by the name of the type.
-HOOKS: Mapping[str, tuple[Hooks, ...]] = {
-    **assets.HOOKS,
-    **components.HOOKS,
-    **contexts.HOOKS,
-    **custom_attributes.HOOKS,
-    **notes.HOOKS,
-    **people.HOOKS,
-}
+HOOKS: Mapping[str, tuple[Hooks, ...]] = joined(
+    assets.HOOKS,
+    components.HOOKS,
+    contexts.HOOKS,
+    custom_attributes.HOOKS,
+    notes.HOOKS,
+    object_types.HOOKS,
+    people.HOOKS,
+    pictures.HOOKS,
+    temp_data.HOOKS,
+    activity.HOOKS,
+)
 
 
 def run_batch(
@@ -89,18 +99,23 @@ def run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, ApiAction] = ACTIONS,
-    seconds: float = Limits.batch_seconds,
+    limits: Optional[Limits] = None,
+    hooks: Mapping[str, tuple[Hooks, ...]] = HOOKS,
+    before_commit: Optional[Callable[[Batch], None]] = None,
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
-    *actions* are the available actions by name. The transaction may take *seconds*; waiting for the
-    turn to write does not count. A batch that writes may take longer while no other batch waits
-    to write.
+    *actions* are the available actions by name. *limits* bound the time of the transaction; waiting
+    for the turn to write does not count. A batch that writes may take longer while no other batch
+    waits to write. They also say how many events of the activity are kept. *hooks* are the rules by
+    the name of the type. *before_commit* is called in the transaction, after the checks.
 
     Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
     try:
-        return _run_batch(database, operations, context, actions, seconds)
+        return _run_batch(
+            database, operations, context, actions, limits or Limits(), hooks, before_commit
+        )
     except SandboxError as error:
         _place(error, operations)
         raise
@@ -111,7 +126,9 @@ def _run_batch(
     operations: Sequence[Operation],
     context: RequestContext,
     actions: Mapping[str, ApiAction],
-    seconds: float,
+    limits: Limits,
+    hooks: Mapping[str, tuple[Hooks, ...]],
+    before_commit: Optional[Callable[[Batch], None]],
 ) -> tuple[Batch, list[Any]]:
     reading = sum(_reads(actions, one) for one in operations)
     writing = len(operations) - reading
@@ -119,14 +136,17 @@ def _run_batch(
     transaction = database.write(context.user_id, expected) if writing else database.read()
     alone = database.turns.nobody_waits if writing else None
     try:
-        with transaction as connection, deadline(connection, seconds, alone) as end:
-            batch = open_batch(connection, context)
+        with transaction as connection, deadline(connection, limits.batch_seconds, alone) as end:
+            batch = open_batch(connection, context, hooks)
             _prefetch(batch, operations)
             results = _run_all(batch, actions, operations, end)
             end.check()
             batch.settle()
             checks.check(batch)
             permissions.check(batch)
+            if before_commit is not None:
+                before_commit(batch)
+            activity.write_activity(batch, limits.activity_events)
             batch.store.flush()
             batch.complete_answers()
             end.check()
@@ -160,7 +180,11 @@ def _run_batch(
         ) from error
 
 
-def open_batch(connection: Connection, context: RequestContext) -> Batch:
+def open_batch(
+    connection: Connection,
+    context: RequestContext,
+    hooks: Mapping[str, tuple[Hooks, ...]] = HOOKS,
+) -> Batch:
     """Return a new batch in the transaction of *connection*, with the rights of its user.
 
     Raise :exc:`InvalidCredentialsError` if the account of the user has ended.
@@ -170,7 +194,7 @@ def open_batch(connection: Connection, context: RequestContext) -> Batch:
         context = replace(context, unrestricted=unrestricted)
     if not context.unrestricted and context.rights is None:
         context = replace(context, rights=rights_of(connection, context.user_id))
-    return Batch(connection, context, HOOKS)
+    return Batch(connection, context, hooks)
 
 
 def _prefetch(batch: Batch, operations: Sequence[Operation]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,8 +107,10 @@ def read_reference(batch: Batch, value: Any, where: str) -> tuple[EntityType, di
     reference.
     """
     if not isinstance(value, Mapping) or "__entity_type__" not in value:
+        # Programs look for these words.
+        known = "Cannot set relationship to string value: " if isinstance(value, str) else ""
         raise ValidationError(
-            f"{where} must be a reference such as "
+            f"{known}{where} must be a reference such as "
             f'{{"__entity_type__": "…", "id": "…"}}, not {shown(value)}.'
         )
     type_ = batch.entity_type(value["__entity_type__"])
@@ -156,10 +158,15 @@ def defaults(type_: EntityType) -> dict[str, Any]:
     return columns
 
 
-def answer_record(type_: EntityType, row: Row, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer to a create or update: key, default projections, and *data* as sent."""
+def answer_record(
+    type_: EntityType, row: Row, data: Mapping[str, Any], shown: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the answer to a create or update: key, default projections, and *data* as sent.
+
+    *shown* names further attributes to answer.
+    """
     record = {"__entity_type__": type_.name}
-    names = (*type_.primary_key, *type_.default_projections, *type_.system_projections)
+    names = (*type_.primary_key, *type_.default_projections, *type_.system_projections, *shown)
     for name in names:
         property_ = _by_name_or_alias(type_, name)
         if property_ is not None and property_.column is not None:
@@ -259,7 +266,7 @@ def _by_name_or_alias(type_: EntityType, name: str) -> Any:
 
 def _unknown_attribute(type_: EntityType, name: str) -> ValidationError:
     near = did_you_mean(name, type_.properties)
-    return ValidationError(f"{type_.name} has no attribute {name!r}.{near}")
+    return ValidationError(f"No attribute {name!r} exists for {type_.name}.{near}")
 
 
 def _computed_attribute(type_: EntityType, name: str) -> ValidationError:

@@ -26,10 +26,14 @@ from ftrack_like.sandbox.actions.store import Key, Row, Store
 from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.errors import SandboxError, UnrecognisedEntityTypeError
 from ftrack_like.sandbox.language import did_you_mean
-from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.model import EntityType
+from ftrack_like.sandbox.schema import OTHER_NAMES
+from ftrack_like.sandbox.schema.model import EntityType, Model
+from ftrack_like.sandbox.tables.site_model import model_of
 
-__all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "new_id"]
+__all__ = ["Batch", "Change", "Existence", "Hooks", "Operation", "joined", "new_id"]
+
+#: The types whose entities determine the model of a site.
+_MODELLED = frozenset({"ObjectType", "Priority"})
 
 #: One operation as it travels: ``{"action": str, …}``.
 Operation = Mapping[str, Any]
@@ -91,7 +95,7 @@ class Batch:
         hooks: Mapping[str, tuple[Hooks, ...]],
     ) -> None:
         self.store: Store = Store(connection)
-        self.model = MODEL
+        self._model: Optional[Model] = None
         self.context: RequestContext = context
         self.now: str = moment_text(context.now)
         self.changes: list[Change] = []
@@ -125,6 +129,7 @@ class Batch:
         self._unsettled: list[tuple[Optional[int], Callable[[], bool]]] = []
         self._answers: list[Callable[[], None]] = []
         self._changes_judged = 0
+        self._changes_modelled = 0
 
     @property
     def rights(self) -> Optional[Rights]:
@@ -139,13 +144,24 @@ class Batch:
         return self.context.rights
 
     @property
+    def model(self) -> Model:
+        """Return the model of the site: its object types, also those of this batch, are types."""
+        new = self.changes[self._changes_modelled :] if self._model is not None else ()
+        if self._model is None or any(one.entity_type in _MODELLED for one in new):
+            self.store.flush()
+            self._model = model_of(self.store.connection)
+        self._changes_modelled = len(self.changes)
+        return self._model
+
+    @property
     def user_id(self) -> str:
         """Return the id of the calling user."""
         return self.context.user_id
 
     def entity_type(self, name: Any) -> EntityType:
         """Return the type *name*, or raise :exc:`UnrecognisedEntityTypeError`."""
-        type_ = self.model.types.get(name) if isinstance(name, str) else None
+        known = OTHER_NAMES.get(name, name) if isinstance(name, str) else None
+        type_ = self.model.types.get(known) if known is not None else None
         if type_ is None:
             near = did_you_mean(str(name), self.model.types)
             raise UnrecognisedEntityTypeError(f"There is no entity type {name!r}.{near}")
@@ -222,6 +238,15 @@ class Batch:
         answers, self._answers = self._answers, []
         for fill in answers:
             fill()
+
+
+def joined(*several: Mapping[str, tuple[Hooks, ...]]) -> dict[str, tuple[Hooks, ...]]:
+    """Return the hooks of *several* modules by type, in the order of the modules."""
+    found: dict[str, tuple[Hooks, ...]] = {}
+    for hooks in several:
+        for name, of_type in hooks.items():
+            found[name] = (*found.get(name, ()), *of_type)
+    return found
 
 
 def new_id() -> str:

@@ -2,7 +2,8 @@
 
 The schema says which rows point at which. A row that belongs to the deleted row is *owned*: it is
 deleted too. A row that needs the deleted row, but does not belong to it, is *held*: it forbids the
-deletion. Any other row is *free*: it only loses its reference.
+deletion. Any other row is *free*: it only loses its reference. A few rows keep the id of the
+deleted row.
 
 Rows in the same table are handled together, so the number of statements depends on the number of
 relations and levels, and not on the size of the project.
@@ -38,13 +39,13 @@ __all__ = ["delete_rows", "is_gone"]
 
 #: Tables of the entities that people work on. Rows that require such an entity belong to it.
 _OWNERS = {
+    "action",
     "asset",
     "asset_version",
     "automation",
     "calendar_event",
     "component",
     "context",
-    "conversation",
     "dashboard",
     "job",
     "list",
@@ -80,6 +81,7 @@ _OWNED = {
     ("manager", "user_id"),
     ("note", "in_reply_to_id"),
     ("note", "parent_id"),
+    ("note", "project_id"),
     ("review_session_folder", "project_id"),
     ("review_session_object_annotation", "review_session_object_id"),
     ("review_session_object_status", "review_session_object_id"),
@@ -99,11 +101,13 @@ _OWNED = {
 _FREE = {
     ("calendar_event", "created_by_id"),
     ("calendar_event_resource", "created_by_id"),
-    ("conversation", "created_by_id"),
-    ("message", "created_by_id"),
     ("review_session", "created_by_id"),
     ("review_session_invitee", "created_by_id"),
 }
+
+#: Tables, and the columns of other tables that keep the id of a deleted row of the table. The notes
+#: of a review stay when its objects are gone.
+_KEPT = {("review_session_object", "note", "parent_id")}
 
 #: Optional columns whose rows forbid the deletion of the row that they point at.
 _HELD = {("component_location", "location_id")}
@@ -284,6 +288,8 @@ def _pointers(table: str) -> tuple[_Pointer, ...]:
     for type_ in MODEL.types.values():
         for column, target, target_column in _columns_pointing(type_):
             where = (type_.table, column)
+            if (table, *where) in _KEPT:
+                continue
             if MODEL.types[target].table == table and where not in found:
                 kind = _kind(table, type_, column)
                 found[where] = _Pointer(_widest(type_), column, target_column, kind)

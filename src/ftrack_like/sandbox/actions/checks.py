@@ -14,8 +14,12 @@ from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
 __all__ = ["check"]
 
-#: The schema requires these, but many scripts omit them for users who never log in.
-_MAY_BE_EMPTY = {("User", "username")}
+#: The schema requires these, but a site does not: users who never log in have no user name, and
+#: review sessions without an end stay open.
+_MAY_BE_EMPTY = {("ReviewSession", "end_date"), ("User", "username")}
+
+#: The schema requires these of all contexts, but the flags of an object type can rule them out.
+_BY_FLAGS = frozenset({"priority_id", "status_id", "type_id"})
 
 
 def check(batch: Batch) -> None:
@@ -62,6 +66,7 @@ def required_columns(type_: EntityType) -> Iterator[tuple[str, str]]:
             isinstance(property_, Scalar)
             and property_.column is not None
             and (type_.name, name) not in _MAY_BE_EMPTY
+            and not (name in _BY_FLAGS and name in type_.immutable)
         ):
             yield name, property_.column
 
@@ -80,7 +85,7 @@ def _check_references(batch: Batch) -> None:
     for one, origin, where in batch.standing_references():
         wanted[(one.type_name, one.column)][one.value] = origin, where
     for (type_name, column), places in wanted.items():
-        type_ = batch.model.types[type_name]
+        type_ = batch.entity_type(type_name)
         found = _rows_with(batch, type_, column, list(places))
         for value, (origin, where) in places.items():
             row = found.get(value)

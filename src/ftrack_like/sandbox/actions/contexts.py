@@ -7,6 +7,7 @@ project, no ancestors and no first status. The batch sets them as soon as it can
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Optional
 
 import sqlalchemy
@@ -14,6 +15,7 @@ import sqlalchemy
 from ftrack_like.sandbox.actions import workflow
 from ftrack_like.sandbox.actions.batch import Batch, Hooks, new_id
 from ftrack_like.sandbox.actions.store import Row
+from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.tables.layout import TABLES
@@ -23,6 +25,9 @@ __all__ = ["HOOKS", "project_of", "record_status_change"]
 
 # Projects
 
+#: The time between start and end of a project that is created without dates.
+_PROJECT_TIME = timedelta(days=30)
+
 
 def _complete_project(batch: Batch, type_: EntityType, row: Row) -> None:
     row["project_id"] = row["id"]
@@ -31,6 +36,11 @@ def _complete_project(batch: Batch, type_: EntityType, row: Row) -> None:
         row["status"] = "active"
     if row.get("full_name") is None:
         row["full_name"] = row.get("name")
+    if row.get("project_schema_id") is None:
+        row["project_schema_id"] = workflow.usual_project_schema(batch)
+    today = batch.context.now.replace(hour=0, minute=0, second=0)
+    row.setdefault("start_date", moment_text(today))
+    row.setdefault("end_date", moment_text(today + _PROJECT_TIME))
 
 
 def _change_project(batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]) -> None:
@@ -48,6 +58,10 @@ def _place_new(batch: Batch, type_: EntityType, row: Row) -> None:
         "context_ancestry",
         {"ancestor_id": row["id"], "descendant_id": row["id"], "depth": 0},
     )
+
+
+def _complete_new(batch: Batch, type_: EntityType, row: Row) -> None:
+    workflow.drop_flagged(type_, row)
 
 
 def _settle_new(batch: Batch, type_: EntityType, row: Row) -> None:
@@ -76,7 +90,7 @@ def _settle(batch: Batch, type_: EntityType, row: Row) -> bool:
             "context_ancestry",
             {"ancestor_id": ancestor["id"], "descendant_id": row["id"], "depth": depth},
         )
-    missing = workflow.first_values(batch, row)
+    missing = workflow.first_values(batch, type_, row)
     if missing:
         batch.store.update("context", row, missing)
     return True
@@ -216,6 +230,6 @@ def _forget_places(batch: Batch, rows: Sequence[Row]) -> None:
 
 HOOKS: dict[str, tuple[Hooks, ...]] = {
     "Context": (Hooks(created=_place_new, changed=_after_change, deleting=_forget_places),),
-    "TypedContext": (Hooks(created=_settle_new, changing=_change_place),),
+    "TypedContext": (Hooks(creating=_complete_new, created=_settle_new, changing=_change_place),),
     "Project": (Hooks(creating=_complete_project, changing=_change_project),),
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.batch import Batch, Change, Existence, Hooks
 from ftrack_like.sandbox.actions.store import Row
-from ftrack_like.sandbox.actions.values import moment, shown
-from ftrack_like.sandbox.errors import NotFoundError, ValidationError
+from ftrack_like.sandbox.actions.value_types import to_columns, to_default, usual_config
+from ftrack_like.sandbox.actions.values import shown
+from ftrack_like.sandbox.errors import DuplicateEntryError, NotFoundError, ValidationError
 from ftrack_like.sandbox.query.custom_attributes import IN_HIERARCHY
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
-__all__ = ["HOOKS", "set_value"]
+__all__ = ["HOOKS", "create_value", "set_value"]
 
 #: The entity type for each ``entity_type`` of a configuration.
 _FAMILIES = {
@@ -47,11 +49,32 @@ def set_value(
         )
     unknown = [name for name in data if name not in type_.properties and name != "__entity_type__"]
     if unknown:
-        raise ValidationError(f"{type_.name} has no attribute {unknown[0]!r}.")
+        raise ValidationError(f"No attribute {unknown[0]!r} exists for {type_.name}.")
     _check_owner(batch, type_, configuration, key["entity_id"])
     if "value" in data:
-        _store(batch, type_, key, _to_columns(batch, configuration, data["value"]))
+        columns = to_columns(
+            _type_name(batch, configuration),
+            configuration["config"],
+            configuration["key"],
+            data["value"],
+        )
+        _store(batch, type_, key, columns)
     return {**key, "key": configuration["key"]}
+
+
+def create_value(
+    batch: Batch, type_: EntityType, key: Mapping[str, Any], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Store a value as :func:`set_value` does, for an entity that has only the default so far.
+
+    Raise :exc:`DuplicateEntryError` if a value is stored already.
+    """
+    if batch.store.get("custom_attribute_value", (key["configuration_id"], key["entity_id"])):
+        raise DuplicateEntryError(
+            f"DuplicateEntry: there is already a {type_.name} with the key {list(key.values())}. "
+            "Update it instead."
+        )
+    return set_value(batch, type_, key, {"value": None, **data})
 
 
 def _store(
@@ -127,67 +150,80 @@ def _scope(configuration: Row) -> str:
     return f" with {' and '.join(said)}" if said else ""
 
 
-# Columns of a value
+# Configurations
+
+#: The possible ``entity_type`` of a configuration for values.
+_ENTITY_TYPES = tuple(sorted(_FAMILIES))
+
+_KEY = re.compile(r"[a-z0-9_]+")
 
 
-def _to_columns(batch: Batch, configuration: Row, value: Any) -> dict[str, Any]:
-    """Return the columns ``text`` and ``number`` for *value* of *configuration*."""
-    empty: dict[str, Any] = {"text": None, "number": None}
-    if value is None:
-        return empty
-    type_name = _type_name(batch, configuration)
-    column, wanted, read = _READERS.get(type_name, _READERS["text"])
-    try:
-        return {**empty, column: read(value)}
-    except (TypeError, ValueError):
+def _creating_configuration(batch: Batch, type_: EntityType, row: Row) -> None:
+    """Complete the new configuration *row* for values, or refuse it."""
+    _check_configuration(row)
+    type_name = _type_name(batch, row)
+    if not row.get("config"):
+        row["config"] = usual_config(type_name)
+    row["default_value"] = _default_value(batch, row)
+
+
+def _created_configuration(batch: Batch, type_: EntityType, row: Row) -> None:
+    """Require the attributes that a site needs, although its schema does not require them."""
+    for name in ("key", "label", "entity_type"):
+        if row[name] is None:
+            batch.emptied.append((type_, row, name, name))
+
+
+def _changing_configuration(
+    batch: Batch, type_: EntityType, row: Row, changes: dict[str, Any]
+) -> None:
+    new = {**row, **changes}
+    _check_configuration(new)
+    if changes.get("project_id") and row["project_id"] is None:
         raise ValidationError(
-            f"The custom attribute {configuration['key']!r} is of the type {type_name} and takes "
-            f"{wanted}, not {shown(value)} ({type(value).__name__})."
-        ) from None
+            f"The custom attribute {row['key']!r} is for all projects: 'project_id' can be set "
+            "only when the configuration is created. It can be cleared later."
+        )
+    if changes.keys() & {"default_value", "type_id"}:
+        changes["default_value"] = _default_value(batch, new)
 
 
-def _type_name(batch: Batch, configuration: Row) -> str:
-    type_id = configuration["type_id"]
+def _check_configuration(row: Mapping[str, Any]) -> None:
+    """Raise :exc:`ValidationError` if the key or the entity type of a configuration is invalid."""
+    key, entity_type = row.get("key"), row.get("entity_type")
+    if key is not None and not _KEY.fullmatch(key):
+        raise ValidationError(
+            f"Attribute 'key' of CustomAttributeConfiguration cannot be {shown(key)}: a key "
+            "contains only the letters a-z, digits and underscores."
+        )
+    if entity_type is not None and entity_type not in _FAMILIES:
+        wanted = ", ".join(map(repr, _ENTITY_TYPES))
+        raise ValidationError(
+            f"Attribute 'entity_type' of CustomAttributeConfiguration cannot be "
+            f"{shown(entity_type)}; it is one of {wanted}."
+        )
+
+
+def _default_value(batch: Batch, row: Mapping[str, Any]) -> Optional[str]:
+    """Return the default of the configuration *row* as JSON text, in the form of its type."""
+    sent = row.get("default_value")
+    value = None if sent is None else json.loads(sent)
+    default = to_default(
+        _type_name(batch, row), row.get("config"), str(row.get("key")), _plain(value)
+    )
+    return None if default is None else json.dumps(default)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value*, or the text of a date."""
+    is_date = isinstance(value, dict) and value.get("__type__") in {"date", "datetime"}
+    return value["value"] if is_date else value
+
+
+def _type_name(batch: Batch, configuration: Mapping[str, Any]) -> str:
+    type_id = configuration.get("type_id")
     row = batch.store.get("custom_attribute_type", (type_id,)) if type_id is not None else None
     return (row["name"] if row is not None else None) or "text"
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    value.encode("utf-8")  # half of a surrogate pair raises UnicodeEncodeError, a ValueError
-    return value
-
-
-def _choice(value: Any) -> str:
-    """Return the chosen item, or a list of items as JSON text."""
-    if isinstance(value, list):
-        return json.dumps([_text(item) for item in value])
-    return _text(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError("no number")
-    return float(value)
-
-
-def _boolean(value: Any) -> float:
-    if not isinstance(value, bool):
-        raise TypeError("no truth value")
-    return float(value)
-
-
-#: By the name of a custom attribute type: the column, the accepted values, the reader.
-_READERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
-    "boolean": ("number", "true or false", _boolean),
-    "date": ("text", "a time such as 2023-10-10T09:50:34", moment),
-    "dynamic enumerator": ("text", "a text, or a list of texts", _choice),
-    "enumerator": ("text", "a text, or a list of texts", _choice),
-    "expression": ("text", "a text", _text),
-    "number": ("number", "a number", _number),
-    "text": ("text", "a text", _text),
-}
 
 
 # Links
@@ -207,6 +243,12 @@ def _creating_link(batch: Batch, type_: EntityType, row: Row) -> None:
             row[column] = family
 
 
+def _created_link_configuration(batch: Batch, type_: EntityType, row: Row) -> None:
+    """Require the object type at the end of links to contexts, as a site does since 4.8."""
+    if row["entity_type_to"] == "task" and row["object_type_id_to"] is None:
+        batch.emptied.append((type_, row, "object_type_id_to", "object_type_id_to"))
+
+
 def _family_of(entity_type: Optional[str]) -> Optional[str]:
     """Return the family of *entity_type*, in any spelling of configurations."""
     words = {**_FAMILIES, "component": "Component", "group": "Group"}
@@ -222,3 +264,11 @@ HOOKS: dict[str, tuple[Hooks, ...]] = {
     name: (Hooks(creating=_creating_link, changing=_kept_family),)
     for name in ("CustomAttributeLink", "CustomAttributeLinkFrom")
 }
+HOOKS["CustomAttributeConfiguration"] = (
+    Hooks(
+        creating=_creating_configuration,
+        created=_created_configuration,
+        changing=_changing_configuration,
+    ),
+)
+HOOKS["CustomAttributeLinkConfiguration"] = (Hooks(created=_created_link_configuration),)

@@ -7,7 +7,6 @@ from typing import Any
 
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.store import Row
-from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
 
 __all__ = ["fill"]
@@ -17,7 +16,11 @@ _MADE_AT = {"created_at", "date", "thread_activity"}
 
 #: Columns with the creator, in any table. In the tables of ``_OWN_USER``, ``user_id`` is one too.
 _MADE_BY = {"created_by", "created_by_id"}
-_OWN_USER = {"asset_version", "job", "list", "note", "timelog", "timer", "user_view"}
+_OWN_USER = {"asset_version", "job", "list", "note", "temp_data", "timelog", "timer", "user_view"}
+
+#: Required attributes that the module of their type fills. A review session without an end stays
+#: open.
+_LEFT_EMPTY = {("ReviewSession", "end_date"), ("TempData", "expiry"), ("User", "is_active")}
 
 _ZEROS: dict[Any, Any] = {"number": 0.0, "integer": 0, "boolean": False}
 
@@ -30,7 +33,7 @@ def fill(batch: Batch, type_: EntityType, row: Row) -> None:
 
     A value that only the server may set replaces the value that the client sent.
     """
-    for column, kind, required, only_server in _fillings(type_.name):
+    for column, kind, required, only_server in _fillings(type_):
         given = row.get(column) is not None if required else column in row
         if only_server or not given:
             row[column] = _value(batch, column, kind)
@@ -44,10 +47,9 @@ def _value(batch: Batch, column: str, kind: str) -> Any:
     return _OTHER_ZEROS.get(column, _ZEROS[kind])
 
 
-@functools.cache
-def _fillings(type_name: str) -> tuple[tuple[str, str, bool, bool], ...]:
+@functools.lru_cache(maxsize=4096)
+def _fillings(type_: EntityType) -> tuple[tuple[str, str, bool, bool], ...]:
     """Return tuples of column, kind of value, whether required, whether only the server sets it."""
-    type_ = MODEL.types[type_name]
     found = []
     for one in type_.properties.values():
         if not isinstance(one, Scalar) or one.column is None:
@@ -62,6 +64,8 @@ def _fillings(type_name: str) -> tuple[tuple[str, str, bool, bool], ...]:
 
 def _kind(type_: EntityType, one: Scalar) -> Any:
     required = one.name in type_.required
+    if (type_.name, one.name) in _LEFT_EMPTY:
+        return None
     if one.format == "date-time":
         return "now" if required or one.name in _MADE_AT else None
     if one.column in _MADE_BY or (one.column == "user_id" and type_.table in _OWN_USER):

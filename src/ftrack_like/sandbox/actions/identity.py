@@ -15,7 +15,7 @@ from typing import Any, Optional
 from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.store import Row, key_of
 from ftrack_like.sandbox.errors import PermissionDeniedError
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.schema import stock_type
 
 __all__ = ["AUTHORS", "check"]
 
@@ -43,7 +43,7 @@ def check(batch: Batch) -> None:
         return
     before: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     for change in batch.changes:
-        table = MODEL.types[change.entity_type].table
+        table = stock_type(change.entity_type).table
         if table not in AUTHORS or change.action == "remove":
             continue
         place = (table, *change.key)
@@ -112,7 +112,7 @@ def _check_verdict(batch: Batch, change: Change, row: Row) -> None:
 
 
 def _denied(batch: Batch, change: Change, row: Row, column: str) -> PermissionDeniedError:
-    table = MODEL.types[change.entity_type].table
+    table = stock_type(change.entity_type).table
     verb = "create" if change.action == "add" else "change"
     error = PermissionDeniedError(
         f"{batch.context.username!r} may not {verb} a {change.entity_type} in the name of another "

@@ -12,7 +12,9 @@ from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema import json_schemas, schema_hash
+from ftrack_like.sandbox.schema.model import Model
 from ftrack_like.sandbox.tables.layout import TABLES
+from ftrack_like.sandbox.tables.site_model import model_of
 from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.version import SERVER_VERSION
 
@@ -24,7 +26,7 @@ _SCENARIO = ("STORAGE", "storage_scenario")
 
 def query_server_information(operation: Operation, batch: Batch) -> Any:
     """Return the server information, or only the requested *values*."""
-    information = server_information(batch.store.connection)
+    information = server_information(batch.store.connection, batch.model)
     wanted = operation.get("values")
     if wanted is None:
         return information
@@ -34,15 +36,18 @@ def query_server_information(operation: Operation, batch: Batch) -> Any:
 
 
 def query_schemas(operation: Operation, batch: Batch) -> Any:
-    """Return the schemas of all types."""
-    return _schemas()
+    """Return the schemas of all types, also of the object types that the studio added."""
+    return _schemas(batch.model)
 
 
-def server_information(connection: Connection) -> dict[str, Any]:
-    """Return the server information, which every client reads first."""
+def server_information(connection: Connection, model: Optional[Model] = None) -> dict[str, Any]:
+    """Return the server information, which every client reads first.
+
+    *model* is the site's, if the caller has read it already.
+    """
     return {
         "version": SERVER_VERSION,
-        "schema_hash": schema_hash(),
+        "schema_hash": schema_hash(model or model_of(connection)),
         "is_timezone_support_enabled": True,
         "storage_scenario": _storage_scenario(connection),
     }
@@ -63,9 +68,9 @@ def _storage_scenario(connection: Connection) -> Optional[Any]:
     return scenario if known else None
 
 
-@functools.lru_cache(maxsize=1)
-def _schemas() -> list[dict[str, Any]]:
-    return json_schemas()
+@functools.lru_cache(maxsize=16)
+def _schemas(model: Model) -> list[dict[str, Any]]:
+    return json_schemas(model)
 
 
 ACTIONS = (

@@ -43,7 +43,7 @@ def find_parent(
     *parent_type* is the type that the client named. It may be missing or wrong, so it only decides
     which table is searched first.
     """
-    said = MODEL.types.get(parent_type or "")
+    said = batch.model.types.get(parent_type or "")
     tables = _tables_with(collection)
     for table in sorted(tables, key=lambda one: said is None or one != said.table):
         row = batch.store.get(table, (parent_id,))

@@ -32,7 +32,7 @@ from ftrack_like.sandbox.actions.notes import find_parent
 from ftrack_like.sandbox.actions.rows import concrete_type
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
 from ftrack_like.sandbox.errors import PermissionDeniedError, ValidationError
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.schema import MODEL, stock_type
 from ftrack_like.sandbox.schema.model import EntityType
 from ftrack_like.sandbox.tables.layout import TABLES
 
@@ -41,6 +41,8 @@ __all__ = [
     "check",
     "check_later",
     "component_data",
+    "may",
+    "projects_of",
     "require",
     "require_component",
     "require_seen",
@@ -82,6 +84,32 @@ def require(
         _refuse(batch, action, type_, row, names)
 
 
+def may(
+    batch: Batch, action: str, type_: EntityType, place: Optional[tuple[EntityType, Row]]
+) -> bool:
+    """Return whether the user may do *action* to an entity of *type_*.
+
+    *place* is type and row of this entity if it exists. Otherwise it is the entity to which the new
+    one would belong, or None.
+    """
+    rights = batch.rights
+    if rights is None:
+        return True
+    family = _family(type_)
+    if place is not None and (action != "create" or family == "delegated"):
+        try:
+            _refuse(batch, "update" if family == "delegated" else action, *place, ())
+        except PermissionDeniedError:
+            return False
+        return True
+    projects = set() if place is None else _projects(batch, place[0].table, place[1], _DEPTH)
+    if not all(map(rights.sees_project, projects)) or family == "administration":
+        return False
+    return family == "personal" or all(
+        rights.allow(action, family, project_id) for project_id in projects or (None,)
+    )
+
+
 def require_seen(batch: Batch) -> None:
     """Raise :exc:`ValidationError` if a reference points at a component that the user cannot see.
 
@@ -104,7 +132,7 @@ def require_seen(batch: Batch) -> None:
 
 def _uses_decide(one: Existence) -> bool:
     """Return whether the rows that use the entity of *one* decide who sees it: a component."""
-    return MODEL.types[one.type_name].table == "component" and one.column == "id"
+    return stock_type(one.type_name).table == "component" and one.column == "id"
 
 
 def _unseen(batch: Batch, one: Existence) -> ValidationError:
@@ -184,7 +212,7 @@ def check(batch: Batch) -> None:
     for one, _, _ in batch.standing_references():
         wanted[(one.type_name, one.column)].append(one.value)
     for (type_name, column), values in wanted.items():
-        table = MODEL.types[type_name].table
+        table = stock_type(type_name).table
         seen = _seen(batch, table, column, values) if is_narrowed(table) else values
         for value in values:
             if value not in seen:
@@ -280,13 +308,18 @@ def _part_of(batch: Batch, table: str, row: Row) -> Optional[tuple[EntityType, R
     id_ = row[DELEGATES[table]]
     found = find_parent(batch, "metadata", id_, row.get("parent_type"))
     if found is not None:
-        return MODEL.types[found[0]], found[1]
+        return batch.model.types[found[0]], found[1]
     other = batch.store.get("list_object", (id_,))
     return None if other is None else (MODEL.types["ListObject"], other)
 
 
-def _projects(batch: Batch, table: str, row: Row, depth: int) -> set[str]:
+def projects_of(batch: Batch, table: str, row: Row) -> set[str]:
     """Return the ids of the projects that *row* of *table* belongs to."""
+    return _projects(batch, table, row, _DEPTH)
+
+
+def _projects(batch: Batch, table: str, row: Row, depth: int) -> set[str]:
+    """Return the result of :func:`projects_of`, from at most *depth* levels."""
     place = PLACES.get(table)
     if place is None or depth == 0:
         return set()

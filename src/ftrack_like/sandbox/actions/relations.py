@@ -146,6 +146,7 @@ def _set_many_to_many(new: _NewMembers) -> None:
     for link in leaving:
         if link_type is not None:
             require(batch, "delete", link_type, link)
+            _note_link("remove", batch, link_type, link)
         batch.store.delete(how.table, link)
     for value, member_type in wanted.items():
         if value not in linked:
@@ -155,9 +156,17 @@ def _set_many_to_many(new: _NewMembers) -> None:
             link = batch.store.insert(how.table, values)
             if link_type is not None:
                 check_later(batch, "create", link_type, link)
+                _note_link("add", batch, link_type, link)
             new.refer(member_type, value)
             held.append(value)
     _note_members(new, sorted(linked), sorted(held))
+
+
+def _note_link(action: str, batch: Batch, link_type: EntityType, link: Row) -> None:
+    """Record that *link*, an entity such as a ListObject, was added or removed."""
+    concrete = concrete_type(batch, link_type, link)
+    key = key_of(link_type.table, link)
+    batch.changes.append(Change(action, concrete.name, key, link))
 
 
 def _note_members(new: _NewMembers, before: list[Any], after: list[Any]) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from ftrack_like.sandbox.access.keys import digest_key, new_key
 from ftrack_like.sandbox.actions.attributes import answer_record, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
+from ftrack_like.sandbox.actions.people import NO_KEY
 from ftrack_like.sandbox.actions.permissions import administrators_only
 from ftrack_like.sandbox.actions.registry import ApiAction
-from ftrack_like.sandbox.actions.rows import make_row
+from ftrack_like.sandbox.actions.rows import change_row, make_row
 from ftrack_like.sandbox.errors import NotFoundError, PermissionDeniedError, ValidationError
 from ftrack_like.sandbox.schema import MODEL
 
@@ -26,7 +27,10 @@ _DELAYED_JOBS = {
 
 
 def reset_remote(operation: Operation, batch: Batch) -> Any:
-    """Create a new API key for a user; the old one stops working."""
+    """Create a new API key for a user; the old one stops working.
+
+    The first key activates a user who was created without ``is_active``.
+    """
     reset_type = required_key(operation, "reset_type")
     if reset_type != "api_key" or operation.get("entity_type") != "User":
         raise ValidationError(
@@ -44,7 +48,10 @@ def reset_remote(operation: Operation, batch: Batch) -> Any:
     if row is None:
         batch.store.insert("user_api_key", {"user_id": user_id, **values})
     else:
+        is_first = row["digest"].startswith(NO_KEY)
         batch.store.update("user_api_key", row, values)
+        if is_first:
+            change_row(batch, MODEL.types["User"], user, {"is_active": True})
     batch.notes.setdefault(NEW_KEYS, set()).add(user["username"])
     return {"action": "reset_remote", "data": {"api_key": api_key}}
 

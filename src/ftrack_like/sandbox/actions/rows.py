@@ -10,8 +10,7 @@ from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.filling import fill
 from ftrack_like.sandbox.actions.store import Row, key_columns, key_of
 from ftrack_like.sandbox.errors import DuplicateEntryError, IntegrityError
-from ftrack_like.sandbox.schema import MODEL
-from ftrack_like.sandbox.schema.model import EntityType
+from ftrack_like.sandbox.schema.model import EntityType, Model
 
 __all__ = ["change_row", "complete_row", "concrete_type", "make_row"]
 
@@ -81,22 +80,23 @@ def complete_row(batch: Batch, type_: EntityType, row: Row, values: Mapping[str,
 
 def concrete_type(batch: Batch, type_: EntityType, row: Row) -> EntityType:
     """Return the concrete type of *row*; *type_* is the type that the client used."""
-    columns = _classifier_columns(type_.name)
-    return _concrete_type(type_.name, tuple([row[column] for column in columns]))
+    columns = _classifier_columns(batch.model, type_.name)
+    values = tuple([row[column] for column in columns])
+    return _concrete_type(batch.model, type_.name, values)
 
 
 # The model searches all types for each answer, which is slow for thousands of rows.
 
 
-@functools.cache
-def _classifier_columns(type_name: str) -> tuple[str, ...]:
-    return MODEL.classifier_columns(type_name)
+@functools.lru_cache(maxsize=4096)
+def _classifier_columns(model: Model, type_name: str) -> tuple[str, ...]:
+    return model.classifier_columns(type_name)
 
 
 @functools.lru_cache(maxsize=4096)
-def _concrete_type(type_name: str, values: tuple[Any, ...]) -> EntityType:
-    row = dict(zip(_classifier_columns(type_name), values))
-    return MODEL.type_of_row(type_name, row)
+def _concrete_type(model: Model, type_name: str, values: tuple[Any, ...]) -> EntityType:
+    row = dict(zip(_classifier_columns(model, type_name), values))
+    return model.type_of_row(type_name, row)
 
 
 def _refuse_new_key(type_: EntityType, row: Row, changes: Mapping[str, Any]) -> None:

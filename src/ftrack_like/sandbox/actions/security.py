@@ -47,8 +47,14 @@ def update_user_security_role(operation: Operation, batch: Batch) -> Any:
 
 
 def grant_user_security_role_project(operation: Operation, batch: Batch) -> Any:
-    """Add a project to a role of a user; the role no longer applies to all open projects."""
+    """Add a project to a role of a user, or all open projects.
+
+    With a project, the role no longer applies to all open projects.
+    """
     row = _user_role(operation, batch)
+    if operation.get("all_open_projects"):
+        change_row(batch, _ROLE, row, {"is_all_open_projects": True})
+        return _answer(operation, row)
     project = _find(operation, batch, "Project", "project_id")
     values = {"user_security_role_id": row["id"], "project_id": project["id"]}
     if not batch.store.find(_ROLE_PROJECT.table, **values):
@@ -58,8 +64,11 @@ def grant_user_security_role_project(operation: Operation, batch: Batch) -> Any:
 
 
 def revoke_user_security_role_project(operation: Operation, batch: Batch) -> Any:
-    """Remove a project from a role of a user."""
+    """Remove a project from a role of a user, or all open projects."""
     row = _user_role(operation, batch)
+    if operation.get("all_open_projects"):
+        change_row(batch, _ROLE, row, {"is_all_open_projects": False})
+        return _answer(operation, row)
     project = _find(operation, batch, "Project", "project_id")
     found = batch.store.find(
         _ROLE_PROJECT.table, user_security_role_id=row["id"], project_id=project["id"]

@@ -47,6 +47,10 @@ class Store:
             known[key] = dict(found) if found is not None else None
         return known[key]
 
+    def known(self, table: str, key: Key) -> Optional[Row]:
+        """Return the row of *table* with *key* if it was read already, else None."""
+        return self._rows.get(table, {}).get(key)
+
     def prefetch(self, table: str, keys: Iterable[Key]) -> None:
         """Read the rows of *table* with *keys*, with as few statements as possible.
 
@@ -128,6 +132,10 @@ class Store:
         self._new.setdefault(table, {})[key] = row
         self._rows.setdefault(table, {})[key] = row
         return row
+
+    def insert_all(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert complete *rows* into *table* at once, without a place in the buffer."""
+        self.connection.execute(_insert(table), rows)
 
     def update(self, table: str, row: Row, changes: Mapping[str, Any]) -> None:
         """Set *changes* (value by column, without key columns) on *row* of *table*."""

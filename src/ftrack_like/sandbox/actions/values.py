@@ -11,11 +11,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Optional
 
-from ftrack_like.sandbox.errors import ValidationError
+from ftrack_like.sandbox.errors import IntegrityError, SandboxError, ValidationError
 from ftrack_like.sandbox.schema.model import Scalar
 from ftrack_like.sandbox.tables.values import read_moment, wire_converter
 
 __all__ = ["moment", "moment_text", "shown", "to_stored", "to_wire"]
+
+#: Attributes whose values may contain a secret, so that errors do not show them: type and name.
+_SECRET = frozenset({("WebhookAction", "headers"), ("WebhookAction", "webhook_url")})
 
 _LARGEST_INTEGER = 2**63
 
@@ -24,7 +27,7 @@ def to_stored(type_name: str, property_: Scalar, value: Any) -> Any:
     """Return the stored form of *value*, a value of *property_* of *type_name*.
 
     Raise :exc:`ValidationError` with the attribute, the value and the expected type if *value* does
-    not fit.
+    not fit; for the number of a version, raise :exc:`IntegrityError`.
     """
     if value is None:
         return None
@@ -72,12 +75,18 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def _wrong_type(type_name: str, property_: Scalar, value: Any) -> ValidationError:
+#: Attributes whose values of a wrong type count as an error of integrity, as on a site since 3.5.8.
+_INTEGRITY = {("AssetVersion", "version")}
+
+
+def _wrong_type(type_name: str, property_: Scalar, value: Any) -> SandboxError:
     wanted = _WORDS[_kind(property_)]
-    return ValidationError(
-        f"Attribute {property_.name!r} of {type_name} must be {wanted}, "
-        f"not {shown(value)} ({type(value).__name__})."
-    )
+    kind = type(value).__name__
+    secret = (type_name, property_.name) in _SECRET
+    given = kind if secret else f"{shown(value)} ({kind})"
+    is_integrity = (type_name, property_.name) in _INTEGRITY
+    error: type[SandboxError] = IntegrityError if is_integrity else ValidationError
+    return error(f"Attribute {property_.name!r} of {type_name} must be {wanted}, not {given}.")
 
 
 def _kind(property_: Scalar) -> str:

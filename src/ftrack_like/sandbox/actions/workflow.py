@@ -8,25 +8,54 @@ import sqlalchemy
 
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.store import Row
-from ftrack_like.sandbox.schema.contexts import DEFAULT_PRIORITY_ID, OBJECT_TYPE_IDS
+from ftrack_like.sandbox.schema.model import EntityType
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
 from ftrack_like.sandbox.tables.layout import TABLES
 
-__all__ = ["first_values", "first_version_status"]
+__all__ = ["drop_flagged", "first_values", "first_version_status"]
 
 _TASK = OBJECT_TYPE_IDS["Task"]
 
 
-def first_values(batch: Batch, row: Row) -> dict[str, Any]:
-    """Return the missing type, status and priority of the typed context *row*, by column."""
+def drop_flagged(type_: EntityType, row: Row) -> None:
+    """Empty the type, status and priority of the new *row* that its object type does not have."""
+    for column in ("type_id", "status_id", "priority_id"):
+        if column in type_.immutable:
+            row[column] = None
+
+
+def first_values(batch: Batch, type_: EntityType, row: Row) -> dict[str, Any]:
+    """Return the missing type, status and priority of *row*, by column.
+
+    *type_* is its concrete type. The flags of an object type decide which of them it has.
+    """
     found: dict[str, Any] = {}
     schema = _schema_of(batch, row["project_id"])
-    if row["type_id"] is None:
+    missing = {
+        column
+        for column in ("type_id", "status_id", "priority_id")
+        if row[column] is None and column not in type_.immutable
+    }
+    if "type_id" in missing:
         found["type_id"] = _first_type(batch, schema, row["object_type_id"])
-    if row["status_id"] is None:
+    if "status_id" in missing:
         type_id = row["type_id"] or found.get("type_id")
         found["status_id"] = _first_status(batch, schema, row["object_type_id"], type_id)
-    if row["priority_id"] is None:
-        found["priority_id"] = DEFAULT_PRIORITY_ID
+    if "priority_id" in missing:
+        default = type_.properties["priority_id"].facets.get("default")
+        found["priority_id"] = default or _least_urgent(batch)
+    return found
+
+
+def usual_project_schema(batch: Batch) -> Optional[str]:
+    """Return the id of the project schema for a project that names none, None if there is none.
+
+    It is the schema named VFX, or the first one by name.
+    """
+    columns = TABLES["project_schema"].c
+    order = (sqlalchemy.case((columns.name == "VFX", 0), else_=1), columns.name, columns.id)
+    statement = sqlalchemy.select(columns.id).order_by(*order).limit(1)
+    found: Optional[str] = batch.store.execute(statement).scalar()
     return found
 
 
@@ -104,7 +133,8 @@ def _first_linked(batch: Batch, table: str, links: str, column: str, **where: An
     if note not in batch.notes:
         linked, target = TABLES[links], TABLES[table]
         # The order of the links, if they have one, comes first.
-        order = [one.c.sort for one in (linked, target) if "sort" in one.c]
+        order = [linked.c.sort] if "sort" in linked.c else []
+        order.append(_from_start(target))
         statement = (
             sqlalchemy.select(target.c.id)
             .join(linked, linked.c[column] == target.c.id)
@@ -120,9 +150,26 @@ def _first(batch: Batch, table: str) -> Optional[str]:
     note = ("first", table)
     if note not in batch.notes:
         columns = TABLES[table].c
-        statement = sqlalchemy.select(columns.id).order_by(columns.sort, columns.name)
+        order = (_from_start(TABLES[table]), columns.name)
+        statement = sqlalchemy.select(columns.id).order_by(*order)
         batch.notes[note] = batch.store.execute(statement).scalars().first()
     return batch.notes[note]  # type: ignore[no-any-return]
+
+
+def _from_start(table: sqlalchemy.Table) -> Any:
+    """Return the order of *table* that begins with the value of new work.
+
+    The order of statuses runs from the end of the work to its start.
+    """
+    return table.c.sort.desc() if table.name == "status" else table.c.sort
+
+
+def _least_urgent(batch: Batch) -> Optional[str]:
+    """Return the id of the least urgent priority."""
+    columns = TABLES["priority"].c
+    statement = sqlalchemy.select(columns.id).order_by(columns.sort.desc(), columns.name)
+    found: Optional[str] = batch.store.execute(statement).scalars().first()
+    return found
 
 
 def _remembered(batch: Batch, table: str, **where: Any) -> list[Row]:

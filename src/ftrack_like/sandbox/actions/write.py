@@ -20,7 +20,7 @@ from ftrack_like.sandbox.actions.attributes import (
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.cascade import delete_rows, is_gone
 from ftrack_like.sandbox.actions.checks import required_columns
-from ftrack_like.sandbox.actions.custom_attributes import set_value
+from ftrack_like.sandbox.actions.custom_attributes import create_value, set_value
 from ftrack_like.sandbox.actions.permissions import (
     check_later,
     require,
@@ -36,19 +36,27 @@ from ftrack_like.sandbox.schema.model import EntityType
 
 __all__ = ["ACTIONS", "create"]
 
+#: Attributes that the answer to a creation contains besides those that every answer contains.
+_SHOWN_WHEN_CREATED: Mapping[str, Sequence[str]] = {
+    "User": (
+        "is_active",
+        "is_otp_enabled",
+        "is_totp_enabled",
+        "require_details_update",
+        "user_type_id",
+    ),
+}
+
 
 def create(operation: Operation, batch: Batch) -> Any:
     """Create the entity that *operation* describes."""
     type_ = _writable_type(operation, batch)
-    if type_.table == "custom_attribute_value":
-        raise ValidationError(
-            f"A {type_.name} cannot be created: update it with the key "
-            f"[{', '.join(type_.primary_key)}] instead."
-        )
     data = read_entity_data(operation)
+    if type_.table == "custom_attribute_value":
+        return _create_value(operation, batch, type_, data)
     attributes = read_attributes(batch, type_, data)
     values = defaults(type_)
-    values.update(attributes.columns)
+    values.update(_without_refilled(type_, values, attributes))
     key = read_key(type_, operation)
     values.update(key)
     expect_key(batch, type_, key)
@@ -60,14 +68,50 @@ def create(operation: Operation, batch: Batch) -> Any:
     check_later(batch, "create", concrete, row)
     for property_, members in attributes.collections:
         set_collection(batch, type_, row, property_, members)
-    return _answer("create", batch, type_, row, data)
+    shown = _SHOWN_WHEN_CREATED.get(concrete.name, ())
+    return _answer("create", batch, type_, row, data, shown)
+
+
+def _without_refilled(
+    type_: EntityType, usual: Mapping[str, Any], attributes: SentAttributes
+) -> dict[str, Any]:
+    """Return the sent columns without nulls for required attributes that have a default.
+
+    *usual* are the defaults of *type_*. Programs send null for an attribute that the server is to
+    fill.
+    """
+    required = {column for _, column in required_columns(type_)}
+    return {
+        column: value
+        for column, value in attributes.columns.items()
+        if value is not None or column not in required or usual.get(column) is None
+    }
+
+
+def _create_value(
+    operation: Operation, batch: Batch, type_: EntityType, data: Mapping[str, Any]
+) -> Any:
+    """Create the value of a custom attribute. Only the base type of the values allows it."""
+    if type_.name != "CustomAttributeValue":
+        raise ValidationError(
+            f"A {type_.name} cannot be created: update it with the key "
+            f"[{', '.join(type_.primary_key)}], or create a CustomAttributeValue."
+        )
+    if "configuration" in data:
+        reference = type_.properties["configuration"]
+        sent = read_attributes(batch, type_, {reference.name: data[reference.name]})
+        data = {**data, **sent.columns}
+    key = _needed_key(type_, operation, data)
+    require_value(batch, type_, key)
+    row = create_value(batch, type_, key, data)
+    return _answer("create", batch, type_, row, {"key": row["key"], **data})
 
 
 def update(operation: Operation, batch: Batch) -> Any:
     """Change the entity that *operation* names."""
     type_ = _writable_type(operation, batch)
     data = read_entity_data(operation)
-    key = _needed_key(type_, operation)
+    key = _needed_key(type_, operation, data)
     if type_.table == "custom_attribute_value":
         require_value(batch, type_, key)
         row = set_value(batch, type_, key, data)
@@ -78,6 +122,7 @@ def update(operation: Operation, batch: Batch) -> Any:
     attributes = read_attributes(batch, concrete, data)
     require(batch, "update", concrete, row, attributes.names)
     require_seen(batch)
+    _refuse_by_action(concrete)
     _refuse_fixed(concrete, row, attributes)
     change_row(batch, concrete, row, attributes.columns)
     check_later(batch, "update", concrete, row, attributes.names)
@@ -118,7 +163,7 @@ def delete_all(operations: Sequence[Operation], batch: Batch) -> list[Any]:
 
 def _row_to_delete(operation: Operation, batch: Batch, type_: EntityType) -> Optional[Row]:
     """Return the row that *operation* names, None if there is nothing left to delete."""
-    key = _needed_key(type_, operation)
+    key = _needed_key(type_, operation, read_entity_data(operation))
     if type_.table == "custom_attribute_value":
         require_value(batch, type_, key)
         if not batch.store.find(type_.table, **key):
@@ -138,9 +183,9 @@ def _writable_type(operation: Operation, batch: Batch) -> EntityType:
     return type_
 
 
-def _needed_key(type_: EntityType, operation: Operation) -> dict[str, Any]:
+def _needed_key(type_: EntityType, operation: Operation, data: Mapping[str, Any]) -> dict[str, Any]:
     key = read_key(type_, operation)
-    return key or columns_of_key(type_, read_entity_data(operation))
+    return key or columns_of_key(type_, data)
 
 
 def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:
@@ -155,8 +200,8 @@ def _refuse_other_kind(type_: EntityType, values: Mapping[str, Any]) -> None:
 def _refuse_unclear_kind(batch: Batch, type_: EntityType) -> None:
     """Raise :exc:`ValidationError` if the type of a new entity is too general.
 
-    A component without a kind is a file. Contexts of object types that a site added have the
-    general type ``TypedContext``.
+    A component without a kind is a file. Contexts of object types whose names cannot be those of
+    entity types have the general type ``TypedContext``.
     """
     if not type_.concrete and type_.name not in {"Component", "TypedContext"}:
         names = ", ".join(one.name for one in batch.model.subtypes(type_.name))
@@ -170,19 +215,37 @@ def _note_emptied(batch: Batch, type_: EntityType, row: Row, attributes: SentAtt
             batch.emptied.append((type_, row, name, column))
 
 
+def _refuse_by_action(type_: EntityType) -> None:
+    """Raise :exc:`ValidationError` if only special actions change a *type_*, as since 4.2."""
+    if type_.name == "UserSecurityRole":
+        raise ValidationError(
+            "A UserSecurityRole cannot be updated. Use the actions update_user_security_role, "
+            "grant_user_security_role_project and revoke_user_security_role_project."
+        )
+
+
 def _refuse_fixed(type_: EntityType, row: Row, attributes: SentAttributes) -> None:
     """Raise :exc:`ValidationError` if *attributes* change an immutable attribute."""
     for name, column in attributes.names.items():
-        if name in type_.immutable and column and attributes.columns[column] != row[column]:
+        # A collection has no column.
+        if name in type_.immutable and not (column and attributes.columns[column] == row[column]):
             raise ValidationError(f"Attribute {name!r} of {type_.name} cannot be changed.")
 
 
 def _answer(
-    action: str, batch: Batch, type_: EntityType, row: Row, data: Mapping[str, Any]
+    action: str,
+    batch: Batch,
+    type_: EntityType,
+    row: Row,
+    data: Mapping[str, Any],
+    shown: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return an answer that the batch completes at its end, with the values that the server set."""
+    """Return an answer that the batch completes at its end, with the values that the server set.
+
+    *shown* names further attributes to answer.
+    """
     record: dict[str, Any] = {}
-    batch.answer_later(lambda: record.update(answer_record(type_, row, data)))
+    batch.answer_later(lambda: record.update(answer_record(type_, row, data, shown)))
     return {"action": action, "data": record}
 
 

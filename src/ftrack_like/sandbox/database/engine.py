@@ -46,6 +46,10 @@ _WRITES = "sandbox_writes"
 _LOG_BYTES = 4 * 1024 * 1024
 _LOG_PAGES = 16_384
 
+#: Whether errors leave out the values of their statement. Logs show errors, and a value may be a
+#: secret, such as a header of a webhook.
+_HIDE = True
+
 
 class Database:
     """A database at *url*. Threads may share it, but each transaction belongs to one thread.
@@ -139,7 +143,9 @@ class Database:
 
     def _create_engine(self, url: URL) -> Engine:
         if url.get_backend_name() != "sqlite":
-            engine = sqlalchemy.create_engine(url, pool_pre_ping=True, max_overflow=-1)
+            engine = sqlalchemy.create_engine(
+                url, pool_pre_ping=True, max_overflow=-1, hide_parameters=_HIDE
+            )
             sqlalchemy.event.listen(engine, "begin", _begin_postgresql)
             return engine
         engine = sqlalchemy.create_engine(
@@ -147,6 +153,7 @@ class Database:
             connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
             pool_size=8,
             max_overflow=-1,
+            hide_parameters=_HIDE,
             pool_use_lifo=True,  # the latest connection has most of what is needed in its cache
         )
         sqlalchemy.event.listen(engine, "connect", self._prepare_sqlite_connection())
@@ -197,13 +204,13 @@ class Database:
                 connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _begin_write(self, connection: Connection) -> None:
+        """Take the lock for writers. On PostgreSQL, foreign keys are declared as deferred."""
         if self.is_sqlite:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
             return
         connection.execute(
             sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK}
         )
-        connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
 
 
 def _delete(folder: pathlib.Path, process: int, watch: FolderWatch) -> None:

@@ -12,7 +12,8 @@ from ftrack_like.sandbox.access.rights import load_projects, load_rights
 from ftrack_like.sandbox.access.visibility import is_narrowed
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.database.engine import Database
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.events.update import FEED
+from ftrack_like.sandbox.schema import stock_type
 from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Audience"]
@@ -47,9 +48,12 @@ class Audience:
     def view(self, username: str, event: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
         """Return the part of an `ftrack.update` that *username* may see, None if empty."""
         projects = self._projects(username)
-        if projects is None or event["data"]["user"]["name"] == username:
+        if projects is None or event["source"]["user"]["username"] == username:
             return event
         everything = event["data"]["entities"]
+        if all(one["entityType"] == FEED for one in everything):
+            # Such an event is about one project, and names it among the parents.
+            return None if projects.isdisjoint(event["data"]["parents"]) else event
         entities = [one for one in everything if _is_seen(one, projects)]
         if len(entities) == len(everything):
             return event
@@ -90,8 +94,8 @@ class Audience:
 
 
 def _is_seen(entity: Mapping[str, Any], projects: frozenset[str]) -> bool:
-    type_ = MODEL.types.get(entity["entity_type"])
-    if type_ is None or not is_narrowed(type_.table):
+    type_ = stock_type(entity["entity_type"])
+    if not is_narrowed(type_.table):
         return True
     if type_.name == "Project":
         return entity["entityId"] in projects

@@ -18,12 +18,15 @@ class Audit:
     """The latest events as JSON, which takes less memory than the objects."""
 
     def __init__(self) -> None:
-        self._entries: collections.deque[tuple[str, int]] = collections.deque()
+        self._entries: collections.deque[tuple[str, int, str]] = collections.deque()
         self._size = 0
 
-    def add(self, text: str, recipients: int) -> None:
-        """Add the event *text*, sent to *recipients* clients; drop the oldest beyond the limits."""
-        self._entries.append((text, recipients))
+    def add(self, text: str, recipients: int, sent: str) -> None:
+        """Add the event *text*, sent to *recipients* clients at the time *sent*.
+
+        Drop the oldest events beyond the limits.
+        """
+        self._entries.append((text, recipients, sent))
         self._size += len(text)
         while len(self._entries) > AUDITED_EVENTS or self._size > _SIZE:
             self._size -= len(self._entries.popleft()[0])
@@ -31,9 +34,12 @@ class Audit:
     def latest(self, limit: Optional[int] = None) -> list[dict[str, Any]]:
         """Return the latest *limit* events, all with None, the oldest first.
 
-        Each is `{"event": {…}, "recipients": int}`.
+        Each is `{"event": {…}, "recipients": int, "sent": str}`.
         """
         entries = list(self._entries)
         if limit is not None:
             entries = entries[-limit:] if limit > 0 else []
-        return [{"event": packets.loads(text), "recipients": count} for text, count in entries]
+        return [
+            {"event": packets.loads(text), "recipients": count, "sent": sent}
+            for text, count, sent in entries
+        ]

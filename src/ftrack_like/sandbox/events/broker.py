@@ -59,7 +59,7 @@ _OURS = frozenset(
 
 
 def sent_now() -> str:
-    """Return the current time in the format of `sent`: UTC, with milliseconds."""
+    """Return the current time for the audit: UTC, with milliseconds."""
     now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     return f"{now.isoformat(timespec='milliseconds')}Z"
 
@@ -172,9 +172,9 @@ class Broker:
     def publish(self, event: Mapping[str, Any], view: Optional[View] = None) -> int:
         """Route *event*, in its wire form, to the matching clients; return their number.
 
-        Missing values of `id`, `source`, `target` and `inReplyToEvent` are filled in, and `sent` is
-        set. *view* is called with a user name and the event, and returns the part that the user may
-        see, None for nothing. Without *view*, every user sees the whole event.
+        Missing values of `id`, `source`, `target` and `inReplyToEvent` are filled in. `sent` is
+        always None, as on a site. *view* is called with a user name and the event; it returns the
+        part that the user may see, None for nothing. Without *view*, users see the whole event.
         """
         complete = {
             "data": {},
@@ -183,13 +183,13 @@ class Broker:
             "inReplyToEvent": None,
             **event,
             "id": event.get("id") or new_id(),
-            "sent": sent_now(),
+            "sent": None,
         }
         text = packets.dumps(complete)
         with self._lock:
             self._forget_the_long_gone()
             recipients = self._recipients(complete)
-            self._audit.add(text, len(recipients))
+            self._audit.add(text, len(recipients), sent_now())
             if recipients:
                 self._deliver(complete, text, recipients, view)
             return len(recipients)
@@ -214,7 +214,7 @@ class Broker:
                 client.deliver(waiting)
 
     def audit(self, limit: Optional[int] = None) -> list[dict[str, Any]]:
-        """Return the latest events, oldest first: `{"event": {…}, "recipients": int}`.
+        """Return the latest events, oldest first: `{"event": {…}, "recipients": int, "sent": str}`.
 
         *limit* is the maximum number; None means all events that are kept.
         """
@@ -313,7 +313,7 @@ class Broker:
         if holder is not None:
             if holder.client is not client:
                 self._take_over(client, holder)
-            elif subscriber.identifier not in client.expected:
+            elif subscriber.identifier not in client.expected and not holder.equals(subscriber):
                 raise ValueError(_taken(subscriber.identifier))
             self._remove(self._by_identifier[subscriber.identifier])
         self._by_identifier[subscriber.identifier] = subscriber

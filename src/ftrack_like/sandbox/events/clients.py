@@ -128,6 +128,13 @@ class RemoteSubscriber:
         size = len(text) + len(packets.dumps(metadata))
         return cls(identifier, dict(metadata or {}), text, topics, matches, client, size)
 
+    def equals(self, other: RemoteSubscriber) -> bool:
+        """Return whether *other* is the same subscription, sent once more.
+
+        A hub that connects while a program subscribes sends the subscription twice.
+        """
+        return (self.text, self.metadata) == (other.text, other.metadata)
+
 
 def compile_bounded(text: str) -> tuple[event_expression.Expression, Matches]:
     """Return the expression *text*, parsed and as a function.

@@ -6,6 +6,7 @@ import hmac
 import re
 from typing import Any, Optional
 
+from ftrack_like._media.animation import ANIMATED_TYPES, is_animated
 from ftrack_like.sandbox.actions import write
 from ftrack_like.sandbox.actions.attributes import required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation, new_id
@@ -131,12 +132,22 @@ class MediaActions:
             keep_original=bool(operation.get("keep_original", True)),
             user_id=batch.user_id,
             webm="video/webm" in formats,
+            animated=not sequence and self._is_animated(component_id, row["file_type"]),
         )
         for each in encoding.operations:
             write.create(each, batch)
         keep_job(batch, encoding.job)
         batch.notes.setdefault(ENCODE_JOBS, []).append(encoding.job.id)
         return {"action": "encode_media", "job_id": encoding.job.id}
+
+    def _is_animated(self, component_id: str, file_type: Optional[str]) -> bool:
+        """Return whether the data of a component is an animated image."""
+        may_be = str(file_type or "").lower() in ANIMATED_TYPES
+        return (
+            may_be
+            and self._store.exists(component_id)
+            and is_animated(self._store.path(component_id))
+        )
 
     def _upload_in_parts(
         self, component_id: str, size: int, operation: Operation, batch: Batch

@@ -61,13 +61,16 @@ class Child:
         *,
         talking: bool = False,
         environment: Optional[Mapping[str, str]] = None,
+        name: Optional[str] = None,
     ) -> None:
         """Start *command*, with *environment* or the environment of the server.
+
+        Errors call it *name*, by default the name of the program.
 
         The caller must enforce the seconds of *bounds*. Raise :exc:`MediaError` if the program
         cannot be started.
         """
-        self.name: str = pathlib.Path(command[0]).name
+        self.name: str = name or pathlib.Path(command[0]).name
         self._watch: Optional[int] = None
         try:
             self._process = self._start(list(command), bounds, talking, environment)
@@ -171,8 +174,12 @@ def run_child(
     *,
     line: Optional[Callable[[str], None]] = None,
     stop: Optional[threading.Event] = None,
+    environment: Optional[Mapping[str, str]] = None,
+    name: Optional[str] = None,
 ) -> tuple[int, str]:
     """Run *command* within *bounds*; return its exit status and its error output.
+
+    *environment* replaces the environment of the server, *name* that of the program in errors.
 
     *line* is called with each line that the program prints, on another thread. If it raises an
     error, the program is ended and the error is raised here. Setting *stop* also ends the program.
@@ -180,7 +187,7 @@ def run_child(
     of time or file size, or was stopped.
     """
     said, printed = _Said(), _Printed(line)
-    with Child(command, bounds) as child:
+    with Child(command, bounds, environment=environment, name=name) as child:
         readers = [
             threading.Thread(target=read, args=(stream,), daemon=True)
             for read, stream in ((said.read, child.errors), (printed.read, child.output))

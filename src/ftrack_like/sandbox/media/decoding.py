@@ -17,7 +17,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftrack_like.sandbox.media.images import TooManyPixelsError, open_image, scale
+from ftrack_like._media.stills import TooManyPixelsError, flat, open_image
+from ftrack_like.sandbox.media.images import scale
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -59,7 +60,7 @@ def _draw(
 
     with opened:
         try:
-            image = opened.convert("RGB")
+            image = flat(opened)
         except (OSError, ValueError, SyntaxError):
             return False
     canvas = ImageDraw.Draw(image)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 import tempfile
 import threading
+import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Optional
 
-from ftrack_like._base import ffmpeg
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.pipeline import Made, Pipeline, Source
+from ftrack_like._media.presets import presets
+from ftrack_like._media.sequences import arranged, missing_frames
+from ftrack_like._media.types import IMAGE_TYPES
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
-from ftrack_like.sandbox.media.plan import IMAGE_TYPES, THUMBNAIL, kind_of
+from ftrack_like.sandbox.media.plan import (
+    IMAGE,
+    THUMBNAIL,
+    kind_of,
+    output_operations,
+    suffix_of,
+)
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
 
@@ -20,9 +32,6 @@ __all__ = ["Encoder", "FindRecords", "update_operation"]
 
 #: Returns the records of an expression that the user of the job sees.
 FindRecords = Callable[[str], list[dict[str, Any]]]
-
-#: Frames per second of a sequence of images.
-_RATE = 24
 
 #: The file types of frames: the types of single images, and some more.
 _FRAME_TYPES = IMAGE_TYPES | {
@@ -44,8 +53,7 @@ class Encoder:
 
     def __init__(self, store: ComponentStore, tools: MediaTools, stop: threading.Event) -> None:
         self._store = store
-        self._tools = tools
-        self._stop = stop
+        self._tools = tools.stopping_with(stop)
 
     def source_of(self, job: EncodeJob, query: FindRecords) -> dict[str, Any]:
         """Return the record of the component to encode, with its members.
@@ -61,10 +69,11 @@ class Encoder:
 
     def encode(
         self, job: EncodeJob, source: Mapping[str, Any], progress: Callable[[float], None]
-    ) -> list[dict[str, Any]]:
-        """Make all outputs of *job* from *source*; return the operations that describe them.
+    ) -> tuple[EncodeJob, list[dict[str, Any]]]:
+        """Make all outputs of *job* from *source*.
 
-        *progress* is called with the finished share, from 0.0 to 1.0. Raise
+        Return the job with all its outputs, and the operations that describe them. *progress* is
+        called with the finished share, from 0.0 to 1.0. Raise
         :exc:`~ftrack_like.exception.MediaError`, :exc:`LookupError` or :exc:`OSError` if the
         encoding fails.
         """
@@ -75,37 +84,43 @@ class Encoder:
             except MediaError as error:
                 raise MediaError(self._without_paths(str(error), source, folder)) from error
 
+    def remove_data(self, job: EncodeJob) -> None:
+        """Remove the data of all outputs of *job*."""
+        names = [one.name for one in presets()]
+        for id_ in {
+            *(one.component_id for one in job.outputs),
+            *(_more_id(job, name) for name in names),
+        }:
+            with contextlib.suppress(OSError, ValueError):
+                self._store.remove(id_)
+
     def _encode(
         self,
         job: EncodeJob,
         source: Mapping[str, Any],
         progress: Callable[[float], None],
         folder: pathlib.Path,
-    ) -> list[dict[str, Any]]:
+    ) -> tuple[EncodeJob, list[dict[str, Any]]]:
         """Do the work of :meth:`encode` in *folder*."""
-        inputs, described = self._inputs(source, folder)
-        information = self._tools.probe(described, self._stop)
-        frames, seconds = information.frames, information.duration
-        if kind_of(source) == "sequence":
-            frames = len(source["members"])
-            seconds = frames / _RATE
-        operations = []
-        for number, output in enumerate(job.outputs):
-            target = folder / f"output-{number}"
-            if output.format == "image/jpeg":
-                middle = min(seconds / 2, 5.0) if information.frame_rate and frames > 1 else 0.0
-                self._tools.frame(inputs, target, middle, self._stop)
-            else:
-                self._tools.encode(
-                    inputs,
-                    target,
-                    output.format.partition("/")[2],
-                    lambda done: progress(done / seconds if seconds else 0.0),
-                    self._stop,
-                )
-            size = self._keep(output.component_id, target)
-            operations += self._describe(job, output, target, size, frames)
-        return operations
+        media, missing = self._media(job, source, folder)
+        containers = [
+            one.format.partition("/")[2] for one in job.outputs if one.format.startswith("video/")
+        ]
+        encoded = Pipeline(self._tools).make(media, folder, containers, progress)
+        outputs, operations = list(job.outputs), []
+        for made in encoded.files:
+            known = next((one for one in job.outputs if one.name == made.name), None)
+            output = known or JobOutput(
+                made.name, f"video/{made.file_type[1:]}", _more_id(job, made.name)
+            )
+            size = self._keep(output.component_id, made.path)
+            if known is None:
+                outputs.append(output)
+                operations += output_operations(output, made.file_type, job.version_id, job.id)
+            operations += _describe(job, output, made, size)
+            if missing and output.name != THUMBNAIL.name:
+                operations.append(_metadata(output.component_id, "missing_frames", missing))
+        return replace(job, outputs=outputs), operations
 
     def _without_paths(self, text: str, source: Mapping[str, Any], folder: pathlib.Path) -> str:
         """Return *text* of a tool with the name of *source* for files of the server."""
@@ -118,40 +133,50 @@ class Encoder:
         )
         return re.sub(found, lambda match: repr(source["name"]), text)
 
-    def _inputs(
-        self, source: Mapping[str, Any], folder: pathlib.Path
-    ) -> tuple[list[str], pathlib.Path]:
-        """Return ffmpeg's input arguments for *source*, and the file to probe."""
-        kind = kind_of(source)
+    def _media(
+        self, job: EncodeJob, source: Mapping[str, Any], folder: pathlib.Path
+    ) -> tuple[Source, str]:
+        """Return the media of *source*, and the numbers of missing frames as text."""
+        name, kind = repr(source["name"]), kind_of(source)
         if kind == "sequence":
-            return self._sequence_inputs(source, folder)
+            return self._sequence(source, name, folder)
+        is_image = any(one.name == IMAGE.name for one in job.outputs)
         if kind == "document":
-            path = self._tools.first_page(self._data(source), folder, self._stop)
+            path = self._tools.first_page(self._data(source), folder)
         else:
             # The link is in a folder without other data. The link to an image keeps the file type,
             # because ffmpeg recognises some formats only by the name.
-            suffix = str(source["file_type"]).lower() if kind == "image" else ""
+            suffix = str(source["file_type"]).lower() if is_image else ""
             path = folder / f"source{suffix}"
             path.symlink_to(self._data(source).resolve())
-        return self._tools.inputs(path), path
+        return Source(name, str(path), is_image), ""
 
-    def _sequence_inputs(
-        self, source: Mapping[str, Any], folder: pathlib.Path
-    ) -> tuple[list[str], pathlib.Path]:
+    def _sequence(
+        self, source: Mapping[str, Any], name: str, folder: pathlib.Path
+    ) -> tuple[Source, str]:
         members = sorted(source["members"], key=lambda member: _number(member["name"]))
         if not members:
             raise LookupError("The sequence has no frames.")
         # The type becomes a part of file names, so only known types are safe.
-        suffix = str(members[0]["file_type"] or "").lower()
+        suffix = suffix_of(members[0]["file_type"])
         if suffix not in _FRAME_TYPES:
             raise MediaError(
                 f"A sequence of files of the type {suffix[:32]!r} cannot be encoded; its frames "
                 "must be images."
             )
-        for number, member in enumerate(members):
-            (folder / f"frame-{number:06d}{suffix}").symlink_to(self._data(member).resolve())
-        pattern = folder / f"frame-%06d{suffix}"
-        return self._tools.inputs(pattern, _RATE), folder / f"frame-000000{suffix}"
+        numbers = [_number(member["name"])[0] for member in members]
+        first, places = arranged(numbers)
+        links = [folder / f"frame-{number:06d}{suffix}" for number in range(len(places))]
+        for link, place in zip(links, places):
+            link.symlink_to(self._data(members[place]).resolve())
+        media = Source(
+            name,
+            str(folder / f"frame-%06d{suffix}"),
+            frame_names=[str(members[place]["name"]) for place in places],
+            frame_paths=[str(link) for link in links],
+            first=first,
+        )
+        return media, missing_frames(numbers) if len(places) > len(members) else ""
 
     def _data(self, component: Mapping[str, Any]) -> pathlib.Path:
         if not self._store.exists(component["id"]):
@@ -172,31 +197,41 @@ class Encoder:
             incoming.abort()
         return incoming.size
 
-    def _describe(
-        self, job: EncodeJob, output: JobOutput, path: pathlib.Path, size: int, frames: int
-    ) -> list[dict[str, Any]]:
-        component_id = output.component_id
-        made = self._tools.probe(path, self._stop)
-        meta = ffmpeg.review_metadata(made, 0 if output.format == "image/jpeg" else frames)
-        operations = [
-            update_operation("FileComponent", component_id, {"size": size}),
-            {
-                "action": "create",
-                "entity_type": "Metadata",
-                "entity_key": [component_id, "ftr_meta"],
-                "entity_data": {
-                    "__entity_type__": "Metadata",
-                    "parent_id": component_id,
-                    "parent_type": "FileComponent",
-                    "key": "ftr_meta",
-                    "value": meta,
-                },
-            },
-        ]
-        if output.name == THUMBNAIL.name and job.version_id is not None:
-            thumbnail = {"thumbnail_id": component_id}
-            operations.append(update_operation("AssetVersion", job.version_id, thumbnail))
-        return operations
+
+def _more_id(job: EncodeJob, name: str) -> str:
+    """Return the id of the component called *name*, which exists only if the source is large.
+
+    A job that is repeated after a restart uses the same id.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name} of the job {job.id}"))
+
+
+def _describe(job: EncodeJob, output: JobOutput, made: Made, size: int) -> list[dict[str, Any]]:
+    component_id = output.component_id
+    operations = [
+        update_operation("FileComponent", component_id, {"size": size}),
+        _metadata(component_id, "ftr_meta", made.meta),
+    ]
+    if output.name == THUMBNAIL.name and job.version_id is not None:
+        thumbnail = {"thumbnail_id": component_id}
+        operations.append(update_operation("AssetVersion", job.version_id, thumbnail))
+    return operations
+
+
+def _metadata(component_id: str, key: str, value: str) -> dict[str, Any]:
+    """Return the operation that creates metadata of a component."""
+    return {
+        "action": "create",
+        "entity_type": "Metadata",
+        "entity_key": [component_id, key],
+        "entity_data": {
+            "__entity_type__": "Metadata",
+            "parent_id": component_id,
+            "parent_type": "FileComponent",
+            "key": key,
+            "value": value,
+        },
+    }
 
 
 def update_operation(entity_type: str, id_: str, values: Mapping[str, Any]) -> dict[str, Any]:

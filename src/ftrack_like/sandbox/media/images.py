@@ -11,20 +11,13 @@ import pathlib
 import struct
 import tempfile
 import zlib
-from typing import TYPE_CHECKING, Optional
 
+from ftrack_like._media.stills import flat, open_image
 from ftrack_like.sandbox.limits import Limits
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 __all__ = [
     "DEFAULT_SIZE",
-    "FORMATS",
     "MAXIMUM_SIZE",
-    "TooManyPixelsError",
-    "first_image_size",
-    "open_image",
     "placeholder",
     "scale",
 ]
@@ -33,76 +26,47 @@ __all__ = [
 DEFAULT_SIZE = 300
 MAXIMUM_SIZE = 4096
 
-#: The formats to read. Formats that start other programs (EPS) or refer to other files are left
-#: out.
-FORMATS = (
-    *("AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG"),
-    *("PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP", "XBM"),
-)
+#: The modes of images that can be scaled before their colours are converted.
+_SCALABLE = frozenset({"L", "RGB", "CMYK", "YCbCr"})
 
-
-class TooManyPixelsError(Exception):
-    """A picture has more pixels than the server decodes; the text states its size."""
+#: The modes of images with transparent parts.
+_TRANSPARENT = frozenset({"LA", "RGBA"})
 
 
 def scale(
     source: pathlib.Path, target: pathlib.Path, size: int, maximum: int = Limits.image_pixels
 ) -> bool:
-    """Scale the image at *source* to at most *size* pixels; write it to *target* as JPEG.
+    """Scale the image at *source* to at most *size* pixels; write it to *target*.
 
-    *size* limits both width and height. Return False if *source* is not a readable image, or Pillow
-    is missing. Raise :exc:`TooManyPixelsError` if the image has more than *maximum* pixels.
+    A PNG stays a PNG, with its transparent parts. Any other image becomes a JPEG. The file type of
+    *target* becomes ``.png`` or ``.jpg``. *size* limits both width and height. Return False if *source* is not a readable image, or Pillow
+    is missing. Raise :exc:`~ftrack_like._media.stills.TooManyPixelsError` if the image has more
+    than *maximum* pixels.
     """
     image = open_image(source, maximum)
     if image is None:
         return False
     with image:
         try:
+            is_png = image.format == "PNG"
             image.draft("RGB", (size, size))
-            image.thumbnail((size, size))
-            flat = image.convert("RGB")
+            is_transparent = image.mode in _TRANSPARENT or "transparency" in image.info
+            if image.mode in _SCALABLE and "transparency" not in image.info:
+                image.thumbnail((size, size))  # less work for the rest
+            small = image.convert("RGBA") if is_png and is_transparent else flat(image)
+            small.thumbnail((size, size))
         except (OSError, ValueError, SyntaxError):
             return False
+    target = target.with_suffix(".png" if is_png else ".jpg")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".scaling-", dir=str(target.parent))
     with os.fdopen(handle, "wb") as file:
-        flat.save(file, "JPEG", quality=85)
+        if is_png:
+            small.save(file, "PNG")
+        else:
+            small.save(file, "JPEG", quality=85)
     os.replace(name, target)
     return True
-
-
-def first_image_size(source: pathlib.Path) -> Optional[tuple[int, int]]:
-    """Return width and height of the image at *source* in pixels, None if unreadable."""
-    image = open_image(source)
-    if image is None:
-        return None
-    with image:
-        width, height = image.size
-        return int(width), int(height)
-
-
-def open_image(source: pathlib.Path, maximum: int = Limits.image_pixels) -> Optional[Image]:
-    """Return the image at *source*, None without Pillow or if Pillow cannot read it.
-
-    Its pixels are not decoded yet. Raise :exc:`TooManyPixelsError` if there are more than
-    *maximum*.
-    """
-    try:
-        # lazy: Pillow is optional, and only needed for images
-        from PIL import Image
-    except ImportError:
-        return None
-    Image.init()
-    Image.MAX_IMAGE_PIXELS = None  # the check below replaces Pillow's limit
-    try:
-        image = Image.open(source, formats=[one for one in FORMATS if one in Image.OPEN])
-    except (OSError, ValueError, SyntaxError):
-        return None
-    width, height = image.size
-    if width * height > maximum:
-        image.close()
-        raise TooManyPixelsError(f"The picture has {width} x {height} pixels, more than {maximum}")
-    return image
 
 
 def placeholder(size: int) -> bytes:

@@ -56,8 +56,9 @@ class Pictures:
         return self._limits.image_processes
 
     def scale(self, source: pathlib.Path, target: pathlib.Path, size: int) -> bool:
-        """Scale the image at *source* to at most *size* pixels; write it to *target* as JPEG.
+        """Scale the image at *source* to at most *size* pixels; write it to *target*.
 
+        A PNG stays a PNG, any other image becomes a JPEG; the file type of *target* follows.
         *size* limits both width and height. Return False if *source* is not a readable image, or
         Pillow is missing. Raise :exc:`PictureError` if the image exceeds a limit.
         """

@@ -11,31 +11,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ftrack_like._media.types import IMAGE_TYPES
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.actions.compose import creation, server_component
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 
 __all__ = [
-    "IMAGE_TYPES",
+    "IMAGE",
     "JOB_TYPE",
+    "REVIEWABLE",
     "THUMBNAIL",
     "Encoding",
     "Output",
     "kind_of",
+    "output_operations",
     "plan_encoding",
+    "suffix_of",
 ]
 
 #: The ``type`` of encode jobs.
 JOB_TYPE = "encode_media"
 
-#: The file types of still images.
-IMAGE_TYPES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "tga", "dpx", "exr"),
-        *("hdr", "psd", "jp2", "ppm", "cin", "sgi"),
-    )
-)
+
+#: How the names of the components begin that players show.
+REVIEWABLE = "ftrackreview-"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,8 @@ class Output:
 MP4 = Output("ftrackreview-mp4", ".mp4", "video/mp4")
 WEBM = Output("ftrackreview-webm", ".webm", "video/webm")
 IMAGE = Output("ftrackreview-image", ".jpg", "image/jpeg")
-THUMBNAIL = Output("thumbnail", ".jpg", "image/jpeg")
+#: A site writes the type of its thumbnails without a dot.
+THUMBNAIL = Output("thumbnail", "jpg", "image/jpeg")
 
 _OUTPUTS: dict[str, tuple[Output, ...]] = {
     "video": (MP4, THUMBNAIL),
@@ -68,13 +68,19 @@ class Encoding:
     operations: Sequence[Mapping[str, Any]]
 
 
+def suffix_of(file_type: Optional[str]) -> str:
+    """Return *file_type* in lower case with its dot, which some programs leave out."""
+    name = (file_type or "").lower()
+    return name if not name or name.startswith(".") else f".{name}"
+
+
 def kind_of(component: Mapping[str, Any]) -> str:
     """Return ``video``, ``image``, ``document`` or ``sequence`` for a component's record.
 
     An unknown file type counts as a video: ffmpeg reads hundreds of formats, and reports clearly if
     it cannot read a file.
     """
-    file_type = str(component.get("file_type") or "").lower()
+    file_type = suffix_of(component.get("file_type"))
     if component.get("__entity_type__") == "SequenceComponent":
         return "sequence"
     if file_type == ".pdf":
@@ -89,13 +95,14 @@ def plan_encoding(
     keep_original: bool,
     user_id: str,
     webm: bool = False,
+    animated: bool = False,
 ) -> Encoding:
     """Return the job and the operations that encode *component*.
 
     *component* is its record with ``id`` and ``file_type``. Without *version_id*, the outputs
-    belong to no version. *webm* adds that format to mp4.
+    belong to no version. *webm* adds that format to mp4. An *animated* image becomes a movie.
     """
-    outputs = _OUTPUTS[kind_of(component)]
+    outputs = _OUTPUTS["video" if animated else kind_of(component)]
     if webm and MP4 in outputs:
         outputs = (*outputs, WEBM)
     job_id, made = new_id(), [(output, new_id()) for output in outputs]
@@ -116,20 +123,19 @@ def plan_encoding(
     }
     operations = [creation("Job", shown)]
     for output, id_ in made:
-        operations += _output_operations(output, id_, version_id, job_id)
+        link = JobOutput(output.name, output.format, id_)
+        operations += output_operations(link, output.file_type, version_id, job_id)
     return Encoding(job, operations)
 
 
-def _output_operations(
-    output: Output,
-    component_id: str,
-    version_id: Optional[str],
-    job_id: str,
+def output_operations(
+    output: JobOutput, file_type: str, version_id: Optional[str], job_id: str
 ) -> list[dict[str, Any]]:
-    component = {"id": component_id, "name": output.name, "file_type": output.file_type}
+    """Return the operations that create the component of *output*, and its link to the job."""
+    component = {"id": output.component_id, "name": output.name, "file_type": file_type}
     if version_id is not None:
         component["version_id"] = version_id
-    link = {"component_id": component_id, "job_id": job_id}
+    link = {"component_id": output.component_id, "job_id": job_id}
     return [
         *server_component(component),
         creation("JobComponent", link, key=("component_id", "job_id")),

@@ -26,6 +26,7 @@ from ftrack_like.sandbox.media import images
 from ftrack_like.sandbox.media.pictures import PictureError, Pictures
 from ftrack_like.sandbox.media.signing import HOLDER, SignatureError, Signer
 from ftrack_like.sandbox.media.store import ComponentStore, Incoming, Place, TransferError
+from ftrack_like.sandbox.media.thumbnails import IMAGE_TYPES
 
 __all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes", "StoredFile"]
 
@@ -152,15 +153,15 @@ class FileRoutes:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
         path = self._store.thumbnail(component_id, size)
         try:
-            is_there = await run_in_threadpool(
-                self._store.thumbnails.use, path
-            ) or await self._scale(component_id, path, size)
+            image = await run_in_threadpool(self._store.thumbnails.use, path)
+            if image is None:
+                image = await self._scale(component_id, path, size)
         except PictureError as error:
             return PlainTextResponse(str(error), 413)
-        if not is_there:
+        if image is None:
             return Response(images.placeholder(min(size, 1024)), media_type="image/png")
         _ignore_foreign_range(request)
-        return StoredFile(path, media_type="image/jpeg")
+        return StoredFile(image, media_type=IMAGE_TYPES[image.suffix])
 
     async def remove(self, request: Request) -> Response:
         """Remove the data of a component."""
@@ -217,6 +218,8 @@ class FileRoutes:
         if "signature" in parameters:
             try:
                 signed = self._signer.check(path, dict(parameters))
+                if HOLDER in signed:
+                    signed[HOLDER] = self._signer.reveal(signed[HOLDER])
                 await run_in_threadpool(self._check_holder, signed, _ACTIONS[path])
             except SignatureError as error:
                 return PlainTextResponse(str(error), 403)
@@ -237,21 +240,27 @@ class FileRoutes:
         if HOLDER in signed:
             self._allow_holder(signed[HOLDER], action, signed.get("id", ""))
 
-    async def _scale(self, component_id: str, target: pathlib.Path, size: int) -> bool:
-        """Return whether *target* exists, after scaling the image of a component to *size* pixels.
+    async def _scale(
+        self, component_id: str, target: pathlib.Path, size: int
+    ) -> Optional[pathlib.Path]:
+        """Return the image of a component, scaled to *size* pixels, or None without an image.
+
+        *target* is where to write it, without its file type.
 
         Requests wait here without a thread, because threads are few and other requests need them.
         """
         if self._scaling is None:
             self._scaling = anyio.CapacityLimiter(self._pictures.at_once)
 
-        def scale() -> bool:
+        def scale() -> Optional[pathlib.Path]:
             # An earlier request may have made the same thumbnail.
-            if self._store.thumbnails.use(target):
-                return True
-            made = self._pictures.scale(self._store.path(component_id), target, size)
-            if made:
-                self._store.thumbnails.keep(target)
+            known = self._store.thumbnails.use(target)
+            if known is not None:
+                return known
+            self._pictures.scale(self._store.path(component_id), target, size)
+            made = self._store.thumbnails.use(target)
+            if made is not None:
+                self._store.thumbnails.keep(made)
             return made
 
         return await anyio.to_thread.run_sync(scale, limiter=self._scaling)

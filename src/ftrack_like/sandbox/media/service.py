@@ -19,6 +19,7 @@ from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.jobs import EncodeQueue, Office
 from ftrack_like.sandbox.media.pictures import Pictures
+from ftrack_like.sandbox.media.plan import suffix_of
 from ftrack_like.sandbox.media.routes import FileRoutes
 from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore
@@ -63,7 +64,7 @@ class MediaService:
             statement = sqlalchemy.select(columns.name, columns.file_type)
             with database.read() as connection:
                 found = connection.execute(statement.where(columns.id == component_id)).first()
-            return None if found is None else f"{found.name}{found.file_type or ''}"
+            return None if found is None else f"{found.name}{suffix_of(found.file_type)}"
 
         return FileRoutes(
             self.store, self.signer, self.pictures, authenticate, name_of, allow, allow_holder
@@ -78,7 +79,8 @@ class MediaService:
         address, _, parameters = path.partition("?")
         now = time.time()
         until = (now // 3600 + _ADDRESS_HOURS) * 3600
-        signed = {**dict(parse_qsl(parameters)), HOLDER: holder or None}
+        hidden = self.signer.hide(holder) if holder else None
+        signed = {**dict(parse_qsl(parameters)), HOLDER: hidden}
         return self.signer.sign(address, signed, until - now)
 
     def start(self, jobs: EncodeJobs, office: Office) -> None:

@@ -6,6 +6,7 @@ secret is stored next to the data and never leaves the server.
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import hmac
@@ -19,10 +20,13 @@ from urllib.parse import urlencode
 
 __all__ = ["HOLDER", "SignatureError", "Signer"]
 
-#: The parameter with the id of the user who requested the address.
+#: The parameter with the id of the user who requested the address. In addresses of pictures and
+#: data, which programs show in pages, the id is hidden.
 HOLDER = "holder"
 
 _SECRET_BYTES = 32
+#: The length of the mark before a hidden text, and of the blocks that hide it.
+_MARK_BYTES, _BLOCK_BYTES = 16, 32
 
 
 class SignatureError(Exception):
@@ -90,6 +94,40 @@ class Signer:
         if float(named.pop("expires", "0")) < self._clock():
             raise SignatureError("The address has expired; ask for a new one.")
         return named
+
+    def hide(self, text: str) -> str:
+        """Return *text* so that only this server can read it, the same for the same text.
+
+        Addresses contain it instead of the id of a user.
+        """
+        mark = self._key("hide", text.encode("utf-8"))[:_MARK_BYTES]
+        hidden = mark + self._mixed(mark, text.encode("utf-8"))
+        return base64.urlsafe_b64encode(hidden).decode("ascii").rstrip("=")
+
+    def reveal(self, hidden: str) -> str:
+        """Return the text that :meth:`hide` has hidden.
+
+        Raise :exc:`SignatureError` if this server has not hidden it.
+        """
+        try:
+            content = base64.urlsafe_b64decode(hidden + "=" * (-len(hidden) % 4))
+            mark = content[:_MARK_BYTES]
+            text = self._mixed(mark, content[_MARK_BYTES:])
+            if hmac.compare_digest(mark, self._key("hide", text)[:_MARK_BYTES]):
+                return text.decode("utf-8")
+        except ValueError:  # not in base64
+            pass
+        raise SignatureError("The address was not signed by this server.")
+
+    def _mixed(self, mark: bytes, content: bytes) -> bytes:
+        """Return *content* combined with a stream of bytes that only this server can make."""
+        length = len(content)
+        blocks = [self._key(f"mix {n}", mark) for n in range(-(-length // _BLOCK_BYTES))]
+        return bytes(one ^ other for one, other in zip(content, b"".join(blocks)))
+
+    def _key(self, purpose: str, content: bytes) -> bytes:
+        message = purpose.encode("ascii") + b"\0" + content
+        return hmac.new(self._secret, message, hashlib.sha256).digest()
 
     def mark(self, *texts: str) -> str:
         """Return a short text that only this server can derive from *texts*."""

@@ -9,7 +9,10 @@ import shutil
 import threading
 from typing import Optional
 
-__all__ = ["Thumbnails"]
+__all__ = ["IMAGE_TYPES", "Thumbnails"]
+
+#: The file types of scaled images, with their media types.
+IMAGE_TYPES = {".jpg": "image/jpeg", ".png": "image/png"}
 
 
 class Thumbnails:
@@ -28,16 +31,17 @@ class Thumbnails:
         self._lock = threading.Lock()
 
     def path(self, component_id: str, size: int) -> pathlib.Path:
-        """Return where the image of *component_id* of *size* pixels is, if it was made."""
-        return self.folder / component_id / f"{size}.jpg"
+        """Return where the image of *component_id* of *size* pixels is, without its file type."""
+        return self.folder / component_id / str(size)
 
-    def use(self, path: pathlib.Path) -> bool:
-        """Mark the image at *path* as used now; return False if there is none."""
-        try:
-            os.utime(path)
-        except OSError:
-            return False
-        return True
+    def use(self, path: pathlib.Path) -> Optional[pathlib.Path]:
+        """Mark the image at *path* as used now; return it with its file type, None if not there."""
+        for file_type in IMAGE_TYPES:
+            image = path.with_suffix(file_type)
+            with contextlib.suppress(OSError):
+                os.utime(image)
+                return image
+        return None
 
     def keep(self, path: pathlib.Path) -> None:
         """Count the new image at *path*, and make room."""

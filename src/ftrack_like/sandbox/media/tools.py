@@ -10,11 +10,12 @@ import pathlib
 import re
 import shutil
 import threading
-from collections.abc import Callable, Sequence
-from typing import NoReturn, Optional
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, Optional
 
 from ftrack_like._base import ffmpeg
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.programs import answer_of, reading_command, reading_environment
 from ftrack_like.sandbox.limits import Limits, option_of
 from ftrack_like.sandbox.media.children import Bounds, run_child
 
@@ -47,6 +48,18 @@ _PICTURES = (
 #: The names of the formats that ffmpeg may read.
 DEMUXERS = (*_CONTAINERS, *_SOUNDS, *_PICTURES)
 
+#: Scales a frame down to fit, and converts its colours to those of JPEG files.
+_FRAME_FILTERS = (
+    "scale='min(1920,iw)':'min(1080,ih)':force_original_aspect_ratio=decrease"
+    ":out_color_matrix=bt601:out_range=pc,format=yuvj444p,setsar=1"
+)
+
+#: The longer side of a page, in pixels.
+_PAGE_SIZE = 1920
+
+#: The requests to the reading child process that read a whole movie, or all frames of a sequence.
+_LONG_READING = frozenset({"count", "facts", "frames", "rest"})
+
 _REFUSED_FORMAT = re.compile(r"\[([\w,]+)(?: @ \w+)?\] Format not on whitelist")
 _REFUSED_PROTOCOL = re.compile(r"Protocol '([\w+.-]+)' not on whitelist")
 _TOO_MANY_PIXELS = re.compile(
@@ -62,59 +75,95 @@ class MediaTools:
     refuses the input or exceeds a limit; the text names the reason. Setting *stop* ends a program.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, stop: Optional[threading.Event] = None) -> None:
         """Programs are looked up when they are needed."""
         self._limits = limits
+        self._stop = stop
 
-    def inputs(self, path: pathlib.Path, frame_rate: Optional[int] = None) -> list[str]:
-        """Return ffmpeg's arguments for reading *path*, a sequence if *frame_rate* is given."""
-        rate = () if frame_rate is None else ("-framerate", str(frame_rate))
-        return [*self._restrictions(), *rate, "-i", str(path)]
+    def stopping_with(self, stop: threading.Event) -> MediaTools:
+        """Return the same tools, whose programs end when *stop* is set."""
+        return MediaTools(self._limits, stop)
 
-    def probe(
-        self, path: pathlib.Path, stop: Optional[threading.Event] = None
-    ) -> ffmpeg.MediaInformation:
-        """Return the streams and the duration of the file at *path*."""
-        command = [ffmpeg.find_ffmpeg(), "-hide_banner", "-nostdin", *self.inputs(path)]
-        _, said = run_child(command, self._short(), stop=stop)
+    @property
+    def formats(self) -> str:
+        """Return the formats that may be read."""
+        return ",".join(DEMUXERS)
+
+    @property
+    def pixels(self) -> int:
+        """Return the maximum of pixels in a picture."""
+        return min(self._limits.image_pixels, 2**31 - 1)
+
+    def input_options(self) -> list[str]:
+        """Return ffmpeg's arguments that restrict what the next input may be."""
+        return [
+            *("-protocol_whitelist", ",".join(PROTOCOLS)),
+            *("-format_whitelist", self.formats),
+            *("-max_pixels", str(self.pixels)),
+        ]
+
+    def read(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer of the reading child process to *asked*."""
+        bounds = self._long() if asked["do"] in _LONG_READING else self._short()
+        printed: list[str] = []
+        code, said = run_child(
+            reading_command(asked),
+            bounds,
+            line=printed.append,
+            stop=self._stop,
+            environment=reading_environment(),
+            name="The program that reads media",
+        )
         self._refuse(said)
-        return ffmpeg.parse_information(said)
+        answer = answer_of(code, "".join(printed).encode(), said.encode())
+        sizes = [(one["width"], one["height"]) for one in answer.get("pictures", ())]
+        if "pixels" in answer:
+            sizes.append(answer["pixels"])
+        for width, height in sizes:
+            if width * height > self.pixels:
+                self._refuse_pixels(f"{width}x{height}")
+        return answer
 
-    def frame(
-        self,
-        inputs: Sequence[str],
-        target: pathlib.Path,
-        at: float = 0.0,
-        stop: Optional[threading.Event] = None,
-    ) -> None:
-        """Write the frame at *at* seconds of *inputs* to *target* as JPEG."""
-        command = ffmpeg.frame_command(ffmpeg.find_ffmpeg(), inputs, target, at)
-        self._run(command, self._short(), stop=stop)
+    def ffmpeg(
+        self, arguments: Sequence[str], progress: Optional[Callable[[float], None]] = None
+    ) -> str:
+        """Run ffmpeg with *arguments* and return what it printed about errors.
 
-    def encode(
-        self,
-        inputs: Sequence[str],
-        target: pathlib.Path,
-        format_: str,
-        progress: Callable[[float], None],
-        stop: Optional[threading.Event] = None,
-    ) -> None:
-        """Encode *inputs* to *target* as ``mp4`` or ``webm``.
-
-        *progress* is called with the seconds encoded so far.
+        *progress* is called with the seconds encoded so far, and makes this an encoding, which may
+        take long.
         """
 
         def read(line: str) -> None:
             name, _, value = line.strip().partition("=")
-            if name == "out_time_us" and value.isdigit():
+            if progress is not None and name == "out_time_us" and value.isdigit():
                 progress(int(value) / 1_000_000)
 
-        command = ffmpeg.video_command(ffmpeg.find_ffmpeg(), inputs, target, format_)
-        self._run(command, self._bounds(self._limits.media_seconds, "media_seconds"), read, stop)
+        bounds = self._short() if progress is None else self._long()
+        return self._run([ffmpeg.find_ffmpeg(), *arguments], bounds, read)
 
-    def first_page(
-        self, path: pathlib.Path, folder: pathlib.Path, stop: Optional[threading.Event] = None
-    ) -> pathlib.Path:
+    def frame(self, path: pathlib.Path, target: pathlib.Path, at: float = 0.0) -> None:
+        """Write the frame at *at* seconds of the movie at *path* to *target* as JPEG."""
+        seek = ("-ss", f"{at:.3f}") if at else ()  # any seek, even to 0, is beyond a single image
+        arguments = [
+            *("-hide_banner", "-nostdin", "-y", "-loglevel", "error", *seek),
+            *(*self.input_options(), "-i", str(path), "-map", "0:v:0", "-frames:v", "1"),
+            *(
+                "-vf",
+                _FRAME_FILTERS,
+                "-c:v",
+                "mjpeg",
+                "-q:v",
+                "3",
+                "-f",
+                "image2",
+                "-update",
+                "1",
+                str(target),
+            ),
+        ]
+        self.ffmpeg(arguments)
+
+    def first_page(self, path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
         """Return a new image in *folder* with the first page of the document at *path*."""
         program = shutil.which("pdftoppm")
         if program is None:
@@ -123,9 +172,9 @@ class MediaTools:
             )
         target = folder / "page"
         # A fixed size, because a page may claim to be a kilometre wide.
-        size = ("-scale-to", str(max(ffmpeg.MAXIMUM_WIDTH, ffmpeg.MAXIMUM_HEIGHT)))
+        size = ("-scale-to", str(_PAGE_SIZE))
         command = [program, "-png", "-f", "1", "-singlefile", *size, str(path), str(target)]
-        self._run(command, self._short(), stop=stop)
+        self._run(command, self._short())
         return target.with_suffix(".png")
 
     def _run(
@@ -133,11 +182,11 @@ class MediaTools:
         command: Sequence[str],
         bounds: Bounds,
         line: Optional[Callable[[str], None]] = None,
-        stop: Optional[threading.Event] = None,
-    ) -> None:
-        code, said = run_child(command, bounds, line=line, stop=stop)
+    ) -> str:
+        """Run *command* and return its error output."""
+        code, said = run_child(command, bounds, line=line, stop=self._stop)
         if code == 0:
-            return
+            return said
         self._refuse(said)
         name = pathlib.Path(command[0]).name
         if _OUT_OF_MEMORY.search(said):
@@ -158,17 +207,16 @@ class MediaTools:
             _refuse_upload(f"it refers to data with the protocol {protocol.group(1)!r}")
         pixels = _TOO_MANY_PIXELS.search(said)
         if pixels is not None:
-            _refuse_upload(
-                f"its pictures have {pixels.group(1)} pixels, more than "
-                f"{self._limits.image_pixels} ({option_of('image_pixels')})"
-            )
+            self._refuse_pixels(pixels.group(1))
 
-    def _restrictions(self) -> list[str]:
-        return [
-            *("-protocol_whitelist", ",".join(PROTOCOLS)),
-            *("-format_whitelist", ",".join(DEMUXERS)),
-            *("-max_pixels", str(min(self._limits.image_pixels, 2**31 - 1))),
-        ]
+    def _refuse_pixels(self, size: str) -> NoReturn:
+        _refuse_upload(
+            f"its pictures have {size} pixels, more than {self._limits.image_pixels} "
+            f"({option_of('image_pixels')})"
+        )
+
+    def _long(self) -> Bounds:
+        return self._bounds(self._limits.media_seconds, "media_seconds")
 
     def _short(self) -> Bounds:
         return self._bounds(self._limits.frame_seconds, "frame_seconds")

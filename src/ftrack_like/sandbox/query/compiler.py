@@ -102,14 +102,18 @@ class Compiler:
     def groups(self, query: Query) -> tuple[list[str], Select[Any], list[str]]:
         """Compile a *query* with ``group by`` or aggregates.
 
-        Return the names of the columns, the statement, and the kinds of the columns.
+        Return the names of the columns, the statement, and the kinds of the columns. The groups
+        have the values of all attributes after ``group by``, also of those that are not selected.
         """
         source = self.source(query)
         grouped = {str(path): self.paths.sortable(source, path) for path in query.group_by}
         columns: list[Expression] = []
         names: list[str] = []
         kinds: list[str] = []
-        for projection in query.projections or query.group_by:
+        projections = query.projections or ()
+        selected = {str(one) for one in projections}
+        hidden = [path for path in query.group_by if str(path) not in selected]
+        for projection in (*projections, *hidden):
             value = self._group_column(source, projection, grouped)
             columns.append(value.expression)
             kinds.append(value.kind)

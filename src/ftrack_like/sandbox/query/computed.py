@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from sqlalchemy import Connection, and_, bindparam, case, false, func, select, true
+from sqlalchemy import Connection, and_, bindparam, case, false, func, or_, select, true
 from sqlalchemy.types import String
 
 from ftrack_like.sandbox.access.context import RequestContext
@@ -75,7 +75,8 @@ def _column(name: str) -> Callable[[Catalogue, RowSource], Expression]:
 
 def _image(parts: Parts, context: RequestContext) -> Any:
     # Without an id the address leads to a placeholder image, so that pages can always show one.
-    return {"value": context.thumbnail_url(parts[0] or "")}
+    address = context.thumbnail_url(parts[0] or "")
+    return {"url": address, "value": address}
 
 
 def _data(parts: Parts, context: RequestContext) -> Any:
@@ -138,7 +139,10 @@ def _is_open(catalogue: Catalogue, source: RowSource) -> Expression:
     return case(
         (availability == _ALWAYS, true()),
         (availability == _CLOSED, false()),
-        else_=and_(source.column("start_date") <= now, now < source.column("end_date")),
+        else_=and_(
+            func.coalesce(source.column("start_date"), "") <= now,
+            or_(source.column("end_date").is_(None), now < source.column("end_date")),
+        ),
     )
 
 
@@ -150,7 +154,8 @@ def _finish_is_open(parts: Parts, context: RequestContext) -> bool:
     availability, start, end = parts
     if availability in (_ALWAYS, _CLOSED):
         return bool(availability == _ALWAYS)
-    return bool(start and end and start <= context.now.isoformat() < end)
+    now = context.now.isoformat()
+    return (start or "") <= now and (end is None or now < end)
 
 
 # People

@@ -9,6 +9,8 @@ SQL has three truth values, but users expect two, so each condition follows thes
   :func:`~ftrack_like.sandbox.database.sql.negation`.
 - A path over a relation is true if at least one entity at its end matches. A reference leads to
   one entity or none.
+- Conditions on the key and the value of a dictionary, joined by ``and``, are about one entry of
+  it. See :mod:`ftrack_like.sandbox.query.pairs`.
 - ``is none`` is also true if a reference on the path is empty.
 """
 
@@ -36,6 +38,7 @@ from ftrack_like.sandbox.language import (
     Within,
 )
 from ftrack_like.sandbox.query.operands import UnreadableValueError
+from ftrack_like.sandbox.query.pairs import Pairs
 from ftrack_like.sandbox.query.paths import Paths
 from ftrack_like.sandbox.query.sources import RowSource, set_apart
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Property, Reference
@@ -64,6 +67,7 @@ class Conditions:
         self._paths = paths
         self._names = paths.names
         self._subquery = subquery
+        self._pairs = Pairs(self._names)
         self._steps = 0
 
     def of(self, node: Criteria, source: RowSource) -> Expression:
@@ -71,7 +75,8 @@ class Conditions:
         return self._makers[type(node)](self, node, source)
 
     def _and(self, node: And, source: RowSource) -> Expression:
-        return all_of([self.of(operand, source) for operand in node.operands])
+        operands = self._pairs.join(node.operands, source.type_)
+        return all_of([self.of(operand, source) for operand in operands])
 
     def _or(self, node: Or, source: RowSource) -> Expression:
         return any_of([self.of(operand, source) for operand in _merged(node.operands)])

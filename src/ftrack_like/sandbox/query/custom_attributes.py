@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from sqlalchemy import FromClause, and_, case, or_, select, types
+from sqlalchemy import FromClause, and_, case, func, or_, select, true, types
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -25,7 +25,7 @@ from ftrack_like.sandbox.query.names import Catalogue
 from ftrack_like.sandbox.query.operands import Variable
 from ftrack_like.sandbox.query.sources import RowSource, Step, fits_type, table_source
 from ftrack_like.sandbox.schema.model import EntityType, Scalar
-from ftrack_like.sandbox.tables.values import read_json
+from ftrack_like.sandbox.tables.values import read_json, read_moment
 
 __all__ = [
     "IN_HIERARCHY",
@@ -47,6 +47,9 @@ _OWNERS = {
     "User": "user",
 }
 
+
+#: The types whose values are lists of choices.
+ENUMERATORS = ("dynamic enumerator", "enumerator")
 
 #: The families to which hierarchical configurations apply.
 IN_HIERARCHY = ("Context", "Asset", "AssetVersion")
@@ -114,9 +117,9 @@ def _values(
         "type_name": value_type.c.name,
     }
     # A client takes the first value of a key. A project's own configuration must therefore come
-    # before one with the same key for all projects.
-    own_first = (_empty(configuration.c.project_id),)
-    return RowSource(type_, from_, columns, (applies,) if beside is None else (), own_first)
+    # before one with the same key for all projects, and a hierarchical one before another.
+    first = (_empty(configuration.c.project_id), configuration.c.is_hierarchical.is_not(true()))
+    return RowSource(type_, from_, columns, (applies,) if beside is None else (), first)
 
 
 def _applies(family: str, configuration: Any, owner: RowSource) -> Expression:
@@ -184,19 +187,15 @@ def read_value(parts: tuple[Any, ...]) -> Any:
     else:
         value = text if number is None else number
     if value is None:
-        return None
+        # A configuration without a default is for a choice of nothing.
+        return [] if stored is None and type_name in ENUMERATORS else None
     reader = _READERS.get(type_name)
     return reader(value, config) if reader else value
 
 
 def _read_number(value: Any, config: Optional[str]) -> Any:
-    if (
-        isinstance(value, float)
-        and value.is_integer()
-        and '"isdecimal": true' not in (config or "")
-    ):
-        return int(value)
-    return value
+    decimal = '"isdecimal":true' in (config or "").replace(" ", "")
+    return int(value) if isinstance(value, float) and value.is_integer() and not decimal else value
 
 
 def _read_boolean(value: Any, config: Optional[str]) -> Any:
@@ -206,25 +205,31 @@ def _read_boolean(value: Any, config: Optional[str]) -> Any:
 def _read_date(value: Any, config: Optional[str]) -> Any:
     if not isinstance(value, str) or not value:
         return None
-    moment = value if "T" in value else f"{value}T00:00:00"
-    return {"__type__": "datetime", "value": moment}
+    try:
+        return {"__type__": "datetime", "value": read_moment(value)}
+    except ValueError:
+        return None
 
 
-def _read_enumerator(value: Any, config: Optional[str]) -> Any:
+def _read_list(value: Any, config: Optional[str]) -> Any:
+    """Return a list of choices or addresses; a single choice is stored as a plain text."""
     if isinstance(value, str) and value.startswith("["):
         try:
             return read_json(value)
         except ValueError:
-            return value
-    return value
+            return [value]
+    if isinstance(value, list):
+        return value
+    return [str(value)] if value != "" else []
 
 
 _READERS = {
     "boolean": _read_boolean,
     "date": _read_date,
-    "dynamic enumerator": _read_enumerator,
-    "enumerator": _read_enumerator,
+    "dynamic enumerator": _read_list,
+    "enumerator": _read_list,
     "number": _read_number,
+    "url": _read_list,
 }
 
 
@@ -285,25 +290,36 @@ def operand(catalogue: Catalogue, source: RowSource) -> Variable:
     return Variable(
         text_value(catalogue, source),
         "variable",
-        _effective(source, "number", _DefaultNumber),
+        _number_value(source),
         _part(catalogue, source, "type_name"),
     )
 
 
 def text_value(catalogue: Catalogue, source: RowSource) -> Expression:
     """Return the expression of the value if it is stored as text; otherwise the value is NULL."""
-    return _effective(source, "text", _DefaultText)
+    if "stored" not in source.columns:
+        return source.column("text")
+    default = _DefaultText(source.column("default_value"))
+    # The default of a date has a fraction of a second and a zone, a stored value has neither.
+    moment = func.substr(default, 1, len("2024-06-22T00:00:00"))
+    is_date = source.column("type_name") == "date"
+    return _effective(source, "text", case((is_date, moment), else_=default))
 
 
-def _effective(source: RowSource, column: str, default: type[FunctionElement[Any]]) -> Expression:
+def _effective(source: RowSource, column: str, default: Expression) -> Expression:
     """Return *column* of the stored value, or the *default* if no value is stored.
 
     A stored row can contain NULL, which is not the default. The condition is therefore whether the
     outer join found a row.
     """
-    if "stored" not in source.columns:
-        return source.column(column)
     return case(
         (source.column("stored").is_not(None), source.column(column)),
-        else_=default(source.column("default_value")),
+        else_=default,
     )
+
+
+def _number_value(source: RowSource) -> Expression:
+    """Return the expression of the value if it is stored as a number; otherwise it is NULL."""
+    if "stored" not in source.columns:
+        return source.column("number")
+    return _effective(source, "number", _DefaultNumber(source.column("default_value")))

@@ -11,6 +11,7 @@ from typing import Any, Optional, Union
 from sqlalchemy import Table
 
 from ftrack_like.sandbox.language import ExpressionError, Part, did_you_mean
+from ftrack_like.sandbox.schema import OTHER_NAMES
 from ftrack_like.sandbox.schema.model import (
     Collection,
     EntityType,
@@ -112,7 +113,7 @@ class Names:
 
     def type_(self, name: str, position: int) -> EntityType:
         """Return the type *name*."""
-        found = self.catalogue.types.get(name)
+        found = self.catalogue.types.get(OTHER_NAMES.get(name, name))
         if found is None:
             hint = did_you_mean(name, self.catalogue.types)
             raise self.fail(f"Unknown entity type {name!r}.{hint}", position)
@@ -123,7 +124,8 @@ class Names:
         found = self.catalogue.candidates(type_, part.name)
         if not found:
             hint = did_you_mean(part.name, self.catalogue.names(type_))
-            raise self.fail(f"{type_.name} has no attribute {part.name!r}.{hint}", part.position)
+            text = f"No attribute {part.name!r} exists for {type_.name}.{hint}"
+            raise self.fail(text, part.position)
         return found
 
     def relation(self, type_: EntityType, part: Part) -> Relation:

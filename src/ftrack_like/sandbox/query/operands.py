@@ -163,9 +163,10 @@ class Variable(Operand):
         return any_of(alternatives)
 
     def _chosen(self, text: str) -> Expression:
-        """Return the condition that the value is a list of choices (JSON) that contains *text*."""
+        """Return the condition that the value is a list (JSON) that contains *text*."""
         item = json.dumps(text).replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-        return and_(self.type_name.like("%enumerator"), like(self.expression, f"[%{item}%]"))
+        is_list = or_(self.type_name.like("%enumerator"), self.type_name == "url")
+        return and_(is_list, like(self.expression, f"[%{item}%]"))
 
 
 def _compare_text(test: _Test, expression: Expression, text: str) -> Expression:

@@ -19,6 +19,7 @@ from ftrack_like.sandbox.query.sources import (
     fits_type,
     table_source,
 )
+from ftrack_like.sandbox.query.type_names import TypeName, names_type
 from ftrack_like.sandbox.schema.model import (
     Collection,
     Derived,
@@ -124,7 +125,10 @@ class Paths:
                 return custom_attributes.operand(self.catalogue, owner)
             return Operand(computation.expression(self.catalogue, owner), computation.kind)
         assert property_.column is not None
-        return Operand(owner.column(property_.column), kind_of(property_))
+        column = owner.column(property_.column)
+        if names_type(property_):
+            return TypeName(column, "text", self.catalogue.types)
+        return Operand(column, kind_of(property_))
 
     def key_only(self, owner: RowSource, parts: tuple[Part, ...]) -> Optional[RowSource]:
         """Return a source for *parts* such as ``status.id`` that needs no join, or None.

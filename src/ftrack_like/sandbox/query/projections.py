@@ -5,13 +5,12 @@ level: it makes records from the rows of the query, collects the keys in all of 
 the rows with these keys, and so on.
 
 An entity has one record, even if several paths lead to it. In the answer the record appears in full
-once, at the place nearest to the top. The other places contain only its key. Otherwise entities
-that refer to each other would make the answer infinite.
+once, at its first place in the text. The later places contain only its key. Otherwise entities that
+refer to each other would make the answer infinite.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,7 +26,12 @@ from ftrack_like.sandbox.query.plans import (
     members_plan,
 )
 
-__all__ = ["RecordLoader", "TooManyRowsError"]
+__all__ = ["MAXIMUM_DEPTH", "RecordLoader", "TooManyRowsError"]
+
+#: How many records may be inside each other, unless a record has no other place. Tasks that depend
+#: on each other form long chains, and clients cannot read text of any depth: the published Python
+#: client fails at 200 folders inside each other.
+MAXIMUM_DEPTH = 64
 
 
 class TooManyRowsError(Exception):
@@ -78,7 +82,7 @@ class RecordLoader:
             for members, owners in waiting.items():
                 self._follow(members, owners, deeper)
             waiting = deeper
-        return _place(roots)
+        return _Placing().place(roots)
 
     # -- rows to records --------------------------------------------------------------
 
@@ -154,27 +158,48 @@ class RecordLoader:
             owner.links[name] = (found[0] if found else None) if single else found
 
 
-def _place(roots: Iterable[_Record]) -> list[dict[str, Any]]:
-    """Return the JSON records for *roots*, with the related records inside.
+class _Placing:
+    """Puts the records of an answer inside each other.
 
-    The search is breadth-first, so that each record appears in full at the place nearest to the
-    top. The answer is then never nested deeper than the selected paths.
+    The search is depth-first, in the order of the text of the answer. So the first place of a
+    record in this text contains the record in full. Clients keep what they read first.
     """
-    queue: deque[_Record] = deque()
 
-    def place(record: _Record) -> dict[str, Any]:
+    def __init__(self) -> None:
+        #: References that stand deeper than `MAXIMUM_DEPTH`, with the record of each.
+        self._cut: list[tuple[dict[str, Any], _Record]] = []
+
+    def place(self, roots: Iterable[_Record]) -> list[dict[str, Any]]:
+        """Return the JSON records for *roots*, with the related records inside."""
+        top = [self._placed(record, MAXIMUM_DEPTH) for record in roots]
+        # A record that has no other place must be in full at its first deep place after all. The
+        # list grows in this loop.
+        for reference, record in self._cut:
+            if not record.placed:
+                record.placed = True
+                self._fill(record, 0)
+                reference.update(record.data)
+        return top
+
+    def _placed(self, record: _Record, depth: int) -> dict[str, Any]:
         if record.placed:
             return dict(record.reference)
+        if not depth:
+            reference = dict(record.reference)
+            self._cut.append((reference, record))
+            return reference
         record.placed = True
-        queue.append(record)
+        if record.links:
+            self._fill(record, depth - 1)
         return record.data
 
-    top = [place(record) for record in roots]
-    while queue:
-        record = queue.popleft()
+    def _fill(self, record: _Record, depth: int) -> None:
+        """Put the related records of *record* inside its data."""
+        data = record.data
         for name, linked in record.links.items():
-            if isinstance(linked, list):
-                record.data[name] = [place(one) for one in linked]
+            if linked is None:
+                data[name] = None
+            elif isinstance(linked, list):
+                data[name] = [self._placed(one, depth) for one in linked]
             else:
-                record.data[name] = None if linked is None else place(linked)
-    return top
+                data[name] = self._placed(linked, depth)

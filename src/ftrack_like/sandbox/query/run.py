@@ -8,6 +8,7 @@ statements and plans are cached, because programs repeat the same queries.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -152,15 +153,12 @@ def _catalogue(model: Model, context: RequestContext) -> Catalogue:
 
     Return the same object each time, because it is the key of cached plans.
     """
-    restricted = context.rights is not None
-    known = _CATALOGUES.get((id(model), restricted))
-    if known is None or known.model is not model:
-        known = Catalogue(model, TABLES, restricted=restricted)
-        _CATALOGUES[(id(model), restricted)] = known
-    return known
+    return _catalogue_for(model, context.rights is not None)
 
 
-_CATALOGUES: dict[tuple[int, bool], Catalogue] = {}
+@functools.lru_cache(maxsize=128)
+def _catalogue_for(model: Model, restricted: bool) -> Catalogue:
+    return Catalogue(model, TABLES, restricted=restricted)
 
 
 _COMPILED: OrderedDict[tuple[Catalogue, str], _Compiled] = OrderedDict()

@@ -61,9 +61,13 @@ def selection_of(names: Names, type_: EntityType, paths: Iterable[Path]) -> Sele
 
 
 def _plant(names: Names, tree: _Tree, type_: EntityType, parts: tuple[Part, ...]) -> None:
+    """Add *parts* from *type_* to *tree*."""
     of: Optional[str] = None
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
+        if last and part.name == "id" and not names.catalogue.candidates(type_, part.name):
+            # Programs select the id of any type. Each row has its primary key anyway.
+            return
         property_ = (
             names.attribute(type_, part, relation=True) if last else names.relation(type_, part)
         )

@@ -16,7 +16,8 @@ name                            computed value
                                 ``{"type": "AssetVersion", "id", "name"}`` for *row*, named after
                                 asset and number: ``plate - v001``
 ``group_link``                  the same for groups, type ``Group``, by ``parent_id``
-``thumbnail_url``               ``{"value": address}`` of the image of *row*'s ``thumbnail_id``
+``thumbnail_url``               ``{"url": address, "value": address}`` of the image of *row*'s
+                                ``thumbnail_id``
                                 (``component/thumbnail?id=…``; for a ReviewSession of
                                 ``review_session_thumbnail_id``). Without an image, the address of
                                 a placeholder
@@ -32,7 +33,8 @@ name                            computed value
 ``is_latest_version``           whether no version of the same asset has a higher ``version``
 ``recipient_user``              the resource with the id ``resource_id`` if it is a user, else None
 ``review_session_is_open``      true if ``availability`` is ``always``, false if it is ``closed``,
-                                otherwise whether ``start_date`` ≤ now < ``end_date``
+                                otherwise whether ``start_date`` ≤ now < ``end_date``; an empty date
+                                sets no limit
 ``review_session_thumbnail_id`` ``thumbnail_id`` of the version ``thumbnail_source_id``, or of the
                                 first review session object's version (by ``sort_order``)
 ``review_session_thumbnail``    the component with that id
@@ -73,8 +75,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Optional
 
 from ftrack_like.sandbox.schema import (
     assets,
@@ -91,10 +94,20 @@ from ftrack_like.sandbox.schema import (
     site_settings,
     workflow,
 )
+from ftrack_like.sandbox.schema.contexts import DEFAULT_PRIORITY_ID
 from ftrack_like.sandbox.schema.export import type_schema
-from ftrack_like.sandbox.schema.model import Model
+from ftrack_like.sandbox.schema.model import EntityType, Model
+from ftrack_like.sandbox.schema.object_types import (
+    STOCK_OBJECT_TYPES,
+    ObjectType,
+    context_type,
+    is_type_name,
+)
 
-__all__ = ["MODEL", "json_schemas", "schema_hash"]
+__all__ = ["MODEL", "OTHER_NAMES", "json_schemas", "model_with", "schema_hash", "stock_type"]
+
+#: Other names that programs use for a type, with its name.
+OTHER_NAMES: Mapping[str, str] = {"tempdata": "TempData"}
 
 _SUBJECTS = (
     assets,
@@ -112,25 +125,44 @@ _SUBJECTS = (
     workflow,
 )
 
-#: All entity types by name, in the order in which the server sends them.
-MODEL = Model(
-    {
-        type_.name: type_
-        for type_ in sorted(
-            (type_ for subject in _SUBJECTS for type_ in subject.TYPES),
-            key=lambda type_: type_.name,
-        )
-    }
-)
+#: The types that every site has.
+_DECLARED = {type_.name: type_ for subject in _SUBJECTS for type_ in subject.TYPES}
 
 
-def json_schemas() -> list[dict[str, Any]]:
-    """Return the JSON schemas of all types, the answer to ``query_schemas``."""
-    return [type_schema(type_) for type_ in MODEL.types.values()]
+@lru_cache(maxsize=64)
+def model_with(object_types: tuple[ObjectType, ...], default_priority_id: Optional[str]) -> Model:
+    """Return the model of a site with *object_types*: each has an entity type of its own.
+
+    The types are in the order in which the server sends them. An object type without a name of its
+    own has no entity type. Equal arguments give the same object, as long as few sites are in use.
+    """
+    types = dict(_DECLARED)
+    for one in object_types:
+        type_ = context_type(one, default_priority_id)
+        if is_type_name(type_.name):
+            types.setdefault(type_.name, type_)
+    return Model({name: types[name] for name in sorted(types)})
 
 
-@lru_cache(maxsize=1)
-def schema_hash() -> str:
+#: The model of a stock site. Tables follow from it; object types of a studio need no further ones.
+MODEL = model_with(STOCK_OBJECT_TYPES, DEFAULT_PRIORITY_ID)
+
+
+def stock_type(name: str) -> EntityType:
+    """Return the type *name*; for an entity type that a studio added, ``TypedContext``.
+
+    Both have the same table, key and attributes. Use the site's own model where the name matters.
+    """
+    return MODEL.types.get(name) or MODEL.types["TypedContext"]
+
+
+def json_schemas(model: Model = MODEL) -> list[dict[str, Any]]:
+    """Return the JSON schemas of all types of *model*, the answer to ``query_schemas``."""
+    return [type_schema(type_) for type_ in model.types.values()]
+
+
+@lru_cache(maxsize=64)
+def schema_hash(model: Model = MODEL) -> str:
     """Return the MD5 of the schemas in hexadecimal. Clients compare it with their cached copy."""
-    text = json.dumps(json_schemas(), sort_keys=True)
+    text = json.dumps(json_schemas(model), sort_keys=True)
     return hashlib.md5(text.encode("utf-8"), usedforsecurity=False).hexdigest()

@@ -42,7 +42,7 @@ ASSET = entity_type(
     metadata(),
     custom_attributes("Asset"),
     computed=("latest_version",),
-    system_projections=("context_id",),
+    system_projections=("context_id", "project_id"),
     family="work",
     place=RowPlace(project="project_id"),
 )
@@ -118,7 +118,7 @@ ASSET_VERSION = entity_type(
     required=("id", "is_published", "status_id"),
     immutable=("id", "_link", "link", "is_latest_version", "thumbnail_url"),
     computed=("thumbnail_url",),
-    system_projections=("assetid",),
+    system_projections=("assetid", "project_id"),
     family="work",
     place=RowPlace(project="project_id"),
 )

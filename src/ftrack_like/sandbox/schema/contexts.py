@@ -1,13 +1,11 @@
 """Contexts (projects and the entities below them), appointments, managers and links.
 
 One table stores all contexts. ``context_type`` is ``show`` for a project, and ``task`` for every
-other context; ``object_type_id`` then gives the entity type. ``project_id`` of a project is its
-own id.
+other context; ``object_type_id`` then gives the entity type (:mod:`.object_types`). ``project_id``
+of a project is its own id.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
 from ftrack_like.sandbox.schema.declare import (
@@ -25,22 +23,11 @@ from ftrack_like.sandbox.schema.declare import (
     to_one,
     unique_id,
 )
-from ftrack_like.sandbox.schema.model import EntityType, Property
+from ftrack_like.sandbox.schema.model import Property
 
-__all__ = ["CREATED", "DEFAULT_PRIORITY_ID", "OBJECT_TYPE_IDS", "THUMBNAIL", "TYPES"]
+__all__ = ["CREATED", "DEFAULT_PRIORITY_ID", "THUMBNAIL", "TYPED_CONTEXT", "TYPES"]
 
-#: The ids of the object types that have an entity type. Every site has the same ids.
-OBJECT_TYPE_IDS: Mapping[str, str] = {
-    "AssetBuild": "4be63b64-5010-42fb-bf1f-428af9d638f0",
-    "Episode": "22139355-61da-4c8f-9db4-3abc870166bc",
-    "Folder": "3c133785-51cb-11e3-980a-20c9d0831e59",
-    "Milestone": "01decdd1-51cb-11e3-9d5b-20c9d0831e59",
-    "Sequence": "e5139355-61da-4c8f-9db4-3abc870166bc",
-    "Shot": "bad911de-3bd6-47b9-8b46-3476e237cb36",
-    "Task": "11c137c0-ee7e-4f9c-91c5-8c77cec22b2c",
-}
-
-#: The priority of a new context. Its name is ``None``.
+#: The priority of a new context on a stock site. Its name is ``None``.
 DEFAULT_PRIORITY_ID = "9661b320-3a0c-11e2-81c1-0800200c9a66"
 
 CREATED_BY = to_one(
@@ -194,37 +181,6 @@ TYPED_CONTEXT = entity_type(
 )
 
 
-def _object_type(name: str, *immutable: str, without: tuple[str, ...] = ()) -> EntityType:
-    """Return the entity type for the contexts of the object type *name*.
-
-    *immutable* names further attributes that clients cannot change. *without* names the attributes
-    of ``TypedContext`` that this type does not have.
-    """
-    object_type_id = OBJECT_TYPE_IDS[name]
-    fixed = ("object_type_id", "object_type", "bid_time_logged_difference", "time_logged")
-    return entity_type(
-        name,
-        foreign_key(
-            "object_type_id", "ObjectType.id", alias="object_typeid", default=object_type_id
-        ),
-        foreign_key("priority_id", "Priority.id", alias="priorityid", default=DEFAULT_PRIORITY_ID),
-        extends=TYPED_CONTEXT,
-        classifier={"object_type_id": object_type_id},
-        alias_for={"id": "Task", "classifiers": {"object_typeid": object_type_id}},
-        immutable=(*fixed, *immutable),
-        without=without,
-    )
-
-
-#: Attributes that the server computes for a parent from its tasks. Clients cannot set them.
-ROLLED_UP = ("bid", "start_date", "end_date")
-
-#: Attributes that clients cannot set on the containers: episodes, folders and sequences.
-STATELESS = ("type_id", "type", "status_id", "status")
-
-#: Attributes of ``TypedContext`` that types which are never scheduled in parts do not have.
-UNSPLIT = ("split_parts", "thumbnail_source_id")
-
 APPOINTMENT = entity_type(
     "Appointment",
     unique_id(),
@@ -297,13 +253,6 @@ TYPES = (
     CONTEXT,
     PROJECT,
     TYPED_CONTEXT,
-    _object_type("AssetBuild", *ROLLED_UP),
-    _object_type("Episode", *STATELESS, *ROLLED_UP, without=UNSPLIT),
-    _object_type("Folder", *STATELESS, *ROLLED_UP),
-    _object_type("Milestone", "start_date"),
-    _object_type("Sequence", *STATELESS, *ROLLED_UP, without=UNSPLIT),
-    _object_type("Shot", "type_id", "type", *ROLLED_UP, without=UNSPLIT),
-    _object_type("Task"),
     APPOINTMENT,
     DISK,
     MANAGER,

@@ -189,7 +189,7 @@ def _value_type(family: str) -> EntityType:
         table="custom_attribute_value",
         primary_key=VALUE_KEY,
         default_projections=(*VALUE_KEY, "key"),
-        system_projections=("entity_id", "key", "_casted_value", *in_project),
+        system_projections=("entity_id", "key", "_casted_value", *in_project, "permission_id"),
     )
 
 

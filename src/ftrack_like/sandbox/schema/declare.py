@@ -320,7 +320,6 @@ def entity_type(
     extends: Optional[EntityType] = None,
     table: Optional[str] = None,
     classifier: Optional[Mapping[str, Any]] = None,
-    without: tuple[str, ...] = (),
     required: tuple[str, ...] = (),
     immutable: tuple[str, ...] = (),
     computed: tuple[str, ...] = (),
@@ -331,15 +330,13 @@ def entity_type(
 ) -> EntityType:
     """Return the type *name* with the *declared* properties and those of the type it *extends*.
 
-    A declared property replaces one of the base. Properties named in *without* are left out.
+    A declared property replaces one of the base.
 
     The names in *required*, *immutable*, *computed* and *system_projections* come before the names
     of the base. A type without a base requires its primary key and makes it immutable and the
     default projection, unless the arguments give other names.
     """
-    inherited = extends.properties if extends else {}
-    properties = {key: value for key, value in inherited.items() if key not in without}
-    properties.update(_flatten(declared))
+    properties = {**(extends.properties if extends else {}), **_flatten(declared)}
     if default_projections is None:
         default_projections = extends.default_projections if extends else primary_key
     return EntityType(

@@ -154,9 +154,9 @@ class Collection(Property):
         return self.key_value is not None or bool(self.facets.get("restricted_projection"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EntityType:
-    """An entity type.
+    """An entity type. Two of them are equal only if they are the same object, as caches need it.
 
     - *table* stores its rows.
     - *classifier* contains the column values that mark a row of *table* as this type:
@@ -203,9 +203,12 @@ class EntityType:
     owner: Optional[tuple[str, Optional[str]]] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """All types by name: ``model.types["Task"].properties["status"].target == "Status"``."""
+    """All types by name: ``model.types["Task"].properties["status"].target == "Status"``.
+
+    Two models are equal only if they are the same object, as caches need it.
+    """
 
     types: Mapping[str, EntityType]
     # Cached results of subtypes() and alternatives(), which are called for each row of a batch.
@@ -259,8 +262,8 @@ class Model:
     def type_of_row(self, name: str, row: Mapping[str, Any]) -> EntityType:
         """Return the concrete type of *row* (values by column): *name* or one of its sub-types.
 
-        If none matches, return the type *name*. This happens for the rows of an object type that
-        a site has added, because the schema has no entity type for it.
+        If none matches, return the type *name*. This happens for the rows of an object type whose
+        name cannot be that of an entity type.
         """
         fitting = [
             type_

@@ -1,9 +1,8 @@
-"""Notes with their labels, recipients and attachments; metadata; conversations."""
+"""Notes with their labels, recipients and attachments; metadata."""
 
 from __future__ import annotations
 
-from ftrack_like.sandbox.schema.belonging import MemberRows, RowPlace, part_of
-from ftrack_like.sandbox.schema.contexts import CREATED
+from ftrack_like.sandbox.schema.belonging import RowPlace, part_of
 from ftrack_like.sandbox.schema.declare import (
     boolean,
     date_time,
@@ -20,7 +19,10 @@ from ftrack_like.sandbox.schema.declare import (
 )
 from ftrack_like.sandbox.schema.model import EntityType
 
-__all__ = ["ATTACHMENT_ADDRESSES", "TYPES"]
+__all__ = ["ATTACHMENT_ADDRESSES", "REVIEW_LABEL_ID", "TYPES"]
+
+#: The label of notes that are made in a review session.
+REVIEW_LABEL_ID = "42983ba0-53b0-11e4-916c-0800200c9a66"
 
 #: The addresses of the data of a row's component and of its small image.
 ATTACHMENT_ADDRESSES = (
@@ -38,7 +40,7 @@ NOTE = entity_type(
     boolean("is_todo", default=False),
     date_time("completed_at"),
     to_one("completed_by", "User", shown="user_id"),
-    to_one("author", "User", alias="user", key="user_id", shown="user_id", key_alias="userid"),
+    to_one("author", "BaseUser", alias="user", key="user_id", key_alias="userid"),
     to_one("category", "NoteCategory", key_alias="categoryid"),
     to_one("in_reply_to", "Note", alias="noteparent", key_alias="noteparentid"),
     to_one("project", "Project", shown="project_id"),
@@ -50,6 +52,7 @@ NOTE = entity_type(
     one_to_many("note_label_links", "NoteLabelLink", "note_id"),
     metadata(),
     required=("id", "user_id"),
+    system_projections=("project_id",),
     family="work",
     place=RowPlace(project="project_id"),
     owner=("user_id", None),
@@ -87,6 +90,7 @@ NOTE_COMPONENT = entity_type(
     primary_key=("component_id", "note_id"),
     immutable=("component_id", "note_id", "thumbnail_url", "url"),
     computed=("thumbnail_url", "url"),
+    system_projections=("note_component_type",),
     family="work",
     place=part_of(("note_id", "note")),
     owner=("note_id", "note"),
@@ -98,7 +102,6 @@ NOTE_ANNOTATION_COMPONENT = entity_type(
     extends=NOTE_COMPONENT,
     classifier={"note_component_type": "annotation"},
     mixin="NoteComponent",
-    system_projections=("note_component_type",),
 )
 
 RECIPIENT = entity_type(
@@ -126,44 +129,6 @@ METADATA = entity_type(
     place=RowPlace(anything=("parent_id",)),
 )
 
-CONVERSATION = entity_type(
-    "Conversation",
-    unique_id(),
-    CREATED,
-    one_to_many("messages", "Message", "conversation_id"),
-    one_to_many("participants", "Participant", "conversation_id"),
-    required=("id", "created_by_id", "created_at"),
-    family="personal",
-    place=RowPlace(
-        private=("created_by_id",), members=MemberRows("participant", "conversation_id")
-    ),
-    owner=("created_by_id", None),
-)
-
-MESSAGE = entity_type(
-    "Message",
-    unique_id(),
-    text("text"),
-    CREATED,
-    to_one("conversation", "Conversation"),
-    required=("id", "conversation_id", "created_at", "created_by_id"),
-    family="personal",
-    place=part_of(("conversation_id", "conversation")),
-    owner=("created_by_id", None),
-)
-
-PARTICIPANT = entity_type(
-    "Participant",
-    unique_id(),
-    date_time("last_visit"),
-    to_one("conversation", "Conversation"),
-    to_one("resource", "Resource"),
-    required=("id", "conversation_id", "resource_id"),
-    family="personal",
-    place=part_of(("conversation_id", "conversation")),
-    owner=("conversation_id", "conversation"),
-)
-
 TYPES = (
     NOTE,
     _label("NoteCategory"),
@@ -173,7 +138,4 @@ TYPES = (
     NOTE_ANNOTATION_COMPONENT,
     RECIPIENT,
     METADATA,
-    CONVERSATION,
-    MESSAGE,
-    PARTICIPANT,
 )

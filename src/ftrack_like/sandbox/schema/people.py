@@ -19,7 +19,10 @@ from ftrack_like.sandbox.schema.declare import (
     unique_id,
 )
 
-__all__ = ["TYPES"]
+__all__ = ["TYPES", "USER_TYPE_ID"]
+
+#: The id of the type that a new user gets. It is the same on every site.
+USER_TYPE_ID = "ac9fa5aa-4361-11e0-b7cc-0019bb4983d8"
 
 RESOURCE = entity_type(
     "Resource",

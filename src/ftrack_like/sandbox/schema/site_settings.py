@@ -7,6 +7,7 @@ from dataclasses import replace
 from ftrack_like.sandbox.schema.belonging import MemberRows, RowPlace, part_of
 from ftrack_like.sandbox.schema.declare import (
     boolean,
+    date_time,
     entity_type,
     foreign_key,
     number,
@@ -109,6 +110,20 @@ DASHBOARD_WIDGET = entity_type(
     owner=("dashboard_id", "dashboard"),
 )
 
+#: Data that programs pass to one another by an id, such as a list of versions to play. The recorded
+#: schemas lack the type.
+TEMP_DATA = entity_type(
+    "TempData",
+    unique_id("dataid"),
+    text("data"),
+    date_time("expiry"),
+    to_one("user", "User"),
+    required=("id", "data", "expiry", "user_id"),
+    family="personal",
+    place=RowPlace(private=("user_id",)),
+    owner=("user_id", None),
+)
+
 TYPES = (
     SETTING,
     SETTING_COMPONENT,
@@ -116,4 +131,5 @@ TYPES = (
     DASHBOARD,
     DASHBOARD_RESOURCE,
     DASHBOARD_WIDGET,
+    TEMP_DATA,
 )

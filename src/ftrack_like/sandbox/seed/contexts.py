@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ftrack_like.sandbox.schema.contexts import OBJECT_TYPE_IDS
-from ftrack_like.sandbox.tables.rowset import RowSet, named_id
+from ftrack_like.sandbox.schema.object_types import OBJECT_TYPE_IDS
+from ftrack_like.sandbox.seed.ids import row_id
+from ftrack_like.sandbox.tables.rowset import RowSet
 
 __all__ = ["add_ancestry", "add_context"]
 
@@ -24,12 +25,13 @@ def add_context(
 ) -> list[str]:
     """Add the context *id_* below the path *parents*, and return its path.
 
-    A path contains the ids from the project down to a context. *type* and *status* are names.
-    Without a *type* the context gets neither a type nor a status.
+    A path contains the ids from the project down to a context. *type* and *status* are names;
+    contexts of some object types have neither.
     """
     if type:
-        values["type_id"] = named_id("Type", type)
-        values["status_id"] = named_id("Status", status)
+        values["type_id"] = row_id("Type", type)
+    if status:
+        values["status_id"] = row_id("Status", status)
     rows.add(
         type_name,
         id=id_,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from ftrack_like.sandbox.seed.contexts import add_ancestry, add_context
 from ftrack_like.sandbox.seed.data import demo
+from ftrack_like.sandbox.seed.ids import row_id
 from ftrack_like.sandbox.seed.users import add_user
 from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
 
@@ -47,18 +48,18 @@ class _DemoProject:
         """Collect all rows."""
         self._add_people()
         self._add_project()
-        builds = self._add_context("Folder", "assets", [self.id], type="Folder")
+        builds = self._add_context("Folder", "assets", [self.id])
         for name, type_ in demo.ASSET_BUILDS.items():
             self._add_asset_build(builds, name, type_)
         for name, shots in demo.SEQUENCES.items():
-            path = self._add_context("Sequence", name, [self.id], type="Sequence")
+            path = self._add_context("Sequence", name, [self.id])
             for shot in shots:
                 self._add_shot(path, shot)
         self._add_context(
             "Milestone",
             "First cut",
             [self.id],
-            type="Review",
+            type="Deliverable",
             status="Not started",
             start_date=self._day(14),
             end_date=self._day(14),
@@ -97,8 +98,8 @@ class _DemoProject:
             color="#3498DB",
             root="",
             project_id=self.id,
-            project_schema_id=named_id("ProjectSchema", "VFX"),
-            disk_id=named_id("Disk", "Projects"),
+            project_schema_id=row_id("ProjectSchema", "VFX"),
+            disk_id=row_id("Disk", "Projects"),
             start_date=self._day(-30),
             end_date=self._day(60),
             **self._created,
@@ -109,7 +110,7 @@ class _DemoProject:
             id=named_id("Manager", demo.PROJECT_NAME),
             context_id=self.id,
             user_id=self._user_ids["Production"],
-            type_id=named_id("ManagerType", "Producer"),
+            type_id=row_id("ManagerType", "Producer"),
         )
 
     def _add_context(
@@ -118,8 +119,8 @@ class _DemoProject:
         name: str,
         parents: Sequence[str],
         *,
-        type: str,
-        status: str = "Normal",
+        type: str = "",
+        status: str = "",
         **values: Any,
     ) -> list[str]:
         id_ = named_id(type_name, *parents, name)
@@ -140,14 +141,13 @@ class _DemoProject:
             "Shot",
             shot.name,
             parents,
-            type="Shot",
             status="In progress",
             description=shot.description,
         )
         for key, value in (("fstart", shot.first_frame), ("fend", shot.last_frame)):
             self.rows.add(
                 "ContextCustomAttributeValue",
-                configuration_id=named_id("CustomAttributeConfiguration", "task", key),
+                configuration_id=row_id("CustomAttributeConfiguration", "task", "Shot", key),
                 entity_id=path[-1],
                 number=float(value),
             )
@@ -173,7 +173,7 @@ class _DemoProject:
             bid=5.0 * _DAY,
             start_date=self._day(start),
             end_date=self._day(start + 5),
-            priority_id=named_id("Priority", "Medium"),
+            priority_id=row_id("Priority", "Medium"),
         )
         user_id = self._user_ids.get(task_type)
         if user_id is None:
@@ -223,7 +223,7 @@ class _DemoProject:
             name=name,
             context_id=path[-1],
             project_id=self.id,
-            type_id=named_id("AssetType", type_),
+            type_id=row_id("AssetType", type_),
         )
         for number in range(1, count + 1):
             last = number == count
@@ -235,7 +235,7 @@ class _DemoProject:
                 version=number,
                 comment="" if number == 1 else "Changes after the review.",
                 date=self._day(-15 + number),
-                status_id=named_id("Status", "Pending Review" if last else "Needs attention"),
+                status_id=row_id("Status", "Pending Review" if last else "Revise"),
                 task_id=named_id("Task", *path, task_type.lower()),
                 user_id=self._user_ids.get(task_type, self._user_ids["Production"]),
             )
@@ -253,10 +253,10 @@ class _DemoProject:
             parent_id=version_id,
             parent_type="AssetVersion",
             project_id=self.id,
-            category_id=named_id("NoteCategory", "Internal"),
+            category_id=row_id("NoteCategory", "Internal"),
         )
         self.rows.add(
             "NoteLabelLink",
             note_id=named_id("Note", version_id),
-            label_id=named_id("NoteLabel", "Internal"),
+            label_id=row_id("NoteLabel", "Internal"),
         )

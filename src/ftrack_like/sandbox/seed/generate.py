@@ -16,9 +16,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ftrack_like.sandbox.seed.contexts import add_ancestry, add_context
-from ftrack_like.sandbox.seed.data import site, work
+from ftrack_like.sandbox.seed.data import site
+from ftrack_like.sandbox.seed.data.project_schemas import TASK_STATUSES
+from ftrack_like.sandbox.seed.ids import row_id
 from ftrack_like.sandbox.seed.users import add_user
-from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
+from ftrack_like.sandbox.tables.rowset import RowSet, as_moment
 
 __all__ = ["SEQUENCES", "SHOTS", "TASK_TYPES", "USERS", "fill"]
 
@@ -34,7 +36,7 @@ TASK_TYPES = ("Layout", "Animation", "FX", "Lighting", "Compositing")
 #: The number of users.
 USERS = 50
 
-_STATUSES = work.WORKFLOWS["Task"]
+_STATUSES = TASK_STATUSES
 _BIRTH = datetime(2024, 1, 1)
 _SERVER_LOCATION_ID = next(one.id for one in site.LOCATIONS if one.name == "ftrack.server")
 
@@ -66,8 +68,8 @@ class _Studio:
         self._left = tasks
         self._random = random.Random(tasks)
         self._user_ids: list[str] = []
-        self._type_ids = [named_id("Type", name) for name in TASK_TYPES]
-        self._status_ids = [named_id("Status", name) for name in _STATUSES]
+        self._type_ids = [row_id("Type", name) for name in TASK_TYPES]
+        self._status_ids = [row_id("Status", name) for name in _STATUSES]
 
     def add_people(self) -> None:
         """Add the users."""
@@ -86,7 +88,7 @@ class _Studio:
             full_name=f"Project number {number}",
             status="active",
             project_id=project_id,
-            project_schema_id=named_id("ProjectSchema", "VFX"),
+            project_schema_id=row_id("ProjectSchema", "VFX"),
             created_at=as_moment(_BIRTH),
             start_date=as_moment(_BIRTH),
             end_date=self._day(365),
@@ -99,20 +101,20 @@ class _Studio:
     # The parts of a project. A path contains the ids from the project down to a context.
 
     def _add_sequence(self, parents: Sequence[str], name: str) -> None:
-        path = self._add_context("Sequence", name, parents, type="Sequence", status="Normal")
+        path = self._add_context("Sequence", name, parents)
         for number in range(SHOTS):
             if self._left:
                 self._add_shot(path, f"{name}_sh{number * 10:04d}", number)
 
     def _add_shot(self, parents: Sequence[str], name: str, number: int) -> None:
-        path = self._add_context("Shot", name, parents, type="Shot", status="In progress")
+        path = self._add_context("Shot", name, parents, status="In progress")
         self.rows.add(
             "Metadata", parent_id=path[-1], parent_type="Shot", key="cut", value=str(number)
         )
         for key, value in (("fstart", 1001.0), ("fend", 1001.0 + self._random.randrange(300))):
             self.rows.add(
                 "ContextCustomAttributeValue",
-                configuration_id=named_id("CustomAttributeConfiguration", "task", key),
+                configuration_id=row_id("CustomAttributeConfiguration", "task", "Shot", key),
                 entity_id=path[-1],
                 number=value,
             )
@@ -161,7 +163,7 @@ class _Studio:
             name=f"{name}_comp",
             context_id=path[-1],
             project_id=path[0],
-            type_id=named_id("AssetType", "Comp"),
+            type_id=row_id("AssetType", "Comp"),
         )
         for version in (1, 2):
             user_id = self._random.choice(self._user_ids)
@@ -172,7 +174,7 @@ class _Studio:
                 project_id=path[0],
                 version=version,
                 date=self._day(200 + version),
-                status_id=named_id("Status", "Pending Review"),
+                status_id=row_id("Status", "Pending Review"),
                 task_id=task_id,
                 user_id=user_id,
             )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
+from ftrack_like.sandbox.schema.people import USER_TYPE_ID
 from ftrack_like.sandbox.tables.rowset import RowSet, named_id
 
 __all__ = ["add_user"]
 
 
-def add_user(rows: RowSet, username: str, first_name: str, last_name: str, role: str) -> str:
+def add_user(
+    rows: RowSet,
+    username: str,
+    first_name: str,
+    last_name: str,
+    role: str,
+    user_type_id: Optional[str] = USER_TYPE_ID,
+) -> str:
     """Add a user with the security role *role* (a name), and return the user's id."""
     user_id = rows.add(
         "User",
@@ -20,7 +30,7 @@ def add_user(rows: RowSet, username: str, first_name: str, last_name: str, role:
         is_otp_enabled=False,
         is_totp_enabled=False,
         require_details_update=False,
-        user_type_id=named_id("UserType", "User"),
+        user_type_id=user_type_id,
     )
     rows.add(
         "UserSecurityRole",

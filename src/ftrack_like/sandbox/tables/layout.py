@@ -9,6 +9,7 @@ that only the server uses:
 ``server_value``      values of the server, by name, such as the layout version
 ``upload``            announced, running and finished uploads
 ``encode_job``        the encode jobs to run (:mod:`ftrack_like.sandbox.media.encode_jobs`)
+``webhook_delivery``  the webhooks to send (:mod:`ftrack_like.sandbox.webhooks.queue`)
 
 Ids and texts are stored as text, times as ``YYYY-MM-DDTHH:MM:SS`` in UTC, objects and values
 without a fixed type as JSON. Comparisons of words ignore case: the columns have the collation
@@ -124,6 +125,7 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "status_change": (("parent_id", "date"),),
     "timelog": (("context_id", "duration"), ("start",)),
     "upload": (("component_id",),),
+    "webhook_delivery": (("action_id", "due_at"),),
 }
 
 #: Columns whose values must be unique.
@@ -304,6 +306,19 @@ def _make_server_tables() -> None:
         Column("keep_original", Boolean(), nullable=False),
         Column("outputs", Text(), nullable=False),
         Column("created_at", MOMENT, nullable=False),
+    )
+
+    # No foreign key: the deletion of a webhook removes its deliveries, and a delivery may run then.
+    Table(
+        "webhook_delivery",
+        METADATA,
+        Column("number", WHOLE, primary_key=True),
+        Column("action_id", Text(), nullable=False),
+        Column("event_id", Text(), nullable=False),
+        Column("summary", Text(), nullable=False),
+        Column("body", Text(), nullable=False),
+        Column("attempts", Integer(), nullable=False),
+        Column("due_at", Float(), nullable=False),
     )
 
 

@@ -9,13 +9,17 @@ change a step after its release.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, inspect, select, text, update
+from sqlalchemy import Connection, func, insert, inspect, select, text, update
 
 from ftrack_like.sandbox.tables.layout import METADATA, TABLES, add_postgresql_indexes
 
 __all__ = ["LAYOUT_VERSION", "back_up_schema", "layout_of", "migrate"]
+
+#: Tables of older layouts, in an order in which they can be dropped.
+_REMOVED = ("message", "participant", "conversation")
 
 
 def layout_of(connection: Connection) -> str:
@@ -45,7 +49,7 @@ def back_up_schema(connection: Connection, layout: int) -> str:
     )
     connection.execute(text(f"CREATE SCHEMA {preparer.quote(schema)}"))
     for table in inspect(connection).get_table_names():
-        if table in METADATA.tables:
+        if table in METADATA.tables or table in _REMOVED:
             quoted = preparer.quote(table)
             connection.execute(
                 text(f"CREATE TABLE {preparer.quote(schema)}.{quoted} AS TABLE {quoted}")
@@ -63,6 +67,42 @@ def _to_3(connection: Connection) -> None:
     TABLES["encode_job"].create(connection, checkfirst=True)
 
 
+def _to_4(connection: Connection) -> None:
+    """Follow the facts of real sites where older rows can stay as they are.
+
+    - Remove the tables of messages, which sites no longer have.
+    - Turn the order of statuses round: it runs from the end of the work to its start.
+    - Add the custom attribute type ``url``.
+    - Make the defaults of enumerators lists.
+
+    Add the tables of webhooks to send and of temporary data.
+    """
+    for table in _REMOVED:
+        connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+    statuses, types = TABLES["status"], TABLES["custom_attribute_type"]
+    last = connection.execute(select(func.max(statuses.c.sort))).scalar()
+    if last is not None:
+        connection.execute(update(statuses).values(sort=last - statuses.c.sort))
+    known = connection.execute(select(types.c.id).where(types.c.name == "url")).scalar()
+    if known is None:
+        row = {"id": "ec616dcd-56e2-4147-99f8-7e4a4f040cf9", "name": "url", "core": True}
+        connection.execute(insert(types).values(row))
+    TABLES["webhook_delivery"].create(connection, checkfirst=True)
+    TABLES["temp_data"].create(connection, checkfirst=True)
+    configurations = TABLES["custom_attribute_configuration"]
+    names = {name: id_ for id_, name in connection.execute(select(types.c.id, types.c.name))}
+    chosen = [names.get(name) for name in ("enumerator", "dynamic enumerator")]
+    columns = configurations.c
+    statement = select(columns.id, columns.default_value).where(columns.type_id.in_(chosen))
+    for id_, default in connection.execute(statement).all():
+        value = json.loads(default) if default else None
+        if not isinstance(value, list):
+            listed = json.dumps([str(value)] if value else [])
+            connection.execute(
+                update(configurations).where(columns.id == id_).values(default_value=listed)
+            )
+
+
 def _add_index(connection: Connection, table: str, name: str) -> None:
     if connection.dialect.name == "postgresql":
         add_postgresql_indexes()
@@ -72,7 +112,7 @@ def _add_index(connection: Connection, table: str, name: str) -> None:
 
 
 #: The first step leads from layout 1 to 2, and so on.
-_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3)
+_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3, _to_4)
 
 #: The layout of new data. The database stores it as the ``server_value`` ``layout``.
 LAYOUT_VERSION = 1 + len(_STEPS)

@@ -20,6 +20,7 @@ from ftrack_like.sandbox.web.browse_data import (
     version_of,
     versions_of,
 )
+from ftrack_like.sandbox.web.choices import choices_of
 from ftrack_like.sandbox.web.facts import portray
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors
 from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
@@ -63,6 +64,7 @@ def show_context(visitor: Visitor) -> Response:
         "browse_context.html",
         visitor,
         entity=entity,
+        choices=choices_of(reader, "context", id_),
         groups=children_of(reader, id_),
         assets=assets_of(reader, id_),
     )
@@ -90,6 +92,7 @@ def show_version(visitor: Visitor) -> Response:
         medium=media_of(visitor.asked, reader, [id_], visitor.user).get(id_, Medium("none")),
         components=components_of(reader, id_),
         notes=notes_of(reader, id_),
+        choices=choices_of(reader, "version", id_),
         statuses=_statuses(visitor, version),
     )
 

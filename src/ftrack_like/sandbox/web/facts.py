@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Optional
 
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.schema import MODEL, stock_type
 from ftrack_like.sandbox.schema.model import Collection, EntityType, Reference
 from ftrack_like.sandbox.web.pages import person_name
 from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
@@ -78,7 +78,7 @@ def portray(reader: PageReader, type_name: str, key: Sequence[Any]) -> Optional[
 
     Return None if it does not exist.
     """
-    type_ = MODEL.types[type_name]
+    type_ = stock_type(type_name)
     facts = [(label, path) for label, path in _FACTS if _leads_somewhere(type_, path)]
     people = [(label, name) for label, name in _PEOPLE if _is_person(type_, name)]
     record = reader.one(_expression(type_, key, facts, people))
@@ -141,7 +141,7 @@ def _leads_somewhere(type_: EntityType, path: str) -> bool:
 
 def _is_person(type_: EntityType, name: str) -> bool:
     property_ = type_.properties.get(name)
-    return isinstance(property_, Reference) and property_.target == "User"
+    return isinstance(property_, Reference) and property_.target in {"BaseUser", "User"}
 
 
 def _title(record: Record, type_name: str) -> str:

@@ -39,7 +39,7 @@ def drawn_picture(
         try:
             if medium.kind != "image":
                 movie, source = source, folder / "frame.jpg"
-                service.tools.frame(service.tools.inputs(movie), source, _moment(medium, frame))
+                service.tools.frame(movie, source, _moment(medium, frame))
             made = service.pictures.draw(source, target, strokes)
         except (MediaError, PictureError, OSError) as error:
             _LOGGER.info("Could not render the picture of a drawing: %s", error)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Optional
 
-from ftrack_like.sandbox.schema import MODEL
+from ftrack_like.sandbox.schema import stock_type
 
 __all__ = ["PageReader", "Record", "connect", "quoted"]
 
@@ -71,8 +71,8 @@ def _connected(value: Any, known: dict[tuple[Any, ...], Record]) -> Any:
 
 
 def _identity(record: Record) -> tuple[Any, ...]:
-    type_ = MODEL.types[record["__entity_type__"]]
-    return (type_.name, *(record.get(name) for name in type_.primary_key))
+    name = record["__entity_type__"]
+    return (name, *(record.get(part) for part in stock_type(name).primary_key))
 
 
 def _moment(value: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.actions.batch import new_id
+from ftrack_like.sandbox.events.web_client import tell_component_added
 from ftrack_like.sandbox.links import REVIEW_PATH
 from ftrack_like.sandbox.network.throttle import Throttle
 from ftrack_like.sandbox.web.drawing import DrawingError, read_drawing
@@ -28,6 +29,7 @@ from ftrack_like.sandbox.web.review_access import (
 from ftrack_like.sandbox.web.review_data import (
     STATUS_WORDS,
     annotations_of,
+    note_category,
     notes_of,
     objects_of,
     verdicts_of,
@@ -111,12 +113,23 @@ def write_note(asked: Asked) -> Response:
         frame=frame,
         strokes=strokes,
         in_reply_to_id=reply_to,
+        category_id=note_category(visit.reader),
     )
     visit = visit.as_collaborator()
     note_id = operations[0]["entity_key"][0]
     with _picture(visit, object_, note_id, frame, strokes if reply_to is None else []) as attaching:
         asked.execute(operations + attaching, visit.user)
+    _tell_uploaded(visit, attaching)
     return go_to(visit.address(object=object_["id"]))
+
+
+def _tell_uploaded(visit: Visit, operations: list[dict[str, Any]]) -> None:
+    """Publish which components the committed *operations* put into a location."""
+    user = {"id": visit.user.id, "username": visit.user.username}
+    for data in (one["entity_data"] for one in operations):
+        if data["__entity_type__"] == "ComponentLocation":
+            broker = visit.asked.request.app.state.broker
+            tell_component_added(broker, data["component_id"], data["location_id"], user)
 
 
 @contextlib.contextmanager

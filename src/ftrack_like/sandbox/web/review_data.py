@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ftrack_like.sandbox.schema.notes import REVIEW_LABEL_ID
 from ftrack_like.sandbox.web.drawing import strokes_of
 from ftrack_like.sandbox.web.pages import person_name
 from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
@@ -15,6 +16,7 @@ __all__ = [
     "ReviewDecision",
     "ReviewNote",
     "annotations_of",
+    "note_category",
     "notes_of",
     "objects_of",
     "verdicts_of",
@@ -87,6 +89,12 @@ class ReviewNote:
 def objects_of(reader: PageReader, session_id: str) -> list[Record]:
     """Return the objects of a review session in their order."""
     return reader.query(_OBJECTS.format(quoted(session_id)))
+
+
+def note_category(reader: PageReader) -> Optional[str]:
+    """Return the id of the category of notes from reviews, None if older data have none."""
+    found = reader.one(f"NoteCategory where id is {quoted(REVIEW_LABEL_ID)}")
+    return found["id"] if found else None
 
 
 def verdicts_of(

@@ -30,17 +30,19 @@ def note_operations(
     frame: Optional[int] = None,
     strokes: Sequence[Any] = (),
     in_reply_to_id: Optional[str] = None,
+    category_id: Optional[str] = None,
 ) -> list[dict[str, Any]]:
     """Return the operations that create a note on an object, or a reply to a note.
 
     *frame* is the number of the frame, or None for a note about the whole version. *strokes* are
-    the drawing on this frame.
+    the drawing on this frame. *category_id* is the category of a new note.
     """
     note_id = new_id()
     note: dict[str, Any] = {"id": note_id, "content": content}
     if in_reply_to_id is not None:
         return [creation("Note", {**note, "in_reply_to_id": in_reply_to_id})]
     note.update(parent_id=object_id, parent_type="ReviewSessionObject", frame_number=frame)
+    note["category_id"] = category_id
     operations = [creation("Note", note)]
     if frame is not None:
         operations.append(_frame_metadata(note_id, frame))

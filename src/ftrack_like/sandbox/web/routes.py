@@ -10,10 +10,12 @@ from ftrack_like.sandbox.http_app import server_url
 from ftrack_like.sandbox.version import KIND_HEADER, SERVER_VERSION
 from ftrack_like.sandbox.web.assets import ASSETS_ROUTE
 from ftrack_like.sandbox.web.browse import browse_routes
+from ftrack_like.sandbox.web.choices import choice_routes
 from ftrack_like.sandbox.web.log_in import log_in_routes
 from ftrack_like.sandbox.web.outbox import outbox_routes
 from ftrack_like.sandbox.web.pages import render
 from ftrack_like.sandbox.web.review import review_routes
+from ftrack_like.sandbox.web.webhooks import webhook_routes
 from ftrack_like.sandbox.web.widgets import widget_routes
 
 __all__ = ["page_routes"]
@@ -26,8 +28,10 @@ def page_routes() -> list[BaseRoute]:
         ASSETS_ROUTE,
         *log_in_routes(),
         *browse_routes(),
+        *choice_routes(),
         *outbox_routes(),
         *review_routes(),
+        *webhook_routes(),
         *widget_routes(),
     ]
 

@@ -22,6 +22,7 @@ from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.facts import portray
 from ftrack_like.sandbox.web.media import address_maker
 from ftrack_like.sandbox.web.pages import Asked, PageError, error_page, page_route, render
+from ftrack_like.sandbox.web.playlist import versions_to_play
 from ftrack_like.sandbox.web.reading import PageReader, quoted
 from ftrack_like.sandbox.web.tasks import choices, find_tasks, scope_of
 
@@ -113,8 +114,19 @@ def show_tasks_browser(widget: Widget) -> Response:
     )
 
 
+def show_review_navigation(widget: Widget) -> Response:
+    """Return a page with the versions of the entity, which a player shows beside the pictures."""
+    versions = []
+    if widget.entity:
+        type_name, key = widget.entity
+        versions = versions_to_play(widget.reader, type_name, str(key[0]))
+    return _render("widget_review_navigation.html", widget, versions=versions)
+
+
 _PAGES: Mapping[str, Callable[[Widget], Response]] = {
     "info": show_info,
+    "review_action": show_info,
+    "review_navigation": show_review_navigation,
     "tasks": show_tasks,
     "tasks_browser": show_tasks_browser,
 }

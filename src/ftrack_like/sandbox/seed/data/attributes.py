@@ -1,14 +1,17 @@
-"""The types of custom attributes, and configurations that most studios have."""
+"""The types and configurations of custom attributes: those of a stock site, and own additions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 __all__ = [
     "CUSTOM_ATTRIBUTE_CONFIGURATIONS",
     "CUSTOM_ATTRIBUTE_GROUPS",
     "CUSTOM_ATTRIBUTE_TYPES",
+    "OWN_CONFIGURATIONS",
+    "STOCK_CONFIGURATIONS",
     "Configuration",
 ]
 
@@ -16,7 +19,8 @@ __all__ = [
 class Configuration(NamedTuple):
     """A custom attribute. *object_type* is the name of an object type if *entity_type* is ``task``.
 
-    Without it, the attribute applies to all object types.
+    Without it, the attribute applies to all object types. Without an *id*, that follows from the
+    names.
     """
 
     key: str
@@ -28,6 +32,7 @@ class Configuration(NamedTuple):
     group: Optional[str] = None
     is_hierarchical: bool = False
     config: str = "{}"
+    id: str = ""
 
 
 def _choices(*names: str) -> str:
@@ -40,27 +45,96 @@ _WHOLE = json.dumps({"isdecimal": False})
 _DECIMAL = json.dumps({"isdecimal": True})
 _PLAIN = json.dumps({"markdown": False})
 
-CUSTOM_ATTRIBUTE_TYPES = (
-    "text",
-    "boolean",
-    "date",
-    "enumerator",
-    "dynamic enumerator",
-    "number",
-    "expression",
+#: The ids of the types of custom attributes by name. The last one is for the server's own use; its
+#: id is not known and follows from the name.
+CUSTOM_ATTRIBUTE_TYPES: Mapping[str, str] = {
+    "text": "6268aef0-381c-11e0-acff-0019bb49847a",
+    "boolean": "ad1034d8-15e2-11e1-b21a-0019bb4983d8",
+    "date": "79968e9e-381c-11e0-acff-0019bb49847a",
+    "enumerator": "6ff9c812-ead3-11e2-846c-f23c91dfaa16",
+    "dynamic enumerator": "882e4aee-fae6-11e3-b623-20c9d0831e59",
+    "number": "92009b00-381c-11e0-acff-0019bb49847a",
+    "expression": "d2e6a530-357f-11e2-bd73-0019bb4985b8",
+    "url": "ec616dcd-56e2-4147-99f8-7e4a4f040cf9",
+    "notificationtype": "",
+}
+
+#: Own additions: no groups of a stock site are known.
+CUSTOM_ATTRIBUTE_GROUPS = ("Format",)
+
+#: The custom attributes of a stock site. One key can have several, one for each object type.
+STOCK_CONFIGURATIONS = (
+    Configuration(
+        "fstart",
+        "Frame start",
+        "number",
+        "task",
+        1,
+        "Shot",
+        config=_WHOLE,
+        id="acd86546-4082-11e2-95b1-0019bb4983d8",
+    ),
+    Configuration(
+        "fend",
+        "Frame end",
+        "number",
+        "task",
+        1,
+        "Shot",
+        config=_WHOLE,
+        id="432bc746-4087-11e2-8250-0019bb4983d8",
+    ),
+    Configuration(
+        "handles",
+        "Frame handles",
+        "number",
+        "task",
+        0,
+        "Shot",
+        config=_WHOLE,
+        id="432bdfa6-4087-11e2-8250-0019bb4983d8",
+    ),
+    Configuration(
+        "duration",
+        "Frame duration",
+        "expression",
+        "task",
+        "{self.fend - self.fstart + 1}",
+        "Shot",
+    ),
+    Configuration(
+        "fps",
+        "fps",
+        "number",
+        "show",
+        24,
+        config=_DECIMAL,
+        id="d25219d6-acb5-11e1-8668-f23c91df1211",
+    ),
+    Configuration(
+        "fps",
+        "fps",
+        "number",
+        "task",
+        25,
+        "Sequence",
+        config=_DECIMAL,
+        id="d25532e2-acb5-11e1-8668-f23c91df1211",
+    ),
+    Configuration(
+        "fps",
+        "fps",
+        "number",
+        "task",
+        25,
+        "Shot",
+        config=_DECIMAL,
+        id="d25907a0-acb5-11e1-8668-f23c91df1211",
+    ),
 )
 
-CUSTOM_ATTRIBUTE_GROUPS = ("Editorial", "Format")
-
-CUSTOM_ATTRIBUTE_CONFIGURATIONS = (
-    Configuration(
-        "fstart", "Frame start", "number", "task", 1001, "Shot", "Editorial", config=_WHOLE
-    ),
-    Configuration("fend", "Frame end", "number", "task", 1100, "Shot", "Editorial", config=_WHOLE),
-    Configuration("handles", "Handles", "number", "task", 8, "Shot", "Editorial", config=_WHOLE),
-    Configuration(
-        "fps", "Frames per second", "number", "task", 24, "Shot", "Editorial", config=_DECIMAL
-    ),
+#: Custom attributes of many studios that no stock site is known to have.
+OWN_CONFIGURATIONS = (
     Configuration(
         "resolution",
         "Resolution",
@@ -76,7 +150,7 @@ CUSTOM_ATTRIBUTE_CONFIGURATIONS = (
         "Colour space",
         "enumerator",
         "show",
-        "acescg",
+        ["acescg"],
         group="Format",
         is_hierarchical=True,
         config=_choices("ACEScg", "ACES2065-1", "Linear", "Rec709", "sRGB"),
@@ -87,3 +161,5 @@ CUSTOM_ATTRIBUTE_CONFIGURATIONS = (
     Configuration("approved_for_client", "Approved for client", "boolean", "assetversion", False),
     Configuration("employee_number", "Employee number", "text", "user", "", config=_PLAIN),
 )
+
+CUSTOM_ATTRIBUTE_CONFIGURATIONS = (*STOCK_CONFIGURATIONS, *OWN_CONFIGURATIONS)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from ftrack_like.sandbox.schema.notes import REVIEW_LABEL_ID
+from ftrack_like.sandbox.schema.people import USER_TYPE_ID
 
 __all__ = [
     "ADMINISTRATOR_ROLE",
@@ -18,6 +22,7 @@ __all__ = [
     "SETTINGS",
     "USER_TYPES",
     "Disk",
+    "Named",
     "NoteLabel",
     "SiteLocation",
     "SiteSetting",
@@ -33,11 +38,19 @@ class SiteLocation(NamedTuple):
     description: str
 
 
+class Named(NamedTuple):
+    """A row that has only a name. Without an *id* it follows from the name."""
+
+    name: str
+    id: str = ""
+
+
 class NoteLabel(NamedTuple):
     """A note label. Older clients call it a note category."""
 
     name: str
     color: str
+    id: str = ""
 
 
 class Disk(NamedTuple):
@@ -101,23 +114,37 @@ SECURITY_ROLES: Mapping[str, str] = {
     API_ROLE: "api",
 }
 
-USER_TYPES = ("User", "Restricted", "API")
+#: Besides the first one, which every new user gets, these are own additions.
+USER_TYPES = (Named("User", USER_TYPE_ID), Named("Restricted"), Named("API"))
 
-MANAGER_TYPES = ("Producer", "Coordinator", "Supervisor", "Lead")
+#: Own additions: no manager types of a stock site are known.
+MANAGER_TYPES = (Named("Producer"), Named("Coordinator"), Named("Supervisor"), Named("Lead"))
 
-LIST_CATEGORIES = ("Default", "Dailies", "Client reviews", "Deliveries")
+#: The ids of two categories are known, not their names. The others are own additions.
+LIST_CATEGORIES = (
+    Named("Dailies", "77b9ab82-07c2-11e4-ba66-04011030cf01"),
+    Named("Deliveries", "712f0fee-ead3-11e2-846c-f23c91dfaa16"),
+    Named("Default"),
+    Named("Client reviews"),
+)
 
+#: The id of the label of notes from review sessions, and two names are known. The others are own
+#: additions.
 NOTE_LABELS = (
     NoteLabel("Internal", "#3498DB"),
-    NoteLabel("Client feedback", "#E67E22"),
+    NoteLabel("Client feedback", "#E67E22", REVIEW_LABEL_ID),
     NoteLabel("Production", "#9B59B6"),
     NoteLabel("Technical", "#16A085"),
     NoteLabel("Reminder", "#F1C40F"),
 )
 
-SCOPES = ("In-house", "Outsourced")
-
+#: Own additions.
+SCOPES = (Named("In-house"), Named("Outsourced"))
 DISKS = (Disk("Projects", "/mnt/projects", "P:\\projects"),)
 
 #: The storage scenario is JSON. Clients write it, and ``query_server_information`` returns it.
-SETTINGS = (SiteSetting("STORAGE", "storage_scenario", "null"),)
+SETTINGS = (
+    SiteSetting(
+        "STORAGE", "storage_scenario", json.dumps({"scenario": "ftrack.automatic", "data": {}})
+    ),
+)

@@ -1,194 +1,156 @@
-"""States and statuses, types, priorities, object types, asset types and project schemas."""
+"""States and statuses, types, priorities and asset types.
+
+Names, ids, colours and order are those of a stock site. Own additions are in separate constants.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
-
-from ftrack_like.sandbox.schema.contexts import DEFAULT_PRIORITY_ID, OBJECT_TYPE_IDS
 
 __all__ = [
     "ASSET_TYPES",
-    "OBJECT_TYPES",
-    "OBJECT_TYPE_FLAGS",
     "PRIORITIES",
-    "PROJECT_SCHEMAS",
     "STATES",
     "STATUSES",
-    "TASK_TYPE_SCHEMAS",
     "TYPES",
-    "WORKFLOWS",
     "AssetType",
-    "ObjectType",
     "Priority",
-    "SeedProjectSchema",
+    "State",
     "Status",
     "Type",
 ]
 
 
+class State(NamedTuple):
+    """The meaning of statuses for planning. *short* is the server's word for it."""
+
+    name: str
+    short: str
+    id: str
+
+
 class Status(NamedTuple):
-    """A status. Its *state* is its meaning for planning, such as ``Done``."""
+    """A status. *state* is the name of a :class:`State`."""
 
     name: str
     state: str
     color: str
+    id: str
 
 
 class Type(NamedTuple):
-    """A type of task, shot, milestone, …"""
+    """A type of task, asset build or milestone."""
 
     name: str
     color: str
+    id: str
     is_billable: bool = True
 
 
 class Priority(NamedTuple):
-    """A priority. A higher *value* is more urgent."""
+    """A priority. All have the value 0; their order says which is more urgent."""
 
     name: str
-    value: float
     color: str
-    id: str = ""
+    id: str
+    value: float = 0.0
 
 
 class AssetType(NamedTuple):
-    """An asset type. *component* is the usual name of its main component."""
+    """An asset type. *component* is the usual name of its main component.
+
+    Without an *id* it follows from the name.
+    """
 
     name: str
     short: str
     component: str = "main"
+    id: str = ""
 
 
-class ObjectType(NamedTuple):
-    """An object type. *type_name* is its entity type, *flags* are some of OBJECT_TYPE_FLAGS."""
+STATES = (
+    State("Not started", "NOT_STARTED", "cea0ba04-acb5-11e1-8668-f23c91df1211"),
+    State("In progress", "IN_PROGRESS", "cea0efc4-acb5-11e1-8668-f23c91df1211"),
+    State("Done", "DONE", "cea116d4-acb5-11e1-8668-f23c91df1211"),
+    State("Blocked", "BLOCKED", "5709c04e-2f4b-11e2-b663-0019bb4983d8"),
+)
 
-    name: str
-    type_name: str
-    icon: str
-    flags: frozenset[str]
-
-    @property
-    def id(self) -> str:
-        """Return the id, which is the same on every site."""
-        return OBJECT_TYPE_IDS[self.type_name]
-
-
-class SeedProjectSchema(NamedTuple):
-    """A project schema: the object types, types and statuses of a kind of project.
-
-    - *task_type_schema*: the name of the task type schema with the types of tasks.
-    - *workflow*: the name of the workflow of tasks; *overrides* has others by the type of task.
-    - *version_workflow*: the name of the workflow of asset versions.
-    - *types*: the types of the other object types, by the name of the object type.
-    - *statuses*: the name of the workflow by object type, if it is not *workflow*.
-    - *templates*: the types of tasks to create together, by the name of the template.
-    """
-
-    name: str
-    object_types: tuple[str, ...]
-    task_type_schema: str
-    workflow: str
-    version_workflow: str
-    overrides: Mapping[str, str]
-    types: Mapping[str, tuple[str, ...]]
-    statuses: Mapping[str, str]
-    templates: Mapping[str, tuple[str, ...]]
-
-    def types_of(self, object_type: str) -> tuple[str, ...]:
-        """Return the types that contexts of *object_type* may have."""
-        if object_type == "Task":
-            return TASK_TYPE_SCHEMAS[self.task_type_schema]
-        return self.types[object_type]
-
-    def statuses_of(self, object_type: str) -> tuple[str, ...]:
-        """Return the statuses that contexts of *object_type* may have."""
-        return WORKFLOWS[self.statuses.get(object_type, self.workflow)]
-
-
-#: The server's short word for each state.
-STATES: Mapping[str, str] = {
-    "Not started": "NOT_STARTED",
-    "In progress": "IN_PROGRESS",
-    "Blocked": "BLOCKED",
-    "Done": "DONE",
-}
-
+#: In this order by ``sort``: from the end of the work to its start.
 STATUSES = (
-    Status("Not started", "Not started", "#FFFFFF"),
-    Status("Ready to start", "Not started", "#F1C40F"),
-    Status("Awaiting start", "Not started", "#BDC3C7"),
-    Status("In progress", "In progress", "#3498DB"),
-    Status("Pending Review", "In progress", "#9B59B6"),
-    Status("Internal revision", "In progress", "#E67E22"),
-    Status("Client revision", "In progress", "#D35400"),
-    Status("Needs attention", "Blocked", "#C0392B"),
-    Status("On Hold", "Blocked", "#E74C3C"),
-    Status("Approved", "Done", "#2ECC71"),
-    Status("Client approved", "Done", "#27AE60"),
-    Status("Completed", "Done", "#16A085"),
-    Status("Delivered", "Done", "#1ABC9C"),
-    Status("Omitted", "Done", "#7F8C8D"),
-    Status("Normal", "In progress", "#95A5A6"),
+    Status("Completed", "Done", "#1cbc90", "9bb65936-88e7-11e3-9264-04011030cf01"),
+    Status("Omitted", "Blocked", "#E74C3C", "a0bc3f24-15e2-11e1-b21a-0019bb4983d8"),
+    Status("On Hold", "Blocked", "#E74C3C", "a0bc2444-15e2-11e1-b21a-0019bb4983d8"),
+    Status("Revise", "In progress", "#FF6600", "2286947e-a2d4-11e9-825d-d27cf242b68b"),
+    Status("Client approved", "Done", "#1CBC90", "d5d6d8ca-ebb2-11e2-aef9-f23c91dfaa16"),
+    Status("Approved", "Done", "#1cbc90", "44de097a-4164-11df-9218-0019bb4983d8"),
+    Status("Pending Review", "In progress", "#F1C40F", "44dded64-4164-11df-9218-0019bb4983d8"),
+    Status("In progress", "In progress", "#3498DB", "44ddd0fe-4164-11df-9218-0019bb4983d8"),
+    Status("WIP", "Not started", "#CC99FF", "cadb9a06-acb5-11e1-8668-f23c91df1211"),
+    Status("Ready to start", "Not started", "#00FFFF", "9078de1a-40ce-11ed-a028-8e70b81a65da"),
+    Status("Not started", "Not started", "#CACACA", "44dd9fb2-4164-11df-9218-0019bb4983d8"),
 )
 
-TYPES = (
-    Type("Generic", "#95A5A6"),
-    Type("Animation", "#2ECC71"),
-    Type("Character animation", "#27AE60"),
-    Type("Audio", "#8E44AD"),
-    Type("Cleanup", "#D2B4DE"),
-    Type("Cloth", "#F5B7B1"),
-    Type("Color grading", "#F39C12"),
-    Type("Compositing", "#3498DB"),
-    Type("Concept art", "#9B59B6"),
-    Type("Crowd", "#A9DFBF"),
-    Type("Deliverable", "#34495E"),
-    Type("Editing", "#1ABC9C"),
-    Type("FX", "#E74C3C"),
-    Type("Groom", "#BA4A00"),
-    Type("Layout", "#16A085"),
-    Type("Lighting", "#F1C40F"),
-    Type("Lookdev", "#E67E22"),
-    Type("Matchmove", "#2980B9"),
-    Type("Matte painting", "#C39BD3"),
-    Type("Modeling", "#5DADE2"),
-    Type("Paint", "#F8C471"),
-    Type("Previz", "#48C9B0"),
-    Type("Production", "#7F8C8D", is_billable=False),
-    Type("Rendering", "#DC7633"),
-    Type("Rigging", "#AF7AC5"),
-    Type("Rotoscoping", "#76D7C4"),
-    Type("Simulation", "#EC7063"),
-    Type("Storyboard", "#85C1E9"),
-    Type("Texture", "#EB984E"),
-    Type("Tracking", "#5499C7"),
-    # Types of asset builds, shots and milestones.
-    Type("Character", "#58D68D"),
-    Type("Creature", "#239B56"),
-    Type("Environment", "#82E0AA"),
-    Type("Prop", "#AAB7B8"),
-    Type("Vehicle", "#808B96"),
-    Type("Shot", "#4F93E7"),
-    Type("Plate", "#6C7A89"),
-    Type("Element", "#ABB2B9"),
-    Type("Sequence", "#4F93E7"),
-    Type("Episode", "#4F93E7"),
-    Type("Folder", "#4F93E7"),
-    Type("Delivery", "#E84393"),
-    Type("Review", "#6C5CE7"),
-    Type("Deadline", "#D63031"),
+#: The types of a stock site, in this order by ``sort``.
+_STOCK_TYPES = (
+    Type("Concept Art", "#33CCCC", "56807358-a0f4-11e9-9843-d27cf242b68b"),
+    Type("Modeling", "#935ba2", "44dc53c8-4164-11df-9218-0019bb4983d8"),
+    Type("Rigging", "#58592d", "44dd5868-4164-11df-9218-0019bb4983d8"),
+    Type("Texture", "#f1c40f", "a750a84f-b253-11eb-ad41-1e003a0c2434"),
+    Type("Lookdev", "#a3635d", "44dc8cd0-4164-11df-9218-0019bb4983d8"),
+    Type("Character", "#3a2d5a", "66d145f0-13c6-11e3-abf2-f23c91dfaa16"),
+    Type("Prop", "#f39c12", "66d1aedc-13c6-11e3-abf2-f23c91dfaa16"),
+    Type("Furniture", "#008000", "0e996e82-6662-11ed-a73a-92ba0fc0dc3d", is_billable=False),
+    Type("Vehicle", "#ABABAB", "8c39f908-8b4c-11eb-9cdb-c2ffbce28b68"),
+    Type("Environment", "#5da35e", "66d1daba-13c6-11e3-abf2-f23c91dfaa16"),
+    Type("Matte Painting", "#5da35e", "66d2038c-13c6-11e3-abf2-f23c91dfaa16"),
+    Type("Production", "#bdc3c7", "b628a004-ad7d-11e1-896c-f23c91df1211", is_billable=False),
+    Type("Editing", "#f1c40f", "cc46c4c6-13d2-11e3-8915-f23c91dfaa16"),
+    Type("Conform", "#ABABAB", "a3ead45c-ae42-11e9-9454-d27cf242b68b"),
+    Type("Tracking", "#27ae60", "44dd3ed2-4164-11df-9218-0019bb4983d8"),
+    Type("Rotoscoping", "#3498db", "c3bcfdb4-ad7d-11e1-a444-f23c91df1211"),
+    Type("Previz", "#27ae60", "44dc6ffc-4164-11df-9218-0019bb4983d8"),
+    Type("Layout", "#3a2d5a", "ffaebf7a-9dca-11e9-8346-d27cf242b68b"),
+    Type("Animation", "#35592d", "44dc3636-4164-11df-9218-0019bb4983d8"),
+    Type("FX", "#9b59b6", "44dcea86-4164-11df-9218-0019bb4983d8"),
+    Type("Lighting", "#5b5ba3", "44dd08fe-4164-11df-9218-0019bb4983d8"),
+    Type("Rendering", "#5ba3a3", "262225e8-9dcb-11e9-82b8-d27cf242b68b"),
+    Type("Compositing", "#2d5959", "44dd23b6-4164-11df-9218-0019bb4983d8"),
+    Type("Deliverable", "#2980b9", "ae1e2480-f24e-11e2-bd1f-f23c91dfaa16"),
 )
 
+#: The colour of the types whose colour on a site is not known: the default of the schema.
+_PLAIN = "#510100"
+
+#: The types that a later starter site has as well. No project schema uses them.
+_LATER_TYPES = (
+    Type("Audio Mix", _PLAIN, "a557384c-a5b5-4aec-b192-2049db0975d1"),
+    Type("Brand Assets", _PLAIN, "bec6a235-717f-4225-8d9f-bde3a7fd2667"),
+    Type("Color", _PLAIN, "d410af88-73e9-4a2f-be54-dabb3fd09f50"),
+    Type("Long Form", _PLAIN, "20b1c08e-dea7-468c-a72d-0817ee2ed6ec"),
+    Type("Music", _PLAIN, "8233270a-14ac-4802-9e47-2e7a774563c0"),
+    Type("News", _PLAIN, "387efc10-d040-4cb4-bfdd-47e8995f0cef"),
+    Type("Short Form", _PLAIN, "d1aa3488-299e-45d1-8469-51fa1b10cebe"),
+    Type("Social", _PLAIN, "a566a954-ee06-487f-a1db-3103cfb62ec2"),
+    Type("Sports", _PLAIN, "32617c36-dc40-4bd2-8ae0-375194ae8616"),
+    Type("Video Shoot", _PLAIN, "b7df1bd9-9268-42ea-8be2-6b99abc1730f"),
+    Type("Voice Over", _PLAIN, "2ea3363d-8617-4e45-ad23-ae678ec50b43"),
+)
+
+TYPES = (*_STOCK_TYPES, *_LATER_TYPES)
+
+#: In this order by ``sort``: the most urgent first.
 PRIORITIES = (
-    Priority("Urgent", 4, "#E74C3C"),
-    Priority("High", 3, "#E67E22"),
-    Priority("Medium", 2, "#F1C40F"),
-    Priority("Low", 1, "#3498DB"),
-    Priority("None", 0, "#FFFFFF", DEFAULT_PRIORITY_ID),
+    Priority("Urgent", "#E74C3C", "847fb90e-ead3-11e2-846c-f23c91dfaa16"),
+    Priority("High", "#E67E22", "847f9cda-ead3-11e2-846c-f23c91dfaa16"),
+    Priority("Medium", "#F1C40F", "847f8146-ead3-11e2-846c-f23c91dfaa16"),
+    Priority("Low", "#1CBC90", "847f663e-ead3-11e2-846c-f23c91dfaa16"),
+    Priority("None", "#CACACA", "9661b320-3a0c-11e2-81c1-0800200c9a66"),
 )
 
-ASSET_TYPES = (
+_STOCK_ASSET_TYPES = (AssetType("Upload", "upload", id="8f4144e0-a8e6-11e2-9e96-0800200c9a66"),)
+
+#: Asset types that no stock site is known to have.
+_OWN_ASSET_TYPES = (
     AssetType("Alembic cache", "abc", "cache"),
     AssetType("Animation", "anim"),
     AssetType("Audio", "audio"),
@@ -206,160 +168,7 @@ ASSET_TYPES = (
     AssetType("Scene", "scene"),
     AssetType("Script", "script"),
     AssetType("Texture", "tex"),
-    AssetType("Upload", "upload"),
     AssetType("USD", "usd"),
 )
 
-#: The flags of an object type: the names of its attributes without ``is_``.
-OBJECT_TYPE_FLAGS = (
-    "leaf",
-    "prioritizable",
-    "schedulable",
-    "statusable",
-    "taskable",
-    "time_reportable",
-    "typeable",
-)
-
-_CONTAINER = frozenset({"taskable"})
-_STATED = frozenset({"taskable", "typeable", "statusable", "prioritizable"})
-
-OBJECT_TYPES = (
-    ObjectType("Task", "Task", "task", frozenset(OBJECT_TYPE_FLAGS) - {"taskable"}),
-    ObjectType("Milestone", "Milestone", "milestone", _STATED - {"taskable"} | {"leaf"}),
-    ObjectType("Shot", "Shot", "shot", _STATED),
-    ObjectType("Sequence", "Sequence", "sequence", _CONTAINER),
-    ObjectType("Episode", "Episode", "episode", _CONTAINER),
-    ObjectType("Asset Build", "AssetBuild", "asset_build", _STATED),
-    ObjectType("Folder", "Folder", "folder", _CONTAINER),
-)
-
-WORKFLOWS: Mapping[str, tuple[str, ...]] = {
-    "Task": (
-        "Not started",
-        "Ready to start",
-        "In progress",
-        "Pending Review",
-        "Internal revision",
-        "Client revision",
-        "On Hold",
-        "Approved",
-        "Client approved",
-        "Completed",
-        "Omitted",
-    ),
-    "Delivery": ("Awaiting start", "In progress", "Pending Review", "Delivered", "Omitted"),
-    "Version": ("Pending Review", "Needs attention", "Approved", "Client approved", "Omitted"),
-    "Shot": ("Not started", "In progress", "On Hold", "Approved", "Completed", "Omitted"),
-    "Container": ("Normal",),
-    "Milestone": ("Not started", "In progress", "Completed"),
-}
-
-TASK_TYPE_SCHEMAS: Mapping[str, tuple[str, ...]] = {
-    "VFX": (
-        "Generic",
-        "Animation",
-        "Cleanup",
-        "Compositing",
-        "Concept art",
-        "Crowd",
-        "Deliverable",
-        "Editing",
-        "FX",
-        "Groom",
-        "Layout",
-        "Lighting",
-        "Lookdev",
-        "Matchmove",
-        "Matte painting",
-        "Modeling",
-        "Paint",
-        "Previz",
-        "Production",
-        "Rendering",
-        "Rigging",
-        "Rotoscoping",
-        "Simulation",
-        "Texture",
-        "Tracking",
-    ),
-    "Animation": (
-        "Generic",
-        "Animation",
-        "Character animation",
-        "Audio",
-        "Cloth",
-        "Color grading",
-        "Compositing",
-        "Concept art",
-        "Deliverable",
-        "Editing",
-        "FX",
-        "Groom",
-        "Layout",
-        "Lighting",
-        "Lookdev",
-        "Modeling",
-        "Previz",
-        "Production",
-        "Rendering",
-        "Rigging",
-        "Storyboard",
-        "Texture",
-    ),
-}
-
-_OBJECT_TYPES = tuple(one.name for one in OBJECT_TYPES)
-
-_OBJECT_TYPE_TYPES: Mapping[str, tuple[str, ...]] = {
-    "Asset Build": ("Character", "Creature", "Environment", "Prop", "Vehicle"),
-    "Episode": ("Episode",),
-    "Folder": ("Folder",),
-    "Milestone": ("Delivery", "Review", "Deadline"),
-    "Sequence": ("Sequence",),
-    "Shot": ("Shot", "Plate", "Element"),
-}
-
-_OBJECT_TYPE_WORKFLOWS: Mapping[str, str] = {
-    "Asset Build": "Shot",
-    "Episode": "Container",
-    "Folder": "Container",
-    "Milestone": "Milestone",
-    "Sequence": "Container",
-    "Shot": "Shot",
-}
-
-
-def _project_schema(name: str, templates: Mapping[str, tuple[str, ...]]) -> SeedProjectSchema:
-    """Return the project schema *name* over the task types of that name."""
-    return SeedProjectSchema(
-        name,
-        _OBJECT_TYPES,
-        name,
-        "Task",
-        "Version",
-        {"Deliverable": "Delivery"},
-        _OBJECT_TYPE_TYPES,
-        _OBJECT_TYPE_WORKFLOWS,
-        templates,
-    )
-
-
-PROJECT_SCHEMAS = (
-    _project_schema(
-        "VFX",
-        {
-            "Shot, full CG": ("Layout", "Animation", "FX", "Lighting", "Compositing"),
-            "Shot, cleanup": ("Tracking", "Rotoscoping", "Paint", "Compositing"),
-            "Asset": ("Modeling", "Texture", "Rigging", "Lookdev"),
-        },
-    ),
-    _project_schema(
-        "Animation",
-        {
-            "Shot": ("Storyboard", "Layout", "Character animation", "Lighting", "Compositing"),
-            "Character": ("Concept art", "Modeling", "Rigging", "Groom", "Texture", "Lookdev"),
-            "Environment": ("Concept art", "Modeling", "Texture", "Lookdev"),
-        },
-    ),
-)
+ASSET_TYPES = (*_STOCK_ASSET_TYPES, *_OWN_ASSET_TYPES)

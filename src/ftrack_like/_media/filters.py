@@ -1,0 +1,196 @@
+"""The filters of ffmpeg that turn pictures and sound into what browsers show and play.
+
+Every encoded movie has the colours of BT.709 with the limited range, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Optional
+
+from ftrack_like._media.facts import MediaFacts, Picture, Sound
+
+__all__ = [
+    "COLOUR_OPTIONS",
+    "fitted",
+    "is_hdr",
+    "picture_filters",
+    "size_filters",
+    "sound_graph",
+    "still_filters",
+]
+
+#: What an encoder writes about the colours.
+COLOUR_OPTIONS = (
+    *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
+    *("-color_range", "tv"),
+)
+
+#: The codecs of pictures in linear light.
+_LINEAR = frozenset({"exr", "hdr", "pfm", "phm"})
+
+#: The transfer functions of HDR: PQ and HLG.
+_PQ, _HLG = 16, 18
+_HDR = frozenset({_PQ, _HLG})
+
+#: ffmpeg's names of the matrices.
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
+
+#: Multiplies the colours with their alpha, as on black. The alpha stays until the next filter drops
+#: it: to convert to ``gbrp16le`` leaves a part of the picture black in some versions of ffmpeg.
+_ON_BLACK = ("format=gbrap16le", "premultiply=inplace=1")
+
+#: The sRGB curve for 16 bits.
+_CURVE = "if(lte(val,205.3),val*12.92,65535*(1.055*pow(val/65535,1/2.4)-0.055))"
+
+
+def fitted(shape: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+    """Return the largest size of *shape* within *box*, in even numbers and not enlarged."""
+    width, height = shape
+    share = min(Fraction(box[0], width), Fraction(box[1], height), Fraction(1))
+    return _even(width * share), _even(height * share)
+
+
+def is_hdr(picture: Picture) -> bool:
+    """Return whether *picture* is brighter than an ordinary display shows."""
+    return picture.transfer in _HDR
+
+
+def picture_filters(
+    picture: Picture, rate: Optional[Fraction], constant: bool = False
+) -> list[str]:
+    """Return the filters that make the frames of *picture* plain, at *rate*.
+
+    With *constant*, the frames are counted. Otherwise their times decide, so that frames may be
+    repeated or left out.
+
+    The result is RGB without alpha, or YUV as in the source; :func:`size_filters` follow.
+    """
+    made = []
+    if picture.is_interlaced:
+        made.append("bwdif=mode=send_frame:parity=auto:deint=interlaced")
+    if rate is not None:
+        # The first frame is at 0, and the distances are equal, so that players find each frame.
+        text = f"{rate.numerator}/{rate.denominator}"
+        if constant:
+            made += [f"settb={rate.denominator}/{rate.numerator}", "setpts=N", f"fps={text}"]
+        else:
+            made += ["setpts=PTS-STARTPTS", f"fps={text}"]
+    if picture.codec in _LINEAR:
+        # Premultiplied colours without their alpha are those over black.
+        kept = "gbrap16le" if _has_alpha(picture.pixel_format) else "gbrp16le"
+        made += [f"format={kept}", f"lutrgb=r='{_CURVE}':g='{_CURVE}':b='{_CURVE}'"]
+    elif is_hdr(picture):
+        transfer = "smpte2084" if picture.transfer == _PQ else "arib-std-b67"
+        made += [
+            f"zscale=transferin={transfer}:primariesin=2020:matrixin=2020_ncl:transfer=linear:npl=203",
+            "format=gbrpf32le",
+            "zscale=primaries=bt709",
+            "tonemap=tonemap=mobius:desat=0",
+            "zscale=transfer=bt709:matrix=bt709:range=limited",
+            "format=yuv444p10le",
+        ]
+    elif _has_alpha(picture.pixel_format):
+        made += [_to_rgb(picture), *_ON_BLACK]
+    return made
+
+
+def size_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
+    """Return the filters that scale the result of :func:`picture_filters` to *size*."""
+    width, height = size
+    return [
+        f"scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp{_from(picture)}:out_color_matrix=bt709:out_range=tv",
+        "format=yuv420p",
+        "setsar=1",
+        "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+    ]
+
+
+def still_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
+    """Return the filters that scale the result of :func:`picture_filters` for a JPEG."""
+    width, height = size
+    # JPEG files have the matrix of BT.601 and the full range.
+    return [
+        f"scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp{_from(picture)}:out_color_matrix=bt601:out_range=pc",
+        "format=yuvj444p",
+        "setsar=1",
+    ]
+
+
+def sound_graph(facts: MediaFacts, picture: Picture) -> list[tuple[list[Sound], str]]:
+    """Return the tracks of the encoded movie: their sources, and filters for all of them.
+
+    The first track is what players play. Two tracks with one channel each become its left and right
+    channel. The other languages follow as tracks of their own.
+    """
+    tracks: list[list[Sound]] = []
+    sounds = sorted(facts.sounds, key=lambda one: not one.is_default)
+    singles = [one for one in facts.sounds if one.channels == 1]
+    if len(singles) > 1 and len(singles) == len(facts.sounds) and len(_languages(singles)) < 2:
+        tracks.append(singles[:2])
+    else:
+        tracks += [[one] for one in sounds]
+    late = (picture.start or 0.0) - facts.start if picture.start is not None else 0.0
+    shift = f"atrim=start={late:.6f},asetpts=PTS-{late:.6f}/TB," if late > 0.001 else ""
+    made = []
+    for track in tracks:
+        rate = track[0].sample_rate if track[0].sample_rate in {32000, 44100, 48000} else 48000
+        # Silence fills what is missing at the beginning and within.
+        made.append(
+            (
+                track,
+                f"{shift}aresample={rate}:async=1:first_pts=0,"
+                f"aformat=sample_rates={rate}:channel_layouts=stereo",
+            )
+        )
+    return made
+
+
+def _languages(sounds: Sequence[Sound]) -> set[str]:
+    return {one.language for one in sounds if one.language is not None}
+
+
+def _has_alpha(pixel_format: str) -> bool:
+    return pixel_format == "pal8" or pixel_format.startswith(
+        ("rgba", "bgra", "argb", "abgr", "ya8", "ya16", "yuva", "gbrap", "ayuv", "vuya", "pal8")
+    )
+
+
+def _is_rgb(pixel_format: str) -> bool:
+    return pixel_format.startswith(
+        ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "bayer", "x2rgb", "x2bgr")
+    )
+
+
+def _becomes_rgb(picture: Picture) -> bool:
+    """Return whether the result of :func:`picture_filters` is RGB."""
+    return (
+        _is_rgb(picture.pixel_format)
+        or picture.codec in _LINEAR
+        or _has_alpha(picture.pixel_format)
+    )
+
+
+def _from(picture: Picture) -> str:
+    """Return the options of ``scale`` for the colours after :func:`picture_filters`."""
+    if is_hdr(picture):
+        return ":in_color_matrix=bt709:in_range=tv"
+    return "" if _becomes_rgb(picture) else f":in_color_matrix={_matrix(picture)}"
+
+
+def _to_rgb(picture: Picture) -> str:
+    return "null" if _is_rgb(picture.pixel_format) else f"scale=in_color_matrix={_matrix(picture)}"
+
+
+def _matrix(picture: Picture) -> str:
+    """Return the matrix of *picture*; if the file does not say it, that of its kind."""
+    if picture.pixel_format.startswith("yuvj") or picture.codec in {"mjpeg", "jpeg2000"}:
+        return _MATRICES.get(picture.matrix, "bt601")
+    if picture.matrix in _MATRICES:
+        return _MATRICES[picture.matrix]
+    return "bt709" if picture.width >= 1280 or picture.height > 576 else "bt601"
+
+
+def _even(length: Fraction) -> int:
+    return max(int(length) // 2 * 2, 2)

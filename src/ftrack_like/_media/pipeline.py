@@ -1,0 +1,371 @@
+"""Make the files of one encoding: the movies or the image that players show, and the thumbnail.
+
+Nothing here knows where the source comes from and where the files go. What a file contains is read
+from its streams, and what is told of a result is counted in the result.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Optional
+
+from ftrack_like._base.errors import MediaError
+from ftrack_like._media.facts import MediaFacts, MovieCount, Picture
+from ftrack_like._media.filters import (
+    COLOUR_OPTIONS,
+    fitted,
+    picture_filters,
+    size_filters,
+    sound_graph,
+    still_filters,
+)
+from ftrack_like._media.presets import Preset, presets, wanted_presets
+from ftrack_like._media.programs import Programs
+from ftrack_like._media.rates import SEQUENCE_RATE, is_constant, rate_of
+
+__all__ = ["IMAGE", "THUMBNAIL", "Encoded", "Made", "Pipeline", "Source"]
+
+#: The names of the components that are images.
+IMAGE, THUMBNAIL = "ftrackreview-image", "thumbnail"
+
+#: The largest image, in pixels.
+_IMAGE_SIZE = (1920, 1080)
+
+#: The thumbnail of a movie shows its middle, but no frame after this time in seconds.
+_THUMBNAIL_SECONDS = 5
+
+_QUIET = ("-hide_banner", "-nostdin", "-y", "-loglevel", "error")
+
+_VIDEO_OPTIONS = {
+    "h264": ("-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high"),
+    "vp9": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
+}
+_AUDIO_CODECS = {"aac": "aac", "opus": "libopus"}
+_FORMAT_OPTIONS = {
+    "mp4": ("-movflags", "+faststart+write_colr", "-f", "mp4"),
+    "webm": ("-f", "webm"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The media to encode, which messages call *name*.
+
+    *path* is the file, or ffmpeg's pattern of a sequence. *frame_names* are the names of the
+    result's frames, in order, and *frame_paths* their files; both are empty unless it is a
+    sequence. *first* is the number of its first frame.
+    """
+
+    name: str
+    path: str
+    is_image: bool = False
+    frame_names: Sequence[str] = ()
+    frame_paths: Sequence[str] = ()
+    first: int = 0
+
+    @property
+    def is_sequence(self) -> bool:
+        """Return whether it is a sequence of images."""
+        return bool(self.frame_paths)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was made for the component called *name*, and its ``ftr_meta``."""
+
+    name: str
+    path: pathlib.Path
+    file_type: str
+    meta: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The *files* of one encoding, and the *shape* of the source: width and height in pixels.
+
+    The first file is the smallest movie, or the image. The last is the thumbnail.
+    """
+
+    files: Sequence[Made]
+    shape: tuple[int, int]
+
+
+class Pipeline:
+    """Makes files with *programs* and *all_presets*, by default those of the studio."""
+
+    def __init__(self, programs: Programs, all_presets: Optional[Sequence[Preset]] = None) -> None:
+        self._programs = programs
+        self._presets = presets() if all_presets is None else all_presets
+
+    def facts(self, source: Source) -> MediaFacts:
+        """Return the properties of *source*; of a sequence, those of its first frame."""
+        path = source.frame_paths[0] if source.is_sequence else source.path
+        answer = self._programs.read({"do": "facts", "path": path, **self._reading()})
+        if "error" in answer:
+            shown = (
+                f"{source.name}, {source.frame_names[0]}," if source.is_sequence else source.name
+            )
+            raise MediaError(
+                f"{shown} contains no picture and no sound that can be read: {answer['error']}."
+            )
+        return MediaFacts.of(answer)
+
+    def make(
+        self,
+        source: Source,
+        folder: pathlib.Path,
+        containers: Sequence[str] = ("mp4",),
+        progress: Optional[Callable[[float], None]] = None,
+    ) -> Encoded:
+        """Make the files for *source* in *folder*.
+
+        A movie is made in all *containers*, and in all sizes that the source has. *progress* is
+        called with the finished share, from 0.0 to 1.0. Raise
+        :exc:`~ftrack_like.exception.MediaError` if that is not possible.
+        """
+        if source.is_image and not source.is_sequence:
+            return self._image(source, folder)
+        return self._movies(source, folder, containers, progress or _ignore)
+
+    # -- images ------------------------------------------------------------------------------
+
+    def _image(self, source: Source, folder: pathlib.Path) -> Encoded:
+        target = folder / "image.part"
+        shape, size = self._with_pillow(source, target) or self._with_ffmpeg(source, target)
+        meta = _image_meta(size)
+        files = [Made(name, target, ".jpg", meta) for name in (IMAGE, THUMBNAIL)]
+        return Encoded(files, shape)
+
+    def _with_pillow(
+        self, source: Source, target: pathlib.Path
+    ) -> Optional[tuple[tuple[int, int], tuple[int, int]]]:
+        """Return the size of *source* and of the result, None if Pillow cannot read *source*."""
+        asked = {"do": "still", "path": source.path, "target": str(target), "size": _IMAGE_SIZE}
+        answer = self._programs.read({**asked, **self._reading()})
+        if answer["size"] is None:
+            return None
+        shape, size = answer["shape"], answer["size"]
+        return (shape[0], shape[1]), (size[0], size[1])
+
+    def _with_ffmpeg(
+        self, source: Source, target: pathlib.Path
+    ) -> tuple[tuple[int, int], tuple[int, int]]:
+        facts = self.facts(source)
+        if self._unreadable([source.path]):
+            raise MediaError(f"The image {source.name} is cut off or damaged.")
+        picture = facts.picture(source.name)
+        size = fitted(picture.shape, _IMAGE_SIZE)
+        try:
+            self._still([source.path], target, picture_filters(picture, None), picture, size)
+        except MediaError as error:
+            raise MediaError(
+                f"{source.name} could not be converted. The ffmpeg of this machine may be too old "
+                f"for images of the kind {picture.codec!r}: {error}"
+            ) from error
+        return picture.shape, size
+
+    def _still(
+        self,
+        inputs: Sequence[str],
+        target: pathlib.Path,
+        filters: Sequence[str],
+        picture: Picture,
+        size: tuple[int, int],
+    ) -> None:
+        *options, path = inputs
+        self._programs.ffmpeg(
+            [
+                *(*_QUIET, *self._programs.input_options(), *options, "-i", path),
+                *("-map", f"0:{picture.index}", "-frames:v", "1"),
+                *("-vf", ",".join([*filters, *still_filters(picture, size)])),
+                *("-c:v", "mjpeg", "-q:v", "2", "-f", "image2", "-update", "1", str(target)),
+            ]
+        )
+
+    # -- movies ------------------------------------------------------------------------------
+
+    def _movies(
+        self,
+        source: Source,
+        folder: pathlib.Path,
+        containers: Sequence[str],
+        progress: Callable[[float], None],
+    ) -> Encoded:
+        facts = self.facts(source)
+        picture = facts.picture(source.name)
+        rate = SEQUENCE_RATE if source.is_sequence else rate_of(picture)
+        wanted = wanted_presets(self._presets, picture.shape, containers)
+        targets = [folder / f"{one.name}.part" for one in wanted]
+        seconds = len(source.frame_paths) / rate if source.is_sequence else facts.duration
+        said = self._programs.ffmpeg(
+            self._command(source, facts, picture, rate, list(zip(wanted, targets))),
+            lambda done: progress(min(done / float(seconds), 1.0) if seconds else 0.0),
+        )
+        made, counts = [], []
+        for preset, target in zip(wanted, targets):
+            count = self._count(source, target)
+            counts.append(count)
+            meta = json.dumps(_movie_meta(count, rate, source.first))
+            made.append(Made(preset.name, target, f".{preset.container}", meta))
+        self._check(source, counts[0], bool(said.strip()))
+        largest = max(range(len(made)), key=lambda place: counts[place].width)
+        made.append(self._thumbnail(folder, made[largest].path, counts[largest], rate))
+        return Encoded(made, picture.shape)
+
+    def _command(
+        self,
+        source: Source,
+        facts: MediaFacts,
+        picture: Picture,
+        rate: Fraction,
+        wanted: Sequence[tuple[Preset, pathlib.Path]],
+    ) -> list[str]:
+        """Return the arguments of ffmpeg that make all files from one reading of the source."""
+        count = len(wanted)
+        text = f"{rate.numerator}/{rate.denominator}"
+        options: list[str] = []
+        if source.is_sequence:
+            options = ["-framerate", text, "-start_number", "0"]
+        filters = picture_filters(
+            picture, None if source.is_sequence else rate, is_constant(facts, rate)
+        )
+        graph = [
+            f"[0:{picture.index}]"
+            + ",".join([*filters, f"split={count}"])
+            + "".join(f"[picture{place}]" for place in range(count))
+        ]
+        tracks = [] if source.is_sequence else sound_graph(facts, picture)
+        for number, (sounds, chain) in enumerate(tracks):
+            join = f"join=inputs={len(sounds)}:channel_layout=stereo," if len(sounds) > 1 else ""
+            graph.append(
+                "".join(f"[0:{one.index}]" for one in sounds)
+                + f"{join}{chain},asplit={count}"
+                + "".join(f"[sound{number}-{place}]" for place in range(count))
+            )
+        outputs: list[str] = []
+        for place, (preset, target) in enumerate(wanted):
+            size = fitted(picture.shape, (preset.width, preset.height))
+            chain = ",".join(size_filters(picture, size))
+            graph.append(f"[picture{place}]{chain}[shown{place}]")
+            outputs += ["-map", f"[shown{place}]"]
+            for number, (sounds, _) in enumerate(tracks):
+                outputs += ["-map", f"[sound{number}-{place}]"]
+                language = sounds[0].language
+                outputs += [f"-metadata:s:a:{number}", f"language={language or 'und'}"]
+                outputs += [f"-disposition:a:{number}", "0" if number else "default"]
+            outputs += [*_codec_options(preset), str(target)]
+        return [
+            *(*_QUIET, "-progress", "pipe:1", *self._programs.input_options()),
+            *(*options, "-i", source.path, "-filter_complex", ";".join(graph), *outputs),
+        ]
+
+    def _count(self, source: Source, target: pathlib.Path) -> MovieCount:
+        answer = self._programs.read({"do": "count", "path": str(target)})
+        if "error" in answer:
+            raise MediaError(f"{source.name} could not be encoded: {answer['error']}")
+        count = MovieCount(**answer)
+        if not count.frames:
+            raise MediaError(f"{source.name} contains no frame that can be decoded.")
+        return count
+
+    def _check(self, source: Source, count: MovieCount, has_complaints: bool) -> None:
+        """Raise :exc:`MediaError` if frames of *source* are missing in the encoded movie."""
+        if source.is_sequence:
+            if has_complaints or count.frames != len(source.frame_paths):
+                places = self._unreadable(source.frame_paths)
+                names = ", ".join(dict.fromkeys(source.frame_names[place] for place in places))
+                if names:
+                    raise MediaError(f"{source.name} has frames that cannot be read: {names}.")
+                if count.frames != len(source.frame_paths):
+                    raise MediaError(
+                        f"{source.name} has {len(source.frame_paths)} frames, but only "
+                        f"{count.frames} could be encoded."
+                    )
+        elif has_complaints:
+            self._check_rest(source)
+
+    def _check_rest(self, source: Source) -> None:
+        """Raise :exc:`MediaError` if the end of a movie is missing."""
+        rest = self._programs.read({"do": "rest", "path": source.path, **self._reading()})
+        if "error" in rest:
+            raise MediaError(f"{source.name} is cut off or damaged: {rest['error']}")
+        if rest["stated"] > rest["found"]:
+            raise MediaError(
+                f"{source.name} is cut off or damaged: it states {rest['stated']} frames, but only "
+                f"{rest['found']} can be read."
+            )
+        seconds = rest["seconds"]
+        if seconds is not None and rest["end"] < seconds - max(seconds / 20, 0.2):
+            raise MediaError(
+                f"{source.name} is cut off or damaged: it states {seconds:.1f} seconds, but only "
+                f"{rest['end']:.1f} can be read."
+            )
+
+    def _unreadable(self, paths: Sequence[str]) -> list[int]:
+        answer = self._programs.read({"do": "frames", "paths": list(paths), **self._reading()})
+        found: list[int] = answer.get("unreadable", [])
+        return found
+
+    def _thumbnail(
+        self, folder: pathlib.Path, movie: pathlib.Path, count: MovieCount, rate: Fraction
+    ) -> Made:
+        """Make the thumbnail from the encoded *movie*, so that its frame exists."""
+        target = folder / "thumbnail.part"
+        picture = _encoded_picture(count, rate)
+        size = (count.width, count.height)
+        frame = min(count.frames // 2, int(_THUMBNAIL_SECONDS * rate))
+        # ffmpeg takes the first frame after a time, so half a frame absorbs rounding errors.
+        moment = max(Fraction(2 * frame - 1, 2) / rate, Fraction(0))
+        for options in (["-ss", f"{float(moment):.6f}"] if moment else [], []):
+            self._still([*options, f"file:{movie}"], target, [], picture, size)
+            if target.exists() and target.stat().st_size:
+                break
+        return Made(THUMBNAIL, target, ".jpg", _image_meta(size))
+
+    def _reading(self) -> dict[str, Any]:
+        return {"formats": self._programs.formats, "pixels": self._programs.pixels}
+
+
+def _image_meta(size: tuple[int, int]) -> str:
+    return json.dumps({"format": "image", "width": size[0], "height": size[1]})
+
+
+def _movie_meta(count: MovieCount, rate: Fraction, first: int) -> dict[str, Any]:
+    """Return the values of ``ftr_meta`` for a movie whose first frame has the number *first*."""
+    return {
+        "width": count.width,
+        "height": count.height,
+        "frameIn": first,
+        "frameOut": first + count.frames - 1,
+        "frameRate": float(rate),
+    }
+
+
+def _codec_options(preset: Preset) -> list[str]:
+    if preset.bit_rate is None:
+        quality = ["-crf", str(preset.quality)]
+        if preset.video == "vp9":
+            quality += ["-b:v", "0"]
+    else:
+        quality = ["-b:v", preset.bit_rate]
+        if preset.video == "h264":
+            quality += ["-maxrate", preset.bit_rate, "-bufsize", preset.bit_rate]
+    return [
+        *(*_VIDEO_OPTIONS[preset.video], *quality, *COLOUR_OPTIONS),
+        *("-c:a", _AUDIO_CODECS[preset.audio], "-b:a", preset.audio_bit_rate),
+        *("-map_metadata", "-1", *_FORMAT_OPTIONS[preset.container]),
+    ]
+
+
+def _encoded_picture(count: MovieCount, rate: Fraction) -> Picture:
+    """Return the facts of an encoded movie, which has the same kind of picture always."""
+    size = (count.width, count.height)
+    return Picture(0, "h264", "yuv420p", *size, size, rate, rate, 0.0, False, False, 1, 1, 1, 1)
+
+
+def _ignore(share: float) -> None:
+    """Do nothing."""

@@ -1,0 +1,49 @@
+"""Movies of odd kinds: what is told of the result is what counting the result shows.
+
+A run takes some cases. ``FTRACK_LIKE_TEST_ODD_MEDIA=all`` takes all of them, which takes minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+from tests.media.checking import check
+from tests.media.odd_media import CODECS, SINE, Case, cases, make
+
+pytestmark = pytest.mark.ffmpeg
+
+#: Cases of each kind that have gone wrong, or are most likely to.
+SOME = (
+    Case("a.mov", rate="24000/1001", sounds=("sine=duration=3",)),
+    Case("a.mov", frames=1, sounds=("sine=duration=2",)),
+    Case("a.webm", rate="30000/1001", codec=CODECS["vp8"], piped=True),
+    Case("a.h264", rate="24000/1001"),
+    Case("a.ts", after=("-output_ts_offset", "5"), sounds=(SINE,)),
+    Case("a.mkv", before=("-itsoffset", "0.5"), sounds=("sine=duration=2",)),
+    Case("a.mkv", size="65x37", codec=CODECS["png alpha"], result=(64, 36)),
+    Case("a.mov", filters=("setsar=2/1",), result=(128, 36)),
+    Case("a.mxf", rate="25", codec=CODECS["mpeg2"]),
+    Case("a.gif", rate="10", codec=CODECS["gif"]),
+)
+
+CHOSEN = list(cases()) if os.environ.get("FTRACK_LIKE_TEST_ODD_MEDIA") == "all" else SOME
+
+
+@pytest.mark.parametrize("case", CHOSEN, ids=lambda case: case.id)
+def test_what_is_told_of_a_result_is_exact(program: str, tmp_path: pathlib.Path, case: Case):
+    """Frames, rate, size, colours and sound of the result are what is told, and its frames those
+    of the source."""
+    path = make(case, program, tmp_path)
+    if path is None:
+        pytest.skip("this ffmpeg cannot write such a file")
+    check(case, path, tmp_path)
+
+
+def test_the_generator_varies_all_properties():
+    """There are hundreds of different cases, in all containers and with all codecs."""
+    every = list(cases())
+    assert len({case.id for case in every}) == len(every) > 300
+    assert len({case.name for case in every}) >= 19
+    assert {tuple(codec) for codec in CODECS.values()} <= {tuple(case.codec) for case in every}
