@@ -21,6 +21,7 @@ from typing import Any, Optional
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.access.context import RequestContext
+from ftrack_like.sandbox.access.model import known_model
 from ftrack_like.sandbox.access.rights import Rights, load_rights
 from ftrack_like.sandbox.actions.store import Key, Row, Store
 from ftrack_like.sandbox.actions.values import moment_text
@@ -146,10 +147,12 @@ class Batch:
     @property
     def model(self) -> Model:
         """Return the model of the site: its object types, also those of this batch, are types."""
-        new = self.changes[self._changes_modelled :] if self._model is not None else ()
-        if self._model is None or any(one.entity_type in _MODELLED for one in new):
+        new = self.changes[self._changes_modelled :]
+        if any(one.entity_type in _MODELLED for one in new):
             self.store.flush()
             self._model = model_of(self.store.connection)
+        elif self._model is None:
+            self._model = known_model(self.store.connection)
         self._changes_modelled = len(self.changes)
         return self._model
 

@@ -8,13 +8,13 @@ from typing import Any, Optional
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.access.model import known_model
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.errors import ValidationError
 from ftrack_like.sandbox.schema import json_schemas, schema_hash
 from ftrack_like.sandbox.schema.model import Model
 from ftrack_like.sandbox.tables.layout import TABLES
-from ftrack_like.sandbox.tables.site_model import model_of
 from ftrack_like.sandbox.tables.values import read_json
 from ftrack_like.sandbox.version import SERVER_VERSION
 
@@ -47,7 +47,7 @@ def server_information(connection: Connection, model: Optional[Model] = None) ->
     """
     return {
         "version": SERVER_VERSION,
-        "schema_hash": schema_hash(model or model_of(connection)),
+        "schema_hash": schema_hash(model or known_model(connection)),
         "is_timezone_support_enabled": True,
         "storage_scenario": _storage_scenario(connection),
     }

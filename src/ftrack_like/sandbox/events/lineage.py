@@ -9,6 +9,7 @@ from typing import Any, Optional, Protocol
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.access.model import known_model
 from ftrack_like.sandbox.access.places import PLACES
 from ftrack_like.sandbox.actions.batch import Change
 from ftrack_like.sandbox.actions.store import Store
@@ -16,7 +17,6 @@ from ftrack_like.sandbox.schema import MODEL, stock_type
 from ftrack_like.sandbox.schema.model import EntityType, Model
 from ftrack_like.sandbox.schema.server_names import server_type
 from ftrack_like.sandbox.tables.layout import TABLES
-from ftrack_like.sandbox.tables.site_model import model_of
 
 __all__ = ["Find", "Finder", "Row", "lineage", "owner_of"]
 
@@ -159,7 +159,7 @@ class Finder:
 
         *store* holds the rows that the transaction read.
         """
-        self.model = model_of(connection)
+        self.model = known_model(connection)
         self._connection = connection
         self._store = store
         self._rows: dict[tuple[str, Any], Optional[Row]] = {}
