@@ -313,12 +313,12 @@ def test_an_attribute_that_does_not_exist(site: Site, entity_type: str, attribut
 @pytest.mark.parametrize(
     "expression",
     [
-        "select statuses.name from Schema where project_schema_id is "
+        "select statuses.task_status.name from Schema where project_schema_id is "
         '"caddd816-acb5-11e1-8668-f23c91df1211"',
         "select status_id from SchemaStatus where schema_id in "
         "(select id from Schema where project_schema_id is "
         '"caddd816-acb5-11e1-8668-f23c91df1211")',
-        "select status.name from WorkflowSchemaStatus limit 1",
+        "select status_id from WorkflowSchemaStatus limit 1",
         "select id from ProjectSchemaOverride where project_schema_id is "
         '"caddd816-acb5-11e1-8668-f23c91df1211" and type_id is "x"',
         "select name, duration, start from Timelog limit 1",
@@ -328,7 +328,7 @@ def test_an_attribute_that_does_not_exist(site: Site, entity_type: str, attribut
         "select job_id from JobComponent limit 1",
         "select username from User where custom_attributes.key is x and "
         "custom_attributes.value is y",
-        "select key, value from CustomAttributeValue where configuration_id in (x)",
+        "select value, entity_id from CustomAttributeValue where configuration_id in (x)",
         'select value from CustomAttributeValue where value in ("a","b")',
         "select value from ContextCustomAttributeValue limit 1",
         "select name from Project where status is active",

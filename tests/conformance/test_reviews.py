@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,6 +19,17 @@ class Review(NamedTuple):
     object: str
     version: str
     invitee: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _guests(site: Site) -> Iterator[None]:
+    """Remove the collaborators that the server makes for the mail addresses of invitees."""
+    query = "select id from Collaborator"
+    before = {each["id"] for each in site.rows(query)}
+    yield
+    for each in site.rows(query):
+        if each["id"] not in before:
+            site.delete("Collaborator", each["id"])
 
 
 def _review(site: Site, **data: Any) -> str:

@@ -239,16 +239,16 @@ def test_ten_webhooks_are_enabled_at_most(site: Site) -> None:
 @writes
 @fact("site-facts D5", "D")
 @pytest.mark.parametrize(
-    "address",
+    "place",
     [
         row("http://192.0.2.1/hook", name="http"),
         row("ftp://studio.example.com/hook", name="ftp"),
         row("studio.example.com/hook", name="no scheme"),
     ],
 )
-def test_an_address_begins_with_https(site: Site, address: str) -> None:
+def test_an_address_begins_with_https(site: Site, place: str) -> None:
     """An address of another machine without https:// is refused."""
-    hook = Hook(site, 'entity.entity_type = "Task"', address)
+    hook = Hook(site, 'entity.entity_type = "Task"', place)
     try:
         problem = site.problem(*hook.operations)
     except AssertionError:

@@ -34,9 +34,12 @@ def credentials(site: Site) -> dict[str, str]:
 
 
 def component(site: Site, file_type: str = ".txt", **data: Any) -> str:
-    """Create a file component and return its id."""
+    """Create a file component for the time of the run and return its id."""
     data = {"name": "main", "file_type": file_type, **data}
-    return str(site.create("FileComponent", **data)["id"])
+    key = str(site.create("FileComponent", **data)["id"])
+    if "version_id" not in data:
+        site.remove_later("FileComponent", key)
+    return key
 
 
 def put(site: Site, key: str, data: bytes, name: str = "main.txt", **more: Any) -> Any:

@@ -171,6 +171,8 @@ class EncodeQueue:
             operations.append(_deletion(source))
             removed += [source["id"], *(one["id"] for one in source.get("members") or ())]
         self._office.execute(operations, job.user_id)
+        if job.version_id is not None:
+            self._office.tell_encoded(job.version_id)
         self._remove_data(removed)
 
     def _replaced(self, job: EncodeJob) -> list[dict[str, Any]]:
