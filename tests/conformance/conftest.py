@@ -20,8 +20,8 @@ import pytest
 import requests
 from tests.conformance.clients import CLIENTS, Client, connect, hide
 from tests.conformance.listeners import Listener, connect_events
-from tests.conformance.report import Outcome, Report
-from tests.conformance.site import Site
+from tests.conformance.report import Outcome, Report, without_client
+from tests.conformance.site import SCOPES, Site
 
 #: The published JavaScript client.
 _JAVASCRIPT = "@ftrack/api@1.11.2"
@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
     config.addinivalue_line("markers", "fact(source, confidence): where a check comes from")
     config.addinivalue_line("markers", "writes: a check that changes data on the server")
+    config.addinivalue_line("markers", "differs(why): a check that fails on the sandbox")
     config.addinivalue_line("markers", "live: a check that a recording of a server cannot answer")
 
 
@@ -153,6 +154,29 @@ def _only_what_is_allowed(request: pytest.FixtureRequest, kind: str) -> None:
         pytest.skip("it writes, and the server is no sandbox: run with --write to let it")
     if marker("live") and kind == "replay":
         pytest.skip("a recording cannot answer it")
+    known = marker("differs")
+    if known and kind == "sandbox":
+        reason = f"the sandbox differs: {known.kwargs['why']}"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let names depend on the check that makes them."""
+    client = getattr(item, "callspec", None) and item.callspec.params.get("client")  # type: ignore[attr-defined]
+    SCOPES.append(f"{item.path.stem}.{without_client(item.name, str(client))}")
+    yield
+    SCOPES.pop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup(fixturedef: Any) -> Iterator[None]:
+    """Let names depend on the fixture that makes them, whichever check asks first."""
+    if fixturedef.scope == "session":
+        SCOPES.append(fixturedef.argname)
+    yield
+    if fixturedef.scope == "session":
+        SCOPES.pop()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -171,6 +195,8 @@ def _outcome(item: pytest.Item, marker: pytest.Mark, told: pytest.TestReport) ->
     why = ""
     if told.failed:
         why = str(getattr(told.longrepr, "reprcrash", None) or told.longrepr)
+    elif getattr(told, "wasxfail", ""):
+        why = str(getattr(told, "wasxfail"))
     elif told.skipped and isinstance(told.longrepr, tuple):
         why = str(told.longrepr[2])
     parameters = dict(getattr(getattr(item, "callspec", None), "params", {}))

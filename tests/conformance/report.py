@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.conformance.facts import CONFIDENCE
 
-__all__ = ["Outcome", "Report"]
+__all__ = ["Outcome", "Report", "without_client"]
 
 
 class Outcome(NamedTuple):
@@ -47,7 +47,9 @@ class Report:
                 f"  {self._confidences(section, client)}"
             )
         total = Counter(each.outcome for each in self.outcomes)
-        distinct = len({(each.section, _without_client(each)) for each in self.outcomes})
+        distinct = len(
+            {(each.section, without_client(each.name, each.client)) for each in self.outcomes}
+        )
         lines.append(
             f"{distinct} checks: {total['passed']} passed, {total['failed']} failed, "
             f"{total['skipped']} skipped"
@@ -81,6 +83,6 @@ class Report:
         return "\n".join(lines) + "\n"
 
 
-def _without_client(outcome: Outcome) -> str:
-    """Return the name of the check without the name of the client."""
-    return outcome.name.replace(f"[{outcome.client}-", "[").replace(f"[{outcome.client}]", "")
+def without_client(name: str, client: str) -> str:
+    """Return the *name* of a check without the name of the *client*."""
+    return name.replace(f"[{client}-", "[").replace(f"[{client}]", "")

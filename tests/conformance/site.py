@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import uuid
+import zlib
+from collections import Counter
 from typing import Any, NamedTuple, Optional
 
 from tests.conformance.clients import Client, Problem
 
-__all__ = ["Site"]
+__all__ = ["SCOPES", "Person", "Site"]
+
+#: The check that runs, and the fixtures that it is making, the innermost last.
+SCOPES: list[str] = []
 
 
 class Person(NamedTuple):
@@ -34,7 +38,7 @@ class Site:
     def __init__(self, client: Client, run: str) -> None:
         self.client = client
         self.run = run
-        self._numbers = itertools.count(1)
+        self._numbers: Counter[str] = Counter()
         self._created: list[tuple[str, list[str]]] = []
         self._project: Optional[dict[str, Any]] = None
         self._schemas: Optional[dict[str, dict[str, Any]]] = None
@@ -107,8 +111,13 @@ class Site:
     # Writing
 
     def name(self, word: str = "x") -> str:
-        """Return a name that no other check of this run has."""
-        return f"{self.run}-{word}-{next(self._numbers)}"
+        """Return a name that no other check of this run has.
+
+        It depends on the check that asks, and not on which others have run before.
+        """
+        scope = SCOPES[-1] if SCOPES else ""
+        self._numbers[scope] += 1
+        return f"{self.run}-{word}-{zlib.crc32(scope.encode()):08x}-{self._numbers[scope]}"
 
     def creation(self, entity_type: str, /, **data: Any) -> dict[str, Any]:
         """Return the operation that creates an *entity_type*; ``id`` is made if it is missing."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.conformance.clients import Problem
-from tests.conformance.facts import fact, row, writes
+from tests.conformance.facts import differs, fact, row, writes
 from tests.conformance.site import Person, Site
 
 pytestmark = writes
@@ -132,6 +132,7 @@ def test_a_new_user_has_the_usual_type(site: Site) -> None:
 
 
 @fact("site-facts A10", "D")
+@differs("a new user has no role until somebody gives one; docs/permissions.rst")
 def test_a_new_user_has_the_role_user(site: Site) -> None:
     """A new user has the role User, unless a setting says otherwise."""
     rows = site.rows(
