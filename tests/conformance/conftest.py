@@ -27,7 +27,9 @@ from tests.conformance.site import SCOPES, Site
 _JAVASCRIPT = "@ftrack/api@1.11.2"
 
 #: The header of the front page with which the servers of this library say what they are.
-_KIND = "FTRACK_LIKE"
+_HEADER = "FTRACK_LIKE"
+
+_KIND = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -92,13 +94,6 @@ def address(
 
 
 @pytest.fixture(scope="session")
-def kind(address: tuple[str, str, str]) -> str:
-    """Return ``sandbox`` or ``replay`` for a server of this library, and ``site`` for others."""
-    answer = requests.get(address[0], timeout=60)
-    return answer.headers.get(_KIND, "site")
-
-
-@pytest.fixture(scope="session")
 def client(request: pytest.FixtureRequest, address: tuple[str, str, str]) -> Iterator[Client]:
     """Return the client that speaks."""
     name = request.param
@@ -146,18 +141,32 @@ def listener(site: Site) -> Iterator[Listener]:
     made.close()
 
 
-@pytest.fixture(autouse=True)
-def _only_what_is_allowed(request: pytest.FixtureRequest, kind: str) -> None:
-    """Skip a check that writes on a site, and one that needs more than a recording."""
-    marker = request.node.get_closest_marker
-    if marker("writes") and kind != "sandbox" and not _option(request.config, "write"):
+def _kind(config: pytest.Config) -> str:
+    """Return ``sandbox`` or ``replay`` for a server of this library, and ``site`` for others."""
+    url = _option(config, "server")
+    if url is None:
+        return "sandbox"
+    if _KIND not in config.stash:
+        config.stash[_KIND] = requests.get(url, timeout=60).headers.get(_HEADER, "site")
+    return config.stash[_KIND]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a check that writes on a site, and one that needs more than a recording.
+
+    This comes before the fixtures of the check, which may write as well.
+    """
+    kind = _kind(item.config)
+    marker = item.get_closest_marker
+    if marker("writes") and kind != "sandbox" and not _option(item.config, "write"):
         pytest.skip("it writes, and the server is no sandbox: run with --write to let it")
     if marker("live") and kind == "replay":
         pytest.skip("a recording cannot answer it")
     known = marker("differs")
     if known and kind == "sandbox":
         reason = f"the sandbox differs: {known.kwargs['why']}"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+        item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
 @pytest.hookimpl(hookwrapper=True)

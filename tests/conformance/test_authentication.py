@@ -75,6 +75,8 @@ def test_the_event_server_refuses_a_wrong_key(client: Client) -> None:
     """The handshake of the event server answers wrong credentials with the same body."""
     headers = {"ftrack-user": client.user, "ftrack-api-key": "wrong"}
     answer = requests.get(f"{client.url}/socket.io/1/", headers=headers, timeout=60)
+    if answer.status_code == 501:
+        pytest.skip("the server has no events")
     assert "The supplied API key is not valid" in answer.text
 
 

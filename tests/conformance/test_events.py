@@ -190,8 +190,8 @@ def test_the_source_names_the_user(site: Site, listener: Listener) -> None:
 )
 def test_a_subscription(site: Site, listener: Listener, criteria: str, comes: bool) -> None:
     """A subscription selects events by the values of their keys."""
-    if site.client.name == "published" and ("<" in criteria or ">" in criteria):
-        pytest.skip("the published client does not compare numbers with greater and less")
+    if site.client.name == "published" and "number" in criteria:
+        pytest.skip("the published client does not compare numbers itself")
     topic = listener.topic("chosen")
     listener.subscribe(f"topic={topic} {criteria}".replace("$U", f'"{site.client.user}"').strip())
     listener.publish(topic, {"name": "sh010", "number": 5, "inner": {"key": "x"}})

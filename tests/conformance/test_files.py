@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from tests.conformance.facts import fact, row, writes
+from tests.conformance.facts import fact, live, row, writes
 from tests.conformance.site import Site
 from tests.conformance.uploads import (
     SERVER_LOCATION,
@@ -93,6 +93,7 @@ def test_the_place_is_named_by_the_component(site: Site, text: str) -> None:
 
 
 @writes
+@live
 @fact("protocol 1", "protocol")
 def test_a_wrong_checksum_is_refused(site: Site) -> None:
     """Data that do not fit their checksum are refused."""
@@ -113,6 +114,7 @@ def test_a_right_checksum_is_accepted(site: Site) -> None:
 
 
 @writes
+@live
 @fact("protocol 1", "protocol")
 def test_a_file_of_several_parts(site: Site) -> None:
     """A file may go in parts, each with an address of its own."""
@@ -157,6 +159,7 @@ def test_parts_have_numbers(site: Site) -> None:
 
 
 @writes
+@live
 @fact("site-facts E", "P")
 def test_data_are_read_from_the_address(site: Site, text: str) -> None:
     """A plain GET of the address of a component location reads the data."""
@@ -172,6 +175,7 @@ def test_the_address_is_a_path_through_the_component(site: Site, text: str) -> N
 
 
 @writes
+@live
 @fact("protocol 1", "protocol")
 @pytest.mark.parametrize("how", ["headers", "parameters"])
 def test_data_are_read_with_credentials(site: Site, text: str, how: str) -> None:

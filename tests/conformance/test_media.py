@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from tests.conformance.facts import fact, row, writes
+from tests.conformance.facts import fact, live, row, writes
 from tests.conformance.listeners import PATIENCE, Listener
 from tests.conformance.site import Site
 from tests.conformance.uploads import SERVER_LOCATION, picture, upload
@@ -253,6 +253,7 @@ def _done(encoded: Encoded) -> None:
 
 
 @writes
+@live
 @fact("protocol 1", "protocol")
 @pytest.mark.parametrize("name", ["info", "tasks"])
 @pytest.mark.parametrize("theme", ["light", "dark", None], ids=str)

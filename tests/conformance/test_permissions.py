@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.conformance.clients import Problem
-from tests.conformance.facts import differs, fact, row, writes
+from tests.conformance.facts import differs, fact, live, row, writes
 from tests.conformance.site import Person, Site
 
 pytestmark = writes
@@ -69,6 +69,7 @@ def test_a_new_key_lets_its_user_in(site: Site, worker: Person) -> None:
     assert site.other(worker.name, key).rows(f'select id from User where id is "{worker.id}"')
 
 
+@live
 @fact("protocol 1", "protocol")
 def test_each_reset_makes_a_new_key(site: Site) -> None:
     """Each reset_remote makes a new key."""
@@ -131,6 +132,7 @@ def test_a_new_user_has_the_usual_type(site: Site) -> None:
     assert user["user_type_id"] == "ac9fa5aa-4361-11e0-b7cc-0019bb4983d8"
 
 
+@live
 @fact("site-facts A10", "D")
 @differs("a new user has no role until somebody gives one; docs/permissions.rst")
 def test_a_new_user_has_the_role_user(site: Site) -> None:
