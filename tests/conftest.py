@@ -122,19 +122,21 @@ def _share_of_processor(seconds: float) -> float:
 @pytest.fixture(scope="session")
 def sandbox_on(
     _isolated_environment: None,
-) -> Callable[[Optional[str]], AbstractContextManager[Sandbox]]:
+) -> Callable[..., AbstractContextManager[Sandbox]]:
     """Return what starts a sandbox on a namespace of its own in the PostgreSQL at a URL.
 
-    For None it is on SQLite, or where ``FTRACK_LIKE_TEST_SANDBOX_DATABASE`` says.
+    For None it is on SQLite, or where ``FTRACK_LIKE_TEST_SANDBOX_DATABASE`` says. Further options
+    are those of the class.
     """
     return _sandbox_on
 
 
 @contextmanager
-def _sandbox_on(url: Optional[str]) -> Iterator[Sandbox]:
+def _sandbox_on(url: Optional[str], **options: Any) -> Iterator[Sandbox]:
     default = os.environ.get("FTRACK_LIKE_TEST_SANDBOX_DATABASE")
-    with _namespace(url or default) as database, _sandbox_class()(database=database) as running:
-        yield running
+    with _namespace(url or default) as database:
+        with _sandbox_class()(database=database, **options) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

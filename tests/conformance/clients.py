@@ -5,18 +5,30 @@ from __future__ import annotations
 import abc
 import importlib
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Optional
 
 import requests
 
-__all__ = ["CLIENTS", "Client", "Problem", "connect"]
+__all__ = ["CLIENTS", "Client", "Problem", "connect", "hide"]
 
 #: The names that ``--client`` accepts.
 CLIENTS = ("http", "ours", "published", "javascript")
 
 _SECONDS = 120
+
+#: What a report must not show, and what it shows in its place.
+_HIDDEN: dict[str, str] = {}
+_SECRET_PARAMETERS = re.compile(r"\b(apiKey|api_key|username|holder|signature)=[^&\s\"']+")
+
+
+def hide(text: str) -> str:
+    """Return *text* without addresses of servers, names of users who speak, and their keys."""
+    for secret in sorted(_HIDDEN, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN[secret])
+    return _SECRET_PARAMETERS.sub(r"\1=…", text)
 
 
 class Problem(Exception):
@@ -47,10 +59,17 @@ class Client(abc.ABC):
         self.url = url.rstrip("/")
         self.user = user
         self.key = key
+        host = self.url.partition("://")[2]
+        found = {self.url: "SERVER", host: "SERVER", key: "KEY"}
+        _HIDDEN.update({secret: shown for secret, shown in found.items() if secret})
 
     @abc.abstractmethod
     def call(self, operations: list[dict[str, Any]]) -> list[Any]:
         """Return the decoded results of *operations*; raise :class:`Problem` for an error."""
+
+    def of(self, user: str, key: str) -> Client:
+        """Return a client of the same kind for *user*, who has *key*."""
+        return type(self)(self.url, user, key)
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -102,9 +121,12 @@ class SessionClient(Client):
                 return json.loads(string)
 
         self._error = api.exception.ServerError
-        self.session = PlainSession(
-            server_url=url, api_key=key, api_user=user, auto_connect_event_hub=False
-        )
+        try:
+            self.session = PlainSession(
+                server_url=url, api_key=key, api_user=user, auto_connect_event_hub=False
+            )
+        except self._error as error:
+            raise Problem(type(error).__name__, str(error)) from error
 
     def call(self, operations: list[dict[str, Any]]) -> list[Any]:
         """Return the results of *operations*."""
@@ -147,6 +169,7 @@ class JavaScriptClient(Client):
 
     def __init__(self, url: str, user: str, key: str, folder: Path) -> None:
         super().__init__(url, user, key)
+        self._folder = folder
         script = folder / "bridge.mjs"
         script.write_text((Path(__file__).parent / "bridge.mjs").read_text(encoding="utf-8"))
         self._process = subprocess.Popen(
@@ -157,6 +180,10 @@ class JavaScriptClient(Client):
             text=True,
             encoding="utf-8",
         )
+
+    def of(self, user: str, key: str) -> Client:
+        """Return a client in a process of its own for *user*, who has *key*."""
+        return JavaScriptClient(self.url, user, key, self._folder)
 
     def call(self, operations: list[dict[str, Any]]) -> list[Any]:
         """Return the results of *operations*."""

@@ -1,16 +1,15 @@
 """Check a server against what is known of sites.
 
-Without options the checks run on a sandbox of their own. With ``--server URL --user U --key K``
-they run on that server: those that read, and with ``--write`` also those that write, in a project
-that they make and remove. ``--client`` chooses who speaks: ``http`` (the default), ``ours``,
-``published`` or ``javascript``; ``all`` takes each that is installed. ``--report FILE`` writes the
-result without secrets.
+Without options the checks run on a sandbox of their own. With ``--server URL --user U --key=K``
+they run on that server: those that read, and also those that write if the server is a sandbox or
+``--write`` allows it. They write in a project that they make and remove. ``--client`` chooses who
+speaks: ``http``, ``ours``, ``published`` or ``javascript``; ``all`` takes each that is installed.
+``--report FILE`` writes the result without secrets.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,15 +17,19 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from tests.conformance.clients import CLIENTS, Client, connect
-from tests.conformance.report import Outcome, Report
-from tests.conformance.site import Site
+import requests
+from tests.conformance.clients import CLIENTS, Client, connect, hide
+from tests.conformance.listeners import Listener, connect_events
+from tests.conformance.report import Outcome, Report, without_client
+from tests.conformance.site import SCOPES, Site
 
 #: The published JavaScript client.
 _JAVASCRIPT = "@ftrack/api@1.11.2"
 
-_REPORT = pytest.StashKey[Report]()
-_ADDRESS = pytest.StashKey[tuple[str, str, str]]()
+#: The header of the front page with which the servers of this library say what they are.
+_HEADER = "FTRACK_LIKE"
+
+_KIND = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,10 +55,11 @@ def _option(config: pytest.Config, name: str) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers, and begin a report."""
+    """Declare the markers."""
     config.addinivalue_line("markers", "fact(source, confidence): where a check comes from")
     config.addinivalue_line("markers", "writes: a check that changes data on the server")
-    config.stash[_REPORT] = Report()
+    config.addinivalue_line("markers", "differs(why): a check that fails on the sandbox")
+    config.addinivalue_line("markers", "live: a check that a recording of a server cannot answer")
 
 
 def _clients(config: pytest.Config) -> list[str]:
@@ -79,16 +83,13 @@ def address(
     """Return the address of the server, the user and the key."""
     url = _option(pytestconfig, "server")
     if url is None:
-        with request.getfixturevalue("sandbox_on")(None) as sandbox:
-            found = (sandbox.server_url, sandbox.api_user, sandbox.api_key)
-            pytestconfig.stash[_ADDRESS] = found
-            yield found
+        with request.getfixturevalue("sandbox_on")(None, loopback_webhooks=True) as sandbox:
+            yield sandbox.server_url, sandbox.api_user, sandbox.api_key
         return
     user = _option(pytestconfig, "user")
     key = _option(pytestconfig, "key") or os.environ.get("FTRACK_API_KEY")
     if not user or not key:
         raise pytest.UsageError("--server needs --user, and --key or the variable FTRACK_API_KEY")
-    pytestconfig.stash[_ADDRESS] = (url, user, key)
     yield url, user, key
 
 
@@ -124,19 +125,67 @@ def javascript_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(client: Client, pytestconfig: pytest.Config) -> Iterator[Site]:
     """Return the server to check."""
-    run = _option(pytestconfig, "run") or "conformance"
-    made = Site(client, f"{run}-{client.name}")
+    words = [_option(pytestconfig, "run") or "conformance", client.name]
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    made = Site(client, "-".join([*words, worker] if worker else words))
     yield made
     made.clean_up()
 
 
-@pytest.fixture(autouse=True)
-def _only_what_is_allowed(request: pytest.FixtureRequest) -> None:
-    """Skip a check that writes on a server that is not a sandbox of this run."""
-    config = request.config
-    foreign = _option(config, "server") is not None
-    if foreign and request.node.get_closest_marker("writes") and not _option(config, "write"):
-        pytest.skip("it writes: run with --write to let it")
+@pytest.fixture(scope="session")
+def listener(site: Site) -> Iterator[Listener]:
+    """Return a subscriber that hears the changes on the server, and may subscribe to more."""
+    made = connect_events(site.client, site.run)
+    made.subscribe("topic=ftrack.update")
+    yield made
+    made.close()
+
+
+def _kind(config: pytest.Config) -> str:
+    """Return ``sandbox`` or ``replay`` for a server of this library, and ``site`` for others."""
+    url = _option(config, "server")
+    if url is None:
+        return "sandbox"
+    if _KIND not in config.stash:
+        config.stash[_KIND] = requests.get(url, timeout=60).headers.get(_HEADER, "site")
+    return config.stash[_KIND]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a check that writes on a site, and one that needs more than a recording.
+
+    This comes before the fixtures of the check, which may write as well.
+    """
+    kind = _kind(item.config)
+    marker = item.get_closest_marker
+    if marker("writes") and kind != "sandbox" and not _option(item.config, "write"):
+        pytest.skip("it writes, and the server is no sandbox: run with --write to let it")
+    if marker("live") and kind == "replay":
+        pytest.skip("a recording cannot answer it")
+    known = marker("differs")
+    if known and kind == "sandbox":
+        reason = f"the sandbox differs: {known.kwargs['why']}"
+        item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let names depend on the check that makes them."""
+    client = getattr(item, "callspec", None) and item.callspec.params.get("client")  # type: ignore[attr-defined]
+    SCOPES.append(f"{item.path.stem}.{without_client(item.name, str(client))}")
+    yield
+    SCOPES.pop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup(fixturedef: Any) -> Iterator[None]:
+    """Let names depend on the fixture that makes them, whichever check asks first."""
+    if fixturedef.scope == "session":
+        SCOPES.append(fixturedef.argname)
+    yield
+    if fixturedef.scope == "session":
+        SCOPES.pop()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -155,6 +204,8 @@ def _outcome(item: pytest.Item, marker: pytest.Mark, told: pytest.TestReport) ->
     why = ""
     if told.failed:
         why = str(getattr(told.longrepr, "reprcrash", None) or told.longrepr)
+    elif getattr(told, "wasxfail", ""):
+        why = str(getattr(told, "wasxfail"))
     elif told.skipped and isinstance(told.longrepr, tuple):
         why = str(told.longrepr[2])
     parameters = dict(getattr(getattr(item, "callspec", None), "params", {}))
@@ -167,7 +218,7 @@ def _outcome(item: pytest.Item, marker: pytest.Mark, told: pytest.TestReport) ->
         source=marker.kwargs["source"],
         confidence=marker.kwargs["confidence"],
         outcome=told.outcome,
-        why=why,
+        why=hide(why),
     )
 
 
@@ -186,22 +237,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print the table, and write the report."""
     if not _collected:
         return
-    report = config.stash[_REPORT]
-    report.outcomes = list(_collected)
+    report = Report(_collected)
     terminalreporter.section("conformance")
     for line in report.table():
         terminalreporter.write_line(line)
     path: Optional[str] = _option(config, "report")
     if path:
-        secrets = config.stash.get(_ADDRESS, ("", "", ""))
-        Path(path).write_text(_without(report.text(), secrets), encoding="utf-8")
-        terminalreporter.write_line(f"The report is in {path}.")
-
-
-def _without(text: str, secrets: tuple[str, str, str]) -> str:
-    """Return *text* without the address, the user and the key in *secrets*."""
-    for secret, shown in zip(secrets, ("SERVER", "USER", "KEY")):
-        if secret:
-            text = text.replace(secret, shown)
-            text = text.replace(re.sub(r"^https?://", "", secret), shown)
-    return text
+        Path(path).write_text(hide(report.text()), encoding="utf-8")
+        terminalreporter.write_line(f"The report is in {path}. It has no address and no key.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["CONFIDENCE", "fact", "row", "writes"]
+__all__ = ["CONFIDENCE", "differs", "fact", "live", "row", "writes"]
 
 #: How sure a source is, as the reference has it.
 CONFIDENCE = {
@@ -34,3 +34,11 @@ def row(*values: Any, name: str) -> Any:
 
 #: Marks a check that changes data: it runs on a sandbox, and elsewhere only with ``--write``.
 writes = pytest.mark.writes
+
+#: Marks a check that needs a server: a recording of one cannot answer it.
+live = pytest.mark.live
+
+
+def differs(why: str) -> pytest.MarkDecorator:
+    """Mark a check that is known to fail on the sandbox: *why* the sandbox differs from a site."""
+    return pytest.mark.differs(why=why)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tests.conformance.facts import CONFIDENCE
 
-__all__ = ["Outcome", "Report"]
+__all__ = ["Outcome", "Report", "without_client"]
 
 
 class Outcome(NamedTuple):
@@ -24,28 +25,45 @@ class Outcome(NamedTuple):
 
 
 class Report:
-    """The outcomes of a run."""
+    """The *outcomes* of a run."""
 
-    def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        self.outcomes = list(outcomes)
 
     def table(self) -> list[str]:
         """Return the lines of a table: how many checks of each section ended how, by client."""
-        counts: Counter[tuple[str, str, str]] = Counter(
-            (each.section, each.client, each.outcome) for each in self.outcomes
-        )
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for each in self.outcomes:
+            counts[each.section, each.client, each.outcome] += 1
         keys = sorted({(section, client) for section, client, _ in counts})
-        lines = [f"{'section':<20} {'client':<11} {'passed':>6} {'failed':>6} {'skipped':>7}"]
+        lines = [
+            f"{'section':<18} {'client':<11} {'passed':>6} {'failed':>6} {'skipped':>7}"
+            f"  {'confidence (checks)'}"
+        ]
         for section, client in keys:
             found = [counts[section, client, each] for each in ("passed", "failed", "skipped")]
-            lines.append(f"{section:<20} {client:<11} {found[0]:>6} {found[1]:>6} {found[2]:>7}")
+            lines.append(
+                f"{section:<18} {client:<11} {found[0]:>6} {found[1]:>6} {found[2]:>7}"
+                f"  {self._confidences(section, client)}"
+            )
         total = Counter(each.outcome for each in self.outcomes)
-        distinct = len({(each.section, _without_client(each)) for each in self.outcomes})
+        distinct = len(
+            {(each.section, without_client(each.name, each.client)) for each in self.outcomes}
+        )
         lines.append(
             f"{distinct} checks: {total['passed']} passed, {total['failed']} failed, "
             f"{total['skipped']} skipped"
         )
         return lines
+
+    def _confidences(self, section: str, client: str) -> str:
+        """Return how many checks have which confidence."""
+        counts = Counter(
+            each.confidence
+            for each in self.outcomes
+            if (each.section, each.client) == (section, client)
+        )
+        return " ".join(f"{name} {counts[name]}" for name in CONFIDENCE if counts[name])
 
     def text(self) -> str:
         """Return the whole report: the table, what failed and why, and each check."""
@@ -65,6 +83,6 @@ class Report:
         return "\n".join(lines) + "\n"
 
 
-def _without_client(outcome: Outcome) -> str:
-    """Return the name of the check without the name of the client."""
-    return outcome.name.replace(f"[{outcome.client}-", "[").replace(f"[{outcome.client}]", "")
+def without_client(name: str, client: str) -> str:
+    """Return the *name* of a check without the name of the *client*."""
+    return name.replace(f"[{client}-", "[").replace(f"[{client}]", "")

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 import uuid
-from typing import Any, Optional
+import zlib
+from collections import Counter
+from typing import Any, NamedTuple, Optional
 
 from tests.conformance.clients import Client, Problem
 
-__all__ = ["Site"]
+__all__ = ["SCOPES", "Person", "Site"]
+
+#: The check that runs, and the fixtures that it is making, the innermost last.
+SCOPES: list[str] = []
+
+
+class Person(NamedTuple):
+    """A user that a check has made."""
+
+    site: Site
+    id: str
+    name: str
+
+    def log_in(self) -> Site:
+        """Return the server as this user sees it, with a new key."""
+        answer = self.site.call(self.site.new_key(self.id))[0]
+        return self.site.other(self.name, answer["data"]["api_key"])
 
 
 class Site:
@@ -20,12 +38,22 @@ class Site:
     def __init__(self, client: Client, run: str) -> None:
         self.client = client
         self.run = run
-        self._numbers = itertools.count(1)
+        self._numbers: Counter[str] = Counter()
         self._created: list[tuple[str, list[str]]] = []
         self._project: Optional[dict[str, Any]] = None
         self._schemas: Optional[dict[str, dict[str, Any]]] = None
+        self._user: Optional[str] = None
+        self._others: list[Client] = []
 
     # Reading
+
+    @property
+    def user(self) -> str:
+        """The id of the user who speaks."""
+        if self._user is None:
+            name = self.client.user
+            self._user = str(self.one(f'select id from User where username is "{name}"')["id"])
+        return self._user
 
     def call(self, *operations: dict[str, Any]) -> list[Any]:
         """Return the results of *operations*, sent as one batch."""
@@ -83,8 +111,13 @@ class Site:
     # Writing
 
     def name(self, word: str = "x") -> str:
-        """Return a name that no other check of this run has."""
-        return f"{self.run}-{word}-{next(self._numbers)}"
+        """Return a name that no other check of this run has.
+
+        It depends on the check that asks, and not on which others have run before.
+        """
+        scope = SCOPES[-1] if SCOPES else ""
+        self._numbers[scope] += 1
+        return f"{self.run}-{word}-{zlib.crc32(scope.encode()):08x}-{self._numbers[scope]}"
 
     def creation(self, entity_type: str, /, **data: Any) -> dict[str, Any]:
         """Return the operation that creates an *entity_type*; ``id`` is made if it is missing."""
@@ -165,8 +198,69 @@ class Site:
         self.call(asset, version)
         return str(version["entity_key"][0])
 
+    def configuration(self, type_name: str, entity_type: str = "task", **data: Any) -> str:
+        """Create a configuration of a custom attribute for the time of the run; return its id.
+
+        Everybody may read and write its values.
+        """
+        kind = self.one(f'select id from CustomAttributeType where name is "{type_name}"')["id"]
+        data.setdefault("key", re.sub("[^a-z0-9]", "_", self.name(type_name).lower()))
+        roles = [
+            {"__entity_type__": "SecurityRole", "id": each["id"]}
+            for each in self.rows("select id from SecurityRole order by name")
+        ]
+        data.setdefault("read_security_roles", roles)
+        data.setdefault("write_security_roles", roles)
+        data.setdefault("label", data["key"])
+        data.setdefault("config", "{}")
+        created = self.create(
+            "CustomAttributeConfiguration", type_id=kind, entity_type=entity_type, **data
+        )
+        self.remove_later("CustomAttributeConfiguration", created["id"])
+        return str(created["id"])
+
+    def role(self, name: str) -> str:
+        """Return the id of the security role called *name*."""
+        return str(self.one(f'select id from SecurityRole where name is "{name}"')["id"])
+
+    def person(self, role: Optional[str] = None, **data: Any) -> Person:
+        """Create a user for the time of the run, with *role* for all open projects."""
+        name = self.name("user")
+        data = {"username": name, "first_name": "Test", "last_name": "User", **data}
+        data.setdefault("is_active", True)
+        user = str(self.create("User", **data)["id"])
+        self.remove_later("User", user)
+        if role is not None:
+            for each in self.rows(
+                f'select security_role_id from UserSecurityRole where user_id is "{user}"'
+            ):
+                self.change_role("remove_user_security_role", user, each["security_role_id"])
+            self.change_role("add_user_security_role", user, self.role(role))
+        return Person(self, user, name)
+
+    def other(self, name: str, key: str) -> Site:
+        """Return the same server as the user called *name* sees it, who has *key*."""
+        client = self.client.of(name, key)
+        self._others.append(client)
+        return Site(client, self.name("other"))
+
+    def change_role(self, action: str, user: str, role: str, **more: Any) -> Any:
+        """Run *action*, which changes the roles of *user*; return its result."""
+        return self.call({"action": action, "user_id": user, "role_id": role, **more})[0]
+
+    def new_key(self, user: str, reset_type: str = "api_key") -> dict[str, Any]:
+        """Return the operation that gives *user* a new key."""
+        return {
+            "action": "reset_remote",
+            "reset_type": reset_type,
+            "entity_type": "User",
+            "entity_key": user,
+        }
+
     def clean_up(self) -> None:
         """Delete what the checks created."""
+        for each in self._others:
+            each.close()
         for entity_type, key in reversed(self._created):
             try:
                 self.call(self.deletion(entity_type, key))

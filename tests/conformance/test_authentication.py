@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
-from tests.conformance.clients import Client, HttpClient, Problem
+from tests.conformance.clients import Client, Problem
 from tests.conformance.facts import fact, row
 from tests.conformance.site import Site
 
@@ -66,12 +66,8 @@ def test_strict_mode_has_the_status_of_the_error(client: Client) -> None:
 @fact("protocol 1", "protocol")
 def test_clients_report_wrong_credentials(client: Client) -> None:
     """Each client raises its error for wrong credentials."""
-    if not isinstance(client, HttpClient):
-        pytest.skip("the session of this client does not start with a wrong key")
-    other = HttpClient(client.url, client.user, "wrong")
     with pytest.raises(Problem, match="API key"):
-        other.call(_READ)
-    other.close()
+        client.of(client.user, "wrong").call(_READ)
 
 
 @fact("site-facts G", "M")
@@ -79,6 +75,8 @@ def test_the_event_server_refuses_a_wrong_key(client: Client) -> None:
     """The handshake of the event server answers wrong credentials with the same body."""
     headers = {"ftrack-user": client.user, "ftrack-api-key": "wrong"}
     answer = requests.get(f"{client.url}/socket.io/1/", headers=headers, timeout=60)
+    if answer.status_code == 501:
+        pytest.skip("the server has no events")
     assert "The supplied API key is not valid" in answer.text
 
 

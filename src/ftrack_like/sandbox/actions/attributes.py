@@ -109,9 +109,10 @@ def read_reference(batch: Batch, value: Any, where: str) -> tuple[EntityType, di
     if not isinstance(value, Mapping) or "__entity_type__" not in value:
         # Programs look for these words.
         known = "Cannot set relationship to string value: " if isinstance(value, str) else ""
+        # No braces: the published client formats the text of an error again.
         raise ValidationError(
-            f"{known}{where} must be a reference such as "
-            f'{{"__entity_type__": "…", "id": "…"}}, not {shown(value)}.'
+            f'{known}{where} must be a reference with "__entity_type__" and the key, '
+            f"not {shown(value)}."
         )
     type_ = batch.entity_type(value["__entity_type__"])
     return type_, columns_of_key(type_, value)

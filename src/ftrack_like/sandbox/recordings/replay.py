@@ -21,6 +21,7 @@ from ftrack_like.sandbox.recordings.file import SITE, FileRead, Recording
 from ftrack_like.sandbox.recordings.player import NotRecordedError, Player
 from ftrack_like.sandbox.recordings.scrubbing import FILE_PARAMETERS
 from ftrack_like.sandbox.recordings.serving import MAXIMUM_BODY, AppServer, error
+from ftrack_like.sandbox.version import KIND_HEADER
 
 __all__ = ["Replay"]
 
@@ -105,7 +106,8 @@ class Replay(AppServer):
 
     async def _get_root(self, request: Request) -> Response:
         """Answer programs that ask for the version of the server."""
-        return PlainTextResponse("A replay.", headers={"FTRACK_VERSION": self._version})
+        headers = {"FTRACK_VERSION": self._version, KIND_HEADER: "replay"}
+        return PlainTextResponse("A replay.", headers=headers)
 
     async def _refuse_events(self, request: Request) -> Response:
         """Refuse a connection of the event hub."""

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ftrack_like.sandbox.http_app import server_url
-from ftrack_like.sandbox.version import SERVER_VERSION
+from ftrack_like.sandbox.version import KIND_HEADER, SERVER_VERSION
 from ftrack_like.sandbox.web.actions import action_routes
 from ftrack_like.sandbox.web.assets import ASSETS_ROUTE
 from ftrack_like.sandbox.web.browse import browse_routes
@@ -42,4 +42,5 @@ async def welcome(request: Request) -> Response:
     """Return the page at "/". Log-in dialogues check its header ``FTRACK_VERSION``."""
     response = render("welcome.html", server_url=server_url(request), theme=None)
     response.headers["FTRACK_VERSION"] = SERVER_VERSION
+    response.headers[KIND_HEADER] = "sandbox"
     return response
