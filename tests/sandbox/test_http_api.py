@@ -444,3 +444,12 @@ def test_client_that_leaves_in_the_middle_is_no_fault(
             connection.sendall("\r\n".join([*head, "", "half"]).encode())
         assert api.call() == []
     assert "ClientDisconnect" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_errors_contain_no_braces() -> None:
+    """The published client formats the text of an error again, which fails at a brace."""
+    from ftrack_like.sandbox.errors import ValidationError
+
+    content = ValidationError('not {"a": {"b": 1}}').as_wire()["content"]
+    assert content == 'not ("a": ("b": 1))'
+    assert content.format(name="x") == content

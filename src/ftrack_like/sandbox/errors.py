@@ -55,6 +55,9 @@ __all__ = [
 ]
 
 
+_BRACES = str.maketrans("{}", "()")
+
+
 class SandboxError(Exception):
     """An error that the server returns to the client.
 
@@ -93,7 +96,8 @@ class SandboxError(Exception):
         """Return ``{"exception": str, "content": str, "error_code": str or None}``.
 
         ``"operation": int`` is added if the failed operation is known, and ``"position": int`` if
-        the expression of a query has a mistake.
+        the expression of a query has a mistake. The content has parentheses in place of braces,
+        because the published Python client formats the text again, and fails at a brace.
         """
         known = {
             name: value
@@ -102,7 +106,7 @@ class SandboxError(Exception):
         }
         return {
             "exception": self.name,
-            "content": self.content,
+            "content": self.content.translate(_BRACES),
             "error_code": self.error_code,
             **known,
         }
