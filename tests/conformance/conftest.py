@@ -52,9 +52,7 @@ def _option(config: pytest.Config, name: str) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers, and begin a report."""
-    config.addinivalue_line("markers", "fact(source, confidence): where a check comes from")
-    config.addinivalue_line("markers", "writes: a check that changes data on the server")
+    """Begin a report."""
     config.stash[_REPORT] = Report()
 
 
