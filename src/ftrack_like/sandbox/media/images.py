@@ -41,8 +41,8 @@ def scale(
     A PNG stays a PNG, with its transparent parts. Any other image becomes a JPEG. The file type of
     *target* becomes ``.png`` or ``.jpg``. *size* limits both width and height. Return False if
     *source* is not a readable image, or Pillow is missing. Raise
-    :exc:`~ftrack_like._media.stills.TooManyPixelsError` if the image has more
-    than *maximum* pixels.
+    :exc:`~ftrack_like._media.stills.TooManyPixelsError` if the image has more than *maximum*
+    pixels.
     """
     image = open_image(source, maximum)
     if image is None:
