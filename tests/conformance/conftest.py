@@ -52,7 +52,9 @@ def _option(config: pytest.Config, name: str) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin a report."""
+    """Declare the markers, and begin a report."""
+    config.addinivalue_line("markers", "fact(source, confidence): where a check comes from")
+    config.addinivalue_line("markers", "writes: a check that changes data on the server")
     config.stash[_REPORT] = Report()
 
 

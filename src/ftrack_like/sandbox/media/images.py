@@ -39,8 +39,9 @@ def scale(
     """Scale the image at *source* to at most *size* pixels; write it to *target*.
 
     A PNG stays a PNG, with its transparent parts. Any other image becomes a JPEG. The file type of
-    *target* becomes ``.png`` or ``.jpg``. *size* limits both width and height. Return False if
-    *source* is not a readable image, or Pillow is missing. Raise
+    *target* becomes ``.png`` or ``.jpg``. *size* limits both width and height.
+
+    Return False if *source* is not a readable image, or Pillow is missing. Raise
     :exc:`~ftrack_like._media.stills.TooManyPixelsError` if the image has more than *maximum*
     pixels.
     """
