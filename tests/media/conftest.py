@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("av", reason="PyAV (media extra) is not installed")
-pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
-
 from ftrack_like._base.errors import MediaError
 from ftrack_like._base.ffmpeg import find_ffmpeg
 

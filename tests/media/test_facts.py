@@ -11,6 +11,9 @@ from typing import Any, Optional
 
 import pytest
 
+pytest.importorskip("av", reason="PyAV (media extra) is not installed")
+pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
+
 from ftrack_like._base.errors import MediaError
 from ftrack_like._media import presets
 from ftrack_like._media.animation import is_animated

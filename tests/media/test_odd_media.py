@@ -9,6 +9,10 @@ import os
 import pathlib
 
 import pytest
+
+pytest.importorskip("av", reason="PyAV (media extra) is not installed")
+pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
+
 from tests.media.checking import check
 from tests.media.odd_media import CODECS, SINE, Case, cases, make
 

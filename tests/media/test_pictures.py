@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("av", reason="PyAV (media extra) is not installed")
 pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
 
 from PIL import Image, ImageCms

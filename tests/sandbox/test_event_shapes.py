@@ -469,16 +469,18 @@ def test_custom_attribute(site: Site, kind: str, config: str, value: Any, text: 
 @pytest.mark.ffmpeg
 def test_encoded(site: Site, tmp_path: Any) -> None:
     """An encoded version is told by the server, which names no user and no token."""
-    import shutil
     import subprocess
 
+    from ftrack_like.exception import MediaError
     from ftrack_like.media import find_ffmpeg
 
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg is not installed")
+    try:
+        program = find_ffmpeg()
+    except MediaError as error:
+        pytest.skip(str(error))
     path = tmp_path / "clip.mov"
     source = ("-f", "lavfi", "-i", "testsrc=size=64x36:rate=24:duration=0.2")
-    subprocess.run([find_ffmpeg(), "-loglevel", "error", *source, str(path)], check=True)
+    subprocess.run([program, "-loglevel", "error", *source, str(path)], check=True)
     _, asset, version = site.version()
     with site.sandbox.session() as session:
         job = session.get("AssetVersion", version).encode_media(str(path))

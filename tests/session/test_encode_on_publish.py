@@ -134,6 +134,7 @@ def test_what_is_published_on_the_server_is_encoded_there(session, version, list
     assert names(session, version) == ["ftrackreview-mp4", "main", "thumbnail"]
 
 
+@pytest.mark.usefixtures("clip")
 def test_a_failure_is_told(session, version, listener, messages, tmp_path):
     """The job fails with the reason, and the message has it too."""
     (tmp_path / "notes.mov").write_text("no media")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import arrow
@@ -153,7 +154,7 @@ def wrong_none(stage: Stage) -> Any:
     build(stage).query("Shot where description equals none").all()
 
 
-@step(32, "what came with an entity is kept, wherever in the answer it came")
+@step()
 def deep_projections_that_come_back(stage: Stage) -> Any:
     """Projections through references and collections need no further request."""
     session = build(stage)
@@ -174,6 +175,20 @@ def deep_projections_that_come_back(stage: Stage) -> Any:
             ]
             for task in session.query(expression)
         ]
+
+
+@step(32, "what came with an entity is kept, wherever in the answer it came")
+def reference_before_its_entity(stage: Stage) -> Any:
+    """A server sends an entity as a reference first, and in full later in the same answer."""
+    session = stage.new_session()
+    reference = {"__entity_type__": "Task", "id": "t1"}
+    folder = {"__entity_type__": "Folder", "id": "f1", "children": [reference]}
+    rows = [folder, {**reference, "name": "layout"}]
+    answer = [{"action": "query", "data": rows, "metadata": {"next": {"offset": None}}}]
+    session.call = lambda *arguments, **options: session.decode(json.dumps(answer))
+    with session.auto_populating(False):
+        found = session.query("select name from TypedContext").all()
+        return str(found[0]["children"][0]["name"])
 
 
 @step()
