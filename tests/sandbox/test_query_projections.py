@@ -102,9 +102,10 @@ def test_values_travel_as_the_protocol_says(world):
     assert task["time_logged"] == 3600.0
     assert task["bid_time_logged_difference"] == 25200.0
     address = "http://sandbox.test/component/thumbnail?id=cp-main&size=300"
-    assert task["thumbnail_url"] == {"value": address}
+    assert task["thumbnail_url"] == {"url": address, "value": address}
     without = one(world, "select thumbnail_url from Task where id is t-loose")["thumbnail_url"]
-    assert without == {"value": "http://sandbox.test/component/thumbnail?id=&size=300"}
+    address = "http://sandbox.test/component/thumbnail?id=&size=300"
+    assert without == {"url": address, "value": address}
     user = one(world, "select is_active, first_name from User where id is u-ann")
     assert user["is_active"] is True
     assert user["first_name"] is None

@@ -30,7 +30,16 @@ from ftrack_like.sandbox.tables.statistics import write_statistics
 
 #: Tables whose rows a site configures once: reading all of them costs the same for ever.
 FIXED = {
-    *("asset_type", "location", "note_label", "object_type", "priority", "project_schema"),
+    *(
+        "action",
+        "asset_type",
+        "automation",
+        "location",
+        "note_label",
+        "object_type",
+        "priority",
+        "project_schema",
+    ),
     *("project_schema_override", "schema", "security_role", "setting", "state", "status", "type"),
 }
 
@@ -254,9 +263,15 @@ def _operations(studio: Studio, name: str) -> list[dict[str, Any]]:
         ],
         "set a thumbnail": [
             {
+                "action": "create",
+                **_entity(
+                    "FileComponent", [f"{new}5"], id=f"{new}5", name="thumbnail", file_type=".jpg"
+                ),
+            },
+            {
                 "action": "update",
-                **_entity("AssetVersion", [version["id"]], thumbnail_id=component["id"]),
-            }
+                **_entity("AssetVersion", [version["id"]], thumbnail_id=f"{new}5"),
+            },
         ],
         "announce an upload": [
             {
