@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Write ``docs/fidelity.rst`` from the checks in ``tests/conformance``.
+"""Write the pages about fidelity from the checks in ``tests/conformance``.
 
 ::
 
     python tools/write_fidelity.py [--check]
 
-``--check`` writes nothing and ends with status 1 if the page is out of date. The script reads the
+``--check`` writes nothing and ends with status 1 if a page is out of date. The script reads the
 source of the checks and does not run them: each check of the suite passes on the sandbox in the
 tests of this project, except for those with the marker ``differs``.
 """
@@ -22,7 +22,7 @@ from typing import NamedTuple, Optional
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 CHECKS = PROJECT / "tests" / "conformance"
-PAGE = PROJECT / "docs" / "fidelity.rst"
+DOCS = PROJECT / "docs"
 TEXT = PROJECT / "tools" / "fidelity.txt"
 
 #: The words for the confidences, as ``tests/conformance/facts.py`` has them.
@@ -72,25 +72,36 @@ def _check(section: str, node: ast.FunctionDef) -> Check:
     return Check(section, node.name, " ".join(sentence.split()), source, confidence, why)
 
 
-def page(found: Sequence[Check]) -> str:
-    """Return the text of the page about the checks *found*."""
+_MADE = ".. Made by tools/write_fidelity.py from tests/conformance and tools/fidelity.txt.\n\n"
+
+_CHECKS = """\
+The checks of fidelity
+======================
+
+These are the checks behind :doc:`fidelity`. The source ``site-facts`` with a letter names a part of
+the collected facts, ``protocol`` a part of the description of the protocol.
+
+"""
+
+
+def pages(found: Sequence[Check]) -> dict[str, str]:
+    """Return the texts of the pages about the checks *found*, by the name of the file."""
     sections = sorted({each.section for each in found})
-    lines = [
-        ".. Made by tools/write_fidelity.py from tests/conformance and tools/fidelity.txt.",
-        "",
-    ]
     parts = TEXT.read_text(encoding="utf-8").split(".. table\n")
-    lines.append(parts[0] + _table(found, sections) + parts[1])
+    lines: list[str] = []
     for section in sections:
         title = section.replace("_", " ").capitalize()
-        lines += [title, "~" * len(title), ""]
+        lines += [title, "-" * len(title), ""]
         for each in found:
             if each.section == section:
                 word = CONFIDENCES[each.confidence]
                 differs = f" **The sandbox differs**: {each.differs}." if each.differs else ""
                 lines.append(f"- {_literal(each.sentence)} *({each.source}, {word})*{differs}")
         lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
+    return {
+        "fidelity.rst": _MADE + parts[0] + _table(found, sections) + parts[1],
+        "fidelity_checks.rst": _MADE + _CHECKS + "\n".join(lines).rstrip() + "\n",
+    }
 
 
 def _literal(sentence: str) -> str:
@@ -115,18 +126,19 @@ def _table(found: Sequence[Check], sections: Sequence[str]) -> str:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Write the page, or say whether it is up to date; return the status."""
+    """Write the pages, or say whether they are up to date; return the status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args(arguments)
-    text = page(list(checks()))
-    if not options.check:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{PAGE.name} is out of date. Run: python tools/write_fidelity.py", file=sys.stderr)
-    return 1
+    status = 0
+    for name, text in pages(list(checks())).items():
+        path = DOCS / name
+        if not options.check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"{name} is out of date. Run: python tools/write_fidelity.py", file=sys.stderr)
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page about fidelity is the one that the checks make."""
+"""The pages about fidelity are those that the checks make."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[2]
 
 
-def test_the_page_about_fidelity_is_up_to_date() -> None:
-    """The script that writes docs/fidelity.rst would write what is there."""
+def test_the_pages_about_fidelity_are_up_to_date() -> None:
+    """The script that writes the pages would write what is there."""
     done = subprocess.run(
         [sys.executable, "tools/write_fidelity.py", "--check"],
         cwd=_ROOT,

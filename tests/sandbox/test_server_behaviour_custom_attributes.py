@@ -165,7 +165,8 @@ def test_values_of_another_type_are_refused(
     with pytest.raises(api.Error) as caught:
         api.call(put(configuration, task, value))
     assert caught.value.name == "ValidationError"
-    for part in ("'mine'", type_name, repr(value), type(value).__name__):
+    shown = repr(value).translate(str.maketrans("{}", "()"))  # errors contain no braces
+    for part in ("'mine'", type_name, shown, type(value).__name__):
         assert part in caught.value.content
 
 

@@ -105,10 +105,29 @@ def test_items_of_a_list_are_told(session, project, heard):
 def test_used_versions_are_told(session, project, heard):
     """A version that uses others shows as updated, under the server's name of the collection."""
     user, *used = make_versions(session, project, 3)
-    user["uses_versions"].extend(used)
-    entry = heard(session.commit)[user["id"]]
+    payload = {
+        "action": "update",
+        "entity_type": "AssetVersion",
+        "entity_key": [user["id"]],
+        "entity_data": {
+            "__entity_type__": "AssetVersion",
+            "uses_versions": [
+                {"__entity_type__": "AssetVersion", "id": each["id"]} for each in used
+            ],
+        },
+    }
+    entry = heard(lambda: session.call([payload]))[user["id"]]
     assert entry["entityType"] == "assetversion"
     assert entry["changes"] == {"usesversions": {"old": [], "new": change(*used)}}
+
+
+def test_links_of_versions_are_told(session, project, heard):
+    """The session writes used versions row by row, and each new row shows as an addition."""
+    user, *used = make_versions(session, project, 3)
+    user["uses_versions"].extend(used)
+    told = heard(session.commit).values()
+    added = [each for each in told if each["entity_type"] == "AssetVersionLink"]
+    assert [each["action"] for each in added] == ["add", "add"]
 
 
 def test_same_members_are_not_told(session, project, heard):
