@@ -38,8 +38,8 @@ _IMAGE_SIZE = (1920, 1080)
 #: The thumbnail of a movie shows its middle, but no frame after this time in seconds.
 _THUMBNAIL_SECONDS = 5
 
-#: Codecs that ffmpeg must decode with one thread. With several, ffmpeg 5.1 mixes up frames: about one
-#: movie in ten had frames twice.
+#: Codecs that ffmpeg must decode with one thread. With several, ffmpeg 5.1 mixes up frames: about
+#: one movie in ten had frames twice.
 _ONE_THREAD = frozenset({"theora", "vp3"})
 
 _QUIET = ("-hide_banner", "-nostdin", "-y", "-loglevel", "error")
