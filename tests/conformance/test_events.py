@@ -564,7 +564,7 @@ def test_a_dependency(site: Site, listener: Listener) -> None:
 @writes
 @fact("site-facts D2", "P")
 def test_a_note(site: Site, listener: Listener) -> None:
-    """A note is told with its text; its parents lead to the project."""
+    """The event about a note has its text; its parents lead to the project."""
     shot = site.context("Shot")
     note = site.create(
         "Note", content="hello", parent_id=shot, parent_type="Shot", user_id=site.user
@@ -579,7 +579,7 @@ def test_a_note(site: Site, listener: Listener) -> None:
 @fact("site-facts D2", "P")
 @pytest.mark.parametrize("action", ["add", "remove"])
 def test_a_list(site: Site, listener: Listener, action: str) -> None:
-    """A list is told with its type and its name, the old one when it goes."""
+    """The event about a list has its type and its name; when the list goes, the old name."""
     category = site.rows("select id from ListCategory limit 1")[0]["id"]
     name = site.name("list")
     key = site.create(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import socket
 import threading
 from types import TracebackType
@@ -28,7 +29,7 @@ def error(request: Request, status: int, name: str, text: str) -> Response:
     return JSONResponse(body, status if strict else 200)
 
 
-class AppServer:
+class AppServer(abc.ABC):
     """A server on *host* and *port*; a context manager that starts and stops it.
 
     A subclass makes the application with :meth:`app`. *port* 0 picks a free port.
@@ -40,9 +41,9 @@ class AppServer:
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
 
+    @abc.abstractmethod
     def app(self) -> Starlette:
         """Return the application to serve."""
-        raise NotImplementedError
 
     @property
     def server_url(self) -> str:
