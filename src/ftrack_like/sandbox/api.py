@@ -21,7 +21,7 @@ from typing import Any, NoReturn, Optional
 
 from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.actions import ACTIONS, HOOKS, open_batch, run_batch
-from ftrack_like.sandbox.actions.batch import Batch
+from ftrack_like.sandbox.actions.batch import Batch, joined
 from ftrack_like.sandbox.actions.information import server_information
 from ftrack_like.sandbox.actions.permissions import require_component
 from ftrack_like.sandbox.actions.registry import ApiAction, by_name
@@ -98,10 +98,7 @@ class Api:
         #: The mail; its folder is next to the folder of the files.
         self.outbox: MailOutbox = MailOutbox(media.store.folder.with_name("outbox"))
         self.webhooks: Webhooks = Webhooks(database) if webhooks is None else webhooks
-        further = self.webhooks.hooks
-        self._hooks = {
-            name: HOOKS.get(name, ()) + further.get(name, ()) for name in {*HOOKS, *further}
-        }
+        self._hooks = joined(HOOKS, self.webhooks.hooks)
         self.listeners: list[Callable[[Batch], None]] = []
         #: Called with the id of a version when its media are encoded.
         self.encoded_listeners: list[Callable[[str], None]] = []

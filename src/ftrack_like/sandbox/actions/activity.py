@@ -11,7 +11,6 @@ restricted to roles.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ import sqlalchemy
 
 from ftrack_like.sandbox.actions.batch import Batch, Change, Hooks, new_id
 from ftrack_like.sandbox.actions.store import Key, Row, one_of_keys
-from ftrack_like.sandbox.schema import MODEL, stock_type
+from ftrack_like.sandbox.schema import general_type, stock_type
 from ftrack_like.sandbox.schema.server_names import server_columns, server_type
 from ftrack_like.sandbox.tables.layout import TABLES
 
@@ -157,18 +156,11 @@ def _add_custom_attribute(
             continue
         known = found.get((table, (entity_id,)))
         if known is None:
-            name = batch.model.type_of_row(_base_of(table), row).name
+            name = batch.model.type_of_row(general_type(table), row).name
             known = found[table, (entity_id,)] = _Happening(name, "update", row)
         if configuration["key"] not in known.others:
             known.others.append(configuration["key"])
         return
-
-
-@functools.cache
-def _base_of(table: str) -> str:
-    """Return the name of the most general type whose rows are in *table*."""
-    names = [one.name for one in MODEL.types.values() if one.table == table]
-    return next(name for name in names if not set(MODEL.types[name].bases) & set(names))
 
 
 def _event(happening: _Happening, gone: set[Any]) -> Optional[dict[str, Any]]:

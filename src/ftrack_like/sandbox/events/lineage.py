@@ -13,7 +13,7 @@ from ftrack_like.sandbox.access.model import known_model
 from ftrack_like.sandbox.access.places import PLACES
 from ftrack_like.sandbox.actions.batch import Change
 from ftrack_like.sandbox.actions.store import Store
-from ftrack_like.sandbox.schema import MODEL, stock_type
+from ftrack_like.sandbox.schema import general_type, stock_type
 from ftrack_like.sandbox.schema.model import EntityType, Model
 from ftrack_like.sandbox.schema.server_names import server_type
 from ftrack_like.sandbox.tables.layout import TABLES
@@ -77,7 +77,7 @@ def lineage(type_: EntityType, row: Row, find: Find) -> list[dict[str, Any]]:
         found.append(_entry(type_, identifier, current))
         if type_.table == "user_security_role_project":
             user = _user_of(row, find)
-            found += [] if user is None else [_entry(MODEL.types["User"], user["id"], None)]
+            found += [] if user is None else [_entry(stock_type("User"), user["id"], None)]
     return found
 
 
@@ -133,14 +133,7 @@ def _place_of(type_: EntityType, row: Row, find: Find) -> _Found:
 
 def _row_in(table: str, identifier: Any, find: Find) -> _Found:
     row = None if identifier is None else find(table, "id", identifier)
-    return None if row is None else (find.model.type_of_row(_widest(table), row), row)
-
-
-@functools.cache
-def _widest(table: str) -> str:
-    """Return the name of the most general type whose rows are in *table*."""
-    names = [one.name for one in MODEL.types.values() if one.table == table]
-    return next(name for name in names if not set(MODEL.types[name].bases) & set(names))
+    return None if row is None else (find.model.type_of_row(general_type(table), row), row)
 
 
 def _user_of(row: Row, find: Find) -> Optional[Row]:

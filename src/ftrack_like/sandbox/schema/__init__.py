@@ -76,7 +76,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Optional
 
 from ftrack_like.sandbox.schema import (
@@ -104,7 +104,15 @@ from ftrack_like.sandbox.schema.object_types import (
     is_type_name,
 )
 
-__all__ = ["MODEL", "OTHER_NAMES", "json_schemas", "model_with", "schema_hash", "stock_type"]
+__all__ = [
+    "MODEL",
+    "OTHER_NAMES",
+    "general_type",
+    "json_schemas",
+    "model_with",
+    "schema_hash",
+    "stock_type",
+]
 
 #: Other names that programs use for a type, with its name.
 OTHER_NAMES: Mapping[str, str] = {"tempdata": "TempData"}
@@ -154,6 +162,13 @@ def stock_type(name: str) -> EntityType:
     Both have the same table, key and attributes. Use the site's own model where the name matters.
     """
     return MODEL.types.get(name) or MODEL.types["TypedContext"]
+
+
+@cache
+def general_type(table: str) -> str:
+    """Return the name of the most general type whose rows are in *table*."""
+    names = [one.name for one in MODEL.types.values() if one.table == table]
+    return next(name for name in names if not set(MODEL.types[name].bases) & set(names))
 
 
 def json_schemas(model: Model = MODEL) -> list[dict[str, Any]]:
