@@ -10,4 +10,5 @@ Machines are noisy: only the ratios of one go are worth quoting.
 - ``workloads``: what is measured, written against the public API with the module as an argument.
 - ``floors``: what the same answers cost with no client library at all.
 - ``measure``: runs one workload once, in this process, and prints its figures as JSON.
+- ``farm``: a benchmark for itself, with many worker processes (``python -m benchmarks.farm``).
 """

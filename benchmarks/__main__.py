@@ -5,24 +5,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import importlib.metadata
 import importlib.util
 import json
-import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks import report
+from benchmarks.everything import WORKLOADS
 from benchmarks.floors import FLOORS
+from benchmarks.machine import circumstances
+from benchmarks.processes import started
+from benchmarks.registry import KEY, USER, Workload
 from benchmarks.report import FLOOR, OURS, PUBLISHED, text
-from benchmarks.workloads import KEY, USER, WORKLOADS, Workload
 
 Samples = dict  # figure name → {module name: [value of each round]}
 
@@ -32,29 +32,16 @@ def canned_server(schemas: Path, tasks: int, latency: float) -> Iterator[str]:
     """Yield the address of a canned server with *tasks* tasks; stop it afterwards."""
     command = [sys.executable, "-m", "benchmarks.server", "--schemas", str(schemas)]
     command += ["--tasks", str(tasks), "--latency", str(latency)]
-    with started(command) as line:
-        yield line
+    with started(command) as server:
+        yield server.first_line
 
 
 @contextlib.contextmanager
 def sandbox_server() -> Iterator[str]:
     """Yield the address of a sandbox that keeps nothing; stop it afterwards."""
     command = [sys.executable, "-m", "ftrack_like.sandbox", "--memory", "--port", "0", "--json"]
-    with started([*command, "--user", USER, "--key", KEY]) as line:
-        yield json.loads(line)["server_url"]
-
-
-@contextlib.contextmanager
-def started(command: list[str]) -> Iterator[str]:
-    """Yield the first line that the program *command* prints; stop it afterwards."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
+    with started([*command, "--user", USER, "--key", KEY]) as server:
+        yield json.loads(server.first_line)["server_url"]
 
 
 def measure(module: str, name: str, server: str, size: int, folder: Path) -> dict[str, float]:
@@ -110,32 +97,6 @@ def show(samples: Samples) -> None:
     sys.stdout.flush()
 
 
-def circumstances(rounds: int) -> dict[str, Any]:
-    """Return when, where and with which versions *rounds* rounds are measured."""
-    versions = {"Python": platform.python_version()}
-    for name in ("ftrack-like", "ftrack-python-api", "requests", "urllib3"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "rounds": rounds,
-        "machine": [f"{processor()}, {os.cpu_count()} cores", platform.platform(terse=True)],
-        "versions": versions,
-    }
-
-
-def processor() -> str:
-    """Return the model of the processor, or what is known of it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def write_schemas(path: Path) -> None:
     """Write the JSON schemas of the sandbox to *path*: the types that both libraries build."""
     schema: Any = importlib.import_module("ftrack_like.sandbox.schema")
@@ -177,13 +138,16 @@ def main() -> None:
                 chosen = [each for each in modules if not (large and each == PUBLISHED)]
                 print(f"{title}: {first_line(workload.function)}", flush=True)
                 try:
-                    everything[title] = rounds_of(name, workload, size, chosen, rounds, folder)
+                    everything[title] = rounds_of(
+                        name, workload, size, chosen, min(rounds, workload.most_rounds), folder
+                    )
                 except subprocess.CalledProcessError as error:
                     failed.append(title)
                     print(f"  FAILED: {' '.join(map(str, error.cmd))}", flush=True)
                 else:
                     show(everything[title])
-    results = json.dumps({**circumstances(rounds), "samples": everything}, indent=1)
+    found = {**circumstances(), "rounds": rounds, "samples": everything}
+    results = json.dumps(found, indent=1)
     if options.json:
         options.json.write_text(results, encoding="utf-8")
     if options.docs:

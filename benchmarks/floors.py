@@ -9,7 +9,7 @@ from typing import Any, Callable
 import requests
 
 from benchmarks import pages
-from benchmarks.workloads import Run
+from benchmarks.registry import Run
 
 
 def fetch(run: Run) -> list[bytes]:

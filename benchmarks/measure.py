@@ -6,8 +6,9 @@ import argparse
 import json
 import logging
 
+from benchmarks.everything import WORKLOADS
 from benchmarks.floors import FLOORS
-from benchmarks.workloads import WORKLOADS, Run
+from benchmarks.registry import Run
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import uuid
 from typing import Any
@@ -14,7 +15,7 @@ TASKS_IN_A_SHOT = 8
 
 #: Ten attributes of each task come with a query; the others stay on the server.
 EXPRESSION = (
-    "select name, bid, description, start_date, end_date, status.name, status.color, "
+    "select name, bid, description, link, start_date, end_date, status.name, status.color, "
     "type.name, parent.name, assignments.resource.username from Task"
 )
 
@@ -26,12 +27,10 @@ def make_id(kind: str, number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"canned/{kind}/{number}"))
 
 
-def wire_date(day: int) -> dict[str, str]:
-    """Return a wire date-time in the year after *day* days."""
-    return {
-        "__type__": "datetime",
-        "value": f"2026-{day // 28 % 12 + 1:02}-{day % 28 + 1:02}T10:00:00",
-    }
+def wire_date(number: int) -> dict[str, str]:
+    """Return the wire date-time *number*. The dates of different numbers differ."""
+    date = datetime.datetime(2026, 1, 1, 10) + datetime.timedelta(minutes=7 * number)
+    return {"__type__": "datetime", "value": date.isoformat()}
 
 
 def reference(entity_type: str, kind: str, number: int) -> Record:
@@ -71,12 +70,17 @@ def scalars(number: int) -> Record:
         "name": f"task {number}",
         "bid": float(number % 40 * 3600),
         "description": f"What artist {number % USERS} has to do, and by when.",
-        "start_date": wire_date(number % 300),
-        "end_date": wire_date(number % 300 + 12),
+        "start_date": wire_date(2 * number),
+        "end_date": wire_date(2 * number + 1),
         "context_type": "task",
         "object_type_id": "11c137c0-ee7e-4f9c-91c5-8c77cec22b2c",
         "link": [
             {"type": "Project", "id": make_id("project", 0), "name": "canned"},
+            {
+                "type": "TypedContext",
+                "id": make_id("shot", number // TASKS_IN_A_SHOT),
+                "name": "sh",
+            },
             {"type": "TypedContext", "id": make_id("task", number), "name": f"task {number}"},
         ],
     }
@@ -93,7 +97,7 @@ def assignment(number: int) -> Record:
 def task(number: int) -> Record:
     """Return the whole record of the task *number*, as :data:`EXPRESSION` asks for it."""
     record = scalars(number)
-    del record["context_type"], record["object_type_id"], record["link"]
+    del record["context_type"], record["object_type_id"]
     record["status"] = status(number % STATUSES)
     record["type"] = task_type(number % TYPES)
     record["parent"] = shot(number // TASKS_IN_A_SHOT)

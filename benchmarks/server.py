@@ -88,8 +88,10 @@ class Canned:
         if len(operations) == 1 and operations[0]["action"] == "query":
             expression = operations[0]["expression"]
             window = {word: int(number) for word, number in WINDOW.findall(expression)}
-            if not IDS.search(expression) and window.get("limit") == pages.PAGE_SIZE:
-                return self.pages[window.get("offset", 0)]
+            if not IDS.search(expression) and "limit" in window:
+                offset, limit = window.get("offset", 0), window["limit"]
+                known = self.pages.get(offset) if limit == pages.PAGE_SIZE else None
+                return known or pages.page(offset, limit, self.total)
         return json.dumps([self.actions[item["action"]](item) for item in operations]).encode()
 
 

@@ -6,116 +6,25 @@ the interface of ``ftrack_api`` can be measured.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import gc
 import importlib
-import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import threading
 import time
 import timeit
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from benchmarks import pages
 from benchmarks.crowd import Crowd
+from benchmarks.registry import KEY, USER, Run, run_compiled, workload
 
-USER, KEY = "benchmark", "key"
 TIMES = 20_000  # repetitions of what takes nanoseconds
 
 
-class Run:
-    """One run of a workload with the module named *module_name*.
-
-    *size* is what the workload grows with, *folder* keeps the schema cache between runs.
-    ``figures`` maps a figure's name, with its unit in round brackets, to the value.
-    """
-
-    def __init__(self, module_name: str, server_url: str, size: int, folder: str) -> None:
-        self.module_name = module_name
-        self.server_url = server_url
-        self.size = size
-        self.folder = folder
-        self.figures: dict[str, float] = {}
-
-    def session(self) -> Any:
-        """Return a session on the canned server that keeps its schemas in the folder."""
-        module: Any = importlib.import_module(self.module_name)
-        return module.Session(
-            server_url=self.server_url,
-            api_key=KEY,
-            api_user=USER,
-            plugin_paths=[],
-            schema_cache_path=self.folder,
-        )
-
-    def loaded(self) -> tuple[Any, list[Any]]:
-        """Return a session and as many tasks in it as the size says."""
-        session = self.session()
-        return session, list(session.query(pages.EXPRESSION).all()[: self.size])
-
-    @contextlib.contextmanager
-    def timed(self, name: str, unit: str = "s", divide: float = 1.0) -> Iterator[None]:
-        """Keep the seconds that the block takes, divided by *divide*, as the figure *name*.
-
-        What was made before is collected first, so that the block pays for the collections that
-        its own objects cause, and not for one that the start of the session had due.
-        """
-        gc.collect()
-        start = time.perf_counter()
-        yield
-        self.figures[f"{name} ({unit})"] = (time.perf_counter() - start) / divide
-
-    def requests(self) -> int:
-        """Return how many calls the server has answered so far."""
-        with urllib.request.urlopen(self.server_url) as answer:
-            return int(json.load(answer)["requests"])
-
-
-@dataclasses.dataclass(frozen=True)
-class Workload:
-    """*sizes* are those of a full run, *quick* those of a short one; *latency* is in seconds.
-
-    With *sandbox* the server is a sandbox, for what canned answers cannot do. The sizes *alone*
-    are measured in a full run too, but not of the published client, which would take minutes.
-    """
-
-    function: Callable[[Run], None]
-    sizes: tuple[int, ...]
-    quick: tuple[int, ...]
-    latency: float = 0.0
-    sandbox: bool = False
-    alone: tuple[int, ...] = ()
-
-
-WORKLOADS: dict[str, Workload] = {}
-
-
-def workload(
-    sizes: tuple[int, ...] = (0,),
-    quick: tuple[int, ...] | None = None,
-    latency: float = 0.0,
-    sandbox: bool = False,
-    alone: tuple[int, ...] = (),
-) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
-    """Return a decorator that enters a function among the workloads under its own name."""
-
-    def enter(function: Callable[[Run], None]) -> Callable[[Run], None]:
-        short = sizes if quick is None else quick
-        WORKLOADS[function.__name__] = Workload(function, sizes, short, latency, sandbox, alone)
-        return function
-
-    return enter
-
-
-@workload(sizes=(10_000,), quick=(2_000,))
+@workload(sizes=(1_000, 10_000), quick=(1_000, 2_000), most_rounds=3)
 def query_tasks(run: Run) -> None:
     """Query tasks with nested projections, read all of it, query again."""
     session = run.session()
@@ -134,12 +43,13 @@ def read_projected(task: Any) -> None:
     """Read every attribute of *task* that the expression selects."""
     for name in ("name", "bid", "description", "start_date", "end_date"):
         task[name]
+    task["link"][-1]["name"]
     task["status"]["name"], task["status"]["color"], task["type"]["name"], task["parent"]["name"]
     for assignment in task["assignments"]:
         assignment["resource"]["username"]
 
 
-@workload(sizes=(1_000, 10_000), quick=(500, 2_000), alone=(50_000,))
+@workload(sizes=(1_000, 10_000), quick=(500, 2_000), alone=(50_000,), most_rounds=3)
 def commit_one_change(run: Run) -> None:
     """Change one task among many that are loaded, and commit."""
     session, tasks = run.loaded()
@@ -166,32 +76,17 @@ def import_module(run: Run) -> None:
             f"import {module}; {module}.Session; "
             "print(time.perf_counter() - start, len(sys.modules))"
         )
-        seconds, modules = _run_compiled(code, run.folder).split()
+        seconds, modules = run_compiled(code, run.folder).split()
         run.figures[f"{label} (s)"] = float(seconds)
         run.figures[f"modules after the {label} (count)"] = float(modules)
 
 
-def _run_compiled(code: str, folder: str) -> str:
-    """Return what *code* prints in a process of its own that has nothing to compile.
-
-    An installed library comes with its byte code; one in a working copy may lack it, where the
-    environment forbids to write it. It is kept under *folder*.
-    """
-    environment = dict(os.environ)
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["PYTHONPYCACHEPREFIX"] = os.path.join(folder, "byte-code")
-    command = [sys.executable, "-c", code]
-    for _ in range(2):
-        printed = subprocess.check_output(command, text=True, env=environment)
-    return printed
-
-
 @workload()
 def start_session(run: Run) -> None:
-    """Start sessions while the schema cache is warm."""
+    """Start further sessions in a process, with a warm schema cache."""
     run.session().close()
     count = 10
-    with run.timed("start", divide=count):
+    with run.timed("start of a further session", divide=count):
         sessions = [run.session() for _ in range(count)]
     for session in sessions:
         session.close()
@@ -223,7 +118,7 @@ def access_attributes(run: Run) -> None:
     run.figures["write (s each)"] = statistics.median(times)
 
 
-@workload(sizes=(5_000,), quick=(1_000,))
+@workload(sizes=(5_000,), quick=(1_000,), most_rounds=3)
 def create_and_commit(run: Run) -> None:
     """Create many tasks and commit them at once."""
     session = run.session()
@@ -234,7 +129,7 @@ def create_and_commit(run: Run) -> None:
         session.commit()
 
 
-@workload(sizes=(10_000,), quick=(2_000,))
+@workload(sizes=(10_000,), quick=(2_000,), most_rounds=2)
 def hold_in_memory(run: Run) -> None:
     """Hold tasks: bytes of resident memory each, before and after everything was read."""
     session = run.session()
@@ -251,6 +146,24 @@ def hold_in_memory(run: Run) -> None:
     run.figures["memory per task once read (B)"] = (resident() - before) / len(tasks)
 
 
+@workload(sizes=(), quick=(2_000,), alone=(20_000,), most_rounds=2)
+def iterate_in_memory(run: Run) -> None:
+    """Read tasks one after the other without keeping them: memory added by a tenth, and by all."""
+    session = run.session()
+    session.query(f'{pages.EXPRESSION} where id is "{pages.make_id("task", 0)}"').all()
+    for count in (run.size // 10, run.size):
+        result = session.query(f"{pages.EXPRESSION} limit {count}")
+        rows = result.iterate() if hasattr(result, "iterate") else result
+        gc.collect()
+        before = most = resident()
+        for number, task in enumerate(rows):
+            read_projected(task)
+            if number % 100 == 0:
+                most = max(most, resident())
+        share = "all tasks" if count == run.size else "a tenth of the tasks"
+        run.figures[f"memory added while reading {share} (B)"] = most - before
+
+
 def resident() -> float:
     """Return the bytes of this process that are in memory (elsewhere than Linux: at most)."""
     try:
@@ -260,7 +173,7 @@ def resident() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-@workload(sizes=(500,), quick=(100,), latency=0.005)
+@workload(sizes=(500,), quick=(100,), latency=0.005, most_rounds=3)
 def read_unloaded(run: Run) -> None:
     """Loop over tasks and read two attributes that the query did not ask for."""
     session = run.session()
@@ -288,7 +201,31 @@ def publish_locally(run: Run) -> None:
             hub.publish(event, synchronous=True)
 
 
-@workload(sizes=(5_000,), quick=(1_000,))
+@workload()
+def dispatch_mixed(run: Run) -> None:
+    """Dispatch events to 200 subscribers of 20 topics, half of them with conditions.
+
+    A tenth subscribes to all topics with a star. An event has 29 candidates.
+    """
+    base: Any = importlib.import_module(f"{run.module_name}.event.base")
+    hub = run.session().event_hub
+    for number in range(200):
+        topic = "bench.*" if number % 10 == 0 else f"bench.topic{number % 20}"
+        condition = f" and data.kind=kind{number % 7} and data.entity.type=Task"
+        hub.subscribe(f"topic={topic}{condition if number // 10 % 2 else ''}", lambda event: None)
+    events = [
+        base.Event(
+            topic=f"bench.topic{number % 20}",
+            data={"kind": f"kind{number % 9}", "entity": {"type": "Task", "id": str(number)}},
+        )
+        for number in range(1_000)
+    ]
+    with run.timed("dispatch", unit="s each", divide=len(events)):
+        for event in events:
+            hub.publish(event, synchronous=True)
+
+
+@workload(sizes=(5_000,), quick=(1_000,), most_rounds=3)
 def encode_entities(run: Run) -> None:
     """Encode loaded entities as JSON."""
     session, tasks = run.loaded()
@@ -296,7 +233,19 @@ def encode_entities(run: Run) -> None:
         session.encode(tasks, entity_attribute_strategy="persisted_only")
 
 
-@workload(sizes=(500,), latency=0.05)
+@workload(sizes=(10_000,), quick=(2_000,), latency=0.05, most_rounds=3)
+def query_far_away(run: Run) -> None:
+    """Query tasks, 500 a page, from a server that answers after 50 ms."""
+    session = run.session()
+    before = run.requests()
+    with run.timed("query with 50 ms of latency"):
+        tasks = session.query(pages.EXPRESSION).all()
+    run.figures["requests of the query (count)"] = run.requests() - before
+    if len(tasks) < run.size:
+        raise RuntimeError("some tasks are missing")
+
+
+@workload(sizes=(500,), latency=0.05, most_rounds=3)
 def query_in_threads(run: Run) -> None:
     """Query a page in each of eight threads of one session, beside one thread that does it all."""
     session = run.session()
@@ -336,11 +285,11 @@ def publish_and_receive(run: Run) -> None:
     session.close()
 
 
-@workload(sizes=(40,), quick=(20,), sandbox=True, alone=(500,))
+@workload(sizes=(40,), quick=(20,), sandbox=True, alone=(500,), most_rounds=3)
 def many_hubs(run: Run) -> None:
     """Connect hubs and publish 100 events a second, each for 20 of them, or for a few more."""
     with Crowd(run.module_name, run.size, run.server_url, USER, KEY) as crowd:
-        lost, double = crowd.talk(60.0 if run.size >= 500 else 10.0)
+        lost, double = crowd.talk(20.0 if run.size >= 500 else 10.0)
     waits = sorted(crowd.latencies)
     run.figures["from publishing to the callback, median (s)"] = statistics.median(waits)
     run.figures["the same, 99 of 100 (s)"] = waits[len(waits) * 99 // 100]

@@ -46,8 +46,11 @@ FRAMES = "HRB_010_0010.plate.%04d.png [1001-1008]"
 class Studio:
     """Opens sessions the way this studio does: its plugins, its disk, one schema cache."""
 
-    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(self, sandbox: Sandbox, folder: Path, is_kept: bool) -> None:
         self.sandbox = sandbox
+        #: Whether the sandbox goes on running when the demo has ended.
+        self.is_kept = is_kept
+        self.review_link = ""
         self.publish_root = folder / "published"
         self.schema_cache = folder / "schemas"
 
@@ -236,7 +239,7 @@ def run(studio: Studio) -> None:
     """Do it all, and print what was done."""
     report = Report()
     with studio.session() as session:
-        report.step(session, "A session, with the schemas of the server", studio.sandbox.server_url)
+        report.step(session, "A session, with the schemas of the server", *where(studio))
         rows = read_shot_list(HERE / "shot_list.csv")
         show = Breakdown(session, rows)
         pending = len(session.recorded_operations)
@@ -267,6 +270,11 @@ def run(studio: Studio) -> None:
         report.step(session, "What was published", words, f"{paths[0]}", f"… {paths[-1].name}")
 
 
+def where(studio: Studio) -> list[str]:
+    """Return the address of the sandbox, if a reader can still open it when the demo has ended."""
+    return [studio.sandbox.server_url] if studio.is_kept else []
+
+
 def run_review(studio: Studio, folder: Path) -> None:
     """Have a clip encoded and reviewed, and print what was done; *folder* is for files."""
     try:
@@ -288,11 +296,18 @@ def run_review(studio: Studio, folder: Path) -> None:
         movie = review_clip.download(session, job, folder)
         report.step(session, f"Downloaded {movie.name}", review_clip.check_playable(program, movie))
         link = review_clip.invite(session, review_clip.create_review(session, version))
-        report.step(session, f"Invited {review_clip.INVITEE['name']} to a review", link)
+        # The link leads nowhere when the sandbox has stopped.
+        report.step(
+            session,
+            f"Invited {review_clip.INVITEE['name']} to a review",
+            *([link] if studio.is_kept else [f"the link went to {review_clip.INVITEE['email']}"]),
+        )
+        studio.review_link = link
 
 
-def leave_running(sandbox: Sandbox, folder: Path) -> None:
+def leave_running(studio: Studio, folder: Path) -> None:
     """Run the sandbox in *folder* on in a process of its own, and say where."""
+    sandbox = studio.sandbox
     port = sandbox.server_url.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "ftrack_like.sandbox", "--data", str(folder / "sandbox")]
     command += ["--port", port, "--user", sandbox.api_user, "--key", sandbox.api_key, "--json"]
@@ -301,14 +316,18 @@ def leave_running(sandbox: Sandbox, folder: Path) -> None:
             command, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
         )
     assert process.stdout is not None
-    where = json.loads(process.stdout.readline())
+    known = json.loads(process.stdout.readline())
+    review = f"The review, without a log-in: {studio.review_link}\n" if studio.review_link else ""
     print(
-        "\nThe sandbox goes on running:\n"
-        f"    export FTRACK_SERVER={where['server_url']}\n"
-        f"    export FTRACK_API_USER={where['api_user']}\n"
-        f"    export FTRACK_API_KEY={where['api_key']}\n"
+        "\nThe sandbox goes on running. For programs:\n"
+        f"    export FTRACK_SERVER={known['server_url']}\n"
+        f"    export FTRACK_API_USER={known['api_user']}\n"
+        f"    export FTRACK_API_KEY={known['api_key']}\n"
         f"Its data and the published files are in {folder}\n"
-        f"End it with: kill {process.pid}"
+        f"End it with: kill {process.pid}\n"
+        f"{review}"
+        f"Log in as {known['api_user']} with the API key {known['api_key']}\n"
+        f"Open {known['server_url']}/browse"
     )
 
 
@@ -320,17 +339,21 @@ def main() -> None:
     if options.keep:
         folder = Path(tempfile.mkdtemp(prefix="ftrack-like-demo-"))
         with Sandbox(folder / "sandbox") as sandbox:
-            studio = Studio(sandbox, folder)
+            studio = Studio(sandbox, folder, is_kept=True)
             run(studio)
             run_review(studio, folder)
-        leave_running(sandbox, folder)
+        leave_running(studio, folder)
     else:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            studio = Studio(stack.enter_context(Sandbox(folder / "sandbox")), folder)
+            sandbox = stack.enter_context(Sandbox(folder / "sandbox"))
+            studio = Studio(sandbox, folder, is_kept=False)
             run(studio)
             run_review(studio, folder)
-        print("\nThe sandbox and its files are gone again; --keep leaves them.")
+        print(
+            "\nThe sandbox and its files are gone again. Run the demo with --keep to look at them "
+            "in a browser."
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.util
 import os
@@ -11,9 +12,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Optional
+from unittest import mock
 
 import pytest
 import requests
+from tests.scheduling import in_order_of_time, number_of_processes
 
 from ftrack_like._base.ffmpeg import find_ffmpeg
 from ftrack_like.exception import MediaError
@@ -21,6 +24,9 @@ from ftrack_like.exception import MediaError
 if TYPE_CHECKING:
     from ftrack_like.session import Session
     from ftrack_like.testing import Sandbox
+
+#: Some tests run pytest in a process of its own.
+pytest_plugins = ["pytester"]
 
 #: How the names of variables begin that tests take over from the environment of the run.
 _KEPT = ("FTRACK_LIKE_TEST_", "FTRACK_FFMPEG")
@@ -52,6 +58,19 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("unhurried")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Optional[int]:
+    """Say how many processes ``-n auto`` starts."""
+    return number_of_processes()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the processes of a run begin with the files that take longest."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = in_order_of_time(items)
+
+
 def _settle_ffmpeg() -> None:
     """Use the ffmpeg that is there now in all tests, or none in any.
 
@@ -78,6 +97,13 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 patch.delenv(name)
         for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(folder / name.lower()))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _restored_environment(_isolated_environment: None) -> Iterator[None]:
+    """Keep the environment variables that a module sets, such as a page does, from the others."""
+    with mock.patch.dict(os.environ):
         yield
 
 
@@ -125,8 +151,10 @@ def sandbox_on(
 ) -> Callable[..., AbstractContextManager[Sandbox]]:
     """Return what starts a sandbox on a namespace of its own in the PostgreSQL at a URL.
 
-    For None it is on SQLite, or where ``FTRACK_LIKE_TEST_SANDBOX_DATABASE`` says. Further options
-    are those of the class.
+    For None it is on SQLite, or where ``FTRACK_LIKE_TEST_SANDBOX_DATABASE`` says. There,
+    ``FTRACK_LIKE_TEST_SANDBOX_WORKERS`` may say how many processes of the command answer; a test
+    that reaches into a server of this process is then skipped. Further options are those of the
+    class.
     """
     return _sandbox_on
 
@@ -134,9 +162,23 @@ def sandbox_on(
 @contextmanager
 def _sandbox_on(url: Optional[str], **options: Any) -> Iterator[Sandbox]:
     default = os.environ.get("FTRACK_LIKE_TEST_SANDBOX_DATABASE")
+    workers = None if url else os.environ.get("FTRACK_LIKE_TEST_SANDBOX_WORKERS")
+    if workers and not default:
+        pytest.skip("several processes need FTRACK_LIKE_TEST_SANDBOX_DATABASE, which is not set")
     with _namespace(url or default) as database:
-        with _sandbox_class()(database=database, **options) as running:
+        with _sandbox_maker(workers)(database=database, **options) as running:
             yield running
+
+
+def _sandbox_maker(workers: Optional[str]) -> Callable[..., AbstractContextManager[Any]]:
+    """Return the fixture class, or what runs the command with so many *workers*."""
+    known = _sandbox_class()
+    if not workers:
+        return known
+    # lazy: only needed for several processes.
+    from tests.sandbox_processes import ProcessSandbox
+
+    return functools.partial(ProcessSandbox, workers=int(workers))
 
 
 @pytest.fixture(scope="session")
@@ -182,6 +224,17 @@ def sandbox(running_sandbox: Sandbox) -> Sandbox:
     """Return a running sandbox with the data of a fresh site."""
     running_sandbox.reset()
     return running_sandbox
+
+
+@pytest.fixture
+def sandbox_here(sandbox: Sandbox) -> Sandbox:
+    """Return ``sandbox`` for a test that changes the environment variables of the server.
+
+    Skip the test if the server runs in other processes.
+    """
+    if not isinstance(sandbox, _sandbox_class()):
+        pytest.skip("changes environment variables of the server, which is in other processes")
+    return sandbox
 
 
 @pytest.fixture

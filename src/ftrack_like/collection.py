@@ -14,14 +14,24 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import TYPE_CHECKING, Any, ClassVar, Optional, Union, cast, overload
+from collections.abc import (
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    Sequence,
+)
+from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar, Union, cast, overload
 
 from ftrack_like import exception, inspection
 from ftrack_like._base.ownership import named, own
 from ftrack_like._values import custom_attributes
+from ftrack_like._values.labels import known_values, short_value
 from ftrack_like.cache import KeyMaker, Memoiser, ObjectKeyMaker, memoise_decorator
 from ftrack_like.operation import UpdateEntityOperation
+from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Creator, Key, Value
@@ -38,6 +48,11 @@ __all__ = [
     "identity_text",
     "memoise_session",
 ]
+
+_Item = TypeVar("_Item")
+
+#: How many members or items the representation has.
+_MOST_SHOWN = 5
 
 
 class PerSessionDefaultKeyMaker(KeyMaker):
@@ -91,11 +106,9 @@ class Collection(MutableSequence[Any]):
         "is_changed",
         "is_whole",
         "members",
+        "must_load",
         "mutable",
     )
-
-    #: Whether the members must be loaded again before a lookup by key.
-    must_load: bool = False
 
     def __init__(
         self,
@@ -117,6 +130,8 @@ class Collection(MutableSequence[Any]):
         #: Whether the program has set the whole list, and not added or removed single members.
         self.is_whole: bool = False
         self.is_changed: bool = False
+        #: Whether the members must be loaded again before they are read.
+        self.must_load: bool = False
         self.members: list[Entity] = [] if data is None else self._members(data)
         self._known: Optional[set[str]] = None
         if self.members:
@@ -135,7 +150,12 @@ class Collection(MutableSequence[Any]):
 
         *known* are the identities of *data* as texts, if they have been computed.
         """
-        self = cls(entity, attribute, mutable)
+        # The same as the constructor, in half the time: each first read of a collection does this.
+        self = object.__new__(cls)
+        self.entity = entity
+        self.attribute = attribute
+        self.mutable = mutable
+        self.is_whole = self.is_changed = self.must_load = False
         self.members = data
         self._known = known
         return self
@@ -156,6 +176,8 @@ class Collection(MutableSequence[Any]):
     @property
     def _identities(self) -> set[str]:
         """The identities of the members as texts."""
+        if self.must_load:
+            self.loaded()
         if self._known is None:
             self._known = {identity_text(item) for item in self.members}
         return self._known
@@ -182,7 +204,10 @@ class Collection(MutableSequence[Any]):
         return True
 
     def loaded(self) -> list[Entity]:
-        """Return the members; after a commit of a dense collection, load them first."""
+        """Return the members; load them first if they are not known to be right.
+
+        That is so after a commit of a dense collection, and after an event about a change.
+        """
         entity, attribute = self.entity, self.attribute
         if self.must_load and not self.is_changed:
             if attribute.name not in entity.remote_values and entity.may_populate(attribute.name):
@@ -193,9 +218,14 @@ class Collection(MutableSequence[Any]):
         return self.members
 
     def _require_mutable(self) -> None:
-        """Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it is immutable."""
+        """Load the members of a mutable collection if they must be loaded.
+
+        Raise :exc:`~ftrack_like.exception.ImmutableCollectionError` if it is immutable.
+        """
         if not self.mutable:
             raise exception.ImmutableCollectionError(self)
+        if self.must_load:
+            self.loaded()
 
     def _replace(
         self,
@@ -294,11 +324,11 @@ class Collection(MutableSequence[Any]):
 
     def reverse(self) -> None:
         """Reverse the order as one change."""
-        self._replace(self.members[::-1])
+        self._replace(self.loaded()[::-1])
 
     def clear(self) -> None:
         """Remove all members as one change."""
-        if self.members:
+        if self.loaded():
             self._replace([], is_whole=True)
 
     def __contains__(self, value: object) -> bool:
@@ -313,7 +343,7 @@ class Collection(MutableSequence[Any]):
 
     def __getitem__(self, index: Union[int, slice]) -> Union[Entity, list[Entity]]:
         """Return the member at *index*, or a list of members for a slice."""
-        return self.members[index]
+        return (self.loaded() if self.must_load else self.members)[index]
 
     def __setitem__(self, index: Union[int, slice], item: Value) -> None:
         """Put *item* at *index*, or the entities of *item* in place of a slice."""
@@ -336,11 +366,11 @@ class Collection(MutableSequence[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the current members; later changes do not affect the iterator."""
-        return iter(self.members)
+        return iter(self.loaded() if self.must_load else self.members)
 
     def __len__(self) -> int:
         """Return the number of members."""
-        return len(self.members)
+        return len(self.loaded() if self.must_load else self.members)
 
     def __eq__(self, other: object) -> bool:
         """Return whether *other* is a collection with the same members in any order."""
@@ -355,14 +385,35 @@ class Collection(MutableSequence[Any]):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # what may change cannot be a key
 
     def __repr__(self) -> str:
-        """Return a text with up to 5 members; never query the server."""
-        shown = ", ".join([str(item) for item in self.members[:5]])
-        more = f", … {len(self.members) - 5} more" if len(self.members) > 5 else ""
-        return f"<{type(self).__name__}({self.attribute.name}) [{shown}{more}]>"
+        """Return a text with up to 5 members and their loaded names; never query the server."""
+        return (
+            f"<{type(self).__name__}({self.attribute.name}) [{_first_texts(self.members, repr)}]>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the loaded values of the members as HTML for notebooks, at most 20 members.
+
+        This never queries the server.
+        """
+        # lazy: only notebooks need it
+        from ftrack_like._values.html import members_table
+
+        return members_table(f"{self.attribute.name} of {self.entity!r}", self.members)
+
+
+def _first_texts(items: Sequence[_Item], text_of: Callable[[_Item], str]) -> str:
+    """Return the texts of the first of *items*, and the number of the others."""
+    texts = [text_of(item) for item in items[:_MOST_SHOWN]]
+    hidden = len(items) - len(texts)
+    return ", ".join([*texts, f"… {hidden} more"] if hidden else texts)
 
 
 class MappedCollectionProxy(MutableMapping[Any, Any]):
     """A mapping over a collection of item entities. Subclasses define keys and values."""
+
+    #: The attributes of the items with the key and the value.
+    key_attribute: str = "key"
+    value_attribute: str = "value"
 
     def __init__(self, collection: Collection) -> None:
         """Initialise over *collection*, the attribute ``collection``."""
@@ -405,8 +456,47 @@ class MappedCollectionProxy(MutableMapping[Any, Any]):
             raise exception.ImmutableCollectionError(self.collection)
 
     def __repr__(self) -> str:
-        """Return a text with the number of items; never query the server."""
-        return f"<{type(self).__name__}({self.attribute.name}) of {len(self.collection)} items>"
+        """Return a text with up to 5 loaded items; never query the server."""
+        head, members = f"{type(self).__name__}({self.attribute.name})", self.collection.members
+        items = self.loaded_items()
+        if members and not items:
+            return f"<{head} of {len(members)} item{'' if len(members) == 1 else 's'}>"
+        return f"<{head} {{{_first_texts(items, _entry_text)}}}>"
+
+    def _repr_html_(self) -> str:
+        """Return the loaded items as HTML for notebooks, at most 20; never query the server."""
+        # lazy: only notebooks need it
+        from ftrack_like._values.html import entries_table
+
+        title = f"{self.attribute.name} of {self.collection.entity!r}"
+        return entries_table(title, self.loaded_items())
+
+    def loaded_items(self) -> list[tuple[str, Value]]:
+        """Return ``(key, value)`` of the items whose key is loaded; never query the server.
+
+        The value is :data:`~ftrack_like.symbol.NOT_SET` if it is not loaded.
+        """
+        found: dict[str, Value] = {}
+        for item in self.collection.members:
+            values = known_values(item)
+            key = self._shown_key(values.get(self.key_attribute))
+            if key is not None:
+                found[key] = values.get(self.value_attribute, NOT_SET)
+        return list(found.items())
+
+    def _shown_key(self, value: Value) -> Optional[str]:
+        """Return the key for *value*, the key attribute of an item; None if it is not known."""
+        return value if isinstance(value, str) else None
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Return the loaded keys, which IPython offers after ``metadata["``."""
+        return [key for key, _ in self.loaded_items()]
+
+
+def _entry_text(entry: tuple[str, Value]) -> str:
+    """Return *entry*, a key and a value, as in a dictionary."""
+    key, value = entry
+    return f"{key!r}: {'…' if value is NOT_SET else repr(short_value(value))}"
 
 
 class KeyValueMappedCollectionProxy(MappedCollectionProxy):
@@ -497,6 +587,10 @@ class CustomAttributeCollectionProxy(MappedCollectionProxy):
     def _configurations(self) -> dict[str, Entity]:
         """Return the configurations that apply to the entity by key."""
         return custom_attributes.applicable(self.collection.entity)
+
+    def _shown_key(self, value: Value) -> Optional[str]:
+        """Return the key of the configuration with the id *value*, if it is loaded."""
+        return custom_attributes.known_keys(self.collection.entity.session).get(value)
 
     def get_configuration_id_from_key(self, key: str) -> Value:
         """Return the id of the configuration with *key*; raise :exc:`KeyError` if there is none."""

@@ -20,6 +20,7 @@ that catches that class keeps working::
     │   └── UnknownAttributeError [KeyError]
     ├── AuthenticationError
     │   └── ServerAuthenticationError [ServerError]
+    ├── BlockingCallError [RuntimeError]
     ├── CollectionError
     │   ├── DuplicateItemInCollectionError
     │   └── ImmutableCollectionError
@@ -30,7 +31,9 @@ that catches that class keeps working::
     │   └── UnrecognisedEntityTypeError [KeyError]
     ├── EventHubError
     │   ├── EventHubConnectionError
-    │   └── EventHubPacketError
+    │   ├── EventHubPacketError
+    │   └── EventJournalError
+    │       └── EventJournalBusyError
     ├── IncorrectResultError
     │   ├── MultipleResultsFoundError
     │   └── NoResultFoundError
@@ -42,6 +45,7 @@ that catches that class keeps working::
     ├── JobFailedError
     ├── JobTimeoutError [TimeoutError]
     ├── LazyLoadError
+    │   └── NotLoadedError
     ├── LocationError
     │   ├── ComponentInLocationError
     │   ├── ComponentNotInAnyLocationError
@@ -121,6 +125,7 @@ __all__ = [
     "AccessorUnsupportedOperationError",
     "AttributeError",
     "AuthenticationError",
+    "BlockingCallError",
     "CollectionError",
     "CommitInProgressError",
     "ComponentInLocationError",
@@ -134,6 +139,8 @@ __all__ = [
     "EventHubConnectionError",
     "EventHubError",
     "EventHubPacketError",
+    "EventJournalBusyError",
+    "EventJournalError",
     "ImmutableAttributeError",
     "ImmutableCollectionError",
     "IncorrectResultError",
@@ -149,6 +156,7 @@ __all__ = [
     "MultipleResultsFoundError",
     "NoResultFoundError",
     "NotFoundError",
+    "NotLoadedError",
     "NotSetError",
     "NotUniqueError",
     "OperationError",
@@ -520,6 +528,18 @@ class EventHubConnectionError(EventHubError):
     default_message = "Event hub is not connected."
 
 
+class EventJournalError(EventHubError):
+    """The journal of a durable subscription cannot be used, for example for lack of space."""
+
+    default_message = "The journal of events cannot be used."
+
+
+class EventJournalBusyError(EventJournalError):
+    """The journal cannot be used at the moment. The hub tries again."""
+
+    default_message = "The journal of events cannot be used at the moment."
+
+
 class LazyLoadError(Error):
     """An attribute is not loaded, and the session has ``on_lazy_load="raise"``.
 
@@ -536,6 +556,37 @@ class LazyLoadError(Error):
         self.entity = entity
         self.attribute_name = attribute_name
         super().__init__(**with_details(kw, entity=entity, attribute_name=attribute_name))
+
+
+class NotLoadedError(LazyLoadError):
+    """An attribute is not loaded, and reading it would stop the event loop.
+
+    *projection* is the name to add after ``select``. Nothing was sent.
+    """
+
+    default_message = (
+        "{entity}[{attribute_name!r}] is not loaded, and an event loop must not wait for it. Add "
+        "{projection} to the projection: 'select {projection} from {entity_type} …', or load it: "
+        'await entity.load("{projection}").'
+    )
+
+    def __init__(
+        self, entity: Entity, attribute_name: str, projection: str, **kw: Unpack[ErrorOptions]
+    ) -> None:
+        """Initialise with the *entity*, the *attribute_name* and the missing *projection*."""
+        self.projection = projection
+        named = with_details(kw, projection=projection, entity_type=entity.entity_type)
+        super().__init__(entity, attribute_name, **named)
+
+
+class BlockingCallError(Error, RuntimeError):
+    """A call would wait for the server on the thread of an event loop. Nothing was sent."""
+
+    default_message = (
+        "This call waits for the server and would stop the event loop. Await the method of the "
+        "AsyncSession, or run the function in a thread: await session.run(function). To load the "
+        "attributes of an entity, await entity.load(projections)."
+    )
 
 
 class JobFailedError(Error):

@@ -1,17 +1,81 @@
-"""Log messages that are formatted only when a handler writes them."""
+"""The log of the library, and log messages that are formatted only when a handler writes them.
+
+All loggers are below ``ftrack_like``. The library is silent until the program configures logging,
+or the environment variable FTRACK_LOG is set.
+"""
 
 from __future__ import annotations
 
 import functools
+import logging
+import os
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Value
 
-__all__ = ["LazyLogMessage", "deprecation_warning"]
+__all__ = ["REQUEST_LOGGER", "LazyLogMessage", "deprecation_warning", "set_up_logging"]
+
+#: Logs one line for each request, at the level DEBUG.
+REQUEST_LOGGER: logging.Logger = logging.getLogger("ftrack_like.requests")
+
+#: The environment variable with the level from which messages appear on standard error.
+_LOG_VARIABLE = "FTRACK_LOG"
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]  # not generic in Python 3.9
+    """Writes to the present standard error, which a program may replace."""
+
+    def __init__(self) -> None:
+        """Initialise with the format of the lines."""
+        super().__init__(sys.stderr)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write *record*; do nothing without a standard error."""
+        self.stream = sys.stderr
+        if self.stream is not None:
+            super().emit(record)
+
+
+def set_up_logging() -> None:
+    """Keep the log silent, or show it on standard error as FTRACK_LOG says.
+
+    Sessions and event hubs call this. The variable is ``debug``, ``info``, ``warning`` or
+    ``error``. With ``debug``, the log has a line for each request, but no bodies. A later call has
+    no effect once there is a handler for the variable.
+    """
+    tree = logging.getLogger("ftrack_like")
+    if not tree.handlers:
+        # Without a handler, Python itself prints warnings.
+        tree.addHandler(logging.NullHandler())
+    chosen = os.environ.get(_LOG_VARIABLE, "").strip().lower()
+    if not chosen or any(isinstance(each, _StandardError) for each in tree.handlers):
+        return
+    tree.addHandler(_StandardError())
+    level = _LEVELS.get(chosen)
+    if level is None:
+        tree.warning(
+            "%s must be one of %s, not %r. Only warnings are shown.",
+            _LOG_VARIABLE,
+            ", ".join(_LEVELS),
+            chosen[:40],
+        )
+        return
+    if level == logging.DEBUG:
+        # Only this logger: others log the bodies of requests at that level.
+        REQUEST_LOGGER.setLevel(logging.DEBUG)
+    tree.setLevel(max(level, logging.INFO))
 
 
 def deprecation_warning(message: str) -> Callable[[_Function], _Function]:

@@ -31,6 +31,9 @@ class Operations:
     Any thread may call a single method.
     """
 
+    #: The size and the top of the stack, and the entities whose deletion was recorded then.
+    _deletions: tuple[int, object, set[tuple[str, str]]] = (0, None, set())
+
     def __init__(self) -> None:
         """Initialise an empty stack."""
         #: Operations, or the arguments of updates whose object has not been created yet.
@@ -71,6 +74,25 @@ class Operations:
                     if kept is operation:
                         del self._stack[index]
                         break
+
+    def has_deletion(self, entity_type: str, key: list[Any]) -> bool:
+        """Return whether the deletion of the entity of *entity_type* with *key* is recorded.
+
+        *key* is the list of the values of its primary key.
+        """
+        stack = list(self._stack)
+        if not stack:
+            return False
+        # Consoles print many entities in a row, so keep the result until the stack changes.
+        size, last, deleted = self._deletions
+        if size != len(stack) or last is not stack[-1]:
+            deleted = {
+                (entry.entity_type, str(list(entry.entity_key.values())))
+                for entry in stack
+                if isinstance(entry, DeleteEntityOperation)
+            }
+            self._deletions = (len(stack), stack[-1], deleted)
+        return (entity_type, str(key)) in deleted
 
     def __len__(self) -> int:
         """Return the number of operations."""

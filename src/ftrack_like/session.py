@@ -7,68 +7,93 @@ replaces is always used.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, overload
 
 import requests
 
 from ftrack_like import cache as caches
 from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
+from ftrack_like._base.collaborators import background_of
 from ftrack_like._base.seams import keeps_originals
 from ftrack_like._base.value_errors import shown
-from ftrack_like._session import calls, lifecycle, locations
+from ftrack_like._configuration.credentials import Origins, find_credentials
+from ftrack_like._session import calls, lifecycle, locations, on_demand
 from ftrack_like._session.arguments import (
-    Origins,
+    MOST_AHEAD,
     checked_deadline,
+    checked_life,
     cookie_mapping,
-    credentials,
     header_mapping,
     lazy_load_policy,
     lower_cache,
+    pages_ahead,
     plugin_folders,
     retry_policy,
+    starts_lazily,
 )
 from ftrack_like._session.codec import Codec
 from ftrack_like._session.entity_types import build_entity_types
 from ftrack_like._session.fetching import Fetcher
-from ftrack_like._session.flags import ThreadFlag, thread_flag
+from ftrack_like._session.flags import (
+    AutoPopulatingContext,
+    OperationRecordingContext,
+    ThreadFlag,
+    thread_flag,
+)
+from ftrack_like._session.hub_making import HubOptions, event_hub_of
 from ftrack_like._session.identity_map import IdentityMap, SessionCache
 from ftrack_like._session.invalid_values import no_type, require_entity, require_mapping
 from ftrack_like._session.loader import Loader
 from ftrack_like._session.lookup import Lookup
+from ftrack_like._session.observing import Observation, Observers
 from ftrack_like._session.on_demand import OnDemand, TopCache
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.schema_store import SchemaStore
 from ftrack_like._session.statistics import Statistics
-from ftrack_like._session.unit_of_work import UnitOfWork
 from ftrack_like._transport.authentication import SessionAuthentication
 from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.limits import OpenConnections
 from ftrack_like._transport.retry import RetryPolicy
+from ftrack_like.logging import set_up_logging
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from http.cookiejar import CookieJar
     from types import TracebackType
 
     from ftrack_like._base.types import Json, PathText, Progress, Projections, Schemas, Timeout
+    from ftrack_like._configuration.renewal import Renewal
+    from ftrack_like._session.arguments import CacheChoice
     from ftrack_like._session.entity_types import EntityTypes
     from ftrack_like._session.merging import MergeRecord
-    from ftrack_like._session.remote_actions import RemoteActions
+    from ftrack_like._session.planned_changes import PendingChanges, PlannedChange
+    from ftrack_like._session.reporting import CommitReport
+    from ftrack_like._session.starting import Start
+    from ftrack_like._transport.reports import RequestReport
     from ftrack_like.entity.base import Entity
     from ftrack_like.entity.component import Component
     from ftrack_like.entity.job import Job
     from ftrack_like.entity.location import Location
     from ftrack_like.event.hub import EventHub
+    from ftrack_like.query.builder import BuiltQuery
 
 __all__ = [
     "AutoPopulatingContext",
+    "CommitReport",
+    "Observation",
     "OperationPayload",
     "OperationRecordingContext",
+    "PendingChanges",
+    "PlannedChange",
+    "RequestReport",
     "RetryPolicy",
     "Session",
     "SessionAuthentication",
@@ -76,18 +101,22 @@ __all__ = [
 
 _Merged = TypeVar("_Merged")
 
+#: The modules of classes that only programs with callbacks, or with changes, need.
+_REPORTS = {
+    "CommitReport": "ftrack_like._session.reporting",
+    "PendingChanges": "ftrack_like._session.planned_changes",
+    "PlannedChange": "ftrack_like._session.planned_changes",
+    "RequestReport": "ftrack_like._transport.reports",
+}
 
-def _class_logger(session: Session) -> logging.Logger:
-    """Return the logger named after the class of *session*."""
-    return logging.getLogger(f"{__name__}.{type(session).__name__}")
 
-
-def _remote_actions_of(session: Session) -> RemoteActions:
-    """Return the remote actions of *session*."""
-    # lazy: few programs need them
-    from ftrack_like._session.remote_actions import RemoteActions
-
-    return RemoteActions(session)
+def __getattr__(name: str) -> type:
+    """Return the class *name* of a report, which is imported at its first use."""
+    if name not in _REPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: type = getattr(importlib.import_module(_REPORTS[name]), name)
+    globals()[name] = found
+    return found
 
 
 @keeps_originals
@@ -102,27 +131,30 @@ class Session:
     _auto_connect_event_hub_thread: Optional[threading.Thread] = None
     _closed = False
     _load_groups = True
-    _on_lazy_load = "ignore"
+    _on_lazy_load: Union[str, Callable[[Entity, str], None]] = "ignore"
+    _read_ahead = MOST_AHEAD
     _origins = Origins()
     _plugin_paths: Sequence[str] = ()
+    _renewal: Optional[Renewal] = None
     _retry_policy: Optional[RetryPolicy] = None
     _schema_cache_path: Union[PathText, bool, None] = None
     #: How long to wait for an answer, in seconds; None waits for ever.
     request_timeout: Timeout = 60
-    _event_hub: EventHub
+    _hub_options = HubOptions()
     _managed_request: Optional[requests.Session]
-    _server_information: dict[str, Any]
+    _start: Optional[Start] = None
     #: The layers of the cache, with the memory on top. A program may replace it.
     cache: caches.LayeredCache
     #: Makes the keys of the cache.
     cache_key_maker: caches.KeyMaker
 
-    logger: OnDemand[logging.Logger] = OnDemand(_class_logger, "Where the session logs.")
+    logger: OnDemand[logging.Logger] = OnDemand(on_demand.class_logger, "Where the session logs.")
     _thread_lock = OnDemand(
         lambda session: threading.RLock(), "Guards the state. Calls release it while they wait."
     )
     _connection_settings = OnDemand(lambda session: ConnectionSettings(), "TLS and proxies.")
     _connections = OnDemand(lambda session: OpenConnections(), "The open connections.")
+    _observers = OnDemand(lambda session: Observers(), "Callbacks, log and traces.")
     _statistics = OnDemand(lambda session: Statistics(), "Counts of requests.")
     _calls = OnDemand(calls.Calls, "Sends batches.")
     _codec = OnDemand(Codec, "Encodes and decodes.")
@@ -130,12 +162,22 @@ class Session:
     _loader = OnDemand(Loader, "Attaches the server's records.")
     _fetcher = OnDemand(Fetcher, "Queries the server.")
     _lookup = OnDemand(Lookup, "Finds or creates single entities.")
-    _unit_of_work = OnDemand(UnitOfWork, "Commits and rolls back.")
+    _unit_of_work = OnDemand(on_demand.make_unit_of_work, "Commits and rolls back.")
+    _event_hub: OnDemand[EventHub] = OnDemand(event_hub_of, "Exchanges events.")
     _schema_store = OnDemand(SchemaStore, "Keeps schemas on disk.")
-    _remote_actions = OnDemand(_remote_actions_of, "Calls special actions of the server.")
+    _remote_actions = OnDemand(
+        on_demand.make_remote_actions, "Calls special actions of the server."
+    )
+    _background = OnDemand(on_demand.make_background, "Commits in the background.")
+    _catalogue = OnDemand(on_demand.make_catalogue, "Knows the attributes in the schemas.")
+    _drops = OnDemand(on_demand.make_drops, "Drops stale values.")
     _local_cache = TopCache()
 
-    # The start sets them. Only plugins that query in ``register`` create them earlier.
+    # The start sets them. Reading one earlier starts a lazy session, except for the hub. Plugins
+    # that query in ``register`` create some of them during the start.
+    _server_information: OnDemand[dict[str, Any]] = OnDemand(
+        lifecycle.early_information, "The server's description of itself."
+    )
     schemas: OnDemand[Schemas] = OnDemand(
         lifecycle.early_schemas, "The server's schemas, a list of mappings."
     )
@@ -150,7 +192,7 @@ class Session:
         api_user: Optional[str] = None,
         auto_populate: bool = True,
         plugin_paths: Optional[Union[PathText, Iterable[PathText]]] = None,
-        cache: Union[caches.Cache, Callable[[Session], Optional[caches.Cache]], None] = None,
+        cache: CacheChoice = None,
         cache_key_maker: Optional[caches.KeyMaker] = None,
         auto_connect_event_hub: Optional[bool] = False,
         schema_cache_path: Union[PathText, bool, None] = None,
@@ -169,12 +211,24 @@ class Session:
         on_lazy_load: str = "ignore",
         deadline: Optional[float] = None,
         retry: Optional[RetryPolicy] = None,
+        profile: Optional[str] = None,
+        credentials: Optional[Callable[[], tuple[str, str]]] = None,
+        read_ahead: Union[int, bool] = True,
+        connect: Literal["now", "lazy"] = "now",
+        cache_server_information: Optional[float] = None,
+        weak_identity_map: bool = False,
     ) -> None:
         """Connect to a server, load plugins and build the entity types from its schemas.
 
         *server_url*, *api_key* and *api_user* default to the environment variables FTRACK_SERVER,
         FTRACK_API_KEY (or FTRACK_APIKEY) and FTRACK_API_USER; the last to the user who is logged
-        in.
+        in. If the server or the key is in neither, all three come from the profile that
+        FTRACK_PROFILE names, or from the user's default profile.
+
+        *profile* is the name of a profile, which then has all three. *credentials* is a function
+        that returns ``(api_user, api_key)``. The session calls it at the start, and again when the
+        server says that the key is invalid, on the thread whose call was refused. Neither can be
+        combined with *api_key* and *api_user*.
 
         *auto_populate* loads missing attributes when they are read. *plugin_paths* are the folders
         with plugins, by default those in FTRACK_EVENT_PLUGIN_PATH. Their ``register`` receives the
@@ -182,7 +236,11 @@ class Session:
         background.
 
         *cache* is a cache below the memory cache, or a function that takes the session and returns
-        one or None. *cache_key_maker* is by default a :class:`~ftrack_like.cache.StringKeyMaker`.
+        one or None. Text is the address of a shared cache: ``redis://HOST:6379/0``,
+        ``sqlite:///PATH`` or ``memory://``. None means the address in FTRACK_API_CACHE or in the
+        profile, if any; False means no cache. *cache_key_maker* is by default a
+        :class:`~ftrack_like.cache.StringKeyMaker`.
+
         *schema_cache_path* is the folder for the schemas. None means FTRACK_API_SCHEMA_CACHE_PATH,
         or else the user's cache folder; False stores none.
 
@@ -197,30 +255,46 @@ class Session:
         arrives at 64 KiB a second or faster. Uploads and downloads have no deadline. They fail if
         fewer than 1024 bytes a second are transferred for twice the *timeout*.
 
-        *retry*, a :class:`~ftrack_like.RetryPolicy`, limits the retries of calls and transfers.
-        Without it FTRACK_API_RETRY_SECONDS gives the seconds, and the default is
+        *retry*, a :class:`~ftrack_like.session.RetryPolicy`, limits the retries of calls and
+        transfers. Without it FTRACK_API_RETRY_SECONDS gives the seconds, and the default is
         ``RetryPolicy(attempts=9, total_time=60)``. A request that times out is retried once.
 
         *event_hub_class* replaces :class:`~ftrack_like.event.hub.EventHub`. *load_groups* loads a
         missing attribute for all entities of a query's page at once. *on_lazy_load* is
         ``"ignore"``, ``"warn"`` or ``"raise"``: the reaction to loading an attribute when it is
-        read. ``"raise"`` raises :exc:`~ftrack_like.exception.LazyLoadError`.
+        read. ``"raise"`` raises :exc:`~ftrack_like.exception.LazyLoadError`. *read_ahead* is how
+        many pages of a query are requested before the program comes to them, 0 to 4. True means 4,
+        False none.
+
+        *connect* is ``"now"``, or ``"lazy"`` to send no request here. The session then starts when
+        the program first needs the server: at the first call, query or new entity, when it reads
+        :attr:`types`, :attr:`schemas` or :attr:`server_information`, or connects the event hub. The
+        start loads plugins and publishes ``ftrack.api.session.ready``. Its errors reach the program
+        there, each time until the start has succeeded.
+        *cache_server_information* is for sessions with a shared cache, of which many start at once:
+        for this number of seconds, a day at most, they read the server's description and its
+        schemas from the cache. A session may then use schemas that are as old.
 
         Raise :exc:`~ftrack_like.exception.ConfigurationError` (a :exc:`TypeError`) if server or key
         are missing, and :exc:`~ftrack_like.exception.ServerError` if the server is out of reach,
         refuses the key or is too old.
         """
         super().__init__()
-        given = credentials(server_url, api_key, api_user)
+        set_up_logging()
+        given = find_credentials(
+            server_url, api_key, api_user, profile=profile, function=credentials
+        )
         self._server_url = given.server_url
         self._api_key = given.api_key
         self._api_user = given.api_user
         self._origins = given.origins
+        self._renewal = given.renewal
         self._connection_settings = ConnectionSettings.normal(
             verify, cert, proxies, connect_timeout, checked_deadline(deadline)
         )
         self._retry_policy = retry_policy(retry)
         self._load_groups = load_groups
+        self._read_ahead = pages_ahead(read_ahead)
         self._on_lazy_load = lazy_load_policy(on_lazy_load)
         self._plugin_paths = plugin_folders(plugin_paths)
         self._schema_cache_path = schema_cache_path
@@ -228,7 +302,40 @@ class Session:
         self._auto_populate = ThreadFlag(auto_populate)
         self._record_operations = ThreadFlag(True)
         self.recorded_operations: operation.Operations = operation.Operations()
-        self._make_cache(cache, cache_key_maker)
+        self._make_cache(cache, cache_key_maker, given.cache, weak_identity_map)
+        self._make_request(headers, cookies, strict_api, event_hub_class)
+        options = lifecycle.StartOptions(
+            auto_connect_event_hub, plugin_arguments, checked_life(cache_server_information)
+        )
+        self._start = lifecycle.start(self, options, starts_lazily(connect))
+        if "IPython" in sys.modules:
+            # lazy: only consoles and notebooks complete names
+            from ftrack_like._session.console_names import complete_in_ipython
+
+            complete_in_ipython()
+
+    def _make_cache(
+        self,
+        cache: CacheChoice,
+        key_maker: Optional[caches.KeyMaker],
+        profile_cache: Optional[str] = None,
+        is_weak: bool = False,
+    ) -> None:
+        """Set the cache: memory on top, and below it *cache* or its result, if any."""
+        self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
+        self.cache = SessionCache(self, is_weak)
+        lower = lower_cache(self, cache, profile_cache, self._origins.api_key)
+        if lower is not None:
+            self.cache.caches.append(lower)
+
+    def _make_request(
+        self,
+        headers: Optional[Mapping[str, str]],
+        cookies: Optional[Union[Mapping[str, str], CookieJar]],
+        strict_api: bool,
+        event_hub_class: Optional[Callable[..., EventHub]],
+    ) -> None:
+        """Set the HTTP session for calls, and the options of the hub, which sends the same."""
         own_headers, own_cookies = header_mapping(headers), cookie_mapping(cookies)
         self._request = request_session(
             self._connection_settings,
@@ -238,22 +345,7 @@ class Session:
             own_cookies,
             self._connections,
         )
-        options = lifecycle.StartOptions(
-            event_hub_class, own_headers, own_cookies, auto_connect_event_hub, plugin_arguments
-        )
-        lifecycle.start(self, options)
-
-    def _make_cache(
-        self,
-        cache: Union[caches.Cache, Callable[[Session], Optional[caches.Cache]], None],
-        key_maker: Optional[caches.KeyMaker],
-    ) -> None:
-        """Set the cache: memory on top, and below it *cache* or its result, if any."""
-        self.cache_key_maker = caches.StringKeyMaker() if key_maker is None else key_maker
-        self.cache = SessionCache(self)
-        lower = lower_cache(self, cache)
-        if lower is not None:
-            self.cache.caches.append(lower)
+        self._hub_options = HubOptions(event_hub_class, own_headers, own_cookies)
 
     def __repr__(self) -> str:
         """Return the server and the user, never the key."""
@@ -272,8 +364,16 @@ class Session:
         exception_value: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Close the session."""
-        self.close()
+        """Close the session.
+
+        If an exception ends the block, errors of commits in the background are only logged.
+        """
+        try:
+            self.close()
+        except exception.Error as error:
+            if exception_value is None:
+                raise
+            self.logger.error("A commit in the background failed: %s", error)
 
     # The connection
 
@@ -323,14 +423,31 @@ class Session:
 
     @property
     def statistics(self) -> Statistics:
-        """Counts of requests, bytes, cache hits and grouped loads since the start."""
+        """Counts of requests, bytes, cache hits and grouped loads since the start, a mapping."""
         return self._statistics
+
+    def on_request(self, callback: Callable[[RequestReport], object]) -> Observation:
+        """Call *callback* with a :class:`~ftrack_like.session.RequestReport` after each request.
+
+        The callback runs on the thread of the request, also for retries, uploads and downloads. Its
+        errors are logged and not raised. Requests that it sends itself are not reported. Return an
+        object whose ``remove()`` ends the calls; it is a context manager too.
+        """
+        return self._observers.add("on_request", callback)
+
+    def on_commit(self, callback: Callable[[CommitReport], object]) -> Observation:
+        """Call *callback* with a :class:`~ftrack_like.session.CommitReport` after each commit.
+
+        A commit that sends nothing is not reported. The rest is as for :meth:`on_request`.
+        """
+        return self._observers.add("on_commit", callback)
 
     def close(self) -> None:
         """End all connections and forget all entities. A second call does nothing.
 
-        Pending operations are lost; the outcome of a batch in doubt stays unknown. Later calls
-        raise :exc:`~ftrack_like.exception.ConnectionClosedError`.
+        Wait first for commits in the background. If one failed, and the program has not seen its
+        error, raise the error at the end. Pending operations are lost; the outcome of a batch in
+        doubt stays unknown. Later calls raise :exc:`~ftrack_like.exception.ConnectionClosedError`.
         """
         lifecycle.close(self)
 
@@ -454,8 +571,33 @@ class Session:
         """Whether the outcome of the last commit is unknown. The next commit resolves it."""
         return self._unit_of_work.in_doubt
 
-    def commit(self) -> None:
+    def pending(self) -> PendingChanges:
+        """Return the changes that the next :meth:`commit` would send, without a request.
+
+        The result is a snapshot: a sequence of :class:`PlannedChange` in the order of the commit,
+        with ``creates``, ``updates``, ``deletes``, ``counts`` and ``to_dicts()``. ``str()`` of it
+        is a readable plan. Changes that cancel each other are not in it.
+        """
+        # lazy: few programs look at their pending changes
+        from ftrack_like._session.planned_changes import pending_changes
+
+        work = self._unit_of_work
+        with self.auto_populating(False):
+            return pending_changes(work.plan(), self._identity_map, work.in_doubt)
+
+    @overload
+    def commit(self, *, dry_run: Literal[False] = ...) -> None: ...
+
+    @overload
+    def commit(self, *, dry_run: Literal[True]) -> PendingChanges: ...
+
+    @overload
+    def commit(self, *, dry_run: bool) -> Optional[PendingChanges]: ...
+
+    def commit(self, *, dry_run: bool = False) -> Optional[PendingChanges]:
         """Send the pending operations to the server, in one transaction.
+
+        With *dry_run*, send nothing, change nothing, and return the result of :meth:`pending`.
 
         If the server refuses the batch, it changes nothing, and the operations stay pending.
         Correct them and commit again, or call :meth:`rollback`. Operations that other threads
@@ -470,7 +612,33 @@ class Session:
         Raise :exc:`~ftrack_like.exception.CommitInProgressError` in a signal handler that
         interrupts a commit or a rollback of this session.
         """
-        self._unit_of_work.commit()
+        if dry_run:
+            return self.pending()
+        background = background_of(self)
+        if background is not None:
+            background.wait()
+        self._observers.commit(self._unit_of_work)
+        if background is not None:
+            background.forget_failures()  # This commit has sent their operations.
+        return None
+
+    def commit_in_background(self) -> Future[None]:
+        """Send the pending operations in another thread, and return a future.
+
+        The commit contains the operations that are recorded now. Later ones wait for a later
+        commit, and changes after this call do not change what it sends. Several commits run one
+        after the other, in the order of the calls. Callbacks of :meth:`on_commit` and of the future
+        run on that thread.
+
+        The future raises the errors of :meth:`commit`. The operations then stay pending, and the
+        next commit sends them as well. :meth:`commit` first waits for the commits in the
+        background. :meth:`close` does so too, and raises the first error that the program has not
+        seen; :meth:`rollback` logs it. The end of the program waits for these commits. A future can
+        be cancelled until its commit begins.
+
+        Raise :exc:`RuntimeError` if the system cannot start a thread.
+        """
+        return self._background.add()
 
     def rollback(self) -> None:
         """Undo the changes since the last commit, without a request.
@@ -481,6 +649,9 @@ class Session:
         does.
         """
         self._unit_of_work.rollback()
+        background = background_of(self)
+        for error in background.forget_failures() if background is not None else ():
+            self.logger.warning("Rolled back after a commit in the background failed: %s", error)
 
     # Entities
 
@@ -536,6 +707,7 @@ class Session:
         """
         require_entity(entity, "deleted")
         if self.record_operations:
+            self._identity_map.hold(entity)
             self.recorded_operations.push(
                 operation.DeleteEntityOperation(entity.entity_type, inspection.primary_key(entity))
             )
@@ -550,6 +722,14 @@ class Session:
         and :exc:`~ftrack_like.exception.InvalidValueError` for a type that cannot be a key.
         """
         return self._lookup.get(entity_type, entity_key)
+
+    def get_many(self, entity_type: str, entity_keys: Iterable[object]) -> list[Optional[Entity]]:
+        """Return the entities of *entity_type* with *entity_keys*, in their order, None if missing.
+
+        Each key is as for :meth:`get`. One read of the cache and few requests find them all. Raise
+        the errors of :meth:`get`.
+        """
+        return self._lookup.get_many(entity_type, entity_keys)
 
     def query(
         self,
@@ -581,6 +761,20 @@ class Session:
         prepared = queries.prepare(bound, self.types)
         wording = queries.Wording(expression, pieces)
         return queries.QueryResult(self, prepared, page_size, wording=wording)
+
+    def select(self, entity_type: str, page_size: int = 500) -> BuiltQuery[Entity]:
+        """Return a selection of the entities of *entity_type*, to build a query without text.
+
+        ``session.select("Task").where(attr.status.name == "Done").order_by("name")``, with
+        ``from ftrack_like import attr``. It is sent when its rows are used. Each request returns up
+        to *page_size* entities.
+
+        Raise :exc:`KeyError` for an unknown type.
+        """
+        # lazy: programs that write queries as text do not need it
+        from ftrack_like.query.builder import BuiltQuery
+
+        return BuiltQuery(self, entity_type, page_size)
 
     def query_many(
         self, expressions: Iterable[str], page_size: int = 500
@@ -812,53 +1006,3 @@ class Session:
 # The parameters called ``locations`` hide the module in two methods.
 _availability = locations.get_component_availability
 _availabilities = locations.get_component_availabilities
-
-
-class AutoPopulatingContext:
-    """Set ``auto_populate`` of the calling thread for a block."""
-
-    def __init__(self, session: Session, auto_populate: bool) -> None:
-        """Prepare to set it on *session*."""
-        super().__init__()
-        self._session = session
-        self._auto_populate = auto_populate
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        """Set the value and remember the old one."""
-        self._before.append(self._session.auto_populate)
-        self._session.auto_populate = self._auto_populate
-
-    def __exit__(
-        self,
-        exception_type: Optional[type[BaseException]],
-        exception_value: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        """Restore the old value."""
-        self._session.auto_populate = self._before.pop()
-
-
-class OperationRecordingContext:
-    """Set ``record_operations`` of the calling thread for a block."""
-
-    def __init__(self, session: Session, record_operations: bool) -> None:
-        """Prepare to set it on *session*."""
-        super().__init__()
-        self._session = session
-        self._record_operations = record_operations
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        """Set the value and remember the old one."""
-        self._before.append(self._session.record_operations)
-        self._session.record_operations = self._record_operations
-
-    def __exit__(
-        self,
-        exception_type: Optional[type[BaseException]],
-        exception_value: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        """Restore the old value."""
-        self._session.record_operations = self._before.pop()

@@ -72,11 +72,22 @@ class Window:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            value = self.page.evaluate(expression)
+            value = self._evaluate(expression)
             if value:
                 return value
             self.page.wait_for_timeout(20)
         raise AssertionError(f"never true: {expression}")
+
+    def _evaluate(self, expression):
+        """Return the value of *expression*, None while the page is replaced by another."""
+        from playwright.sync_api import Error
+
+        try:
+            return self.page.evaluate(expression)
+        except Error as error:
+            if "Execution context was destroyed" in error.message:
+                return None
+            raise
 
     def until_python(self, condition, seconds=20):
         """Wait until *condition* returns something true, while the browser goes on."""
@@ -90,16 +101,34 @@ class Window:
         return self
 
     def open_movie(self, address):
-        """Open a page and wait until its movie shows a frame."""
+        """Open a page and wait until its movie shows a frame, and its player takes keys."""
         self.open(address)
-        self.until("document.querySelector('video').readyState >= 2")
+        return self.movie_is_ready()
+
+    def movie_is_ready(self):
+        """Wait until the movie of the page shows a frame, and its player takes keys."""
+        self.until("document.querySelector('video').readyState >= 2", seconds=60)
+        self.until(
+            "document.querySelector('[data-readout]')?.textContent !== '\\u2013'", seconds=60
+        )
         return self
 
     def screenshot(self, name):
         folder = os.environ.get("FTRACK_LIKE_TEST_SCREENSHOTS")
         if folder:
             self.page.wait_for_timeout(300)  # the picture is for people; nothing depends on it
-            self.page.screenshot(path=str(pathlib.Path(folder, name)))
+            path = pathlib.Path(folder, name)
+            self.page.screenshot(path=str(path))
+            _shrink(path)
+
+
+def _shrink(path):
+    """Store the picture without transparency. 256 colours would change those of the buttons."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        opaque = image.convert("RGB")
+    opaque.save(path, optimize=True)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_an_invitee_reviews_a_movie(review, window, sandbox):
         window.until("document.querySelector('.picture-of img').naturalWidth > 0")
         page.focus(".approve")
         page.keyboard.press("Enter")
-        page.wait_for_selector(".verdicts .approved")
+        page.wait_for_selector(".decisions .approved")
         for _ in range(100):  # callbacks are called within wait()
             if told.is_set():
                 break
@@ -174,7 +174,7 @@ def test_others_see_the_drawing_at_its_frame(review, make_window):
     second.page.click(".reply button")
     second.page.wait_for_selector(".replies")
     second.page.click(".changes")
-    second.page.wait_for_selector(".verdicts .require_changes")
+    second.page.wait_for_selector(".decisions .require_changes")
     second.page.click("button.frame")
     second.until(f"!({blank})")
     second.screenshot("review-dark.png")
@@ -191,7 +191,7 @@ def test_without_script_the_forms_still_work(review, make_window):
     page.click(".write .primary")
     assert page.inner_text(".note .content") == "Plain words."
     page.click(".changes")
-    assert "Requires changes" in page.inner_text(".verdicts")
+    assert "Requires changes" in page.inner_text(".decisions")
 
 
 @pytest.mark.ffmpeg

@@ -17,7 +17,7 @@ DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 LEFT_OUT = re.compile(
     r"ftrack_like\.(cli|wire)(\..*)?"
     r"|ftrack_like\.sandbox(\.(?!server$).*)?"
-    r"|ftrack_like\.event\.(?!(base|expression|hub|subscriber|subscription)$).*"
+    r"|ftrack_like\.event\.(?!(base|durability|expression|hub|subscriber|subscription)$).*"
     r"|ftrack_like\.(attribute|cache)\..*"
     r"|ftrack_like\.(accessor|entity|event|resource_identifier_transformer|structure)"
 )

@@ -11,7 +11,9 @@ page's own and a session on it. Comments, which readers do not see, direct this:
 
     .. not run: the reason why the next block is only compiled
 
-A third one, ``.. needs ffmpeg``, has the page skipped where there is no ffmpeg.
+A third one, ``.. needs ffmpeg``, has the page skipped where there is no ffmpeg. After a fourth one,
+``.. run by pytest``, the next block is a file, named by its caption. At the end of the page, pytest
+runs all these files in a process of its own, and each file that begins with ``test`` must pass.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ import contextlib
 import dataclasses
 import doctest
 import io
+import os
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -43,6 +48,7 @@ class Block:
     text: str
     not_run: bool = False
     output: str | None = None
+    file: str | None = None
 
     def __post_init__(self) -> None:
         self.text = textwrap.dedent(self.text).strip("\n") + "\n"
@@ -63,18 +69,25 @@ def blocks(text: str) -> list[Block]:
     """Return the blocks of the page *text* in order, each with the output that follows it."""
     lines = text.splitlines()
     found: list[Block] = []
-    index, not_run, fresh = 0, False, False
+    index, not_run, fresh, for_pytest = 0, False, False, False
     while index < len(lines):
         line = lines[index]
         words = line.strip()
         index += 1
         if words.startswith(".. not run:"):
             not_run = True
+        elif words == ".. run by pytest":
+            for_pytest = True
         elif words in (".. code-block:: python", ".. code-block:: text", ".. setup"):
             end = indented(lines, index, len(line) - len(line.lstrip()))
+            file = None
             while index < end and (not lines[index].strip() or lines[index].strip()[0] == ":"):
+                option, _, value = lines[index].strip().rpartition(": ")
+                file = value if option == ":caption" and for_pytest else file
                 index += 1
-            block = Block(words.split()[-1], index + 1, "\n".join(lines[index:end]), not_run)
+            text = "\n".join(lines[index:end])
+            block = Block(words.split()[-1], index + 1, text, not_run, file=file)
+            for_pytest = False
             if block.kind == "text" and fresh:
                 found[-1].output = block.text
             elif block.kind != "text":
@@ -105,6 +118,27 @@ def run(block: Block, page: Path, namespace: dict[str, Any]) -> None:
             f"{place(page)}:{block.line} prints\n{printed.getvalue()}\nbut shows\n{expected}",
             pytrace=False,
         )
+
+
+def run_by_pytest(files: list[Block], folder: Path) -> None:
+    """Write *files* into *folder*, and run the tests in them in a process of its own."""
+    for block in files:
+        (folder / str(block.file)).write_text(block.text, encoding="utf-8")
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "ftrack_like.pytest_plugin", "-rA"),
+            *("--rootdir", str(folder), "-p", "no:cacheprovider", str(folder)),
+        ],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    tested = [str(one.file) for one in files if str(one.file).startswith("test")]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(f"PASSED {file}::" in done.stdout for file in tested), done.stdout
 
 
 def with_code(pages: list[Path]) -> list[Any]:
@@ -143,8 +177,14 @@ def test_page_runs(
         if page.name != "README.rst":
             namespace["sandbox"] = request.getfixturevalue("fresh_sandbox")
             namespace["session"] = stack.enter_context(namespace["sandbox"].session())
+        files = [block for block in blocks(text) if block.file]
         for block in blocks(text):
-            run(block, page, namespace)
+            if not block.file:
+                run(block, page, namespace)
+        if files:
+            folder = tmp_path / "tests of the page"
+            folder.mkdir()
+            run_by_pytest(files, folder)
 
 
 def test_blocks_are_found_with_their_output() -> None:
@@ -177,12 +217,21 @@ def test_blocks_are_found_with_their_output() -> None:
            :caption: listen.py
 
            wait()
+
+        .. run by pytest
+
+        .. code-block:: python
+           :caption: test_it.py
+
+           def test(): pass
         """
     )
+    assert [block.file for block in blocks(page)] == [None, None, None, "test_it.py"]
     assert [(b.kind, b.line, b.text, b.output, b.not_run) for b in blocks(page)] == [
         ("setup", 6, "hidden = 1\n", None, False),
         ("python", 10, "print(hidden)\n", "1\n", False),
         ("python", 27, "wait()\n", None, True),
+        ("python", 34, "def test(): pass\n", None, False),
     ]
 
 

@@ -40,6 +40,7 @@ class EventServer:
 class _User:
     username: str
     unrestricted: bool = True
+    id: str = "1"
 
 
 def _serve(port: int = 0, **options: Any) -> tuple[EventServer, Callable[[], None]]:
@@ -167,7 +168,7 @@ class Proxy:
         self.down = False
         self.stalled = False
         self.piece = 65536
-        self._target = port
+        self.target = port
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -199,7 +200,7 @@ class Proxy:
             server: Optional[socket.socket] = None
             with contextlib.suppress(OSError):
                 if not self.down:
-                    server = socket.create_connection(("127.0.0.1", self._target))
+                    server = socket.create_connection(("127.0.0.1", self.target))
             if server is None:
                 client.close()
                 continue

@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from ftrack_like.cli import main
 from ftrack_like.event.base import Event
 from ftrack_like.event.hub import EventHub
 
@@ -58,6 +59,27 @@ def result(environment: dict[str, str], *arguments: str, **options: Any) -> tupl
     return process.returncode, output, errors
 
 
+@pytest.fixture
+def result_here(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., tuple[int, str, str]]:
+    """Return a function like :func:`result` that runs the command in this process."""
+
+    def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
+        for name, value in {**environment, **variables}.items():
+            monkeypatch.setenv(name, value)
+        try:
+            status = main(arguments)
+        except SystemExit as error:
+            status = int(str(error.code))
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run
+
+
 def rest_of(process: Any) -> tuple[str, str]:
     """Return the rest of what *process* prints; end a process that does not end by itself."""
     try:
@@ -99,7 +121,7 @@ def test_bare_command_says_what_there_is(module: str) -> None:
         (["listen", "--workers", "2", "--key", "shot"], "'shot' is neither 'entity' nor a field"),
         (["listen", "--key", "topic"], "--workers"),
         (["listen", "--nope"], "--nope"),
-        (["events"], "ACTION"),
+        (["events"], "name what to do: tail, dead"),
         (["events", "head"], "head"),
         (["events", "tail", "--count", "0"], "'0' is not a whole number"),
         (["events", "tail", "--count", "x"], "'x' is not a whole number"),
@@ -110,7 +132,10 @@ def test_bare_command_says_what_there_is(module: str) -> None:
     ],
 )
 def test_wrong_arguments_end_with_2(
-    arguments: list[str], words: str, environment: dict[str, str], tmp_path: pathlib.Path
+    arguments: list[str],
+    words: str,
+    result_here: Callable[..., tuple[int, str, str]],
+    tmp_path: pathlib.Path,
 ) -> None:
     """A command that is called in a wrong way starts nothing, says why and ends with status 2."""
     (tmp_path / "plugin.py").write_text(PLUGIN)
@@ -119,7 +144,7 @@ def test_wrong_arguments_end_with_2(
         "folder": tmp_path,
         "file": tmp_path / "plugin.py",
     }
-    status, output, errors = result(environment, *(each.format(**places) for each in arguments))
+    status, output, errors = result_here(*(each.format(**places) for each in arguments))
     assert (status, output) == (2, "")
     assert words in errors.splitlines()[-1]
     assert "Traceback" not in errors
@@ -160,10 +185,12 @@ def test_dead_server_is_named(arguments: list[str], environment: dict[str, str],
     ],
 )
 def test_wrong_settings_are_told_in_words(
-    arguments: list[str], change: dict[str, str], environment: dict[str, str]
+    arguments: list[str],
+    change: dict[str, str],
+    result_here: Callable[..., tuple[int, str, str]],
 ) -> None:
     """Credentials and addresses that cannot work end a command with status 1 and a reason."""
-    status, output, errors = result({**environment, **change}, *arguments)
+    status, output, errors = result_here(*arguments, **change)
     assert (status, output) == (1, "")
     assert errors.startswith("ftrack-like: ")
     assert "Traceback" not in errors

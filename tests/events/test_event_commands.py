@@ -170,6 +170,19 @@ def test_tail_prints_json_lines_in_a_pipe(run: Any, hub: EventHub) -> None:
     assert "inReplyToEvent" in lines[0]
 
 
+def test_tail_filters_by_topic(run: Any, hub: EventHub) -> None:
+    """--topic selects events, may be repeated, and combines with an expression."""
+    topics = ("--topic", "shown", "--topic", "also.*")
+    command = run("events", "tail", "data.n>0", *topics, "--count", "2")
+    command.wait_listening()
+    for topic in ("shown", "hidden", "also.shown"):
+        for number in (0, 1):
+            hub.publish(Event(topic, data={"n": number}))
+    output, _ = command.process.communicate(timeout=20)
+    assert command.process.returncode == 0
+    assert [json.loads(line)["topic"] for line in output.splitlines()] == ["shown", "also.shown"]
+
+
 def test_tail_ends_when_its_reader_has_gone(run: Any, hub: EventHub, until: Any) -> None:
     """A pipe that nobody reads any more ends the command without a complaint."""
     command = run("events", "tail")
@@ -201,10 +214,16 @@ class Terminal(io.StringIO):
         return True
 
 
-def _shown(event: Event) -> str:
+def _shown(event: Event, always_json: bool = False) -> str:
     stream = Terminal()
-    Printer(stream).show(event, lambda: None)
+    Printer(stream, always_json=always_json).show(event, lambda: None)
     return stream.getvalue()
+
+
+def test_tail_prints_json_on_a_terminal_on_demand() -> None:
+    """With --json a terminal gets lines of JSON too."""
+    event = Event("shown", data={"n": 1}, sent="now", source={})
+    assert json.loads(_shown(event, always_json=True))["data"] == {"n": 1}
 
 
 def test_tail_colours_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

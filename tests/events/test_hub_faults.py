@@ -115,11 +115,11 @@ def test_subscriber_that_is_refused_after_a_reconnect_is_announced_again(
     refusals = []
     subscribe = server.broker._subscribe
 
-    def refuse_at_first(subscriber: Any) -> None:
+    def refuse_at_first(subscriber: Any, answer: Any) -> None:
         if subscriber.identifier == "mine" and len(refusals) < 2:
             refusals.append(subscriber)
             raise ValueError("A subscriber with the id mine is subscribed already.")
-        subscribe(subscriber)
+        subscribe(subscriber, answer)
 
     monkeypatch.setattr(server.broker, "_subscribe", refuse_at_first)
     proxy.cut()

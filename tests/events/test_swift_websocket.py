@@ -24,13 +24,21 @@ class _Server:
         self.protocol = wsproto.Connection(wsproto.ConnectionType.SERVER)
 
     def received(self, count: int) -> list[Any]:
-        """Return the next *count* events."""
+        """Return the next *count* events; those of one message are joined."""
         events: list[Any] = []
+        text = ""
         while len(events) < count:
             data = self.sock.recv(65536)
             assert data, "the client hung up"
             self.protocol.receive_data(data)
-            events += self.protocol.events()
+            for event in self.protocol.events():
+                # A message that arrives in pieces is an event for each piece.
+                if isinstance(event, wsproto.events.TextMessage):
+                    text += event.data
+                    if not event.message_finished:
+                        continue
+                    event, text = wsproto.events.TextMessage(text), ""
+                events.append(event)
         return events
 
 

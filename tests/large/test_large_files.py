@@ -26,11 +26,12 @@ if not pathlib.Path("/proc/self/status").exists():
 SIZE = int(float(os.environ["FTRACK_LIKE_TEST_GIGABYTES"]) * 2**30)
 MEBIBYTE = 2**20
 
-#: The most memory that the client and the server may need each, with their libraries, in MiB.
+#: The most memory that the client may need, with its libraries, in MiB.
 MOST_MEMORY = 64
-#: The most memory of the server for the transfers, in MiB, beyond its memory at the start: its
-#: libraries take 60 MiB.
-MOST_GROWTH = 16
+#: The most memory of the server for the transfers, in MiB, beyond its memory at the start, and in
+#: all: its libraries take 60 MiB.
+MOST_GROWTH = 10
+MOST_SERVER_MEMORY = 70
 
 #: Uploads the file, downloads it through a location on disk, and prints what that took.
 CLIENT = """
@@ -140,7 +141,7 @@ def test_two_gigabytes(server: dict[str, Any], tmp_path: pathlib.Path, capsys: A
     assert list(temporary.iterdir()) == []
     assert found["peak"] <= MOST_MEMORY
     assert server_peak - idle <= MOST_GROWTH
-    assert server_peak <= MOST_MEMORY
+    assert server_peak <= MOST_SERVER_MEMORY
 
 
 def curl_figures(

@@ -12,6 +12,10 @@ from typing import Any, Optional
 __all__ = ["Measured", "counted_by_ffprobe", "measured"]
 
 
+#: The number of the full range in libavutil.
+_FULL_RANGE = 2
+
+
 @dataclass(frozen=True)
 class Measured:
     """What decoding a movie showed: *times* and mean *levels* (luma) of all frames, and streams."""
@@ -31,8 +35,11 @@ class Measured:
         return len(self.times)
 
 
-def measured(path: pathlib.Path) -> Measured:
-    """Decode the movie at *path*."""
+def measured(path: pathlib.Path, has_sound: bool = True) -> Measured:
+    """Decode the movie at *path*; without *has_sound*, ignore its sound.
+
+    To read the channels of unusual layouts, such as 8 channels, crashes PyAV 18.
+    """
     import av
 
     with av.open(str(path)) as container:
@@ -41,13 +48,17 @@ def measured(path: pathlib.Path) -> Measured:
         times, levels = [], []
         for frame in container.decode(video):
             times.append(len(times) if frame.time is None else frame.time)
-            rows = frame.reformat(format="gray").planes[0]
+            # swscale does not know all matrices, but the luma needs none.
+            is_plain = frame.format.name == "yuv420p"
+            rows = (frame if is_plain else frame.reformat(format="gray")).planes[0]
             data = bytes(rows)
             lines = [
                 data[row * rows.line_size : row * rows.line_size + frame.width]
                 for row in range(frame.height)
             ]
-            levels.append(sum(map(sum, lines)) / (frame.width * frame.height))
+            level = sum(map(sum, lines)) / (frame.width * frame.height)
+            is_limited = is_plain and context.color_range != _FULL_RANGE
+            levels.append((level - 16) * 255 / 219 if is_limited else level)
         return Measured(
             context.width,
             context.height,
@@ -63,7 +74,7 @@ def measured(path: pathlib.Path) -> Measured:
                     one.codec_context.channels,
                     one.language,
                 )
-                for one in container.streams.audio
+                for one in (container.streams.audio if has_sound else ())
             ],
         )
 

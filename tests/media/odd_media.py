@@ -52,14 +52,19 @@ class Case:
     result: Optional[tuple[int, int]] = None
     #: The channels and languages of the sound in the result.
     languages: Optional[Sequence[Optional[str]]] = None
+    #: Arguments before and after the input of a second run, which copies the streams.
+    again: Optional[tuple[Sequence[str], Sequence[str]]] = None
 
     @property
     def id(self) -> str:
         """Return a text that identifies the case."""
         rate = self.rate.replace("/", "_")
-        words = [self.name, rate, self.size, *self.codec, *self.filters, *self.after]
+        words = [self.name, rate, str(self.frames or ""), self.size, *self.codec]
+        words += [*self.filters, *self.after]
         words += [*self.sounds, *self.sound_codec, "piped" if self.piped else ""]
-        return "-".join(one.strip("-:") for one in words if one)[:150]
+        words += [one for part in self.again or () for one in part]
+        # Long names have the same beginning.
+        return "-".join(one.strip("-:")[:40] for one in words if one)[:150]
 
 
 def level_of(number: int) -> int:
@@ -69,7 +74,7 @@ def level_of(number: int) -> int:
 
 def make(case: Case, program: str, folder: pathlib.Path) -> Optional[pathlib.Path]:
     """Make the movie of *case* in *folder*; return None if this ffmpeg cannot."""
-    path = folder / case.name
+    path = folder / case.name if case.again is None else folder / f"first-{case.name}"
     seconds = Fraction(case.frames or 24) / Fraction(case.rate)
     picture = (
         f"color=c=black:size={case.size}:rate={case.rate}:duration={float(seconds) + 1},"
@@ -100,6 +105,15 @@ def make(case: Case, program: str, folder: pathlib.Path) -> Optional[pathlib.Pat
         done = subprocess.run([*command, str(path)], capture_output=True, check=False)
     if done.returncode or not path.stat().st_size:
         return None
+    if case.again is not None:
+        before, after = case.again
+        start = (program, "-y", "-loglevel", "error", "-nostdin", *before, "-i", str(path))
+        path = folder / case.name
+        done = subprocess.run(
+            [*start, "-map", "0", "-c", "copy", *after, str(path)], capture_output=True, check=False
+        )
+        if done.returncode or not path.stat().st_size:
+            return None
     return path
 
 
@@ -143,6 +157,38 @@ CODECS = {
     "apng": ("-c:v", "apng", "-pix_fmt", "rgb24"),
     "v210": ("-c:v", "v210"),
     "jpeg2000": ("-c:v", "jpeg2000"),
+    "av1": ("-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p"),
+    "av1 10 bit": ("-c:v", "libaom-av1", "-cpu-used", "8", "-pix_fmt", "yuv420p10le"),
+    "cineform": ("-c:v", "cfhd", "-pix_fmt", "yuv422p10le"),
+    "cineform rgb": ("-c:v", "cfhd", "-pix_fmt", "gbrp12le"),
+    "hevc 10 bit": (
+        "-c:v",
+        "libx265",
+        "-pix_fmt",
+        "yuv420p10le",
+        "-x265-params",
+        "log-level=error",
+    ),
+    "hevc 444 12 bit": (
+        *("-c:v", "libx265", "-pix_fmt", "yuv444p12le", "-x265-params", "log-level=error"),
+    ),
+    "vp9 alpha": (*("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p"), "-deadline", "realtime"),
+    "vp9 444": ("-c:v", "libvpx-vp9", "-pix_fmt", "yuv444p", "-deadline", "realtime"),
+    "png 48": ("-c:v", "png", "-pix_fmt", "rgb48be"),
+    "png 64": ("-c:v", "png", "-pix_fmt", "rgba64be"),
+    "png grey alpha": ("-c:v", "png", "-pix_fmt", "ya8"),
+    "magicyuv": ("-c:v", "magicyuv", "-pix_fmt", "yuv444p"),
+    "ffvhuff": ("-c:v", "ffvhuff", "-pix_fmt", "yuv420p10le"),
+    "msmpeg4": ("-c:v", "msmpeg4v2", "-q:v", "2"),
+    "r210": ("-c:v", "r210"),
+    "v410": ("-c:v", "v410"),
+    **{
+        f"ffv1 {one}": ("-c:v", "ffv1", "-pix_fmt", one)
+        for one in (
+            *("yuv410p", "yuv411p", "yuv440p", "yuv422p12le", "yuv444p16le", "yuva420p"),
+            *("yuva444p10le", "gbrp10le", "gbrp16le", "gbrap12le", "gray10le", "bgr0"),
+        )
+    },
 }
 
 CONTAINERS = {
@@ -158,20 +204,83 @@ CONTAINERS = {
         "qtrle alpha",
         "v210",
         "jpeg2000",
+        "cineform",
+        "cineform rgb",
+        "png 48",
+        "png 64",
+        "png grey alpha",
+        "r210",
+        "v410",
     ),
-    "mp4": ("h264", "h264 without b-frames", "h264 444", "h264 10 bit", "hevc", "mpeg4", "vp9"),
-    "mkv": ("h264", "h264 rgb", "h264 full range", "ffv1", "gray", "gray 16", "mpeg4 b-frames"),
-    "webm": ("vp8", "vp9"),
-    "avi": ("mpeg4", "mjpeg", "raw rgb", "huffyuv", "utvideo", "ffv1"),
-    "mxf": ("mpeg2", "dnxhr"),
-    "ts": ("h264", "mpeg2", "hevc"),
-    "mpg": ("mpeg1", "mpeg2"),
-    "flv": ("h264", "flv"),
+    "mp4": (
+        "h264",
+        "h264 without b-frames",
+        "h264 444",
+        "h264 10 bit",
+        "hevc",
+        "mpeg4",
+        "vp9",
+        "av1",
+        "av1 10 bit",
+        "hevc 10 bit",
+        "hevc 444 12 bit",
+    ),
+    "mkv": (
+        "h264",
+        "h264 rgb",
+        "h264 full range",
+        "ffv1",
+        "gray",
+        "gray 16",
+        "mpeg4 b-frames",
+        *(name for name in CODECS if name.startswith("ffv1 ")),
+    ),
+    "webm": (
+        "vp8",
+        "vp9",
+        "vp9 alpha",
+        "vp9 444",
+        "av1",
+    ),
+    "avi": (
+        "mpeg4",
+        "mjpeg",
+        "raw rgb",
+        "huffyuv",
+        "utvideo",
+        "ffv1",
+        "magicyuv",
+        "ffvhuff",
+        "msmpeg4",
+    ),
+    "mxf": (
+        "mpeg2",
+        "dnxhr",
+    ),
+    "ts": (
+        "h264",
+        "mpeg2",
+        "hevc",
+    ),
+    "mpg": (
+        "mpeg1",
+        "mpeg2",
+    ),
+    "flv": (
+        "h264",
+        "flv",
+    ),
     "ogv": ("theora",),
     "wmv": ("wmv",),
-    "nut": ("ffv1", "raw"),
+    "nut": (
+        "ffv1",
+        "raw",
+    ),
     "y4m": ("raw 420",),
-    "h264": ("h264", "h264 without b-frames"),
+    "h264": (
+        "h264",
+        "h264 without b-frames",
+    ),
     "hevc": ("hevc",),
     "mjpeg": ("mjpeg",),
     "gif": ("gif",),
@@ -186,6 +295,16 @@ SILENT = frozenset({"y4m", "h264", "hevc", "mjpeg", "gif", "apng"})
 RATE_OF = {"gif": "25", "mjpeg": "25", "mxf": "25", "mpg": "25"}
 
 
+#: Codecs that need a larger picture.
+SIZE_OF = {
+    "dnxhr": "256x144",
+    "av1": "128x72",
+    "av1 10 bit": "128x72",
+    "cineform": "128x64",
+    "cineform rgb": "128x64",
+}
+
+
 def containers_and_codecs() -> Iterator[Case]:
     """Each codec in each container that commonly has it, with and without sound."""
     for container, codecs in CONTAINERS.items():
@@ -193,7 +312,7 @@ def containers_and_codecs() -> Iterator[Case]:
             case = Case(
                 f"a.{container}",
                 rate=RATE_OF.get(container, "24"),
-                size="256x144" if codec == "dnxhr" else "64x36",
+                size=SIZE_OF.get(codec, "64x36"),
                 codec=CODECS[codec],
             )
             yield case
@@ -219,8 +338,10 @@ def rates() -> Iterator[Case]:
 def lengths() -> Iterator[Case]:
     """Movies of very few frames."""
     for frames in (1, 2, 3):
-        for name in ("a.mov", "a.mkv", "a.ts", "a.avi", "a.h264"):
+        for name in ("a.mov", "a.mkv", "a.avi", "a.h264"):
             yield Case(name, frames=frames)
+        if frames == 1:  # ffmpeg itself does not recognise a few packets more
+            yield Case("a.ts", frames=1)
         yield Case("a.webm", frames=frames, codec=CODECS["vp9"])
         yield Case("a.mov", frames=frames, sounds=("sine=duration=2",))
 
@@ -249,6 +370,14 @@ def sounds() -> Iterator[Case]:
             )
     for codec in ("mp2", "ac3", "libmp3lame", "flac", "libopus", "libvorbis", "pcm_s24le"):
         yield Case("a.mkv", sounds=(SINE,), sound_codec=("-c:a", codec, "-ar", "48000"))
+    for sound in (
+        *(("-c:a", "pcm_u8"), ("-c:a", "pcm_f32le"), ("-c:a", "pcm_s16be"), ("-c:a", "alac")),
+        *(("-c:a", "pcm_s16le", "-ar", "192000"), ("-c:a", "pcm_s16le", "-ar", "11025")),
+        *(("-c:a", "pcm_s16le", "-ac", "8"), ("-c:a", "aac", "-ac", "8"), ("-c:a", "pcm_mulaw")),
+        *(("-c:a", "pcm_s24le", "-ar", "88200"), ("-c:a", "aac", "-ac", "4")),
+    ):
+        yield Case("a.mov", sounds=(SINE,), sound_codec=sound)
+        yield Case("a.mkv", sounds=(SINE,), sound_codec=sound)
     # The picture begins later than the sound, and the other way round.
     yield Case("a.mkv", before=("-itsoffset", "0.5"), sounds=("sine=duration=2",))
     yield Case("a.mov", before=("-itsoffset", "0.5"), sounds=("sine=duration=2",))
@@ -291,12 +420,19 @@ def shapes() -> Iterator[Case]:
     for size, result in (
         *(("65x37", (64, 36)), ("63x35", (62, 34)), ("2x2", (2, 2)), ("16x400", (16, 400))),
         *(("800x18", (800, 18)), ("1282x722", (1278, 720)), ("722x1282", (404, 720))),
-        *(("1920x1080", (1280, 720)), ("2048x858", (1280, 536))),
+        *(("1920x1080", (1280, 720)), ("2048x858", (1280, 536)), ("1x1", (2, 2))),
+        *(("1x2", (2, 2)), ("2x1", (2, 2)), ("1x64", (2, 64)), ("3x3", (2, 2))),
+        *(("8192x16", (1280, 2)), ("16x8192", (2, 720)), ("7680x4320", (1280, 720))),
     ):
         frames = 3 if result[0] > 800 or result[1] > 400 else 9
         for codec in ("ffv1", "png"):
             yield Case("a.mkv", frames=frames, size=size, codec=CODECS[codec], result=result)
-    for aspect, result in (("2/1", (128, 36)), ("1/2", (32, 36)), ("64/45", (90, 36))):
+    for aspect, result in (
+        *(("2/1", (128, 36)), ("1/2", (32, 36)), ("64/45", (90, 36)), ("1001/1000", (64, 36))),
+        *(("10/11", (58, 36)), ("1/15", (4, 36)), ("15/1", (960, 36))),
+        # No camera makes such pixels, so this is a mistake in the file.
+        *(("1/20", (64, 36)), ("20/1", (64, 36))),
+    ):
         for name in ("a.mov", "a.mkv"):
             yield Case(name, filters=(f"setsar={aspect}",), result=result)
 
@@ -327,12 +463,98 @@ def colours() -> Iterator[Case]:
             for codec in ("h264", "h264 10 bit"):
                 yield Case(name, codec=CODECS[codec], after=tags, leveled=not hdr)
 
+    for matrix in ("fcc", "smpte240m", "ycgco", "bt2020c"):
+        for name in ("a.mov", "a.mkv"):
+            yield Case(name, after=("-colorspace", matrix))
+    for range_ in ("pc", "tv"):
+        for codec in ("h264", "png", "ffv1"):
+            yield Case("a.mkv", codec=CODECS[codec], after=("-color_range", range_))
+
+
+def copies() -> Iterator[Case]:
+    """Movies that were cut, turned and muxed again: edit lists, rotation, negative times."""
+    for angle, result in (("90", (36, 64)), ("180", (64, 36)), ("270", (36, 64))):
+        turned = ((), ("-metadata:s:v:0", f"rotate={angle}"))
+        yield Case("a.mov", again=turned, result=result)
+        yield Case("a.mp4", again=turned, result=result, sounds=(SINE,))
+    for name in ("a.mov", "a.mp4", "a.mkv", "a.ts"):
+        for gop in ("6", "250"):
+            # A cut keeps the frames from the last key frame on. An edit list hides them.
+            yield Case(
+                name, frames=None, after=("-g", gop), again=(("-ss", "0.4"), ()), leveled=True
+            )
+        yield Case(name, frames=None, after=("-g", "6"), again=((), ("-ss", "0.4")))
+        yield Case(name, sounds=(SINE,), again=(("-itsoffset", "-0.5"), ()), frames=None)
+        yield Case(
+            name,
+            frames=None,
+            sounds=(SINE,),
+            again=(("-itsoffset", "-0.25"), ("-avoid_negative_ts", "disabled")),
+        )
+    yield Case("a.mov", again=((), ("-movflags", "+faststart")))
+    yield Case("a.mkv", again=((), ("-live", "1")))
+    yield Case("a.m2ts", again=((), ("-f", "mpegts", "-mpegts_m2ts_mode", "1")), sounds=(SINE,))
+
+
+def tracks() -> Iterator[Case]:
+    """Movies with further tracks: timecodes, hints, covers, other pictures."""
+    for name in ("a.mov", "a.mxf"):
+        codec = CODECS["mpeg2" if name == "a.mxf" else "h264"]
+        for rate in ("25", "24"):
+            yield Case(name, rate=rate, codec=codec, after=("-timecode", "01:00:00:00"))
+    yield Case("a.mov", rate="30000/1001", after=("-timecode", "00:59:59;20"))
+    yield Case("a.mp4", after=("-movflags", "rtphint"), sounds=(SINE,))
+    small = ("-map", "0:v", "-s:v:1", "32x18")
+    for name in ("a.mov", "a.mkv", "a.ts"):
+        yield Case(name, after=small)
+    # The smaller picture comes first.
+    yield Case("a.mkv", after=("-s:v:0", "32x18", "-map", "0:v"), leveled=False)
+    for name in ("a.mp4", "a.mkv"):
+        cover = ("-map", "0:v", "-c:v:1", "png", "-disposition:v:1", "attached_pic")
+        yield Case(name, after=(*cover, "-frames:v:1", "1"), sounds=(SINE,))
+    yield Case("a.mov", after=("-metadata", "title=It's 50% \\ : ; ,"))
+
+
+def names() -> Iterator[Case]:
+    """Files whose names say nothing, or something wrong, about what they contain."""
+    for name in ("movie", "a.txt", "a.jpg", "a.wav", "a.mp4", "a.mov.part", "a.PNG", ".hidden"):
+        yield Case(name, after=("-f", "matroska"))
+        yield Case(name, after=("-f", "mov"), sounds=(SINE,))
+    for name in ("x" * 240 + ".mov", "漫画 é " * 8 + ".mkv", "a%04d.mov", "-i.mov", "a:b.mkv"):
+        yield Case(name, after=("-f", "matroska" if name.endswith("mkv") else "mov"))
+
+
+def streams() -> Iterator[Case]:
+    """Streams with unusual structures."""
+    for options in (
+        *(("-bf", "8"), ("-intra-refresh", "1"), ("-x264-params", "open-gop=1:keyint=5")),
+        *(("-g", "1"), ("-tune", "zerolatency"), ("-x264-params", "bframes=3:b-pyramid=strict")),
+        *(("-x264-params", "slices=4"), ("-x264-params", "force-cfr=1:no-scenecut=1")),
+    ):
+        for name in ("a.mp4", "a.ts", "a.h264"):
+            yield Case(name, after=options)
+    for name in ("a.mkv", "a.ts"):
+        yield Case(name, frames=None, after=("-x264-params", "pulldown=32"), leveled=False)
+    yield Case(
+        *("a.dv", "25", 9, "720x576"),
+        codec=("-c:v", "dvvideo", "-pix_fmt", "yuv420p"),
+        # Pixels of 16:15. The codec loses levels.
+        result=(768, 576),
+        leveled=False,
+    )
+    yield Case("a.mov", frames=9, after=("-use_editlist", "0", "-bf", "2"))
+    yield Case("a.mp4", frames=9, after=("-movflags", "frag_every_frame+default_base_moof"))
+    yield Case("a.mp4", frames=9, after=("-movflags", "negative_cts_offsets", "-bf", "2"))
+    yield Case("a.mkv", frames=200, rate="60000/1001", codec=CODECS["mpeg4"])
+    yield Case("a.webm", frames=200, rate="24000/1001", codec=CODECS["vp8"])
+
 
 def cases() -> Iterator[Case]:
     """All cases, each once."""
     known = set()
     for group in (
         *(containers_and_codecs, rates, lengths, sounds, times, shapes, scanning, colours),
+        *(copies, tracks, names, streams),
     ):
         for case in group():
             if case.id not in known:

@@ -30,6 +30,11 @@ SOME = (
     Case("a.mov", filters=("setsar=2/1",), result=(128, 36)),
     Case("a.mxf", rate="25", codec=CODECS["mpeg2"]),
     Case("a.gif", rate="10", codec=CODECS["gif"]),
+    Case("a.mov", sounds=(SINE,), sound_codec=("-c:a", "pcm_s16le", "-ac", "8")),
+    Case("a.mov", again=((), ("-metadata:s:v:0", "rotate=90")), result=(36, 64)),
+    Case("a.mp4", frames=None, after=("-g", "6"), again=(("-ss", "0.4"), ())),
+    Case("movie", after=("-f", "matroska")),
+    Case("a.mov", rate="30000/1001", after=("-timecode", "00:59:59;20")),
 )
 
 CHOSEN = list(cases()) if os.environ.get("FTRACK_LIKE_TEST_ODD_MEDIA") == "all" else SOME
@@ -45,9 +50,22 @@ def test_what_is_told_of_a_result_is_exact(program: str, tmp_path: pathlib.Path,
     check(case, path, tmp_path)
 
 
+@pytest.mark.parametrize("case", SOME, ids=lambda case: case.id)
+def test_the_sandbox_tells_the_same(program: str, tmp_path: pathlib.Path, case: Case):
+    """With the limits and the formats of the sandbox, the results are as exact."""
+    pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
+    from ftrack_like.sandbox.limits import Limits
+    from ftrack_like.sandbox.media.tools import MediaTools
+
+    path = make(case, program, tmp_path)
+    if path is None:
+        pytest.skip("this ffmpeg cannot write such a file")
+    check(case, path, tmp_path, MediaTools(Limits()))
+
+
 def test_the_generator_varies_all_properties():
     """There are hundreds of different cases, in all containers and with all codecs."""
     every = list(cases())
-    assert len({case.id for case in every}) == len(every) > 300
+    assert len({case.id for case in every}) == len(every) > 500
     assert len({case.name for case in every}) >= 19
     assert {tuple(codec) for codec in CODECS.values()} <= {tuple(case.codec) for case in every}

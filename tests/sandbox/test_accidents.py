@@ -10,12 +10,11 @@ import pathlib
 import re
 import signal
 import sqlite3
-import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import requests
@@ -27,7 +26,6 @@ import sqlalchemy
 from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.data_folder import SiteError
 from ftrack_like.sandbox.database.engine import Database
-from ftrack_like.sandbox.media.signing import Signer
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
@@ -285,26 +283,46 @@ def test_read_only_data_end_the_command_with_a_sentence(
 def test_damaged_secret_ends_the_command_with_a_sentence(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A secret that was half written is named; it is never used as it is."""
+    """A damaged secret is named, in the database and in the file of an earlier version."""
     with SandboxServer(tmp_path):
         pass
     for content in ("", "beef", "not hexadecimal"):
-        (tmp_path / "media" / "secret").write_text(content)
+        _change_secret(tmp_path, content)
         assert command_line.main(["--port", "0", "--data", str(tmp_path)]) == 1
         told = capsys.readouterr().err
-        assert str(tmp_path / "media" / "secret") in told
+        assert "the row 'signing secret' of the table server_value, is damaged" in told
         assert len(told.splitlines()) == 1
+    _change_secret(tmp_path, None)
+    (tmp_path / "media" / "secret").write_text("beef")
+    assert command_line.main(["--port", "0", "--data", str(tmp_path)]) == 1
+    assert str(tmp_path / "media" / "secret") in capsys.readouterr().err
 
 
-def test_signers_of_one_folder_share_a_secret(tmp_path: pathlib.Path) -> None:
-    """Whoever comes first makes the secret; only its owner can read it."""
-    one, two = Signer.in_folder(tmp_path), Signer.in_folder(tmp_path)
-    address, _, parameters = one.sign("/a", {"id": "x"}, 60).partition("?")
-    named = dict(part.split("=") for part in parameters.split("&"))
-    assert two.check(address, named)["id"] == "x"
-    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
-    if os.name != "nt":
-        assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+def test_secret_of_an_earlier_version_moves_to_the_database(tmp_path: pathlib.Path) -> None:
+    """Addresses that an earlier version signed stay valid, and a reset keeps the secret."""
+    with SandboxServer(tmp_path):
+        pass
+    _change_secret(tmp_path, None)
+    (tmp_path / "media" / "secret").write_text("ab" * 32)
+    with SandboxServer(tmp_path) as server:
+        server.reset()
+    assert _secret(tmp_path) == "ab" * 32
+    assert not (tmp_path / "media" / "secret").exists()
+
+
+def _change_secret(folder: pathlib.Path, value: Optional[str]) -> None:
+    """Replace the secret in the database below *folder*; None removes it."""
+    with contextlib.closing(sqlite3.connect(folder / "sandbox.sqlite")) as database:
+        database.execute("DELETE FROM server_value WHERE name = 'signing secret'")
+        if value is not None:
+            database.execute("INSERT INTO server_value VALUES ('signing secret', ?)", (value,))
+        database.commit()
+
+
+def _secret(folder: pathlib.Path) -> str:
+    with contextlib.closing(sqlite3.connect(folder / "sandbox.sqlite")) as database:
+        found = database.execute("SELECT value FROM server_value WHERE name = 'signing secret'")
+        return str(found.fetchone()[0])
 
 
 def test_start_that_was_killed_leaves_no_half_site(tmp_path: pathlib.Path) -> None:
@@ -492,9 +510,19 @@ def test_database_keeps_files_and_key(
         with SandboxServer(database=other) as third:
             gone = requests.get(third.server_url + place, headers=_headers(third), timeout=30)
             assert gone.status_code == 404
-        with SandboxServer(database=url, media=tmp_path / "files") as fourth:
-            _upload(fourth, b"elsewhere")
-        assert (tmp_path / "files" / "data").is_dir()
+        # A process with another folder would not find the files.
+        with pytest.raises(RuntimeError, match="is not the folder for files of this site"):
+            SandboxServer(database=url, media=tmp_path / "files").start()
+
+
+@needs_postgres
+@pytest.mark.postgres
+def test_database_keeps_files_where_the_option_says(namespace: Any, tmp_path: pathlib.Path) -> None:
+    """With ``--media`` the files of a database are in that folder."""
+    with namespace(POSTGRES) as url:
+        with SandboxServer(database=url, media=tmp_path / "files") as server:
+            _upload(server, b"elsewhere")
+    assert [one.is_file() for one in (tmp_path / "files" / "data").glob("*/*")] == [True]
 
 
 @needs_postgres

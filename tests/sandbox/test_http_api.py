@@ -16,7 +16,9 @@ import requests
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
+from ftrack_like.sandbox import http_app
 from ftrack_like.sandbox.actions.registry import ApiAction
+from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.limits import Limits
 
 ASK = {"action": "query_server_information"}
@@ -263,6 +265,35 @@ def test_wrong_credentials_are_refused_alike(api: Any, sandbox: Any, user: str, 
     assert answer.json()["error_code"] == "api_credentials_invalid"
     assert "API key is not valid" in answer.json()["content"]
     assert sandbox.api_key not in answer.text
+
+
+def test_small_request_uses_one_thread(
+    api: Any, sandbox_here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small request is handed to a thread once; the client of a large one is checked first."""
+    handed: list[Any] = []
+    original = http_app.run_in_threadpool
+
+    async def run(function: Any, *arguments: Any) -> Any:
+        handed.append(function)
+        return await original(function, *arguments)
+
+    monkeypatch.setattr(http_app, "run_in_threadpool", run)
+    assert post(api, [ASK]).status_code == 200
+    assert len(handed) == 1
+    handed.clear()
+    assert post(api, json.dumps([ASK]) + " " * 20_000).status_code == 200
+    assert len(handed) == 2
+
+
+@pytest.mark.parametrize("size", [0, 20_000])
+def test_unknown_client_runs_nothing(
+    api: Any, sandbox_here: Any, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """No operation of a client with a wrong key is read, whatever the size of its body."""
+    monkeypatch.setattr(Api, "answer_pieces", lambda *arguments: pytest.fail("the batch has run"))
+    answer = post(api, "no JSON" + " " * size, **{"ftrack-api-key": "wrong"}).json()
+    assert answer["error_code"] == "api_credentials_invalid"
 
 
 def test_missing_credentials_are_refused(api: Any) -> None:

@@ -8,6 +8,7 @@ import logging
 import queue
 import socketserver
 import threading
+from datetime import datetime, timezone
 
 import pytest
 
@@ -199,3 +200,23 @@ def test_an_address_of_another_kind_is_named():
     """deliver() says which addresses it understands."""
     with pytest.raises(ValueError, match="smtp or smtps or smtp\\+starttls, not 'http'"):
         deliver("http://mail.test", compose("a@b.test", "s", "t"))
+
+
+def test_outboxes_of_two_processes_number_their_messages_together(tmp_path):
+    """Two outboxes in one folder lose no message, and keep the order of sending."""
+    one, other = MailOutbox(tmp_path), MailOutbox(tmp_path)
+    for number in range(6):
+        text = f"message {number}"
+        message = compose("a@b.test", text, text, datetime.now(timezone.utc))
+        (one, other)[number % 2].send(message)
+    assert [each["subject"] for each in one.messages()] == [f"message {n}" for n in range(6)]
+    assert len({each["file"][:6] for each in other.messages()}) == 6
+
+
+def test_the_first_message_makes_the_folder(outbox, tmp_path):
+    """A server that sends no mail leaves no folder for mails."""
+    assert outbox.messages() == []
+    outbox.clear()
+    assert not (tmp_path / "outbox").exists()
+    outbox.send(compose("ines@producer.example", "Hello", "A text."))
+    assert [one["subject"] for one in outbox.messages()] == ["Hello"]

@@ -382,7 +382,7 @@ def test_a_full_disk_leaves_no_movie(encoder, make, monkeypatch):
     data = make("main.mov", *movie("64x64", 0.2))
     with monkeypatch.context() as patch:
         source = encoder.upload("main", ".mov", data, version_id=encoder.version)
-        patch.setattr(IncomingFile, "commit", _no_space)
+        patch.setattr(IncomingFile, "complete", _no_space)
         job = encoder.wait(encoder.ask(source))
     assert job["status"] == "failed"
     assert job["data"]["error"] == (
@@ -532,3 +532,41 @@ def sandbox_api(api: Any) -> Any:
             other.http.close()
 
     return opened
+
+
+def test_presets_of_the_studio_add_a_burn_in_and_a_slate(encoder, make, tmp_path, monkeypatch):
+    """The server draws what it knows of the version, and its metadata count the slate."""
+    chosen = tmp_path / "presets.json"
+    chosen.write_text(json.dumps({"*": {"burn_in": True, "slate": True}}))
+    monkeypatch.setenv("FTRACK_MEDIA_PRESETS", str(chosen))
+    source = encoder.upload("main", ".mov", make("main.mov", *movie("320x180")))
+    outputs = encoder.encode(source)
+    found = encoder.probe(outputs["ftrackreview-mp4"])
+    record = encoder.api.one(
+        'select metadata.key, metadata.value from FileComponent where name is "ftrackreview-mp4"'
+    )
+    metadata = {one["key"]: one["value"] for one in record["metadata"]}
+    meta = json.loads(metadata["ftr_meta"])
+    assert found.frames == 13 == meta["frameOut"] + 1
+    assert metadata["slate_frames"] == "1"
+    # The card is darker than the picture.
+    assert found.levels[0] < 60 < min(found.levels[1:])
+
+
+def test_a_sequence_with_a_slate_keeps_its_numbers(encoder, make, tmp_path, monkeypatch):
+    """The slate is the frame before the first one."""
+    chosen = tmp_path / "presets.json"
+    chosen.write_text(json.dumps({"*": {"slate": ["{shot} {version}"]}}))
+    monkeypatch.setenv("FTRACK_MEDIA_PRESETS", str(chosen))
+    picture = make("frame.png", *movie("64x36", 0.04)[:4], "-frames:v", "1")
+    sequence = encoder.api.create("SequenceComponent", name="main", file_type=".png", padding=4)
+    for number in (1001, 1002, 1003):
+        encoder.upload(f"{number:04d}", ".png", picture, container_id=sequence)
+    outputs = encoder.encode(sequence)
+    assert encoder.probe(outputs["ftrackreview-mp4"]).frames == 4
+    record = encoder.api.one(
+        'select metadata.key, metadata.value from FileComponent where name is "ftrackreview-mp4"'
+    )
+    metadata = {one["key"]: one["value"] for one in record["metadata"]}
+    meta = json.loads(metadata["ftr_meta"])
+    assert (meta["frameIn"], meta["frameOut"]) == (1000, 1003)

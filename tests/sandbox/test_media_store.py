@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import pathlib
+import stat
 import subprocess
 import sys
 import time
@@ -15,9 +17,12 @@ import pytest
 
 pytest.importorskip("starlette", reason="the sandbox extra is not installed")
 
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.media.incoming import SupersededError
 from ftrack_like.sandbox.media.signing import SignatureError, Signer
-from ftrack_like.sandbox.media.store import ComponentStore, TransferError
+from ftrack_like.sandbox.media.store import ComponentStore, Place, TransferError
 from ftrack_like.sandbox.media.thumbnails import Thumbnails
+from ftrack_like.sandbox.tables.layout import TABLES
 
 
 @pytest.fixture
@@ -215,11 +220,15 @@ def test_a_changed_address_is_refused(change):
         signer.check("/other", parameters)
 
 
-def test_the_secret_stays_and_is_ours_alone(tmp_path):
-    """A restarted server accepts the addresses of the one before; nobody else reads the secret."""
-    address = Signer.in_folder(tmp_path).sign("/upload", {"id": "a"}, seconds=60)
-    assert Signer.in_folder(tmp_path).check("/upload", parse(address)) == {"id": "a"}
-    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
+def test_the_secret_is_that_of_the_database(tmp_path):
+    """All servers of a database accept the addresses of each other, whatever their folders."""
+    with contextlib.closing(Database()) as database:
+        with database.write() as connection:
+            TABLES["server_value"].create(connection)
+        address = Signer.of_site(database, tmp_path).sign("/upload", {"id": "a"}, seconds=60)
+        other = Signer.of_site(database, tmp_path / "elsewhere")
+        assert other.check("/upload", parse(address)) == {"id": "a"}
+    assert list(tmp_path.iterdir()) == []
 
 
 def parse(address: str) -> dict[str, str]:
@@ -241,6 +250,55 @@ def test_parts_of_an_upload_that_nobody_finished_are_removed(store, tmp_path):
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["new"]
 
 
+def test_a_server_leaves_the_folders_of_other_machines_for_a_day(tmp_path):
+    """A lock may not reach another machine, so only old folders of other machines are removed."""
+    for name in ("server-at-other-new", "server-at-other-old"):
+        (tmp_path / "incoming" / name).mkdir(parents=True)
+    old = time.time() - 2 * 24 * 3600
+    os.utime(tmp_path / "incoming" / "server-at-other-old", (old, old))
+    store = ComponentStore(tmp_path)
+    names = {path.name for path in (tmp_path / "incoming").iterdir()}
+    store.close()
+    assert "server-at-other-new" in names
+    assert "server-at-other-old" not in names
+
+
+def test_parts_that_arrive_at_two_processes_become_one_file(tmp_path):
+    """Two stores of one folder write one whole file, in any order and at the same time."""
+    first, second = ComponentStore(tmp_path), ComponentStore(tmp_path)
+    parts = []
+    for number, store, text in ((1, first, b"aaaa"), (2, second, b"bbbb"), (3, first, b"cc")):
+        part = store.receive_part("up", number, Place(number, 3, len(text), 10))
+        part.write(text)
+        parts.append((number, part))
+    for _, part in parts:
+        part.commit()
+    named = [(number, part.checksum) for number, part in parts]
+    assert second.join("whole", "up", named) == 10
+    assert first.path("whole").read_bytes() == b"aaaabbbbcc"
+    assert not (tmp_path / "parts" / "up").exists()
+    first.close()
+    second.close()
+
+
+def test_a_part_that_is_sent_again_to_another_process_replaces_the_first(tmp_path):
+    """The request that began last wins, also over one to another process."""
+    first, second = ComponentStore(tmp_path), ComponentStore(tmp_path)
+    slow = first.receive_part("up", 1, Place(1, 1, 4, 4))
+    slow.write(b"xx")
+    swift = second.receive_part("up", 1, Place(1, 1, 4, 4))
+    with pytest.raises(SupersededError):
+        slow.write(b"xx")
+    swift.write(b"abcd")
+    swift.commit()
+    with pytest.raises(SupersededError):
+        slow.commit()
+    second.join("one", "up", [(1, swift.checksum)])
+    assert second.path("one").read_bytes() == b"abcd"
+    first.close()
+    second.close()
+
+
 def test_a_second_server_leaves_what_the_first_is_writing(tmp_path):
     """A server that starts on media in use sweeps away what the dead left, nothing else."""
     first = ComponentStore(tmp_path)
@@ -259,3 +317,29 @@ def test_a_second_server_leaves_what_the_first_is_writing(tmp_path):
     first.close()
     second.close()
     assert [one.name for one in (tmp_path / "incoming").iterdir()] == []
+
+
+# Folders of several users
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no groups of files")
+@pytest.mark.parametrize(("folder_mode", "file_mode"), [(0o2770, 0o660), (0o750, 0o600)])
+def test_the_group_uses_files_if_it_can_write_to_the_folder(
+    tmp_path: pathlib.Path, folder_mode: int, file_mode: int
+) -> None:
+    """A folder that a group can write to passes that on to its files and folders."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    folder.chmod(folder_mode)
+    store = ComponentStore(folder)
+    try:
+        incoming = store.receive("abc", 4)
+        incoming.write(b"data")
+        incoming.commit()
+    finally:
+        store.close()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o660 for path in files} == {file_mode}
+    folders = [path for path in folder.rglob("*") if path.is_dir()]
+    is_writable = bool(folder_mode & 0o020)
+    assert {bool(path.stat().st_mode & 0o020) for path in folders} == {is_writable}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import create_engine, event
 
+from ftrack_like.sandbox.access.rights import Rights
 from ftrack_like.sandbox.query.run import run_query
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.tables.layout import create_tables
@@ -21,10 +24,12 @@ def plan(world, tmp_path_factory):
     statements = []
     event.listen(engine, "before_cursor_execute", lambda *details: statements.append(details[2:4]))
 
-    def lines(expression):
+    def lines(expression, restricted=False):
+        rights = Rights("user", {"role": "Role"}, frozenset({"role"}), {}, frozenset())
+        context = replace(world.context, rights=rights if restricted else None)
         with engine.connect() as connection:
             statements.clear()
-            run_query(connection, MODEL, expression, world.context)
+            run_query(connection, MODEL, expression, context)
             statement, parameters = statements[0]
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             return [row[3] for row in rows]
@@ -84,3 +89,29 @@ def test_statistics_cover_every_index():
         assert first == again
         assert set(indexes.scalars()) <= {row[1] for row in first}
     engine.dispose()
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (
+            "select status.name, count(id) from Task group by status.name",
+            {
+                False: "ix_context_status_id_",
+                True: "ix_context_project_id_object_type_id_status_id",
+            },
+        ),
+        (
+            "select status.name, count(id) from Task where project_id is x group by status.name",
+            dict.fromkeys((False, True), "ix_context_project_id_object_type_id_status_id"),
+        ),
+    ],
+)
+def test_counts_by_status_read_only_an_index(plan, expression, expected, restricted):
+    """No row of a task is read to count it, with rights for some projects neither."""
+    lines = plan(expression, restricted=restricted)
+    (own,) = [line for line in lines if "ix_context_" in line]
+
+    assert "COVERING INDEX" in own
+    assert expected[restricted] in own

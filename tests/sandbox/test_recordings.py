@@ -445,7 +445,7 @@ def test_the_commands_record_and_replay(sandbox: Sandbox, tmp_path: Path) -> Non
         (["record", "https://studio.example", "--replace", "x"], "TEXT=TEXT"),
         (["replay", "missing.json"], "cannot be read"),
         (["start", "--port", "x"], "a port is a number"),
-        (["frobnicate"], "invalid choice"),
+        (["frobnicate"], "is not a command"),
     ],
 )
 def test_mistakes_on_the_command_line_are_named(words: list[str], text: str) -> None:

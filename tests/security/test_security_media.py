@@ -27,9 +27,9 @@ from tests.media.samples import image_data, movie_data
 
 import ftrack_like.sandbox
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.children import Bounds, Child, run_child
 from ftrack_like._media.pipeline import Pipeline, Source
 from ftrack_like.sandbox.limits import Limits
-from ftrack_like.sandbox.media.children import Bounds, Child, run_child
 from ftrack_like.sandbox.media.tools import DEMUXERS, PROTOCOLS, MediaTools
 from ftrack_like.testing import Sandbox
 
@@ -373,10 +373,18 @@ def test_a_movie_of_too_many_pixels_is_refused(limited, real_ffmpeg, tmp_path):
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_children_end_with_the_server(program, tmp_path, number):
-    """No program outlives the server, nor what it started itself, also when that is killed."""
+    """No program and no file outlives the server, nor what it started, also when it is killed."""
     folder = program(HANG)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     command = [sys.executable, "-m", "ftrack_like.sandbox", "--json", "--memory", "--port", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    server = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
     try:
         assert server.stdout is not None
         known = json.loads(server.stdout.readline())
@@ -396,9 +404,11 @@ def test_children_end_with_the_server(program, tmp_path, number):
         wait_for((folder / "pids").exists)
         pids = [int(one) for one in (folder / "pids").read_text().split()]
         assert all(map(is_running, pids))
+        assert list(temporary.glob("ftrack-like-encode*/*"))
         server.send_signal(number)
         server.wait(60)
         wait_for(lambda: not any(map(is_running, pids)))
+        wait_for(lambda: not list(temporary.glob("ftrack-like-encode*/*")))
     finally:
         server.kill()
         server.communicate(timeout=30)
@@ -450,11 +460,11 @@ def test_setting_stop_ends_a_program():
 
 
 def test_one_place_starts_children():
-    """No other module of the sandbox starts a program."""
+    """No other module of the sandbox and of the pipeline starts a program."""
     starting = set()
     folder = pathlib.Path(ftrack_like.sandbox.__file__).parent
     calls = {"fork", "popen", "posix_spawn", "spawnv", "system", "execv", "execvp"}
-    for path in folder.rglob("*.py"):
+    for path in [*folder.rglob("*.py"), *(folder.parent / "_media").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = []
             if isinstance(node, ast.Import):
@@ -465,8 +475,9 @@ def test_one_place_starts_children():
                 names = ["subprocess"]
             if {"subprocess", "multiprocessing"} & {one.partition(".")[0] for one in names}:
                 starting.add(path.name)
-    # The shell that removes a private folder sees no upload.
-    assert starting == {"children.py", "supervisor.py", "folders.py"}
+    # The shell that removes a private folder sees no upload, and "child.py" starts only processes
+    # of the sandbox itself.
+    assert starting == {"children.py", "supervisor.py", "folders.py", "child.py"}
 
 
 @pytest.mark.skipif(not shutil.which("pdftoppm"), reason="pdftoppm is not installed")

@@ -45,6 +45,8 @@ SCHEMAS = [
         "ReviewSessionInvitee": {},
         "Status": {},
         "Task": {
+            "start_date": {"type": "string", "format": "date-time"},
+            "link": {"type": "string"},
             "status": {"$ref": "Status"},
             "parent": {"$ref": "Task"},
             "children": {"type": "array", "items": {"$ref": "Task"}},

@@ -21,7 +21,7 @@ def test_every_workload_runs(tmp_path: Path) -> None:
     command += ["--size", "20", "--json", str(output)]
     subprocess.run(command, cwd=PROJECT, check=True, timeout=240, stdout=subprocess.DEVNULL)
     samples = json.loads(output.read_text(encoding="utf-8"))["samples"]
-    assert len(samples) == 14
+    assert len(samples) == 26
     for title, figures in samples.items():
         assert figures, title
         for figure, by_module in figures.items():

@@ -35,7 +35,8 @@ def test_results_of_one_request_go_on_by_themselves(session: Any) -> None:
     assert types[1] is expected[1]
     assert session.statistics.requests == before + 1
     assert list(types) == expected
-    assert session.statistics.requests == before + (len(expected) + 1) // 2
+    needed = session.statistics.requests - session.statistics.pages_unused
+    assert needed == before + (len(expected) + 1) // 2
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="lists ask for the length first")

@@ -265,14 +265,17 @@ def test_correction_that_fails_is_made_up_for(
     assert sorted(item["name"] for item in listed["scopes"]) == ["t0", "t1", "t2"]
 
 
-@pytest.mark.parametrize("step", ["_merge", "_forget", "_correction"])
+@pytest.mark.parametrize("step", ["merge", "forget", "_correction"])
 def test_interruption_before_the_correction(
     proxied: Any, other: Any, sandbox: Any, listed: Any, monkeypatch: Any, step: str
 ) -> None:
     """An interruption between the answer and the correction loses no member of another session."""
     add_at_once(proxied, other, listed, lambda: None)
     with monkeypatch.context() as patch:
-        patch.setattr(proxied._unit_of_work, step, lambda *arguments: interrupt())
+        work = proxied._unit_of_work
+        patch.setattr(
+            work if hasattr(work, step) else work._local, step, lambda *arguments: interrupt()
+        )
         with pytest.raises(KeyboardInterrupt):
             proxied.commit()
     proxied.commit()

@@ -198,7 +198,8 @@ def test_interrupted_calls_keep_few_connections(
             proxied.call([{"action": "send_user_invite", "user_id": "nobody"}])
         resume()
     kept = [each for each in gc.get_objects() if type(each) is WatchedSocket and each.flight]
-    assert 0 < len(kept) < 10
+    # An encrypted connection has two such sockets.
+    assert 0 < len({id(each.flight) for each in kept}) < 10
 
 
 def test_adapters_of_programs_keep_their_connections(

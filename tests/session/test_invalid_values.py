@@ -245,3 +245,14 @@ def test_a_path_in_bytes(session: Any, tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.exr").write_bytes(b"x")
     component = session.create_component(bytes(tmp_path / "a.exr"), location=None)
     assert (component["size"], component["file_type"]) == (1, ".exr")
+
+
+def test_ignored_names_come_first(session: Any) -> None:
+    """A key that the type does not have is named before the attribute that the server misses."""
+    session.create("Task", {"nam": "lighting"})
+    with pytest.raises(exception.ServerValidationError) as caught:
+        session.commit()
+    session.rollback()
+    first, *others = str(caught.value).splitlines()
+    assert first == "create() ignored 'nam', which Task does not have. Did you mean 'name'?"
+    assert "needs a name" in others[0]

@@ -152,7 +152,7 @@ def test_what_lost_its_data_is_replaced(session, version, clip, encode):
     assert left.all() == [again.component]
 
 
-def test_a_failed_job_is_replaced(session, version, clip, monkeypatch):
+def test_a_failed_job_is_replaced(sandbox_here, session, version, clip, monkeypatch):
     """What a failed job left is removed and the file encoded again."""
     with monkeypatch.context() as patch:
         patch.setenv("FTRACK_FFMPEG", "/nowhere/ffmpeg")

@@ -75,7 +75,7 @@ def test_what_it_refers_to_is_merged(two: Two) -> None:
     before = two.here.statistics.requests
     merged = two.here.merge(task)
     assert merged["status"]["name"] == task["status"]["name"]
-    assert [each["name"] for each in merged["parent"]["children"]] == ["t0", "t1", "t2"]
+    assert {each["name"] for each in merged["parent"]["children"]} == {"t0", "t1", "t2"}
     assert dict(merged["metadata"]) == {"key": "value"}
     assert dict(merged["custom_attributes"]) == expected
     assert merged["link"] is not task["link"]

@@ -482,12 +482,31 @@ def test_exactly_once_whatever_the_network_does(
         assert [each["first_name"] for each in found] == ["x"] * 18
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<title>Bad gateway</title>",
+        {"exception": "ServiceUnavailableError", "content": "busy", "error_code": None},
+    ],
+    ids=["page", "error report"],
+)
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "not applied"])
 def test_gateway_that_gives_up_on_a_commit(
-    proxied: Any, proxy: Any, sandbox: Any, replies: Any
+    proxied: Any, proxy: Any, sandbox: Any, replies: Any, applied: bool, status: int, body: Any
 ) -> None:
-    """A page of a gateway says nothing of what became of the batch: the server is asked."""
+    """An answer of a gateway does not say whether the batch was applied: the client asks."""
     make_user(proxied, "gate-a")
-    proxy.next_answers = [replies.Reply(b"<title>Bad gateway</title>", status=502)]
+    gateway = replies.Reply(body, status=status)
+    pass_on = proxy._pass_on
+
+    def pass_on_once(*arguments: Any) -> Any:
+        proxy._pass_on = pass_on
+        if applied:
+            pass_on(*arguments)
+        return gateway
+
+    proxy._pass_on = pass_on_once
     proxied.commit()
     assert names_on(sandbox, "gate-") == ["gate-a"]
 

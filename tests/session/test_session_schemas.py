@@ -106,7 +106,7 @@ def test_files_do_not_pile_up(
     assert len(kept) == (102 if chosen else schema_store.MOST_FILES + 1)
     assert folder / "notes.json" in kept
     assert folder / "schemas-127.0.0.1_30-000000001e.json" in kept
-    assert folder / schema_store.file_name(server.url) in kept
+    assert folder / schema_store.schema_file_name(server.url) in kept
 
 
 def test_a_file_in_use_is_kept(

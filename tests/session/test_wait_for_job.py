@@ -223,7 +223,7 @@ def test_media_that_is_none_fails_in_words(session, clip, tmp_path):
 
 @pytest.mark.ffmpeg
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell")
-def test_a_job_whose_output_was_deleted_fails(session, clip, tmp_path, monkeypatch):
+def test_a_job_whose_output_was_deleted_fails(sandbox_here, session, clip, tmp_path, monkeypatch):
     """A job does not stay running for ever when what it should fill is gone."""
     script, start = tmp_path / "slow-ffmpeg", tmp_path / "start"
     script.write_text(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftrack_like import Session
+from ftrack_like import Session, attr
 from ftrack_like.cache import MemoryCache
 
 session = Session()
@@ -18,6 +18,15 @@ session.get("Task", "an id")["name"]  # mistake
 session.create("Task", ["name"])  # mistake
 session.create("Task").is_modifeid  # mistake
 session.populate(["Task"], "name")  # mistake
+session.select(42)  # mistake
+session.select("Task").were(attr.bid > 1)  # mistake
+session.select("Task").where("bid > 1")  # mistake
+session.select("Task").where(True)  # mistake
+session.select("Task").order_by(5)  # mistake
+session.select("Task").limit("5")  # mistake
+session.select("Task").first()["name"]  # mistake
+(attr.bid > 1) & True  # mistake
+attr.bid.like(5)  # mistake
 session.delete("Task")  # mistake
 session.call("Task")  # mistake
 session.pick_location().get_url(session.create_component("/path"))  # mistake
@@ -28,4 +37,4 @@ session.cache.caches.add(MemoryCache())  # mistake
 with session.auto_populating("no"):  # mistake
     pass
 Session(timeout="60")  # mistake
-Session(cache="memory")  # mistake
+Session(cache=5)  # mistake

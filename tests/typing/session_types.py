@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import reveal_type
 
-from ftrack_like import Session
+from ftrack_like import Session, attr
 from ftrack_like.entity.base import Entity
 from ftrack_like.event.base import Event
 
@@ -22,6 +22,9 @@ reveal_type(session.ensure("Status", {"name": "Done"}))  # Entity
 reveal_type(session.get("Task", "an id"))  # Entity | None
 reveal_type(session.merge([task]))  # list[Entity]
 reveal_type(session.created)  # list[Entity]
+reveal_type(session.pending())  # PendingChanges
+reveal_type(session.pending()[0].old_values["name"])  # Any
+reveal_type(session.commit(dry_run=True))  # PendingChanges
 
 # Queries
 found = session.query("Task")
@@ -34,6 +37,25 @@ reveal_type(found.all())  # list[Entity]
 reveal_type(list(found))  # list[Entity]
 reveal_type(found.iterate(prefetch=True))  # Iterator[Entity]
 reveal_type(session.query_many(["Task", "Shot"]))  # list[QueryResult[Entity]]
+
+# Built queries
+tasks = session.select("Task").where(attr.status.name == "Done", attr.bid.between(1, 2))
+reveal_type(attr.status.name)  # AttributePath
+reveal_type(attr.status.name == "Done")  # QueryCondition
+reveal_type(~(attr.bid > 1) | attr.name.like("sh%"))  # QueryCondition
+reveal_type(tasks)  # BuiltQuery[Entity]
+reveal_type(tasks.columns("name", attr.status.name).order_by(-attr.bid))  # BuiltQuery[Entity]
+reveal_type(tasks.columns("name", attr.bid.sum()))  # BuiltQuery[dict[str, Any]]
+reveal_type(tasks.limit(5).first())  # Entity | None
+reveal_type(tasks.one())  # Entity
+reveal_type(tasks[0])  # Entity
+reveal_type(tasks[1:3])  # list[Entity]
+reveal_type(list(tasks))  # list[Entity]
+reveal_type(tasks.count())  # int
+reveal_type(tasks.result())  # QueryResult[Entity]
+reveal_type(tasks.to_dicts(["name"]))  # list[dict[str, Any]]
+reveal_type(found.to_dicts("name"))  # list[dict[str, Any]]
+session.select("Shot").where(attr.id.in_(tasks.columns("parent_id")))
 
 # What belongs to a session
 reveal_type(session.types)  # EntityTypes

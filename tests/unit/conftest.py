@@ -16,6 +16,7 @@ from ftrack_like._session.fetching import Fetcher
 from ftrack_like._session.identity_map import IdentityMap
 from ftrack_like._session.loader import Loader
 from ftrack_like._session.statistics import Statistics
+from ftrack_like._values.catalogue import Catalogue
 
 
 def schema(name: str, properties: dict[str, Any], **others: Any) -> dict[str, Any]:
@@ -179,6 +180,7 @@ class TinySession:
         self._loader = Loader(self)
         self._fetcher = Fetcher(self)
         self._codec = Codec(self)
+        self._catalogue = Catalogue(self.schemas, self.types)
 
     def call(self, batch: Any) -> Any:
         """Return the answers to the queries of *batch*."""

@@ -13,7 +13,7 @@ import inspect
 import json
 import os
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -182,6 +182,87 @@ def test_value_is_there(module: str, name: str, entry: dict[str, Any]) -> None:
 def test_top_level_name_is_the_same_object(module: str, name: str, entry: dict[str, Any]) -> None:
     """What the package offers at its top is the object of the module it comes from."""
     assert find(module, name) is find(entry["same_as"].lstrip("."), name)
+
+
+#: Names that the published client does not have, with their signatures; None for other objects.
+OWN: dict[str, Optional[str]] = {
+    ":attr": None,
+    "session:Session.select": "(self, entity_type, page_size=500)",
+    "query:QueryResult.to_dicts": "(self, columns=None)",
+    "query:QueryResult.to_pandas": "(self, columns=None)",
+    "query:QueryResult.to_polars": "(self, columns=None)",
+    "query.builder:attr": None,
+    "query.builder:Aggregate": None,
+    "query.builder:AttributePath": None,
+    "query.builder:AttributePath.any": "(self, *conditions)",
+    "query.builder:AttributePath.as_": "(self, entity_type)",
+    "query.builder:AttributePath.asc": "(self)",
+    "query.builder:AttributePath.avg": "(self)",
+    "query.builder:AttributePath.between": "(self, low, high)",
+    "query.builder:AttributePath.contains": "(self, text)",
+    "query.builder:AttributePath.count": "(self)",
+    "query.builder:AttributePath.desc": "(self)",
+    "query.builder:AttributePath.endswith": "(self, text)",
+    "query.builder:AttributePath.has": "(self, *conditions)",
+    "query.builder:AttributePath.in_": "(self, values)",
+    "query.builder:AttributePath.is_none": "(self)",
+    "query.builder:AttributePath.is_not_none": "(self)",
+    "query.builder:AttributePath.like": "(self, pattern)",
+    "query.builder:AttributePath.max": "(self)",
+    "query.builder:AttributePath.min": "(self)",
+    "query.builder:AttributePath.not_in": "(self, values)",
+    "query.builder:AttributePath.not_like": "(self, pattern)",
+    "query.builder:AttributePath.startswith": "(self, text)",
+    "query.builder:AttributePath.sum": "(self)",
+    "query.builder:BuiltQuery": None,
+    "query.builder:BuiltQuery.all": "(self)",
+    "query.builder:BuiltQuery.columns": "(self, *columns)",
+    "query.builder:BuiltQuery.count": "(self)",
+    "query.builder:BuiltQuery.expression": None,
+    "query.builder:BuiltQuery.first": "(self)",
+    "query.builder:BuiltQuery.group_by": "(self, *paths)",
+    "query.builder:BuiltQuery.iterate": "(self, *, keep=False, prefetch=False, stable=False)",
+    "query.builder:BuiltQuery.limit": "(self, count)",
+    "query.builder:BuiltQuery.offset": "(self, count)",
+    "query.builder:BuiltQuery.one": "(self)",
+    "query.builder:BuiltQuery.order_by": "(self, *paths)",
+    "query.builder:BuiltQuery.result": "(self)",
+    "query.builder:BuiltQuery.to_dicts": "(self, columns=None)",
+    "query.builder:BuiltQuery.to_pandas": "(self, columns=None)",
+    "query.builder:BuiltQuery.to_polars": "(self, columns=None)",
+    "query.builder:BuiltQuery.where": "(self, *conditions, **values)",
+    "query.builder:Ordering": None,
+    "query.builder:QueryCondition": None,
+}
+
+
+def bare(signature: inspect.Signature) -> str:
+    """Return *signature* without annotations."""
+    plain = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    return str(inspect.Signature(plain))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_names_stay(name: str) -> None:
+    """A name that only this client has is there, with the signature that programs call."""
+    module, _, member = name.partition(":")
+    found = find(module, member)
+    if OWN[name] is not None:
+        assert bare(inspect.signature(found)) == OWN[name]
+
+
+def test_own_names_are_all_listed() -> None:
+    """Each public method of the query builder is in the list."""
+    builder = reach("query.builder")
+    assert {f"query.builder:{name}" for name in builder.__all__} <= set(OWN)
+    assert {f"query.builder:AttributePath.{name}" for name in dir(builder.attr)} <= set(OWN)
+    methods = {
+        name
+        for name, value in vars(builder.BuiltQuery).items()
+        if not name.startswith("_") and (callable(value) or isinstance(value, property))
+    }
+    internal = {"entity_type", "sub_query"}
+    assert {f"query.builder:BuiltQuery.{name}" for name in methods - internal} <= set(OWN)
 
 
 def objects(session: Any, folder: Path) -> dict[str, Callable[[], Any]]:

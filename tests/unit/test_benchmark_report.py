@@ -119,11 +119,11 @@ def test_the_page_says_that_all_aims_are_reached(report: Any) -> None:
 def test_every_aim_is_about_something_that_is_measured(report: Any) -> None:
     """Aims name workloads that exist, and figures by the names that these give."""
     from benchmarks import aims
-    from benchmarks.workloads import WORKLOADS
+    from benchmarks.everything import WORKLOADS
 
     source = (PROJECT / "benchmarks" / "workloads.py").read_text(encoding="utf-8")
     for workload, figure in aims.TIMES:
-        assert workload in WORKLOADS
+        assert workload.partition(" ")[0] in WORKLOADS
         assert figure.partition(" (s")[0] in source.replace("'", "'")
     asked = []
 
@@ -153,3 +153,26 @@ def test_the_documentation_shows_the_figures_that_it_keeps(report: Any) -> None:
     assert (docs / "performance.rst").read_text(encoding="utf-8") == report.page(kept)
     chart = (docs / "images" / "performance.svg").read_text(encoding="utf-8")
     assert chart == report.chart(kept)
+
+
+def test_five_figures_in_words_lead_the_page(report: Any) -> None:
+    """The page of the documentation begins with five figures in words, which were measured."""
+    figures = json.loads((PROJECT / "docs" / "performance.json").read_text(encoding="utf-8"))
+    page = report.page(figures)
+    top = page.partition(".. raw:: html")[0]
+    assert len([line for line in top.splitlines() if line.startswith("- ")]) == 5
+    assert "**53.6 times** as fast" not in report.page(FIGURES)
+    (first, *_) = [row for row in report.rows(figures) if row.workload == "query_tasks 10,000"]
+    assert f"**{report.ratio(first.times)} times** as fast" in top
+
+
+def test_the_chart_fits_dark_pages(report: Any) -> None:
+    """Text and lines have the colour of the page. Alone, the chart follows the reader's scheme."""
+    chart = report.chart(FIGURES)
+    assert "prefers-color-scheme:dark" in chart
+    fills = {
+        element.get("fill") or element.get("stroke")
+        for element in ElementTree.fromstring(chart).iter()
+        if not element.tag.endswith("}rect")
+    }
+    assert fills == {None, "currentColor"}

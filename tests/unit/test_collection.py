@@ -257,12 +257,14 @@ def test_a_placeholder_for_what_is_not_loaded_is_not_kept(tiny: Any, make_record
 
 def test_reprs_ask_nothing(tiny: Any, task: Any) -> None:
     """They name members, and cut long lists."""
-    assert repr(task["children"]) == "<Collection(children) [<Task(b)>, <Task(c)>]>"
+    assert repr(task["children"]) == "<Collection(children) [<Task id=b>, <Task id=c>]>"
     many = tiny.load(
         "Task", id="m", children=[{"__entity_type__": "Task", "id": str(i)} for i in range(9)]
     )
     assert "… 4 more" in repr(many["children"])
-    assert repr(task["metadata"]) == "<KeyValueMappedCollectionProxy(metadata) of 2 items>"
+    assert (
+        repr(task["metadata"]) == "<KeyValueMappedCollectionProxy(metadata) {'k': '1', 'l': '2'}>"
+    )
     assert tiny.asked == []
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
 import pytest
 
 from ftrack_like import exception, inspection
+from ftrack_like.attribute.hint import hints_for
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity
 from ftrack_like.operation import CreateEntityOperation, UpdateEntityOperation
 from ftrack_like.symbol import NOT_SET
@@ -94,6 +96,7 @@ def test_an_unknown_attribute_is_a_key_error_with_a_hint(tiny: Any) -> None:
     with pytest.raises(KeyError) as caught:
         task["stauts"]
     assert str(caught.value) == "Task has no attribute 'stauts'. Did you mean 'status'?"
+    assert caught.value.__suppress_context__
     with pytest.raises(KeyError):
         task["stauts"] = 1
     with pytest.raises(KeyError):
@@ -349,37 +352,6 @@ def test_texts_name_the_entity(tiny: Any) -> None:
     assert repr(Entity) == "<dynamic ftrack class 'Entity'>"
 
 
-def test_repr_shows_what_is_loaded_and_asks_nothing(tiny: Any) -> None:
-    """The representation is made of what is there, key first."""
-    task = tiny.load(
-        "Task",
-        name="layout",
-        id="a",
-        status={"__entity_type__": "Status", "id": "s"},
-        children=[{"__entity_type__": "Task", "id": "b"}],
-        start_date=dict(DATE),
-    )
-    task["bid"] = 2.0
-    assert repr(task) == (
-        "<Task(id='a', name='layout', start_date=2023-10-10T09:50:34, bid=2.0, "
-        "status=<Status(s)>, children=<1 items>)>"
-    )
-    assert tiny.asked == []
-
-
-def test_repr_works_without_a_key(tiny: Any) -> None:
-    """Also what has no identity can be printed, in an error message for one."""
-    assert repr(tiny.types["Task"](tiny, {}, reconstructing=True)) == "<Task()>"
-
-
-def test_long_reprs_are_cut(tiny: Any) -> None:
-    """Many values, or long ones, are shortened."""
-    names = ("description", "name", "project_id", "status_id")
-    task = tiny.load("Task", id="a", **dict.fromkeys(names, "x" * 100), bid=1.0, sort=1)
-    assert len(repr(task)) < 600
-    assert "…" in repr(task)
-
-
 # Classes
 
 
@@ -458,3 +430,52 @@ def test_merge_keeps_local_changes(tiny: Any) -> None:
     assert task["name"] == "mine"
     tiny._identity_map.forget_local_values()
     assert task["name"] == "theirs"
+
+
+def test_dots_have_a_hint(tiny: Any) -> None:
+    """``task.name`` says how to read the attribute; another name has Python's own error."""
+    task = tiny.load("Task", id="a", name="x")
+    with pytest.raises(AttributeError, match=r'write task\["name"\] instead of task\.name'):
+        task.name
+    with pytest.raises(AttributeError, match=r"no attribute 'nam'$"):
+        task.nam
+    with pytest.raises(AttributeError, match="type object 'Task'"):
+        type(task).name
+    assert tiny.asked == []
+
+
+def test_hints_look_like_nothing(tiny: Any) -> None:
+    """Probing, copying and listing an entity work as if its class had no hints."""
+    task = tiny.load("Task", id="a", name="x")
+    assert not hasattr(task, "name")
+    assert getattr(task, "bid", None) is None
+    assert "name" not in dir(task)
+    assert copy.copy(task) == task
+    assert [name for name, _ in inspect.getmembers(task) if name in task] == []
+    task.name = "of the program"
+    assert task.name == "of the program"
+    assert "name" in dir(task)
+    assert task["name"] == "x"
+
+
+def test_members_of_a_class_have_no_hint(tiny: Any) -> None:
+    """An attribute with the name of a method or property of the class leaves it alone."""
+    names = {"keys": {}, "session": {}, "name": {}}
+    assert set(hints_for(names, [Entity])) == {"name"}
+
+
+def test_hints_hide_no_attribute_of_a_program(tiny: Any) -> None:
+    """A base class of a program may have an attribute that is called like one of the schema."""
+
+    class Studio:
+        bid = "of the studio"
+
+        @property
+        def name(self) -> str:
+            return "upper " + self["name"].upper()  # type: ignore[index]
+
+    class_ = type(tiny.types["Task"])("Task", (tiny.types["Task"], Studio), {})
+    task = class_(tiny, {"id": "a", "name": "x"}, reconstructing=True)
+    assert (task.name, task.bid, class_.bid) == ("upper X", "of the studio", "of the studio")
+    with pytest.raises(AttributeError, match="An entity is a mapping"):
+        task.status

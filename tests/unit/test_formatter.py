@@ -52,7 +52,7 @@ def test_collections_are_entered_when_asked_for(task: Any) -> None:
     """Otherwise they are named on one line."""
     children = only("children", "name")
     assert formatter.format(task, attribute_filter=children).splitlines()[1] == (
-        " children: <Collection(children) [<Task(b)>, <Task(c)>]>"
+        " children: <Collection(children) [<Task 'one' id=b>, <Task 'two' id=c>]>"
     )
     assert formatter.format(task, attribute_filter=children, recursive=True) == "\n".join(
         [

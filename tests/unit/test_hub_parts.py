@@ -19,6 +19,7 @@ from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like.event import connector as connector_module
 from ftrack_like.event.connector import Connector
 from ftrack_like.event.courier import Courier
+from ftrack_like.event.durable import DurableSubscriptions
 from ftrack_like.event.forks import renew_after_fork
 from ftrack_like.event.handshake import SocketIoSession
 from ftrack_like.event.hub_seams import HubSeams
@@ -363,7 +364,8 @@ def test_courier_acknowledges_many_packets_at_once() -> None:
 
 
 def _inbox(**functions: Any) -> Inbox:
-    return Inbox(_seams(**functions), Replies())
+    seams = _seams(**functions)
+    return Inbox(seams, Replies(), DurableSubscriptions(seams, tuple, lambda: None))
 
 
 def test_inbox_takes_each_event_once() -> None:
@@ -441,7 +443,8 @@ class Parts:
     def __init__(self, **functions: Any) -> None:
         self.seams = _seams(**functions)
         self.courier = Courier(self.seams)
-        self.inbox = Inbox(self.seams, Replies())
+        durable = DurableSubscriptions(self.seams, tuple, lambda: None)
+        self.inbox = Inbox(self.seams, Replies(), durable)
         self.receiver = Receiver(self.seams, self.courier, self.inbox)
 
     def handle(self, text: str) -> None:

@@ -21,6 +21,7 @@ LAYERS = "Imports of the client point downwards"
 CYCLES = "No module or package imports itself by way of others"
 ALLOWED = "Each part imports only what its line names"
 BASE = "The modules of the lowest layer know only smaller ones"
+SETTINGS = "The modules about settings know only smaller ones"
 VALUES = "The private modules about values know only smaller ones"
 WIRE = "The wire is made of formats that know only smaller ones"
 HUB = "The hub is made of parts, which never import the hub"
@@ -76,6 +77,13 @@ FORBIDDEN = [
         "_base/errors",
         "import ftrack_like._base.ffmpeg",
         "ftrack_like._base.errors is not allowed to import ftrack_like._base.ffmpeg:",
+    ),
+    (
+        SETTINGS,
+        "_configuration/files",
+        "import ftrack_like._configuration.profiles",
+        "ftrack_like._configuration.files is not allowed to import "
+        "ftrack_like._configuration.profiles:",
     ),
     (VALUES, "_values/added", "", "- ftrack_like._values.added (Since this contract is marked"),
     (

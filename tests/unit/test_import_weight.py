@@ -26,6 +26,25 @@ HEAVY = {
 }
 
 
+#: Names that programs use after importing only the package.
+REACHABLE = (
+    "accessor.base.Accessor",
+    "accessor.disk.DiskAccessor",
+    "entity.base.Entity",
+    "entity.factory.StandardFactory",
+    "entity.location.Location",
+    "entity.user.User",
+    "event.base.Event",
+    "event.expression.Parser",
+    "event.hub.EventHub",
+    "event.subscriber.Subscriber",
+    "event.subscription.Subscription",
+    "resource_identifier_transformer.base.ResourceIdentifierTransformer",
+    "structure.origin.OriginStructure",
+    "structure.standard.StandardStructure",
+)
+
+
 def loaded(code: str) -> set[str]:
     """Return the names of the modules that *code* loads in a process of its own."""
     code += "; import json, sys; print(json.dumps(list(sys.modules)))"
@@ -48,6 +67,18 @@ def test_sandbox_stays_out(brought: set[str]) -> None:
     assert not [name for name in brought if name.startswith("ftrack_like.sandbox")]
 
 
+def test_tables_and_builders_wait(brought: set[str]) -> None:
+    """The session brings no part of building queries, tables and notebooks."""
+    parts = ("query.builder", "query._built", "query._table", "query._notebook", "_values.html")
+    assert not brought & {f"ftrack_like.{name}" for name in (*parts, "_values.catalogue")}
+
+
+def test_paths_bring_no_session() -> None:
+    """`attr` is there without a session, and without the libraries of data frames."""
+    found = loaded("from ftrack_like import attr; attr.status.name == 'Done'")
+    assert not found & {"ftrack_like.session", "pandas", "polars", "IPython", *HEAVY}
+
+
 def test_package_alone() -> None:
     """The bare package loads nothing of the client."""
     assert "requests" not in loaded("import ftrack_like")
@@ -56,13 +87,12 @@ def test_package_alone() -> None:
 def test_modules_are_reachable(brought: set[str]) -> None:
     """The modules whose names programs replace are there once the session is, or when asked for."""
     assert {"ftrack_like.plugin", "ftrack_like.inspection"} <= brought
-    names = ["base.Event", "expression.Parser", "hub.EventHub", "subscription.Subscription"]
-    for name in [*names, "subscriber.Subscriber"]:
-        assert "requests" in loaded(f"import ftrack_like; ftrack_like.event.{name}")
+    for name in REACHABLE:
+        assert "requests" in loaded(f"import ftrack_like; ftrack_like.{name}")
 
 
-def test_hub_waits_for_a_session(brought: set[str]) -> None:
-    """The event hub's modules come with the first session, not with its class."""
+def test_hub_waits_for_its_use(brought: set[str]) -> None:
+    """The event hub's modules come with its first use, not with the class of sessions."""
     assert not brought & {"ftrack_like.event.hub", "ftrack_like.wire.packets"}
 
 

@@ -13,11 +13,12 @@ PACKAGE = Path(ftrack_like.__file__).resolve().parent
 
 #: The modules and packages for programs. The sandbox shares ``wire`` with the client.
 PUBLIC = set(
-    "accessor actions attribute cache cli collection compat data entity event exception formatter "
-    "inspection logging media operation plugin query resource_identifier_transformer sandbox "
+    "accessor actions aio attribute cache cli collection compat data entity event exception "
+    "formatter inspection logging media operation plugin pytest_plugin query "
+    "resource_identifier_transformer sandbox "
     "session structure symbol testing wire".split()
 )
-PRIVATE_PACKAGES = {"_base", "_media", "_session", "_transport", "_values"}
+PRIVATE_PACKAGES = {"_base", "_configuration", "_media", "_session", "_transport", "_values"}
 #: Modules that studios import by their private names.
 KNOWN_TO_STUDIOS = {"_centralized_storage_scenario", "_weakref"}
 FILES_OF_THE_PACKAGE = {"__init__", "__main__", "_version"}

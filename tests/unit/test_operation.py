@@ -132,3 +132,23 @@ def test_updates_of_many_threads_are_made_once_each() -> None:
     assert len(final) == 2_000
     for part in seen:
         assert all(a is b for a, b in zip(part, final))
+
+
+def test_recorded_deletions_are_found() -> None:
+    """A deletion is found by type and key, as long as it is recorded."""
+    operations = Operations()
+    assert not operations.has_deletion("Task", ["a"])
+    record_update(operations, "Task", {"id": "a"}, "name", "x", "y")
+    assert not operations.has_deletion("Task", ["a"])
+    deletion = DeleteEntityOperation("Task", {"id": "a"})
+    operations.push(deletion)
+    assert operations.has_deletion("Task", ["a"])
+    assert not operations.has_deletion("Task", ["b"])
+    assert not operations.has_deletion("Shot", ["a"])
+    record_update(operations, "Task", {"id": "b"}, "name", "x", "y")
+    assert operations.has_deletion("Task", ["a"])
+    operations.discard([deletion])
+    assert not operations.has_deletion("Task", ["a"])
+    operations.push(deletion)
+    operations.clear()
+    assert not operations.has_deletion("Task", ["a"])

@@ -49,6 +49,7 @@ def own_files() -> list[Path]:
         "changes",
         "docs",
         "examples",
+        "packaging",
         "plugins",
         "src",
         "tests",

@@ -19,7 +19,7 @@ __all__ = ["check_path", "problem_of"]
 _DEVICES = frozenset(
     {"aux", "con", "nul", "prn", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
 )
-_REFUSED_BY_WINDOWS = re.compile(r'[<>:"|?*\x01-\x1f]')
+_REFUSED_BY_WINDOWS = r'[<>:"|?*\x01-\x1f]'
 
 
 def check_path(path: str) -> None:
@@ -59,5 +59,5 @@ def _problem_on_windows(name: str) -> Optional[str]:
         return "ends with a blank or a dot, which Windows drops"
     if name.partition(".")[0].rstrip().lower() in _DEVICES:
         return "is the name of a device on Windows"
-    found = _REFUSED_BY_WINDOWS.search(name)
+    found = re.search(_REFUSED_BY_WINDOWS, name)
     return f"has {found[0]!r} in it, which Windows refuses" if found else None

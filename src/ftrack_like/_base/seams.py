@@ -14,7 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Optional, TypeVar
 
-__all__ = ["is_overridden", "is_own", "is_patched", "keeps_originals", "original"]
+__all__ = [
+    "is_overridden",
+    "is_overridden_attribute",
+    "is_own",
+    "is_patched",
+    "keeps_originals",
+    "original",
+]
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -70,6 +77,19 @@ def is_overridden(instance: object, *names: str) -> bool:
             return True
     # A base class may be patched. Subclasses in the library call its method with super().
     return any(_is_patched_class(owner, names) for owner in type(instance).__mro__)
+
+
+def is_overridden_attribute(class_: type, *names: str) -> bool:
+    """Return whether a subclass or a patch defines an attribute of *names* of the library's class.
+
+    In contrast to :func:`is_overridden`, it does not read the attribute, so properties may have
+    effects.
+    """
+    for name in names:
+        owner = next((each for each in class_.__mro__ if name in vars(each)), None)
+        if owner is None or not is_own(owner, name):
+            return True
+    return False
 
 
 def _kept(class_: type, name: str) -> Optional[Callable[..., Any]]:

@@ -59,6 +59,7 @@ class MediaFacts:
     *start* is the time of the first frame or sample in seconds. *unreadable* explains in words why
     each of the other streams cannot be decoded. *frames* is the number of frames of the main
     picture as stored, and *span* the seconds from the first to the last, None if unknown.
+    *timecode* is that of the first frame, None if the file states none.
     """
 
     format: str
@@ -69,6 +70,7 @@ class MediaFacts:
     unreadable: Sequence[str]
     frames: int = 0
     span: Optional[Fraction] = None
+    timecode: Optional[str] = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> MediaFacts:
@@ -95,6 +97,7 @@ class MediaFacts:
             values["unreadable"],
             scan["frames"],
             _fraction(scan["span"]),
+            values.get("timecode"),
         )
 
     def picture(self, name: str) -> Picture:

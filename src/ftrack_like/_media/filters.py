@@ -118,8 +118,12 @@ def still_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
     ]
 
 
-def sound_graph(facts: MediaFacts, picture: Picture) -> list[tuple[list[Sound], str]]:
+def sound_graph(
+    facts: MediaFacts, picture: Picture, delay: Fraction = Fraction(0)
+) -> list[tuple[list[Sound], str]]:
     """Return the tracks of the encoded movie: their sources, and filters for all of them.
+
+    *delay* seconds of silence come first.
 
     The first track is what players play. Two tracks with one channel each become its left and right
     channel. The other languages follow as tracks of their own.
@@ -137,13 +141,13 @@ def sound_graph(facts: MediaFacts, picture: Picture) -> list[tuple[list[Sound], 
     for track in tracks:
         rate = track[0].sample_rate if track[0].sample_rate in {32000, 44100, 48000} else 48000
         # Silence fills what is missing at the beginning and within.
-        made.append(
-            (
-                track,
-                f"{shift}aresample={rate}:async=1:first_pts=0,"
-                f"aformat=sample_rates={rate}:channel_layouts=stereo",
-            )
+        chain = (
+            f"{shift}aresample={rate}:async=1:first_pts=0,"
+            f"aformat=sample_rates={rate}:channel_layouts=stereo"
         )
+        if delay:
+            chain += f",adelay=delays={round(delay * rate)}S:all=1"
+        made.append((track, chain))
     return made
 
 

@@ -14,18 +14,13 @@ from fractions import Fraction
 from typing import Any, Optional
 
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.command import QUIET, Movie, movie_arguments
 from ftrack_like._media.facts import MediaFacts, MovieCount, Picture
-from ftrack_like._media.filters import (
-    COLOUR_OPTIONS,
-    fitted,
-    picture_filters,
-    size_filters,
-    sound_graph,
-    still_filters,
-)
+from ftrack_like._media.filters import fitted, picture_filters, still_filters
 from ftrack_like._media.presets import Preset, presets, wanted_presets
 from ftrack_like._media.programs import Programs
 from ftrack_like._media.rates import SEQUENCE_RATE, is_constant, rate_of
+from ftrack_like._media.texts import FindDetails, Texts
 
 __all__ = ["IMAGE", "THUMBNAIL", "Encoded", "Made", "Pipeline", "Source"]
 
@@ -38,22 +33,6 @@ _IMAGE_SIZE = (1920, 1080)
 #: The thumbnail of a movie shows its middle, but no frame after this time in seconds.
 _THUMBNAIL_SECONDS = 5
 
-#: Codecs that ffmpeg must decode with one thread. With several, ffmpeg 5.1 mixes up frames: about
-#: one movie in ten had frames twice.
-_ONE_THREAD = frozenset({"theora", "vp3"})
-
-_QUIET = ("-hide_banner", "-nostdin", "-y", "-loglevel", "error")
-
-_VIDEO_OPTIONS = {
-    "h264": ("-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high"),
-    "vp9": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
-}
-_AUDIO_CODECS = {"aac": "aac", "opus": "libopus"}
-_FORMAT_OPTIONS = {
-    "mp4": ("-movflags", "+faststart+write_colr", "-f", "mp4"),
-    "webm": ("-f", "webm"),
-}
-
 
 @dataclass(frozen=True)
 class Source:
@@ -61,7 +40,7 @@ class Source:
 
     *path* is the file, or ffmpeg's pattern of a sequence. *frame_names* are the names of the
     result's frames, in order, and *frame_paths* their files; both are empty unless it is a
-    sequence. *first* is the number of its first frame.
+    sequence. *first* is the number of its first frame; a movie has numbers from 0 by default.
     """
 
     name: str
@@ -91,11 +70,13 @@ class Made:
 class Encoded:
     """The *files* of one encoding, and the *shape* of the source: width and height in pixels.
 
-    The first file is the smallest movie, or the image. The last is the thumbnail.
+    The first file is the smallest movie, or the image. The last is the thumbnail. *slate_frames* is
+    the number of frames before the first frame of the source.
     """
 
     files: Sequence[Made]
     shape: tuple[int, int]
+    slate_frames: int = 0
 
 
 class Pipeline:
@@ -124,16 +105,18 @@ class Pipeline:
         folder: pathlib.Path,
         containers: Sequence[str] = ("mp4",),
         progress: Optional[Callable[[float], None]] = None,
+        details: Optional[FindDetails] = None,
     ) -> Encoded:
         """Make the files for *source* in *folder*.
 
         A movie is made in all *containers*, and in all sizes that the source has. *progress* is
-        called with the finished share, from 0.0 to 1.0. Raise
+        called with the finished share, from 0.0 to 1.0. *details* returns the values for the texts
+        of a burn-in and a slate, and is called if a preset has them. Raise
         :exc:`~ftrack_like.exception.MediaError` if that is not possible.
         """
         if source.is_image and not source.is_sequence:
             return self._image(source, folder)
-        return self._movies(source, folder, containers, progress or _ignore_progress)
+        return self._movies(source, folder, containers, progress or _ignore_progress, details)
 
     # -- images ------------------------------------------------------------------------------
 
@@ -183,7 +166,7 @@ class Pipeline:
         *options, path = inputs
         self._programs.ffmpeg(
             [
-                *(*_QUIET, *self._programs.input_options(), *options, "-i", path),
+                *(*QUIET, *self._programs.input_options(), *options, "-i", path),
                 *("-map", f"0:{picture.index}", "-frames:v", "1"),
                 *("-vf", ",".join([*filters, *still_filters(picture, size)])),
                 *("-c:v", "mjpeg", "-q:v", "2", "-f", "image2", "-update", "1", str(target)),
@@ -198,76 +181,77 @@ class Pipeline:
         folder: pathlib.Path,
         containers: Sequence[str],
         progress: Callable[[float], None],
+        details: Optional[FindDetails],
     ) -> Encoded:
         facts = self.facts(source)
         picture = facts.picture(source.name)
         rate = SEQUENCE_RATE if source.is_sequence else rate_of(picture)
-        wanted = wanted_presets(self._presets, picture.shape, containers)
-        targets = [folder / f"{one.name}.part" for one in wanted]
+        movies = [
+            Movie(one, folder / f"{one.name}.part", fitted(picture.shape, (one.width, one.height)))
+            for one in wanted_presets(self._presets, picture.shape, containers)
+        ]
         seconds = len(source.frame_paths) / rate if source.is_sequence else facts.duration
-        said = self._programs.ffmpeg(
-            self._command(source, facts, picture, rate, list(zip(wanted, targets))),
-            lambda done: progress(min(done / float(seconds), 1.0) if seconds else 0.0),
-        )
-        made, counts = [], []
-        for preset, target in zip(wanted, targets):
-            count = self._count(source, target)
-            counts.append(count)
-            meta = json.dumps(_movie_meta(count, rate, source.first))
-            made.append(Made(preset.name, target, f".{preset.container}", meta))
-        self._check(source, counts[0], bool(said.strip()))
-        largest = max(range(len(made)), key=lambda place: counts[place].width)
-        made.append(self._thumbnail(folder, made[largest].path, counts[largest], rate))
-        return Encoded(made, picture.shape)
 
-    def _command(
+        def tell(done: float) -> None:
+            progress(min(done / float(seconds), 1.0) if seconds else 0.0)
+
+        skipped = 1 if any(one.preset.slate for one in movies) else 0
+        texts = Texts(
+            self._programs,
+            folder,
+            rate,
+            # A slate is the frame before the first one. Players do not count below 0.
+            first=max(source.first, skipped),
+            source_first=source.first,
+            frames=_expected_frames(source, facts, rate),
+            skipped=skipped,
+            timecode=facts.timecode,
+            find_details=details,
+        )
+        said, counts = self._encode(source, facts, picture, movies, texts, tell)
+        self._check(source, counts[0], skipped, bool(said.strip()))
+        made = []
+        for movie, count in zip(movies, counts):
+            meta = json.dumps(_movie_meta(count, rate, texts.first - skipped))
+            made.append(Made(movie.preset.name, movie.target, f".{movie.preset.container}", meta))
+        largest = max(range(len(made)), key=lambda place: counts[place].width)
+        made.append(self._thumbnail(folder, made[largest].path, counts[largest], rate, skipped))
+        return Encoded(made, picture.shape, skipped)
+
+    def _encode(
         self,
         source: Source,
         facts: MediaFacts,
         picture: Picture,
-        rate: Fraction,
-        wanted: Sequence[tuple[Preset, pathlib.Path]],
-    ) -> list[str]:
-        """Return the arguments of ffmpeg that make all files from one reading of the source."""
-        count = len(wanted)
-        text = f"{rate.numerator}/{rate.denominator}"
-        options: list[str] = []
-        if source.is_sequence:
-            options = ["-framerate", text, "-start_number", "0"]
-        elif picture.codec in _ONE_THREAD:
-            options = ["-threads", "1"]
-        filters = picture_filters(
-            picture, None if source.is_sequence else rate, is_constant(facts, rate)
-        )
-        graph = [
-            f"[0:{picture.index}]"
-            + ",".join([*filters, f"split={count}"])
-            + "".join(f"[picture{place}]" for place in range(count))
-        ]
-        tracks = [] if source.is_sequence else sound_graph(facts, picture)
-        for number, (sounds, chain) in enumerate(tracks):
-            join = f"join=inputs={len(sounds)}:channel_layout=stereo," if len(sounds) > 1 else ""
-            graph.append(
-                "".join(f"[0:{one.index}]" for one in sounds)
-                + f"{join}{chain},asplit={count}"
-                + "".join(f"[sound{number}-{place}]" for place in range(count))
+        movies: Sequence[Movie],
+        texts: Texts,
+        tell: Callable[[float], None],
+    ) -> tuple[str, list[MovieCount]]:
+        """Make *movies*; return what ffmpeg said about errors, and the counts of the movies."""
+        # The text of each frame is drawn before the frames are counted. If the text does not last
+        # to the end, it ends the movie: then there are more frames than expected.
+        most = texts.skipped + texts.frames + texts.frames // 50 + 25
+        values = texts.values() if any(one.preset.has_text for one in movies) else {}
+        while True:
+            layered = [
+                texts.draw(one, values, most) if one.preset.has_text else one for one in movies
+            ]
+            said = self._programs.ffmpeg(
+                movie_arguments(
+                    source.path,
+                    facts,
+                    picture,
+                    rate=texts.rate,
+                    movies=layered,
+                    is_sequence=source.is_sequence,
+                    input_options=self._programs.input_options(),
+                ),
+                tell,
             )
-        outputs: list[str] = []
-        for place, (preset, target) in enumerate(wanted):
-            size = fitted(picture.shape, (preset.width, preset.height))
-            chain = ",".join(size_filters(picture, size))
-            graph.append(f"[picture{place}]{chain}[shown{place}]")
-            outputs += ["-map", f"[shown{place}]"]
-            for number, (sounds, _) in enumerate(tracks):
-                outputs += ["-map", f"[sound{number}-{place}]"]
-                language = sounds[0].language
-                outputs += [f"-metadata:s:a:{number}", f"language={language or 'und'}"]
-                outputs += [f"-disposition:a:{number}", "0" if number else "default"]
-            outputs += [*_codec_options(preset), str(target)]
-        return [
-            *(*_QUIET, "-progress", "pipe:1", *self._programs.input_options()),
-            *(*options, "-i", source.path, "-filter_complex", ";".join(graph), *outputs),
-        ]
+            counts = [self._count(source, one.target) for one in movies]
+            if not any(one.preset.burn_in for one in movies) or counts[0].frames < most:
+                return said, counts
+            most *= 2
 
     def _count(self, source: Source, target: pathlib.Path) -> MovieCount:
         answer = self._programs.read({"do": "count", "path": str(target)})
@@ -278,18 +262,22 @@ class Pipeline:
             raise MediaError(f"{source.name} contains no frame that can be decoded.")
         return count
 
-    def _check(self, source: Source, count: MovieCount, has_complaints: bool) -> None:
-        """Raise :exc:`MediaError` if frames of *source* are missing in the encoded movie."""
+    def _check(self, source: Source, count: MovieCount, skipped: int, has_complaints: bool) -> None:
+        """Raise :exc:`MediaError` if frames of *source* are missing in the encoded movie.
+
+        Its first *skipped* frames are not those of *source*.
+        """
+        frames = count.frames - skipped
         if source.is_sequence:
-            if has_complaints or count.frames != len(source.frame_paths):
+            if has_complaints or frames != len(source.frame_paths):
                 places = self._unreadable(source.frame_paths)
                 names = ", ".join(dict.fromkeys(source.frame_names[place] for place in places))
                 if names:
                     raise MediaError(f"{source.name} has frames that cannot be read: {names}.")
-                if count.frames != len(source.frame_paths):
+                if frames != len(source.frame_paths):
                     raise MediaError(
                         f"{source.name} has {len(source.frame_paths)} frames, but only "
-                        f"{count.frames} could be encoded."
+                        f"{frames} could be encoded."
                     )
         elif has_complaints:
             self._check_rest(source)
@@ -317,13 +305,21 @@ class Pipeline:
         return found
 
     def _thumbnail(
-        self, folder: pathlib.Path, movie: pathlib.Path, count: MovieCount, rate: Fraction
+        self,
+        folder: pathlib.Path,
+        movie: pathlib.Path,
+        count: MovieCount,
+        rate: Fraction,
+        skipped: int,
     ) -> Made:
-        """Make the thumbnail from the encoded *movie*, so that its frame exists."""
+        """Make the thumbnail from the encoded *movie*, so that its frame exists.
+
+        Do not take the first *skipped* frames.
+        """
         target = folder / "thumbnail.part"
         picture = _encoded_picture(count, rate)
         size = (count.width, count.height)
-        frame = min(count.frames // 2, int(_THUMBNAIL_SECONDS * rate))
+        frame = max(min(count.frames // 2, int(_THUMBNAIL_SECONDS * rate)), skipped)
         # ffmpeg takes the first frame after a time, so half a frame absorbs rounding errors.
         moment = max(Fraction(2 * frame - 1, 2) / rate, Fraction(0))
         for options in (["-ss", f"{float(moment):.6f}"] if moment else [], []):
@@ -351,20 +347,13 @@ def _movie_meta(count: MovieCount, rate: Fraction, first: int) -> dict[str, Any]
     }
 
 
-def _codec_options(preset: Preset) -> list[str]:
-    if preset.bit_rate is None:
-        quality = ["-crf", str(preset.quality)]
-        if preset.video == "vp9":
-            quality += ["-b:v", "0"]
-    else:
-        quality = ["-b:v", preset.bit_rate]
-        if preset.video == "h264":
-            quality += ["-maxrate", preset.bit_rate, "-bufsize", preset.bit_rate]
-    return [
-        *(*_VIDEO_OPTIONS[preset.video], *quality, *COLOUR_OPTIONS),
-        *("-c:a", _AUDIO_CODECS[preset.audio], "-b:a", preset.audio_bit_rate),
-        *("-map_metadata", "-1", *_FORMAT_OPTIONS[preset.container]),
-    ]
+def _expected_frames(source: Source, facts: MediaFacts, rate: Fraction) -> int:
+    """Return the number of frames that the movie of *source* will have, if nothing is damaged."""
+    if source.is_sequence:
+        return len(source.frame_paths)
+    if facts.span is None or is_constant(facts, rate):
+        return max(facts.frames, 1)
+    return round(facts.span * rate) + 1
 
 
 def _encoded_picture(count: MovieCount, rate: Fraction) -> Picture:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import subprocess
+import re
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional, Protocol
 
 from ftrack_like._base import ffmpeg
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.children import Bounds, run_child
 
-__all__ = ["LocalPrograms", "Programs", "answer_of", "reading_command", "reading_environment"]
+__all__ = [
+    "LocalPrograms",
+    "Programs",
+    "answer_of",
+    "check_disk",
+    "encoded_seconds",
+    "reading_command",
+    "reading_environment",
+]
 
 #: The maximum of pixels in a picture that the client decodes.
 _PIXELS = 2**31 - 1
 
-_READER = "from ftrack_like._media.reading import main; main()"
+_READER = "import os; from ftrack_like._media.reading import main; main(); os._exit(0)"
 
-#: Seconds until the client stops reading a file. All of it is read, to count its frames.
-_SECONDS = 3600.0
+_READING = "The program that reads media"
+
+_DISK_IS_FULL = re.compile(r"No space left on device|Disk quota exceeded")
 
 
 class Programs(Protocol):
@@ -68,15 +80,34 @@ def reading_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": paths, "PYTHONUTF8": "1"}
 
 
+def encoded_seconds(line: str) -> Optional[float]:
+    """Return the seconds that ffmpeg has encoded, None if *line* of its output tells others."""
+    name, _, value = line.strip().partition("=")
+    return int(value) / 1_000_000 if name == "out_time_us" and value.isdigit() else None
+
+
+def check_disk(said: str) -> None:
+    """Raise :exc:`~ftrack_like.exception.MediaError` if a program *said* that the disk is full."""
+    if _DISK_IS_FULL.search(said):
+        raise MediaError(
+            "The disk is full, so the encoded files cannot be written. Free some space in the "
+            "folder for temporary files, or choose another one with the variable TMPDIR."
+        )
+
+
 class LocalPrograms:
-    """Runs programs on the machine of the user, without limits."""
+    """Runs programs on the machine of the user; their only limit is one of time."""
 
     formats: Optional[str] = None
     pixels: int = _PIXELS
 
-    def __init__(self) -> None:
-        """Find ffmpeg; raise :exc:`~ftrack_like.exception.MediaError` if it is missing."""
+    def __init__(self, seconds: Optional[float] = None) -> None:
+        """Find ffmpeg; raise :exc:`~ftrack_like.exception.MediaError` if it is missing.
+
+        All programs together may take *seconds*; None means no limit.
+        """
         self._program = ffmpeg.find_ffmpeg()
+        self._end = math.inf if seconds is None else time.monotonic() + seconds
 
     def input_options(self) -> list[str]:
         """Return no arguments."""
@@ -84,24 +115,46 @@ class LocalPrograms:
 
     def read(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer of the reading child process to *asked*."""
-        try:
-            result = subprocess.run(
-                reading_command(asked),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_SECONDS,
-                check=False,
-                env=reading_environment(),
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise MediaError(f"The media file could not be read: {error}") from error
-        return answer_of(result.returncode, result.stdout, result.stderr)
+        printed: list[str] = []
+        code, said = self._run(
+            reading_command(asked), printed.append, reading_environment(), _READING
+        )
+        return answer_of(code, "".join(printed).encode(), said.encode())
 
     def ffmpeg(
         self, arguments: Sequence[str], progress: Optional[Callable[[float], None]] = None
     ) -> str:
         """Run ffmpeg with *arguments*; see :meth:`Programs.ffmpeg`."""
-        return ffmpeg.run_command([self._program, *arguments], progress)
+
+        def tell(line: str) -> None:
+            seconds = encoded_seconds(line)
+            if progress is not None and seconds is not None:
+                progress(seconds)
+
+        code, said = self._run([self._program, *arguments], tell)
+        check_disk(said)
+        if code != 0:
+            last = " ".join(" ".join(said.splitlines()[-8:]).split())
+            raise MediaError(f"ffmpeg failed: {last or f'exit {code}'}")
+        return said
+
+    def _run(
+        self,
+        command: Sequence[str],
+        line: Callable[[str], None],
+        environment: Optional[Mapping[str, str]] = None,
+        name: Optional[str] = None,
+    ) -> tuple[int, str]:
+        """Run *command* in the time that is left."""
+        bounds = Bounds(max(self._end - time.monotonic(), 0.0))
+        try:
+            return run_child(command, bounds, line=line, environment=environment, name=name)
+        except MediaError as error:
+            if time.monotonic() < self._end:
+                raise
+            raise MediaError(
+                "The encoding was ended: it did not finish in the time given (timeout)."
+            ) from error
 
 
 def answer_of(code: int, printed: bytes, said: bytes) -> dict[str, Any]:

@@ -7,6 +7,11 @@ Both are JSON. The requests are::
     {"do": "frames", "paths": [path, ...], "formats": names, "pixels": number}
     {"do": "still", "path": path, "target": path, "size": [width, height], "pixels": number}
     {"do": "rest", "path": path, "formats": names}
+    {"do": "burn_in", "target": path, "size": [width, height], "rate": [number, number],
+     "texts": {corner: template}, "values": {field: text}, "font": path, "count": frames,
+     "skipped": frames, "first": number, "timecode": [frame, base, is_drop]}
+    {"do": "slate", "target": path, "size": [width, height], "rate": [number, number],
+     "lines": [text, ...], "font": path}
 
 *formats* are the formats that may be read, None for all; *pixels* is the maximum of a picture. An
 answer with ``error`` explains in plain words why a file cannot be read, one with ``missing`` which
@@ -24,9 +29,13 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Optional
 
-from ftrack_like._media import stills
+from ftrack_like._media import burning, fonts, stills
+from ftrack_like._media.lacks import lack_of
 
 __all__ = ["main"]
+
+#: Files that are not closed.
+_LEFT_OPEN: list[Any] = []
 
 #: Frames to decode for the properties that only frames have.
 _LOOKED_AT = 3
@@ -36,8 +45,17 @@ _PYAV_MISSING = (
 )
 
 
+_FONTS_MISSING = (
+    "A burn-in or a slate needs Pillow with FreeType, which draws text. Install Pillow from its "
+    "package ('pip install pillow'), which contains FreeType."
+)
+
+
 def main() -> None:
-    """Answer the request in the first argument."""
+    """Answer the request in the first argument.
+
+    The caller must then end the process with :func:`os._exit`, because files may be left open.
+    """
     asked = json.loads(sys.argv[1])
     try:
         import av  # lazy: optional
@@ -59,13 +77,19 @@ def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
 
     path = pathlib.Path(asked["path"].removeprefix("file:"))
     try:
-        with _opened(asked) as container:
-            described = _described(container, int(asked["pixels"]))
+        container = _opened(asked)
+        _LEFT_OPEN.append(container)
+        described = _described(container, int(asked["pixels"]))
         if described["pictures"]:
             described["scan"] = _scan(asked, described["pictures"])
+        # Last, and once for each stream: to read the channels frees the description of layouts that
+        # have no usual name, such as 8 channels in a QuickTime movie (PyAV 18). To close the stream
+        # would free it again, which ends the process.
+        for sound in described["sounds"]:
+            sound["channels"] = container.streams[sound["index"]].codec_context.channels
         return described
     except (av.FFmpegError, ValueError):
-        return {"error": _lack(path)}
+        return {"error": lack_of(path)}
 
 
 def _described(container: Any, pixels: int) -> dict[str, Any]:
@@ -100,7 +124,14 @@ def _described(container: Any, pixels: int) -> dict[str, Any]:
         "pictures": [_picture(one, seen.get(one.index)) for one in pictures],
         "sounds": [_sound(one) for one in sounds],
         "unreadable": unreadable,
+        "timecode": _timecode(container),
     }
+
+
+def _timecode(container: Any) -> Optional[str]:
+    """Return the timecode of the first frame that the file states, None if it states none."""
+    places = [container.metadata, *(stream.metadata for stream in container.streams)]
+    return next((place["timecode"] for place in places if place.get("timecode")), None)
 
 
 def _first_frames(container: Any, streams: Any, pixels: int) -> dict[int, list[Any]]:
@@ -172,7 +203,7 @@ def _picture(stream: Any, frames: Optional[list[Any]]) -> dict[str, Any]:
         "width": context.width,
         "height": context.height,
         "shape": shape,
-        "rate": _whole_numbers(stream.guessed_rate) or _whole_numbers(stream.base_rate),
+        "rate": _rate(stream),
         "average_rate": _whole_numbers(stream.average_rate),
         "start": None if start is None else float(start * stream.time_base),
         "is_cover": _is(stream, "attached_pic"),
@@ -182,6 +213,16 @@ def _picture(stream: Any, frames: Optional[list[Any]]) -> dict[str, Any]:
         "transfer": int(context.color_trc),
         "range": int(context.color_range),
     }
+
+
+def _rate(stream: Any) -> Optional[tuple[int, int]]:
+    """Return the frame rate that the stream states."""
+    rate = _whole_numbers(stream.guessed_rate) or _whole_numbers(stream.base_rate)
+    coded = _whole_numbers(stream.codec_context.framerate)
+    if rate is None or coded is None or _whole_numbers(stream.average_rate) is not None:
+        return rate
+    # The times of a single frame tell no rate. Then some containers count half frames.
+    return coded if Fraction(*rate) == 2 * Fraction(*coded) else rate
 
 
 def _shape(stream: Any, frame: Any) -> tuple[int, int]:
@@ -204,7 +245,6 @@ def _sound(stream: Any) -> dict[str, Any]:
     return {
         "index": stream.index,
         "codec": context.name,
-        "channels": context.channels,
         "sample_rate": context.sample_rate,
         "language": stream.language if stream.language not in {None, "und", ""} else None,
         "start": 0.0 if start is None else float(start * stream.time_base),
@@ -218,6 +258,8 @@ def _count(asked: Mapping[str, Any]) -> dict[str, Any]:
 
     try:
         with av.open(asked["path"]) as container:
+            if not container.streams.video:  # ffmpeg has found no frame to write
+                return {"frames": 0, "width": 0, "height": 0, "has_sound": False}
             (stream,) = container.streams.video
             frames = sum(1 for packet in container.demux(stream) if packet.size)
             return {
@@ -291,6 +333,19 @@ def _still(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"size": None} if made is None else {"shape": made[0], "size": made[1]}
 
 
+def _drawn(write: Callable[[Mapping[str, Any]], None]) -> Callable[[Any], dict[str, Any]]:
+    """Return the answer function for *write*, which draws text."""
+
+    def draw(asked: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            write(asked)
+        except (fonts.NoFontsError, ImportError):
+            return {"missing": _FONTS_MISSING}
+        return {}
+
+    return draw
+
+
 def _opened(asked: Mapping[str, Any]) -> Any:
     import av  # lazy: optional
 
@@ -320,61 +375,12 @@ def _whole_numbers(ratio: Any) -> Optional[tuple[int, int]]:
     return int(ratio.numerator), int(ratio.denominator)
 
 
-def _lack(path: pathlib.Path) -> str:
-    """Return words for what a file is that no decoder can open."""
-    with path.open("rb") as file:
-        start = file.read(4096)
-    if not start:
-        return "it is empty"
-    if not start.strip(b"\0"):
-        return "it begins with zeros, as a file does that is still being copied"
-    for at, mark, words in _KINDS:
-        if start[at : at + len(mark)] == mark:
-            return words
-    try:
-        text = start.decode("utf-8")
-    except UnicodeDecodeError as error:
-        text = start[: error.start].decode("utf-8") if error.start > len(start) - 4 else "\0"
-    if not any(ord(one) < 32 and one not in "\t\n\r\f" for one in text):
-        return "it is a text"
-    return "its data is of no known format, or damaged"
-
-
-_CUT = ", but its description is missing or damaged; it may have been cut off"
-
-_REFERS = "it is a text, such as a playlist, that can refer to other files"
-
-#: How files of some kinds begin: the position, the bytes there, and words.
-_KINDS = (
-    (0, b"#EXTM3U", _REFERS),
-    (0, b"ffconcat", _REFERS),
-    (0, b"<?xml", _REFERS),
-    (0, b"<svg", _REFERS),
-    (0, b"v=0", _REFERS),
-    (0, b"%PDF", "it is a PDF document"),
-    (0, b"PK\x03\x04", "it is a ZIP archive or an office document"),
-    (0, b"\xd0\xcf\x11\xe0", "it is an office document"),
-    (0, b"%!PS", "it is a PostScript document"),
-    (4, b"ftyp", "it begins like an MP4 or QuickTime movie" + _CUT),
-    (4, b"moov", "it begins like a QuickTime movie" + _CUT),
-    (4, b"mdat", "it begins like a QuickTime movie" + _CUT),
-    (4, b"wide", "it begins like a QuickTime movie" + _CUT),
-    (0, b"\x1a\x45\xdf\xa3", "it begins like a Matroska or WebM movie" + _CUT),
-    (0, b"RIFF", "it begins like an AVI, WAV or WebP file" + _CUT),
-    (0, b"\x06\x0e\x2b\x34", "it begins like an MXF file" + _CUT),
-    (0, b"OggS", "it begins like an Ogg file" + _CUT),
-    (0, b"\x89PNG", "it begins like a PNG image" + _CUT),
-    (0, b"\xff\xd8\xff", "it begins like a JPEG image" + _CUT),
-    (0, b"GIF8", "it begins like a GIF image" + _CUT),
-    (0, b"\x76\x2f\x31\x01", "it begins like an OpenEXR image" + _CUT),
-    (0, b"II*\0", "it begins like a TIFF image" + _CUT),
-    (0, b"MM\0*", "it begins like a TIFF image" + _CUT),
-)
-
 _ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "facts": _facts,
     "count": _count,
     "frames": _unreadable_frames,
     "rest": _rest,
     "still": _still,
+    "burn_in": _drawn(burning.write_burn_in),
+    "slate": _drawn(burning.write_slate),
 }

@@ -124,7 +124,7 @@ def upload_place(result: Json) -> dict[str, Any]:
 
 def check_schemas(schemas: Json) -> None:
     """Raise :exc:`~ftrack_like.exception.ServerAnswerError` for malformed *schemas*."""
-    if not isinstance(schemas, list):
+    if not isinstance(schemas, list) or not schemas:
         raise exception.ServerAnswerError("The server sent no list of schemas.")
     for schema in schemas:
         if not _is_schema(schema):

@@ -1,14 +1,18 @@
-"""Check the arguments of a session and read its environment variables."""
+"""Check the arguments of a session and read its environment variables.
+
+:mod:`ftrack_like._configuration.credentials` finds the server, the user and the key.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union, cast
 
 from ftrack_like import exception
-from ftrack_like._transport.connection_settings import checked_server_url
+from ftrack_like._configuration.credentials import Credentials, Origins
+from ftrack_like._configuration.credentials import find_credentials as credentials
 from ftrack_like._transport.redaction import masked
 from ftrack_like._transport.retry import RetryPolicy
 
@@ -19,129 +23,33 @@ if TYPE_CHECKING:
     from ftrack_like.cache import Cache
     from ftrack_like.session import Session
 
+    #: The argument ``cache`` of a session.
+    CacheChoice = Union[Cache, Callable[[Session], Optional[Cache]], str, Literal[False], None]
+
 __all__ = [
+    "MOST_AHEAD",
     "Credentials",
     "Origins",
     "checked_deadline",
+    "checked_life",
     "cookie_mapping",
     "credentials",
     "header_mapping",
     "lazy_load_policy",
     "lower_cache",
+    "pages_ahead",
     "plugin_folders",
     "retry_policy",
 ]
+
+#: The largest number of pages of a query to request ahead, and of such requests at the same time.
+MOST_AHEAD = 4
 
 #: The methods that every cache must have. Listing its keys is optional.
 _CACHE_METHODS = ("get", "set", "remove")
 
 #: The environment variable that limits the time for retries, in seconds.
 RETRY_VARIABLE = "FTRACK_API_RETRY_SECONDS"
-
-
-class Origins(NamedTuple):
-    """Descriptions for errors: the sources of a session's server URL, API key and user name."""
-
-    server_url: str = "the argument server_url (else FTRACK_SERVER)"
-    api_key: str = "the argument api_key (else FTRACK_API_KEY or FTRACK_APIKEY)"
-    api_user: str = "the argument api_user (else FTRACK_API_USER)"
-
-
-class Credentials(NamedTuple):
-    """The server URL, API key and user name of a session. ``repr`` does not show *api_key*."""
-
-    server_url: str
-    api_key: str
-    api_user: str
-    origins: Origins = Origins()
-
-    def __repr__(self) -> str:
-        """Return the server and the user."""
-        return f"{type(self).__name__}({self.server_url!r}, api_user={self.api_user!r})"
-
-
-def credentials(
-    server_url: Optional[str],
-    api_key: Optional[str],
-    api_user: Optional[str],
-    environment: Optional[Mapping[str, str]] = None,
-) -> Credentials:
-    """Return the credentials; take missing ones from the *environment*.
-
-    The variables are FTRACK_SERVER, FTRACK_API_KEY (or FTRACK_APIKEY, its older name) and
-    FTRACK_API_USER. Without the last one, use the name of the user who is logged in. Raise
-    :exc:`~ftrack_like.exception.ConfigurationError`, a :exc:`TypeError`, for a missing or invalid
-    setting; it names the setting.
-    """
-    variables = os.environ if environment is None else environment
-    url, url_origin = _chosen(server_url, variables, "server_url", ("FTRACK_SERVER",))
-    if not url:
-        raise _missing_argument("server_url", "FTRACK_SERVER", "https://studio.ftrackapp.com")
-    names = ("FTRACK_API_KEY", "FTRACK_APIKEY")
-    key, key_origin = _chosen(api_key, variables, "api_key", names)
-    if not key:
-        raise _missing_argument("api_key", " or ".join(names), "the key from your account's page")
-    user, user_origin = _chosen(api_user, variables, "api_user", ("FTRACK_API_USER",))
-    if not user:
-        user = _machine_user()
-        user_origin = "the operating system, as whom you are logged in to this machine"
-    _require_sendable("api_key", key_origin, key)
-    _require_sendable("api_user", user_origin, user)
-    origins = Origins(url_origin, key_origin, user_origin)
-    return Credentials(checked_server_url(url, url_origin), key, user, origins)
-
-
-def _chosen(
-    given: Optional[str], variables: Mapping[str, str], argument: str, names: tuple[str, ...]
-) -> tuple[Optional[str], str]:
-    """Return the value of a setting and its source; ``(None, "")`` if it is missing."""
-    if given:
-        return given, f"the argument {argument}"
-    for name in names:
-        if variables.get(name):
-            return variables[name], f"the environment variable {name}"
-    return None, ""
-
-
-def _missing_argument(argument: str, variables: str, example: str) -> exception.ConfigurationError:
-    """Return the error for the required *argument*, which is missing."""
-    variable = variables.split(maxsplit=1)[0]
-    return exception.ConfigurationError(
-        f'Required "{argument}" not specified, neither as argument nor by the environment variable '
-        f"{variables}.\nPass {argument}=… or set {variable} (for example {example})."
-    )
-
-
-def _require_sendable(argument: str, origin: str, value: object) -> None:
-    """Raise :exc:`~ftrack_like.exception.ConfigurationError` if *value* cannot be in a header.
-
-    The message does not show the value, because it may be the key. The error of an HTTP library
-    would.
-    """
-    if not isinstance(value, str):
-        raise exception.ConfigurationError(
-            f'"{argument}" is text, not {type(value).__name__}. It comes from {origin}.'
-        )
-    if (
-        any(ord(character) > 255 or not character.isprintable() for character in value)
-        or value[0].isspace()
-    ):
-        raise exception.ConfigurationError(
-            f'"{argument}" contains a line break, starts with a space or has another character '
-            f"that a request cannot carry.\nIt comes from {origin}. If it was read from a file, "
-            "call .strip() on it."
-        )
-
-
-def _machine_user() -> str:
-    """Return the name of the user who is logged in to this machine."""
-    # lazy: seldom needed, and it loads the system's user database.
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError) as error:
-        raise _missing_argument("api_user", "FTRACK_API_USER", "jane.doe") from error
 
 
 def plugin_folders(
@@ -192,15 +100,36 @@ def lazy_load_policy(policy: str) -> str:
     return policy
 
 
+def starts_lazily(connect: str) -> bool:
+    """Return whether *connect* is ``lazy``; raise :exc:`ValueError` unless that or ``now``."""
+    if connect not in ("now", "lazy"):
+        raise ValueError(f"connect is 'now' or 'lazy', not {connect!r}.")
+    return connect == "lazy"
+
+
 def lower_cache(
-    session: Session, cache: Union[Cache, Callable[[Session], Optional[Cache]], None]
+    session: Session, cache: CacheChoice, profile: Optional[str] = None, profile_origin: str = ""
 ) -> Optional[Cache]:
     """Return the cache below the memory cache of *session*: *cache*, or the result of calling it.
 
-    Log a warning and return None if the function raises, or if the object is not a cache.
+    Text is the address of a shared cache. If *cache* is None, the address comes from
+    FTRACK_API_CACHE, or else it is *profile*, from *profile_origin*. False means no cache.
+
+    Log a warning and return None if the function raises, or if the object is not a cache. Raise
+    :exc:`~ftrack_like.exception.ConfigurationError` for an address that cannot be used.
     """
-    if cache is None:
+    if cache is False:
         return None
+    if cache is None and profile is None and not os.environ.get("FTRACK_API_CACHE"):
+        return None
+    if cache is None or isinstance(cache, str):
+        # lazy: few sessions have a shared cache
+        from ftrack_like._session.shared_cache import chosen_address, open_shared
+
+        address, origin = chosen_address(os.environ, profile, profile_origin)
+        if cache is not None:
+            address, origin = cache, "the argument cache"
+        return None if address is None else open_shared(session, address, origin)
     try:
         made = cache(session) if callable(cache) else cache
     except (Exception, SystemExit) as error:
@@ -261,3 +190,33 @@ def checked_deadline(deadline: Optional[float]) -> Optional[float]:
     if deadline is not None and not deadline > 0:
         raise ValueError(f"deadline is a positive number of seconds or None, not {deadline!r}.")
     return deadline
+
+
+def pages_ahead(read_ahead: Union[int, bool]) -> int:
+    """Return how many pages *read_ahead* means: True is the most, False is 0.
+
+    Raise :exc:`ValueError` unless it is a whole number from 0 to :data:`MOST_AHEAD`.
+    """
+    if isinstance(read_ahead, bool):
+        return MOST_AHEAD if read_ahead else 0
+    if not isinstance(read_ahead, int) or not 0 <= read_ahead <= MOST_AHEAD:
+        raise ValueError(
+            f"read_ahead is a number of pages from 0 to {MOST_AHEAD}, True or False, "
+            f"not {read_ahead!r}."
+        )
+    return read_ahead
+
+
+def checked_life(seconds: Optional[float]) -> Optional[float]:
+    """Return *seconds*, the argument ``cache_server_information``.
+
+    Raise :exc:`ValueError` unless it is a positive number or None.
+    """
+    if seconds is None:
+        return None
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds < 10**9:
+        raise ValueError(
+            f"cache_server_information is a positive number of seconds or None, not {seconds!r}."
+        )
+    return seconds

@@ -25,7 +25,7 @@ from ftrack_like._base.collaborators import (
     statistics_of,
 )
 from ftrack_like._session.batch import RawBatch
-from ftrack_like._session.invalid_values import remedy
+from ftrack_like._session.invalid_values import ignored_names, remedy
 from ftrack_like._session.link_lists import LinkPayload
 from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._transport.exchange import (
@@ -318,6 +318,8 @@ class Delivery:
         payload = self.refused = self._failing(error)
         hint = remedy(self._session, self._batch if payload is None else [payload])
         text = f"{error}\n{hint}" if hint else str(error)
+        suspects = self._writes("create") if payload is None else [payload]
+        text = "\n".join([*ignored_names(self._session, suspects), text])
         if payload is None:
             error.message, error.details = text, {}
             return

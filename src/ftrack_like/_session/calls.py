@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
 import requests
@@ -14,7 +14,9 @@ from ftrack_like._base.collaborators import (
     connection_settings_of,
     connections_of,
     fetcher_of,
+    observers_of,
     origins_of,
+    renewal_of,
     request_session_of,
     retry_policy_of,
     statistics_of,
@@ -22,6 +24,8 @@ from ftrack_like._base.collaborators import (
 from ftrack_like._session.answer_shapes import check_page
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.payloads import OperationPayload
+from ftrack_like._session.renewing import renew_credentials
+from ftrack_like._session.starting import begin
 from ftrack_like._transport.answers import (
     fault_of,
     parse_json,
@@ -34,14 +38,14 @@ from ftrack_like._transport.faults import Route
 from ftrack_like._transport.flight import RunningRequests
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
-from ftrack_like._transport.retry import RETRIED_STATUSES, RetryBudget, RetryPolicy
+from ftrack_like._transport.retry import OUTAGE_STATUSES, RETRIED_STATUSES, RetryBudget, RetryPolicy
 from ftrack_like.logging import LazyLogMessage
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json
     from ftrack_like.session import Session
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "UnwantedAnswerError"]
 
 #: Actions that change nothing on the server: after a lost answer, the client repeats the call.
 READING = frozenset(
@@ -63,7 +67,14 @@ _MAPPINGS = (dict, OperationPayload, Mapping)
 #: The set of types in a primary key that contains only texts.
 _TEXT = {str}
 
+#: Returns whether a call's answer is still needed.
+Wanted = Callable[[], bool]
+
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
+
+
+class UnwantedAnswerError(Exception):
+    """Ends a call whose answer is not needed any more."""
 
 
 class Calls:
@@ -89,7 +100,40 @@ class Calls:
         self._has_answered = False
 
     def call(self, data: Sequence[Mapping[str, Any]]) -> list[Json]:
-        """Return the results of the batch *data*; see ``Session.call``."""
+        """Return the results of the batch *data*; see ``Session.call``.
+
+        If the server refuses the key, and the program has a function for credentials, send the
+        batch once more with the credentials that it returns. The server has applied nothing.
+        """
+        session = self._session
+        begin(session)
+        if renewal_of(session) is None:
+            return self._call_once(data)
+        used = (session.api_user, session.api_key)
+        try:
+            return self._call_once(data)
+        except exception.ServerAuthenticationError as error:
+            error.message = masked(error.message, used[1])
+            if self.renew(used) is None:
+                raise
+        return self._call_once(data)
+
+    def call_ahead(self, data: Sequence[Mapping[str, Any]], is_wanted: Wanted) -> list[Json]:
+        """Return the results of the batch *data*, which only reads, without asking for credentials.
+
+        If *is_wanted* returns False, neither repeat the request nor decode its answer; raise
+        :class:`UnwantedAnswerError`.
+        """
+        return self._call_once(data, is_wanted)
+
+    def renew(self, refused: tuple[str, str]) -> Optional[tuple[str, str]]:
+        """Return the user and the key that the session uses instead of *refused*, or None."""
+        return renew_credentials(self._session, refused)
+
+    def _call_once(
+        self, data: Sequence[Mapping[str, Any]], is_wanted: Optional[Wanted] = None
+    ) -> list[Json]:
+        """Return the results of the batch *data*, without asking for other credentials."""
         session = self._session
         text = session.encode(data, entity_attribute_strategy="modified_only")
         self._logger.debug(LazyLogMessage("Calling server with {0!r}", text[:2000]))
@@ -99,17 +143,20 @@ class Calls:
             # write.
             fetcher_of(session).note_write(_created_keys(data))
         try:
-            answer = self._exchange(text, only_reads, data)
+            answer = self._exchange(text, only_reads, data, is_wanted)
         finally:
             if not only_reads:
                 fetcher_of(session).note_write()
         self._has_answered = True
+        _require_wanted(is_wanted)
         result = self._decoded(answer, isinstance(data, RawBatch))
         fault = fault_of(result)
         if fault is not None:
             error = server_error(fault)
             if isinstance(error, exception.ServerAuthenticationError):
                 error.message += self._credentials_advice()
+            if answer.status in OUTAGE_STATUSES:
+                error = _lost(error, answer)
             error.message = masked(error.message, session.api_key)
             self._logger.debug(LazyLogMessage("{0}", error))
             raise error
@@ -128,10 +175,12 @@ class Calls:
             f"The key comes from {origins.api_key}. Check both."
         )
 
-    def _exchange(self, text: str, repeatable: bool, data: Json) -> HttpAnswer:
+    def _exchange(
+        self, text: str, repeatable: bool, data: Json, is_wanted: Optional[Wanted]
+    ) -> HttpAnswer:
         """Return the answer to the batch *data*, whose request body is *text*.
 
-        The exchange repeats a failed request if the batch is *repeatable*.
+        The exchange repeats a failed request if the batch is *repeatable* and the answer is wanted.
         """
         session = self._session
         statistics = statistics_of(session)
@@ -155,6 +204,7 @@ class Calls:
             return response
 
         def note_retry(report: RetryReport) -> None:
+            _require_wanted(is_wanted)
             statistics.count(retries=1)
             warn_of_retry(self._logger, _action_names(data), report)
 
@@ -168,7 +218,13 @@ class Calls:
             timeout=timeout,
             deadline=settings.deadline,
         )
-        driver = Driver(post if repeatable else write, route, note_retry, connections_of(session))
+        driver = Driver(
+            post if repeatable else write,
+            route,
+            note_retry,
+            connections_of(session),
+            observers_of(session).begin_batch(data, len(text)),
+        )
         answer = driver.run(exchange.steps())
         statistics.count(bytes_received=answer.received)
         return answer
@@ -220,14 +276,25 @@ class Calls:
             origins_of(session).server_url,
         )
         if answer.status in RETRIED_STATUSES:
-            lost = exception.ServerConnectionError(error.message)
-            lost.retry_after = answer.retry_after
-            error = lost
+            error = _lost(error, answer)
         if answer.attempts > 1:
             error.message += (
                 f"\nGave up after {answer.attempts} attempts in {answer.elapsed:.1f} s."
             )
         return error
+
+
+def _lost(error: exception.ServerError, answer: HttpAnswer) -> exception.ServerConnectionError:
+    """Return *error* as a lost answer, because the status of *answer* tells of an outage."""
+    lost = exception.ServerConnectionError(error.message)
+    lost.retry_after = answer.retry_after
+    return lost
+
+
+def _require_wanted(is_wanted: Optional[Wanted]) -> None:
+    """Raise :class:`UnwantedAnswerError` if *is_wanted* is given and returns False."""
+    if is_wanted is not None and not is_wanted():
+        raise UnwantedAnswerError
 
 
 def _action_names(data: Json) -> str:

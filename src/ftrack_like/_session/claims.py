@@ -31,9 +31,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ftrack_like import exception
 from ftrack_like._values.literals import quoted
 from ftrack_like.accessor import _temporary
+from ftrack_like.operation import CreateEntityOperation
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json
+    from ftrack_like.operation import Operation
     from ftrack_like.session import Session
 
 __all__ = ["Abandoned", "Claim", "claiming"]
@@ -114,9 +116,8 @@ class Claim:
             yield
         except BaseException:
             # Otherwise every later commit would fail: it would delete rows that do not exist.
-            about = {*component_ids, *self._keys()}
             recent = list(session.recorded_operations)[known:]
-            own = [each for each in recent if not about.isdisjoint(each.entity_key.values())]
+            own = _about(recent, {*component_ids, *self._keys()})
             session.recorded_operations.discard(own)
             raise
         self._is_over = True
@@ -198,11 +199,12 @@ class Claim:
             batch = [self._payload("delete", _KEY)] if is_claimed else []
             batch.append(self._write("create", _KEY))
         batch.append(self._write("create"))
+        self._is_over = False  # An interruption may come between the call and its answer.
         try:
             self._session.call(batch)
         except (exception.NotFoundError, exception.NotUniqueError):
+            self._is_over = True
             return False  # Another process was faster.
-        self._is_over = False
         return True
 
     def _look(self) -> tuple[bool, list[_Owner]]:
@@ -280,6 +282,20 @@ def claiming(
             lock.leave()  # The next process on this machine then sees that the owner is gone.
         elif lock is not None:
             lock.discard()
+
+
+def _about(operations: Sequence[Operation], ids: set[Any]) -> list[Operation]:
+    """Return those of *operations* for the entities *ids*, and for new entities that refer to them.
+
+    A new row that refers to a component may have changes of its own.
+    """
+    named = set(ids)
+    for each in operations:
+        if isinstance(each, CreateEntityOperation):
+            values = {value for value in each.entity_data.values() if isinstance(value, str)}
+            if not ids.isdisjoint(values):
+                named |= set(each.entity_key.values())
+    return [each for each in operations if not named.isdisjoint(each.entity_key.values())]
 
 
 def _lock_path(token: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
-__all__ = ["STRATEGIES", "Codec"]
+__all__ = ["STRATEGIES", "Codec", "reference_to", "wire_value"]
 
 
 class Codec:
@@ -78,11 +78,11 @@ class Codec:
             # methods are slower.
             items = item.items_by_name if item.__class__ is OperationPayload else item
             return {
-                name: value if value.__class__ in PLAIN else _encode_value(value)
+                name: value if value.__class__ in PLAIN else wire_value(value)
                 for name, value in items.items()
             }
         if kind is Collection:
-            return [_reference(member) for member in _member_entities(item)]
+            return [reference_to(member) for member in _member_entities(item)]
         date = encode_date(item)
         if date is not None:
             return date
@@ -98,7 +98,7 @@ class Codec:
             if value.__class__ in PLAIN:
                 encoded[name] = value
             elif value is not NOT_SET:
-                encoded[name] = _encode_value(value)
+                encoded[name] = wire_value(value)
         for name in entity.primary_key_attributes:
             if name not in encoded:
                 encoded.update(inspection.primary_key(entity))
@@ -180,24 +180,24 @@ def _member_entities(value: Union[Collection, MappedCollectionProxy]) -> list[En
     return value.members if isinstance(value, Collection) else value.collection.members
 
 
-def _encode_value(value: Value) -> Json:
+def wire_value(value: Value) -> Json:
     """Return the JSON form of *value*, an attribute's value; entities become references."""
     class_ = value.__class__
     if class_ in PLAIN:
         return value
     if isinstance(value, AnyEntity):
-        return _reference(value)
+        return reference_to(value)
     if class_ is list:
-        return [inner if inner.__class__ in PLAIN else _encode_value(inner) for inner in value]
+        return [inner if inner.__class__ in PLAIN else wire_value(inner) for inner in value]
     if class_ is dict:
         if value.get("__type__") == "datetime":
             return _encode_unread_date(value)
         return {
-            name: inner if inner.__class__ in PLAIN else _encode_value(inner)
+            name: inner if inner.__class__ in PLAIN else wire_value(inner)
             for name, inner in value.items()
         }
     if _written_kind(class_) is Collection:
-        return [_reference(member) for member in _member_entities(value)]
+        return [reference_to(member) for member in _member_entities(value)]
     return value
 
 
@@ -209,7 +209,7 @@ def _encode_unread_date(value: dict[str, Any]) -> Json:
     return encode_date(decode_date(text))
 
 
-def _reference(entity: Entity) -> dict[str, Any]:
+def reference_to(entity: Entity) -> dict[str, Any]:
     """Return the type and primary key of *entity* as a wire mapping."""
     reference = {"__entity_type__": entity.entity_type}
     if isinstance(entity, AnyEntity) and entity.local_values is None:

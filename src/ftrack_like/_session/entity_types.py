@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMapping, ValuesView
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, cast
 
 from ftrack_like import exception
 from ftrack_like._base.suggest import did_you_mean
-from ftrack_like.entity.base import Entity
+from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity
 from ftrack_like.entity.factory import StandardFactory
-from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Schemas
@@ -39,6 +38,10 @@ class EntityTypes(dict[str, type[Entity]]):
         self._pending = {schema["id"]: schema for schema in schemas}
         #: The names of all types in order, with and without a class.
         self._names: dict[str, None] = dict.fromkeys(self._pending)
+        #: What to do before the first use of a class, by the name of its type.
+        self._before: dict[str, Callable[[], object]] = {}
+        #: Classes that only the thread with the lock can see, because it still prepares their use.
+        self._hidden: dict[str, type[Entity]] = {}
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -52,7 +55,7 @@ class EntityTypes(dict[str, type[Entity]]):
         type without a schema.
         """
         with self._lock:
-            made: Optional[type[Entity]] = dict.get(self, name)
+            made: Optional[type[Entity]] = dict.get(self, name) or self._hidden.get(name)
             if made is not None:
                 return made
             schema = self._pending.get(name)
@@ -61,11 +64,48 @@ class EntityTypes(dict[str, type[Entity]]):
                     name, suggestion=did_you_mean(str(name), self._names)
                 )
             class_ = StandardFactory().create(schema)
+            class_ = self._mixed(class_)
+            self._prepare(name, class_)
             self._put(name, class_)
             return class_
 
+    def before_first_use(self, name: str, action: Callable[[], object]) -> None:
+        """Call *action* before a program uses the class *name*; now, if the class is built.
+
+        *action* itself can use the class. A later action for *name* replaces an earlier one.
+        """
+        with self._lock:
+            if dict.get(self, name) is None:
+                self._before[name] = action
+                return
+        action()
+
+    def _prepare(self, name: str, class_: type[Entity]) -> None:
+        """Do what must happen before the first use of *class_*, the class *name*."""
+        action = self._before.pop(name, None)
+        if action is None:
+            return
+        self._hidden[name] = class_
+        try:
+            action()
+        except BaseException:
+            self._before[name] = action
+            raise
+        finally:
+            del self._hidden[name]
+
+    def _mixed(self, class_: type[Entity]) -> type[Entity]:
+        """Return *class_* with the mixin of the session, if it has one."""
+        mixin = getattr(self._session, "entity_mixin", None)
+        if mixin is None or issubclass(class_, mixin):
+            return class_
+        names = {"__module__": class_.__module__, "__slots__": ()}
+        made = DynamicEntityTypeMetaclass(class_.__name__, (mixin, class_), names)
+        return cast("type[Entity]", made)
+
     def _put(self, name: str, class_: type[Entity]) -> None:
-        """Store *class_* under *name*."""
+        """Store *class_* under *name*, with the mixin of the session."""
+        class_ = self._mixed(class_)
         self._names.setdefault(name)
         dict.__setitem__(self, name, class_)
         self._pending.pop(name, None)
@@ -81,6 +121,9 @@ class EntityTypes(dict[str, type[Entity]]):
 
     def _ask_subscribers(self, schema: Mapping[str, Any]) -> Optional[type[Entity]]:
         """Return the class that a subscriber made for *schema*, or None for the standard class."""
+        # lazy: a session without a hub needs no events
+        from ftrack_like.wire.events import Event
+
         results = self._session.event_hub.publish(
             Event(topic=TOPIC, data={"schema": schema, "schemas": self._schemas}),
             synchronous=True,
@@ -97,6 +140,7 @@ class EntityTypes(dict[str, type[Entity]]):
     def __setitem__(self, name: str, class_: type[Entity]) -> None:
         """Use *class_* for the type *name*."""
         with self._lock:
+            self._prepare(name, class_)
             self._put(name, class_)
 
     def __delitem__(self, name: str) -> None:
@@ -121,6 +165,10 @@ class EntityTypes(dict[str, type[Entity]]):
     def __repr__(self) -> str:
         """Return a text with the number of types."""
         return f"<{type(self).__name__} of {len(self)} types>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Return the names of the types, which IPython offers after ``session.types["``."""
+        return list(self._names)
 
     def keys(self) -> KeysView[str]:  # type: ignore[override]  # a view all the same
         """Return a view of the names."""
@@ -167,10 +215,13 @@ def build_entity_types(session: Session, schemas: Schemas) -> EntityTypes:
 
 def has_subscriber(session: Session, schemas: Schemas) -> bool:
     """Return whether a subscriber wants the event that is published when a class is built."""
-    hub = getattr(session, "_event_hub", None)
+    hub = session.__dict__.get("_event_hub")
     subscribers = list(getattr(hub, "_subscribers", ()))
     if not subscribers:
         return False
+    # lazy: a session without a hub needs no events
+    from ftrack_like.wire.events import Event
+
     return any(
         subscriber.interested_in(Event(topic=TOPIC, data={"schema": schema, "schemas": schemas}))
         for subscriber in subscribers

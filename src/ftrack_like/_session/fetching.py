@@ -5,22 +5,34 @@ from __future__ import annotations
 import itertools
 import logging
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception
-from ftrack_like._base.collaborators import loader_of, statistics_of
+from ftrack_like._base.collaborators import (
+    identity_map_of,
+    loader_of,
+    request_session_of,
+    statistics_of,
+)
+from ftrack_like._base.seams import is_overridden
+from ftrack_like._session.arrow_loading import expect_dates
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.loader import next_offset
+from ftrack_like._transport.http import is_own_session
 from ftrack_like._transport.redaction import masked
-from ftrack_like.query import Pages, QueryRequests, Wording, count_expression
+from ftrack_like.query import Pages, QueryRequests, RowPage, Wording, count_expression
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json, Projections
+    from ftrack_like._session.reading_ahead import AheadRequests, AheadWindow
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
 __all__ = ["Fetcher"]
+
+#: The methods of a session that a request ahead bypasses, or calls on another thread.
+_CALLING = ("call", "_call", "encode", "_encode")
 
 #: How many keys of created entities a session remembers. It forgets the oldest ones first.
 REMEMBERED = 100_000
@@ -36,6 +48,7 @@ class Fetcher:
         """Keep *session*; each query looks up its ``call``, because programs override it."""
         self._session = session
         self._loader = loader_of(session)
+        self._identity_map = identity_map_of(session)
         self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
         #: Whether the server can count the results of a query. True until it fails to.
         self._server_counts = True
@@ -43,6 +56,8 @@ class Fetcher:
         self.writes = 0
         #: The keys of entities that the session created, with the value of *writes* at that time.
         self._created: dict[tuple[Any, ...], int] = {}
+        #: The requests for pages that the program has not come to yet.
+        self._ahead: Optional[AheadRequests] = None
 
     def fetch(
         self,
@@ -69,9 +84,50 @@ class Fetcher:
         merges = self._loader.takes_plain_path()
         if not merges:
             operations = RawBatch(operations)
+        number = self._identity_map.begin_reading()
         results = self._call(operations, wordings)
         page = self._loader.page
-        return [page(each, result, fresh, merges) for each, result in zip(asked, results)]
+        try:
+            return [page(each, result, fresh, merges) for each, result in zip(asked, results)]
+        finally:
+            self._identity_map.end_reading(number)
+
+    def fetch_ahead(
+        self, expression: str, fresh: Optional[list[Any]], wording: Wording, window: AheadWindow
+    ) -> tuple[list[Any], Optional[int]]:
+        """Return the result of :meth:`fetch`; take the page from *window* if it is on its way.
+
+        Before the entities are attached, *window* requests the pages after this one.
+        """
+        operations = RawBatch([{"action": "query", "expression": expression}])
+        result = self._call(operations, [wording], window)[0]
+        window.arrived(next_offset(result))
+        try:
+            return self._loader.page(expression, result, fresh)
+        finally:
+            self._identity_map.end_reading(window.began)
+
+    def window(
+        self, following: Callable[[int], Iterator[str]] = lambda offset: iter(())
+    ) -> Optional[AheadWindow]:
+        """Return a window that reads ahead, or None if the session does not read ahead.
+
+        *following* takes the offset of the second page and returns the queries for the pages from
+        there. It is not needed for a window that begins with known queries.
+        """
+        session = self._session
+        most = getattr(session, "_read_ahead", 0)
+        if not most or is_overridden(session, *_CALLING) or self._loader.takes_plain_path():
+            return None
+        if session.closed or not is_own_session(request_session_of(session)):
+            return None
+        # lazy: most results have one page
+        from ftrack_like._session.reading_ahead import AheadRequests, AheadWindow
+
+        if self._ahead is None or self._ahead.most != most:
+            self._ahead = AheadRequests(most)
+        # All requests of the window begin after this.
+        return AheadWindow(session, self._ahead, following, self._identity_map.begin_reading())
 
     def fetch_counted(
         self, page: str, expression: str, entity_type: Optional[str], wording: Wording
@@ -83,6 +139,7 @@ class Fetcher:
         counting = self._counting(expression, entity_type)
         if counting is not None and not self._loader.takes_plain_path():
             batch = RawBatch([{"action": "query", "expression": page}, counting])
+            number = self._identity_map.begin_reading()
             try:
                 found, count = self._session.call(batch)
             except exception.ServerConnectionError:
@@ -92,25 +149,40 @@ class Fetcher:
                 first = self.fetch(page, None, wording)
                 self._note_no_count(error)
                 return first, None
-            return self._loader.page(page, found), self._number(count)
+            loaded = self._loader.page(page, found)
+            self._identity_map.end_reading(number)
+            return loaded, self._number(count)
         return self.fetch(page, None, wording), self.count(expression, entity_type)
 
-    def fetch_raw(self, expression: str, wording: Wording) -> tuple[list[Any], Optional[int]]:
+    def fetch_raw(
+        self, expression: str, wording: Wording, window: Optional[AheadWindow] = None
+    ) -> tuple[list[Any], Optional[int]]:
         """Return the rows for *expression* as the server sent them, and the next offset.
 
         The offset is None after the last page. *wording* restores the caller's wording in errors.
+        Take the page from *window* if it is on its way.
         """
         batch = RawBatch([{"action": "query", "expression": expression}])
-        result = self._call(batch, [wording])[0]
-        return result["data"], next_offset(result)
+        result = self._call(batch, [wording], window)[0]
+        following = next_offset(result)
+        if window is not None:
+            window.arrived(following)
+        return result["data"], following
 
-    def _call(self, operations: list[Any], wordings: Optional[Sequence[Wording]]) -> list[Json]:
-        """Return the results of the query *operations*.
+    def _call(
+        self,
+        operations: list[Any],
+        wordings: Optional[Sequence[Wording]],
+        window: Optional[AheadWindow] = None,
+    ) -> list[Json]:
+        """Return the results of the query *operations*; look for a single one in *window*.
 
         A syntax error of the server quotes the entry of *wordings* for the failing operation.
         """
+        expect_dates(self._session, [each["expression"] for each in operations])
         try:
-            return self._session.call(operations)
+            ahead = None if window is None else window.take(operations[0]["expression"])
+            return self._session.call(operations) if ahead is None else [ahead]
         except exception.ServerParseError as error:
             place = error.operation if len(operations) > 1 else 0
             if wordings is not None and place is not None and place < len(wordings):
@@ -177,23 +249,38 @@ class Fetcher:
 
         Raise :exc:`~ftrack_like.exception.InvalidEntityError` for a value that is not an entity.
         """
-        queries = self._loader.completing(entities, projections)
-        expression = next(queries, None)
-        while expression is not None:
-            try:
-                expression = queries.send(self._found(expression))
-            except StopIteration:
-                break
+        queries = list(self._loader.completing(entities, projections))
+        results = self.results([expression for expression, _ in queries], completes=True)
+        for (_, complete), found in zip(queries, results):
+            complete(found)
 
-    def _found(self, expression: str) -> list[Any]:
-        """Return the results of *expression*; known entities stay in their load groups."""
+    def results(self, expressions: list[str], *, completes: bool = False) -> Iterator[list[Any]]:
+        """Yield the entities that each of *expressions* finds, in their order.
+
+        The requests for several expressions run at the same time. With *completes*, known entities
+        stay in their load groups. An error is raised at the place of its expression.
+        """
+        session = self._session
+        results = [session.query(each) for each in expressions]
+        window = self.window() if len(results) > 1 and not is_overridden(session, "query") else None
+        texts = [None if window is None else result.begin_page() for result in results]
+        if window is not None:
+            window.begin(filter(None, texts))
         state = self._loader.state
-        state.completes = True
         try:
-            found: list[Any] = self._session.query(expression).all()
+            for result, text in zip(results, texts):
+                state.completes = completes
+                try:
+                    if window is not None and text is not None:
+                        page = self.fetch_ahead(text, None, result.wording, window)
+                        result.take_page(RowPage(*page))
+                    found: list[Any] = result.all()
+                finally:
+                    state.completes = False
+                yield found
         finally:
-            state.completes = False
-        return found
+            if window is not None:
+                window.stop()
 
     def lazy_load(
         self, entity: Entity, attribute_name: str, projections: Optional[str] = None

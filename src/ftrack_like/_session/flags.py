@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from ftrack_like.session import Session
 
-__all__ = ["ThreadFlag", "thread_flag"]
+__all__ = [
+    "AutoPopulatingContext",
+    "OperationRecordingContext",
+    "ThreadFlag",
+    "thread_flag",
+]
 
 
 class ThreadFlag(threading.local):
@@ -48,3 +55,45 @@ def _default_of(kept: object) -> bool:
         return bool(kept)
     factory = getattr(kept, "default_factory", None)
     return bool(factory()) if callable(factory) else True
+
+
+class _FlagContext:
+    """Set a flag of the calling thread for a block."""
+
+    def __init__(self, session: Session, name: str, value: bool) -> None:
+        """Prepare to set the attribute *name* of *session* to *value*."""
+        super().__init__()
+        self._session = session
+        self._name = name
+        self._value = value
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        """Set the value and remember the old one."""
+        self._before.append(getattr(self._session, self._name))
+        setattr(self._session, self._name, self._value)
+
+    def __exit__(
+        self,
+        exception_type: Optional[type[BaseException]],
+        exception_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        """Restore the old value."""
+        setattr(self._session, self._name, self._before.pop())
+
+
+class AutoPopulatingContext(_FlagContext):
+    """Set ``auto_populate`` of the calling thread for a block."""
+
+    def __init__(self, session: Session, auto_populate: bool) -> None:
+        """Prepare to set it on *session*."""
+        super().__init__(session, "auto_populate", auto_populate)
+
+
+class OperationRecordingContext(_FlagContext):
+    """Set ``record_operations`` of the calling thread for a block."""
+
+    def __init__(self, session: Session, record_operations: bool) -> None:
+        """Prepare to set it on *session*."""
+        super().__init__(session, "record_operations", record_operations)

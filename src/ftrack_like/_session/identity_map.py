@@ -16,16 +16,18 @@ afterwards.
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import threading
-import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional, Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Optional, Protocol, cast
 
 from ftrack_like import inspection
-from ftrack_like._base.collaborators import loader_of, top_cache_of
-from ftrack_like.cache import LayeredCache, MemoryCache, set_many
+from ftrack_like._base.collaborators import identity_map_of, loader_of, top_cache_of
+from ftrack_like._session.lower_layers import LowerLayers
+from ftrack_like._session.weak_entities import WeakResidents
+from ftrack_like.cache import LayeredCache, MemoryCache
 from ftrack_like.cache.base import has_plain_dictionary, plain_dictionary
 from ftrack_like.cache.keys import makes_plain_keys
 from ftrack_like.collection import identity_text
@@ -33,6 +35,7 @@ from ftrack_like.entity.base import AnyEntity
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Key, Value
+    from ftrack_like._session.drops import Drops
     from ftrack_like.cache import Cache
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
@@ -51,9 +54,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["DirtyEntities", "IdentityMap", "SessionCache"]
-
-#: How long the session does not use a lower cache layer after it failed, in seconds.
-REST = 30.0
 
 
 class DirtyEntities:
@@ -113,9 +113,10 @@ class IdentityMap:
         self.released: weakref.WeakValueDictionary[Key, Entity] = weakref.WeakValueDictionary()
         #: The dictionary inside *released*, because testing whether it is empty is faster.
         self.released_references: Mapping[Key, object] = vars(self.released)["data"]
-        #: For each failed cache layer, by its ``id``, the time until which the session ignores it.
-        self._resting: dict[int, float] = {}
-        self._logger = logging.getLogger(f"{__name__}.{type(self).__name__}")
+        #: The cache layers below the memory.
+        self.below = LowerLayers(session)
+        #: Drops the values that events report as stale; None if nothing drops values.
+        self.drops: Optional[Drops] = None
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -158,7 +159,7 @@ class IdentityMap:
     def find(self, entity_type: str, key_values: Sequence[Any]) -> Optional[Entity]:
         """Return the attached entity of *entity_type* with the primary key *key_values*, or None.
 
-        The method looks only in memory; :meth:`recall` reads the lower cache layers.
+        The method looks only in memory; :attr:`below` reads the lower cache layers.
         """
         return self.get(self.key((entity_type, key_values)))
 
@@ -209,6 +210,40 @@ class IdentityMap:
         self.released.clear()
         top_cache_of(self._session).clear()
 
+    def everyone(self) -> list[Entity]:
+        """Return all attached entities, also the released ones that the program uses."""
+        values = [*self.entities().values(), *self.released.values()]
+        return [each for each in values if isinstance(each, AnyEntity)]
+
+    def leave(self, entity: Entity) -> None:
+        """Forget *entity*, which the server no longer has, unless it has local changes."""
+        if entity in self.dirty:
+            return
+        key = self.key_of(entity)
+        self.released.pop(key, None)
+        try:
+            top_cache_of(self._session).remove(key)
+        except KeyError:
+            pass  # Another thread has removed it.
+
+    def guard(self) -> AbstractContextManager[object]:
+        """Return a context for a read or a write of the lower layers, which excludes drops."""
+        return contextlib.nullcontext() if self.drops is None else self.drops.guard
+
+    def begin_reading(self) -> int:
+        """Return the number for :meth:`end_reading`, before a read of the server or a cache."""
+        return 0 if self.drops is None else self.drops.number
+
+    def end_reading(self, number: int) -> None:
+        """Drop the attached values that events have reported as stale since *number*."""
+        if self.drops is not None:
+            self.drops.settle(number)
+
+    def hold(self, entity: Entity) -> None:
+        """Keep *entity*, of which a deletion is recorded, until the commit or the rollback."""
+        if isinstance(top_cache_of(self._session), WeakEntities):
+            self.dirty.add(entity)
+
     def discard(self, entity: Entity) -> None:
         """Forget *entity* in all cache layers and in :attr:`dirty`."""
         self.dirty.discard(entity)
@@ -221,85 +256,19 @@ class IdentityMap:
         self.remove(key)
 
     def remove(self, key: Key) -> None:
-        """Remove *key* from all cache layers; log a warning if a layer fails."""
+        """Remove *key* from all cache layers; a layer that fails rests."""
         try:
-            self._session.cache.remove(key)
+            top_cache_of(self._session).remove(key)
         except KeyError:
             pass  # It was not in the cache.
-        except Exception as error:
-            self._logger.warning("%s could not be removed from the cache: %s", key, error)
+        if self.below.takes_values:
+            self.below.remove([key])
 
     def forget_local_values(self) -> None:
         """Drop all local values. The time depends only on the number of changed entities."""
         for entity in self.dirty:
             self.dirty.discard(entity)
             entity.forget_local_values()
-
-    def lower_caches(self) -> list[Cache]:
-        """Return the cache layers below the top one, except layers that failed just now."""
-        caches = getattr(self._session.cache, "caches", ())
-        layers = list(caches[1:])
-        if self._resting:
-            now = time.monotonic()
-            layers = [layer for layer in layers if self._resting.get(id(layer), now) <= now]
-        return layers
-
-    def _leave_out(self, layer: Cache, error: Exception) -> None:
-        """Ignore the cache *layer* for a while: a broken cache must not slow down the session."""
-        self._resting[id(layer)] = time.monotonic() + REST
-        self._logger.warning(
-            "The cache %s fails and is left out for %.0f s: %s", type(layer).__name__, REST, error
-        )
-
-    def recall(self, key: Key) -> Optional[Entity]:
-        """Return the detached entity that a lower cache layer has under *key*, or None."""
-        for layer in self.lower_caches():
-            try:
-                found = layer.get(key)
-            except KeyError:
-                continue
-            except (TypeError, ValueError) as error:
-                # The value is damaged, or another program wrote it. The server's values will
-                # replace it.
-                self._logger.debug("The cache has an unreadable value under %s: %s", key, error)
-                continue
-            except Exception as error:
-                self._leave_out(layer, error)
-                continue
-            if isinstance(found, AnyEntity):
-                return found
-        return None
-
-    def complete_from_below(self, key: Key, entity: Entity) -> bool:
-        """Add missing values of *entity* from a lower cache layer; return whether it had some.
-
-        The values that *entity* has do not change. They are newer than the values in the layer,
-        which an earlier session or another process loaded.
-        """
-        if not self.lower_caches():
-            return False
-        found = self.recall(key)
-        if found is None or found is entity:
-            return False
-        missing = {
-            name: value
-            for name, value in list(
-                found.remote_values.items()
-            )  # A copy, because another thread may load values into it.
-            if name not in entity.remote_values
-        }
-        for name, value in missing.items():
-            entity.remote_values[name] = self._session.merge(value)
-        return bool(missing)
-
-    def store_below(self, entities: dict[Any, Any]) -> None:
-        """Write *entities*, ``{key: entity}``, to each lower cache layer in one call."""
-        if entities:
-            for layer in self.lower_caches():
-                try:
-                    set_many(layer, entities)
-                except Exception as error:
-                    self._leave_out(layer, error)
 
 
 def _own(session: Session, value: Value) -> Value:
@@ -327,7 +296,17 @@ class OwnEntities(MemoryCache):
         super().set_many({key: _own(self._session, value) for key, value in items.items()})
 
 
-has_plain_dictionary(OwnEntities, 2)  # The two attributes: the dictionary and the session.
+class WeakEntities(OwnEntities):
+    """The same, with entities that leave when the program does not refer to them."""
+
+    def __init__(self, session: Session) -> None:
+        """Start empty, for *session*."""
+        super().__init__(session)
+        self._cache = cast("dict[Any, Any]", WeakResidents())
+
+
+for _class in (OwnEntities, WeakEntities):
+    has_plain_dictionary(_class, 2)  # The two attributes: the dictionary and the session.
 
 
 class SessionCache(LayeredCache):
@@ -337,15 +316,14 @@ class SessionCache(LayeredCache):
     the session's own entities, also for the entities to which the value refers.
     """
 
-    def __init__(self, session: Session) -> None:
-        """Start with the memory of *session* as the only layer."""
-        super().__init__([OwnEntities(session)])
+    def __init__(self, session: Session, is_weak: bool = False) -> None:
+        """Start with the memory of *session* as the only layer; *is_weak* chooses its kind."""
+        super().__init__([WeakEntities(session) if is_weak else OwnEntities(session)])
         self._session = session
 
     def _raised(self, value: Value) -> Value:
         """Return *value* with every entity in it replaced by the session's own."""
-        # Not ``session.merge``: an overridden one may read this cache, and so call this method.
-        return loader_of(self._session).merge(value)
+        return identity_map_of(self._session).below.raised(value)
 
     def set(self, key: Key, value: Value) -> None:
         """Store *value* in every layer. Replace another session's entity by this session's."""

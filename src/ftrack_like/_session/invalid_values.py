@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._base.collaborators import identity_map_of
+from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import ONE_ENTITY, shown
+from ftrack_like._base.words import with_article
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
 from ftrack_like.entity.base import AnyEntity
 from ftrack_like.symbol import NOT_SET
@@ -22,12 +25,20 @@ if TYPE_CHECKING:
     from ftrack_like.attribute import Attribute
     from ftrack_like.session import Session
 
-__all__ = ["FORMS", "no_type", "remedy", "require_entity", "require_mapping", "unsendable"]
+__all__ = [
+    "FORMS",
+    "ignored_names",
+    "no_type",
+    "remedy",
+    "require_entity",
+    "require_mapping",
+    "unsendable",
+]
 
 _WRITING = frozenset({"create", "update"})
 
 #: Characters that text cannot contain: NUL, and single halves of the surrogate pairs of UTF-16.
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_NO_TEXT = "[\0\ud800-\udfff]"
 
 #: The types that JSON can represent.
 FORMS = "Use text, a number, true or false, a date, None, or a list or dictionary of these."
@@ -154,6 +165,23 @@ def remedy(session: Session, payloads: Iterable[Mapping[str, Any]]) -> str:
     return ""
 
 
+def ignored_names(session: Session, payloads: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a sentence for each key without a meaning in the data of a new entity.
+
+    *payloads* are those that may have failed. Such a key is often a mistake in a name that the
+    server then misses.
+    """
+    for payload in payloads:
+        if payload.get("action") != "create":
+            continue
+        entity = identity_map_of(session).find(payload["entity_type"], payload["entity_key"])
+        if entity is None:
+            continue
+        for name in entity.ignored_names:
+            hint = did_you_mean(name, entity.attributes.keys())
+            yield f"create() ignored {name!r}, which {entity.entity_type} does not have. {hint}"
+
+
 def _sentence(
     session: Session, entity_type: str, attribute: Optional[Attribute], value: Value
 ) -> Optional[str]:
@@ -164,8 +192,8 @@ def _sentence(
             return None
         wanted = _USUAL.get(attribute.entity_type, attribute.entity_type)
         return (
-            f"{attribute.name!r} of {entity_type} takes a {wanted} entity, not {shown(value)}. "
-            f"Get one with {_way_to(session, wanted, value)} and assign it."
+            f"{attribute.name!r} of {entity_type} takes {with_article(wanted)} entity, not "
+            f"{shown(value)}. Get one with {_way_to(session, wanted, value)} and assign it."
         )
     if isinstance(attribute, ScalarAttribute) and is_entity:
         return (
@@ -173,7 +201,7 @@ def _sentence(
             f"Assign a value of the entity, such as its id: entity['id']."
         )
     if isinstance(value, str) and attribute is not None:
-        found = _NO_TEXT.search(value)
+        found = re.search(_NO_TEXT, value)
         if found:
             kind = "a NUL character" if found.group() == "\0" else "half of a surrogate pair"
             return (

@@ -10,6 +10,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception
+from ftrack_like._transport.cancellation import wait_unless_cancelled
 from ftrack_like._values.literals import quoted
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def wait_for_job(
             if status == "done":
                 return found
             left = _left(deadline, found, status, timeout)
-            if news.wait(min(wait, left)):
+            if wait_unless_cancelled(news, min(wait, left)):
                 news.clear()
                 wait = _FIRST_WAIT
             else:

@@ -1,36 +1,42 @@
 """How a session starts and ends.
 
 The start is the list :data:`STEPS`. A step does work that a constructor must not do directly,
-because it calls the server, reads files or runs code of plugins.
+because it calls the server, reads files or runs code of plugins. With ``connect="lazy"`` the steps
+run when a program first uses something that needs them. The event hub is the
+exception. It exists without the start, so that programs can subscribe to the events of the start.
 """
 
 from __future__ import annotations
 
 import atexit
+import functools
 import os
-import re
 import threading
 import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ftrack_like import _centralized_storage_scenario, exception
+from ftrack_like import exception
 from ftrack_like._base.collaborators import (
+    background_of,
     calls_of,
-    connection_settings_of,
     connections_of,
     identity_map_of,
     lookup_of,
+    observers_of,
+    renewal_of,
     schema_store_of,
+    start_of,
     statistics_of,
     top_cache_of,
     unit_of_work_of,
 )
-from ftrack_like._base.seams import is_own
+from ftrack_like._base.named_tuples import NamedTuple
+from ftrack_like._base.seams import is_overridden
+from ftrack_like._session import hub_making
 from ftrack_like._session.entity_types import has_subscriber
+from ftrack_like._session.starting import Start, begin
 from ftrack_like._transport.connection_settings import warn_of_plain_http
-from ftrack_like._transport.limits import total_for
-from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Schemas
@@ -38,7 +44,17 @@ if TYPE_CHECKING:
     from ftrack_like.event.hub import EventHub
     from ftrack_like.session import Session
 
-__all__ = ["STEPS", "StartOptions", "check_version", "close", "reset", "start"]
+__all__ = [
+    "STEPS",
+    "StartOptions",
+    "check_version",
+    "close",
+    "early_information",
+    "early_schemas",
+    "early_types",
+    "reset",
+    "start",
+]
 
 OLDEST_SERVER = (3, 3, 11)
 
@@ -48,25 +64,31 @@ RESET_TOPIC = "ftrack.api.session.reset"
 #: How long a closing session waits for the thread that connects its event hub, in seconds.
 PATIENCE = 2.0
 
-#: A session with a shorter time-out than this, in seconds, also limits how long the event hub may
-#: take to connect.
-LONGEST_CONNECTING = 20.0
-
 
 class StartOptions(NamedTuple):
     """The arguments of the constructor that the start needs."""
 
-    event_hub_class: Any = None
-    headers: Optional[Mapping[str, str]] = None
-    cookies: Any = None
     auto_connect_event_hub: Optional[bool] = False
     plugin_arguments: Optional[Mapping[str, Any]] = None
+    cache_server_information: Optional[float] = None
 
 
 def _ask_server(session: Session, options: StartOptions) -> None:
     """Send the first request; if the server cannot be used, it raises an error with advice."""
     warn_of_plain_http(session.server_url)
-    session._server_information = session._fetch_server_information()  # noqa: SLF001 - programs override it
+    ask = session._fetch_server_information  # noqa: SLF001 - programs override it
+    information: Optional[dict[str, Any]] = None
+    if options.cache_server_information is not None and not is_overridden(
+        session, "_fetch_server_information"
+    ):
+        # lazy: few sessions share their start
+        from ftrack_like._session.shared_start import shared_start
+
+        shared = shared_start(session, options.cache_server_information)
+        if shared is not None:
+            schema_store_of(session).share = shared.schemas
+            information = shared.information(ask, check_version)
+    session._server_information = ask() if information is None else information  # noqa: SLF001 - the name that programs know
 
 
 def _check_version(session: Session, options: StartOptions) -> None:
@@ -74,54 +96,16 @@ def _check_version(session: Session, options: StartOptions) -> None:
     session.check_server_compatibility()
 
 
-def _make_hub(session: Session, options: StartOptions) -> None:
-    """Create the event hub. It does not connect yet."""
-    # lazy: a quarter of the library, needed with the first session. A program may also have
-    # replaced the class in its module.
-    from ftrack_like.event.hub import EventHub
-
-    settings = connection_settings_of(session).for_event_hub()
-    settings["deadline"] = settings["deadline"] or _hub_deadline(session)
-    make = options.event_hub_class or EventHub
-    session._event_hub = make(  # noqa: SLF001 - the name that programs know
-        session.server_url,
-        session.api_user,
-        session.api_key,
-        headers=dict(options.headers or {}),
-        cookies=dict(options.cookies or {}),
-        **_accepted(make, settings),
-    )
-
-
-def _hub_deadline(session: Session) -> Optional[float]:
-    """Return how many seconds connecting the event hub may take; None for the hub's default."""
-    total = total_for(session.request_timeout)
-    return total if total is not None and total < LONGEST_CONNECTING else None
-
-
-def _accepted(make: Callable[..., EventHub], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the *settings* that *make* accepts as keywords; it may be an older class."""
-    if is_own(make, "__init__"):
-        return settings
-    # lazy: only a hub class of the program must be inspected.
-    import inspect
-
-    accepted = settings
-    # A decorated class accepts the arguments that both the decorator and the class accept.
-    for follow in (True, False):
-        try:
-            parameters = inspect.signature(make, follow_wrapped=follow).parameters
-        except (TypeError, ValueError):
-            return {}
-        if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-            accepted = {name: value for name, value in accepted.items() if name in parameters}
-    return accepted
+def _prepare_hub(session: Session, options: StartOptions) -> None:
+    """Prepare the event hub, which is created on first use. It does not connect yet."""
+    hub_making.create_early(session)
 
 
 def _connect_hub(session: Session, options: StartOptions) -> None:
     """Connect the event hub in the background if the caller chose ``auto_connect_event_hub``."""
     if not options.auto_connect_event_hub:
         return
+    session.event_hub.before_connecting = None  # The start has reached the server already.
     # From now on, published events wait for the connection instead of failing.
     session.event_hub.init_connection()
     thread = threading.Thread(
@@ -190,6 +174,14 @@ def _build_types(session: Session, options: StartOptions) -> None:
 
 def _set_up_storage(session: Session, options: StartOptions) -> None:
     """Subscribe to the events that configure the server's storage scenario."""
+    hub_making.when_there_is_a_hub(session, _register_storage)
+
+
+def _register_storage(session: Session) -> None:
+    """Subscribe to the events of the storage scenario on the hub of *session*."""
+    # lazy: only a hub can bring these events
+    from ftrack_like import _centralized_storage_scenario
+
     _centralized_storage_scenario.register(session)
 
 
@@ -200,14 +192,14 @@ def _set_up_locations(session: Session, options: StartOptions) -> None:
 
 def _announce(session: Session, options: StartOptions) -> None:
     """Publish the event that the session is ready."""
-    session.event_hub.publish(Event(topic=READY_TOPIC, data={"session": session}), synchronous=True)
+    hub_making.publish_here(session, READY_TOPIC, {"session": session})
 
 
 #: The steps of the start, in order.
 STEPS: tuple[Callable[[Any, StartOptions], None], ...] = (
     _ask_server,
     _check_version,
-    _make_hub,
+    _prepare_hub,
     _connect_hub,
     _load_plugins,
     _load_schemas,
@@ -218,24 +210,47 @@ STEPS: tuple[Callable[[Any, StartOptions], None], ...] = (
 )
 
 
-def start(session: Session, options: StartOptions) -> None:
-    """Run the :data:`STEPS` for *session*. Close the session if a step fails."""
-    try:
-        for step in STEPS:
-            step(session, options)
-    except BaseException:
-        close(session)
-        raise
+def start(session: Session, options: StartOptions, is_lazy: bool = False) -> Start:
+    """Return the start of *session*, which runs the :data:`STEPS`.
+
+    Unless it *is_lazy*, run them now. Close the session if a step fails.
+    """
+    steps = [functools.partial(step, session, options) for step in STEPS]
+    made = Start(steps, is_lazy)
+    if not is_lazy:
+        try:
+            made.run()
+        except BaseException:
+            close(session)
+            raise
     _open[(os.getpid(), id(session))] = session
+    return made
+
+
+def early_information(session: Session) -> dict[str, Any]:
+    """Return the server's description of itself; start *session* if necessary."""
+    begin(session)
+    found: Optional[dict[str, Any]] = session.__dict__.get("_server_information")
+    if found is None:
+        raise AttributeError(f"{type(session).__name__!r} has not asked the server for its version")
+    return found
 
 
 def early_schemas(session: Session) -> Schemas:
-    """Return the schemas of *session*, before or during its start."""
+    """Return the schemas of *session*, before or during its start; start it if necessary."""
+    begin(session)
+    found: Optional[Schemas] = session.__dict__.get("schemas")
+    if found is not None:
+        return found
     return schema_store_of(session).own(session._schema_cache_path)  # noqa: SLF001 - an argument of the constructor
 
 
 def early_types(session: Session) -> EntityTypes:
-    """Return entity classes for *session*, before its start has built them."""
+    """Return entity classes for *session*, before its start built them; start it if necessary."""
+    begin(session)
+    found: Optional[EntityTypes] = session.__dict__.get("types")
+    if found is not None:
+        return found
     return session._build_entity_type_classes(session.schemas)  # noqa: SLF001 - programs override it
 
 
@@ -246,9 +261,10 @@ def check_version(version: Optional[str]) -> None:
     """
     if version is None:
         raise exception.ServerCompatibilityError("The server does not say which version it is.")
-    if not re.fullmatch(r"\d+(\.\d+)*", str(version)):
+    parts = str(version).split(".")
+    if not all(part.isdecimal() for part in parts):
         return
-    numbers = tuple(int(part) for part in str(version).split("."))
+    numbers = tuple(int(part) for part in parts)
     if numbers < OLDEST_SERVER:
         oldest = ".".join(str(number) for number in OLDEST_SERVER)
         raise exception.ServerCompatibilityError(
@@ -267,28 +283,42 @@ def reset(session: Session) -> None:
             len(session.recorded_operations),
         )
     unit_of_work_of(session).reset()
+    start = start_of(session)
+    if start is not None and not start.is_over:
+        return  # A lazy session, which has not published anything yet.
     session._configure_locations()  # noqa: SLF001 - programs override it
-    session.event_hub.publish(Event(topic=RESET_TOPIC, data={"session": session}), synchronous=True)
+    hub_making.publish_here(session, RESET_TOPIC, {"session": session})
 
 
 def close(session: Session) -> None:
-    """End the connections of *session* and forget its entities. A second call does nothing."""
+    """End the connections of *session* and forget its entities. A second call does nothing.
+
+    Wait for commits in the background first. At the end, raise the first error of these that the
+    program has not seen.
+    """
     if session.closed:
         return
+    background = background_of(session)
+    if background is not None:
+        background.wait()
     session._closed = True  # noqa: SLF001 - the name that programs know
     _open.pop((os.getpid(), id(session)), None)
     connections_of(session).end()
-    hub = session.__dict__.get("_event_hub")
+    hub = hub_making.existing_hub(session)
     if hub is not None:
         _disconnect(session, hub)
     request = session.__dict__.get("_managed_request")
     session._managed_request = None  # noqa: SLF001 - the name that programs know
     if request is not None:
         request.close()
-    unit_of_work_of(session).abandon()
+    if "_unit_of_work" in session.__dict__:
+        unit_of_work_of(session).abandon()
+    calls_of(session).running.forget()
     session.recorded_operations.clear()
     identity_map_of(session).clear()
     session.logger.debug("Session closed.")
+    for error in background.forget_failures() if background is not None else ():
+        raise error
 
 
 def _disconnect(session: Session, hub: EventHub) -> None:
@@ -312,7 +342,10 @@ def _close_all() -> None:
     """Close the sessions of this process. Inherited ones belong to the parent process."""
     for (process, _), session in list(_open.items()):
         if process == os.getpid() and not session.closed:
-            session.close()
+            try:
+                session.close()
+            except Exception as error:  # The other sessions must be closed too.
+                session.logger.error("Closing the session failed: %s", error)
 
 
 def _renew_locks() -> None:
@@ -325,12 +358,17 @@ def _renew_locks() -> None:
         session.__dict__.pop("_thread_lock", None)
         for holder in (
             statistics_of(session),
+            observers_of(session),
             calls_of(session).budget,
+            renewal_of(session),
             connections_of(session),
-            unit_of_work_of(session),
+            session.__dict__.get("_unit_of_work"),
             lookup_of(session),
+            start_of(session),
+            background_of(session),
             session.recorded_operations,
             identity_map_of(session),
+            identity_map_of(session).drops,
             session.__dict__.get("types"),
         ):
             getattr(holder, "renew_lock", lambda: None)()

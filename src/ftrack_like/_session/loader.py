@@ -8,12 +8,13 @@ session the loader takes the slower way through these methods.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
@@ -135,8 +136,10 @@ class Loader:
 
     def completing(
         self, entities: Union[Entity, Iterable[Entity]], projections: Projections
-    ) -> Generator[str, list[Any], None]:
-        """Yield the queries that load *projections* of *entities*; each takes the found entities.
+    ) -> Iterator[tuple[str, Callable[[list[Any]], None]]]:
+        """Yield the queries that load *projections* of *entities*, each with a function to call.
+
+        Call the function with the entities that the query finds.
 
         *entities* is one entity, or several of any types. *projections* is a text such as
         ``"name, status.name"``, or a list of names. The server's values replace the remote ones;
@@ -159,7 +162,7 @@ class Loader:
             wanted = names if entity_type == first else _known_names(members[0], names)
             for condition, chunk in _conditions(members) if wanted else ():
                 expression = f"select {', '.join(wanted)} from {entity_type} where {condition}"
-                self._complete(chunk, (yield expression), wanted)
+                yield expression, functools.partial(self._complete, chunk, wanted)
 
     @staticmethod
     def lacking(entities: Iterable[Any], projections: Projections) -> list[Any]:
@@ -167,7 +170,7 @@ class Loader:
         paths = [name.split(".") for name in _names(projections)]
         return [each for each in entities if any(_is_missing(each, path) for path in paths)]
 
-    def _complete(self, entities: list[Entity], found: list[Any], names: list[str]) -> None:
+    def _complete(self, entities: list[Entity], names: list[str], found: list[Any]) -> None:
         """Copy the values of *found* to the detached ones among *entities*.
 
         Skip entities of another session, because the values belong to this session.
@@ -214,16 +217,18 @@ class Loader:
     def _complete_from_below(self, entities: list[Entity], attribute_name: str) -> list[Any]:
         """Add *attribute_name* from lower cache layers; return the entities that still lack it."""
         identity_map = self._identity_map
-        if not identity_map.lower_caches():
+        if not identity_map.below.layers():
             return entities
-        for entity in entities:
-            identity_map.complete_from_below(identity_map.key_of(entity), entity)
+        identity_map.below.complete({identity_map.key_of(entity): entity for entity in entities})
         return [entity for entity in entities if attribute_name not in entity.remote_values]
 
     def _announce(self, entity: Entity, attribute_name: str) -> None:
         """Warn of a lazy load or refuse it, following the session's ``on_lazy_load``."""
         policy = getattr(self._session, "_on_lazy_load", "ignore")
         if policy == "ignore":
+            return
+        if callable(policy):
+            policy(entity, attribute_name)
             return
         error = exception.LazyLoadError(entity, attribute_name)
         if policy == "raise":

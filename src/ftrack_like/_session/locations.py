@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Optional, cast
+from typing import TYPE_CHECKING, Optional, cast
 
-from ftrack_like._base.mixin import mixin
-from ftrack_like.accessor.disk import DiskAccessor
-from ftrack_like.accessor.server import _ServerAccessor
-from ftrack_like.entity import location as location_entity
+from ftrack_like._base.seams import is_overridden
+from ftrack_like._session.entity_types import EntityTypes
+from ftrack_like._session.hub_making import publish_here
 from ftrack_like.entity.component import availabilities
-from ftrack_like.structure.entity_id import EntityIdStructure
-from ftrack_like.structure.origin import OriginStructure
-from ftrack_like.symbol import (
-    ORIGIN_LOCATION_ID,
-    REVIEW_LOCATION_ID,
-    SERVER_LOCATION_ID,
-    UNMANAGED_LOCATION_ID,
-)
-from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
     from ftrack_like.entity.component import Component
@@ -35,52 +25,9 @@ __all__ = [
     "pick_locations",
 ]
 
-
-class _BuiltIn(NamedTuple):
-    """A location that every session configures."""
-
-    name: str
-    identifier: str
-    mixin_class: type
-    class_name: str
-    priority: int
-    structure: type
-
-
-_BUILT_IN = (
-    _BuiltIn(
-        "ftrack.origin",
-        ORIGIN_LOCATION_ID,
-        location_entity.OriginLocationMixin,
-        "OriginLocation",
-        100,
-        OriginStructure,
-    ),
-    _BuiltIn(
-        "ftrack.unmanaged",
-        UNMANAGED_LOCATION_ID,
-        location_entity.UnmanagedLocationMixin,
-        "UnmanagedLocation",
-        90,
-        OriginStructure,
-    ),
-    _BuiltIn(
-        "ftrack.review",
-        REVIEW_LOCATION_ID,
-        location_entity.UnmanagedLocationMixin,
-        "UnmanagedLocation",
-        110,
-        OriginStructure,
-    ),
-    _BuiltIn(
-        "ftrack.server",
-        SERVER_LOCATION_ID,
-        location_entity.ServerLocationMixin,
-        "ServerLocation",
-        150,
-        EntityIdStructure,
-    ),
-)
+#: The methods that create a built-in location. A program that replaces one expects its call at the
+#: start.
+_CREATORS = ("_create", "_merge", "create", "merge")
 
 
 def configure_locations(session: Session) -> None:
@@ -90,28 +37,32 @@ def configure_locations(session: Session) -> None:
     with the data ``{"storage_scenario": {…}}``, which activates it. Then publish
     ``ftrack.api.session.configure-location`` with the data ``{"session": session}`` for plugins. It
     is safe to call this function again.
+
+    A session may never use its locations. So it configures the built-in ones just before the first
+    use of the class ``Location``: without that class, no location can be there.
     """
-    for built_in in _BUILT_IN:
-        values = {"name": built_in.name, "id": built_in.identifier}
-        location = cast("Location", session.create("Location", values, reconstructing=True))
-        mixin(location, built_in.mixin_class, name=built_in.class_name)
-        location.accessor = (
-            _ServerAccessor(session=session)
-            if built_in.identifier == SERVER_LOCATION_ID
-            else DiskAccessor(prefix="")
-        )
-        location.structure = built_in.structure()
-        location.priority = built_in.priority
+    types = session.types
+    if isinstance(types, EntityTypes) and not is_overridden(session, *_CREATORS):
+        types.before_first_use("Location", lambda: _configure_built_in(session))
+    else:
+        _configure_built_in(session)
     scenario = session.server_information.get("storage_scenario")
     if scenario:
-        session.event_hub.publish(
-            Event(topic="ftrack.storage-scenario.activate", data={"storage_scenario": scenario}),
-            synchronous=True,
+        publish_here(
+            session,
+            "ftrack.storage-scenario.activate",
+            {"storage_scenario": scenario},
+            needs_hub=True,
         )
-    session.event_hub.publish(
-        Event(topic="ftrack.api.session.configure-location", data={"session": session}),
-        synchronous=True,
-    )
+    publish_here(session, "ftrack.api.session.configure-location", {"session": session})
+
+
+def _configure_built_in(session: Session) -> None:
+    """Configure the built-in locations of *session*."""
+    # lazy: their accessors and structures are a tenth of the library
+    from ftrack_like._session import built_in_locations
+
+    built_in_locations.configure(session)
 
 
 def get_locations(session: Session, filter_inaccessible: bool = True) -> list[Location]:

@@ -8,16 +8,23 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like._base.collaborators import identity_map_of, statistics_of, unit_of_work_of
+from ftrack_like._base.collaborators import (
+    fetcher_of,
+    identity_map_of,
+    statistics_of,
+    unit_of_work_of,
+)
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
+from ftrack_like._base.words import with_article
 from ftrack_like._session.invalid_values import no_type, require_mapping
 from ftrack_like._transport.redaction import masked
-from ftrack_like._values.literals import condition, key_condition
+from ftrack_like._values.literals import condition, groups, key_condition, quoted
 from ftrack_like.query import restate, restate_values
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import Key
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
@@ -50,20 +57,8 @@ class Lookup:
         not fit the primary key of the type.
         """
         session = self._session
-        try:
-            names = session.types[entity_type].primary_key_attributes
-        except TypeError:  # An unhashable type name, for example a list.
-            raise no_type(entity_type) from None
-        values = _given_key_values(entity_type, names, entity_key)
-        if len(values) != len(names):
-            raise ValueError(
-                f"Incompatible entity_key {values!r}: the primary key of {entity_type} is "
-                f"{' and '.join(names)}."
-            )
-        if any(value is None or value is NOT_SET for value in values):
-            session.logger.warning(
-                "There is no %s with the key %r, part of which has no value.", entity_type, values
-            )
+        names = self._key_names(entity_type)
+        values = self._key_values(entity_type, names, entity_key)
         found = self._cached(entity_type, values)
         if found is not None:
             statistics_of(session).count_hit()
@@ -77,13 +72,80 @@ class Lookup:
             raise
         return None
 
+    def get_many(self, entity_type: str, entity_keys: Iterable[object]) -> list[Optional[Entity]]:
+        """Return the entities of *entity_type* with *entity_keys*, None for each missing one.
+
+        Raise :exc:`ValueError` if a key does not fit the primary key of the type.
+        """
+        names = self._key_names(entity_type)
+        identity_map = identity_map_of(self._session)
+        wanted = [self._key_values(entity_type, names, each) for each in entity_keys]
+        keys = [identity_map.key((entity_type, values)) for values in wanted]
+        found = {key: each for key in keys if (each := identity_map.get(key)) is not None}
+        missing = {key: values for key, values in zip(keys, wanted) if key not in found}
+        if missing:
+            found.update(identity_map.below.attached_many(missing))
+            missing = {key: values for key, values in missing.items() if key not in found}
+        statistics_of(self._session).count(cache_hits=len(found))
+        found.update(self._queried(entity_type, names, missing))
+        return [found.get(key) for key in keys]
+
+    def _queried(
+        self, entity_type: str, names: list[str], wanted: Mapping[Key, list[Any]]
+    ) -> dict[Key, Entity]:
+        """Return the entities of *entity_type* that the server has, by the keys of *wanted*.
+
+        *wanted* maps each key to the values of the primary key *names*.
+        """
+        by_values = {tuple(map(str, values)): key for key, values in wanted.items()}
+        if len(names) == 1:
+            texts = [quoted(values[0]) for values in wanted.values()]
+        else:
+            texts = [key_condition(names, values) for values in wanted.values()]
+        conditions = [
+            f"{names[0]} in ({', '.join(group)})" if len(names) == 1 else " or ".join(group)
+            for group in groups(texts)
+        ]
+        found = {}
+        queries = [f"{entity_type} where {each}" for each in conditions]
+        for entities in fetcher_of(self._session).results(queries):
+            for entity in entities:
+                # Not by the identity: a query for a base type returns entities of its sub-types.
+                key = by_values.get(tuple(map(str, inspection.primary_key(entity).values())))
+                if key is not None:
+                    found[key] = entity
+        return found
+
+    def _key_names(self, entity_type: str) -> list[str]:
+        """Return the attributes of the primary key of *entity_type*."""
+        try:
+            return self._session.types[entity_type].primary_key_attributes
+        except TypeError:  # An unhashable type name, for example a list.
+            raise no_type(entity_type) from None
+
+    def _key_values(self, entity_type: str, names: list[str], entity_key: object) -> list[Any]:
+        """Return the values of the primary key *names* in *entity_key*.
+
+        Log a warning if one is missing, and raise :exc:`ValueError` if the number is wrong.
+        """
+        values = _given_key_values(entity_type, names, entity_key)
+        if len(values) != len(names):
+            raise ValueError(
+                f"Incompatible entity_key {values!r}: the primary key of {entity_type} is "
+                f"{' and '.join(names)}."
+            )
+        if any(value is None or value is NOT_SET for value in values):
+            self._session.logger.warning(
+                "There is no %s with the key %r, part of which has no value.", entity_type, values
+            )
+        return values
+
     def _cached(self, entity_type: str, values: list[Any]) -> Optional[Entity]:
         """Return the entity from memory or a lower cache layer, or None."""
         identity_map = identity_map_of(self._session)
         found = identity_map.find(entity_type, values)
         if found is None:
-            stored = identity_map.recall(identity_map.key((entity_type, values)))
-            found = None if stored is None else self._session.merge(stored)
+            found = identity_map.below.attached(identity_map.key((entity_type, values)))
         return found
 
     def ensure(
@@ -198,7 +260,11 @@ def _given_key_values(entity_type: str, names: list[str], entity_key: object) ->
     if isinstance(entity_key, Iterable) and not isinstance(entity_key, (bytes, bytearray)):
         return list(entity_key)
     raise exception.InvalidValueError(
-        "{shown} cannot be the key of a {entity_type}. Pass the value of {names} as text, or a "
+        "{shown} cannot be the key of {owner}. Pass the value of {names} as text, or a "
         "list of the values.",
-        {"shown": shown(entity_key), "entity_type": entity_type, "names": " and ".join(names)},
+        {
+            "shown": shown(entity_key),
+            "owner": with_article(entity_type),
+            "names": " and ".join(names),
+        },
     )

@@ -169,7 +169,7 @@ class Merger:
         else:
             identity_map.dirty.discard(entity)
             attached.merge(entity, merged)
-        if identity_map.lower_caches():
+        if not attached.is_created and identity_map.below.takes_values:
             self._store(key, entity, attached)
         return attached
 
@@ -182,7 +182,7 @@ class Merger:
         """Copy the values of the foreign *entity* to *attached*."""
         attached.merge(entity, merged)
         identity_map = self._identity_map
-        if identity_map.lower_caches():
+        if identity_map.below.takes_values:
             self._store(identity_map.key_of(attached), entity, attached)
 
     def _store(self, key: Key, entity: Entity, attached: Entity) -> None:
@@ -191,8 +191,8 @@ class Merger:
         # A bare reference stays one. Completing it from a lower layer, with the entities that it
         # refers to in turn, could load all values that were ever cached.
         if not _is_bare(entity):
-            identity_map.complete_from_below(key, attached)
-            identity_map.store_below({key: attached})
+            identity_map.below.complete({key: attached})
+            identity_map.below.store({key: attached})
 
     def _merge_contents(
         self, entity: Entity, merged: MergeRecord, resident: Callable[[Any], Any]

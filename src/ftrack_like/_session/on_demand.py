@@ -1,14 +1,32 @@
-"""Attributes that are created on first access."""
+"""Attributes that are created on first access, and the functions that create rarely used ones.
+
+Each of these functions imports its module itself, so a session that does not need it never does.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, TypeVar, overload
 
 if TYPE_CHECKING:
+    from ftrack_like._session.background import BackgroundCommits
+    from ftrack_like._session.drops import Drops
+    from ftrack_like._session.remote_actions import RemoteActions
+    from ftrack_like._session.unit_of_work import UnitOfWork
+    from ftrack_like._values.catalogue import Catalogue
     from ftrack_like.cache import Cache
     from ftrack_like.session import Session
 
-__all__ = ["OnDemand", "TopCache"]
+__all__ = [
+    "OnDemand",
+    "TopCache",
+    "class_logger",
+    "make_background",
+    "make_catalogue",
+    "make_drops",
+    "make_remote_actions",
+    "make_unit_of_work",
+]
 
 _Made = TypeVar("_Made")
 
@@ -65,3 +83,48 @@ class TopCache:
         cache: Cache = instance.cache
         layers = getattr(cache, "caches", None)
         return layers[0] if layers else cache
+
+
+def class_logger(session: Session) -> logging.Logger:
+    """Return the logger named after the class of *session*."""
+    return logging.getLogger(f"ftrack_like.session.{type(session).__name__}")
+
+
+def make_remote_actions(session: Session) -> RemoteActions:
+    """Return the remote actions of *session*."""
+    # lazy: few programs need them
+    from ftrack_like._session.remote_actions import RemoteActions
+
+    return RemoteActions(session)
+
+
+def make_background(session: Session) -> BackgroundCommits:
+    """Return the commits in the background of *session*."""
+    # lazy: few programs commit in the background
+    from ftrack_like._session.background import BackgroundCommits
+
+    return BackgroundCommits(session)
+
+
+def make_unit_of_work(session: Session) -> UnitOfWork:
+    """Return the unit of work of *session*."""
+    # lazy: a program that only reads does not need it
+    from ftrack_like._session.unit_of_work import UnitOfWork
+
+    return UnitOfWork(session)
+
+
+def make_drops(session: Session) -> Drops:
+    """Return the object that drops stale values of *session*."""
+    # lazy: few programs drop values because of events
+    from ftrack_like._session.drops import Drops
+
+    return Drops(session)
+
+
+def make_catalogue(session: Session) -> Catalogue:
+    """Return the types and attributes in the schemas of *session*."""
+    # lazy: needed only to build queries and tables
+    from ftrack_like._values.catalogue import Catalogue
+
+    return Catalogue(session.schemas, session.types)

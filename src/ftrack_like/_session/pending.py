@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftrack_like._session.batch_delivery import Delivery
 from ftrack_like._session.memberships import Memberships
@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
     from ftrack_like.operation import Operation
 
-__all__ = ["CommitPlan", "PendingBatch"]
+__all__ = ["CommitLimit", "CommitPlan", "PendingBatch"]
+
+
+class CommitLimit(NamedTuple):
+    """The *operations* that a commit may contain: those that were pending at some time."""
+
+    operations: list[Operation]
+
+    def cut(self, operations: list[Operation]) -> list[Operation]:
+        """Return those of *operations* that the commit may contain, in order."""
+        allowed = set(map(id, self.operations))
+        return [each for each in operations if id(each) in allowed]
 
 
 class CommitPlan:

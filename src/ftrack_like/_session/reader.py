@@ -9,8 +9,9 @@ record shows in the benchmarks, so the loop is written for speed:
   with the entity class.
 - A :class:`RecordReader` stores the values that stay the same for a page, because the session
   computes some of them on each access.
-- The record becomes the ``remote_values`` of a new entity; no value is copied. If the class has
-  the standard ``__init__``, the reader sets the attributes without calling it.
+- The record becomes the ``remote_values`` of a new entity, in a dictionary that shares its keys
+  with those of the same shape. No value is copied. If the class has the standard ``__init__``, the
+  reader sets the attributes without calling it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ftrack_like import exception
 from ftrack_like._base.collaborators import identity_map_of
 from ftrack_like._base.seams import original
 from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._session.compact import CONTAINERS, compact_value, holder_of
 from ftrack_like.attribute import AbstractCollectionAttribute, ReferenceAttribute
 from ftrack_like.entity.base import Entity
 
@@ -33,6 +35,9 @@ __all__ = ["ReadPlan", "RecordReader"]
 
 _ENTITY_INIT = original(Entity, "__init__")
 
+#: The types of attributes whose values are never mappings or lists.
+_SINGLE_TYPES = frozenset({"boolean", "float", "integer"})
+
 
 class ReadPlan:
     """The steps to read records of one entity class with the same shape."""
@@ -42,8 +47,11 @@ class ReadPlan:
         "collections",
         "dropped",
         "has_more",
+        "holder",
+        "ids",
         "is_reference",
         "key_parts",
+        "nested",
         "references",
         "single_key",
     )
@@ -67,8 +75,23 @@ class ReadPlan:
         self.dropped = [
             name for name, each in known.items() if each is None and name != "__entity_type__"
         ]
+        #: The names of ids. The entities of a page repeat those of their project and status.
+        self.ids = [
+            name
+            for name, each in known.items()
+            if each is not None and (name == "id" or name.endswith("_id"))
+        ]
+        #: The names of values that may be mappings or lists, such as dates and links. The schema
+        #: also says of a link that it is text.
+        self.nested = [
+            name
+            for name, each in known.items()
+            if name not in self.ids and getattr(each, "data_type", "float") not in _SINGLE_TYPES
+        ]
         #: Whether the record has names in *collections* or *dropped*.
         self.has_more = bool(self.collections or self.dropped)
+        #: The class whose instances share the keys of their dictionaries, or None.
+        self.holder = holder_of([name for name, each in known.items() if each is not None])
         #: The attribute of the primary key, if it is a single one and the record contains it.
         self.single_key: Optional[str] = key[0] if is_whole and len(key) == 1 else None
         #: The attributes of the primary key, if there are several and the record contains them all.
@@ -93,6 +116,7 @@ class RecordReader:
         "_regroups",
         "_released",
         "_session",
+        "_share",
         "_touched",
         "_types",
     )
@@ -111,14 +135,16 @@ class RecordReader:
         self._find = self._entities.get
         self._released = identity_map.released_references
         self._has_plain_keys = identity_map.plain_keys
-        self._has_lower_caches = bool(identity_map.lower_caches())
+        self._has_lower_caches = identity_map.below.takes_values
         self._group = group
         self._fresh = None if group is None else group.fresh
         self._regroups = regroups
+        #: Returns the first text that is equal to a given one, in this page.
+        self._share = dict[str, str]().setdefault
         #: The entities to write to the lower cache layers, by key.
         self._touched: dict[Key, Entity] = {}
 
-    def read(self, record: Record) -> Entity:
+    def read(self, record: Record) -> Entity:  # noqa: PLR0912 - a call would cost each record
         """Return the attached entity for *record*, a mapping with ``__entity_type__``.
 
         The record becomes part of the entity. Raise
@@ -142,6 +168,14 @@ class RecordReader:
                 record[name] = self.read(value)
         if plan.has_more:
             self._read_more(record, plan)
+        for name in plan.ids:
+            value = record[name]
+            if type(value) is str:
+                record[name] = self._share(value, value)
+        for name in plan.nested:
+            value = record[name]
+            if type(value) in CONTAINERS:
+                record[name] = compact_value(value, self._share)
 
         # The same text as ``identity_text`` makes, but without an entity and without a call.
         single_key = plan.single_key
@@ -175,7 +209,7 @@ class RecordReader:
         return entity
 
     def _read_more(self, record: Record, plan: ReadPlan) -> None:
-        """Replace the members of collections in *record* with entities; drop unknown names."""
+        """Replace members of collections in *record* with entities; drop unknown names."""
         for name in plan.dropped:
             del record[name]
         for name in plan.collections:
@@ -209,6 +243,10 @@ class RecordReader:
                     revived.remote_values.update(record)
                     self._note_update(key, revived, plan)
                 return revived
+        if plan.holder is not None:
+            compact = plan.holder().__dict__
+            compact.update(record)
+            record = compact
         if class_.__init__ is _ENTITY_INIT:
             # The same as the constructor, in a fifth of the time.
             entity: Entity = object.__new__(class_)
@@ -240,9 +278,10 @@ class RecordReader:
 
     def finish(self) -> None:
         """Complete the entities from the lower cache layers, then write them there in one call."""
-        for key, entity in self._touched.items():
-            self._identity_map.complete_from_below(key, entity)
-        self._identity_map.store_below(self._touched)
+        if self._touched:
+            below = self._identity_map.below
+            below.complete(self._touched)
+            below.store(self._touched)
 
 
 def unknown_type(session: Session, type_name: object) -> Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection, symbol
@@ -93,6 +93,14 @@ class RemoteActions:
         if parts is not None:
             payload["parts"] = parts
         return upload_place(self._call([payload])[0])
+
+    def get_upload_places(self, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the addresses for uploads of several *files*, in one batch.
+
+        A file is ``{"component_id": str, "file_name": str, "file_size": int, "checksum": str}``.
+        """
+        batch = [{"action": "get_upload_metadata", **file} for file in files]
+        return [upload_place(result) for result in self._call(batch)] if batch else []
 
     def complete_multipart_upload(
         self, component_id: str, upload_id: str, parts: list[dict[str, Any]]

@@ -16,10 +16,16 @@ import re
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
-from urllib.parse import urlsplit
 
 from ftrack_like._base.paths import check_path
+from ftrack_like._base.renaming import put_into_place
+from ftrack_like._base.schema_files import (
+    SCHEMA_FOLDER_VARIABLE,
+    schema_file_name,
+    user_schema_folder,
+)
 from ftrack_like._base.seams import is_overridden
 from ftrack_like._session.answer_shapes import check_schemas
 from ftrack_like._session.batch import RawBatch
@@ -30,15 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SchemaStore", "canonical_hash"]
 
-#: The environment variable that names the folder, if no argument does.
-VARIABLE = "FTRACK_API_SCHEMA_CACHE_PATH"
-
 #: How many files stay in a default folder. Each sandbox of a test has a new address, so the files
 #: would accumulate.
 MOST_FILES = 32
 
-#: The pattern of the names that :func:`file_name` returns.
-_OURS = re.compile(r"schemas-.*-[0-9a-f]{10}\.json")
+#: The pattern of the names that :func:`~ftrack_like._base.schema_files.schema_file_name` returns.
+_OURS = r"schemas-.*-[0-9a-f]{10}\.json"
 
 _DAY = 24 * 3600.0
 
@@ -60,12 +63,6 @@ def _md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def file_name(server_url: str) -> str:
-    """Return the name of the cache file for the server at *server_url*."""
-    host = re.sub(r"[^A-Za-z0-9.-]", "_", urlsplit(server_url).netloc or server_url)[:80]
-    return f"schemas-{host}-{_md5(server_url.encode())[:10]}.json"
-
-
 class SchemaStore:
     """Load the schemas of a session's server, from the disk if the file is up to date."""
 
@@ -76,6 +73,8 @@ class SchemaStore:
         self._has_warned = False
         #: The schemas that the session shares with other sessions of this process, if any.
         self.in_use: Optional[Schemas] = None
+        #: Returns the schemas with a hash from a shared cache, or else those of a function.
+        self.share: Optional[Callable[[str, Callable[[], Schemas]], Schemas]] = None
 
     def path(self, chosen: Union[PathText, bool, None]) -> Union[str, bool]:
         """Return the path of the cache file for the *chosen* folder; False means no cache.
@@ -86,21 +85,25 @@ class SchemaStore:
         """
         if chosen is False:
             return False
-        folder = cast("Optional[PathText]", chosen) or os.environ.get(VARIABLE) or _user_folder()
+        folder = (
+            cast("Optional[PathText]", chosen)
+            or os.environ.get(SCHEMA_FOLDER_VARIABLE)
+            or user_schema_folder()
+        )
         if folder is None:
             if not self._has_warned:
                 self._has_warned = True
                 self._logger.warning(
                     "This user has no folder for caches (no HOME and no entry in the user "
                     "database), so schemas are not kept. Set %s to a folder.",
-                    VARIABLE,
+                    SCHEMA_FOLDER_VARIABLE,
                 )
             return False
         folder = os.fsdecode(folder)
         check_path(folder)
         if folder.endswith(".json"):
             return folder
-        return os.path.join(folder, file_name(self._session.server_url))
+        return os.path.join(folder, schema_file_name(self._session.server_url))
 
     def load(self, path: Union[PathText, bool, None]) -> Schemas:
         """Return the schemas from the file at *path* if their hash is the server's.
@@ -116,7 +119,10 @@ class SchemaStore:
                 _mark_used(candidate)
                 known: Schemas = schemas
                 return known
-        schemas = self._fetch()
+        if self.share is None or not isinstance(wanted, str):
+            schemas = self._fetch()
+        else:
+            schemas = self.share(wanted, self._fetch)
         if path:
             self._keep(schemas, path)
         return schemas
@@ -146,9 +152,12 @@ class SchemaStore:
         _mark_used(path)
         found = _shared.get(wanted)
         if found is None:
-            schemas, read = self._read(path)
-            if read != wanted:
-                return None  # Another process has replaced the file.
+            try:
+                schemas = json.loads(content)
+            except (RecursionError, ValueError):
+                return None
+            if not _are_schemas(schemas):
+                return None
             _shared.clear()
             found = _shared[wanted] = schemas
         return found
@@ -230,7 +239,7 @@ class SchemaStore:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            put_into_place(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
@@ -245,19 +254,6 @@ def _are_schemas(value: object) -> bool:
     )
 
 
-def _user_folder() -> Optional[str]:
-    """Return the user's folder for caches, or None if the system does not know one."""
-    # lazy: only sessions that use the default folder need it.
-    import platformdirs
-
-    try:
-        folder = platformdirs.user_cache_dir("ftrack-like", appauthor=False)
-    except (KeyError, OSError, RuntimeError):
-        return None
-    # Without a home the path still starts with "~", and would be relative to the current folder.
-    return folder if os.path.isabs(folder) else None
-
-
 def _mark_used(path: str) -> None:
     """Update the file's time, at most once a day, so that it does not look unused."""
     with contextlib.suppress(OSError):
@@ -270,10 +266,10 @@ def _remove_unused(folder: str) -> None:
 
     Do nothing in a folder that the caller chose.
     """
-    if folder not in (_user_folder(), os.path.dirname(_private_path("") or "")):
+    if folder not in (user_schema_folder(), os.path.dirname(_private_path("") or "")):
         return
     with contextlib.suppress(OSError):  # Another process may remove the same files.
-        found = [each for each in os.scandir(folder) if _OURS.fullmatch(each.name)]
+        found = [each for each in os.scandir(folder) if re.fullmatch(_OURS, each.name)]
         found.sort(key=lambda each: each.stat().st_mtime, reverse=True)
         for each in found[MOST_FILES:]:
             os.unlink(each.path)

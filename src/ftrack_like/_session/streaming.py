@@ -95,6 +95,7 @@ def stream(
             if ahead is None and pages.is_done:
                 return
     finally:
+        pages.close()
         # The loop ended early, by an error or because the caller stopped it: release the loaded
         # pages.
         if not keep:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import urllib3
+
+from ftrack_like._base.named_tuples import NamedTuple
 
 __all__ = [
     "ACCEPTED",

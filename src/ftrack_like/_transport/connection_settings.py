@@ -7,10 +7,11 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 from urllib.parse import SplitResult, urlsplit
 
 from ftrack_like import exception
+from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._transport.redaction import MASK
 
 __all__ = [
@@ -102,8 +103,11 @@ class ConnectionSettings(NamedTuple):
 #: The end of errors about a server address.
 _EXAMPLE = "It should be like 'https://studio.ftrackapp.com' or 'http://localhost:8080'."
 
-#: A host name or an IP address.
-_HOST = r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?"
+#: Characters that no address contains, besides white space and control characters.
+_REFUSED = "\x7f\"'<>\\"
+
+#: An IP address of either version.
+_ADDRESS = r"[0-9A-Fa-f:.]+(%\w+)?"
 
 
 def checked_server_url(
@@ -142,7 +146,8 @@ def checked_server_url(
 
 def _address_mistake(address: str, parts: SplitResult) -> Optional[tuple[str, str]]:
     """Return the mistake in *address* and the advice, in words; None if there is no mistake."""
-    if re.search(r"[\s\x00-\x1f\x7f\"'<>\\]", address):
+    # Without regular expressions, which would be compiled for a single address.
+    if any(char.isspace() or char < " " or char in _REFUSED for char in address):
         cleaned = re.sub(r"[\s\x00-\x1f\x7f\"'<>]", "", address).replace("\\", "/")
         return (
             "contains blanks, quotes, angle brackets or backslashes",
@@ -163,7 +168,7 @@ def _address_mistake(address: str, parts: SplitResult) -> Optional[tuple[str, st
     if ":" in parts.hostname and "[" not in parts.netloc:
         return "does not name a host", _EXAMPLE + _bracket_advice(address)
     labels = parts.hostname.rstrip(".").split(".")
-    if not re.fullmatch(_HOST, parts.hostname) or not all(0 < len(each) < 64 for each in labels):
+    if not _is_host(parts.hostname) or not all(0 < len(each) < 64 for each in labels):
         return f"does not name a host: {parts.hostname!r} is not a host name", _EXAMPLE
     if "#" in address or "?" in address:
         return (
@@ -178,8 +183,16 @@ def _address_mistake(address: str, parts: SplitResult) -> Optional[tuple[str, st
     return None
 
 
+def _is_host(name: str) -> bool:
+    """Return whether *name* consists of the characters of a host name or an IP address."""
+    is_usual = all(char.isalnum() or char in "_.-" for char in name)
+    return is_usual or re.fullmatch(_ADDRESS, name) is not None
+
+
 def _without_login(address: str) -> str:
     """Return *address* with a user name and password in it masked."""
+    if "@" not in address:
+        return address
     return re.sub(r"^([A-Za-z]+:/*)?.*@", rf"\1{MASK}@", address, flags=re.DOTALL)
 
 

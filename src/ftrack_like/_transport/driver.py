@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import urllib3
 
 from ftrack_like import exception
 from ftrack_like._transport.body import ReceivedBody, UnreadableBodyError, read_body
+from ftrack_like._transport.cancellation import check_cancelled
 from ftrack_like._transport.exchange import Pause, Reply, Send, redirect_of
 from ftrack_like._transport.faults import Route, connection_error
 from ftrack_like._transport.limits import OpenConnections, limited
@@ -22,6 +23,9 @@ __all__ = ["Driver"]
 
 _EMPTY = ReceivedBody(b"", 0)
 
+#: Called at the end of a request, with its reply or its error.
+_Finish = Callable[[Optional[Reply], Optional[BaseException]], None]
+
 
 class Driver:
     """Carries out steps on the calling thread.
@@ -29,6 +33,8 @@ class Driver:
     - *post* sends the request to a given address and returns the response, with an unread body.
     - *route* has the settings to name in errors.
     - *on_retry* is called before each wait.
+    - *observe* is called with the address before each request. It returns a function that is called
+      with the reply, or with the error.
     - ``connections.end()`` from another thread ends the exchange.
     """
 
@@ -38,12 +44,14 @@ class Driver:
         route: Route,
         on_retry: Callable[[RetryReport], None],
         connections: OpenConnections,
+        observe: Optional[Callable[[str], _Finish]] = None,
     ) -> None:
         """Initialise; nothing is sent before :meth:`run`."""
         self._post = post
         self._route = route
         self._on_retry = on_retry
         self._connections = connections
+        self._observe = observe
 
     def run(self, steps: Steps) -> HttpAnswer:
         """Carry out *steps* and return their answer.
@@ -80,10 +88,24 @@ class Driver:
             raise exception.ConnectionClosedError()
 
     def _send(self, step: Send) -> Reply:
+        """Send the request and return the reply; tell the observer."""
+        if self._observe is None:
+            return self._exchange(step)
+        finish = self._observe(step.address)
+        try:
+            reply = self._exchange(step)
+        except BaseException as error:
+            finish(None, error)
+            raise
+        finish(reply, None)
+        return reply
+
+    def _exchange(self, step: Send) -> Reply:
         """Send the request and return the reply; turn failures into errors of this library.
 
         The body of a redirect is not read.
         """
+        check_cancelled()
         try:
             with limited(step.limit):
                 response = self._post(step.address)
@@ -98,6 +120,7 @@ class Driver:
                 f"The answer of {self._route.address} cannot be read: {error}."
             ) from error
         except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            check_cancelled()
             # OSError includes the errors of requests and missing certificate files.
             raise connection_error(error, self._route) from error
         return Reply(status, str(getattr(response, "reason", "") or ""), headers, body)

@@ -9,7 +9,8 @@ retry depends on the place of the failure:
 - The connection broke after the client sent the request: the server may have processed it. Only a
   *repeatable* request is sent again: a batch that only reads. A write without an answer becomes an
   in-doubt batch, which the next commit resolves.
-- The server answered with a status such as 503: the same rule as for a broken connection.
+- The server answered with a status such as 503: the same rule as for a broken connection, even if
+  the answer contains an error report.
 
 A retry must not make an outage worse. So the attempts of one request have limits (RetryPolicy,
 deadline, two time-outs), and the retries of all requests of a session have a common limit
@@ -22,10 +23,11 @@ import itertools
 import logging
 import time
 from collections.abc import Generator, Mapping
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 from urllib.parse import urljoin
 
 from ftrack_like import exception
+from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._transport.answers import decode_text, fault_of, parse_json
 from ftrack_like._transport.authentication import leaves_host
 from ftrack_like._transport.body import ReceivedBody

@@ -14,13 +14,14 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from ftrack_like import exception
+from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._transport.connection_settings import CA_VARIABLES
 from ftrack_like._transport.names import SlowNameError
 from ftrack_like._transport.redaction import masked

@@ -45,7 +45,7 @@ MOST_BYTES_PER_SEND = 64 * 1024
 #: The first read of an answer reads at most this many bytes.
 _FIRST_READ = 4096
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_LENGTH = rb"(?i)\r\ncontent-length: *(\d+)"
 
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -199,7 +199,7 @@ class Flight:
             return None
         head, *rest = self._pieces
         begin, _, body = bytes(head.data).partition(_END_OF_HEAD)
-        length = _LENGTH.search(begin)
+        length = re.search(_LENGTH, begin)
         if length is None:
             return 0  # The number is unknown, so the flight only waits.
         if head.sent < len(head.data) or not (rest or body):

@@ -21,7 +21,7 @@ from ftrack_like._transport.limits import OpenConnections
 from ftrack_like._transport.redaction import mask_urllib3_logs
 from ftrack_like._transport.sockets import registering, watching
 
-__all__ = ["GuardedSession", "PooledAdapter", "request_session"]
+__all__ = ["GuardedSession", "PooledAdapter", "is_own_session", "request_session"]
 
 #: The pool keeps this many connections per host. Connections of further threads close after use.
 POOL_SIZE = 32
@@ -151,6 +151,35 @@ class GuardedSession(requests.Session):
                 "cert": self.cert if cert is None else cert,
             }
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
+#: The methods that carry a request in requests, with their originals. Test doubles replace them.
+_CARRIERS = tuple(
+    (owner, name, vars(owner)[name])
+    for owner, names in (
+        (requests.Session, ("request", "post", "send", "get_adapter", "prepare_request")),
+        (requests.adapters.HTTPAdapter, ("send",)),
+    )
+    for name in names
+)
+
+
+def is_own_session(request: requests.Session) -> bool:
+    """Return whether *request* sends requests only with code of this library and of requests.
+
+    A program may have replaced the session, its authentication, an adapter or a method, or may have
+    added a hook. That code may not expect several requests at the same time.
+    """
+    if type(request) is not GuardedSession or type(request.auth) is not SessionAuthentication:
+        return False
+    if any(request.hooks.values()):
+        return False
+    if any(type(each) is not PooledAdapter for each in request.adapters.values()):
+        return False
+    parts = (request, *request.adapters.values())
+    if any(name in vars(part) for part in parts for _, name, _ in _CARRIERS):
+        return False
+    return all(vars(owner).get(name) is original for owner, name, original in _CARRIERS)
 
 
 def request_session(

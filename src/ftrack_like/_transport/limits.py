@@ -17,6 +17,8 @@ from typing import Generic, Optional, Protocol, TypeVar, Union
 
 import urllib3
 
+from ftrack_like._transport.cancellation import wait_unless_cancelled
+
 __all__ = [
     "CURRENT_LIMIT",
     "Abortable",
@@ -194,7 +196,7 @@ class OpenConnections:
 
     def wait(self, seconds: float) -> bool:
         """Wait *seconds* and return False; return True as soon as :meth:`end` is called."""
-        return self._ended.wait(seconds)
+        return wait_unless_cancelled(self._ended, seconds)
 
     def end(self) -> None:
         """Cut all connections, including those of running requests."""

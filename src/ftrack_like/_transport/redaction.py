@@ -20,7 +20,7 @@ _PARAMETER = (
 )
 
 #: A user name and password in an address, usually of a proxy.
-_LOGIN = r"(?<=//)[^\s/@]+:[^\s/@]*(?=@)"
+_LOGIN = r"(?<=//)[^\s/@]*:[^\s/@]*(?=@)"
 
 
 def masked(text: Any, *secrets: str | None) -> str:

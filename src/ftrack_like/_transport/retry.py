@@ -13,13 +13,18 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, Optional
 
-__all__ = ["RETRIED_STATUSES", "RetryBudget", "RetryPolicy", "retry_after"]
+from ftrack_like._base.named_tuples import NamedTuple
+
+__all__ = ["OUTAGE_STATUSES", "RETRIED_STATUSES", "RetryBudget", "RetryPolicy", "retry_after"]
 
 #: The statuses that may be temporary: the request arrived too slowly (408), there were too many
 #: requests (429), or a server or proxy failed (5xx).
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+#: Statuses that leave the outcome of a write unknown, even if the answer contains an error report.
+#: The database of the server may have been lost during the commit.
+OUTAGE_STATUSES = frozenset({502, 503, 504})
 
 
 class RetryPolicy(NamedTuple):

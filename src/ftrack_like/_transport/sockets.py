@@ -24,6 +24,7 @@ from typing import Any, Optional
 
 import urllib3
 
+from ftrack_like._transport.cancellation import Cancellation, hold
 from ftrack_like._transport.flight import CURRENT_FLIGHT, MOST_BYTES_PER_SEND, Flight
 from ftrack_like._transport.limits import CURRENT_LIMIT, Limit, OpenConnections, VariableSetting
 from ftrack_like._transport.names import SlowNameError, forget_addresses, look_up, needs_lookup
@@ -51,7 +52,16 @@ class WatchedSocket:
     has no flight.
     """
 
-    __slots__ = ("__weakref__", "_idle", "_is_closing", "_sock", "_wait", "flight", "limit")
+    __slots__ = (
+        "__weakref__",
+        "_idle",
+        "_is_closing",
+        "_sock",
+        "_wait",
+        "cancellation",
+        "flight",
+        "limit",
+    )
 
     def __init__(
         self, sock: socket.socket, limit: Optional[Limit], flight: Optional[Flight] = None
@@ -64,6 +74,8 @@ class WatchedSocket:
         self._is_closing = False
         self.limit = limit
         self.flight = flight
+        #: The work that waits for this socket, if it can be cancelled.
+        self.cancellation: Optional[Cancellation] = None
 
     def __getattr__(self, name: str) -> Any:
         """Return the attribute *name* of the wrapped socket."""
@@ -183,6 +195,7 @@ def watch(sock: socket.socket) -> WatchedSocket:
     connections = CURRENT_CONNECTIONS.get()
     if connections is not None:
         connections.add(watched)
+    hold(watched, watched.flight is None)
     return watched
 
 
@@ -294,6 +307,7 @@ class _WatchedConnection:
         if isinstance(self.sock, WatchedSocket):
             self.sock.limit = CURRENT_LIMIT.get()
             self.sock.flight = CURRENT_FLIGHT.get()
+            hold(self.sock, self.sock.flight is None)
         return super().putrequest(*arguments, **options)  # type: ignore[misc]
 
 

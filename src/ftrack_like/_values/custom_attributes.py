@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ftrack_like import exception
 from ftrack_like._base.collaborators import identity_map_of
 from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._values.labels import known_values
 from ftrack_like._values.references import referenced, referenced_id
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
-__all__ = ["applicable", "configuration", "missing_key"]
+__all__ = ["applicable", "configuration", "known_keys", "missing_key"]
 
 _FIELDS = ("key", "project_id", "id", "object_type_id", "entity_type", "is_hierarchical")
 
@@ -80,6 +81,13 @@ def applicable(entity: Entity) -> dict[str, Entity]:
     Raise :exc:`ValueError` if entities of this type cannot have custom attributes.
     """
     return _choose(entity, _all(entity.session))
+
+
+def known_keys(session: Session) -> dict[str, str]:
+    """Return ``{id: key}`` of the configurations that are loaded; send no request."""
+    found = session.__dict__.get("_custom_attribute_configurations") or ()
+    values = [known_values(each) for each in found]
+    return {each["id"]: each["key"] for each in values if "id" in each and "key" in each}
 
 
 def _all(session: Session) -> list[Entity]:

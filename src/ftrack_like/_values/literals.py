@@ -19,11 +19,14 @@ __all__ = [
     "GROUP_SIZE",
     "bind",
     "bind_pieces",
+    "bound",
+    "bound_single",
     "condition",
     "groups",
     "key_condition",
     "literal",
     "quoted",
+    "require_value",
 ]
 
 #: Limits of one query that selects by keys: the number of keys, and the length of its condition in
@@ -85,7 +88,7 @@ def bind_pieces(expression: str, values: Mapping[str, Any]) -> list[tuple[str, i
             raise ValueError(f"There is no value for :{name} of {expression!r}.")
         unused.discard(name)
         pieces.append((expression[end : match.start()], end))
-        pieces.append((_bound(name, values[name]), -match.start() - 1))
+        pieces.append((bound(f":{name}", values[name]), -match.start() - 1))
         end = match.end()
     if unused:
         names = ", ".join(f":{name}" for name in sorted(unused))
@@ -93,31 +96,44 @@ def bind_pieces(expression: str, values: Mapping[str, Any]) -> list[tuple[str, i
     return [*pieces, (expression[end:], end)]
 
 
-def _bound(name: str, value: object) -> str:
-    """Return *value* of the placeholder *name* as text for an expression."""
-    if getattr(value, "primary_key_attributes", None) is not None:
+def bound(label: str, value: object) -> str:
+    """Return *value*, or the list of values, as text for an expression.
+
+    *label* names the value in errors. See :func:`bind` for the values and the errors.
+    """
+    if not isinstance(value, Collection) or isinstance(value, str) or _has_key(value):
+        return bound_single(label, value)
+    require_value(label, value)
+    members = [bound_single(label, one) for one in value]
+    return f"({', '.join(members)})" if members else _NOTHING
+
+
+def bound_single(label: str, value: object) -> str:
+    """Return *value* as text for an expression: a plain value, or the key of an entity.
+
+    *label* names the value in errors. Raise :exc:`~ftrack_like.exception.InvalidValueError` for a
+    list, and for a value that queries cannot contain.
+    """
+    if _has_key(value):
         key = list(inspection.primary_key(cast("EntityLike", value)).values())
         if len(key) != 1:
             raise exception.InvalidValueError(
-                f"The value of :{name} is an entity with several keys, {key}; pass one key."
+                f"The value of {label} is an entity with several keys, {key}; pass one key."
             )
         return literal(key[0])
-    _require_value(f":{name}", value)
+    require_value(label, value)
     if isinstance(value, Collection) and not isinstance(value, str):
-        members = [_member(name, one) for one in value]
-        return f"({', '.join(members)})" if members else _NOTHING
+        raise exception.InvalidValueError(
+            f"The value of {label} contains a list where a single value belongs: {shown(value)}."
+        )
     return literal(value)
 
 
-def _member(name: str, value: object) -> str:
-    if isinstance(value, (list, tuple, set, frozenset)):
-        raise exception.InvalidValueError(
-            f"The value of :{name} contains a list inside a list: {shown(value)}."
-        )
-    return _bound(name, value)
+def _has_key(value: object) -> bool:
+    return getattr(value, "primary_key_attributes", None) is not None
 
 
-def _require_value(label: str, value: object) -> None:
+def require_value(label: str, value: object) -> None:
     """Raise an error with *label*, the name of *value*, if queries cannot contain *value*."""
     if value is NOT_SET or isinstance(value, (bytes, bytearray, Mapping)):
         raise exception.InvalidValueError(
@@ -161,7 +177,7 @@ def condition(name: str, value: object) -> str:
     if getattr(value, "primary_key_attributes", None) is not None:
         key = inspection.primary_key(cast("EntityLike", value))
         return " and ".join([f"{name}.{part} is {literal(each)}" for part, each in key.items()])
-    _require_value(repr(name), value)
+    require_value(repr(name), value)
     if isinstance(value, Collection) and not isinstance(value, str):
         raise exception.InvalidValueError(
             f"The value of {name!r} must be a single value, not {shown(value)}."

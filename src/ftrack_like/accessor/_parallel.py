@@ -14,24 +14,31 @@ on the sequential behaviour:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar
 
+from ftrack_like._transport.cancellation import check_cancelled
 from ftrack_like.accessor._progress import Meter, measuring
 from ftrack_like.accessor.base import Accessor
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Move", "is_among_others", "move_all", "works_in_threads"]
+__all__ = ["Move", "is_among_others", "move_all", "next_of", "works_in_threads"]
+
+News = TypeVar("News")
 
 #: The most files to move at the same time, each with one or two chunks in memory. It may exceed
 #: the number of processors, since most of the time goes into waiting for a disk or a server.
 THREADS = 8
+
+#: The seconds after which a wait for progress begins again.
+_LOOK = 0.1
 
 #: Whether the current file is one of several that are moved at the same time.
 _AMONG_OTHERS: ContextVar[bool] = ContextVar("_AMONG_OTHERS", default=False)
@@ -54,6 +61,18 @@ def works_in_threads(accessor: Accessor) -> bool:
     if not issubclass(kind, Accessor) or vars(kind).get("is_thread_safe") is not True:
         return False
     return not any(hasattr(kind, name) for name in vars(accessor))
+
+
+def next_of(items: queue.SimpleQueue[News]) -> News:
+    """Wait for the next of *items* and return it.
+
+    On Windows, Ctrl-C does not end a wait without a time limit. So wait again and again. Raise an
+    error when the current work is cancelled.
+    """
+    while True:
+        check_cancelled()
+        with contextlib.suppress(queue.Empty):
+            return items.get(timeout=_LOOK)
 
 
 def is_among_others() -> bool:
@@ -118,7 +137,7 @@ class _Moving:
         done, total = [0] * left, [move.expected for move in self._moves]
         all_done, all_total = 0, sum(total)
         while left:
-            news = self._news.get()
+            news = next_of(self._news)
             if news is None:
                 left -= 1
                 continue

@@ -13,9 +13,11 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from ftrack_like.accessor._parallel import is_among_others
+from ftrack_like._transport.cancellation import check_cancelled
+from ftrack_like.accessor._parallel import is_among_others, next_of
 from ftrack_like.accessor._tries import Tries
 from ftrack_like.accessor._upload import UploadBody, UploadError, as_bytes, send
 from ftrack_like.data import File, String
@@ -118,7 +120,8 @@ class PartedUpload:
         pool = ThreadPoolExecutor(min(threads, len(places)), "ftrack-like-upload")
         try:
             futures = [
-                pool.submit(self._send_part, index, each) for index, each in enumerate(places)
+                pool.submit(copy_context().run, self._send_part, index, each)
+                for index, each in enumerate(places)
             ]
             for future in futures:
                 future.add_done_callback(self._news.put)
@@ -139,7 +142,7 @@ class PartedUpload:
         """Report the progress until *left* parts are done; raise the error of a failed part."""
         sent = 0
         while left:
-            news = self._news.get()
+            news = next_of(self._news)
             if isinstance(news, int):
                 sent += news
                 tell(sent)
@@ -178,6 +181,7 @@ class PartedUpload:
         """Yield *length* bytes from *start* on and add them to *digest*."""
         end = start + length
         while start < end:
+            check_cancelled()
             if self._stop.is_set():
                 raise UploadError("the upload was stopped")
             with self._reading:

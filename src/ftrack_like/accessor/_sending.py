@@ -17,7 +17,7 @@ import base64
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -27,11 +27,13 @@ from ftrack_like import exception
 from ftrack_like._base.collaborators import (
     connection_settings_of,
     connections_of,
+    observers_of,
     remote_actions_of,
 )
 from ftrack_like._base.seams import is_overridden
 from ftrack_like._transport.body import ACCEPTED
 from ftrack_like._transport.http import GuardedSession, PooledAdapter
+from ftrack_like.accessor._addresses import Addresses, Prepared, download_name
 from ftrack_like.accessor._parts import OtherDataError, PartedUpload, count_parts, state_of
 from ftrack_like.accessor._progress import current_meter
 from ftrack_like.accessor._tries import Tries, Verdict, judge_words
@@ -50,12 +52,18 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
     from ftrack_like._base.types import Readable, Timeout, Value
+    from ftrack_like._session.observing import Observers
+    from ftrack_like.accessor.base import Incoming
     from ftrack_like.session import Session
 
-__all__ = ["ComponentUpload", "keeping_connections"]
+__all__ = ["ComponentUpload", "keeping_connections", "sending_several"]
 
 #: The session of the current transfer, and the request session that sends its uploads.
 _KEPT: ContextVar[Optional[tuple[Any, requests.Session]]] = ContextVar("_KEPT", default=None)
+
+
+#: The addresses for the files of the current transfer.
+_ADDRESSES: ContextVar[Optional[Addresses]] = ContextVar("_ADDRESSES", default=None)
 
 
 class ComponentUpload:
@@ -82,7 +90,7 @@ class ComponentUpload:
         self._start = position_of(source) or 0
         self._expected = remaining_size(source)
         self._meter = current_meter()
-        self._name = self._file_name(component_id)
+        self._name = download_name(session, component_id)
 
     def run(self) -> Optional[str]:
         """Send the data.
@@ -91,7 +99,7 @@ class ComponentUpload:
         hexadecimal; the caller must compare the stored data with it.
         """
         with keeping_connections(self._session) as plain:
-            put = functools.partial(_put, plain, self._timeout)
+            put = functools.partial(_put, observers_of(self._session), plain, self._timeout)
             if self._expected is not None and not isinstance(self._source, File):
                 return self._in_passing(put, self._expected)
             size = self._tries.repeat(
@@ -160,12 +168,25 @@ class ComponentUpload:
 
     def _in_one(self, put: Callable[..., Any]) -> int:
         """Send in one piece; return the number of bytes."""
-        size, checksum = measure(self._source)
+        prepared = self._prepared()
+        size, checksum = measure(self._source) if prepared is None else prepared.measured
         self._source.seek(self._start)
         self._announce(size)
-        begin = functools.partial(self._place, size, checksum=checksum)
+        places = [] if prepared is None else [prepared.place]
+
+        def begin() -> dict[str, Any]:
+            """Return the prepared address at the first call, and new ones later."""
+            return places.pop() if places else self._place(size, checksum=checksum)
+
         upload(self._source, size, begin, put, self._tries, self._tell)
         return size
+
+    def _prepared(self) -> Optional[Prepared]:
+        """Return what :class:`Addresses` has prepared for this upload, or None."""
+        addresses = _ADDRESSES.get()
+        if addresses is None or self._start:
+            return None
+        return addresses.take(self._component_id, self._source)
 
     def _in_passing(self, put: Callable[..., Any], size: int) -> Optional[str]:
         """Send *size* bytes as they are read; return the result of :meth:`run`."""
@@ -193,12 +214,16 @@ class ComponentUpload:
         if self._meter is not None:
             self._meter.move_to(sent)
 
-    def _file_name(self, component_id: str) -> str:
-        """Return the file name for later downloads of the data."""
-        component = self._session.get("FileComponent", component_id)
-        if component is None:
-            return component_id
-        return f"{component['name']}{component['file_type'] or ''}"
+
+@contextlib.contextmanager
+def sending_several(session: Session, files: Sequence[Incoming]) -> Generator[None, None, None]:
+    """Let the uploads of *files* inside the context share connections and requests."""
+    token = _ADDRESSES.set(Addresses(session, files))
+    try:
+        with keeping_connections(session):
+            yield
+    finally:
+        _ADDRESSES.reset(token)
 
 
 @contextlib.contextmanager
@@ -233,9 +258,15 @@ def _knows_parts(session: Session) -> bool:
     return "parts" in taken or any(each.kind is each.VAR_KEYWORD for each in taken.values())
 
 
-def _put(plain: requests.Session, timeout: Timeout, url: str, **options: Value) -> Response:
+def _put(
+    observers: Observers, plain: requests.Session, timeout: Timeout, url: str, **options: Value
+) -> Response:
     """Send a PUT request to *url* and return the response; do not follow redirects."""
-    return plain.put(url, timeout=timeout, allow_redirects=False, stream=True, **options)
+
+    def put() -> Response:
+        return plain.put(url, timeout=timeout, allow_redirects=False, stream=True, **options)
+
+    return observers.transfer("PUT", url, put)
 
 
 def _plain_session(session: Session) -> requests.Session:

@@ -21,6 +21,8 @@ import os
 from collections.abc import Generator
 from typing import Optional
 
+from ftrack_like._base.renaming import put_into_place
+
 __all__ = ["Temporary", "beside", "claim_existing", "claim_new", "is_temporary", "remove_abandoned"]
 
 _SUFFIX = ".ftrack-part"
@@ -49,7 +51,7 @@ class Temporary:
         os.fsync(self._descriptor)
         if os.name == "nt":
             self._release()  # Windows does not rename open files.
-        os.replace(self.path, self._final_path)
+        put_into_place(self.path, self._final_path)
         self._release()
 
     def discard(self) -> None:
@@ -58,8 +60,13 @@ class Temporary:
             return
         if os.name == "nt":
             self._release()
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.remove(self.path)
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            if os.name != "nt":
+                raise  # On Windows, another transfer has claimed the file after the release.
         self._release()
 
     def leave(self) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 
 from ftrack_like import exception
 from ftrack_like._transport.body import answer_excerpt
+from ftrack_like._transport.cancellation import check_cancelled
 from ftrack_like._transport.faults import exhaustion, is_timeout
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like._transport.limits import (
@@ -248,10 +249,12 @@ class Tries:
         begun = time.monotonic()
         timeouts = renewals = 0
         for attempt in itertools.count(1):
+            check_cancelled()
             try:
                 return action()
             except DownloadError as error:
                 failure = error
+            check_cancelled()
             if self._connections.ended:
                 raise exception.ConnectionClosedError() from failure
             timeouts += failure.is_late

@@ -11,6 +11,7 @@ import requests
 import urllib3
 
 from ftrack_like._transport.body import read_body
+from ftrack_like._transport.cancellation import check_cancelled
 from ftrack_like._transport.limits import limited
 from ftrack_like.accessor._tries import DownloadError, Tries, failed, judge, refused
 from ftrack_like.symbol import CHUNK_SIZE
@@ -99,6 +100,7 @@ def as_bytes(content: Content) -> bytes:
 def chunks(source: Readable) -> Iterator[bytes]:
     """Read *source* to its end and yield the chunks as bytes."""
     while True:
+        check_cancelled()
         chunk = source.read(CHUNK_SIZE)
         if not chunk:
             return

@@ -5,9 +5,11 @@ from __future__ import annotations
 import abc
 import contextlib
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from ftrack_like._transport.cancellation import check_cancelled
 from ftrack_like.accessor._progress import current_meter
 from ftrack_like.data import Data
 from ftrack_like.exception import AccessorOperationFailedError, AccessorUnsupportedOperationError
@@ -115,8 +117,8 @@ class Accessor(abc.ABC):
         """
         raise AccessorUnsupportedOperationError("get_url", resource_identifier=resource_identifier)
 
-    def receiving_several(self) -> AbstractContextManager[Any]:
-        """Return a context manager for several calls of :meth:`receive`.
+    def receiving_several(self, files: Sequence[Incoming] = ()) -> AbstractContextManager[Any]:
+        """Return a context manager for several calls of :meth:`receive`, for *files*.
 
         A subclass may, for example, keep connections open inside it.
         """
@@ -137,6 +139,18 @@ class Accessor(abc.ABC):
         except BaseException:
             _remove_rest(self, resource_identifier)
             raise
+
+
+class Incoming(NamedTuple):
+    """A file that an accessor is about to receive as *resource_identifier*.
+
+    Its data is at *source_identifier* of the accessor *source*. *size* is expected, in bytes.
+    """
+
+    resource_identifier: str
+    source: Accessor
+    source_identifier: str
+    size: int
 
 
 def _remove_rest(accessor: Accessor, resource_identifier: str) -> None:
@@ -177,6 +191,7 @@ def copy(source: Readable, target: Data) -> int:
         meter.set_size(expected)
     size = 0
     while True:
+        check_cancelled()
         chunk = source.read(CHUNK_SIZE)
         if not chunk:
             break

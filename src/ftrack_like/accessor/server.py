@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import urlencode
@@ -13,8 +13,10 @@ from urllib.parse import urlencode
 import requests
 
 from ftrack_like._base.collaborators import (
+    calls_of,
     connection_settings_of,
     connections_of,
+    observers_of,
     request_session_of,
     retry_policy_of,
 )
@@ -22,7 +24,7 @@ from ftrack_like._transport.limits import limited
 from ftrack_like._transport.redaction import masked
 from ftrack_like.accessor._download import Download
 from ftrack_like.accessor._tries import POLICY, DownloadError, Tries, problem
-from ftrack_like.accessor.base import Accessor
+from ftrack_like.accessor.base import Accessor, Incoming
 from ftrack_like.data import String
 from ftrack_like.exception import AccessorOperationFailedError, ConnectionClosedError
 
@@ -180,12 +182,12 @@ class _ServerAccessor(Accessor):
         """Return the :class:`ServerFile` of *resource_identifier*, opened in *mode*."""
         return ServerFile(resource_identifier, session=self._session, mode=mode)
 
-    def receiving_several(self) -> AbstractContextManager[Any]:
-        """Return a context manager; uploads inside it share their connections."""
+    def receiving_several(self, files: Sequence[Incoming] = ()) -> AbstractContextManager[Any]:
+        """Return a context manager; uploads of *files* inside it share connections and requests."""
         # lazy: most sessions send no data
-        from ftrack_like.accessor._sending import keeping_connections
+        from ftrack_like.accessor._sending import sending_several
 
-        return keeping_connections(self._session)
+        return sending_several(self._session, files)
 
     def receive(self, resource_identifier: str, source: Readable) -> int:
         """Upload the open data *source* as a stream; return the number of bytes.
@@ -273,24 +275,44 @@ class _Transport:
 
         The credentials are headers, and a redirect to another host does not carry them.
         """
-        return request_session_of(self._session).get(
-            f"{self._session.server_url}/component/get",
-            params={"id": resource_identifier},
-            headers=dict(headers),
-            stream=True,
-            timeout=self._timeout,
-        )
+        return self._request("get", resource_identifier, headers)
+
+    def _request(
+        self, action: str, resource_identifier: str, headers: Optional[Mapping[str, str]] = None
+    ) -> Response:
+        """Return the streaming response to *action* on the data of *resource_identifier*.
+
+        If the server refuses the key and the program has a function for credentials, ask again.
+        """
+        session = self._session
+        used = (session.api_user, session.api_key)
+
+        address = f"{session.server_url}/component/{action}"
+
+        def get() -> Response:
+            return request_session_of(session).get(
+                address,
+                params={"id": resource_identifier},
+                headers=dict(headers or {}),
+                stream=True,
+                timeout=self._timeout,
+            )
+
+        def send() -> Response:
+            return observers_of(session).transfer("GET", address, get)
+
+        response = send()
+        # Not 403: a storage answers with it when its signed address has expired.
+        if response.status_code != 401 or calls_of(session).renew(used) is None:
+            return response
+        response.close()
+        return send()
 
     def remove(self, resource_identifier: str) -> None:
         """Remove the data of *resource_identifier* from the server."""
         try:
             with limited(self.tries.limit()):
-                response = request_session_of(self._session).get(
-                    f"{self._session.server_url}/component/remove",
-                    params={"id": resource_identifier},
-                    timeout=self._timeout,
-                    stream=True,
-                )
+                response = self._request("remove", resource_identifier)
             response.close()
             response.raise_for_status()
         except requests.exceptions.RequestException as error:

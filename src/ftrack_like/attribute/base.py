@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, inspection
-from ftrack_like._base.collaborators import fetcher_of, loader_of
+from ftrack_like._base.collaborators import fetcher_of, identity_map_of, loader_of
 from ftrack_like._base.ownership import own
 from ftrack_like._base.seams import keeps_originals, original
 from ftrack_like.attribute.storage import Storage, put
@@ -123,8 +123,22 @@ class Attribute:
         if value is NOT_SET:
             value = self.get_remote_value(entity)
         if value is NOT_SET and entity.may_populate(self._name):
+            value = self.loaded(entity, self.get_remote_value)
+        return value
+
+    def loaded(self, entity: Entity, read: Callable[[Entity], Value]) -> Value:
+        """Load the value of *entity*, and return the result of *read*, which takes the entity.
+
+        Load it again if an event has dropped the value before it could be read.
+        """
+        identity_map = identity_map_of(entity.session)
+        value: Value = NOT_SET
+        for _ in range(_MOST_LOADS):
+            number = identity_map.begin_reading()
             self.populate_remote_value(entity)
-            value = self.get_remote_value(entity)
+            value = read(entity)
+            if value is not NOT_SET or identity_map.begin_reading() == number:
+                break
         return value
 
     def get_local_value(self, entity: Entity) -> Value:
@@ -229,25 +243,45 @@ class Attribute:
         return (local is not None and self._name in local) or self._name in entity.remote_values
 
 
+#: How often a value is loaded if events drop it again and again.
+_MOST_LOADS = 10
+
+#: The classes of JSON values that contain others.
+_CONTAINERS = frozenset({dict, list})
+
 _SET_LOCAL_VALUE = original(Attribute, "set_local_value")
 
 
 def _plain_value(value: Value, session: Session) -> Value:
     """Return *value* from the JSON with its dates decoded and its entities in the session."""
-    if isinstance(value, dict):
+    if type(value) is dict:
         kind = value.get("__type__")
         if kind == "datetime" or kind == "date":  # noqa: PLR1714  # a server may send a list
             return _date(value.get("value"))
         if "__entity_type__" in value:
             return loader_of(session).load([value])[0]
         for key, inner in value.items():
-            if isinstance(inner, (dict, list)):
+            if type(inner) in _CONTAINERS:
                 value[key] = _plain_value(inner, session)
-    elif isinstance(value, list):
+    elif type(value) is list:
         for index, inner in enumerate(value):
-            if isinstance(inner, (dict, list)):
+            if type(inner) in _CONTAINERS and not _is_plain_mapping(inner):
                 value[index] = _plain_value(inner, session)
     return value
+
+
+def _is_plain_mapping(value: Json) -> bool:
+    """Return whether *value* is a mapping of plain values, such as an item of a link.
+
+    Programs read links again and again. To look at the values here takes half as long as to convert
+    each in :func:`_plain_value`.
+    """
+    if type(value) is not dict or "__type__" in value or "__entity_type__" in value:
+        return False
+    for inner in value.values():  # noqa: SIM110 - a generator takes twice as long
+        if type(inner) in _CONTAINERS:
+            return False
+    return True
 
 
 def _date(text: Json) -> Optional[Arrow]:

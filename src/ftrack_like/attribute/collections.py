@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+_trusted = collection.Collection.trusted
+
+
 @keeps_originals
 class AbstractCollectionAttribute(Attribute):
     """An attribute with several entities. Subclasses choose the class of the values."""
@@ -51,15 +54,22 @@ class AbstractCollectionAttribute(Attribute):
         if local is not None and self._name in local:
             return local[self._name]
         members = entity.remote_values.get(self._name, NOT_SET)
+        if type(members) is list:  # The usual case, without further calls.
+            value = self.present(_trusted(entity, self, self._mutable, members))
+            entity.own_local_values()[self._name] = value
+            return value
         if members is NOT_SET and entity.may_populate(self._name):
-            self.populate_remote_value(entity)
-            members = entity.remote_values.get(self._name, NOT_SET)
+            members = self.loaded(entity, self._remote_members)
         value = self._wrap(entity, self._members(entity, members), self._mutable)
         if members is not NOT_SET or entity.is_created:
             # Do not mark the entity as changed: reading a collection is not a change. If nothing
             # was loaded, do not keep the empty collection, so that it can still be loaded later.
             entity.own_local_values()[self._name] = value
         return value
+
+    def _remote_members(self, entity: Entity) -> Value:
+        """Return the list of the loaded members of *entity*, or NOT_SET."""
+        return entity.remote_values.get(self._name, NOT_SET)
 
     def get_remote_value(self, entity: Entity) -> Value:
         """Return an immutable collection of the loaded members of *entity*, or NOT_SET."""

@@ -17,46 +17,63 @@ from ftrack_like.cache.base import (
     MemoryCache,
     ProxyCache,
     SerialisedCache,
+    get_many,
+    remove_many,
     set_many,
 )
 from ftrack_like.cache.keys import KeyMaker, ObjectKeyMaker, StringKeyMaker
 from ftrack_like.cache.memoisation import Memoiser, memoise, memoise_decorator, memoiser
 
 if TYPE_CHECKING:
+    from ftrack_like.cache.bounds import ExpiringCache, LRUCache, PrefixedCache
     from ftrack_like.cache.file import FileCache
+    from ftrack_like.cache.invalidation import EventInvalidation
     from ftrack_like.cache.redis import RedisCache
 
 __all__ = [
     "Cache",
+    "EventInvalidation",
+    "ExpiringCache",
     "FileCache",
     "KeyMaker",
+    "LRUCache",
     "LayeredCache",
     "Memoiser",
     "MemoryCache",
     "ObjectKeyMaker",
+    "PrefixedCache",
     "ProxyCache",
     "RedisCache",
     "SerialisedCache",
     "StringKeyMaker",
+    "get_many",
     "memoise",
     "memoise_decorator",
     "memoiser",
+    "remove_many",
     "set_many",
 ]
 
-#: Backends by the modules that define them. Few sessions use these, so they are imported late.
-_BACKENDS = {"FileCache": "ftrack_like.cache.file", "RedisCache": "ftrack_like.cache.redis"}
+#: Classes by the modules that define them. Few sessions use these, so they are imported late.
+_LATE = {
+    "EventInvalidation": "ftrack_like.cache.invalidation",
+    "ExpiringCache": "ftrack_like.cache.bounds",
+    "FileCache": "ftrack_like.cache.file",
+    "LRUCache": "ftrack_like.cache.bounds",
+    "PrefixedCache": "ftrack_like.cache.bounds",
+    "RedisCache": "ftrack_like.cache.redis",
+}
 
 
-def __getattr__(name: str) -> type[Cache]:
-    """Return the backend *name*."""
-    if name not in _BACKENDS:
+def __getattr__(name: str) -> type:
+    """Return the class *name*."""
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: type[Cache] = getattr(importlib.import_module(_BACKENDS[name]), name)
+    value: type = getattr(importlib.import_module(_LATE[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     """Return all names."""
-    return sorted({*globals(), *_BACKENDS})
+    return sorted({*globals(), *_LATE})

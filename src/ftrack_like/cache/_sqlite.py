@@ -26,6 +26,8 @@ import tempfile
 from collections.abc import Generator, Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Optional, Union
 
+from ftrack_like._base.renaming import put_into_place
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -295,7 +297,7 @@ def _make_file(path: str, source: Optional[sqlite3.Connection] = None) -> None:
         _restrict(temporary)
         if source is not None:
             _unlink(path, *_SIDE_FILES)
-        os.replace(temporary, path)
+        put_into_place(temporary, path)
     except BaseException:
         _unlink(temporary, "", *_SIDE_FILES)
         raise

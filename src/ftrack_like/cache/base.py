@@ -12,7 +12,16 @@ from ftrack_like._base.seams import is_patched, keeps_originals
 if TYPE_CHECKING:
     from ftrack_like._base.types import Key, Value
 
-__all__ = ["Cache", "LayeredCache", "MemoryCache", "ProxyCache", "SerialisedCache", "set_many"]
+__all__ = [
+    "Cache",
+    "LayeredCache",
+    "MemoryCache",
+    "ProxyCache",
+    "SerialisedCache",
+    "get_many",
+    "remove_many",
+    "set_many",
+]
 
 
 class Cache(abc.ABC):
@@ -44,6 +53,10 @@ class Cache(abc.ABC):
         """Return a list of the current keys."""
         raise NotImplementedError(f"{type(self).__name__} cannot list its keys.")
 
+    def keys_with(self, prefix: str) -> list[Key]:
+        """Return a list of the keys, all text, that begin with *prefix*."""
+        return [key for key in self.keys() if key.startswith(prefix)]
+
     def values(self) -> list[Value]:
         """Return a list of the current values, in the order of :meth:`keys`."""
         found = []
@@ -65,10 +78,31 @@ class Cache(abc.ABC):
             except KeyError:
                 continue  # Another thread or process has already removed it.
 
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Value]:
+        """Return ``{key: value}`` for those of *keys* that are present.
+
+        Backends override it with one read.
+        """
+        found = {}
+        for key in keys:
+            try:
+                found[key] = self.get(key)
+            except KeyError:
+                continue
+        return found
+
     def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store each value of *items* under its key; backends override it with one write."""
         for key, value in items.items():
             self.set(key, value)
+
+    def remove_many(self, keys: Iterable[Key]) -> None:
+        """Remove those of *keys* that are present; backends override it with one write."""
+        for key in keys:
+            try:
+                self.remove(key)
+            except KeyError:
+                continue
 
 
 def _matching(keys: Iterable[Key], pattern: Optional[str]) -> list[Key]:
@@ -79,20 +113,53 @@ def _matching(keys: Iterable[Key], pattern: Optional[str]) -> list[Key]:
     return [key for key in keys if search(key)]
 
 
+def get_many(cache: Cache, keys: Iterable[Key]) -> dict[Key, Value]:
+    """Return the values of *cache* under *keys*: in one read if possible, else one by one.
+
+    *cache* may be an object without ``get_many``. An overridden ``get`` is called for each key.
+    """
+    if _has_own_bulk(cache, "get", "get_many"):
+        return cache.get_many(keys)
+    return Cache.get_many(cache, keys)
+
+
 def set_many(cache: Cache, items: Mapping[Key, Value]) -> None:
     """Store *items* in *cache*: in one write if possible, else by one call of ``set`` per item.
 
-    One write would bypass an overridden ``set``. So each item uses ``set`` if a subclass overrides
-    only ``set``, if a program has replaced ``set``, or if *cache* has no ``set_many``.
+    *cache* may be an object without ``set_many``. An overridden ``set`` is called for each item.
     """
-    for class_ in () if is_patched(cache, "set") else type(cache).__mro__:
-        if "set_many" in vars(class_):
-            cache.set_many(items)
-            return
-        if "set" in vars(class_):
+    if _has_own_bulk(cache, "set", "set_many"):
+        cache.set_many(items)
+    else:
+        Cache.set_many(cache, items)
+
+
+def remove_many(cache: Cache, keys: Iterable[Key]) -> None:
+    """Remove *keys* from *cache*: in one write if possible, else one by one.
+
+    *cache* may be an object without ``remove_many``. An overridden ``remove`` is called for each
+    key.
+    """
+    if _has_own_bulk(cache, "remove", "remove_many"):
+        cache.remove_many(keys)
+    else:
+        Cache.remove_many(cache, keys)
+
+
+def _has_own_bulk(cache: Cache, single: str, bulk: str) -> bool:
+    """Return whether the method *bulk* of *cache* may replace calls of the method *single*.
+
+    It would bypass an overridden *single*. So it may not if a subclass overrides only *single*, or
+    if a program has replaced *single* on the instance.
+    """
+    if is_patched(cache, single):
+        return False
+    for class_ in type(cache).__mro__:
+        if bulk in vars(class_):
+            return True
+        if single in vars(class_):
             break
-    for key, value in items.items():
-        cache.set(key, value)
+    return False
 
 
 @keeps_originals
@@ -120,9 +187,21 @@ class ProxyCache(Cache):
         keys: list[Key] = self.proxied.keys()
         return keys
 
+    def keys_with(self, prefix: str) -> list[Key]:
+        """Return the keys of the proxied cache that begin with *prefix*."""
+        return self.proxied.keys_with(prefix)
+
     def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store *items* in the proxied cache."""
         set_many(self.proxied, items)
+
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Value]:
+        """Return the values of the proxied cache under *keys*, without the missing ones."""
+        return get_many(self.proxied, keys)
+
+    def remove_many(self, keys: Iterable[Key]) -> None:
+        """Remove *keys* from the proxied cache."""
+        remove_many(self.proxied, keys)
 
 
 @keeps_originals
@@ -190,10 +269,35 @@ class LayeredCache(Cache):
         for cache in self.caches:
             cache.clear(pattern)
 
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Value]:
+        """Return the values under *keys*, without the missing ones, with one read for each layer.
+
+        Each value comes from the first layer that has it, and is stored in the layers before it.
+        """
+        missing = list(dict.fromkeys(keys))
+        found: dict[Any, Any] = {}
+        for index, cache in enumerate(self.caches):
+            if not missing:
+                break
+            here = get_many(cache, missing)
+            if index and here:
+                here = {key: self._raised(value) for key, value in here.items()}
+                for earlier in self.caches[:index]:
+                    set_many(earlier, here)
+            found.update(here)
+            missing = [key for key in missing if key not in here]
+        return found
+
     def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store *items* in every layer, in one write per layer if possible."""
         for cache in self.caches:
             set_many(cache, items)
+
+    def remove_many(self, keys: Iterable[Key]) -> None:
+        """Remove *keys* from every layer, in one write per layer if possible."""
+        names = list(keys)
+        for cache in self.caches:
+            remove_many(cache, names)
 
 
 @keeps_originals
@@ -309,6 +413,19 @@ class SerialisedCache(ProxyCache):
     def set(self, key: Key, value: Value) -> None:
         """Store *value*, encoded, under *key*."""
         super().set(key, value if self.encode is None else self.encode(value))
+
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Value]:
+        """Return the decoded values under *keys*, without missing and unreadable ones."""
+        found = super().get_many(keys)
+        if self.decode is None:
+            return found
+        decoded = {}
+        for key, value in found.items():
+            try:
+                decoded[key] = self.decode(value)
+            except (TypeError, ValueError, LookupError, RecursionError):
+                continue  # Damaged, or written by another program: the same as missing.
+        return decoded
 
     def set_many(self, items: Mapping[Key, Value]) -> None:
         """Store *items*, each value encoded."""

@@ -18,13 +18,14 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Generator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from ftrack_like._base.paths import check_path
 from ftrack_like._base.seams import keeps_originals
 from ftrack_like.cache import _sqlite
-from ftrack_like.cache.base import Cache
+from ftrack_like.cache.base import Cache, MemoryCache
+from ftrack_like.cache.bounds import ExpiringCache
 
 if TYPE_CHECKING:
     import sqlite3
@@ -97,8 +98,10 @@ class FileCache(Cache):
 
     def get(self, key: str) -> str:
         """Return the text stored under *key*; raise :exc:`KeyError` if it is missing."""
-        value = self._use(lambda database: database[key])
-        return value if isinstance(value, str) else bytes(value).decode("utf-8")
+        text = _text_in(self._use(lambda database: database[key]))
+        if text is None:
+            raise KeyError(key)
+        return text
 
     def set(self, key: str, value: str) -> None:
         """Store the text *value* under *key*."""
@@ -112,9 +115,59 @@ class FileCache(Cache):
         """Return a list of the keys."""
         return self._use(list)
 
+    def get_many(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the texts under *keys*, without the missing ones, in one transaction."""
+        names = list(keys)
+        found = self._use(lambda database: [database.get(key) for key in names])
+        texts = {key: _text_in(value) for key, value in zip(names, found)}
+        return {key: text for key, text in texts.items() if text is not None}
+
+    def add(self, key: str, value: str, seconds: float) -> bool:
+        """Store *value* under *key* for *seconds*, unless there is a value; return whether it did.
+
+        Of several processes that add the same key at once, only one gets True. The value has the
+        form of an :class:`~ftrack_like.cache.ExpiringCache`.
+        """
+        expiring = ExpiringCache(MemoryCache(), seconds)
+
+        def add(database: MutableMapping[str, str]) -> bool:
+            # Write first: the transaction then excludes other writers from now on.
+            database[f"{key} attempt"] = ""
+            del database[f"{key} attempt"]
+            found = database.get(key)
+            if found is not None:
+                expiring.proxied.set(key, found)
+                if expiring.get_many([key]):
+                    return False
+            expiring.set(key, value)
+            database[key] = expiring.proxied.get(key)
+            return True
+
+        return self._use(add)
+
     def set_many(self, items: Mapping[str, str]) -> None:
         """Store *items* in one transaction: after an error, none is stored."""
         self._use(lambda database: database.update(items))
+
+    def remove_many(self, keys: Iterable[str]) -> None:
+        """Remove those of *keys* that are present, in one transaction."""
+        names = list(keys)
+
+        def remove(database: MutableMapping[str, str]) -> None:
+            for key in names:
+                database.pop(key, None)
+
+        self._use(remove)
+
+
+def _text_in(value: object) -> Optional[str]:
+    """Return the text in *value*, read from the file; None if another program stored no text."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except ValueError:
+            return None
+    return value if isinstance(value, str) else None
 
 
 class _Handle:

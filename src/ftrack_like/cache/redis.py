@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Optional
 
 from ftrack_like._base.errors import missing_package
@@ -17,7 +17,10 @@ __all__ = ["RedisCache"]
 
 #: The time-out of the server in seconds. It is short: a cache that does not answer must not block
 #: the program that it should speed up.
-_TIME_OUT = 5.0
+_TIME_OUT = 1.0
+
+#: The most keys in one request. A request with more would keep the server from others.
+_MOST_KEYS = 5000
 
 
 class RedisCache(Cache):
@@ -46,11 +49,16 @@ class RedisCache(Cache):
         super().__init__()
         self.prefix = prefix
         self.expire = expire
-        self._client = _redis_client(url) if client is None else client
+        self._client = redis_client(url) if client is None else client
 
     def get(self, key: str) -> str:
         """Return the text stored under *key*; raise :exc:`KeyError` if it is missing."""
-        value = self._client.get(self._name(key))
+        try:
+            value = self._client.get(self._name(key))
+        except Exception as error:
+            if str(error).startswith("WRONGTYPE"):  # Another program has a list there, say.
+                raise KeyError(key) from None
+            raise
         if value is None:
             raise KeyError(key)
         return _decoded(value)
@@ -66,30 +74,80 @@ class RedisCache(Cache):
 
     def keys(self) -> list[str]:
         """Return a list of the keys in any order."""
-        pattern = _escape_pattern(self.prefix) + "*"
+        return self.keys_with("")
+
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return a list of the keys that begin with *prefix*; the server selects them."""
+        pattern = _escape_pattern(self.prefix + prefix) + "*"
         found = self._client.scan_iter(match=_bytes(pattern, "prefix"), count=1000)
         # The server may report a key twice while it is scanned.
         return list(dict.fromkeys(_decoded(name)[len(self.prefix) :] for name in found))
 
+    def get_many(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the texts under *keys*, without the missing ones, in one request to the server."""
+        names = list(keys)
+        values: list[Value] = []
+        for some in _chunks(names):
+            values += self._client.mget([self._name(key) for key in some])
+        found = {}
+        for key, value in zip(names, values):
+            try:
+                if value is not None:
+                    found[key] = _decoded(value)
+            except ValueError:
+                continue  # Another program has bytes there that are not text.
+        return found
+
     def set_many(self, items: Mapping[str, str]) -> None:
         """Store *items* in one request to the server."""
-        with self._client.pipeline(transaction=False) as pipeline:
-            for key, value in items.items():
-                pipeline.set(self._name(key), _bytes(value, "value"), ex=self.expire)
-            pipeline.execute()
+        for some in _chunks(list(items)):
+            with self._client.pipeline(transaction=False) as pipeline:
+                for key in some:
+                    value = _bytes(items[key], "value")
+                    pipeline.set(self._name(key), value, ex=self.expire)
+                pipeline.execute()
+
+    def remove_many(self, keys: Iterable[str]) -> None:
+        """Remove those of *keys* that are present, in one request to the server."""
+        for some in _chunks(list(keys)):
+            self._client.delete(*[self._name(key) for key in some])
+
+    def add(self, key: str, value: str, seconds: float) -> bool:
+        """Store *value* under *key* for *seconds*, unless there is a value; return whether it did.
+
+        Of several processes that add the same key at once, only one gets True.
+        """
+        milliseconds = max(1, int(seconds * 1000))
+        name, content = self._name(key), _bytes(value, "value")
+        return bool(self._client.set(name, content, px=milliseconds, nx=True))
 
     def _name(self, key: str) -> bytes:
         """Return the key on the server for *key*: with the prefix, as bytes."""
         return _bytes(self.prefix, "prefix") + _bytes(key, "key")
 
 
-def _redis_client(url: str) -> redis.Redis:
-    """Return a client for the server at *url*; raise :exc:`ImportError` without the package."""
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    """Yield *keys* in lists for one request each."""
+    for start in range(0, len(keys), _MOST_KEYS):
+        yield keys[start : start + _MOST_KEYS]
+
+
+def redis_client(url: str, time_out: float = _TIME_OUT) -> redis.Redis:
+    """Return a client for the server at *url*, which waits *time_out* seconds for an answer.
+
+    Raise :exc:`ImportError` without the package, and :exc:`ValueError` for an invalid *url*.
+    """
     try:
-        import redis  # lazy: an optional dependency
+        import redis.backoff  # lazy: an optional dependency
+        import redis.retry
     except ImportError as error:
         raise ImportError(missing_package("RedisCache", "redis", "redis")) from error
-    return redis.Redis.from_url(url, socket_timeout=_TIME_OUT, socket_connect_timeout=_TIME_OUT)
+    # One more try: the server may have closed an idle connection. More tries would block the
+    # program for longer during an outage.
+    again = redis.retry.Retry(redis.backoff.NoBackoff(), 1)
+    return redis.Redis.from_url(
+        url, socket_timeout=time_out, socket_connect_timeout=time_out, retry=again
+    )
 
 
 def _bytes(text: str, role: str) -> bytes:

@@ -2,20 +2,22 @@
 
 Each module of this package whose name starts with a letter is the sub-command of that name. It
 has a ``SUMMARY`` for the help, ``add_arguments(parser)``, and ``run(arguments)``, which returns the
-exit status.
+exit status. The help imports all these modules, so each imports the client only in ``run``.
+
+``run`` may raise any error of the library, :exc:`OSError`, or
+:exc:`~ftrack_like.cli._errors.CommandError`: :func:`main` prints it in one line.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import pkgutil
+import os
 import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from ftrack_like._version import __version__
-from ftrack_like.cli._interrupt import INTERRUPTED
+from ftrack_like.cli._commands import is_answer, parse
+from ftrack_like.cli._errors import report
+from ftrack_like.cli._interrupt import INTERRUPTED, TERMINATED
 from ftrack_like.cli._streams import usable_streams
 
 __all__ = ["main"]
@@ -24,45 +26,22 @@ __all__ = ["main"]
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command with *arguments*, by default those of the process; return its status.
 
-    Without a sub-command, print the list of sub-commands. The status is 130 after Ctrl-C.
+    Without a sub-command, print the list of sub-commands. The status is 0 for success, 1 for a
+    failure, 2 for wrong arguments, 130 after Ctrl-C, and 143 if SIGTERM ended the work early.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    is_debugging = "--debug" in given and not is_answer(given)
+    if is_debugging and not os.environ.get("FTRACK_LOG"):
+        os.environ["FTRACK_LOG"] = "debug"  # A line for each request.
     with usable_streams():
         try:
-            status = _run(arguments)
+            chosen = parse(given)
+            status: Optional[int] = chosen.run(chosen)
             sys.stdout.flush()
-            return status
+            return TERMINATED if status is None else int(status)
         except KeyboardInterrupt:
             return INTERRUPTED
         except BrokenPipeError:  # the reader of the output has gone, so nothing is left to do
             return 0
-        except OSError as error:
-            print(f"ftrack-like: The output cannot be written: {error}", file=sys.stderr)
-            return 1
-
-
-def _run(arguments: Optional[Sequence[str]]) -> int:
-    """Run the command with *arguments* and return its status."""
-    parser = argparse.ArgumentParser(
-        "ftrack-like",
-        description="Work with ftrack.",
-        epilog="Each command has a help: ftrack-like COMMAND --help",
-    )
-    parser.add_argument("--version", action="version", version=f"ftrack-like {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name in _command_names():
-        module = importlib.import_module(f"{__name__}.{name}")
-        command = commands.add_parser(
-            name, help=module.SUMMARY, description=f"{module.SUMMARY}.".capitalize()
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    chosen = parser.parse_args(arguments)
-    if chosen.command is None:
-        parser.print_help()
-        return 0
-    return int(chosen.run(chosen))
-
-
-def _command_names() -> list[str]:
-    """Return the names of all sub-commands, sorted."""
-    return sorted(one.name for one in pkgutil.iter_modules(__path__) if one.name[0].isalpha())
+        except Exception as error:
+            return report(error, debug=is_debugging)

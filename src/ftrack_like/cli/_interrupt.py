@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Optional
 
-__all__ = ["INTERRUPTED", "interruptible"]
+__all__ = ["INTERRUPTED", "TERMINATED", "interruptible"]
 
-#: The exit status after Ctrl-C: 128 plus the number of the signal, as in shells.
-INTERRUPTED = 130
+#: The exit status after Ctrl-C and after SIGTERM: 128 plus the number of the signal, as in shells.
+INTERRUPTED, TERMINATED = 130, 143
 
 #: Both get handlers: a program in the background of a script starts with SIGINT ignored.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

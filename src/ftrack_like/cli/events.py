@@ -1,4 +1,4 @@
-"""`ftrack-like events tail`: print events as they happen."""
+"""`ftrack-like events`: print events as they happen, and the dead letters of journals."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Optional, TextIO
 
+from ftrack_like.cli import _dead_letters
 from ftrack_like.cli._arguments import positive
+from ftrack_like.cli._connection import add_connection_arguments, connection_of
+from ftrack_like.cli._errors import CommandError
 from ftrack_like.cli._interrupt import interruptible
 from ftrack_like.cli._streams import silence
+from ftrack_like.cli._text import printable
 
 if TYPE_CHECKING:
     from ftrack_like.wire.events import Event
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "watch events while they happen"
+SUMMARY = "watch events, and list events that could not be handled"
 
 #: Escape sequences for styles on a terminal.
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1;36m", "\x1b[0m"
@@ -42,15 +46,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "expression",
         metavar="EXPRESSION",
         nargs="?",
-        default="topic=*",
         help="which events, such as 'topic=ftrack.update' (default: all)",
     )
-    tail.add_argument("--server", metavar="URL", help="default: FTRACK_SERVER")
-    tail.add_argument("--user", help="default: FTRACK_API_USER; the key is FTRACK_API_KEY")
+    tail.add_argument(
+        "--topic",
+        metavar="TOPIC",
+        action="append",
+        default=[],
+        help="only events with this topic, such as ftrack.update or 'ftrack.*'; may be repeated",
+    )
+    tail.add_argument(
+        "--json",
+        "--jsonl",
+        dest="json",
+        action="store_true",
+        help="print one line of JSON each on a terminal too",
+    )
     tail.add_argument("--count", metavar="N", type=positive, help="stop after N events")
+    add_connection_arguments(tail)
+    _dead_letters.add_parser(actions)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Run the action in *arguments*; return the exit status.
+
+    Raise :exc:`KeyboardInterrupt` at SIGINT.
+    """
+    return _dead_letters.run(arguments) if arguments.action == "dead" else _tail(arguments)
+
+
+def _tail(arguments: argparse.Namespace) -> int:
     """Print the events that match *arguments*; return the exit status.
 
     Raise :exc:`KeyboardInterrupt` at SIGINT.
@@ -61,10 +86,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     with interruptible():
         try:
-            found = credentials(arguments.server, None, arguments.user)
+            chosen = connection_of(arguments)
+            found = credentials(
+                chosen.server_url, chosen.api_key, chosen.api_user, profile=chosen.profile
+            )
             hub = EventHub(found.server_url, found.api_user, found.api_key)
-            printer = Printer(sys.stdout, arguments.count)
-            hub.subscribe(arguments.expression, lambda event: printer.show(event, hub.close))
+            printer = Printer(sys.stdout, arguments.count, arguments.json)
+            hub.subscribe(_expression_for(arguments), lambda event: printer.show(event, hub.close))
             hub.connect()
             print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
             try:
@@ -75,20 +103,32 @@ def run(arguments: argparse.Namespace) -> int:
         except BrokenPipeError:
             raise  # the reader of the output has gone, which is not an error
         except (exception.Error, OSError, ValueError) as error:
-            print(f"ftrack-like: {error}", file=sys.stderr)
-            return 1
+            raise CommandError(str(error)) from error
     return 0
+
+
+def _expression_for(arguments: argparse.Namespace) -> str:
+    """Return the expression for the events that *arguments* name."""
+    topics = " or ".join(f"topic={topic}" for topic in arguments.topic)
+    if topics and arguments.expression:
+        return f"({arguments.expression}) and ({topics})"
+    return arguments.expression or topics or "topic=*"
 
 
 class Printer:
     """Prints events on *stream*: lines for people on a terminal, else lines of JSON."""
 
-    def __init__(self, stream: TextIO, count: Optional[int] = None) -> None:
-        """Initialise with the *count* of events to print; None means no limit."""
+    def __init__(
+        self, stream: TextIO, count: Optional[int] = None, always_json: bool = False
+    ) -> None:
+        """Initialise with the *count* of events to print; None means no limit.
+
+        With *always_json*, print JSON on a terminal too.
+        """
         self._stream = stream
         self._left = count
         self._colours = stream.isatty() and "NO_COLOR" not in os.environ
-        self._terminal = stream.isatty()
+        self._terminal = stream.isatty() and not always_json
 
     def show(self, event: Event, stop: Callable[[], object]) -> None:
         """Print *event*, and call *stop* if it was the last one."""
@@ -125,8 +165,3 @@ def as_json(event: Event) -> str:
     from ftrack_like.wire.events import to_wire  # lazy: "--help" answers at once
 
     return json.dumps(to_wire(event), default=str)
-
-
-def printable(text: str) -> str:
-    """Return *text* without characters that could control a terminal."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import sys
@@ -10,9 +11,12 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ftrack_like.cli._arguments import positive
+from ftrack_like.cli._connection import add_connection_arguments, connection_of
+from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._interrupt import interruptible
 
 if TYPE_CHECKING:
+    from ftrack_like.event.hub import EventHub
     from ftrack_like.wire.events import Event
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -27,15 +31,21 @@ _FIELDS = ("data", "id", "in_reply_to_event", "sent", "source", "target", "topic
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to *parser*."""
+    parser.description = (
+        "Host plugins and handle events until Ctrl-C. A plugin is a Python file with a function "
+        "register(session), which subscribes functions to events, or registers an action or a "
+        "location. The command imports all Python files in the folders and below them, and calls "
+        "register of each. Without folders in the arguments and in FTRACK_EVENT_PLUGIN_PATH it "
+        "hosts nothing."
+    )
     parser.add_argument(
         "plugin_paths",
         metavar="PLUGIN_PATH",
         type=_folder,
         nargs="*",
-        help="folder with plugins (default: the folders in FTRACK_EVENT_PLUGIN_PATH)",
+        help="folder with Python files that have a function register(session) (default: the "
+        "folders in FTRACK_EVENT_PLUGIN_PATH)",
     )
-    parser.add_argument("--server", metavar="URL", help="default: FTRACK_SERVER")
-    parser.add_argument("--user", help="default: FTRACK_API_USER; the key is FTRACK_API_KEY")
     parser.add_argument(
         "--workers",
         metavar="N",
@@ -53,11 +63,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: entity)",
     )
     parser.add_argument(
+        "--durable",
+        metavar="NAME",
+        type=_durable_name,
+        help="keep each event in the journal NAME until the plugins have handled it, repeat it "
+        "after a crash, and share the events with other processes that use the same NAME",
+    )
+    parser.add_argument(
+        "--journal",
+        metavar="PLACE",
+        help="with --durable, the place of the journal: a folder, or the address redis://… of a "
+        "server (default: FTRACK_EVENT_JOURNAL, else the data folder of the user)",
+    )
+    parser.add_argument(
+        "--tries",
+        metavar="N",
+        type=positive,
+        help="with --durable, how often an event is tried before it becomes a dead letter "
+        "(default: 5)",
+    )
+    parser.add_argument(
         "-v",
         "--verbose",
         action="store_true",
         help="log normal steps too, such as the loading of plugins",
     )
+    add_connection_arguments(parser)
 
 
 def _folder(path: str) -> str:
@@ -69,6 +100,16 @@ def _folder(path: str) -> str:
     if not os.access(path, os.R_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"the folder {path!r} cannot be read")
     return path
+
+
+def _durable_name(text: str) -> str:
+    """Return *text*, which must be a valid durable name."""
+    from ftrack_like.event.journal import check_name  # lazy: "--help" answers at once
+
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _field_path(text: str) -> str:
@@ -90,8 +131,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ftrack_like.session import Session  # lazy: likewise
 
     if arguments.key != _ENTITY and not arguments.workers:
-        print("ftrack-like: --key needs --workers.", file=sys.stderr)
-        return 2
+        raise UsageMistake("--key needs --workers.")
+    if not arguments.durable and (arguments.journal or arguments.tries):
+        raise UsageMistake("--journal and --tries need --durable.")
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -99,10 +141,14 @@ def run(arguments: argparse.Namespace) -> int:
     _warn_of_missing_folders(arguments.plugin_paths)
     with interruptible():
         try:
+            chosen = connection_of(arguments)
             with Session(
-                server_url=arguments.server,
-                api_user=arguments.user,
+                server_url=chosen.server_url,
+                api_key=chosen.api_key,
+                api_user=chosen.api_user,
+                profile=chosen.profile,
                 plugin_paths=arguments.plugin_paths or None,
+                event_hub_class=_hub_class(arguments),
             ) as session:
                 hub = session.event_hub
                 hub.connect()
@@ -111,10 +157,28 @@ def run(arguments: argparse.Namespace) -> int:
                     hub.wait(workers=arguments.workers, key=_key_function(arguments.key))
         except BrokenPipeError:
             raise  # the reader of the output has gone, which is not an error
-        except (exception.Error, OSError, ValueError) as error:
-            print(f"ftrack-like: {error}", file=sys.stderr)
-            return 1
+        except (exception.Error, ImportError, OSError, ValueError) as error:
+            raise CommandError(str(error)) from error
     return 0
+
+
+def _hub_class(arguments: argparse.Namespace) -> Optional[Callable[..., EventHub]]:
+    """Return a function that makes a hub with durable subscriptions, None without ``--durable``."""
+    if not arguments.durable:
+        return None
+    from ftrack_like.event.durability import Durability  # lazy: "--help" answers at once
+    from ftrack_like.event.hub import EventHub  # lazy: likewise
+
+    durability = Durability(arguments.durable, arguments.journal)
+    if arguments.tries:
+        durability = dataclasses.replace(durability, tries=arguments.tries)
+
+    def make(*positional: Any, **options: Any) -> EventHub:  # noqa: ANN401 - those of EventHub
+        hub = EventHub(*positional, **options)
+        hub.make_durable(durability)
+        return hub
+
+    return make
 
 
 def _warn_of_missing_folders(chosen: list[str]) -> None:

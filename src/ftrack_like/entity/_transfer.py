@@ -22,6 +22,7 @@ from ftrack_like._base.collaborators import loader_of
 from ftrack_like._transport.interruption import raise_interruption
 from ftrack_like.accessor._parallel import Move, move_all
 from ftrack_like.accessor._progress import Meter, measuring
+from ftrack_like.accessor.base import Incoming
 from ftrack_like.entity._copies import abandoned_places, copy_data, encode, true_place, undoing
 from ftrack_like.entity.component import is_container
 from ftrack_like.symbol import (
@@ -93,31 +94,58 @@ def remove(location: Location, components: Sequence[Component], recursive: bool)
     pairs = [(component, location) for component in components]
     affected = [item.component for item in _with_members(location.session, pairs, recursive)]
     with _with_known_places({location["id"]: location.find_places(affected)}):
-        location.get_resource_identifiers(affected)
-        removed = []
+        identifiers = location.get_resource_identifiers(affected)
+        removals = [_Removal(location, *pair) for pair in zip(affected, identifiers)]
         try:
-            for component in affected:
-                _remove_data(location, component)
-                removed.append(component)
+            if len(removals) > 1 and location.removes_data_in_threads():
+                move_all([Move(removal.remove_in_thread, 0) for removal in removals], None)
+            else:
+                for removal in removals:
+                    removal.remove()
+        except exception.AccessorResourceNotFoundError as error:
+            failed = [removal.component for removal in removals if removal.error is error]
+            if location.find_places(failed):
+                raise
+            # Another session has removed the component since the query of its place.
+            raise exception.ComponentNotInLocationError(failed, location) from error
         finally:
-            # Deregister the components whose data is gone, even if a later component failed.
+            # Deregister the components whose data is gone, even if another component failed.
+            removed = [removal.component for removal in removals if removal.is_done]
             if removed:
                 location.deregister_components(removed)
                 _publish(location, COMPONENT_REMOVED_FROM_LOCATION_TOPIC, removed)
 
 
-def _remove_data(location: Location, component: Component) -> None:
-    """Remove the data of *component* from *location*.
+class _Removal:
+    """The removal of the data of one component from *location*, from the place *identifier*."""
 
-    Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError` if another session has removed
-    the component since the query of its place.
-    """
-    try:
-        location._remove_data(component)  # noqa: SLF001 - programs override it
-    except exception.AccessorResourceNotFoundError as error:
-        if location.find_places([component]):
+    def __init__(self, location: Location, component: Component, identifier: str) -> None:
+        self.component = component
+        self.is_done = False
+        self.error: Optional[Exception] = None
+        self._location = location
+        self._identifier = identifier
+        self._has_data = not is_container(component)
+
+    def remove(self) -> None:
+        """Remove the data with the method that programs override."""
+        self._run(lambda: self._location._remove_data(self.component))  # noqa: SLF001 - programs override it
+
+    def remove_in_thread(self) -> None:
+        """Remove the data. Any thread may call this if the accessor is safe for threads."""
+        if self._has_data:
+            self._run(lambda: self._location.accessor.remove(self._identifier))
+        else:
+            self.is_done = True
+
+    def _run(self, remove: Callable[[], None]) -> None:
+        """Call *remove*, and keep its outcome."""
+        try:
+            remove()
+        except Exception as error:
+            self.error = error
             raise
-        raise exception.ComponentNotInLocationError([component], location) from error
+        self.is_done = True
 
 
 def _one_each(sources: Union[DataSource, Iterable[DataSource]], count: int) -> list[Location]:
@@ -235,8 +263,8 @@ def _add_all_data(location: Location, items: Sequence[_Item], meter: Optional[Me
         wanted = [pair for pair in zip(items, places) if not is_container(pair[0].component)]
         # If two items have the same place, the second must see the data of the first.
         if len({true_place(location, place) for _, place in wanted}) == len(wanted):
-            moves = _moves(location, wanted)
-            with location.accessor.receiving_several():
+            moves, files = _moves(location, wanted)
+            with location.accessor.receiving_several(files):
                 move_all(moves, meter)
             return [_encoded(location, item, place) for item, place in zip(items, places)]
     return [_add_data(location, item, meter) for item in items]
@@ -269,29 +297,35 @@ def _encoded(location: Location, item: _Item, place: str) -> str:
         return encode(location, item.component, place)
 
 
-def _moves(location: Location, wanted: Sequence[tuple[_Item, str]]) -> list[Move]:
-    """Return the moves for *wanted*, pairs of items and places; any thread may run these.
+def _moves(
+    location: Location, wanted: Sequence[tuple[_Item, str]]
+) -> tuple[list[Move], list[Incoming]]:
+    """Return the moves for *wanted*, pairs of items and places, and the files that they move.
 
-    Code of plugins may not be safe for threads, except accessors that say so. Therefore this
-    function makes all calls to such code, on the caller's thread.
+    Any thread may run the moves. Code of plugins may not be safe for threads, except accessors that
+    say so. Therefore this function makes all calls to such code, on the caller's thread.
     """
     with _explaining(location, wanted[0][0]):
         abandoned = abandoned_places(location, [(item.component, place) for item, place in wanted])
-    return [_move(location, item, place, abandoned) for item, place in wanted]
+    files = []
+    for item, place in wanted:
+        with _explaining(location, item):
+            source_place = item.source.get_resource_identifier(item.component)
+        files.append(Incoming(place, item.source.accessor, source_place, _expected_size(item)))
+    moves = [_move(location, item, file, abandoned) for (item, _), file in zip(wanted, files)]
+    return moves, files
 
 
-def _move(location: Location, item: _Item, place: str, abandoned: set[str]) -> Move:
-    """Return the move of the data of *item* to *place* in *location*."""
-    component, source, _ = item
-    with _explaining(location, item):
-        source_place = source.get_resource_identifier(component)
+def _move(location: Location, item: _Item, file: Incoming, abandoned: set[str]) -> Move:
+    """Return the move of *file*, the data of *item*, into *location*."""
 
     def run() -> None:
         """Copy the data."""
+        place, source, source_place, _ = file
         with _explaining(location, item):
-            copy_data(location, component, place, source.accessor, source_place, abandoned)
+            copy_data(location, item.component, place, source, source_place, abandoned)
 
-    return Move(run, _expected_size(item))
+    return Move(run, file.size)
 
 
 @contextlib.contextmanager

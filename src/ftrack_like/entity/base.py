@@ -17,14 +17,16 @@ from __future__ import annotations
 import abc
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, KeysView, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, MutableMapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
 from ftrack_like._base.ownership import own
 from ftrack_like._base.seams import keeps_originals
 from ftrack_like._base.suggest import Suggestion, did_you_mean
+from ftrack_like._values.labels import entity_text, known_values
 from ftrack_like.attribute import ReferenceAttribute, ScalarAttribute
+from ftrack_like.attribute.hint import AttributeHint
 from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.operation import PUSH, CreateEntityOperation, Operations, record_update
 from ftrack_like.symbol import NOT_SET
@@ -74,6 +76,8 @@ class _EntityBase:
     load_group: Optional[LoadGroup]
     #: Whether its creation is recorded and not committed. Then it does not exist on the server.
     is_created: bool
+    #: The keys of the data that are not attributes, if the entity is new.
+    ignored_names: tuple[str, ...] = ()
 
 
 class DynamicEntityTypeMetaclass(abc.ABCMeta):
@@ -96,6 +100,28 @@ class _Names(KeysView[str]):
     def __len__(self) -> int:
         """Return the number of names."""
         return len(self._mapping.attributes.by_name)
+
+
+#: Members that only other parts of this package use.
+_INTERNAL_NAMES = frozenset(
+    {
+        "adopt",
+        "fixed_key",
+        "forget_local_values",
+        "ignored_names",
+        "is_created",
+        "known_identity",
+        "load_group",
+        "local_values",
+        "mark_dirty",
+        "may_populate",
+        "operation_key",
+        "own_local_values",
+        "read_through_attribute",
+        "remember_identity",
+        "remote_values",
+    }
+)
 
 
 @keeps_originals
@@ -176,6 +202,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             elif attribute is not None:
                 others[name] = value
             elif name != "__entity_type__":
+                self.ignored_names: tuple[str, ...] = (*self.ignored_names, str(name))
                 self.logger.warning(
                     "%s has no attribute %r; its value is ignored. %s",
                     self.entity_type,
@@ -267,6 +294,18 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         self.local_values = kept or None
         self.is_created = False
 
+    def forget_loaded(self, names: Iterable[str]) -> None:
+        """Remove the remote values of *names*; the next read loads them. Local changes stay.
+
+        Collections of the program stay in use, and load their members at the next read.
+        """
+        for name in names:
+            self.remote_values.pop(name, None)
+            value = None if self.local_values is None else self.local_values.get(name)
+            members = value.collection if isinstance(value, MappedCollectionProxy) else value
+            if isinstance(members, Collection):
+                members.must_load = True
+
     def __getitem__(self, key: str) -> Value:
         """Return the value of the attribute *key*.
 
@@ -347,7 +386,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         attribute = self.attributes.by_name.get(key)
         if attribute is None:
             hint: Any = Suggestion(str(key), self.attributes.keys())
-            raise exception.UnknownAttributeError(key, self.entity_type, suggestion=hint)
+            raise exception.UnknownAttributeError(key, self.entity_type, suggestion=hint) from None
         return attribute
 
     def __iter__(self) -> Iterator[str]:
@@ -414,17 +453,53 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
         return f"<{self.entity_type}({values})>"
 
     def __repr__(self) -> str:
-        """Return a text with up to 8 loaded values; never query the server."""
-        values = {**self.remote_values, **(self.local_values or {})}
-        if self.attributes is None:
-            return f"<{self.entity_type}()>"
-        names = sorted(values, key=self._rank)
-        shown = [f"{name}={_short(values[name])}" for name in names[:8]]
-        more = f", … {len(names) - 8} more" if len(names) > 8 else ""
-        return f"<{self.entity_type}({', '.join(shown)}{more})>"
+        """Return the type, name, path and key, as far as they are loaded; never query the server.
+
+        For example ``<Task 'lighting' show/sq010/sh020/lighting id=0a1b…>``.
+        """
+        try:
+            key = self.primary_key_attributes or ()
+            return entity_text(self.entity_type, known_values(self), key, self._pending_state())
+        except Exception:  # A half-built entity in a debugger, or a broken class of a program.
+            return f"<{type(self).__name__}, incomplete>"
+
+    def _pending_state(self) -> str:
+        """Return the pending creation or deletion of this entity in words, "" for neither."""
+        if getattr(self, "is_created", False):
+            return "not committed"
+        operations = getattr(getattr(self, "session", None), "recorded_operations", None)
+        if isinstance(operations, Operations) and len(operations):
+            values = known_values(self)
+            key = [values.get(name) for name in self.primary_key_attributes or ()]
+            if operations.has_deletion(self.entity_type, key):
+                return "to be deleted"
+        return ""
+
+    def _repr_html_(self) -> str:
+        """Return the loaded values as HTML for notebooks; never query the server."""
+        # lazy: only notebooks need it
+        from ftrack_like._values.html import entity_table
+
+        values = known_values(self)
+        names = sorted(values, key=lambda name: (self._rank(name), name))
+        return entity_table(repr(self), values, names)
+
+    def __dir__(self) -> list[str]:
+        """Return the names that consoles offer, without those for this package."""
+        hints = {
+            name
+            for class_ in type(self).__mro__
+            for name, value in vars(class_).items()
+            if isinstance(value, AttributeHint)
+        }
+        return sorted(set(super().__dir__()) - _INTERNAL_NAMES - hints.difference(self.__dict__))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Return the names of the attributes, which IPython offers after ``entity["``."""
+        return list(self.attributes.by_name)
 
     def _rank(self, name: str) -> int:
-        """Return the sort key of *name* for ``repr``: primary key, then scalars, then others."""
+        """Return the position of the attribute *name*: key, then scalars, then others."""
         if name in self.primary_key_attributes:
             return 0
         attribute = self.attributes.get(name)
@@ -525,27 +600,6 @@ if TYPE_CHECKING:
 else:
     #: The class for :func:`isinstance`, which is slow for :class:`Entity`, an abstract class.
     AnyEntity = _EntityBase
-
-
-def _short(value: Value) -> str:
-    """Return a short text for the *value* of an attribute; never query the server."""
-    if isinstance(value, Entity):
-        known = {**value.remote_values, **(value.local_values or {})}
-        key = [str(known.get(name, NOT_SET)) for name in value.primary_key_attributes]
-        return f"<{value.entity_type}({', '.join(key)})>"
-    if isinstance(value, MappedCollectionProxy):
-        value = value.collection
-    if isinstance(value, Collection) or (isinstance(value, list) and _holds_entities(value)):
-        return f"<{len(value)} items>"
-    if isinstance(value, dict) and "__type__" in value:
-        return str(value.get("value"))
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _holds_entities(values: list[Any]) -> bool:
-    """Return whether *values* is a list of entities, or empty."""
-    return not values or isinstance(values[0], Entity)
 
 
 def _change(kind: str, name: str, before: Value, after: Value) -> dict[str, Any]:

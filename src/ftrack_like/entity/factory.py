@@ -8,6 +8,7 @@ program may change without an effect on other sessions.
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import logging
 import os
@@ -18,16 +19,12 @@ from ftrack_like import attribute, exception, inspection
 from ftrack_like._base.seams import is_overridden, is_own, keeps_originals, original
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._values import custom_attributes
+from ftrack_like.attribute.hint import hints_for
 from ftrack_like.cache import Memoiser, memoise_decorator
 from ftrack_like.collection import PerSessionDefaultKeyMaker, memoise_session
-from ftrack_like.entity.asset_version import AssetVersion
 from ftrack_like.entity.base import DynamicEntityTypeMetaclass, Entity
 from ftrack_like.entity.component import Component, CreateThumbnailMixin
-from ftrack_like.entity.job import Job
-from ftrack_like.entity.location import Location
-from ftrack_like.entity.note import CreateNoteMixin, Note
-from ftrack_like.entity.project_schema import ProjectSchema
-from ftrack_like.entity.user import User
+from ftrack_like.entity.note import CreateNoteMixin
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
@@ -99,7 +96,9 @@ class Factory:
         The default of *bases* is :class:`~ftrack_like.entity.base.Entity`.
         """
         table = self._table(schema)
+        parents = tuple(bases or [Entity])
         namespace: dict[str, Any] = {
+            **hints_for(table.by_name, parents),
             "entity_type": schema["id"],
             "attributes": table,
             "primary_key_attributes": schema["primary_key"][:],
@@ -110,7 +109,7 @@ class Factory:
             namespace["__getitem__"] = Entity.read_through_attribute
         return cast(
             "type[Entity]",
-            DynamicEntityTypeMetaclass(str(schema["id"]), tuple(bases or [Entity]), namespace),
+            DynamicEntityTypeMetaclass(str(schema["id"]), parents, namespace),
         )
 
     def _table(self, schema: Mapping[str, Any]) -> attribute.Attributes:
@@ -254,13 +253,14 @@ class StandardFactory(Factory):
         return made
 
 
-_SPECIAL_BASES: dict[str, type[Entity]] = {
-    "AssetVersion": AssetVersion,
-    "Job": Job,
-    "Location": Location,
-    "Note": Note,
-    "ProjectSchema": ProjectSchema,
-    "User": User,
+#: The modules of the classes with special behaviour. Each is imported for the first such class.
+_SPECIAL_BASES = {
+    "AssetVersion": "ftrack_like.entity.asset_version",
+    "Job": "ftrack_like.entity.job",
+    "Location": "ftrack_like.entity.location",
+    "Note": "ftrack_like.entity.note",
+    "ProjectSchema": "ftrack_like.entity.project_schema",
+    "User": "ftrack_like.entity.user",
 }
 
 
@@ -268,7 +268,11 @@ def _special_base(entity_type: str) -> Optional[type[Entity]]:
     """Return the class with the special behaviour of *entity_type*, or None."""
     if entity_type.endswith("Component"):
         return Component
-    return _SPECIAL_BASES.get(entity_type)
+    module = _SPECIAL_BASES.get(entity_type)
+    if module is None:
+        return None
+    found: type[Entity] = getattr(importlib.import_module(module), entity_type)
+    return found
 
 
 def _owner_key(entity: Entity) -> Value:

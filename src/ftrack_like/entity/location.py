@@ -218,7 +218,8 @@ class Location(Entity):
 
         With *recursive*, the members of containers are removed as well. All pending operations of
         the session are committed, and an event ``ftrack.location.component-removed`` is published
-        for each component.
+        for each component. If the accessor is safe for threads, several files are removed at once.
+        After an error, only the components whose data was removed have left the location.
 
         Raise :exc:`~ftrack_like.exception.ComponentNotInLocationError`, before removing anything,
         if a component is not in this location.
@@ -230,6 +231,16 @@ class Location(Entity):
         if is_container(component):
             return
         _require_accessor(self).remove(self.get_resource_identifier(component))
+
+    def removes_data_in_threads(self) -> bool:
+        """Return whether several threads may remove data from here at once.
+
+        They may if :meth:`_remove_data` is not overridden and the accessor is safe for threads.
+        """
+        # lazy: most sessions move no data
+        from ftrack_like.accessor._parallel import works_in_threads
+
+        return not is_overridden(self, "_remove_data") and works_in_threads(self.accessor)
 
     def _deregister_component_in_location(self, component: Component) -> None:
         """Delete the registration of *component* in this location and commit."""
@@ -326,7 +337,9 @@ class Location(Entity):
 
         Return ``{component id: (encoded) resource identifier}``.
         """
-        found = self._find_registrations("component_id, resource_identifier", components)
+        # The server has no registration of a component that was created here and not committed yet.
+        sent = [component for component in components if not component.is_created]
+        found = self._find_registrations("component_id, resource_identifier", sent)
         return {entry["component_id"]: entry["resource_identifier"] for entry in found}
 
     def find_taken(self, resource_identifiers: Sequence[str]) -> list[str]:

@@ -111,10 +111,11 @@ class Connector:
                 self._changed.wait(min(left, 0.05))
             return True
 
-    def disconnect(self, unsubscribe: bool, reconnect: bool) -> None:
+    def disconnect(self, unsubscribe: bool, reconnect: bool, returns: bool = False) -> None:
         """Disconnect within two seconds, and remove all subscribers if *unsubscribe* is true.
 
-        *reconnect* keeps later events for the next connection.
+        *reconnect* keeps later events for the next connection. *returns* means that another process
+        may continue the subscriptions, so the server should keep the events for it.
 
         Raise :exc:`~ftrack_like.exception.EventHubConnectionError` without a connection.
         """
@@ -128,7 +129,7 @@ class Connector:
             opening = self._opening
             self._changed.notify_all()
         opening.end()
-        polite = self._say_goodbye(link, unsubscribe, for_good=not reconnect)
+        polite = self._say_goodbye(link, unsubscribe, for_good=not (reconnect or returns))
         websocket = self._courier.websocket
         if link is not None:
             link.close(politely=polite)

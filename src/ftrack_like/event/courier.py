@@ -377,15 +377,16 @@ class Courier:
             self._unanswered.pop(id(subscriber), None)
             self._settled.notify_all()
 
-    def retry(self, subscriber: Subscriber) -> bool:
+    def retry(self, subscriber: Subscriber, continues: bool = False) -> bool:
         """Announce the refused *subscriber* again later; return False if it is too late for that.
 
         For `RETRY_TIME` after a reconnect, a server may refuse a subscriber because it still knows
-        the same subscriber from the lost connection. It has not yet noticed the loss.
+        the same subscriber from the lost connection. It has not yet noticed the loss. A subscriber
+        that *continues* the one of another process is always announced again.
         """
         with self.guard:
             now = time.monotonic()
-            if now > self._retry_until:
+            if now > self._retry_until and not continues:
                 return False
             self._refused.append(subscriber)
             self._retry_at = now + RETRY_PAUSE

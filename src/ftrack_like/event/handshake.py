@@ -16,12 +16,15 @@ from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like._transport.faults import Route, explain
 from ftrack_like._transport.http import request_session
 from ftrack_like._transport.redaction import masked
+from ftrack_like._transport.reports import Stopwatch
 from ftrack_like._transport.sockets import CURRENT_CONNECTIONS
+from ftrack_like.logging import REQUEST_LOGGER
 from ftrack_like.wire.packets import REPLAY_HEADER
 
 __all__ = [
     "ServerDetails",
     "SocketIoSession",
+    "refuses_credentials",
     "require_websocket",
     "server_details",
     "shake_hands",
@@ -82,6 +85,7 @@ def shake_hands(
     """
     address = f"{server_url}/socket.io/1/"
     connections = CURRENT_CONNECTIONS.get()
+    watch = Stopwatch("GET", address)
     with request_session(settings, api_key, api_user, headers, dict(cookies), connections) as http:
         try:
             response = http.get(
@@ -93,12 +97,14 @@ def shake_hands(
             )
             text = read_body(response, LONGEST_HANDSHAKE).content.decode("utf-8", "replace")
         except (OSError, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            REQUEST_LOGGER.debug("%s", watch.failed(error).line())
             route = Route(address, http, api_key)
             unreadable = isinstance(error, UnreadableBodyError)
             reason = route.words(error) if unreadable else explain(error, route)
             raise exception.EventHubConnectionError(
                 "Failed to connect to server: {error}", details={"error": reason}
             ) from error
+    REQUEST_LOGGER.debug("%s", watch.responded(response).line())
     if response.status_code != 200:
         raise _refused(response, text, api_user, api_key)
     return _read_answer(text)
@@ -125,8 +131,14 @@ def _refused(
         hint = " ".join((title.group(1) if title else text[:200]).split())
         reason = f"it answered with the unexpected status code {status}: {masked(hint, secret)}"
     return exception.EventHubConnectionError(
-        "The event server refused to connect: {reason}.", details={"reason": reason}
+        "The event server refused to connect: {reason}.",
+        details={"reason": reason, "status": status},
     )
+
+
+def refuses_credentials(error: exception.EventHubConnectionError) -> bool:
+    """Return whether *error* says that the event server refused the key or the user."""
+    return error.details.get("status") in (401, 403)
 
 
 def _read_answer(text: str) -> SocketIoSession:

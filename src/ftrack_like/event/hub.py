@@ -10,6 +10,9 @@ A hub is a facade over four parts. Each part has its own lock:
   :mod:`ftrack_like.event.receiver` parses the packets and fills the inbox.
 * The router, :mod:`ftrack_like.event.router`, calls the subscribers of an event.
 
+:mod:`ftrack_like.event.announcements` tells the server about the subscribers.
+:mod:`ftrack_like.event.durable` adds journals for durable subscriptions.
+
 Programs override and patch the methods of a hub, private ones too. So the parts call these methods
 only through the functions of :class:`~ftrack_like.event.hub_seams.HubSeams`, and many private
 methods here only pass a call on to a part.
@@ -29,13 +32,18 @@ from typing import Callable, Literal, Optional, Union, overload
 from ftrack_like import exception
 from ftrack_like._base.seams import keeps_originals
 from ftrack_like._transport.connection_settings import ConnectionSettings
-from ftrack_like.event import handshake
+from ftrack_like.event import handshake, watching
+from ftrack_like.event.announcements import Announcements
 from ftrack_like.event.connector import CONNECT_TIMEOUT, Connector
+from ftrack_like.event.consumers import Consumer
 from ftrack_like.event.courier import BUFFER_LIMIT, Courier, WaitingEvent, refuse_huge
+from ftrack_like.event.durability import Durability
+from ftrack_like.event.durable import DurableSubscriptions
 from ftrack_like.event.forks import renew_after_fork
 from ftrack_like.event.handshake import ServerDetails, SocketIoSession
 from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.inbox import CONNECTED_TOPIC, DISCONNECTED_TOPIC, QUEUE_LIMIT, Inbox
+from ftrack_like.event.missed import ActivityRows
 from ftrack_like.event.part_attribute import PartAttribute
 from ftrack_like.event.pending import OnPacketAnswer, PacketAnswer, ReplyBook
 from ftrack_like.event.receiver import Receiver
@@ -44,6 +52,7 @@ from ftrack_like.event.router import Router, SubscriberList
 from ftrack_like.event.subscriber import Callback, Metadata, Subscriber
 from ftrack_like.event.subscription_context import SubscriptionContext
 from ftrack_like.event.websockets import WebSocketLike
+from ftrack_like.logging import set_up_logging
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire import packets
@@ -51,6 +60,10 @@ from ftrack_like.wire.events import Event, EventData, new_id
 from ftrack_like.wire.packets import JsonValue
 
 __all__ = ["BUFFER_LIMIT", "QUEUE_LIMIT", "EventHub", "ServerDetails", "SocketIoSession"]
+
+
+#: The priority of the callbacks of :meth:`EventHub.watch`, before those of programs.
+FIRST = -1_000_000
 
 
 def _host_name() -> str:
@@ -114,6 +127,7 @@ class EventHub:
 
         Raise :exc:`ValueError` if *server_url* has no scheme or host.
         """
+        set_up_logging()
         self.logger: logging.Logger = logging.getLogger(
             f"{type(self).__module__}.{type(self).__name__}"
         )
@@ -122,6 +136,14 @@ class EventHub:
         self._server_url = server_url
         self._api_user = api_user
         self._api_key = api_key
+        #: Called with the user and the key that the server refused. Returns others, or None.
+        self.renew_credentials: Optional[Callable[[tuple[str, str]], Optional[tuple[str, str]]]] = (
+            None
+        )
+        #: The activity of the server, in which durable subscriptions find events that they missed.
+        self.activity_rows: Optional[ActivityRows] = None
+        #: Called before the hub connects. An error of the function prevents that.
+        self.before_connecting: Optional[Callable[[], None]] = None
         self._headers = dict(headers or {})
         self._cookies = dict(cookies or {})
         timeout = CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
@@ -133,14 +155,25 @@ class EventHub:
             **packets.CODES,
             **{name: code for code, name in packets.CODES.items()},
         }
+        self._make_parts()
+
+    def _make_parts(self) -> None:
+        """Set the parts of this hub."""
         seams = self._make_seams()
         self._router = Router(seams)
         self._replies = Replies()
-        self._inbox = Inbox(seams, self._replies)
+        self._durable = DurableSubscriptions(
+            seams, lambda: (self._api_key,), lambda: self.activity_rows
+        )
+        self._inbox = Inbox(seams, self._replies, self._durable)
         self._courier = Courier(seams)
+        self._announcements = Announcements(seams, self._router, self._courier, self._durable)
         self._receiver = Receiver(seams, self._courier, self._inbox)
         self._connector = Connector(seams, self._courier, self._receiver, self._settings)
-        renew_after_fork(self._router, self._replies, self._inbox, self._courier, self._connector)
+        renew_after_fork(
+            *(self._router, self._replies, self._durable, self._inbox, self._courier),
+            self._connector,
+        )
 
     def _make_seams(self) -> HubSeams:
         """Return the functions that the parts call. Each looks its method up at the call."""
@@ -154,18 +187,22 @@ class EventHub:
             cookies=lambda: self._cookies,
             websocket_address=lambda session: self._websocket_address(session),
             subscribers=lambda: self._router.all(),
+            get_subscriber=lambda identifier: self.get_subscriber_by_identifier(identifier),
             init_connection=lambda: self.init_connection(),
             get_socket_io_session=lambda: self._get_socket_io_session(),
             opened=lambda gap: self._tell_connected(gap),
             lost=lambda reason: self._tell(DISCONNECTED_TOPIC, {}),
-            unsubscribe_all=lambda: self._unsubscribe_all(),
+            unsubscribe_all=lambda: self._announcements.withdraw_all(),
             give_up=lambda websocket: self._connector.give_up(websocket),
             send_sign=lambda name: self._send_packet(self._code_name_mapping[name]),
             acknowledge_packet=lambda number: self._acknowledge_packet(number),
+            prepare_event=lambda event: self._prepare_event(event),
             emit=lambda event, callback: self._emit_event_packet(
                 self._event_namespace, event, callback
             ),
-            announce=lambda subscriber: self._announce(subscriber),
+            subscribed=lambda subscriber, answer: self._on_subscribed(subscriber, answer),
+            unsubscribed=lambda subscriber, answer: self._on_unsubscribed(subscriber, answer),
+            announce=lambda subscriber: self._announcements.announce(subscriber),
             publish_reply=lambda event, data, source: self.publish_reply(event, data, source),
             handle_packet=lambda *parts: self._handle_packet(*parts),
             pop_packet_callback=lambda number: self._pop_packet_callback(number),
@@ -213,16 +250,26 @@ class EventHub:
         """Connect now, and open the connection again whenever it is lost.
 
         Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the server cannot be
-        reached or refuses, or if the hub is connected already.
+        reached or refuses, or if the hub is connected already, and
+        :exc:`~ftrack_like.exception.EventJournalError` if the journal of a durable subscription
+        cannot be opened.
         """
+        if self.before_connecting is not None:
+            self.before_connecting()
+        self._durable.resume()
         self._connector.connect()
 
     def connect_in_background(self) -> None:
         """Connect on a separate thread, which tries until it succeeds.
 
         Until then, published events are queued. Raise
-        :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is connected already.
+        :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is connected already, and
+        :exc:`~ftrack_like.exception.EventJournalError` if the journal of a durable subscription
+        cannot be opened.
         """
+        if self.before_connecting is not None:
+            self.before_connecting()
+        self._durable.resume()
         self._connector.connect_in_background()
 
     def wait_connected(self, timeout: Optional[float] = None) -> bool:
@@ -242,12 +289,16 @@ class EventHub:
         Raise :exc:`~ftrack_like.exception.EventHubConnectionError` if the hub is neither
         connected nor connecting.
         """
-        self._connector.disconnect(unsubscribe, reconnect)
+        try:
+            self._connector.disconnect(unsubscribe, reconnect, returns=bool(self._durable))
+        finally:
+            self._durable.pause(for_good=not reconnect)
 
     def close(self) -> None:
         """Disconnect, or stop connecting. Never raises.
 
-        Subscribers stay, for synchronous events.
+        Subscribers stay, for synchronous events. The events of durable subscriptions stay in their
+        journals.
         """
         try:
             self.disconnect(unsubscribe=False)
@@ -277,6 +328,34 @@ class EventHub:
 
     def _get_socket_io_session(self) -> SocketIoSession:
         """Return the session that the server grants, or raise EventHubConnectionError."""
+        used = (self._api_user, self._api_key)
+        try:
+            return self._shake_hands()
+        except exception.EventHubConnectionError as error:
+            if self.renew_credentials is None or not handshake.refuses_credentials(error):
+                raise
+            renewed = self.renew_credentials(used)
+            if renewed is None:
+                raise
+        self.use_credentials(*renewed)
+        return self._shake_hands()
+
+    def make_durable(self, durability: Durability) -> None:
+        """Make later subscriptions durable, with the settings *durability*.
+
+        Subscriptions to questions stay as they are, such as those to ``ftrack.action.discover`` and
+        ``ftrack.action.launch``: the user who asks does not wait for an answer after a restart.
+
+        Raise :exc:`~ftrack_like.exception.EventJournalError` if the journal cannot be used.
+        """
+        self._durable.use_always(durability)
+        self._use_lasting_id()
+
+    def use_credentials(self, api_user: str, api_key: str) -> None:
+        """Use *api_user* and *api_key* for the next connection; the current one stays open."""
+        self._api_user, self._api_key = api_user, api_key
+
+    def _shake_hands(self) -> SocketIoSession:
         return handshake.shake_hands(
             self.get_server_url(),
             self._api_user,
@@ -316,6 +395,8 @@ class EventHub:
         callback: Callback,
         subscriber: Optional[Metadata] = None,
         priority: int = 100,
+        *,
+        durable: Union[str, Durability, None] = None,
     ) -> str:
         """Call *callback* with each event that matches *subscription*, and return an id.
 
@@ -325,10 +406,43 @@ class EventHub:
         *subscriber* is the metadata of the subscriber. The targets of events are compared with
         it. An `id` is added if it is missing. Callbacks with a lower *priority* are called first.
 
+        *durable* is a durable name, or the settings with one. The hub then keeps each event in a
+        journal until *callback* has returned. It repeats the event if *callback* raises an
+        exception or the process ends. Processes with the same name share the events.
+
         Raise :exc:`~ftrack_like.exception.NotUniqueError` if there is a subscriber with the same
-        id, and :exc:`~ftrack_like.exception.ParseError` if the syntax of *subscription* is wrong.
+        id, :exc:`~ftrack_like.exception.ParseError` if the syntax of *subscription* is wrong, and
+        :exc:`~ftrack_like.exception.EventJournalError` if the journal cannot be used.
         """
+        chosen = self._durable.choose(subscription, durable)
+        if chosen is None:
+            return self._subscribe(subscription, callback, subscriber, priority)
+        consumer, metadata = self._durable.enter(chosen, subscription, callback, subscriber)
+        self._use_lasting_id()
+        try:
+            return self._subscribe(subscription, consumer, metadata, priority)
+        except Exception:
+            self._durable.leave(consumer)
+            raise
+
+    def _use_lasting_id(self) -> None:
+        """Take over the id of a hub of an ended process, unless the server knows this hub.
+
+        The server holds the events of the other hub back until the same hub has returned.
+        """
+        if not (self.connected or self._connector.initialised):
+            self.id = self._durable.hub_id or self.id
+
+    def _subscribe(
+        self,
+        subscription: str,
+        callback: Callback,
+        subscriber: Optional[Metadata],
+        priority: int,
+    ) -> str:
         entry = self._add_subscriber(subscription, callback, subscriber, priority)
+        if isinstance(callback, Consumer):
+            callback.subscriber = entry
         try:
             self._notify_server_about_subscriber(entry)
         except Exception:
@@ -343,13 +457,17 @@ class EventHub:
         callback: Callback,
         subscriber: Optional[Metadata] = None,
         priority: int = 100,
+        *,
+        durable: Union[str, Durability, None] = None,
     ) -> SubscriptionContext:
         """Return a context that subscribes on entering and unsubscribes on leaving.
 
         The arguments are those of :meth:`subscribe`. The context yields the id of the subscriber.
         """
+        # A program may have replaced `subscribe` by a method without this argument.
+        more = {} if durable is None else {"durable": durable}
         return SubscriptionContext(
-            functools.partial(self.subscribe, subscription, callback, subscriber, priority),
+            functools.partial(self.subscribe, subscription, callback, subscriber, priority, **more),
             self.unsubscribe,
         )
 
@@ -358,7 +476,7 @@ class EventHub:
 
         Raise :exc:`~ftrack_like.exception.NotFoundError` if there is none.
         """
-        self._withdraw(self._router.pop(subscriber_identifier))
+        self._announcements.withdraw(self._router.pop(subscriber_identifier))
 
     def get_subscriber_by_identifier(self, identifier: str) -> Optional[Subscriber]:
         """Return the subscriber with the id *identifier*, or None."""
@@ -381,59 +499,30 @@ class EventHub:
         if not self._courier.announce(subscriber):
             self.logger.debug("Subscriber %s waits for a connection.", subscriber.metadata["id"])
 
-    def _announce(self, subscriber: Subscriber) -> None:
-        """Tell the server about *subscriber*.
-
-        Raise EventHubConnectionError if the connection is broken.
-        """
-        if self.get_subscriber_by_identifier(subscriber.metadata["id"]) is not subscriber:
-            self._courier.answered(subscriber)  # no answer will come: it was unsubscribed
-            return
-        data = {"subscriber": subscriber.metadata, "subscription": str(subscriber.subscription)}
-        self._emit_own("ftrack.meta.subscribe", data, self._on_subscribed, subscriber)
-
-    def _withdraw(self, subscriber: Subscriber) -> None:
-        """Tell the server that *subscriber* was removed, if the server knows the subscriber."""
-        if not self._courier.withdraw(subscriber) or not self.connected:
-            return
-        data = {"subscriber": subscriber.metadata}
-        try:
-            self._emit_own("ftrack.meta.unsubscribe", data, self._on_unsubscribed, subscriber)
-        except exception.EventHubConnectionError as error:
-            self.logger.debug(f"The server was not told to unsubscribe {subscriber}: {error}")
-
-    def _emit_own(
-        self,
-        topic: str,
-        data: EventData,
-        on_answer: Callable[[Subscriber, PacketAnswer], None],
-        subscriber: Subscriber,
-    ) -> None:
-        event = Event(topic=topic, data=data)
-        self._prepare_event(event)
-        callback = functools.partial(on_answer, subscriber)
-        self._emit_event_packet(self._event_namespace, event, callback)
-
-    def _unsubscribe_all(self) -> None:
-        for entry in self._router.clear():
-            self._withdraw(entry)
-
     def _on_subscribed(self, subscriber: Subscriber, response: PacketAnswer) -> None:
-        self._courier.answered(subscriber)
-        if response.get("success"):
-            return
-        again = " It will be tried again." if self._courier.retry(subscriber) else ""
-        self.logger.warning(
-            f"Server failed to subscribe subscriber {subscriber.metadata['id']}: "
-            f"{response.get('message')}{again}"
-        )
+        """Handle the server's answer *response* about a new *subscriber*."""
+        self._announcements.subscribed(subscriber, response)
 
     def _on_unsubscribed(self, subscriber: Subscriber, response: PacketAnswer) -> None:
-        if not response.get("success"):
-            self.logger.warning(
-                f"Server failed to unsubscribe subscriber {subscriber.metadata['id']}: "
-                f"{response.get('message')}"
-            )
+        """Handle the server's answer *response* about a removed *subscriber*."""
+        self._announcements.unsubscribed(subscriber, response)
+
+    def watch(
+        self, subscription: str, watcher: Callable[[Event], object], callback: Callback
+    ) -> Callable[[], None]:
+        """Pass each event to *watcher* as soon as it arrives; return a function that ends this.
+
+        *watcher* is called on the thread that reads the connection, also while no thread calls
+        :meth:`wait`. It must be quick, and must not raise. It gets the hub's own events about its
+        connection too. *callback* is called before those of other subscribers, by :meth:`wait`,
+        with the events that match *subscription* and that another subscriber wants.
+        """
+        return watching.watch_inbox(
+            self._inbox,
+            watcher,
+            lambda metadata: self.subscribe(subscription, callback, metadata, FIRST),
+            self.unsubscribe,
+        )
 
     # Publishing.
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Callable, NamedTuple, Optional
 
 from ftrack_like.event.handshake import SocketIoSession
-from ftrack_like.event.pending import OnPacketAnswer
+from ftrack_like.event.pending import OnPacketAnswer, PacketAnswer
 from ftrack_like.event.subscriber import Subscriber
 from ftrack_like.event.websockets import WebSocketLike
 from ftrack_like.wire.events import Event, EventData
@@ -35,6 +35,7 @@ class HubSeams(NamedTuple):
     * *headers* and *cookies* return the additions to the websocket request.
     * *websocket_address* returns the address for a granted session.
     * *subscribers* returns a copy of the list of subscribers.
+    * *get_subscriber* returns the subscriber with the given id, or None.
 
     Connecting:
 
@@ -50,8 +51,10 @@ class HubSeams(NamedTuple):
 
     * *send_sign* sends the packet with the given name, without data.
     * *acknowledge_packet* acknowledges the packet with the given number.
+    * *prepare_event* adds the missing entries to the source of an event.
     * *emit* sends an event and has its answer passed to a function.
     * *announce* tells the server about a subscriber.
+    * *subscribed* and *unsubscribed* handle the server's answers about a subscriber.
     * *publish_reply* publishes a reply to an event, with its data and source.
 
     Receiving:
@@ -70,6 +73,7 @@ class HubSeams(NamedTuple):
     cookies: Callable[[], Mapping[str, str]]
     websocket_address: Callable[[SocketIoSession], str]
     subscribers: Callable[[], list[Subscriber]]
+    get_subscriber: Callable[[str], Optional[Subscriber]]
 
     init_connection: Callable[[], None]
     get_socket_io_session: Callable[[], SocketIoSession]
@@ -80,8 +84,11 @@ class HubSeams(NamedTuple):
 
     send_sign: Callable[[str], None]
     acknowledge_packet: Callable[[str], None]
+    prepare_event: Callable[[Event], None]
     emit: Callable[[Event, OnPacketAnswer], None]
     announce: Callable[[Subscriber], None]
+    subscribed: Callable[[Subscriber, PacketAnswer], object]
+    unsubscribed: Callable[[Subscriber, PacketAnswer], object]
     publish_reply: Callable[[Event, EventData, Mapping[str, JsonValue]], object]
 
     handle_packet: Callable[[str, str, str, str], object]

@@ -14,6 +14,8 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Callable, Optional
 
 from ftrack_like.event._subjects import subjects
+from ftrack_like.event.consumers import ClaimedEvent
+from ftrack_like.event.durable import DurableSubscriptions
 from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.pending import RecentlySeen
 from ftrack_like.event.reentrant_queue import ReentrantQueue
@@ -43,15 +45,21 @@ class Inbox:
     own lock; `_lock` guards only `_interruptions`, and nothing blocks under it.
     """
 
-    def __init__(self, seams: HubSeams, replies: Replies) -> None:
+    def __init__(self, seams: HubSeams, replies: Replies, durable: DurableSubscriptions) -> None:
         """Initialise an empty inbox.
 
-        It passes each event to ``handle`` of *seams*. Replies go to *replies* too, at once.
+        It passes each event to ``handle`` of *seams*. Replies go to *replies* too, at once. The
+        events of durable subscriptions go to *durable* first, and come back from there.
         """
+        self._durable = durable
+        self._is_turn_of_journal = False
         self._seams = seams
         self._replies = replies
         #: Called with each event on the thread that reads. They must be quick, and not raise.
         self.watchers: list[Callable[[Event], object]] = []
+        #: The ids of subscribers that watch their events too. Events that only these want are not
+        #: queued: a program with nothing else to handle need not call `wait`.
+        self.watching: set[str] = set()
         self._seen = RecentlySeen(REMEMBERED_EVENTS)
         #: Events that workers took from the queue and did not handle. They come before the queue.
         self._left_over: collections.deque[QueueEntry] = collections.deque()
@@ -65,17 +73,33 @@ class Inbox:
         self.queue: queue.Queue[QueueEntry] = ReentrantQueue()
         self._lock = threading.RLock()
 
-    def accept(self, event: Event) -> None:
-        """Queue *event*, fresh from the server, unless it is a repeat."""
+    def accept(self, event: Event) -> bool:
+        """Queue *event*, fresh from the server, unless it is a repeat.
+
+        Return False if a durable subscription wants the event and its journal cannot keep it.
+        """
+        if self._durable and not self._durable.record(event):
+            return False
         if self._seen.is_repeat(event["id"]):
             self._seams.logger.debug(
                 f"Ignoring the event {event['id']}, which was received before."
             )
-            return
+            return True
         for watch in tuple(self.watchers):
             watch(event)
         self._replies.deliver(event)
-        self.put(event)
+        if not self.watching or self._is_awaited(event):
+            self.put(event)
+        return True
+
+    def _is_awaited(self, event: Event) -> bool:
+        """Return whether a subscriber that does not watch its events may want *event*."""
+        subscribers = self._seams.subscribers()
+        ours = [each for each in subscribers if each.metadata.get("id") in self.watching]
+        others = [each for each in subscribers if each.metadata.get("id") not in self.watching]
+        return any(each.interested_in(event) for each in others) or not any(
+            each.interested_in(event) for each in ours
+        )
 
     def put(self, event: Event) -> None:
         """Queue *event*, and drop the oldest events if too many wait."""
@@ -108,6 +132,8 @@ class Inbox:
         if event["topic"] == DISCONNECTED_TOPIC:
             with self._lock:
                 self._interruptions.add(event["id"])
+        for watch in tuple(self.watchers):
+            watch(event)
         self.put(event)
 
     def handle_all(self, deadline: Optional[float]) -> None:
@@ -179,6 +205,7 @@ class Inbox:
 
     def _goes_on(self) -> bool:
         """Return whether more events may come. Also remove expired callbacks for replies."""
+        self._durable.check()
         self._replies.release()
         return self._seams.expects_events()
 
@@ -197,12 +224,21 @@ class Inbox:
         try:
             return self._left_over.popleft()
         except IndexError:
-            return self.queue.get(timeout > 0, max(0.0, timeout))
+            pass
+        # The journal and the queue take turns, so that neither waits for the whole of the other.
+        self._is_turn_of_journal = not self._is_turn_of_journal
+        if self._durable and (self._is_turn_of_journal or self.queue.empty()):
+            claimed = self._durable.next_event()
+            if claimed is not None:
+                return claimed
+        return self.queue.get(timeout > 0, max(0.0, timeout))
 
     def _keys_of(
         self, event: QueueEntry, key: Optional[Callable[[Event], Hashable]]
     ) -> list[Hashable]:
         """Return the keys of *event*. If *key* fails, log that and use the default keys."""
+        if isinstance(event, ClaimedEvent):
+            event = event.event
         if key is not None:
             try:
                 found = key(event)
@@ -218,7 +254,10 @@ class Inbox:
     def _handle_safely(self, event: QueueEntry) -> None:
         """Handle *event*. Log exceptions: they must not end `wait`."""
         try:
-            self._seams.handle(event)
+            if isinstance(event, ClaimedEvent):
+                self._durable.handle(event)
+            else:
+                self._seams.handle(event)
         except Exception:
             self._seams.logger.exception(f"Error handling event {event}.")
 

@@ -64,7 +64,10 @@ class Receiver:
             except ValueError as error:
                 self._seams.logger.warning(f"Ignoring a malformed event: {error}.")
             else:
-                self._inbox.accept(event)
+                if not self._inbox.accept(event):
+                    # Without an acknowledgement, the server sends the event again.
+                    self._seams.give_up(self._courier.websocket)
+                    return
         if identifier:
             self._courier.arrived(identifier)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Optional, Union
 
+from ftrack_like._transport.cancellation import LONGEST_WAIT, check_cancelled
 from ftrack_like.event.pending import ReplyBook
 from ftrack_like.event.subscriber import Callback
 from ftrack_like.wire.events import Event
@@ -83,10 +84,13 @@ def collect(
     """Return the first of *replies* until *deadline*, or None; or the list of *all_replies*."""
     collected: list[Event] = []
     while True:
+        check_cancelled()
         left = deadline - time.monotonic()
         try:
-            collected.append(replies.get(timeout=max(0.0, left)))
+            collected.append(replies.get(timeout=max(0.0, min(left, LONGEST_WAIT))))
         except queue.Empty:
+            if left > LONGEST_WAIT:
+                continue
             return collected if all_replies else None
         if not all_replies:
             return collected[0]

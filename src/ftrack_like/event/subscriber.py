@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
-from ftrack_like.event.subscription import Subscription
+from ftrack_like.event.subscription import Edits, Subscription
 from ftrack_like.wire.events import Event
 from ftrack_like.wire.packets import JsonValue
 
@@ -19,6 +19,11 @@ Metadata = dict[str, JsonValue]
 
 class Subscriber:
     """Represent one subscriber."""
+
+    subscription: Subscription
+    callback: Callback
+    metadata: Metadata
+    priority: int
 
     def __init__(
         self,
@@ -36,10 +41,22 @@ class Subscriber:
 
         Raise :exc:`~ftrack_like.exception.ParseError` if the syntax of *subscription* is wrong.
         """
-        self.subscription: Subscription = Subscription(subscription)
-        self.callback: Callback = callback
-        self.metadata: Metadata = metadata
-        self.priority: int = priority
+        vars(self).update(
+            subscription=Subscription(subscription),
+            callback=callback,
+            metadata=metadata,
+            priority=priority,
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set the attribute *name*, and count the change."""
+        object.__setattr__(self, name, value)
+        Edits.count += 1
+
+    def __delattr__(self, name: str) -> None:
+        """Remove the attribute *name*, and count the change."""
+        object.__delattr__(self, name)
+        Edits.count += 1
 
     def __str__(self) -> str:
         """Return the metadata and the subscription as text."""

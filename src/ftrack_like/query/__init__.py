@@ -5,13 +5,14 @@ from __future__ import annotations
 from ftrack_like._values.literals import bind, bind_pieces
 from ftrack_like.query._result import QueryResult, load_first_pages
 from ftrack_like.query._rows import Pages
-from ftrack_like.query._source import QueryRequests, check_progress
+from ftrack_like.query._source import QueryRequests, RowPage, check_progress
 from ftrack_like.query._text import (
     Outline,
     count_expression,
     finds_entities,
     outline,
     prepare,
+    projections_of,
 )
 from ftrack_like.query._wording import (
     Wording,
@@ -26,6 +27,7 @@ __all__ = [
     "Pages",
     "QueryRequests",
     "QueryResult",
+    "RowPage",
     "Wording",
     "bind",
     "bind_pieces",
@@ -36,6 +38,7 @@ __all__ = [
     "load_first_pages",
     "outline",
     "prepare",
+    "projections_of",
     "restate",
     "restate_projections",
     "restate_values",

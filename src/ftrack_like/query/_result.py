@@ -16,6 +16,10 @@ from ftrack_like.query._text import outline
 from ftrack_like.query._wording import Wording
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
+
+    from ftrack_like._base.types import Projections
     from ftrack_like.session import Session
 
 __all__ = ["QueryResult", "load_first_pages"]
@@ -27,6 +31,9 @@ _Row = TypeVar("_Row")
 #: ``len()``. This order shows that the program reads all rows, so that counting would be a waste.
 #: Before Python 3.10 the order is the opposite, so ``len()`` loads all rows there.
 _COUNTS = sys.version_info >= (3, 10)
+
+#: A loop reads ahead after this part of its first page, 1/8. Many loops end at the first entities.
+_EARLY = 8
 
 #: The largest position in a request. For larger positions, the server counts the rows first.
 _FURTHEST = 2**31 - 1
@@ -48,6 +55,18 @@ def load_first_pages(session: Session, results: Iterable[QueryResult[Any]]) -> N
         result.take_page(RowPage(found, following))
 
 
+class _Pattern:
+    """A regular expression of a class that older programs use; compiled on first use."""
+
+    def __init__(self, pattern: str) -> None:
+        """Keep *pattern*, which ignores case."""
+        self._pattern = pattern
+
+    def __get__(self, instance: object, owner: Optional[type] = None) -> re.Pattern[str]:
+        """Return the compiled pattern; the module ``re`` caches it."""
+        return re.compile(self._pattern, re.IGNORECASE)
+
+
 class QueryResult(Sequence[_Row]):
     """The entities that a query finds, in order.
 
@@ -59,8 +78,8 @@ class QueryResult(Sequence[_Row]):
     left out; see :meth:`iterate`.
     """
 
-    OFFSET_EXPRESSION = re.compile(r"(?P<offset>offset (?P<value>\d+))", re.IGNORECASE)
-    LIMIT_EXPRESSION = re.compile(r"(?P<limit>limit (?P<value>\d+))", re.IGNORECASE)
+    OFFSET_EXPRESSION = _Pattern(r"(?P<offset>offset (?P<value>\d+))")
+    LIMIT_EXPRESSION = _Pattern(r"(?P<limit>limit (?P<value>\d+))")
 
     def __init__(
         self,
@@ -89,10 +108,34 @@ class QueryResult(Sequence[_Row]):
         self._is_read = False
 
     def __repr__(self) -> str:
-        """Return a text with the expression and the number of loaded rows; send no request."""
-        more = "all" if self.is_complete() else "more to come"
-        loaded = len(self._rows.first)
-        return f"<{type(self).__name__} {self._expression!r}: {loaded} loaded, {more}>"
+        """Return the expression and the number of loaded rows; send no request."""
+        try:
+            return f"<{type(self).__name__} {self._bounded()!r}: {self._progress()}>"
+        except Exception:  # A half-built result in a debugger.
+            return f"<{type(self).__name__}, incomplete>"
+
+    def _bounded(self) -> str:
+        """Return the expression with its offset and limit."""
+        offset = "" if self._offset is None else f" offset {self._offset}"
+        limit = "" if self._limit is None else f" limit {self._limit}"
+        return f"{self._expression}{offset}{limit}"
+
+    def _progress(self) -> str:
+        """Return the number of loaded rows in words, such as ``25 of 130 loaded``."""
+        loaded, total = len(self._rows.first), self._rows.known_total
+        return f"{loaded} loaded, more to come" if total is None else f"{loaded} of {total} loaded"
+
+    def _repr_html_(self) -> str:
+        """Return the loaded rows as HTML for notebooks, at most 20; send no request."""
+        # lazy: only notebooks need it
+        from ftrack_like.query._notebook import result_table
+
+        return result_table(repr(self), self._expression, self._rows.first)
+
+    @property
+    def entity_type(self) -> Optional[str]:
+        """The name of the type of the rows; None if the expression does not name one."""
+        return self._source.parts.entity_type
 
     def is_complete(self) -> bool:
         """Return whether all rows are loaded."""
@@ -216,16 +259,21 @@ class QueryResult(Sequence[_Row]):
         return iter(self._rows.load_to(None)[::-1])
 
     def _iterate(self) -> Iterator[_Row]:
-        """Yield the entities."""
-        position = 0
+        """Yield the entities; read pages ahead from the time when the caller has read on a bit."""
+        position, early = 0, max(1, self._page_size // _EARLY)
         rows = self._rows
-        while True:
-            while position < len(rows.first):
-                yield rows.first[position]
-                position += 1
-            if rows.is_complete:
-                return
-            rows.load_page()
+        try:
+            while True:
+                while position < len(rows.first):
+                    yield rows.first[position]
+                    position += 1
+                    if position == early:
+                        rows.look_ahead()
+                if rows.is_complete:
+                    return
+                rows.load_page(None if position else 0)
+        finally:
+            rows.stop_ahead()
 
     def iterate(
         self,
@@ -313,6 +361,52 @@ class QueryResult(Sequence[_Row]):
         self._refuse_limit("first")
         found = self._some(1)
         return found[0] if found else None
+
+    # Tables
+
+    def to_dicts(self, columns: Optional[Projections] = None) -> list[dict[str, Any]]:
+        """Return the rows as a list of dictionaries with *columns* as keys.
+
+        *columns* are paths, such as ``["name", "status.name"]`` or ``"name, status.name"``. The
+        default is the attributes after ``select``, or without ``select`` the key, the name, the
+        type, the status and the parent, as far as the type has them.
+
+        ``custom_attributes.fstart`` is the value of one custom attribute, and ``metadata.reel`` of
+        one entry of metadata. A path to an entity stands for the default projections of its type.
+        The value of a path through a collection is a list. Dates are :class:`datetime.datetime` in
+        UTC.
+
+        The method sends one query for the columns, in large pages. It returns the values of the
+        server, without uncommitted changes, and loads no entities into the session.
+
+        Raise :exc:`~ftrack_like.exception.UnknownAttributeError` for an unknown column.
+        """
+        # lazy: few programs export tables
+        from ftrack_like.query import _table
+
+        return _table.read_dicts(self._session, self._source, columns)
+
+    def to_pandas(self, columns: Optional[Projections] = None) -> pandas.DataFrame:
+        """Return the rows as a data frame of pandas; *columns* are as for :meth:`to_dicts`.
+
+        Columns with dates have the type ``datetime64`` with the time zone UTC. Raise
+        :exc:`ImportError` if pandas is not installed.
+        """
+        # lazy: few programs export tables
+        from ftrack_like.query import _table
+
+        return _table.read_pandas(self._session, self._source, columns)
+
+    def to_polars(self, columns: Optional[Projections] = None) -> polars.DataFrame:
+        """Return the rows as a data frame of polars; *columns* are as for :meth:`to_dicts`.
+
+        Columns with dates have the type ``Datetime`` with the time zone UTC. Raise
+        :exc:`ImportError` if polars is not installed.
+        """
+        # lazy: few programs export tables
+        from ftrack_like.query import _table
+
+        return _table.read_polars(self._session, self._source, columns)
 
     def _refuse_limit(self, name: str) -> None:
         """Raise :exc:`ValueError` if the expression has a limit: the method *name* sets it."""

@@ -15,9 +15,12 @@ offset.
 from __future__ import annotations
 
 from array import array
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.query._source import QueryRequests, RowPage, check_progress
+
+if TYPE_CHECKING:
+    from ftrack_like._session.reading_ahead import AheadWindow
 
 __all__ = ["Pages", "Rows"]
 
@@ -44,6 +47,10 @@ class Rows:
         self._total: Optional[int] = None
         #: A position from which there are no more rows.
         self._end: Optional[int] = None
+        #: Reads the pages after *first* ahead; None if only one page is needed.
+        self._ahead: Optional[AheadWindow] = None
+        #: How many rows *_ahead* may read; None is all.
+        self._goal: Optional[int] = None
 
     @property
     def is_complete(self) -> bool:
@@ -51,6 +58,13 @@ class Rows:
         if self._keys is not None:
             return len(self.first) >= len(self._keys)
         return self._next is None
+
+    @property
+    def known_total(self) -> Optional[int]:
+        """The number of rows if it is known without a request, else None."""
+        if self._keys is not None:
+            return len(self._keys)
+        return len(self.first) if self._next is None else self._total
 
     # One page after the other
 
@@ -77,13 +91,43 @@ class Rows:
         full = self._limit is not None and len(self.first) >= self._limit
         self._next = None if full else page.following
 
-    def load_page(self) -> None:
-        """Read the page after *first*, if there is one."""
+    def load_page(self, goal: Optional[int] = 0) -> None:
+        """Read the page after *first*, if there is one.
+
+        *goal* is how many rows the caller is going to read, None for all. Request the pages up to
+        there ahead.
+        """
         text = self.next_page()
         if text is not None and self._next is not None:
-            self.take(self._source.fetch(self._next, self._size()))
+            window = self._window_to(goal)
+            self.take(self._source.fetch(self._next, self._size(), None, window))
         elif not self.is_complete:
             self._load_by_key()
+        if self._keys is not None or self._next is None:
+            self.stop_ahead()
+
+    def _window_to(self, goal: Optional[int]) -> Optional[AheadWindow]:
+        """Return the window that reads ahead until there are *goal* rows; None to read only one."""
+        is_further = goal is None or (self._goal is not None and goal > self._goal)
+        if self._ahead is not None and (self._goal == goal or not is_further):
+            return self._ahead
+        if goal is None or goal > len(self.first) + self._page_size:
+            self.stop_ahead()
+            self._ahead, self._goal = self._source.window(self._page_size, goal), goal
+        return self._ahead
+
+    def look_ahead(self) -> None:
+        """Request the pages after *first*: the caller is going to read all rows."""
+        if self._next is not None and self.next_page() is not None:
+            window = self._window_to(None)
+            if window is not None:
+                window.arrived(self._next)
+
+    def stop_ahead(self) -> None:
+        """Stop reading ahead: the caller reads no further page for now."""
+        if self._ahead is not None:
+            self._ahead.stop()
+            self._ahead = None
 
     def _load_by_key(self) -> None:
         """Read the page after *first* by the keys of its rows."""
@@ -95,7 +139,7 @@ class Rows:
     def load_to(self, count: Optional[int]) -> list[Any]:
         """Read until *first* has *count* rows, or all rows if it is None; return *first*."""
         while not self.is_complete and (count is None or len(self.first) < count):
-            self.load_page()
+            self.load_page(count)
         return self.first
 
     def _size(self) -> int:
@@ -159,9 +203,22 @@ class Rows:
         Return None if the offsets of the server are not positions. Then all rows must be read in
         order.
         """
-        found: list[Any] = []
         if self._end is not None:
             high = self._end if high is None else min(high, self._end)
+        ahead = None
+        if high is None or high - low > self._page_size:
+            ahead = self._source.window(self._page_size, high, exact=True)
+        try:
+            return self._window_rows(low, high, ahead)
+        finally:
+            if ahead is not None:
+                ahead.stop()
+
+    def _window_rows(
+        self, low: int, high: Optional[int], ahead: Optional[AheadWindow]
+    ) -> Optional[list[Any]]:
+        """Return the result of :meth:`_window`; take pages from *ahead*."""
+        found: list[Any] = []
         while high is None or low + len(found) < high:
             if self._is_moved():
                 return self._by_key(low, high)
@@ -172,7 +229,7 @@ class Rows:
             self._stamp = self._source.writes if self._stamp is None else self._stamp
             size = self._gap(position, high)
             offset = self._source.offset + position
-            page = self._source.fetch(offset, size)
+            page = self._source.fetch(offset, size, None, ahead)
             if self._is_moved():
                 continue
             self._apart.update(enumerate(page.rows, position))
@@ -292,6 +349,7 @@ class Pages:
         #: The hashes of the keys of the returned rows. They take a tenth of the memory of the keys.
         #: The probability that two of a million keys have the same hash is 1 in 40 million.
         self._given = array("q")
+        self._ahead: Optional[AheadWindow] = None
 
     @property
     def is_done(self) -> bool:
@@ -314,12 +372,22 @@ class Pages:
                 return rows
         return []
 
+    def close(self) -> None:
+        """Read no further page, also not on another thread."""
+        self._next = None
+        if self._ahead is not None:
+            self._ahead.stop()
+
     def _by_offset(self, size: int, fresh: list[Any]) -> list[Any]:
         """Return the page at the next offset; ``[]`` if rows have moved during the request."""
         self._stamp = self._source.writes if self._stamp is None else self._stamp
         size = size if self._left is None else min(size, self._left)
-        assert self._next is not None
-        page = self._source.fetch(self._next, size, fresh)
+        offset = self._next
+        if offset is None:
+            return []  # Another thread has closed the pages.
+        if not self._given and self._ahead is None:
+            self._ahead = self._source.window(size)
+        page = self._source.fetch(offset, size, fresh, self._ahead)
         if self._given and self._is_moved():
             return []
         self._next = page.following
@@ -346,6 +414,8 @@ class Pages:
             return False
         if not self._source.has_keys:
             return False
+        if self._ahead is not None:
+            self._ahead.stop()
         given = set(self._given)
         most = None if self._left is None else self._left + len(given)
         present = self._source.keys_since(self._stamp, most)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception
 from ftrack_like._base.collaborators import fetcher_of
+from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._values.literals import groups, key_condition, quoted
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Key, Value
+    from ftrack_like._session.reading_ahead import AheadWindow
     from ftrack_like.session import Session
 
 __all__ = ["QueryRequests", "RowPage", "check_progress"]
@@ -72,10 +74,46 @@ class QueryRequests:
         """Return the query for *size* rows from *offset*, which includes the query's own offset."""
         return f"{self.parts.text} offset {offset} limit {size}"
 
-    def fetch(self, offset: int, size: int, fresh: Optional[list[Any]] = None) -> RowPage:
-        """Return the page of *size* rows from *offset*; add the keys of new entities to *fresh*."""
-        text = self.page_text(offset, size)
-        found = RowPage(*fetcher_of(self._session).fetch(text, fresh, self.wording))
+    def window(
+        self, size: int, count: Optional[int] = None, *, exact: bool = False
+    ) -> Optional[AheadWindow]:
+        """Return a window that reads ahead, in pages of *size* rows; None to read no page ahead.
+
+        With *count* it requests only pages that begin among the first *count* rows; with *exact*
+        the last page ends there too.
+        """
+        if not self.has_keys:
+            return None  # The rows have no ids by which they could be found after a change.
+        limit = self.parts.limit
+        ends = [limit, count if exact else None]
+        last = min([self.offset + each for each in ends if each is not None], default=None)
+        end = None if count is None else self.offset + count
+        return fetcher_of(self._session).window(lambda start: self._texts(start, size, end, last))
+
+    def _texts(
+        self, offset: int, size: int, end: Optional[int], last: Optional[int]
+    ) -> Iterator[str]:
+        """Yield the queries for pages of *size* rows that begin before *end* and end at *last*."""
+        while (end is None or offset < end) and (last is None or offset < last):
+            yield self.page_text(offset, size if last is None else min(size, last - offset))
+            offset += size
+
+    def fetch(
+        self,
+        offset: int,
+        size: int,
+        fresh: Optional[list[Any]] = None,
+        window: Optional[AheadWindow] = None,
+    ) -> RowPage:
+        """Return the page of *size* rows from *offset*; add the keys of new entities to *fresh*.
+
+        Take the page from *window* if it is on its way.
+        """
+        text, fetcher = self.page_text(offset, size), fetcher_of(self._session)
+        if window is None:
+            found = RowPage(*fetcher.fetch(text, fresh, self.wording))
+        else:
+            found = RowPage(*fetcher.fetch_ahead(text, fresh, self.wording, window))
         check_progress(self.parts.text, offset, found.following)
         return found
 
@@ -144,17 +182,30 @@ class QueryRequests:
                 return [key for key in found if ((key,) if single else key) not in created]
 
     def _keys_once(self, count: Optional[int]) -> list[Any]:
-        assert self._keyed is not None
+        fetcher, end = fetcher_of(self._session), None if count is None else self.offset + count
+        window = fetcher.window(lambda start: self._key_texts(start, end))
         found: list[Any] = []
         offset: Optional[int] = self.offset
-        while offset is not None and (count is None or len(found) < count):
-            size = KEY_PAGE if count is None else min(KEY_PAGE, count - len(found))
-            text = f"{self._keyed[1]} offset {offset} limit {size}"
-            rows, following = fetcher_of(self._session).fetch_raw(text, self.wording)
-            check_progress(self.parts.text, offset, following)
-            found += [self.key_of(row) for row in rows]
-            offset = following
+        try:
+            while offset is not None and (count is None or len(found) < count):
+                left = None if count is None else offset + count - len(found)
+                text = next(self._key_texts(offset, left))
+                rows, following = fetcher.fetch_raw(text, self.wording, window)
+                check_progress(self.parts.text, offset, following)
+                found += [self.key_of(row) for row in rows]
+                offset = following
+        finally:
+            if window is not None:
+                window.stop()
         return found
+
+    def _key_texts(self, offset: int, end: Optional[int]) -> Iterator[str]:
+        """Yield the queries for the pages of keys from *offset* up to *end*, None for all."""
+        assert self._keyed is not None
+        while end is None or offset < end:
+            size = KEY_PAGE if end is None else min(KEY_PAGE, end - offset)
+            yield f"{self._keyed[1]} offset {offset} limit {size}"
+            offset += size
 
     def by_keys(self, keys: list[Any], fresh: Optional[list[Any]] = None) -> dict[Any, Any]:
         """Return ``{key: row}`` for *keys*, without deleted rows."""

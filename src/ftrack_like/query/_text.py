@@ -11,9 +11,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from ftrack_like import exception
+from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._base.suggest import did_you_mean
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "keyed_expressions",
     "outline",
     "prepare",
+    "projections_of",
+    "with_projections",
 ]
 
 #: The tokens of an expression: texts in quotes, brackets, and words.
@@ -116,6 +119,24 @@ def _split(expression: str) -> Optional[tuple[str, str, list[re.Match[str]]]]:
     return projections, expression[found.start() :].strip(), following
 
 
+def projections_of(expression: str) -> tuple[list[str], int]:
+    """Return the projections of the query *expression*, and the position of its type.
+
+    Without projections the list is empty and the position 0.
+    """
+    parts = _split(expression) if outline(expression).has_projections else None
+    if parts is None:
+        return [], 0
+    pieces, depth = [""], 0
+    for character in parts[0]:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    return [piece.strip() for piece in pieces], parts[2][0].start()
+
+
 def _pair(words: list[re.Match[str]], first: str, second: str) -> Optional[re.Match[str]]:
     """Return the last of *words* that is the keyword *first* and is followed by *second*."""
     found = None
@@ -165,6 +186,12 @@ def keyed_expressions(expression: str, names: list[str]) -> Optional[tuple[str, 
         f"select {', '.join(names)} from {body}",
         f"select {projections} from {words[0].group()} where ",
     )
+
+
+def with_projections(expression: str, names: list[str]) -> str:
+    """Return *expression*, which has projections, with the projections *names* instead."""
+    parts = _split(expression)
+    return expression if parts is None else f"select {', '.join(names)} from {parts[1]}"
 
 
 def prepare(expression: str, types: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ __all__ = ["Wording", "line_with_caret", "restate", "restate_projections", "rest
 _BEFORE, _BEHIND = 100, 60
 
 #: A placeholder of a bound value.
-_PLACE = re.compile(r":\w+")
+_PLACE = r":\w+"
 
 
 class Wording:
@@ -88,7 +88,7 @@ class Wording:
             if position < begin + len(piece):
                 if place >= 0:
                     return place + position - begin + behind
-                found = _PLACE.match(self.text, -place - 1) if behind else None
+                found = re.compile(_PLACE).match(self.text, -place - 1) if behind else None
                 return -place - 1 if found is None else found.end()
             begin += len(piece)
         return len(self.text)

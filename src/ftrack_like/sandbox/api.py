@@ -16,8 +16,11 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, NoReturn, Optional
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.actions import ACTIONS, HOOKS, open_batch, run_batch
@@ -27,7 +30,11 @@ from ftrack_like.sandbox.actions.permissions import require_component
 from ftrack_like.sandbox.actions.registry import ApiAction, by_name
 from ftrack_like.sandbox.actions.remote import NEW_KEYS
 from ftrack_like.sandbox.auth import RequestCredentials, RequestUser, authenticate, find_user
+from ftrack_like.sandbox.clock import Clock
 from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.outages import is_outage
+from ftrack_like.sandbox.database.repeats import repeated
+from ftrack_like.sandbox.database.slow_statements import log_slow_statements
 from ftrack_like.sandbox.errors import (
     InvalidCredentialsError,
     MalformedRequestError,
@@ -39,9 +46,9 @@ from ftrack_like.sandbox.errors import (
 from ftrack_like.sandbox.invites import InviteActions
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.mail import MailOutbox
-from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
 from ftrack_like.sandbox.media.service import MediaService
-from ftrack_like.sandbox.network.throttle import Attempts
+from ftrack_like.sandbox.network.throttle import Attempts, Counters
+from ftrack_like.sandbox.shared_throttle import counters_of
 from ftrack_like.sandbox.version import SERVER_VERSION
 from ftrack_like.sandbox.webhooks.service import Webhooks
 from ftrack_like.sandbox.widget_url import WidgetActions
@@ -86,6 +93,7 @@ class Api:
         limits: Optional[Limits] = None,
         failed_logins: int = 20,
         webhooks: Optional[Webhooks] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
         """The database must already contain the tables and the seed."""
         self.database = database
@@ -93,15 +101,22 @@ class Api:
         self.server_url = server_url
         #: The beginning of links in mails; never taken from a request.
         self.public_url = server_url
-        self._attempts = Attempts(failed_logins)
+        #: The time that the server stamps.
+        self.clock: Clock = Clock() if clock is None else clock
+        #: Makes what limits failed attempts, for all processes of the database.
+        self.counters: Counters = counters_of(database)
+        self._attempts = Attempts(failed_logins, self.counters)
+        #: The generation of the data that this process has seen last.
+        self._generation: Optional[str] = None
         self.limits: Limits = Limits() if limits is None else limits
+        log_slow_statements(database.engine, self.limits.slow_query_seconds)
         #: The mail; its folder is next to the folder of the files.
-        self.outbox: MailOutbox = MailOutbox(media.store.folder.with_name("outbox"))
+        self.outbox: MailOutbox = MailOutbox(media.folder.with_name("outbox"))
         self.webhooks: Webhooks = Webhooks(database) if webhooks is None else webhooks
         self._hooks = joined(HOOKS, self.webhooks.hooks)
         self.listeners: list[Callable[[Batch], None]] = []
-        #: Called with the id of a version when its media are encoded.
-        self.encoded_listeners: list[Callable[[str], None]] = []
+        #: Called with each batch in its transaction, when all its rows are written.
+        self.storing: list[Callable[[Batch], None]] = []
         self._reading = threading.Lock()
         #: Called after all data have been replaced.
         self.reset_listeners: list[Callable[[], None]] = [
@@ -124,7 +139,11 @@ class Api:
         """
         self.public_url = self.public_url or server_url
         self.webhooks.start()
-        self.media.start(EncodeJobs(self.database), _ServerOffice(self, user, server_url))
+        self.start_encoding(user, server_url)
+
+    def start_encoding(self, user: RequestUser, server_url: str) -> None:
+        """Start only the encode workers of this process; see :meth:`start`."""
+        self.media.start(_ServerOffice(self, user, server_url))
 
     def execute(
         self,
@@ -134,17 +153,30 @@ class Api:
         *,
         by_server: bool = False,
         background: bool = False,
+        before_commit: Optional[Callable[[Connection], None]] = None,
+        events: Sequence[Mapping[str, Any]] = (),
+        encoded: Sequence[str] = (),
     ) -> list[Any]:
         """Run *operations* for *user* in one transaction and return their results.
 
         *server_url* is the beginning of addresses in the results. *by_server* means that the server
         itself acts, so that events name no user. *background* says that it works for *user*, which
-        triggers no webhooks. Raise
-        :exc:`~ftrack_like.sandbox.errors.SandboxError` if an operation fails; then no operation is
-        applied.
+        triggers no webhooks. *before_commit* is called at the end of the transaction, and its
+        error undoes all. *events* are published with the changes, and another one for each of the
+        versions *encoded* (ids), whose media the operations store.
+
+        Raise :exc:`~ftrack_like.sandbox.errors.SandboxError` if an operation fails; then no
+        operation is applied.
         """
         context = self._context(user, server_url, by_server=by_server)
-        return self._run(operations, replace(context, background=background))
+
+        def end(batch: Batch) -> None:
+            batch.events += events
+            batch.encoded += encoded
+            if before_commit is not None:
+                before_commit(batch.store.connection)
+
+        return self._run(operations, replace(context, background=background), end)
 
     def authenticate(self, credentials: RequestCredentials) -> RequestUser:
         """Return the user of *credentials*, or raise :exc:`InvalidCredentialsError`.
@@ -156,14 +188,26 @@ class Api:
         left = self._attempts.seconds_left(username, key)
         if left:
             raise TooManyAttemptsError(left)
-        try:
+
+        def check() -> RequestUser:
             with self.database.read() as connection:
-                user = authenticate(connection, credentials)
+                return authenticate(connection, credentials)
+
+        try:
+            user = repeated(check)
         except InvalidCredentialsError:
             self._attempts.failed(username)
             raise
         self._attempts.succeeded(username, key)
+        self._notice(user.generation)
         return user
+
+    def _notice(self, generation: str) -> None:
+        """Call the listeners for a reset if another process has replaced all data."""
+        known, self._generation = self._generation, generation
+        if known not in (None, generation):
+            for listener in self.reset_listeners:
+                listener()
 
     def find_user(self, user_id: str) -> RequestUser:
         """Return the active user with the id *user_id*, with the user's current rights.
@@ -215,7 +259,8 @@ class Api:
     ) -> ApiAnswer:
         """Return the answer to the body in *pieces*; clear the list to save memory.
 
-        See :meth:`answer`.
+        See :meth:`answer`. Raise :exc:`sqlalchemy.exc.DBAPIError` if the database cannot be
+        reached: it is unknown whether the batch was applied.
         """
         try:
             operations = self._read(pieces)
@@ -223,7 +268,9 @@ class Api:
             return ApiAnswer(_to_json(self._run(operations, context)))
         except SandboxError as error:
             return error_answer(error)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, DBAPIError) and is_outage(error):
+                raise
             reference = uuid.uuid4().hex[:8]
             _LOGGER.exception("Request %s failed because of an error in the server.", reference)
             return error_answer(
@@ -266,7 +313,7 @@ class Api:
             username=user.username,
             server_url=server_url,
             public_url=self.public_url or server_url,
-            now=_now(),
+            now=self.clock.now().replace(microsecond=0),
             sign=functools.partial(self.media.sign, holder=None if user.is_guest else user.id),
             client_token=client_token,
             unrestricted=user.unrestricted,
@@ -276,7 +323,17 @@ class Api:
             bulk=bulk,
         )
 
-    def _run(self, operations: Sequence[Mapping[str, Any]], context: RequestContext) -> list[Any]:
+    def _run(
+        self,
+        operations: Sequence[Mapping[str, Any]],
+        context: RequestContext,
+        before_commit: Optional[Callable[[Batch], None]] = None,
+    ) -> list[Any]:
+        def end(batch: Batch) -> None:
+            self.webhooks.before_commit(batch)
+            if before_commit is not None:
+                before_commit(batch)
+
         batch, results = run_batch(
             self.database,
             operations,
@@ -284,7 +341,8 @@ class Api:
             self.actions,
             self.limits,
             self._hooks,
-            self.webhooks.before_commit,
+            end,
+            self.storing,
         )
         if batch.changes or batch.notes.get(NEW_KEYS):
             self._tell(batch)
@@ -314,18 +372,34 @@ class _ServerOffice:
         self._server_url = server_url
 
     def execute(
-        self, operations: Sequence[Mapping[str, Any]], user_id: Optional[str] = None
+        self,
+        operations: Sequence[Mapping[str, Any]],
+        user_id: Optional[str] = None,
+        before_commit: Optional[Callable[[Connection], None]] = None,
+        encoded: Sequence[str] = (),
     ) -> list[Any]:
-        """Return the results of *operations*, run for a user, or for the server itself."""
+        """Return the results of *operations*, run for a user, or for the server itself.
+
+        *before_commit* is called at the end of the transaction, also without operations.
+        """
+        if before_commit is not None and not operations:
+            with self._api.database.write() as connection:
+                before_commit(connection)
+            return []
         user = self._user if user_id is None else self._api.find_user(user_id)
         return self._api.execute(
-            operations, user, self._server_url, by_server=user_id is None, background=True
+            operations,
+            user,
+            self._server_url,
+            by_server=user_id is None,
+            background=True,
+            before_commit=before_commit,
+            encoded=encoded,
         )
 
-    def tell_encoded(self, version_id: str) -> None:
-        """Tell the listeners that the media of a version are encoded."""
-        for listener in self._api.encoded_listeners:
-            listener(version_id)
+    def now(self) -> datetime:
+        """Return the time that the server stamps, in UTC."""
+        return self._api.clock.now()
 
     def require_component(self, user_id: str, action: str, component_id: str) -> None:
         """Raise an error unless the user may ``read`` or ``update`` the data of a component."""
@@ -401,7 +475,3 @@ def _finite(text: str) -> float:
 
 def _to_json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("utf-8")
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)

@@ -16,10 +16,21 @@ from ftrack_like.sandbox.database.snapshots import remembered
 from ftrack_like.sandbox.errors import InvalidCredentialsError, PermissionDeniedError
 from ftrack_like.sandbox.tables.layout import TABLES
 
-__all__ = ["RequestCredentials", "RequestUser", "authenticate", "check_again", "find_user"]
+__all__ = [
+    "GENERATION",
+    "RequestCredentials",
+    "RequestUser",
+    "authenticate",
+    "check_again",
+    "find_user",
+]
 
 #: The digest for an unknown user, so that the check takes the same time as for a known one.
 _NOBODY = digest_key("")
+
+#: The ``server_value`` that changes when all data are replaced. Another process may do that, so
+#: each authentication reads the value, as a part of its statement.
+GENERATION = "generation"
 
 #: The first part of the keys of remembered accounts.
 _ACCOUNT = "account"
@@ -63,6 +74,8 @@ class RequestUser:
 
     *has_account* is true if each transaction must check the account again (:func:`check_again`).
     *digest* is then the digest of the key in the request, empty for other credentials.
+    *generation* names the data of the site in which the credentials were checked: a reset gives the
+    site another one (:data:`GENERATION`).
     """
 
     id: str
@@ -71,6 +84,7 @@ class RequestUser:
     is_guest: bool = False
     has_account: bool = False
     digest: str = field(default="", repr=False)
+    generation: str = field(default="", repr=False, compare=False)
 
 
 def find_user(connection: Connection, user_id: str) -> RequestUser:
@@ -123,6 +137,7 @@ def authenticate(connection: Connection, credentials: RequestCredentials) -> Req
         unrestricted=bool(found.administrates),
         has_account=True,
         digest=found.digest,
+        generation=found.generation or "",
     )
 
 
@@ -144,8 +159,17 @@ def _by_id() -> sqlalchemy.Select[Any]:
 def _by_name() -> sqlalchemy.Select[Any]:
     user, key = TABLES["resource"].c, TABLES["user_api_key"].c
     administrates = is_administrator(user.id).label("administrates")
+    values = TABLES["server_value"].c
+    generation = (
+        sqlalchemy.select(values.value)
+        .where(values.name == GENERATION)
+        .scalar_subquery()
+        .label("generation")
+    )
     return (
-        sqlalchemy.select(user.id, user.username, user.is_active, key.digest, administrates)
+        sqlalchemy.select(
+            user.id, user.username, user.is_active, key.digest, administrates, generation
+        )
         .join(TABLES["user_api_key"], key.user_id == user.id)
         .where(user.username == sqlalchemy.bindparam("name"), user.resource_type == "user")
     )

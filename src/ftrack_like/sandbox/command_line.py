@@ -11,21 +11,43 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like._base.errors import missing_package
-from ftrack_like.sandbox.console import fail, in_words, port, stopping
+from ftrack_like.sandbox.console import (
+    database_url,
+    fail,
+    filled,
+    folder_path,
+    in_words,
+    port,
+    require_address,
+    stopping,
+    whole_number,
+)
+from ftrack_like.sandbox.fill import add_command as add_fill
+from ftrack_like.sandbox.fill import run_fill
 from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
+from ftrack_like.sandbox.network_options import add_network_arguments, network_from
+from ftrack_like.sandbox.operations.logs import FORMATS, set_up_logs
+from ftrack_like.sandbox.processes.options import add_worker_arguments, why_one_process
 from ftrack_like.sandbox.recordings.commands import add_commands
+from ftrack_like.sandbox.snapshots.commands import add_snapshot_commands
+from ftrack_like.sandbox.worker_commands import add_worker_commands
 
 if TYPE_CHECKING:
+    from ftrack_like.sandbox.interference.switchboard import Switchboard
     from ftrack_like.sandbox.network.settings import Network
+    from ftrack_like.sandbox.processes.command import RunningSandbox
     from ftrack_like.sandbox.server import SandboxServer
 
 __all__ = ["add_arguments", "main", "run"]
 
 #: File descriptors for everything but connections.
 _OTHER_FILES = 512
+
+#: The share of disturbed requests that ``--chaos`` without a number stands for.
+_CHAOS = 0.1
 
 _DESCRIPTION = "Run a server that speaks ftrack's protocol, to develop and test against."
 
@@ -51,7 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = parser.add_subparsers(dest="word", metavar="COMMAND", title="commands")
     # The same options after the word. Those that are not given there keep the value from before it.
     _add_start_arguments(words.add_parser("start", help="run a sandbox (the default)"), False)
+    _add_reset(words)
+    _add_fill(words)
     add_commands(words)
+    add_worker_commands(words)
+    add_snapshot_commands(words)
 
 
 class _Options:
@@ -78,136 +104,169 @@ def _add_start_arguments(parser: argparse.ArgumentParser, has_defaults: bool = T
     add = _Options(parser, has_defaults)
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=port, default=5005, help="port; 0 picks a free one (default: %(default)s)")
-    where = parser.add_mutually_exclusive_group()
-    add_where = _Options(where, has_defaults)
-    add_where(
-        "--data",
-        metavar="DIR",
-        type=_path,
-        help="folder that keeps the data (default: one for this user)",
-    )
+    add_where = _add_place_arguments(parser, has_defaults)
     add_where("--memory", action="store_true", help="keep no data after the sandbox stops")
-    add_where(
-        "--database", metavar="URL", type=_database, help="a PostgreSQL database to use instead"
-    )
-    add(
-        "--media",
-        metavar="PATH",
-        type=_path,
-        help="folder for files (default: with the data, for a database in the user's data folder)",
-    )
+    add_worker_arguments(add)
     add(
         "--user",
-        type=_filled,
+        type=filled,
         default="admin",
         help="name of the administrator (default: %(default)s)",
     )
     add(
         "--key",
-        type=_filled,
+        type=filled,
         help="API key of the administrator (default: a random key, stored with the data)",
     )
-    add("--demo-project", action="store_true", help="add a demo project to a new site")
+    _add_demo_argument(add)
     add(
         "--loopback-webhooks",
         action="store_true",
-        help="let webhooks use http:// for receivers on this machine",
+        help="allow webhooks to send to http:// addresses of this machine",
+    )
+    add(
+        "--encoders",
+        metavar="N",
+        type=whole_number,
+        default=1,
+        help="media to encode at a time; 0 leaves them to workers (default: %(default)s)",
     )
     add("--json", action="store_true", help="print one line of JSON when the sandbox is ready")
-    _add_network_arguments(_Options(parser.add_argument_group("network"), has_defaults))
+    add(
+        "--log-format",
+        choices=FORMATS,
+        help="log each request, and write the log as text or as lines of JSON (default: log only "
+        "failures, as text)",
+    )
+    add_network_arguments(_Options(parser.add_argument_group("network"), has_defaults))
+    add_test = _Options(parser.add_argument_group("testing"), has_defaults)
+    add_test(
+        "--chaos",
+        metavar="SHARE",
+        type=_share,
+        nargs="?",
+        const=_CHAOS,
+        help="disturb this share of the requests at random, from 0 to 1 (without a number: "
+        f"{_CHAOS}): pauses, error statuses, lost connections, lost and half answers",
+    )
+    add_test(
+        "--chaos-seed",
+        metavar="N",
+        type=int,
+        help="repeat the faults of an earlier run (default: a new number, which is printed)",
+    )
     add_limit_arguments(parser, has_defaults)
 
 
-def _add_network_arguments(add: _Options) -> None:
-    """Add the options for the network with *add*."""
-    add("--public-url", metavar="URL", help="address that people use, for all links")
-    for name, metavar, words in (
-        ("--allowed-hosts", "NAME", "more names by which requests may address the sandbox"),
-        (
-            "--allowed-origins",
-            "ORIGIN",
-            "web pages that may call the API, like http://localhost:3000",
-        ),
-        ("--trusted-proxies", "ADDRESS", "proxies whose X-Forwarded-For and -Proto to believe"),
-    ):
-        add(name, metavar=metavar, nargs="+", action="extend", default=[], help=words)
-    for name, words in (
-        ("--max-connections", "open connections"),
-        ("--max-connections-per-address", "open connections from one address"),
-        ("--max-failed-logins", "wrong keys for one user from one address in a minute"),
-    ):
-        add(name, metavar="N", type=int, help=f"most {words} (default: see the documentation)")
-    for name, words in (
-        ("--header-timeout", "the headers of a request may take"),
-        ("--idle-timeout", "a connection is kept between two requests"),
-        ("--transfer-timeout", "a body or an answer may stall"),
-    ):
-        add(name, metavar="SECONDS", type=float, help=f"how long {words}")
-
-
-def _database(text: str) -> str:
-    """Return *text*, which must be the address of a PostgreSQL database."""
-    if not text.startswith("postgresql"):
-        # The text may contain a password, so the error does not show it.
-        raise argparse.ArgumentTypeError("it must be like postgresql://user:password@host/name")
-    return text
-
-
-def _require_address(text: str) -> None:
-    """Raise :exc:`ValueError` if *text* is not the address of a database.
-
-    The error shows no part of *text*, because any part may belong to the password.
-    """
-    # lazy: see _start.
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        make_url(text)
-    except (ValueError, ArgumentError):
-        raise ValueError(
-            "it must be like postgresql://user:password@host/name; in a "
-            "password, write / : @ # as %2F %3A %40 %23"
-        ) from None
-
-
-def _path(text: str) -> pathlib.Path:
-    """Return *text* as a path; an empty text would mean the current folder."""
-    return pathlib.Path(_filled(text))
-
-
-def _filled(text: str) -> str:
-    """Return *text*, which must not be empty: an empty text comes from an unset variable."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty; omit the option, or give it a value")
-    return text
-
-
-def _network(arguments: argparse.Namespace) -> Network:
-    """Return the network options in *arguments*; raise :exc:`ValueError` if one is invalid."""
-    # lazy: see _start.
-    from ftrack_like.sandbox.network.settings import Network
-
-    given = {
-        "connections": arguments.max_connections,
-        "connections_per_address": arguments.max_connections_per_address,
-        "failed_logins": arguments.max_failed_logins,
-        "header_timeout": arguments.header_timeout,
-        "idle_timeout": arguments.idle_timeout,
-        "transfer_timeout": arguments.transfer_timeout,
-    }
-    return Network(
-        public_url=arguments.public_url,
-        allowed_hosts=_listed(arguments.allowed_hosts),
-        allowed_origins=_listed(arguments.allowed_origins),
-        trusted_proxies=_listed(arguments.trusted_proxies),
-        **{name: value for name, value in given.items() if value is not None},
+def _add_place_arguments(parser: argparse.ArgumentParser, has_defaults: bool) -> _Options:
+    """Add the options for the place of the data; return what adds an alternative to it."""
+    alternatives = _Options(parser.add_mutually_exclusive_group(), has_defaults)
+    alternatives(
+        "--data",
+        metavar="DIR",
+        type=folder_path,
+        help="folder that keeps the data (default: one for this user)",
     )
+    alternatives(
+        "--database", metavar="URL", type=database_url, help="a PostgreSQL database to use instead"
+    )
+    _Options(parser, has_defaults)(
+        "--media",
+        metavar="PATH",
+        type=folder_path,
+        help="folder for files (default: with the data, for a database in the user's data folder)",
+    )
+    return alternatives
 
 
-def _listed(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return the names in *texts*, which may also be separated by commas."""
-    return tuple(one.strip() for text in texts for one in text.split(",") if one.strip())
+def _add_demo_argument(add: _Options) -> None:
+    add("--demo-project", action="store_true", help="add a demo project to a new site")
+
+
+def _add_reset(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command ``reset``."""
+    reset = words.add_parser(
+        "reset",
+        help="replace all data of a stopped sandbox by those of a new site",
+        description="Replace all data of a stopped sandbox, files included, by those of a new "
+        "site. The administrator keeps the API key.",
+    )
+    _add_place_arguments(reset, False)
+    _add_demo_argument(_Options(reset, False))
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.set_defaults(serve=_reset)
+
+
+def _reset(arguments: argparse.Namespace) -> int:
+    """Reset the site that *arguments* name; return the exit status."""
+    folder = _folder(arguments)
+    if arguments.memory:
+        return fail("--memory keeps nothing, so there is nothing to reset.")
+    # lazy: see _start.
+    from ftrack_like.sandbox.data_folder import DataFolder
+
+    if folder is not None and not DataFolder(folder).database.is_file():
+        return fail(f"There is no sandbox in {folder}. Name its folder with --data DIR.")
+    place = str(folder or "the database")
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            return fail(f"reset removes all data in {place}. Without a terminal, give --yes.")
+        if input(f"Remove all data in {place}? [y/N] ").strip().lower() not in ("y", "yes"):
+            return fail("Nothing was changed.")
+    try:
+        # lazy: see _start.
+        from ftrack_like.sandbox.network.settings import Network
+
+        arguments.port = 0  # The server must run to reset, and the usual port may be taken.
+        server = _start(arguments, folder, Network())
+    except ModuleNotFoundError as error:
+        return fail(_missing(error))
+    except (OSError, RuntimeError) as error:
+        return fail(in_words(error))
+    try:
+        server.reset()
+    finally:
+        server.stop()
+    print(f"The data in {place} are those of a new site. The API key is the same.")
+    return 0
+
+
+def _add_fill(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command ``fill``."""
+    fill = add_fill(words)
+    _add_place_arguments(fill, False)
+    fill.set_defaults(serve=_fill)
+
+
+def _fill(arguments: argparse.Namespace) -> int:
+    """Fill the site that *arguments* name; return the exit status."""
+    if arguments.memory:
+        return fail("--memory keeps nothing, so there is nothing to fill.")
+    try:
+        if arguments.database:
+            require_address(arguments.database)
+        return run_fill(arguments, _folder(arguments))
+    except ModuleNotFoundError as error:
+        return fail(_missing(error))
+    except ValueError as error:
+        return fail(f"The database cannot be used: {error}.")
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """Return the message about the missing package of *error*."""
+    extra = "postgres" if error.name == "psycopg" else "sandbox"
+    return missing_package("The sandbox", str(error.name), extra)
+
+
+def _share(text: str) -> float:
+    """Return the number in *text*, from 0 to 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"a share is a number from 0 to 1, not {text!r}")
+    return share
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -218,23 +277,28 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.serve is not None:
         return int(arguments.serve(arguments))
     folder = _folder(arguments)
+    if arguments.chaos is None and arguments.chaos_seed is not None:
+        return fail("--chaos-seed repeats the faults of --chaos; give both.")
     if arguments.memory and arguments.media is not None:
         return fail("--media keeps files, but --memory keeps nothing; use only one option.")
     try:
-        network = _network(arguments)
+        network = network_from(arguments)
     except ValueError as error:
         return fail(str(error))
+    if arguments.log_format is not None:
+        set_up_logs(arguments.log_format)
+    if arguments.workers is not None:
+        return _run_workers(arguments, network)
     with stopping() as stop:
         try:
             with _collecting_later():
                 server = _start(arguments, folder, network)
         except ModuleNotFoundError as error:
-            extra = "postgres" if error.name == "psycopg" else "sandbox"
-            return fail(missing_package("The sandbox", str(error.name), extra))
+            return fail(_missing(error))
         except (OSError, RuntimeError) as error:
             return fail(in_words(error))
         try:
-            _announce(server, str(folder or arguments.database or "kept until the end"), arguments)
+            _announce(server, _place_of_data(arguments, folder), arguments)
             while not stop.wait(60):
                 pass  # on Windows, a wait without a time-out cannot be interrupted
         finally:
@@ -242,20 +306,48 @@ def run(arguments: argparse.Namespace) -> int:
     return 128 + signal.SIGINT if stop.number == signal.SIGINT else 0
 
 
+def _run_workers(arguments: argparse.Namespace, network: Network) -> int:
+    """Run a sandbox of several processes until a signal; return the exit status."""
+    why = why_one_process(arguments)
+    if why:
+        return fail(why)
+    try:
+        _check_address(arguments)
+        # lazy: see _start.
+        from ftrack_like.sandbox.processes.command import run_workers
+    except ModuleNotFoundError as error:
+        return fail(_missing(error))
+    except RuntimeError as error:
+        return fail(in_words(error))
+    _allow_files(network.connections)
+    try:
+        return run_workers(
+            arguments,
+            network,
+            lambda running: _announce(running, _place_of_data(arguments, None), arguments),
+        )
+    except ModuleNotFoundError as error:
+        return fail(_missing(error))
+
+
+def _check_address(arguments: argparse.Namespace) -> None:
+    """Raise :exc:`RuntimeError` if the address of the database in *arguments* is invalid."""
+    if arguments.database:
+        try:
+            require_address(arguments.database)
+        except ValueError as error:
+            raise RuntimeError(f"The database cannot be used: {error}.") from None
+
+
 def _start(
     arguments: argparse.Namespace, folder: Optional[pathlib.Path], network: Network
 ) -> SandboxServer:
     """Return a running sandbox for *arguments*, with its data in *folder*."""
     # lazy: "--help" answers at once, and the error for a missing extra can name it.
-    import sqlalchemy.exc
-
     from ftrack_like.sandbox.server import SandboxServer
+    from ftrack_like.sandbox.site_data import storage_errors
 
-    if arguments.database:
-        try:
-            _require_address(arguments.database)
-        except ValueError as error:
-            raise RuntimeError(f"The database cannot be used: {error}.") from None
+    _check_address(arguments)
     _allow_files(network.connections)
     server = SandboxServer(
         folder,
@@ -269,14 +361,37 @@ def _start(
         network=network,
         limits=limits_from(arguments),
         loopback_webhooks=arguments.loopback_webhooks,
+        switchboard=_chaos(arguments),
+        encoders=arguments.encoders,
     )
-    try:
+    with storage_errors("The database" if arguments.database else f"The database in {folder}"):
         server.start()
-    except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        what = "The database" if arguments.database else f"The database in {folder}"
-        raise RuntimeError(f"{what} cannot be used: {first}") from error
     return server
+
+
+def _chaos(arguments: argparse.Namespace) -> Optional[Switchboard]:
+    """Return what disturbs requests, None without ``--chaos``."""
+    if arguments.chaos is None:
+        return None
+    # lazy: see _start.
+    import random
+
+    from ftrack_like.sandbox.interference.chaos import Chaos
+    from ftrack_like.sandbox.interference.switchboard import Switchboard
+
+    given = arguments.chaos_seed
+    seed = random.SystemRandom().randrange(1_000_000) if given is None else given
+    print(
+        f"Chaos: about {arguments.chaos:.0%} of the requests are disturbed. "
+        f"Repeat this run with --chaos {arguments.chaos:g} --chaos-seed {seed}.",
+        file=sys.stderr,
+        flush=True,
+    )
+    return Switchboard(Chaos(arguments.chaos, seed, _report_fault))
+
+
+def _report_fault(number: int, request: object, fault: object) -> None:
+    print(f"Chaos: request {number}, {request}: {fault}.", file=sys.stderr, flush=True)
 
 
 def _allow_files(connections: int) -> None:
@@ -327,7 +442,19 @@ def _folder(arguments: argparse.Namespace) -> Optional[pathlib.Path]:
     return pathlib.Path(platformdirs.user_data_dir("ftrack-like", False), "sandbox")
 
 
-def _announce(server: SandboxServer, data: str, arguments: argparse.Namespace) -> None:
+def _place_of_data(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> str:
+    """Return where the data are, for people; the password of a database is hidden."""
+    if not arguments.database:
+        return str(folder or "kept until the end")
+    # lazy: see _start.
+    from sqlalchemy.engine import make_url
+
+    return make_url(arguments.database).render_as_string(hide_password=True)
+
+
+def _announce(
+    server: Union[SandboxServer, RunningSandbox], data: str, arguments: argparse.Namespace
+) -> None:
     """Print the address and the credentials, as JSON for programs or as text for people."""
     known = {
         "server_url": server.server_url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
 import signal
 import sys
 import threading
@@ -10,7 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Stop", "fail", "in_words", "port", "stopping"]
+__all__ = [
+    "Stop",
+    "database_url",
+    "fail",
+    "filled",
+    "folder_path",
+    "in_words",
+    "port",
+    "require_address",
+    "stopping",
+    "whole_number",
+]
 
 
 class Stop(threading.Event):
@@ -41,6 +53,51 @@ def port(text: str) -> int:
     """Return the port in *text*, from 0 to 65535."""
     if not (text.isascii() and text.isdigit() and len(text) < 6) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def database_url(text: str) -> str:
+    """Return *text*, which must be the address of a PostgreSQL database."""
+    if not text.startswith("postgresql"):
+        # The text may contain a password, so the error does not show it.
+        raise argparse.ArgumentTypeError("it must be like postgresql://user:password@host/name")
+    return text
+
+
+def require_address(text: str) -> None:
+    """Raise :exc:`ValueError` if *text* is not the address of a database.
+
+    The error shows no part of *text*, because any part may belong to the password.
+    """
+    # lazy: "--help" answers at once.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(text)
+    except (ValueError, ArgumentError):
+        raise ValueError(
+            "it must be like postgresql://user:password@host/name; in a "
+            "password, write / : @ # as %2F %3A %40 %23"
+        ) from None
+
+
+def folder_path(text: str) -> pathlib.Path:
+    """Return *text* as a path; an empty text would mean the current folder."""
+    return pathlib.Path(filled(text))
+
+
+def filled(text: str) -> str:
+    """Return *text*, which must not be empty: an empty text comes from an unset variable."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; omit the option, or give it a value")
+    return text
+
+
+def whole_number(text: str) -> int:
+    """Return the whole number in *text*, from 0."""
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise argparse.ArgumentTypeError(f"it must be a whole number from 0, not {text!r}")
     return int(text)
 
 

@@ -85,7 +85,9 @@ class FolderLock:
 
 def _lock(file: BinaryIO) -> None:
     """Lock *file* until it is closed; raise :exc:`BlockingIOError` if it is locked."""
-    if os.name == "nt":
+    try:
+        import fcntl  # lazy: Windows has no fcntl
+    except ImportError:
         import msvcrt  # lazy: only Windows has msvcrt
 
         file.seek(_LOCKED_BYTE)
@@ -94,6 +96,4 @@ def _lock(file: BinaryIO) -> None:
         except PermissionError as error:
             raise BlockingIOError from error
         return
-    import fcntl  # lazy: Windows has no fcntl
-
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

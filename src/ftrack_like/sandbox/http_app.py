@@ -8,12 +8,12 @@ lists of routes.
 from __future__ import annotations
 
 import contextlib
-import functools
+import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import Optional
 
 import anyio.to_thread
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -23,18 +23,26 @@ from starlette.routing import BaseRoute, Route
 from ftrack_like.sandbox.api import SERVER_VERSION, Api, ApiAnswer, error_answer
 from ftrack_like.sandbox.auth import RequestCredentials, RequestUser
 from ftrack_like.sandbox.compression import compressed
+from ftrack_like.sandbox.database.faults import first_line
+from ftrack_like.sandbox.database.outages import is_outage
 from ftrack_like.sandbox.errors import RequestTooLargeError, SandboxError
 from ftrack_like.sandbox.events.audience import Audience
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.routes import event_routes
-from ftrack_like.sandbox.events.sessions import Sessions
+from ftrack_like.sandbox.events.sessions import Sessions, SessionStore
 from ftrack_like.sandbox.events.speakers import Speakers
 from ftrack_like.sandbox.events.update import Updates
 
 __all__ = ["ROUTES", "create_app", "read_body", "server_url"]
 
+_LOGGER = logging.getLogger(__name__)
+
 #: The maximum number of requests that are handled at once, each on a thread; others wait.
 MAXIMUM_THREADS = 200
+
+#: A body of at most this many bytes is read before its client is authenticated, so that one thread
+#: can do all the work. The server has buffered that much anyway.
+_SMALL_BODY = 16 * 1024
 
 #: The server reads and drops the rest of a body that is too large, up to this multiple of the
 #: limit.
@@ -53,31 +61,55 @@ def create_app(api: Api, routes: Iterable[BaseRoute] = ()) -> Starlette:
         # Writers wait on threads for their turn, so there must be more threads than waiting
         # writers.
         anyio.to_thread.current_default_thread_limiter().total_tokens = MAXIMUM_THREADS
+        await run_in_threadpool(broker.exchange.start)
         yield
+        await run_in_threadpool(broker.exchange.stop)
         await run_in_threadpool(api.close)
 
     def authenticate(username: str, key: str) -> RequestUser:
         return api.authenticate(RequestCredentials(username, key))
 
-    broker = Broker()
     audience = Audience(api.database)
+    if api.database.is_sqlite:
+        broker = Broker(now=api.clock.now, view=audience.view)
+        sessions: SessionStore = Sessions(broker.heartbeat)
+    else:
+        broker, sessions = _shared_events(api, audience)
     speakers = Speakers(api.database, broker.dismiss)
-    updates = Updates(api.database, functools.partial(broker.publish, view=audience.view))
-    api.listeners += [audience.committed, speakers.committed, updates]
-    api.encoded_listeners.append(updates.encoded)
+    broker.rights_listeners += [audience.forget, speakers.forget]
+    api.listeners += [audience.committed, speakers.committed]
+    if api.database.is_sqlite:
+        api.listeners.append(Updates(api.database, broker.publish))
     api.reset_listeners += [audience.forget, speakers.forget]
-    sessions = Sessions(broker.heartbeat)
     events = event_routes(broker, authenticate, speakers, sessions)
     files = api.media.routes(api.database, authenticate, api.allow_component, api.allow_holder)
     app = Starlette(
         routes=[*files, *events, *ROUTES, *routes],
         lifespan=lifespan,
-        exception_handlers={ClientDisconnect: _nobody_there, DataError: _no_such_value},
+        exception_handlers={
+            ClientDisconnect: _nobody_there,
+            DataError: _no_such_value,
+            DBAPIError: _database_failed,
+        },
     )
     app.state.api = api
     app.state.broker = broker
     app.state.sessions = sessions
     return app
+
+
+def _shared_events(api: Api, audience: Audience) -> tuple[Broker, SessionStore]:
+    """Return a broker and sessions that other processes of the database share."""
+    # lazy: most sandboxes use SQLite, and have no driver for PostgreSQL.
+    from ftrack_like.sandbox.events.commits import CommitEvents
+    from ftrack_like.sandbox.events.postgresql import PostgresExchange
+    from ftrack_like.sandbox.events.stored_sessions import StoredSessions
+
+    exchange = PostgresExchange(api.database)
+    broker = Broker(now=api.clock.now, view=audience.view, exchange=exchange)
+    api.storing.append(CommitEvents(exchange))
+    api.reset_listeners.append(exchange.tell_rights)
+    return broker, StoredSessions(api.database, broker.heartbeat, api.find_user)
 
 
 async def _nobody_there(request: Request, error: Exception) -> Response:
@@ -90,23 +122,58 @@ async def _no_such_value(request: Request, error: Exception) -> Response:
     return PlainTextResponse("The database cannot store a value in this request.", 400)
 
 
+async def _database_failed(request: Request, error: Exception) -> Response:
+    """Ask the client to repeat the request later, if the database cannot be reached.
+
+    An error report of the API would say that the batch was refused. But the database may have
+    committed before its connection broke. Clients treat the status 503 like a lost answer.
+    """
+    if not isinstance(error, DBAPIError) or not is_outage(error):
+        raise error
+    _LOGGER.error("The database cannot be reached: %s.", first_line(error))
+    return PlainTextResponse(
+        "The database of the server cannot be reached at the moment. Try again.",
+        503,
+        {"Retry-After": "1"},
+    )
+
+
 async def post_api(request: Request) -> Response:
     """Return the answer to a batch of operations."""
     strict = request.headers.get("ftrack-strict-api", "").strip().lower() == "true"
     api: Api = request.app.state.api
     credentials = RequestCredentials.from_headers(request.headers)
+    known: Optional[RequestUser] = None
     try:
-        user = await run_in_threadpool(api.authenticate, credentials)
+        if not 0 < _announced_size(request) <= _SMALL_BODY:
+            # Before the body is read: an unknown client must not fill the memory.
+            known = await run_in_threadpool(api.authenticate, credentials)
         pieces = await read_pieces(request, api.limits.body_bytes, "--body-bytes")
     except SandboxError as error:
         return _respond(error_answer(error), strict)
     token = request.headers.get("ftrack-clienttoken")
     bulk = request.headers.get("ftrack-bulk", "").strip().lower() == "true"
     url = server_url(request)
-    answer = await run_in_threadpool(api.answer_pieces, pieces, user, url, token, bulk)
     client = None if request.client is None else request.client.host
-    smaller = await run_in_threadpool(compressed, answer.body, request.headers, client)
+
+    def work() -> tuple[ApiAnswer, Optional[bytes]]:
+        """Return the answer, and its body compressed, if that pays."""
+        try:
+            user = api.authenticate(credentials) if known is None else known
+        except SandboxError as error:
+            return error_answer(error), None
+        answer = api.answer_pieces(pieces, user, url, token, bulk)
+        return answer, compressed(answer.body, request.headers, client)
+
+    # On one thread: to hand a request to a thread and back takes a tenth of a small request.
+    answer, smaller = await run_in_threadpool(work)
     return _respond(answer, strict, smaller)
+
+
+def _announced_size(request: Request) -> int:
+    """Return the size of the body of *request* in bytes that the client announces, 0 if none."""
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 async def get_api(request: Request) -> Response:
@@ -133,8 +200,7 @@ async def read_pieces(request: Request, maximum: int, option: str = "") -> list[
     """
     pieces: list[bytes] = []
     size = 0
-    text = request.headers.get("content-length", "")
-    announced = int(text) if text.isascii() and text.isdigit() else 0
+    announced = _announced_size(request)
     too_large = announced > maximum
     if announced <= _DROPPED * maximum:
         async for piece in request.stream():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like.sandbox.actions.attributes import defaults, required_key
@@ -107,7 +108,8 @@ class InviteActions:
     def _send(
         self, batch: Batch, address: Optional[str], name: str, subject: str, text: str
     ) -> None:
-        message = _message(address, name, subject, text)
+        moment = batch.context.now.replace(tzinfo=timezone.utc)
+        message = _message(address, name, subject, text, moment)
         batch.after_commit.append(functools.partial(self._outbox.send, message))
 
 
@@ -157,7 +159,9 @@ def _named(batch: Batch, type_name: str, argument: str, operation: Operation) ->
     return row
 
 
-def _message(address: Optional[str], name: str, subject: str, text: str) -> EmailMessage:
+def _message(
+    address: Optional[str], name: str, subject: str, text: str, moment: datetime
+) -> EmailMessage:
     """Return a message to *address*; raise :exc:`ValidationError` if it is not a mail address."""
     if not address or not _MAIL_ADDRESS.match(address):
         raise ValidationError(
@@ -170,7 +174,7 @@ def _message(address: Optional[str], name: str, subject: str, text: str) -> Emai
 
     try:
         to = str(Address(display_name=" ".join(name.split()), addr_spec=address))
-        return compose(to, " ".join(subject.split()), text)
+        return compose(to, " ".join(subject.split()), text, moment)
     except (ValueError, email.errors.MessageError) as error:
         raise ValidationError(f"{address!r} is not a mail address: {error}.") from error
 

@@ -39,9 +39,13 @@ class Limits:
         "longest time that a batch may run, in seconds; a batch that writes may run five times as "
         "long while no other writer waits",
     )
+    slow_query_seconds: float = _limit(
+        5.0, "SQL statements that take longer are logged with their plan, in seconds"
+    )
     activity_events: int = _limit(
         200_000, "entities of the type Event that are kept; older ones are deleted"
     )
+    note_bytes: int = _limit(512 * _MIB, "files of one note on a review page, in bytes")
     image_pixels: int = _limit(100_000_000, "largest picture that is decoded, in pixels")
     image_processes: int = _limit(1, "pictures that are decoded at once")
     image_bytes: int = _limit(_GIB, "memory for decoding one picture, in bytes")

@@ -10,16 +10,20 @@ The mail packages of the standard library are large, so they are imported with t
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
 import pathlib
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import unquote, urlsplit
+
+from ftrack_like._base.renaming import put_into_place
+from ftrack_like.sandbox.exclusive import alone
 
 if TYPE_CHECKING:
     import smtplib
@@ -41,8 +45,8 @@ _LINK = re.compile(r"https?://[^\s<>\"]+")
 _LOGGER = logging.getLogger(__name__)
 
 
-def compose(to: str, subject: str, text: str) -> EmailMessage:
-    """Return a message with the plain *text* to the address *to*.
+def compose(to: str, subject: str, text: str, moment: Optional[datetime] = None) -> EmailMessage:
+    """Return a message with the plain *text* to the address *to*, dated *moment* (now if None).
 
     Raise :exc:`ValueError` for an address or a subject that would break out of its header.
     """
@@ -55,7 +59,7 @@ def compose(to: str, subject: str, text: str) -> EmailMessage:
     message["From"] = os.environ.get("FTRACK_LIKE_MAIL_FROM") or SENDER
     message["To"] = to
     message["Subject"] = subject
-    message["Date"] = email.utils.formatdate()
+    message["Date"] = email.utils.format_datetime(moment or datetime.now(timezone.utc))
     message["Message-ID"] = email.utils.make_msgid(domain="sandbox.localhost")
     message.set_content(text, cte=_transfer_encoding(text))
     return message
@@ -113,14 +117,13 @@ _CONNECTIONS: dict[str, Callable[[str, int], smtplib.SMTP]] = {
 
 
 class MailOutbox:
-    """The messages in *folder*, oldest first; threads may share it."""
+    """The messages in *folder*, oldest first; threads and processes may share it.
+
+    The first message creates the folder.
+    """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Create the folder if necessary."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        numbers = [int(path.name[:6]) for path in folder.glob("*.eml") if path.name[:6].isdigit()]
-        self._numbers = itertools.count(max(numbers, default=0) + 1)
         self._lock = threading.Lock()
 
     def send(self, message: EmailMessage) -> pathlib.Path:
@@ -128,19 +131,30 @@ class MailOutbox:
 
         A separate thread sends the message. A failure is logged, and the file stays.
         """
-        with self._lock:
-            number = next(self._numbers)
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        path = self._folder / f"{number:06d}-{stamp}.eml"
-        part = path.with_suffix(".part")
-        part.write_bytes(message.as_bytes())
-        part.replace(path)
+        path = self._store(message.as_bytes())
         url = os.environ.get("SMTP_URL")
         if url:
             threading.Thread(
                 target=_deliver_or_log, args=(url, message), name="sandbox-mail", daemon=True
             ).start()
         return path
+
+    def _store(self, data: bytes) -> pathlib.Path:
+        """Store *data* under the next number; return the path of the file."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        handle, name = tempfile.mkstemp(suffix=".part", dir=self._folder)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        with self._lock, alone(self._folder):
+            path = self._folder / f"{self._last_number() + 1:06d}-{stamp}.eml"
+            put_into_place(name, path)
+        return path
+
+    def _last_number(self) -> int:
+        """Return the number of the latest message, 0 if there is none."""
+        names = (path.name for path in self._folder.glob("*.eml"))
+        return max((int(name[:6]) for name in names if name[:6].isdigit()), default=0)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the messages in order.

@@ -8,6 +8,8 @@ import logging
 import pathlib
 import re
 import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Optional, Union
 
@@ -16,6 +18,7 @@ import sqlalchemy.exc
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.access.keys import digest_key, new_key
+from ftrack_like.sandbox.auth import GENERATION, RequestUser
 from ftrack_like.sandbox.data_folder import DataFolder, SiteError
 from ftrack_like.sandbox.database.emptying import empty_tables
 from ftrack_like.sandbox.database.engine import Database
@@ -24,12 +27,15 @@ from ftrack_like.sandbox.database.folders import move_into_place
 from ftrack_like.sandbox.folder_lock import FolderLock
 from ftrack_like.sandbox.seed.site import seed, seed_demo_project
 from ftrack_like.sandbox.seed.users import add_user
+from ftrack_like.sandbox.tables.empty import empty_site
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
 from ftrack_like.sandbox.tables.migrations import LAYOUT_VERSION, back_up_schema, layout_of, migrate
 from ftrack_like.sandbox.tables.rowset import RowSet
+from ftrack_like.sandbox.tables.server_values import agreed_value, kept_values
 from ftrack_like.sandbox.tables.statistics import write_statistics
+from ftrack_like.sandbox.tables.trigrams import add_trigram_indexes
 
-__all__ = ["SiteData"]
+__all__ = ["SiteData", "default_media_folder", "find_administrator", "join_site", "storage_errors"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,6 +44,19 @@ _KEY_OF = "key of "
 
 #: KiB of a new database that stay in memory while it is written.
 _SMALL_CACHE = 256
+
+
+@contextlib.contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Raise :exc:`RuntimeError` instead of an error of the database; its text begins with *what*.
+
+    The text contains only the first line of the error. The others show the statement.
+    """
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise RuntimeError(f"{what} cannot be used: {first}") from error
 
 
 class SiteData:
@@ -70,6 +89,9 @@ class SiteData:
         self._files = self._lock_of_files()
         self._database: Optional[Database] = None
         self._snapshot: Optional[sqlite3.Connection] = None
+        #: The state of the database after the last reset.
+        self._reset_state: Optional[int] = None
+        self._administrator: Optional[RequestUser] = None
 
     @property
     def key(self) -> str:
@@ -78,6 +100,12 @@ class SiteData:
             remembered = None if self._place is None else self._place.key_of(self.user)
             self._key = remembered or new_key()
         return self._key
+
+    @property
+    def administrator(self) -> RequestUser:
+        """Return the administrator, for whom the server itself acts, whatever keys are valid."""
+        assert self._administrator is not None, "the site is not open"
+        return self._administrator
 
     def open(self) -> Database:
         """Return the database with its tables and rows; create a new one completely or not at all.
@@ -101,6 +129,28 @@ class SiteData:
             self.close()
             raise
 
+    def attach(self, administrator: RequestUser) -> Database:
+        """Return the database of a site that another process has opened; change nothing.
+
+        *administrator* is that of the other process. The key is not needed, and a key that was
+        replaced in the meantime stays replaced. Raise :exc:`SiteError` if the data are of another
+        layout.
+        """
+        database = self._database = self._connect()
+        self._administrator = administrator
+        try:
+            with database.read() as connection:
+                found = layout_of(connection)
+            if found != str(LAYOUT_VERSION):
+                raise SiteError(
+                    f"The data in {self._where()} now have the layout {found or 'unknown'}, this "
+                    f"version of the sandbox uses {LAYOUT_VERSION}. Restart all its processes."
+                )
+        except BaseException:
+            self.close()
+            raise
+        return database
+
     def announce(self, server_url: str) -> None:
         """Record in the locked folders that the site is served at *server_url*."""
         for held in (self._place, self._files):
@@ -118,19 +168,37 @@ class SiteData:
             return self.folder / "media"
         assert self._database is not None, "the site is not open"
         if self._url is not None:
-            return _folder_for(self._database.engine.url) / "media"
+            return default_media_folder(self._database)
         return self._database.private_folder() / "media"
 
     def reset(self) -> None:
-        """Replace all data by the data of a new site, in one transaction."""
+        """Replace all data by the data of a new site, in one transaction.
+
+        The values that running processes use stay. On SQLite, do nothing if nobody has changed the
+        data since the last reset.
+        """
         database = self._database
         assert database is not None, "the site is not open"
         if database.is_sqlite:
-            database.replace_with(self._fresh())
+            if database.state() != self._reset_state:
+                self._reset_sqlite(database)
             return
         with database.write() as connection:
+            kept = kept_values(connection)
             empty_tables(connection, TABLES)
             self._fill(connection)
+            _store_values(connection, kept)
+
+    def _reset_sqlite(self, database: Database) -> None:
+        """Replace the content of *database* by a new site with the values that stay."""
+        with database.read() as connection:
+            kept = kept_values(connection)
+        fresh = self._fresh()
+        with fresh:
+            fresh.executemany(
+                "INSERT OR REPLACE INTO server_value (name, value) VALUES (?, ?)", kept.items()
+            )
+        self._reset_state = database.replace_with(fresh)
 
     def close(self) -> None:
         """Close the database; a second call does nothing."""
@@ -143,6 +211,7 @@ class SiteData:
         if self._snapshot is not None:
             self._snapshot.close()
             self._snapshot = None
+        self._reset_state = None
 
     # -- details -----------------------------------------------------------------------------
 
@@ -152,6 +221,11 @@ class SiteData:
         database = self._database = self._connect()
         if database.is_sqlite and self._place is not None:
             self._place.check_database()
+        if self._is_in_memory:
+            database.replace_with(empty_site())
+            with database.write() as connection:
+                self._fill(connection)
+            return database
         with database.write() as connection:
             if sqlalchemy.inspect(connection).has_table("server_value"):
                 self._bring_up_to_date(connection)
@@ -159,9 +233,22 @@ class SiteData:
                 self._admit(connection)
             else:
                 self._build(connection)
+            missing = add_trigram_indexes(connection)
+        if missing is not None:
+            _LOGGER.warning(
+                "Searches in %s read all names: the extension pg_trgm cannot be created (%s). Let "
+                "an administrator of PostgreSQL run CREATE EXTENSION pg_trgm in this database, "
+                "and restart the sandbox.",
+                self._where(),
+                missing,
+            )
         if self._place is not None:
             self._place.remember(self.user, self.key)
         return database
+
+    @property
+    def _is_in_memory(self) -> bool:
+        return self._place is None and self._url is None
 
     def _connect(self) -> Database:
         if self._url is not None:
@@ -227,6 +314,12 @@ class SiteData:
         """Insert the rows of a new site into empty tables."""
         now = datetime.now(timezone.utc)
         user_id = seed(connection, api_user=self.user, api_key=self.key, now=now)
+        self._administrator = _server_as(user_id, self.user)
+        connection.execute(
+            sqlalchemy.insert(TABLES["server_value"]).values(
+                name=GENERATION, value=uuid.uuid4().hex
+            )
+        )
         self._remember_in_database(connection)
         if self._demo:
             seed_demo_project(connection, now=now, created_by_id=user_id)
@@ -235,8 +328,9 @@ class SiteData:
         """Return a new site in memory, which is created once."""
         if self._snapshot is None:
             with contextlib.closing(Database()) as database:
+                database.replace_with(empty_site())
                 with database.write() as connection:
-                    self._build(connection)
+                    self._fill(connection)
                 snapshot = sqlite3.connect(":memory:", check_same_thread=False)
                 with contextlib.closing(sqlite3.connect(str(database.path))) as source:
                     source.backup(snapshot)
@@ -255,6 +349,7 @@ class SiteData:
             type_id = _user_type(connection)
             user_id = add_user(rows, self.user, "Site", "Administrator", "Administrator", type_id)
             rows.insert(connection)
+        self._administrator = _server_as(user_id, self.user)
         if self._given_key is None:
             self._key = self._remembered_key(connection) or self.key
         self._remember_in_database(connection)
@@ -301,6 +396,75 @@ class SiteData:
         name = _KEY_OF + self.user
         connection.execute(sqlalchemy.delete(values).where(values.c.name == name))
         connection.execute(sqlalchemy.insert(values).values(name=name, value=self.key))
+
+
+def _server_as(user_id: str, username: str) -> RequestUser:
+    """Return the administrator as the user of the server itself.
+
+    It has no digest, so that the work of the server goes on when the user gets a new key.
+    """
+    return RequestUser(user_id, username, unrestricted=True)
+
+
+def join_site(url: str) -> Database:
+    """Return the database at *url* for a process that works for the servers of its site.
+
+    Unlike a server, such a process creates and migrates nothing. Raise :exc:`SiteError` if the
+    database contains no site of this version.
+    """
+    database = Database(url)
+    try:
+        with database.read() as connection:
+            has_site = sqlalchemy.inspect(connection).has_table("server_value")
+            layout = layout_of(connection) if has_site else None
+            missing = TABLES.keys() - set(sqlalchemy.inspect(connection).get_table_names())
+    except BaseException:
+        database.close()
+        raise
+    if layout == str(LAYOUT_VERSION) and not missing:
+        return database
+    database.close()
+    if layout is None:
+        raise SiteError(
+            "The database contains no site yet. Start the sandbox with the same --database first."
+        )
+    raise SiteError(
+        f"The site in the database has the layout {layout or 'unknown'}, and this program needs "
+        f"{LAYOUT_VERSION}. Start the sandbox of this version first, which migrates the data, or "
+        "use the version of the running sandbox."
+    )
+
+
+def default_media_folder(database: Database) -> pathlib.Path:
+    """Return the folder for the files of a database on a server, if no other one is named."""
+    return _folder_for(database.engine.url) / "media"
+
+
+def find_administrator(database: Database) -> RequestUser:
+    """Return the administrator for whom the servers of a site work, as :class:`SiteData` does.
+
+    Raise :exc:`SiteError` if the database does not name an active one.
+    """
+    values, user = TABLES["server_value"].c, TABLES["resource"].c
+    named = sqlalchemy.select(values.name).where(values.name.startswith(_KEY_OF, autoescape=True))
+    with database.read() as connection:
+        for name in sorted(connection.execute(named).scalars()):
+            username = name[len(_KEY_OF) :]
+            found = sqlalchemy.select(user.id).where(
+                user.username == username,
+                user.resource_type == "user",
+                user.is_active.is_(True),
+            )
+            user_id = connection.execute(found).scalar()
+            if user_id is not None:
+                return _server_as(str(user_id), username)
+    raise SiteError("The database names no administrator. Start the sandbox, which adds one.")
+
+
+def _store_values(connection: Connection, values: Mapping[str, str]) -> None:
+    """Store server values by name."""
+    for name, value in values.items():
+        agreed_value(connection, name, value)
 
 
 def _user_type(connection: Connection) -> Optional[str]:

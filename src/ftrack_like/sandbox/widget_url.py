@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.actions.attributes import columns_of_key, find_row, read_key, required_key
 from ftrack_like.sandbox.actions.batch import Batch, Operation
 from ftrack_like.sandbox.actions.registry import ApiAction
@@ -66,7 +67,8 @@ def _entity(name: str, operation: Operation, batch: Batch) -> Optional[tuple[str
     allowed = WIDGETS[name]
     if allowed is not None and not {asked.name, *asked.bases}.intersection(allowed):
         raise ValidationError(
-            f"The widget {name!r} shows data of {', '.join(allowed)}, not of a {asked.name}."
+            f"The widget {name!r} shows data of {', '.join(allowed)}, not of "
+            f"{with_article(asked.name)}."
         )
     columns = read_key(asked, operation) or columns_of_key(asked, {})
     batch.settle()

@@ -1,1 +1,9 @@
 """Structures: rules that decide the path of the data of an entity in a location."""
+
+from __future__ import annotations
+
+from ftrack_like._base.lazy_modules import modules_on_demand
+
+__getattr__, __dir__ = modules_on_demand(
+    __name__, ("base", "entity_id", "id", "origin", "standard")
+)

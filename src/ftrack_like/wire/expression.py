@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Callable, NoReturn, Optional, Union
+from typing import Callable, NamedTuple, NoReturn, Optional, Union
 
 from ftrack_like._base.errors import ParseError
 from ftrack_like.wire.comparison import OPERATORS, Comparison, compares_plainly, tester
@@ -28,7 +28,9 @@ __all__ = [
     "Matcher",
     "Not",
     "Parser",
+    "Term",
     "compile_expression",
+    "term_of",
     "topics_of",
 ]
 
@@ -40,6 +42,20 @@ SYMBOLS = {comparison: symbol for symbol, comparison in OPERATORS.items()}
 
 #: The maximum nesting of parentheses and `not`. Deeper text would overflow the stack.
 MAXIMUM_DEPTH = 100
+
+
+class Term(NamedTuple):
+    """An expression as a value that can be compared and be the key of a dictionary.
+
+    *kind* is `condition`, which has *key*, *comparison* and *value*, or `and`, `or` or `not`, which
+    have *terms*.
+    """
+
+    kind: str
+    key: str = ""
+    comparison: Optional[Comparison] = None
+    value: object = None
+    terms: tuple[Term, ...] = ()
 
 
 class Expression:
@@ -60,6 +76,10 @@ class Expression:
     def topics(self) -> Optional[Topics]:
         """Return the topics that can match, or None if any topic may."""
         return None
+
+    def term(self, topic: str) -> Union[Term, bool]:
+        """Return what is left to test if the topic is *topic*; see :func:`term_of`."""
+        return True
 
 
 class _Members(Expression):
@@ -88,6 +108,10 @@ class All(_Members):
             return lambda candidate: first(candidate) and second(candidate)
         return lambda candidate: all(matcher(candidate) for matcher in matchers)
 
+    def term(self, topic: str) -> Union[Term, bool]:
+        """Return the terms of the members that are left."""
+        return _joined("and", [term_of(member, topic) for member in self._expressions], True)
+
     def topics(self) -> Optional[Topics]:
         """Return the topics of the member that leaves the fewest."""
         bounds = [bound for bound in map(topics_of, self._expressions) if bound is not None]
@@ -105,6 +129,10 @@ class Any(_Members):
         """Return a function that calls the compiled members."""
         matchers = [compile_expression(member) for member in self._expressions]
         return lambda candidate: any(matcher(candidate) for matcher in matchers)
+
+    def term(self, topic: str) -> Union[Term, bool]:
+        """Return the terms of the members that are left."""
+        return _joined("or", [term_of(member, topic) for member in self._expressions], False)
 
     def topics(self) -> Optional[Topics]:
         """Return the topics of all members together."""
@@ -137,6 +165,11 @@ class Not(Expression):
         """Return a function that calls the compiled expression."""
         matcher = compile_expression(self._expression)
         return lambda candidate: not matcher(candidate)
+
+    def term(self, topic: str) -> Union[Term, bool]:
+        """Return the negated term."""
+        term = term_of(self._expression, topic)
+        return not term if isinstance(term, bool) else Term("not", terms=(term,))
 
 
 class Condition(Expression):
@@ -175,6 +208,12 @@ class Condition(Expression):
         """Return the function that the constructor compiled."""
         return self._matcher
 
+    def term(self, topic: str) -> Union[Term, bool]:
+        """Return the condition. A condition on the topic is decided."""
+        if self._key == "topic":
+            return self._matcher({"topic": topic})
+        return Term("condition", self._key, self._operator, self._value)
+
     def topics(self) -> Optional[Topics]:
         """Return the topic or the prefix, if this is a condition on the topic."""
         value = self._value
@@ -205,6 +244,28 @@ def topics_of(expression: Expression) -> Optional[Topics]:
     With this bound, the hub and the sandbox visit few subscribers for an event.
     """
     return expression.topics() if type(expression) in _OURS else None
+
+
+def term_of(expression: Expression, topic: str) -> Union[Term, bool]:
+    """Return *expression* as a term for events about *topic*, without conditions on the topic.
+
+    True means that it matches all events about *topic*, and False that it matches none.
+
+    Raise :exc:`ValueError` for a subclass: it may override `match`, which alone decides then.
+    """
+    if type(expression) not in _OURS:
+        raise ValueError(f"{type(expression).__name__} may decide in another way.")
+    return expression.term(topic)
+
+
+def _joined(kind: str, terms: list[Union[Term, bool]], neutral: bool) -> Union[Term, bool]:
+    """Return *terms* joined by *kind*. Terms that are *neutral* do not count."""
+    if (not neutral) in terms:
+        return not neutral
+    left = tuple(term for term in terms if isinstance(term, Term))
+    if not left:
+        return neutral
+    return left[0] if len(left) == 1 else Term(kind, terms=left)
 
 
 def _compile_condition(key: str, comparison: Comparison, value: object) -> Matcher:

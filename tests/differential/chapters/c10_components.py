@@ -106,7 +106,7 @@ def in_origin_explicitly(stage: Stage) -> Any:
         return component(stage, stage.file("explicit.txt"), origin)
 
 
-@step()
+@step(asks="H")
 def in_unmanaged(stage: Stage) -> Any:
     """A component of the unmanaged location stays where it is, and others find it there."""
     path = stage.file("unmanaged.txt")
@@ -117,7 +117,7 @@ def in_unmanaged(stage: Stage) -> Any:
     return there.get_filesystem_path(other.get("FileComponent", made["id"]))
 
 
-@step()
+@step(asks="H")
 def on_disk(stage: Stage) -> Any:
     """A component is copied to a disk location by its structure."""
     made = component(stage, stage.file("Main Plate.EXR", "pixels"), disk(stage), name="main")
@@ -126,7 +126,7 @@ def on_disk(stage: Stage) -> Any:
     return [made["name"], made["file_type"], made["size"], path, content, found_on_disk(stage)]
 
 
-@step()
+@step(asks="H")
 def resource_identifier(stage: Stage) -> Any:
     """The identifier of a component in a disk location."""
     made = component(stage, stage.file("identified.txt"), disk(stage), name="identified")
@@ -159,7 +159,7 @@ def sequence_of_one_frame(stage: Stage) -> Any:
     return [made.entity_type, [member["name"] for member in made["members"]]]
 
 
-@step()
+@step(asks="H")
 def file_that_is_missing(stage: Stage) -> Any:
     """A component of a path where nothing is."""
     path = str(stage.folder / "c10_components" / "missing.txt")
@@ -281,7 +281,7 @@ def several_sources(stage: Stage) -> Any:
     disk(stage).add_components(made, [origin, origin])
 
 
-@step()
+@step(asks="H")
 def automatic_location(stage: Stage) -> Any:
     """Without a word the component goes to the location of the highest priority."""
     disk(stage)

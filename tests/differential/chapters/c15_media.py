@@ -139,7 +139,7 @@ def thumbnail(stage: Stage) -> Any:
     ]
 
 
-@step()
+@step(asks="H")
 def scaled_thumbnail(stage: Stage) -> Any:
     """The server scales a picture to the size that the address asks for."""
     made = stage.shot("sh 010").create_thumbnail(picture(stage), {"name": "still"})
@@ -148,7 +148,7 @@ def scaled_thumbnail(stage: Stage) -> Any:
         return [made["name"], answer.status, answer.headers["content-type"].split("/")[0]]
 
 
-@step()
+@step(asks="H")
 def encoded_picture(stage: Stage) -> Any:
     """A picture is encoded for a version; without ffmpeg on the server both jobs fail."""
     job = version(stage).encode_media(picture(stage))
@@ -164,7 +164,7 @@ def encoded_picture(stage: Stage) -> Any:
     return [data["keep_original"], formats, ended, names]
 
 
-@step()
+@step(asks="H")
 def encoded_component(stage: Stage) -> Any:
     """A component that is encoded stays, unless it is said otherwise."""
     component = stage.session.create_component(picture(stage), location=server(stage))

@@ -131,7 +131,7 @@ def query_is_narrowed(stage: Stage) -> Any:
     return [stage.project["name"] in found for found in names]
 
 
-@step()
+@step(asks="H")
 def read_only(stage: Stage) -> Any:
     """What commits by itself is refused too."""
     session = make(stage)

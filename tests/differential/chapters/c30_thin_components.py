@@ -95,7 +95,7 @@ def container_by_hand(stage: Stage) -> Any:
     ]
 
 
-@step()
+@step(asks="H")
 def names_on_disk(stage: Stage) -> Any:
     """Names with blanks, umlauts and slashes on disk, by the standard structure."""
     made = version(stage).create_component(
@@ -237,7 +237,7 @@ def without_recursion(stage: Stage) -> Any:
     ]
 
 
-@step()
+@step(asks="H")
 def thumbnails(stage: Stage) -> Any:
     """A picture becomes the thumbnail of a task, of a project and of a user, and is taken away."""
     session = stage.session

@@ -49,7 +49,7 @@ def references_of_new_entities(stage: Stage) -> Any:
     return [before, component["version"] == version(stage), task["parent"] == stage.project]
 
 
-@step()
+@step(asks="H")
 def file_by_version_id(stage: Stage) -> Any:
     """A file that has only the id of its version is placed by the names of the version."""
     data = {"name": "main", "version_id": version(stage)["id"]}
@@ -69,7 +69,7 @@ def sequence_by_version_id(stage: Stage) -> Any:
     return [disk(stage).get_resource_identifier(made), sorted(places)]
 
 
-@step()
+@step(asks="H")
 def version_of_another_session(stage: Stage) -> Any:
     """The id may be that of a version that another session made since."""
     made = other(stage).create("AssetVersion", {"asset_id": version(stage)["asset_id"]})
@@ -79,7 +79,7 @@ def version_of_another_session(stage: Stage) -> Any:
     return disk(stage).get_resource_identifier(component)
 
 
-@step()
+@step(asks="H")
 def shot_renamed_by_another_session(stage: Stage) -> Any:
     """The names of a version that was read before stay those that were read."""
     shot = other(stage).query(f'Shot where project_id is "{stage.project["id"]}"').one()

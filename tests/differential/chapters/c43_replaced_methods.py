@@ -185,7 +185,7 @@ def starting(stage: Stage) -> Any:
     )
 
 
-@step()
+@step(asks="H")
 def adding_to_a_location(stage: Stage) -> Any:
     """What adds a component to a location that a second session then looks into."""
     session, other = stage.session, stage.new_session()

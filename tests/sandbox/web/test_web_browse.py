@@ -33,7 +33,9 @@ def test_the_root_answers_without_a_log_in(sandbox):
     assert sandbox.api_key not in response.text
 
 
-@pytest.mark.parametrize("path", ["/browse", "/browse/reviews", "/outbox", "/webhooks"])
+@pytest.mark.parametrize(
+    "path", ["/browse", "/browse/reviews", "/outbox", "/webhooks", "/encoding"]
+)
 def test_pages_ask_for_the_log_in_first(sandbox, browser, path):
     """Who is not logged in gets the form, and comes to where they wanted to go."""
     page = browser.get(path)

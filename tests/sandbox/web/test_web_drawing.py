@@ -30,6 +30,33 @@ strokes = st.fixed_dictionaries(
 )
 
 
+SHAPES = [
+    {**STROKE, "shape": "arrow"},
+    {**STROKE, "shape": "box"},
+    {**STROKE, "shape": "text", "text": "Too dark", "size": 0.03},
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda one: one["shape"])
+def test_shapes_are_strokes_with_more(shape):
+    """A shape survives the way to the database and back, and its points are a line as before."""
+    read = read_drawing(json.dumps({"strokes": [shape]}))
+    assert strokes_of(stored_drawing(read, "n1")) == ("n1", [shape])
+    assert read[0]["points"] == STROKE["points"]
+
+
+def test_unknown_keys_of_a_stroke_are_dropped():
+    """Only what the format describes is stored."""
+    posted = {**STROKE, "onload": "x", "text": "no shape", "size": 7}
+    assert read_drawing(json.dumps({"strokes": [posted]})) == [STROKE]
+
+
+def test_a_text_is_one_line_without_control_characters():
+    """Line ends and other control characters become blanks."""
+    posted = {**SHAPES[2], "text": " a\nb\x07c "}
+    assert read_drawing(json.dumps({"strokes": [posted]}))[0]["text"] == "a b c"
+
+
 @given(st.lists(strokes, min_size=1, max_size=5))
 def test_what_is_stored_can_be_shown(drawn):
     """Strokes survive the way from a browser to the database and back."""
@@ -59,6 +86,13 @@ def test_no_drawing_is_no_stroke():
         ({"points": [0.5, True]}, "from 0 to 1"),
         ({"points": [0.5, float("nan")]}, "from 0 to 1"),
         ({"width": None}, "from 0 to 1"),
+        ({"shape": "star"}, "one of arrow, box, text, not 'star'"),
+        ({"shape": ["box"]}, "one of arrow, box, text"),
+        ({"shape": "text"}, "1 to 500 characters"),
+        ({"shape": "text", "text": " ", "size": 0.1}, "1 to 500 characters"),
+        ({"shape": "text", "text": "x" * 501, "size": 0.1}, "1 to 500 characters"),
+        ({"shape": "text", "text": "x"}, "from 0 to 1"),
+        ({"shape": "text", "text": "x", "size": 2}, "from 0 to 1"),
         ({"points": [0.5, 0.5] * (MAXIMUM_NUMBERS // 2 + 1)}, "more than 50000 points"),
     ],
 )

@@ -175,3 +175,22 @@ def test_a_note_that_is_refused_leaves_no_picture(review, sandbox, still, monkey
     monkeypatch.setattr(Api, "execute", refuse)
     assert review.post("/note", content="Look", drawing=DRAWING).status == 500
     assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == before
+
+
+def test_a_text_of_a_drawing_is_written_on_the_picture(review, api, still):
+    """The picture shows the letters above their place, and no line below them."""
+    review.upload(review.versions[0], "ftrackreview-image", ".png", still)
+    text = {
+        "color": "#00ff00",
+        "width": 0.1,
+        "points": [0.25, 0.75, 0.75, 0.75],
+        "shape": "text",
+        "text": "HHHHHH",
+        "size": 0.1,
+    }
+    review.post("/note", content="Look.", drawing=json.dumps({"strokes": [text]}))
+    picture, _ = attached(api)
+    letters = [picture.getpixel((x, 125)) for x in range(80, 240)]
+    assert any(green > 150 and red < 100 for red, green, _ in letters)
+    below = [picture.getpixel((x, 143)) for x in range(80, 240)]
+    assert all(blue > 150 and green < 100 for _, green, blue in below)

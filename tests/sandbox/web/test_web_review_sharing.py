@@ -162,7 +162,7 @@ def test_a_moderated_review_shows_the_own_words_and_those_of_hosts(review, sessi
     page = review.show()
     assert "moderated" in page.text
     assert not any(word in page.source for word in ("By Mira", "By a host", "Mira Sol"))
-    assert '<span class="verdict approved">' not in page.source
+    assert '<span class="decided approved">' not in page.source
     review.post("/note", content="By Jonas")
     assert "By Jonas" in review.show().text
     review.link = mira

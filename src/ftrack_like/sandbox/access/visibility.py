@@ -28,7 +28,7 @@ from ftrack_like.sandbox.access.places import ANY_PARENT, CLOSED, PLACES
 from ftrack_like.sandbox.database.sql import Expression, all_of, any_of, keys_parameter, rarely
 from ftrack_like.sandbox.schema.belonging import RowPlace, Use
 
-__all__ = ["configuration_readable", "is_narrowed", "visible"]
+__all__ = ["configuration_readable", "deciding_project", "is_narrowed", "visible"]
 
 #: The most nested containers that a condition follows. Restricted users cannot see components that
 #: are deeper.
@@ -41,6 +41,14 @@ Columns = Mapping[str, Expression]
 def is_narrowed(table: str) -> bool:
     """Return whether *table* has rows that some users cannot see."""
     return table in PLACES or table in CLOSED
+
+
+def deciding_project(table: str) -> Optional[str]:
+    """Return the column with the project that alone decides who sees a row of *table*, or None."""
+    place = PLACES.get(table)
+    if place is None or table == "custom_attribute_configuration":
+        return None
+    return place.project if place == RowPlace(project=place.project) else None
 
 
 def visible(tables: Tables, table: str, columns: Columns) -> Expression:

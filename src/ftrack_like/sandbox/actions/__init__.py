@@ -8,10 +8,13 @@ fails, the server applies none.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -36,6 +39,7 @@ from ftrack_like.sandbox.actions import (
     pictures,
     read,
     remote,
+    review_sessions,
     security,
     temp_data,
     write,
@@ -48,6 +52,7 @@ from ftrack_like.sandbox.database.deadline import StatementDeadline, StatementTi
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
 from ftrack_like.sandbox.database.refusals import refusal
+from ftrack_like.sandbox.database.repeats import is_passing, repeated
 from ftrack_like.sandbox.errors import (
     BatchTimeoutError,
     DuplicateEntryError,
@@ -89,6 +94,7 @@ HOOKS: Mapping[str, tuple[Hooks, ...]] = joined(
     object_types.HOOKS,
     people.HOOKS,
     pictures.HOOKS,
+    review_sessions.HOOKS,
     temp_data.HOOKS,
     activity.HOOKS,
 )
@@ -102,19 +108,24 @@ def run_batch(
     limits: Optional[Limits] = None,
     hooks: Mapping[str, tuple[Hooks, ...]] = HOOKS,
     before_commit: Optional[Callable[[Batch], None]] = None,
+    at_end: Sequence[Callable[[Batch], None]] = (),
 ) -> tuple[Batch, list[Any]]:
     """Run *operations* in one transaction; return the batch and a result for each, in order.
 
     *actions* are the available actions by name. *limits* bound the time of the transaction; waiting
     for the turn to write does not count. A batch that writes may take longer while no other batch
     waits to write. They also say how many events of the activity are kept. *hooks* are the rules by
-    the name of the type. *before_commit* is called in the transaction, after the checks.
+    the name of the type. *before_commit* is called in the transaction, after the checks, and
+    *at_end* when all rows are written.
 
     Raise :exc:`SandboxError` if an operation fails. The error contains the index of the operation.
     """
+    allowed = limits or Limits()
     try:
-        return _run_batch(
-            database, operations, context, actions, limits or Limits(), hooks, before_commit
+        return repeated(
+            lambda: _run_batch(
+                database, operations, context, actions, allowed, hooks, before_commit, at_end
+            )
         )
     except SandboxError as error:
         _place(error, operations)
@@ -129,28 +140,40 @@ def _run_batch(
     limits: Limits,
     hooks: Mapping[str, tuple[Hooks, ...]],
     before_commit: Optional[Callable[[Batch], None]],
+    at_end: Sequence[Callable[[Batch], None]],
 ) -> tuple[Batch, list[Any]]:
     reading = sum(_reads(actions, one) for one in operations)
     writing = len(operations) - reading
     expected = reading * _SECONDS_OF_READING + writing * _SECONDS_OF_WRITING
     transaction = database.write(context.user_id, expected) if writing else database.read()
-    alone = database.turns.nobody_waits if writing else None
+    with (
+        _explained_failures(),
+        transaction as connection,
+        _time_limit(database, connection, limits, writing) as end,
+    ):
+        batch = open_batch(connection, context, hooks)
+        _prefetch(batch, operations)
+        results = _run_all(batch, actions, operations, end)
+        end.check()
+        batch.settle()
+        checks.check(batch)
+        permissions.check(batch)
+        if before_commit is not None:
+            before_commit(batch)
+        activity.write_activity(batch, limits.activity_events)
+        batch.store.flush()
+        for storing in at_end:
+            storing(batch)
+        batch.complete_answers()
+        end.check()
+        return batch, results
+
+
+@contextlib.contextmanager
+def _explained_failures() -> Iterator[None]:
+    """Turn the errors of the database in the block into errors for the client."""
     try:
-        with transaction as connection, deadline(connection, limits.batch_seconds, alone) as end:
-            batch = open_batch(connection, context, hooks)
-            _prefetch(batch, operations)
-            results = _run_all(batch, actions, operations, end)
-            end.check()
-            batch.settle()
-            checks.check(batch)
-            permissions.check(batch)
-            if before_commit is not None:
-                before_commit(batch)
-            activity.write_activity(batch, limits.activity_events)
-            batch.store.flush()
-            batch.complete_answers()
-            end.check()
-            return batch, results
+        yield
     except StatementTimeoutError as error:
         raise BatchTimeoutError(
             f"The sandbox stopped the batch because it takes {error}. No operation was applied. "
@@ -168,6 +191,8 @@ def _run_batch(
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
     except sqlalchemy.exc.DBAPIError as error:
+        if is_passing(error):
+            raise
         refused = refusal(error)
         if refused is not None:
             raise ValidationError(f"The database cannot store this value: {refused}.") from error
@@ -178,6 +203,16 @@ def _run_batch(
         raise StorageError(
             f"Nothing was saved: {happened[0]} where the sandbox keeps its data. {happened[1]}."
         ) from error
+
+
+def _time_limit(
+    database: Database, connection: Connection, limits: Limits, writing: int
+) -> AbstractContextManager[StatementDeadline]:
+    """Return the time limit for a batch with *writing* operations that write."""
+    if not writing:
+        return deadline(connection, limits.batch_seconds)
+    alone = functools.partial(database.nobody_waits_to_write, connection)
+    return deadline(connection, limits.batch_seconds, alone)
 
 
 def open_batch(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.actions.batch import Batch, Existence, Operation, new_id
 from ftrack_like.sandbox.actions.store import Key, Row, key_columns
 from ftrack_like.sandbox.actions.values import shown, to_stored, to_wire
@@ -58,7 +59,7 @@ def read_key(type_: EntityType, operation: Operation) -> dict[str, Any]:
     if len(values) != len(type_.primary_key):
         wanted = ", ".join(type_.primary_key)
         raise ValidationError(
-            f"The key of a {type_.name} is [{wanted}]; {shown(key)} does not fit it."
+            f"The key of {with_article(type_.name)} is [{wanted}]; {shown(key)} does not fit it."
         )
     return columns_of_key(type_, dict(zip(type_.primary_key, values)))
 
@@ -74,7 +75,7 @@ def columns_of_key(type_: EntityType, values: Mapping[str, Any]) -> dict[str, An
         assert isinstance(property_, Scalar)
         assert property_.column is not None
         if values.get(name) is None:
-            raise ValidationError(f"The key of a {type_.name} lacks {name!r}.")
+            raise ValidationError(f"The key of {with_article(type_.name)} lacks {name!r}.")
         columns[property_.column] = to_stored(type_.name, property_, values[name])
     return columns
 
@@ -226,7 +227,9 @@ def _read_reference(
     found, key = read_reference(batch, value, where)
     target = batch.model.types[property_.target]
     if found.table != target.table:
-        raise ValidationError(f"{where} must be a {target.name}, not a {found.name}.")
+        raise ValidationError(
+            f"{where} must be {with_article(target.name)}, not {with_article(found.name)}."
+        )
     attributes.columns[property_.column] = key[property_.target_column]
     attributes.columns.update({own: key[other] for other, own in property_.also.items()})
     wanted = Existence(target.name, property_.target_column, key[property_.target_column])

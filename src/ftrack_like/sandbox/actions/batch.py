@@ -119,6 +119,10 @@ class Batch:
         self.notes: dict[Any, Any] = {}
         #: Permissions to check when the batch ends: action, type, row, attributes.
         self.later_checks: list[tuple[str, EntityType, Row, tuple[str, ...]]] = []
+        #: Events to publish with the changes, besides the events about them.
+        self.events: list[Mapping[str, Any]] = []
+        #: The ids of versions whose media this batch stores, which an event reports.
+        self.encoded: list[str] = []
         #: Functions to call when the transaction is committed, and only then.
         self.after_commit: list[Callable[[], object]] = []
         #: The index of the running operation, None before and after the operations.

@@ -327,13 +327,22 @@ def _columns_pointing(type_: EntityType) -> Iterator[tuple[str, str, str]]:
             target = MODEL.types[one.references[0]].properties.get(one.references[1])
             if isinstance(target, Scalar) and target.column is not None:
                 yield one.column, one.references[0], target.column
+    yield from _columns_of_collections().get(type_.table, ())
+
+
+@functools.cache
+def _columns_of_collections() -> Mapping[str, list[tuple[str, str, str]]]:
+    """Return (column, type, column of that type) of the members of all collections, by table."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
     for owner in MODEL.types.values():
         for collection in owner.properties.values():
             how = getattr(collection, "how", None)
-            if isinstance(how, OneToMany) and _table_of_members(collection) == type_.table:
-                yield how.column, owner.name, how.own_column
-            elif isinstance(how, ManyToMany) and how.table == type_.table:
-                yield how.own, owner.name, how.own_column
+            if isinstance(how, OneToMany):
+                pointing = how.column, owner.name, how.own_column
+                found.setdefault(_table_of_members(collection), []).append(pointing)
+            elif isinstance(how, ManyToMany):
+                found.setdefault(how.table, []).append((how.own, owner.name, how.own_column))
+    return found
 
 
 def _table_of_members(collection: Property) -> str:

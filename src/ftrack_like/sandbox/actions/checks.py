@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.actions.attributes import fits
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.actions.store import Row, chunks, key_columns, key_of
@@ -110,7 +111,7 @@ def _rows_with(
 
 
 def _but(type_: EntityType, row: Optional[Row]) -> str:
-    return "which does not exist" if row is None else f"which is not a {type_.name}"
+    return "which does not exist" if row is None else f"which is not {with_article(type_.name)}"
 
 
 # Places and names

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.actions.batch import Batch, Change, Existence, Hooks
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.actions.value_types import to_columns, to_default, usual_config
@@ -71,8 +72,8 @@ def create_value(
     """
     if batch.store.get("custom_attribute_value", (key["configuration_id"], key["entity_id"])):
         raise DuplicateEntryError(
-            f"DuplicateEntry: there is already a {type_.name} with the key {list(key.values())}. "
-            "Update it instead."
+            f"DuplicateEntry: there is already {with_article(type_.name)} with the key "
+            f"{list(key.values())}. Update it instead."
         )
     return set_value(batch, type_, key, {"value": None, **data})
 

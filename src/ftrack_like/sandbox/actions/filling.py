@@ -20,7 +20,12 @@ _OWN_USER = {"asset_version", "job", "list", "note", "temp_data", "timelog", "ti
 
 #: Required attributes that the module of their type fills. A review session without an end stays
 #: open.
-_LEFT_EMPTY = {("ReviewSession", "end_date"), ("TempData", "expiry"), ("User", "is_active")}
+_LEFT_EMPTY = {
+    ("ReviewSession", "end_date"),
+    ("ReviewSessionObject", "sort_order"),
+    ("TempData", "expiry"),
+    ("User", "is_active"),
+}
 
 _ZEROS: dict[Any, Any] = {"number": 0.0, "integer": 0, "boolean": False}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.store import Row, key_of
 from ftrack_like.sandbox.errors import PermissionDeniedError
@@ -60,7 +61,7 @@ def check(batch: Batch) -> None:
         if table == "review_session_invitee":
             _check_invitee(batch, change, row, old)
         elif table == "review_session_object_status":
-            _check_verdict(batch, change, row)
+            _check_decision(batch, change, row)
 
 
 def _check_invitee(batch: Batch, change: Change, row: Row, old: Mapping[str, Any]) -> None:
@@ -101,7 +102,7 @@ def _has_address(person: Row, address: Optional[str]) -> bool:
     )
 
 
-def _check_verdict(batch: Batch, change: Change, row: Row) -> None:
+def _check_decision(batch: Batch, change: Change, row: Row) -> None:
     """Raise an error if a review status names an invitee who is another person."""
     column = "review_session_invitee_id"
     if row[column] is None or (change.action == "update" and column not in change.old):
@@ -115,8 +116,9 @@ def _denied(batch: Batch, change: Change, row: Row, column: str) -> PermissionDe
     table = stock_type(change.entity_type).table
     verb = "create" if change.action == "add" else "change"
     error = PermissionDeniedError(
-        f"{batch.context.username!r} may not {verb} a {change.entity_type} in the name of another "
-        f"({column} is {row[column]!r}): only administrators and users with the role 'API' may."
+        f"{batch.context.username!r} may not {verb} {with_article(change.entity_type)} in the "
+        f"name of another ({column} is {row[column]!r}): only administrators and users with the "
+        "role 'API' may."
     )
     batch.blame(error, batch.origins.get((table, key_of(table, row))))
     return error

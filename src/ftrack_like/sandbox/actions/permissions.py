@@ -22,6 +22,7 @@ from typing import Any, Optional
 
 import sqlalchemy
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.access.places import ANY_PARENT, OWNERS, PLACES
 from ftrack_like.sandbox.access.rights import Rights
 from ftrack_like.sandbox.access.roles import DELEGATES, family_of
@@ -351,7 +352,7 @@ def _lacking(rights: Rights, action: str, family: str, project_id: Optional[str]
 
 def _denied(batch: Batch, action: str, type_name: str, missing: str) -> PermissionDeniedError:
     return PermissionDeniedError(
-        f"{batch.context.username!r} may not {action} a {type_name}: {missing}."
+        f"{batch.context.username!r} may not {action} {with_article(type_name)}: {missing}."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.actions.batch import Batch, Hooks
 from ftrack_like.sandbox.actions.store import Row
 from ftrack_like.sandbox.errors import ValidationError
@@ -39,7 +40,8 @@ def _check(batch: Batch, type_: EntityType, component_id: str) -> bool:
     where = f"Attribute 'thumbnail_id' of {type_.name}"
     if row["system_type"] != "file":
         raise ValidationError(
-            f"{where} must be a FileComponent; {component_id!r} is a {row['system_type']}."
+            f"{where} must be a FileComponent; {component_id!r} is "
+            f"{with_article(row['system_type'])}."
         )
     if not _is_picture(row["file_type"]):
         wanted = ", ".join(_FILE_TYPES)

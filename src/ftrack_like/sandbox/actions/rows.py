@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.actions.batch import Batch, Change
 from ftrack_like.sandbox.actions.filling import fill
 from ftrack_like.sandbox.actions.store import Row, key_columns, key_of
@@ -29,7 +30,7 @@ def make_row(batch: Batch, type_: EntityType, values: Mapping[str, Any]) -> Row:
     key = tuple([row.get(name) for name in key_columns(type_.table)])
     if batch.store.get(type_.table, key) is not None:
         raise DuplicateEntryError(
-            f"DuplicateEntry: there is already a {type_.name} with the key {list(key)}."
+            f"DuplicateEntry: there is already {with_article(type_.name)} with the key {list(key)}."
         )
     batch.going.discard((type_.table, key))
     batch.doomed.discard((type_.table, key))
@@ -103,6 +104,6 @@ def _refuse_new_key(type_: EntityType, row: Row, changes: Mapping[str, Any]) -> 
     moved = [name for name in key_columns(type_.table) if name in changes]
     if moved:
         raise IntegrityError(
-            f"The key of a {type_.name} cannot be changed: {', '.join(moved)} of "
+            f"The key of {with_article(type_.name)} cannot be changed: {', '.join(moved)} of "
             f"{list(key_of(type_.table, row))}."
         )

@@ -16,7 +16,7 @@ import sqlalchemy
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from ftrack_like.sandbox.database.sql import Expression, keys_parameter, rarely
+from ftrack_like.sandbox.database.sql import Expression, folded, keys_parameter, rarely
 from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["Key", "Row", "Store", "chunks", "key_of", "one_of_keys"]
@@ -94,7 +94,7 @@ class Store:
         if self.connection.dialect.name == "sqlite":
             condition = named.in_(names)  # SQLite ignores the case of these columns
         else:
-            condition = sqlalchemy.func.lower(named).in_([name.lower() for name in names])
+            condition = folded(named).in_([name.lower() for name in names])
         statement = sqlalchemy.select(TABLES[table]).where(condition, *_conditions(table, where))
         return self.adopt(table, self.execute(statement).mappings())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from sqlalchemy import Connection
@@ -36,6 +37,13 @@ class StatementTimeoutError(Exception):
     """The statements took longer than their deadline allows."""
 
 
+@dataclass
+class _KnownTimeout:
+    """The ``statement_timeout`` of the current transaction, in seconds; at first there is none."""
+
+    seconds: float = float("inf")
+
+
 class StatementDeadline:
     """The time by which the statements on *connection* must be finished: *seconds* from now."""
 
@@ -53,7 +61,8 @@ class StatementDeadline:
         self._extend = extend
         self._end = time.monotonic() + seconds
         self._last_end = self._end + (_EXTENSIONS - 1) * seconds
-        self._told = float("inf")
+        #: The timeout that PostgreSQL knows now, the same object for nested deadlines.
+        self.known: _KnownTimeout = _KnownTimeout() if outer is None else outer.known
 
     @property
     def own_left(self) -> float:
@@ -62,6 +71,15 @@ class StatementDeadline:
         if self._end <= now < self._last_end and self._extend is not None and self._extend():
             self._end = min(now + _EXTENSION, self._last_end)
         return self._end - now
+
+    @property
+    def left_now(self) -> float:
+        """Return the remaining seconds of this and all outer deadlines, without extending any.
+
+        Unlike the others, this sends no statement, so it works in a failed transaction.
+        """
+        own = self._end - time.monotonic()
+        return own if self.outer is None else min(own, self.outer.left_now)
 
     @property
     def left(self) -> float:
@@ -77,15 +95,11 @@ class StatementDeadline:
             raise StatementTimeoutError(f"longer than {self.seconds:g} seconds")
         if self._connection.dialect.name == "postgresql":
             left = max(self.left, 0.001)
-            if not left <= self._told <= left + _TOLERANCE:
-                self._told = left
+            if not left <= self.known.seconds <= left + _TOLERANCE:
+                self.known.seconds = left
                 self._connection.exec_driver_sql(
                     f"SET LOCAL statement_timeout = {max(int(left * 1000), 1)}"
                 )
-
-    def disturb(self) -> None:
-        """Make the next check set the timeout on PostgreSQL again."""
-        self._told = float("inf")
 
 
 @contextmanager
@@ -99,9 +113,11 @@ def deadline(
     longer. On PostgreSQL each statement may take the time that remained at the last
     :meth:`StatementDeadline.check`.
     """
-    outer: Optional[StatementDeadline] = connection.info.get(_KEY)
+    # An invalid connection would have no mapping to restore.
+    info = connection.info
+    outer: Optional[StatementDeadline] = info.get(_KEY)
     own = StatementDeadline(connection, seconds, outer, extend)
-    connection.info[_KEY] = own
+    info[_KEY] = own
     _watch(connection, own)
     try:
         own.check()
@@ -109,14 +125,12 @@ def deadline(
     except OperationalError as error:
         text = str(error.orig)
         stopped = "interrupted" in text or "statement timeout" in text
-        if stopped and (outer is None or own.own_left <= outer.left):
+        if stopped and (outer is None or own.left_now < outer.left_now):
             raise StatementTimeoutError(f"longer than {seconds:g} seconds") from error
         raise  # Another error, or the outer deadline is over and reports it.
     finally:
-        connection.info[_KEY] = outer
+        info[_KEY] = outer
         _watch(connection, outer)
-        if outer is not None:
-            outer.disturb()
 
 
 def _watch(connection: Connection, watched: Optional[StatementDeadline]) -> None:

@@ -18,6 +18,7 @@ import pathlib
 import shutil
 import sqlite3
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -28,6 +29,18 @@ import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, Engine
 
 from ftrack_like.sandbox.database.folders import FolderWatch, watch_folder
+from ftrack_like.sandbox.database.postgresql import (
+    create_postgresql_engine,
+    readers_of,
+    was_saved,
+)
+from ftrack_like.sandbox.database.repeats import TransactionLostError, is_away
+from ftrack_like.sandbox.database.shared_locks import (
+    share_again,
+    take_alone,
+    take_turn,
+    turn_is_wanted,
+)
 from ftrack_like.sandbox.database.snapshots import forget
 from ftrack_like.sandbox.database.turns import Turns
 
@@ -36,10 +49,15 @@ __all__ = ["BUSY_TIMEOUT", "Database"]
 #: How long a writer waits for another process that is writing to the same file, in seconds.
 BUSY_TIMEOUT = 30.0
 
-#: The key of the PostgreSQL advisory lock that the writers of all processes share.
-_ADVISORY_LOCK = 0x66747261636B
+#: The cache of SQLite while rows are loaded in bulk, in KiB.
+_LOADING_CACHE = 256 * 1024
 
 _WRITES = "sandbox_writes"
+
+#: How long a transaction waits for a PostgreSQL server that restarts, in seconds, and the pause
+#: between two attempts.
+_PATIENCE = 20.0
+_PAUSE = 0.1
 
 #: A write-ahead log of more bytes is moved to the file of an SQLite database after a commit, and
 #: one of more pages as a part of the commit.
@@ -69,6 +87,11 @@ class Database:
         #: The lock for writers, which decides their order.
         self.turns: Turns = Turns()
         self._engine = self._create_engine(_with_driver(sqlalchemy.make_url(url)))
+        self._readers = self._engine if self.is_sqlite else readers_of(self._engine)
+        #: Whether a connection was ever open, so that the address is right.
+        self._was_open = False
+        #: A connection that only watches for the commits of others.
+        self._observer: Optional[sqlite3.Connection] = None
 
     @classmethod
     def at_path(cls, path: str) -> Database:
@@ -103,7 +126,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees the same state of the database during the whole block."""
-        with self._engine.connect() as connection, connection.begin():
+        with self._connect(self._readers) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -113,27 +136,158 @@ class Database:
         *owner* (a user) and *expected* (seconds) determine the order of waiting writers; see
         :class:`Turns`. The database checks foreign keys when the block ends, so that a caller can
         insert rows in any order.
+
+        If a PostgreSQL server stops during the commit, this method waits until it is back and asks
+        for the outcome. Raise :exc:`TransactionLostError` if nothing was saved.
         """
-        with self.turns.take(owner, expected), self._engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
-            with connection.begin():
-                self._begin_write(connection)
-                try:
-                    yield connection
-                finally:
-                    forget(connection)
+        with self.turns.take(owner, expected):
+            number: Optional[str] = None
+            try:
+                with self._connect(self._engine) as plain:
+                    connection = plain.execution_options(**{_WRITES: True})
+                    with connection.begin():
+                        begun = self._begin_write(connection)
+                        try:
+                            yield connection
+                        finally:
+                            forget(connection)
+                        number = begun
+            except sqlalchemy.exc.DBAPIError as error:
+                if number is None or not error.connection_invalidated:
+                    raise
+                self._require_saved(number, error)
         self._move_log()
 
-    def replace_with(self, snapshot: sqlite3.Connection) -> None:
-        """Replace the content of this SQLite database with that of *snapshot*, in a transaction."""
+    @contextmanager
+    def write_apart(self) -> Iterator[Connection]:
+        """Yield a connection that writes rows that no batch writes, such as claims of jobs.
+
+        On PostgreSQL it does not take the lock for writers, so a long batch does not delay it, and
+        the rows themselves are locked. SQLite has one writer at a time.
+        """
+        if self.is_sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._connect(self._engine) as plain:
+            connection = plain.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    def nobody_waits_to_write(self, connection: Connection) -> bool:
+        """Return whether no other writer waits, in any process, for the writer *connection*."""
+        if not self.turns.nobody_waits():
+            return False
+        # One process at a time uses an SQLite file. This also runs in the midst of a statement
+        # there.
+        return self.is_sqlite or not turn_is_wanted(connection)
+
+    def _require_saved(self, number: str, lost: sqlalchemy.exc.DBAPIError) -> None:
+        """Raise :exc:`TransactionLostError` if the transaction *number* was not saved.
+
+        The error *lost* interrupted its commit. Raise it if the outcome remains unknown.
+        """
+        end = time.monotonic() + _PATIENCE
+        saved: Optional[bool] = None
+        while saved is None and time.monotonic() < end:
+            with self._connect(self._engine) as connection, connection.begin():
+                saved = was_saved(connection, number)
+            time.sleep(0 if saved is not None else _PAUSE)
+        if saved is None:
+            raise lost
+        if not saved:
+            raise TransactionLostError("The connection broke during the commit.") from lost
+
+    def _connect(self, engine: Engine) -> Connection:
+        """Return a connection of *engine*; wait some time for a PostgreSQL server that restarts."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                connection = engine.connect()
+            except sqlalchemy.exc.OperationalError as error:
+                waits = self._was_open and not self.is_sqlite and is_away(error)
+                if not waits or time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                self._was_open = True
+                return connection
+
+    @contextmanager
+    def load(self) -> Iterator[Connection]:
+        """Yield a connection that can load many rows, while no other process uses the database.
+
+        SQLite checks no foreign keys in the block, because it would check them row by row.
+        Afterwards, the database is as compact and as quick to read as one that grew slowly. Raise
+        :exc:`DatabaseInUseError` if another process uses the database on a PostgreSQL server. The
+        caller must have locked the folder of an SQLite database.
+        """
+        self._engine.dispose()
+        with self.turns.take(), self._engine.connect() as plain:
+            plain.detach()  # close the connection afterwards, with its settings
+            if self.is_sqlite:
+                driver: Any = plain.connection.dbapi_connection
+                for pragma in ("foreign_keys=OFF", f"cache_size=-{_LOADING_CACHE}"):
+                    driver.execute(f"PRAGMA {pragma}")
+            connection = plain.execution_options(**{_WRITES: True})
+            if not self.is_sqlite:
+                take_alone(connection)
+                connection.commit()
+            try:
+                with connection.begin():
+                    self._begin_write(connection)
+                    yield connection
+            finally:
+                # A broken connection has lost the lock already.
+                with suppress(sqlalchemy.exc.SQLAlchemyError):
+                    if not self.is_sqlite:
+                        share_again(connection)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Move all pages of SQLite's log to the file; let PostgreSQL mark the rows as settled."""
+        with closing(self._engine.raw_connection()) as connection:
+            if self.is_sqlite:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                return
+            driver: Any = connection.driver_connection
+            driver.autocommit = True
+            try:
+                driver.execute("VACUUM (ANALYZE)")
+            finally:
+                driver.autocommit = False
+
+    def replace_with(self, snapshot: sqlite3.Connection) -> int:
+        """Replace the content of this SQLite database with that of *snapshot*, in a transaction.
+
+        Return the :meth:`state` of the replaced content.
+        """
         path = self.path
         assert path is not None, "only an SQLite database can be replaced"
-        with self.turns.take(), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as target:
-            target.execute("PRAGMA synchronous=OFF")
-            snapshot.backup(target)
+        with self.turns.take():
+            with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as target:
+                target.execute("PRAGMA synchronous=OFF")
+                snapshot.backup(target)
+            return self.state()
+
+    def state(self) -> int:
+        """Return a number for the content of this SQLite database.
+
+        It is another number after each commit of any connection of any process. Only the numbers
+        of one object can be compared.
+        """
+        if self._observer is None:
+            path = self.path
+            assert path is not None, "only an SQLite database has such a number"
+            self._observer = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False)
+        (number,) = self._observer.execute("PRAGMA data_version").fetchone()
+        return int(number)
 
     def close(self) -> None:
         """Close all connections and delete a private database. Do not use the object afterwards."""
+        if self._observer is not None:
+            self._observer.close()
+            self._observer = None
         self._engine.dispose()
         if self._folder is not None:
             self._deletion()
@@ -143,11 +297,7 @@ class Database:
 
     def _create_engine(self, url: URL) -> Engine:
         if url.get_backend_name() != "sqlite":
-            engine = sqlalchemy.create_engine(
-                url, pool_pre_ping=True, max_overflow=-1, hide_parameters=_HIDE
-            )
-            sqlalchemy.event.listen(engine, "begin", _begin_postgresql)
-            return engine
+            return create_postgresql_engine(url, hide_parameters=_HIDE)
         engine = sqlalchemy.create_engine(
             url,
             connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
@@ -203,14 +353,15 @@ class Database:
             with suppress(*failures), closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def _begin_write(self, connection: Connection) -> None:
-        """Take the lock for writers. On PostgreSQL, foreign keys are declared as deferred."""
+    def _begin_write(self, connection: Connection) -> Optional[str]:
+        """Take the lock for writers; return the number of the transaction on PostgreSQL.
+
+        There, foreign keys are declared as deferred.
+        """
         if self.is_sqlite:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-            return
-        connection.execute(
-            sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK}
-        )
+            return None
+        return take_turn(connection)
 
 
 def _delete(folder: pathlib.Path, process: int, watch: FolderWatch) -> None:
@@ -234,11 +385,9 @@ def _url_of_file(path: str) -> URL:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin a transaction. A writer locks the file now, so that it cannot fail to do so later."""
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _begin_postgresql(connection: Connection) -> None:
-    """Set the isolation level of a reader, so that all its statements see the same state."""
-    if not connection.get_execution_options().get(_WRITES):
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    if connection.get_execution_options().get(_WRITES):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # A reader takes no lock here, so this cannot fail. SQLAlchemy would take ten times as long.
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import stat
 import subprocess
 from typing import Optional
 
-__all__ = ["FolderWatch", "move_into_place", "watch_folder"]
+from ftrack_like._base.renaming import put_into_place
+
+__all__ = ["FolderWatch", "make_folder", "move_into_place", "share_with_group", "watch_folder"]
 
 #: A shell script that waits for the end of its input and then removes the folder. The system
 #: closes the input when this process ends, even if it is killed and cannot clean up itself.
@@ -59,11 +62,36 @@ def move_into_place(source: pathlib.Path, target: pathlib.Path) -> None:
     Create the folder of *target* if it does not exist.
     """
     is_new = not target.parent.exists()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(source, target)
+    make_folder(target.parent)
+    put_into_place(source, target)
     _sync_folder(target.parent)
     if is_new:
         _sync_folder(target.parent.parent)
+
+
+def make_folder(path: pathlib.Path) -> None:
+    """Create the folder *path* if it does not exist, for the users who can write to its parent."""
+    if not path.exists():
+        path.mkdir(parents=True, exist_ok=True)
+        share_with_group(path)
+
+
+def share_with_group(path: pathlib.Path) -> None:
+    """Let the group use *path*, which this process has created, if it can write to its folder.
+
+    The folder for files of a farm may belong to a group, because its processes run as several
+    users. The temporary files of Python are for their owner alone.
+    """
+    if os.name == "nt":
+        return
+    granted = path.parent.stat().st_mode & stat.S_IRWXG
+    if not granted & stat.S_IWGRP:
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if not path.is_dir():
+        granted &= ~stat.S_IXGRP
+    with contextlib.suppress(PermissionError):  # another process has created it
+        path.chmod(mode | granted)
 
 
 def _sync_folder(path: pathlib.Path) -> None:

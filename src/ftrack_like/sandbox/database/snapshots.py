@@ -37,4 +37,6 @@ def remembered(connection: Connection) -> dict[Any, Any]:
 
 def forget(connection: Connection) -> None:
     """Drop the cache of *connection*; its own commits do not change the number."""
-    connection.info.pop(_KEY, None)
+    # A broken connection has no cache, and asking for it would hide the error that broke it.
+    if connection.dialect.name == "sqlite" and not connection.invalidated:
+        connection.info.pop(_KEY, None)

@@ -19,7 +19,7 @@ from ftrack_like.sandbox.schema import stock_type
 from ftrack_like.sandbox.schema.server_names import server_columns
 from ftrack_like.sandbox.tables.layout import TABLES
 
-__all__ = ["Audience"]
+__all__ = ["Audience", "decides_rights"]
 
 #: Types whose changes may affect what a user sees.
 _DECIDING = {
@@ -30,6 +30,11 @@ _DECIDING = {
     "UserSecurityRole",
     "UserSecurityRoleProject",
 }
+
+
+def decides_rights(batch: Batch) -> bool:
+    """Return whether *batch* changes entities that decide what users see."""
+    return any(one.entity_type in _DECIDING for one in batch.changes)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Audience:
 
     def committed(self, batch: Batch) -> None:
         """Drop the known rights if the committed *batch* may have changed them."""
-        if any(one.entity_type in _DECIDING for one in batch.changes):
+        if decides_rights(batch):
             self.forget()
 
     def forget(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import datetime
 from typing import Any, Optional
 
 from ftrack_like.wire import packets
@@ -18,11 +19,11 @@ class Audit:
     """The latest events as JSON, which takes less memory than the objects."""
 
     def __init__(self) -> None:
-        self._entries: collections.deque[tuple[str, int, str]] = collections.deque()
+        self._entries: collections.deque[tuple[str, int, datetime.datetime]] = collections.deque()
         self._size = 0
 
-    def add(self, text: str, recipients: int, sent: str) -> None:
-        """Add the event *text*, sent to *recipients* clients at the time *sent*.
+    def add(self, text: str, recipients: int, sent: datetime.datetime) -> None:
+        """Add the event *text*, sent to *recipients* clients at the time *sent* in UTC.
 
         Drop the oldest events beyond the limits.
         """
@@ -40,6 +41,11 @@ class Audit:
         if limit is not None:
             entries = entries[-limit:] if limit > 0 else []
         return [
-            {"event": packets.loads(text), "recipients": count, "sent": sent}
+            {"event": packets.loads(text), "recipients": count, "sent": _as_text(sent)}
             for text, count, sent in entries
         ]
+
+
+def _as_text(now: datetime.datetime) -> str:
+    """Return *now* with milliseconds."""
+    return f"{now.isoformat(timespec='milliseconds')}Z"

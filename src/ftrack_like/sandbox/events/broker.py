@@ -2,39 +2,49 @@
 
 It does not use sockets. A websocket is a function that takes text, and the caller passes in the
 packets that it received. Every method may be called from any thread and never blocks.
+
+The broker knows the clients of this process. Its exchange passes events to the brokers of the other
+processes of the site, and tells which clients return to another process.
 """
 
 from __future__ import annotations
 
 import collections
 import datetime
-import functools
-import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from ftrack_like._base.errors import ParseError
+from ftrack_like.sandbox.clock import utc_now
+from ftrack_like.sandbox.events.answers import Answer, taken
 from ftrack_like.sandbox.events.audit import Audit
 from ftrack_like.sandbox.events.clients import (
     IDENTIFIER_LIMIT,
     Client,
-    Matches,
     RemoteSubscriber,
     Speak,
-    UnsentEvent,
     Websocket,
-    compile_bounded,
 )
+from ftrack_like.sandbox.events.departures import Departures
+from ftrack_like.sandbox.events.exchange import (
+    Exchange,
+    Left,
+    LocalExchange,
+    Origin,
+    Parcel,
+    Settle,
+    completed,
+)
+from ftrack_like.sandbox.events.targets import require_target, target_matches
+from ftrack_like.sandbox.events.views import View, Views
 from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
 from ftrack_like.wire.events import new_id
 from ftrack_like.wire.topics import TopicIndex
 
-__all__ = ["Broker", "sent_now"]
-
-_LOGGER = logging.getLogger(__name__)
+__all__ = ["Broker"]
 
 #: Seconds for which an absent client is remembered, and the maximum number of absent clients.
 RETENTION = 120.0
@@ -42,10 +52,6 @@ RETAINED_CLIENTS = 1000
 #: Seconds that a returning client may take from one subscription to the next. After that, it
 #: receives the events that it missed.
 RESUME_PATIENCE = 5.0
-#: The number of event ids to remember, so that a repeated event is routed once.
-REMEMBERED_EVENTS = 20_000
-#: Longer targets (in characters) are compiled each time and not remembered.
-REMEMBERED_TARGET = 1024
 
 #: Topics of events that clients expect only from the server, or from themselves.
 _OURS = frozenset(
@@ -58,27 +64,26 @@ _OURS = frozenset(
 )
 
 
-def sent_now() -> str:
-    """Return the current time for the audit: UTC, with milliseconds."""
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    return f"{now.isoformat(timespec='milliseconds')}Z"
-
-
-#: Returns the part of an event that a user may see, given the user's name; None for nothing.
-View = Callable[[str, Mapping[str, Any]], Optional[Mapping[str, Any]]]
-
-
 class Broker:
     """Routes events by subscription and target, one copy for each client."""
 
     def __init__(
-        self, heartbeat: float = 15.0, clock: Callable[[], float] = time.monotonic
+        self,
+        heartbeat: float = 15.0,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime.datetime] = utc_now,
+        view: Optional[View] = None,
+        exchange: Optional[Exchange] = None,
     ) -> None:
         """Initialise a broker without clients.
 
         A client that is silent for 1.5 times *heartbeat* seconds counts as gone. *clock* returns
-        seconds.
+        seconds. *now* returns the time in UTC for the audit. *view* reduces restricted events for
+        each user; without it, users see whole events. *exchange* connects the broker with those of
+        other processes; None means that there are no others.
         """
+        self._now = now
+        self._views = Views(view)
         self.heartbeat = heartbeat
         self._clock = clock
         self._lock = threading.RLock()
@@ -86,11 +91,17 @@ class Broker:
         self._by_identifier: dict[str, RemoteSubscriber] = {}
         self._clients: dict[Websocket, Client] = {}
         self._away: collections.OrderedDict[Client, None] = collections.OrderedDict()
-        #: On which websocket an event was published first, by user, hub and event.
-        self._published: collections.OrderedDict[tuple[str, Any, str], int] = (
-            collections.OrderedDict()
-        )
         self._audit = Audit()
+        #: Makes the numbers of websockets differ from those of other processes.
+        self._token = new_id()
+        self._departures = Departures()
+        #: Called when another process has changed the rights of users.
+        self.rights_listeners: list[Callable[[], None]] = []
+        #: The way to the brokers of other processes.
+        self.exchange: Exchange = exchange or LocalExchange()
+        self.exchange.attach(self)
+        #: Called with each published event, in order. They must return at once and never raise.
+        self.listeners: list[Callable[[Mapping[str, Any]], None]] = []
 
     # Websockets.
 
@@ -136,6 +147,7 @@ class Broker:
             client.leave(self._clock())
             if client.subscribers:
                 self._away[client] = None
+                self._note_leaving(client)
             self._forget_the_long_gone()
 
     def dismiss(self, username: str) -> None:
@@ -146,9 +158,7 @@ class Broker:
                 self.disconnect(websocket)
                 websocket.end()
             for client in [one for one in self._away if one.username == username]:
-                del self._away[client]
-                for subscriber in list(client.subscribers.values()):
-                    self._remove(subscriber)
+                self._forget(client)
 
     def is_silent(self, websocket: Websocket) -> bool:
         """Return whether *websocket* has been silent for so long that it must be broken."""
@@ -169,49 +179,37 @@ class Broker:
 
     # Events.
 
-    def publish(self, event: Mapping[str, Any], view: Optional[View] = None) -> int:
-        """Route *event*, in its wire form, to the matching clients; return their number.
+    def publish(self, event: Mapping[str, Any], restricted: bool = False) -> int:
+        """Pass *event*, in its wire form, to the matching clients of all processes.
 
-        Missing values of `id`, `source`, `target` and `inReplyToEvent` are filled in. `sent` is
-        always None, as on a site. *view* is called with a user name and the event; it returns the
-        part that the user may see, None for nothing. Without *view*, users see the whole event.
+        Return the number of clients that it went to, or 0 if it is routed later. Missing values of
+        `id`, `source`, `target` and `inReplyToEvent` are filled in. `sent` is always None, as on a
+        site. A *restricted* event is reduced to what each user may see.
         """
-        complete = {
-            "data": {},
-            "source": {},
-            "target": "",
-            "inReplyToEvent": None,
-            **event,
-            "id": event.get("id") or new_id(),
-            "sent": None,
-        }
-        text = packets.dumps(complete)
+        return self.exchange.post(completed(event, restricted), None, _ignore)
+
+    def route(self, parcel: Parcel) -> int:
+        """Pass *parcel* to the matching clients of this process; return their number."""
         with self._lock:
             self._forget_the_long_gone()
-            recipients = self._recipients(complete)
-            self._audit.add(text, len(recipients), sent_now())
-            if recipients:
-                self._deliver(complete, text, recipients, view)
+            recipients = self._recipients(parcel.event)
+            # Look up what each user may see first: if that fails, no client has got the event.
+            copies = self._views.copies(parcel, recipients) if recipients else {}
+            self._audit.add(parcel.text, len(recipients), self._now())
+            for client in recipients:
+                copy = copies[client.username]
+                if copy is not None:
+                    client.deliver(copy)
+            for listener in tuple(self.listeners):
+                listener(parcel.event)
+            if parcel.number is not None:
+                self._departures.routed(parcel.number)
             return len(recipients)
 
-    def _deliver(
-        self, event: Mapping[str, Any], text: str, recipients: list[Client], view: Optional[View]
-    ) -> None:
-        """Send *event*, *text* as JSON, to *recipients*; *view* reduces it for each user."""
-        whole: Optional[UnsentEvent] = None
-        by_user: dict[str, Optional[UnsentEvent]] = {}
-        for client in recipients:
-            name = client.username
-            if name not in by_user:
-                seen = event if view is None else view(name, event)
-                if seen is event:
-                    whole = whole or UnsentEvent(event, packets.event_text(text))
-                    by_user[name] = whole
-                else:
-                    by_user[name] = _waiting(seen)
-            waiting = by_user[name]
-            if waiting is not None:
-                client.deliver(waiting)
+    def reached(self, snapshot: str) -> None:
+        """Note that all events that *snapshot* of the outbox sees are routed."""
+        with self._lock:
+            self._departures.reached(snapshot)
 
     def audit(self, limit: Optional[int] = None) -> list[dict[str, Any]]:
         """Return the latest events, oldest first: `{"event": {…}, "recipients": int, "sent": str}`.
@@ -232,7 +230,7 @@ class Broker:
 
     def _recipients(self, event: Mapping[str, Any]) -> list[Client]:
         try:
-            wanted = _target_matches(event["target"]) if event["target"] else None
+            wanted = target_matches(event["target"]) if event["target"] else None
         except ParseError as error:
             raise ValueError(f"The target is invalid. {error}") from error
         clients: dict[Client, None] = {}
@@ -248,15 +246,13 @@ class Broker:
     # Packets of clients.
 
     def _on_event(self, client: Client, message: packets.EventMessage, identifier: str) -> None:
-        answer: dict[str, Any] = {"success": True}
-        if message.name == packets.EVENT_NAME:
-            for argument in message.arguments:
-                try:
-                    self._take(client, argument)
-                except (ValueError, ParseError) as error:
-                    answer = {"success": False, "message": str(error)}
-        if identifier and client.websocket is not None:
-            client.websocket.send(packets.join(packets.acknowledgement(identifier, answer)))
+        arguments = message.arguments if message.name == packets.EVENT_NAME else ()
+        answer = Answer(client.websocket, identifier, len(arguments))
+        for argument in arguments:
+            try:
+                self._take(client, argument, answer)
+            except (ValueError, ParseError) as error:
+                answer.settle(str(error))
 
     def _on_acknowledgement(
         self, client: Client, message: packets.Acknowledgement, identifier: str
@@ -270,8 +266,11 @@ class Broker:
         for subscriber in list(client.subscribers.values()):
             self._remove(subscriber)
 
-    def _take(self, client: Client, argument: Any) -> None:
-        """Handle an event of *client*; raise ValueError or ParseError if that is not possible."""
+    def _take(self, client: Client, argument: Any, answer: Answer) -> None:
+        """Handle an event of *client*, and settle the *answer* when that is done.
+
+        Raise ValueError or ParseError, without settling it, if it is not possible.
+        """
         fields = wire_events.from_wire(argument)
         if client.websocket is not None:
             client.websocket.hub_id = _text(fields["source"].get("id"))
@@ -281,32 +280,38 @@ class Broker:
                 f"Topic and id of an event have at most {IDENTIFIER_LIMIT} characters."
             )
         if topic == "ftrack.meta.subscribe":
-            self._subscribe(RemoteSubscriber.read(fields["data"], client))
+            self._subscribe(RemoteSubscriber.read(fields["data"], client), answer)
         elif topic == "ftrack.meta.unsubscribe":
             self._unsubscribe(client, fields["data"])
+            answer.settle(None)
         elif topic in _OURS:
             raise ValueError(f"Only the server publishes events of the topic {topic}.")
-        elif not self._is_repeat(client, fields):
-            if client.websocket is not None:
-                source = fields["source"]
-                fields["source"] = {**source, "user": client.websocket.speak(source.get("user"))}
-            self.publish(wire_events.to_wire(fields))
+        else:
+            self._pass_on(client, fields, answer.settle)
 
-    def _is_repeat(self, client: Client, fields: Mapping[str, Any]) -> bool:
-        """Return whether the event came before, on an earlier websocket of the same hub.
+    def _pass_on(self, client: Client, fields: dict[str, Any], settle: Settle) -> None:
+        """Give an event of *client* to the exchange, in the name of its user."""
+        websocket, origin = client.websocket, None
+        if websocket is not None:
+            if fields.get("id") is not None:
+                name = f"{self._token}.{websocket.number}"
+                origin = Origin(client.username, websocket.hub_id, fields["id"], name)
+            source = fields["source"]
+            fields["source"] = {**source, "user": websocket.speak(source.get("user"))}
+        if fields["target"]:
+            require_target(fields["target"])
+        event = {
+            "data": fields["data"],
+            "source": fields["source"],
+            "target": fields["target"],
+            "inReplyToEvent": fields.get("in_reply_to_event"),
+            "topic": fields["topic"],
+            "id": fields.get("id") or new_id(),
+            "sent": None,
+        }
+        self.exchange.post(Parcel(event, packets.dumps(event)), origin, settle)
 
-        A program that publishes the same event twice on one websocket means two events.
-        """
-        websocket, identifier = client.websocket, fields.get("id")
-        if websocket is None or identifier is None:
-            return False
-        event = (client.username, websocket.hub_id, identifier)
-        first = self._published.setdefault(event, websocket.number)
-        if len(self._published) > REMEMBERED_EVENTS:
-            self._published.popitem(last=False)
-        return first != websocket.number
-
-    def _subscribe(self, subscriber: RemoteSubscriber) -> None:
+    def _subscribe(self, subscriber: RemoteSubscriber, answer: Answer) -> None:
         client = subscriber.client
         subscriber.name_user()
         client.require_room(subscriber)
@@ -315,15 +320,20 @@ class Broker:
             if holder.client is not client:
                 self._take_over(client, holder)
             elif subscriber.identifier not in client.expected and not holder.equals(subscriber):
-                raise ValueError(_taken(subscriber.identifier))
+                raise ValueError(taken(subscriber.identifier))
             self._remove(self._by_identifier[subscriber.identifier])
         self._by_identifier[subscriber.identifier] = subscriber
         client.subscribers[subscriber.identifier] = subscriber
         self._index.add(subscriber, subscriber.topics)
+        resumed = subscriber.identifier in client.expected and client.is_complete
         client.expected.discard(subscriber.identifier)
         client.resume_at = self._clock() + RESUME_PATIENCE
-        if client.resuming and not client.expected:
-            client.resume()
+        if resumed:
+            answer.resume()
+        if not self.exchange.claim(subscriber, answer.settle, answer.resume):
+            client.claims += 1
+        elif client.resuming:
+            client.resume_if_ready()
 
     def _take_over(self, client: Client, holder: RemoteSubscriber) -> None:
         """Move the subscribers of *holder*'s client to *client*, or raise ValueError.
@@ -332,13 +342,14 @@ class Broker:
         """
         old = holder.client
         if old.username != client.username:
-            raise ValueError(_taken(holder.identifier))
+            raise ValueError(taken(holder.identifier))
         if old.websocket is not None:
             same_hub = old.hub_id is not None and old.hub_id == client.hub_id
             if not (same_hub or self.is_silent(old.websocket)):
-                raise ValueError(_taken(holder.identifier))
+                raise ValueError(taken(holder.identifier))
             self.disconnect(old.websocket)
         self._away.pop(old, None)
+        self._departures.forget(old)
         client.inherit(old)
 
     def _unsubscribe(self, client: Client, data: Any) -> None:
@@ -349,24 +360,141 @@ class Broker:
             raise ValueError(f"There is no subscriber with the id {identifier!r} to unsubscribe.")
         self._remove(subscriber)
         client.expected.discard(subscriber.identifier)
-        if client.resuming and not client.expected:
-            client.resume()
+        if client.resuming:
+            client.resume_if_ready()
 
     def _remove(self, subscriber: RemoteSubscriber) -> None:
+        """Drop *subscriber* for all processes."""
+        self._detach(subscriber)
+        self.exchange.drop(subscriber.client, subscriber.identifier)
+
+    def _detach(self, subscriber: RemoteSubscriber) -> None:
+        """Drop *subscriber* in this process."""
         self._index.remove(subscriber, subscriber.topics)
         self._by_identifier.pop(subscriber.identifier, None)
         subscriber.client.subscribers.pop(subscriber.identifier, None)
 
+    def _forget(self, client: Client) -> None:
+        """Drop the absent *client* for all processes."""
+        del self._away[client]
+        self._departures.forget(client)
+        for subscriber in list(client.subscribers.values()):
+            self._remove(subscriber)
+
     def _forget_the_long_gone(self) -> None:
+        if not self._away:
+            return
         now = self._clock()
         while self._away:
             client = next(iter(self._away))
             recent = client.gone_at is not None and now - client.gone_at < RETENTION
             if recent and len(self._away) <= RETAINED_CLIENTS:
                 return
-            del self._away[client]
-            for subscriber in list(client.subscribers.values()):
-                self._remove(subscriber)
+            self._forget(client)
+
+    # Other processes.
+
+    def claimed(self, client: Client, identifier: str, problem: Optional[str]) -> bool:
+        """End the claim of a subscriber that waited; a *problem* removes the subscriber.
+
+        Return whether the subscriber gets all events since its connection to another process.
+        """
+        with self._lock:
+            client.claims -= 1
+            subscriber = client.subscribers.get(identifier)
+            if problem is not None and subscriber is not None:
+                self._detach(subscriber)
+            client.resume_if_ready()
+            self._note_leaving(client)
+            return problem is None and client.is_complete and identifier in client.inherited
+
+    def adopt(
+        self,
+        client: Client,
+        subscribers: Sequence[Mapping[str, Any]],
+        missed: Sequence[Parcel],
+        is_complete: bool,
+    ) -> None:
+        """Give *client* what it had in another process.
+
+        *subscribers* are the data of its events `ftrack.meta.subscribe`, and *missed* the events
+        since it left there, which are all if *is_complete*. It waits for the client to subscribe
+        again, as in one process.
+        """
+        with self._lock:
+            read = [RemoteSubscriber.read(data, client) for data in subscribers]
+            for subscriber in read:
+                if subscriber.identifier not in self._by_identifier:
+                    self._by_identifier[subscriber.identifier] = subscriber
+                    client.subscribers[subscriber.identifier] = subscriber
+                    self._index.add(subscriber, subscriber.topics)
+                    client.expected.add(subscriber.identifier)
+            client.resuming = True
+            client.resume_at = self._clock() + RESUME_PATIENCE
+            found = [
+                self._views.seen_by(client.username, one) for one in missed if _wants(client, one)
+            ]
+            client.is_complete = is_complete
+            client.inherited = {one.identifier for one in read}
+            client.replay([one for one in found if one is not None], client.inherited)
+
+    def release(self, client_id: str, hub_id: Optional[str]) -> Optional[Left]:
+        """Give up a client that returned to another process; return what it has received.
+
+        Return None for an unknown client. Raise ValueError if it is connected here, and *hub_id*
+        is another hub.
+        """
+        with self._lock:
+            client = next((one for one in self._known() if one.id == client_id), None)
+            if client is None or client.claims:
+                return None
+            if client.websocket is not None:
+                same_hub = client.hub_id is not None and client.hub_id == hub_id
+                if not (same_hub or self.is_silent(client.websocket)):
+                    raise ValueError("The client is connected.")
+                self.disconnect(client.websocket)
+            return self._let_go(client)
+
+    def abandon(self, client_ids: Sequence[str]) -> None:
+        """Drop clients that other processes have adopted, and close their websockets."""
+        with self._lock:
+            for client in [one for one in self._known() if one.id in client_ids]:
+                websocket = client.websocket
+                if websocket is not None:
+                    self.disconnect(websocket)
+                    websocket.end()
+                self._let_go(client)
+
+    def remembered(self) -> Sequence[tuple[Client, Left]]:
+        """Return the clients with subscribers, and what each has received."""
+        with self._lock:
+            return [
+                (client, self._departures.of(client))
+                for client in self._known()
+                if client.subscribers and not client.claims
+            ]
+
+    def forget_rights(self, usernames: Sequence[str]) -> None:
+        """Read the rights of all users again, and end the connections of *usernames*."""
+        for listener in self.rights_listeners:
+            listener()
+        for username in usernames:
+            self.dismiss(username)
+
+    def _known(self) -> list[Client]:
+        return [*self._clients.values(), *self._away]
+
+    def _let_go(self, client: Client) -> Left:
+        """Drop the absent *client* in this process; return what it has received."""
+        self._away.pop(client, None)
+        for subscriber in list(client.subscribers.values()):
+            self._detach(subscriber)
+        return self._departures.take(client)
+
+    def _note_leaving(self, client: Client) -> None:
+        """Note what the absent *client* has received, once its subscriptions are settled."""
+        if client in self._away and not client.claims:
+            self._departures.note(client)
 
 
 #: The handlers by kind of packet; the other kinds need no handler.
@@ -377,22 +505,18 @@ _HANDLERS: dict[type, Callable[[Broker, Client, Any, str], None]] = {
 }
 
 
-def _waiting(event: Optional[Mapping[str, Any]]) -> Optional[UnsentEvent]:
-    return None if event is None else UnsentEvent(event, packets.dumps(packets.event_data(event)))
+def _ignore(problem: Optional[str]) -> None:
+    """Settle an event that no client waits for."""
 
 
-def _target_matches(target: str) -> Matches:
-    short = len(target) <= REMEMBERED_TARGET
-    return _remembered_target(target) if short else compile_bounded(target)[1]
-
-
-@functools.lru_cache(maxsize=1024)
-def _remembered_target(target: str) -> Matches:
-    return compile_bounded(target)[1]
-
-
-def _taken(identifier: str) -> str:
-    return f"A subscriber with the id {identifier} is subscribed already."
+def _wants(client: Client, parcel: Parcel) -> bool:
+    """Return whether a subscriber of *client* matches *parcel*."""
+    target = parcel.event["target"]
+    wanted = target_matches(target) if target else None
+    return any(
+        (wanted is None or wanted(one.metadata)) and one.matches(parcel.event)
+        for one in client.subscribers.values()
+    )
 
 
 def _text(value: Any) -> Optional[str]:

@@ -20,12 +20,14 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from ftrack_like.wire import expression as event_expression
 from ftrack_like.wire import packets
+from ftrack_like.wire.events import new_id
 from ftrack_like.wire.states import WEBSOCKET, advance
 from ftrack_like.wire.topics import Topics
 
@@ -36,6 +38,7 @@ __all__ = [
     "SUBSCRIPTIONS_LIMIT",
     "Client",
     "Matches",
+    "Position",
     "RemoteSubscriber",
     "Speak",
     "Websocket",
@@ -159,12 +162,27 @@ def compile_bounded(text: str) -> tuple[event_expression.Expression, Matches]:
     return expression, event_expression.compile_expression(expression)
 
 
+class Position(NamedTuple):
+    """The events of the outbox that a process has routed.
+
+    These are the events of all transactions that *snapshot*, a snapshot of PostgreSQL, sees, and
+    the events with the numbers *further*.
+    """
+
+    snapshot: str
+    further: tuple[int, ...] = ()
+
+
 @dataclass
 class UnsentEvent:
-    """An event on its way to a client: the event, and the JSON of its packet."""
+    """An event on its way to a client: the event, the JSON of its packet, and its number.
+
+    *number* is the number in the outbox of the server, None if there is no outbox.
+    """
 
     event: Mapping[str, Any]
     data: str
+    number: Optional[int] = None
 
 
 class Backlog:
@@ -173,6 +191,8 @@ class Backlog:
     def __init__(self) -> None:
         self._waiting: collections.deque[tuple[int, UnsentEvent]] = collections.deque()
         self._size = 0
+        #: Whether events were dropped because of the limits.
+        self.overflowed: bool = False
 
     def add(self, number: int, waiting: UnsentEvent) -> None:
         """Add an event; *number* must be higher than all earlier numbers."""
@@ -180,6 +200,7 @@ class Backlog:
         self._size += len(waiting.data)
         while len(self._waiting) > BUFFER_LIMIT or self._size > BUFFER_SIZE:
             self._drop_oldest()
+            self.overflowed = True
 
     def drop_through(self, number: int) -> None:
         """Drop the events up to *number*."""
@@ -193,6 +214,10 @@ class Backlog:
         self._size = 0
         return taken
 
+    def numbers(self) -> list[int]:
+        """Return the numbers in the outbox of all events, oldest first."""
+        return [one.number for _, one in self._waiting if one.number is not None]
+
     def _drop_oldest(self) -> None:
         _, waiting = self._waiting.popleft()
         self._size -= len(waiting.data)
@@ -204,21 +229,33 @@ class Client:
     `websocket` is None while the client is away. `expected` contains the ids of subscribers from
     before that the client has not subscribed again. While there are any, the broker holds new
     events back, so that they arrive after the missed events. It waits for missing subscriptions
-    until `resume_at`.
+    until `resume_at`. It also holds events back while `claims` subscriptions wait for the other
+    processes of the site.
     """
 
     def __init__(self, websocket: Websocket) -> None:
         """Initialise a client that has just opened *websocket*."""
+        self.id: str = new_id()
         self.username: str = websocket.username
         self.websocket: Optional[Websocket] = websocket
         self.subscribers: dict[str, RemoteSubscriber] = {}
         self.expected: set[str] = set()
         self.resuming: bool = False
+        self.claims: int = 0
+        #: Whether the events that were held for an earlier websocket are all there.
+        self.is_complete: bool = True
+        #: The ids of the subscribers that the client had in another process.
+        self.inherited: AbstractSet[str] = frozenset()
         self.resume_at: float = 0.0
         self.gone_at: Optional[float] = None
         self._held = Backlog()
         self._unacknowledged = Backlog()
         self._number = 0
+
+    @property
+    def has_overflowed(self) -> bool:
+        """Return whether too many events waited for the client, and some were dropped."""
+        return self._held.overflowed or self._unacknowledged.overflowed
 
     @property
     def hub_id(self) -> Optional[str]:
@@ -227,7 +264,7 @@ class Client:
 
     def deliver(self, waiting: UnsentEvent) -> None:
         """Send an event to the client, or hold it while the client is away or returning."""
-        if self.websocket is None or self.resuming:
+        if self.websocket is None or self.resuming or self.claims:
             self._hold(waiting)
         else:
             self._send(self.websocket, waiting)
@@ -250,6 +287,7 @@ class Client:
     def inherit(self, old: Client) -> None:
         """Take over from *old*, the same hub on an earlier websocket that is closed."""
         self.resuming = True
+        self.is_complete = not old.has_overflowed
         for waiting in [*old._held.take_all(), *self._held.take_all()]:
             self._hold(waiting)
         for identifier, subscriber in old.subscribers.items():
@@ -258,10 +296,33 @@ class Client:
             self.expected.add(identifier)
         old.subscribers.clear()
 
+    def replay(self, missed: Sequence[UnsentEvent], inherited: AbstractSet[str]) -> None:
+        """Hold the *missed* events, which include those held for the *inherited* subscribers."""
+        known = {waiting.number for waiting in missed}
+        others = [one for name, one in self.subscribers.items() if name not in inherited]
+        held = self._held.take_all()
+        for waiting in missed:
+            self._hold(waiting)
+        for waiting in held:
+            if waiting.number not in known and any(one.matches(waiting.event) for one in others):
+                self._hold(waiting)
+
+    def pending(self) -> list[int]:
+        """Return the numbers in the outbox of the events to send again after a new connection."""
+        sent = self._unacknowledged.numbers() if self._replays else []
+        return [*sent, *self._held.numbers()]
+
+    def resume_if_ready(self) -> None:
+        """Send the held events if no subscription is missing, and none waits."""
+        if not self.expected and not self.claims:
+            self.resume()
+
     def resume(self) -> None:
         """Send the held events that match the current subscribers."""
         self.resuming = False
         self.expected.clear()
+        if self.websocket is None or self.claims:
+            return
         for waiting in self._held.take_all():
             if any(entry.matches(waiting.event) for entry in self.subscribers.values()):
                 self.deliver(waiting)

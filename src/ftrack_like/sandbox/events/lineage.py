@@ -152,7 +152,7 @@ class Finder:
 
         *store* holds the rows that the transaction read.
         """
-        self.model = known_model(connection)
+        self.model: Model = known_model(connection)
         self._connection = connection
         self._store = store
         self._rows: dict[tuple[str, Any], Optional[Row]] = {}

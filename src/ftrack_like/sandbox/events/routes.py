@@ -19,7 +19,7 @@ from ftrack_like.sandbox.errors import PermissionDeniedError, SandboxError
 from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.sandbox.events.clients import Websocket
 from ftrack_like.sandbox.events.outgoing import Outgoing
-from ftrack_like.sandbox.events.sessions import Caller, Granted, Sessions
+from ftrack_like.sandbox.events.sessions import Caller, Granted, Sessions, SessionStore
 from ftrack_like.wire import packets
 
 __all__ = ["event_routes"]
@@ -51,7 +51,7 @@ def event_routes(
     broker: Broker,
     authenticate: Authenticate,
     directory: Optional[Directory] = None,
-    sessions: Optional[Sessions] = None,
+    sessions: Optional[SessionStore] = None,
 ) -> list[BaseRoute]:
     """Return the routes that connect *broker* to the network.
 
@@ -73,7 +73,7 @@ class _EventServer:
         broker: Broker,
         authenticate: Authenticate,
         directory: Optional[Directory],
-        sessions: Sessions,
+        sessions: SessionStore,
     ) -> None:
         self._broker = broker
         self._authenticate = authenticate
@@ -87,11 +87,19 @@ class _EventServer:
         except SandboxError as error:
             return PlainTextResponse(str(error), status_code=error.status)
         replays = request.headers.get(packets.REPLAY_HEADER) == "1"
-        return PlainTextResponse(self._sessions.grant(user, replays))
+        if self._sessions.blocks:
+            text = await run_in_threadpool(self._sessions.grant, user, replays)
+        else:
+            text = self._sessions.grant(user, replays)
+        return PlainTextResponse(text)
 
     async def converse(self, socket: WebSocket) -> None:
         """Serve one websocket from its opening to its end."""
-        session = self._sessions.take(socket.path_params["session"])
+        identifier = socket.path_params["session"]
+        if self._sessions.blocks:
+            session = await run_in_threadpool(self._sessions.take, identifier)
+        else:
+            session = self._sessions.take(identifier)
         if session is None:
             await socket.close(GOING_AWAY)
             return
@@ -115,6 +123,9 @@ class _EventServer:
                 raise PermissionDeniedError("Only an administrator may look at all events.")
         except SandboxError as error:
             return JSONResponse(error.as_wire(), status_code=error.status)
+        # A client that has just committed or published finds its events, in any process.
+        with contextlib.suppress(TimeoutError):
+            await run_in_threadpool(self._broker.exchange.catch_up)
         limit = request.query_params.get("limit", "")
         is_number = limit.isascii() and limit.isdigit() and len(limit) < 10
         events = self._broker.audit(int(limit)) if is_number else self._broker.audit()

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Callable, NamedTuple, Optional, Protocol
 
-__all__ = ["Caller", "Granted", "Sessions"]
+__all__ = ["Caller", "Granted", "SessionStore", "Sessions", "session_text"]
 
 #: Seconds that a session may wait for its websocket after the handshake, and the maximum number of
 #: waiting sessions.
@@ -21,6 +21,10 @@ SESSIONS_LIMIT = 10_000
 
 class Caller(Protocol):
     """The user of a request."""
+
+    @property
+    def id(self) -> str:
+        """Return the user's id."""
 
     @property
     def username(self) -> str:
@@ -36,15 +40,29 @@ class Granted(NamedTuple):
 
     user: Caller
     replays: bool
-    deadline: float
+    deadline: float = float("inf")
+
+
+class SessionStore(Protocol):
+    """Sessions that wait for their websocket. *blocks* says that the methods take a while."""
+
+    blocks: bool
+
+    def grant(self, user: Caller, replays: bool = False) -> str:
+        """Return a new session of *user*, as the text `SESSION:HEARTBEAT:CLOSE:websocket`."""
+
+    def take(self, identifier: str) -> Optional[Granted]:
+        """Return the session *identifier* and forget it; None if it is unknown or too old."""
 
 
 class Sessions:
-    """The sessions that wait for their websocket. Threads may share it."""
+    """The sessions of the only process of a site. Threads may share it."""
+
+    blocks: bool = False
 
     def __init__(self, heartbeat: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Initialise without sessions. *heartbeat* is told to the clients, in seconds."""
-        self._heartbeat = max(1, round(heartbeat))
+        self._heartbeat = heartbeat
         self._clock = clock
         self._lock = threading.Lock()
         self._granted: dict[str, Granted] = {}
@@ -59,7 +77,7 @@ class Sessions:
         with self._lock:
             self._forget_stale(now)
             self._granted[identifier] = Granted(user, replays, now + SESSION_LIFETIME)
-        return f"{identifier}:{self._heartbeat}:{2 * self._heartbeat}:websocket"
+        return session_text(identifier, self._heartbeat)
 
     def take(self, identifier: str) -> Optional[Granted]:
         """Return the session *identifier* and forget it; None if it is unknown or too old."""
@@ -73,3 +91,9 @@ class Sessions:
             if self._granted[oldest].deadline > now and len(self._granted) < SESSIONS_LIMIT:
                 return
             del self._granted[oldest]
+
+
+def session_text(identifier: str, heartbeat: float) -> str:
+    """Return the answer to a handshake; *heartbeat* is in seconds."""
+    seconds = max(1, round(heartbeat))
+    return f"{identifier}:{seconds}:{2 * seconds}:websocket"

@@ -14,13 +14,24 @@ from ftrack_like.sandbox.actions.remote import NEW_KEYS
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.tables.layout import TABLES
 
-__all__ = ["Account", "Speakers"]
+__all__ = ["Account", "Speakers", "users_to_dismiss"]
 
 #: Types whose changes may affect the names of users, or the right to name another user.
 _DECIDING = {"SecurityRole", "User", "UserSecurityRole"}
 
 #: The number of users to remember.
 _REMEMBERED = 10_000
+
+
+def users_to_dismiss(batch: Batch) -> list[str]:
+    """Return the names of the users whose connections must end when *batch* is committed."""
+    leaving = set(batch.notes.get(NEW_KEYS, ()))
+    for change in batch.changes:
+        if change.entity_type == "User" and change.action != "add":
+            changed = {"is_active", "username"} & change.old.keys()
+            if change.action == "remove" or changed:
+                leaving.add(change.old.get("username", change.row["username"]))
+    return sorted(leaving - {None, ""})
 
 
 class Account(Protocol):
@@ -56,13 +67,7 @@ class Speakers:
         """Drop users that the committed *batch* may have changed, and end their connections."""
         if any(one.entity_type in _DECIDING for one in batch.changes):
             self.forget()
-        leaving = set(batch.notes.get(NEW_KEYS, ()))
-        for change in batch.changes:
-            if change.entity_type == "User" and change.action != "add":
-                changed = {"is_active", "username"} & change.old.keys()
-                if change.action == "remove" or changed:
-                    leaving.add(change.old.get("username", change.row["username"]))
-        for username in leaving - {None, ""}:
+        for username in users_to_dismiss(batch):
             self._dismiss(username)
 
     def forget(self) -> None:

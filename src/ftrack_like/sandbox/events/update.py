@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, Optional
 
+from sqlalchemy.engine import Connection
+
 from ftrack_like.sandbox.access.context import RequestContext
 from ftrack_like.sandbox.actions.activity import told_projects
 from ftrack_like.sandbox.actions.batch import Batch, Change
@@ -23,7 +25,7 @@ from ftrack_like.sandbox.events.lineage import Find, Finder, Row, lineage
 from ftrack_like.sandbox.schema import stock_type
 from ftrack_like.sandbox.schema.server_names import server_type
 
-__all__ = ["FEED", "Updates", "encoded_event", "feed_event", "update_event"]
+__all__ = ["FEED", "Updates", "encoded_event", "events_of", "feed_event", "update_event"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,38 +38,51 @@ FEED = "socialfeed"
 
 
 class Updates:
-    """Publishes events for each transaction, as a listener of the sandbox's service."""
+    """Publishes events for each transaction, as a listener of the sandbox's service.
 
-    def __init__(self, database: Database, publish: Callable[[Mapping[str, Any]], Any]) -> None:
-        """Initialise with the *database* for the lookup of parents; *publish* takes an event."""
+    This is for a site with one process, which ends together with the websockets of all clients. A
+    site with several processes stores the events with the changes (:mod:`.commits`).
+    """
+
+    def __init__(
+        self, database: Database, publish: Callable[[Mapping[str, Any], bool], Any]
+    ) -> None:
+        """Initialise with the *database* for the lookup of parents.
+
+        *publish* takes an event, and whether it is reduced to what each user may see.
+        """
         self._database = database
         self._publish = publish
 
     def __call__(self, batch: Batch) -> None:
-        """Publish the changes of the committed *batch*, and then which feeds changed.
+        """Publish the changes of the committed *batch*, which feeds changed, and its other events.
 
         An error is only logged, because the client must not conclude that the batch was refused.
         """
         try:
             with self._database.read() as connection:
-                find = Finder(connection, batch.changes, batch.store)
-                event = update_event(batch.changes, context=batch.context, find=find)
-            if event is not None:
-                self._publish(event)
-            for project_id, ids in told_projects(batch).items():
-                self._publish(feed_event([*dict.fromkeys(ids), project_id]))
+                events = events_of(batch, connection)
+            for event in events:
+                self._publish(event, True)
+            for each in batch.events:
+                self._publish(each, False)
         except Exception:
             _LOGGER.exception("The event for a committed batch could not be published.")
 
-    def encoded(self, version_id: str) -> None:
-        """Publish that the media of the version *version_id* are encoded."""
-        try:
-            with self._database.read() as connection:
-                event = encoded_event(version_id, Finder(connection, ()))
-            if event is not None:
-                self._publish(event)
-        except Exception:
-            _LOGGER.exception("The event for encoded media could not be published.")
+
+def events_of(batch: Batch, connection: Connection) -> list[dict[str, Any]]:
+    """Return the events for the changes of *batch*, about its feeds, and about encoded media.
+
+    *connection* reads the data after the changes.
+    """
+    find = Finder(connection, batch.changes, batch.store)
+    event = update_event(batch.changes, context=batch.context, find=find)
+    feeds = [
+        feed_event([*dict.fromkeys(ids), project_id])
+        for project_id, ids in told_projects(batch).items()
+    ]
+    encoded = [encoded_event(version_id, find) for version_id in batch.encoded]
+    return [one for one in (event, *feeds, *encoded) if one is not None]
 
 
 def update_event(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from ftrack_like.sandbox.events.broker import Broker
 from ftrack_like.wire.events import new_id
 
-__all__ = ["tell_component_added"]
+__all__ = ["component_added"]
 
 #: The program that the events name.
 _PROGRAM = "ftrack.client.web"
@@ -15,10 +15,10 @@ _PROGRAM = "ftrack.client.web"
 _COMPONENT_ADDED = "ftrack.location.component-added"
 
 
-def tell_component_added(
-    broker: Broker, component_id: str, location_id: str, user: Mapping[str, str]
-) -> None:
-    """Publish that *user* uploaded the data of a component to a location."""
+def component_added(
+    component_id: str, location_id: str, user: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """Return the event that *user* uploaded the data of a component to a location."""
     data = {"component_id": component_id, "location_id": location_id}
     source = {"id": new_id(), "applicationId": _PROGRAM, "user": dict(user)}
-    broker.publish({"topic": _COMPONENT_ADDED, "data": data, "source": source})
+    return {"topic": _COMPONENT_ADDED, "data": data, "source": source}

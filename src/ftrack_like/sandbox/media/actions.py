@@ -15,10 +15,11 @@ from ftrack_like.sandbox.actions.registry import ApiAction
 from ftrack_like.sandbox.actions.values import shown
 from ftrack_like.sandbox.errors import NotFoundError, ValidationError
 from ftrack_like.sandbox.media.encode_jobs import keep_job
+from ftrack_like.sandbox.media.incoming import TransferError
+from ftrack_like.sandbox.media.interface import MediaStore
 from ftrack_like.sandbox.media.plan import plan_encoding
 from ftrack_like.sandbox.media.routes import GET_PATH, UPLOAD_PATH
 from ftrack_like.sandbox.media.signing import HOLDER, Signer
-from ftrack_like.sandbox.media.store import ComponentStore, TransferError
 
 __all__ = ["ENCODE_JOBS", "MAXIMUM_PARTS", "UPLOAD_SECONDS", "MediaActions"]
 
@@ -35,7 +36,7 @@ _IDENTIFIER = re.compile(r"\A[0-9A-Za-z_-]{1,64}\Z")
 class MediaActions:
     """The actions over *store* and *signer*."""
 
-    def __init__(self, store: ComponentStore, signer: Signer) -> None:
+    def __init__(self, store: MediaStore, signer: Signer) -> None:
         self._store = store
         self._signer = signer
 

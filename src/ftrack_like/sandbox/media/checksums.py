@@ -6,9 +6,13 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Optional
+
+from ftrack_like._base.renaming import put_into_place
+from ftrack_like.sandbox.database.folders import share_with_group
 
 __all__ = ["Checksums"]
 
@@ -39,7 +43,15 @@ class Checksums:
     def keep(self, name: str, state: os.stat_result, digest: str) -> None:
         """Store the *digest* of the file *name*, which is in *state*."""
         with contextlib.suppress(OSError):  # a full disk, or a folder that was just removed
-            (self._folder / name).write_text(f"{_state(state)} {digest}", "ascii")
+            handle, part = tempfile.mkstemp(prefix=f".{name}-", dir=self._folder)
+            share_with_group(pathlib.Path(part))
+            try:  # other processes read the entry, so it must appear whole
+                with os.fdopen(handle, "w", encoding="ascii") as file:
+                    file.write(f"{_state(state)} {digest}")
+                put_into_place(pathlib.Path(part), self._folder / name)
+            except OSError:
+                pathlib.Path(part).unlink(missing_ok=True)
+                raise
 
     def find_out(self, path: pathlib.Path) -> None:
         """Read the file at *path* in a thread, and store its checksum."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import re
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -13,12 +12,16 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.details import DETAILS_QUERY, details_of
 from ftrack_like._media.pipeline import Made, Pipeline, Source
 from ftrack_like._media.presets import presets
+from ftrack_like._media.scratch import encoding_folder
 from ftrack_like._media.sequences import arranged, missing_frames
-from ftrack_like._media.types import IMAGE_TYPES
+from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES
 from ftrack_like.sandbox.actions.compose import update_operation
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
+from ftrack_like.sandbox.media.incoming import IncomingFile
+from ftrack_like.sandbox.media.interface import MediaStore
 from ftrack_like.sandbox.media.plan import (
     IMAGE,
     THUMBNAIL,
@@ -26,7 +29,6 @@ from ftrack_like.sandbox.media.plan import (
     output_operations,
     suffix_of,
 )
-from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
 
 __all__ = ["Encoder", "FindRecords"]
@@ -52,7 +54,7 @@ class Encoder:
     Setting *stop* ends a running program.
     """
 
-    def __init__(self, store: ComponentStore, tools: MediaTools, stop: threading.Event) -> None:
+    def __init__(self, store: MediaStore, tools: MediaTools, stop: threading.Event) -> None:
         self._store = store
         self._tools = tools.stopping_with(stop)
 
@@ -69,19 +71,23 @@ class Encoder:
         return found[0]
 
     def encode(
-        self, job: EncodeJob, source: Mapping[str, Any], progress: Callable[[float], None]
-    ) -> tuple[EncodeJob, list[dict[str, Any]]]:
+        self,
+        job: EncodeJob,
+        source: Mapping[str, Any],
+        progress: Callable[[float], None],
+        query: FindRecords,
+    ) -> tuple[EncodeJob, list[dict[str, Any]], list[IncomingFile]]:
         """Make all outputs of *job* from *source*.
 
-        Return the job with all its outputs, and the operations that describe them. *progress* is
-        called with the finished share, from 0.0 to 1.0. Raise
+        Return the job with all its outputs, the operations that describe them, and their complete
+        files. The caller lets each file appear or aborts it. *progress* is called with the finished
+        share, from 0.0 to 1.0. *query* finds what a burn-in shows. Raise
         :exc:`~ftrack_like.exception.MediaError`, :exc:`LookupError` or :exc:`OSError` if the
         encoding fails.
         """
-        with tempfile.TemporaryDirectory(prefix="ftrack-like-encode-") as name:
-            folder = pathlib.Path(name)
+        with encoding_folder() as folder:
             try:
-                return self._encode(job, source, progress, folder)
+                return self._encode(job, source, progress, query, folder)
             except MediaError as error:
                 raise MediaError(self._without_paths(str(error), source, folder)) from error
 
@@ -100,28 +106,38 @@ class Encoder:
         job: EncodeJob,
         source: Mapping[str, Any],
         progress: Callable[[float], None],
+        query: FindRecords,
         folder: pathlib.Path,
-    ) -> tuple[EncodeJob, list[dict[str, Any]]]:
+    ) -> tuple[EncodeJob, list[dict[str, Any]], list[IncomingFile]]:
         """Do the work of :meth:`encode` in *folder*."""
         media, missing = self._media(job, source, folder)
         containers = [
             one.format.partition("/")[2] for one in job.outputs if one.format.startswith("video/")
         ]
-        encoded = Pipeline(self._tools).make(media, folder, containers, progress)
+        encoded = Pipeline(self._tools).make(
+            media, folder, containers, progress, lambda: _details(job, source, query)
+        )
         outputs, operations = list(job.outputs), []
-        for made in encoded.files:
-            known = next((one for one in job.outputs if one.name == made.name), None)
-            output = known or JobOutput(
-                made.name, f"video/{made.file_type[1:]}", _more_id(job, made.name)
-            )
-            size = self._keep(output.component_id, made.path)
-            if known is None:
-                outputs.append(output)
-                operations += output_operations(output, made.file_type, job.version_id, job.id)
-            operations += _describe(job, output, made, size)
-            if missing and output.name != THUMBNAIL.name:
-                operations.append(_metadata(output.component_id, "missing_frames", missing))
-        return replace(job, outputs=outputs), operations
+        files: list[IncomingFile] = []
+        try:
+            for made in encoded.files:
+                known = next((one for one in job.outputs if one.name == made.name), None)
+                output = known or JobOutput(
+                    made.name, f"video/{made.file_type[1:]}", _more_id(job, made.name)
+                )
+                files.append(self._store.receive(output.component_id))
+                _copy(made.path, files[-1])
+                if known is None:
+                    outputs.append(output)
+                    operations += output_operations(output, made.file_type, job.version_id, job.id)
+                operations += _describe(job, output, made, files[-1].size)
+                if output.name != THUMBNAIL.name:
+                    operations += _more_metadata(output, missing, encoded.slate_frames)
+        except BaseException:
+            for one in files:
+                one.abort()
+            raise
+        return replace(job, outputs=outputs), operations, files
 
     def _without_paths(self, text: str, source: Mapping[str, Any], folder: pathlib.Path) -> str:
         """Return *text* of a tool with the name of *source* for files of the server."""
@@ -187,16 +203,28 @@ class Encoder:
             )
         return self._store.path(component["id"])
 
-    def _keep(self, component_id: str, path: pathlib.Path) -> int:
-        incoming = self._store.receive(component_id)
-        try:
-            with path.open("rb") as file:
-                for chunk in iter(lambda: file.read(1024 * 1024), b""):
-                    incoming.write(chunk)
-            incoming.commit()
-        finally:
-            incoming.abort()
-        return incoming.size
+
+def _copy(path: pathlib.Path, incoming: IncomingFile) -> None:
+    """Write the data of the file at *path* to *incoming*, and complete it."""
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(1024 * 1024), b""):
+            incoming.write(chunk)
+    incoming.complete()
+
+
+def _more_metadata(
+    output: JobOutput, missing: str, slate_frames: Optional[int]
+) -> list[dict[str, Any]]:
+    """Return the operations for the metadata of *output*, for those with a value."""
+    more = {"missing_frames": missing, SLATE_FRAMES: str(slate_frames or "")}
+    return [_metadata(output.component_id, key, value) for key, value in more.items() if value]
+
+
+def _details(job: EncodeJob, source: Mapping[str, Any], query: FindRecords) -> Mapping[str, str]:
+    """Return the values of fields for a burn-in of *source*; some only if it has a version."""
+    found = [] if job.version_id is None else query(DETAILS_QUERY.format(job.version_id))
+    values = details_of(found[0]) if found else {}
+    return {**values, "file": f"{source['name']}{source['file_type'] or ''}"}
 
 
 def _more_id(job: EncodeJob, name: str) -> str:

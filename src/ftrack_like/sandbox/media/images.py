@@ -12,7 +12,9 @@ import struct
 import tempfile
 import zlib
 
+from ftrack_like._base.renaming import put_into_place
 from ftrack_like._media.stills import flat, open_image
+from ftrack_like.sandbox.database.folders import make_folder, share_with_group
 from ftrack_like.sandbox.limits import Limits
 
 __all__ = [
@@ -60,14 +62,15 @@ def scale(
         except (OSError, ValueError, SyntaxError):
             return False
     target = target.with_suffix(".png" if is_png else ".jpg")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     handle, name = tempfile.mkstemp(prefix=".scaling-", dir=str(target.parent))
+    share_with_group(pathlib.Path(name))
     with os.fdopen(handle, "wb") as file:
         if is_png:
             small.save(file, "PNG")
         else:
             small.save(file, "JPEG", quality=85)
-    os.replace(name, target)
+    put_into_place(name, target)
     return True
 
 

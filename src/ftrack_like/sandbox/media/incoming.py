@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, BinaryIO, Optional
 
-from ftrack_like.sandbox.database.folders import move_into_place
+from ftrack_like.sandbox.database.folders import move_into_place, share_with_group
 
 __all__ = ["Incoming", "IncomingFile", "SupersededError", "TransferError"]
 
@@ -66,8 +66,6 @@ class Incoming:
         """
         try:
             self._verify(size, checksum)
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._finish()
         finally:
             self.abort()
@@ -78,7 +76,7 @@ class Incoming:
             self._file.close()
 
     def _finish(self) -> None:
-        """Make the data visible; they are complete and on the disk."""
+        """Write the data to the disk, and make them visible."""
         raise NotImplementedError
 
     def _verify(self, size: Optional[int], checksum: Optional[str]) -> None:
@@ -112,8 +110,24 @@ class IncomingFile(Incoming):
         handle, name = tempfile.mkstemp(prefix="incoming-", dir=str(folder))
         super().__init__(os.fdopen(handle, "wb"))
         self._temporary = pathlib.Path(name)
+        share_with_group(self._temporary)
         self._target = target
         self._appeared = appeared
+        self._state: Optional[os.stat_result] = None
+
+    def complete(self) -> None:
+        """Write all data to the disk, under the temporary name."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._state = os.fstat(self._file.fileno())
+        self._file.close()  # Windows cannot rename an open file
+
+    def appear(self) -> None:
+        """Rename the file after :meth:`complete`; do nothing if it has appeared."""
+        if self._state is not None:
+            state, self._state = self._state, None
+            move_into_place(self._temporary, self._target(self))
+            self._appeared(self, state)
 
     def abort(self) -> None:
         """Discard the data; do nothing if there are none."""
@@ -122,8 +136,5 @@ class IncomingFile(Incoming):
             self._temporary.unlink()
 
     def _finish(self) -> None:
-        state = os.fstat(self._file.fileno())
-        self._file.close()  # Windows cannot rename an open file
-        target = self._target(self)
-        move_into_place(self._temporary, target)
-        self._appeared(self, state)
+        self.complete()
+        self.appear()

@@ -2,13 +2,16 @@
 
 All known clients send parts of equal length, apart from the last. The place of such a part in the
 whole file follows from its number and its length, so the server writes the part there at once. Any
-other part goes to a separate file, and the server copies it when it joins the parts.
+other part goes to a separate file, and the server copies it when it joins the parts. The parts of
+an upload may arrive at different processes that share the folder, so the files say everything.
 
 ::
 
+    <upload id>/length                     the common length of the parts, from the first part
     <upload id>/whole-<length>             the whole file, with the parts in their places
     <upload id>/<number>-<checksum>-…      an empty file: marks a complete part in its place
     <upload id>/<number>-<checksum>        a part in a separate file
+    <upload id>/writer-<number>            the token of the latest request that writes the part
 
 The name of a mark ends with the start and the length of the part, in bytes.
 """
@@ -20,14 +23,17 @@ import errno
 import os
 import pathlib
 import re
+import secrets
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ftrack_like.sandbox.database.folders import move_into_place
+from ftrack_like._base.renaming import put_into_place
+from ftrack_like.sandbox.database.folders import make_folder, move_into_place, share_with_group
 from ftrack_like.sandbox.media.incoming import (
     Incoming,
     IncomingFile,
@@ -39,6 +45,9 @@ __all__ = ["PartStore", "Place"]
 
 #: Seconds that parts wait for the rest of their upload.
 _SECONDS = 24 * 3600
+
+#: Attempts to agree with other processes on the length of parts.
+_ATTEMPTS = 3
 
 #: Bytes that are copied at a time when parts are joined.
 _COPY_SIZE = 256 * 1024
@@ -101,6 +110,9 @@ class _PlacedPart(Incoming):
         self._lock = threading.Lock()
         self._is_over = False
         self._file.seek(self._start)
+        self._token = secrets.token_hex(8)
+        self._writer = self._folder / f"writer-{self._number:05d}"
+        _write_whole(self._writer, self._token)
 
     def write(self, *chunks: bytes) -> None:
         """Append *chunks*; raise :exc:`SupersededError` if the same part is being sent again."""
@@ -121,6 +133,8 @@ class _PlacedPart(Incoming):
         self._closed()
 
     def _finish(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
         with self._lock:
             self._refuse_over()
             if self.size != self._length:
@@ -129,7 +143,8 @@ class _PlacedPart(Incoming):
             (self._folder / name).touch()
 
     def _refuse_over(self) -> None:
-        if self._is_over:
+        # The other request may be one to another process.
+        if self._is_over or _content_of(self._writer) != self._token:
             raise SupersededError("The same part is being sent again.")
 
 
@@ -159,11 +174,12 @@ class PartStore:
             key = upload_id, number
             if key in self._writing:
                 self._writing[key].give_way()
-            for part in _parts(folder, number):
-                if part.is_placed:
-                    (folder / part.name).unlink()
+            # From here on, an earlier writer in another process leaves no mark.
             made = _PlacedPart(whole, place, lambda: self._closed(key, made))
             self._writing[key] = made
+            for part in _parts(folder, number):
+                if part.is_placed:
+                    (folder / part.name).unlink(missing_ok=True)
             return made
 
     def join(self, upload_id: str, named: Iterable[tuple[int, str]], target: pathlib.Path) -> int:
@@ -227,16 +243,82 @@ def _whole(folder: pathlib.Path, place: Optional[Place]) -> Optional[pathlib.Pat
     if place is None or not place.common_length:
         return None
     path = folder / f"whole-{place.common_length}"
+    fits = _known_length(folder) in {None, place.common_length}
+    # Before the first file is made, so that a refusal leaves nothing behind.
+    if fits and not path.exists() and shutil.disk_usage(folder.parent).free < place.total:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    make_folder(folder)
+    if _agreed_length(folder, place.common_length) != place.common_length:
+        return None
     if path.exists():
         return path
-    if any(folder.glob("whole-*")):
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < place.total:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with path.open("wb") as file:
+    # Another process may create the file at this moment and write a part to it. So the file is
+    # opened without being emptied, and extended to the length that both give it.
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as file:
         file.truncate(place.total)
+    share_with_group(path)
     return path
+
+
+def _known_length(folder: pathlib.Path) -> Optional[int]:
+    """Return the length of the parts in the whole file, None if no part has come yet."""
+    with contextlib.suppress(FileNotFoundError):
+        return int((folder / "length").read_text("ascii"))
+    return None
+
+
+def _agreed_length(folder: pathlib.Path, length: int) -> int:
+    """Return the length of the parts in the whole file: *length* for the first part to arrive.
+
+    All processes that share *folder* get the same answer.
+    """
+    path = folder / "length"
+    for _ in range(_ATTEMPTS):
+        known = _known_length(folder)
+        if known is not None:
+            return known
+        handle, name = tempfile.mkstemp(prefix="length-", dir=folder)
+        part = pathlib.Path(name)
+        share_with_group(part)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(str(length))
+            with contextlib.suppress(FileExistsError):
+                _link(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    raise OSError(errno.EIO, "The folder for the parts of an upload cannot be used", str(folder))
+
+
+def _link(part: pathlib.Path, path: pathlib.Path) -> None:
+    """Give the file *part* the name *path* too; raise :exc:`FileExistsError` if that exists."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        put_into_place(part, path)
+
+
+def _write_whole(path: pathlib.Path, text: str) -> None:
+    """Replace the file at *path* by one with *text*."""
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)
+    part = pathlib.Path(name)
+    share_with_group(part)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text)
+        put_into_place(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _content_of(path: pathlib.Path) -> str:
+    """Return the content of the file at *path*, "" if the upload was joined or removed."""
+    try:
+        return path.read_text("ascii")
+    except FileNotFoundError:
+        return ""
 
 
 def _parts(folder: pathlib.Path, number: int) -> Iterator[_Part]:

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.children import Bounds, Child
 from ftrack_like.sandbox.limits import Limits, option_of
-from ftrack_like.sandbox.media.children import Bounds, Child
 
 __all__ = ["PictureError", "Pictures"]
 

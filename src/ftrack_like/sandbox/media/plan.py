@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ftrack_like._media.types import IMAGE_TYPES
+from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.actions.compose import creation, server_component
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
@@ -20,9 +20,11 @@ __all__ = [
     "IMAGE",
     "JOB_TYPE",
     "REVIEWABLE",
+    "SLATE_FRAMES",
     "THUMBNAIL",
     "Encoding",
     "Output",
+    "file_type_of",
     "kind_of",
     "output_operations",
     "plan_encoding",
@@ -52,6 +54,8 @@ IMAGE = Output("ftrackreview-image", ".jpg", "image/jpeg")
 #: A site writes the type of its thumbnails without a dot.
 THUMBNAIL = Output("thumbnail", "jpg", "image/jpeg")
 
+_FILE_TYPES = {one.name: one.file_type for one in (MP4, WEBM, IMAGE, THUMBNAIL)}
+
 _OUTPUTS: dict[str, tuple[Output, ...]] = {
     "video": (MP4, THUMBNAIL),
     "sequence": (MP4, THUMBNAIL),
@@ -72,6 +76,11 @@ def suffix_of(file_type: Optional[str]) -> str:
     """Return *file_type* in lower case with its dot, which some programs leave out."""
     name = (file_type or "").lower()
     return name if not name or name.startswith(".") else f".{name}"
+
+
+def file_type_of(name: str) -> str:
+    """Return the file type of the output component called *name*."""
+    return _FILE_TYPES[name]
 
 
 def kind_of(component: Mapping[str, Any]) -> str:

@@ -23,9 +23,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media import images
+from ftrack_like.sandbox.media.incoming import Incoming, TransferError
+from ftrack_like.sandbox.media.interface import MediaStore
+from ftrack_like.sandbox.media.parts import Place
 from ftrack_like.sandbox.media.pictures import PictureError, Pictures
 from ftrack_like.sandbox.media.signing import HOLDER, SignatureError, Signer
-from ftrack_like.sandbox.media.store import ComponentStore, Incoming, Place, TransferError
 from ftrack_like.sandbox.media.thumbnails import IMAGE_TYPES
 
 __all__ = ["GET_PATH", "REMOVE_PATH", "THUMBNAIL_PATH", "UPLOAD_PATH", "FileRoutes", "StoredFile"]
@@ -87,7 +89,7 @@ class FileRoutes:
 
     def __init__(
         self,
-        store: ComponentStore,
+        store: MediaStore,
         signer: Signer,
         pictures: Pictures,
         authenticate: Callable[[str, str], Any],

@@ -17,10 +17,14 @@ from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.actions import ENCODE_JOBS, MediaActions
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs
-from ftrack_like.sandbox.media.jobs import EncodeQueue, Office
+from ftrack_like.sandbox.media.interface import MediaStore
+from ftrack_like.sandbox.media.jobs import EncodeQueue, EncodeSettings
+from ftrack_like.sandbox.media.manager import QueueManager
+from ftrack_like.sandbox.media.office import Office
 from ftrack_like.sandbox.media.pictures import Pictures
 from ftrack_like.sandbox.media.plan import suffix_of
 from ftrack_like.sandbox.media.routes import FileRoutes
+from ftrack_like.sandbox.media.shared_folder import check_folder
 from ftrack_like.sandbox.media.signing import HOLDER, Signer
 from ftrack_like.sandbox.media.store import ComponentStore
 from ftrack_like.sandbox.media.tools import MediaTools
@@ -34,17 +38,39 @@ _ADDRESS_HOURS = 25
 
 
 class MediaService:
-    """The files and media of the sandbox, in *folder*, within *limits*."""
+    """The files and media of the site in *database*: in *folder*, within *limits*.
 
-    def __init__(self, folder: pathlib.Path, limits: Optional[Limits] = None) -> None:
-        """Open the folder; nothing runs before :meth:`start`."""
+    *encoding* says how many jobs this process encodes at a time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        folder: pathlib.Path,
+        limits: Optional[Limits] = None,
+        encoding: Optional[EncodeSettings] = None,
+        *,
+        joins: bool = False,
+    ) -> None:
+        """Open the folder; nothing runs before :meth:`start`.
+
+        With *joins*, the process is no server of the site, so it must find the folder of the
+        servers. Raise :exc:`~ftrack_like.sandbox.media.shared_folder.WrongFolderError` if *folder*
+        is not the one that the other processes of the site use.
+        """
         limits = Limits() if limits is None else limits
+        self.folder: pathlib.Path = folder
+        self.jobs: EncodeJobs = EncodeJobs(database)
+        self._encoding = EncodeSettings() if encoding is None else encoding
         self.tools: MediaTools = MediaTools(limits)
         self.pictures: Pictures = Pictures(limits)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store: ComponentStore = ComponentStore(folder, limits.thumbnail_bytes)
-        self.signer: Signer = Signer.in_folder(folder)
+        if not joins:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_folder(database, folder, joins=joins)
+        self.store: MediaStore = ComponentStore(folder, limits.thumbnail_bytes)
+        self.signer: Signer = Signer.of_site(database, folder)
         self._queue: Optional[EncodeQueue] = None
+        self._office: Optional[Office] = None
 
     def actions(self) -> tuple[ApiAction, ...]:
         """Return the API actions about files."""
@@ -83,19 +109,30 @@ class MediaService:
         signed = {**dict(parse_qsl(parameters)), HOLDER: hidden}
         return self.signer.sign(address, signed, until - now)
 
-    def start(self, jobs: EncodeJobs, office: Office) -> None:
-        """Start to encode *jobs*; *office* runs operations of the protocol."""
-        self._queue = EncodeQueue(self.store, self.tools, jobs, office)
+    def start(self, office: Office) -> None:
+        """Start to encode; *office* runs operations of the protocol."""
+        self._office = office
+        self._queue = EncodeQueue(self.store, self.tools, self.jobs, office, self._encoding)
         self._queue.start()
 
+    @property
+    def manager(self) -> QueueManager:
+        """Return what repeats and cancels jobs; :meth:`start` must have been called."""
+        assert self._office is not None, "the service has not been started"
+        return QueueManager(self.jobs, self.store, self._office, self.wake)
+
+    def wake(self) -> None:
+        """Let the workers of this process look for jobs now."""
+        if self._queue is not None:
+            self._queue.wake()
+
     def committed(self, batch: Batch) -> None:
-        """Queue the jobs that *batch* created; call this after its commit."""
-        for job_id in batch.notes.get(ENCODE_JOBS, ()):
-            if self._queue is not None:
-                self._queue.submit(job_id)
+        """Begin the jobs that *batch* created; call this after its commit."""
+        if batch.notes.get(ENCODE_JOBS):
+            self.wake()
 
     def stop(self) -> None:
-        """Stop encoding; the next start continues with the remaining jobs."""
+        """Stop encoding; other workers or the next start continue with the remaining jobs."""
         if self._queue is not None:
             self._queue.stop()
             self._queue = None

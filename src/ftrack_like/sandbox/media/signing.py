@@ -1,22 +1,29 @@
 """Signed addresses, which work without credentials for a limited time.
 
 The signature covers every parameter of the address, so a client cannot change any parameter. The
-secret is stored next to the data and never leaves the server.
+secret is stored in the database, for all servers of the site, and never leaves them.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import hashlib
 import hmac
-import os
 import pathlib
 import secrets
 import time
 from collections.abc import Mapping
 from typing import Callable, Optional
 from urllib.parse import urlencode
+
+from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.tables.server_values import (
+    SIGNING_SECRET,
+    agreed_value,
+    server_value,
+)
 
 __all__ = ["HOLDER", "SignatureError", "Signer"]
 
@@ -41,34 +48,29 @@ class Signer:
         self._clock = clock
 
     @classmethod
-    def in_folder(cls, folder: pathlib.Path) -> Signer:
-        """Return a signer with the secret file of *folder*; create the file on first use."""
-        path = folder / "secret"
-        part = folder / f"secret.{secrets.token_hex(8)}.part"
-        if not path.exists():
-            # The file appears whole. If several servers create it at the same time, the first one
-            # wins.
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(_SECRET_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(part, path)
-            except FileExistsError:
-                pass
-            except OSError:  # a file system without links
-                os.replace(part, path)
-            part.unlink(missing_ok=True)
-        try:
-            secret = bytes.fromhex(path.read_text("ascii"))
-        except ValueError:
-            secret = b""
-        if len(secret) != _SECRET_BYTES:
+    def of_site(cls, database: Database, folder: pathlib.Path) -> Signer:
+        """Return a signer with the secret of the site in *database*; create it on first use.
+
+        All servers of the database use the same secret. Earlier versions stored it in *folder*, the
+        folder for files; it moves to the database, so that earlier addresses stay valid. Raise
+        :exc:`OSError` if the stored secret is damaged.
+        """
+        with database.read() as connection:
+            text = server_value(connection, SIGNING_SECRET)
+        if text is None:
+            earlier = folder / "secret"
+            proposed = _earlier_secret(earlier) or secrets.token_hex(_SECRET_BYTES)
+            with database.write() as connection:
+                text = agreed_value(connection, SIGNING_SECRET, proposed)
+            with contextlib.suppress(OSError):
+                earlier.unlink()
+        secret = _secret_of(text)
+        if secret is None:
             raise OSError(
                 errno.EINVAL,
-                "The secret that signs addresses is damaged. Remove the file to get a new one; "
-                "all earlier addresses stop working then",
-                str(path),
+                "The secret that signs addresses, the row 'signing secret' of the table "
+                "server_value, is damaged. Remove the row to get a new one; all earlier addresses "
+                "stop working then",
             )
         return cls(secret)
 
@@ -138,3 +140,30 @@ class Signer:
         # parameter.
         text = f"{address}?{urlencode(sorted(parameters.items()))}"
         return hmac.new(self._secret, text.encode("utf-8"), hashlib.sha256).hexdigest()
+
+
+def _earlier_secret(path: pathlib.Path) -> Optional[str]:
+    """Return the secret in the file at *path*, None if there is none."""
+    try:
+        text = path.read_text("ascii").strip()
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        text = ""
+    if _secret_of(text) is None:
+        raise OSError(
+            errno.EINVAL,
+            "The secret that signs addresses is damaged. Remove the file to get a new one; "
+            "all earlier addresses stop working then",
+            str(path),
+        )
+    return text
+
+
+def _secret_of(text: str) -> Optional[bytes]:
+    """Return the secret in the hexadecimal *text*, None if it is damaged."""
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return secret if len(secret) == _SECRET_BYTES else None

@@ -11,16 +11,18 @@ import base64
 import errno
 import os
 import pathlib
+import platform
 import re
 import shutil
 from collections.abc import Iterable
 from typing import Optional
 
+from ftrack_like._media.scratch import ScratchFolder
+from ftrack_like.sandbox.database.folders import make_folder, share_with_group
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.checksums import Checksums
 from ftrack_like.sandbox.media.incoming import Incoming, IncomingFile, TransferError
 from ftrack_like.sandbox.media.parts import PartStore, Place
-from ftrack_like.sandbox.media.scratch import ScratchFolder
 from ftrack_like.sandbox.media.thumbnails import Thumbnails
 
 __all__ = ["ComponentStore", "Incoming", "IncomingFile", "Place", "TransferError"]
@@ -29,7 +31,7 @@ _IDENTIFIER = re.compile(r"\A[0-9A-Za-z_-]{1,64}\Z")
 
 
 class ComponentStore:
-    """The files under *folder*; threads may share it.
+    """The files under *folder*; threads may share it, and processes the folder.
 
     ::
 
@@ -37,7 +39,7 @@ class ComponentStore:
         checksums/<component id>       the checksum of the data
         parts/<upload id>/             parts of a large upload, until they are joined
         thumbnails/<component id>/     scaled images, made on the first request
-        incoming/server-…/             incomplete files of this server
+        incoming/server-at-…/          incomplete files of a process; the name of its machine
     """
 
     def __init__(self, folder: pathlib.Path, thumbnail_bytes: int = Limits.thumbnail_bytes) -> None:
@@ -48,9 +50,12 @@ class ComponentStore:
         self.thumbnails: Thumbnails = Thumbnails(folder / "thumbnails", thumbnail_bytes)
         self._known = folder / "checksums"
         for each in self._kept():
-            each.mkdir(parents=True, exist_ok=True)
-        self._scratch = ScratchFolder(folder / "incoming")
+            make_folder(each)
+        machine = re.sub(r"[^0-9A-Za-z.]+", "_", platform.node()) or "unnamed"
+        self._scratch = ScratchFolder(folder / "incoming", machine=machine)
         self._incoming = self._scratch.path
+        for each in (self._incoming.parent, self._incoming):
+            share_with_group(each)
         _check_writable(self._incoming)
         self._checksums = Checksums(self._known)
         self._uploads = PartStore(self._parts, self._incoming)
@@ -88,6 +93,8 @@ class ComponentStore:
         Raise :exc:`OSError` if the disk has no room for *size* bytes.
         """
         path = self.path(component_id)
+        # A machine to which the lock does not reach may have taken an idle process for a dead one.
+        make_folder(self._incoming)
         if shutil.disk_usage(self._incoming).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -146,8 +153,10 @@ class ComponentStore:
     def clear(self) -> None:
         """Remove the data of all components."""
         for each in self._kept():
-            shutil.rmtree(each, ignore_errors=True)
-            each.mkdir(parents=True, exist_ok=True)
+            make_folder(each)
+            if any(each.iterdir()):
+                shutil.rmtree(each, ignore_errors=True)
+                make_folder(each)
 
     def _kept(self) -> Iterable[pathlib.Path]:
         return (self._data, self._known, self._parts, self.thumbnails.folder)

@@ -15,9 +15,15 @@ from typing import Any, NoReturn, Optional
 
 from ftrack_like._base import ffmpeg
 from ftrack_like._base.errors import MediaError
-from ftrack_like._media.programs import answer_of, reading_command, reading_environment
+from ftrack_like._media.children import Bounds, run_child
+from ftrack_like._media.programs import (
+    answer_of,
+    check_disk,
+    encoded_seconds,
+    reading_command,
+    reading_environment,
+)
 from ftrack_like.sandbox.limits import Limits, option_of
-from ftrack_like.sandbox.media.children import Bounds, run_child
 
 __all__ = ["DEMUXERS", "PROTOCOLS", "MediaTools"]
 
@@ -57,8 +63,9 @@ _FRAME_FILTERS = (
 #: The longer side of a page, in pixels.
 _PAGE_SIZE = 1920
 
-#: The requests to the reading child process that read a whole movie, or all frames of a sequence.
-_LONG_READING = frozenset({"count", "facts", "frames", "rest"})
+#: The requests to the reading child process that read or draw a whole movie, or read all frames of
+#: a sequence.
+_LONG_READING = frozenset({"burn_in", "count", "facts", "frames", "rest"})
 
 _REFUSED_FORMAT = re.compile(r"\[([\w,]+)(?: @ \w+)?\] Format not on whitelist")
 _REFUSED_PROTOCOL = re.compile(r"Protocol '([\w+.-]+)' not on whitelist")
@@ -134,9 +141,9 @@ class MediaTools:
         """
 
         def read(line: str) -> None:
-            name, _, value = line.strip().partition("=")
-            if progress is not None and name == "out_time_us" and value.isdigit():
-                progress(int(value) / 1_000_000)
+            seconds = encoded_seconds(line)
+            if progress is not None and seconds is not None:
+                progress(seconds)
 
         bounds = self._short() if progress is None else self._long()
         return self._run([ffmpeg.find_ffmpeg(), *arguments], bounds, read)
@@ -185,6 +192,7 @@ class MediaTools:
     ) -> str:
         """Run *command* and return its error output."""
         code, said = run_child(command, bounds, line=line, stop=self._stop)
+        check_disk(said)
         if code == 0:
             return said
         self._refuse(said)

@@ -35,6 +35,10 @@ class Watched(Protocol):
         """Return the IP address of the other side."""
 
     @property
+    def client(self) -> Optional[tuple[str, int]]:
+        """Return address and port of the other side, None if they are unknown."""
+
+    @property
     def file_number(self) -> int:
         """Return the file descriptor, -1 if there is none."""
 
@@ -47,6 +51,9 @@ class Watched(Protocol):
 
     def refuse(self) -> None:
         """Answer that the server is full, and close."""
+
+    def hang_up(self) -> None:
+        """Close after the data that were sent."""
 
     def abort(self) -> None:
         """Close without waiting for the other side."""
@@ -106,6 +113,17 @@ class Connections:
             del self._by_address[group][connection]
             self._count -= 1
         self._tidy(group)
+
+    def find(self, client: Optional[tuple[str, int]]) -> Optional[Watched]:
+        """Return the connection of *client*, its address and port; None if there is none."""
+        own = self._by_address.get(group_of(client[0]), {}) if client else {}
+        return next((one for one in own if one.client == client), None)
+
+    def abort_all(self) -> None:
+        """Close all connections without waiting for the other sides."""
+        for group in list(self._by_address.values()):
+            for connection in list(group):
+                connection.abort()
 
     def close_overdue(self) -> None:
         """Close the connections that exceed a time limit; call this every second."""

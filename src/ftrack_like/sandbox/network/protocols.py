@@ -128,6 +128,10 @@ class _Watched(asyncio.Protocol):
         self.transport.write(_FULL)
         self.transport.close()
 
+    def hang_up(self) -> None:
+        """Close after the data that were sent."""
+        self.transport.close()
+
     def abort(self) -> None:
         """Close without waiting for the other side."""
         self.transport.abort()
@@ -264,6 +268,10 @@ class HttpConnection(_Watched, H11Protocol):
         self.transport.write(_FULL)
         self.transport.close()
 
+    def hang_up(self) -> None:
+        """Close after the data that were sent."""
+        self.transport.close()
+
     def abort(self) -> None:
         """Close without waiting for the other side."""
         self.transport.abort()
@@ -340,6 +348,10 @@ class WebsocketConnection(_Watched, WSProtocol):
     def refuse(self) -> None:
         """Answer that the server is full, and close."""
         self.transport.write(_FULL)
+        self.transport.close()
+
+    def hang_up(self) -> None:
+        """Close after the data that were sent."""
         self.transport.close()
 
     def abort(self) -> None:

@@ -29,6 +29,9 @@ class Network:
     stall, all in seconds. *failed_logins* is the maximum number of failures per minute with the
     same user name from the same address. An address may fail five times as often with any names.
     Beyond that, the server refuses attempts without checking the key.
+
+    *metrics_from* are the IP addresses or networks, or ``*``, that may read ``/metrics``. This
+    machine always may.
     """
 
     public_url: Optional[str] = None
@@ -41,6 +44,7 @@ class Network:
     idle_timeout: float = 60.0
     transfer_timeout: float = 60.0
     failed_logins: int = 20
+    metrics_from: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the options and normalise them."""
@@ -49,7 +53,10 @@ class Network:
         object.__setattr__(self, "allowed_hosts", _lower(self.allowed_hosts))
         object.__setattr__(self, "allowed_origins", tuple(map(_origin, self.allowed_origins)))
         for proxy in self.trusted_proxies:
-            _check_proxy(proxy)
+            _check_network(proxy, "A trusted proxy")
+        for reader in self.metrics_from:
+            if reader != "*":
+                _check_network(reader, "A reader of metrics")
         for name in ("connections", "connections_per_address", "failed_logins"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
@@ -85,10 +92,8 @@ def _origin(text: str) -> str:
     return origin
 
 
-def _check_proxy(text: str) -> None:
+def _check_network(text: str, what: str) -> None:
     try:
         ipaddress.ip_network(text)
     except ValueError:
-        raise ValueError(
-            f"A trusted proxy must be an IP address or a network, not {text!r}."
-        ) from None
+        raise ValueError(f"{what} must be an IP address or a network, not {text!r}.") from None

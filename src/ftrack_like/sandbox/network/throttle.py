@@ -7,10 +7,11 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from typing import Optional, Protocol
 
 from ftrack_like.sandbox.network.peer import PEER, group_of
 
-__all__ = ["Attempts", "Throttle"]
+__all__ = ["Attempts", "Counters", "Throttle", "ThrottleLike"]
 
 #: The time for which failures count, in seconds.
 _SECONDS = 60.0
@@ -18,6 +19,22 @@ _SECONDS = 60.0
 _NAMES = 5
 #: The number of correct keys to remember.
 _REMEMBERED = 10_000
+
+
+class ThrottleLike(Protocol):
+    """Counts failures by name, as :class:`Throttle` does. Threads may share it."""
+
+    def is_exhausted(self, name: str) -> bool:
+        """Return whether *name* has failed too often to try again now."""
+
+    def seconds_left(self, name: str) -> float:
+        """Return the seconds that *name* has to wait, 0 if it may try again now."""
+
+    def count(self, name: str) -> None:
+        """Count a failure of *name*."""
+
+    def clear(self) -> None:
+        """Forget all failures."""
 
 
 class Throttle:
@@ -77,6 +94,33 @@ class Throttle:
             failures.popleft()
 
 
+class Counters:
+    """The counters of a server, which lie in the memory of its one process."""
+
+    def __init__(self) -> None:
+        """Begin without counters."""
+        self._counters: dict[str, ThrottleLike] = {}
+        self._guard = threading.Lock()
+
+    def counter(self, purpose: str, most: int, seconds: float) -> ThrottleLike:
+        """Return the counter for *purpose*; see :class:`Throttle` for the rest."""
+        with self._guard:
+            if purpose not in self._counters:
+                self._counters[purpose] = self._make(purpose, most, seconds)
+            return self._counters[purpose]
+
+    def _make(self, purpose: str, most: int, seconds: float) -> ThrottleLike:
+        """Return a new counter for *purpose*."""
+        return Throttle(most, seconds)
+
+    def remember(self, digest: bytes) -> None:
+        """Note for other processes that the credentials with *digest* are correct."""
+
+    def remembers(self, digest: bytes) -> bool:
+        """Return whether another process has seen that the credentials are correct."""
+        return False
+
+
 class Attempts:
     """Counts wrong keys by address and user name, for all routes that check a key.
 
@@ -84,18 +128,22 @@ class Attempts:
     wrong key does not lock out a client that is working.
     """
 
-    def __init__(self, most: int) -> None:
-        """Allow *most* failures per minute."""
-        self._by_name = Throttle(most, _SECONDS)
-        self._by_address = Throttle(_NAMES * most, _SECONDS)
+    def __init__(self, most: int, counters: Optional[Counters] = None) -> None:
+        """Allow *most* failures per minute; *counters* makes what counts them."""
+        counters = self._counters = Counters() if counters is None else counters
+        self._by_name = counters.counter("name", most, _SECONDS)
+        self._by_address = counters.counter("address", _NAMES * most, _SECONDS)
         self._known: collections.OrderedDict[bytes, None] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def seconds_left(self, username: str, key: str) -> float:
         """Return the seconds that a client with these credentials has to wait, 0 if none."""
         address, name = self._names(username)
+        digest = self._digest(name, key)
+        if digest in self._known:  # first: then most requests need not look anything up
+            return 0.0
         left = max(self._by_name.seconds_left(name), self._by_address.seconds_left(address))
-        return 0.0 if left and self._digest(name, key) in self._known else left
+        return 0.0 if left and self._counters.remembers(digest) else left
 
     def failed(self, username: str) -> None:
         """Count a wrong key or user name."""
@@ -106,6 +154,8 @@ class Attempts:
     def succeeded(self, username: str, key: str) -> None:
         """Remember that the credentials are correct."""
         digest = self._digest(self._names(username)[1], key)
+        if digest not in self._known:
+            self._counters.remember(digest)
         with self._lock:
             self._known[digest] = None
             self._known.move_to_end(digest)

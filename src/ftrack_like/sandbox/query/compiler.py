@@ -8,10 +8,13 @@ a row over a relation to other rows.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional, Union
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, func, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, cast, func, select
 
+from ftrack_like.sandbox.access.visibility import deciding_project, visible
 from ftrack_like.sandbox.database.sql import Expression, folded
 from ftrack_like.sandbox.language import Aggregate, Path, Query
 from ftrack_like.sandbox.query.conditions import Conditions
@@ -24,6 +27,22 @@ __all__ = ["Compiler"]
 
 #: The most rows in the answer to a query with ``group by``.
 MAXIMUM_GROUPS = 50_000
+
+
+#: The functions that combine the aggregates of parts of a group, by the function of the aggregate.
+_COMBINED: Mapping[str, str] = {"count": "sum", "max": "max", "min": "min", "sum": "sum"}
+
+
+@dataclass(frozen=True)
+class _GroupRows:
+    """The rows to group: those of *source* that meet *conditions*.
+
+    *values* are the aggregates of the query over these rows, by their text.
+    """
+
+    source: RowSource
+    values: Mapping[str, Operand]
+    conditions: tuple[Expression, ...] = ()
 
 
 class Compiler:
@@ -47,11 +66,28 @@ class Compiler:
 
         The caller must add offset and limit.
         """
-        statement = self._filtered(query, source, columns)
-        return statement.order_by(*self._order(query, source), stable_order(source))
+        from_ = source.from_
+        keys = []
+        for order in query.order_by:
+            # A collection has several values, of which sortable() chooses one by the direction.
+            if self.paths.is_single(source.type_, order.path):
+                value, from_ = self.paths.joined(source, order.path, from_)
+            else:
+                value = self.paths.sortable(source, order.path, descending=order.descending)
+            keys.append(ordered(value, order.descending))
+        statement = self._filtered(query, source, columns, from_)
+        return statement.order_by(*keys, stable_order(source))
 
-    def _filtered(self, query: Query, source: RowSource, columns: list[Expression]) -> Select[Any]:
-        statement = select(*columns).select_from(source.from_).where(*source.conditions)
+    def _filtered(
+        self,
+        query: Query,
+        source: RowSource,
+        columns: list[Expression],
+        from_: Optional[FromClause] = None,
+    ) -> Select[Any]:
+        """Return a statement for the rows that match *query*, selected from *from_* if given."""
+        rows = source.from_ if from_ is None else from_
+        statement = select(*columns).select_from(rows).where(*source.conditions)
         if query.criteria is not None:
             statement = statement.where(self._conditions.of(query.criteria, source))
         return statement
@@ -105,8 +141,11 @@ class Compiler:
         Return the names of the columns, the statement, and the kinds of the columns. The groups
         have the values of all attributes after ``group by``, also of those that are not selected.
         """
-        source = self.source(query)
-        grouped = {str(path): self.paths.sortable(source, path) for path in query.group_by}
+        rows = self._counted(query) or self._each(query)
+        grouped: dict[str, Operand] = {}
+        from_ = rows.source.from_
+        for path in query.group_by:
+            grouped[str(path)], from_ = self.paths.joined(rows.source, path, from_)
         columns: list[Expression] = []
         names: list[str] = []
         kinds: list[str] = []
@@ -114,17 +153,70 @@ class Compiler:
         selected = {str(one) for one in projections}
         hidden = [path for path in query.group_by if str(path) not in selected]
         for projection in (*projections, *hidden):
-            value = self._group_column(source, projection, grouped)
+            value = self._group_column(rows, projection, grouped)
             columns.append(value.expression)
             kinds.append(value.kind)
             names.append(group_name(projection))
-        statement = self._filtered(query, source, columns)
+        statement = select(*columns).select_from(from_).where(*rows.conditions)
         if grouped:
             sorting = [value.sorting() for value in grouped.values()]
             statement = statement.group_by(*sorting)
         statement = statement.order_by(*self._group_order(query, grouped))
         limit = MAXIMUM_GROUPS if query.limit is None else min(query.limit, MAXIMUM_GROUPS)
         return names, limited(statement, query.offset, limit), kinds
+
+    def _each(self, query: Query) -> _GroupRows:
+        """Return the rows that match *query*."""
+        source = self.source(query)
+        aggregates = [one for one in query.projections or () if isinstance(one, Aggregate)]
+        values = {str(one): self._aggregate(source, one) for one in aggregates}
+        conditions = source.conditions
+        if query.criteria is not None:
+            conditions = (*conditions, self._conditions.of(query.criteria, source))
+        return _GroupRows(source, values, conditions)
+
+    def _counted(self, query: Query) -> Optional[_GroupRows]:
+        """Return the rows that match *query*, aggregated by their own columns.
+
+        Groups such as ``status.name`` then join one row for each status with its name, and not one
+        for each entity. Rights are tested for each project, and not for each row. Return None if
+        the own columns do not determine the groups.
+        """
+        type_ = self.names.type_(query.entity_type, query.position)
+        project = deciding_project(type_.table) if self.names.catalogue.restricted else None
+        source = self.paths.any_row(type_, has_hidden=project is not None)
+        keys = {project} if project is not None else set()
+        for path in query.group_by:
+            deciding = self.paths.own_columns(source, path)
+            if deciding is None:
+                return None
+            keys |= deciding
+        aggregates = {
+            str(one): one for one in query.projections or () if isinstance(one, Aggregate)
+        }
+        if not any(len(path.parts) > 1 for path in query.group_by) or not all(
+            one.function in _COMBINED and len(one.path.parts) == 1 for one in aggregates.values()
+        ):
+            return None
+        parts = {name: self._aggregate(source, one) for name, one in aggregates.items()}
+        if any(value.kind == "text" for value in parts.values()):
+            # SQLite compares the result of min() or max() with case, unlike the column in it.
+            return None
+        own = {name: source.column(name) for name in sorted(keys)}
+        columns: list[Expression] = [one.label(name) for name, one in own.items()]
+        columns += [one.expression.label(f"part_{n}") for n, one in enumerate(parts.values())]
+        inner = self._filtered(query, source, columns).group_by(*own.values()).subquery()
+        values = {
+            name: Operand(
+                getattr(func, _COMBINED[one.function])(inner.c[f"part_{number}"]), parts[name].kind
+            )
+            for number, (name, one) in enumerate(aggregates.items())
+        }
+        groups = RowSource(type_, inner, {name: inner.c[name] for name in own})
+        if project is None:
+            return _GroupRows(groups, values)
+        seen = visible(self.names.catalogue.tables, type_.table, groups.columns)
+        return _GroupRows(groups, values, (seen,))
 
     def _group_order(self, query: Query, grouped: dict[str, Operand]) -> list[Expression]:
         keys = []
@@ -139,10 +231,10 @@ class Compiler:
         return [*keys, *(ordered(value, False) for value in grouped.values())]
 
     def _group_column(
-        self, source: RowSource, projection: Any, grouped: dict[str, Operand]
+        self, rows: _GroupRows, projection: Union[Path, Aggregate], grouped: dict[str, Operand]
     ) -> Operand:
         if isinstance(projection, Aggregate):
-            return self._aggregate(source, projection)
+            return rows.values[str(projection)]
         value = grouped.get(str(projection))
         if value is None:
             raise self.names.fail(
@@ -161,6 +253,9 @@ class Compiler:
             # PostgreSQL has no min() and max() for booleans.
             expression = cast(expression, Integer())
         function: ColumnElement[Any] = getattr(func, aggregate.function)(expression)
+        if aggregate.function == "count" and getattr(expression, "primary_key", False):
+            # Without the column, which is never NULL, an index can be enough to count.
+            function = func.count()
         if aggregate.function in ("avg", "sum") and value.kind != "number":
             raise self.names.fail(
                 f"{aggregate} needs numbers, but {aggregate.path} is not a number.",

@@ -10,6 +10,7 @@ from typing import Any, Optional, Union
 
 from sqlalchemy import Table
 
+from ftrack_like._base.words import with_article
 from ftrack_like.sandbox.language import ExpressionError, Part, did_you_mean
 from ftrack_like.sandbox.schema import OTHER_NAMES
 from ftrack_like.sandbox.schema.model import (
@@ -159,7 +160,7 @@ class Names:
         cast = self.type_(part.cast, part.cast_position)
         if cast.table != target.table:
             raise self.fail(
-                f"{part.name!r} leads to {target.name}, which is never a {cast.name}.",
+                f"{part.name!r} leads to {target.name}, which is never {with_article(cast.name)}.",
                 part.cast_position,
             )
         return cast

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import FromClause, Integer, cast, func, select
 
 from ftrack_like.sandbox.database.sql import Expression
 from ftrack_like.sandbox.language import Part, Path
@@ -59,11 +59,14 @@ class Paths:
                 position,
             )
 
-    def any_row(self, type_: EntityType) -> RowSource:
-        """Return a source for all rows of *type_*. Its conditions exclude rows of other types."""
+    def any_row(self, type_: EntityType, *, has_hidden: bool = False) -> RowSource:
+        """Return a source for all rows of *type_*. Its conditions exclude rows of other types.
+
+        See :func:`~ftrack_like.sandbox.query.sources.table_source` for *has_hidden*.
+        """
         if custom_attributes.is_dense(type_):
             return custom_attributes.all_values(self.catalogue, type_)
-        source = table_source(self.catalogue, type_)
+        source = table_source(self.catalogue, type_, has_hidden=has_hidden)
         condition = fits_type(self.catalogue, source, type_)
         if condition is None:
             return source
@@ -153,6 +156,52 @@ class Paths:
         smallest, or the largest if *descending*.
         """
         return self._sortable(owner, path.parts, descending)
+
+    def is_single(self, type_: EntityType, path: Path) -> bool:
+        """Return whether *path* from *type_* leads only over references, to one value."""
+        for part in path.parts[:-1]:
+            relation = self.names.relation(type_, part)
+            if isinstance(relation, Collection):
+                return False
+            type_ = self.names.target(relation, part)
+        return True
+
+    def joined(self, owner: RowSource, path: Path, from_: FromClause) -> tuple[Operand, FromClause]:
+        """Return the value of :meth:`sortable`, and *from_* joined with the rows on the way.
+
+        A path over references needs no sub-query for each row then. Each owner stays one row.
+        """
+        parts = path.parts
+        target, steps = owner, []
+        while len(parts) > 1 and self.key_only(target, parts) is None:
+            relation, step = self.step(target, parts[0])
+            if not isinstance(relation, Reference) or relation.computed is not None:
+                return self.sortable(owner, path), from_
+            steps.append(step)
+            target, parts = step.target, parts[1:]
+        direct = self.key_only(target, parts)
+        property_ = self.names.attribute((direct or target).type_, parts[-1])
+        if not isinstance(property_, Scalar) or property_.computed is not None:
+            return self.sortable(owner, path), from_
+        for step in steps:
+            from_ = from_.outerjoin(step.from_, step.joined())
+        return self.final(direct or target, parts[-1]), from_
+
+    def own_columns(self, owner: RowSource, path: Path) -> Optional[set[str]]:
+        """Return the columns of *owner* that decide the value of *path*.
+
+        Return None if anything else than these columns decides it, such as the key of *owner*.
+        """
+        if not self.is_single(owner.type_, path):
+            return None
+        part = path.parts[0]
+        property_ = self.names.attribute(owner.type_, part, relation=len(path.parts) > 1)
+        if not isinstance(property_, (Reference, Scalar)) or property_.computed is not None:
+            return None
+        if property_.column is None or property_.column not in owner.columns:
+            return None
+        also = property_.also.values() if isinstance(property_, Reference) else ()
+        return {property_.column, *also}
 
     def _sortable(self, owner: RowSource, parts: tuple[Part, ...], descending: bool) -> Operand:
         if len(parts) == 1:

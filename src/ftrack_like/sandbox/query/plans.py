@@ -23,7 +23,7 @@ from typing import Any, Callable, Optional
 from sqlalchemy import Select, select
 from sqlalchemy.types import Float, Integer
 
-from ftrack_like.sandbox.database.sql import Expression, keys_parameter
+from ftrack_like.sandbox.database.sql import Expression, keys_parameter, rarely
 from ftrack_like.sandbox.query import custom_attributes
 from ftrack_like.sandbox.query.computed import COMPUTATIONS, Computation
 from ftrack_like.sandbox.query.names import Catalogue, Names
@@ -297,7 +297,7 @@ def _finish(
     plan.statement = (
         select(*plan.columns)
         .select_from(from_)
-        .where(keys_parameter(matched[0], "keys", numeric=numeric))
+        .where(rarely(keys_parameter(matched[0], "keys", numeric=numeric)))
         .where(*source.conditions, *conditions)
         .order_by(*source.leading, stable_order(source))
         .limit(MAXIMUM_MEMBERS + 1)

@@ -58,14 +58,15 @@ class RowSource:
         return self.columns[name]
 
 
-def table_source(catalogue: Catalogue, type_: EntityType) -> RowSource:
+def table_source(catalogue: Catalogue, type_: EntityType, *, has_hidden: bool = False) -> RowSource:
     """Return a source for all rows of the table of *type_*, including those of other types.
 
-    With a restricted catalogue the source has only rows that the user can see.
+    With a restricted catalogue the source has only rows that the user can see. With *has_hidden*
+    it has the others too, and the caller must exclude them.
     """
     alias = catalogue.tables[type_.table].alias()
     columns = dict(alias.c.items())
-    if catalogue.restricted and is_narrowed(type_.table):
+    if catalogue.restricted and is_narrowed(type_.table) and not has_hidden:
         seen = visible(catalogue.tables, type_.table, columns)
         return RowSource(type_, alias, columns, (seen,))
     return RowSource(type_, alias, columns)

@@ -23,6 +23,8 @@ import tempfile
 from collections.abc import Iterable
 from typing import Any, Optional, Union
 
+from ftrack_like._base.renaming import put_into_place
+
 __all__ = ["Batch", "Exchange", "FileRead", "Recording", "RecordingError"]
 
 _FORMAT = "ftrack-like recording"
@@ -114,7 +116,7 @@ class Recording:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, target)
+            put_into_place(name, target)
         except OSError as error:
             if name is not None:
                 pathlib.Path(name).unlink(missing_ok=True)

@@ -106,6 +106,9 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("object_type_id", "context_type"),
         ("parent_id", "name"),
         ("project_id", "context_type", "object_type_id"),
+        # Counts by status read only one of these indexes, for a project or with rights the second.
+        ("status_id", "object_type_id", "context_type"),
+        ("project_id", "object_type_id", "status_id", "context_type"),
         ("name",),
         ("end_date",),
     ),
@@ -116,6 +119,7 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("configuration_id", "text"),
         ("configuration_id", "number"),
     ),
+    "encode_job": (("state", "number"),),
     "job": (("status",), ("created_at",)),
     "list": (("name",),),
     "list_object": (("list_id", "entity_id"), ("entity_id", "list_id")),
@@ -123,13 +127,22 @@ _FURTHER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "note": (("parent_id", "date"), ("date",)),
     "resource": (("username",), ("email",), ("name",)),
     "status_change": (("parent_id", "date"),),
-    "timelog": (("context_id", "duration"), ("start",)),
+    "timelog": (("context_id", "duration"), ("start",), ("user_id", "start")),
     "upload": (("component_id",),),
     "webhook_delivery": (("action_id", "due_at"),),
 }
 
+#: Indexes that only PostgreSQL has, in lower case. Its planner would otherwise find the first names
+#: of a project by reading the names of all projects.
+_LOWER_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "context": (("project_id", "object_type_id", "name"),)
+}
+
 #: Columns whose values must be unique.
 _UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {"timer": (("user_id",),)}
+
+#: Columns of words that the server writes itself and compares with case.
+_EXACT = frozenset({"context_type"})
 
 #: The name of the index of projects.
 _PROJECT_INDEX = "ix_context_project"
@@ -261,7 +274,7 @@ def _link_column(name: str, target: str) -> Column[Any]:
 
 
 def _make_server_tables() -> None:
-    """Make the tables that only the server writes."""
+    """Make the tables of ancestors, keys and other values, which only the server writes."""
     Table(
         "context_ancestry",
         METADATA,
@@ -282,6 +295,10 @@ def _make_server_tables() -> None:
         Column("name", Text(), primary_key=True),
         Column("value", Text()),
     )
+
+
+def _make_media_tables() -> None:
+    """Make the tables of uploads and of jobs that encode media, which only the server writes."""
     Table(
         "upload",
         METADATA,
@@ -305,9 +322,24 @@ def _make_server_tables() -> None:
         Column("version_id", Text()),
         Column("keep_original", Boolean(), nullable=False),
         Column("outputs", Text(), nullable=False),
+        # The order of the jobs: times in whole seconds do not order the jobs of a second.
+        Column("number", WHOLE, nullable=False, server_default="0"),
         Column("created_at", MOMENT, nullable=False),
+        Column("state", Text(), nullable=False, server_default="waiting"),
+        Column("attempts", Integer(), nullable=False, server_default="0"),
+        Column("token", Text()),
+        Column("worker", Text()),
+        Column("machine", Text()),
+        Column("started_at", Float()),
+        Column("beat_at", Float()),
+        Column("expires_at", Float()),
+        Column("ended_at", Float()),
+        Column("error", Text()),
     )
 
+
+def _make_delivery_table() -> None:
+    """Make the table of deliveries of webhooks, which only the server writes."""
     # No foreign key: the deletion of a webhook removes its deliveries, and a delivery may run then.
     Table(
         "webhook_delivery",
@@ -381,22 +413,35 @@ def add_postgresql_indexes() -> None:
                 _add_lower_case_index(table, [column.name for column in index.columns])
             if index.name == _PROJECT_INDEX:
                 index.dialect_options["postgresql"]["where"] = is_project(table.c)
+        for columns in _LOWER_INDEXES.get(table.name, ()):
+            _add_lower_case_index(table, columns)
 
 
 def _add_lower_case_index(table: Table, columns: Sequence[str]) -> None:
-    """Add an index of *columns* in lower case, as PostgreSQL compares words."""
-    if not any(table.c[column].type is WORDS for column in columns):
+    """Add an index of *columns* in lower case, as PostgreSQL compares and orders words.
+
+    The index has the order of ``order by``: first the rows without a value, then by character
+    codes, then by id. With this collation it also finds the words that begin with a text.
+    """
+    words = {column for column in columns if table.c[column].type is WORDS} - _EXACT
+    if not words:
         return
-    expressions = [
-        func.lower(table.c[column]) if table.c[column].type is WORDS else table.c[column]
+    expressions: list[Any] = [
+        func.lower(table.c[column]).collate("C").nulls_first()
+        if column in words
+        else table.c[column]
         for column in columns
     ]
+    if len(columns) == 1:
+        expressions += table.primary_key.columns
     name = f"ix_{table.name}_{'_'.join(columns)}_lower"
     Index(name, *expressions).ddl_if(dialect="postgresql")
 
 
 _make_type_tables()
 _make_server_tables()
+_make_media_tables()
+_make_delivery_table()
 _make_link_tables()
 _make_indexes()
 

@@ -13,13 +13,20 @@ import json
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, func, insert, inspect, select, text, update
+from sqlalchemy.schema import CreateColumn
 
 from ftrack_like.sandbox.tables.layout import METADATA, TABLES, add_postgresql_indexes
+from ftrack_like.sandbox.tables.statistics import write_statistics
 
 __all__ = ["LAYOUT_VERSION", "back_up_schema", "layout_of", "migrate"]
 
 #: Tables of older layouts, in an order in which they can be dropped.
 _REMOVED = ("message", "participant", "conversation")
+
+#: Indexes of older layouts that others replace.
+_OLD_INDEXES = frozenset(
+    {"ix_context_status_id", "ix_encode_job_state_created_at", "ix_timelog_user_id"}
+)
 
 
 def layout_of(connection: Connection) -> str:
@@ -103,6 +110,71 @@ def _to_4(connection: Connection) -> None:
             )
 
 
+def _to_5(connection: Connection) -> None:
+    """Add the columns for workers that share the encode jobs."""
+    _add_columns(connection, "encode_job")
+
+
+def _add_columns(connection: Connection, table: str) -> None:
+    """Add the missing columns of *table*; those that are not null have a default."""
+    known = {column["name"] for column in inspect(connection).get_columns(table)}
+    for column in TABLES[table].columns:
+        if column.name not in known:
+            added = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {added}"))
+
+
+def _to_6(connection: Connection) -> None:
+    """Renew indexes: more columns, and in PostgreSQL the collation by character codes."""
+    for name in sorted(_index_names(connection)):
+        if name in _OLD_INDEXES or name.endswith("_lower"):
+            connection.execute(text(f"DROP INDEX {name}"))
+    _add_missing_indexes(connection)
+    write_statistics(connection)
+
+
+def _to_7(connection: Connection) -> None:
+    """Number the encode jobs, and add indexes."""
+    _add_columns(connection, "encode_job")
+    jobs = TABLES["encode_job"]
+    statement = select(jobs.c.id).order_by(jobs.c.created_at, jobs.c.id)
+    for number, id_ in enumerate(connection.execute(statement).scalars().all(), 1):
+        connection.execute(update(jobs).where(jobs.c.id == id_).values(number=number))
+    for name in sorted(_index_names(connection) & _OLD_INDEXES):
+        connection.execute(text(f"DROP INDEX {name}"))
+    _add_missing_indexes(connection)
+    write_statistics(connection)
+
+
+def _index_names(connection: Connection) -> set[str]:
+    """Return the names of the indexes in the database."""
+    indexes = inspect(connection).get_multi_indexes()
+    return {str(one["name"]) for some in indexes.values() for one in some}
+
+
+def _add_missing_indexes(connection: Connection) -> None:
+    """Add the missing indexes of the tables and columns that exist.
+
+    A later step may add a table or a column, and then its indexes.
+    """
+    if connection.dialect.name == "postgresql":
+        add_postgresql_indexes()
+    inspector = inspect(connection)
+    existing = _index_names(connection)
+    columns = {
+        str(table): {column["name"] for column in found}
+        for (_, table), found in inspector.get_multi_columns().items()
+    }
+    # The database may have a shortened name.
+    stored_name = connection.dialect.identifier_preparer.format_index
+    for table in METADATA.tables.values():
+        known = columns.get(table.name, set())
+        for index in table.indexes:
+            used = {str(column.name) for column in index.columns}
+            if used <= known and stored_name(index) not in existing:
+                index.create(connection)
+
+
 def _add_index(connection: Connection, table: str, name: str) -> None:
     if connection.dialect.name == "postgresql":
         add_postgresql_indexes()
@@ -112,7 +184,7 @@ def _add_index(connection: Connection, table: str, name: str) -> None:
 
 
 #: The first step leads from layout 1 to 2, and so on.
-_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3, _to_4)
+_STEPS: Sequence[Callable[[Connection], None]] = (_to_2, _to_3, _to_4, _to_5, _to_6, _to_7)
 
 #: The layout of new data. The database stores it as the ``server_value`` ``layout``.
 LAYOUT_VERSION = 1 + len(_STEPS)

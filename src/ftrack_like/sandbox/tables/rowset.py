@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any
 
-import sqlalchemy
 from sqlalchemy import Connection
 
+from ftrack_like.sandbox.database.loading import load_rows
 from ftrack_like.sandbox.schema import MODEL
 from ftrack_like.sandbox.schema.model import Reference, Scalar
 from ftrack_like.sandbox.tables.layout import TABLES
@@ -54,18 +55,15 @@ class RowSet:
         Python values; they are stored as JSON.
         """
         row = dict(_blank(type_name))
-        columns = _columns(type_name)
+        columns, as_json = _columns(type_name), _stored_as_json(type_name)
         for name, value in values.items():
-            scalar = MODEL.types[type_name].properties.get(name)
-            if isinstance(scalar, Scalar) and scalar.type in {"object", "variable"}:
-                value = json.dumps(value)
-            row[columns[name]] = value
+            row[columns[name]] = json.dumps(value) if name in as_json else value
         self._rows[MODEL.types[type_name].table].append(row)
         return str(values.get("id", ""))
 
     def link(self, table: str, **values: Any) -> None:
         """Add a row of *table*, a table without an entity type."""
-        self._rows[table].append(values)
+        self._rows[table].append({**_empty(table), **values})
 
     def insert(self, connection: Connection) -> dict[str, int]:
         """Insert all rows in the transaction of *connection*, and empty this set.
@@ -73,10 +71,17 @@ class RowSet:
         Return the number of rows by table.
         """
         for table, rows in self._rows.items():
-            connection.execute(sqlalchemy.insert(TABLES[table]), rows)
+            columns = tuple(column.name for column in TABLES[table].columns)
+            load_rows(connection, TABLES[table], columns, map(itemgetter(*columns), rows))
         counts = {table: len(rows) for table, rows in self._rows.items()}
         self._rows.clear()
         return counts
+
+
+@cache
+def _empty(table: str) -> Mapping[str, Any]:
+    """Return a row of *table* without values."""
+    return {column.name: None for column in TABLES[table].columns}
 
 
 @cache
@@ -91,10 +96,21 @@ def _columns(type_name: str) -> Mapping[str, str]:
 
 
 @cache
+def _stored_as_json(type_name: str) -> frozenset[str]:
+    """Return the names of the attributes of *type_name* that are stored as JSON."""
+    properties = MODEL.types[type_name].properties.values()
+    return frozenset(
+        one.name
+        for one in properties
+        if isinstance(one, Scalar) and one.type in {"object", "variable"}
+    )
+
+
+@cache
 def _blank(type_name: str) -> Mapping[str, Any]:
     """Return a row of *type_name* that contains only the defaults and the classifier."""
     type_ = MODEL.types[type_name]
-    row: dict[str, Any] = {column.name: None for column in TABLES[type_.table].columns}
+    row: dict[str, Any] = dict(_empty(type_.table))
     for property_ in type_.properties.values():
         default = property_.facets.get("default")
         if isinstance(property_, Scalar) and property_.column and default not in (None, "{uid}"):

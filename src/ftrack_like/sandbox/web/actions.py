@@ -15,19 +15,21 @@ user of the connection, and the connection ends when the user is deactivated.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
+from ftrack_like.sandbox.web.listing import Listing, list_records
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors
 from ftrack_like.sandbox.web.pages import page_route, render
 from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 
 __all__ = ["action_routes"]
 
-#: The number of jobs that a page shows.
-_MOST_JOBS = 50
+#: The most jobs on a page.
+_JOBS = 50
 
 
 def action_routes() -> list[BaseRoute]:
@@ -45,18 +47,22 @@ def connect(visitor: Visitor) -> Response:
 
 
 def show_jobs(visitor: Visitor) -> Response:
-    """Return the page with the latest jobs of the visitor. Other pages show its list."""
-    jobs = jobs_of(visitor.reader, visitor.user.id)
+    """Return the page with the jobs of the visitor. Other pages show the start of its list."""
+    jobs = jobs_of(visitor.reader, visitor.user.id, visitor.asked.query)
     return render("browse_jobs.html", visitor=visitor, jobs=jobs, theme=None)
 
 
-def jobs_of(reader: PageReader, user_id: str) -> list[Record]:
-    """Return the latest jobs of the user *user_id*, each with a ``description``."""
-    jobs = reader.query(
-        "select type, status, data, created_at, finished_at from Job"
-        f" where user_id is {quoted(user_id)} order by created_at desc, id limit {_MOST_JOBS}"
+def jobs_of(reader: PageReader, user_id: str, query: Mapping[str, str]) -> Listing[Record]:
+    """Return the jobs of the user *user_id*, the latest first, each with a ``description``."""
+    jobs = list_records(
+        reader,
+        "select type, status, data, created_at, finished_at from Job",
+        f"user_id is {quoted(user_id)}",
+        "created_at desc, id",
+        query,
+        _JOBS,
     )
-    for job in jobs:
+    for job in jobs.entries:
         job["description"] = _description(job["data"]) or job["type"]
     return jobs
 

@@ -14,6 +14,8 @@ from ftrack_like.sandbox.web.browse_data import (
     assets_of,
     children_of,
     components_of,
+    invitees_of,
+    objects_of,
     projects,
     review_of,
     reviews,
@@ -21,13 +23,20 @@ from ftrack_like.sandbox.web.browse_data import (
     versions_of,
 )
 from ftrack_like.sandbox.web.facts import portray
+from ftrack_like.sandbox.web.listing import part_of
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors
-from ftrack_like.sandbox.web.media import Medium, address_maker, media_of
+from ftrack_like.sandbox.web.media import address_maker
+from ftrack_like.sandbox.web.note_data import notes_of
 from ftrack_like.sandbox.web.pages import PageError, go_to, page_route, render
+from ftrack_like.sandbox.web.player_facts import version_player
 from ftrack_like.sandbox.web.reading import quoted
-from ftrack_like.sandbox.web.review_data import notes_of, verdicts_of
+from ftrack_like.sandbox.web.review_data import decisions_of
+from ftrack_like.sandbox.web.review_summary import send_csv, show_summary
 
 __all__ = ["browse_routes"]
+
+#: The most notes on the page of a version.
+NOTES = 50
 
 
 def browse_routes() -> list[BaseRoute]:
@@ -36,9 +45,12 @@ def browse_routes() -> list[BaseRoute]:
         "": show_projects,
         "/reviews": show_reviews,
         "/review/{id}": show_review,
+        "/review/{id}/summary": show_summary,
+        "/review/{id}/summary.csv": send_csv,
         "/context/{id}": show_context,
         "/asset/{id}": show_asset,
         "/version/{id}": show_version,
+        "/version/{id}/player": show_player,
     }
     forms = {"/version/{id}/note": write_note, "/version/{id}/status": set_status}
     return [
@@ -49,7 +61,8 @@ def browse_routes() -> list[BaseRoute]:
 
 def show_projects(visitor: Visitor) -> Response:
     """Return the page with all projects."""
-    return _render("browse_projects.html", visitor, projects=projects(visitor.reader))
+    found = projects(visitor.reader, visitor.asked.query)
+    return _render("browse_projects.html", visitor, projects=found)
 
 
 def show_context(visitor: Visitor) -> Response:
@@ -59,12 +72,15 @@ def show_context(visitor: Visitor) -> Response:
     entity = portray(reader, "Project" if kind else "TypedContext", [id_])
     if entity is None:
         raise _gone("context")
+    children = children_of(reader, id_, visitor.asked.query)
     return _render(
         "browse_context.html",
         visitor,
         entity=entity,
-        groups=children_of(reader, id_),
-        assets=assets_of(reader, id_),
+        children=children.listing,
+        groups=children.groups,
+        totals=children.totals,
+        assets=assets_of(reader, id_, visitor.asked.query),
     )
 
 
@@ -74,7 +90,8 @@ def show_asset(visitor: Visitor) -> Response:
     asset = asset_of(reader, id_)
     if asset is None:
         raise _gone("asset")
-    return _render("browse_asset.html", visitor, asset=asset, versions=versions_of(reader, id_))
+    versions = versions_of(reader, id_, visitor.asked.query)
+    return _render("browse_asset.html", visitor, asset=asset, versions=versions)
 
 
 def show_version(visitor: Visitor) -> Response:
@@ -87,32 +104,43 @@ def show_version(visitor: Visitor) -> Response:
         "browse_version.html",
         visitor,
         version=version,
-        medium=media_of(visitor.asked, reader, [id_], visitor.user).get(id_, Medium("none")),
-        components=components_of(reader, id_),
-        notes=notes_of(reader, id_),
+        **version_player(visitor, version),
+        components=components_of(reader, id_, visitor.asked.query),
+        notes=part_of(notes_of(reader, [id_]), visitor.asked.query, NOTES, "notes"),
         statuses=_statuses(visitor, version),
     )
 
 
+def show_player(visitor: Visitor) -> Response:
+    """Return the player of a version, without the rest of its page."""
+    version = version_of(visitor.reader, visitor.asked.part("id"))
+    if version is None:
+        raise _gone("version")
+    return render("player_alone.html", **version_player(visitor, version))
+
+
 def show_reviews(visitor: Visitor) -> Response:
     """Return the page with all review sessions."""
-    return _render("browse_reviews.html", visitor, reviews=reviews(visitor.reader))
+    found = reviews(visitor.reader, visitor.asked.query)
+    return _render("browse_reviews.html", visitor, reviews=found)
 
 
 def show_review(visitor: Visitor) -> Response:
     """Return the page of a review session, with its invitees, decisions and notes."""
-    reader = visitor.reader
+    reader, query = visitor.reader, visitor.asked.query
     found = review_of(reader, visitor.asked.part("id"))
     if found is None:
         raise _gone("review session")
-    objects = found["objects"]
+    objects = objects_of(reader, found["id"], query)
     return _render(
         "browse_review.html",
         visitor,
         review=found,
+        objects=objects,
+        invitees=invitees_of(reader, found["id"], query),
         shared=_shared_address(visitor, found),
-        verdicts=verdicts_of(reader, (one["id"] for one in objects)),
-        notes={one["id"]: notes_of(reader, one["id"]) for one in objects},
+        decisions=decisions_of(reader, (one["id"] for one in objects.entries)),
+        notes={one["id"]: notes_of(reader, [one["id"]]) for one in objects.entries},
     )
 
 

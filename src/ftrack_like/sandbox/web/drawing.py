@@ -3,19 +3,29 @@
 The stored text is JSON: ``{"version": 1, "note": id, "strokes": [{"color": "#rrggbb",
 "width": width, "points": [x, y, x, y, …]}]}``. Coordinates and widths are fractions of the
 picture's width and height, from 0 to 1. A drawing therefore fits the picture at any size.
+
+The points of a stroke are always the line to draw. An arrow and a box also have the key ``shape``,
+and need no more to be drawn. A text has ``"shape": "text"``, its ``text``, and its height ``size``
+as a fraction of the picture's width. Its points are the line below the text. A program that does
+not know shapes draws the line.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 __all__ = ["DrawingError", "read_drawing", "stored_drawing", "strokes_of"]
 
 #: The most coordinates in one drawing, two for each point.
 MAXIMUM_NUMBERS = 100_000
+
+#: The most characters in one text of a drawing.
+MAXIMUM_TEXT = 500
+
+_SHAPES = {"arrow", "box", "text"}
 
 _COLOR = re.compile(r"\A#[0-9a-f]{6}\Z")
 
@@ -71,7 +81,28 @@ def _stroke(value: Any) -> dict[str, Any]:
     if not isinstance(points, list) or len(points) % 2 or not points:
         raise DrawingError("The points of a stroke must be a list of numbers: x, y, x, y, ….")
     shares = [_share(one) for one in points]
-    return {"color": color, "width": _share(width), "points": shares}
+    return {"color": color, "width": _share(width), "points": shares, **_shape(value)}
+
+
+def _shape(stroke: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the shape of a *stroke* adds to its line."""
+    shape = stroke.get("shape")
+    if shape is None:
+        return {}
+    if not isinstance(shape, str) or shape not in _SHAPES:
+        names = ", ".join(sorted(_SHAPES))
+        raise DrawingError(f"A shape is one of {names}, not {str(shape)[:20]!r}.")
+    if shape != "text":
+        return {"shape": shape}
+    text = stroke.get("text")
+    if not isinstance(text, str) or not text.strip() or len(text) > MAXIMUM_TEXT:
+        raise DrawingError(f"The text of a drawing has 1 to {MAXIMUM_TEXT} characters.")
+    return {"shape": shape, "text": _printable(text), "size": _share(stroke.get("size"))}
+
+
+def _printable(text: str) -> str:
+    """Return *text* on one line, without control characters."""
+    return "".join(one if one.isprintable() else " " for one in text).strip()
 
 
 def _share(value: Any) -> float:

@@ -37,7 +37,8 @@ _SECONDS = 12 * 3600
 #: they need. A looser pattern is unsafe: browsers read "///", "/\\" and "/<tab>/" as the start of
 #: a host name, so a crafted link could redirect to another site.
 _PLACES = re.compile(
-    r"/(?:browse|outbox|webhooks)(?:/[A-Za-z0-9_~-]+)*/?(?:\?[A-Za-z0-9_.~%&=+:,-]*)?", re.ASCII
+    r"/(?:browse|encoding|outbox|webhooks)(?:/[A-Za-z0-9_~-]+)*(?:\.csv|/)?(?:\?[A-Za-z0-9_.~%&=+:,-]*)?",
+    re.ASCII,
 )
 _FIRST_PLACE = "/browse"
 

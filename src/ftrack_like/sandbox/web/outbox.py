@@ -7,10 +7,14 @@ from starlette.routing import BaseRoute
 
 from ftrack_like.sandbox.auth import RequestCredentials, RequestUser
 from ftrack_like.sandbox.errors import PermissionDeniedError, SandboxError
+from ftrack_like.sandbox.web.listing import part_of
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors, is_administrator
 from ftrack_like.sandbox.web.pages import Asked, PageError, page_route, render
 
 __all__ = ["outbox_routes"]
+
+#: The most messages on a page.
+_MESSAGES = 50
 
 #: A link in a message acts for its recipient, so other users must not see it.
 _REFUSED = "The outbox contains links of other people. Only administrators may read it."
@@ -48,7 +52,8 @@ def show(visitor: Visitor) -> Response:
     if not visitor.is_administrator:
         raise PageError(403, "For administrators", _REFUSED)
     messages = list(reversed(visitor.asked.api.outbox.messages()))
-    return render("outbox.html", visitor=visitor, messages=messages, theme=None)
+    shown = part_of(messages, visitor.asked.query, _MESSAGES)
+    return render("outbox.html", visitor=visitor, messages=shown, theme=None)
 
 
 def _refuse_others(asked: Asked, user: RequestUser) -> None:

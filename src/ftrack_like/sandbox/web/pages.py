@@ -19,12 +19,23 @@ from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.http_app import read_body, server_url
+from ftrack_like.sandbox.links import REVIEW_PATH
+from ftrack_like.sandbox.web.posted import PostedFile, is_multipart, posted_form
 from ftrack_like.sandbox.web.reading import PageReader
 
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["Asked", "Handler", "PageError", "error_page", "go_to", "page_route", "render"]
+__all__ = [
+    "Asked",
+    "Handler",
+    "PageError",
+    "error_page",
+    "go_to",
+    "home_of",
+    "page_route",
+    "render",
+]
 
 #: The largest form that the server reads, in bytes. The largest is a note with a drawing.
 MAXIMUM_FORM = 2 * 1024 * 1024
@@ -47,6 +58,10 @@ _HEADERS = {
 }
 
 
+#: The parameters of the address of a review.
+_REVIEW_LINK = ("invitee", "person", "expires", "signature")
+
+
 class PageError(Exception):
     """A handler raises this to show an error page with an HTTP *status*, a *title* and a *text*."""
 
@@ -60,11 +75,15 @@ class PageError(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """The request for a page. *form* contains the posted values, and is empty for a GET."""
+    """The request for a page. *form* contains the posted values, and is empty for a GET.
+
+    *files* are the posted files, in the order of the form. They are open until the handler returns.
+    """
 
     request: Request
     api: Api
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[PostedFile] = ()
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -75,12 +94,18 @@ class Asked:
         """Return the part *name* of the path."""
         return str(self.request.path_params[name])
 
-    def execute(self, operations: Sequence[Mapping[str, Any]], user: RequestUser) -> list[Any]:
+    def execute(
+        self,
+        operations: Sequence[Mapping[str, Any]],
+        user: RequestUser,
+        events: Sequence[Mapping[str, Any]] = (),
+    ) -> list[Any]:
         """Run API *operations* for *user*, as if a client had sent them; return their results.
 
-        Raise :exc:`SandboxError` if an operation fails. Then all are rolled back.
+        *events* are published with the changes. Raise :exc:`SandboxError` if an operation fails.
+        Then all are rolled back.
         """
-        return self.api.execute(operations, user, server_url(self.request))
+        return self.api.execute(operations, user, server_url(self.request), events=events)
 
     def reader(self, user: RequestUser) -> PageReader:
         """Return a reader with the permissions of *user*."""
@@ -92,23 +117,33 @@ class Asked:
 Handler = Callable[[Asked], Response]
 
 
-def page_route(path: str, handler: Handler, method: str = "GET") -> Route:
+def page_route(
+    path: str, handler: Handler, method: str = "GET", *, with_files: bool = False
+) -> Route:
     """Return a route that answers requests of *method* for *path* with *handler*.
 
-    The route rejects forms that a page of another site posts.
+    The route rejects forms that a page of another site posts. With *with_files*, forms can contain
+    files.
     """
 
     async def answer(request: Request) -> Response:
+        api: Api = request.app.state.api
         try:
-            form: Mapping[str, str] = {}
-            if method == "POST":
-                _refuse_foreign(request)
-                form = _read_form(await read_body(request, MAXIMUM_FORM))
-            return await run_in_threadpool(handler, Asked(request, request.app.state.api, form))
+            if method != "POST":
+                return await run_in_threadpool(handler, Asked(request, api))
+            _refuse_foreign(request)
+            if with_files and is_multipart(request):
+                async with posted_form(request, MAXIMUM_FORM, api.limits.note_bytes) as posted:
+                    asked = Asked(request, api, posted.values, posted.files)
+                    return await run_in_threadpool(handler, asked)
+            form = _read_form(await read_body(request, MAXIMUM_FORM))
+            return await run_in_threadpool(handler, Asked(request, api, form))
         except PageError as error:
-            return error_page(error.status, error.title, error.text)
+            return error_page(error.status, error.title, error.text, home=_home(request))
         except SandboxError as error:
-            return error_page(error.status, "The request failed", error.content)
+            return error_page(
+                error.status, "The request failed", error.content, home=_home(request)
+            )
 
     return Route(path, answer, methods=[method])
 
@@ -134,9 +169,42 @@ def render(
     return HTMLResponse(text, status, headers)
 
 
-def error_page(status: int, title: str, text: str, *, embeddable: bool = False) -> HTMLResponse:
-    """Return a response that shows an error with a *title* and a *text*."""
-    return render("message.html", status, embeddable=embeddable, title=title, text=text, theme=None)
+def error_page(
+    status: int,
+    title: str,
+    text: str,
+    *,
+    embeddable: bool = False,
+    home: Optional[tuple[str, str]] = None,
+) -> HTMLResponse:
+    """Return a response that shows an error with a *title* and a *text*.
+
+    *home* is the address and the words of the link that leads on.
+    """
+    return render(
+        "message.html",
+        status,
+        embeddable=embeddable,
+        title=title,
+        text=text,
+        home=home,
+        theme=None,
+    )
+
+
+def home_of(path: str, query: str) -> tuple[str, str]:
+    """Return the address and the words of the link that leads on from an error at *path*."""
+    link = dict(urllib.parse.parse_qsl(query))
+    signed = {name: link[name] for name in _REVIEW_LINK if name in link}
+    if path.startswith(f"{REVIEW_PATH}/") and len(signed) == len(_REVIEW_LINK):
+        return f"{REVIEW_PATH}?{urllib.parse.urlencode(signed)}", "Back to the review"
+    if path.startswith(("/browse/", "/encoding", "/outbox", "/webhooks")):
+        return "/browse", "Go to the projects"
+    return "/", "Go to the start page"
+
+
+def _home(request: Request) -> tuple[str, str]:
+    return home_of(request.url.path, request.url.query)
 
 
 def go_to(path: str, **parameters: Optional[str]) -> RedirectResponse:

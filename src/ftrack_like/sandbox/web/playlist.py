@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from ftrack_like.sandbox.tables.values import read_json
+from ftrack_like.sandbox.web.listing import Listing, list_records
 from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 
 __all__ = ["versions_to_play"]
 
-#: The most versions that a list shows.
+#: The most versions on a page, and the most that temporary data can name.
+ROWS = 100
 _MOST = 500
 
 #: The versions for an entity, by its type.
@@ -27,7 +30,9 @@ _CRITERIA = {
 _BELOW = "asset.ancestors any (id is {})"
 
 
-def versions_to_play(reader: PageReader, type_name: str, id_: str) -> list[Record]:
+def versions_to_play(
+    reader: PageReader, type_name: str, id_: str, query: Mapping[str, str]
+) -> Listing[Record]:
     """Return the versions of the entity *id_*, with the newest first.
 
     Temporary data contain the ids of the versions as a JSON list: ``[{"id": …, "type": …}]``.
@@ -36,9 +41,13 @@ def versions_to_play(reader: PageReader, type_name: str, id_: str) -> list[Recor
         criteria = _listed(reader.one(f"select data from TempData where id is {quoted(id_)}"))
     else:
         criteria = _CRITERIA.get(type_name, _BELOW).format(quoted(id_))
-    return reader.query(
-        "select id, link, date, version, thumbnail_id, status.name, status.color"
-        f" from AssetVersion where {criteria} order by date desc, id limit {_MOST}"
+    return list_records(
+        reader,
+        "select id, link, date, version, thumbnail_id, status.name, status.color from AssetVersion",
+        criteria,
+        "date desc, id",
+        query,
+        ROWS,
     )
 
 

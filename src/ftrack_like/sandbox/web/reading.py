@@ -31,18 +31,12 @@ class PageReader:
 
     def query(self, expression: str) -> list[Record]:
         """Return the records that match *expression*."""
-        return self.page(expression)[0]
+        return connect(self._execute([{"action": "query", "expression": expression}])[0]["data"])
 
     def one(self, expression: str) -> Optional[Record]:
         """Return the first record that matches *expression*, or None."""
         found = self.query(f"{expression} limit 1")
         return found[0] if found else None
-
-    def page(self, expression: str) -> tuple[list[Record], Optional[int]]:
-        """Return the records that match *expression*, and the offset of the next page or None."""
-        result = self._execute([{"action": "query", "expression": expression}])[0]
-        following: Optional[int] = result["metadata"]["next"]["offset"]
-        return connect(result["data"]), following
 
 
 def connect(records: list[Record]) -> list[Record]:

@@ -11,7 +11,7 @@ import hmac
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Optional
 
 from starlette.responses import Response
@@ -170,7 +170,7 @@ def open_visit(asked: Asked) -> Visit:
     :exc:`PassphraseWanted` if the visitor has not given the passphrase yet.
     """
     visit = enter(asked)
-    refuse_closed(visit.session)
+    refuse_closed(visit.session, visit.asked.api.clock.now())
     if visit.session["passphrase_enabled"] and visit.session["passphrase"]:
         _want_passphrase(visit)
     return visit
@@ -195,14 +195,14 @@ def is_passphrase(visit: Visit, text: str) -> bool:
     return hmac.compare_digest(text.encode("utf-8", "replace"), wanted)
 
 
-def refuse_closed(session: Record) -> None:
-    """Raise :exc:`PageError` with the reason if the review *session* is not open."""
+def refuse_closed(session: Record, now: datetime) -> None:
+    """Raise :exc:`PageError` with the reason if the review *session* is not open at *now*."""
     if session["is_open"]:
         return
     if session["availability"] == "closed":
         raise PageError(403, f"“{session['name']}” is closed", "Your host can open it again.")
     start, end = session["start_date"], session["end_date"]
-    if start is not None and start > datetime.now(timezone.utc).replace(tzinfo=None):
+    if start is not None and start > now:
         raise PageError(
             403, f"“{session['name']}” is not open yet", f"It opens on {start:%Y-%m-%d %H:%M} UTC."
         )

@@ -18,7 +18,6 @@ from ftrack_like.sandbox.links import (
     review_link,
 )
 from ftrack_like.sandbox.media.signing import SignatureError
-from ftrack_like.sandbox.network.throttle import Throttle
 from ftrack_like.sandbox.web.pages import Asked, PageError, go_to, page_route, render
 from ftrack_like.sandbox.web.reading import Record, quoted
 from ftrack_like.sandbox.web.review_access import cookie_name, find_session, refuse_closed
@@ -33,10 +32,9 @@ _MAIL_ADDRESS = re.compile(r"\A[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\Z")
 
 def share_routes() -> list[BaseRoute]:
     """Return the routes of the page and of its form."""
-    throttle = Throttle(most=30, seconds=60)
     return [
         page_route(SHARED_PATH, show_form),
-        page_route(SHARED_PATH, lambda asked: join(asked, throttle), "POST"),
+        page_route(SHARED_PATH, join, "POST"),
     ]
 
 
@@ -50,8 +48,9 @@ def show_form(asked: Asked) -> Response:
     return _form(asked, session)
 
 
-def join(asked: Asked, throttle: Throttle) -> Response:
+def join(asked: Asked) -> Response:
     """Create an invitee from the posted name and mail address, and redirect to the review."""
+    throttle = asked.api.counters.counter("share", most=30, seconds=60)
     session = _session(asked)
     name = " ".join(asked.form.get("name", "").split())
     email = asked.form.get("email", "").strip()
@@ -93,7 +92,7 @@ def _session(asked: Asked) -> Record:
         raise PageError(
             403, "This review is not shared any more", "Ask your host for an invitation."
         )
-    refuse_closed(session)
+    refuse_closed(session, asked.api.clock.now())
     return session
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ftrack_like.sandbox.actions.batch import new_id
-from ftrack_like.sandbox.actions.compose import creation, server_component
+from ftrack_like.sandbox.actions.compose import creation, server_component, update_operation
+from ftrack_like.sandbox.actions.values import moment_text
 from ftrack_like.sandbox.web.drawing import stored_drawing
+from ftrack_like.sandbox.web.note_data import RESOLVED_BY
 
 __all__ = [
     "REVIEW_FRAME",
     "collaborator_operations",
+    "decision_operation",
+    "deletion_operations",
     "guest_operations",
     "note_operations",
     "picture_operations",
-    "verdict_operation",
+    "resolve_operations",
 ]
 
 #: The key under which the metadata of a note contain its frame number.
@@ -26,6 +31,7 @@ REVIEW_FRAME = "reviewFrame"
 def note_operations(
     content: str,
     *,
+    note_id: str,
     object_id: str,
     frame: Optional[int] = None,
     strokes: Sequence[Any] = (),
@@ -34,10 +40,10 @@ def note_operations(
 ) -> list[dict[str, Any]]:
     """Return the operations that create a note on an object, or a reply to a note.
 
-    *frame* is the number of the frame, or None for a note about the whole version. *strokes* are
-    the drawing on this frame. *category_id* is the category of a new note.
+    *note_id* is the id of the new note. *frame* is the number of the frame, or None for a note
+    about the whole version. *strokes* are the drawing on this frame. *category_id* is the category
+    of a new note.
     """
-    note_id = new_id()
     note: dict[str, Any] = {"id": note_id, "content": content}
     if in_reply_to_id is not None:
         return [creation("Note", {**note, "in_reply_to_id": in_reply_to_id})]
@@ -45,7 +51,7 @@ def note_operations(
     note["category_id"] = category_id
     operations = [creation("Note", note)]
     if frame is not None:
-        operations.append(_frame_metadata(note_id, frame))
+        operations.append(_note_metadata(note_id, REVIEW_FRAME, {"number": frame}))
     if strokes:
         annotation = {
             "id": new_id(),
@@ -84,19 +90,61 @@ def picture_operations(
     ]
 
 
-def verdict_operation(
+def resolve_operations(
+    note_id: str, person_id: Optional[str], *, is_user: bool, known: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return the operations that store that a person resolved a note.
+
+    *person_id* is None to open the note again. *is_user* says whether the person is a user.
+    *known* contains the keys of the metadata of the note.
+    """
+    now = datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
+    moment = {"__type__": "datetime", "value": now.isoformat()}
+    values = {
+        "completed_at": moment if person_id else None,
+        "completed_by_id": person_id if is_user else None,
+    }
+    operations = [update_operation("Note", note_id, values)]
+    if RESOLVED_BY in known:
+        key = {"action": "delete", "entity_type": "Metadata", "entity_key": [note_id, RESOLVED_BY]}
+        operations.append(key)
+    if person_id and not is_user:
+        operations.append(_note_metadata(note_id, RESOLVED_BY, {"id": person_id}))
+    return operations
+
+
+def deletion_operations(
+    note_id: str, annotation_ids: Iterable[str], component_ids: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Return the operations that delete a note, its drawings and the components of its files."""
+    deleted = [
+        *(("ReviewSessionObjectAnnotation", one) for one in annotation_ids),
+        *(("FileComponent", one) for one in component_ids),
+        ("Note", note_id),
+    ]
+    return [
+        {"action": "delete", "entity_type": type_, "entity_key": [id_]} for type_, id_ in deleted
+    ]
+
+
+def decision_operation(
     status: str, *, object_id: str, invitee_id: str, resource_id: str, previous: Optional[str]
 ) -> dict[str, Any]:
     """Return the operation that stores an invitee's decision *status* about an object.
 
-    *previous* is the id of the earlier decision to update, or None to create one.
+    *previous* is the id of the earlier decision to update, or None to create one. The time of an
+    updated decision is that of the update.
     """
     if previous is not None:
         return {
             "action": "update",
             "entity_type": "ReviewSessionObjectStatus",
             "entity_key": [previous],
-            "entity_data": {"__entity_type__": "ReviewSessionObjectStatus", "status": status},
+            "entity_data": {
+                "__entity_type__": "ReviewSessionObjectStatus",
+                "status": status,
+                "created_at": moment_text(datetime.now(timezone.utc)),
+            },
         }
     values = {
         "id": new_id(),
@@ -163,11 +211,11 @@ def _collaborator(id_: str, name: Optional[str], email: str) -> dict[str, Any]:
     return creation("Collaborator", {"id": id_, "email": email, **names})
 
 
-def _frame_metadata(note_id: str, frame: int) -> dict[str, Any]:
+def _note_metadata(note_id: str, key: str, value: Mapping[str, Any]) -> dict[str, Any]:
     values = {
         "parent_id": note_id,
         "parent_type": "Note",
-        "key": REVIEW_FRAME,
-        "value": json.dumps({"number": frame}),
+        "key": key,
+        "value": json.dumps(value),
     }
     return creation("Metadata", values, key=("parent_id", "key"))

@@ -11,6 +11,7 @@ from ftrack_like.sandbox.version import KIND_HEADER, SERVER_VERSION
 from ftrack_like.sandbox.web.actions import action_routes
 from ftrack_like.sandbox.web.assets import ASSETS_ROUTE
 from ftrack_like.sandbox.web.browse import browse_routes
+from ftrack_like.sandbox.web.encoding import encoding_routes
 from ftrack_like.sandbox.web.fields import field_routes
 from ftrack_like.sandbox.web.log_in import log_in_routes
 from ftrack_like.sandbox.web.outbox import outbox_routes
@@ -30,6 +31,7 @@ def page_routes() -> list[BaseRoute]:
         *log_in_routes(),
         *browse_routes(),
         *action_routes(),
+        *encoding_routes(),
         *field_routes(),
         *outbox_routes(),
         *review_routes(),

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
+from ftrack_like.sandbox.web.listing import Listing, list_records
 from ftrack_like.sandbox.web.pages import person_name
 from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 
-__all__ = ["PAGE_SIZE", "Choices", "TaskPage", "choices", "find_tasks", "scope_of"]
+__all__ = ["PAGE_SIZE", "Choices", "choices", "find_tasks", "scope_of"]
 
 #: The number of tasks on a page.
 PAGE_SIZE = 50
@@ -19,15 +20,6 @@ _TASKS = (
     " start_date, end_date, assignments.resource.first_name, assignments.resource.last_name,"
     " assignments.resource.username, project.full_name from Task"
 )
-
-
-@dataclass(frozen=True)
-class TaskPage:
-    """A page of tasks. *before* and *after* are the offsets of the neighbouring pages, or None."""
-
-    tasks: list[Record]
-    before: Optional[int]
-    after: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,7 @@ def scope_of(type_name: str, id_: str) -> str:
 
 def find_tasks(
     reader: PageReader, chosen: Mapping[str, str], scope: Optional[str] = None
-) -> TaskPage:
+) -> Listing[Record]:
     """Return a page of tasks that match the criteria *scope* and the filters in *chosen*.
 
     *chosen* may contain ``project`` and ``assignee`` (ids), ``status`` (a name), ``text`` (part of
@@ -85,15 +77,9 @@ def find_tasks(
     if chosen.get("text"):
         part = quoted(f"%{chosen['text']}%")
         conditions.append(f"(name like {part} or parent.name like {part})")
-    where = f" where {' and '.join(conditions)}" if conditions else ""
-    offset = _offset(chosen.get("offset", ""))
-    tasks, after = reader.page(
-        f"{_TASKS}{where} order by end_date, name, id limit {PAGE_SIZE} offset {offset}"
-    )
-    for task in tasks:
+    criteria = " and ".join(conditions)
+    order = "end_date, name, id"
+    page = list_records(reader, _TASKS, criteria, order, chosen, PAGE_SIZE, "offset")
+    for task in page.entries:
         task["people"] = [person_name(one["resource"]) for one in task["assignments"]]
-    return TaskPage(tasks, max(offset - PAGE_SIZE, 0) if offset else None, after)
-
-
-def _offset(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+    return page

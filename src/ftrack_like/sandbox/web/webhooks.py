@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from ftrack_like.sandbox.web.listing import list_records
 from ftrack_like.sandbox.web.log_in import Visitor, for_visitors
 from ftrack_like.sandbox.web.pages import PageError, page_route, render
 from ftrack_like.sandbox.webhooks.queue import Waiting
@@ -20,18 +21,15 @@ from ftrack_like.sandbox.webhooks.targets import shown_host
 
 __all__ = ["webhook_routes"]
 
-#: The maximum numbers of webhooks and of entries of the log on the page.
-_WEBHOOKS = 100
-_ENTRIES = 200
+#: The most webhooks and the most entries of the log on a page.
+_WEBHOOKS = 50
+_ENTRIES = 100
 
-_WEBHOOKS_EXPRESSION = (
+_SELECTED = (
     "select webhook_url, automation.name, automation.description, automation.enabled,"
-    f" automation.triggers.filter from WebhookAction order by automation.name limit {_WEBHOOKS}"
+    " automation.triggers.filter from WebhookAction"
 )
-_LOG_EXPRESSION = (
-    "select created_at, status, message, action.automation.name"
-    f" from ActionLog order by id desc limit {_ENTRIES}"
-)
+_LOGGED = "select created_at, status, message, action.automation.name from ActionLog"
 
 
 def webhook_routes() -> list[BaseRoute]:
@@ -44,12 +42,14 @@ def show(visitor: Visitor) -> Response:
     if not visitor.is_administrator:
         raise PageError(403, "For administrators", "Only administrators may see the webhooks.")
     waiting = visitor.asked.api.webhooks.waiting()
-    reader = visitor.reader
+    reader, query = visitor.reader, visitor.asked.query
+    webhooks = list_records(reader, _SELECTED, "", "automation.name, id", query, _WEBHOOKS)
     return render(
         "webhooks.html",
         visitor=visitor,
-        webhooks=[_shown(one, waiting) for one in reader.query(_WEBHOOKS_EXPRESSION)],
-        entries=reader.query(_LOG_EXPRESSION),
+        webhooks=webhooks,
+        shown=[_shown(one, waiting) for one in webhooks.entries],
+        entries=list_records(reader, _LOGGED, "", "id desc", query, _ENTRIES, "log"),
         theme=None,
     )
 

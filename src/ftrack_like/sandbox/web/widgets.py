@@ -20,10 +20,11 @@ from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.links import WIDGET_PATH, check_link, widget_link
 from ftrack_like.sandbox.media.signing import SignatureError
 from ftrack_like.sandbox.web.facts import portray
+from ftrack_like.sandbox.web.listing import Listing, part_of
 from ftrack_like.sandbox.web.media import address_maker
 from ftrack_like.sandbox.web.pages import Asked, PageError, error_page, page_route, render
 from ftrack_like.sandbox.web.playlist import versions_to_play
-from ftrack_like.sandbox.web.reading import PageReader, quoted
+from ftrack_like.sandbox.web.reading import PageReader, Record, quoted
 from ftrack_like.sandbox.web.tasks import choices, find_tasks, scope_of
 
 __all__ = ["widget_routes"]
@@ -116,10 +117,11 @@ def show_tasks_browser(widget: Widget) -> Response:
 
 def show_review_navigation(widget: Widget) -> Response:
     """Return a page with the versions of the entity, which a player shows beside the pictures."""
-    versions = []
+    query = widget.asked.query
+    versions: Listing[Record] = part_of([], query, 1)
     if widget.entity:
         type_name, key = widget.entity
-        versions = versions_to_play(widget.reader, type_name, str(key[0]))
+        versions = versions_to_play(widget.reader, type_name, str(key[0]), query)
     return _render("widget_review_navigation.html", widget, versions=versions)
 
 

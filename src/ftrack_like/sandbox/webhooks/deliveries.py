@@ -13,9 +13,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Optional
 
+from ftrack_like.sandbox.clock import utc_now
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.webhooks.queue import Delivery, DeliveryQueue, Outcome
 from ftrack_like.sandbox.webhooks.targets import shown_host
@@ -48,14 +50,18 @@ class Deliveries:
     """Delivers the waiting deliveries in *database*; any thread may call the methods.
 
     With *loopback*, http:// may address this machine. *delays* are the seconds before each
-    repetition.
+    repetition. *now* returns the time in UTC for the log.
     """
 
     def __init__(
-        self, database: Database, loopback: bool, delays: Sequence[float] = DELAYS
+        self,
+        database: Database,
+        loopback: bool,
+        delays: Sequence[float] = DELAYS,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """A thread starts when :meth:`start` or :meth:`wake` finds work for it."""
-        self.queue: DeliveryQueue = DeliveryQueue(database)
+        self.queue: DeliveryQueue = DeliveryQueue(database, now)
         self._loopback = loopback
         self._delays = tuple(delays)
         self._lock = threading.Lock()

@@ -7,13 +7,15 @@ succeeds or the sandbox gives up, so a restarted server continues with the remai
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Optional
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
+from ftrack_like.sandbox.clock import utc_now
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.tables.layout import TABLES
 
@@ -84,9 +86,13 @@ def discard(connection: Connection, action_ids: Sequence[str]) -> None:
 
 
 class DeliveryQueue:
-    """The waiting deliveries in *database*; threads may share it."""
+    """The waiting deliveries in *database*; threads may share it.
 
-    def __init__(self, database: Database) -> None:
+    *now* returns the time in UTC for the log.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
         self._database = database
 
     def waiting(self) -> dict[str, Waiting]:
@@ -120,11 +126,21 @@ class DeliveryQueue:
         if self._database.is_sqlite:
             with self._database.read() as connection:
                 return [Delivery(**one) for one in connection.execute(statement).mappings()]
+        # Another process may take deliveries of the same webhook at this moment.
+        unlocked = statement.with_for_update(skip_locked=True)
         with self._database.write(_OWNER) as connection:
-            found = [Delivery(**one) for one in connection.execute(statement).mappings()]
+            found = [Delivery(**one) for one in connection.execute(unlocked).mappings()]
             for one in found:
                 _postpone(connection, one, now + _LEASE)
             return found
+
+    def overdue(self, seconds: float) -> list[str]:
+        """Return the ids of webhooks with a delivery that has been due for *seconds*."""
+        columns = TABLES[_TABLE].c
+        statement = sqlalchemy.select(columns.action_id).distinct()
+        with self._database.read() as connection:
+            found = connection.execute(statement.where(columns.due_at < time.time() - seconds))
+            return list(found.scalars())
 
     def next_due(self, action_id: str) -> Optional[float]:
         """Return the time of the next attempt of a webhook, None if nothing waits."""
@@ -140,13 +156,13 @@ class DeliveryQueue:
             return
         with self._database.write(_OWNER) as connection:
             for outcome in outcomes:
-                _record(connection, outcome)
+                _record(connection, outcome, self._now())
             if not self._database.is_sqlite:
                 for one in untouched:
                     _postpone(connection, one, one.due_at)
 
 
-def _record(connection: Connection, outcome: Outcome) -> None:
+def _record(connection: Connection, outcome: Outcome, now: datetime) -> None:
     table, delivery = TABLES[_TABLE], outcome.delivery
     if outcome.due_at is None:
         connection.execute(sqlalchemy.delete(table).where(*_is(delivery)))
@@ -156,7 +172,7 @@ def _record(connection: Connection, outcome: Outcome) -> None:
     actions = TABLES["action"].c
     known = sqlalchemy.select(actions.id).where(actions.id == delivery.action_id)
     if connection.execute(known).first() is not None:
-        _log(connection, outcome)
+        _log(connection, outcome, now)
 
 
 def _postpone(connection: Connection, delivery: Delivery, due_at: float, **values: Any) -> None:
@@ -171,13 +187,13 @@ def _is(delivery: Delivery) -> tuple[Any, ...]:
     return (columns.number == delivery.number, columns.event_id == delivery.event_id)
 
 
-def _log(connection: Connection, outcome: Outcome) -> None:
+def _log(connection: Connection, outcome: Outcome, now: datetime) -> None:
     table, action_id = TABLES["action_log"], outcome.delivery.action_id
     row = {
         "action_id": action_id,
         "message": outcome.message,
         "status": "success" if outcome.succeeded else "failure",
-        "created_at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()),
+        "created_at": now.strftime("%Y-%m-%dT%H:%M:%S"),
     }
     (number,) = connection.execute(sqlalchemy.insert(table), row).inserted_primary_key or (0,)
     if number % _SLACK == 0:

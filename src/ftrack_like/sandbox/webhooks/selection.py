@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Optional
 
 import sqlalchemy
@@ -41,9 +41,13 @@ class Webhook:
     filters: tuple[Filter, ...]
 
 
-def deliveries_of(batch: Batch, webhooks: Sequence[Webhook]) -> Iterator[dict[str, Any]]:
-    """Yield a delivery for each change of *batch* and each webhook that selects it."""
-    moment = datetime.now(timezone.utc)
+def deliveries_of(
+    batch: Batch, webhooks: Sequence[Webhook], moment: datetime
+) -> Iterator[dict[str, Any]]:
+    """Yield a delivery for each change of *batch* and each webhook that selects it.
+
+    *moment* is the time of the events, in UTC.
+    """
     metadata = metadata_of(batch, moment)
     filters = [one for webhook in webhooks for one in webhook.filters]
     if any(one.uses(CONFIGURATION_HASH) for one in filters):

@@ -7,14 +7,18 @@ webhook needs them.
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import timezone
 from typing import TYPE_CHECKING, Any, Optional
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from ftrack_like.sandbox.actions.batch import Batch, Hooks
 from ftrack_like.sandbox.actions.store import Row
+from ftrack_like.sandbox.clock import Clock
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.schema.model import EntityType
 
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from ftrack_like.sandbox.webhooks.selection import Webhook
 
 __all__ = ["Webhooks"]
+
+_LOGGER = logging.getLogger(__name__)
 
 #: The key of the note of a batch that changes automations, triggers or webhooks.
 _CONCERNED = "webhooks"
@@ -37,6 +43,11 @@ _ANY_ENABLED = (
 )
 _ANY_WAITING = "SELECT 1 FROM webhook_delivery LIMIT 1"
 
+#: Seconds between two looks for deliveries of killed servers, and seconds after which a delivery
+#: is overdue.
+_INHERITANCE = 20.0
+_OVERDUE = 2.0
+
 
 class Webhooks:
     """The webhooks of the site in *database*; threads may share the object.
@@ -44,27 +55,49 @@ class Webhooks:
     With *loopback*, addresses may begin with http:// if they lead to this machine.
     """
 
-    def __init__(self, database: Database, loopback: bool = False) -> None:
-        """Nothing is read or sent before :meth:`start`."""
+    def __init__(
+        self, database: Database, loopback: bool = False, clock: Optional[Clock] = None
+    ) -> None:
+        """Nothing is read or sent before :meth:`start`. *clock* tells the time of events."""
+        self._clock = clock or Clock()
         self._database = database
         self._loopback = loopback
         #: The rules for automations, triggers and webhooks, by the name of the type.
         self.hooks: Mapping[str, tuple[Hooks, ...]] = self._make_hooks()
         self._lock = threading.Lock()
         self._sending: Optional[Deliveries] = None
+        self._ended = threading.Event()
         #: The enabled webhooks of an SQLite database, None if they must be read again. Only one
         #: server uses such a database, and only a batch with the lock for writers uses the value.
         self._known: Optional[Sequence[Webhook]] = None
 
     def start(self) -> None:
-        """Continue with the deliveries that an earlier server left."""
-        with self._database.read() as connection:
-            left = connection.exec_driver_sql(_ANY_WAITING).first() is not None
-        if left:
+        """Continue with the deliveries that an earlier server left.
+
+        On PostgreSQL, also look from time to time for deliveries of a server that was killed.
+        """
+        if self._is_any_waiting():
             self._deliveries().start()
+        if not self._database.is_sqlite:
+            threading.Thread(target=self._inherit, name="sandbox-webhooks", daemon=True).start()
+
+    def _is_any_waiting(self) -> bool:
+        with self._database.read() as connection:
+            return connection.exec_driver_sql(_ANY_WAITING).first() is not None
+
+    def _inherit(self) -> None:
+        """Deliver what is overdue, because the server that should deliver it is gone or busy."""
+        while not self._ended.wait(_INHERITANCE):
+            try:
+                if self._is_any_waiting():
+                    deliveries = self._deliveries()
+                    deliveries.wake(deliveries.queue.overdue(_OVERDUE))
+            except SQLAlchemyError as error:
+                _LOGGER.warning("Waiting webhooks could not be looked up: %s", error)
 
     def stop(self) -> None:
         """Stop to deliver; the next start continues."""
+        self._ended.set()
         if self._sending is not None:
             self._sending.stop()
 
@@ -111,7 +144,7 @@ class Webhooks:
         from ftrack_like.sandbox.webhooks.queue import enqueue
         from ftrack_like.sandbox.webhooks.selection import deliveries_of
 
-        found = list(deliveries_of(batch, webhooks))
+        found = list(deliveries_of(batch, webhooks, self._clock.now().replace(tzinfo=timezone.utc)))
         if found:
             batch.store.flush()
             enqueue(batch.store.connection, found)
@@ -125,7 +158,7 @@ class Webhooks:
 
         with self._lock:
             if self._sending is None:
-                self._sending = Deliveries(self._database, self._loopback)
+                self._sending = Deliveries(self._database, self._loopback, now=self._clock.now)
             return self._sending
 
     # -- rules -------------------------------------------------------------------------------

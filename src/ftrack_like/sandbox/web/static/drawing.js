@@ -1,23 +1,84 @@
-// Draw on the picture. Strokes are in fractions of its width and height, so they fit any size.
+// Draw on the picture, with the mouse, a pen, a finger or the keyboard.
+//
+// The eraser removes whole strokes and shapes. Places are computed from the canvas as it is on the
+// screen, so they are right while the picture is enlarged, moved or in full screen.
 
-/** A canvas over a picture. It shows strokes and, while *drawing* is on, records new ones. */
+import { Steps, arrow, box, isDot, letters, pen, share, text, touches } from "./shapes.js";
+
+const ERASER_PIXELS = 10;
+const MOST_NUMBERS = 100_000; // as in web/drawing.py
+const KEY_STEP = 0.01;
+const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** A canvas over a picture. It shows strokes and, while it is *active*, records new ones. */
 export class Drawing {
+  #steps = new Steps();
+  #active = false;
+  #pointer = null; // the id of the pointer that draws, or "keys"
+  #erasing = false;
+  #from = null;
+  #live = null; // the stroke that is being drawn
+  #cursor = null; // the place of the cross that the arrow keys move
+  #input = null; // the field for a text
+
   constructor(canvas) {
     this.canvas = canvas;
+    this.tool = "pen";
     this.color = "#ff453a";
     this.width = 0.006;
-    this.active = false;
-    this.strokes = [];
     this.shown = [];
-    this.onStart = () => {};
+    this.isHere = true; // whether the viewer's own strokes belong to the frame on the screen
+    this.onStart = () => true; // returns false if drawing cannot start here
     this.onChange = () => {};
-    this.pointer = null;
-    canvas.addEventListener("pointerdown", (event) => this.#begin(event));
-    canvas.addEventListener("pointermove", (event) => this.#go(event));
-    for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, (event) => this.#end(event));
-    }
+    this.onActive = () => {};
+    canvas.addEventListener("pointerdown", (event) => this.#press(event));
+    // Without this a press would give the canvas the focus, and the arrow keys would not step frames.
+    canvas.addEventListener("mousedown", (event) => this.#active && event.preventDefault());
+    canvas.addEventListener("pointermove", (event) => this.#move(event));
+    canvas.addEventListener("pointerup", (event) => this.#release(event));
+    canvas.addEventListener("pointercancel", (event) => this.#release(event));
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("focus", () => this.render());
+    canvas.addEventListener("blur", () => this.#putCursor(null));
     new ResizeObserver(() => this.render()).observe(canvas);
+  }
+
+  get active() {
+    return this.#active;
+  }
+
+  set active(on) {
+    if (on === this.#active) return;
+    this.#active = on;
+    if (!on) {
+      this.#finishText();
+      this.#end();
+    }
+    const { canvas } = this;
+    canvas.toggleAttribute("aria-hidden", false);
+    if (on) {
+      canvas.tabIndex = 0;
+      canvas.setAttribute("role", "application");
+      canvas.setAttribute("aria-label", "Drawing area. The arrow keys move the pen. Enter puts it down and lifts it.");
+    } else {
+      canvas.removeAttribute("tabindex");
+      canvas.removeAttribute("role");
+      canvas.setAttribute("aria-hidden", "true");
+    }
+    this.onActive(on);
+    this.render();
+  }
+
+  get strokes() {
+    return this.#steps.strokes;
+  }
+
+  get canUndo() {
+    return this.#steps.canUndo;
+  }
+
+  get canRedo() {
+    return this.#steps.canRedo;
   }
 
   /** Show the *strokes* of others below the viewer's own strokes. */
@@ -27,18 +88,30 @@ export class Drawing {
   }
 
   undo() {
-    this.strokes.pop();
+    this.#steps.undo();
     this.#changed();
   }
 
+  redo() {
+    this.#steps.redo();
+    this.#changed();
+  }
+
+  /** Remove all strokes; this is a step that can be taken back. */
   clear() {
-    this.strokes = [];
+    this.#steps.go([]);
     this.#changed();
   }
 
-  /** Return the viewer's strokes as text for a form, or "" if there are none. */
-  text() {
-    return this.strokes.length ? JSON.stringify({ strokes: this.strokes }) : "";
+  /** Begin with *strokes*; no step comes before them. */
+  begin(strokes = []) {
+    this.#steps.begin(strokes);
+    this.#changed();
+  }
+
+  /** Take a text that the viewer is still typing into the drawing. */
+  finish() {
+    this.#finishText();
   }
 
   render() {
@@ -49,50 +122,171 @@ export class Drawing {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, width, height);
     context.lineCap = context.lineJoin = "round";
-    for (const stroke of [...this.shown, ...this.strokes]) trace(context, stroke, width, height);
+    const own = this.isHere ? this.strokes : [];
+    for (const stroke of [...this.shown, ...own, ...(this.#live ? [this.#live] : [])]) trace(context, stroke, width, height);
+    if (this.#cursor && document.activeElement === canvas) cross(context, this.#cursor, width, height, scale);
   }
 
-  #begin(event) {
-    if (!this.active || event.button !== 0) return;
+  get #style() {
+    return { color: this.color, width: this.width, ratio: this.canvas.clientWidth / this.canvas.clientHeight || 1 };
+  }
+
+  // Pointers
+
+  #press(event) {
+    if (!this.#active || this.#pointer !== null || !event.isPrimary) return;
+    const isEraser = event.pointerType === "pen" && event.button === 5; // the other end of a pen
+    if (event.button !== 0 && !isEraser) return;
     event.preventDefault();
-    this.onStart();
-    this.pointer = event.pointerId;
+    this.#finishText();
+    if (this.onStart() === false) return;
+    if (document.activeElement !== this.canvas) document.activeElement?.blur();
     this.canvas.setPointerCapture(event.pointerId);
-    this.strokes.push({ color: this.color, width: this.width, points: this.#place(event) });
-    this.#changed();
+    this.#putCursor(null);
+    this.#begin(this.#place(event), event.pointerId, isEraser);
   }
 
-  #go(event) {
-    if (event.pointerId !== this.pointer) return;
+  #move(event) {
+    if (event.pointerId !== this.#pointer) return;
     const moves = event.getCoalescedEvents?.() ?? [];
-    const points = this.strokes[this.strokes.length - 1].points;
-    for (const move of moves.length ? moves : [event]) points.push(...this.#place(move));
+    for (const move of moves.length ? moves : [event]) this.#go(this.#place(move));
     this.render();
   }
 
-  #end(event) {
-    if (event.pointerId !== this.pointer) return;
-    this.pointer = null;
-    this.#changed();
+  #release(event) {
+    if (event.pointerId !== this.#pointer) return;
+    this.#end();
   }
 
   #place(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [share((event.clientX - box.left) / box.width), share((event.clientY - box.top) / box.height)];
+    const area = this.canvas.getBoundingClientRect();
+    return [share((event.clientX - area.left) / area.width), share((event.clientY - area.top) / area.height)];
   }
 
-  #changed() {
+  // A stroke, from its begin to its end
+
+  #begin(point, pointer, isEraser = false) {
+    this.#pointer = pointer;
+    this.#from = point;
+    this.#erasing = isEraser || this.tool === "eraser";
+    if (this.#erasing) this.#go(point);
+    else if (this.tool === "pen") this.#live = pen(point, this.#style);
+    else if (this.tool !== "text") this.#live = this.#shape(point);
     this.render();
-    this.onChange(this.strokes.length > 0);
+  }
+
+  #shape(to) {
+    return (this.tool === "arrow" ? arrow : box)(this.#from, to, this.#style);
+  }
+
+  #go(point) {
+    if (this.#erasing) this.#erase(point);
+    else if (this.tool === "pen") this.#live?.points.push(...point);
+    else if (this.#live) this.#live = this.#shape(point);
+  }
+
+  #end() {
+    if (this.#pointer === null) return;
+    const [live, erasing, from, pointer] = [this.#live, this.#erasing, this.#from, this.#pointer];
+    this.#pointer = this.#live = this.#from = null;
+    this.#erasing = false;
+    if (live && !isDot(live)) this.#add(live);
+    else if (erasing) this.#changed();
+    else if (!live && this.#active) this.#askText(from, pointer === "keys");
+    this.render();
+  }
+
+  #add(stroke) {
+    const count = this.strokes.reduce((sum, one) => sum + one.points.length, stroke.points.length);
+    if (count <= MOST_NUMBERS) this.#steps.add(stroke);
+    this.#changed(count > MOST_NUMBERS ? "The drawing is full: a drawing has at most 50,000 points." : "");
+  }
+
+  #erase(point) {
+    const { ratio } = this.#style;
+    const reach = ERASER_PIXELS / this.canvas.getBoundingClientRect().width;
+    this.#steps.go(this.strokes.filter((stroke) => !touches(stroke, point, reach, ratio)));
+  }
+
+  // Texts
+
+  #askText(point, byKeys) {
+    const input = document.createElement("input");
+    const { color, width } = this.#style;
+    Object.assign(input, { type: "text", className: "drawing-text", maxLength: 500, autocomplete: "off" });
+    input.setAttribute("aria-label", "Text in the drawing");
+    Object.assign(input.style, { left: `${point[0] * 100}%`, bottom: `${(1 - point[1]) * 100}%`, color, fontSize: `${letters(width) * this.canvas.clientWidth}px` });
+    input.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter") this.#finishText();
+      if (event.key === "Escape") this.#dropText();
+      if (byKeys && (event.key === "Enter" || event.key === "Escape")) this.canvas.focus({ preventScroll: true });
+    });
+    input.addEventListener("blur", () => this.#finishText());
+    this.#input = { input, point };
+    this.canvas.parentElement.append(input);
+    input.focus({ preventScroll: true }); // within the event, or a phone shows no keyboard
+  }
+
+  #finishText() {
+    const asked = this.#input;
+    const words = asked?.input.value.trim();
+    this.#dropText();
+    if (words) this.#add(text(asked.point, words, this.#measure(words), this.#style));
+  }
+
+  #dropText() {
+    const asked = this.#input;
+    this.#input = null;
+    asked?.input.remove();
+  }
+
+  #measure(words) {
+    const context = this.canvas.getContext("2d");
+    context.font = font(letters(this.width) * this.canvas.width);
+    return context.measureText(words).width / this.canvas.width;
+  }
+
+  // Keys: the arrow keys move a cross, and Enter or the space bar puts the pen down and lifts it.
+
+  #key(event) {
+    if (!this.#active || event.ctrlKey || event.metaKey || event.altKey) return;
+    const direction = DIRECTIONS[event.key];
+    const isPress = event.key === "Enter" || event.key === " ";
+    if (!direction && !isPress) return;
+    event.preventDefault();
+    event.stopPropagation(); // these keys are not for the player now
+    const [x, y] = this.#cursor ?? [0.5, 0.5];
+    const step = KEY_STEP * (event.shiftKey ? 5 : 1);
+    this.#putCursor(direction ? [share(x + direction[0] * step), share(y + direction[1] * step)] : [x, y]);
+    if (direction && this.#pointer === "keys") this.#go(this.#cursor);
+    if (isPress && this.#pointer === "keys") this.#end();
+    else if (isPress && this.onStart() !== false) {
+      this.#begin(this.#cursor, "keys");
+      if (this.tool === "text") this.#end();
+    }
+    this.render();
+  }
+
+  #putCursor(place) {
+    this.#cursor = place;
+    if (!place && this.#pointer === "keys") this.#end();
+    this.render();
+  }
+
+  #changed(problem = "") {
+    this.render();
+    this.onChange(this.strokes.length > 0, problem);
   }
 }
 
-function share(value) {
-  return Math.round(Math.min(Math.max(value, 0), 1) * 1e5) / 1e5;
+function font(size) {
+  return `${size}px system-ui, "DejaVu Sans", sans-serif`;
 }
 
 function trace(context, stroke, width, height) {
   const { points } = stroke;
+  if (stroke.shape === "text") return write(context, stroke, width, height);
   context.strokeStyle = stroke.color;
   context.lineWidth = Math.max(stroke.width * width, 1);
   context.beginPath();
@@ -100,4 +294,30 @@ function trace(context, stroke, width, height) {
   if (points.length === 2) context.lineTo(points[0] * width + 0.01, points[1] * height);
   for (let at = 2; at < points.length; at += 2) context.lineTo(points[at] * width, points[at + 1] * height);
   context.stroke();
+}
+
+/** Write a text with an edge that shows it on each background. */
+function write(context, stroke, width, height) {
+  const size = Math.max(stroke.size * width, 6);
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(stroke.color.slice(at, at + 2), 16));
+  context.font = font(size);
+  context.lineWidth = size / 6;
+  context.strokeStyle = 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#000000" : "#ffffff";
+  context.fillStyle = stroke.color;
+  const place = [stroke.points[0] * width, stroke.points[1] * height];
+  context.strokeText(stroke.text, ...place);
+  context.fillText(stroke.text, ...place);
+}
+
+function cross(context, [x, y], width, height, scale) {
+  const [left, top, arm] = [x * width, y * height, 10 * scale];
+  for (const [color, line] of [["#000000", 4 * scale], ["#ffffff", 2 * scale]]) {
+    Object.assign(context, { strokeStyle: color, lineWidth: line });
+    context.beginPath();
+    context.moveTo(left - arm, top);
+    context.lineTo(left + arm, top);
+    context.moveTo(left, top - arm);
+    context.lineTo(left, top + arm);
+    context.stroke();
+  }
 }

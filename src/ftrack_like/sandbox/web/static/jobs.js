@@ -7,6 +7,7 @@
 import { localTimes } from "./times.js";
 import { refresh } from "./regions.js";
 
+const PAGE = "/browse/jobs";
 const OFTEN_SECONDS = 1;
 const SELDOM_SECONDS = 15;
 const EAGER_SECONDS = 30;
@@ -23,7 +24,7 @@ export function followJobs() {
 async function ask() {
   clearTimeout(timer);
   if (!document.hidden) {
-    await refresh(() => localTimes(), "/browse/jobs");
+    await refresh(() => localTimes(), location.pathname === PAGE ? location.href : PAGE);
     show();
   }
   clearTimeout(timer);

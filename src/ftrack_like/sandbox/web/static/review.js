@@ -1,22 +1,26 @@
 // The review page: connect the player, the drawing and the notes. The forms work without it.
 
-import { Drawing } from "./drawing.js";
-import { createPlayer, isTyping, press } from "./player.js";
+import { connectDrawing } from "./drawing_tools.js";
+import { connectNotes } from "./notes.js";
+import { createPlayer } from "./player.js";
 import { localTimes } from "./times.js";
 import { refresh, sendForms } from "./regions.js";
 
 const REFRESH_SECONDS = 20;
 
 const root = document.querySelector("[data-player]");
-const form = document.querySelector("[data-note]");
+const panel = document.querySelector("[data-notes]");
+const form = panel?.querySelector("form[data-note]");
 const player = root ? createPlayer(root) : null;
-const canvas = root?.querySelector("canvas.drawing");
-const drawing = canvas ? new Drawing(canvas) : null;
+const tools = root ? connectDrawing(root, player, () => drawn()) : null;
 let chosen = null; // the id of the note whose drawing is shown; null shows those of all notes
-let drawnAt = null; // the frame of the viewer's own drawing
+let notes = null; // the connected panel of notes
 
-function notes() {
-  return [...document.querySelectorAll(".note")];
+/** Return the notes on the version that the player shows. */
+function notesHere() {
+  const page = player?.page ?? document;
+  const object = page.querySelector("[data-notes]")?.dataset.object;
+  return [...page.querySelectorAll(".note")].filter((note) => note.dataset.object === object);
 }
 
 function strokesOf(note) {
@@ -28,100 +32,102 @@ function isAt(note, frame) {
 }
 
 function showDrawings() {
-  if (!drawing) return;
+  if (!tools) return;
   const wanted = root.querySelector("[data-show-drawings]")?.checked ?? true;
   const frame = player.frame();
-  const fitting = wanted ? notes().filter((note) => isAt(note, frame)) : [];
+  const fitting = wanted ? notesHere().filter((note) => isAt(note, frame)) : [];
   const alone = fitting.filter((note) => note.dataset.noteId === chosen);
-  drawing.show((alone.length ? alone : fitting).flatMap(strokesOf));
+  const drawnAt = tools.drawnAt();
+  tools.drawing.isHere = !player.isAway && (drawnAt === null || drawnAt === frame);
+  tools.drawing.show((alone.length ? alone : fitting).flatMap(strokesOf));
 }
 
 function choose(note) {
   chosen = note?.dataset.noteId ?? null;
-  for (const other of notes()) other.classList.toggle("is-shown", other === note);
+  for (const other of document.querySelectorAll(".note")) other.classList.toggle("is-shown", other === note);
 }
 
 function onFrame(frame) {
-  const note = notes().find((one) => one.dataset.noteId === chosen);
+  const note = notesHere().find((one) => one.dataset.noteId === chosen);
   if (note && !isAt(note, frame)) choose(null);
   const at = form?.querySelector("[data-note-frame]");
-  if (at) at.textContent = String(drawnAt ?? frame);
+  if (at) at.textContent = String(tools?.drawnAt() ?? frame);
   showDrawings();
 }
 
-function connectDrawing() {
-  const button = root.querySelector("[data-act=draw]");
-  if (!drawing || !button) return;
-  const turn = (on) => {
-    drawing.active = on;
-    root.classList.toggle("is-drawing", on);
-    press(button, on);
-    if (on) player.pause();
-  };
-  button.addEventListener("click", () => turn(!drawing.active));
-  drawing.onStart = () => {
-    const frame = player.frame();
-    if (drawnAt !== null && drawnAt !== frame) drawing.clear(); // a drawing belongs to one frame
-    drawnAt = frame;
-    player.pause();
-  };
-  drawing.onChange = (any) => {
-    if (!any) drawnAt = null;
-    form.querySelector("[data-has-drawing]").hidden = !any;
-    onFrame(player.frame());
-  };
-  root.querySelector("[data-act=undo]").addEventListener("click", () => drawing.undo());
-  root.querySelector("[data-act=clear]").addEventListener("click", () => drawing.clear());
-  root.querySelector("[data-width-choice]").addEventListener("change", (event) => (drawing.width = Number(event.target.value)));
-  for (const input of root.querySelectorAll("[name=color]")) {
-    input.addEventListener("change", () => (drawing.color = input.value));
-  }
-  root.querySelector("[data-show-drawings]").addEventListener("change", showDrawings);
-  document.addEventListener("keydown", (event) => {
-    if (isTyping(event)) return;
-    if (event.key === "d") turn(!drawing.active);
-    if (event.key === "n") {
-      event.preventDefault();
-      form.querySelector("textarea").focus();
-    }
-  });
-  form.addEventListener("sent", () => turn(false));
+/** Show that the note has a drawing, and store it with the draft. */
+function drawn() {
+  if (!form) return;
+  form.querySelector("[data-has-drawing]").hidden = tools.drawing.strokes.length === 0;
+  onFrame(player.frame());
+  notes?.capture();
 }
 
-function connectNotes() {
-  const atFrame = form.querySelector("[data-at-frame]");
+/** What the first form needs of the drawing and the player. */
+const sketch = {
+  strokes: () => tools?.drawing.strokes ?? [],
+  frame() {
+    const frame = tools?.drawnAt() ?? null;
+    if (frame !== null) return frame;
+    return form.querySelector("[data-at-frame]")?.checked ? (player?.frame() ?? null) : null;
+  },
+  restore({ strokes, frame }) {
+    const atFrame = form.querySelector("[data-at-frame]");
+    if (atFrame && !strokes.length) atFrame.checked = frame !== null;
+    if (frame !== null && !new URL(location.href).searchParams.has("frame")) player?.seek(frame);
+    tools?.restore(strokes, frame);
+  },
+  clear() {
+    if (tools) tools.drawing.active = false;
+    tools?.restore([], null);
+  },
+  finish: () => tools?.drawing.finish(),
+};
+
+/** Scroll to the picture if less than half of it is on the screen. */
+function showPicture() {
+  if (!root) return;
+  const { top, bottom } = root.querySelector("[data-stage]").getBoundingClientRect();
+  const middle = (top + bottom) / 2;
+  if (middle < 0 || middle > innerHeight) root.scrollIntoView();
+}
+
+function listenToNotes() {
   for (const hidden of form.querySelectorAll("[data-needs-script]")) hidden.hidden = false;
-  form.addEventListener("sending", () => {
-    const frame = player?.frame() ?? null;
-    const wanted = frame !== null && (atFrame?.checked || drawnAt !== null);
-    form.elements.frame.value = wanted ? String(drawnAt ?? frame) : "";
-    form.elements.drawing.value = drawing?.text() ?? "";
-  });
-  form.addEventListener("sent", () => {
-    form.querySelector("textarea").value = "";
-    drawing?.clear();
-  });
   form.querySelector("textarea").addEventListener("focus", () => player?.pause());
   document.addEventListener("click", (event) => {
     const note = event.target.closest(".note");
-    if (!note || event.target.closest("a, summary, textarea, .reply button")) return;
+    const isOther = event.target.closest("a, summary, textarea, label, input, form, .note-acts button");
+    if (!note || isOther || note.dataset.object !== panel.dataset.object || !getSelection().isCollapsed) return;
     choose(note);
     if (note.dataset.frame !== "") player?.seek(Number(note.dataset.frame));
     showDrawings();
+    if (event.target.closest("button.frame")) showPicture();
   });
 }
 
-if (player) {
-  player.onFrame(onFrame);
-  connectDrawing();
+/** Go to the frame and the note that the address names. */
+function follow() {
+  const frame = new URL(location.href).searchParams.get("frame");
+  if (frame && /^\d{1,9}$/.test(frame)) player?.seek(Number(frame));
+  const note = location.hash.startsWith("#note-") ? document.getElementById(location.hash.slice(1)) : null;
+  if (note?.classList.contains("note")) choose(note);
 }
-if (form) connectNotes();
-sendForms(() => {
+
+function changed() {
   localTimes();
   showDrawings();
-});
-localTimes();
-showDrawings();
-setInterval(() => {
-  if (!document.hidden) refresh(() => { localTimes(); showDrawings(); });
-}, REFRESH_SECONDS * 1000);
+}
+
+player?.onFrame(onFrame);
+player?.onMedium(showDrawings);
+addEventListener("pagehide", () => tools?.drawing.finish()); // a text that the viewer is typing
+root?.querySelector("[data-show-drawings]")?.addEventListener("change", showDrawings);
+if (form) {
+  listenToNotes();
+  connectNotes(panel, { sketch, merged: changed }).then((connected) => (notes = connected));
+}
+follow();
+sendForms(changed);
+changed();
+setInterval(() => document.hidden || refresh(changed), REFRESH_SECONDS * 1000);

@@ -1,0 +1,107 @@
+"""The errors of commands, and the one line on standard error that reports an error."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from ftrack_like.cli._text import printable
+
+__all__ = ["CommandError", "UsageMistake", "report"]
+
+
+#: The first line of an error of the server: its class, its sentence, and the failing operation.
+_SERVER_ERROR = (
+    r"Server reported error: (?P<name>\w+)\((?:DuplicateEntry: )?(?P<sentence>.*?)"
+    r"(?: \(operation \d+: (?P<operation>[^()]*)\))?\)"
+)
+#: The beginning of the line that the library adds, with an id that people have never seen.
+_OPERATION = "The failing operation:"
+
+
+class CommandError(Exception):
+    """A command cannot do its work. The message says what, where and what to do. Status 1."""
+
+    status = 1
+
+
+class UsageMistake(CommandError):
+    """The arguments of a command make no sense together. Status 2."""
+
+    status = 2
+
+
+def report(error: Exception, debug: bool = False) -> int:
+    """Print *error* as one line on standard error; return the exit status.
+
+    For a mistake in a query, two more lines show the query and the place. With *debug*, or if
+    FTRACK_LOG is ``debug``, print the traceback too.
+    """
+    if debug or os.environ.get("FTRACK_LOG", "").lower() == "debug":
+        import traceback  # lazy: seldom needed
+
+        traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+    print(f"ftrack-like: {_message(error)}", file=sys.stderr)
+    return getattr(error, "status", 1) if isinstance(error, CommandError) else 1
+
+
+def _message(error: Exception) -> str:
+    """Return the message of *error* in one line, and the lines with the place in a query."""
+    if isinstance(error, CommandError) or _is_expected(error):
+        text = _for_people(str(error))
+    elif isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else "The output cannot be written: "
+        text = f"{where}{error.strerror or error}"
+    else:
+        text = (
+            f"Unexpected {type(error).__name__}: {error}. This is a fault of the command. "
+            "Run it again with --debug, and report the traceback."
+        )
+    lines, place = text.splitlines(), []
+    if len(lines) > 2 and lines[-1].strip() == "^":  # A query with a caret below the mistake.
+        # The lines keep their columns, so that the caret stands below the place.
+        before = len(lines[-2]) - len(lines[-2].lstrip())
+        place = [f"  {printable(line[before:].rstrip())}" for line in lines[-2:]]
+        lines[-2:] = []
+    elif len(lines) > 1 and lines[-1].startswith("  "):  # A query without a place.
+        place = [f"  {printable(lines.pop().strip())}"]
+    return "\n".join([printable(" ".join(_in_one_line(lines).split())), *place])
+
+
+def _for_people(text: str) -> str:
+    """Return the message *text* without the words that only programs and programmers need.
+
+    The library writes ``Server reported error: DuplicateEntryError(DuplicateEntry: the name …
+    (operation 0: create Task))``, then the failing operation with advice for programs.
+    """
+    first, _, rest = text.partition("\n")
+    match = re.fullmatch(_SERVER_ERROR, first)
+    if match is None:
+        return text
+    sentence = match["sentence"].strip() or match["name"]
+    sentence = f"{sentence[:1].upper()}{sentence[1:]}"
+    kept = [line for line in rest.splitlines() if not line.startswith(_OPERATION)]
+    where = f" ({match['operation']})" if match["operation"] else ""
+    if where and sentence.endswith("."):
+        sentence = f"{sentence[:-1]}{where}."
+    else:
+        sentence += where
+    return "\n".join([sentence, *kept])
+
+
+def _in_one_line(lines: list[str]) -> str:
+    """Return *lines* in one, with a full stop where a sentence ends without one."""
+    found: list[str] = []
+    for line in map(str.strip, lines):
+        if found and found[-1][-1:].isalnum() and line[:1].isupper():
+            found[-1] += "."
+        found.append(line)
+    return " ".join(found)
+
+
+def _is_expected(error: Exception) -> bool:
+    """Return whether *error* is one of the library's own, whose message is for users."""
+    # Importing the module takes as long as a whole "--help". Without it there is no such error.
+    module = sys.modules.get("ftrack_like.exception")
+    return module is not None and isinstance(error, module.Error)

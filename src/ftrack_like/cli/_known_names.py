@@ -1,0 +1,143 @@
+"""The names that a column or a path may contain: those of the schemas, and custom attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ftrack_like._base.collaborators import catalogue_of
+from ftrack_like.cli._errors import CommandError
+
+if TYPE_CHECKING:
+    from ftrack_like._values.catalogue import Catalogue, Property, Step
+    from ftrack_like.cli._columns import Column
+    from ftrack_like.session import Session
+
+__all__ = ["check_columns", "found_at", "require_path"]
+
+_STEP = re.compile(r"(?P<name>[^\[\]]*)(?:\[(?P<cast>[^\[\]]*)\])?")
+#: The kinds in the configurations of custom attributes, by type; other contexts are ``task``.
+_KINDS = {"Project": "show", "AssetVersion": "assetversion", "Asset": "asset", "User": "user"}
+_CONTEXTS = ("Context", "TypedContext")
+
+
+def _steps_of(words: Iterable[str]) -> list[Step]:
+    """Return the steps of a path from its *words*, such as ``parent[Shot]`` and ``name``."""
+    found: list[Step] = []
+    for word in words:
+        match = _STEP.fullmatch(word)
+        found.append((word, None) if match is None else (match["name"], match["cast"]))
+    return found
+
+
+def found_at(catalogue: Catalogue, entity_type: str, path: str) -> Optional[Property]:
+    """Return the attribute of *entity_type* at the dotted *path*, None if only the server knows.
+
+    Raise :exc:`~ftrack_like.cli._errors.CommandError` with a suggestion for an unknown name.
+    """
+    from ftrack_like import exception  # lazy: "--help" answers at once
+
+    try:
+        return catalogue.follow(entity_type, _steps_of(path.split(".")))
+    except (
+        exception.UnknownAttributeError,
+        exception.UnrecognisedEntityTypeError,
+        exception.InvalidValueError,
+    ) as error:
+        where = f"{path!r}: " if "." in path else ""
+        raise CommandError(f"{where}{str(error).strip()}") from error
+
+
+def require_path(session: Session, entity_type: str, path: str) -> None:
+    """Raise :exc:`~ftrack_like.cli._errors.CommandError` if *entity_type* has no *path*."""
+    found_at(catalogue_of(session), entity_type, path)
+
+
+def check_columns(session: Session, entity_type: str, columns: Sequence[Column]) -> None:
+    """Check that *entity_type* has all *columns*.
+
+    Raise :exc:`~ftrack_like.cli._errors.CommandError` with a suggestion for the first unknown one.
+    The keys of custom attributes are compared with the configurations of the site.
+    """
+    catalogue = catalogue_of(session)
+    custom: Optional[_CustomAttributes] = None
+    for column in columns:
+        found_at(catalogue, entity_type, column.projection)
+        before, _, last = column.projection.rpartition(".")
+        if last != "custom_attributes" or len(column.path) <= column.projection.count(".") + 1:
+            continue
+        end = found_at(catalogue, entity_type, before) if before else None
+        if before and end is None:
+            continue  # The path leads to types that differ.
+        custom = custom or _CustomAttributes(session, catalogue)
+        custom.require(column, entity_type if end is None else end.target)
+
+
+class _Configuration(NamedTuple):
+    """A custom attribute: its *key*, and the *kind* and *object_type* of its entities."""
+
+    key: str
+    kind: str
+    object_type: Optional[str]
+    is_hierarchical: bool
+
+
+class _CustomAttributes:
+    """The custom attributes of a site, loaded by one query."""
+
+    def __init__(self, session: Session, catalogue: Catalogue) -> None:
+        """Load the configurations of *session*."""
+        self._catalogue = catalogue
+        self._types = list(session.types)
+        known = catalogue.properties("CustomAttributeConfiguration")
+        names = ("key", "entity_type", "object_type_id", "is_hierarchical")
+        wanted = [name for name in names if name in known]
+        rows: Iterable[Mapping[str, object]] = session.query(
+            f"select {', '.join(wanted)} from CustomAttributeConfiguration"
+        )
+        self._all = [
+            _Configuration(
+                str(row["key"]),
+                str(row["entity_type"]),
+                str(row["object_type_id"]) if row["object_type_id"] else None,
+                bool("is_hierarchical" in wanted and row["is_hierarchical"]),
+            )
+            for row in rows
+        ]
+
+    def keys_of(self, entity_type: str) -> list[str]:
+        """Return the keys that entities of *entity_type* may have, sorted."""
+        return sorted({each.key for each in self._all if self._fits(each, entity_type)})
+
+    def _fits(self, each: _Configuration, entity_type: str) -> bool:
+        """Return whether entities of *entity_type* may have the custom attribute *each*."""
+        bases = {entity_type, *self._catalogue.bases(entity_type)}
+        kind = _KINDS.get(entity_type)
+        if kind is None:
+            kind = "task" if bases & set(_CONTEXTS) else "list" if "List" in bases else ""
+        if each.is_hierarchical and kind not in ("", "user", "list"):
+            return True
+        if entity_type == "Context":
+            return each.kind in ("task", "show")
+        if each.kind != kind:
+            return False
+        own = self._object_type(entity_type) if kind == "task" else None
+        return own is None or each.object_type in (None, own)
+
+    def _object_type(self, entity_type: str) -> Optional[str]:
+        """Return the id of the object type of the contexts of *entity_type*, None for a base."""
+        fragment = self._catalogue.schema(entity_type)["properties"].get("object_type_id") or {}
+        found = fragment.get("default")
+        return None if found is None else str(found)
+
+    def require(self, column: Column, entity_type: str) -> None:
+        """Raise an error if entities of *entity_type* never have the key of *column*."""
+        from ftrack_like._base.suggest import did_you_mean  # lazy: "--help" answers at once
+
+        key, known = column.path[-1], self.keys_of(entity_type)
+        if key not in known:
+            hint = did_you_mean(key, known, f"The keys are: {', '.join(known) or 'none'}.")
+            raise CommandError(
+                f"{column.name!r}: {entity_type} has no custom attribute {key!r}. {hint}"
+            )

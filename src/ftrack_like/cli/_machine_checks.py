@@ -1,0 +1,204 @@
+"""Checks of this machine: profiles, schema cache, ffmpeg, Python and packages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from typing import Optional
+
+from ftrack_like._version import __version__
+from ftrack_like.cli._checks import FAIL, OK, WARN, Diagnosis
+
+__all__ = [
+    "OPTIONAL",
+    "REQUIRED",
+    "check_ffmpeg",
+    "check_packages",
+    "check_profiles",
+    "check_python",
+    "check_schema_cache",
+]
+
+#: The packages that the client needs, with the oldest version that works.
+REQUIRED = {
+    "requests": "2.25.1",
+    "arrow": "0.17",
+    "clique": "1.6.1",
+    "platformdirs": "4",
+    "websocket-client": "0.59",
+}
+#: The packages of the extras.
+OPTIONAL = {
+    "sandbox": ("starlette", "uvicorn", "wsproto", "sqlalchemy", "jinja2"),
+    "media": ("pillow", "imageio-ffmpeg", "av"),
+    "redis": ("redis",),
+    "postgres": ("psycopg",),
+    "cli": ("rich", "tqdm"),
+    "keyring": ("keyring",),
+    "telemetry": ("opentelemetry-api",),
+}
+_OLDEST_PYTHON = (3, 9)
+
+
+def check_profiles() -> list[Diagnosis]:
+    """Check that the profile file can be read, and only by its owner."""
+    from ftrack_like import exception  # lazy: "--help" answers at once
+    from ftrack_like._configuration.files import warn_if_readable_by_others  # lazy: likewise
+    from ftrack_like._configuration.profiles import load_profiles  # lazy: likewise
+
+    try:
+        profiles = load_profiles()
+        found = [profiles.get(name) for name in profiles.names]  # raises an error for each mistake
+    except exception.ConfigurationError as error:
+        first, _, advice = str(error).partition("\n")
+        return [Diagnosis("profiles", FAIL, first, advice or "Run: ftrack-like config path")]
+    if profiles.path is None:
+        text = "This user has no folder for settings."
+        return [Diagnosis("profiles", OK, text)]
+    if not profiles.exists:
+        return [Diagnosis("profiles", OK, f"There is no profile file {profiles.path}.")]
+    loose = (
+        None
+        if all(each.in_keyring for each in found)
+        else warn_if_readable_by_others(profiles.path)
+    )
+    if loose is not None:
+        text, _, command = loose.partition(" Run: ")
+        return [Diagnosis("profiles", WARN, text, f"Run: {command}")]
+    names = ", ".join(profiles.names) or "none"
+    return [
+        Diagnosis("profiles", OK, f"{profiles.path} has: {names}. Default: {profiles.default}.")
+    ]
+
+
+def check_schema_cache(server_url: Optional[str], wanted: Optional[str]) -> list[Diagnosis]:
+    """Check the stored schemas of *server_url*; *wanted* is their hash on the server, if known."""
+    from ftrack_like._base.schema_files import (  # lazy: "--help" answers at once
+        SCHEMA_FOLDER_VARIABLE,
+        schema_file_name,
+        user_schema_folder,
+    )
+
+    name = "schema cache"
+    chosen = os.environ.get(SCHEMA_FOLDER_VARIABLE)
+    folder = chosen or user_schema_folder()
+    advice = f"Set {SCHEMA_FOLDER_VARIABLE} to a folder that you can write."
+    if folder is None:
+        return [Diagnosis(name, WARN, "This user has no folder for caches.", advice)]
+    path = folder
+    if not folder.endswith(".json"):
+        path = os.path.join(folder, schema_file_name(server_url or ""))
+    place = path if server_url else folder
+    origin = f"from {SCHEMA_FOLDER_VARIABLE}" if chosen else "the default"
+    if not _can_be_written(os.path.dirname(path)):
+        text = f"{os.path.dirname(path)} ({origin}) cannot be written, so each session fetches."
+        return [Diagnosis(name, WARN, text, advice)]
+    if server_url is None or not os.path.exists(path):
+        return [Diagnosis(name, OK, f"{place} ({origin}) will be written by the next session.")]
+    age = (time.time() - os.stat(path).st_mtime) / 3600
+    with open(path, "rb") as file:
+        is_current = None if wanted is None else _md5_of(file.read()) == wanted
+    state = {None: "", True: ", up to date", False: ", out of date; the next session fetches them"}
+    size = os.stat(path).st_size
+    text = f"{path} ({origin}): {size} bytes, used {age:.1f} hours ago{state[is_current]}."
+    return [Diagnosis(name, OK, text)]
+
+
+def _md5_of(content: bytes) -> str:
+    """Return the hash with which the server describes its schemas."""
+    import hashlib  # lazy: "--help" answers at once
+
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _can_be_written(folder: str) -> bool:
+    """Return whether *folder* can be written, or created."""
+    while folder and not os.path.exists(folder):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return False
+        folder = above
+    return os.path.isdir(folder or ".") and os.access(folder or ".", os.W_OK | os.X_OK)
+
+
+def check_ffmpeg(timeout: float) -> list[Diagnosis]:
+    """Check that ffmpeg is there and runs; only encoding needs it."""
+    from ftrack_like._base.ffmpeg import find_ffmpeg  # lazy: "--help" answers at once
+    from ftrack_like.exception import MediaError  # lazy: likewise
+
+    try:
+        path = find_ffmpeg()
+        done = subprocess.run(
+            [path, "-version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=True,
+        )
+    except MediaError as error:
+        first, _, advice = str(error).partition(". ")
+        return [Diagnosis("ffmpeg", WARN, f"{first}. Only encoding needs it.", advice)]
+    except (OSError, subprocess.SubprocessError) as error:
+        text = f"ffmpeg does not run: {error}"
+        return [Diagnosis("ffmpeg", WARN, text, "Set FTRACK_FFMPEG to the path of ffmpeg.")]
+    version = re.match(r"ffmpeg version (\S+)", done.stdout)
+    return [Diagnosis("ffmpeg", OK, f"{path}, version {version[1] if version else 'unknown'}.")]
+
+
+def check_python() -> list[Diagnosis]:
+    """Check the version of Python."""
+    version = platform.python_version()
+    text = f"{platform.python_implementation()} {version} on {platform.platform()}."
+    library = Diagnosis("ftrack-like", OK, f"Version {__version__}.")
+    if sys.version_info[:2] < _OLDEST_PYTHON:
+        advice = f"Install Python {'.'.join(map(str, _OLDEST_PYTHON))} or later."
+        return [library, Diagnosis("Python", FAIL, text, advice)]
+    return [library, Diagnosis("Python", OK, text)]
+
+
+def check_packages() -> list[Diagnosis]:
+    """Check the versions of the packages that the client needs; list those of the extras."""
+    found = {name: _version_of(name) for name in REQUIRED}
+    wrong = [
+        f"{name}>={least}"
+        for name, least in REQUIRED.items()
+        if (version := found[name]) is None or _numbers(version) < _numbers(least)
+    ]
+    text = ", ".join(f"{name} {version or 'is missing'}" for name, version in found.items())
+    if wrong:
+        command = f"Run: {sys.executable} -m pip install " + " ".join(f"'{each}'" for each in wrong)
+        needed = Diagnosis("packages", FAIL, f"{text}. Too old or missing: {wrong}.", command)
+    else:
+        needed = Diagnosis("packages", OK, f"{text}.")
+    states = []
+    for extra, names in OPTIONAL.items():
+        versions = {name: _version_of(name) for name in names}
+        there = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+        missing = ", ".join(name for name, version in versions.items() if not version)
+        states.append(f"{extra}: {there or 'not installed'}")
+        if there and missing:
+            states[-1] += f", without {missing}"
+    return [needed, Diagnosis("extras", OK, f"{'; '.join(states)}.")]
+
+
+def _version_of(name: str) -> Optional[str]:
+    """Return the installed version of the distribution *name*, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except (importlib.metadata.PackageNotFoundError, OSError, ValueError):
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of *version*, without zeros at the end."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    numbers = [int(part) for part in found[0].split(".")] if found else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)

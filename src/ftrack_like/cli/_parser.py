@@ -1,0 +1,246 @@
+"""The parser of the command line: errors in one line, with suggestions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, NoReturn, Optional
+
+from ftrack_like.cli._text import printable
+
+__all__ = ["CommandParser", "OptionGroup"]
+
+
+class OptionGroup(NamedTuple):
+    """A group of arguments in the help."""
+
+    title: str
+    actions: list[argparse.Action]
+
+
+#: Names of options in other programs, and the names here.
+_OTHER_OPTIONS = {"fields": "columns", "format": "output", "max-items": "limit"}
+
+
+#: The beginning of the message of argparse for missing arguments.
+_MISSING = "the following arguments are required:"
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that names mistakes in one line and suggests the nearest command or option.
+
+    Options cannot be abbreviated, so that a new option never changes the meaning of a script.
+    """
+
+    def __init__(
+        self,
+        prog: Optional[str] = None,
+        *,
+        description: Optional[str] = None,
+        epilog: Optional[str] = None,
+        formatter_class: type[argparse.HelpFormatter] = argparse.HelpFormatter,
+        add_help: bool = True,
+    ) -> None:
+        """Initialise; the parameters are those of :class:`argparse.ArgumentParser`."""
+        super().__init__(
+            prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=formatter_class,
+            add_help=add_help,
+            allow_abbrev=False,
+        )
+        #: The words that this parser last got, for hints.
+        self.given: list[str] = []
+
+    def parse_known_args(  # type: ignore[override]  # as parse_args
+        self, args: Optional[Sequence[str]] = None, namespace: Optional[argparse.Namespace] = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Return the values of *args*, and the words that this parser does not know."""
+        self.given = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(self.given, namespace)
+
+    @property
+    def arguments(self) -> list[argparse.Action]:
+        """The arguments of this parser, in the order of their declaration."""
+        return list(self._actions)
+
+    @property
+    def option_groups(self) -> list[OptionGroup]:
+        """The titles of the groups in the help, with their arguments."""
+        return [
+            OptionGroup(each.title or "", list(each._group_actions))  # noqa: SLF001 - has no reader
+            for each in self._action_groups
+        ]
+
+    @property
+    def commands(self) -> dict[str, CommandParser]:
+        """The sub-commands of this parser by name; empty for a command without any."""
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                return action.choices
+        return {}
+
+    @property
+    def takes_command(self) -> bool:
+        """Whether a sub-command may follow."""
+        return any(isinstance(each.choices, dict) for each in self._actions)
+
+    @property
+    def needs_command(self) -> bool:
+        """Whether a sub-command must follow."""
+        return any(isinstance(each.choices, dict) and each.required for each in self._actions)
+
+    @property
+    def summaries(self) -> dict[str, str]:
+        """The one-line help of each sub-command, by name."""
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                # argparse itself reads them through this function, and has no public one.
+                entries: Iterable[argparse.Action] = getattr(action, "_get_subactions")()  # noqa: B009
+                return {entry.dest: entry.help or "" for entry in entries}
+        return {}
+
+    def leaves(self) -> list[CommandParser]:
+        """Return the parsers that work without a sub-command: this one, and those below it."""
+        found = [] if self.needs_command else [self]
+        for command in self.commands.values():
+            found += command.leaves()
+        return found
+
+    def format_usage(self) -> str:
+        """Return the usage without the options that may be left out, which the help lists."""
+        return f"usage: {self.synopsis}\n"
+
+    def format_help(self) -> str:
+        """Return the help, with the short usage."""
+        self.usage = self.synopsis.replace("%", "%%")
+        return super().format_help()
+
+    @property
+    def synopsis(self) -> str:
+        """The program with its positional arguments and the options that it requires."""
+        words = [self.prog]
+        for action in self._actions:
+            if action.option_strings and action.required:
+                words.append(f"{action.option_strings[0]} {_name_of(action, value=True)}")
+        positional = [_positional(each) for each in self._actions if not each.option_strings]
+        options = "[options]"
+        # Options of a command with sub-commands come before these.
+        words += [options, *positional] if self.commands else [*positional, options]
+        return " ".join(words)
+
+    def error(self, message: str) -> NoReturn:
+        """Print *message* and where to find the help, in one line; exit with status 2."""
+        if message.startswith(_MISSING):
+            for word in self.given:
+                hint = self._assignment_hint(word) if word.startswith("--") else ""
+                if hint:
+                    message = f"unknown argument {word!r}.{hint}"
+        if message.startswith(_MISSING) and self.needs_command:
+            message = f"name what to do: {', '.join(self.commands)}"
+        elif message.startswith(_MISSING):
+            message = f"missing: {message[len(_MISSING) :].strip()}. Usage: {self.synopsis}"
+        text = printable(" ".join(message.split()))
+        stop = "" if text.endswith((".", "?")) else "."
+        self.exit(2, f"{self.prog}: {text}{stop} See: {self.prog} --help\n")
+
+    def parse_args(  # type: ignore[override]  # argparse declares overloads for other namespaces
+        self, args: Optional[Sequence[str]] = None, namespace: Optional[argparse.Namespace] = None
+    ) -> argparse.Namespace:
+        """Return the values of *args*; exit with status 2 and a suggestion for unknown ones."""
+        given = list(sys.argv[1:] if args is None else args)
+        chosen, extra = self.parse_known_args(given, namespace)
+        asked: CommandParser = getattr(chosen, "parser", self)
+        if extra and not asked.takes_more(chosen, extra):
+            asked.error(f"unknown argument {extra[0]!r}.{asked.hint(extra[0])}")
+        return chosen
+
+    def takes_more(self, chosen: argparse.Namespace, words: Sequence[str]) -> bool:
+        """Add *words* that follow an option to the last positional argument, in *chosen*.
+
+        Return False if it takes no more words. argparse itself fills it only once.
+        """
+        positional = [each for each in self._actions if not each.option_strings]
+        if not positional or positional[-1].nargs not in ("*", "+"):
+            return False
+        if any(word.startswith("-") and len(word) > 1 for word in words):
+            return False
+        last = positional[-1]
+        try:
+            more = [last.type(word) if callable(last.type) else word for word in words]
+        except argparse.ArgumentTypeError as error:
+            self.error(f"argument {_name_of(last)}: {error}")
+        setattr(chosen, last.dest, [*(getattr(chosen, last.dest) or ()), *more])
+        return True
+
+    def hint(self, option: str) -> str:
+        """Return a sentence that helps with the unknown word *option*, or an empty text."""
+        if not option.startswith("-"):
+            positional = [each.metavar for each in self._actions if not each.option_strings]
+            takes_sentence = "EXPRESSION" in positional or "TEXT" in positional
+            return " Put an argument with spaces in quotes." if takes_sentence else ""
+        # Without dashes, which would make all options alike.
+        known = {
+            name[2:]: name
+            for action in self._actions
+            for name in action.option_strings
+            if name.startswith("--")
+        }
+        word = option.split("=", maxsplit=1)[0].lstrip("-")
+        from ftrack_like._base.suggest import closest  # lazy: only for mistakes
+
+        assigned = self._assignment_hint(option)
+        if assigned:
+            return assigned
+        others = {name: here for name, here in _OTHER_OPTIONS.items() if here in known}
+        best = [others[word]] if word in others else closest(word, known)
+        if not best:
+            import difflib  # lazy: only for mistakes
+
+            best = [others[each] for each in difflib.get_close_matches(word, others, cutoff=0.8)]
+        return f" Did you mean {known[best[0]]!r}?" if best else ""
+
+    def _assignment_hint(self, option: str) -> str:
+        """Return a sentence for the unknown *option* ``--attribute=value``, or an empty text."""
+        positional = [each.metavar for each in self._actions if not each.option_strings]
+        name, sign, _ = option.partition("=")
+        is_known = any(name in each.option_strings for each in self._actions)
+        if not sign or is_known or "ATTRIBUTE=VALUE" not in positional:
+            return ""
+        return f" Write an attribute without dashes: {option.lstrip('-')}"
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Exit with a suggestion if *value* is none of the choices of *action*."""
+        if action.choices is None or value in action.choices:
+            return
+        names = [str(each) for each in action.choices]
+        what = "command" if isinstance(action.choices, dict) else f"value of {_name_of(action)}"
+        listed = f" Choose from: {', '.join(names)}."
+        hint = _suggestion(str(value), names)
+        raise argparse.ArgumentError(None, f"{value!r} is not a {what}.{hint or listed}")
+
+
+def _name_of(action: argparse.Action, value: bool = False) -> str:
+    """Return the name of *action* in messages, or with *value* the name of its value."""
+    if action.option_strings and not value:
+        return "/".join(action.option_strings)
+    return str(action.metavar or action.dest)
+
+
+def _positional(action: argparse.Action) -> str:
+    """Return the positional argument *action* as in a usage."""
+    name = _name_of(action)
+    if isinstance(action.choices, dict):
+        return f"{name} …" if action.required else f"[{name} …]"
+    forms = {"?": "[{}]", "*": "[{} …]", "+": "{} …"}
+    return forms.get(str(action.nargs), "{}").format(name)
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the sentence "Did you mean …?" with a space before it, or an empty text."""
+    from ftrack_like._base.suggest import did_you_mean  # lazy: only for mistakes
+
+    hint = did_you_mean(name, known)
+    return f" {hint}" if hint else ""

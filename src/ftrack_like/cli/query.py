@@ -1,0 +1,162 @@
+"""`ftrack-like query`: print the entities that a query finds."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Optional
+
+from ftrack_like._base.collaborators import catalogue_of
+from ftrack_like.cli._arguments import positive
+from ftrack_like.cli._columns import Column, column_of, columns_of, projections_for
+from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._entities import type_named
+from ftrack_like.cli._errors import UsageMistake
+from ftrack_like.cli._expressions import print_unknown_values, quoting
+from ftrack_like.cli._known_names import check_columns
+from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_rows
+from ftrack_like.cli._progress import ProgressBar
+
+if TYPE_CHECKING:
+    from ftrack_like._base.types import Json
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.query import QueryResult
+    from ftrack_like.session import Session
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "print the entities that a query finds"
+
+_PAGE = 500
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to *parser*."""
+    parser.add_argument(
+        "expression",
+        metavar="EXPRESSION",
+        help="such as 'Task where status.name is \"In Progress\"' or 'select name from Project'; "
+        "'-' reads it from standard input",
+    )
+    parser.add_argument(
+        "-c",
+        "--columns",
+        metavar="PATHS",
+        type=columns_of,
+        help="what to print, such as name,status.name,custom.fstart (default: the projections "
+        "of the expression, else the id, name, type, status and parent)",
+    )
+    parser.add_argument(
+        "-L", "--limit", metavar="N", type=positive, help="print at most N entities"
+    )
+    parser.add_argument("--count", action="store_true", help="print only how many there are")
+    add_output_arguments(parser)
+    add_connection_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what the query in *arguments* finds; return the exit status."""
+    if arguments.count and arguments.columns:
+        raise UsageMistake("--count prints a number and has no --columns.")
+    text = sys.stdin.read() if arguments.expression == "-" else arguments.expression
+    typed = text.strip()
+    with open_session(arguments) as session, quoting(typed):
+        expression, columns = _with_columns(session, typed, arguments.columns)
+        if arguments.count:
+            total = len(session.query(expression, page_size=1))
+            print(total if arguments.limit is None else min(total, arguments.limit))
+            count = total
+        else:
+            count = _write_found(session, arguments, expression, columns)
+        if not count:
+            print_unknown_values(session, _queried_type(expression), expression)
+    return 0
+
+
+def _write_found(
+    session: Session, arguments: argparse.Namespace, expression: str, columns: list[Column]
+) -> int:
+    """Write the *columns* of what *expression* finds; return the number of rows."""
+    size = _PAGE if arguments.limit is None else min(arguments.limit, _PAGE)
+    result = session.query(expression, page_size=size)
+    if not columns:
+        columns = _columns_of_rows(result)
+    with session.auto_populating(False):
+        rows = _with_progress(_rows(result, columns, arguments.limit), arguments)
+        count = write_rows(arguments, [column.name for column in columns], rows)
+    if not count and format_of(arguments) == "table" and is_terminal(sys.stderr):
+        print("Nothing found.", file=sys.stderr)
+    return count
+
+
+def _queried_type(expression: str) -> str:
+    """Return the type that *expression* queries."""
+    from ftrack_like.query import outline  # lazy: "--help" answers at once
+
+    return outline(expression).entity_type or ""
+
+
+def _with_columns(
+    session: Session, expression: str, chosen: Optional[list[Column]]
+) -> tuple[str, list[Column]]:
+    """Return *expression* with projections for the *chosen* columns, and the columns to print.
+
+    The columns are empty if only the rows know them, as counts do.
+    """
+    from ftrack_like.query import outline, projections_of  # lazy: "--help" answers at once
+
+    parts = outline(expression)
+    if parts.entity_type is None:
+        raise UsageMistake(
+            f"{expression!r} is not a query. Write a type, such as Task, then conditions: "
+            "Task where name is lighting."
+        )
+    if parts.has_projections:
+        body = expression[projections_of(expression)[1] :]
+        names = projections_of(expression)[0]
+        if any("(" in name for name in names) and not chosen:
+            return expression, []
+        entity_type = type_named(session, parts.entity_type)
+        columns = chosen or [*map(column_of, names)]
+        if chosen or any(column.projection != column.name for column in columns):
+            check_columns(session, entity_type, columns)
+            return f"select {projections_for(columns)} from {body}", columns
+        return expression, columns  # The server reports the place of an unknown name.
+    entity_type = type_named(session, parts.entity_type)
+    start = expression.index(parts.entity_type)
+    body = entity_type + expression[start + len(parts.entity_type) :]
+    usual = catalogue_of(session).usual_columns(entity_type)
+    columns = chosen or [column_of(name) for name in usual]
+    check_columns(session, entity_type, chosen or ())
+    return f"select {projections_for(columns)} from {body}", columns
+
+
+def _columns_of_rows(result: QueryResult[Entity]) -> list[Column]:
+    """Return the columns of the first row of *result*, a mapping."""
+    first: object = result.first()  # Rows of counts are mappings.
+    names = [name for name in first if not name.startswith("__")] if isinstance(first, dict) else []
+    return [column_of(name) for name in names]
+
+
+def _rows(
+    result: QueryResult[Entity], columns: list[Column], limit: Optional[int]
+) -> Iterator[list[Json]]:
+    """Yield the values of *columns* for at most *limit* rows of *result*."""
+    entities: Iterable[Entity] = result.iterate() if limit is None else result
+    for entity in itertools.islice(entities, limit):
+        yield [column.value(entity) for column in columns]
+
+
+def _with_progress(
+    rows: Iterator[list[Json]], arguments: argparse.Namespace
+) -> Iterator[list[Json]]:
+    """Yield *rows*; for a table, which needs all of them first, show the progress."""
+    if format_of(arguments) != "table":
+        yield from rows
+        return
+    with ProgressBar("Loading", arguments.limit, delay=0.5) as bar:
+        for row in rows:
+            bar.advance()
+            yield row

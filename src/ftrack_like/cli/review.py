@@ -1,0 +1,295 @@
+"""`ftrack-like review`: make review sessions, add versions, invite people, and report."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Optional
+
+from ftrack_like.cli._arguments import positive
+from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
+from ftrack_like.cli._connection import add_connection_arguments, open_session, secret_of_file
+from ftrack_like.cli._entities import find_entity
+from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._output import (
+    add_output_arguments,
+    format_of,
+    is_terminal,
+    write_details,
+    write_rows,
+)
+from ftrack_like.cli._review_page import review_page
+from ftrack_like.cli._review_report import REPORT_COLUMNS, read_report, report_row, report_value
+from ftrack_like.cli._text import amount
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "make review sessions, add versions, invite people, and report"
+
+_MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+_NAMED_MAIL = re.compile(r"\s*(?P<name>[^<>]*?)\s*<(?P<mail>[^<>]+)>\s*")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to *parser*."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser(
+        "create",
+        help="make a review session and print its id",
+        description="Make a review session and print its id. On a terminal, also print the address "
+        "of its page for users, if the server is a sandbox. With --json, the address is in 'url', "
+        "and null for other servers.",
+    )
+    create.add_argument("name", metavar="NAME", help="name of the review session")
+    create.add_argument(
+        "--project", metavar="PROJECT", required=True, help="name or id of the project"
+    )
+    create.add_argument("--description", metavar="TEXT", default="", help="text for the guests")
+    create.add_argument(
+        "--days",
+        metavar="N",
+        type=positive,
+        help="close it after N days (default: it stays open until it is closed)",
+    )
+    create.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        help="guests must enter the text in the first line of this file; '-' reads a line from "
+        "standard input. A passphrase is never an argument: other users see those",
+    )
+    create.add_argument(
+        "--moderated", action="store_true", help="guests do not see the notes of other guests"
+    )
+    _add_versions_option(create, "--version", "version to show; may be repeated")
+    create.add_argument(
+        "--invite",
+        metavar="EMAIL",
+        action="append",
+        default=[],
+        help="person to invite by mail; may be repeated",
+    )
+    add = actions.add_parser("add", help="add versions to a review session")
+    _add_review(add)
+    add.add_argument("versions", metavar="VERSION", nargs="*", help="id of an asset version")
+    add.add_argument("-q", "--query", metavar="EXPRESSION", help="or a query for asset versions")
+    invite = actions.add_parser("invite", help="invite people by mail")
+    _add_review(invite)
+    invite.add_argument(
+        "people",
+        metavar="EMAIL",
+        nargs="+",
+        help="mail address, also as 'Ines Ferreira <ines@producer.example>'",
+    )
+    invite.add_argument("--no-mail", action="store_true", help="add the people, but send no mail")
+    for each in (create, add, invite):
+        add_dry_run_argument(each)
+    report = actions.add_parser(
+        "report",
+        help="print decisions and notes",
+        description="Print a row for each version in the review session, with the decisions and "
+        "notes of the guests: a table, TSV, CSV, or JSON with one object for each version.",
+    )
+    _add_review(report)
+    for each in (create, add, invite, report):
+        add_output_arguments(each)
+        add_connection_arguments(each)
+
+
+def _add_review(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("review", metavar="REVIEW", help="name or id of the review session")
+
+
+def _add_versions_option(parser: argparse.ArgumentParser, name: str, words: str) -> None:
+    parser.add_argument(
+        name, dest="versions", metavar="VERSION", action="append", default=[], help=words
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what *arguments* say; return the exit status."""
+    actions = {"create": _create, "add": _add, "invite": _invite, "report": _report}
+    with open_session(arguments) as session:
+        return actions[arguments.action](session, arguments)
+
+
+def _create(session: Session, arguments: argparse.Namespace) -> int:
+    """Make a review session."""
+    people = [_read_person(each) for each in arguments.invite]
+    project = find_entity(session, "Project", arguments.project)
+    versions = _versions_of(session, arguments.versions)
+    review = session.create("ReviewSession", _settings(arguments, project))
+    for position, version in enumerate(versions):
+        _add_object(session, review, version, position)
+    invitees = [_add_invitee(session, review, name, mail) for name, mail in people]
+    if not apply_changes(session, arguments):
+        return 0
+    if invitees:
+        session.send_review_session_invites(invitees)
+    id_, chosen = str(review["id"]), format_of(arguments)
+    url = None if chosen == "tsv" else review_page(session, id_)
+    if chosen in ("table", "tsv"):
+        print(id_)
+        if url is not None:
+            _say(f"Open {url}")
+    else:
+        write_details(arguments, {"id": id_, "name": review["name"], "url": url})
+    _say(f"{amount(len(versions), 'version')}, {amount(len(invitees), 'person')} invited.")
+    return 0
+
+
+def _settings(arguments: argparse.Namespace, project: Entity) -> dict[str, object]:
+    """Return the values of the review session in *arguments*."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    values: dict[str, object] = {
+        "name": arguments.name,
+        "description": arguments.description,
+        "project": project,
+        "start_date": now,
+        "end_date": now + datetime.timedelta(days=arguments.days or 365),
+        "availability": "date_range" if arguments.days else "always",
+    }
+    if arguments.passphrase_file is not None:
+        passphrase = secret_of_file(
+            arguments.passphrase_file, "--passphrase-file", "the passphrase"
+        )
+        values.update(passphrase=passphrase, passphrase_enabled=True)
+    if arguments.moderated:
+        values["is_moderated"] = True
+    return values
+
+
+def _add(session: Session, arguments: argparse.Namespace) -> int:
+    """Add versions to a review session."""
+    if bool(arguments.versions) == (arguments.query is not None):
+        raise UsageMistake("Pass either the ids of versions or --query EXPRESSION.")
+    review = _find_review(session, arguments.review)
+    if arguments.query is not None:
+        versions = _versions_of_query(session, arguments.query)
+    else:
+        versions = _versions_of(session, arguments.versions)
+    shown = session.query(
+        "select sort_order, version_id from ReviewSessionObject where review_session_id is :id",
+        values={"id": review["id"]},
+    ).all()
+    present = {each["version_id"] for each in shown}
+    new = [each for each in versions if each["id"] not in present]
+    start = max((float(each["sort_order"] or 0) for each in shown), default=-1.0) + 1
+    added = [
+        (_add_object(session, review, version, start + index), version)
+        for index, version in enumerate(new)
+    ]
+    if not apply_changes(session, arguments):
+        return 0
+    rows = [[str(one["id"]), str(one["name"]), str(one["version"])] for one, _ in added]
+    write_rows(arguments, ("id", "name", "version"), rows)
+    before = len(versions) - len(new)
+    others = f" {before} {'was' if before == 1 else 'were'} there already." if before else ""
+    _say(f"Added {amount(len(new), 'version')}.{others}")
+    return 0
+
+
+def _invite(session: Session, arguments: argparse.Namespace) -> int:
+    """Invite people to a review session; those who are there already get the mail again."""
+    people = [_read_person(each) for each in arguments.people]
+    review = _find_review(session, arguments.review)
+    known = {
+        str(each["email"]).lower(): each
+        for each in session.query(
+            "select name, email from ReviewSessionInvitee where review_session_id is :id",
+            values={"id": review["id"]},
+        )
+    }
+    invitees = []
+    for name, mail in people:
+        if mail.lower() not in known:
+            known[mail.lower()] = _add_invitee(session, review, name, mail)
+        invitees.append(known[mail.lower()])
+    if not apply_changes(session, arguments):
+        return 0
+    if not arguments.no_mail:
+        session.send_review_session_invites(invitees)
+    rows = [[str(each["id"]), str(each["name"]), str(each["email"])] for each in invitees]
+    write_rows(arguments, ("id", "name", "email"), rows)
+    _say(f"{'Added' if arguments.no_mail else 'Invited'} {amount(len(invitees), 'person')}.")
+    return 0
+
+
+def _report(session: Session, arguments: argparse.Namespace) -> int:
+    """Print the decisions and notes of a review session."""
+    review = _find_review(session, arguments.review)
+    objects = read_report(session, str(review["id"]))
+    if format_of(arguments) in ("json", "jsonl"):
+        names = list(report_value(objects[0])) if objects else []
+        write_rows(arguments, names, [list(report_value(one).values()) for one in objects])
+    else:
+        write_rows(arguments, REPORT_COLUMNS, map(report_row, objects))
+    return 0
+
+
+def _find_review(session: Session, text: str) -> Entity:
+    return find_entity(session, "ReviewSession", text)
+
+
+def _versions_of(session: Session, ids: Sequence[str]) -> list[Entity]:
+    """Return the asset versions with *ids*, each once."""
+    needed = ["version", "asset.name", "asset.parent.name"]
+    found = [find_entity(session, "AssetVersion", each, needed) for each in dict.fromkeys(ids)]
+    return list({str(each["id"]): each for each in found}.values())
+
+
+def _versions_of_query(session: Session, expression: str) -> list[Entity]:
+    from ftrack_like.query import outline  # lazy: "--help" answers at once
+
+    entity_type = outline(expression).entity_type
+    if entity_type != "AssetVersion":
+        raise UsageMistake(f"--query must find asset versions, not {entity_type}.")
+    found = session.query(expression).all()
+    if not found:
+        raise CommandError(f"{expression!r} finds no version.")
+    session.populate(found, "version, asset.name, asset.parent.name")
+    return found
+
+
+def _add_object(session: Session, review: Entity, version: Entity, position: float) -> Entity:
+    """Return a new object that shows *version* in *review*."""
+    asset = version["asset"]
+    name = f"{asset['parent']['name']} {asset['name']}" if asset["parent"] else str(asset["name"])
+    values = {
+        "review_session": review,
+        "asset_version": version,
+        "name": name,
+        "version": f"Version {version['version']}",
+        "sort_order": position,
+    }
+    return session.create("ReviewSessionObject", values)
+
+
+def _add_invitee(session: Session, review: Entity, name: str, mail: str) -> Entity:
+    values = {"review_session": review, "name": name, "email": mail}
+    return session.create("ReviewSessionInvitee", values)
+
+
+def _read_person(text: str) -> tuple[str, str]:
+    """Return the name and the mail address in *text*."""
+    match = _NAMED_MAIL.fullmatch(text)
+    mail = (match["mail"] if match else text).strip()
+    name: Optional[str] = match["name"].strip('" ') if match else None
+    if not _MAIL.fullmatch(mail):
+        raise UsageMistake(
+            f"{text!r} is not a mail address. Write ines@producer.example, or "
+            "'Ines Ferreira <ines@producer.example>'."
+        )
+    return name or mail.partition("@")[0], mail
+
+
+def _say(*texts: Iterable[str]) -> None:
+    """Print *texts* on a terminal."""
+    if is_terminal(sys.stderr):
+        print(*texts, file=sys.stderr)

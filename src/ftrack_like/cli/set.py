@@ -1,0 +1,108 @@
+"""`ftrack-like set`: change the attributes of entities."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ftrack_like._base.words import with_article
+from ftrack_like.cli._assignments import (
+    Assignment,
+    apply_keyed,
+    assignments_of,
+    is_form,
+    plain_values,
+    projections_to_set,
+)
+from ftrack_like.cli._changes import add_dry_run_argument, apply_changes, write_changed
+from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._entities import described, find_entity, ids_in, type_named
+from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_details
+from ftrack_like.cli._text import printable
+
+if TYPE_CHECKING:
+    from ftrack_like._base.types import Value
+    from ftrack_like.entity.base import Entity
+    from ftrack_like.session import Session
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "change the attributes of entities"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to *parser*."""
+    parser.add_argument("type", metavar="TYPE", help="type of the entity, such as Task")
+    parser.add_argument(
+        "first",
+        metavar="ID",
+        help="id, name or path such as show/sq010/sh010; more may follow, and '-' reads ids from "
+        "standard input",
+    )
+    parser.add_argument(
+        "assignments",
+        metavar="ATTRIBUTE=VALUE",
+        nargs="+",
+        help="such as status=Done, bid=28800, custom.fstart=1001, metadata.shelf=12, "
+        "description=@note.txt (a file) or bid:=null (JSON)",
+    )
+    add_dry_run_argument(parser)
+    add_output_arguments(parser)
+    add_connection_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Change the entities in *arguments*; return the exit status."""
+    words = [arguments.first, *arguments.assignments]
+    count = next((number for number, word in enumerate(words) if number and is_form(word)), None)
+    if count is None:
+        raise UsageMistake(
+            f"{words[-1]!r} is not an assignment. Write attribute=value, such as status=Done."
+        )
+    assignments, ids = assignments_of(words[count:]), ids_in(words[:count])
+    with open_session(arguments) as session:
+        entity_type = type_named(session, arguments.type)
+        values = plain_values(session, entity_type, assignments)
+        projections = projections_to_set(session, entity_type, assignments)
+        entities = [find_entity(session, entity_type, each, projections) for each in ids]
+        changed = [_set_values(session, entity, values, assignments) for entity in entities]
+        if not apply_changes(session, arguments):
+            return 0
+        _print_changed(arguments, list(zip(entities, changed)))
+    return 0
+
+
+def _set_values(
+    session: Session,
+    entity: Entity,
+    values: Mapping[str, Value],
+    assignments: Sequence[Assignment],
+) -> bool:
+    """Set *values* and the keyed *assignments* on *entity*; return whether anything changes."""
+    before = len(session.pending())
+    for name, value in values.items():
+        if name in entity.primary_key_attributes:
+            raise CommandError(
+                f"{name!r} is the key of {with_article(entity.entity_type)} and cannot change."
+            )
+        entity[name] = value
+    apply_keyed(session, entity, assignments)
+    return len(session.pending()) > before
+
+
+def _print_changed(arguments: argparse.Namespace, found: list[tuple[Entity, bool]]) -> None:
+    """Print which entities were changed, *found* with whether that is so."""
+    if len(found) > 1:
+        write_changed(arguments, [(entity, {"changed": each}) for entity, each in found])
+    elif format_of(arguments) in ("json", "jsonl", "csv"):
+        entity, changed = found[0]
+        key = dict(entity.operation_key())
+        write_details(arguments, {"type": entity.entity_type, **key, "changed": changed})
+    if is_terminal(sys.stderr):
+        for entity, changed in found:
+            word = "Changed" if changed else "Nothing to change for"
+            text = f"{word} {entity.entity_type} {described(entity)}."
+            print(printable(text), file=sys.stderr)

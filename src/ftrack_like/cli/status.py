@@ -1,0 +1,115 @@
+"""`ftrack-like status`: set the status of all entities that a query finds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ftrack_like.cli._changes import (
+    add_confirmation_argument,
+    add_dry_run_argument,
+    apply_changes,
+    write_changed,
+)
+from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._entities import find_entity, summed_up, type_named
+from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._expressions import quoting, unknown_values
+from ftrack_like.cli._output import add_output_arguments, is_terminal
+
+if TYPE_CHECKING:
+    from ftrack_like.session import Session
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "set the status of all entities that a query finds"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to *parser*."""
+    parser.description = (
+        "Set the status of all entities that a query finds, in one transaction. On a terminal, "
+        "the command prints the plan and asks first if there is more than one; without a "
+        "terminal it needs --yes for that."
+    )
+    parser.add_argument("status", metavar="STATUS", help="name or id of the status")
+    parser.add_argument(
+        "expression",
+        metavar="EXPRESSION",
+        nargs="?",
+        help="such as 'AssetVersion where asset.name is layout'",
+    )
+    parser.add_argument(
+        "-w",
+        "--where",
+        metavar="CONDITION",
+        help="instead of an expression: the condition, such as 'parent.name is sh010'",
+    )
+    parser.add_argument(
+        "--type", metavar="TYPE", help="with --where: type of the entities (default: Task)"
+    )
+    add_dry_run_argument(parser)
+    add_confirmation_argument(parser)
+    add_output_arguments(parser)
+    add_connection_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Set the status of the entities in *arguments*; return the exit status."""
+    from ftrack_like.query import outline  # lazy: "--help" answers at once
+
+    if (arguments.expression is None) == (arguments.where is None):
+        raise UsageMistake("Pass either a query expression or --where CONDITION.")
+    if arguments.type is not None and arguments.where is None:
+        raise UsageMistake("--type belongs to --where. An expression names its type.")
+    if " where " in arguments.status and arguments.expression is not None:
+        raise UsageMistake(
+            f"The status comes first, then the expression: {arguments.status!r} is an expression."
+        )
+    with open_session(arguments) as session:
+        typed, expression = _query_of(session, arguments)
+        status = find_entity(session, "Status", arguments.status)
+        with quoting(typed):
+            found = session.query(expression).all()
+        if not found:
+            words = ["It finds nothing, so no status was set."]
+            words += unknown_values(session, outline(expression).entity_type or "", expression)
+            raise CommandError(f"{typed!r}: {' '.join(words)}")
+        changed = [entity["status"] is not status for entity in found]
+        for entity in found:
+            entity["status"] = status
+        count = len(session.pending())
+        to_change = [entity for entity, differs in zip(found, changed) if differs]
+        question = (
+            f"Set the status of {count} entities to {status['name']!r} ({summed_up(to_change)})?"
+        )
+        if not apply_changes(session, arguments, question if count > 1 else ""):
+            return 0
+        write_changed(
+            arguments, [(entity, {"changed": each}) for entity, each in zip(found, changed)]
+        )
+        if is_terminal(sys.stderr):
+            others = f" {len(found) - count} had it already." if count < len(found) else ""
+            print(f"Set the status of {count}.{others}", file=sys.stderr)
+    return 0
+
+
+def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str]:
+    """Return the query as typed, and the one to send, with statuses and names loaded."""
+    from ftrack_like.query import outline, projections_of  # lazy: "--help" answers at once
+
+    if arguments.where is not None:
+        text = f"{type_named(session, arguments.type or 'Task')} where {arguments.where}"
+    else:
+        text = arguments.expression
+    typed = text
+    text = text[projections_of(text)[1] :]
+    given = outline(text).entity_type or ""
+    name = type_named(session, given)
+    text = text.replace(given, name, 1)
+    attributes = session.types[name].attributes
+    if attributes.get("status") is None:
+        raise CommandError(f"The type {name} has no status.")
+    named = [each for each in ("name", "version", "link") if attributes.get(each) is not None]
+    return typed, f"select {', '.join([*named, 'status.name'])} from {text}"

@@ -1,0 +1,47 @@
+"""The settings of a durable subscription."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional
+
+from ftrack_like.event.journal import check_name
+
+__all__ = ["Durability"]
+
+#: Each pause between two tries is this many times longer than the one before.
+_GROWTH = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Durability:
+    """Where the events of durable subscriptions are kept, and how often they are tried.
+
+    Subscriptions with the same *name* share a journal, also those of other processes. *journal* is
+    the place of the journal: a folder, or the address ``redis://…`` of a server. None means the
+    environment variable FTRACK_EVENT_JOURNAL, and without it the data folder of the user.
+
+    An event whose callback raises an exception is tried again after a pause. The first pause takes
+    *pause* seconds, and each further one four times as long, up to *longest_pause* seconds. After
+    *tries* tries the event becomes a dead letter.
+
+    Raise :exc:`ValueError` if a value is invalid.
+    """
+
+    name: str
+    journal: Optional[str] = None
+    tries: int = 5
+    pause: float = 2.0
+    longest_pause: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check_name(self.name)
+        if self.tries < 1:
+            raise ValueError(f"A durable subscription needs at least one try, not {self.tries}.")
+        if self.pause < 0 or self.longest_pause < 0:
+            raise ValueError("The pauses of a durable subscription cannot be negative.")
+
+    def pause_after(self, tries: int) -> float:
+        """Return the seconds to wait after *tries* failed tries."""
+        return float(min(self.longest_pause, self.pause * _GROWTH ** (tries - 1)))

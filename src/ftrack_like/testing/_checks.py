@@ -1,0 +1,41 @@
+"""Checks of what a test passes to the testing kit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ftrack_like._base.value_errors import shown
+
+if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
+
+__all__ = ["checked_entities", "checked_entity", "checked_texts"]
+
+
+def checked_texts(name: str, values: Sequence[str]) -> list[str]:
+    """Return *values*, the argument *name*; raise :exc:`TypeError` unless they are texts.
+
+    A single text is a sequence of its letters, which a test never means.
+    """
+    if isinstance(values, str):
+        raise TypeError(f"{name} takes a list of texts, such as [{values!r}], not a single text.")
+    listed = list(values)
+    for value in listed:
+        if not isinstance(value, str):
+            raise TypeError(f"{name} takes a list of texts; one of them is {shown(value)}.")
+    return listed
+
+
+def checked_entity(name: str, value: Entity) -> Entity:
+    """Return *value*, the argument *name*; raise :exc:`TypeError` unless it is an entity."""
+    if not hasattr(value, "primary_key_attributes"):
+        raise TypeError(f"{name} takes an entity, not {shown(value)}.")
+    return value
+
+
+def checked_entities(name: str, values: Sequence[Entity]) -> list[Entity]:
+    """Return *values*, the argument *name*; raise :exc:`TypeError` unless they are entities."""
+    if isinstance(values, (str, Mapping)):
+        raise TypeError(f"{name} takes a list of entities, not {shown(values)}.")
+    return [checked_entity(f"each item of {name}", value) for value in values]

@@ -1,0 +1,288 @@
+"""`ftrack-like review`, as whole processes against a sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import http.server
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import arrow
+import pytest
+import requests
+
+from ftrack_like.cli._review_page import review_page
+from ftrack_like.session import Session
+from ftrack_like.testing import ProjectFactory, Sandbox
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def review(sandbox: Sandbox, tmp_path: Path) -> Run:
+    """Return the function that runs ``ftrack-like review``."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ftrack_like", "review", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **sandbox.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def project(session: Session) -> ProjectFactory:
+    """Return a factory with a new project."""
+    return ProjectFactory(session, "harbour")
+
+
+def outbox(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """Return the mails that the sandbox has sent."""
+    headers = {"ftrack-user": sandbox.api_user, "ftrack-api-key": sandbox.api_key}
+    answer = requests.get(f"{sandbox.server_url}/outbox", headers=headers, timeout=20)
+    return list(answer.json())
+
+
+def test_from_creation_to_report(
+    review: Run, project: ProjectFactory, sandbox: Sandbox, session: Session
+) -> None:
+    """A review session is created with versions and people, extended, and reported."""
+    shot = project.shot("sh010")
+    first, second = (project.version(shot, asset=name) for name in ("animation", "comp"))
+    done = review(
+        *("create", "First look", "--project", "harbour", "--version", first["id"]),
+        *("--invite", "Ines Ferreira <ines@producer.example>", "--days", "7"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    made = session.get("ReviewSession", done.stdout.strip())
+    assert made["is_open"]
+    assert (made["end_date"] - made["start_date"]).days == 7
+    assert [mail["to"] for mail in outbox(sandbox)] == ["Ines Ferreira <ines@producer.example>"]
+    link = outbox(sandbox)[0]["links"][0]
+    assert requests.get(link, timeout=20).status_code == 200
+
+    added = review("add", "First look", first["id"], second["id"])
+    assert [line.split("\t")[1:] for line in added.stdout.splitlines()] == [
+        ["sh010 comp", "Version 1"]
+    ]
+    review("invite", made["id"], "kim@client.example", "ines@producer.example")
+    session.populate(made, "review_session_invitees.email, review_session_objects.name")
+    people = {one["email"]: one for one in made["review_session_invitees"]}
+    assert set(people) == {"ines@producer.example", "kim@client.example"}
+    assert len(outbox(sandbox)) == 3
+
+    objects = {one["name"]: one for one in made["review_session_objects"]}
+    animation = objects["sh010 animation"]
+    for email, status in (
+        ("ines@producer.example", "require_changes"),
+        ("ines@producer.example", "approved"),
+        ("kim@client.example", "seen"),
+    ):
+        session.create(
+            "ReviewSessionObjectStatus",
+            {"review_session_object": animation, "invitee": people[email], "status": status},
+        )
+        session.commit()
+    author = session.query("User").first()
+    session.create(
+        "Note",
+        {
+            "content": "Too\tdark.",
+            "author": author,
+            "parent_id": animation["id"],
+            "parent_type": "review_session_object",
+        },
+    )
+    session.commit()
+    session.create(
+        "Note",
+        {
+            "content": "The arm pops.",
+            "author": author,
+            "frame_number": 12,
+            "date": arrow.utcnow().shift(minutes=1),
+            "parent_id": animation["id"],
+            "parent_type": "review_session_object",
+        },
+    )
+    session.commit()
+
+    rows = list(csv.DictReader(review("report", "First look", "--csv").stdout.splitlines()))
+    assert [row["name"] for row in rows] == ["sh010 animation", "sh010 comp"]
+    assert rows[0]["approved"] == "Ines Ferreira"
+    assert rows[0]["require_changes"] == ""
+    assert rows[0]["seen"] == "kim"
+    who = f"{author['first_name']} {author['last_name']}"
+    assert rows[0]["notes"] == f"{who}: Too\tdark.; {who} (frame 12): The arm pops."
+    found = json.loads(review("report", made["id"], "--json").stdout)
+    assert found[0]["id"] == animation["id"]
+    assert found[0]["version_id"] == first["id"]
+    assert {one["email"]: one["status"] for one in found[0]["decisions"]} == {
+        "ines@producer.example": "approved",
+        "kim@client.example": "seen",
+    }
+    assert [(note["text"], note["frame"]) for note in found[0]["notes"]] == [
+        ("Too\tdark.", None),
+        ("The arm pops.", 12),
+    ]
+    assert found[1]["decisions"] == found[1]["notes"] == []
+    assert len(review("report", made["id"]).stdout.splitlines()) == 2
+
+
+def test_versions_by_query(review: Run, project: ProjectFactory, session: Session) -> None:
+    """A query adds all versions that it finds, each once."""
+    for name in ("animation", "comp", "fx"):
+        project.version(project.project, asset=name)
+    identifier = review("create", "Dailies", "--project", "harbour").stdout.strip()
+    query = "AssetVersion where asset.name in (animation, comp)"
+    assert len(review("add", "Dailies", "--query", query).stdout.splitlines()) == 2
+    assert review("add", "Dailies", "-q", query).stdout == ""
+    rows = session.query(
+        "select sort_order from ReviewSessionObject where review_session_id is "
+        f'"{identifier}" order by sort_order'
+    )
+    assert [row["sort_order"] for row in rows] == [0, 1]
+
+
+def test_dry_runs_change_nothing(
+    review: Run, project: ProjectFactory, sandbox: Sandbox, session: Session
+) -> None:
+    """Each dry run prints its plan; nothing is created and no mail is sent."""
+    version = project.version()
+    plan = review(
+        *("create", "Look", "--project", "harbour", "--version", version["id"]),
+        *("--invite", "kim@client.example", "--dry-run"),
+    )
+    assert "create ReviewSession 'Look'" in plan.stdout
+    assert "Plan: 3 to create." in plan.stdout
+    assert session.query("ReviewSession").all() == []
+    made = project.review([], [])
+    for action in (["add", made["id"], version["id"]], ["invite", made["id"], "a@b.example"]):
+        assert "Plan: 1 to create." in review(*action, "--dry-run").stdout
+    assert session.query("ReviewSessionObject").all() == []
+    assert session.query("ReviewSessionInvitee").all() == []
+    assert outbox(sandbox) == []
+
+
+def test_settings(
+    review: Run, project: ProjectFactory, session: Session, tmp_path: pathlib.Path
+) -> None:
+    """Passphrase and moderation are set, and --no-mail sends nothing."""
+    secret = tmp_path / "passphrase"
+    secret.write_text("sail\n")
+    done = review(
+        *("create", "Secret", "--project", project.project["id"], "--passphrase-file", str(secret)),
+        *("--moderated", "--description", "Mind the sail.", "--json"),
+    )
+    printed = json.loads(done.stdout)
+    made = session.get("ReviewSession", printed["id"])
+    assert printed["url"] == f"{session.server_url}/browse/review/{made['id']}"
+    assert (made["passphrase"], made["passphrase_enabled"], made["is_moderated"]) == (
+        "sail",
+        True,
+        True,
+    )
+    assert made["description"] == "Mind the sail."
+    assert made["is_open"]
+    assert review("invite", "Secret", "kim@client.example", "--no-mail").returncode == 0
+    assert made["review_session_invitees"][0]["last_sent_at"] is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
+def test_address_on_a_terminal(project: ProjectFactory, sandbox: Sandbox) -> None:
+    """A terminal shows the address of the new review session below its id, and it answers."""
+    import pty  # lazy: not on Windows
+
+    main, other = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ftrack_like", "review", "create", "Look", "--project", "harbour"],
+        env={**os.environ, **sandbox.environment(), "TERM": "dumb"},
+        stdout=other,
+        stderr=other,
+    )
+    os.close(other)
+    assert process.wait(120) == 0
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux raises an error at the end
+        while part := os.read(main, 65536):
+            shown += part
+    os.close(main)
+    identifier, address = shown.decode().splitlines()[:2]
+    assert address == f"Open {sandbox.server_url}/browse/review/{identifier}"
+    page = requests.get(address.partition(" ")[2], timeout=20)
+    assert page.status_code == 200
+    assert "Log in" in page.text
+
+
+class OtherServer(http.server.BaseHTTPRequestHandler):
+    """A server that is not a sandbox."""
+
+    def do_GET(self) -> None:
+        """Answer as any web page."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+def test_no_address_on_other_servers() -> None:
+    """A server that is not a sandbox, or does not answer, has no known address of the page."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), OtherServer)
+    session: Any = SimpleNamespace(
+        server_url=f"http://127.0.0.1:{server.server_port}", api_key="key", api_user="kim"
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        assert review_page(session, "an-id") is None
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert review_page(session, "an-id") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["create", "Look", "--project", "nowhere"], 1, "There is no Project 'nowhere'"),
+        (["create", "Look"], 2, "--project"),
+        (["create", "L", "--project", "harbour", "--invite", "kim"], 2, "not a mail address"),
+        (["create", "L", "--project", "harbour", "--passphrase-file", "no"], 2, "cannot be read"),
+        (["create", "L", "--project", "harbour", "--days", "0"], 2, "whole number of 1 or more"),
+        (["create", "L", "--project", "harbour", "--version", "x"], 1, "'x' is not an id"),
+        (["add", "nowhere", "x"], 1, "There is no ReviewSession 'nowhere'"),
+        (["add", "nowhere"], 2, "either the ids of versions or --query"),
+        (["add", "review", "--query", "Task"], 2, "must find asset versions, not Task"),
+        (["invite", "review", "Kim <kim>"], 2, "not a mail address"),
+        (["report", "nowhere"], 1, "There is no ReviewSession 'nowhere'"),
+        (["rewind"], 2, "rewind"),
+    ],
+)
+def test_mistakes(
+    review: Run, project: ProjectFactory, arguments: list[str], status: int, words: str
+) -> None:
+    """A mistake is one line that names it, and nothing is created."""
+    project.review([], [])
+    done = review(*arguments)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+    assert len(project.session.query("ReviewSession").all()) == 1

@@ -1,0 +1,317 @@
+"""Factories, events and the test case of unittest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftrack_like.actions import Action, ActionRequest
+from ftrack_like.exception import UnknownAttributeError
+from ftrack_like.session import Session
+from ftrack_like.testing import EventRecorder, ProjectFactory, Sandbox
+from ftrack_like.wire.events import Event
+
+
+@pytest.fixture
+def project(session: Session) -> ProjectFactory:
+    """Return a factory with a new project."""
+    return ProjectFactory(session)
+
+
+@pytest.fixture
+def events(sandbox: Sandbox) -> Iterator[EventRecorder]:
+    """Return a recorder of the events on ``sandbox``."""
+    with EventRecorder(sandbox) as recorder:
+        yield recorder
+
+
+def test_tree(project: ProjectFactory) -> None:
+    """The tree has sequences with shots with tasks, and names and types that people expect."""
+    shots = project.tree(sequences=2, shots=3, tasks=["animation", "comp"])
+    assert len(shots) == 6
+    rows = project.session.query(
+        "select name, parent.name, parent.parent.name, type.name from Task"
+    )
+    found = {(t["parent"]["parent"]["name"], t["parent"]["name"], t["name"]) for t in rows}
+    assert ("sq020", "sh030", "comp") in found
+    assert len(found) == 12
+    assert {t["type"]["name"] for t in rows if t["name"] == "animation"} == {"Animation"}
+
+
+def test_task_with_status_and_people(project: ProjectFactory) -> None:
+    """A task has the status that the test names, and is assigned to users."""
+    mira = project.user("mira")
+    task = project.task("lighting", status="In progress", assignees=[mira], bid=3600)
+    assert task["status"]["name"] == "In progress"
+    assert [one["resource"]["username"] for one in task["assignments"]] == ["mira"]
+    assert task["bid"] == 3600
+
+
+def test_unknown_names_list_the_known_ones(project: ProjectFactory) -> None:
+    """A status, an asset type or a role that does not exist is an error with the names."""
+    with pytest.raises(LookupError, match=r"no Status named 'Half done'.*In progress"):
+        project.task(status="Half done")
+    with pytest.raises(LookupError, match="no AssetType named 'Sculpture'"):
+        project.version(asset_type="Sculpture")
+    with pytest.raises(LookupError, match=r"no SecurityRole named 'King'.*Administrator"):
+        project.user("mira", role="King")
+
+
+def test_versions_with_files(project: ProjectFactory, tmp_path: Path) -> None:
+    """Versions of an asset are numbered, and their files can be read from the server."""
+    path = tmp_path / "scene.ma"
+    path.write_text("scene")
+    shot = project.shot("sh010", ["animation"])
+    first = project.version(shot["children"][0], {"scene": path}, comment="First.")
+    second = project.version(shot, ["main", "proxy"])
+    assert (first["version"], second["version"]) == (1, 2)
+    assert first["task"]["name"] == "animation"
+    location = project.session.pick_location(first["components"][0])
+    assert location["name"] == "ftrack.server"
+    component = first["components"][0]
+    with location.accessor.open(location.get_resource_identifier(component)) as file:
+        assert file.read() == b"scene"
+    assert sorted(one["name"] for one in second["components"]) == ["main", "proxy"]
+
+
+def test_user_sees_what_the_role_permits(project: ProjectFactory) -> None:
+    """A session of a user sees the project with a role, and nothing without."""
+    with project.session_of(project.user("mira")) as session:
+        assert session.query("Project").one()["name"] == "show"
+    with project.session_of(project.user("noah", role=None)) as session:
+        assert session.query("Project").all() == []
+
+
+def test_review(project: ProjectFactory) -> None:
+    """A review session is open, with its versions and people."""
+    version = project.version()
+    review = project.review([version], ["ines@example.com", "kim@example.com"])
+    assert review["is_open"]
+    assert [one["asset_version"] for one in review["review_session_objects"]] == [version]
+    assert len(review["review_session_invitees"]) == 2
+
+
+def test_published_events_match_by_part(project: ProjectFactory, events: EventRecorder) -> None:
+    """An event is found by topic, by part of its data, and by a function; others are not."""
+    shot = project.shot("sh010")
+    event = events.assert_published(
+        "ftrack.update", entities=[{"entity_type": "Shot", "action": "add"}]
+    )
+    assert event["data"]["entities"]
+    events.assert_published("ftrack.*", where=lambda each: "entities" in each["data"])
+    shot["description"] = "Night."
+    project.session.commit()
+    expected = {"changes": {"description": {"new": "Night."}}}
+    events.assert_published("ftrack.update", {"entities": [expected]})
+    with pytest.raises(AssertionError, match=r"was not published within 0.05 s. Published:"):
+        events.assert_published("ftrack.update", {"user": {"name": "nobody"}}, timeout=0.05)
+    events.assert_not_published("studio.*")
+    with pytest.raises(AssertionError, match=r"not expected: ftrack\.update"):
+        events.assert_not_published("ftrack.update")
+
+
+def test_nothing_published_is_said(events: EventRecorder) -> None:
+    """A failure without any event says so."""
+    with pytest.raises(AssertionError, match="Nothing was published"):
+        events.assert_published("studio.done", timeout=0)
+
+
+def follow(session: Session) -> None:
+    """A listener that marks each new version with the name of its asset."""
+
+    def on_update(event: Event) -> None:
+        for entity in event["data"]["entities"]:
+            if entity["entityType"] == "assetversion" and entity["action"] == "add":
+                version = session.get("AssetVersion", entity["entityId"])
+                version["comment"] = f"seen {version['asset']['name']}"
+                session.commit()
+                session.event_hub.publish(Event("studio.seen", data={"id": version["id"]}))
+
+    session.event_hub.subscribe("topic=ftrack.update", on_update)
+
+
+def test_listener_runs_until_the_end(project: ProjectFactory, events: EventRecorder) -> None:
+    """A listener reacts to a commit, on its own session and thread."""
+    events.listen(follow)
+    version = project.version(asset="comp")
+    events.assert_published("studio.seen", id=version["id"], timeout=30)
+    rows = project.session.query(f'select comment from AssetVersion where id is "{version["id"]}"')
+    assert rows.one()["comment"] == "seen comp"
+
+
+def test_errors_of_listeners_are_shown(events: EventRecorder) -> None:
+    """If a listener fails, the failure of the check contains its error."""
+
+    def register(session: Session) -> None:
+        def fail(event: Event) -> None:
+            raise ValueError("No such shot")
+
+        session.event_hub.subscribe("topic=studio.start", fail)
+
+    events.listen(register)
+    events.publish("studio.start")
+    with pytest.raises(AssertionError, match=r"Listeners reported:[\s\S]*No such shot"):
+        events.assert_published("studio.done", timeout=3)
+
+
+class Shout(Action):
+    """An action on tasks that asks for a word."""
+
+    identifier = "studio.shout"
+    label = "Shout"
+
+    def discover(self, request: ActionRequest) -> bool:
+        """Return whether tasks are selected."""
+        return request.selection.of_type("Task")
+
+    def launch(self, request: ActionRequest) -> Any:
+        """Ask, and then shout."""
+        if not request.values:
+            return [{"type": "text", "name": "word", "label": "Word"}]
+        names = [task["name"] for task in request.selection.entities("name")]
+        return f"{request.values['word'].upper()} {names}"
+
+
+def test_actions_are_discovered_and_launched(
+    project: ProjectFactory, events: EventRecorder
+) -> None:
+    """A test sees the menu, the form and the result of an action, as the web client would."""
+    task = project.task("lighting")
+    events.listen(lambda session: Shout(session).register())
+    menu = events.discover([task])
+    assert [one["label"] for one in menu] == ["Shout"]
+    assert events.discover([project.shot()]) == []
+    assert events.launch("studio.shout", [task])["items"][0]["name"] == "word"
+    reply = events.launch("studio.shout", [task], {"word": "dark"})
+    assert reply == {"success": True, "message": "DARK ['lighting']"}
+    with pytest.raises(AssertionError, match=r"No action 'studio\.whisper' replied within 0\.2 s"):
+        events.launch("studio.whisper", [task], timeout=0.2)
+
+
+def test_recorder_ends(sandbox: Sandbox) -> None:
+    """After its end, a recorder records no more and its listeners are gone."""
+    before = list(sandbox.broker.listeners)
+    with EventRecorder(sandbox) as recorder:
+        session = recorder.listen(follow)
+        assert session.event_hub.connected
+    assert session.closed
+    assert sandbox.broker.listeners == before
+    recorder.close()
+
+
+def test_requests_are_counted_for_all_sessions(sandbox: Sandbox, session: Session) -> None:
+    """The count includes other sessions, may be exact, and needs exactly one limit."""
+    with sandbox.assert_requests(exactly=2) as seen, sandbox.session() as other:
+        other.query("User").all()
+    assert seen[0].has("query_server_information")
+    with pytest.raises(AssertionError, match="0 requests, but exactly 1 expected: none"):
+        with sandbox.assert_requests(exactly=1):
+            pass
+    for limits in ({}, {"at_most": 1, "exactly": 1}):
+        with pytest.raises(TypeError, match="at_most or exactly"):
+            with sandbox.assert_requests(**limits):
+                pass
+    with pytest.raises(ZeroDivisionError), sandbox.assert_requests(at_most=0):
+        print(len(session.query("User").all()) / 0)
+
+
+def test_unittest_mixin(tmp_path: Path) -> None:
+    """A test case of unittest has the sandbox, and each test starts with a new site."""
+    (tmp_path / "test_studio.py").write_text(
+        textwrap.dedent(
+            """
+            import os
+            import unittest
+            import ftrack_like
+            from ftrack_like.testing import SandboxMixin
+
+            class TestStudio(SandboxMixin, unittest.TestCase):
+                def test_one(self):
+                    self.project.shot("sh010")
+                    self.assert_published("ftrack.update")
+                    with ftrack_like.Session() as session:
+                        self.assertEqual(session.server_url, self.sandbox.server_url)
+
+                def test_two(self):
+                    self.assertEqual(self.session.query("Shot").all(), [])
+                    with self.assertRaisesRegex(AssertionError, "1 request, but at most 0"):
+                        with self.assert_requests(at_most=0):
+                            self.session.query("User").all()
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "unittest", "-v", "test_studio"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Ran 2 tests" in done.stderr
+
+
+def test_single_text_in_place_of_a_list(project: ProjectFactory) -> None:
+    """A single text in place of a list of names is an error, not one entity for each letter."""
+    mistakes: list[Callable[[], object]] = [
+        lambda: project.shot("sh010", tasks="animation"),
+        lambda: project.tree(tasks="animation"),
+        lambda: project.version(files="main"),
+        lambda: project.review(invitees="ines@example.com"),
+    ]
+    for mistake in mistakes:
+        with pytest.raises(TypeError, match=r"takes a list of texts, such as \['"):
+            mistake()
+    assert not project.session.pending()
+    assert project.session.query("Task").all() == []
+
+
+def test_other_values_in_place_of_entities(project: ProjectFactory, events: EventRecorder) -> None:
+    """A name in place of an entity, or an entity in place of a list, is an error that says so."""
+    mistakes: list[Callable[[], object]] = [
+        lambda: project.task(parent="sh010"),  # type: ignore[arg-type]
+        lambda: project.task(assignees=["mira"]),  # type: ignore[list-item]
+        lambda: project.version("sh010"),  # type: ignore[arg-type]
+        lambda: project.session_of("mira"),  # type: ignore[arg-type]
+        lambda: project.review("first look"),  # type: ignore[arg-type]
+        lambda: events.discover(project.project),  # type: ignore[arg-type]
+        lambda: events.launch("studio.archive", "Task"),  # type: ignore[arg-type]
+    ]
+    for mistake in mistakes:
+        with pytest.raises(TypeError, match=r"takes (an entity|a list of entities), not"):
+            mistake()
+    with pytest.raises(
+        TypeError, match=r"function that is called with a session.*'studio' \(str\)"
+    ):
+        events.listen("studio")  # type: ignore[arg-type]
+    assert not project.session.pending()
+
+
+def test_unknown_attributes_leave_nothing(project: ProjectFactory) -> None:
+    """An attribute that the type does not have is an error with a suggestion, before any change."""
+    mistakes: list[Callable[[], object]] = [
+        lambda: project.task(desciption="Night."),
+        lambda: project.shot(desciption="Night."),
+        lambda: project.sequence(desciption="Night."),
+        lambda: project.review(desciption="Night."),
+    ]
+    for mistake in mistakes:
+        with pytest.raises(UnknownAttributeError, match="Did you mean 'description'"):
+            mistake()
+    with pytest.raises(UnknownAttributeError, match="Did you mean 'comment'"):
+        project.version(coment="First.")
+    assert not project.session.pending()
+    assert project.task(description="Night.")["description"] == "Night."
+
+
+def test_representations(project: ProjectFactory, events: EventRecorder) -> None:
+    """pytest shows a factory with its project, and a recorder with its number of events."""
+    assert repr(project).startswith("<ProjectFactory <Project 'show'")
+    project.shot()
+    assert repr(events).endswith(f"events: {len(events.published)}>")
