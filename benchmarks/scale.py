@@ -201,9 +201,11 @@ def change(database: Database, folder: str, count: int, repeats: int) -> dict[st
     def write() -> None:
         """Change the description of a task until the end."""
         chance = random.Random(1)
-        while not is_over.wait(0.02):
+        while True:
             data = {"description": str(chance.random())}
             waits.append(_time(api, [_operation("update", "Task", known["task"], data)], user)[0])
+            if is_over.wait(0.02):
+                return
 
     other = threading.Thread(target=write)
     other.start()

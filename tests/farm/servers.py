@@ -57,9 +57,18 @@ def removed_at_end(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 class Postgres:
-    """A PostgreSQL cluster in the new folder *folder*, which any user must be able to enter."""
+    """A PostgreSQL cluster in the new folder *folder*, which any user must be able to enter.
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    *settings* are settings of the server beside those that every cluster has.
+    """
+
+    def __init__(self, folder: pathlib.Path, **settings: object) -> None:
+        self._settings = {
+            "listen_addresses": "127.0.0.1",
+            # Without fsync, a crash of the server loses nothing; only a crash of the machine does.
+            "fsync": "off",
+            **settings,
+        }
         self._control = program("pg_ctl")
         self._data = folder / "data"
         self._log = folder / "log"
@@ -85,8 +94,10 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server; return when it answers."""
-        # Without fsync, a crash of the server loses nothing; only a crash of the machine does.
-        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        options = " ".join(
+            [f"-p {self._port} -k {self._folder}"]
+            + [f"-c {name}={value}" for name, value in self._settings.items()]
+        )
         place = ["-D", str(self._data), "-l", str(self._log)]
         self._run(self._control, *place, "-w", "-t", str(int(PATIENCE)), "-o", options, "start")
 
