@@ -15,6 +15,7 @@ servers and clients as processes; with ``--database`` several servers can share 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -27,7 +28,6 @@ import tempfile
 import threading
 import time
 import uuid
-from contextlib import closing
 from typing import Any, Optional
 
 import requests
@@ -249,7 +249,10 @@ def _operation(
 def _client(
     number: int, urls: list[str], user: str, key: str, known: list[dict[str, str]], seconds: float
 ) -> dict[str, Any]:
-    """Read and write for *seconds*; return the times of reads and writes, and the errors."""
+    """Read and write for *seconds*.
+
+    Return the times of reads and writes, the number of errors, and the processor time.
+    """
     chance = random.Random(number)
     http = requests.Session()
     http.headers.update({"ftrack-user": user, "ftrack-api-key": key, "ftrack-strict-api": "true"})
@@ -258,6 +261,7 @@ def _client(
     writes: list[float] = []
     errors = 0
     queries = [list(operations(one).values()) for one in known]
+    processor = time.process_time()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         index = chance.randrange(len(known))
@@ -267,7 +271,32 @@ def _client(
         answer = http.post(f"{url}/api", json=[operation], timeout=120)
         (reads if reading else writes).append(time.perf_counter() - started)
         errors += answer.status_code != 200
-    return {"reads": reads, "writes": writes, "errors": errors}
+    return {
+        "reads": reads,
+        "writes": writes,
+        "errors": errors,
+        "processor": time.process_time() - processor,
+    }
+
+
+def _processor_seconds(servers: list[subprocess.Popen[str]]) -> dict[str, float]:
+    """Return the processor time so far of *servers* and of all processes of PostgreSQL.
+
+    The result is empty where the system has no folder ``/proc``.
+    """
+    own = {server.pid for server in servers}
+    found = {"servers": 0.0, "PostgreSQL": 0.0}
+    statistics_of_processes = list(pathlib.Path("/proc").glob("[0-9]*/stat"))
+    for path in statistics_of_processes:
+        with contextlib.suppress(OSError):  # the process has ended
+            # The name of the program is in brackets, and may have blanks and brackets itself.
+            before, _, after = path.read_text(encoding="utf-8").rpartition(")")
+            seconds = sum(map(int, after.split()[11:13])) / os.sysconf("SC_CLK_TCK")
+            if int(path.parent.name) in own:
+                found["servers"] += seconds
+            elif before.partition("(")[2] == "postgres":
+                found["PostgreSQL"] += seconds
+    return found if statistics_of_processes else {}
 
 
 def _change(known: dict[str, str], chance: random.Random) -> dict[str, Any]:
@@ -286,7 +315,7 @@ def _change(known: dict[str, str], chance: random.Random) -> dict[str, Any]:
 
 def load(arguments: argparse.Namespace, folder: str) -> dict[str, Any]:
     """Return the figures of clients that read and write at once."""
-    with closing(_site(arguments, folder)) as site:
+    with contextlib.closing(_site(arguments, folder)) as site:
         database = site.open()
         known = [places(database, seed) for seed in range(arguments.clients)]
     servers = [_start(arguments, folder) for _ in range(arguments.servers)]
@@ -301,7 +330,9 @@ def load(arguments: argparse.Namespace, folder: str) -> dict[str, Any]:
                 (number, urls, user, key, known, arguments.seconds)
                 for number in range(arguments.clients)
             ]
+            before = _processor_seconds(servers)
             results = pool.starmap(_client, tasks)
+            after = _processor_seconds(servers)
     finally:
         for server in servers:
             server.terminate()
@@ -309,8 +340,14 @@ def load(arguments: argparse.Namespace, folder: str) -> dict[str, Any]:
             server.wait(60)
     reads = sorted(each for one in results for each in one["reads"])
     writes = sorted(each for one in results for each in one["writes"])
+    count = len(reads) + len(writes)
+    clients = sum(one["processor"] for one in results)
     return {
-        "operations a second": round((len(reads) + len(writes)) / arguments.seconds, 1),
+        "operations a second": round(count / arguments.seconds, 1),
+        "processor milliseconds an operation": {
+            "clients": round(clients / count * 1000, 2),
+            **{name: round((after[name] - before[name]) / count * 1000, 2) for name in after},
+        },
         "reads": _spread(reads),
         "writes": _spread(writes),
         "errors": sum(one["errors"] for one in results),
@@ -363,7 +400,7 @@ def main(given: Optional[list[str]] = None) -> int:
         if arguments.what == "load":
             figures: dict[str, Any] = load(arguments, media)
         else:
-            with closing(_site(arguments, media)) as site:
+            with contextlib.closing(_site(arguments, media)) as site:
                 if arguments.what == "queries":
                     figures = measure(site.open(), media, arguments.repeats)
                 else:
