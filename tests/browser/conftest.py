@@ -30,6 +30,9 @@ ARGUMENTS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 
+#: How many seconds a test waits for what must come. A busy machine may need most of it.
+PATIENCE = 60
+
 #: The movie: its frames a second, how many, and their size. A bar at the bottom tells each frame.
 RATE, FRAMES, SIZE = 24, 48, (960, 540)
 BAR_WIDTH = SIZE[0] // FRAMES
@@ -56,6 +59,7 @@ class Window:
         self.context = chromium.new_context(
             **{"viewport": {"width": 1440, "height": 900}, **options}
         )
+        self.context.set_default_timeout(PATIENCE * 1000)
         self.page = self.context.new_page()
         self.problems = []
         self.page.on("console", self._heard)
@@ -65,7 +69,7 @@ class Window:
         if message.type == "error":
             self.problems.append(message.text)
 
-    def until(self, expression, seconds=20):
+    def until(self, expression, seconds=PATIENCE):
         """Wait until the JavaScript *expression* is true, and return its value.
 
         Playwright's own way of waiting evaluates text in the page, which its policy forbids.
@@ -89,7 +93,7 @@ class Window:
                 return None
             raise
 
-    def until_python(self, condition, seconds=20):
+    def until_python(self, condition, seconds=PATIENCE):
         """Wait until *condition* returns something true, while the browser goes on."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -107,10 +111,8 @@ class Window:
 
     def movie_is_ready(self):
         """Wait until the movie of the page shows a frame, and its player takes keys."""
-        self.until("document.querySelector('video').readyState >= 2", seconds=60)
-        self.until(
-            "document.querySelector('[data-readout]')?.textContent !== '\\u2013'", seconds=60
-        )
+        self.until("document.querySelector('video').readyState >= 2")
+        self.until("document.querySelector('[data-readout]')?.textContent !== '\\u2013'")
         return self
 
     def screenshot(self, name):

@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from .coded_movies import READ_CODE
+from .conftest import PATIENCE
 
 READ_FIRST = f"({READ_CODE})('.cell:not(.other) video')"
 READ_OTHER = f"({READ_CODE})('.cell.other video')"
@@ -128,10 +129,10 @@ def settled(window):
 def arrived(window, wanted):
     """Return the frame of the readout and that of the picture, once both are *wanted*.
 
-    A browser presents a frame some time after its seek. After 20 seconds, the latest pair is
-    returned.
+    A browser presents a frame some time after its seek. After :data:`PATIENCE` seconds, the latest
+    pair is returned.
     """
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while True:
         seen = (readout(window), shown(window))
         if seen == (wanted, wanted) or time.monotonic() > deadline:

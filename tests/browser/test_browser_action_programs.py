@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from .conftest import PATIENCE
 from .programs import Answer, Everything, action, choose, log_in
 
 # Jobs
@@ -153,7 +154,7 @@ def test_an_action_of_the_published_client(published, page, sandbox):
         page.wait_for_selector("[data-status=running] >> text=Published job")
     finally:
         handler.kill()
-        handler.communicate(timeout=20)
+        handler.communicate(timeout=PATIENCE)
 
 
 # Dynamic enumerators

@@ -29,7 +29,7 @@ def test_from_the_log_in_to_a_playing_movie(review, window, sandbox):
     page.click("text=Version 1")
     window.movie_is_ready()
     page.keyboard.press("Space")
-    window.until("document.querySelector('video').currentTime > 0.3", seconds=60)
+    window.until("document.querySelector('video').currentTime > 0.3")
     page.keyboard.press("Space")
     window.screenshot("browse-version.png")
     page.fill("#content", "Seen.")

@@ -206,7 +206,7 @@ def test_two_tabs_keep_two_drafts(review, window):
         assert one.input_value("#content") == words
     assert page.locator("[data-waiting] >> text=From the second tab.").count() == 0
     other.close()
-    page.wait_for_selector("[data-waiting] >> text=From the second tab.", timeout=30_000)
+    page.wait_for_selector("[data-waiting] >> text=From the second tab.")
     page.click("[data-waiting] >> text=Continue")
     assert page.input_value("#content") == "From the second tab."
     page.wait_for_selector("[data-waiting] >> text=From the first tab.")
