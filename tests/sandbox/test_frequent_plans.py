@@ -15,6 +15,7 @@ import sqlalchemy
 from benchmarks import scale
 
 from ftrack_like.sandbox.api import Api
+from ftrack_like.sandbox.auth import RequestUser
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.sql import prepare
 from ftrack_like.sandbox.media.service import MediaService
@@ -23,27 +24,37 @@ from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.tables.statistics import write_statistics
 
+from .private_projects import grant, hide_a_project
+
 POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 #: A table that grows has more rows than this in the studio of these tests; the tables that a site
 #: configures have fewer.
 FEW = 200
 
+USERS = ("administrator", "role", "role in all projects")
+
 #: The names of the queries; they are data of the benchmark too.
 NAMES = sorted(json.loads(scale.QUERIES.read_text("utf-8")))
 
 
 class Studio:
-    """A filled site, and the steps of its database for a query."""
+    """A filled site with a private project, and the steps of its database for a query.
+
+    The user "role" does not see the private project. The user "role in all projects" does.
+    """
 
     def __init__(self, database: Database, folder: Any) -> None:
         self.database = database
         with database.load() as connection:
             fill(connection, 3_000, projects=3, versions=2, seed=1)
+            private = hide_a_project(connection)
+            member = grant(connection, "artist002", private)
             write_statistics(connection)
         self.api = Api(database, MediaService(database, folder))
         self.operations = scale.operations(scale.places(database))
         self.users = scale.users(database)
+        self.users["role in all projects"] = RequestUser(member, "artist002")
         with database.read() as connection:
             self.counts = {
                 name: connection.execute(
@@ -158,7 +169,7 @@ def studio(
             made.api.close()
 
 
-@pytest.mark.parametrize("user", ["administrator", "role"])
+@pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_frequent_query_scans_nothing_that_grows(studio: Studio, name: str, user: str) -> None:
     """A frequent query finds rows by indexes, or reads an index in its order up to a limit."""
@@ -207,12 +218,12 @@ def test_a_search_finds_names_by_trigrams(studio: Studio) -> None:
         "expression": "select name from Shot limit 20",
         "terms": ["sq003_sh01"],
     }
-    for user in ("administrator", "role"):
+    for user in USERS:
         assert studio.scans("search", user) == []
         assert any("ix_context_name_trigram" in one for one in studio.indexes("search", user))
 
 
-@pytest.mark.parametrize("user", ["administrator", "role"])
+@pytest.mark.parametrize("user", USERS)
 def test_groups_are_those_of_the_rows(studio: Studio, user: str) -> None:
     """Aggregates of groups over relations are those of the rows that the user sees."""
     groups, names = (

@@ -28,6 +28,8 @@ from ftrack_like.sandbox.seed.site import seed
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
 from ftrack_like.sandbox.tables.statistics import write_statistics
 
+from .private_projects import hide_a_project
+
 #: Tables whose rows a site configures once: reading all of them costs the same for ever.
 FIXED = {
     *(
@@ -47,7 +49,10 @@ POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 
 class Studio:
-    """A site of 1,200 tasks in two projects, asked by a user whose role is for all open ones."""
+    """A site of 1,200 tasks in two projects, asked by a user whose role is for all open ones.
+
+    A third project is private, so that the statements test the projects of rows.
+    """
 
     def __init__(self, database: Database, folder: Any, *, measured: bool) -> None:
         self.database = database
@@ -56,6 +61,7 @@ class Studio:
             now = datetime.datetime(2024, 3, 1)
             seed(connection, api_user="admin", api_key="secret", now=now)
             fill(connection, 1_200)
+            hide_a_project(connection)
             if not measured:
                 write_statistics(connection)
         database.engine.dispose()  # SQLite reads statistics when a connection is opened.

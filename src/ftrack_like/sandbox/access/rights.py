@@ -54,6 +54,11 @@ class Rights:
         """Return the ids of all projects for which the user has a role by name."""
         return frozenset().union(*self.granted.values())
 
+    @functools.cached_property
+    def sees_all_projects(self) -> bool:
+        """Return whether the user can see each project of the site."""
+        return bool(self.everywhere) and self.private_projects <= self.granted_projects
+
     @property
     def may_name_others(self) -> bool:
         """Return whether the user may act in the name of other users."""

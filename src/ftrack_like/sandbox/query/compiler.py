@@ -183,7 +183,9 @@ class Compiler:
         the own columns do not determine the groups.
         """
         type_ = self.names.type_(query.entity_type, query.position)
-        project = deciding_project(type_.table) if self.names.catalogue.restricted else None
+        catalogue = self.names.catalogue
+        is_limited = catalogue.restricted and not catalogue.all_projects
+        project = deciding_project(type_.table) if is_limited else None
         source = self.paths.any_row(type_, has_hidden=project is not None)
         keys = {project} if project is not None else set()
         for path in query.group_by:
@@ -215,7 +217,7 @@ class Compiler:
         groups = RowSource(type_, inner, {name: inner.c[name] for name in own})
         if project is None:
             return _GroupRows(groups, values)
-        seen = visible(self.names.catalogue.tables, type_.table, groups.columns)
+        seen = visible(catalogue.tables, type_.table, groups.columns)
         return _GroupRows(groups, values, (seen,))
 
     def _group_order(self, query: Query, grouped: dict[str, Operand]) -> list[Expression]:

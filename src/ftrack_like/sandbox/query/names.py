@@ -32,13 +32,20 @@ class Catalogue:
 
     Statements that are compiled with a *restricted* catalogue return only rows that the user can
     see. Their parameters contain the rights of the user; see
-    :mod:`ftrack_like.sandbox.access.visibility`.
+    :mod:`ftrack_like.sandbox.access.visibility`. With *all_projects* they are only for users who
+    see all projects.
     """
 
     def __init__(
-        self, model: Model, tables: Mapping[str, Table], *, restricted: bool = False
+        self,
+        model: Model,
+        tables: Mapping[str, Table],
+        *,
+        restricted: bool = False,
+        all_projects: bool = False,
     ) -> None:
         self.restricted = restricted
+        self.all_projects = all_projects
         self.model = model
         self.tables = tables
         self.types: Mapping[str, EntityType] = model.types

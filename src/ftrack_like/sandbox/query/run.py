@@ -153,12 +153,13 @@ def _catalogue(model: Model, context: RequestContext) -> Catalogue:
 
     Return the same object each time, because it is the key of cached plans.
     """
-    return _catalogue_for(model, context.rights is not None)
+    rights = context.rights
+    return _catalogue_for(model, rights is not None, rights is None or rights.sees_all_projects)
 
 
-@functools.lru_cache(maxsize=128)
-def _catalogue_for(model: Model, restricted: bool) -> Catalogue:
-    return Catalogue(model, TABLES, restricted=restricted)
+@functools.lru_cache(maxsize=192)
+def _catalogue_for(model: Model, restricted: bool, all_projects: bool) -> Catalogue:
+    return Catalogue(model, TABLES, restricted=restricted, all_projects=all_projects)
 
 
 _COMPILED: OrderedDict[tuple[Catalogue, str], _Compiled] = OrderedDict()

@@ -67,7 +67,7 @@ def table_source(catalogue: Catalogue, type_: EntityType, *, has_hidden: bool = 
     alias = catalogue.tables[type_.table].alias()
     columns = dict(alias.c.items())
     if catalogue.restricted and is_narrowed(type_.table) and not has_hidden:
-        seen = visible(catalogue.tables, type_.table, columns)
+        seen = visible(catalogue.tables, type_.table, columns, all_projects=catalogue.all_projects)
         return RowSource(type_, alias, columns, (seen,))
     return RowSource(type_, alias, columns)
 
