@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import warnings
@@ -285,6 +287,34 @@ def test_an_interrupted_fill_adds_nothing(
             database = data.open()
             assert contents(database)["context"] == []
             assert ("context", "ix_context_name") in structure(database)[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="mounts a file system as Linux does")
+@pytest.mark.parametrize("mebibytes", [2, 4, 6, 8, 10, 12, 14])
+def test_a_fill_on_a_full_disk_adds_all_or_nothing(
+    mebibytes: int, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever the disk becomes full, the command says so, and no part of a studio stays."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-o", f"size={mebibytes}m", "-t", "tmpfs", "tmpfs", str(place)]
+    mounted = subprocess.run(mount, stderr=subprocess.PIPE, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a file system: {mounted.stderr.strip()}")
+    try:
+        status = main(["fill", "--tasks", "1000", "--projects", "1", "--data", str(place)])
+        told = capsys.readouterr().err.strip()
+        if status:
+            assert len(told.splitlines()) == 1, told
+            assert "full" in told or "free space" in told
+            return
+        copy = tmp_path / "copy"
+        shutil.copytree(place, copy)
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=False)
+    with closing(SiteData(copy)) as data:
+        filled = [one for one in contents(data.open())["context"] if one["name"] == "animation"]
+        assert len(filled) > 50
 
 
 @pytest.mark.parametrize(

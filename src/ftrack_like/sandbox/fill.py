@@ -66,6 +66,7 @@ def run_fill(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> i
     # lazy: "--help" answers at once, and the error for a missing extra can name it.
     import sqlalchemy.exc
 
+    from ftrack_like.sandbox.database.faults import first_line, remedy_for
     from ftrack_like.sandbox.site_data import SiteData
 
     where = str(folder or "the database")
@@ -80,9 +81,11 @@ def run_fill(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> i
     except (OSError, RuntimeError, ValueError) as error:
         _clear_bar()
         return fail(in_words(error))
-    except sqlalchemy.exc.SQLAlchemyError as error:
+    except sqlalchemy.exc.DBAPIError as error:
         _clear_bar()
-        return fail(f"Nothing was added to {where}: {str(error).splitlines()[0]}")
+        happened = remedy_for(first_line(error))
+        words = f"{happened[0]}. {happened[1]}" if happened else first_line(error)
+        return fail(f"Nothing was added to {where}: {words}.")
     finally:
         data.close()
     _clear_bar()

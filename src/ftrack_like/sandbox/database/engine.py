@@ -13,6 +13,7 @@ A transaction is a ``with`` block. It is committed at the end and rolled back by
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
 import shutil
@@ -28,6 +29,7 @@ import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, Engine
 
+from ftrack_like.sandbox.database.faults import remedy_for
 from ftrack_like.sandbox.database.folders import FolderWatch, watch_folder
 from ftrack_like.sandbox.database.postgresql import (
     create_postgresql_engine,
@@ -45,6 +47,8 @@ from ftrack_like.sandbox.database.snapshots import forget
 from ftrack_like.sandbox.database.turns import Turns
 
 __all__ = ["BUSY_TIMEOUT", "Database"]
+
+_LOGGER = logging.getLogger(__name__)
 
 #: How long a writer waits for another process that is writing to the same file, in seconds.
 BUSY_TIMEOUT = 30.0
@@ -245,17 +249,26 @@ class Database:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Move all pages of SQLite's log to the file; let PostgreSQL mark the rows as settled."""
-        with closing(self._engine.raw_connection()) as connection:
-            if self.is_sqlite:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                return
-            driver: Any = connection.driver_connection
-            driver.autocommit = True
-            try:
-                driver.execute("VACUUM (ANALYZE)")
-            finally:
-                driver.autocommit = False
+        """Move all pages of SQLite's log to the file; let PostgreSQL mark the rows as settled.
+
+        The rows are stored already, so a failure, such as a full disk, is only logged.
+        """
+        driver_errors = self._engine.dialect.loaded_dbapi.Error
+        try:
+            with closing(self._engine.raw_connection()) as connection:
+                if self.is_sqlite:
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    return
+                driver: Any = connection.driver_connection
+                driver.autocommit = True
+                try:
+                    driver.execute("VACUUM (ANALYZE)")
+                finally:
+                    driver.autocommit = False
+        except (driver_errors, sqlalchemy.exc.SQLAlchemyError) as error:
+            happened = remedy_for(str(error))
+            words = f"{happened[0]}. {happened[1]}" if happened else str(error)
+            _LOGGER.warning(f"The data are stored, but the database could not be tidied: {words}.")
 
     def replace_with(self, snapshot: sqlite3.Connection) -> int:
         """Replace the content of this SQLite database with that of *snapshot*, in a transaction.

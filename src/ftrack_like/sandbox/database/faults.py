@@ -28,7 +28,11 @@ _FAULTS = {
         "the file cannot be opened",
         "Look at the rights of the file and its folder, or choose another folder",
     ),
-    "disk i/o error": ("reading or writing the disk failed", "Look at the disk and its mount"),
+    # SQLite says this of a full disk too, if the file of shared memory does not grow.
+    "disk i/o error": (
+        "reading or writing the disk failed",
+        "Look at the disk, its free space and its mount",
+    ),
     "database is locked": (
         "another program holds a lock on the file",
         "Close that program",
