@@ -666,6 +666,9 @@ class Session:
         The next commit creates it on the server. With *reconstructing*, it represents an entity
         that the server already has, and *data* are its remote values.
 
+        A key of *data* that is not an attribute is ignored, with an
+        :class:`~ftrack_like.exception.UnknownAttributeWarning` that suggests a name.
+
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type, and
         :exc:`~ftrack_like.exception.InvalidValueError` if *data* is not a mapping.
         """
