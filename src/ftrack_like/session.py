@@ -22,6 +22,7 @@ from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
 from ftrack_like._base.collaborators import background_of
 from ftrack_like._base.seams import keeps_originals
+from ftrack_like._base.suggest import SuggestsArguments
 from ftrack_like._base.value_errors import shown
 from ftrack_like._configuration.credentials import Origins, find_credentials
 from ftrack_like._session import calls, lifecycle, locations, on_demand
@@ -120,7 +121,7 @@ def __getattr__(name: str) -> type:
 
 
 @keeps_originals
-class Session:
+class Session(SuggestsArguments):
     """A connection to a server, with the entities that a program queries and changes through it.
 
     Threads may share a session. A forked process gets its own connections. Close a session after
