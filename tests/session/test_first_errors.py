@@ -249,6 +249,37 @@ def test_a_wrong_key_names_the_user_and_where_both_come_from(
     assert "the environment variable FTRACK_APIKEY" in str(caught.value)
 
 
+def test_a_wrong_key_says_what_to_do(sandbox: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Headers are a matter of the client: they are only in the log for debugging."""
+    caplog.set_level("DEBUG", "ftrack_like")
+    text = first_error(sandbox.server_url)
+    assert text.splitlines() == [
+        "Server reported error: InvalidCredentialsError(The supplied API key is not valid. There "
+        "is no such user, or it is not the user's key.)",
+        "The user 'jane' comes from the argument api_user.",
+        "The key comes from the argument api_key. Check both: a key belongs to one user.",
+        "To check the settings, run: ftrack-like doctor",
+    ]
+    logged = [each.getMessage() for each in caplog.records]
+    assert any("ftrack-api-key" in each for each in logged)
+    assert not any(KEY in each for each in logged)
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("Set the header ftrack-api-key.", "The server does not accept the API key for this user."),
+        ("No key. Send the Headers. Try again.", "No key. Try again."),
+        ("The key ends in 'a.b'.", "The key ends in 'a.b'."),
+    ],
+)
+def test_sentences_about_headers_are_left_out(server: Any, content: str, shown: str) -> None:
+    """Whatever a server says about the key, the rest of it is shown."""
+    server.answer = lambda batch: {"exception": "InvalidCredentialsError", "content": content}
+    first = first_error(server.url).splitlines()[0]
+    assert first == f"Server reported error: InvalidCredentialsError({shown})"
+
+
 def test_a_missing_key_names_both_variables() -> None:
     """The older name of the variable counts, so it is told."""
     with pytest.raises(TypeError, match="FTRACK_API_KEY or FTRACK_APIKEY"):
