@@ -71,6 +71,8 @@ that catches that class keeps working::
     │   └── ServerValidationError
     └── StructureError
 
+:class:`UnknownAttributeWarning`, a :exc:`UserWarning`, is shown where an unknown name is ignored.
+
 An error keeps a template in *message* and its values in *details*. ``str(error)`` joins the two,
 and never raises an error itself.
 """
@@ -178,6 +180,7 @@ __all__ = [
     "ServerValidationError",
     "StructureError",
     "UnknownAttributeError",
+    "UnknownAttributeWarning",
     "UnrecognisedEntityTypeError",
 ]
 
@@ -447,6 +450,14 @@ class UnknownAttributeError(AttributeError, KeyError):
         """Initialise with the unknown *attribute_name* of *entity_type*."""
         names = {"attribute_name": attribute_name, "entity_type": entity_type}
         super().__init__(**_suggesting(self, kw, suggestion, **names))
+
+
+class UnknownAttributeWarning(UserWarning):
+    """The data of a new entity have a key that is not an attribute of its type.
+
+    The key is ignored, as by the published client. The warning shows the line of the program.
+    ``warnings.simplefilter("error", UnknownAttributeWarning)`` makes it an error.
+    """
 
 
 class ImmutableAttributeError(AttributeError):

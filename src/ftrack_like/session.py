@@ -22,6 +22,7 @@ from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
 from ftrack_like._base.collaborators import background_of
 from ftrack_like._base.seams import keeps_originals
+from ftrack_like._base.suggest import SuggestsArguments
 from ftrack_like._base.value_errors import shown
 from ftrack_like._configuration.credentials import Origins, find_credentials
 from ftrack_like._session import calls, lifecycle, locations, on_demand
@@ -120,7 +121,7 @@ def __getattr__(name: str) -> type:
 
 
 @keeps_originals
-class Session:
+class Session(SuggestsArguments):
     """A connection to a server, with the entities that a program queries and changes through it.
 
     Threads may share a session. A forked process gets its own connections. Close a session after
@@ -665,6 +666,9 @@ class Session:
 
         The next commit creates it on the server. With *reconstructing*, it represents an entity
         that the server already has, and *data* are its remote values.
+
+        A key of *data* that is not an attribute is ignored, with an
+        :class:`~ftrack_like.exception.UnknownAttributeWarning` that suggests a name.
 
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown type, and
         :exc:`~ftrack_like.exception.InvalidValueError` if *data* is not a mapping.

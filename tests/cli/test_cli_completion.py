@@ -17,6 +17,7 @@ SCHEMAS = [
         "id": "Task",
         "immutable": ["id", "created_at"],
         "properties": {
+            "ancestors": {"type": "array", "items": {"$ref": "Task"}},
             "created_at": {"type": "string"},
             "id": {"type": "string"},
             "metadata": {"type": "mapped_array", "items": {"$ref": "Metadata"}},
@@ -70,6 +71,7 @@ def answer(cached: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Any:
         ("set Task x cr", []),
         ("set Task x name=@", [":files"]),
         ("create Task na", [":nospace", "name="]),
+        ("create Task anc", []),
         ("query Task --columns sta", [":nospace", "status", "status_id"]),
         ("query Task --columns name,status.", [":nospace", "name,status.name", "name,status.sort"]),
         ("query Task -c status.n", [":nospace", "status.name"]),

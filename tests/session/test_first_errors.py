@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import socket
 import subprocess
@@ -143,6 +144,88 @@ def test_a_login_page_and_a_path(saying: Any) -> None:
     assert "'/some/path'" in first_error(url + "/some/path")
 
 
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("url", "server_url"),
+        ("server", "server_url"),
+        ("host", "server_url"),
+        ("user", "api_user"),
+        ("username", "api_user"),
+        ("key", "api_key"),
+        ("token", "api_key"),
+        ("plugin_path", "plugin_paths"),
+        ("schema_cache", "schema_cache_path"),
+        ("proxy", "proxies"),
+        ("verify_ssl", "verify"),
+        ("auto_poplate", "auto_populate"),
+    ],
+)
+def test_an_unknown_argument_suggests_one(name: str, meant: str) -> None:
+    """The error is a TypeError, as for any function, also for an asynchronous session."""
+    from ftrack_like.aio import AsyncSession
+
+    for class_ in (Session, AsyncSession):
+        with pytest.raises(TypeError) as caught:
+            class_(**{name: "x"})
+        text = f"{class_.__name__}() has no argument {name!r}. Did you mean {meant!r}?"
+        assert str(caught.value) == text
+
+
+def test_a_subclass_suggests_its_own_arguments() -> None:
+    """Unless its constructor accepts any name: then only that constructor knows its arguments."""
+
+    class StudioSession(Session):
+        def __init__(self, show: str) -> None:
+            self.show = show
+
+    class OpenSession(Session):
+        def __init__(self, **options: Any) -> None:
+            self.show = options.pop("show")
+            super().__init__(**options)
+
+    with pytest.raises(TypeError) as caught:
+        StudioSession(shwo="harbour")  # type: ignore[call-arg]
+    assert str(caught.value) == "StudioSession() has no argument 'shwo'. Did you mean 'show'?"
+    with pytest.raises(TypeError, match="'url'"):
+        OpenSession(show="harbour", url="http://host")
+    assert StudioSession("harbour").show == "harbour"
+
+
+def test_the_signature_stays() -> None:
+    """Editors and tools see the arguments themselves."""
+    names = list(inspect.signature(Session).parameters)
+    assert names == inspect.getfullargspec(Session.__init__).args[1:] + list(
+        inspect.getfullargspec(Session.__init__).kwonlyargs
+    )
+
+    class StudioSession(Session):
+        def __init__(self, show: str) -> None:
+            self.show = show
+
+    assert list(inspect.signature(StudioSession).parameters) == ["show"]
+
+
+def test_another_base_class_gets_the_arguments() -> None:
+    """A studio's own ``__new__`` is called with them, as without the check."""
+    seen: list[Any] = []
+
+    class Single:
+        def __new__(cls, *arguments: Any, **named: Any) -> Any:
+            seen.append((arguments, named))
+            return super().__new__(cls)
+
+    class StudioSession(Session, Single):
+        def __init__(self, show: str, shot: str = "") -> None:
+            self.show = show
+
+    StudioSession("harbour", shot="sh010")
+    assert seen == [(("harbour",), {"shot": "sh010"})]
+
+
 # The key and the user
 
 
@@ -164,6 +247,37 @@ def test_a_wrong_key_names_the_user_and_where_both_come_from(
         Session(server.url)
     assert "'login' comes from the operating system" in str(caught.value)
     assert "the environment variable FTRACK_APIKEY" in str(caught.value)
+
+
+def test_a_wrong_key_says_what_to_do(sandbox: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Headers are a matter of the client: they are only in the log for debugging."""
+    caplog.set_level("DEBUG", "ftrack_like")
+    text = first_error(sandbox.server_url)
+    assert text.splitlines() == [
+        "Server reported error: InvalidCredentialsError(The supplied API key is not valid. There "
+        "is no such user, or it is not the user's key.)",
+        "The user 'jane' comes from the argument api_user.",
+        "The key comes from the argument api_key. Check both: a key belongs to one user.",
+        "To check the settings, run: ftrack-like doctor",
+    ]
+    logged = [each.getMessage() for each in caplog.records]
+    assert any("ftrack-api-key" in each for each in logged)
+    assert not any(KEY in each for each in logged)
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("Set the header ftrack-api-key.", "The server does not accept the API key for this user."),
+        ("No key. Send the Headers. Try again.", "No key. Try again."),
+        ("The key ends in 'a.b'.", "The key ends in 'a.b'."),
+    ],
+)
+def test_sentences_about_headers_are_left_out(server: Any, content: str, shown: str) -> None:
+    """Whatever a server says about the key, the rest of it is shown."""
+    server.answer = lambda batch: {"exception": "InvalidCredentialsError", "content": content}
+    first = first_error(server.url).splitlines()[0]
+    assert first == f"Server reported error: InvalidCredentialsError({shown})"
 
 
 def test_a_missing_key_names_both_variables() -> None:

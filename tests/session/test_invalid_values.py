@@ -249,7 +249,8 @@ def test_a_path_in_bytes(session: Any, tmp_path: pathlib.Path) -> None:
 
 def test_ignored_names_come_first(session: Any) -> None:
     """A key that the type does not have is named before the attribute that the server misses."""
-    session.create("Task", {"nam": "lighting"})
+    with pytest.warns(exception.UnknownAttributeWarning, match="Did you mean 'name'"):
+        session.create("Task", {"nam": "lighting"})
     with pytest.raises(exception.ServerValidationError) as caught:
         session.commit()
     session.rollback()

@@ -22,6 +22,7 @@ def task(session: Any) -> Any:
     schema = session.query("ProjectSchema order by name").first()
     project = session.create("Project", {"name": "harbour", "project_schema": schema})
     shot = session.create("Shot", {"name": "sh<010>", "parent": project})
+    shot["metadata"]["reel"] = "A001"
     session.create("Task", {"name": "lighting", "parent": shot})
     session.commit()
     session.reset()
@@ -71,6 +72,15 @@ LINES = [
     ('task["sta', {"status", "start_date"}),
     ('task["status"]["na', {"name"}),
     ('result[0]["par', {"parent"}),
+    ('result[0]["status"]["', {"name", "color"}),
+    ('selected[0]["status"]["na', {"name"}),
+    ('listed[0]["status"]["', {"name", "color"}),
+    ('listed[-1]["pro', {"project"}),
+    ('page.tasks[0]["project"]["full', {"full_name"}),
+    ('task["parent"]["children"][0]["bi', {"bid"}),
+    ('shot["metadata"]["re', {"reel"}),
+    ('shot["children"][0]["status"]["na', {"name"}),
+    ('shot["custom_attributes"]["fst', {"fstart"}),
 ]
 
 
@@ -82,11 +92,41 @@ def test_calls_and_paths_complete(shell: Any, line: str, names: set[str], with_j
 
     session = shell.user_ns["session"]
     shell.user_ns["result"] = session.query("Task")
+    shell.user_ns["selected"] = session.select("Task")
+    shell.user_ns["listed"] = session.query("Task").all()
+    shell.user_ns["page"] = types.SimpleNamespace(tasks=shell.user_ns["listed"])
+    columns = "metadata, children, custom_attributes"
+    shell.user_ns["shot"] = session.query(f"select {columns} from Shot").one()
     shell.Completer.use_jedi = with_jedi
     before = session.statistics.requests
     with provisionalcompleter():
         found = {each.text for each in shell.Completer.completions(line, len(line))}
     assert names <= {each.strip("\"']") for each in found}
+    assert session.statistics.requests == before
+
+
+@pytest.mark.parametrize("with_jedi", [True, False])
+@pytest.mark.parametrize(
+    ("line", "others"),
+    [
+        ('session.create("Task", {"', {"_link", "link", "ancestors", "descendants", "time_logged"}),
+        ('task["custom_attributes"]["', {"key", "value", "configuration", "entity"}),
+        ('shot["metadata"]["', {"key", "value", "parent_type"}),
+    ],
+)
+def test_keys_that_make_no_sense_are_not_offered(
+    shell: Any, line: str, others: set[str], with_jedi: bool
+) -> None:
+    """The server keeps some attributes itself, and the keys of a mapping are no attributes."""
+    from IPython.core.completer import provisionalcompleter
+
+    session = shell.user_ns["session"]
+    shell.user_ns["shot"] = session.query("select metadata from Shot").one()
+    shell.Completer.use_jedi = with_jedi
+    before = session.statistics.requests
+    with provisionalcompleter():
+        found = {each.text.strip("\"'") for each in shell.Completer.completions(line, len(line))}
+    assert not found & others
     assert session.statistics.requests == before
 
 

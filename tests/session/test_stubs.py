@@ -175,8 +175,8 @@ def test_names_of_the_server_are_only_data(text: str) -> None:
     assert all(
         each == "typing" or each == "arrow" or each.startswith("ftrack_like") for each in imported
     )
-    # Two types, the custom attributes, the session, and two classes that every module has.
-    assert len(names_in(module)) == 6
+    # Two types, the custom attributes, the session, and five classes that every module has.
+    assert len(names_in(module)) == 9
 
 
 def test_types_with_the_same_safe_name_stay_apart() -> None:
@@ -185,8 +185,9 @@ def test_types_with_the_same_safe_name_stay_apart() -> None:
     schemas = [schema(name) for name in names]
     module = stub_module(Catalogue(schemas, names), [], "http://site")
     assert names_in(module) == {
-        *("_Members", "_TypeOfTheSite", "My_Type", "My_Type_", "Task", "TaskData"),
-        *("Session_", "Session"),
+        *("_Members", "_TypeOfTheSite", "_TypeOfTheSiteAndItsData"),
+        *("_AttributeOfTheType", "_AttributeOfTheTypeAndItsValue"),
+        *("My_Type", "My_Type_", "Task", "TaskData", "Session_", "Session"),
     }
     assert 'TaskData_ = _TypedDict("TaskData_"' in module
 
@@ -318,6 +319,45 @@ def test_checkers_know_the_site(site: Path, checker: str) -> None:
     faults += [f"{place}: {each}" for place, each in reported.items() if place[0].endswith(".pyi")]
     assert faults == []
     assert marked > 25
+
+
+def test_mypy_reports_a_mistake_in_one_line(site: Path) -> None:
+    """A wrong type, key or value gives one line, which says what belongs together."""
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("mypy is not installed")
+    assert main(["stubs"]) == 0
+    program = """from ftrack_types import Session, Shot, Task
+
+def change(session: Session, task: Task, shot: Shot) -> None:
+    session.create("Task", {"nam": "comp"})
+    session.create("Task", {"name": 5})
+    session.create("Taks", data={"name": "comp"})
+    session.create("Task", {"name": "comp"}, "yes")
+    session.ensure("Task", {"nam": "comp"})
+    session.get("Taks", "id")
+    session.select("Taks")
+    task["stauts"]
+    task["stauts"] = 1
+    task["bid"] = "many"
+    shot["custom_attributes"]["fstrat"]
+    shot["custom_attributes"]["fstart"] = "x"
+"""
+    (site / "program.py").write_text(program, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "program.py"]
+    environment = {**os.environ, "MYPYPATH": os.pathsep.join([str(SOURCES), "typings"])}
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=site, env=environment
+    )
+    found = re.findall(r"^program.py:(\d+): error: .*Sequence\[(\w+)\]", run.stdout, re.MULTILINE)
+    assert len(run.stdout.splitlines()) == len(found)
+    assert found == [
+        *((str(line), "_TypeOfTheSiteAndItsData") for line in range(4, 9)),
+        *((str(line), "_TypeOfTheSite") for line in (9, 10)),
+        ("11", "_AttributeOfTheType"),
+        *((str(line), "_AttributeOfTheTypeAndItsValue") for line in (12, 13)),
+        ("14", "_AttributeOfTheType"),
+        ("15", "_AttributeOfTheTypeAndItsValue"),
+    ]
 
 
 def test_pyright_names_the_mistake(site: Path) -> None:

@@ -315,3 +315,47 @@ def test_representations(project: ProjectFactory, events: EventRecorder) -> None
     assert repr(project).startswith("<ProjectFactory <Project 'show'")
     project.shot()
     assert repr(events).endswith(f"events: {len(events.published)}>")
+
+
+def test_mistakes_in_names_suggest_one(
+    project: ProjectFactory, sandbox: Sandbox, events: EventRecorder
+) -> None:
+    """Each object of the kit says which member was meant, and private names are left alone."""
+    frozen = sandbox.freeze("2030-01-01")
+    sandbox.resume_clock()
+    for kit, name, meant in (
+        (project, "shott", "shot"),
+        (project, "add_version", "version"),
+        (sandbox, "fial", "fail"),
+        (sandbox, "assert_request", "assert_requests"),
+        (events, "assert_publish", "assert_published"),
+        (frozen, "advnce", "advance"),
+    ):
+        with pytest.raises(AttributeError) as caught:
+            getattr(kit, name)
+        text = f"{type(kit).__name__!r} object has no attribute {name!r}. Did you mean {meant!r}?"
+        assert str(caught.value) == text
+    with pytest.raises(AttributeError, match=r"no attribute '_shott'\.$"):
+        getattr(project, "_shott")
+    assert not hasattr(project, "__iter__")
+
+
+def test_error_of_a_property_stays_what_it_is() -> None:
+    """An AttributeError inside a property is not taken for an unknown name."""
+
+    class Studio(ProjectFactory):
+        def __init__(self) -> None:
+            """Create nothing."""
+
+        @property
+        def broken(self) -> Any:
+            return object().nothing  # type: ignore[attr-defined]
+
+    with pytest.raises(AttributeError, match="'object' object has no attribute 'nothing'"):
+        _ = Studio().broken
+
+
+def test_unknown_argument_of_a_sandbox_suggests_one() -> None:
+    """Sandbox passes its arguments on, and the error names them."""
+    with pytest.raises(TypeError, match=r"Sandbox\(\) has no argument 'prot'. Did you mean 'port'"):
+        Sandbox(prot=8000)

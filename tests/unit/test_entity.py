@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import warnings
 from typing import Any
 
 import pytest
@@ -307,15 +308,24 @@ def test_references_and_members_of_a_new_entity_are_updates(tiny: Any) -> None:
     assert task["status"] is status
 
 
-def test_unknown_names_in_the_data_are_left_out_with_a_warning(
-    tiny: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unknown_names_in_the_data_are_left_out_with_a_warning(tiny: Any) -> None:
     """A slip in a name is said, with what may have been meant; nothing else suffers."""
-    task = tiny.create("Task", {"nmae": "x", "__entity_type__": "Task"})
+    with pytest.warns(exception.UnknownAttributeWarning) as caught:
+        task = tiny.create("Task", {"nmae": "x", "__entity_type__": "Task"})
     assert task["name"] == ""
-    assert [each.getMessage() for each in caplog.records] == [
+    assert [str(each.message) for each in caught] == [
         "Task has no attribute 'nmae'; its value is ignored. Did you mean 'name'?"
     ]
+    assert issubclass(exception.UnknownAttributeWarning, UserWarning)
+
+
+def test_unknown_name_as_an_error_records_nothing(tiny: Any) -> None:
+    """A program that turns the warning into an error gets it before anything is recorded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", exception.UnknownAttributeWarning)
+        with pytest.raises(exception.UnknownAttributeWarning):
+            tiny.create("Task", {"name": "x", "nmae": "x"})
+    assert not list(tiny.recorded_operations)
 
 
 def test_reconstructing_records_nothing(tiny: Any) -> None:

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-__all__ = ["Suggestion", "closest", "did_you_mean"]
+__all__ = [
+    "Suggestion",
+    "SuggestsArguments",
+    "argument_names",
+    "check_arguments",
+    "closest",
+    "did_you_mean",
+]
+
+#: The flag of a function with ``**`` in its arguments, ``inspect.CO_VARKEYWORDS``.
+_TAKES_ANY_NAME = 0x08
 
 #: The least similarity of two names, from 0 to 1, for a suggestion. The second value is for the
 #: best candidate if no candidate reaches the first.
@@ -23,6 +34,23 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "show": ("Project",),
     "subset": ("Asset",),
     "take": ("AssetVersion",),
+}
+
+
+#: The arguments of sessions by their names in other libraries, in the same form.
+_OTHER_ARGUMENTS = {
+    "address": "server_url",
+    "ca": "verify",
+    "certificate": "cert",
+    "endpoint": "server_url",
+    "host": "server_url",
+    "hostname": "server_url",
+    "login": "api_user",
+    "password": "api_key",
+    "secret": "api_key",
+    "site": "server_url",
+    "token": "api_key",
+    "username": "api_user",
 }
 
 
@@ -91,6 +119,62 @@ def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> s
         others = [", or " + each if index == 0 else each for index, each in enumerate(others)]
         return f"Did you mean {' or '.join(meant)}{''.join(others)}?"
     return f"Did you mean {' or '.join(others)}?"
+
+
+def check_arguments(owner: str, named: Iterable[str], known: Iterable[str]) -> None:
+    """Raise :exc:`TypeError`, which suggests a name, if one of *named* is not in *known*.
+
+    *named* are the names of the arguments in a call of *owner*, and *known* those that it accepts.
+    Python itself suggests names from version 3.13 on, and only for typing mistakes.
+    """
+    names = set(known)
+    for name in named:
+        if name not in names:
+            meant = _OTHER_ARGUMENTS.get(_comparable(name))
+            hint = f"Did you mean {meant!r}?" if meant in names else did_you_mean(name, names)
+            raise TypeError(f"{owner}() has no argument {name!r}. {hint}".rstrip())
+
+
+def argument_names(function: Callable[..., Any]) -> Optional[tuple[str, ...]]:
+    """Return the names of the arguments of the method *function*; None if it accepts any name."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_flags & _TAKES_ANY_NAME:
+        return None
+    names: tuple[str, ...] = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    return names
+
+
+class _SignatureOfInit:
+    """The signature of a class, for tools that would otherwise show that of ``__new__``."""
+
+    def __get__(self, instance: object, owner: type) -> object:
+        """Return the signature of the constructor of *owner*."""
+        # lazy: only tools need it
+        import inspect
+
+        init = inspect.signature(owner.__init__)  # type: ignore[misc]  # of a class as it is
+        return init.replace(parameters=list(init.parameters.values())[1:])
+
+
+class SuggestsArguments:
+    """A base class that suggests a name for an unknown keyword argument of the constructor.
+
+    The check is in ``__new__``, because a decorated ``__init__`` would show other arguments to
+    programs that read them. A subclass whose constructor accepts any name is not checked.
+    """
+
+    if not TYPE_CHECKING:  # Type checkers would accept any argument.
+        __signature__ = _SignatureOfInit()
+
+        def __new__(cls, *arguments: object, **named: object) -> SuggestsArguments:
+            """Return a new instance; raise :exc:`TypeError` for an unknown argument."""
+            known = argument_names(cls.__init__) if named else None
+            if known is not None:
+                check_arguments(cls.__name__, named, known)
+            following = super().__new__
+            if following is object.__new__:
+                return following(cls)
+            return following(cls, *arguments, **named)  # Of another base class of the program.
 
 
 class Suggestion:

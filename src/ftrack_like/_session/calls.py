@@ -154,6 +154,8 @@ class Calls:
         if fault is not None:
             error = server_error(fault)
             if isinstance(error, exception.ServerAuthenticationError):
+                words = masked(str(fault.get("content")), session.api_key)
+                self._logger.debug("The server refused the key: %s", words)
                 error.message += self._credentials_advice()
             if answer.status in OUTAGE_STATUSES:
                 error = _lost(error, answer)
@@ -172,7 +174,8 @@ class Calls:
         origins = origins_of(session)
         return (
             f"\nThe user {session.api_user!r} comes from {origins.api_user}.\n"
-            f"The key comes from {origins.api_key}. Check both."
+            f"The key comes from {origins.api_key}. Check both: a key belongs to one user.\n"
+            "To check the settings, run: ftrack-like doctor"
         )
 
     def _exchange(

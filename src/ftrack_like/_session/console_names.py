@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from ftrack_like import exception
 from ftrack_like._base.collaborators import catalogue_of, start_of
 from ftrack_like._values.catalogue import Catalogue
+from ftrack_like._values.labels import known_values
+from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import AnyEntity
 from ftrack_like.query import QueryResult
 from ftrack_like.query.builder import AttributePath, BuiltQuery
@@ -42,8 +44,12 @@ _COLUMNS = re.compile(
     r"(\w*)(?:\s*\.\s*)(?:columns|order_by|group_by|to_dicts|to_pandas|to_polars)"
     r"\(\s*\[?(?:[^()]*,)?\s*['\"]([\w.]*)\Z"
 )
-#: ``task["status"]["na`` and ``tasks[0]["na``
-_KEY = re.compile(r"""(?<![\w.\])])(\w+)((?:\[(?:-?\d+|(['"])\w+\3)\])+)\[(['"])(\w*)\Z""")
+#: ``task["status"]["na``, ``tasks[0]["na`` and ``page.tasks[0]["metadata"]["re``
+_KEY = re.compile(
+    r"""(?<![\w.\])])(\w[\w.]*)((?:\[(?:-?\d+|(['"])\w+\3)\])+)\[(['"])([^'"\[\]]*)\Z"""
+)
+#: One pair of brackets in it: the number or the name.
+_INDEX = re.compile(r"""\[(?:(-?\d+)|['"](\w+)['"])\]""")
 #: The last type that a selection or a query in the text names.
 _TYPE = re.compile(r"\.\s*(?:select|query)\(\s*['\"](?:\s*select\b.*?\bfrom\s)?\s*(\w+)", re.DOTALL)
 #: The start of a query that ends within the name of its type, or within its columns.
@@ -112,13 +118,12 @@ def _in_query(text: str, known: Catalogue) -> Optional[Offer]:
 
 
 def _in_data(text: str, namespace: Mapping[str, object]) -> Optional[Offer]:
-    """Offer the attributes of the type as keys of the data for a new entity."""
+    """Offer the attributes that the data of a new entity can have."""
     data = _DATA.search(text)
     known = None if data is None else _catalogue_at(data[1], namespace)
     if data is None or known is None or not known.has_schema(data[3]):
         return None
-    computed = known.schema(data[3]).get("computed", ())
-    return Offer(data[4], [name for name in known.properties(data[3]) if name not in computed])
+    return Offer(data[4], [each.name for each in known.settable(data[3])])
 
 
 def _in_columns(text: str, namespace: Mapping[str, object]) -> Optional[Offer]:
@@ -144,18 +149,45 @@ def _in_path(text: str, namespace: Mapping[str, object]) -> Optional[Offer]:
 
 
 def _in_key(text: str, namespace: Mapping[str, object]) -> Optional[Offer]:
-    """Offer the keys of an entity that a relation leads to, such as ``task["status"]["na``."""
+    """Offer the keys of an entity that a relation leads to, such as ``task["status"]["na``.
+
+    The loaded values lead there as far as possible, and the schemas from there on.
+    """
     key = _KEY.search(text)
     if key is None:
         return None
-    value = namespace.get(key[1])
-    known = _any_catalogue(namespace)
-    words = re.findall(r"\[['\"]?(-?\w+)['\"]?\]", key[2])
+    value = _object_at(key[1], namespace)
+    steps = [int(number) if number else name for number, name in _INDEX.findall(key[2])]
+    while steps:
+        found = _loaded_item(value, steps[0])
+        if found is None:
+            break
+        value = found
+        del steps[0]
+    if isinstance(value, MappedCollectionProxy) and not steps:
+        return Offer(key[5], [name for name, _ in value.loaded_items()])
     type_name = _row_type(value)
+    known = _catalogue_of_object(getattr(value, "session", None)) or _any_catalogue(namespace)
     if type_name is None or known is None:
         return None
-    path = [word for word in words if not re.fullmatch(r"-?\d+", word)]
-    return _at_path(known, type_name, ".".join([*path, key[5]]))
+    names = [step for step in steps if isinstance(step, str)]
+    return _at_path(known, type_name, ".".join([*names, key[5]]))
+
+
+def _loaded_item(value: object, step: Union[int, str]) -> object:
+    """Return ``value[step]`` if it is loaded; None for other values."""
+    if isinstance(value, Collection):
+        value = value.members
+    found: object = None
+    if isinstance(step, int):
+        if isinstance(value, (list, tuple)) and -len(value) <= step < len(value):
+            found = value[step]
+    elif isinstance(value, AnyEntity):
+        found = known_values(value).get(step)
+        attribute = value.attributes.get(step)
+        if isinstance(found, list) and attribute is not None:
+            found = attribute.get_value(value)  # A loaded collection, which no program has read.
+    return found
 
 
 def _at_path(known: Catalogue, type_name: Optional[str], path: str) -> Optional[Offer]:
@@ -168,7 +200,8 @@ def _at_path(known: Catalogue, type_name: Optional[str], path: str) -> Optional[
             found = known.follow(type_name, [(step, None) for step in steps])
         except exception.Error:
             return None
-        type_name = None if found is None else found.target
+        # The keys of a mapping are not attributes.
+        type_name = None if found is None or found.kind == "mapping" else found.target
     if not type_name or not known.has_schema(type_name):
         return None
     types = [type_name, *known.below(type_name)] if steps else [type_name]
@@ -199,11 +232,16 @@ def _any_catalogue(namespace: Mapping[str, object]) -> Optional[Catalogue]:
 
 def _catalogue_at(name: str, namespace: Mapping[str, object]) -> Optional[Catalogue]:
     """Return the types of the session called *name*, such as ``self.session``."""
+    return _catalogue_of_object(_object_at(name, namespace))
+
+
+def _object_at(name: str, namespace: Mapping[str, object]) -> object:
+    """Return the object called *name*, such as ``page.task``; None if there is none."""
     first, *others = name.strip(".").split(".")
     value: object = namespace.get(first)
     for other in others:
         value = getattr(value, "__dict__", {}).get(other)
-    return _catalogue_of_object(value)
+    return value
 
 
 def _catalogue_of_object(value: object) -> Optional[Catalogue]:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception, inspection
+from ftrack_like._base.callers import warn_at_caller
 from ftrack_like._base.collaborators import identity_map_of
 from ftrack_like._base.seams import is_overridden
 from ftrack_like._base.value_errors import shown
@@ -233,7 +232,7 @@ class Loader:
         error = exception.LazyLoadError(entity, attribute_name)
         if policy == "raise":
             raise error
-        warnings.warn(str(error), RuntimeWarning, stacklevel=_caller_level())
+        warn_at_caller(str(error), RuntimeWarning)
 
 
 def next_offset(result: Json) -> Optional[int]:
@@ -243,17 +242,6 @@ def next_offset(result: Json) -> Optional[int]:
     except (KeyError, TypeError):
         return None  # A server without pages sends all rows in one answer.
     return offset
-
-
-_PACKAGE = __name__.partition(".")[0] + "."
-
-
-def _caller_level() -> int:
-    """Return the ``stacklevel`` of the first caller outside this package."""
-    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - quicker than inspect
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _names(projections: Projections) -> list[str]:

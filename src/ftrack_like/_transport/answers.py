@@ -99,10 +99,17 @@ def _fault_class(fault: Mapping[str, Any]) -> type[exception.ServerError]:
 
 
 def server_error(fault: Mapping[str, Any]) -> exception.ServerError:
-    """Return the error for the error report *fault*, with the text of the server."""
+    """Return the error for the error report *fault*, with the text of the server.
+
+    The error about a wrong key has no sentences about headers, because the client sets them.
+    """
     kind = _fault_class(fault)
     # The later lines keep their columns: they may put a caret below a mistake in a query.
     first, _, rest = str(fault.get("content")).partition("\n")
+    if kind is exception.ServerAuthenticationError:
+        sentences = re.split(r"(?<=\.)\s+", first)
+        kept = [each for each in sentences if "header" not in each.lower()]
+        first = " ".join(kept) or kind.default_message
     text = f"Server reported error: {fault.get('exception')}({first})" + (rest and f"\n{rest}")
     code = fault.get("error_code")
     error = kind(

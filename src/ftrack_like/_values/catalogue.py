@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ftrack_like import exception
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.words import with_article
+from ftrack_like._values.kept_names import KEPT_BY_SERVER
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Schemas
@@ -160,6 +161,18 @@ class Catalogue:
             found = {name: _read_property(name, each) for name, each in fragments.items()}
             self._properties[type_name] = found
         return found
+
+    def settable(self, type_name: str) -> list[Property]:
+        """Return the attributes that the data of a new entity of *type_name* can have.
+
+        These include attributes that are immutable once the entity exists, such as its id.
+        """
+        computed = self._schemas.get(type_name, {}).get("computed") or ()
+        return [
+            each
+            for name, each in self.properties(type_name).items()
+            if each.is_projectable and name not in computed and name not in KEPT_BY_SERVER
+        ]
 
     def bases(self, type_name: str) -> tuple[str, ...]:
         """Return the types of which *type_name* is a sub-type, the most general first."""

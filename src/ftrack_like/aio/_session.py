@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast, 
 
 from ftrack_like import exception
 from ftrack_like._base.collaborators import start_of
-from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._base.suggest import argument_names, check_arguments
 from ftrack_like._session.downloads import download_component
 from ftrack_like._session.starting import begin
 from ftrack_like._transport.cancellation import run_to_the_end
@@ -501,13 +500,8 @@ class AsyncSession:
 
 def _check_options(options: Mapping[str, Any]) -> None:
     """Raise :exc:`TypeError` unless *options* are options of a session that may be set here."""
-    known = set(inspect.signature(Session.__init__).parameters)
-    known -= {"self", "connect", "on_lazy_load"}
-    for name in options:
-        if name not in known:
-            raise TypeError(
-                f"AsyncSession has no option {name!r}. {did_you_mean(name, known)}".strip()
-            )
+    known = {*(argument_names(Session.__init__) or ())}
+    check_arguments("AsyncSession", options, known - {"connect", "on_lazy_load"})
 
 
 def _progress_options(progress: Optional[Progress]) -> dict[str, Progress]:

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from ftrack_like._values.kept_names import KEPT_BY_SERVER
 from ftrack_like.cli._cached_schemas import cached_schemas
 from ftrack_like.cli._commands import command_names, parser_for, summaries_of
 from ftrack_like.cli._parser import CommandParser
@@ -242,7 +243,8 @@ def _assigned(line: _Line, current: str) -> list[Candidate]:
         [
             (f"{attribute}{'.' if fragment.get('type') == 'mapped_array' else '='}", "")
             for attribute, fragment in sorted(_properties(schemas, name).items())
-            if attribute not in (schemas[name].get("immutable") or ()) or attribute == "id"
+            if attribute not in KEPT_BY_SERVER
+            and (attribute not in (schemas[name].get("immutable") or ()) or attribute == "id")
         ]
         if name
         else []

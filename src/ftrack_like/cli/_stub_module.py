@@ -42,6 +42,7 @@ from typing import Literal as _Literal
 from typing import Mapping as _Mapping
 from typing import MutableMapping as _MutableMapping
 from typing import NoReturn as _Never
+from typing import Sequence as _Sequence
 from typing import TypedDict as _TypedDict
 from typing import TypeVar as _TypeVar
 from typing import overload as _overload
@@ -64,8 +65,11 @@ from ftrack_like.query import QueryResult as _QueryResult
 _Member = _TypeVar("_Member", bound=_Entity)
 _Moment = _datetime.datetime | _datetime.date | _Arrow | str
 
-class _TypeOfTheSite(str):
-    """The name of a type of the site. No program makes one: it is only for readable errors."""
+# No program makes one of these texts: their names are only for readable errors.
+class _TypeOfTheSite(str): ...
+class _TypeOfTheSiteAndItsData(str): ...
+class _AttributeOfTheType(str): ...
+class _AttributeOfTheTypeAndItsValue(str): ...
 
 class _Members(_Collection, _Generic[_Member]):
     @_overload
@@ -98,6 +102,10 @@ _SCALARS = {
     "boolean": ("bool", "bool"),
     "datetime": ("_Arrow", "_Moment"),
 }
+
+#: The parameters of forms for mistakes; see :func:`_wrong_form`.
+_WRONG_KEY = "key: _Sequence[_AttributeOfTheType]"
+_WRONG_VALUE = "key: _Sequence[_AttributeOfTheTypeAndItsValue], value: object"
 
 #: Attributes whose schema calls them text, although they are lists.
 _LINKS = frozenset({"link", "_link"})
@@ -153,12 +161,14 @@ class _StubWriter:
             if each.name not in fixed:
                 writers[write].append(each.name)
         lines = [f"class {self._classes[name]}({', '.join(self._bases(name))}):"]
-        lines += _overloads("__getitem__", "key: {key}", readers)
+        lines += _overloads("__getitem__", "key: {key}", readers, wrong=_WRONG_KEY)
         getters: _Groups = {**readers, "_Any": [*readers.get("_Any", []), None]}
         lines += _overloads("get", "key: {key}, default: _Any = ...", getters)
         setters = {f"{write} | None": names for write, names in writers.items()}
         if setters:
-            lines += _overloads("__setitem__", "key: {key}, value: {type}", setters, "None")
+            lines += _overloads(
+                "__setitem__", "key: {key}, value: {type}", setters, "None", _WRONG_VALUE
+            )
         else:
             lines.append("    def __setitem__(self, key: _Never, value: _Any) -> None: ...")
         return "\n".join(lines) + "\n"
@@ -216,11 +226,9 @@ class _StubWriter:
 
     def _data_type(self, name: str) -> str:
         """Return the mapping with the values that ``create`` accepts for the type *name*."""
-        computed = set(self._catalogue.schema(name).get("computed", ()))
         lines = [f'{self._data[name]} = _TypedDict("{self._data[name]}", {{']
-        for key, found in sorted(self._catalogue.properties(name).items()):
-            if found.is_projectable and key not in computed and key not in _LINKS:
-                lines.append(f"    {key!a}: {self._value_types(name, found)[1]} | None,")
+        for found in sorted(self._catalogue.settable(name)):
+            lines.append(f"    {found.name!a}: {self._value_types(name, found)[1]} | None,")
         return "\n".join([*lines, "}, total=False)"]) + "\n"
 
     def _custom_class(self, name: str) -> str:
@@ -231,10 +239,12 @@ class _StubWriter:
             readers[read].append(key)
             writers[f"{write} | None"].append(key)
         lines = [f"class {self._attributes[name]}(_MutableMapping[str, _Any]):"]
-        lines += _overloads("__getitem__", "key: {key}", readers)
+        lines += _overloads("__getitem__", "key: {key}", readers, wrong=_WRONG_KEY)
         getters: _Groups = {**readers, "_Any": [*readers.get("_Any", []), None]}
         lines += _overloads("get", "key: {key}, default: _Any = ...", getters)
-        lines += _overloads("__setitem__", "key: {key}, value: {type}", writers, "None")
+        lines += _overloads(
+            "__setitem__", "key: {key}, value: {type}", writers, "None", _WRONG_VALUE
+        )
         return "\n".join(lines) + "\n"
 
     # The session
@@ -255,6 +265,10 @@ class _StubWriter:
                 lines += self._overload(
                     method, name, parameters.format(**names), result.format(**names), "entity_type"
                 )
+            wrong = "_TypeOfTheSiteAndItsData" if "{data}" in parameters else "_TypeOfTheSite"
+            lines += _wrong_form(
+                method, f"entity_type: _Sequence[{wrong}], *others: object, **named: object"
+            )
             # Pyright compares a wrong name with the type of the last form.
             names = {"data": "_Mapping[str, _Any]", "entity": "_Entity"}
             last = f"self, entity_type: _TypeOfTheSite, {parameters.format(**names)}"
@@ -281,11 +295,13 @@ def _overloads(
     parameters: str,
     groups: _Groups,
     result: str = "",
+    wrong: str = "",
 ) -> list[str]:
     """Return the forms of *method*, one for each type in *groups*.
 
     *groups* maps types to the names of attributes. A name None stands for any text. *parameters*
-    has places for the key and the type. *result* replaces the type as the result.
+    has places for the key and the type. *result* replaces the type as the result. *wrong* has the
+    parameters of the form for mistakes, see :func:`_wrong_form`.
     """
     forms = []
     for type_name in sorted(groups):
@@ -302,7 +318,19 @@ def _overloads(
     texts = [form for _, form in forms]
     if len(texts) == 1:
         return texts
-    return [line for form in texts for line in ("    @_overload", form)]
+    lines = [line for form in texts for line in ("    @_overload", form)]
+    return [*lines[:-2], *(_wrong_form(method, wrong) if wrong else ()), *lines[-2:]]
+
+
+def _wrong_form(method: str, parameters: str) -> list[str]:
+    """Return the form of *method* with *parameters*, which no call fits, to keep errors short.
+
+    If no form fits a call, mypy lists all forms, unless one fits when the arguments of generic
+    types are left out. A text is a sequence, so the form for a sequence of another type does. Then
+    mypy compares the call with this form only. A protocol, such as ``Iterable``, takes six lines.
+    The form is not the last one, because pyright compares the call with that.
+    """
+    return ["    @_overload", f"    def {method}(self, {parameters}) -> _Any: ..."]
 
 
 def _free_name(name: str, taken: set[str]) -> str:

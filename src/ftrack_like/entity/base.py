@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, KeysView, MutableMappi
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
 from ftrack_like import exception, inspection
+from ftrack_like._base.callers import warn_at_caller
 from ftrack_like._base.ownership import own
 from ftrack_like._base.seams import keeps_originals
 from ftrack_like._base.suggest import Suggestion, did_you_mean
@@ -191,7 +192,7 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
             self[name] = value
 
     def _split(self, data: EntityData) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the scalars and the other values of *data*; log and skip unknown names."""
+        """Return the scalars and the other values of *data*; skip unknown names with a warning."""
         scalars, others = {}, {}
         attributes = self.attributes.by_name
         for name, value in data.items():
@@ -203,11 +204,11 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
                 others[name] = value
             elif name != "__entity_type__":
                 self.ignored_names: tuple[str, ...] = (*self.ignored_names, str(name))
-                self.logger.warning(
-                    "%s has no attribute %r; its value is ignored. %s",
-                    self.entity_type,
-                    name,
-                    did_you_mean(name, self.attributes.keys()),
+                hint = did_you_mean(name, attributes)
+                warn_at_caller(
+                    f"{self.entity_type} has no attribute {name!r}; its value is ignored. "
+                    f"{hint}".rstrip(),
+                    exception.UnknownAttributeWarning,
                 )
         return scalars, others
 

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
 
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
 
-__all__ = ["checked_entities", "checked_entity", "checked_texts"]
+__all__ = ["SuggestsMembers", "checked_entities", "checked_entity", "checked_texts"]
+
+
+class SuggestsMembers:
+    """A base class whose :exc:`AttributeError` suggests a name.
+
+    Python suggests one only where it prints a traceback itself, and pytest does not.
+    """
+
+    if not TYPE_CHECKING:  # Otherwise every name would exist for type checkers.
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Raise :exc:`AttributeError` for the unknown *name*."""
+            if hasattr(type(self), name):
+                object.__getattribute__(self, name)  # A property failed: raise its error again.
+            text = f"{type(self).__name__!r} object has no attribute {name!r}."
+            known = [each for each in dir(self) if not each.startswith("_")]
+            hint = "" if name.startswith("_") else did_you_mean(name, known)
+            raise AttributeError(f"{text} {hint}".rstrip())
 
 
 def checked_texts(name: str, values: Sequence[str]) -> list[str]:

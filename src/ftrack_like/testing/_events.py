@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
 from ftrack_like._base.value_errors import shown
-from ftrack_like.testing._checks import checked_entities
+from ftrack_like.testing._checks import SuggestsMembers, checked_entities
 from ftrack_like.wire.events import Event, new_id
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _LENGTH = 300
 _PATIENCE = 5.0
 
 
-class EventRecorder:
+class EventRecorder(SuggestsMembers):
     """Records the events of *sandbox* from the start to :meth:`close`; a context manager.
 
     :attr:`published` lists them, the earliest first. A commit has published its events when it

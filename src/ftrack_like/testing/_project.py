@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Optional, Union, cast
 
 from ftrack_like import exception, symbol
 from ftrack_like._base.suggest import did_you_mean
-from ftrack_like.testing._checks import checked_entities, checked_entity, checked_texts
+from ftrack_like.testing._checks import (
+    SuggestsMembers,
+    checked_entities,
+    checked_entity,
+    checked_texts,
+)
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Value
@@ -24,7 +29,7 @@ __all__ = ["ProjectFactory"]
 _ASSET_TYPE = "Geometry"
 
 
-class ProjectFactory:
+class ProjectFactory(SuggestsMembers):
     """A new project on the server of *session*, and methods that add to it.
 
     Each method commits and returns an entity of *session*. Texts without a value get one. *name*

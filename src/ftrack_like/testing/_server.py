@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._base.suggest import argument_names, check_arguments, did_you_mean
 from ftrack_like.sandbox.interference.switchboard import Switchboard
 from ftrack_like.sandbox.server import SandboxServer
+from ftrack_like.testing._checks import SuggestsMembers
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Value
@@ -24,7 +25,7 @@ __all__ = ["Frozen", "Sandbox"]
 _EVENTS = "/socket.io"
 
 
-class Sandbox(SandboxServer):
+class Sandbox(SuggestsMembers, SandboxServer):
     """A :class:`~ftrack_like.sandbox.server.SandboxServer` for tests.
 
     It takes the same arguments. Its faults and its clock only exist in this process; no request can
@@ -33,6 +34,7 @@ class Sandbox(SandboxServer):
 
     def __init__(self, *arguments: Value, **options: Value) -> None:
         """Nothing is opened before :meth:`start`."""
+        check_arguments("Sandbox", options, argument_names(SandboxServer.__init__) or options)
         self._board: Switchboard = options.setdefault("switchboard", Switchboard())
         super().__init__(*arguments, **options)
 
@@ -188,7 +190,7 @@ class Sandbox(SandboxServer):
             raise AssertionError(_counted(seen, f"at most {at_most}"))
 
 
-class Frozen:
+class Frozen(SuggestsMembers):
     """A stopped clock; a context manager that resumes it at the end."""
 
     def __init__(self, clock: Clock) -> None:
