@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -114,11 +114,39 @@ def test_listen_hosts_plugins_and_ends_cleanly(
     assert command.end(number) == (status, "", "")
 
 
-def test_an_interrupt_ends_a_command_of_the_background(run: Any) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "variable", "words"),
+    [
+        ([], None, "no folder was given, and FTRACK_EVENT_PLUGIN_PATH names none"),
+        (["{folder}"], None, "in '{folder}' or below"),
+        (["{folder}", "{other}"], None, "in '{folder}' and '{other}' or below"),
+        ([], "{folder}", "in '{folder}' or below"),
+    ],
+)
+def test_listen_without_plugins_says_so(
+    arguments: list[str], variable: Optional[str], words: str, run: Any, tmp_path: pathlib.Path
+) -> None:
+    """A command that hosts nothing says where it looked and what to do, and goes on listening."""
+    names = {"folder": str(tmp_path / "folder"), "other": str(tmp_path / "other")}
+    for path in names.values():
+        os.mkdir(path)
+    (tmp_path / "folder" / "plugin.txt").write_text("not a plugin")
+    more = {} if variable is None else {"FTRACK_EVENT_PLUGIN_PATH": variable.format(**names)}
+    command = run("listen", *[each.format(**names) for each in arguments], **more)
+    line = command.process.stderr.readline()
+    assert line.startswith("ftrack-like: No plugin was found")
+    assert words.format(**names) in line
+    assert line.endswith("name the folder of your plugins: ftrack-like listen PLUGIN_PATH\n")
+    command.wait_listening()
+    assert command.end() == (130, "", "")
+
+
+def test_an_interrupt_ends_a_command_of_the_background(run: Any, tmp_path: pathlib.Path) -> None:
     """A command that a script starts in its background, where interrupts are ignored, hears one."""
+    (tmp_path / "plugin.py").write_text(_PLUGIN)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        command = run("listen")
+        command = run("listen", str(tmp_path))
     finally:
         signal.signal(signal.SIGINT, before)
     command.wait_listening()

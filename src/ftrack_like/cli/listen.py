@@ -14,6 +14,7 @@ from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._connection import add_connection_arguments, connection_of
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._interrupt import interruptible
+from ftrack_like.cli._text import printable
 
 if TYPE_CHECKING:
     from ftrack_like.event.hub import EventHub
@@ -35,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Host plugins and handle events until Ctrl-C. A plugin is a Python file with a function "
         "register(session), which subscribes functions to events, or registers an action or a "
         "location. The command imports all Python files in the folders and below them, and calls "
-        "register of each. Without folders in the arguments and in FTRACK_EVENT_PLUGIN_PATH it "
-        "hosts nothing."
+        "register of each. Without a plugin, it says so and where it looked."
     )
     parser.add_argument(
         "plugin_paths",
@@ -152,6 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
             ) as session:
                 hub = session.event_hub
                 hub.connect()
+                _report_no_plugin(arguments.plugin_paths)
                 print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
                 while hub.connected:  # events may end a wait, but not this command
                     hub.wait(workers=arguments.workers, key=_key_function(arguments.key))
@@ -190,6 +191,32 @@ def _warn_of_missing_folders(chosen: list[str]) -> None:
             logging.getLogger(__name__).warning(
                 "FTRACK_EVENT_PLUGIN_PATH names %r, which is not a folder.", path
             )
+
+
+def _report_no_plugin(chosen: list[str]) -> None:
+    """Print on standard error if neither the folders *chosen* nor those by default have a plugin.
+
+    Files that are no valid plugins are reported when they are loaded.
+    """
+    from ftrack_like._session.arguments import plugin_folders  # lazy: "--help" answers at once
+
+    folders = [path for path in chosen or plugin_folders(None) if path]
+    names = (name for path in folders for _, _, files in os.walk(path) for name in files)
+    if any(name.endswith(".py") for name in names):
+        return
+    if folders:
+        searched = f"in {' and '.join(map(repr, folders))} or below"
+    else:
+        searched = "no folder was given, and FTRACK_EVENT_PLUGIN_PATH names none"
+    joined = " " if folders else ": "
+    print(
+        printable(
+            f"ftrack-like: No plugin was found{joined}{searched}, so no event is handled. A plugin "
+            "is a Python file with a function register(session). Stop the command, and name the "
+            "folder of your plugins: ftrack-like listen PLUGIN_PATH"
+        ),
+        file=sys.stderr,
+    )
 
 
 def _key_function(key: str) -> Optional[Callable[[Event], Hashable]]:
