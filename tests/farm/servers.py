@@ -57,11 +57,15 @@ def removed_at_end(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 class Postgres:
-    """A PostgreSQL cluster in the new folder *folder*, which any user must be able to enter."""
+    """A PostgreSQL cluster in the new folder *folder*, which any user must be able to enter.
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    *settings*, such as ``"wal_writer_delay=10s"``, are given to the server.
+    """
+
+    def __init__(self, folder: pathlib.Path, *settings: str) -> None:
         self._control = program("pg_ctl")
         self._data = folder / "data"
+        self._settings = settings
         self._log = folder / "log"
         self._port = free_port()
         folder.mkdir(mode=0o700)
@@ -86,7 +90,9 @@ class Postgres:
     def start(self) -> None:
         """Start the server; return when it answers."""
         # Without fsync, a crash of the server loses nothing; only a crash of the machine does.
-        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        options = f"-p {self._port} -k {self._folder}"
+        for one in ("listen_addresses=127.0.0.1", "fsync=off", *self._settings):
+            options += f" -c {one}"
         place = ["-D", str(self._data), "-l", str(self._log)]
         self._run(self._control, *place, "-w", "-t", str(int(PATIENCE)), "-o", options, "start")
 

@@ -9,6 +9,8 @@ from contextlib import closing
 
 import pytest
 
+if not os.environ.get("FTRACK_LIKE_TEST_CHAOS_SECONDS"):
+    pytest.skip("crashes a server of its own: tox run -e farm", allow_module_level=True)
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
 
@@ -33,7 +35,8 @@ def test_ids_that_come_again_after_a_crash_hide_no_event() -> None:
     """A reader finds each event once, even if its transaction has the id of an earlier one."""
     with (
         removed_at_end(pathlib.Path(tempfile.mkdtemp())) as folder,
-        closing(Postgres(folder / "postgres")) as postgres,
+        # The end of a transaction that is given up is lost if it is not written before the crash.
+        closing(Postgres(folder / "postgres", "wal_writer_delay=10s")) as postgres,
         closing(Database(postgres.url)) as database,
     ):
         with outbox.connect(database, "test") as connection:
