@@ -114,15 +114,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture
-def small_heap() -> Iterator[None]:
+def small_heap() -> None:
     """Let the garbage collector pass over the objects of earlier tests.
 
-    A test that collects often would otherwise take a second for each collection.
+    A test that collects often would otherwise take a second for each collection. They stay passed
+    over: `gc.unfreeze` would also bring back all that `pytest_collection_finish` froze.
     """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

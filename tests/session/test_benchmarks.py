@@ -18,7 +18,7 @@ def test_every_workload_runs(tmp_path: Path) -> None:
     """Each workload gives figures for this client, all of them at least zero."""
     output = tmp_path / "samples.json"
     command = [sys.executable, "-m", "benchmarks", "--module", "ftrack_like", "--rounds", "1"]
-    command += ["--size", "20", "--json", str(output)]
+    command += ["--size", "10", "--json", str(output)]
     subprocess.run(command, cwd=PROJECT, check=True, timeout=240, stdout=subprocess.DEVNULL)
     samples = json.loads(output.read_text(encoding="utf-8"))["samples"]
     assert len(samples) == 26

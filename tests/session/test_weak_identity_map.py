@@ -198,7 +198,7 @@ with Session(url, key, user, weak_identity_map=True, plugin_paths=[]) as session
         return [{"action": "query", "data": rows, "metadata": {"next": {"offset": None}}}]
     session.call = call
     peaks = []
-    for page in range(400):
+    for page in range(100):
         found = session.query(f'select name, parent, project from Task where name is "page {page}"')
         assert len(found.all()) == 500
         if page == 40:
@@ -213,7 +213,7 @@ with Session(url, key, user, weak_identity_map=True, plugin_paths=[]) as session
 
 
 def test_memory_stays_flat(sandbox: Any) -> None:
-    """200,000 entities pass through one session in the memory of a few pages."""
+    """50,000 entities pass through one session in the memory of a few pages."""
     with sandbox.session() as plain:
         values = [plain.server_url, plain.api_key, plain.api_user]
     done = subprocess.run(
@@ -225,7 +225,8 @@ def test_memory_stays_flat(sandbox: Any) -> None:
     )
     kept, growth, peak = map(int, done.stdout.split())
     assert kept < 20
-    assert growth < 1_000_000
+    # Five bytes for each entity that has passed since the first measurement are too many.
+    assert growth < 220_000
     assert peak < 20_000_000
 
 
