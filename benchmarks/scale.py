@@ -291,7 +291,8 @@ def _processor_seconds(servers: list[subprocess.Popen[str]]) -> dict[str, float]
         with contextlib.suppress(OSError):  # the process has ended
             # The name of the program is in brackets, and may have blanks and brackets itself.
             before, _, after = path.read_text(encoding="utf-8").rpartition(")")
-            seconds = sum(map(int, after.split()[11:13])) / os.sysconf("SC_CLK_TCK")
+            # Four of the numbers are times: of the process, and of its children that have ended.
+            seconds = sum(map(int, after.split()[11:15])) / os.sysconf("SC_CLK_TCK")
             if int(path.parent.name) in own:
                 found["servers"] += seconds
             elif before.partition("(")[2] == "postgres":
