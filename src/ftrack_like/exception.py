@@ -453,9 +453,10 @@ class UnknownAttributeError(AttributeError, KeyError):
 
 
 class UnknownAttributeWarning(UserWarning):
-    """The data of a new entity have a key that is not an attribute of its type.
+    """The data of a new entity, or a query without results, name an unknown attribute.
 
-    The key is ignored, as by the published client. The warning shows the line of the program.
+    The published client ignores a key of the data, and the server a custom attribute in the text of
+    a query. So do they here. The warning shows the line of the program.
     ``warnings.simplefilter("error", UnknownAttributeWarning)`` makes it an error.
     """
 

@@ -8,7 +8,8 @@ configurations apply to every context, asset and version.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
 from ftrack_like._base.collaborators import identity_map_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
-__all__ = ["applicable", "configuration", "known_keys", "missing_key"]
+__all__ = ["applicable", "configuration", "known_keys", "missing_key", "site_keys"]
 
 _FIELDS = ("key", "project_id", "id", "object_type_id", "entity_type", "is_hierarchical")
 
@@ -88,6 +89,39 @@ def known_keys(session: Session) -> dict[str, str]:
     found = session.__dict__.get("_custom_attribute_configurations") or ()
     values = [known_values(each) for each in found]
     return {each["id"]: each["key"] for each in values if "id" in each and "key" in each}
+
+
+class _SiteKeys(NamedTuple):
+    """The *keys* of the site, None if they cannot be read, and the time *read_at* in seconds."""
+
+    keys: Optional[frozenset[str]]
+    read_at: float
+
+
+#: Seconds after which keys are read again, if one is missing: somebody may have added it.
+_KEYS_AGE = 60.0
+
+
+def site_keys(session: Session, wanted: str) -> Optional[frozenset[str]]:
+    """Return the keys of all custom attributes of the site; None if they cannot be read.
+
+    They are read once in a session. If *wanted* is not among them, they are read again, but at most
+    once a minute.
+    """
+    known: Optional[_SiteKeys] = session.__dict__.get("_custom_attribute_keys")
+    if known is not None and (
+        (known.keys is not None and wanted in known.keys)
+        or time.monotonic() - known.read_at < _KEYS_AGE
+    ):
+        return known.keys
+    if known is not None:
+        session.__dict__.pop("_custom_attribute_configurations", None)
+    try:
+        found: Optional[frozenset[str]] = frozenset(str(each["key"]) for each in _all(session))
+    except (exception.Error, KeyError):  # Not permitted, not known to this server, or no answer.
+        found = None
+    session.__dict__["_custom_attribute_keys"] = _SiteKeys(found, time.monotonic())
+    return found
 
 
 def _all(session: Session) -> list[Entity]:

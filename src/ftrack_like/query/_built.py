@@ -23,6 +23,7 @@ from ftrack_like._base.value_errors import shown
 from ftrack_like._values.catalogue import Catalogue, Property
 from ftrack_like.query._checks import refuse_direction
 from ftrack_like.query._conditions import QueryCondition, SubQuery, checked_conditions
+from ftrack_like.query._custom_keys import named_keys, require_keys
 from ftrack_like.query._paths import Aggregate, AttributePath, Ordering
 from ftrack_like.query._route import AttributeRoute, Place, read_route
 from ftrack_like.query._source import QueryRequests
@@ -283,8 +284,19 @@ class BuiltQuery(SubQuery, Generic[_Row]):
     # Results
 
     def _new(self) -> QueryResult[_Row]:
+        self._check_keys()
         found = self._session.query(self.expression, page_size=self._page_size)
         return cast("QueryResult[_Row]", found)
+
+    def _check_keys(self) -> None:
+        """Raise an error for a custom attribute that the site does not have.
+
+        The schemas do not have their keys. So this sends a query, once in a session, and only if
+        the selection names such a key.
+
+        Raise :exc:`~ftrack_like.exception.UnknownAttributeError`.
+        """
+        require_keys(self._session, named_keys(self.expression))
 
     def result(self) -> QueryResult[_Row]:
         """Return the result, the same one each time. It loads rows when they are needed.
@@ -350,6 +362,7 @@ class BuiltQuery(SubQuery, Generic[_Row]):
         """Return the number of rows. The server counts them, so no row is loaded."""
         if self._kept is not None and self._kept.is_complete():
             return len(self._kept)
+        self._check_keys()
         text = prepare(self.expression, self._session.types)
         source = QueryRequests(self._session, outline(text), Wording(self.expression))
         counted = None if self._has_aggregates else source.count()

@@ -180,6 +180,7 @@ class QueryResult(Sequence[_Row]):
     def take_page(self, page: RowPage) -> None:
         """Add *page*, the answer to the query of :meth:`begin_page`."""
         self._rows.take(page)
+        self._source.note_found(self._rows.first)
 
     def _at(self, position: int) -> list[_Row]:
         """Return a list with the entity at *position*, or an empty list."""

@@ -9,6 +9,7 @@ from ftrack_like import exception
 from ftrack_like._base.collaborators import fetcher_of
 from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._values.literals import groups, key_condition, quoted
+from ftrack_like.query._custom_keys import warn_of_keys
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
 
@@ -115,13 +116,24 @@ class QueryRequests:
         else:
             found = RowPage(*fetcher.fetch_ahead(text, fresh, self.wording, window))
         check_progress(self.parts.text, offset, found.following)
+        if offset == self.offset:
+            self.note_found(found.rows)
         return found
+
+    def note_found(self, rows: object) -> None:
+        """Show warnings about unknown custom attributes if *rows*, the first of all, are none.
+
+        *rows* is the list of rows, or their number.
+        """
+        if not rows:
+            warn_of_keys(self._session, self.wording.bound)
 
     def fetch_some(self, count: int) -> list[Any]:
         """Return at most *count* rows from the start."""
         offset = "" if self.parts.offset is None else f" offset {self.parts.offset}"
         text = f"{self.parts.text}{offset} limit {count}"
         found: list[Any] = fetcher_of(self._session).fetch(text, None, self.wording)[0]
+        self.note_found(found or count == 0)
         return found[:count]
 
     def fetch_single(self, positions: Iterable[int]) -> list[list[Any]]:
@@ -136,13 +148,15 @@ class QueryRequests:
         found, total = fetcher_of(self._session).fetch_counted(
             text, self.parts.text, self.parts.entity_type, self.wording
         )
-        return RowPage(*found), self._bounded(total)
+        page = RowPage(*found)
+        self.note_found(page.rows)
+        return page, self._bounded(total)
 
     def count(self) -> Optional[int]:
         """Return the number of rows within limit and offset; None if the server cannot count."""
-        return self._bounded(
-            fetcher_of(self._session).count(self.parts.text, self.parts.entity_type)
-        )
+        total = fetcher_of(self._session).count(self.parts.text, self.parts.entity_type)
+        self.note_found(total != 0)
+        return self._bounded(total)
 
     def _bounded(self, total: Optional[int]) -> Optional[int]:
         if total is None:
@@ -164,6 +178,7 @@ class QueryRequests:
             before = self.writes
             found = self._keys_once(count)
             if self.writes == before:
+                self.note_found(found or count == 0)
                 return found
 
     def keys_since(self, stamp: int, count: Optional[int]) -> list[Any]:

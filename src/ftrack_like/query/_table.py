@@ -17,6 +17,7 @@ from ftrack_like._base.collaborators import catalogue_of, fetcher_of
 from ftrack_like._base.value_errors import shown
 from ftrack_like._values.catalogue import Catalogue, Property, Step
 from ftrack_like.query._checks import QueryPart
+from ftrack_like.query._custom_keys import require_keys
 from ftrack_like.query._route import read_route
 from ftrack_like.query._source import QueryRequests, check_progress
 from ftrack_like.query._text import finds_entities, outline, projections_of, with_projections
@@ -219,9 +220,16 @@ class _TableReader:
         found = list(self._raw_rows())
         if self._columns is None:
             return [{name: _plain_cell(value) for name, value in row.items()} for row in found]
+        self._source.note_found(found)
         for row in found:
             self._note(row)
-        return [self._row(row, self._columns) for row in found]
+        rows = [self._row(row, self._columns) for row in found]
+        for column in self._columns:
+            is_custom = column.key is not None and column.steps[-1][0] == "custom_attributes"
+            if is_custom and all(row[column.name] is None for row in rows):
+                # It may be a mistake. A column with a value needs no request.
+                require_keys(self._session, [str(column.key)], exact=True)
+        return rows
 
     def _row(self, record: Record, columns: Iterable[_Column]) -> dict[str, Any]:
         return {column.name: self._cell(record, column) for column in columns}
