@@ -6,6 +6,7 @@ import functools
 import gc
 import importlib.util
 import os
+import pathlib
 import threading
 import time
 import uuid
@@ -16,7 +17,7 @@ from unittest import mock
 
 import pytest
 import requests
-from tests.scheduling import in_order_of_time, number_of_processes
+from tests.scheduling import RotatedDir, in_order_of_time, number_of_processes
 
 from ftrack_like._base.ffmpeg import find_ffmpeg
 from ftrack_like.exception import MediaError
@@ -64,10 +65,23 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Optional[int]:
     return number_of_processes()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the processes of a run begin with the files that take longest."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
+def pytest_collect_directory(
+    path: pathlib.Path, parent: pytest.Collector
+) -> Optional[pytest.Collector]:
+    """Let each process of a run collect other files first."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or (path / "__init__.py").exists():
+        return None
+    return RotatedDir.from_parent(parent, path=path)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Let all processes of a run begin with the files that take longest, in the same order."""
+    in_processes = "PYTEST_XDIST_WORKER" in os.environ
+    if in_processes:
+        items.sort(key=lambda one: one.path)
+    yield
+    if in_processes:
         items[:] = in_order_of_time(items)
 
 
@@ -107,8 +121,14 @@ def _restored_environment(_isolated_environment: None) -> Iterator[None]:
         yield
 
 
+def pytest_collection(session: pytest.Session) -> None:
+    """Keep the garbage collector from passing over the growing number of collected tests."""
+    gc.disable()
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let the garbage collector pass over the modules and the thousands of collected tests."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -1,54 +1,71 @@
-"""How a run in several processes uses them: how many there are, and which files come first."""
+"""How a run in several processes uses them: how many there are, and which files come first.
+
+Each process collects all tests. The first one that reads a file stores its compiled form for the
+others, so the processes begin with different files.
+"""
 
 from __future__ import annotations
 
 import collections
 import os
 import pathlib
-from typing import Optional
+from collections.abc import Iterable, Sequence
+from typing import Optional, TypeVar, Union
 
 import pytest
 
-__all__ = ["LONG_FILES", "in_order_of_time", "number_of_processes"]
+__all__ = ["LONG_FILES", "RotatedDir", "in_order_of_time", "number_of_processes", "rotated"]
+
+Each = TypeVar("Each")
 
 #: The files that take longest, the longest first, in the folder ``tests``. A run is short if they
 #: do not begin last. `pytest --durations` shows the time of tests.
 LONG_FILES = (
     "sandbox/encoding/test_encode_workers.py",
+    "docs/test_docs.py",
+    "sandbox/test_media_queue.py",
     "session/test_publish_at_once.py",
-    "session/test_encode_command.py",
-    "session/test_encoding_ends.py",
+    "media/test_burn_in.py",
     "sandbox/processes/test_process_ends.py",
+    "security/test_security_limits.py",
+    "session/test_farm_benchmark.py",
+    "events/test_hub_half_open.py",
+    "sandbox/test_conformance_suite.py",
+    "session/test_benchmarks.py",
+    "cli/test_demo_review.py",
+    "session/test_encoding_ends.py",
+    "security/test_security_connections.py",
+    "session/test_encode_command.py",
+    "session/test_examples.py",
+    "events/test_hub_faults.py",
+    "testkit/test_plugin.py",
+    "sandbox/test_accidents.py",
+    "sandbox/test_actions_rubbish.py",
+    "sandbox/test_deployment_examples.py",
+    "aio/test_aio_loop.py",
+    "cli/test_demo_command.py",
+    "security/test_security_jobs.py",
+    "events/test_events_across_servers.py",
     "events/test_command_faults.py",
     "session/test_event_invalidation.py",
-    "security/test_security_connections.py",
-    "session/test_benchmarks.py",
-    "session/test_farm_benchmark.py",
     "session/test_interrupted_commits.py",
-    "docs/test_docs.py",
     "session/test_notebooks.py",
     "sandbox/test_server_process.py",
-    "sandbox/test_deployment_examples.py",
-    "sandbox/test_accidents.py",
     "cli/test_cli_terminal.py",
     "sandbox/web/test_web_review.py",
     "sandbox/web/test_web_browse.py",
     "sandbox/web/test_invites.py",
     "sandbox/processes/test_any_process.py",
-    "sandbox/test_conformance_suite.py",
-    "security/test_security_limits.py",
     "security/test_security_media.py",
     "cli/test_file_commands.py",
     "sandbox/test_events_across.py",
     "events/test_durable.py",
     "events/test_event_commands.py",
-    "events/test_events_across_servers.py",
     "events/test_event_server.py",
     "session/test_stubs.py",
-    "session/test_examples.py",
-    "cli/test_demo_command.py",
-    "cli/test_demo_review.py",
     "media/test_odd_media.py",
+    "sandbox/test_query_properties.py",
+    "sandbox/test_fill.py",
 )
 
 #: The number of processes beside those for which there are processors. Tests wait for other
@@ -63,6 +80,22 @@ def number_of_processes() -> Optional[int]:
     if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return None
     return (os.cpu_count() or 1) + _MORE
+
+
+def rotated(values: Sequence[Each]) -> list[Each]:
+    """Return *values* from that on with which this process of several begins, then the others."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[len("gw") :]) % processes
+    begin = len(values) * place // processes
+    return [*values[begin:], *values[:begin]]
+
+
+class RotatedDir(pytest.Dir):
+    """A folder of tests in which each process of a run collects another file first."""
+
+    def collect(self) -> Iterable[Union[pytest.Item, pytest.Collector]]:
+        """Return the folders and files of the folder."""
+        return rotated(list(super().collect()))
 
 
 def in_order_of_time(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -257,8 +257,10 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(
     until: Callable[..., None],
 ) -> None:
     """kill -9 under load: acknowledged events and commits reach the other process, once each."""
-    from ftrack_like.session import Session
+    from ftrack_like.session import RetryPolicy, Session
 
+    # The test waits until clients give up on the killed process.
+    retry = RetryPolicy(total_time=2)
     doomed, address, key = start_process()
     _, other, _ = start_process()
     listener = EventHub(other, "admin", key)
@@ -275,7 +277,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(
     def commit() -> None:
         with (
             contextlib.suppress(Exception),
-            Session(address, key, "admin", plugin_paths=[]) as session,
+            Session(address, key, "admin", plugin_paths=[], retry=retry) as session,
         ):
             for _ in range(10_000):
                 committed.append(make_project(session)["id"])

@@ -16,7 +16,10 @@ import pytest
 from ftrack_like.event.base import Event
 from ftrack_like.event.hub import EventHub
 
-HEARTBEAT = 2
+#: The seconds of a heartbeat: servers that go silent are waited for.
+HEARTBEAT = 1
+#: The same for servers that live, which a busy machine must not delay for so long.
+LONG_HEARTBEAT = 2
 #: What a busy machine may add, in seconds.
 SLACK = 1.5
 #: How long a server goes on with what it does; a hub that does not notice fails the test.
@@ -26,10 +29,13 @@ LONG = 30.0
 class HalfOpen:
     """A server that greets each websocket, and then lets *go_on* decide what is read and sent."""
 
-    def __init__(self, go_on: Callable[[socket.socket, threading.Event], None]) -> None:
+    def __init__(
+        self, go_on: Callable[[socket.socket, threading.Event], None], heartbeat: int
+    ) -> None:
         self.opened: list[float] = []
         self.ended = threading.Event()
         self._go_on = go_on
+        self._heartbeat = heartbeat
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -55,7 +61,7 @@ class HalfOpen:
                 request += received
             lines = request.split(b"\r\n")
             if b"/websocket/" not in lines[0]:
-                body = b"id:%d:60:websocket" % HEARTBEAT
+                body = b"id:%d:60:websocket" % self._heartbeat
                 head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
                 peer.sendall(head % len(body) + body)
                 return
@@ -100,12 +106,12 @@ def drip(peer: socket.socket, ended: threading.Event) -> None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Any], HalfOpen]]:
+def serve() -> Iterator[Callable[..., HalfOpen]]:
     """Return a function that starts a server."""
     servers: list[HalfOpen] = []
 
-    def start(go_on: Any) -> HalfOpen:
-        servers.append(HalfOpen(go_on))
+    def start(go_on: Any, heartbeat: int) -> HalfOpen:
+        servers.append(HalfOpen(go_on, heartbeat))
         return servers[-1]
 
     yield start
@@ -129,7 +135,7 @@ def test_silent_server_is_noticed(
     server: Any, waiting: int, publishing: int, serve: Any, until: Any
 ) -> None:
     """A connection on which nothing complete comes is given up, however much goes out on it."""
-    silent = serve(server)
+    silent = serve(server, HEARTBEAT)
     hub = EventHub(silent.url, "user", "key")
     hub.init_connection()
     text = "x" * 2_000_000
@@ -157,12 +163,12 @@ def test_long_message_in_pieces_is_no_silence(serve: Any, until: Any) -> None:
 
     def send(peer: socket.socket, ended: threading.Event) -> None:
         peer.sendall(b"\x81\x7f" + len(message).to_bytes(8, "big"))
-        for begin in range(0, len(message), 20_000):
-            peer.sendall(message[begin : begin + 20_000])
-            ended.wait(HEARTBEAT / 20)  # 2.5 heartbeats for all of it
+        for begin in range(0, len(message), 25_000):
+            peer.sendall(message[begin : begin + 25_000])
+            ended.wait(LONG_HEARTBEAT / 20)  # two heartbeats for all of it
         ended.wait(LONG)
 
-    server = serve(send)
+    server = serve(send, LONG_HEARTBEAT)
     hub = EventHub(server.url, "user", "key")
     heard: list[int] = []
     hub.subscribe("topic=long", lambda event: heard.append(len(event["data"]["t"])))
@@ -177,13 +183,13 @@ def test_websocket_pings_are_life(serve: Any, until: Any) -> None:
     """A server that pings is there, even if it says nothing else."""
 
     def ping(peer: socket.socket, ended: threading.Event) -> None:
-        for _ in range(60):
+        for _ in range(40):  # two heartbeats
             peer.sendall(b"\x89\x00")
-            ended.wait(HEARTBEAT / 20)
+            ended.wait(LONG_HEARTBEAT / 20)
         peer.sendall(b'\x81\x3c5:::{"name":"ftrack.event","args":[{"topic":"a","data":{}}]}')
         ended.wait(LONG)
 
-    server = serve(ping)
+    server = serve(ping, LONG_HEARTBEAT)
     hub = EventHub(server.url, "user", "key")
     heard: list[Event] = []
     hub.subscribe("topic=a", heard.append)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import subprocess
@@ -155,6 +156,7 @@ def decoded(path: pathlib.Path) -> list[Any]:
     return made
 
 
+@functools.cache
 def drawn(text: str, size: tuple[int, int]) -> Any:
     """Return the bottom of a grey picture with *text* in its right corner, drawn by this test."""
     from PIL import Image, ImageDraw
@@ -196,7 +198,7 @@ def test_each_frame_shows_its_own_number(
     grey: Any, tmp_path: pathlib.Path, rate: str, start: Any, slate: bool
 ) -> None:
     """The burnt-in number and timecode of a frame are those that players count."""
-    frames, first = 50, 1001
+    frames, first = 40, 1001
     path = grey(rate, frames, *(() if start is None else ("-timecode", start)))
     chosen = presets.changed(
         {"*": {"burn_in": {"bottom_right": "{frame} {timecode}"}, "slate": slate}}

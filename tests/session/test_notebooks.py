@@ -46,8 +46,11 @@ def shell(sandbox: Any, task: Any) -> Iterator[Any]:
 
 def completed(shell: Any, text: str) -> set[str]:
     """Return the names that the shell offers for the incomplete line *text*."""
-    _, matches = shell.complete(text)
-    return {match.rpartition("[")[2].strip("'\"]") for match in matches}
+    from IPython.core.completer import provisionalcompleter
+
+    with provisionalcompleter():
+        found = list(shell.Completer.completions(text, len(text)))
+    return {one.text.rpartition("[")[2].strip("'\"]") for one in found}
 
 
 #: An incomplete line, and some of the names that complete it.

@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 import pytest
 import requests
+import sqlalchemy
 from tests.conftest import Api
 
 from ftrack_like._base import ffmpeg
@@ -188,6 +189,14 @@ class Farm:
             timeout=PATIENCE,
         )
         return list(json.loads(done.stdout))
+
+    def end_lease(self, job: str) -> None:
+        """Let the lease of the worker of *job* end now, as the time would."""
+        engine = sqlalchemy.create_engine(self.url)
+        with engine.begin() as connection:
+            statement = sqlalchemy.text("UPDATE encode_job SET expires_at = 0 WHERE id = :id")
+            assert connection.execute(statement, {"id": job}).rowcount == 1
+        engine.dispose()
 
     def end_other(self, kept: WorkerProcess) -> None:
         """Ask all workers but *kept* to end."""

@@ -81,6 +81,7 @@ def test_job_that_kills_its_worker_fails_after_three_attempts(farm: Farm, gate: 
         worker = farm.worker(gate)
         until(lambda number=attempt: gate.begun() >= number, f"Attempt {attempt} begins")
         worker.kill()
+        farm.end_lease(job)
     gate.open()
     last = farm.worker(gate)
     failed = farm.wait(job)
