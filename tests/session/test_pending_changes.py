@@ -71,6 +71,17 @@ def test_update_has_old_and_new_values(session: Any, task: Any) -> None:
     assert f"status: Status {before['name']!r} → Status {other['name']!r}" in line
 
 
+def test_numbers_have_one_form(session: Any, task: Any) -> None:
+    """Whole numbers have no fraction, and seconds come with their hours."""
+    task["bid"], task["sort"] = 144000.0, 3.0
+    session.commit()
+    task["bid"], task["sort"] = 28800, 4
+    line = str(session.pending()[0])
+    assert line.endswith(": bid: 144000 s (40h) → 28800 s (8h), sort: 3 → 4")
+    task["bid"], task["sort"] = 5400.5, 0.25
+    assert str(session.pending()[0]).endswith("→ 5400.5 s (1h30m), sort: 3 → 0.25")
+
+
 def test_values_that_are_not_loaded_stay_unknown(session: Any, task: Any) -> None:
     """The plan loads nothing: an old value that the session lacks is missing."""
     key = task["id"]

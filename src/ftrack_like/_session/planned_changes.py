@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, overload
 
 from ftrack_like import operation
+from ftrack_like._values.units import SECONDS, seconds_text
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ __all__ = ["PendingChanges", "PlannedChange", "pending_changes"]
 _NAMES = ("name", "username", "label", "key")
 #: The longest text of a value in a plan, in characters.
 _LONGEST = 80
+#: Larger numbers with a fraction are not exact to the unit.
+_LARGE = 1e15
 
 
 class PlannedChange(NamedTuple):
@@ -67,8 +70,9 @@ class PlannedChange(NamedTuple):
         if isinstance(value, list) and isinstance(old, list):
             return f"{name} {_difference(old, value)}"
         if self.action != "update":
-            return f"{name} = {_text(value)}"
-        return f"{name}: {'…' if old is NOT_SET else _text(old)} → {_text(value)}"
+            return f"{name} = {_shown_value(name, value)}"
+        before = "…" if old is NOT_SET else _shown_value(name, old)
+        return f"{name}: {before} → {_shown_value(name, value)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change as JSON values; an entity is a mapping of its type and key."""
@@ -293,6 +297,12 @@ def _is_entity(value: Value) -> bool:
     return getattr(value, "entity_type", None) is not None and hasattr(value, "remote_values")
 
 
+def _shown_value(name: str, value: Value) -> str:
+    """Return the *value* of the attribute *name* as text, seconds in hours too."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return seconds_text(value) if name in SECONDS and is_number else _text(value)
+
+
 def _text(value: Value) -> str:
     """Return *value* as text for people, on one line."""
     if _is_entity(value):
@@ -307,6 +317,8 @@ def _text(value: Value) -> str:
         return f"[{', '.join(map(_text, value))}]"
     if _is_moment(value):
         return str(value.isoformat())
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGE:
+        return str(int(value))  # Servers send 3.0 where programs write 3.
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 

@@ -1,17 +1,18 @@
-"""Units of values for people: durations and sizes."""
+"""Units of values in tables: durations and sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ftrack_like._values.units import SECONDS, seconds_text
+
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json
 
-__all__ = ["time_text", "with_units"]
+__all__ = ["with_units"]
 
-#: Attributes that the server stores in seconds, and in bytes.
-_SECONDS = frozenset({"bid", "bid_time_logged_difference", "duration", "time_logged"})
+#: Attributes that the server stores in bytes.
 _BYTES = frozenset({"size"})
 
 
@@ -26,17 +27,8 @@ def _with_unit(name: str, value: Json) -> Json:
 
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
-    if name in _SECONDS:
-        return f"{value:.15g} s ({time_text(value)})" if abs(value) >= 60 else f"{value:.15g} s"
+    if name in SECONDS:
+        return seconds_text(value)
     if name in _BYTES:
         return f"{value:.15g} bytes ({as_size(value)})" if value >= 1000 else f"{value:.15g} bytes"
     return value
-
-
-def time_text(seconds: float) -> str:
-    """Return *seconds* in hours and minutes, as ``log time`` reads them."""
-    minutes = round(abs(seconds) / 60)
-    hours, minutes = divmod(minutes, 60)
-    words = [f"{hours}h"] if hours else []
-    words += [f"{minutes}m"] if minutes or not words else []
-    return ("-" if seconds < 0 else "") + "".join(words)

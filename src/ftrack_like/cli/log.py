@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 
+from ftrack_like._values.units import seconds_in, time_text
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import described, find_entity
+from ftrack_like.cli._entities import described
 from ftrack_like.cli._errors import UsageMistake
+from ftrack_like.cli._finding import find_entity
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_details
 from ftrack_like.cli._text import printable
-from ftrack_like.cli._units import time_text
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "log time on a task"
-
-_SECONDS = {"h": 3600, "m": 60, "min": 60, "s": 1}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|min|m|s))+")
-_CLOCK = re.compile(r"(\d+):([0-5]\d)(?::([0-5]\d))?")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,21 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def duration(text: str) -> float:
     """Return the seconds in *text*, such as ``1h30m`` or ``1:30``."""
-    word = text.strip().lower().replace(" ", "")
-    clock = _CLOCK.fullmatch(word)
-    if clock:
-        hours, minutes, seconds = (int(each or 0) for each in clock.groups())
-        found = float(hours * 3600 + minutes * 60 + seconds)
-    elif _DURATION.fullmatch(word):
-        parts = re.findall(r"(\d+(?:\.\d+)?)(h|min|m|s)", word)
-        found = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    else:
-        found = 0.0
-    if not found > 0:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a duration. Write hours and minutes, such as 1h30m, 45m or 1:30"
-        )
-    return found
+    try:
+        return seconds_in(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(arguments: argparse.Namespace) -> int:
