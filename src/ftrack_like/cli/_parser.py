@@ -23,6 +23,17 @@ class OptionGroup(NamedTuple):
 _OTHER_OPTIONS = {"fields": "columns", "format": "output", "max-items": "limit"}
 
 
+#: The sub-commands that people mean when they leave the name out.
+_USUAL_COMMANDS = {
+    "action": "run",
+    "dead": "list",
+    "events": "tail",
+    "log": "time",
+    "migrate": "check",
+    "review": "report",
+    "schema": "show",
+}
+
 #: The beginning of the message of argparse for missing arguments.
 _MISSING = "the following arguments are required:"
 
@@ -219,7 +230,21 @@ class CommandParser(argparse.ArgumentParser):
         what = "command" if isinstance(action.choices, dict) else f"value of {_name_of(action)}"
         listed = f" Choose from: {', '.join(names)}."
         hint = _suggestion(str(value), names)
+        if isinstance(action.choices, dict):
+            hint = self._with_usual_command(str(value), hint)
         raise argparse.ArgumentError(None, f"{value!r} is not a {what}.{hint or listed}")
+
+    def _with_usual_command(self, word: str, hint: str) -> str:
+        """Return *hint* for the unknown sub-command *word*, or a hint with the usual sub-command.
+
+        Names of commands are in lower case, so another *word* is an argument of a command.
+        """
+        usual = _USUAL_COMMANDS.get(self.prog.rpartition(" ")[2])
+        if usual not in self.commands or (hint and word in (word.lower(), word.upper())):
+            return hint
+        import shlex  # lazy: only for mistakes
+
+        return f" Did you mean '{self.prog} {usual} {shlex.join(self.given)}'?"
 
 
 def _name_of(action: argparse.Action, value: bool = False) -> str:
