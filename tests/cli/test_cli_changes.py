@@ -104,14 +104,14 @@ def test_values_from_files_and_json(
 @pytest.mark.parametrize(
     ("assignment", "words", "status"),
     [
-        ("bid=much", "'much' is not a number", 1),
+        ("bid=much", "'much' is not a number of seconds. bid is in seconds: write seconds, ", 1),
+        ("bid=1.5d", "or a duration, such as 8h, 1h30m, 45m or 1:30.", 1),
+        ("custom.resolution.width=1", "has no custom attribute 'resolution.width'", 1),
         ("start_date=soon", "'soon' is not a date", 1),
         ("nme=x", "Task has no attribute 'nme'. Did you mean 'name'?", 1),
         ("status=Dne", "There is no Status 'Dne'.", 1),
-        ("status.name=Dne", "There is no Status whose name is 'Dne'", 1),
+        ("status.name=Dne", "There is no Status 'Dne'. The names are: ", 1),
         ("status.sort=100000", "There is no Status whose sort", 1),
-        ("parent=comp", "There are 2 Context entities 'comp'", 1),
-        ("parent=comp", "Use the id, or a longer path.", 1),
         ("assignments=admin", "the type Appointment has no names. Print the ids with: ", 1),
         ("custom.nope=1", "Task has no custom attribute 'nope'", 1),
         ("name.first=x", "name is not a reference", 1),
@@ -134,6 +134,44 @@ def test_wrong_values_change_nothing(
     assert words in found.errors
     assert found.errors.count("\n") == 1
     assert again(session, site["lighting"], "description")["description"] != "changed"
+
+
+def test_an_ambiguous_value_lists_the_entities(command: Any, site: Any, session: Any) -> None:
+    """A name of several entities is refused with a line for each, and nothing is changed."""
+    found = command("set", "Task", "lighting", "description=changed", "parent=comp")
+    assert (found.status, found.output) == (1, "")
+    assert found.errors.splitlines() == [
+        "ftrack-like: 'parent=comp': There are 2 Context entities 'comp':",
+        f"  show/sq010/sh010/comp  {site['comp']['id']}",
+        f"  show/sq010/sh020/comp  {site['comp2']['id']}",
+        "Use the id, or a longer path.",
+    ]
+    assert again(session, site["lighting"], "description")["description"] != "changed"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("8h", 28800), ("1h30m", 5400), ("1:30", 5400), ("90s", 90), ("28800", 28800), ("0", 0)],
+)
+def test_seconds_are_set_as_durations(
+    text: str, seconds: int, command: Any, site: Any, session: Any
+) -> None:
+    """An attribute in seconds takes what 'log time' takes, and plain seconds."""
+    assert command("set", "Task", "lighting", f"bid={text}").status == 0
+    assert again(session, site["lighting"], "bid")["bid"] == seconds
+    if seconds:
+        timelog = ["Timelog", "user=admin", "context=lighting", f"duration={text}"]
+        assert command("create", *timelog).status == 0
+        assert command("query", "select duration from Timelog").output == f"{seconds}\n"
+
+
+def test_a_plan_shows_seconds_in_one_form(command: Any, site: Any) -> None:
+    """Old and new seconds are whole numbers with hours in brackets; an equal value is no change."""
+    assert command("set", "Task", "lighting", "bid=40h").status == 0
+    plan = command("set", "Task", "lighting", "bid=28800", "--dry-run")
+    assert plan.lines[0].endswith(": bid: 144000 s (40h) → 28800 s (8h)")
+    same = command("set", "Task", "lighting", "bid=144000", "--dry-run")
+    assert same.lines == ["Nothing to commit."]
 
 
 def test_an_attribute_cannot_be_set_twice(command: Any, site: Any) -> None:
@@ -238,6 +276,10 @@ def test_status_of_several_needs_yes_in_a_pipe(command: Any, site: Any) -> None:
         (["Completd", "Task"], "Did you mean 'Completed'?", 1),
         (["Completed", "User"], "has no status", 1),
         (["Completed", "Task where name is x"], "finds nothing", 1),
+        (["Completed", "Taks"], "There is no type 'Taks' on http", 1),
+        (["Taks", "Completed"], "Did you mean 'Task'? The status comes first: ", 1),
+        (["Task", "In progress"], "Write: ftrack-like status 'In progress' Task", 2),
+        (["task", "Nope"], "The status comes first, then the expression.", 2),
     ],
 )
 def test_status_says_what_is_wrong(

@@ -218,9 +218,15 @@ def test_known_columns_through_several_types(command: Any, site: Any) -> None:
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ('status.name is "In progess"', "No Status is named 'In progess'. Did you mean 'In "),
+        (
+            'status.name is "In progess"',
+            "There is no Status 'In progess'. Did you mean 'In progress'?",
+        ),
         ("status.name in (Completd, Omitted)", "Did you mean 'Completed'?"),
-        ("object_type.name = Tsk and name is x", "No ObjectType is named 'Tsk'."),
+        (
+            "object_type.name = Tsk and name is x",
+            "There is no ObjectType 'Tsk'. Did you mean 'Task'?",
+        ),
         ("priority.name is hihg", "Did you mean 'High'?"),
         ("status is Completed", 'refers to a Status. Write: status.name is "Completed"'),
     ],
@@ -269,7 +275,7 @@ def test_get_chosen_columns_as_json(command: Any, site: Any) -> None:
     ("text", "words"),
     [
         ("lightning", "Did you mean 'lighting'?"),
-        ("comp", "There are 2 Task entities 'comp': show/sq010/sh010/comp ("),
+        ("comp", "There are 2 Task entities 'comp':\n  show/sq010/sh010/comp  "),
         ("no/such/comp", "There is no Task 'no/such/comp'."),
         ("11111111-2222-3333-4444-555555555555", "There is no Task with the id"),
     ],

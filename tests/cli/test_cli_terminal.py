@@ -90,6 +90,32 @@ def test_ids_are_whole(terminal: Any, site: Any, session: Any, variables: dict[s
         assert (widest <= columns) is fits
 
 
+def test_usual_ids_give_way_to_names(
+    terminal: Any, command: Any, site: Any, session: Any, variables: dict[str, str]
+) -> None:
+    """A query that names no columns cuts ids before names; the beginning stands for the id."""
+    site["lighting"]["name"] = "lighting_and_rendering"
+    session.commit()
+    key = site["lighting"]["id"]
+    for columns, shown_key in ((140, key), (80, f"{key[:8]}…"), (60, f"{key[:8]}…")):
+        shown = terminal("query", "Task", columns=columns, NO_COLOR="1", **variables).finish()
+        lines = plain(shown.output).splitlines()
+        assert max(width_of(line) for line in lines) <= columns
+        (line,) = [each for each in lines if "lighting_" in each]
+        assert line.startswith(f"{shown_key}  lighting_")
+        assert "sh010" in line
+        assert site["lighting"]["status"]["name"] in line
+    assert command("get", "Task", f"{key[:8]}…", "-c", "id").output == f"id\t{key}\n"
+
+
+def test_usual_ids_stay_whole_beside_short_values(
+    terminal: Any, site: Any, variables: dict[str, str]
+) -> None:
+    """An id is not cut if the other columns have room."""
+    shown = terminal("query", "Status", columns=60, NO_COLOR="1", **variables).finish().output
+    assert "…" not in shown
+
+
 @pytest.mark.parametrize(
     ("widths", "available", "expected"),
     [

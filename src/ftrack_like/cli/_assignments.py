@@ -3,6 +3,7 @@
 ========================  =================================================================
 ``name=sh010``            text, number, true or false, date, as the schema says; nothing for
                           no value
+``bid=8h``                seconds, also as a duration that ``log time`` takes
 ``status="In progress"``  a reference by id, name or path
 ``status.name=Done``      a reference by an attribute of the other entity
 ``custom.fstart=1001``    a custom attribute; ``custom_attributes.fstart`` is the same
@@ -21,8 +22,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ftrack_like.cli._entities import find_entity, identifying, reference_by, schema_of
+from ftrack_like._values.units import SECONDS, seconds_in
+from ftrack_like.cli._entities import identifying, schema_of
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._finding import find_entities, reference_by
+from ftrack_like.cli._unknown import unknown_attribute, unknown_custom_attribute
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json, Value
@@ -39,6 +43,8 @@ __all__ = [
 ]
 
 _FORM = re.compile(r"(?P<path>[A-Za-z_][A-Za-z0-9_.:\- ]*?)(?P<sign>:=|=)(?P<value>.*)", re.DOTALL)
+#: The attributes by which the configuration of a custom attribute is chosen.
+_OF_CONFIGURATIONS = ("object_type_id", "project_id")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -122,11 +128,13 @@ def _given_text(argument: str, text: str) -> str:
 def projections_to_set(
     session: Session, entity_type: str, assignments: Sequence[Assignment]
 ) -> list[str]:
-    """Return the projections that show the old values of *assignments* in a plan."""
+    """Return the projections that *assignments* need, and that show the old values in a plan."""
     properties = schema_of(session, entity_type)["properties"]
     found = []
     for each in assignments:
         found.append(each.attribute)
+        if each.attribute == "custom_attributes":
+            found += [name for name in _OF_CONFIGURATIONS if name in properties]
         target = properties.get(each.attribute, {}).get("$ref")
         name = identifying(schema_of(session, target)) if target else None
         if name is not None:
@@ -160,13 +168,8 @@ def plain_values(
 
 def _property(entity_type: str, properties: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the schema of the attribute *name*."""
-    from ftrack_like._base.suggest import did_you_mean  # lazy: "--help" answers at once
-
     if name not in properties:
-        hint = did_you_mean(
-            name, properties, f"'ftrack-like schema show {entity_type}' lists the attributes."
-        )
-        raise CommandError(f"{entity_type} has no attribute {name!r}. {hint}")
+        raise unknown_attribute(entity_type, name, properties)
     fragment: Mapping[str, Any] = properties[name]
     return fragment
 
@@ -183,20 +186,22 @@ def _typed(session: Session, each: Assignment, fragment: Mapping[str, Any]) -> V
         return _from_json(session, each, target)
     if is_list and not each.rest:
         names = [name.strip() for name in each.text.split(",") if name.strip()]
-        return [_referenced_by(session, each, target, name) for name in names]
+        return _referenced_by(session, each, target, names)
     if is_list:
         raise CommandError(f"{each.source!r}: {each.attribute} is a list. Write ids or names.")
-    return None if each.text == "" else _referenced_by(session, each, target, each.text)
+    return None if each.text == "" else _referenced_by(session, each, target, [each.text])[0]
 
 
-def _referenced_by(session: Session, each: Assignment, target: str, text: str) -> Entity:
-    """Return the entity of the type *target* that *text* names."""
+def _referenced_by(
+    session: Session, each: Assignment, target: str, texts: Sequence[str]
+) -> list[Entity]:
+    """Return the entities of the type *target* that *texts* name."""
     try:
         if each.rest:
-            return reference_by(session, target, each.rest, text)
-        return find_entity(session, target, text)
+            return [reference_by(session, target, each.rest, text) for text in texts]
+        return find_entities(session, target, texts)
     except CommandError as error:
-        raise CommandError(f"{each.source!r}: {error}") from error
+        raise error.about(repr(each.source)) from error
 
 
 def _from_json(session: Session, each: Assignment, target: str) -> Value:
@@ -204,7 +209,7 @@ def _from_json(session: Session, each: Assignment, target: str) -> Value:
     if each.value is None:
         return None
     values = each.value if isinstance(each.value, list) else [each.value]
-    found = [_referenced_by(session, each, target, str(value)) for value in values]
+    found = _referenced_by(session, each, target, list(map(str, values)))
     return found if isinstance(each.value, list) else found[0]
 
 
@@ -219,6 +224,8 @@ def _scalar(each: Assignment, fragment: Mapping[str, Any]) -> Value:
         return None
     if kind == "boolean":
         return _truth_in(each)
+    if each.attribute in SECONDS:
+        return _seconds_in(each)
     if kind in ("number", "integer", "float"):
         return _number_in(each, whole=kind == "integer")
     raise CommandError(f"{each.source!r}: write a value of the type {kind} as JSON, with ':='.")
@@ -248,6 +255,21 @@ def _number_in(each: Assignment, whole: bool = False) -> float:
     return number
 
 
+def _seconds_in(each: Assignment) -> float:
+    """Return the seconds in the text of *each*, a number or a duration."""
+    try:
+        return float(_number_in(each))  # As servers send it, so that an equal value is no change.
+    except CommandError:
+        try:
+            return seconds_in(each.text)
+        except ValueError:
+            raise CommandError(
+                f"{each.source!r}: {each.text!r} is not a number of seconds. {each.attribute} is "
+                "in seconds: write seconds, such as 28800, or a duration, such as 8h, 1h30m, 45m "
+                "or 1:30."
+            ) from None
+
+
 def _date_in(each: Assignment) -> Value:
     """Return the date in the text of *each*, in UTC if it has no time zone; None for no text."""
     import arrow  # lazy: "--help" answers at once
@@ -267,32 +289,49 @@ def _date_in(each: Assignment) -> Value:
         ) from None
 
 
-def apply_keyed(session: Session, entity: Entity, assignments: Sequence[Assignment]) -> None:
-    """Set the custom attributes and metadata in *assignments* on *entity*."""
+def apply_keyed(
+    session: Session, entities: Sequence[Entity], assignments: Sequence[Assignment]
+) -> None:
+    """Set the custom attributes and metadata in *assignments* on *entities*."""
     for each in assignments:
         if each.attribute == "custom_attributes":
-            value = _custom_value(session, entity, each)
-            entity["custom_attributes"][each.rest] = value
-        elif isinstance(entity[each.attribute], Mapping) and each.rest:
-            entity[each.attribute][each.rest] = each.value if each.is_json else each.text
+            _set_custom(session, entities, each)
+            continue
+        for entity in entities:
+            if isinstance(entity[each.attribute], Mapping) and each.rest:
+                entity[each.attribute][each.rest] = each.value if each.is_json else each.text
 
 
-def _custom_value(session: Session, entity: Entity, each: Assignment) -> Value:
-    """Return the value of *each* as the type of the custom attribute that it sets."""
-    from ftrack_like._base.suggest import did_you_mean  # lazy: "--help" answers at once
-    from ftrack_like._values.custom_attributes import applicable  # lazy: likewise
+def _set_custom(session: Session, entities: Sequence[Entity], each: Assignment) -> None:
+    """Set the custom attribute in *each* on *entities*, which may have several configurations."""
+    values: dict[str, Value] = {}
+    for entity in entities:
+        configuration = _configuration_of(entity, each)
+        key = str(configuration["id"])
+        if key not in values:
+            values[key] = _custom_value(session, configuration, each)
+        entity["custom_attributes"][each.rest] = values[key]
+
+
+def _configuration_of(entity: Entity, each: Assignment) -> Entity:
+    """Return the configuration of the custom attribute in *each* for *entity*."""
+    from ftrack_like._values.custom_attributes import applicable  # lazy: "--help" answers at once
 
     try:
         known = applicable(entity)
     except ValueError as error:
         raise CommandError(f"{each.source!r}: {error}") from error
     if each.rest not in known:
-        keys = ", ".join(sorted(known)) or "none"
-        hint = did_you_mean(each.rest, known) or f"The keys are: {keys}."
-        raise CommandError(f"{entity.entity_type} has no custom attribute {each.rest!r}. {hint}")
+        raise unknown_custom_attribute(entity.entity_type, each.rest, known).about(
+            repr(each.source)
+        )
+    return known[each.rest]
+
+
+def _custom_value(session: Session, configuration: Entity, each: Assignment) -> Value:
+    """Return the value of *each* as the type of the custom attribute that it sets."""
     if each.is_json:
         return each.value
-    configuration = known[each.rest]
     session.populate(configuration, "type.name, config")
     kind = configuration["type"]["name"]
     if kind == "expression":

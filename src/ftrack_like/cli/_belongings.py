@@ -36,8 +36,6 @@ _COLLECTIONS = {
 }
 #: Types that belong to others through a column, without a collection.
 _COLUMNS = {"Project": (("List", "project_id"),)}
-#: Ids in one query.
-_AT_ONCE = 200
 
 
 def belongings_of(session: Session, entities: Sequence[Entity]) -> dict[str, Counter[str]]:
@@ -72,19 +70,19 @@ def _belonging_rows(
     session: Session, catalogue: Catalogue, owners: Mapping[str, str]
 ) -> Iterable[tuple[str, str, str]]:
     """Yield the owner, id and type of all entities that belong to *owners*, types by id."""
+    from ftrack_like._values.literals import groups  # lazy: "--help" answers at once
+
     by_type: dict[str, list[str]] = {}
     for identifier, entity_type in owners.items():
         by_type.setdefault(entity_type, []).append(identifier)
     for entity_type, ids in by_type.items():
         names = _collections_of(catalogue, entity_type)
-        for start in range(0, len(ids), _AT_ONCE):
-            chosen = {f"i{number}": each for number, each in enumerate(ids[start:][:_AT_ONCE])}
-            listed = ", ".join(f":{name}" for name in chosen)
+        for chosen in groups(ids):
             if names:
                 projections = ", ".join(f"{name}.id" for name in names)
                 rows = session.query(
-                    f"select {projections} from {entity_type} where id in ({listed})",
-                    values=chosen,
+                    f"select {projections} from {entity_type} where id in :ids",
+                    values={"ids": chosen},
                 )
                 for row in rows:
                     for name in names:
@@ -92,8 +90,8 @@ def _belonging_rows(
                             yield str(row["id"]), str(each["id"]), each.entity_type
             for other, column in _COLUMNS.get(entity_type, ()):
                 if column in catalogue.properties(other):
-                    text = f"select {column} from {other} where {column} in ({listed})"
-                    for each in session.query(text, values=chosen):
+                    text = f"select {column} from {other} where {column} in :ids"
+                    for each in session.query(text, values={"ids": chosen}):
                         yield str(each[column]), str(each["id"]), each.entity_type
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable
 
 from ftrack_like.cli._text import printable
 
@@ -21,9 +22,23 @@ _OPERATION = "The failing operation:"
 
 
 class CommandError(Exception):
-    """A command cannot do its work. The message says what, where and what to do. Status 1."""
+    """A command cannot do its work. The message says what, where and what to do. Status 1.
+
+    *listed* are lines below the message, such as the entities that have the same name. *advice* is
+    a line below them.
+    """
 
     status = 1
+
+    def __init__(self, message: str, listed: Iterable[str] = (), advice: str = "") -> None:
+        """Initialise; only the *message* is the text of the exception."""
+        super().__init__(message)
+        self.listed = tuple(listed)
+        self.advice = advice
+
+    def about(self, place: str) -> CommandError:
+        """Return the same error, whose message begins with *place*, such as an assignment."""
+        return type(self)(f"{place}: {self}", self.listed, self.advice)
 
 
 class UsageMistake(CommandError):
@@ -35,8 +50,9 @@ class UsageMistake(CommandError):
 def report(error: Exception, debug: bool = False) -> int:
     """Print *error* as one line on standard error; return the exit status.
 
-    For a mistake in a query, two more lines show the query and the place. With *debug*, or if
-    FTRACK_LOG is ``debug``, print the traceback too.
+    For a mistake in a query, two more lines show the query and the place. A name of several
+    entities is followed by a line for each. With *debug*, or if FTRACK_LOG is ``debug``, print the
+    traceback too.
     """
     if debug or os.environ.get("FTRACK_LOG", "").lower() == "debug":
         import traceback  # lazy: seldom needed
@@ -66,6 +82,9 @@ def _message(error: Exception) -> str:
         lines[-2:] = []
     elif len(lines) > 1 and lines[-1].startswith("  "):  # A query without a place.
         place = [f"  {printable(lines.pop().strip())}"]
+    if isinstance(error, CommandError):
+        place += [f"  {printable(line)}" for line in error.listed]
+        place += [printable(error.advice)] if error.advice else []
     return "\n".join([printable(" ".join(_in_one_line(lines).split())), *place])
 
 

@@ -8,17 +8,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ftrack_like._base.collaborators import catalogue_of
-from ftrack_like.cli._entities import identifying, is_id, stored_values
+from ftrack_like.cli._entities import identifying, is_id, schema_of, type_named
 from ftrack_like.cli._errors import CommandError
+from ftrack_like.cli._finding import stored_values
 from ftrack_like.cli._known_names import found_at
 from ftrack_like.cli._text import printable
+from ftrack_like.cli._unknown import attributes_command, no_entity, types_command
 
 if TYPE_CHECKING:
-    from ftrack_like._values.catalogue import Catalogue
     from ftrack_like.session import Session
 
-__all__ = ["print_unknown_values", "quoting", "unknown_values"]
+__all__ = ["print_unknown_values", "quoting", "unknown_values", "with_type"]
 
 _TEXT = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'(),]+)"""
 #: A condition on a value: ``status.name is "Done"`` or ``type.name in (a, b)``.
@@ -28,11 +28,17 @@ _CONDITION = (
     rf"(?:(?:\bis\b(?!\s+not\b)|=)\s*(?P<value>{_TEXT})"
     rf"|\bin\s*\(\s*(?P<values>{_TEXT}(?:\s*,\s*{_TEXT})*)\s*\))"
 )
+#: How servers report an unknown attribute and an unknown type.
+_NO_ATTRIBUTE = r"No attribute (?P<name>'[^']*') exists for (?P<type>\w+)\."
+_NO_TYPE = r"Unknown entity type (?P<name>'[^']*')\."
 
 
 @contextlib.contextmanager
-def quoting(typed: str) -> Iterator[None]:
+def quoting(typed: str, server_url: str) -> Iterator[None]:
     """Return a context whose errors about a query quote *typed*, with a caret below the place.
+
+    Unknown names are reported in the form of :mod:`ftrack_like.cli._unknown`. *server_url* is the
+    server of the query.
 
     Commands send longer queries than people type: with projections, and with the type in its right
     case.
@@ -50,8 +56,36 @@ def quoting(typed: str) -> Iterator[None]:
             start = typed.index(kind)
             end = start + len(kind)
             pieces = [(typed[:start], 0), (right, start), (typed[end:], end)]
+        if error.sentence is not None:
+            error.sentence = _in_one_form(error.sentence, server_url)
         Wording(typed, pieces).restate(error, sent)
         raise
+
+
+def with_type(session: Session, expression: str) -> tuple[str, str]:
+    """Return the type that *expression* queries, and *expression* with that in its right case.
+
+    Raise :exc:`~ftrack_like.cli._errors.CommandError` with a suggestion for an unknown type.
+    """
+    from ftrack_like.query import outline, projections_of  # lazy: "--help" answers at once
+
+    given = outline(expression).entity_type or ""
+    name = type_named(session, given)
+    start = expression.index(given, projections_of(expression)[1])
+    return name, f"{expression[:start]}{name}{expression[start + len(given) :]}"
+
+
+def _in_one_form(sentence: str, server_url: str) -> str:
+    """Return the *sentence* of a server about an unknown name as other commands write it."""
+    match = re.match(_NO_ATTRIBUTE, sentence)
+    if match is not None:
+        hint = sentence[match.end() :].strip() or attributes_command(match["type"])
+        return f"{match['type']} has no attribute {match['name']}. {hint}"
+    match = re.match(_NO_TYPE, sentence)
+    if match is not None:
+        hint = sentence[match.end() :].strip() or types_command()
+        return f"There is no type {match['name']} on {server_url}. {hint}"
+    return sentence
 
 
 def unknown_values(session: Session, entity_type: str, expression: str) -> list[str]:
@@ -60,43 +94,38 @@ def unknown_values(session: Session, entity_type: str, expression: str) -> list[
     *expression* is a query of *entity_type* that finds nothing. Conditions on references count,
     such as ``status.name is "In progess"`` and ``status is Completed``.
     """
-    catalogue = catalogue_of(session)
     found: dict[str, None] = {}
     for match in re.finditer(_CONDITION, _outside_texts(expression), re.IGNORECASE):
         start, end = match.span("value" if match["value"] else "values")
         texts = [_unquoted(each) for each in re.findall(_TEXT, expression[start:end])]
         with contextlib.suppress(CommandError):  # The path may belong to a sub-query.
-            for sentence in _sentences(session, catalogue, entity_type, match["path"], texts):
+            for sentence in _sentences(session, entity_type, match["path"], texts):
                 found[sentence] = None
     return list(found)
 
 
 def _sentences(
-    session: Session, catalogue: Catalogue, entity_type: str, path: str, texts: Sequence[str]
+    session: Session, entity_type: str, path: str, texts: Sequence[str]
 ) -> Iterator[str]:
     """Yield a sentence for each of *texts* that no value at *path* of *entity_type* can equal."""
-    from ftrack_like._base.suggest import did_you_mean  # lazy: "--help" answers at once
-
-    end = found_at(catalogue, entity_type, path)
+    end = found_at(session, entity_type, path)
     if end is not None and end.kind == "reference":
-        naming = identifying(catalogue.schema(end.target))
+        naming = identifying(schema_of(session, end.target))
         for text in texts:
             if naming and text != "none" and not is_id(text):
                 yield f'{path!r} refers to a {end.target}. Write: {path}.{naming} is "{text}"'
         return
     before, _, name = path.rpartition(".")
-    owner = found_at(catalogue, entity_type, before) if before else None
+    owner = found_at(session, entity_type, before) if before else None
     if owner is None or owner.kind == "scalar" or end is None or end.data_type != "string":
         return
     known = None if name == "id" else stored_values(session, owner.target, name)
     if known is None:
         return
-    word = "is named" if name in ("name", "username") else f"has the {name}"
-    listed = f"There are: {', '.join(map(repr, known))}." if len(known) < 13 else ""
+    named = None if name == identifying(schema_of(session, owner.target)) else name
     for text in texts:
         if text.lower() not in {each.lower() for each in known}:
-            hint = did_you_mean(text, known, listed)
-            yield f"No {owner.target} {word} {text!r}. {hint}".rstrip()
+            yield no_entity([owner.target], text, known, path=named)
 
 
 def _outside_texts(expression: str) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ftrack_like._base.collaborators import catalogue_of
 from ftrack_like.cli._errors import CommandError
+from ftrack_like.cli._unknown import attributes_command, no_such_type, unknown_custom_attribute
 
 if TYPE_CHECKING:
-    from ftrack_like._values.catalogue import Catalogue, Property, Step
+    from ftrack_like._values.catalogue import Property, Step
     from ftrack_like.cli._columns import Column
     from ftrack_like.session import Session
 
@@ -31,7 +32,7 @@ def _steps_of(words: Iterable[str]) -> list[Step]:
     return found
 
 
-def found_at(catalogue: Catalogue, entity_type: str, path: str) -> Optional[Property]:
+def found_at(session: Session, entity_type: str, path: str) -> Optional[Property]:
     """Return the attribute of *entity_type* at the dotted *path*, None if only the server knows.
 
     Raise :exc:`~ftrack_like.cli._errors.CommandError` with a suggestion for an unknown name.
@@ -39,19 +40,23 @@ def found_at(catalogue: Catalogue, entity_type: str, path: str) -> Optional[Prop
     from ftrack_like import exception  # lazy: "--help" answers at once
 
     try:
-        return catalogue.follow(entity_type, _steps_of(path.split(".")))
-    except (
-        exception.UnknownAttributeError,
-        exception.UnrecognisedEntityTypeError,
-        exception.InvalidValueError,
-    ) as error:
+        return catalogue_of(session).follow(entity_type, _steps_of(path.split(".")))
+    except exception.UnrecognisedEntityTypeError as error:
+        name, types = str(error.details["entity_type"]), list(session.types)
+        raise no_such_type(name, types, f"on {session.server_url}").about(repr(path)) from error
+    except exception.UnknownAttributeError as error:
         where = f"{path!r}: " if "." in path else ""
-        raise CommandError(f"{where}{str(error).strip()}") from error
+        advice = ""
+        if not error.details.get("suggestion"):
+            advice = f" {attributes_command(str(error.details['entity_type']))}"
+        raise CommandError(f"{where}{str(error).strip()}{advice}") from error
+    except exception.InvalidValueError as error:
+        raise CommandError(f"{path!r}: {str(error).strip()}") from error
 
 
 def require_path(session: Session, entity_type: str, path: str) -> None:
     """Raise :exc:`~ftrack_like.cli._errors.CommandError` if *entity_type* has no *path*."""
-    found_at(catalogue_of(session), entity_type, path)
+    found_at(session, entity_type, path)
 
 
 def check_columns(session: Session, entity_type: str, columns: Sequence[Column]) -> None:
@@ -60,17 +65,16 @@ def check_columns(session: Session, entity_type: str, columns: Sequence[Column])
     Raise :exc:`~ftrack_like.cli._errors.CommandError` with a suggestion for the first unknown one.
     The keys of custom attributes are compared with the configurations of the site.
     """
-    catalogue = catalogue_of(session)
     custom: Optional[_CustomAttributes] = None
     for column in columns:
-        found_at(catalogue, entity_type, column.projection)
+        found_at(session, entity_type, column.projection)
         before, _, last = column.projection.rpartition(".")
         if last != "custom_attributes" or len(column.path) <= column.projection.count(".") + 1:
             continue
-        end = found_at(catalogue, entity_type, before) if before else None
+        end = found_at(session, entity_type, before) if before else None
         if before and end is None:
             continue  # The path leads to types that differ.
-        custom = custom or _CustomAttributes(session, catalogue)
+        custom = custom or _CustomAttributes(session)
         custom.require(column, entity_type if end is None else end.target)
 
 
@@ -86,9 +90,9 @@ class _Configuration(NamedTuple):
 class _CustomAttributes:
     """The custom attributes of a site, loaded by one query."""
 
-    def __init__(self, session: Session, catalogue: Catalogue) -> None:
+    def __init__(self, session: Session) -> None:
         """Load the configurations of *session*."""
-        self._catalogue = catalogue
+        self._catalogue = catalogue = catalogue_of(session)
         self._types = list(session.types)
         known = catalogue.properties("CustomAttributeConfiguration")
         names = ("key", "entity_type", "object_type_id", "is_hierarchical")
@@ -133,11 +137,6 @@ class _CustomAttributes:
 
     def require(self, column: Column, entity_type: str) -> None:
         """Raise an error if entities of *entity_type* never have the key of *column*."""
-        from ftrack_like._base.suggest import did_you_mean  # lazy: "--help" answers at once
-
         key, known = column.path[-1], self.keys_of(entity_type)
         if key not in known:
-            hint = did_you_mean(key, known, f"The keys are: {', '.join(known) or 'none'}.")
-            raise CommandError(
-                f"{column.name!r}: {entity_type} has no custom attribute {key!r}. {hint}"
-            )
+            raise unknown_custom_attribute(entity_type, key, known).about(repr(column.name))

@@ -7,6 +7,7 @@ as soon as it arrives. ``rich`` draws the table if it is installed.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -37,6 +38,9 @@ OUTPUT_FORMATS = ("table", "tsv", "csv", "json", "jsonl")
 _NARROWEST, _GAP = 6, 2
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|")
 _ID_WIDTH = 36
+#: The width of the beginning of an id, with the ellipsis. It is cut if it leaves the other columns
+#: less room than they need to be readable.
+_SHORT_ID_WIDTH, _READABLE = 9, 12
 #: Characters that JSON leaves as they are and that could control a terminal or hide text.
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _TSV_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -90,10 +94,20 @@ def has_colours(stream: TextIO) -> bool:
 
 
 def write_rows(
-    arguments: argparse.Namespace, columns: Sequence[str], rows: Iterable[Sequence[Json]]
+    arguments: argparse.Namespace,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Json]],
+    *,
+    short_ids: bool = False,
 ) -> int:
-    """Write *rows* with *columns* in the format of *arguments*; return the number of rows."""
+    """Write *rows* with *columns* in the format of *arguments*; return the number of rows.
+
+    With *short_ids*, a table that is too wide for the terminal shows only the beginning of each id
+    in the column ``id``, which commands accept too.
+    """
     write = _WRITERS[format_of(arguments)]
+    if short_ids and write is _write_table:
+        write = functools.partial(_write_table, short_ids=True)
     count = 0
 
     def counted() -> Iterable[Sequence[Json]]:
@@ -203,14 +217,23 @@ def _safe_on_terminal(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], header: object) -> None:
-    """Write a table that fits the terminal; in a pipe it is as wide as its longest values."""
+def _write_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Json]],
+    header: object,
+    short_ids: bool = False,
+) -> None:
+    """Write a table that fits the terminal; in a pipe it is as wide as its longest values.
+
+    *short_ids* is as for :func:`write_rows`.
+    """
     cells = [[printable(" ".join(cell_text(each).split())) for each in row] for row in rows]
     if not cells:
         return
     right = [_are_numbers(cells, index) for index in range(len(columns))]
-    if not (is_terminal(sys.stdout) and _write_rich_table(columns, cells, right, header)):
-        _write_plain_table(columns, cells, right, header)
+    widths = _widths(columns, cells, header, short_ids)
+    if not (is_terminal(sys.stdout) and _write_rich_table(columns, cells, right, header, widths)):
+        _write_plain_table(columns, cells, right, header, widths)
 
 
 def _are_numbers(cells: Sequence[Sequence[str]], index: int) -> bool:
@@ -220,11 +243,14 @@ def _are_numbers(cells: Sequence[Sequence[str]], index: int) -> bool:
 
 
 def _write_plain_table(
-    columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], header: object
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    header: object,
+    widths: Sequence[int],
 ) -> None:
     """Write the table without ``rich``."""
     shown = [columns, *cells] if header is not False else cells
-    widths = _widths(columns, cells, header)
     bold, plain = ("\x1b[1m", "\x1b[0m") if has_colours(sys.stdout) else ("", "")
     for number, row in enumerate(shown):
         parts = []
@@ -237,7 +263,9 @@ def _write_plain_table(
         print(f"{bold}{line}{plain}" if number == 0 and header is not False else line)
 
 
-def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]], header: object) -> list[int]:
+def _widths(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], header: object, short_ids: bool
+) -> list[int]:
     """Return the widths of the columns, which fit a terminal if the output is one."""
     shown = [columns, *cells] if header is not False else cells
     widths = [max(width_of(row[index]) for row in shown) for index in range(len(columns))]
@@ -250,6 +278,14 @@ def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]], header: obje
     ids = [all(_ID.fullmatch(row[index]) for row in cells) for index in range(len(columns))]
     least = [_ID_WIDTH if is_id else _NARROWEST for is_id in ids]
     least = [width if name == "path" else low for name, width, low in zip(columns, widths, least)]
+    readable = [
+        low if is_id else max(low, min(width, _READABLE))
+        for low, width, is_id in zip(least, widths, ids)
+    ]
+    if short_ids and sum(readable) + _GAP * (len(widths) - 1) > available:
+        for index, name in enumerate(columns):
+            if name == "id" and ids[index]:
+                widths[index] = least[index] = min(widths[index], _SHORT_ID_WIDTH)
     return fit(widths, available, least)
 
 
@@ -271,7 +307,11 @@ def fit(widths: Sequence[int], available: int, least: Sequence[int]) -> list[int
 
 
 def _write_rich_table(
-    columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], header: object
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    header: object,
+    widths: Sequence[int],
 ) -> bool:
     """Write the table with ``rich``; return False if it is not installed."""
     try:
@@ -283,7 +323,6 @@ def _write_rich_table(
     table = Table(
         box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=header is not False
     )
-    widths = _widths(columns, cells, header)
     for name, is_right, width in zip(columns, right, widths):
         table.add_column(
             Text(name, "bold"),

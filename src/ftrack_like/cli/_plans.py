@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Optional
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from ftrack_like._base.collaborators import identity_map_of
-from ftrack_like.cli._entities import described, identifying, schema_of
+from ftrack_like.cli._entities import identifying, schema_of, shown_name
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Value
@@ -25,7 +25,7 @@ def plan_of(session: Session, more: Mapping[str, str] | None = None) -> str:
     changes = session.pending()
     if not changes:
         return str(changes)
-    found: dict[tuple[str, str], Optional[Entity]] = {}
+    found = _referenced(session, changes)
     lines = [_change_line(session, each, found, more or {}) for each in changes]
     return "\n".join([*lines, *str(changes).splitlines()[len(changes) :]])
 
@@ -33,10 +33,10 @@ def plan_of(session: Session, more: Mapping[str, str] | None = None) -> str:
 def _change_line(
     session: Session,
     change: PlannedChange,
-    found: dict[tuple[str, str], Optional[Entity]],
+    found: Mapping[tuple[str, str], Entity],
     more: Mapping[str, str],
 ) -> str:
-    """Return *change* as one line. *found* are the entities that earlier lines have loaded."""
+    """Return *change* as one line. *found* are the entities that its ids refer to."""
     values = _with_names(session, change.entity_type, change.values, found)
     old = _with_names(session, change.entity_type, change.old_values, found)
     key = ",".join(map(str, change.entity_key.values()))
@@ -46,7 +46,7 @@ def _change_line(
     entity = identity_map_of(session).find(change.entity_type, list(change.entity_key.values()))
     path = entity is not None and change.action != "create" and entity.remote_values.get("link")
     if entity is not None and isinstance(path, list):
-        words.append(described(entity, key=False))
+        words.append(shown_name(entity))
     elif change.name:
         words.append(repr(change.name))
     words += [f"of {change.owner}"] if change.owner else []
@@ -58,26 +58,49 @@ def _change_line(
     return f"{text} and with it {more[key]}" if more.get(key) else text
 
 
+def _referenced(
+    session: Session, changes: Iterable[PlannedChange]
+) -> dict[tuple[str, str], Entity]:
+    """Return the entities to which ids in *changes* refer, by type and id, with their names.
+
+    One query for each type loads them.
+    """
+    from ftrack_like._values.literals import groups  # lazy: "--help" answers at once
+
+    wanted: dict[str, dict[str, None]] = {}
+    for change in changes:
+        for name, value in [*change.values.items(), *change.old_values.items()]:
+            target = _target_of(session, change.entity_type, name)
+            if target and isinstance(value, str):
+                wanted.setdefault(target, {})[value] = None
+    found: dict[tuple[str, str], Entity] = {}
+    for target, ids in wanted.items():
+        attribute = identifying(schema_of(session, target))
+        for some in groups(ids):
+            query = f"select {attribute} from {target} where id in :ids"
+            for entity in session.query(query, values={"ids": some}):
+                found[target, str(entity["id"])] = entity
+    return found
+
+
+def _target_of(session: Session, entity_type: str, name: str) -> str:
+    """Return the type to which the attribute *name*, an id, refers; "" if it has no names."""
+    if not name.endswith("_id"):
+        return ""
+    properties = schema_of(session, entity_type)["properties"]
+    target = str(properties.get(name[:-3], {}).get("$ref") or "")
+    return target if target and identifying(schema_of(session, target)) else ""
+
+
 def _with_names(
     session: Session,
     entity_type: str,
     values: Mapping[str, Value],
-    found: dict[tuple[str, str], Optional[Entity]],
+    found: Mapping[tuple[str, str], Entity],
 ) -> dict[str, Value]:
     """Return *values* with the entities that the ids in them refer to."""
-    properties = schema_of(session, entity_type)["properties"]
     named: dict[str, Value] = {}
     for name, value in values.items():
-        reference = name[:-3] if name.endswith("_id") else ""
-        target = properties.get(reference, {}).get("$ref")
-        attribute = identifying(schema_of(session, target)) if target else None
-        if attribute is None or not isinstance(value, str):
-            named[name] = value
-            continue
-        if (target, value) not in found:
-            found[target, value] = session.query(
-                f"select {attribute} from {target} where id is :id", values={"id": value}
-            ).first()
-        entity = found[target, value]
-        named.update({name: value} if entity is None else {reference: entity})
+        entity = found.get((_target_of(session, entity_type, name), str(value)))
+        named.update({name: value} if entity is None else {name[:-3]: entity})
     return named

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
 __all__ = ["REPORT_COLUMNS", "ReviewedObject", "read_report", "report_row", "report_value"]
@@ -60,17 +61,17 @@ def read_report(session: Session, review_id: str) -> list[ReviewedObject]:
 
 def _notes(session: Session, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return the notes on the objects with *ids*, the earliest first."""
+    from ftrack_like._values.literals import groups  # lazy: "--help" answers at once
+
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    if not ids:
-        return found
-    values = {f"i{number}": each for number, each in enumerate(ids)}
-    listed = ", ".join(f":{name}" for name in values)
-    query = session.query(
-        "select content, date, parent_id, author.first_name, author.last_name, frame_number, "
-        f"in_reply_to_id from Note where parent_id in ({listed}) order by date",
-        values=values,
-    )
-    for each in query:
+    rows: list[Entity] = []
+    for some in groups(ids):
+        rows += session.query(
+            "select content, date, parent_id, author.first_name, author.last_name, frame_number, "
+            "in_reply_to_id from Note where parent_id in :ids order by date",
+            values={"ids": some},
+        )
+    for each in rows:
         found[str(each["parent_id"])].append(
             {
                 "author": _author(each["author"]),

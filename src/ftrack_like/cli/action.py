@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ftrack_like.cli._arguments import seconds_above_zero
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import find_entity, type_named
+from ftrack_like.cli._entities import type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._finding import find_entity
 from ftrack_like.cli._interrupt import interruptible
 from ftrack_like.cli._output import (
     add_output_arguments,

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         entity = session.create(entity_type, values)
         if arguments.dry_run:
             refuse_taken_name(session, entity)
-        apply_keyed(session, entity, assignments)
+        apply_keyed(session, [entity], assignments)
         key = dict(entity.operation_key())
         if not apply_changes(session, arguments):
             return 0

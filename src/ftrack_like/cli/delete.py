@@ -16,7 +16,8 @@ from ftrack_like.cli._changes import (
     write_changed,
 )
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import described, find_entity, ids_in, summed_up, type_named
+from ftrack_like.cli._entities import described, each_once, ids_in, summed_up, type_named
+from ftrack_like.cli._finding import find_entities
 from ftrack_like.cli._output import add_output_arguments, is_terminal
 
 if TYPE_CHECKING:
@@ -48,11 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     ids = ids_in(arguments.ids)
     with open_session(arguments) as session:
         entity_type = type_named(session, arguments.type)
-        found = {}
-        for text in ids:
-            entity = find_entity(session, entity_type, text)
-            found[str(entity.operation_key())] = entity
-        entities = list(found.values())
+        entities = each_once(find_entities(session, entity_type, ids))
         needs_counts = arguments.dry_run or not arguments.yes
         belongings = belongings_of(session, entities) if needs_counts else {}
         for entity in entities:

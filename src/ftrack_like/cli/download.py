@@ -13,6 +13,7 @@ from ftrack_like.accessor._parallel import Move, move_all, works_in_threads
 from ftrack_like.accessor._progress import Meter, current_meter
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._expressions import with_type
 from ftrack_like.cli._fetching import (
     DOWNLOADED,
     WantedFile,
@@ -20,6 +21,7 @@ from ftrack_like.cli._fetching import (
     fetch,
     wanted_files,
 )
+from ftrack_like.cli._finding import whole_ids
 from ftrack_like.cli._output import add_output_arguments, is_terminal, write_rows
 from ftrack_like.cli._progress import ProgressBar
 from ftrack_like.cli._sources import as_size
@@ -37,8 +39,6 @@ SUMMARY = "download the files of components and versions"
 #: Types whose files can be downloaded.
 _COMPONENTS = ("Component", "FileComponent", "SequenceComponent", "ContainerComponent")
 _VERSION = "AssetVersion"
-#: The most ids in one query.
-_AT_ONCE = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     if folder.exists() and not folder.is_dir():
         raise UsageMistake(f"--to {arguments.to!r} is a file. Name a folder.")
     with open_session(arguments, plugins=True) as session:
+        arguments.ids = whole_ids(session, ("Component", _VERSION), arguments.ids)
         components = _components(session, arguments)
         structured = arguments.structure
         if structured is None:
@@ -198,15 +199,13 @@ def _of_query(session: Session, expression: str, thumbnails: bool) -> list[Compo
 
     *thumbnails* is whether to return the thumbnails of versions too.
     """
-    from ftrack_like.query import outline  # lazy: "--help" answers at once
-
-    entity_type = str(outline(expression).entity_type)
+    entity_type, query = with_type(session, expression)
     if entity_type not in (_VERSION, *_COMPONENTS):
         raise UsageMistake(
             f"--query must find components or asset versions, not {entity_type}, such as "
             "'AssetVersion where task.name is lighting'."
         )
-    ids = [str(each["id"]) for each in session.query(expression)]
+    ids = [str(each["id"]) for each in session.query(query)]
     is_version = entity_type == _VERSION
     found = _of_versions(session, ids, thumbnails) if is_version else _load(session, "id", ids)
     if not found:
@@ -216,10 +215,13 @@ def _of_query(session: Session, expression: str, thumbnails: bool) -> list[Compo
 
 def _of_ids(session: Session, ids: Sequence[str], thumbnails: bool) -> list[Component]:
     """Return the components with *ids*, or those of the versions with *ids*; see above."""
+    by_id = {str(each["id"]): [each] for each in _load(session, "id", ids)}
+    versions = [each for each in ids if each not in by_id]
+    for component in _of_versions(session, versions, thumbnails):
+        by_id.setdefault(str(component["version"]["id"]), []).append(component)
     found: list[Component] = []
     for each in ids:
-        components = _load(session, "id", [each]) or _of_versions(session, [each], thumbnails)
-        if not components:
+        if each not in by_id:
             version = session.query(
                 f"select version from {_VERSION} where id is :id", values={"id": each}
             ).first()
@@ -227,7 +229,7 @@ def _of_ids(session: Session, ids: Sequence[str], thumbnails: bool) -> list[Comp
             raise CommandError(
                 f"{each!r} {problem} that {session.api_user!r} may see on {session.server_url}."
             )
-        found += components
+        found += by_id[each]
     return found
 
 
@@ -245,13 +247,13 @@ def _is_thumbnail(component: Component) -> bool:
 
 def _load(session: Session, key: str, ids: Sequence[str]) -> list[Component]:
     """Return the components whose attribute *key* is one of *ids*, sorted by name."""
+    from ftrack_like._values.literals import groups  # lazy: "--help" answers at once
+
     found: list[Component] = []
-    for start in range(0, len(ids), _AT_ONCE):
-        values = {f"i{number}": each for number, each in enumerate(ids[start : start + _AT_ONCE])}
-        listed = ", ".join(f":{name}" for name in values)
+    for some in groups(ids):
         query = session.query(
-            f"select {DOWNLOADED} from Component where {key} in ({listed}) order by name",
-            values=values,
+            f"select {DOWNLOADED} from Component where {key} in :ids order by name",
+            values={"ids": some},
         )
         found += cast("list[Component]", query.all())
     return found

@@ -136,8 +136,9 @@ def _publish_file(arguments: argparse.Namespace, progress: _Progress) -> None:
 
 def _existing_version(session: Session, id_: str) -> Any:  # noqa: ANN401 - an entity of a studio's class
     from ftrack_like import exception  # lazy: "--help" answers at once
+    from ftrack_like.cli._finding import whole_ids  # lazy: likewise
 
-    version = session.get("AssetVersion", id_)
+    version = session.get("AssetVersion", whole_ids(session, ("AssetVersion",), [id_])[0])
     if version is None:
         raise exception.NotFoundError(
             f"There is no AssetVersion with the id {id_!r}, or this user does not see it."

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ftrack_like.cli._columns import Column, column_of, columns_of
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import find_entity, identifying, ids_in, schema_of, type_named
+from ftrack_like.cli._entities import identifying, ids_in, schema_of, type_named
+from ftrack_like.cli._finding import find_entities
 from ftrack_like.cli._known_names import check_columns
 from ftrack_like.cli._output import (
     add_output_arguments,
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_columns(session, entity_type, arguments.columns or ())
         columns = arguments.columns or _own_columns(schema, session.schemas)
         projections = [column.projection for column in columns]
-        entities = [find_entity(session, entity_type, each, projections) for each in ids]
+        entities = find_entities(session, entity_type, ids, projections)
         with session.auto_populating(False):
             found = [
                 {column.name: column.value(entity) for column in columns} for entity in entities

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Callable, Optional, cast
 
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import described, find_entity, type_named
+from ftrack_like.cli._entities import described, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._finding import find_entities, find_entity
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_details
 from ftrack_like.cli._progress import ProgressBar
 from ftrack_like.cli._text import printable
@@ -113,8 +114,8 @@ def _prepared(
     create: Optional[Callable[..., Entity]] = getattr(entity, "create_note", None)
     if create is None:
         raise CommandError(f"The type {entity.entity_type} has no notes.")
-    recipients = [find_entity(session, "Resource", name) for name in arguments.to]
-    labels = [find_entity(session, "NoteLabel", name) for name in arguments.label]
+    recipients = find_entities(session, "Resource", arguments.to)
+    labels = find_entities(session, "NoteLabel", arguments.label)
     if arguments.reply_to is None:
         return functools.partial(create, text, author, recipients=recipients, labels=labels)
     if recipients or labels:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Optional, cast
 
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import described, find_entity
+from ftrack_like.cli._entities import described
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._finding import find_entity
 from ftrack_like.cli._output import (
     add_output_arguments,
     as_json_text,

@@ -58,34 +58,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what the query in *arguments* finds; return the exit status."""
+    from ftrack_like.query import outline  # lazy: "--help" answers at once
+
     if arguments.count and arguments.columns:
         raise UsageMistake("--count prints a number and has no --columns.")
     text = sys.stdin.read() if arguments.expression == "-" else arguments.expression
     typed = text.strip()
-    with open_session(arguments) as session, quoting(typed):
+    with open_session(arguments) as session, quoting(typed, session.server_url):
         expression, columns = _with_columns(session, typed, arguments.columns)
         if arguments.count:
             total = len(session.query(expression, page_size=1))
             print(total if arguments.limit is None else min(total, arguments.limit))
             count = total
         else:
-            count = _write_found(session, arguments, expression, columns)
+            is_usual = not arguments.columns and not outline(typed).has_projections
+            count = _write_found(session, arguments, expression, columns, is_usual)
         if not count:
             print_unknown_values(session, _queried_type(expression), expression)
     return 0
 
 
 def _write_found(
-    session: Session, arguments: argparse.Namespace, expression: str, columns: list[Column]
+    session: Session,
+    arguments: argparse.Namespace,
+    expression: str,
+    columns: list[Column],
+    is_usual: bool,
 ) -> int:
-    """Write the *columns* of what *expression* finds; return the number of rows."""
+    """Write the *columns* of what *expression* finds; return the number of rows.
+
+    *is_usual* is whether the columns are the usual ones of the type, not chosen ones.
+    """
     size = _PAGE if arguments.limit is None else min(arguments.limit, _PAGE)
     result = session.query(expression, page_size=size)
     if not columns:
         columns = _columns_of_rows(result)
     with session.auto_populating(False):
         rows = _with_progress(_rows(result, columns, arguments.limit), arguments)
-        count = write_rows(arguments, [column.name for column in columns], rows)
+        # An id that was not asked for gives way to the columns that people look at.
+        count = write_rows(arguments, [each.name for each in columns], rows, short_ids=is_usual)
     if not count and format_of(arguments) == "table" and is_terminal(sys.stderr):
         print("Nothing found.", file=sys.stderr)
     return count

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Optional
 from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session, secret_of_file
-from ftrack_like.cli._entities import find_entity
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._expressions import with_type
+from ftrack_like.cli._finding import find_entities, find_entity
 from ftrack_like.cli._output import (
     add_output_arguments,
     format_of,
@@ -240,17 +241,15 @@ def _find_review(session: Session, text: str) -> Entity:
 def _versions_of(session: Session, ids: Sequence[str]) -> list[Entity]:
     """Return the asset versions with *ids*, each once."""
     needed = ["version", "asset.name", "asset.parent.name"]
-    found = [find_entity(session, "AssetVersion", each, needed) for each in dict.fromkeys(ids)]
+    found = find_entities(session, "AssetVersion", ids, needed)
     return list({str(each["id"]): each for each in found}.values())
 
 
 def _versions_of_query(session: Session, expression: str) -> list[Entity]:
-    from ftrack_like.query import outline  # lazy: "--help" answers at once
-
-    entity_type = outline(expression).entity_type
+    entity_type, query = with_type(session, expression)
     if entity_type != "AssetVersion":
         raise UsageMistake(f"--query must find asset versions, not {entity_type}.")
-    found = session.query(expression).all()
+    found = session.query(query).all()
     if not found:
         raise CommandError(f"{expression!r} finds no version.")
     session.populate(found, "version, asset.name, asset.parent.name")

@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from ftrack_like.cli._cached_schemas import cached_schemas, read_schemas
 from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._entities import type_among
 from ftrack_like.cli._errors import CommandError
 from ftrack_like.cli._output import add_output_arguments, write_rows
 
@@ -86,18 +87,12 @@ def _schemas_from(arguments: argparse.Namespace, source: str) -> _Schemas:
 
 def _show(arguments: argparse.Namespace) -> int:
     """Print types or attributes."""
-    from ftrack_like._base.suggest import did_you_mean  # lazy: "--help" answers at once
     from ftrack_like.cli._output import as_json_text  # lazy: likewise
 
-    schemas = _schemas_from(arguments, "cached" if arguments.cached else "live")
+    schemas, place = _shown_schemas(arguments)
     by_name = {str(each["id"]): each for each in schemas}
-    if arguments.type is not None and arguments.type not in by_name:
-        alike = [name for name in by_name if name.lower() == arguments.type.lower()]
-        if len(alike) != 1:
-            raise CommandError(
-                f"There is no type {arguments.type!r}. {did_you_mean(arguments.type, by_name)}"
-            )
-        arguments.type = alike[0]
+    if arguments.type is not None:
+        arguments.type = type_among(list(by_name), arguments.type, place)
     if arguments.raw:
         chosen = schemas if arguments.type is None else [by_name[arguments.type]]
         print(as_json_text(list(chosen), indent=2))
@@ -111,6 +106,14 @@ def _show(arguments: argparse.Namespace) -> int:
         columns = ("attribute", "type", "flags", "default")
         write_rows(arguments, columns, _attribute_rows(by_name[arguments.type]))
     return 0
+
+
+def _shown_schemas(arguments: argparse.Namespace) -> tuple[_Schemas, str]:
+    """Return the schemas to show, and the words for the place that has them."""
+    if arguments.cached:
+        return _schemas_from(arguments, "cached"), "in the stored schemas"
+    with open_session(arguments) as session:
+        return list(session.schemas), f"on {session.server_url}"
 
 
 def _keys(schema: Mapping[str, Any]) -> str:

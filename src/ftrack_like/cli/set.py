@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ftrack_like._base.words import with_article
 from ftrack_like.cli._assignments import (
-    Assignment,
     apply_keyed,
     assignments_of,
     is_form,
@@ -18,8 +17,9 @@ from ftrack_like.cli._assignments import (
 )
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes, write_changed
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import described, find_entity, ids_in, type_named
+from ftrack_like.cli._entities import described, each_once, ids_in, schema_of, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._finding import find_entities
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_details
 from ftrack_like.cli._text import printable
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "change the attributes of entities"
+
+#: The name of the owner in the keys of custom attributes, and of entries of the metadata.
+_OWNERS = ("entity_id", "parent_id")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "assignments",
         metavar="ATTRIBUTE=VALUE",
         nargs="+",
-        help="such as status=Done, bid=28800, custom.fstart=1001, metadata.shelf=12, "
+        help="such as status=Done, bid=8h, custom.fstart=1001, metadata.shelf=12, "
         "description=@note.txt (a file) or bid:=null (JSON)",
     )
     add_dry_run_argument(parser)
@@ -67,30 +70,35 @@ def run(arguments: argparse.Namespace) -> int:
         entity_type = type_named(session, arguments.type)
         values = plain_values(session, entity_type, assignments)
         projections = projections_to_set(session, entity_type, assignments)
-        entities = [find_entity(session, entity_type, each, projections) for each in ids]
-        changed = [_set_values(session, entity, values, assignments) for entity in entities]
+        _refuse_key(session, entity_type, values)
+        entities = each_once(find_entities(session, entity_type, ids, projections))
+        for entity in entities:
+            entity.update(values)
+        apply_keyed(session, entities, assignments)
+        changed = _which_change(session, entities)
         if not apply_changes(session, arguments):
             return 0
         _print_changed(arguments, list(zip(entities, changed)))
     return 0
 
 
-def _set_values(
-    session: Session,
-    entity: Entity,
-    values: Mapping[str, Value],
-    assignments: Sequence[Assignment],
-) -> bool:
-    """Set *values* and the keyed *assignments* on *entity*; return whether anything changes."""
-    before = len(session.pending())
-    for name, value in values.items():
-        if name in entity.primary_key_attributes:
+def _refuse_key(session: Session, entity_type: str, names: Iterable[str]) -> None:
+    """Raise an error if one of *names* is a part of the primary key of *entity_type*."""
+    for name in names:
+        if name in schema_of(session, entity_type)["primary_key"]:
             raise CommandError(
-                f"{name!r} is the key of {with_article(entity.entity_type)} and cannot change."
+                f"{name!r} is the key of {with_article(entity_type)} and cannot change."
             )
-        entity[name] = value
-    apply_keyed(session, entity, assignments)
-    return len(session.pending()) > before
+
+
+def _which_change(session: Session, entities: Iterable[Entity]) -> list[bool]:
+    """Return for each of *entities* whether the pending changes of *session* concern it."""
+    touched: set[tuple[Value, ...]] = set()
+    for change in session.pending():
+        key = change.entity_key
+        touched.add(tuple(key.values()))
+        touched.update((key[name],) for name in _OWNERS if name in key)
+    return [tuple(each.operation_key().values()) in touched for each in entities]
 
 
 def _print_changed(arguments: argparse.Namespace, found: list[tuple[Entity, bool]]) -> None:

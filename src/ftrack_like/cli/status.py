@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from ftrack_like.cli._changes import (
     write_changed,
 )
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import find_entity, summed_up, type_named
+from ftrack_like.cli._entities import summed_up, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
-from ftrack_like.cli._expressions import quoting, unknown_values
+from ftrack_like.cli._expressions import quoting, unknown_values, with_type
+from ftrack_like.cli._finding import find_entity, stored_values
 from ftrack_like.cli._output import add_output_arguments, is_terminal
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_session(arguments) as session:
         typed, expression = _query_of(session, arguments)
         status = find_entity(session, "Status", arguments.status)
-        with quoting(typed):
+        with quoting(typed, session.server_url):
             found = session.query(expression).all()
         if not found:
             words = ["It finds nothing, so no status was set."]
@@ -97,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str]:
     """Return the query as typed, and the one to send, with statuses and names loaded."""
-    from ftrack_like.query import outline, projections_of  # lazy: "--help" answers at once
+    from ftrack_like.query import projections_of  # lazy: "--help" answers at once
 
     if arguments.where is not None:
         text = f"{type_named(session, arguments.type or 'Task')} where {arguments.where}"
@@ -105,11 +107,29 @@ def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str
         text = arguments.expression
     typed = text
     text = text[projections_of(text)[1] :]
-    given = outline(text).entity_type or ""
-    name = type_named(session, given)
-    text = text.replace(given, name, 1)
+    if arguments.where is None:
+        _refuse_swapped(session, arguments.status, text)
+    name, text = with_type(session, text)
     attributes = session.types[name].attributes
     if attributes.get("status") is None:
         raise CommandError(f"The type {name} has no status.")
     named = [each for each in ("name", "version", "link") if attributes.get(each) is not None]
     return typed, f"select {', '.join([*named, 'status.name'])} from {text}"
+
+
+def _refuse_swapped(session: Session, status: str, expression: str) -> None:
+    """Raise an error if *status* is a type, and *expression* begins with none but is a status."""
+    from ftrack_like.query import outline  # lazy: "--help" answers at once
+
+    types = [str(each).lower() for each in session.types]
+    if (outline(expression).entity_type or "").lower() in types:
+        return
+    names = [each.lower() for each in stored_values(session, "Status", "name") or ()]
+    if status.lower() not in types and expression.lower() not in names:
+        return
+    start = shlex.join(["ftrack-like", "status", expression])
+    try:
+        entity_type = type_named(session, status)
+    except CommandError as error:
+        raise CommandError(f"{error} The status comes first: {start} TYPE") from error
+    raise UsageMistake(f"The status comes first, then the expression. Write: {start} {entity_type}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from typing import TYPE_CHECKING, Optional, cast
 
 from ftrack_like._base.words import with_article
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._entities import described, find_entity
+from ftrack_like.cli._entities import described, is_id
 from ftrack_like.cli._errors import CommandError, UsageMistake
+from ftrack_like.cli._finding import find_entity, whole_ids
 from ftrack_like.cli._output import add_output_arguments, is_terminal, write_rows
 from ftrack_like.cli._sending import sending_all
 from ftrack_like.cli._sources import SourceFile, as_size, sources_of
@@ -26,7 +26,6 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 SUMMARY = "upload files as components of a version or a location"
 
 _SERVER = "ftrack.server"
-_ENTITY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +103,8 @@ def _target(
     session: Session, arguments: argparse.Namespace
 ) -> tuple[Optional[Entity], Optional[Location]]:
     """Return the version and the location of *arguments*; no location means the best one."""
-    if not _ENTITY_ID.fullmatch(arguments.to):
+    (arguments.to,) = whole_ids(session, ("AssetVersion",), [arguments.to])
+    if not is_id(arguments.to):
         if arguments.location is not None:
             raise UsageMistake("--location belongs to a version in --to.")
         return None, location_named(session, arguments.to)
