@@ -145,6 +145,74 @@ def test_from_creation_to_report(
     assert len(review("report", made["id"]).stdout.splitlines()) == 2
 
 
+def test_list(review: Run, project: ProjectFactory, session: Session, sandbox: Sandbox) -> None:
+    """The list has the project, the end, the number of versions and of open verdicts."""
+    versions = [project.version(asset=name) for name in ("animation", "comp", "fx")]
+    options = [word for each in versions for word in ("--version", each["id"])]
+    first = review("create", "First look", "--project", "harbour", *options, "--days", "7")
+    other = ProjectFactory(session, "lighthouse").review([], [])
+    other["availability"] = "closed"
+    session.commit()
+    made = session.get("ReviewSession", first.stdout.strip())
+    guests = [
+        session.create(
+            "ReviewSessionInvitee",
+            {"review_session": made, "name": name, "email": f"{name}@a.example"},
+        )
+        for name in ("ines", "kim")
+    ]
+    objects = {one["name"]: one for one in made["review_session_objects"]}
+    decisions = [("animation", 0, "require_changes"), ("comp", 0, "approved"), ("fx", 0, "seen")]
+    # A guest takes the verdict back: the version is open again.
+    for name, guest, status in [*decisions, ("comp", 1, "seen"), ("comp", 0, "seen")]:
+        one = next(each for each in objects if each.endswith(name))
+        values = {"review_session_object": objects[one], "invitee": guests[guest], "status": status}
+        session.create("ReviewSessionObjectStatus", values)
+        session.commit()
+    expected = {
+        "name": "First look",
+        "project": "harbour",
+        "end_date": made["end_date"].isoformat(),
+        "objects": 3,
+        "open_verdicts": 2,
+        "id": made["id"],
+    }
+    found = {row["id"]: row for row in json.loads(review("list", "--json").stdout)}
+    assert found[made["id"]] == expected
+    assert (found[other["id"]]["objects"], found[other["id"]]["open_verdicts"]) == (0, 0)
+    assert json.loads(review("list", "--project", "harbour", "--json").stdout) == [expected]
+    assert json.loads(review("list", "--open", "--json").stdout) == [expected]
+    header, line = review("list", "--open", "--output", "table").stdout.splitlines()
+    assert header.split() == ["name", "project", "end_date", "objects", "open_verdicts", "id"]
+    end = made["end_date"].strftime("%Y-%m-%d %H:%M")
+    assert line.split()[2:] == ["harbour", *end.split(), "3", "2", made["id"]]
+    review("create", "Always", "--project", "harbour")
+    (row,) = [
+        each for each in json.loads(review("list", "--json").stdout) if each["name"] == "Always"
+    ]
+    assert row["end_date"] is None
+    assert " never " in review("list", "--output", "table").stdout
+
+
+def test_a_table_of_a_report_has_no_blanks(
+    review: Run, project: ProjectFactory, session: Session
+) -> None:
+    """For people, a report prints 0 where there are no decisions or notes."""
+    version = project.version()
+    review("create", "Look", "--project", "harbour", "--version", version["id"])
+    header, line = review("report", "Look", "--output", "table").stdout.splitlines()
+    assert header.split()[2:] == ["approved", "require_changes", "seen", "notes"]
+    assert line.split()[-4:] == ["0"] * 4
+    assert review("report", "Look", "--tsv").stdout.split("\t")[2:] == ["", "", "", "\n"]
+
+
+def test_a_mail_address_may_be_on_this_machine(review: Run, project: ProjectFactory) -> None:
+    """localhost is the only domain without a dot."""
+    project.review([], [])
+    done = review("invite", "review", "joe@localhost", "joe@mail.example", "--no-mail")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_versions_by_query(review: Run, project: ProjectFactory, session: Session) -> None:
     """A query adds all versions that it finds, each once."""
     for name in ("animation", "comp", "fx"):
@@ -272,6 +340,16 @@ def test_no_address_on_other_servers() -> None:
         (["add", "nowhere"], 2, "either the ids of versions or --query"),
         (["add", "review", "--query", "Task"], 2, "must find asset versions, not Task"),
         (["invite", "review", "Kim <kim>"], 2, "not a mail address"),
+        (
+            ["invite", "review", "joe@example"],
+            2,
+            "'example' is no domain. Write it with its ending",
+        ),
+        (["invite", "review", "Joe <joe@a..b>"], 2, "not a complete mail address"),
+        (["invite", "review", "joe@.example.com"], 2, "not a complete mail address"),
+        (["create", "L", "--project", "harbour", "--invite", "joe@example"], 2, "is no domain"),
+        (["add", "review", "--query", "Taks"], 1, "Did you mean 'Task'?"),
+        (["list", "--project", "nowhere"], 1, "There is no Project 'nowhere'"),
         (["report", "nowhere"], 1, "There is no ReviewSession 'nowhere'"),
         (["rewind"], 2, "rewind"),
     ],

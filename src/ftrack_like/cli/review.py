@@ -1,4 +1,4 @@
-"""`ftrack-like review`: make review sessions, add versions, invite people, and report."""
+"""`ftrack-like review`: list and make review sessions, add versions, invite people, report."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ftrack_like.cli._output import (
     write_details,
     write_rows,
 )
+from ftrack_like.cli._review_list import ReviewRow, read_reviews, review_row
 from ftrack_like.cli._review_page import review_page
 from ftrack_like.cli._review_report import REPORT_COLUMNS, read_report, report_row, report_value
 from ftrack_like.cli._text import amount
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "make review sessions, add versions, invite people, and report"
+SUMMARY = "list and make review sessions, add versions, invite people, and report"
 
-_MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+_MAIL = re.compile(r"[^\s@<>,;]+@(?P<domain>[^\s@<>,;]+)")
+#: A domain on the internet, or this machine. Servers send mail to no other name without a dot.
+_DOMAIN = re.compile(r"localhost|[^\s.]+(\.[^\s.]+)+", re.IGNORECASE)
 _NAMED_MAIL = re.compile(r"\s*(?P<name>[^<>]*?)\s*<(?P<mail>[^<>]+)>\s*")
 
 
@@ -98,7 +101,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "notes of the guests: a table, TSV, CSV, or JSON with one object for each version.",
     )
     _add_review(report)
-    for each in (create, add, invite, report):
+    listing = actions.add_parser(
+        "list",
+        help="list the review sessions",
+        description="List the review sessions, those that end last first, with the number of "
+        "versions in each, and of open verdicts: versions that no guest has approved or sent back "
+        "for changes.",
+    )
+    listing.add_argument("--project", metavar="PROJECT", help="only those of this project")
+    listing.add_argument("--open", action="store_true", help="only those that guests can enter now")
+    for each in (create, add, invite, report, listing):
         add_output_arguments(each)
         add_connection_arguments(each)
 
@@ -115,7 +127,13 @@ def _add_versions_option(parser: argparse.ArgumentParser, name: str, words: str)
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what *arguments* say; return the exit status."""
-    actions = {"create": _create, "add": _add, "invite": _invite, "report": _report}
+    actions = {
+        "create": _create,
+        "add": _add,
+        "invite": _invite,
+        "report": _report,
+        "list": _list_reviews,
+    }
     with open_session(arguments) as session:
         return actions[arguments.action](session, arguments)
 
@@ -230,7 +248,23 @@ def _report(session: Session, arguments: argparse.Namespace) -> int:
         names = list(report_value(objects[0])) if objects else []
         write_rows(arguments, names, [list(report_value(one).values()) for one in objects])
     else:
-        write_rows(arguments, REPORT_COLUMNS, map(report_row, objects))
+        for_people = format_of(arguments) == "table"
+        rows = [report_row(one) for one in objects]
+        if for_people:  # A blank cell may be read as a value that is missing.
+            rows = [[each or 0 for each in row] for row in rows]
+        write_rows(arguments, REPORT_COLUMNS, rows)
+        if not objects:
+            _say("The review session has no versions.")
+    return 0
+
+
+def _list_reviews(session: Session, arguments: argparse.Namespace) -> int:
+    """List the review sessions."""
+    project = arguments.project and find_entity(session, "Project", arguments.project)
+    reviews = read_reviews(session, str(project["id"]) if project else None, arguments.open)
+    shown = map(review_row, reviews) if format_of(arguments) == "table" else map(list, reviews)
+    if not write_rows(arguments, ReviewRow._fields, shown, short_ids=True):
+        _say("Nothing found.")
     return 0
 
 
@@ -280,10 +314,17 @@ def _read_person(text: str) -> tuple[str, str]:
     match = _NAMED_MAIL.fullmatch(text)
     mail = (match["mail"] if match else text).strip()
     name: Optional[str] = match["name"].strip('" ') if match else None
-    if not _MAIL.fullmatch(mail):
+    parts = _MAIL.fullmatch(mail)
+    if parts is None:
         raise UsageMistake(
             f"{text!r} is not a mail address. Write ines@producer.example, or "
             "'Ines Ferreira <ines@producer.example>'."
+        )
+    domain = parts["domain"]
+    if not _DOMAIN.fullmatch(domain):
+        raise UsageMistake(
+            f"{text!r} is not a complete mail address: {domain!r} is no domain. Write it with its "
+            "ending, such as ines@producer.example."
         )
     return name or mail.partition("@")[0], mail
 
