@@ -70,9 +70,9 @@ class PlannedChange(NamedTuple):
         if isinstance(value, list) and isinstance(old, list):
             return f"{name} {_difference(old, value)}"
         if self.action != "update":
-            return f"{name} = {_planned_text(name, value)}"
-        before = "…" if old is NOT_SET else _planned_text(name, old)
-        return f"{name}: {before} → {_planned_text(name, value)}"
+            return f"{name} = {_shown_value(name, value)}"
+        before = "…" if old is NOT_SET else _shown_value(name, old)
+        return f"{name}: {before} → {_shown_value(name, value)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change as JSON values; an entity is a mapping of its type and key."""
@@ -297,7 +297,7 @@ def _is_entity(value: Value) -> bool:
     return getattr(value, "entity_type", None) is not None and hasattr(value, "remote_values")
 
 
-def _planned_text(name: str, value: Value) -> str:
+def _shown_value(name: str, value: Value) -> str:
     """Return the *value* of the attribute *name* as text, seconds in hours too."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return seconds_text(value) if name in SECONDS and is_number else _text(value)
