@@ -214,7 +214,7 @@ def test_a_mail_address_may_be_on_this_machine(review: Run, project: ProjectFact
 
 
 def test_versions_by_query(review: Run, project: ProjectFactory, session: Session) -> None:
-    """A query adds all versions that it finds, each once."""
+    """A query adds all versions that it finds, each once, and after those that are there."""
     for name in ("animation", "comp", "fx"):
         project.version(project.project, asset=name)
     identifier = review("create", "Dailies", "--project", "harbour").stdout.strip()
@@ -226,6 +226,12 @@ def test_versions_by_query(review: Run, project: ProjectFactory, session: Sessio
         f'"{identifier}" order by sort_order'
     )
     assert [row["sort_order"] for row in rows] == [0, 1]
+    more = review("add", "Dailies", "--query", "AssetVersion where asset.name is fx").stdout
+    (last,) = session.query(
+        f'select id, sort_order from ReviewSessionObject where review_session_id is "{identifier}"'
+        " order by sort_order descending limit 1"
+    )
+    assert (last["id"], last["sort_order"]) == (more.split()[0], 2)
 
 
 def test_dry_runs_change_nothing(

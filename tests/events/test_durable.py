@@ -250,6 +250,48 @@ def test_a_poison_event_becomes_a_dead_letter(
     journal.close()
 
 
+class _Silent(Exception):
+    """An error of a program whose text cannot be computed."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("failure", "kept"),
+    [
+        (OSError("no file /shots/\udcff.mov"), "OSError: no file /shots/\\udcff.mov"),
+        (_Silent(), "_Silent: (the error has no text)"),
+    ],
+)
+def test_an_error_with_any_text_makes_a_dead_letter(
+    place: tuple[str, str],
+    event_server: Any,
+    make_hub: Any,
+    in_background: Any,
+    until: Any,
+    failure: Exception,
+    kept: str,
+) -> None:
+    """An error whose text no database takes, or without a text, does not end the listener."""
+    hub, handled = make_hub(event_server.url), []
+
+    def handle(event: Event) -> None:
+        if event["data"]["number"] == 1:
+            raise failure
+        handled.append(event["data"]["number"])
+
+    hub.subscribe("topic=studio.work", handle, durable=_durable(place, tries=2))
+    in_background(hub)
+    journal = open_journal(*place)
+    for number in (1, 2):
+        hub.publish(_work(number))
+    until(lambda: journal.counts() == (0, 0, 1, 1))
+    assert handled == [2]
+    assert journal.dead_letters()[0].error.startswith(kept)
+    journal.close()
+
+
 def test_an_event_that_kills_the_process_becomes_a_dead_letter(
     place: tuple[str, str], event_server: Any, make_hub: Any, in_background: Any, until: Any
 ) -> None:
@@ -477,7 +519,15 @@ def test_a_name_has_one_kind_of_settings(
     assert len(hub._durable.groups()[0].consumers) == 1
 
 
-@pytest.mark.parametrize("settings", [{"tries": 0}, {"pause": -1}, {"name": "a b"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"tries": one} for one in (0, 2.5, True, "5")),
+        *({"pause": one} for one in (-1, float("nan"), float("inf"), "2")),
+        *({"longest_pause": one} for one in (-1, float("nan"), None)),
+        {"name": "a b"},
+    ],
+)
 def test_invalid_settings_are_refused(settings: dict[str, Any]) -> None:
     """Settings that make no sense are errors."""
     with pytest.raises(ValueError, match="durable"):
@@ -488,6 +538,8 @@ def test_pauses_grow(tmp_path: pathlib.Path) -> None:
     """Each pause is four times the one before, up to the longest."""
     durability = Durability("n", pause=2, longest_pause=100)
     assert [durability.pause_after(tries) for tries in range(1, 6)] == [2, 8, 32, 100, 100]
+    patient = Durability("n", tries=10**6)
+    assert patient.pause_after(999_999) == patient.longest_pause
 
 
 def _small_disk(path: pathlib.Path) -> None:

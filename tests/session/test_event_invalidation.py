@@ -52,6 +52,51 @@ def reader(sandbox: Any) -> Iterator[Session]:
         yield session
 
 
+class Outage:
+    """Lets the removals of the shared cache *layer* fail until :meth:`end`."""
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+        self.missed = 0
+        layer.remove_many = layer.remove = layer.clear = self._fail
+
+    def _fail(self, *values: Any) -> None:
+        self.missed += 1
+        raise OSError("the cache does not answer")
+
+    def end(self) -> None:
+        """Let the layer work again."""
+        del self._layer.remove_many, self._layer.remove, self._layer.clear
+
+
+@pytest.mark.parametrize("is_away_at_start", [False, True])
+def test_removals_of_an_outage_are_made_up_for_without_another_event(
+    sandbox: Any,
+    session: Session,
+    project: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    is_away_at_start: bool,
+) -> None:
+    """A shared cache that is away during a change loses the old value when it answers again."""
+    monkeypatch.setattr("ftrack_like._session.lower_layers.REST", 0.2)
+    monkeypatch.setattr("ftrack_like.cache.invalidation._SECOND_REMOVAL", 0.01)
+    with sandbox.session(cache=f"memory://{uuid.uuid4().hex}") as watching:
+        layer = watching.cache.caches[1]
+        outage = Outage(layer) if is_away_at_start else None
+        watching.get("Project", project["id"])["name"]
+        with EventInvalidation(watching):
+            if outage is None:
+                watching.get("Project", project["id"])["name"]
+                outage = Outage(layer)
+                project["full_name"] = "changed"
+                session.commit()
+            assert layer.keys()
+            wait_until(lambda: outage.missed > 0, "the cache was not asked")
+            outage.end()
+            left = lambda: [each for each in layer.keys() if project["id"] in each]  # noqa: E731
+            wait_until(lambda: not left(), "the old value stays in the cache")
+
+
 class Writer:
     """A second session that makes random changes below one project."""
 

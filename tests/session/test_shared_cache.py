@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pathlib
+import select
+import socket
+import socketserver
+import threading
 import uuid
 from typing import Any, Callable
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -442,6 +448,11 @@ def test_environment_and_profile_name_the_cache(
         ("sqlite://cache.db", "three slashes"),
         ("sqlite:///", "three slashes"),
         ("redis://host:port/0", "."),
+        ("redis://host/first", "number of a database"),
+        ("redis://host/0?expires=60", "expires"),
+        ("unix:///run/redis.sock?databse=1", "databse"),
+        ("redis://host/0?timeout=99999999999999", "up to 1,000,000,000"),
+        ("redis://host/0?expire=99999999999999999999", "up to 1,000,000,000"),
     ],
 )
 def test_wrong_address_is_explained(sandbox: Any, address: str, reason: str) -> None:
@@ -449,6 +460,42 @@ def test_wrong_address_is_explained(sandbox: Any, address: str, reason: str) -> 
     with pytest.raises(exception.ConfigurationError, match="the argument cache") as caught:
         sandbox.session(cache=address)
     assert reason in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="the system has no such sockets")
+def test_redis_address_may_name_a_socket(
+    sandbox: Any, statuses: list[str], redis_address: str, tmp_path: pathlib.Path
+) -> None:
+    """Sessions share entities through the socket of a server, with the parameters of others."""
+    server, _, parameters = redis_address.partition("?")
+    target = urlsplit(server)
+
+    class Forwarder(socketserver.BaseRequestHandler):
+        """Passes one connection on to the server of the tests."""
+
+        def handle(self) -> None:
+            far = socket.create_connection((target.hostname, target.port or 6379))
+            ends = {self.request: far, far: self.request}
+            with far:
+                while True:
+                    for one in select.select(list(ends), [], [])[0]:
+                        data = one.recv(65536)
+                        if not data:
+                            return
+                        ends[one].sendall(data)
+
+    path = tmp_path / "redis.sock"
+    with socketserver.ThreadingUnixStreamServer(str(path), Forwarder) as forwarder:
+        forwarder.daemon_threads = True
+        threading.Thread(target=forwarder.serve_forever, daemon=True).start()
+        address = f"unix://{path}?db={target.path.strip('/') or 0}&{parameters}"
+        with sandbox.session(cache=address) as first:
+            assert first.query("select name from Status").all()
+        with sandbox.session(cache=redis_address) as second:
+            second.statistics.reset()
+            assert all(second.get_many("Status", statuses))
+            assert second.statistics.requests == 0
+        forwarder.shutdown()
 
 
 def test_sqlite_address_may_be_relative(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,6 +220,14 @@ class _Memory:
         pass
 
 
+@pytest.mark.parametrize("expire", [0, -1, 1.5, True, "60", 10**12])
+def test_redis_cache_refuses_an_impossible_expiry(expire):
+    """A life that a server would refuse with each value is an error at once."""
+    pytest.importorskip("redis", reason="the extra 'redis' is not installed")
+    with pytest.raises(ValueError, match="whole number of seconds"):
+        cache.RedisCache(expire=expire)
+
+
 def test_redis_cache_keeps_text_under_its_prefix():
     """Keys carry the prefix on the server only, and any text survives."""
     client = _Memory()

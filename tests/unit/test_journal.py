@@ -60,6 +60,14 @@ def _claim(journal: Journal) -> entries.JournalClaim:
     return claim
 
 
+@pytest.mark.parametrize("rest", ["host/first", "host/0?databse=1", "host:port/0"])
+def test_wrong_address_of_a_journal_is_refused(rest: str) -> None:
+    """A mistake in the address of a server is an error when the journal is opened."""
+    pytest.importorskip("redis", reason="the package redis is not installed")
+    with pytest.raises(exception.EventJournalError, match="cannot be used"):
+        open_journal("wrong", f"redis://{rest}")
+
+
 def test_entries_come_in_order_and_once(opener: Opener) -> None:
     """Entries are claimed in the order in which they were added, each by one worker."""
     one, two = opener(), opener()

@@ -308,6 +308,19 @@ class LowerLayers:
             self.use(layer, names, remove_many, names)
         self._owe(names, used)
 
+    def settle(self) -> Optional[float]:
+        """Remove the keys whose removal a layer has missed, if its rest is over.
+
+        Return the seconds until the next rest of such a layer is over, None if no layer has missed
+        any.
+        """
+        waits = []
+        for layer in self._all():
+            rest = self.resting.get(id(layer))
+            if rest is not None and rest.keys != set() and not self._is_ready(layer):
+                waits.append(max(0.0, rest.until - time.monotonic()))
+        return min(waits, default=None)
+
     def clear(self) -> None:
         """Remove all entities of this session's server and user from each layer."""
         for layer in self._all():

@@ -34,6 +34,9 @@ DEFAULT_EXPIRY = 3600
 #: The largest number of keys of a ``memory`` cache if its address does not set another number.
 _MOST_IN_MEMORY = 100_000
 
+#: The largest number in an address. Servers and sockets cannot count very large numbers of seconds.
+_LARGEST = 1_000_000_000
+
 #: The beginning of the keys on a server, which other programs may use too.
 _COMMON_PREFIX = "ftrack-like:"
 
@@ -92,8 +95,10 @@ def _open_redis(parts: SplitResult, expire: int, parameters: dict[str, str]) -> 
 
     time_out = float(_whole_parameter(parameters, "timeout", 0)) or None
     prefix = parameters.pop("prefix", _COMMON_PREFIX)
-    scheme = {"valkey": "redis", "valkeys": "rediss"}.get(parts.scheme, parts.scheme)
-    plain = parts._replace(scheme=scheme, query=urlencode(parameters)).geturl()
+    # Not with geturl(), which omits the two slashes before the path of a socket.
+    plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    if parameters:
+        plain += f"?{urlencode(parameters)}"
     with _OPENING:
         client = _CLIENTS.get((plain, time_out))
         if client is None:
@@ -105,7 +110,7 @@ def _open_redis(parts: SplitResult, expire: int, parameters: dict[str, str]) -> 
         return RedisCache(client=client, prefix=prefix, expire=life)
 
     cache = expiring(expire)
-    return SharedStorage(shown_address(parts.geturl()), cache, expiring, cache.add)
+    return SharedStorage(shown_address(plain), cache, expiring, cache.add)
 
 
 def _open_sqlite(parts: SplitResult, expire: int, parameters: dict[str, str]) -> SharedStorage:
@@ -160,13 +165,16 @@ def _local_storage(
 def _whole_parameter(parameters: dict[str, str], name: str, default: int) -> int:
     """Remove the parameter *name* and return its value, or *default* if it is missing.
 
-    Raise :exc:`ValueError` unless it is a whole number of at least 0.
+    Raise :exc:`ValueError` unless it is a whole number from 0 to 1,000,000,000.
     """
     text = parameters.pop(name, None)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"The parameter {name} of a cache is a whole number, not {text[:50]!r}.")
+    if not (text.isascii() and text.isdigit() and int(text[:100]) <= _LARGEST):
+        raise ValueError(
+            f"The parameter {name} of a cache is a whole number up to {_LARGEST:,}, not "
+            f"{text[:50]!r}."
+        )
     return int(text)
 
 

@@ -69,6 +69,8 @@ class EventInvalidation:
         self._handled = threading.Condition()
         #: The keys to remove once more, each list with the time of :func:`time.monotonic` for it.
         self._again: deque[tuple[float, list[Any]]] = deque()
+        #: When a shared cache that did not answer has to be asked again, by the same clock.
+        self._settle_at: Optional[float] = None
 
     def __enter__(self) -> EventInvalidation:
         """Start and return this object."""
@@ -140,6 +142,7 @@ class EventInvalidation:
     def _run(self, events: queue.Queue[Optional[Event]]) -> None:
         """Handle *events* until None comes."""
         is_over = False
+        self._settle()  # the cache may have been away at the start
         while not is_over:
             taken = self._take(events)
             is_over = None in taken
@@ -160,7 +163,9 @@ class EventInvalidation:
 
     def _take(self, events: queue.Queue[Optional[Event]]) -> list[Optional[Event]]:
         """Return all waiting *events*; wait for one, or until keys are to be removed again."""
-        wait = max(0.0, self._again[0][0] - time.monotonic()) if self._again else None
+        due = [] if self._settle_at is None else [self._settle_at]
+        due += [moment for moment, _ in list(self._again)[:1]]
+        wait = max(0.0, min(due) - time.monotonic()) if due else None
         taken = []
         try:
             taken.append(events.get(timeout=wait))
@@ -181,6 +186,15 @@ class EventInvalidation:
             keys = drops.drop(changes)
             self._again.append((time.monotonic() + _SECOND_REMOVAL, keys))
         self._remove_again()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let a cache that did not answer make up for missed removals, now or later.
+
+        No later event may come, and others read the cache as soon as it answers again.
+        """
+        left = identity_map_of(self._session).below.settle()
+        self._settle_at = None if left is None else time.monotonic() + left
 
     def _remove_again(self, is_last: bool = False) -> None:
         """Remove the keys once more whose time has come; all keys if *is_last*."""

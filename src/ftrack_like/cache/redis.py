@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Optional
 
 from ftrack_like._base.errors import missing_package
+from ftrack_like._base.redis_addresses import redis_client_at
 from ftrack_like.cache.base import Cache
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ __all__ = ["RedisCache"]
 #: The time-out of the server in seconds. It is short: a cache that does not answer must not block
 #: the program that it should speed up.
 _TIME_OUT = 1.0
+
+#: The most seconds after which a value expires. A server cannot count very large numbers.
+LONGEST_LIFE = 1_000_000_000
 
 #: The most keys in one request. A request with more would keep the server from others.
 _MOST_KEYS = 5000
@@ -44,9 +48,15 @@ class RedisCache(Cache):
         The server removes values after *expire* seconds, or never if it is None. If *client*, a
         ``redis.Redis``, is given, *url* is ignored.
 
-        Raise :exc:`ImportError` if the package redis is not installed.
+        Raise :exc:`ImportError` if the package redis is not installed, and :exc:`ValueError` if
+        *url* is invalid, or if *expire* is not a whole number from 1 to 1,000,000,000.
         """
         super().__init__()
+        if expire is not None and not (type(expire) is int and 1 <= expire <= LONGEST_LIFE):
+            raise ValueError(
+                f"The life of a value is a whole number of seconds from 1 to {LONGEST_LIFE:,}, or "
+                f"None for ever: {expire!r}."
+            )
         self.prefix = prefix
         self.expire = expire
         self._client = redis_client(url) if client is None else client
@@ -145,8 +155,8 @@ def redis_client(url: str, time_out: float = _TIME_OUT) -> redis.Redis:
     # One more try: the server may have closed an idle connection. More tries would block the
     # program for longer during an outage.
     again = redis.retry.Retry(redis.backoff.NoBackoff(), 1)
-    return redis.Redis.from_url(
-        url, socket_timeout=time_out, socket_connect_timeout=time_out, retry=again
+    return redis_client_at(
+        url, "RedisCache", socket_timeout=time_out, socket_connect_timeout=time_out, retry=again
     )
 
 

@@ -144,8 +144,8 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     project = find_entity(session, "Project", arguments.project)
     versions = _versions_of(session, arguments.versions)
     review = session.create("ReviewSession", _settings(arguments, project))
-    for position, version in enumerate(versions):
-        _add_object(session, review, version, position)
+    for version in versions:
+        _add_object(session, review, version)
     invitees = [_add_invitee(session, review, name, mail) for name, mail in people]
     if not apply_changes(session, arguments):
         return 0
@@ -194,16 +194,12 @@ def _add(session: Session, arguments: argparse.Namespace) -> int:
     else:
         versions = _versions_of(session, arguments.versions)
     shown = session.query(
-        "select sort_order, version_id from ReviewSessionObject where review_session_id is :id",
+        "select version_id from ReviewSessionObject where review_session_id is :id",
         values={"id": review["id"]},
     ).all()
     present = {each["version_id"] for each in shown}
     new = [each for each in versions if each["id"] not in present]
-    start = max((float(each["sort_order"] or 0) for each in shown), default=-1.0) + 1
-    added = [
-        (_add_object(session, review, version, start + index), version)
-        for index, version in enumerate(new)
-    ]
+    added = [(_add_object(session, review, version), version) for version in new]
     if not apply_changes(session, arguments):
         return 0
     rows = [[str(one["id"]), str(one["name"]), str(one["version"])] for one, _ in added]
@@ -290,8 +286,8 @@ def _versions_of_query(session: Session, expression: str) -> list[Entity]:
     return found
 
 
-def _add_object(session: Session, review: Entity, version: Entity, position: float) -> Entity:
-    """Return a new object that shows *version* in *review*."""
+def _add_object(session: Session, review: Entity, version: Entity) -> Entity:
+    """Return a new object that shows *version* in *review*; the server puts it after the others."""
     asset = version["asset"]
     name = f"{asset['parent']['name']} {asset['name']}" if asset["parent"] else str(asset["name"])
     values = {
@@ -299,7 +295,6 @@ def _add_object(session: Session, review: Entity, version: Entity, position: flo
         "asset_version": version,
         "name": name,
         "version": f"Version {version['version']}",
-        "sort_order": position,
     }
     return session.create("ReviewSessionObject", values)
 

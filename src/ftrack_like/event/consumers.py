@@ -20,7 +20,7 @@ from ftrack_like.wire import events as wire_events
 from ftrack_like.wire import packets
 from ftrack_like.wire.events import Event
 
-__all__ = ["ClaimedEvent", "Consumer", "ConsumerGroup"]
+__all__ = ["ClaimedEvent", "Consumer", "ConsumerGroup", "encodable"]
 
 #: The number of recorded events whose ids a group keeps in memory. They must outlast the inbox.
 RECORDED_IDS = 50_000
@@ -115,8 +115,8 @@ class ConsumerGroup:
         if not self.wants(event):
             return
         identifier = event["id"]
-        # The id of a foreign event may contain characters that no database takes.
-        self.journal.add(identifier.encode("utf-8", "backslashreplace").decode(), text())
+        # A foreign event chose the id.
+        self.journal.add(encodable(identifier), text())
         with self._lock:
             self._recorded[identifier] = None
             if len(self._recorded) > RECORDED_IDS:
@@ -240,8 +240,7 @@ class ConsumerGroup:
                 result = consumer.callback(event)
             except Exception as error:
                 self._logger.exception(f"Error calling subscriber {subscriber} for event {event}.")
-                text = masked(f"{type(error).__name__}: {error} (in {consumer.key})")
-                failure = failure or text[:ERROR_LENGTH]
+                failure = failure or _stored_error(error, consumer.key)
             else:
                 done.append(consumer.key)
                 if result is not None:
@@ -319,3 +318,20 @@ class ConsumerGroup:
                 return
             self.held.clear()
         self.journal.close()
+
+
+def encodable(text: str) -> str:
+    """Return *text* with escapes for characters that no database takes: lone surrogates.
+
+    Python has them in the names of files that are not UTF-8, and in decoded JSON.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _stored_error(error: Exception, key: str) -> str:
+    """Return the text of *error* in the subscriber *key* for the journal, without secrets."""
+    try:
+        said = str(error)
+    except Exception:  # the class comes from the program
+        said = "(the error has no text)"
+    return encodable(masked(f"{type(error).__name__}: {said} (in {key})"))[:ERROR_LENGTH]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Optional
 
 from ftrack_like.event.journal import check_name
 
 __all__ = ["Durability"]
 
-#: Each pause between two tries is this many times longer than the one before.
-_GROWTH = 4
+#: Each pause between two tries is this many times longer than the one before, until it has grown
+#: this often: beyond that, the number would be too large.
+_GROWTH, _GROWTHS = 4.0, 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +39,19 @@ class Durability:
     def __post_init__(self) -> None:
         """Check the values."""
         check_name(self.name)
-        if self.tries < 1:
-            raise ValueError(f"A durable subscription needs at least one try, not {self.tries}.")
-        if self.pause < 0 or self.longest_pause < 0:
-            raise ValueError("The pauses of a durable subscription cannot be negative.")
+        if isinstance(self.tries, bool) or not isinstance(self.tries, int) or self.tries < 1:
+            raise ValueError(
+                f"The tries of a durable subscription are a whole number of at least 1, not "
+                f"{self.tries!r}."
+            )
+        for each in (self.pause, self.longest_pause):
+            if not (isinstance(each, (int, float)) and 0 <= each < math.inf):
+                raise ValueError(
+                    f"A pause of a durable subscription is a number of seconds of at least 0, not "
+                    f"{each!r}."
+                )
 
     def pause_after(self, tries: int) -> float:
         """Return the seconds to wait after *tries* failed tries."""
-        return float(min(self.longest_pause, self.pause * _GROWTH ** (tries - 1)))
+        growth = _GROWTH ** min(tries - 1, _GROWTHS)
+        return float(min(self.longest_pause, self.pause * growth))

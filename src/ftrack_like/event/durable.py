@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
 from ftrack_like import exception
-from ftrack_like.event.consumers import ClaimedEvent, Consumer, ConsumerGroup
+from ftrack_like.event.consumers import ClaimedEvent, Consumer, ConsumerGroup, encodable
 from ftrack_like.event.durability import Durability
 from ftrack_like.event.hub_seams import HubSeams
 from ftrack_like.event.journal import open_journal
@@ -321,7 +321,7 @@ def _key_for(group: ConsumerGroup, subscription: str, callback: Callback) -> str
     """Return a key for the subscriber, equal in each process that subscribes in the same order."""
     function = getattr(callback, "__func__", callback)
     name = getattr(function, "__qualname__", type(callback).__qualname__)
-    key = f"{name} {subscription}"
+    key = encodable(f"{name} {subscription}")
     taken = {each.key for each in group.consumers}
     number = 1
     while key in taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import signal
 import threading
 import uuid
@@ -185,13 +186,30 @@ def test_termination_ends_the_requests_and_all_processes(mortal: ProcessSandbox)
     assert not any(map(is_alive, workers))
 
 
-def test_processes_end_when_their_supervisor_is_killed(mortal: ProcessSandbox) -> None:
-    """After kill -9 of the supervisor, its workers end by themselves."""
+@pytest.fixture
+def temporary(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> pathlib.Path:
+    """Return an empty folder for the temporary files of processes that start later."""
+    path = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(path))
+    return path
+
+
+@pytest.mark.parametrize("killed_too", [0, 1])
+def test_processes_end_when_their_supervisor_is_killed(
+    temporary: pathlib.Path, mortal: ProcessSandbox, killed_too: int
+) -> None:
+    """After kill -9 of the supervisor, its workers end by themselves, and leave no files."""
     workers = mortal.worker_ids
+    wait_until(lambda: len([one for one in temporary.glob("*/*") if one.name.isdigit()]) == 2)
     assert mortal.process is not None
     mortal.process.kill()
+    for victim in workers[:killed_too]:
+        os.kill(victim, signal.SIGKILL)
     wait_until(lambda: not any(map(is_alive, workers)))
     assert refuses(mortal)
+    assert list(temporary.iterdir()) == []
 
 
 def test_interrupt_ends_with_the_status_of_shells(mortal: ProcessSandbox) -> None:

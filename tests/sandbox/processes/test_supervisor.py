@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -92,6 +94,25 @@ def test_supervisor_gives_up_when_workers_always_end_early(
     assert len(started) == 8
     for number, pause in enumerate(pauses):
         assert pause >= 0.01 * 2**number
+
+
+def test_supervisor_bears_any_number_of_early_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one worker answers, the starts of another one may fail for days, one every 15 s."""
+    monkeypatch.setattr("ftrack_like.sandbox.processes.supervisor._TICK", 0.0)
+    seconds = itertools.count()
+    started: list[Doomed] = []
+
+    def start(now: float) -> Doomed:
+        if len(started) == 1100:
+            os.kill(os.getpid(), signal.SIGTERM)
+        started.append(Doomed(now, goes_on=len(started) < 2))
+        return started[-1]
+
+    supervisor = Supervisor(2, start, clock=lambda: float(next(seconds)))
+    assert supervisor.run(lambda: started[1].say(), lambda: None) == signal.SIGTERM
+    assert len(started) > 1100
+    latest = started[-10:]
+    assert all(two.started_at - one.started_at > 15 for one, two in zip(latest, latest[1:]))
 
 
 def refused(*options: str) -> str:

@@ -44,7 +44,7 @@ def open_journal(name: str, place: Optional[str] = None) -> Journal:
     if chosen.startswith(_REDIS):
         from ftrack_like.event.journal.redis import RedisJournal  # lazy: an optional dependency
 
-        return RedisJournal(chosen.replace("valkey", "redis", 1), name)
+        return RedisJournal(chosen, name)
     _refuse_addresses(chosen)
     from ftrack_like.event.journal.sqlite import SqliteJournal  # lazy: few programs need sqlite3
 

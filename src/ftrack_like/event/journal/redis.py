@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like import exception
 from ftrack_like._base.errors import missing_package
+from ftrack_like._base.redis_addresses import redis_client_at
 from ftrack_like._transport.redaction import masked
 from ftrack_like.event.journal.entries import (
     DONE_LIMIT,
@@ -34,6 +35,8 @@ __all__ = ["RedisJournal"]
 TIME_OUT = 5.0
 #: The pause between two searches for claims of ended processes, in seconds.
 SEARCH_PAUSE = 1.0
+#: What needs the package redis.
+_PURPOSE = "A journal on Redis"
 #: Every key on a server begins with this.
 _PREFIX = "ftrack-like:journal:"
 #: An argument of a script.
@@ -53,7 +56,6 @@ class RedisJournal:
         Raise :exc:`ImportError` without the package redis, and
         :exc:`~ftrack_like.exception.EventJournalError` if *url* is invalid.
         """
-        self._redis = _package()
         self.place: str = f"{masked(url)} {name}"
         # The braces keep all keys of a journal on one node of a cluster.
         self._prefix = f"{_PREFIX}{{{name}}}:"
@@ -63,8 +65,9 @@ class RedisJournal:
         self._closing = threading.RLock()
         self._is_closed = False
         with self._explained():
-            self._client: redis.Redis = self._redis.Redis.from_url(
+            self._client: redis.Redis = redis_client_at(
                 url,
+                _PURPOSE,
                 socket_timeout=TIME_OUT,
                 socket_connect_timeout=TIME_OUT,
                 decode_responses=True,
@@ -226,7 +229,10 @@ class RedisJournal:
     @contextlib.contextmanager
     def _explained(self) -> Generator[None, None, None]:
         """Return a context that replaces the errors of the package redis."""
-        errors = self._redis.exceptions
+        try:
+            from redis import exceptions as errors  # lazy: an optional dependency
+        except ImportError as error:
+            raise ImportError(missing_package(_PURPOSE, "redis", "redis")) from error
         try:
             yield
         except (errors.RedisError, ValueError) as error:
@@ -237,12 +243,3 @@ class RedisJournal:
                 "The journal {place} cannot be used: {error}.",
                 details={"place": self.place, "error": masked(error)},
             ) from error
-
-
-def _package() -> Any:  # noqa: ANN401 - a module that may be missing
-    """Return the package redis; raise :exc:`ImportError` without it."""
-    try:
-        import redis  # lazy: an optional dependency
-    except ImportError as error:
-        raise ImportError(missing_package("A journal on Redis", "redis", "redis")) from error
-    return redis

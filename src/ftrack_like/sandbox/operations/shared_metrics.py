@@ -12,8 +12,10 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import Optional
 
 from ftrack_like._base.renaming import put_into_place
 
@@ -36,6 +38,9 @@ class MetricsFolder:
         self._path = path
         self._lock = threading.Lock()
         self._text: Callable[[], str] = str
+        #: The open folder, which each process locks until its end.
+        self._handle: Optional[int] = None
+        self._is_left = False
 
     def total(self, own: str) -> str:
         """Store *own*, the metrics of this process, and return the sum over all processes."""
@@ -49,7 +54,11 @@ class MetricsFolder:
 
     def write_regularly(self, text: Callable[[], str]) -> None:
         """Store the metrics of this process every second, in a thread that ends with it."""
+        import fcntl  # lazy: not on Windows, which has no supervisor
+
         self._text = text
+        self._handle = os.open(self._path, os.O_RDONLY)
+        fcntl.flock(self._handle, fcntl.LOCK_SH)
         threading.Thread(target=self._repeat, name="sandbox-metrics", daemon=True).start()
 
     def write(self) -> None:
@@ -69,17 +78,32 @@ class MetricsFolder:
             self._store(_ENDED, f"# {' '.join(known)}\n{kept}")
             (self._path / str(number)).unlink(missing_ok=True)
 
+    def leave(self) -> None:
+        """Write no more, because the supervisor was killed; the last process removes the folder.
+
+        Ignore errors of the disk.
+        """
+        import fcntl  # lazy: not on Windows, which has no supervisor
+
+        with contextlib.suppress(OSError), self._lock:
+            self._is_left = True
+            if self._handle is not None:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(self._path, ignore_errors=True)
+
     def _names(self) -> list[str]:
         return [path.name for path in self._path.iterdir() if path.name.isdigit()]
 
     def _repeat(self) -> None:
         pause = threading.Event()
-        while self._path.is_dir():
+        while self._path.is_dir() and not self._is_left:
             self.write()
             pause.wait(_INTERVAL)
 
     def _store(self, name: str, text: str) -> None:
         with self._lock:
+            if self._is_left:
+                return
             part = self._path / f"{name}.{os.getpid()}.part"
             part.write_text(text, "utf-8")
             put_into_place(part, self._path / name)

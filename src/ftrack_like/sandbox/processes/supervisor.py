@@ -162,7 +162,8 @@ class Supervisor:
             self._successor, self._outdated = None, []
             return
         if worker.ready_at is None or now - worker.started_at < _EARLY:
-            pause = min(_FIRST_PAUSE * 2**self._early_ends, _LONGEST_PAUSE)
+            doubled = _FIRST_PAUSE * 2 ** min(self._early_ends, _GIVE_UP)
+            pause = min(doubled, _LONGEST_PAUSE)
             self._early_ends += 1
             self._start_at = now + pause
         else:

@@ -77,6 +77,7 @@ class _Channel:
 def main(descriptor: int) -> int:
     """Answer requests with the settings that arrive at *descriptor*; return the exit status."""
     channel = _Channel(descriptor)
+    supervisor = os.getppid()
     # A terminal sends these to all its processes; the supervisor decides what they mean.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -99,7 +100,10 @@ def main(descriptor: int) -> int:
     finishing = REPLACED if is_replaced else FINISHING
     _end_after(finishing + _GRACE)
     server.leave(finishing, linger=is_replaced)
-    metrics.write()
+    if os.getppid() == supervisor:
+        metrics.write()
+    else:  # it was killed, and cannot remove its folder
+        metrics.leave()
     return 0
 
 
