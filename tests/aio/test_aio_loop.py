@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import asyncio.events
 import gc
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -227,3 +229,46 @@ def test_concurrency_is_kept(open_async: Open, sandbox: Sandbox, concurrency: in
 
     asyncio.run(main())
     assert most == concurrency
+
+
+#: A program that prints the modules that calls on the loop have imported.
+FIRST_CALLS = """
+import asyncio, sys
+import ftrack_like
+from ftrack_like import attr
+from ftrack_like.aio import AsyncSession
+
+async def main():
+    async with AsyncSession(*sys.argv[1:], plugin_paths=[]) as session:
+        task = await session.query("select name, parent from Task").first()
+        before = set(sys.modules)
+        task["name"] = "first"
+        session.delete(session.create("Task", {"name": "new", "parent": task["parent"]}))
+        commit = asyncio.ensure_future(session.commit())
+        await asyncio.sleep(0)
+        session.blocking.modified
+        session.select("Task").where(attr.name == "first").order_by("name")
+        for name in ("notes", "description", "status"):
+            try:
+                task[name]
+            except ftrack_like.exception.NotLoadedError:
+                pass
+        session.events("topic=studio.test")
+        found = set(sys.modules) - before
+        await commit
+        print(sorted(each for each in found if each.startswith("ftrack_like") or each == "difflib"))
+
+asyncio.run(main())
+"""
+
+
+def test_first_calls_on_the_loop_import_nothing(sandbox: Sandbox, project: str) -> None:
+    """In a new process, the first commit, selection and error find their modules imported."""
+    credentials = (sandbox.server_url, sandbox.api_key, sandbox.api_user)
+    found = subprocess.run(
+        [sys.executable, "-c", FIRST_CALLS, *credentials],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (found.stdout.strip(), found.stderr) == ("[]", "")

@@ -534,3 +534,28 @@ def test_tables_read_ahead_too(
     assert statistics["requests"] == pages + statistics["pages_unused"]
     assert statistics["pages_ahead"] == statistics["requests"] - 1
     assert limit is None or statistics["pages_unused"] == 0
+
+
+@pytest.mark.parametrize("ahead", [0, 4])
+@pytest.mark.parametrize("way", ["all", "for"])
+def test_threads_read_one_result(
+    reader: Session, tasks: Tasks, monkeypatch: pytest.MonkeyPatch, way: str, ahead: int
+) -> None:
+    """Threads that read the same result at the same time get all rows; each page arrives once."""
+    monkeypatch.setattr(reader, "_read_ahead", ahead)
+    tasks.total = 6 * SIZE
+    result = reader.query(TEXT, page_size=SIZE)
+    start, found = threading.Barrier(4), []
+
+    def read() -> None:
+        start.wait()
+        found.append([row["name"] for row in WAYS[way](result)])
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[name_of(number) for number in range(6 * SIZE)]] * 4
+    within = [offset for offset in tasks.offsets if offset < tasks.total]
+    assert sorted(within) == sorted(set(within))

@@ -174,3 +174,14 @@ def test_sessions_with_equal_schemas_share_attributes_not_classes(schemas: list[
     two = build_entity_types(Owner(Hub()), [dict(each) for each in schemas])["Task"]
     assert one is not two
     assert one.attributes.get("id") is two.attributes.get("id")
+
+
+def test_looking_for_an_unknown_type_is_cheap(
+    schemas: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``get`` and ``in`` make no suggestion for an unknown name, which takes milliseconds."""
+    types = build_entity_types(Owner(Hub()), schemas)
+    monkeypatch.setattr("ftrack_like._session.entity_types.did_you_mean", None)
+    assert types.get("Tusk") is None
+    assert types.get("Tusk", 1) == 1
+    assert "Tusk" not in types

@@ -423,15 +423,15 @@ def test_who_comes_with_another_page_belongs_to_that(
 
 
 def test_a_group_is_bounded(tiny: Any, make_record: Any) -> None:
-    """A page at a time, those that come next first."""
+    """25 entities at first, then a page at a time, those that come next first."""
     tiny.answer = lambda text: [
         make_record("Task", id=each, bid=1.0) for each in re.findall(r'"(\d+)"', text)
     ]
     tasks = tiny._loader.load([make_record("Task", id=str(index)) for index in range(1200)])
-    assert tasks[600]["bid"] == 1.0
-    wanted = re.findall(r'"(\d+)"', tiny.asked[0])
-    assert len(wanted) == 500
-    assert wanted[:2] == ["600", "601"]
+    assert tasks[600]["bid"] == tasks[625]["bid"] == 1.0
+    first, second = (re.findall(r'"(\d+)"', text) for text in tiny.asked)
+    assert first == [str(index) for index in range(600, 625)]
+    assert second == [str(index) for index in range(625, 1125)]
 
 
 def test_what_the_server_does_not_have_is_not_asked_for_together_again(

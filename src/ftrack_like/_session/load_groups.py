@@ -24,7 +24,7 @@ class LoadGroup:
     identity map uses the same text.
     """
 
-    __slots__ = ("fresh", "keys")
+    __slots__ = ("begun", "fresh", "keys")
 
     def __init__(self, fresh: Optional[list[Any]] = None) -> None:
         """Start without members.
@@ -35,6 +35,8 @@ class LoadGroup:
         """
         self.keys: list[Any] = []
         self.fresh: Optional[list[Any]] = fresh
+        #: The types and names of attributes that were loaded for the first members.
+        self.begun: tuple[tuple[str, str], ...] = ()
 
     def lacking(
         self,

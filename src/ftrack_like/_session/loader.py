@@ -42,6 +42,10 @@ __all__ = ["Loader", "next_offset"]
 _SEAMS = ("decode", "_decode", "_create", "merge", "_merge")
 
 
+#: For how many entities the first missing value is loaded.
+FIRST_LOAD = 25
+
+
 class LoadState(threading.local):
     """How a thread loads records at the moment."""
 
@@ -65,6 +69,8 @@ class Loader:
         #: Replaces the entities in a value by attached ones.
         self.merge = Merger(session).merge
         self.state = LoadState()
+        #: The types and names of attributes that a loop has read beyond the first load of a group.
+        self._read_on: set[tuple[str, str]] = set()
 
     # Reading
 
@@ -200,8 +206,21 @@ class Loader:
         group = entity.load_group
         if group is not None:
             resident = self._identity_map.entities().get
-            members = group.lacking(entity, attribute_name, resident, GROUP_SIZE)
+            limit = self._limit(group, (entity.entity_type, attribute_name))
+            members = group.lacking(entity, attribute_name, resident, limit)
         return self._complete_from_below(members, attribute_name)
+
+    def _limit(self, group: LoadGroup, kind: tuple[str, str]) -> int:
+        """Return for how many members of *group* to load a value of *kind*, a type and a name.
+
+        The first load is for few, because many loops end at the first entities. The second one, or
+        the first one of a later group, is for all.
+        """
+        if kind in self._read_on or kind in group.begun:
+            self._read_on.add(kind)
+            return GROUP_SIZE
+        group.begun = (*group.begun, kind)
+        return FIRST_LOAD
 
     @staticmethod
     def leave_groups(members: list[Any], attribute_name: str) -> None:

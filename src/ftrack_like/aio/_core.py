@@ -61,6 +61,13 @@ class CoreSession(Session):
         self.front = front
         self._on_lazy_load = _refuse_loading
 
+    def prepare(self) -> None:
+        """Make what calls on the thread of a loop need. Runs in a worker.
+
+        The modules are imported on first use, and their import would stop the loop.
+        """
+        self._prepared = (self._unit_of_work, self._background, self._catalogue)
+
     @property
     def _request(self) -> requests.Session:
         """The HTTP session. Raise BlockingCallError on the thread of an event loop."""

@@ -116,8 +116,11 @@ class AsyncEvents:
 
         The server knows the subscriber at the end. Raise
         :exc:`~ftrack_like.exception.EventHubConnectionError` if it is out of reach, and
-        :exc:`~ftrack_like.exception.ParseError` if the syntax of the subscription is wrong.
+        :exc:`~ftrack_like.exception.ParseError` if the syntax of the subscription is wrong. Raise
+        :exc:`~ftrack_like.exception.Error` the second time.
         """
+        if hasattr(self, "_loop"):
+            raise exception.Error("The block was entered before. Call session.events(…) again.")
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
         try:
             await self._workers.run(self._subscribe)
@@ -140,7 +143,12 @@ class AsyncEvents:
         return self
 
     async def __anext__(self) -> Event:
-        """Wait for the next event and return it. The iteration ends when the session is closed."""
+        """Wait for the next event and return it. The iteration ends when the session is closed.
+
+        Raise :exc:`~ftrack_like.exception.Error` before the block.
+        """
+        if not hasattr(self, "_loop"):
+            raise exception.Error("Use 'async with session.events(…) as events' before the loop.")
         while True:
             with self._lock:
                 if self._waiting:
@@ -160,7 +168,7 @@ class AsyncEvents:
         """Unsubscribe, also if the task is cancelled meanwhile."""
         self._is_over = True
         with contextlib.suppress(exception.ConnectionClosedError):  # The hub is closed.
-            await asyncio.shield(asyncio.ensure_future(self._workers.run(self._unsubscribe)))
+            await asyncio.shield(asyncio.ensure_future(self._workers.finish(self._unsubscribe)))
 
     def _subscribe(self) -> None:
         """Subscribe, and wait until the server knows it. Runs in a worker."""
@@ -174,7 +182,7 @@ class AsyncEvents:
         hub.wait_connected(_PATIENCE)
 
     def _unsubscribe(self) -> None:
-        """Unsubscribe, if that has not happened. Runs in a worker."""
+        """Unsubscribe, if that has not happened. Runs in a thread of its own."""
         with self._lock:
             hub, identifier = self._hub, self._identifier
             self._hub = self._identifier = None

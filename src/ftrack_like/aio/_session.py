@@ -7,7 +7,6 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast, overload
 
 from ftrack_like import exception
@@ -138,6 +137,7 @@ class AsyncSession:
                 self._core = CoreSession(self, self._options)
         # A cancelled task must not interrupt the start: plugins would register twice.
         run_to_the_end(begin, self._core)
+        self._core.prepare()
         return self._core
 
     @property
@@ -151,8 +151,7 @@ class AsyncSession:
         if self._closed:
             raise exception.ConnectionClosedError()
         core = self._core
-        start = None if core is None else start_of(core)
-        if core is None or start is None or not start.is_over:
+        if core is None or not _has_started(core):
             raise exception.Error(
                 "The session has not started. Use 'async with AsyncSession(…) as session', or "
                 "await session.start()."
@@ -194,12 +193,7 @@ class AsyncSession:
         self._closed = True
         for each in list(self._listening):
             each.end()
-        # Not in a worker: all may wait for the server.
-        closer = ThreadPoolExecutor(1, "ftrack-like-close")
-        future = closer.submit(self._close)
-        closer.shutdown(wait=False)
-        await arrival(future)
-        future.result(0)
+        await self._workers.finish(self._close)
 
     def _close(self) -> None:
         """Close the synchronous session. Runs in a thread of its own."""
@@ -322,8 +316,15 @@ class AsyncSession:
         future.result(0)
 
     async def rollback(self) -> None:
-        """Undo all changes since the last commit. Wait for a commit that is under way."""
-        await self._do(lambda core: core.rollback())
+        """Undo all changes since the last commit. Wait for a commit that is under way.
+
+        If the task is cancelled meanwhile, the rollback goes on.
+        """
+        core = self._core
+        if self._closed:
+            raise exception.ConnectionClosedError()
+        if core is not None and _has_started(core):  # Nothing is pending before the start.
+            await self._workers.finish(core.rollback)
 
     def transaction(self) -> AsyncTransaction:
         """Return a block that commits at its end; if it raises, roll back all pending changes.
@@ -496,6 +497,12 @@ class AsyncSession:
         await self._workers.run(
             lambda: self._hub_thread.connected_hub().publish_reply(source_event, data)
         )
+
+
+def _has_started(core: CoreSession) -> bool:
+    """Return whether the start of *core* is over."""
+    start = start_of(core)
+    return start is not None and start.is_over
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

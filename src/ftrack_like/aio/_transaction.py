@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Optional
@@ -50,16 +51,28 @@ class AsyncTransaction:
         traceback: Optional[TracebackType],
     ) -> None:
         """Commit, or roll back if the block raised an exception; end the turn."""
+        if exception_type is not None:
+            await self._back_out()
+            return
         try:
-            if exception_type is not None:
-                await asyncio.shield(asyncio.ensure_future(self._rollback()))
-                return
-            try:
-                await self._commit()
-            except exception.ServerConnectionError:
-                raise
-            except exception.ServerError:
-                await self._rollback()
-                raise
-        finally:
+            await self._commit()
+        except exception.ServerError as error:
+            if isinstance(error, exception.ServerConnectionError):
+                self._turn.release()
+            else:
+                await self._back_out()
+            raise
+        except BaseException:
             self._turn.release()
+            raise
+        self._turn.release()
+
+    async def _back_out(self) -> None:
+        """Roll back and end the turn, also if the task is cancelled meanwhile.
+
+        The turn ends with the rollback: it would undo the changes of the next transaction.
+        """
+        rollback = asyncio.ensure_future(self._rollback())
+        rollback.add_done_callback(lambda _: self._turn.release())
+        with contextlib.suppress(exception.ConnectionClosedError):  # Closing forgets all changes.
+            await asyncio.shield(rollback)

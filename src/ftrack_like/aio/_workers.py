@@ -60,6 +60,19 @@ class Workers:
             raise
         return future.result(0)
 
+    @staticmethod
+    async def finish(function: Callable[[], _Result]) -> _Result:
+        """Return the result of *function*, which runs in a thread of its own, also if all are busy.
+
+        For the end of work that has begun. Cancelling the task ends the wait, and *function* goes
+        on.
+        """
+        pool = ThreadPoolExecutor(1, "ftrack-like-finish")
+        future = pool.submit(copy_context().run, function)
+        pool.shutdown(wait=False)
+        await arrival(future)
+        return future.result(0)
+
     def end(self) -> None:
         """Accept no more functions. The running ones end on their own."""
         self._is_over = True

@@ -75,7 +75,7 @@ class QueryResult(Sequence[_Row]):
 
     If the same session deletes, changes or creates rows between two requests, the positions of the
     other rows stay the same, and each row is found once. If other sessions delete rows, rows may be
-    left out; see :meth:`iterate`.
+    left out; see :meth:`iterate`. Threads may read a result at the same time.
     """
 
     OFFSET_EXPRESSION = _Pattern(r"(?P<offset>offset (?P<value>\d+))")

@@ -14,6 +14,8 @@ offset.
 
 from __future__ import annotations
 
+import os
+import threading
 from array import array
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -51,6 +53,13 @@ class Rows:
         self._ahead: Optional[AheadWindow] = None
         #: How many rows *_ahead* may read; None is all.
         self._goal: Optional[int] = None
+        self._renew_lock()
+
+    def _renew_lock(self) -> None:
+        """Create the lock, also in a forked process: a thread of the parent may have held it."""
+        # Reentrant, because a signal handler may read the same rows.
+        self._reading = threading.RLock()
+        self._process = os.getpid()
 
     @property
     def is_complete(self) -> bool:
@@ -95,8 +104,17 @@ class Rows:
         """Read the page after *first*, if there is one.
 
         *goal* is how many rows the caller is going to read, None for all. Request the pages up to
-        there ahead.
+        there ahead. If another thread is reading the page, only wait for it.
         """
+        if self._process != os.getpid():
+            self._renew_lock()
+        read = len(self.first)
+        with self._reading:
+            if len(self.first) == read:
+                self._load_page(goal)
+
+    def _load_page(self, goal: Optional[int]) -> None:
+        """Read the page after *first*, while the lock is held."""
         text = self.next_page()
         if text is not None and self._next is not None:
             window = self._window_to(goal)
@@ -118,16 +136,26 @@ class Rows:
 
     def look_ahead(self) -> None:
         """Request the pages after *first*: the caller is going to read all rows."""
-        if self._next is not None and self.next_page() is not None:
-            window = self._window_to(None)
-            if window is not None:
-                window.arrived(self._next)
+        if not self._reading.acquire(blocking=False):
+            return  # Another thread is reading.
+        try:
+            if self._next is not None and self.next_page() is not None:
+                window = self._window_to(None)
+                if window is not None:
+                    window.arrived(self._next)
+        finally:
+            self._reading.release()
 
     def stop_ahead(self) -> None:
         """Stop reading ahead: the caller reads no further page for now."""
-        if self._ahead is not None:
-            self._ahead.stop()
-            self._ahead = None
+        if not self._reading.acquire(blocking=False):
+            return  # Another thread needs the pages.
+        try:
+            if self._ahead is not None:
+                self._ahead.stop()
+                self._ahead = None
+        finally:
+            self._reading.release()
 
     def _load_by_key(self) -> None:
         """Read the page after *first* by the keys of its rows."""
