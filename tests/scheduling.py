@@ -49,6 +49,8 @@ LONG_FILES = (
     "cli/test_demo_command.py",
     "cli/test_demo_review.py",
     "media/test_odd_media.py",
+    "browser/test_browser_access.py",
+    "browser/test_browser_player_frames.py",
 )
 
 #: The number of processes beside those for which there are processors. Tests wait for other
