@@ -16,6 +16,7 @@ __all__ = ["LONG_FILES", "in_order_of_time", "number_of_processes"]
 LONG_FILES = (
     "sandbox/encoding/test_encode_workers.py",
     "session/test_publish_at_once.py",
+    "farm/test_chaos.py",
     "session/test_encode_command.py",
     "session/test_encoding_ends.py",
     "sandbox/processes/test_process_ends.py",
@@ -51,6 +52,7 @@ LONG_FILES = (
     "media/test_odd_media.py",
     "browser/test_browser_access.py",
     "browser/test_browser_player_frames.py",
+    "differential/test_reached.py",
 )
 
 #: The number of processes beside those for which there are processors. Tests wait for other
