@@ -26,6 +26,7 @@ LONG_FILES = (
     "sandbox/test_media_queue.py",
     "session/test_publish_at_once.py",
     "media/test_burn_in.py",
+    "farm/test_chaos.py",
     "sandbox/processes/test_process_ends.py",
     "security/test_security_limits.py",
     "session/test_farm_benchmark.py",
@@ -66,6 +67,9 @@ LONG_FILES = (
     "media/test_odd_media.py",
     "sandbox/test_query_properties.py",
     "sandbox/test_fill.py",
+    "browser/test_browser_access.py",
+    "browser/test_browser_player_frames.py",
+    "differential/test_reached.py",
 )
 
 #: The number of processes beside those for which there are processors. Tests wait for other

@@ -19,10 +19,11 @@ BLOCK = WIDTH // (BITS + CHECK_BITS)
 READ_CODE = """(selector) => {
   const video = document.querySelector(selector);
   const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [320, 180];
-  const context = canvas.getContext("2d");
-  context.drawImage(video, 0, 0, 320, 180);
-  const row = context.getImageData(0, 170, 320, 1).data;
+  [canvas.width, canvas.height] = [320, 20];
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const [width, height] = [video.videoWidth, video.videoHeight / 9];
+  context.drawImage(video, 0, 8 * height, width, height, 0, 0, 320, 20);
+  const row = context.getImageData(0, 10, 320, 1).data;
   const bits = Array.from({ length: 16 }, (_, at) => (row[4 * (at * 20 + 10)] > 127 ? 1 : 0));
   const number = (list) => list.reduce((sum, bit) => 2 * sum + bit, 0);
   const [value, check] = [number(bits.slice(0, 12)), number(bits.slice(12))];

@@ -2,6 +2,8 @@
 
 ``FTRACK_LIKE_TEST_CHROMIUM`` names the browser where it is not on the search path; with
 ``FTRACK_LIKE_TEST_SCREENSHOTS`` set to a folder, the pictures of the documentation go there.
+With ``FTRACK_LIKE_TEST_BROWSER_LONG`` set, what one test proves is repeated on more screens, in
+more themes, and so on.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from .encoded_media import encode_once, publish_outputs
 from .programs import handling, log_in
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -30,12 +33,25 @@ ARGUMENTS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 
+#: Whether the tests run in their long form.
+IS_LONG = bool(os.environ.get("FTRACK_LIKE_TEST_BROWSER_LONG"))
+
 #: How many seconds a test waits for what must come. A busy machine may need most of it.
 PATIENCE = 60
+
+#: What the browser says while a page is replaced by another, and before it has read all of a page.
+NOT_YET = ("Execution context was destroyed", "Cannot read properties of null")
 
 #: The movie: its frames a second, how many, and their size. A bar at the bottom tells each frame.
 RATE, FRAMES, SIZE = 24, 48, (960, 540)
 BAR_WIDTH = SIZE[0] // FRAMES
+
+
+def long_form(*values):
+    """Return parameters with which a test only runs in the long form, or for the screenshots."""
+    is_wanted = IS_LONG or os.environ.get("FTRACK_LIKE_TEST_SCREENSHOTS")
+    reason = "part of the long form: set FTRACK_LIKE_TEST_BROWSER_LONG"
+    return pytest.param(*values, marks=pytest.mark.skipif(not is_wanted, reason=reason))
 
 
 @pytest.fixture(scope="session")
@@ -83,13 +99,13 @@ class Window:
         raise AssertionError(f"never true: {expression}")
 
     def _evaluate(self, expression):
-        """Return the value of *expression*, None while the page is replaced by another."""
+        """Return the value of *expression*, None while the page is replaced or lacks an element."""
         from playwright.sync_api import Error
 
         try:
             return self.page.evaluate(expression)
         except Error as error:
-            if "Execution context was destroyed" in error.message:
+            if any(words in error.message for words in NOT_YET):
                 return None
             raise
 
@@ -184,6 +200,21 @@ def movie(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def encoded_movie(running_sandbox, movie, tmp_path_factory):
+    """Return the outputs of the encoder for the movie."""
+    return encode_once(running_sandbox, movie, tmp_path_factory.mktemp("encoded"))
+
+
+@pytest.fixture(scope="session")
+def encoded_picture(running_sandbox, tmp_path_factory):
+    """Return the outputs of the encoder for a picture."""
+    folder = tmp_path_factory.mktemp("encoded")
+    path = folder / "still.png"
+    picture(0).save(path)
+    return encode_once(running_sandbox, path, folder)
+
+
 def picture(frame):
     """Return the picture of *frame*: a lighthouse at night, its beam turning."""
     import math
@@ -229,7 +260,7 @@ def picture(frame):
 
 
 class Review:
-    """A movie and a version without media, in a review with two invitees."""
+    """The outputs of *movie* and a version without media, in a review with two invitees."""
 
     def __init__(self, session, api, movie):
         self.api = api
@@ -280,30 +311,18 @@ class Review:
             for name in ("Mira Sol", "Jonas Falk")
         ]
         session.commit()
-        self.encode(session, movie)
+        publish_outputs(self.versions[0], movie)
         for invitee in invitees:
             session.send_review_session_invite(invitee)
         outbox = api.http.get(f"{api.url}/outbox", timeout=30).json()
         self.links = [message["links"][0] for message in outbox]
         self.link = self.links[0]
 
-    def encode(self, session, movie):
-        """Wait until the first version has its movie."""
-        job_id = self.versions[0].encode_media(str(movie))["id"]
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            job = self.api.one(f"select status, data from Job where id is {job_id}")
-            if job["status"] in {"done", "failed"}:
-                assert job["status"] == "done", job["data"]
-                return
-            time.sleep(0.05)
-        raise AssertionError("The movie was not encoded in time.")
-
 
 @pytest.fixture
-def review(chromium, session, api, movie):
+def review(chromium, session, api, encoded_movie):
     """Return a review of the movie; the browser and ffmpeg are there."""
-    return Review(session, api, movie)
+    return Review(session, api, encoded_movie)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from .conftest import long_form
 from .every_page import EveryPage
 from .programs import log_in
 
@@ -75,7 +76,8 @@ def faults_of(axe, page):
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
+    ("width", "scheme"),
+    [(1280, "light"), (360, "dark"), long_form(1280, "dark"), long_form(360, "light")],
 )
 def test_axe_finds_nothing_on_any_page(
     chromium, make_window, sandbox, session, api, axe, width, scheme

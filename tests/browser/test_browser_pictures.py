@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from .conftest import picture
+from .conftest import long_form, picture
 
 SHOTS = [f"010_{number:04d}" for number in range(10, 130, 10)]
 
@@ -89,11 +89,11 @@ def all_loaded(window):
     ("name", "options"),
     [
         ("review-list.png", {"viewport": {"width": 1280, "height": 800}}),
-        (
+        long_form(
             "review-list-dark.png",
             {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
         ),
-        (
+        long_form(
             "review-phone.png",
             {
                 "viewport": {"width": 390, "height": 844},
@@ -125,7 +125,7 @@ def test_the_list_shows_what_was_decided(discussion, make_window, name, options)
     ("name", "options"),
     [
         ("review-summary.png", {"viewport": {"width": 1100, "height": 800}}),
-        (
+        long_form(
             "review-summary-dark.png",
             {"viewport": {"width": 1100, "height": 800}, "color_scheme": "dark"},
         ),

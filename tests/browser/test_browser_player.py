@@ -135,10 +135,13 @@ def test_in_and_out_points_loop(studio, window):
     jumps = "window.seen.filter((frame, at) => at && frame < window.seen[at - 1]).length"
     window.until(f"{jumps} >= 3")
     page.keyboard.press("k")
+    assert shown(window) == readout(window)
     frames = page.evaluate("window.seen")
-    assert (min(frames), max(frames)) >= (30, 30)
-    assert max(frames) <= 39
-    assert 30 <= shown(window) <= 40
+    assert min(frames) >= 30
+    # A busy browser leaves frames out. The player turns at the first one that it hears of from the
+    # out point on, so that it names a later one only after one before the out point.
+    pairs = list(zip(frames, frames[1:]))
+    assert [pair for pair in pairs if pair[0] >= 39 and pair[1] > 39] == []
     page.keyboard.press("x")
     assert page.is_hidden("[data-range]")
     assert page.get_attribute("[data-act=loop]", "aria-pressed") == "false"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import picture
+from .encoded_media import publish_outputs
 from .every_page import EveryPage
 from .programs import log_in
 
@@ -17,11 +17,9 @@ def below(link, path):
 
 
 @pytest.fixture
-def playlist(review, session, tmp_path):
+def playlist(review, session, encoded_picture):
     """Return a review of a movie, an image and a version without media."""
-    path = tmp_path / "still.png"
-    picture(0).save(path)
-    review.versions[1].encode_media(str(path), wait=True, timeout=120)
+    publish_outputs(review.versions[1], encoded_picture)
     asset = session.create(
         "Asset", {"name": "empty", "parent": review.versions[0]["asset"]["parent"]}
     )

@@ -16,15 +16,29 @@ import pytest
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
+@pytest.fixture(scope="session")
+def answers_given() -> dict[tuple[str, bool], dict[str, Any]]:
+    """Return the answers of the scenarios that ran, by name and whether published."""
+    return {}
+
+
 @pytest.fixture
-def run_scenario(fresh_sandbox: Any, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Return a function that runs a scenario and gives its answers.
+def run_scenario(
+    fresh_sandbox: Any, tmp_path: Path, answers_given: dict[tuple[str, bool], dict[str, Any]]
+) -> Callable[..., dict[str, Any]]:
+    """Return a function that gives the answers of a scenario, which it runs at the first call.
 
     With *published* the program runs on the published client, else on this library. Each run has a
     folder of its own, and finds the site as it was at first.
     """
 
     def run(name: str, published: bool = False) -> dict[str, Any]:
+        key = (name, published)
+        if key not in answers_given:
+            answers_given[key] = run_now(name, published)
+        return answers_given[key]
+
+    def run_now(name: str, published: bool) -> dict[str, Any]:
         fresh_sandbox.reset()
         folder = tmp_path / ("published" if published else "ours")
         folder.mkdir()
