@@ -69,7 +69,8 @@ def picture_filters(
     """
     made = []
     if picture.is_interlaced:
-        made.append("bwdif=mode=send_frame:parity=auto:deint=interlaced")
+        # "scale" gives all frames the size of the first one, which the next filter needs.
+        made += ["scale", "bwdif=mode=send_frame:parity=auto:deint=interlaced"]
     if rate is not None:
         # The first frame is at 0, and the distances are equal, so that players find each frame.
         text = f"{rate.numerator}/{rate.denominator}"
@@ -121,7 +122,7 @@ def still_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
 def sound_graph(
     facts: MediaFacts, picture: Picture, delay: Fraction = Fraction(0)
 ) -> list[tuple[list[Sound], str]]:
-    """Return the tracks of the encoded movie: their sources, and filters for all of them.
+    """Return the tracks of the encoded movie: their sources, and a graph that reads them.
 
     *delay* seconds of silence come first.
 
@@ -141,14 +142,27 @@ def sound_graph(
     for track in tracks:
         rate = track[0].sample_rate if track[0].sample_rate in {32000, 44100, 48000} else 48000
         # Silence fills what is missing at the beginning and within.
-        chain = (
-            f"{shift}aresample={rate}:async=1:first_pts=0,"
-            f"aformat=sample_rates={rate}:channel_layouts=stereo"
-        )
+        steady = f"{shift}aresample={rate}:async=1:first_pts=0"
+        chain = f"[0:{track[0].index}]{steady},"
+        if len(track) > 1:
+            # The tracks may begin and end at different times, so each is placed by itself, and
+            # lasts to the end: "join" ends with the shorter one.
+            steady += f",apad=whole_dur={_length(facts, late):.6f}"
+            left, right = track
+            chain = (
+                f"[0:{left.index}]{steady}[left];[0:{right.index}]{steady}[right];"
+                "[left][right]join=inputs=2:channel_layout=stereo,"
+            )
+        chain += f"aformat=sample_rates={rate}:channel_layouts=stereo"
         if delay:
             chain += f",adelay=delays={round(delay * rate)}S:all=1"
         made.append((track, chain))
     return made
+
+
+def _length(facts: MediaFacts, late: float) -> float:
+    """Return the seconds from *late* to the end of the file, as far as the file states them."""
+    return max((facts.duration or float(facts.span or 0)) - max(late, 0.0), 0.0)
 
 
 def _languages(sounds: Sequence[Sound]) -> set[str]:
