@@ -16,6 +16,7 @@ __all__ = [
     "fitted",
     "is_hdr",
     "picture_filters",
+    "rgb_filters",
     "size_filters",
     "sound_graph",
     "still_filters",
@@ -117,6 +118,12 @@ def still_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
         "format=yuvj444p",
         "setsar=1",
     ]
+
+
+def rgb_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
+    """Return the filters that scale the result of :func:`picture_filters` to RGB with 8 bits."""
+    width, height = size
+    return [f"scale={width}:{height}:flags=bicubic+accurate_rnd{_from(picture)}", "format=rgb24"]
 
 
 def sound_graph(

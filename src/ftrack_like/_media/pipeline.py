@@ -16,7 +16,7 @@ from typing import Any, Optional
 from ftrack_like._base.errors import MediaError
 from ftrack_like._media.command import QUIET, Movie, movie_arguments
 from ftrack_like._media.facts import MediaFacts, MovieCount, Picture
-from ftrack_like._media.filters import fitted, picture_filters, still_filters
+from ftrack_like._media.filters import fitted, picture_filters, rgb_filters, still_filters
 from ftrack_like._media.presets import Preset, presets, wanted_presets
 from ftrack_like._media.programs import Programs
 from ftrack_like._media.rates import SEQUENCE_RATE, is_constant, rate_of
@@ -149,11 +149,23 @@ class Pipeline:
         try:
             self._still([source.path], target, picture_filters(picture, None), picture, size)
         except MediaError as error:
-            raise MediaError(
-                f"{source.name} could not be converted. The ffmpeg of this machine may be too old "
-                f"for images of the kind {picture.codec!r}: {error}"
-            ) from error
+            self._with_pyav(source, target, picture, size, error)
         return picture.shape, size
+
+    def _with_pyav(
+        self,
+        source: Source,
+        target: pathlib.Path,
+        picture: Picture,
+        size: tuple[int, int],
+        cause: MediaError,
+    ) -> None:
+        """Make the image with PyAV, whose libraries may be newer than ffmpeg, which had *cause*."""
+        filters = [*picture_filters(picture, None), *rgb_filters(picture, size)]
+        asked = {"do": "picture", "path": source.path, "target": str(target), "filters": filters}
+        answer = self._programs.read({**asked, **self._reading()})
+        if "error" in answer:
+            raise MediaError(f"{source.name} could not be converted: {cause}") from cause
 
     def _still(
         self,
