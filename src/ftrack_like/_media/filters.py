@@ -6,6 +6,7 @@ Every encoded movie has the colours of BT.709 with the limited range, and says s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Optional
 
@@ -13,6 +14,7 @@ from ftrack_like._media.facts import MediaFacts, Picture, Sound
 
 __all__ = [
     "COLOUR_OPTIONS",
+    "as_if_transparent",
     "fitted",
     "is_hdr",
     "picture_filters",
@@ -30,6 +32,9 @@ COLOUR_OPTIONS = (
 
 #: The codecs of pictures in linear light.
 _LINEAR = frozenset({"exr", "hdr", "pfm", "phm"})
+
+#: The codecs of images that may have alpha, or not.
+_SOMETIMES_ALPHA = frozenset({"png", "tiff", "webp", "targa", "psd", "sgi"})
 
 #: The transfer functions of HDR: PQ and HLG.
 _PQ, _HLG = 16, 18
@@ -96,6 +101,18 @@ def picture_filters(
     elif _has_alpha(picture.pixel_format):
         made += [_to_rgb(picture), *_ON_BLACK]
     return made
+
+
+def as_if_transparent(picture: Picture) -> Picture:
+    """Return *picture*, the first image of a sequence, as if it had alpha.
+
+    Many programs write an image without alpha if all its pixels are opaque, such as the black first
+    one, and the images after it with alpha.
+    """
+    if picture.codec not in _SOMETIMES_ALPHA or _has_alpha(picture.pixel_format):
+        return picture
+    is_yuv = picture.pixel_format.startswith("yuv")
+    return replace(picture, pixel_format="yuva420p" if is_yuv else "rgba64le")
 
 
 def size_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
