@@ -171,7 +171,7 @@ def sound_graph(
         if len(track) > 1:
             # The tracks may begin and end at different times, so each is placed by itself, and
             # lasts to the end: "join" ends with the shorter one.
-            steady += f",apad=whole_dur={_length(facts, late):.6f}"
+            steady += f",apad=whole_dur={_seconds_from(facts, late):.6f}"
             left, right = track
             chain = (
                 f"[0:{left.index}]{steady}[left];[0:{right.index}]{steady}[right];"
@@ -184,7 +184,7 @@ def sound_graph(
     return made
 
 
-def _length(facts: MediaFacts, late: float) -> float:
+def _seconds_from(facts: MediaFacts, late: float) -> float:
     """Return the seconds from *late* to the end of the file, as far as the file states them."""
     return max((facts.duration or float(facts.span or 0)) - max(late, 0.0), 0.0)
 
