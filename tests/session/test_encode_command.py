@@ -188,6 +188,21 @@ def test_a_part_of_a_sequence_is_another_result(
 
 
 @pytest.mark.usefixtures("access")
+def test_the_same_images_with_other_numbers_are_another_result(
+    session: Any, version: Any, renders: Any, run_here: Any, tmp_path: pathlib.Path
+) -> None:
+    """A sequence that was renumbered is published again, with its new numbers."""
+    run_here(renders / "frames", "--version", version["id"])
+    for number in range(1001, 1007):
+        image = (renders / f"frames/plate.{number}.png").read_bytes()
+        (tmp_path / f"plate.{number + 1000}.png").write_bytes(image)
+    for is_new in (True, False):
+        result = run_here(tmp_path / "plate.%04d.png", "--version", version["id"])[-1]
+        assert (result["frameIn"], result["frameOut"], result["is_new"]) == (2001, 2006, is_new)
+    assert media_of(session, version) == ["ftrackreview-mp4"]
+
+
+@pytest.mark.usefixtures("access")
 def test_progress_is_for_machines_or_people(version: Any, renders: Any) -> None:
     """With --json each line is JSON; progress rises to 100, then the result follows."""
     done = run(renders / "shot.mov", "--version", version["id"], "--json")

@@ -83,13 +83,11 @@ def movie_arguments(
     ]
     delay = 1 / rate if any(one.layers.slate for one in movies) else Fraction(0)
     tracks = [] if is_sequence else sound_graph(facts, picture, delay)
-    for number, (sounds, chain) in enumerate(tracks):
-        join = f"join=inputs={len(sounds)}:channel_layout=stereo," if len(sounds) > 1 else ""
-        graph.append(
-            "".join(f"[0:{one.index}]" for one in sounds)
-            + f"{join}{chain},asplit={count}"
-            + "".join(f"[sound{number}-{place}]" for place in range(count))
-        )
+    # A graph for each track: what changes within one stream then leaves the others as they are.
+    heard = [
+        f"{chain},asplit={count}" + "".join(f"[sound{number}-{place}]" for place in range(count))
+        for number, (_, chain) in enumerate(tracks)
+    ]
     outputs: list[str] = []
     for place, movie in enumerate(movies):
         known = inputs.count("-i")
@@ -107,14 +105,19 @@ def movie_arguments(
         outputs += [*_codec_options(movie.preset), str(movie.target)]
     return [
         *(*QUIET, "-progress", "pipe:1", *inputs),
-        *("-filter_complex", ";".join(graph), *outputs),
+        *(part for one in (";".join(graph), *heard) for part in ("-filter_complex", one)),
+        *outputs,
     ]
 
 
 def _source_options(picture: Picture, rate: Fraction, is_sequence: bool) -> list[str]:
     if is_sequence:
-        return ["-framerate", f"{rate.numerator}/{rate.denominator}", "-start_number", "0"]
-    return ["-threads", "1"] if picture.codec in _ONE_THREAD else []
+        kept = ["-framerate", f"{rate.numerator}/{rate.denominator}", "-start_number", "0"]
+    else:
+        kept = ["-threads", "1"] if picture.codec in _ONE_THREAD else []
+    # Where the size or the kind of pixels changes within the source, ffmpeg would begin again with
+    # new filters, which count from 0: all further frames would be lost.
+    return [*kept, "-reinit_filter:v", "0"]
 
 
 def _shown(place: int, movie: Movie, picture: Picture, rate: Fraction, known: int) -> list[str]:

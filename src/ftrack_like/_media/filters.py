@@ -6,6 +6,7 @@ Every encoded movie has the colours of BT.709 with the limited range, and says s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Optional
 
@@ -13,9 +14,11 @@ from ftrack_like._media.facts import MediaFacts, Picture, Sound
 
 __all__ = [
     "COLOUR_OPTIONS",
+    "as_if_transparent",
     "fitted",
     "is_hdr",
     "picture_filters",
+    "rgb_filters",
     "size_filters",
     "sound_graph",
     "still_filters",
@@ -29,6 +32,9 @@ COLOUR_OPTIONS = (
 
 #: The codecs of pictures in linear light.
 _LINEAR = frozenset({"exr", "hdr", "pfm", "phm"})
+
+#: The codecs of images that may have alpha, or not.
+_SOMETIMES_ALPHA = frozenset({"png", "tiff", "webp", "targa", "psd", "sgi"})
 
 #: The transfer functions of HDR: PQ and HLG.
 _PQ, _HLG = 16, 18
@@ -69,7 +75,8 @@ def picture_filters(
     """
     made = []
     if picture.is_interlaced:
-        made.append("bwdif=mode=send_frame:parity=auto:deint=interlaced")
+        # "scale" gives all frames the size of the first one, which the next filter needs.
+        made += ["scale", "bwdif=mode=send_frame:parity=auto:deint=interlaced"]
     if rate is not None:
         # The first frame is at 0, and the distances are equal, so that players find each frame.
         text = f"{rate.numerator}/{rate.denominator}"
@@ -96,6 +103,18 @@ def picture_filters(
     return made
 
 
+def as_if_transparent(picture: Picture) -> Picture:
+    """Return *picture*, the first image of a sequence, as if it had alpha.
+
+    Many programs write an image without alpha if all its pixels are opaque, such as the black first
+    one, and the images after it with alpha.
+    """
+    if picture.codec not in _SOMETIMES_ALPHA or _has_alpha(picture.pixel_format):
+        return picture
+    is_yuv = picture.pixel_format.startswith("yuv")
+    return replace(picture, pixel_format="yuva420p" if is_yuv else "rgba64le")
+
+
 def size_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
     """Return the filters that scale the result of :func:`picture_filters` to *size*."""
     width, height = size
@@ -118,10 +137,16 @@ def still_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
     ]
 
 
+def rgb_filters(picture: Picture, size: tuple[int, int]) -> list[str]:
+    """Return the filters that scale the result of :func:`picture_filters` to RGB with 8 bits."""
+    width, height = size
+    return [f"scale={width}:{height}:flags=bicubic+accurate_rnd{_from(picture)}", "format=rgb24"]
+
+
 def sound_graph(
     facts: MediaFacts, picture: Picture, delay: Fraction = Fraction(0)
 ) -> list[tuple[list[Sound], str]]:
-    """Return the tracks of the encoded movie: their sources, and filters for all of them.
+    """Return the tracks of the encoded movie: their sources, and a graph that reads them.
 
     *delay* seconds of silence come first.
 
@@ -141,14 +166,27 @@ def sound_graph(
     for track in tracks:
         rate = track[0].sample_rate if track[0].sample_rate in {32000, 44100, 48000} else 48000
         # Silence fills what is missing at the beginning and within.
-        chain = (
-            f"{shift}aresample={rate}:async=1:first_pts=0,"
-            f"aformat=sample_rates={rate}:channel_layouts=stereo"
-        )
+        steady = f"{shift}aresample={rate}:async=1:first_pts=0"
+        chain = f"[0:{track[0].index}]{steady},"
+        if len(track) > 1:
+            # The tracks may begin and end at different times, so each is placed by itself, and
+            # lasts to the end: "join" ends with the shorter one.
+            steady += f",apad=whole_dur={_seconds_from(facts, late):.6f}"
+            left, right = track
+            chain = (
+                f"[0:{left.index}]{steady}[left];[0:{right.index}]{steady}[right];"
+                "[left][right]join=inputs=2:channel_layout=stereo,"
+            )
+        chain += f"aformat=sample_rates={rate}:channel_layouts=stereo"
         if delay:
             chain += f",adelay=delays={round(delay * rate)}S:all=1"
         made.append((track, chain))
     return made
+
+
+def _seconds_from(facts: MediaFacts, late: float) -> float:
+    """Return the seconds from *late* to the end of the file, as far as the file states them."""
+    return max((facts.duration or float(facts.span or 0)) - max(late, 0.0), 0.0)
 
 
 def _languages(sounds: Sequence[Sound]) -> set[str]:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Optional
 
 from ftrack_like._base.errors import MediaError
 from ftrack_like._media.command import QUIET, Movie, movie_arguments
 from ftrack_like._media.facts import MediaFacts, MovieCount, Picture
-from ftrack_like._media.filters import fitted, picture_filters, still_filters
+from ftrack_like._media.filters import (
+    as_if_transparent,
+    fitted,
+    picture_filters,
+    rgb_filters,
+    still_filters,
+)
 from ftrack_like._media.presets import Preset, presets, wanted_presets
 from ftrack_like._media.programs import Programs
 from ftrack_like._media.rates import SEQUENCE_RATE, is_constant, rate_of
@@ -149,11 +156,23 @@ class Pipeline:
         try:
             self._still([source.path], target, picture_filters(picture, None), picture, size)
         except MediaError as error:
-            raise MediaError(
-                f"{source.name} could not be converted. The ffmpeg of this machine may be too old "
-                f"for images of the kind {picture.codec!r}: {error}"
-            ) from error
+            self._with_pyav(source, target, picture, size, error)
         return picture.shape, size
+
+    def _with_pyav(
+        self,
+        source: Source,
+        target: pathlib.Path,
+        picture: Picture,
+        size: tuple[int, int],
+        cause: MediaError,
+    ) -> None:
+        """Make the image with PyAV, whose libraries may be newer than ffmpeg, which had *cause*."""
+        filters = [*picture_filters(picture, None), *rgb_filters(picture, size)]
+        asked = {"do": "picture", "path": source.path, "target": str(target), "filters": filters}
+        answer = self._programs.read({**asked, **self._reading()})
+        if "error" in answer:
+            raise MediaError(f"{source.name} could not be converted: {cause}") from cause
 
     def _still(
         self,
@@ -183,8 +202,11 @@ class Pipeline:
         progress: Callable[[float], None],
         details: Optional[FindDetails],
     ) -> Encoded:
+        source = self._readable_sequence(source, folder)
         facts = self.facts(source)
         picture = facts.picture(source.name)
+        if source.is_sequence:
+            picture = as_if_transparent(picture)
         rate = SEQUENCE_RATE if source.is_sequence else rate_of(picture)
         movies = [
             Movie(one, folder / f"{one.name}.part", fitted(picture.shape, (one.width, one.height)))
@@ -217,6 +239,42 @@ class Pipeline:
         largest = max(range(len(made)), key=lambda place: counts[place].width)
         made.append(self._thumbnail(folder, made[largest].path, counts[largest], rate, skipped))
         return Encoded(made, picture.shape, skipped)
+
+    def _readable_sequence(self, source: Source, folder: pathlib.Path) -> Source:
+        """Return *source*, with other images in *folder* if ffmpeg does not read such a sequence.
+
+        These are made as single images are.
+        """
+        if not source.is_sequence or self._reads_sequence(source):
+            return source
+        made: dict[pathlib.Path, pathlib.Path] = {}
+        links = []
+        for number, (name, path) in enumerate(zip(source.frame_names, source.frame_paths)):
+            links.append(folder / f"plain-{number:06d}.jpg")
+            real = pathlib.Path(path).resolve()
+            if real in made:  # a missing frame shows the one before
+                shutil.copyfile(made[real], links[-1])
+                continue
+            image = Source(f"{source.name}, {name},", path, is_image=True)
+            try:
+                if self._with_pillow(image, links[-1]) is None:
+                    self._with_ffmpeg(image, links[-1])
+            except MediaError:
+                if number == 0:
+                    return source  # whose error says what it is
+                raise
+            made[real] = links[-1]
+        pattern = str(folder / "plain-%06d.jpg")
+        return replace(source, path=pattern, frame_paths=[str(one) for one in links])
+
+    def _reads_sequence(self, source: Source) -> bool:
+        """Return whether ffmpeg reads the first image of *source*."""
+        start = [*QUIET, *self._programs.input_options(), "-start_number", "0", "-i", source.path]
+        try:
+            self._programs.ffmpeg([*start, "-frames:v", "1", "-f", "null", "-"])
+        except MediaError:
+            return False
+        return True
 
     def _encode(
         self,

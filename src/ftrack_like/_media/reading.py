@@ -6,6 +6,8 @@ Both are JSON. The requests are::
     {"do": "count", "path": path}
     {"do": "frames", "paths": [path, ...], "formats": names, "pixels": number}
     {"do": "still", "path": path, "target": path, "size": [width, height], "pixels": number}
+    {"do": "picture", "path": path, "target": path, "filters": [filter, ...], "formats": names,
+     "pixels": number}
     {"do": "rest", "path": path, "formats": names}
     {"do": "burn_in", "target": path, "size": [width, height], "rate": [number, number],
      "texts": {corner: template}, "values": {field: text}, "font": path, "count": frames,
@@ -333,6 +335,39 @@ def _still(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"size": None} if made is None else {"shape": made[0], "size": made[1]}
 
 
+def _filtered_picture(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the first frame as JPEG, after filters whose result is RGB."""
+    import av  # lazy: optional
+    import av.filter
+
+    try:
+        with _opened(asked) as container:
+            (stream,) = container.streams.video
+            stream.codec_context.options = {"max_pixels": str(asked["pixels"])}
+            frame = next(container.decode(stream))
+            graph = av.filter.Graph()
+            nodes = [
+                graph.add_buffer(
+                    width=frame.width,
+                    height=frame.height,
+                    format=frame.format,
+                    time_base=Fraction(1, 25),
+                )
+            ]
+            for text in asked["filters"]:
+                name, _, values = text.partition("=")
+                nodes.append(graph.add(name, values))
+            graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+            graph.vpush(frame)
+            made: Any = graph.vpull()
+            made.to_image().save(asked["target"], "JPEG", quality=90)
+    except (av.FFmpegError, MemoryError, OSError, StopIteration, ValueError) as error:
+        return {"error": str(error)}
+    except ImportError:
+        return {"missing": "Reading such an image needs Pillow. Install the extra 'media'."}
+    return {}
+
+
 def _drawn(write: Callable[[Mapping[str, Any]], None]) -> Callable[[Any], dict[str, Any]]:
     """Return the answer function for *write*, which draws text."""
 
@@ -381,6 +416,7 @@ _ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "frames": _unreadable_frames,
     "rest": _rest,
     "still": _still,
+    "picture": _filtered_picture,
     "burn_in": _drawn(burning.write_burn_in),
     "slate": _drawn(burning.write_slate),
 }

@@ -17,6 +17,9 @@ __all__ = ["BACKGROUND", "FORMATS", "TooManyPixelsError", "flat", "open_image", 
 #: The colour behind transparent pixels: black, as in the pictures that a renderer writes.
 BACKGROUND = (0, 0, 0)
 
+#: The TIFF tag that tells what the numbers of pixels mean; 0 says that 0 is white.
+_PHOTOMETRIC = 262
+
 #: The formats to read. Formats that start other programs (EPS) or refer to other files are left
 #: out.
 FORMATS = (
@@ -92,7 +95,7 @@ def flat(image: Image) -> Image:
 
     made = ImageOps.exif_transpose(image)
     if made.mode in {"I", "F"} or made.mode.startswith("I;16"):
-        return _from_numbers(made)
+        return _from_numbers(made, _is_negative(image))
     if made.mode == "P":
         made = made.convert("RGBA" if "transparency" in made.info else "RGB")
     elif made.mode in {"LA", "La", "PA", "RGBa"} or "transparency" in made.info:
@@ -104,19 +107,40 @@ def flat(image: Image) -> Image:
     return made.convert("RGB")
 
 
-def _from_numbers(image: Image) -> Image:
-    """Return the grey *image*, whose pixels are whole or real numbers, with 8 bits."""
+def _from_numbers(image: Image, is_negative: bool) -> Image:
+    """Return the grey *image*, whose pixels are whole or real numbers, with 8 bits.
+
+    If it *is_negative*, 0 is white.
+    """
+    from PIL import Image, ImageChops  # lazy: optional
+
     if image.mode == "F":
-        # Values beyond white are cut off.
         table = [round(255 * encoded(step / 65535)) for step in range(65536)]
         whole = image.point(lambda value: value * 65535.0 + 0.5).convert("I")
+        # Very large values have no whole number. All values from 1 on are white.
+        white = image.convert("L").point(lambda value: 255 if value else 0)
+        whole.paste(65535, mask=white)
     else:
         table = [round(step / 257) for step in range(65536)]
         whole = image.convert("I")
         _, highest = whole.getextrema()
         if isinstance(highest, (int, float)) and highest > 65535:  # 32 bits
             whole = whole.point(lambda value: value * (1 / 65537) + 0)
-    return whole.point(table, "L").convert("RGB")
+    made = whole.point(table, "L")
+    if is_negative:
+        made = ImageChops.invert(made)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int) and 0 <= transparent < len(table):
+        # One of the numbers stands for transparent pixels.
+        hidden = whole.point([255 if step == transparent else 0 for step in range(65536)], "L")
+        made.paste(0, mask=hidden)
+    return Image.merge("RGB", [made] * 3)
+
+
+def _is_negative(image: Image) -> bool:
+    """Return whether 0 is white in a TIFF *image*, which Pillow corrects for 8 bits only."""
+    tags = getattr(image, "tag_v2", None)
+    return tags is not None and tags.get(_PHOTOMETRIC) == 0
 
 
 def _in_srgb(image: Image) -> Image:

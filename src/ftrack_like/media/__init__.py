@@ -20,8 +20,8 @@ The component for players has this metadata:
 ``source_resolution``    its picture, ``WIDTHxHEIGHT`` in pixels; only if this machine encoded
 ``encoding_profile``     one of :data:`PROFILES`, or ``server``
 ``encoding_parameters``  the parameters of the encoding, as JSON
-``encoding_options``     the first frame and a checksum of the presets, as JSON; only if the call
-                         or the studio changed them
+``encoding_options``     as JSON, the frames of a sequence, and the first frame and a checksum of
+                         the presets if the call or the studio changed them
 ``encoding_job_id``      the job on the server; only if the server encoded
 ``publication_number``   counts the publications of the version; the current one has the highest
 ``missing_frames``       the numbers that a sequence lacks; the movie shows the frame before each

@@ -53,7 +53,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-#: The metadata key with a text that identifies changed presets and the first frame.
+#: The metadata key with a text that identifies changed presets and the numbers of frames.
 OPTIONS = "encoding_options"
 
 _READ_SIZE = 1024 * 1024
@@ -153,7 +153,9 @@ def task_for(
     numbers = [] if collection is None else sorted(collection.indexes)
     source = pathlib.Path(re.sub(r" \[[^\]]*\]$", "", path) if is_sequence else path)
     facts = _facts_of(source.name, files, profile or "server")
-    options = _options(chosen, None if is_sequence else first_frame)
+    # The movie of a sequence has its numbers, so the same images with others are another result.
+    ranges = None if collection is None else collection.format("{ranges}")
+    options = _options(chosen, None if is_sequence else first_frame, ranges)
     if options is not None:
         facts[OPTIONS] = options
     return Task(
@@ -173,10 +175,16 @@ def task_for(
     )
 
 
-def _options(chosen: Sequence[Preset], first_frame: Optional[int]) -> Optional[str]:
-    """Return a text that identifies *chosen* and *first_frame*; None if they are the usual ones."""
+def _options(
+    chosen: Sequence[Preset], first_frame: Optional[int], ranges: Optional[str]
+) -> Optional[str]:
+    """Return a text that identifies *chosen*, *first_frame* and the *ranges* of a sequence.
+
+    It is None for a file with the usual values.
+    """
     digest = digest_of(chosen)
     parts = {
+        **({} if ranges is None else {"frames": ranges}),
         **({} if digest is None else {"presets": digest}),
         **({} if first_frame is None else {"first_frame": first_frame}),
     }
