@@ -272,11 +272,12 @@ def test_an_error_with_any_text_makes_a_dead_letter(
     until: Any,
     failure: Exception,
     kept: str,
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """An error whose text no database takes, or without a text, does not end the listener."""
     # pytest-xdist cannot send a report with such a text in the captured log.
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    logging.disable()
+    request.addfinalizer(lambda: logging.disable(logging.NOTSET))
     hub, handled = make_hub(event_server.url), []
 
     def handle(event: Event) -> None:

@@ -194,6 +194,9 @@ def test_rights_hold_on_the_other_server(
         settled(servers)
         project["full_name"] = "hidden"
         admin.commit()
+        # The rights count at the moment when the other server delivers the event.
+        sessions[0].event_hub.publish(Event("mark"))
+        until(lambda: len(marks) == 1, 30)
         role = admin.query('SecurityRole where name is "User"').first()
         assert role is not None
         admin.call(
@@ -214,7 +217,7 @@ def test_rights_hold_on_the_other_server(
         project["full_name"] = "seen"
         admin.commit()
         sessions[0].event_hub.publish(Event("mark"))
-        until(lambda: marks, 30)
+        until(lambda: len(marks) == 2, 30)
         told = [
             entity["changes"]["fullname"]["new"]
             for event in heard

@@ -17,6 +17,7 @@ pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
 from PIL import Image, ImageCms
 
 from ftrack_like._base.errors import MediaError
+from ftrack_like.sandbox.media.plan import kind_of
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -201,6 +202,29 @@ def test_linear_light_is_shown_with_the_curve_of_srgb(program, shown, tmp_path, 
     """A value of 0.18 is shown as 118, also if only PyAV reads such an image."""
     path = linear(program, tmp_path, name)
     assert is_near(shown(path), (118, 118, 118), 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_exact"),
+    [
+        *((kind, True) for kind in ("bmp", "dpx", "pam", "pcx", "ppm", "qoi", "sgi")),
+        *((kind, True) for kind in ("j2k", "jls", "sun", "tga", "xwd")),
+        *((kind, False) for kind in ("avif", "jp2", "ljpg", "pfm", "pgm", "webp", "xbm")),
+    ],
+)
+def test_a_single_image_of_any_kind_becomes_an_image(program, encode, tmp_path, kind, is_exact):
+    """A file of each type of images counts as an image, and looks as it did."""
+    source = still(tmp_path, "source.png", Image.new("RGB", (64, 36), RED))
+    path = tmp_path / f"a.{kind}"
+    try:
+        ffmpeg(program, "-i", str(source), "-frames:v", "1", str(path))
+    except subprocess.CalledProcessError:
+        pytest.skip(f"this ffmpeg writes no {path.suffix}")
+    assert kind_of({"file_type": path.suffix}) == "image"
+    made = encode(path, is_image=True)
+    assert set(made) == {"ftrackreview-image", "thumbnail"}
+    if is_exact:  # the others are lossy, or have other colours
+        assert is_near(colour_of(made["ftrackreview-image"].path), RED, 4)
 
 
 def test_linear_light_with_alpha_is_shown_with_the_curve_of_srgb(program, shown, tmp_path):

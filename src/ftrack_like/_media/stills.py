@@ -24,7 +24,7 @@ _PHOTOMETRIC = 262
 #: out.
 FORMATS = (
     *("AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG"),
-    *("PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP", "XBM"),
+    *("PPM", "PSD", "QOI", "TGA", "TIFF", "WEBP", "XBM"),
 )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 __all__ = ["IMAGE_TYPES", "SLATE_FRAMES"]
 
-#: The file types of still images.
+#: The file types of still images, of which a single file gives an image and several give a movie.
 IMAGE_TYPES = frozenset(
     f".{name}"
     for name in (
-        *("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "tga", "dpx", "exr"),
-        *("hdr", "psd", "jp2", "ppm", "cin", "sgi"),
+        *("avif", "bmp", "bw", "cin", "dds", "dpx", "exr", "gif", "hdr", "j2c", "j2k", "jls"),
+        *("jp2", "jpeg", "jpg", "jxl", "ljpg", "pam", "pbm", "pcx", "pfm", "pgm", "phm", "png"),
+        *("pnm", "ppm", "psd", "qoi", "ras", "rgb", "rgba", "sgi", "sun", "tga", "tif", "tiff"),
+        *("webp", "xbm", "xwd"),
     )
 )
 

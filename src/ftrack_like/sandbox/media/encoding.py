@@ -36,12 +36,6 @@ __all__ = ["Encoder", "FindRecords"]
 #: Returns the records of an expression that the user of the job sees.
 FindRecords = Callable[[str], list[dict[str, Any]]]
 
-#: The file types of frames: the types of single images, and some more.
-_FRAME_TYPES = IMAGE_TYPES | {
-    *(".bw", ".dds", ".j2c", ".j2k", ".jxl", ".pam", ".pbm", ".pcx", ".pgm", ".pnm", ".qoi"),
-    *(".ras", ".rgb", ".rgba", ".sun", ".xbm", ".xwd"),
-}
-
 _SOURCE = (
     "select id, name, file_type, version_id, members.id, members.name, members.file_type"
     ' from Component where id is "{}"'
@@ -176,7 +170,7 @@ class Encoder:
             raise LookupError("The sequence has no frames.")
         # The type becomes a part of file names, so only known types are safe.
         suffix = suffix_of(members[0]["file_type"])
-        if suffix not in _FRAME_TYPES:
+        if suffix not in IMAGE_TYPES:
             raise MediaError(
                 f"A sequence of files of the type {suffix[:32]!r} cannot be encoded; its frames "
                 "must be images."
