@@ -258,7 +258,7 @@ def test_every_input_has_the_allow_lists(uploads, program):
         uploads.upload(picture, ".tif", container_id=sequence, name=name)
     assert uploads.encode(sequence)["status"] == "done"
     calls = (folder / "calls").read_text("utf-8").splitlines()
-    assert len(calls) == 5
+    assert len(calls) == 6
     for call in calls:
         arguments = call.split("\t")
         before = arguments[: arguments.index("-i")]
