@@ -25,7 +25,8 @@ def plan(world, tmp_path_factory):
     event.listen(engine, "before_cursor_execute", lambda *details: statements.append(details[2:4]))
 
     def lines(expression, restricted=False):
-        rights = Rights("user", {"role": "Role"}, frozenset({"role"}), {}, frozenset())
+        private = frozenset({"hidden"})
+        rights = Rights("user", {"role": "Role"}, frozenset({"role"}), {}, private)
         context = replace(world.context, rights=rights if restricted else None)
         with engine.connect() as connection:
             statements.clear()
