@@ -233,6 +233,19 @@ class SiteData:
                 self._admit(connection)
             else:
                 self._build(connection)
+        if not database.is_sqlite:
+            self._index_names(database)
+        if self._place is not None:
+            self._place.remember(self.user, self.key)
+        return database
+
+    def _index_names(self, database: Database) -> None:
+        """Add the indexes for searches in names to the PostgreSQL *database*.
+
+        They have a transaction of their own: PostgreSQL refuses to add an index to a table while
+        foreign keys of changed rows wait for the end of the transaction.
+        """
+        with database.write() as connection:
             missing = add_trigram_indexes(connection)
         if missing is not None:
             _LOGGER.warning(
@@ -242,9 +255,6 @@ class SiteData:
                 self._where(),
                 missing,
             )
-        if self._place is not None:
-            self._place.remember(self.user, self.key)
-        return database
 
     @property
     def _is_in_memory(self) -> bool:
