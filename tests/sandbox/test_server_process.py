@@ -23,6 +23,7 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.utilities import LocalProtocolError
 
+from ftrack_like import cli
 from ftrack_like.event.hub import EventHub
 from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.server import SandboxServer
@@ -153,6 +154,33 @@ def test_database_that_cannot_be_used_is_told_in_one_line(
     told = capsys.readouterr().err
     assert told.startswith("The database cannot be used: ")
     assert len(told.splitlines()) == 1
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("start", "--port", "0"),
+        ("start", "--port", "0", "--workers", "2"),
+        ("reset", "--yes"),
+        ("fill",),
+        ("worker",),
+        ("jobs",),
+    ],
+    ids=" ".join,
+)
+def test_debug_prints_the_traceback_of_an_error(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --debug the traceback comes before the sentence, without the password."""
+    pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    monkeypatch.setenv("FTRACK_LOG", "")  # the command sets it, and the test restores it
+    place = ("--database", "postgresql://me:secret@127.0.0.1:1/name")
+    assert cli.main(["sandbox", *words, *place, "--debug"]) == 1
+    told = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in told
+    assert "OperationalError" in told
+    assert not told.splitlines()[-1].startswith(" ")
     assert "secret" not in told
 
 
