@@ -28,6 +28,8 @@ from ftrack_like.event.hub import EventHub
 from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.server import SandboxServer
 
+POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
+
 ASK = [{"action": "query_server_information"}]
 COMMANDS = (
     [sys.executable, "-m", "ftrack_like.sandbox"],
@@ -190,6 +192,61 @@ def test_demo_project_is_there_on_request(processes: list[Any]) -> None:
     known = json.loads(process.stdout.readline())
     query = [{"action": "query", "expression": "select name from Project"}]
     assert len(ask(**known, body=query).json()[0]["data"]) == 1
+
+
+def test_demo_project_that_an_existing_site_lacks_is_told(
+    processes: list[Any], tmp_path: pathlib.Path
+) -> None:
+    """The command names the site that it leaves as it is, and says how to get the project."""
+    with SandboxServer(tmp_path, key="secret"):
+        pass
+    options = ("--json", "--port", "0", "--data", str(tmp_path), "--demo-project")
+    process = start(processes, *COMMANDS[0], "start", *options)
+    known = json.loads(process.stdout.readline())
+    query = [{"action": "query", "expression": "select name from Project"}]
+    assert ask(**known, body=query).json()[0]["data"] == []
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=60)[1]
+    assert f"the site in {tmp_path} existed, and was left as it is" in told
+    assert "new folder" in told
+    assert "reset --demo-project" in told
+
+
+def test_site_with_the_demo_project_lacks_nothing(tmp_path: pathlib.Path) -> None:
+    """Only a site that existed without the demo project lacks it."""
+    with SandboxServer(tmp_path / "with", demo=True) as server:
+        assert not server.lacks_demo
+    with SandboxServer(tmp_path / "with", demo=True) as server:
+        assert not server.lacks_demo
+    with SandboxServer(tmp_path / "without") as server:
+        assert not server.lacks_demo
+    with SandboxServer(tmp_path / "without", demo=True) as server:
+        assert server.lacks_demo
+    with SandboxServer(demo=True) as server:
+        assert not server.lacks_demo
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(POSTGRESQL is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server")
+@pytest.mark.parametrize("workers", [(), ("--workers", "1")], ids=["one process", "workers"])
+def test_demo_project_is_there_on_postgresql(
+    processes: list[Any], namespace: Any, tmp_path: pathlib.Path, workers: tuple[str, ...]
+) -> None:
+    """An empty database gets a site with the demo project; one without it stays as it is."""
+    query = [{"action": "query", "expression": "select name from Project"}]
+    media = ("--media", str(tmp_path))
+    for first, count in ((("--demo-project",), 1), ((), 0)):
+        with namespace(POSTGRESQL) as url:
+            for options in (first, ("--demo-project",)):
+                place = ("--port", "0", "--database", url, *media, *workers)
+                process = start(processes, *COMMANDS[0], "start", "--json", *place, *options)
+                line = process.stdout.readline()
+                assert line, process.stderr.read()
+                assert len(ask(**json.loads(line), body=query).json()[0]["data"]) == count
+                process.send_signal(signal.SIGTERM)
+                told = process.communicate(timeout=60)[1]
+            assert ("was left as it is" in told) == (count == 0), told
+        (tmp_path / "site-mark").unlink()
 
 
 # In a program
