@@ -23,9 +23,12 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.utilities import LocalProtocolError
 
+from ftrack_like import cli
 from ftrack_like.event.hub import EventHub
 from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.server import SandboxServer
+
+POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 ASK = [{"action": "query_server_information"}]
 COMMANDS = (
@@ -156,12 +159,94 @@ def test_database_that_cannot_be_used_is_told_in_one_line(
     assert "secret" not in told
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("start", "--port", "0"),
+        ("start", "--port", "0", "--workers", "2"),
+        ("reset", "--yes"),
+        ("fill",),
+        ("worker",),
+        ("jobs",),
+    ],
+    ids=" ".join,
+)
+def test_debug_prints_the_traceback_of_an_error(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --debug the traceback comes before the sentence, without the password."""
+    pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    monkeypatch.setenv("FTRACK_LOG", "")  # the command sets it, and the test restores it
+    place = ("--database", "postgresql://me:secret@127.0.0.1:1/name")
+    assert cli.main(["sandbox", *words, *place, "--debug"]) == 1
+    told = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in told
+    assert "OperationalError" in told
+    assert not told.splitlines()[-1].startswith(" ")
+    assert "secret" not in told
+
+
 def test_demo_project_is_there_on_request(processes: list[Any]) -> None:
     """With --demo-project fresh data hold a project."""
     process = start(processes, *COMMANDS[0], "--json", "--memory", "--port", "0", "--demo-project")
     known = json.loads(process.stdout.readline())
     query = [{"action": "query", "expression": "select name from Project"}]
     assert len(ask(**known, body=query).json()[0]["data"]) == 1
+
+
+def test_demo_project_that_an_existing_site_lacks_is_told(
+    processes: list[Any], tmp_path: pathlib.Path
+) -> None:
+    """The command names the site that it leaves as it is, and says how to get the project."""
+    with SandboxServer(tmp_path, key="secret"):
+        pass
+    options = ("--json", "--port", "0", "--data", str(tmp_path), "--demo-project")
+    process = start(processes, *COMMANDS[0], "start", *options)
+    known = json.loads(process.stdout.readline())
+    query = [{"action": "query", "expression": "select name from Project"}]
+    assert ask(**known, body=query).json()[0]["data"] == []
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=60)[1]
+    assert f"the site in {tmp_path} existed, and was left as it is" in told
+    assert "new folder" in told
+    assert "reset --demo-project" in told
+
+
+def test_site_with_the_demo_project_lacks_nothing(tmp_path: pathlib.Path) -> None:
+    """Only a site that existed without the demo project lacks it."""
+    with SandboxServer(tmp_path / "with", demo=True) as server:
+        assert not server.lacks_demo
+    with SandboxServer(tmp_path / "with", demo=True) as server:
+        assert not server.lacks_demo
+    with SandboxServer(tmp_path / "without") as server:
+        assert not server.lacks_demo
+    with SandboxServer(tmp_path / "without", demo=True) as server:
+        assert server.lacks_demo
+    with SandboxServer(demo=True) as server:
+        assert not server.lacks_demo
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(POSTGRESQL is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server")
+@pytest.mark.parametrize("workers", [(), ("--workers", "1")], ids=["one process", "workers"])
+def test_demo_project_is_there_on_postgresql(
+    processes: list[Any], namespace: Any, tmp_path: pathlib.Path, workers: tuple[str, ...]
+) -> None:
+    """An empty database gets a site with the demo project; one without it stays as it is."""
+    query = [{"action": "query", "expression": "select name from Project"}]
+    media = ("--media", str(tmp_path))
+    for first, count in ((("--demo-project",), 1), ((), 0)):
+        with namespace(POSTGRESQL) as url:
+            for options in (first, ("--demo-project",)):
+                place = ("--port", "0", "--database", url, *media, *workers)
+                process = start(processes, *COMMANDS[0], "start", "--json", *place, *options)
+                line = process.stdout.readline()
+                assert line, process.stderr.read()
+                assert len(ask(**json.loads(line), body=query).json()[0]["data"]) == count
+                process.send_signal(signal.SIGTERM)
+                told = process.communicate(timeout=60)[1]
+            assert ("was left as it is" in told) == (count == 0), told
+        (tmp_path / "site-mark").unlink()
 
 
 # In a program

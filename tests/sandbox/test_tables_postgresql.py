@@ -205,6 +205,33 @@ def test_a_server_without_trigrams_says_why(namespace, monkeypatch, caplog):
     assert "CREATE EXTENSION pg_trgm" in told
 
 
+def contexts(connection):
+    """Return the number of contexts, which all belong to the demo project."""
+    return connection.execute(select(func.count()).select_from(TABLES["context"])).scalar()
+
+
+def test_a_new_site_with_the_demo_project_has_the_trigrams(namespace):
+    """An empty database becomes a site with the demo project, and a reset makes it again."""
+    indexes = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
+    with namespace(URL) as url, contextlib.closing(SiteData(url=url, demo=True)) as site:
+        database = site.open()
+        with database.read() as connection:
+            if not connection.exec_driver_sql(trigrams._SCHEMA).scalar():
+                pytest.skip("the extension pg_trgm cannot be created on this server")
+            assert {*trigrams.TRIGRAM_INDEXES} <= {*connection.exec_driver_sql(indexes).scalars()}
+            assert contexts(connection) == 42
+        site.reset()
+        with database.read() as connection:
+            assert contexts(connection) == 42
+
+
+def test_steps_of_a_migration_do_not_wait_for_each_other(namespace):
+    """All steps change a site with rows, as one transaction."""
+    with namespace(URL) as url, contextlib.closing(SiteData(url=url, demo=True)) as site:
+        with site.open().write() as connection:
+            migrate(connection, 1)
+
+
 def test_a_later_start_adds_the_trigrams(namespace, monkeypatch):
     """The indexes appear at the first start that can create them."""
     with namespace(URL) as url:

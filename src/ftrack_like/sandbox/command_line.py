@@ -65,6 +65,12 @@ Data: {data}
     print(session.query("User").first())
 """
 
+_WITHOUT_DEMO = """\
+--demo-project added nothing: the site in {data} existed, and was left as it is.
+To get the demo project, start in a new folder or an empty database, or stop the sandbox and replace
+all data of this site with the command "reset --demo-project".
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the sandbox and its sub-commands to *parser*; ``start`` is the default."""
@@ -463,6 +469,8 @@ def _announce(
     }
     url, user, key = known.values()
     words = _SNIPPET.format(url=url, user=user, key=key, data=data)
+    if server.lacks_demo:
+        print(_WITHOUT_DEMO.format(data=data), end="", file=sys.stderr, flush=True)
     try:
         print(json.dumps(known) if arguments.json else words, flush=True)
     except BrokenPipeError:  # The reader has gone, but other clients may know the address.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import signal
 import sys
@@ -110,6 +111,13 @@ def in_words(error: Exception) -> str:
 
 
 def fail(text: str) -> int:
-    """Print *text* as an error, and return the exit status for it."""
+    """Print *text* as an error, and return the exit status for it.
+
+    If FTRACK_LOG is ``debug``, as with ``--debug``, print the traceback of the handled error too.
+    """
+    if sys.exc_info()[0] is not None and os.environ.get("FTRACK_LOG", "").lower() == "debug":
+        import traceback  # lazy: seldom needed
+
+        traceback.print_exc()
     print(text, file=sys.stderr)
     return 1

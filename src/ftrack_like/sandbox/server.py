@@ -165,6 +165,11 @@ class SandboxServer:
         """Return the key of the administrator."""
         return self._site_data.key
 
+    @property
+    def lacks_demo(self) -> bool:
+        """Return whether *demo* had no effect: the site existed, without the demo project."""
+        return self._site_data.lacks_demo
+
     def start(self) -> None:
         """Open the data and listen; return when the server answers requests.
 

@@ -25,7 +25,7 @@ from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
 from ftrack_like.sandbox.database.folders import move_into_place
 from ftrack_like.sandbox.folder_lock import FolderLock
-from ftrack_like.sandbox.seed.site import seed, seed_demo_project
+from ftrack_like.sandbox.seed.site import has_demo_project, seed, seed_demo_project
 from ftrack_like.sandbox.seed.users import add_user
 from ftrack_like.sandbox.tables.empty import empty_site
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
@@ -92,6 +92,13 @@ class SiteData:
         #: The state of the database after the last reset.
         self._reset_state: Optional[int] = None
         self._administrator: Optional[RequestUser] = None
+        #: Whether the site on disk contains the demo project; None before :meth:`open`.
+        self._has_demo: Optional[bool] = None
+
+    @property
+    def lacks_demo(self) -> bool:
+        """Return whether the demo project was wanted, but the opened site existed without it."""
+        return self._demo and self._has_demo is False
 
     @property
     def key(self) -> str:
@@ -233,6 +240,20 @@ class SiteData:
                 self._admit(connection)
             else:
                 self._build(connection)
+            self._has_demo = has_demo_project(connection)
+        if not database.is_sqlite:
+            self._index_names(database)
+        if self._place is not None:
+            self._place.remember(self.user, self.key)
+        return database
+
+    def _index_names(self, database: Database) -> None:
+        """Add the indexes for searches in names to the PostgreSQL *database*.
+
+        They have a transaction of their own: PostgreSQL refuses to add an index to a table while
+        foreign keys of changed rows wait for the end of the transaction.
+        """
+        with database.write() as connection:
             missing = add_trigram_indexes(connection)
         if missing is not None:
             _LOGGER.warning(
@@ -242,9 +263,6 @@ class SiteData:
                 self._where(),
                 missing,
             )
-        if self._place is not None:
-            self._place.remember(self.user, self.key)
-        return database
 
     @property
     def _is_in_memory(self) -> bool:

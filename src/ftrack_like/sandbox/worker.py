@@ -30,7 +30,8 @@ class EncodeWorker:
 
     *media* is the folder for files of the site, as this machine sees it; None means the default
     folder of a server of this user on this machine. *settings* say how many jobs run at a time.
-    *limits* bound the programs that encode. A context manager that starts and stops.
+    *limits* bound the programs that encode. With *sees_files* False, the worker needs no folder; it
+    only lists and changes the queue. A context manager that starts and stops.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class EncodeWorker:
         *,
         settings: Optional[EncodeSettings] = None,
         limits: Optional[Limits] = None,
+        sees_files: bool = True,
     ) -> None:
         """Nothing is opened before :meth:`start`."""
         self._url = database
         self._media = None if media is None else pathlib.Path(media).expanduser().resolve()
         self._settings = EncodeSettings() if settings is None else settings
         self._limits = limits
+        self._sees_files = sees_files
         self._api: Optional[Api] = None
 
     def __enter__(self) -> EncodeWorker:
@@ -71,8 +74,18 @@ class EncodeWorker:
         """
         database = join_site(self._url)
         try:
-            folder = self._media or default_media_folder(database)
-            media = MediaService(database, folder, self._limits, self._settings, joins=True)
+            if self._sees_files:
+                folder = self._media or default_media_folder(database)
+            else:
+                folder = database.private_folder() / "media"
+            media = MediaService(
+                database,
+                folder,
+                self._limits,
+                self._settings,
+                joins=True,
+                sees_files=self._sees_files,
+            )
             api = Api(database, media, limits=self._limits)
             create_app(api)  # connects the events to the commits; nothing listens
             api.start_encoding(find_administrator(database), "")

@@ -44,7 +44,11 @@ def add_worker_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         description="Encode the media of a sandbox on PostgreSQL until a signal comes. Any number "
         "of workers on any machines share the queue, and each job is done once.",
     )
-    _add_place(worker)
+    _add_place(
+        worker,
+        "folder for files of the sandbox, as this machine sees it (default: that of a "
+        "sandbox of this user on this machine)",
+    )
     worker.add_argument(
         "--jobs",
         metavar="N",
@@ -71,7 +75,11 @@ def add_worker_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         description="Show the encodings that wait, run or have failed, the oldest first; or "
         "repeat or cancel one. The page /encoding of a sandbox does the same.",
     )
-    _add_place(jobs)
+    _add_place(
+        jobs,
+        "folder for files of the sandbox, as this machine sees it: --repeat then checks that "
+        "the file of the source exists (default: use only the database)",
+    )
     change = jobs.add_mutually_exclusive_group()
     change.add_argument(
         "--repeat", metavar="JOB", type=filled, help="id of a failed encoding to do again"
@@ -83,8 +91,8 @@ def add_worker_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     jobs.set_defaults(serve=_manage)
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the site to *parser*."""
+def _add_place(parser: argparse.ArgumentParser, media: str) -> None:
+    """Add the options for the site to *parser*; *media* is the help of ``--media``."""
     parser.add_argument(
         "--database",
         metavar="URL",
@@ -96,8 +104,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         "--media",
         metavar="PATH",
         type=folder_path,
-        help="folder for files of the sandbox, as this machine sees it (default: that of a "
-        "sandbox of this user on this machine)",
+        help=media,
     )
 
 
@@ -182,6 +189,7 @@ def _with_worker(
             arguments.media,
             settings=EncodeSettings(workers=workers, lease=lease),
             limits=limits_from(arguments) if workers else None,
+            sees_files=workers > 0 or arguments.media is not None,
         )
         worker.start()
     except ModuleNotFoundError as error:

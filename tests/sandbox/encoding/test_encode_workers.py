@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from tests.sandbox.encoding.conftest import POSTGRESQL, Farm, Gate, until
 
+from ftrack_like.sandbox import command_line
 from ftrack_like.sandbox.server import SandboxServer
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.usefixtures("program")]
@@ -133,6 +135,33 @@ def test_queue_command_shows_the_worker_and_cancels(farm: Farm, gate: Gate) -> N
     assert farm.wait(job)["status"] == "done"
     assert farm.components(version) == ENCODED
     assert "There is no encode job" in _jobs(farm, "--repeat", job).stderr
+
+
+def test_queue_is_changed_without_the_folder(
+    farm: Farm,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A machine without the folder for files lists, cancels and repeats; it makes no folder."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    job, version = farm.ask()
+
+    def manage(*options: str) -> list[dict[str, Any]]:
+        status = command_line.main(["jobs", "--database", farm.url, "--json", *options])
+        told = capsys.readouterr()
+        assert (status, told.err) == (0, "")
+        return [one for one in json.loads(told.out) if one["id"] == job]
+
+    assert [one["state"] for one in manage()] == ["waiting"]
+    assert [one["state"] for one in manage("--cancel", job)] == ["failed"]
+    assert farm.components(version) == ["main"]
+    assert [one["state"] for one in manage("--repeat", job)] == ["waiting"]
+    assert [one["state"] for one in manage("--cancel", job)] == ["failed"]
+    assert list(tmp_path.iterdir()) == []
+    missing = str(tmp_path / "missing")
+    assert command_line.main(["jobs", "--database", farm.url, "--media", missing]) == 1
+    assert f"cannot use the folder for files {missing}" in capsys.readouterr().err
 
 
 def test_worker_with_another_folder_is_refused(farm: Farm, tmp_path: pathlib.Path) -> None:

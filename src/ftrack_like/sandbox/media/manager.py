@@ -35,13 +35,17 @@ _SOURCE = 'select name, members.id from Component where id is "{}"'
 
 
 class QueueManager:
-    """The queue *jobs* with the files in *store*.
+    """The queue *jobs* with the files in *store*, None if this process does not see them.
 
     *office* runs operations, and *wake* wakes the workers of this process.
     """
 
     def __init__(
-        self, jobs: EncodeJobs, store: MediaStore, office: Office, wake: Callable[[], None]
+        self,
+        jobs: EncodeJobs,
+        store: Optional[MediaStore],
+        office: Office,
+        wake: Callable[[], None],
     ) -> None:
         self._jobs = jobs
         self._store = store
@@ -56,7 +60,8 @@ class QueueManager:
         """Let a worker do a failed job again.
 
         Raise :exc:`NotFoundError` for an unknown job, and :exc:`ValidationError` if the job has not
-        failed, or if its source or its Job are gone.
+        failed, or if its source or its Job are gone. Without a store, only the worker can find that
+        the data of the source are gone.
         """
         queued = self._require(job_id)
         job = queued.job
@@ -117,8 +122,9 @@ class QueueManager:
             raise ValidationError(f"The Job {job.id} was deleted; request the encoding again.")
         found = records(self._office, _SOURCE.format(job.source_component_id))
         members = [one["id"] for one in found[0].get("members") or ()] if found else []
-        if not found or not all(
-            self._store.exists(one) for one in members or [job.source_component_id]
+        store = self._store
+        if not found or not (
+            store is None or all(map(store.exists, members or [job.source_component_id]))
         ):
             raise ValidationError(
                 f"The source of the job {job.id} was removed; upload it and request the encoding "

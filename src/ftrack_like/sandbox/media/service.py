@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Optional
@@ -51,12 +52,15 @@ class MediaService:
         encoding: Optional[EncodeSettings] = None,
         *,
         joins: bool = False,
+        sees_files: bool = True,
     ) -> None:
         """Open the folder; nothing runs before :meth:`start`.
 
         With *joins*, the process is no server of the site, so it must find the folder of the
-        servers. Raise :exc:`~ftrack_like.sandbox.media.shared_folder.WrongFolderError` if *folder*
-        is not the one that the other processes of the site use.
+        servers. Without *sees_files*, *folder* is an empty one instead, and the process only lists
+        and changes the queue. Otherwise raise
+        :exc:`~ftrack_like.sandbox.media.shared_folder.WrongFolderError` if *folder* is not the one
+        that the other processes of the site use.
         """
         limits = Limits() if limits is None else limits
         self.folder: pathlib.Path = folder
@@ -66,9 +70,14 @@ class MediaService:
         self.pictures: Pictures = Pictures(limits)
         if not joins:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_folder(database, folder, joins=joins)
+        self._sees_files = sees_files
+        if sees_files:
+            check_folder(database, folder, joins=joins)
         self.store: MediaStore = ComponentStore(folder, limits.thumbnail_bytes)
-        self.signer: Signer = Signer.of_site(database, folder)
+        # Without files there is nobody to give an address to.
+        self.signer: Signer = (
+            Signer.of_site(database, folder) if sees_files else Signer(secrets.token_bytes())
+        )
         self._queue: Optional[EncodeQueue] = None
         self._office: Optional[Office] = None
 
@@ -119,7 +128,8 @@ class MediaService:
     def manager(self) -> QueueManager:
         """Return what repeats and cancels jobs; :meth:`start` must have been called."""
         assert self._office is not None, "the service has not been started"
-        return QueueManager(self.jobs, self.store, self._office, self.wake)
+        store = self.store if self._sees_files else None
+        return QueueManager(self.jobs, store, self._office, self.wake)
 
     def wake(self) -> None:
         """Let the workers of this process look for jobs now."""

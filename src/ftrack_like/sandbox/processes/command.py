@@ -25,11 +25,15 @@ __all__ = ["RunningSandbox", "run_workers"]
 
 
 class RunningSandbox(NamedTuple):
-    """The address of a sandbox, and the credentials of its administrator."""
+    """The address of a sandbox, and the credentials of its administrator.
+
+    *lacks_demo* is that of :class:`~ftrack_like.sandbox.server.SandboxServer`.
+    """
 
     server_url: str
     api_user: str
     api_key: str
+    lacks_demo: bool
 
 
 def run_workers(
@@ -66,7 +70,7 @@ def run_workers(
             metrics=folder,
         )
         server = SandboxServer(host=arguments.host, port=listener.getsockname()[1])
-        running = RunningSandbox(server.server_url, site.user, site.key)
+        running = RunningSandbox(server.server_url, site.user, site.key, site.lacks_demo)
         supervisor = Supervisor(
             arguments.workers, lambda now: WorkerProcess(settings, now), ended=metrics.end
         )

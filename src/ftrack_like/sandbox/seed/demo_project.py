@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from ftrack_like.sandbox.seed.contexts import add_ancestry, add_context
 from ftrack_like.sandbox.seed.data import demo
 from ftrack_like.sandbox.seed.ids import row_id
 from ftrack_like.sandbox.seed.users import add_user
+from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
 
-__all__ = ["seed_demo_project"]
+__all__ = ["has_demo_project", "seed_demo_project"]
 
 #: A working day, in seconds.
 _DAY = 8 * 3600
@@ -34,12 +35,22 @@ def seed_demo_project(
     return project.id
 
 
+def has_demo_project(connection: Connection) -> bool:
+    """Return whether the database contains the demo project."""
+    id_ = TABLES["context"].c.id
+    return connection.execute(select(id_).where(id_ == _project_id())).scalar() is not None
+
+
+def _project_id() -> str:
+    return named_id("Project", demo.PROJECT_NAME)
+
+
 class _DemoProject:
     """Collects the rows of the project. Call :meth:`build` once."""
 
     def __init__(self, now: datetime, created_by_id: Optional[str]) -> None:
         self.rows = RowSet()
-        self.id = named_id("Project", demo.PROJECT_NAME)
+        self.id = _project_id()
         self._now = now
         self._created = {"created_at": self._day(-30), "created_by_id": created_by_id}
         self._user_ids: dict[str, str] = {}

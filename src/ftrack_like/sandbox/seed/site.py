@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 from ftrack_like.sandbox.access.keys import digest_key
 from ftrack_like.sandbox.schema.object_types import FLAGS, STOCK_OBJECT_TYPES, ObjectType
 from ftrack_like.sandbox.seed.data import attributes, project_schemas, site, work
-from ftrack_like.sandbox.seed.demo_project import seed_demo_project
+from ftrack_like.sandbox.seed.demo_project import has_demo_project, seed_demo_project
 from ftrack_like.sandbox.seed.ids import configuration_id, row_id
 from ftrack_like.sandbox.seed.users import add_user
 from ftrack_like.sandbox.tables.migrations import LAYOUT_VERSION
 from ftrack_like.sandbox.tables.rowset import RowSet, as_moment, named_id
 
-__all__ = ["named_id", "seed", "seed_demo_project"]
+__all__ = ["has_demo_project", "named_id", "seed", "seed_demo_project"]
 
 
 def seed(connection: Connection, *, api_user: str, api_key: str, now: datetime) -> str:
