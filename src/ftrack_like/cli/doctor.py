@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ftrack_like.cli._checks import FAIL, OK, WARN, Diagnosis, within
 from ftrack_like.cli._connection import add_connection_arguments, connection_of
+from ftrack_like.cli._errors import with_options
 from ftrack_like.cli._output import has_colours, is_terminal
 from ftrack_like.cli._text import in_lines, printable
 
@@ -81,9 +82,7 @@ def _check_settings(options: ConnectionOptions, found: list[Credentials]) -> lis
             options.server_url, options.api_key, options.api_user, profile=options.profile
         )
     except exception.ConfigurationError as error:
-        first, *rest = str(error).splitlines()
-        if "not specified" in first:  # The next line names arguments of Python.
-            rest = [*rest[1:], "Run: ftrack-like login"]
+        first, *rest = with_options(str(error)).splitlines()
         return [Diagnosis("settings", FAIL, first, " ".join(rest) or "Run: ftrack-like config")]
     found.append(credentials)
     origins = credentials.origins
@@ -91,7 +90,7 @@ def _check_settings(options: ConnectionOptions, found: list[Credentials]) -> lis
         f"Server {credentials.server_url}, from {origins.server_url}. "
         f"User {credentials.api_user!r}, from {origins.api_user}. Key from {origins.api_key}."
     )
-    return [Diagnosis("settings", OK, text)]
+    return [Diagnosis("settings", OK, with_options(text))]
 
 
 def _other_checks(found: Optional[Credentials], timeout: float) -> list[Diagnosis]:
