@@ -205,7 +205,7 @@ def test_nothing_configured(arguments: Any, variable: str) -> None:
     ("address", "better"),
     [
         ("studio.ftrackapp.com", "'https://studio.ftrackapp.com'"),
-        ("127.0.0.1:8090", "'https://127.0.0.1:8090'"),
+        ("127.0.0.1:8090", "'http://127.0.0.1:8090'"),
         ("http://localhost/api", "'http://localhost'"),
         ("ftp://localhost", "'http://localhost'"),
         ("localhost:9999", "'http://localhost:9999'"),
