@@ -83,6 +83,8 @@ def _check_settings(options: ConnectionOptions, found: list[Credentials]) -> lis
         )
     except exception.ConfigurationError as error:
         first, *rest = with_options(str(error)).splitlines()
+        if first.endswith(" is not set."):  # The next line names all ways to set it.
+            rest = [*rest[1:], "Run: ftrack-like login"]
         return [Diagnosis("settings", FAIL, first, " ".join(rest) or "Run: ftrack-like config")]
     found.append(credentials)
     origins = credentials.origins
