@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like._base.paths import check_path
 from ftrack_like.logging import LazyLogMessage as L
@@ -19,11 +19,18 @@ from ftrack_like.logging import LazyLogMessage as L
 if TYPE_CHECKING:
     from ftrack_like._base.types import PathText
 
-__all__ = ["discover", "load_source"]
+__all__ = ["Discovery", "discover", "load_source"]
 
 #: The logger for loaded plugins. It is not the logger for failures in :func:`discover`, because
 #: programs count the records of that logger.
 _loaded = logging.getLogger("ftrack_like.plugins")
+
+
+class Discovery(NamedTuple):
+    """How many plugins were *loaded* and registered, and how many files *failed*."""
+
+    loaded: int = 0
+    failed: int = 0
 
 
 def load_source(modname: str, filename: str) -> ModuleType:
@@ -50,8 +57,8 @@ def discover(
     paths: Iterable[Any],
     positional_arguments: Optional[Sequence[Any]] = None,
     keyword_arguments: Optional[Mapping[str, Any]] = None,
-) -> None:
-    """Load each plugin in the folders *paths* and call its ``register`` function.
+) -> Discovery:
+    """Load each plugin in the folders *paths* and call its ``register`` function; count them.
 
     The folders and their sub-folders are searched in the given order. Within a folder, plugins are
     sorted by name. Missing folders are ignored. ``register`` is called with as many of
@@ -64,6 +71,7 @@ def discover(
     record with the trace. The other plugins are still loaded.
     """
     logger = logging.getLogger(f"{__name__}.discover")
+    loaded = failed = 0
     positional, keywords = tuple(positional_arguments or ()), dict(keyword_arguments or {})
     for path in paths:
         try:
@@ -75,13 +83,18 @@ def discover(
             _warn_of_permissions(module_path, logger)
             try:
                 if _load_plugin(module_path, positional, keywords, logger):
+                    loaded += 1
                     _loaded.info(L('Loaded plugin "{0}".', module_path))
+                else:
+                    failed += 1
             except (Exception, SystemExit) as error:
                 # A plugin that calls sys.exit must not end the program that loads it.
+                failed += 1
                 logger.warning(
                     L('Failed to load plugin from "{0}": {1}', module_path, _summary(error))
                 )
                 logger.debug(traceback.format_exc())
+    return Discovery(loaded, failed)
 
 
 def _module_paths(path: PathText) -> Iterator[str]:

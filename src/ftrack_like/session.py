@@ -494,9 +494,14 @@ class Session(SuggestsArguments):
 
     # Schemas, types and plugins
 
-    def _discover_plugins(self, plugin_arguments: Optional[Mapping[str, Any]] = None) -> None:
-        """Load the plugins in the plugin paths and register them with *plugin_arguments*."""
-        plugin.discover(self._plugin_paths, [self], dict(plugin_arguments or {}))
+    def _discover_plugins(
+        self, plugin_arguments: Optional[Mapping[str, Any]] = None
+    ) -> plugin.Discovery:
+        """Load the plugins in the plugin paths, register them with *plugin_arguments*, count them.
+
+        A program that overrides this need not return anything.
+        """
+        return plugin.discover(self._plugin_paths, [self], dict(plugin_arguments or {}))
 
     def _load_schemas(self, schema_cache_path: Union[PathText, bool, None]) -> Schemas:
         """Return the schemas, from the file at *schema_cache_path* if it is up to date."""

@@ -83,6 +83,18 @@ def test_each_command_has_a_complete_help(parser: Any) -> None:
         (["query", "Task", "--format", "json"], "Did you mean '--output'?"),
         (["query", "Task", "--fields=name"], "Did you mean '--columns'?"),
         (["auth"], "Did you mean 'login'?"),
+        (["sandbox", "worker", "--databse", "x"], "'--databse'. Did you mean '--database'?"),
+        (["publish", "a.ma", "--contxt", "x"], "'--contxt'. Did you mean '--context'?"),
+        (["publish", "a.ma", "--contxt=x"], "Did you mean '--context'?"),
+        (["review", "create", "X", "--projet", "p"], "Did you mean '--project'?"),
+        (["encode", "a.mov", "--verison", "x"], "Did you mean '--version'?"),
+        (["upload", "a.mov", "--version", "x"], "'--version'. Did you mean '--to'?"),
+        (["encode", "a.mov", "--to", "x"], "'--to'. Did you mean '--version'?"),
+        (["publish", "a.ma", "--zork", "x"], "'--zork'. Usage: ftrack-like publish --context ID"),
+        (["publish", "a.ma", "-z", "x"], "unknown argument '-z'. Usage: ftrack-like publish"),
+        (["query", "--limt", "3"], "unknown argument '--limt'. Did you mean '--limit'?"),
+        (["query", "-cname"], "missing: EXPRESSION"),
+        (["publish", "--", "--contxt"], "missing: --context"),
         (["query", "Task", "--limt=3"], "Did you mean '--limit'?"),
         (["query", "Task", "-o", "jsn"], "Did you mean 'json'?"),
         (["query", "Task", "more"], "unknown argument 'more'. Put an argument with spaces in q"),
@@ -245,3 +257,36 @@ def test_options_of_other_programs_are_suggested(option: str, meant: str, comman
     found = command("query", "Task", option, "x")
     assert found.status == 2
     assert f"Did you mean '{meant}'?" in found.errors
+
+
+@pytest.mark.parametrize(
+    ("options", "unset", "words"),
+    [
+        (["--server-url", ""], ["FTRACK_SERVER"], ["--server-url URL, set FTRACK_SERVER", " demo"]),
+        ([], ["FTRACK_API_KEY"], ["--api-key-file FILE, set FTRACK_API_KEY", "ftrack-like login"]),
+        (["--server-url", "localhost:9999"], [], ["'http://localhost:9999'", "--server-url"]),
+        (["--server-url", "a@host"], [], ["the user and the key as settings", "--server-url"]),
+        (["--user", "nobody"], [], ["The user 'nobody' comes from the option --user"]),
+    ],
+)
+@pytest.mark.parametrize("start", [["query", "Task"], ["encode", "x.mov", "--version", "x"]])
+def test_settings_are_named_as_on_the_command_line(
+    start: list[str],
+    options: list[str],
+    unset: list[str],
+    words: list[str],
+    command: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: pathlib.Path,
+) -> None:
+    """An error about the connection is one line with options, not with arguments of Python."""
+    monkeypatch.setenv("FTRACK_CONFIG_FILE", "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in unset:
+        monkeypatch.delenv(name)
+    found = command(*start, *options)
+    assert (found.status, found.output, found.errors.count("\n")) == (1, "", 1)
+    for each in words:
+        assert each in found.errors
+    for each in ("argument", "server_url", "api_key", "Server reported"):
+        assert each not in found.errors

@@ -20,7 +20,7 @@ import arrow
 import pytest
 import requests
 
-from ftrack_like.cli._review_page import review_page
+from ftrack_like.cli._review_page import OUTBOX, sandbox_page
 from ftrack_like.session import Session
 from ftrack_like.testing import ProjectFactory, Sandbox
 
@@ -64,6 +64,8 @@ def test_from_creation_to_report(
     """A review session is created with versions and people, extended, and reported."""
     shot = project.shot("sh010")
     first, second = (project.version(shot, asset=name) for name in ("animation", "comp"))
+    session.create("FileComponent", {"name": "ftrackreview-mp4", "version": first})
+    session.commit()
     done = review(
         *("create", "First look", "--project", "harbour", "--version", first["id"]),
         *("--invite", "Ines Ferreira <ines@producer.example>", "--days", "7"),
@@ -280,12 +282,15 @@ def test_settings(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
 def test_address_on_a_terminal(project: ProjectFactory, sandbox: Sandbox) -> None:
-    """A terminal shows the address of the new review session below its id, and it answers."""
+    """A terminal shows the address of the new review session, and the page with the mails."""
     import pty  # lazy: not on Windows
 
     main, other = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ftrack_like", "review", "create", "Look", "--project", "harbour"],
+        [
+            *(sys.executable, "-m", "ftrack_like", "review", "create", "Look"),
+            *("--project", "harbour", "--invite", "ines@producer.example"),
+        ],
         env={**os.environ, **sandbox.environment(), "TERM": "dumb"},
         stdout=other,
         stderr=other,
@@ -297,7 +302,8 @@ def test_address_on_a_terminal(project: ProjectFactory, sandbox: Sandbox) -> Non
         while part := os.read(main, 65536):
             shown += part
     os.close(main)
-    identifier, address = shown.decode().splitlines()[:2]
+    identifier, address, _, mails = shown.decode().splitlines()
+    assert f"The mails with the personal links: {sandbox.server_url}/outbox " in mails
     assert address == f"Open {sandbox.server_url}/browse/review/{identifier}"
     page = requests.get(address.partition(" ")[2], timeout=20)
     assert page.status_code == 200
@@ -325,12 +331,12 @@ def test_no_address_on_other_servers() -> None:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        assert review_page(session, "an-id") is None
+        assert sandbox_page(session, OUTBOX) is None
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
-    assert review_page(session, "an-id") is None
+    assert sandbox_page(session, OUTBOX) is None
 
 
 @pytest.mark.parametrize(
@@ -370,3 +376,28 @@ def test_mistakes(
     assert len(done.stderr.splitlines()) == 1
     assert words in done.stderr
     assert len(project.session.query("ReviewSession").all()) == 1
+
+
+def test_versions_without_media_are_named(
+    review: Run, project: ProjectFactory, session: Session
+) -> None:
+    """Versions whose media no browser can show are added, and a line names up to five of them."""
+    shot = project.shot("sh010")
+    versions = [project.version(shot, asset=f"asset{number}") for number in range(7)]
+    for version, name in zip(versions, ("ftrackreview-mp4-1080", "main")):
+        component = {"name": name, "version": version, "file_type": ".mp4"}
+        session.create("FileComponent", component)
+    session.commit()
+    ids = [str(each["id"]) for each in versions]
+    made = review("create", "First look", "--project", "harbour", "--version", ids[1])
+    assert made.stderr == (
+        "ftrack-like: warning: 1 version without media that a browser can show: sh010 asset1 v1. "
+        f"Encode the media with: ftrack-like encode FILE --version {ids[1]}\n"
+    )
+    added = review("add", "First look", *ids)
+    assert (added.returncode, added.stderr.count("\n")) == (0, 1)
+    assert len(added.stdout.splitlines()) == 6
+    assert "sh010 asset2 v1, sh010 asset3 v1" not in review("add", "First look", *ids).stderr
+    assert added.stderr.startswith("ftrack-like: warning: 5 versions without media")
+    more = [str(project.version(shot, asset=f"other{number}")["id"]) for number in range(7)]
+    assert "other4 v1 and 2 more. Encode" in review("add", "First look", *more).stderr

@@ -38,6 +38,13 @@ def cascade(session, event):
             session.commit()
 """
 
+#: Files that are no valid plugins: their import fails, there is no function, or it fails.
+_FAULTY = {
+    "syntax": "def register(session)",
+    "nothing": "x = 1",
+    "query": "def register(session):\n    session.event_hub.subscribe('topic=', print)\n",
+}
+
 
 @pytest.fixture
 def environment(sandbox: Any) -> dict[str, str]:
@@ -118,25 +125,46 @@ def test_listen_hosts_plugins_and_ends_cleanly(
     ("arguments", "variable", "words"),
     [
         ([], None, "no folder was given, and FTRACK_EVENT_PLUGIN_PATH names none"),
-        (["{folder}"], None, "in '{folder}' or below"),
+        (["{folder}"], None, "No plugin was found in '{folder}' or below"),
         (["{folder}", "{other}"], None, "in '{folder}' and '{other}' or below"),
         ([], "{folder}", "in '{folder}' or below"),
+        (["{broken}"], None, "No plugin in '{broken}' or below could be loaded"),
     ],
 )
 def test_listen_without_plugins_says_so(
     arguments: list[str], variable: Optional[str], words: str, run: Any, tmp_path: pathlib.Path
 ) -> None:
-    """A command that hosts nothing says where it looked and what to do, and goes on listening."""
-    names = {"folder": str(tmp_path / "folder"), "other": str(tmp_path / "other")}
+    """A command with folders that hosts nothing ends with 1; without folders it says what to do."""
+    names = {each: str(tmp_path / each) for each in ("folder", "other", "broken")}
     for path in names.values():
         os.mkdir(path)
     (tmp_path / "folder" / "plugin.txt").write_text("not a plugin")
+    for name, text in _FAULTY.items():
+        (tmp_path / "broken" / f"{name}.py").write_text(text)
     more = {} if variable is None else {"FTRACK_EVENT_PLUGIN_PATH": variable.format(**names)}
     command = run("listen", *[each.format(**names) for each in arguments], **more)
+    if arguments or variable:
+        errors = command.process.communicate(timeout=60)[1]
+        assert command.process.returncode == 1
+        assert errors.splitlines()[-1].startswith("ftrack-like: No plugin ")
+        assert words.format(**names) in errors.splitlines()[-1]
+        return
     line = command.process.stderr.readline()
     assert line.startswith("ftrack-like: No plugin was found")
     assert words.format(**names) in line
     assert line.endswith("name the folder of your plugins: ftrack-like listen PLUGIN_PATH\n")
+    command.wait_listening()
+    assert command.end() == (130, "", "")
+
+
+def test_listen_goes_on_without_the_plugins_that_fail(run: Any, tmp_path: pathlib.Path) -> None:
+    """A command whose plugins fail in part says how many, and runs the others."""
+    (tmp_path / "plugin.py").write_text(_PLUGIN)
+    (tmp_path / "query.py").write_text(_FAULTY["query"])
+    command = run("listen", str(tmp_path))
+    assert "Failed to load plugin" in command.process.stderr.readline()
+    line = command.process.stderr.readline()
+    assert line == "ftrack-like: 1 of 2 plugins could not be loaded. The others run.\n"
     command.wait_listening()
     assert command.end() == (130, "", "")
 

@@ -342,7 +342,7 @@ def test_config_follows_arguments_and_environment(
     assert settings(capsys, "--profile", "local")["profile"]["value"] == "local"
     assert settings(capsys, "--server", "https://b")["server_url"] == {
         "value": "https://b",
-        "origin": "the argument server_url",
+        "origin": "the option --server-url",
     }
 
 

@@ -205,9 +205,12 @@ def test_nothing_configured(arguments: Any, variable: str) -> None:
     ("address", "better"),
     [
         ("studio.ftrackapp.com", "'https://studio.ftrackapp.com'"),
-        ("127.0.0.1:8090", "'https://127.0.0.1:8090'"),
+        ("127.0.0.1:8090", "'http://127.0.0.1:8090'"),
         ("http://localhost/api", "'http://localhost'"),
-        ("ftp://localhost", "'https://localhost'"),
+        ("ftp://localhost", "'http://localhost'"),
+        ("localhost:9999", "'http://localhost:9999'"),
+        ("192.168.1.20:5005", "'http://192.168.1.20:5005'"),
+        ("studio.example:5005", "'https://studio.example:5005'"),
     ],
 )
 def test_addresses_that_cannot_be_right(address: str, better: str) -> None:

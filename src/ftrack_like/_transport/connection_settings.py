@@ -20,6 +20,7 @@ __all__ = [
     "checked_server_url",
     "is_this_machine",
     "warn_of_plain_http",
+    "with_likely_scheme",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ def _address_mistake(address: str, parts: SplitResult) -> Optional[tuple[str, st
             bare = "studio.ftrackapp.com"
         return (
             "does not begin with https:// or http:// and a host",
-            f"Did you mean {'https://' + bare!r}?",
+            f"Did you mean {with_likely_scheme(bare)!r}?",
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     better = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
@@ -181,6 +182,27 @@ def _address_mistake(address: str, parts: SplitResult) -> Optional[tuple[str, st
             f"Did you mean {address[: address.rindex('/api')]!r}?",
         )
     return None
+
+
+def with_likely_scheme(address: str) -> str:
+    """Return *address*, which has no scheme, with the one that its server probably has.
+
+    This is ``http`` for this machine and for private IP addresses: few of these have certificates.
+    """
+    try:
+        host = urlsplit(f"//{address}").hostname
+    except ValueError:
+        host = None
+    is_http = host is not None and (is_this_machine(host) or _is_private(host))
+    return f"{'http' if is_http else 'https'}://{address}"
+
+
+def _is_private(host: str) -> bool:
+    """Return whether *host* is an IP address of a private network."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
 
 
 def _is_host(name: str) -> bool:

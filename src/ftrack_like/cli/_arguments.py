@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import re
 
-__all__ = ["positive", "seconds_above_zero"]
+__all__ = ["add_type_argument", "positive", "seconds_above_zero"]
+
+#: The form of the name of a type. No path and no id has it.
+_TYPE = re.compile(r"[^\W\d]\w*")
+
+
+def add_type_argument(parser: argparse.ArgumentParser, words: str) -> None:
+    """Add the argument TYPE to *parser*, with *words* as its help.
+
+    A word that cannot name a type, such as a path, is a mistake that shows the right form: without
+    the type, each of the other words takes the place of the one before it.
+    """
+
+    def checked(text: str) -> str:
+        if _TYPE.fullmatch(text) is None:
+            form = parser.format_usage().partition(" ")[2].strip()
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a type of entities. Write the type first, such as Task: {form}"
+            )
+        return text
+
+    parser.add_argument("type", metavar="TYPE", type=checked, help=words)
 
 
 def positive(text: str) -> int:

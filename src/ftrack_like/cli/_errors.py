@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ftrack_like.cli._text import printable
 
-__all__ = ["CommandError", "UsageMistake", "report"]
+__all__ = ["CommandError", "UsageMistake", "message_of", "report", "with_options"]
 
 
 #: The first line of an error of the server: its class, its sentence, and the failing operation.
@@ -19,6 +19,27 @@ _SERVER_ERROR = (
 )
 #: The beginning of the line that the library adds, with an id that people have never seen.
 _OPERATION = "The failing operation:"
+
+
+#: The arguments of Python that name a connection, and the options of commands.
+_OPTIONS = {
+    "server_url": "--server-url",
+    "api_user": "--user",
+    "api_key": "--api-key-file",
+    "profile": "--profile",
+}
+_ARGUMENT = re.compile(rf"\b([Tt]he) argument ({'|'.join(_OPTIONS)})\b( \(else [^()]*\))?")
+#: The error for a setting of the connection that is missing.
+_MISSING_SETTING = re.compile(
+    r'Required "(?P<name>\w+)" not specified.*\n'
+    r"Pass .* or set (?P<variable>\w+) \(for example (?P<example>.*)\), or run: ftrack-like login"
+)
+#: What people call the settings, and what follows the option for each.
+_SETTINGS = {
+    "server_url": ("The address of the server", "URL"),
+    "api_user": ("The name of the user", "NAME"),
+    "api_key": ("The API key", "FILE"),
+}
 
 
 class CommandError(Exception):
@@ -58,14 +79,14 @@ def report(error: Exception, debug: bool = False) -> int:
         import traceback  # lazy: seldom needed
 
         traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
-    print(f"ftrack-like: {_message(error)}", file=sys.stderr)
+    print(f"ftrack-like: {message_of(error)}", file=sys.stderr)
     return getattr(error, "status", 1) if isinstance(error, CommandError) else 1
 
 
-def _message(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """Return the message of *error* in one line, and the lines with the place in a query."""
     if isinstance(error, CommandError) or _is_expected(error):
-        text = _for_people(str(error))
+        text = with_options(_for_people(str(error)))
     elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else "The output cannot be written: "
         text = f"{where}{error.strerror or error}"
@@ -86,6 +107,25 @@ def _message(error: Exception) -> str:
         place += [f"  {printable(line)}" for line in error.listed]
         place += [printable(error.advice)] if error.advice else []
     return "\n".join([printable(" ".join(_in_one_line(lines).split())), *place])
+
+
+def with_options(text: str) -> str:
+    """Return *text*, which is about settings, with options in place of arguments of Python."""
+    text = _MISSING_SETTING.sub(_setting_to_pass, text)
+    text = text.replace("user as api_user and the key as api_key", "user and the key as settings")
+    text = text.replace("FTRACK_PROFILE, profile=… or:", "FTRACK_PROFILE, --profile NAME or:")
+    return _ARGUMENT.sub(lambda match: f"{match[1]} option {_OPTIONS[match[2]]}", text)
+
+
+def _setting_to_pass(match: re.Match[str]) -> str:
+    """Return the sentences for the setting in *match* that is missing."""
+    what, value = _SETTINGS[match["name"]]
+    demo = ". To try ftrack-like without a server, run: ftrack-like demo"
+    return (
+        f"{what} is not set.\nPass {_OPTIONS[match['name']]} {value}, set {match['variable']} (for "
+        f"example {match['example']}), or run: ftrack-like login"
+        f"{demo if match['name'] == 'server_url' else ''}"
+    )
 
 
 def _for_people(text: str) -> str:

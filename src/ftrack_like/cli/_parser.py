@@ -22,6 +22,9 @@ class OptionGroup(NamedTuple):
 #: Names of options in other programs, and the names here.
 _OTHER_OPTIONS = {"fields": "columns", "format": "output", "max-items": "limit"}
 
+#: Names of required options in other commands, and the names here.
+_OTHER_REQUIRED = {"to": "version", "version": "to"}
+
 
 #: The sub-commands that people mean when they leave the name out.
 _USUAL_COMMANDS = {
@@ -36,6 +39,9 @@ _USUAL_COMMANDS = {
 
 #: The beginning of the message of argparse for missing arguments.
 _MISSING = "the following arguments are required:"
+
+#: What a name of a command consists of.
+_COMMAND_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz-")
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -144,11 +150,11 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print *message* and where to find the help, in one line; exit with status 2."""
-        if message.startswith(_MISSING):
-            for word in self.given:
-                hint = self._assignment_hint(word) if word.startswith("--") else ""
-                if hint:
-                    message = f"unknown argument {word!r}.{hint}"
+        unknown = self._unknown_option() if message.startswith(_MISSING) else None
+        if unknown is not None:
+            # It may be what is missing, with a typo.
+            hint = self.hint(unknown) or f" Usage: {self.synopsis}"
+            message = f"unknown argument {unknown!r}.{hint}"
         if message.startswith(_MISSING) and self.needs_command:
             message = f"name what to do: {', '.join(self.commands)}"
         elif message.startswith(_MISSING):
@@ -205,13 +211,34 @@ class CommandParser(argparse.ArgumentParser):
         assigned = self._assignment_hint(option)
         if assigned:
             return assigned
+        required = {
+            name[2:] for each in self._actions if each.required for name in each.option_strings
+        }
         others = {name: here for name, here in _OTHER_OPTIONS.items() if here in known}
+        others.update({name: here for name, here in _OTHER_REQUIRED.items() if here in required})
         best = [others[word]] if word in others else closest(word, known)
         if not best:
             import difflib  # lazy: only for mistakes
 
             best = [others[each] for each in difflib.get_close_matches(word, others, cutoff=0.8)]
         return f" Did you mean {known[best[0]]!r}?" if best else ""
+
+    def _unknown_option(self) -> Optional[str]:
+        """Return the first of the given words that is an option which no argument has, or None."""
+        known = {name for action in self._actions for name in action.option_strings}
+        for word in self.given:
+            if word == "--" or word in self.commands:
+                return None  # The words after it are no options, or those of another parser.
+            if len(word) < 2 or not word.startswith("-") or " " in word.partition("=")[0]:
+                continue
+            if word.startswith("--"):
+                is_known = word.partition("=")[0] in known
+            else:  # A value may follow a short option without a space.
+                is_number = self._negative_number_matcher.match(word) is not None
+                is_known = word[:2] in known or is_number
+            if not is_known:
+                return word
+        return None
 
     def _assignment_hint(self, option: str) -> str:
         """Return a sentence for the unknown *option* ``--attribute=value``, or an empty text."""
@@ -237,14 +264,14 @@ class CommandParser(argparse.ArgumentParser):
     def _with_usual_command(self, word: str, hint: str) -> str:
         """Return *hint* for the unknown sub-command *word*, or a hint with the usual sub-command.
 
-        Names of commands are in lower case, so another *word* is an argument of a command.
+        A *word* that cannot be the name of a command is an argument of one.
         """
         usual = _USUAL_COMMANDS.get(self.prog.rpartition(" ")[2])
-        if usual not in self.commands or (hint and word in (word.lower(), word.upper())):
+        is_name = word in (word.lower(), word.upper())
+        is_name = is_name and _COMMAND_CHARACTERS.issuperset(word.lower())
+        if usual not in self.commands or is_name:
             return hint
-        import shlex  # lazy: only for mistakes
-
-        return f" Did you mean '{self.prog} {usual} {shlex.join(self.given)}'?"
+        return f" Did you mean '{self.prog} {usual} …'?"
 
 
 def _name_of(action: argparse.Action, value: bool = False) -> str:

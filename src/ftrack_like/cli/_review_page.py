@@ -1,4 +1,4 @@
-"""The address of the page of a review session, for a user with an account."""
+"""The addresses of pages of a sandbox, for users with an account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Optional
 if TYPE_CHECKING:
     from ftrack_like.session import Session
 
-__all__ = ["review_page"]
+__all__ = ["OUTBOX", "page_of_review", "sandbox_page"]
+
+#: The page with the mails that a sandbox has sent, for administrators.
+OUTBOX = "/outbox"
+
 
 #: The header with which a sandbox says that it is one, and its value.
 _KIND, _SANDBOX = "FTRACK_LIKE", "sandbox"
@@ -16,8 +20,13 @@ _KIND, _SANDBOX = "FTRACK_LIKE", "sandbox"
 _LONGEST = 10.0
 
 
-def review_page(session: Session, review_id: str) -> Optional[str]:
-    """Return the address of the page of a review session, None unless the server is a sandbox.
+def page_of_review(review_id: str) -> str:
+    """Return the path of the page of a review session."""
+    return f"/browse/review/{review_id}"
+
+
+def sandbox_page(session: Session, path: str) -> Optional[str]:
+    """Return the address of the page at *path*, None unless the server is a sandbox.
 
     The address is only for information, so a server that does not answer is no error.
     """
@@ -34,4 +43,4 @@ def review_page(session: Session, review_id: str) -> Optional[str]:
         return None
     if answer.headers.get(_KIND) != _SANDBOX:
         return None
-    return f"{address}/browse/review/{review_id}"
+    return f"{address}{path}"

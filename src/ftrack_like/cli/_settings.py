@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from ftrack_like.cli._errors import with_options
+
 if TYPE_CHECKING:
     from ftrack_like.cli._connection import ConnectionOptions
 
@@ -60,8 +62,9 @@ def settings_in_use(options: ConnectionOptions) -> tuple[list[Setting], Optional
         ]
     except exception.ConfigurationError as error:
         load_profiles().selected()  # raises a broken file, or an unknown profile, as an error
-        problem = str(error)
+        problem = with_options(str(error))
         settings = list(_incomplete(options))
+    settings = [each._replace(origin=with_options(each.origin)) for each in settings]
     return [*settings, *_others()], problem
 
 

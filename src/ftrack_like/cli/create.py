@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ftrack_like.cli._arguments import add_type_argument
 from ftrack_like.cli._assignments import apply_keyed, assignments_of, plain_values
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Create an entity and print its id. Values have the type that the schema says; "
         "a reference is an id, a name or a path."
     )
-    parser.add_argument("type", metavar="TYPE", help="type of the entity, such as Task")
+    add_type_argument(parser, "type of the entity, such as Task")
     parser.add_argument(
         "assignments",
         metavar="ATTRIBUTE=VALUE",

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ftrack_like.cli._arguments import add_type_argument
 from ftrack_like.cli._belongings import belongings_of, counted
 from ftrack_like.cli._changes import (
     add_confirmation_argument,
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Delete entities and all that belongs to them, in one transaction. The command asks "
         "first; without a terminal it needs --yes."
     )
-    parser.add_argument("type", metavar="TYPE", help="type of the entities, such as Task")
+    add_type_argument(parser, "type of the entities, such as Task")
     parser.add_argument(
         "ids", metavar="ID", nargs="+", help="id, name or path; '-' reads ids from standard input"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ftrack_like.cli._checks import FAIL, OK, WARN, Diagnosis, within
 from ftrack_like.cli._connection import add_connection_arguments, connection_of
+from ftrack_like.cli._errors import with_options
 from ftrack_like.cli._output import has_colours, is_terminal
 from ftrack_like.cli._text import in_lines, printable
 
@@ -81,8 +82,8 @@ def _check_settings(options: ConnectionOptions, found: list[Credentials]) -> lis
             options.server_url, options.api_key, options.api_user, profile=options.profile
         )
     except exception.ConfigurationError as error:
-        first, *rest = str(error).splitlines()
-        if "not specified" in first:  # The next line names arguments of Python.
+        first, *rest = with_options(str(error)).splitlines()
+        if first.endswith(" is not set."):  # The next line names all ways to set it.
             rest = [*rest[1:], "Run: ftrack-like login"]
         return [Diagnosis("settings", FAIL, first, " ".join(rest) or "Run: ftrack-like config")]
     found.append(credentials)
@@ -91,7 +92,7 @@ def _check_settings(options: ConnectionOptions, found: list[Credentials]) -> lis
         f"Server {credentials.server_url}, from {origins.server_url}. "
         f"User {credentials.api_user!r}, from {origins.api_user}. Key from {origins.api_key}."
     )
-    return [Diagnosis("settings", OK, text)]
+    return [Diagnosis("settings", OK, with_options(text))]
 
 
 def _other_checks(found: Optional[Credentials], timeout: float) -> list[Diagnosis]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Optional, TextIO
 
 from ftrack_like.cli._arguments import seconds_above_zero
 from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._errors import message_of, report
 from ftrack_like.cli._interrupt import INTERRUPTED, interruptible
 from ftrack_like.cli._streams import silence
 
@@ -102,7 +103,10 @@ def run(arguments: argparse.Namespace) -> int:
         except FileNotFoundError as error:
             progress.close()
             return _fail(f"There is no file {os.fspath(error.filename)!r}.", 2)
-        except (exception.Error, OSError, ValueError) as error:
+        except (exception.Error, OSError) as error:
+            progress.fail(message_of(error))
+            return report(error)
+        except ValueError as error:
             progress.fail(str(error))
             return _fail(str(error), 1)
         except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ftrack_like.cli._arguments import add_type_argument
 from ftrack_like.cli._columns import Column, column_of, columns_of
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import identifying, ids_in, schema_of, type_named
@@ -29,7 +30,7 @@ SUMMARY = "print the attributes of entities"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to *parser*."""
-    parser.add_argument("type", metavar="TYPE", help="type of the entity, such as Task")
+    add_type_argument(parser, "type of the entity, such as Task")
     parser.add_argument(
         "ids",
         metavar="ID",

@@ -18,6 +18,8 @@ from ftrack_like.cli._text import printable
 
 if TYPE_CHECKING:
     from ftrack_like.event.hub import EventHub
+    from ftrack_like.plugin import Discovery
+    from ftrack_like.session import Session
     from ftrack_like.wire.events import Event
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -36,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Host plugins and handle events until Ctrl-C. A plugin is a Python file with a function "
         "register(session), which subscribes functions to events, or registers an action or a "
         "location. The command imports all Python files in the folders and below them, and calls "
-        "register of each. Without a plugin, it says so and where it looked."
+        "register of each. If some plugins cannot be loaded, it warns and runs the others; if "
+        "there are folders but none of their plugins can be loaded, it ends with status 1."
     )
     parser.add_argument(
         "plugin_paths",
@@ -128,7 +131,6 @@ def run(arguments: argparse.Namespace) -> int:
     Raise :exc:`KeyboardInterrupt` at SIGINT.
     """
     from ftrack_like import exception  # lazy: "--help" answers at once
-    from ftrack_like.session import Session  # lazy: likewise
 
     if arguments.key != _ENTITY and not arguments.workers:
         raise UsageMistake("--key needs --workers.")
@@ -141,26 +143,49 @@ def run(arguments: argparse.Namespace) -> int:
     _warn_of_missing_folders(arguments.plugin_paths)
     with interruptible():
         try:
-            chosen = connection_of(arguments)
-            with Session(
-                server_url=chosen.server_url,
-                api_key=chosen.api_key,
-                api_user=chosen.api_user,
-                profile=chosen.profile,
-                plugin_paths=arguments.plugin_paths or None,
-                event_hub_class=_hub_class(arguments),
-            ) as session:
+            session, found = _hosting_session(arguments)
+            with session:
+                _check_plugins(found, arguments.plugin_paths)
                 hub = session.event_hub
                 hub.connect()
-                _report_no_plugin(arguments.plugin_paths)
                 print(f"Listening to {hub.get_server_url()}. Stop with Ctrl-C.", file=sys.stderr)
                 while hub.connected:  # events may end a wait, but not this command
                     hub.wait(workers=arguments.workers, key=_key_function(arguments.key))
         except BrokenPipeError:
             raise  # the reader of the output has gone, which is not an error
-        except (exception.Error, ImportError, OSError, ValueError) as error:
+        except exception.Error:
+            raise
+        except (ImportError, OSError, ValueError) as error:
             raise CommandError(str(error)) from error
     return 0
+
+
+def _hosting_session(arguments: argparse.Namespace) -> tuple[Session, Discovery]:
+    """Return a session with the plugins in *arguments*, and the numbers of the plugins."""
+    from ftrack_like import plugin, session  # lazy: "--help" answers at once
+
+    found = plugin.Discovery()
+
+    class HostingSession(session.Session):
+        """A session that says how many plugins it has loaded."""
+
+        def _discover_plugins(
+            self, plugin_arguments: Optional[Mapping[str, Any]] = None
+        ) -> plugin.Discovery:
+            nonlocal found
+            found = super()._discover_plugins(plugin_arguments)
+            return found
+
+    chosen = connection_of(arguments)
+    host = HostingSession(
+        server_url=chosen.server_url,
+        api_key=chosen.api_key,
+        api_user=chosen.api_user,
+        profile=chosen.profile,
+        plugin_paths=arguments.plugin_paths or None,
+        event_hub_class=_hub_class(arguments),
+    )
+    return host, found
 
 
 def _hub_class(arguments: argparse.Namespace) -> Optional[Callable[..., EventHub]]:
@@ -193,30 +218,38 @@ def _warn_of_missing_folders(chosen: list[str]) -> None:
             )
 
 
-def _report_no_plugin(chosen: list[str]) -> None:
-    """Print on standard error if neither the folders *chosen* nor those by default have a plugin.
+def _check_plugins(found: Discovery, chosen: list[str]) -> None:
+    """Report plugins that were not loaded, after *found*, from the folders *chosen* or by default.
 
-    Files that are no valid plugins are reported when they are loaded.
+    Raise :exc:`~ftrack_like.cli._errors.CommandError` if there are folders, but no plugin was
+    loaded from them. The reasons of failures are in the log.
     """
     from ftrack_like._session.arguments import plugin_folders  # lazy: "--help" answers at once
 
     folders = [path for path in chosen or plugin_folders(None) if path]
-    names = (name for path in folders for _, _, files in os.walk(path) for name in files)
-    if any(name.endswith(".py") for name in names):
-        return
-    if folders:
-        searched = f"in {' and '.join(map(repr, folders))} or below"
+    place = f"in {' and '.join(map(repr, folders))} or below"
+    everything = found.loaded + found.failed
+    if found.loaded:
+        if found.failed:
+            _warn(f"{found.failed} of {everything} plugins could not be loaded. The others run.")
+    elif found.failed:
+        raise CommandError(f"No plugin {place} could be loaded: the lines above say why.")
+    elif folders:
+        raise CommandError(
+            f"No plugin was found {place}: a plugin is a Python file with a function "
+            "register(session)."
+        )
     else:
-        searched = "no folder was given, and FTRACK_EVENT_PLUGIN_PATH names none"
-    joined = " " if folders else ": "
-    print(
-        printable(
-            f"ftrack-like: No plugin was found{joined}{searched}, so no event is handled. A plugin "
-            "is a Python file with a function register(session). Stop the command, and name the "
-            "folder of your plugins: ftrack-like listen PLUGIN_PATH"
-        ),
-        file=sys.stderr,
-    )
+        _warn(
+            "No plugin was found: no folder was given, and FTRACK_EVENT_PLUGIN_PATH names none, so "
+            "no event is handled. A plugin is a Python file with a function register(session). "
+            "Stop the command, and name the folder of your plugins: ftrack-like listen PLUGIN_PATH"
+        )
+
+
+def _warn(text: str) -> None:
+    """Print *text* as a line on standard error."""
+    print(printable(f"ftrack-like: {text}"), file=sys.stderr)
 
 
 def _key_function(key: str) -> Optional[Callable[[Event], Hashable]]:

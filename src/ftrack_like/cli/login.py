@@ -102,9 +102,11 @@ def _known_login(profiles: Profiles, name: Optional[str]) -> Optional[Profile]:
 
 
 def _with_scheme(address: str) -> str:
-    """Return *address*, with ``https://`` before a bare host name."""
+    """Return *address*, with the likely scheme before a bare host name."""
+    from ftrack_like._transport.connection_settings import with_likely_scheme  # lazy: likewise
+
     bare = re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", address.strip())
-    return f"https://{bare[0]}" if bare else address
+    return with_likely_scheme(bare[0]) if bare else address
 
 
 def _asked(question: str, proposal: Optional[str], option: str) -> str:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Callable, Optional, cast
 
+from ftrack_like.cli._arguments import add_type_argument
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import described, type_named
@@ -32,7 +33,7 @@ SUMMARY = "write a note on an entity"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to *parser*."""
-    parser.add_argument("type", metavar="TYPE", help="type of the entity, such as Task")
+    add_type_argument(parser, "type of the entity, such as Task")
     parser.add_argument("id", metavar="ID", help="its id, name or path")
     parser.add_argument(
         "text", metavar="TEXT", nargs="?", help="the note (default: standard input in a pipe)"
@@ -68,18 +69,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the note in *arguments*; return the exit status."""
-    text = arguments.text
-    if text in (None, "-"):
-        if is_terminal(sys.stdin):
-            raise UsageMistake("There is no text. Pass it as an argument or in a pipe.")
-        text = sys.stdin.read().strip()
-    if not text:
+    if arguments.text == "":
         raise UsageMistake("The text of the note is empty.")
+    if arguments.text in (None, "-") and is_terminal(sys.stdin):
+        raise UsageMistake("There is no text. Pass it as an argument or in a pipe.")
     for path in arguments.attach:
         if not os.path.isfile(path):
             raise UsageMistake(f"--attach {path!r}: there is no such file.")
     with open_session(arguments) as session:
-        entity = find_entity(session, type_named(session, arguments.type), arguments.id)
+        # Without a type or an id, the text is in the place of the id: so read a pipe after these.
+        entity = find_entity(session, _given_type(session, arguments), arguments.id)
+        text = _text_or_input(arguments)
         write = _prepared(session, arguments, entity, text)
         if arguments.dry_run:
             write()
@@ -101,6 +101,27 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             write_details(arguments, {"type": "Note", "id": note["id"]})
     return 0
+
+
+def _given_type(session: Session, arguments: argparse.Namespace) -> str:
+    """Return the type in *arguments*; without a text, an error shows where the type belongs."""
+    try:
+        return type_named(session, arguments.type)
+    except CommandError as error:
+        if arguments.text is None:
+            text = f"{error} The type comes first: ftrack-like note TYPE ID TEXT"
+            raise UsageMistake(text) from error
+        raise
+
+
+def _text_or_input(arguments: argparse.Namespace) -> str:
+    """Return the text in *arguments*, by default standard input."""
+    if arguments.text not in (None, "-"):
+        return str(arguments.text)
+    text = sys.stdin.read().strip()
+    if not text:
+        raise UsageMistake("The text of the note is empty.")
+    return text
 
 
 def _prepared(

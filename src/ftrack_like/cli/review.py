@@ -23,7 +23,8 @@ from ftrack_like.cli._output import (
     write_rows,
 )
 from ftrack_like.cli._review_list import ReviewRow, read_reviews, review_row
-from ftrack_like.cli._review_page import review_page
+from ftrack_like.cli._review_media import version_title, warn_of_missing_media
+from ftrack_like.cli._review_page import OUTBOX, page_of_review, sandbox_page
 from ftrack_like.cli._review_report import REPORT_COLUMNS, read_report, report_row, report_value
 from ftrack_like.cli._text import amount
 
@@ -79,11 +80,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="person to invite by mail; may be repeated",
     )
-    add = actions.add_parser("add", help="add versions to a review session")
+    add = actions.add_parser(
+        "add",
+        help="add versions to a review session",
+        description="Add versions to a review session. The command warns of versions without media "
+        "that a browser can show, and adds them all the same.",
+    )
     _add_review(add)
     add.add_argument("versions", metavar="VERSION", nargs="*", help="id of an asset version")
     add.add_argument("-q", "--query", metavar="EXPRESSION", help="or a query for asset versions")
-    invite = actions.add_parser("invite", help="invite people by mail")
+    invite = actions.add_parser(
+        "invite",
+        help="invite people by mail",
+        description="Invite people by mail. The mail has the personal link of the guest, which no "
+        "command prints. A sandbox shows its mails to administrators on the page /outbox.",
+    )
     _add_review(invite)
     invite.add_argument(
         "people",
@@ -144,6 +155,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     project = find_entity(session, "Project", arguments.project)
     versions = _versions_of(session, arguments.versions)
     review = session.create("ReviewSession", _settings(arguments, project))
+    warn_of_missing_media(session, versions)
     for version in versions:
         _add_object(session, review, version)
     invitees = [_add_invitee(session, review, name, mail) for name, mail in people]
@@ -152,7 +164,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     if invitees:
         session.send_review_session_invites(invitees)
     id_, chosen = str(review["id"]), format_of(arguments)
-    url = None if chosen == "tsv" else review_page(session, id_)
+    url = None if chosen == "tsv" else sandbox_page(session, page_of_review(id_))
     if chosen in ("table", "tsv"):
         print(id_)
         if url is not None:
@@ -160,6 +172,8 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     else:
         write_details(arguments, {"id": id_, "name": review["name"], "url": url})
     _say(f"{amount(len(versions), 'version')}, {amount(len(invitees), 'person')} invited.")
+    if invitees:
+        _say_where_links_are(session)
     return 0
 
 
@@ -187,7 +201,9 @@ def _settings(arguments: argparse.Namespace, project: Entity) -> dict[str, objec
 def _add(session: Session, arguments: argparse.Namespace) -> int:
     """Add versions to a review session."""
     if bool(arguments.versions) == (arguments.query is not None):
-        raise UsageMistake("Pass either the ids of versions or --query EXPRESSION.")
+        raise UsageMistake(
+            "Pass the review session, then either the ids of versions or --query EXPRESSION."
+        )
     review = _find_review(session, arguments.review)
     if arguments.query is not None:
         versions = _versions_of_query(session, arguments.query)
@@ -199,6 +215,7 @@ def _add(session: Session, arguments: argparse.Namespace) -> int:
     ).all()
     present = {each["version_id"] for each in shown}
     new = [each for each in versions if each["id"] not in present]
+    warn_of_missing_media(session, new)
     added = [(_add_object(session, review, version), version) for version in new]
     if not apply_changes(session, arguments):
         return 0
@@ -233,6 +250,8 @@ def _invite(session: Session, arguments: argparse.Namespace) -> int:
     rows = [[str(each["id"]), str(each["name"]), str(each["email"])] for each in invitees]
     write_rows(arguments, ("id", "name", "email"), rows)
     _say(f"{'Added' if arguments.no_mail else 'Invited'} {amount(len(invitees), 'person')}.")
+    if not arguments.no_mail:
+        _say_where_links_are(session)
     return 0
 
 
@@ -288,12 +307,10 @@ def _versions_of_query(session: Session, expression: str) -> list[Entity]:
 
 def _add_object(session: Session, review: Entity, version: Entity) -> Entity:
     """Return a new object that shows *version* in *review*; the server puts it after the others."""
-    asset = version["asset"]
-    name = f"{asset['parent']['name']} {asset['name']}" if asset["parent"] else str(asset["name"])
     values = {
         "review_session": review,
         "asset_version": version,
-        "name": name,
+        "name": version_title(version),
         "version": f"Version {version['version']}",
     }
     return session.create("ReviewSessionObject", values)
@@ -322,6 +339,14 @@ def _read_person(text: str) -> tuple[str, str]:
             "ending, such as ines@producer.example."
         )
     return name or mail.partition("@")[0], mail
+
+
+def _say_where_links_are(session: Session) -> None:
+    """Print on a terminal where the personal links of the guests are, if that is a page."""
+    if is_terminal(sys.stderr):
+        page = sandbox_page(session, OUTBOX)
+        if page is not None:
+            _say(f"The mails with the personal links: {page} (for administrators)")
 
 
 def _say(*texts: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ftrack_like._base.words import with_article
+from ftrack_like.cli._arguments import add_type_argument
 from ftrack_like.cli._assignments import (
     apply_keyed,
     assignments_of,
@@ -38,7 +39,7 @@ _OWNERS = ("entity_id", "parent_id")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to *parser*."""
-    parser.add_argument("type", metavar="TYPE", help="type of the entity, such as Task")
+    add_type_argument(parser, "type of the entity, such as Task")
     parser.add_argument(
         "first",
         metavar="ID",

@@ -61,11 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Set the status of the entities in *arguments*; return the exit status."""
     from ftrack_like.query import outline  # lazy: "--help" answers at once
 
-    if (arguments.expression is None) == (arguments.where is None):
+    if arguments.expression is None and arguments.where is None:
+        raise UsageMistake(
+            "Pass a status, then either a query expression or --where CONDITION. Write: "
+            "ftrack-like status STATUS EXPRESSION"
+        )
+    if arguments.expression is not None and arguments.where is not None:
         raise UsageMistake("Pass either a query expression or --where CONDITION.")
     if arguments.type is not None and arguments.where is None:
         raise UsageMistake("--type belongs to --where. An expression names its type.")
-    if " where " in arguments.status and arguments.expression is not None:
+    if " where " in arguments.status:
         raise UsageMistake(
             f"The status comes first, then the expression: {arguments.status!r} is an expression."
         )
