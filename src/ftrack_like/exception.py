@@ -71,7 +71,7 @@ that catches that class keeps working::
     │   └── ServerValidationError
     └── StructureError
 
-:class:`UnknownAttributeWarning`, a :exc:`UserWarning`, is shown where an unknown name is ignored.
+:class:`UnknownAttributeWarning`, a :exc:`UserWarning`, is shown where a name has no effect.
 
 An error keeps a template in *message* and its values in *details*. ``str(error)`` joins the two,
 and never raises an error itself.
@@ -455,8 +455,11 @@ class UnknownAttributeError(AttributeError, KeyError):
 class UnknownAttributeWarning(UserWarning):
     """The data of a new entity, or a query without results, name an unknown attribute.
 
-    The published client ignores a key of the data, and the server a custom attribute in the text of
-    a query. So do they here. The warning shows the line of the program.
+    It is also shown if a program sets ``task.name`` instead of ``task["name"]``.
+
+    The published client ignores a key of the data, and lets programs set any attribute of the
+    object. The server ignores a custom attribute in the text of a query. So do they here. The
+    warning shows the line of the program.
     ``warnings.simplefilter("error", UnknownAttributeWarning)`` makes it an error.
     """
 

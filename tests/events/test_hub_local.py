@@ -41,6 +41,20 @@ def test_published_event_tells_its_source(hub: EventHub) -> None:
     assert event["sent"] is None
 
 
+@pytest.mark.parametrize("value", ["studio.x", None, {"topic": "studio.x"}, ["studio.x"]])
+def test_anything_but_an_event_is_refused_with_advice(hub: EventHub, value: Any) -> None:
+    """Whatever publishes, or replies to, a value that is not an event says what to pass."""
+    calls = (
+        lambda: hub.publish(value),
+        lambda: hub.publish(value, synchronous=True, on_error="ignore"),
+        lambda: hub.publish_and_wait(value),
+        lambda: hub.publish_reply(value, {}),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match=r"Pass Event\(topic='studio\.\w+', data=\{…\}\)"):
+            call()
+
+
 def test_stopped_event_goes_no_further(hub: EventHub) -> None:
     """A callback that stops an event keeps it from later ones; its own answer counts."""
 

@@ -287,6 +287,28 @@ def test_page_of_a_web_server_is_named_by_its_title(
     assert len(text.encode()) <= 2048
 
 
+@pytest.mark.parametrize("path", ["/browse", "/nothing/here"])
+def test_path_without_an_api_is_asked_about(sandbox: Any, open_session: Any, path: str) -> None:
+    """A path too much, as copied from a browser, is named, and the address without it."""
+    with pytest.raises(exception.ServerError) as caught:
+        open_session(sandbox.server_url + path)
+    text = str(caught.value)
+    assert f"Does the path {path!r} belong to it?" in text
+    assert f"Without the path, it is {sandbox.server_url!r}." in text
+
+
+def test_only_an_address_without_an_api_is_in_doubt(
+    server: Any, open_session: Any, replies: Any
+) -> None:
+    """A server under a path works, and after its first answer no error doubts the address."""
+    session = open_session(f"{server.url}/studio")
+    fault = {"exception": "NotFoundError", "content": "Gone."}
+    server.answer = lambda batch: replies.Reply(fault, status=404)
+    with pytest.raises(exception.ServerNotFoundError) as caught:
+        session.query("Task").first()
+    assert "Check the server address" not in str(caught.value)
+
+
 def test_failed_start_leaves_nothing_open(server: Any, replies: Any) -> None:
     """A session whose start fails is closed."""
     made: list[Any] = []

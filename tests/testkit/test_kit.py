@@ -191,7 +191,51 @@ def test_actions_are_discovered_and_launched(
     reply = events.launch("studio.shout", [task], {"word": "dark"})
     assert reply == {"success": True, "message": "DARK ['lighting']"}
     with pytest.raises(AssertionError, match=r"No action 'studio\.whisper' replied within 0\.2 s"):
-        events.launch("studio.whisper", [task], timeout=0.2)
+        events.launch("studio.whisper", [task], timeout=0.2, always=True)
+
+
+def test_launch_needs_an_offer(project: ProjectFactory, events: EventRecorder) -> None:
+    """An action that the menu does not offer fails at once, and a near identifier is named."""
+    task, shot = project.task("lighting"), project.shot()
+    events.listen(lambda session: Shout(session).register())
+    with pytest.raises(AssertionError, match=r"'studio\.shout' is not offered .* always=True"):
+        events.launch("studio.shout", [shot])
+    assert events.launch("studio.shout", [shot], always=True)["items"]
+    for always in (False, True):
+        with pytest.raises(AssertionError, match=r"'studio\.shuot'.* Did you mean 'studio\.shout'"):
+            events.launch("studio.shuot", [task], always=always, timeout=0.2)
+
+
+def test_expected_events_suggest_names(project: ProjectFactory, events: EventRecorder) -> None:
+    """A mistyped topic, or a mistyped name in the data of an event, suggests what there is."""
+    project.shot()
+    with pytest.raises(AssertionError, match=r"Did you mean 'ftrack\.update'"):
+        events.assert_published("ftrack.updat", timeout=0)
+    with pytest.raises(AssertionError, match="Did you mean 'entities'"):
+        events.assert_published("ftrack.update", entitis=[], timeout=0)
+    with pytest.raises(AssertionError, match="Did you mean 'timeout'"):
+        events.assert_published("ftrack.update", timout=0, timeout=0)
+
+
+def test_unknown_arguments_suggest_one(project: ProjectFactory, sandbox: Sandbox) -> None:
+    """An unknown keyword argument of a method of the kit suggests the argument that was meant."""
+    mistakes: list[tuple[Callable[[], object], str]] = [
+        (lambda: sandbox.fail(nxt=503), "next"),  # type: ignore[call-arg]
+        (lambda: sandbox.assert_requests(at_mst=1), "at_most"),  # type: ignore[call-arg]
+        (lambda: project.tree(shot=3), "shots"),  # type: ignore[call-arg]
+    ]
+    for mistake, meant in mistakes:
+        with pytest.raises(TypeError, match=f"Did you mean '{meant}'"):
+            mistake()
+    assert sandbox.planned_faults == 0
+    for create, meant in (
+        (lambda: project.shot("sh010", task=["a"]), "tasks"),
+        (lambda: project.task(asignees=[]), "assignees"),
+        (lambda: project.version(file=["main"]), "files"),
+        (lambda: project.review(invitee=["a@example.com"]), "invitees"),
+    ):
+        with pytest.raises(UnknownAttributeError, match=f"Did you mean '{meant}'"):
+            create()
 
 
 def test_recorder_ends(sandbox: Sandbox) -> None:

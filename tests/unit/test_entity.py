@@ -462,10 +462,66 @@ def test_hints_look_like_nothing(tiny: Any) -> None:
     assert "name" not in dir(task)
     assert copy.copy(task) == task
     assert [name for name, _ in inspect.getmembers(task) if name in task] == []
-    task.name = "of the program"
+    with pytest.warns(exception.UnknownAttributeWarning):
+        task.name = "of the program"
     assert task.name == "of the program"
     assert "name" in dir(task)
     assert task["name"] == "x"
+
+
+def test_setting_with_a_dot_shows_a_warning(tiny: Any) -> None:
+    """``task.name = …`` sets an attribute of the object, and the warning says how to set the name.
+
+    Any other name is free for the program, as with the published client.
+    """
+    task = tiny.load("Task", id="a", name="x")
+    with pytest.warns(exception.UnknownAttributeWarning) as caught:
+        task.name = "y"
+    assert 'Write task["name"] = … instead' in str(caught[0].message)
+    assert caught[0].filename == __file__
+    task.nmae = "z"
+    assert (task.name, task.nmae, task["name"]) == ("y", "z", "x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", exception.UnknownAttributeWarning)
+        with pytest.raises(exception.UnknownAttributeWarning):
+            task.bid = 3
+    assert not hasattr(task, "bid")
+    del task.name
+    with pytest.raises(AttributeError, match="An entity is a mapping"):
+        task.name
+    with pytest.raises(AttributeError, match=r"no attribute 'name'$"):
+        del task.name
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+def test_setting_an_attribute_of_a_program_shows_no_warning(tiny: Any, is_after: bool) -> None:
+    """A property or a value of a program's class is set as if its class had no hints."""
+
+    class Studio:
+        bid = 1.0
+        shown: Any = None
+
+        @property
+        def name(self) -> Any:
+            return self.shown
+
+        @name.setter
+        def name(self, value: Any) -> None:
+            self.shown = value
+
+        @name.deleter
+        def name(self) -> None:
+            self.shown = "deleted"
+
+    base = tiny.types["Task"]
+    bases = (base, Studio) if is_after else (Studio, base)
+    task = type(base)("Task", bases, {})(tiny, {"id": "a", "name": "x"}, reconstructing=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        task.name, task.bid = "y", 2.0
+    assert (task.name, task.bid, task["name"]) == ("y", 2.0, "x")
+    del task.name, task.bid
+    assert (task.name, task.bid) == ("deleted", 1.0)
 
 
 def test_members_of_a_class_have_no_hint(tiny: Any) -> None:

@@ -160,7 +160,8 @@ def test_mistakes_in_conditions(tasks: Any, condition: Any, error: Any, words: s
         (lambda: "x" in attr.name, "contains"),
         (lambda: attr.name in ["x"], "neither true nor false"),
         (lambda: list(attr.children), "no items"),
-        (lambda: attr.name.lke("x"), "'lke' is not a method.*like"),
+        (lambda: attr.name.lke("x"), "'lke' is not a method of a path. Did you mean 'like'"),
+        (lambda: attr.name.contans("x"), "Did you mean 'contains'.*The methods are"),
         (lambda: {attr.name}, "unhashable"),
     ],
 )
@@ -303,6 +304,13 @@ def test_methods_of_other_libraries_name_ours(tasks: Any, name: str, words: str)
     with pytest.raises(AttributeError) as caught:
         getattr(tasks, name)
     assert words in str(caught.value)
+
+
+def test_consoles_offer_no_methods_of_other_libraries(tasks: Any) -> None:
+    """``dir`` of a selection lists only what works; the selection has every name that it lists."""
+    names = [name for name in dir(tasks) if not name.startswith("_")]
+    assert [name for name in names if not hasattr(type(tasks), name)] == []
+    assert {"where", "columns", "order_by", "first"} <= set(names)
 
 
 def test_keyword_conditions_name_the_way(tasks: Any) -> None:

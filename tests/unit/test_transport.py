@@ -273,6 +273,16 @@ def test_pages_are_cut_and_named() -> None:
     assert len(text.encode()) <= 2048
 
 
+def test_advice_names_the_address_without_its_path() -> None:
+    """A path may be too much: the advice asks about it, and names the address without it."""
+    assert answers.address_advice("http://a:80/api", "--server") == (
+        "Check the server address, which comes from --server."
+    )
+    assert answers.address_advice("http://a:80/x/browse/api").endswith(
+        "Does the path '/x/browse' belong to it? Without the path, it is 'http://a:80'."
+    )
+
+
 def test_wide_letters_stay_within_the_bound() -> None:
     """The bound of an error page is one of bytes, not of letters."""
     text = str(answers.unexpected_page(500, "", "☃" * 10**5, "http://a/api"))

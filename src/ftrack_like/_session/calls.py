@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Optional
 
 import requests
@@ -27,6 +28,7 @@ from ftrack_like._session.payloads import OperationPayload
 from ftrack_like._session.renewing import renew_credentials
 from ftrack_like._session.starting import begin
 from ftrack_like._transport.answers import (
+    address_advice,
     fault_of,
     parse_json,
     server_error,
@@ -147,7 +149,9 @@ class Calls:
         finally:
             if not only_reads:
                 fetcher_of(session).note_write()
-        self._has_answered = True
+        # Any web server answers 404 for an unknown path, so that does not mean that it has an API.
+        has_api = self._has_answered or answer.status != HTTPStatus.NOT_FOUND
+        self._has_answered = has_api
         _require_wanted(is_wanted)
         result = self._decoded(answer, isinstance(data, RawBatch))
         fault = fault_of(result)
@@ -157,6 +161,9 @@ class Calls:
                 words = masked(str(fault.get("content")), session.api_key)
                 self._logger.debug("The server refused the key: %s", words)
                 error.message += self._credentials_advice()
+            if not has_api:
+                origin = origins_of(session).server_url
+                error.message += f"\n{address_advice(answer.address, origin)}"
             if answer.status in OUTAGE_STATUSES:
                 error = _lost(error, answer)
             error.message = masked(error.message, session.api_key)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ftrack_like import exception
 
 __all__ = [
+    "address_advice",
     "decode_text",
     "fault_of",
     "parse_json",
@@ -155,6 +156,20 @@ _WANTS_HTTPS = r"(?i)https|\btls\b|\bssl\b"
 _LOGIN = r"(?i)\b(log ?in|sign ?in|single sign|sso|saml|password)\b"
 
 
+def address_advice(address: str, origin: str = "FTRACK_SERVER") -> str:
+    """Return the advice to check the server address from *origin*; *address* is that of its API.
+
+    A path in it, such as ``/browse`` from a browser, may be too much. So name the address without.
+    """
+    check = f"Check the server address, which comes from {origin}."
+    parts = urlsplit(address)
+    path = parts.path.rpartition("/")[0]
+    if path:
+        site = f"{parts.scheme}://{parts.netloc}"
+        check += f" Does the path {path!r} belong to it? Without the path, it is {site!r}."
+    return check
+
+
 def unexpected_page(
     status: int, reason: str, text: str, address: str, origin: str = "FTRACK_SERVER"
 ) -> exception.ServerError:
@@ -166,10 +181,7 @@ def unexpected_page(
     shown = f" ({title!r})" if title else ""
     excerpt = _excerpt(text)
     detail = f"\nIt begins: {excerpt}" if excerpt else "\nIt is empty."
-    check = f" Check the server address, which comes from {origin}."
-    path = urlsplit(address).path.rpartition("/")[0]
-    if path:
-        check += f" Does the path {path!r} belong to it?"
+    check = f" {address_advice(address, origin)}"
     if status < 400:
         if re.search(_LOGIN, f"{title} {excerpt}"):
             check += " It looks like a login page: a proxy or a single sign-on may be in between."

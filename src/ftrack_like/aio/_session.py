@@ -465,7 +465,8 @@ class AsyncSession:
     async def publish(self, event: Event) -> None:
         """Send *event* to the server, which passes it on to all subscribers.
 
-        Raise :exc:`~ftrack_like.exception.EventHubError` if it cannot be sent.
+        Raise :exc:`TypeError` if *event* is not an event, and
+        :exc:`~ftrack_like.exception.EventHubError` if it cannot be sent.
         """
         await self._workers.run(lambda: self._hub_thread.connected_hub().publish(event))
 

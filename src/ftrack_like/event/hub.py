@@ -31,6 +31,7 @@ from typing import Callable, Literal, Optional, Union, overload
 
 from ftrack_like import exception
 from ftrack_like._base.seams import keeps_originals
+from ftrack_like._base.value_errors import shown
 from ftrack_like._transport.connection_settings import ConnectionSettings
 from ftrack_like.event import handshake, watching
 from ftrack_like.event.announcements import Announcements
@@ -570,8 +571,9 @@ class EventHub:
         of this hub. Return None if it was sent, True if it is queued until there is a connection.
         The thread that calls :meth:`wait` calls *on_reply* with each reply of the next 15 minutes.
 
-        Raise :exc:`~ftrack_like.exception.EventHubError` if the event can be neither sent nor
-        queued. With *on_error* set to `"ignore"`, log that instead.
+        Raise :exc:`TypeError` if *event* is not an event, and
+        :exc:`~ftrack_like.exception.EventHubError` if it can be neither sent nor queued. With
+        *on_error* set to `"ignore"`, log that instead.
         """
         try:
             return self._publish(event, synchronous=synchronous, on_reply=on_reply)
@@ -591,6 +593,7 @@ class EventHub:
 
         *source* describes the sender, as in an event. The hub adds missing entries.
         """
+        _require_event(source_event)
         reply = Event(topic=REPLY_TOPIC, data=data)
         self._prepare_reply_event(reply, source_event, source)
         return self.publish(reply)
@@ -618,8 +621,10 @@ class EventHub:
         With *all_replies*, wait for *timeout* seconds and return the list of all replies.
         Callbacks in this process reply only if another thread calls :meth:`wait`.
 
-        Raise :exc:`~ftrack_like.exception.EventHubConnectionError` without a connection.
+        Raise :exc:`TypeError` if *event* is not an event, and
+        :exc:`~ftrack_like.exception.EventHubConnectionError` without a connection.
         """
+        _require_event(event)
         deadline = time.monotonic() + timeout
         with self._replies.waiting_for(event["id"], timeout) as replies:
             self.publish(event)
@@ -646,6 +651,7 @@ class EventHub:
 
     def _prepare_event(self, event: Event) -> None:
         """Add the missing entries to the source of *event*."""
+        _require_event(event)
         source = event["source"]
         source.setdefault("id", self.id)
         source.setdefault("user", {"username": self._api_user})
@@ -783,3 +789,15 @@ class EventHub:
         callback = self._replies.callback_for(event)
         if callback is not None:
             callback(event)
+
+
+def _require_event(event: object) -> None:
+    """Raise :exc:`TypeError` unless *event* is an event, or a mapping with the same fields."""
+    if isinstance(event, Event) or (isinstance(event, Mapping) and "source" in event):
+        return
+    topic = event if isinstance(event, str) else "studio.example"
+    raise TypeError(
+        f"The event hub publishes an event, or a mapping with all fields of an event, not "
+        f"{shown(event)}. Pass Event(topic={topic[:80]!r}, data={{…}}), after "
+        "'from ftrack_like.event.base import Event'."
+    )

@@ -281,6 +281,10 @@ class BuiltQuery(SubQuery, Generic[_Row]):
 
         return rows_table(repr(self), [], [], 0)
 
+    def __dir__(self) -> list[str]:
+        """Return the names that consoles offer, without those of other libraries' methods."""
+        return [name for name in super().__dir__() if name not in _OTHER_METHODS]
+
     # Results
 
     def _new(self) -> QueryResult[_Row]:
@@ -422,10 +426,15 @@ class _OtherMethod:
         raise AttributeError(self._text)
 
 
+#: The names of the methods that only raise an error.
+_OTHER_METHODS: set[str] = set()
+
+
 def _advise(**advice: str) -> None:
     """Add the names of *advice* to the class. Type checkers do not see them."""
     for name, text in advice.items():
         setattr(BuiltQuery, name, _OtherMethod(name, text))
+        _OTHER_METHODS.add(name)
 
 
 _advise(

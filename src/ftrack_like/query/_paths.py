@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Union
 
 from ftrack_like import exception
+from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
 from ftrack_like.query._checks import QueryPart
 from ftrack_like.query._conditions import (
@@ -274,10 +275,11 @@ class AttributePath(QueryPart):
     def __call__(self, *arguments: Any, **keywords: Any) -> NoReturn:  # noqa: ANN401 - any call
         """Raise :exc:`TypeError`: paths have no such method."""
         name = self._route.steps[-1][0] if self._route.steps else "attr"
-        methods = ", ".join(dir(self))
+        methods = dir(self)
+        hint = did_you_mean(name, methods)
         raise TypeError(
             f"{self._route.shown} is the path of an attribute, and {name!r} is not a method of a "
-            f"path. The methods are: {methods}."
+            f"path. {hint}{' ' if hint else ''}The methods are: {', '.join(methods)}."
         )
 
     def __dir__(self) -> list[str]:

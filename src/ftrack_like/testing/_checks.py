@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from ftrack_like._base.suggest import did_you_mean
+from ftrack_like._base.suggest import argument_names, check_arguments, did_you_mean
 from ftrack_like._base.value_errors import shown
 
 if TYPE_CHECKING:
@@ -15,10 +18,18 @@ __all__ = ["SuggestsMembers", "checked_entities", "checked_entity", "checked_tex
 
 
 class SuggestsMembers:
-    """A base class whose :exc:`AttributeError` suggests a name.
+    """A base class whose errors suggest a name for an unknown member or argument.
 
-    Python suggests one only where it prints a traceback itself, and pytest does not.
+    Python suggests a member only where it prints a traceback itself, and pytest does not. It
+    suggests arguments from version 3.13 on.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - passed on
+        """Check the keyword arguments of the public methods of *cls*."""
+        super().__init_subclass__(**options)
+        for name, member in list(vars(cls).items()):
+            if isinstance(member, FunctionType) and not name.startswith("_"):
+                setattr(cls, name, _checked(member))
 
     if not TYPE_CHECKING:  # Otherwise every name would exist for type checkers.
 
@@ -30,6 +41,20 @@ class SuggestsMembers:
             known = [each for each in dir(self) if not each.startswith("_")]
             hint = "" if name.startswith("_") else did_you_mean(name, known)
             raise AttributeError(f"{text} {hint}".rstrip())
+
+
+def _checked(method: FunctionType) -> FunctionType:
+    """Return *method* with a check of its keyword arguments, unless it accepts any name."""
+    known = argument_names(inspect.unwrap(method))
+    if known is None:
+        return method
+
+    @functools.wraps(method)
+    def checked(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - passed on
+        check_arguments(method.__name__, named, known)
+        return method(*arguments, **named)
+
+    return cast("FunctionType", checked)
 
 
 def checked_texts(name: str, values: Sequence[str]) -> list[str]:

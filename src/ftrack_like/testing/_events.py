@@ -6,12 +6,14 @@ import contextlib
 import fnmatch
 import json
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
+from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
 from ftrack_like.testing._checks import SuggestsMembers, checked_entities
 from ftrack_like.wire.events import Event, new_id
@@ -120,7 +122,8 @@ class EventRecorder(SuggestsMembers):
 
         found = self._wait_for(matches, timeout)
         if found is None:
-            raise AssertionError(self._complaint(topic, expected, timeout))
+            hint = self._hint(topic, fields)
+            raise AssertionError(self._complaint(topic, expected, timeout, hint))
         return found
 
     def assert_not_published(
@@ -147,14 +150,27 @@ class EventRecorder(SuggestsMembers):
                 if left <= 0 or (not self._changed.wait(left) and time.monotonic() >= deadline):
                     return None
 
-    def _complaint(self, topic: str, expected: Mapping[str, Value], timeout: float) -> str:
+    def _hint(self, topic: str, fields: Iterable[str]) -> str:
+        """Return the suggestion for a mistyped *topic*, or for a mistyped name in *fields*."""
+        events = self.published
+        of_topic = [one for one in events if fnmatch.fnmatchcase(one["topic"], topic)]
+        if not of_topic:
+            return did_you_mean(topic, {str(one["topic"]) for one in events})
+        known = {"data", "timeout", "where"}
+        for event in of_topic:
+            if isinstance(event["data"], Mapping):
+                known.update(map(str, event["data"]))
+        return next((did_you_mean(each, known) for each in fields if each not in known), "")
+
+    def _complaint(
+        self, topic: str, expected: Mapping[str, Value], timeout: float, hint: str
+    ) -> str:
         wanted = f"{topic} with {json.dumps(expected, default=str)}" if expected else topic
         events = self.published
         listed = "".join(f"\n  {_in_words(one)}" for one in events[-_LISTED:])
-        message = f"{wanted} was not published within {timeout:g} s. "
+        message = f"{wanted} was not published within {timeout:g} s. {hint}{' ' if hint else ''}"
         message += f"Published: {listed}" if listed else "Nothing was published."
-        errors = "".join(f"\n  {one}" for one in self._errors.texts)
-        return f"{message}\nListeners reported: {errors}" if errors else message
+        return message + self._reported()
 
     # Activity
 
@@ -201,8 +217,7 @@ class EventRecorder(SuggestsMembers):
         hub = self._hub_session().event_hub
         event = Event(topic="ftrack.action.discover", data={"selection": _as_selection(selection)})
         replies = hub.publish_and_wait(event, 1.0, all_replies=True)
-        data = [one["data"] for one in replies if isinstance(one["data"], Mapping)]
-        return [dict(item) for one in data for item in one.get("items") or [one]]
+        return _menu(replies)
 
     def launch(
         self,
@@ -211,25 +226,67 @@ class EventRecorder(SuggestsMembers):
         values: Optional[Mapping[str, Value]] = None,
         *,
         timeout: float = _PATIENCE,
+        always: bool = False,
         **data: Value,
     ) -> Value:
         """Launch the action *identifier* for *selection*, and return the data of its reply.
 
         *values* are those of a form. *data* are further entries of the event, such as ``variant``.
         Fail with the errors of listeners if there is no reply within *timeout* seconds.
+
+        As the web client does, ask for the menu first, and fail if the action is not offered for
+        *selection* within a second. With *always*, launch it without asking.
         """
         content = {"actionIdentifier": identifier, "selection": _as_selection(selection), **data}
         if values is not None:
             content["values"] = dict(values)
+        if not always:
+            self._require_offered(identifier, content["selection"])
         event = Event(topic="ftrack.action.launch", data=content)
         reply = self._hub_session().event_hub.publish_and_wait(event, timeout)
         if reply is None:
-            errors = "".join(f"\n  {one}" for one in self._errors.texts)
+            hint = did_you_mean(identifier, self._listening(), "Start it with listen().")
             raise AssertionError(
-                f"No action {identifier!r} replied within {timeout:g} s. Start it with listen()."
-                + (f"\nListeners reported: {errors}" if errors else "")
+                f"No action {identifier!r} replied within {timeout:g} s. {hint}{self._reported()}"
             )
         return reply["data"]
+
+    def _require_offered(self, identifier: str, selection: Sequence[Mapping[str, str]]) -> None:
+        """Fail unless a listener offers the action *identifier* for *selection*."""
+        event = Event(topic="ftrack.action.discover", data={"selection": list(selection)})
+        self._hub_session().event_hub.publish(event)
+
+        def answers(reply: Event) -> bool:
+            return bool(reply["in_reply_to_event"] == event["id"])
+
+        def offers(reply: Event) -> bool:
+            return answers(reply) and identifier in _identifiers([reply])
+
+        if self._wait_for(offers, 1.0) is not None:
+            return
+        with self._changed:
+            offered = _identifiers(one for one in self._events if answers(one))
+        known = {*offered, *self._listening()}
+        if identifier in known:
+            listed = ", ".join(map(repr, sorted(offered))) or "none"
+            message = (
+                f"The action {identifier!r} is not offered for this selection. Offered are: "
+                f"{listed}. Pass always=True to launch it all the same."
+            )
+        else:
+            hint = did_you_mean(identifier, known, "Start it with listen().")
+            message = f"No action {identifier!r} is offered. {hint}"
+        raise AssertionError(message + self._reported())
+
+    def _listening(self) -> set[str]:
+        """Return the identifiers of the actions in the subscriptions of all listeners."""
+        texts = self._sandbox.broker.subscriptions()
+        return {found["name"] for text in texts for found in _IDENTIFIER.finditer(text)}
+
+    def _reported(self) -> str:
+        """Return a line for each error of a listener."""
+        errors = "".join(f"\n  {one}" for one in self._errors.texts)
+        return f"\nListeners reported: {errors}" if errors else ""
 
     # Details
 
@@ -277,6 +334,21 @@ class _Errors(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             text += f" {record.exc_info[1]!r}"
         self.texts.append(text)
+
+
+#: The identifier of an action in a subscription.
+_IDENTIFIER = re.compile(r"data\.actionIdentifier\s*=\s*[\"']?(?P<name>[^\s\"']+)")
+
+
+def _menu(replies: Iterable[Event]) -> list[dict[str, Value]]:
+    """Return the entries of the actions menu in *replies*."""
+    data = [one["data"] for one in replies if isinstance(one["data"], Mapping)]
+    return [dict(item) for one in data for item in one.get("items") or [one]]
+
+
+def _identifiers(replies: Iterable[Event]) -> set[str]:
+    """Return the identifiers of the actions in *replies*."""
+    return {str(item["actionIdentifier"]) for item in _menu(replies) if "actionIdentifier" in item}
 
 
 def _handle_events(session: Session) -> None:

@@ -93,7 +93,7 @@ class ProjectFactory(SuggestsMembers):
         """Return a new shot with *tasks*, in the project or in *parent*."""
         names = checked_texts("tasks", tasks)
         values = {"name": name, "parent": self._place(parent), **attributes}
-        shot = self._record("Shot", values)
+        shot = self._record("Shot", values, ("tasks",))
         for each in names:
             self.session.create("Task", self._task_values(each, shot))
         self.session.commit()
@@ -117,7 +117,7 @@ class ProjectFactory(SuggestsMembers):
         values = {**self._task_values(name, self._place(parent)), **attributes}
         if status is not None:
             values["status"] = self._named("Status", status)
-        task = self._record("Task", values)
+        task = self._record("Task", values, ("assignees",))
         for user in people:
             self.session.create(
                 "Appointment", {"context": task, "resource": user, "type": "assignment"}
@@ -154,7 +154,7 @@ class ProjectFactory(SuggestsMembers):
         task = place if place.entity_type == "Task" else None
         parent = place["parent"] if task is not None else place
         kind = self._named("AssetType", asset_type)
-        self._check_names("AssetVersion", attributes)
+        self._check_names("AssetVersion", attributes, ("context", "files", "asset_type"))
         owner = self.session.ensure(
             "Asset",
             {"name": asset, "context_id": parent["id"], "type_id": kind["id"]},
@@ -191,6 +191,7 @@ class ProjectFactory(SuggestsMembers):
         user = self._create(
             "User",
             {"username": name, "email": f"{name}@example.com", "is_active": True, **attributes},
+            ("name", "role"),
         )
         if role is not None:
             found = self._named("SecurityRole", role)
@@ -231,7 +232,7 @@ class ProjectFactory(SuggestsMembers):
         shown = checked_entities("versions", versions)
         addresses = checked_texts("invitees", invitees)
         values = {"name": name, "project": self.project, "availability": "always", **attributes}
-        review = self._record("ReviewSession", values)
+        review = self._record("ReviewSession", values, ("versions", "invitees"))
         for version in shown:
             self.session.create(
                 "ReviewSessionObject",
@@ -252,27 +253,37 @@ class ProjectFactory(SuggestsMembers):
 
     # Details
 
-    def _create(self, entity_type: str, values: Mapping[str, Value]) -> Entity:
-        entity = self._record(entity_type, values)
+    def _create(
+        self, entity_type: str, values: Mapping[str, Value], arguments: Iterable[str] = ()
+    ) -> Entity:
+        entity = self._record(entity_type, values, arguments)
         self.session.commit()
         return entity
 
-    def _record(self, entity_type: str, values: Mapping[str, Value]) -> Entity:
-        """Return a new entity with *values*, whose names must exist; do not commit."""
-        self._check_names(entity_type, values)
+    def _record(
+        self, entity_type: str, values: Mapping[str, Value], arguments: Iterable[str] = ()
+    ) -> Entity:
+        """Return a new entity with *values*, whose names must exist; do not commit.
+
+        *arguments* are further names that an error may suggest.
+        """
+        self._check_names(entity_type, values, arguments)
         return self.session.create(entity_type, dict(values))
 
-    def _check_names(self, entity_type: str, names: Iterable[str]) -> None:
+    def _check_names(
+        self, entity_type: str, names: Iterable[str], arguments: Iterable[str] = ()
+    ) -> None:
         """Raise :exc:`~ftrack_like.exception.UnknownAttributeError` for a name without attribute.
+
+        The error may suggest one of *arguments*, those of the method.
 
         A session ignores such names, as the published client does. In a test they are mistakes.
         """
         known = list(self.session.types[entity_type].attributes.keys())
         for name in names:
             if name not in known:
-                raise exception.UnknownAttributeError(
-                    name, entity_type, suggestion=did_you_mean(name, known)
-                )
+                meant = did_you_mean(name, [*arguments, *known])
+                raise exception.UnknownAttributeError(name, entity_type, suggestion=meant)
 
     def _place(self, parent: Optional[Entity], name: str = "parent") -> Entity:
         """Return *parent*, the argument *name*, or the project for None."""

@@ -228,6 +228,11 @@ class Broker:
                 "away": len(self._away),
             }
 
+    def subscriptions(self) -> list[str]:
+        """Return the expressions of the subscribers of this process."""
+        with self._lock:
+            return [each.text for each in self._by_identifier.values()]
+
     def _recipients(self, event: Mapping[str, Any]) -> list[Client]:
         try:
             wanted = target_matches(event["target"]) if event["target"] else None
