@@ -45,6 +45,7 @@ GOT = {
     "CommitReport": "on_commit",
     "CreateNoteMixin": ".create_note(",
     "CreateThumbnailMixin": ".create_thumbnail(",
+    "Discovery": "plugin.discover(",
     "EventHub": "session.event_hub",
     "EventRecorder": "ftrack_events",
     "Observation": "on_request",

@@ -29,7 +29,7 @@ class SuggestsMembers:
         super().__init_subclass__(**options)
         for name, member in list(vars(cls).items()):
             if isinstance(member, FunctionType) and not name.startswith("_"):
-                setattr(cls, name, _checked(member))
+                setattr(cls, name, _with_checks(member))
 
     if not TYPE_CHECKING:  # Otherwise every name would exist for type checkers.
 
@@ -43,7 +43,7 @@ class SuggestsMembers:
             raise AttributeError(f"{text} {hint}".rstrip())
 
 
-def _checked(method: FunctionType) -> FunctionType:
+def _with_checks(method: FunctionType) -> FunctionType:
     """Return *method* with a check of its keyword arguments, unless it accepts any name."""
     known = argument_names(inspect.unwrap(method))
     if known is None:

@@ -235,13 +235,13 @@ class EventRecorder(SuggestsMembers):
         Fail with the errors of listeners if there is no reply within *timeout* seconds.
 
         As the web client does, ask for the menu first, and fail if the action is not offered for
-        *selection* within a second. With *always*, launch it without asking.
+        *selection* in this time. With *always*, launch it without asking.
         """
         content = {"actionIdentifier": identifier, "selection": _as_selection(selection), **data}
         if values is not None:
             content["values"] = dict(values)
         if not always:
-            self._require_offered(identifier, content["selection"])
+            self._require_offered(identifier, content["selection"], timeout)
         event = Event(topic="ftrack.action.launch", data=content)
         reply = self._hub_session().event_hub.publish_and_wait(event, timeout)
         if reply is None:
@@ -251,8 +251,13 @@ class EventRecorder(SuggestsMembers):
             )
         return reply["data"]
 
-    def _require_offered(self, identifier: str, selection: Sequence[Mapping[str, str]]) -> None:
-        """Fail unless a listener offers the action *identifier* for *selection*."""
+    def _require_offered(
+        self, identifier: str, selection: Sequence[Mapping[str, str]], timeout: float
+    ) -> None:
+        """Fail unless a listener offers the action *identifier* for *selection*.
+
+        Wait *timeout* seconds if somebody listens for the action, else one second.
+        """
         event = Event(topic="ftrack.action.discover", data={"selection": list(selection)})
         self._hub_session().event_hub.publish(event)
 
@@ -262,7 +267,8 @@ class EventRecorder(SuggestsMembers):
         def offers(reply: Event) -> bool:
             return answers(reply) and identifier in _identifiers([reply])
 
-        if self._wait_for(offers, 1.0) is not None:
+        patience = timeout if identifier in self._listening() else min(timeout, 1.0)
+        if self._wait_for(offers, patience) is not None:
             return
         with self._changed:
             offered = _identifiers(one for one in self._events if answers(one))
