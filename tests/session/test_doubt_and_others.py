@@ -195,8 +195,8 @@ def test_late_copy_of_a_lost_request(
 @pytest.fixture
 def listed(proxied: Any, task: Any) -> Any:
     """Return a task with one of three scopes; the server has no type for rows of this list."""
-    task.scopes = [proxied.create("Scope", {"name": f"t{n}"}) for n in range(3)]
-    task["scopes"] = task.scopes[:1]
+    task.all_scopes = [proxied.create("Scope", {"name": f"t{n}"}) for n in range(3)]
+    task["scopes"] = task.all_scopes[:1]
     proxied.commit()
     return task
 
@@ -207,7 +207,7 @@ def add_at_once(proxied: Any, other: Any, listed: Any, fail: Callable[[], None])
     Call *fail* before this session corrects the list.
     """
     theirs = other.get("Task", listed["id"])
-    scope = other.get("Scope", listed.scopes[2]["id"])
+    scope = other.get("Scope", listed.all_scopes[2]["id"])
     call, count = proxied.call, [0]
 
     def interposed(batch: Any) -> Any:
@@ -220,7 +220,7 @@ def add_at_once(proxied: Any, other: Any, listed: Any, fail: Callable[[], None])
                 fail()
         return call(batch)
 
-    listed["scopes"].append(listed.scopes[1])
+    listed["scopes"].append(listed.all_scopes[1])
     proxied.call = interposed
 
 
