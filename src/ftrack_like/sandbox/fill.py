@@ -66,7 +66,7 @@ def run_fill(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> i
     # lazy: "--help" answers at once, and the error for a missing extra can name it.
     import sqlalchemy.exc
 
-    from ftrack_like.sandbox.database.faults import first_line, remedy_for
+    from ftrack_like.sandbox.database.faults import explained, first_line
     from ftrack_like.sandbox.site_data import SiteData
 
     where = str(folder or "the database")
@@ -83,9 +83,7 @@ def run_fill(arguments: argparse.Namespace, folder: Optional[pathlib.Path]) -> i
         return fail(in_words(error))
     except sqlalchemy.exc.DBAPIError as error:
         _clear_bar()
-        happened = remedy_for(first_line(error))
-        words = f"{happened[0]}. {happened[1]}" if happened else first_line(error)
-        return fail(f"Nothing was added to {where}: {words}.")
+        return fail(f"Nothing was added to {where}: {explained(first_line(error))}.")
     finally:
         data.close()
     _clear_bar()

@@ -29,7 +29,7 @@ import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, Engine
 
-from ftrack_like.sandbox.database.faults import remedy_for
+from ftrack_like.sandbox.database.faults import explained
 from ftrack_like.sandbox.database.folders import FolderWatch, watch_folder
 from ftrack_like.sandbox.database.postgresql import (
     create_postgresql_engine,
@@ -266,8 +266,7 @@ class Database:
                 finally:
                     driver.autocommit = False
         except (driver_errors, sqlalchemy.exc.SQLAlchemyError) as error:
-            happened = remedy_for(str(error))
-            words = f"{happened[0]}. {happened[1]}" if happened else str(error)
+            words = explained(str(error))
             _LOGGER.warning(f"The data are stored, but the database could not be tidied: {words}.")
 
     def replace_with(self, snapshot: sqlite3.Connection) -> int:

@@ -6,7 +6,7 @@ from typing import Optional
 
 import sqlalchemy.exc
 
-__all__ = ["first_line", "remedy_for"]
+__all__ = ["explained", "first_line", "remedy_for"]
 
 #: The fault and its remedy, by a part of the message of SQLite or PostgreSQL.
 _FAULTS = {
@@ -44,6 +44,12 @@ def remedy_for(message: str) -> Optional[tuple[str, str]]:
     """Return the fault and its remedy for a database's *message*, or None if it is unknown."""
     text = message.lower()
     return next((words for known, words in _FAULTS.items() if known in text), None)
+
+
+def explained(message: str) -> str:
+    """Return the fault and its remedy in words, or *message* itself if it is unknown."""
+    words = remedy_for(message)
+    return message if words is None else ". ".join(words)
 
 
 def first_line(error: sqlalchemy.exc.DBAPIError) -> str:
