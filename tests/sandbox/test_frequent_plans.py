@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
 from collections.abc import Iterator
@@ -24,9 +23,7 @@ from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.tables.statistics import write_statistics
 
-from .private_projects import grant, hide_a_project
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
+from .private_projects import DATABASES, POSTGRES, grant, hide_a_project
 
 #: A table that grows has more rows than this in the studio of these tests; the tables that a site
 #: configures have fewer.
@@ -142,21 +139,7 @@ def _nodes(plan: dict[str, Any], is_limited: bool) -> Iterator[tuple[dict[str, A
         yield from _nodes(each, is_limited)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
-        ),
-    ],
-)
+@pytest.fixture(scope="module", params=DATABASES)
 def studio(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, namespace: Any
 ) -> Iterator[Studio]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,28 +20,12 @@ from ftrack_like.sandbox.seed.generate import fill
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
 
-from .private_projects import grant
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
+from .private_projects import DATABASES, POSTGRES, grant
 
 NARROWED = sorted(name for name in TABLES if is_narrowed(name))
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
-        ),
-    ],
-)
+@pytest.fixture(scope="module", params=DATABASES)
 def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, namespace: Any
 ) -> Iterator[tuple[Database, Rights]]:
