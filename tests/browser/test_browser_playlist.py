@@ -175,6 +175,18 @@ def test_no_page_shows_a_broken_picture(playlist, make_window, sandbox, session,
         window.until(f"{BROKEN} === 0 && document.querySelectorAll('img.thumbnail').length === 0")
 
 
+@pytest.mark.ffmpeg
+def test_pictures_that_failed_before_the_script_ran_are_replaced(playlist, make_window):
+    """Pictures that fail one beside another before the script runs get a placeholder, each one."""
+    window = make_window()
+    window.page.route("**/component/thumbnail*", lambda route: route.abort())
+    window.page.route("**/static/pictures.js", lambda route: route.abort())
+    window.open(below(playlist.link, "/summary"))
+    window.until(f"{BROKEN} > 1 && document.readyState === 'complete'")
+    window.page.evaluate("() => import('/static/pictures.js?again')")
+    assert window.page.evaluate(BROKEN) == 0
+
+
 def test_a_missing_picture_needs_no_script(chromium, make_window, sandbox, session, api):
     """The server answers a false address of a picture with a picture."""
     site = EveryPage(sandbox, session, api, "sh010")

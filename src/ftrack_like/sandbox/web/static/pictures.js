@@ -27,6 +27,7 @@ document.addEventListener(
   },
   true,
 );
-for (const image of document.images) {
+// `document.images` shrinks while pictures are replaced, so go through a copy.
+for (const image of [...document.images]) {
   if (image.complete && image.naturalWidth === 0 && image.currentSrc) replace(image);
 }
