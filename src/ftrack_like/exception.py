@@ -57,7 +57,8 @@ that catches that class keeps working::
     ├── NotUniqueError
     │   └── ServerNotUniqueError [ServerError]
     ├── OperationError
-    │   └── CommitInProgressError
+    │   ├── CommitInProgressError
+    │   └── RolledBackError
     ├── ParseError
     │   └── ServerParseError [ServerError]
     ├── PathError [ValueError]
@@ -165,6 +166,7 @@ __all__ = [
     "ParseError",
     "PathError",
     "PermissionDeniedError",
+    "RolledBackError",
     "ServerAddressError",
     "ServerAnswerError",
     "ServerAuthenticationError",
@@ -379,6 +381,18 @@ class CommitInProgressError(OperationError):
     def __init__(self, verb: str = "commit", **kw: Unpack[ErrorOptions]) -> None:
         """Initialise with the *verb* for the call, such as ``commit``."""
         super().__init__(**with_details(kw, verb=verb, verb_capital=verb.capitalize()))
+
+
+class RolledBackError(OperationError):
+    """A rollback has undone the changes of a commit in the background before it began.
+
+    Nothing was sent. See :meth:`~ftrack_like.session.Session.commit_in_background`.
+    """
+
+    default_message = (
+        "Nothing was committed: a rollback of the session has undone these changes before the "
+        "commit began. Make the changes again if you need them."
+    )
 
 
 class IncorrectResultError(Error):

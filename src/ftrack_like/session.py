@@ -639,8 +639,9 @@ class Session(SuggestsArguments):
         The future raises the errors of :meth:`commit`. The operations then stay pending, and the
         next commit sends them as well. :meth:`commit` first waits for the commits in the
         background. :meth:`close` does so too, and raises the first error that the program has not
-        seen; :meth:`rollback` logs it. The end of the program waits for these commits. A future can
-        be cancelled until its commit begins.
+        seen; :meth:`rollback` logs it. A rollback before a commit begins makes it raise
+        :exc:`~ftrack_like.exception.RolledBackError`. The end of the program waits for these
+        commits. A future can be cancelled until its commit begins.
 
         Raise :exc:`RuntimeError` if the system cannot start a thread.
         """

@@ -197,6 +197,30 @@ def test_rollback_logs_an_unseen_error(
     session.close()
 
 
+def test_rollback_fails_the_commits_whose_changes_it_undoes(
+    server: CannedServer, open_session: Any, gate: Gate
+) -> None:
+    """A commit that waits raises an error if a rollback undoes its changes; closing is silent."""
+    session = open_session(server)
+    server.next_answers = [gate]
+    session.create("Task", {"name": "a"})
+    first = session.commit_in_background()
+    assert gate.begun.wait(30)
+    repeated = session.commit_in_background()
+    session.create("Task", {"name": "b"})
+    undone = session.commit_in_background()
+    first.add_done_callback(lambda _: session.rollback())  # Before the next commit begins.
+    gate.opened.set()
+    with pytest.raises(exception.RolledBackError, match="has undone these changes"):
+        undone.result(30)
+    session.create("Task", {"name": "c"})
+    session.commit_in_background().result(30)
+    first.result(30)
+    repeated.result(30)
+    session.close()
+    assert written(server) == [["a"], ["c"]]
+
+
 def test_cancelled_before_it_begins(server: CannedServer, open_session: Any, gate: Gate) -> None:
     """A commit that is cancelled before it begins sends nothing; its changes stay pending."""
     session = open_session(server)

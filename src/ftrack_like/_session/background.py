@@ -22,10 +22,14 @@ from ftrack_like._base.collaborators import observers_of, unit_of_work_of
 from ftrack_like._base.seams import is_overridden
 from ftrack_like._session.pending import CommitLimit
 from ftrack_like._transport.cancellation import CURRENT_CANCELLATION, wait_unless_cancelled
+from ftrack_like.exception import RolledBackError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ftrack_like._session.reporting import CommitTally
     from ftrack_like._session.unit_of_work import UnitOfWork
+    from ftrack_like.operation import Operation
     from ftrack_like.session import Session
 
 __all__ = ["BackgroundCommit", "BackgroundCommits"]
@@ -94,8 +98,8 @@ class BackgroundCommits:
 
         Return the future. Raise :exc:`RuntimeError` if the system cannot start a thread.
         """
-        made = BackgroundCommit(unit_of_work_of(self._session).limit())
-        with self._lock:
+        with self._lock:  # A rollback finds the commit, or this finds nothing that it undoes.
+            made = BackgroundCommit(unit_of_work_of(self._session).limit())
             self._waiting.append(made)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="ftrack-like-commit", daemon=False)
@@ -131,8 +135,10 @@ class BackgroundCommits:
                 work = _LimitedCommit(unit_of_work_of(session), made.limit)
                 observers_of(session).commit(work)
         except BaseException as error:
-            with self._lock:
-                self._failed.append(made)
+            # Who rolls back knows that the changes are gone.
+            if not isinstance(error, RolledBackError):
+                with self._lock:
+                    self._failed.append(made)
             made.ended.set()
             made.set_exception(error)
         else:
@@ -140,6 +146,13 @@ class BackgroundCommits:
                 self._failed.clear()  # This commit has sent their operations as well.
             made.ended.set()
             made.set_result(None)
+
+    def undo(self, operations: Iterable[Operation]) -> None:
+        """Make the commits fail that wait to send *operations*, which a rollback has undone."""
+        with self._lock:
+            for each in (self._current, *self._waiting):
+                if each is not None:
+                    each.limit.undo(operations)
 
     def wait(self) -> None:
         """Wait until all commits have ended. Their own thread does not wait."""

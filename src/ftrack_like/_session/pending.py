@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ftrack_like._session.batch_delivery import Delivery
 from ftrack_like._session.memberships import Memberships
@@ -18,14 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["CommitLimit", "CommitPlan", "PendingBatch"]
 
 
-class CommitLimit(NamedTuple):
+class CommitLimit:
     """The *operations* that a commit may contain: those that were pending at some time."""
 
-    operations: list[Operation]
+    def __init__(self, operations: list[Operation]) -> None:
+        """Initialise with *operations*, none of which is undone."""
+        self._operations = operations
+        #: Whether a rollback has undone operations before the commit sent them.
+        self.is_undone = False
+
+    def undo(self, operations: Iterable[Operation]) -> None:
+        """Take notice that a rollback has undone *operations*."""
+        undone = set(map(id, operations))
+        self.is_undone = self.is_undone or any(id(each) in undone for each in self._operations)
 
     def cut(self, operations: list[Operation]) -> list[Operation]:
         """Return those of *operations* that the commit may contain, in order."""
-        allowed = set(map(id, self.operations))
+        allowed = set(map(id, self._operations))
         return [each for each in operations if id(each) in allowed]
 
 

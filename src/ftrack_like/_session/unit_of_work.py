@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, operation
-from ftrack_like._base.collaborators import calls_of, identity_map_of, loader_of
+from ftrack_like._base.collaborators import background_of, calls_of, identity_map_of, loader_of
 from ftrack_like._session.batch import RawBatch
 from ftrack_like._session.batch_delivery import Delivery
 from ftrack_like._session.local_changes import (
@@ -91,7 +91,7 @@ class UnitOfWork:
 
         *tally* counts them. Operations beyond *limit* wait for a later commit. After an error the
         operations stay pending. Operations that other threads record during the commit stay for the
-        next one.
+        next one. Raise RolledBackError if a rollback has undone operations within *limit*.
         """
         with self._committing:
             self.refuse_nesting("commit")
@@ -101,6 +101,8 @@ class UnitOfWork:
             self._tally = tally
             try:
                 self._settle()
+                if limit is not None and limit.is_undone:
+                    raise exception.RolledBackError()
                 plan = self.plan(limit)
                 if plan.payloads:
                     self._deliver(plan)
@@ -298,6 +300,9 @@ class UnitOfWork:
                 values = list(each.entity_key.values())
                 created.append(self._identity_map.find(each.entity_type, values))
         self._local.discard(operations)
+        background = background_of(session)
+        if background is not None:
+            background.undo(operations)
         self._identity_map.forget_local_values()
         for entity in created:
             if entity is not None:
