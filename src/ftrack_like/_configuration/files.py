@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Optional
 
 from ftrack_like import exception
+from ftrack_like._base.file_locks import unlock
 from ftrack_like._base.renaming import put_into_place
 
 __all__ = [
@@ -115,6 +116,7 @@ def writing_profiles(path: str) -> Iterator[None]:
         except OSError as error:
             raise _unwritable(path, error) from error
         _wait_for_lock(file, path)
+        stack.callback(unlock, file)
         yield
 
 

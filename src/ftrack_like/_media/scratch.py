@@ -18,6 +18,7 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Optional
 
+from ftrack_like._base.file_locks import unlock
 from ftrack_like._media.children import Keeper
 
 __all__ = ["ScratchFolder", "encoding_folder"]
@@ -53,6 +54,7 @@ class ScratchFolder:
         """Remove the folder; a second call does nothing."""
         shutil.rmtree(self.path, ignore_errors=True)
         if self._handle is not None:
+            unlock(self._handle)
             os.close(self._handle)
             self._handle = None
 
@@ -134,6 +136,7 @@ def _opened_folder(path: pathlib.Path) -> Iterator[Optional[int]]:
         yield handle
     finally:
         if handle is not None:
+            unlock(handle)
             os.close(handle)
 
 

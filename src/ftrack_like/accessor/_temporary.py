@@ -21,6 +21,7 @@ import os
 from collections.abc import Generator
 from typing import Optional
 
+from ftrack_like._base.file_locks import unlock
 from ftrack_like._base.renaming import put_into_place
 
 __all__ = ["Temporary", "beside", "claim_existing", "claim_new", "is_temporary", "remove_abandoned"]
@@ -74,8 +75,9 @@ class Temporary:
         self._release()
 
     def _release(self) -> None:
-        """Close the descriptor; this releases the claim."""
+        """Release the claim and close the descriptor."""
         if self._descriptor is not None:
+            unlock(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -150,6 +152,7 @@ def _try_claim(path: str, final_path: str) -> Optional[Temporary]:
         raise
     if _lock(descriptor) and _is_at(path, descriptor):
         return Temporary(path, final_path, descriptor)
+    unlock(descriptor)
     os.close(descriptor)
     return None
 

@@ -26,6 +26,7 @@ import tempfile
 from collections.abc import Generator, Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Optional, Union
 
+from ftrack_like._base.file_locks import unlock
 from ftrack_like._base.renaming import put_into_place
 
 if TYPE_CHECKING:
@@ -343,6 +344,7 @@ def _folder_lock(folder: str) -> Generator[None, None, None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        unlock(descriptor)
         os.close(descriptor)
 
 

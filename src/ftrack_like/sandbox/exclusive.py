@@ -7,6 +7,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from ftrack_like._base.file_locks import unlock
+
 __all__ = ["alone"]
 
 
@@ -27,4 +29,5 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        unlock(handle)
         os.close(handle)

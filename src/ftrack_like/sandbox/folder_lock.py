@@ -7,6 +7,8 @@ import os
 import pathlib
 from typing import BinaryIO, Optional
 
+from ftrack_like._base.file_locks import unlock
+
 __all__ = ["FolderLock", "SiteError"]
 
 _LOCK = "sandbox.lock"
@@ -66,6 +68,7 @@ class FolderLock:
         """Allow other servers to use the folder. A second call does nothing."""
         if self._file is not None:
             self._file.truncate(0)
+            unlock(self._file)
             self._file.close()
             self._file = None
 
