@@ -51,7 +51,7 @@ FORBIDDEN = [
         ALLOWED,
         "sandbox/limits",
         "import ftrack_like.event.websockets",
-        "sandbox.limits imports event.websockets: sandbox may import nothing.",
+        "sandbox.limits imports event.websockets: sandbox may import only _base.file_locks.",
     ),
     (
         ALLOWED,
