@@ -130,6 +130,21 @@ def test_a_movie_is_published_once(session: Any, version: Any, renders: Any) -> 
 
 
 @pytest.mark.usefixtures("access")
+def test_a_pattern_that_the_shell_expanded(
+    session: Any, version: Any, renders: Any, run_here: Any, capsys: Any
+) -> None:
+    """All frames of one sequence are that sequence; other files are refused with their names."""
+    frames = sorted((renders / "frames").glob("plate.*.png"))
+    done = run_here(*frames, "--version", "film/sh010/edit/v001")[-1]
+    assert (done["frameIn"], done["frameOut"]) == (1001, 1001 + len(frames) - 1)
+    status = cli.main(["encode", *map(str, frames), str(renders / "shot.mov"), "--version", "x"])
+    assert status == 2
+    errors = capsys.readouterr().err
+    assert "one movie, one image or one sequence, but these are 2: " in errors
+    assert errors.strip().endswith(f"{renders / 'shot.mov'}. Run encode for each.")
+
+
+@pytest.mark.usefixtures("access")
 def test_missing_frames_are_named(session: Any, version: Any, renders: Any) -> None:
     """A sequence with a gap is published, and each run says which frames are missing."""
     folder = renders / "gap"
