@@ -347,9 +347,13 @@ def test_no_address_on_other_servers() -> None:
         (["create", "L", "--project", "harbour", "--invite", "kim"], 2, "not a mail address"),
         (["create", "L", "--project", "harbour", "--passphrase-file", "no"], 2, "cannot be read"),
         (["create", "L", "--project", "harbour", "--days", "0"], 2, "whole number of 1 or more"),
-        (["create", "L", "--project", "harbour", "--version", "x"], 1, "'x' is not an AssetVersion"),
+        (
+            ["create", "L", "--project", "harbour", "--version", "x"],
+            1,
+            "'x' is not an AssetVersion",
+        ),
         (["add", "nowhere", "x"], 1, "There is no ReviewSession 'nowhere'"),
-        (["add", "nowhere"], 2, "either the ids of versions or --query"),
+        (["add", "nowhere"], 2, "either versions or --query"),
         (["add", "review", "--query", "Task"], 2, "must find asset versions, not Task"),
         (["invite", "review", "Kim <kim>"], 2, "not a mail address"),
         (

@@ -298,8 +298,16 @@ def test_presets_and_the_first_frame(
         (["notes.txt", "--version", "ID"], 1, "files of the type .txt"),
         (["notes.mov", "--version", "ID"], 1, "contains no picture and no sound"),
         (["empty.mov", "--version", "ID"], 1, "is empty"),
-        (["shot.mov", "--version", "nothing"], 1, "There is no AssetVersion with the id"),
-        (["shot.mov", "--version", "ID", "--format", "x"], 2, "no format 'x'; there are mp4-1080p"),
+        (
+            ["shot.mov", "--version", "nothing"],
+            1,
+            "'nothing' is not an AssetVersion. Write an id, or a path",
+        ),
+        (
+            ["shot.mov", "--version", "ID", "--format", "x"],
+            2,
+            "no format 'x'. The formats are: mp4-1080p",
+        ),
         (["shot.mov", "--version", "ID", "--profile", "x"], 1, "no profile 'x'"),
         (["shot.mov", "--version", "ID", "--profile", "x", "--user", "y"], 2, "cannot be combined"),
         (["shot.mov", "--version", "ID", "--presets", "x.json"], 1, "'x.json', which cannot"),

@@ -168,7 +168,8 @@ class _Search:
         found.update(versions_at(self.session, left, self._projections))
         unknown = next((each for each in texts if each not in found), None)
         if unknown is not None:
-            raise no_version(self.session, unknown)
+            assets = stored_values(self.session, "Asset", "name")
+            raise no_version(self.session, unknown, assets)
         return found
 
     def by_names(self, texts: Sequence[str]) -> dict[str, list[Entity]]:

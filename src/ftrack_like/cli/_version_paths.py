@@ -7,7 +7,7 @@ The path is that of the asset. It may be shorter, and the number may follow as c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ftrack_like.cli._errors import CommandError
@@ -67,10 +67,11 @@ def versions_at(
     return found
 
 
-def no_version(session: Session, text: str) -> CommandError:
-    """Return the error about *text*, which names no version."""
-    from ftrack_like.cli._finding import stored_values  # lazy: it imports this module
+def no_version(session: Session, text: str, assets: Optional[Sequence[str]]) -> CommandError:
+    """Return the error about *text*, which names no version.
 
+    *assets* are the names of all assets, None if there are too many.
+    """
     path = _read(text)
     if path is None:
         return CommandError(
@@ -85,13 +86,12 @@ def no_version(session: Session, text: str) -> CommandError:
     if numbers:
         listed = ", ".join(f"v{number:03}" for number in numbers)
         return CommandError(f"There is no AssetVersion {text!r}. The versions are: {listed}.")
-    known = stored_values(session, "Asset", "name")
-    if known is not None and path.asset in known:
+    if path.asset in (assets or ()):
         return CommandError(
             f"There is no AssetVersion {text!r}. Other contexts have an asset {path.asset!r}. "
             f"Write the path as {VERSION_FORM}."
         )
-    return CommandError(no_entity(["Asset"], path.asset, known))
+    return CommandError(no_entity(["Asset"], path.asset, assets))
 
 
 def _read(text: str) -> Optional[_VersionPath]:
