@@ -39,10 +39,10 @@ def read_guests(session: Session, invitees: Iterable[Entity]) -> tuple[list[Gues
     found = list(invitees)
     session.populate(found, "name, email, last_sent_at")
     links = links_in_mails(session)
-    return [_row_of(each, links or {}) for each in found], links is not None
+    return [_guest_row(each, links or {}) for each in found], links is not None
 
 
-def _row_of(invitee: Entity, links: dict[str, str]) -> GuestRow:
+def _guest_row(invitee: Entity, links: dict[str, str]) -> GuestRow:
     sent = invitee["last_sent_at"]
     return GuestRow(
         str(invitee["name"]),

@@ -47,7 +47,7 @@ def versions_at(
     """
     from ftrack_like._values.literals import groups, quoted  # lazy: "--help" answers at once
 
-    paths = {text: path for text in texts for path in [_read(text)] if path is not None}
+    paths = {text: path for text in texts for path in [_path_in(text)] if path is not None}
     loaded = ", ".join(dict.fromkeys(["version", "link", "asset.name", *projections]))
     conditions = dict.fromkeys(
         f"(asset.name is {quoted(each.asset)} and version is {each.number})"
@@ -60,7 +60,7 @@ def versions_at(
     ]
     found: dict[str, list[Entity]] = {}
     for text, path in paths.items():
-        matches = [row for row in rows if _is_at(row, path)]
+        matches = [row for row in rows if _is_below(row, path)]
         whole = [row for row in matches if len(_names_above(row)) == len(path.contexts)]
         if matches:
             found[text] = whole or matches
@@ -72,7 +72,7 @@ def no_version(session: Session, text: str, assets: Optional[Sequence[str]]) -> 
 
     *assets* are the names of all assets, None if there are too many.
     """
-    path = _read(text)
+    path = _path_in(text)
     if path is None:
         return CommandError(
             f"{text!r} is not an AssetVersion. Write an id, or a path with the number of the "
@@ -82,7 +82,7 @@ def no_version(session: Session, text: str, assets: Optional[Sequence[str]]) -> 
         "select version, link, asset.name from AssetVersion where asset.name is :name",
         values={"name": path.asset},
     )
-    numbers = sorted({int(one["version"]) for one in others if _is_at(one, path, False)})
+    numbers = sorted({int(one["version"]) for one in others if _is_below(one, path, False)})
     if numbers:
         listed = ", ".join(f"v{number:03}" for number in numbers)
         return CommandError(f"There is no AssetVersion {text!r}. The versions are: {listed}.")
@@ -94,7 +94,7 @@ def no_version(session: Session, text: str, assets: Optional[Sequence[str]]) -> 
     return CommandError(no_entity(["Asset"], path.asset, assets))
 
 
-def _read(text: str) -> Optional[_VersionPath]:
+def _path_in(text: str) -> Optional[_VersionPath]:
     """Return the parts of *text*; None if it is no path of a version."""
     match = _PATH.fullmatch(text)
     if match is None:
@@ -103,7 +103,7 @@ def _read(text: str) -> Optional[_VersionPath]:
     return _VersionPath(tuple(contexts), asset, int(match["number"]))
 
 
-def _is_at(version: Entity, path: _VersionPath, same_number: bool = True) -> bool:
+def _is_below(version: Entity, path: _VersionPath, same_number: bool = True) -> bool:
     """Return whether *version* is at *path*; with *same_number* False, whether its asset is."""
     if str(version["asset"]["name"]).lower() != path.asset.lower():
         return False

@@ -40,7 +40,7 @@ def open_journal(name: str, place: Optional[str] = None) -> Journal:
     the place needs.
     """
     check_name(name)
-    chosen = _chosen(place)
+    chosen = _place_or_usual(place)
     if chosen.startswith(_REDIS):
         from ftrack_like.event.journal.redis import RedisJournal  # lazy: an optional dependency
 
@@ -56,7 +56,7 @@ def known_names(place: Optional[str] = None) -> list[str]:
 
     Raise :exc:`~ftrack_like.exception.EventJournalError` for a server: name the journal instead.
     """
-    chosen = _chosen(place)
+    chosen = _place_or_usual(place)
     if chosen.startswith(_REDIS):
         raise exception.EventJournalError(
             "A server does not list its journals. Pass the durable name."
@@ -71,10 +71,10 @@ def known_names(place: Optional[str] = None) -> list[str]:
 
 def place_of_journals(place: Optional[str] = None) -> str:
     """Return *place*, by default the one that is used without, for messages: without a password."""
-    return masked(os.path.expanduser(_chosen(place)))
+    return masked(os.path.expanduser(_place_or_usual(place)))
 
 
-def _chosen(place: Optional[str]) -> str:
+def _place_or_usual(place: Optional[str]) -> str:
     """Return *place*, by default that of the environment, else the data folder of the user."""
     return place or os.environ.get(ENVIRONMENT) or _default_folder()
 
