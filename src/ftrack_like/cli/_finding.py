@@ -249,7 +249,18 @@ def _only_one(
     kinds = [entity_type] if name is not None else list(_KINDS[entity_type])
     wanted = text.rpartition("/")[2] if "link" in schema["properties"] else text
     known = _existing_names(session, kinds)
+    if wanted != text and wanted in (known or ()):
+        # The mistake is further up in the path.
+        known, wanted = _paths_to(session, entity_type, wanted), text
     raise CommandError(no_entity(kinds, text, known, compared=wanted))
+
+
+def _paths_to(session: Session, entity_type: str, name: str) -> list[str]:
+    """Return the paths of *entity_type* entities with the *name*, at most 15."""
+    rows = session.query(
+        f"select link from {entity_type} where name is :name limit 15", values={"name": name}
+    )
+    return sorted("/".join(_path(each)) for each in rows)
 
 
 def _several(

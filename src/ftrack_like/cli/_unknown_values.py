@@ -53,8 +53,8 @@ def unknown_values(session: Session, entity_type: str, expression: str) -> list[
     attributes with few values, such as ``status is faild`` of a job. Of other attributes, a value
     counts that resembles one that exists.
     """
-    found: dict[str, None] = {}
     plain = without_texts(expression)
+    found: dict[str, None] = dict.fromkeys(_without_wildcards(expression, plain))
     for match in re.finditer(_CONDITION, plain, re.IGNORECASE):
         start, end = match.span("value" if match["value"] else "values")
         texts = [_unquoted(each) for each in re.findall(_TEXT, expression[start:end])]
@@ -64,6 +64,18 @@ def unknown_values(session: Session, entity_type: str, expression: str) -> list[
             for sentence in _sentences(session, scope.entity_type or entity_type, path, texts):
                 found[sentence] = None
     return list(found)
+
+
+def _without_wildcards(expression: str, plain: str) -> Iterator[str]:
+    """Yield a sentence for each text after ``like`` in *expression* that has no wildcard.
+
+    *plain* is the expression without texts.
+    """
+    for match in re.finditer(rf"{_PATH}\s+like\s+(?P<value>{_TEXT})", plain, re.IGNORECASE):
+        text = _unquoted(expression[slice(*match.span("value"))])
+        if "%" not in text and "_" not in text:
+            part = f'{match["path"]} like "%{text}%"'
+            yield f"'like' compares the whole text. For a part of it write: {part}"
 
 
 def print_unknown_values(session: Session, entity_type: str, expression: str) -> None:
