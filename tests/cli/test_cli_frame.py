@@ -97,9 +97,18 @@ def test_each_command_has_a_complete_help(parser: Any) -> None:
         (["publish", "--", "--contxt"], "missing: --context"),
         (["query", "Task", "--limt=3"], "Did you mean '--limit'?"),
         (["query", "Task", "-o", "jsn"], "Did you mean 'json'?"),
-        (["query", "Task", "more"], "unknown argument 'more'. Put an argument with spaces in q"),
+        (["query", "Task", "more"], "unknown argument 'more'. Put the expression in single quotes"),
         (["note", "Task", "x", "Looks", "good"], "'good'. Put an argument with spaces in quotes"),
         (["schema", "show", "x", "more"], "unknown argument 'more'. See: ftrack-like schema show"),
+        (["query", "Task", "-n", "3"], "unknown argument '-n'. Did you mean '--limit'?"),
+        (["query", "Task", "-n3"], "unknown argument '-n3'. Did you mean '--limit'?"),
+        (["query", "Task", "-l", "3"], "Did you mean '--limit'?"),
+        (["query", "Task where name is ", "x"], "texts of several words in it in double quotes"),
+        (["action", "run", "greet", "show/sh010"], "such as: --on Task show/sh010."),
+        (["--json", "query", "Task"], "come after it: ftrack-like COMMAND … --json."),
+        (["--profil", "x", "query", "Task"], "'--profil'. Did you mean '--profile'?"),
+        (["--profile", "x"], "name a command: ftrack-like COMMAND … --profile."),
+        (["-V"], "unknown argument '-V'. Did you mean '--version'?"),
         (["query"], "EXPRESSION"),
         (["query", "Task", "--lim", "3"], "unknown argument '--lim'"),
         (["query", "Task", "--json", "--csv"], "not allowed with"),
@@ -114,6 +123,27 @@ def test_mistakes_in_arguments(arguments: list[str], words: str, command: Any) -
     assert words in found.errors
     assert found.errors.count("\n") == 1
     assert found.errors.startswith("ftrack-like")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [["--server-url", "{}"], ["--server={}"], ["--debug", "--server-url", "{}", "--user", "admin"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("command_line", [["query", "User", "--count"], ["review", "list"]])
+def test_connection_options_may_come_first(
+    before: list[str],
+    command_line: list[str],
+    command: Any,
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connection options mean the same before the command and after it."""
+    monkeypatch.setenv("FTRACK_SERVER", "http://127.0.0.1:1")
+    options = [each.format(settings["FTRACK_SERVER"]) for each in before]
+    found = command(*options, *command_line)
+    assert found.status == 0
+    assert found.output == ("1\n" if "query" in command_line else "")
 
 
 @pytest.mark.parametrize(

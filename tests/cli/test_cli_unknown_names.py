@@ -145,3 +145,18 @@ def test_users_and_groups_without_a_match(command: Any, site: Any) -> None:
     """A type that stands for several names them all, and what exists."""
     found = command("note", "Task", "lighting", "x", "--to", "qwzzy")
     assert "There is no User or Group 'qwzzy'. The names are: " in found.errors
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shw/sq010/sh010", "Did you mean 'show/sq010/sh010'?"),
+        ("show/sq01/sh010", "Did you mean 'show/sq010/sh010'?"),
+        ("show/sq010/sh01", "Did you mean 'sh010'?"),
+    ],
+)
+def test_a_mistake_in_the_middle_of_a_path(text: str, words: str, command: Any, site: Any) -> None:
+    """If the last name of a path exists, the suggestion is a whole path to it."""
+    found = command("get", "Shot", text)
+    assert (found.status, found.output) == (1, "")
+    assert found.errors.strip().endswith(words)

@@ -347,9 +347,13 @@ def test_no_address_on_other_servers() -> None:
         (["create", "L", "--project", "harbour", "--invite", "kim"], 2, "not a mail address"),
         (["create", "L", "--project", "harbour", "--passphrase-file", "no"], 2, "cannot be read"),
         (["create", "L", "--project", "harbour", "--days", "0"], 2, "whole number of 1 or more"),
-        (["create", "L", "--project", "harbour", "--version", "x"], 1, "'x' is not an id"),
+        (
+            ["create", "L", "--project", "harbour", "--version", "x"],
+            1,
+            "'x' is not an AssetVersion",
+        ),
         (["add", "nowhere", "x"], 1, "There is no ReviewSession 'nowhere'"),
-        (["add", "nowhere"], 2, "either the ids of versions or --query"),
+        (["add", "nowhere"], 2, "either versions or --query"),
         (["add", "review", "--query", "Task"], 2, "must find asset versions, not Task"),
         (["invite", "review", "Kim <kim>"], 2, "not a mail address"),
         (
@@ -401,3 +405,41 @@ def test_versions_without_media_are_named(
     assert added.stderr.startswith("ftrack-like: warning: 5 versions without media")
     more = [str(project.version(shot, asset=f"other{number}")["id"]) for number in range(7)]
     assert "other4 v1 and 2 more. Encode" in review("add", "First look", *more).stderr
+
+
+def test_guests_with_their_links(
+    review: Run, project: ProjectFactory, sandbox: Sandbox, session: Session
+) -> None:
+    """Administrators of a sandbox get the latest link of each guest; guests without mail none."""
+    session.create("ReviewSession", {"name": "Look", "project": project.project})
+    session.create("User", {"username": "joe", "is_active": True})
+    session.commit()
+    for people in (["Ines Ferreira <ines@producer.example>"], ["ines@producer.example"]):
+        assert review("invite", "Look", *people).returncode == 0
+    review("invite", "Look", "kim@client.example", "--no-mail")
+    ines, kim = json.loads(review("guests", "Look", "--json").stdout)
+    assert list(ines) == ["name", "email", "invited_at", "id", "url"]
+    assert (ines["name"], ines["email"]) == ("Ines Ferreira", "ines@producer.example")
+    assert ines["url"] == outbox(sandbox)[-1]["links"][0]
+    assert requests.get(ines["url"], timeout=20).status_code == 200
+    assert (kim["email"], kim["invited_at"], kim["url"]) == ("kim@client.example", None, None)
+    table = review("guests", "Look", "-o", "table").stdout.splitlines()
+    assert table[0].split() == ["name", "email", "invited_at", "id", "url"]
+    assert table[1].endswith(ines["url"])
+    assert "never" in table[2]
+
+
+def test_guests_of_a_server_that_is_no_sandbox(
+    review: Run, project: ProjectFactory, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server sends links to guests alone: there is no column of empty cells for people."""
+    from ftrack_like.cli import _review_guests
+
+    made = session.create("ReviewSession", {"name": "Look", "project": project.project})
+    values = {"review_session": made, "name": "Kim", "email": "kim@client.example"}
+    guest = session.create("ReviewSessionInvitee", values)
+    session.commit()
+    monkeypatch.setattr(_review_guests, "links_in_mails", lambda session: None)
+    rows, has_links = _review_guests.read_guests(session, [guest])
+    assert not has_links
+    assert [(row.name, row.url) for row in rows] == [("Kim", None)]

@@ -14,7 +14,7 @@ import pytest
 
 from ftrack_like.event.base import Event
 from ftrack_like.event.durability import Durability
-from ftrack_like.event.journal import open_journal
+from ftrack_like.event.journal import open_journal, place_of_journals
 from ftrack_like.event.missed import event_of
 
 pytest.importorskip("starlette", reason="the extra sandbox is not installed")
@@ -145,19 +145,26 @@ def test_dead_letters_are_listed_repeated_and_dropped(
         assert process.returncode == status, errors
         return output, errors
 
-    listed, _ = dead("list", "studio")
-    assert listed.startswith(event["id"])
-    assert "studio.work 1 tries: RuntimeError: this event is poison" in listed
-    (line,) = dead("list", "studio", "--json")[0].splitlines()
-    assert json.loads(line)["event"]["data"] == {"number": 1, "poison": True}
-    assert dead("repeat", "studio", event["id"][:8])[0] == "1 events will be tried again.\n"
+    columns = dead("list", "studio")[0].rstrip("\n").split("\t")
+    assert columns[0] == event["id"]
+    assert columns[2:] == ["studio.work", "1", "RuntimeError: this event is poison"]
+    header = dead("list", "studio", "--csv")[0].splitlines()[0]
+    assert header == "id,failed_at,topic,tries,error"
+    (letter,) = json.loads(dead("list", "studio", "--json")[0])
+    assert letter["event"]["data"] == {"number": 1, "poison": True}
+    assert json.loads(dead("list", "studio", "--jsonl")[0]) == letter
+    assert dead("repeat", "studio", event["id"][:8])[0] == "1 event will be tried again.\n"
     until(lambda: _lines(tmp_path).count("studio.work 1") == 2)
     until(journal.dead_letters)
-    assert dead("drop", "studio", "--all")[0] == "1 events dropped.\n"
-    assert "No dead letters. 0 events wait." in dead("list", "studio")[0]
-    assert (
-        "There is no journal 'other'. Known journals: studio." in dead("list", "other", status=1)[1]
-    )
+    assert dead("drop", "studio", "--all")[0] == "1 event dropped.\n"
+    assert dead("list", "studio") == ("", "")
+    assert dead("list", "studio", "--json") == ("[]\n", "")
+    place = place_of_journals()
+    missing = f"There is no journal 'other' in {place}. The names are: studio."
+    assert missing in dead("list", "other", status=1)[1]
+    assert "Did you mean 'studio'?" in dead("list", "stduio", status=1)[1]
+    empty = dead("list", "studio", "--journal", str(tmp_path / "empty"), status=1)[1]
+    assert f"There is no journal 'studio' in {tmp_path / 'empty'}. It has no journals." in empty
     assert "no dead letter with an id" in dead("drop", "studio", "abc", status=1)[1]
     assert "--all" in dead("drop", "studio", status=2)[1]
     journal.close()

@@ -130,6 +130,21 @@ def test_a_movie_is_published_once(session: Any, version: Any, renders: Any) -> 
 
 
 @pytest.mark.usefixtures("access")
+def test_a_pattern_that_the_shell_expanded(
+    session: Any, version: Any, renders: Any, run_here: Any, capsys: Any
+) -> None:
+    """All frames of one sequence are that sequence; other files are refused with their names."""
+    frames = sorted((renders / "frames").glob("plate.*.png"))
+    done = run_here(*frames, "--version", "film/sh010/edit/v001")[-1]
+    assert (done["frameIn"], done["frameOut"]) == (1001, 1001 + len(frames) - 1)
+    status = cli.main(["encode", *map(str, frames), str(renders / "shot.mov"), "--version", "x"])
+    assert status == 2
+    errors = capsys.readouterr().err
+    assert "one movie, one image or one sequence, but these are 2: " in errors
+    assert errors.strip().endswith(f"{renders / 'shot.mov'}. Run encode for each.")
+
+
+@pytest.mark.usefixtures("access")
 def test_missing_frames_are_named(session: Any, version: Any, renders: Any) -> None:
     """A sequence with a gap is published, and each run says which frames are missing."""
     folder = renders / "gap"
@@ -283,8 +298,16 @@ def test_presets_and_the_first_frame(
         (["notes.txt", "--version", "ID"], 1, "files of the type .txt"),
         (["notes.mov", "--version", "ID"], 1, "contains no picture and no sound"),
         (["empty.mov", "--version", "ID"], 1, "is empty"),
-        (["shot.mov", "--version", "nothing"], 1, "There is no AssetVersion with the id"),
-        (["shot.mov", "--version", "ID", "--format", "x"], 2, "no format 'x'; there are mp4-1080p"),
+        (
+            ["shot.mov", "--version", "nothing"],
+            1,
+            "'nothing' is not an AssetVersion. Write an id, or a path",
+        ),
+        (
+            ["shot.mov", "--version", "ID", "--format", "x"],
+            2,
+            "no format 'x'. The formats are: mp4-1080p",
+        ),
         (["shot.mov", "--version", "ID", "--profile", "x"], 1, "no profile 'x'"),
         (["shot.mov", "--version", "ID", "--profile", "x", "--user", "y"], 2, "cannot be combined"),
         (["shot.mov", "--version", "ID", "--presets", "x.json"], 1, "'x.json', which cannot"),

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like._values.units import SECONDS, seconds_in
+from ftrack_like.cli._choices import check_choice
 from ftrack_like.cli._entities import identifying, schema_of
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._finding import find_entities, reference_by
@@ -162,7 +163,9 @@ def plain_values(
         elif each.attribute in found:
             raise CommandError(f"{each.attribute!r} is set twice.")
         else:
-            found[each.attribute] = _typed(session, each, fragment)
+            found[each.attribute] = value = _typed(session, each, fragment)
+            if isinstance(value, str):
+                check_choice(session, entity_type, each.attribute, value, repr(each.source))
     return found
 
 

@@ -13,7 +13,16 @@ from typing import NoReturn
 from ftrack_like._version import __version__
 from ftrack_like.cli._parser import CommandParser
 
-__all__ = ["GROUPS", "PROGRAM", "command_names", "is_answer", "parse", "parser_for", "summaries_of"]
+__all__ = [
+    "CONNECTION_OPTIONS",
+    "GROUPS",
+    "PROGRAM",
+    "command_names",
+    "is_answer",
+    "parse",
+    "parser_for",
+    "summaries_of",
+]
 
 PROGRAM = "ftrack-like"
 
@@ -38,6 +47,18 @@ _OTHER_NAMES = {
     "update": "set",
     "view": "get",
 }
+
+#: The options of the whole program.
+_OPTIONS = ("-h", "--help", "--version", "--debug")
+#: The connection options, which have a value and may come before the command too.
+CONNECTION_OPTIONS = (
+    "--server-url",
+    "--server",
+    "--user",
+    "--api-user",
+    "--api-key-file",
+    "--profile",
+)
 
 _PACKAGE = __name__.rpartition(".")[0]
 _FOLDER = os.path.dirname(__file__)
@@ -71,13 +92,32 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
         return argparse.Namespace(run=completion.run, answer=list(given[2:]), shell=None)
     if given[:1] == ["help"]:
         given = [*given[1:], "--help"]
+    given = _connection_last(given)
     names = command_names()
     first = next((each for each in given if not each.startswith("-")), None)
+    if given and given[0].startswith("-") and given[0] not in _OPTIONS:
+        _Program(PROGRAM).refuse_option(given[0])
     if first is not None and first not in names:
         _Program(PROGRAM).refuse_command(first, names)
     parser = parser_for([] if first is None else [first])
     parser.set_defaults(run=lambda chosen: print(parser.format_help(), end="") or 0)
     return parser.parse_args(given)
+
+
+def _connection_last(given: Sequence[str]) -> list[str]:
+    """Return *given* with the connection options before the command at the end of its words.
+
+    The options belong to commands. Programs such as ``aws`` take theirs in both places.
+    """
+    rest, moved = list(given), []
+    while rest and rest[0].partition("=")[0] in (*CONNECTION_OPTIONS, "--debug"):
+        count = 1 if "=" in rest[0] or rest[0] == "--debug" else 2
+        moved += rest[:count]
+        rest = rest[count:]
+    if not rest:
+        return list(given)
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *moved, *rest[end:]]
 
 
 def parser_for(names: Iterable[str]) -> CommandParser:
@@ -184,6 +224,20 @@ class _Program(CommandParser):
             "",
         ]
         return "\n".join(lines)
+
+    def refuse_option(self, option: str) -> NoReturn:
+        """Exit with a suggestion for *option*, which has no place before the command."""
+        from ftrack_like._base.suggest import closest  # lazy: only for mistakes
+
+        if option.partition("=")[0] in CONNECTION_OPTIONS:
+            self.error(f"name a command: {PROGRAM} COMMAND … {option}")
+        known = {each.lstrip("-"): each for each in (*_OPTIONS, *CONNECTION_OPTIONS)}
+        word = option.partition("=")[0].lstrip("-")
+        near = ["version"] if word in ("v", "V") else closest(word, known)
+        hint = f"Options of a command come after it: {PROGRAM} COMMAND … {option}"
+        if near:
+            hint = f"Did you mean {known[near[0]]!r}?"
+        self.error(f"unknown argument {option!r}. {hint}")
 
     def refuse_command(self, name: str, known: Sequence[str]) -> NoReturn:
         """Exit with a suggestion for the unknown command *name*."""

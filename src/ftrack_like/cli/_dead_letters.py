@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ftrack_like.cli._errors import CommandError, UsageMistake
-from ftrack_like.cli._text import printable
+from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_rows
+from ftrack_like.cli._text import amount, printable
+from ftrack_like.cli._unknown import no_journal
 
 if TYPE_CHECKING:
+    from ftrack_like._base.types import Json
     from ftrack_like.event.journal import DeadLetter, Journal
 
 __all__ = ["add_parser", "run"]
+
+_COLUMNS = ("id", "failed_at", "topic", "tries", "error")
 
 
 def add_parser(actions: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
@@ -26,9 +32,10 @@ def add_parser(actions: Any) -> None:  # noqa: ANN401 - argparse has no public t
         "callbacks failed in every try.",
     )
     steps = dead.add_subparsers(dest="step", metavar="STEP", required=True)
-    listing = steps.add_parser("list", help="print the dead letters, oldest first")
-    listing.add_argument(
-        "--json", action="store_true", help="print one line of JSON each, with the event"
+    listing = steps.add_parser(
+        "list",
+        help="print the dead letters, oldest first",
+        description="Print the dead letters, oldest first. JSON has the events too.",
     )
     repeat = steps.add_parser(
         "repeat", help="return dead letters to the listeners, which try them again"
@@ -47,18 +54,26 @@ def add_parser(actions: Any) -> None:  # noqa: ANN401 - argparse has no public t
             help="the place of the journal: a folder, or the address redis://… of a server "
             "(default: FTRACK_EVENT_JOURNAL, else the data folder of the user)",
         )
+    add_output_arguments(listing)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List, repeat or drop the dead letters that *arguments* name; return the exit status."""
     from ftrack_like import exception  # lazy: "--help" answers at once
-    from ftrack_like.event.journal import known_names, open_journal  # lazy: likewise
+    from ftrack_like.event.journal import (  # lazy: likewise
+        known_names,
+        open_journal,
+        place_of_journals,
+    )
 
     try:
         is_server = "://" in (arguments.journal or "")
         if not is_server and not _exists(arguments):
-            known = ", ".join(known_names(arguments.journal)) or "none"
-            raise CommandError(f"There is no journal {arguments.name!r}. Known journals: {known}.")
+            raise no_journal(
+                arguments.name,
+                known_names(arguments.journal),
+                place_of_journals(arguments.journal),
+            )
         journal = open_journal(arguments.name, arguments.journal)
         act = _print_letters if arguments.step == "list" else _move_letters
         try:
@@ -81,12 +96,20 @@ def _exists(arguments: argparse.Namespace) -> bool:
 
 
 def _print_letters(journal: Journal, arguments: argparse.Namespace) -> int:
+    from ftrack_like.event.journal import place_of_journals  # lazy: "--help" answers at once
+
     letters = journal.dead_letters()
-    for letter in letters:
-        print(_as_json(letter) if arguments.json else _as_text(letter))
-    if not letters and not arguments.json:
+    with_event = format_of(arguments) in ("json", "jsonl")
+    columns = (*_COLUMNS, "event") if with_event else _COLUMNS
+    # The beginning of an id, which "repeat" and "drop" accept, leaves room for the error.
+    rows = [_row(each)[: len(columns)] for each in letters]
+    write_rows(arguments, columns, rows, short_ids=True)
+    if not letters and is_terminal(sys.stderr):
         counts = journal.counts()
-        print(f"No dead letters. {counts.waiting + counts.claimed} events wait.")
+        place = place_of_journals(arguments.journal)
+        waiting = amount(counts.waiting + counts.claimed, "event")
+        text = f"No dead letters of {arguments.name!r} in {place}. Waiting: {waiting}."
+        print(printable(text), file=sys.stderr)
     return 0
 
 
@@ -96,9 +119,9 @@ def _move_letters(journal: Journal, arguments: argparse.Namespace) -> int:
     known = [letter.identifier for letter in journal.dead_letters()]
     chosen = known if arguments.all else [_letter_with(each, known) for each in arguments.ids]
     if arguments.step == "repeat":
-        print(f"{journal.repeat(chosen)} events will be tried again.")
+        print(f"{amount(journal.repeat(chosen), 'event')} will be tried again.")
     else:
-        print(f"{journal.drop(chosen)} events dropped.")
+        print(f"{amount(journal.drop(chosen), 'event')} dropped.")
     return 0
 
 
@@ -111,22 +134,11 @@ def _letter_with(beginning: str, known: Sequence[str]) -> str:
     raise CommandError(f"There is {problem} with an id that begins with {beginning!r}.")
 
 
-def _as_json(letter: DeadLetter) -> str:
-    fields = {
-        "id": letter.identifier,
-        "tries": letter.tries,
-        "error": letter.error,
-        "failed_at": _failed_at(letter),
-        "event": json.loads(letter.event),
-    }
-    return json.dumps(fields)
-
-
-def _as_text(letter: DeadLetter) -> str:
-    topic = json.loads(letter.event).get("topic", "?")
-    tries = f"{letter.tries} tries"
-    line = f"{letter.identifier} {_failed_at(letter)} {topic} {tries}: {letter.error}"
-    return printable(" ".join(line.split()))
+def _row(letter: DeadLetter) -> list[Json]:
+    """Return *letter* as a row of the columns, and its event."""
+    event = json.loads(letter.event)
+    topic = event.get("topic", "?")
+    return [letter.identifier, _failed_at(letter), topic, letter.tries, letter.error, event]
 
 
 def _failed_at(letter: DeadLetter) -> str:

@@ -17,6 +17,7 @@ from ftrack_like.cli._errors import CommandError
 from ftrack_like.cli._known_names import require_path
 from ftrack_like.cli._text import in_columns, width_of
 from ftrack_like.cli._unknown import no_entity
+from ftrack_like.cli._version_paths import is_version_path, no_version, versions_at
 
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
@@ -65,6 +66,8 @@ def find_entities(
 
 def _by_names(search: _Search, names: Sequence[str]) -> dict[str, list[Entity]]:
     """Return the entities by *names*; for a type without names, those of the types below it."""
+    if search.entity_type == "AssetVersion":
+        return search.by_version_paths(names)
     if identifying(search.schema) is not None:
         found = search.by_names(names)
         left = [each for each in names if each not in found and _SHORT_ID.fullmatch(each)]
@@ -102,7 +105,8 @@ class _Search:
         self.session, self.schema = session, schema
         self.entity_type: str = schema["id"]
         self._keys: list[str] = list(schema["primary_key"])
-        loaded = dict.fromkeys([*self._keys, *_describing(schema), *projections])
+        self._projections = list(projections)
+        loaded = dict.fromkeys([*self._keys, *_describing(schema), *self._projections])
         self._select = f"select {', '.join(loaded)} from {self.entity_type} where "
 
     def _rows_in(self, name: str, texts: Iterable[str]) -> Iterator[Entity]:
@@ -152,6 +156,21 @@ class _Search:
             for row in self._rows(" or ".join(some))
         }
         return {text: [rows[key]] for key, text in texts_by_key.items() if key in rows}
+
+    def by_version_paths(self, texts: Sequence[str]) -> dict[str, list[Entity]]:
+        """Return the asset versions that *texts* name, paths or the beginnings of ids.
+
+        Raise :exc:`~ftrack_like.cli._errors.CommandError` for the first that names none.
+        """
+        left = [each for each in texts if _SHORT_ID.fullmatch(each)]
+        found = self.by_beginnings(left)
+        left = [each for each in texts if each not in found]
+        found.update(versions_at(self.session, left, self._projections))
+        unknown = next((each for each in texts if each not in found), None)
+        if unknown is not None:
+            assets = stored_values(self.session, "Asset", "name")
+            raise no_version(self.session, unknown, assets)
+        return found
 
     def by_names(self, texts: Sequence[str]) -> dict[str, list[Entity]]:
         """Return the entities with the names or paths *texts*; an exact name is best."""
@@ -230,7 +249,18 @@ def _only_one(
     kinds = [entity_type] if name is not None else list(_KINDS[entity_type])
     wanted = text.rpartition("/")[2] if "link" in schema["properties"] else text
     known = _existing_names(session, kinds)
+    if wanted != text and wanted in (known or ()):
+        # The mistake is further up in the path.
+        known, wanted = _paths_to(session, entity_type, wanted), text
     raise CommandError(no_entity(kinds, text, known, compared=wanted))
+
+
+def _paths_to(session: Session, entity_type: str, name: str) -> list[str]:
+    """Return the paths of *entity_type* entities with the *name*, at most 15."""
+    rows = session.query(
+        f"select link from {entity_type} where name is :name limit 15", values={"name": name}
+    )
+    return sorted("/".join(_path(each)) for each in rows)
 
 
 def _several(
@@ -281,18 +311,24 @@ def _existing_names(session: Session, entity_types: Iterable[str]) -> Optional[l
     return sorted(found)
 
 
-def whole_ids(session: Session, entity_types: Iterable[str], texts: Sequence[str]) -> list[str]:
+def whole_ids(session: Session, entity_types: Sequence[str], texts: Sequence[str]) -> list[str]:
     """Return *texts* with whole ids in place of the beginnings of ids of *entity_types*.
 
-    Raise :exc:`~ftrack_like.cli._errors.CommandError` for the beginning of several ids.
+    If these contain ``AssetVersion``, the paths of versions are replaced too. Raise
+    :exc:`~ftrack_like.cli._errors.CommandError` for the beginning of several ids, and for a path
+    without a version.
     """
     short = [each for each in texts if _SHORT_ID.fullmatch(each) and not is_id(each)]
     whole: dict[str, str] = {}
+    if "AssetVersion" in entity_types:
+        paths = [each for each in texts if each not in short and is_version_path(each)]
+        found = find_entities(session, "AssetVersion", paths) if paths else []
+        whole.update({text: str(each["id"]) for text, each in zip(paths, found)})
     for entity_type in entity_types:
         schema = schema_of(session, entity_type)
         left = [each for each in short if each not in whole]
-        for text, found in _Search(session, schema).by_beginnings(left).items():
-            whole[text] = str(_only_one(session, schema, text, found)["id"])
+        for text, alike in _Search(session, schema).by_beginnings(left).items():
+            whole[text] = str(_only_one(session, schema, text, alike)["id"])
     return [whole.get(each, each) for each in texts]
 
 

@@ -41,6 +41,8 @@ _ID_WIDTH = 36
 #: The width of the beginning of an id, with the ellipsis. It is cut if it leaves the other columns
 #: less room than they need to be readable.
 _SHORT_ID_WIDTH, _READABLE = 9, 12
+#: Columns that are never cut.
+_WHOLE = frozenset({"path", "url"})
 #: Characters that JSON leaves as they are and that could control a terminal or hide text.
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _TSV_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -274,10 +276,12 @@ def _widths(
     import shutil  # lazy: takes as long to import as argparse
 
     available = shutil.get_terminal_size().columns
-    # Part of an id or of the path of a file is of no use: the terminal then wraps the lines.
+    # Part of an id, a path or an address is of no use: the terminal then wraps the lines.
     ids = [all(_ID.fullmatch(row[index]) for row in cells) for index in range(len(columns))]
     least = [_ID_WIDTH if is_id else _NARROWEST for is_id in ids]
-    least = [width if name == "path" else low for name, width, low in zip(columns, widths, least)]
+    least = [width if name in _WHOLE else low for name, width, low in zip(columns, widths, least)]
+    if _WHOLE.intersection(columns) and sum(least) + _GAP * (len(least) - 1) > available:
+        return widths  # The lines do not fit anyhow, so the other columns stay whole too.
     readable = [
         low if is_id else max(low, min(width, _READABLE))
         for low, width, is_id in zip(least, widths, ids)

@@ -20,7 +20,14 @@ class OptionGroup(NamedTuple):
 
 
 #: Names of options in other programs, and the names here.
-_OTHER_OPTIONS = {"fields": "columns", "format": "output", "max-items": "limit"}
+_OTHER_OPTIONS = {
+    "fields": "columns",
+    "format": "output",
+    "l": "limit",
+    "max-items": "limit",
+    "n": "limit",
+    "top": "limit",
+}
 
 #: Names of required options in other commands, and the names here.
 _OTHER_REQUIRED = {"to": "version", "version": "to"}
@@ -39,6 +46,12 @@ _USUAL_COMMANDS = {
 
 #: The beginning of the message of argparse for missing arguments.
 _MISSING = "the following arguments are required:"
+
+#: What to do when the shell has split an expression into words, and an example.
+_QUOTING = (
+    " Put the expression in single quotes, and texts of several words in it in double quotes."
+)
+_QUOTED_QUERY = "Write: 'Task where status.name is \"In progress\"'."
 
 #: What a name of a command consists of.
 _COMMAND_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz-")
@@ -196,8 +209,11 @@ class CommandParser(argparse.ArgumentParser):
         """Return a sentence that helps with the unknown word *option*, or an empty text."""
         if not option.startswith("-"):
             positional = [each.metavar for each in self._actions if not each.option_strings]
-            takes_sentence = "EXPRESSION" in positional or "TEXT" in positional
-            return " Put an argument with spaces in quotes." if takes_sentence else ""
+            if any("--on" in each.option_strings for each in self._actions):
+                return f" Select entities with --on, such as: --on Task {option}"
+            if "EXPRESSION" in positional:
+                return _QUOTING + ("" if " events" in self.prog else f" {_QUOTED_QUERY}")
+            return " Put an argument with spaces in quotes." if "TEXT" in positional else ""
         # Without dashes, which would make all options alike.
         known = {
             name[2:]: name
@@ -206,6 +222,8 @@ class CommandParser(argparse.ArgumentParser):
             if name.startswith("--")
         }
         word = option.split("=", maxsplit=1)[0].lstrip("-")
+        if not option.startswith("--"):
+            word = word[:1]  # A value may follow it, as in "-n3".
         from ftrack_like._base.suggest import closest  # lazy: only for mistakes
 
         assigned = self._assignment_hint(option)

@@ -19,10 +19,13 @@ from ftrack_like.cli._errors import CommandError
 
 __all__ = [
     "attributes_command",
+    "no_component",
     "no_entity",
+    "no_journal",
     "no_such_type",
     "types_command",
     "unknown_attribute",
+    "unknown_choice",
     "unknown_custom_attribute",
 ]
 
@@ -75,6 +78,29 @@ def no_entity(
     else:
         listed = f"The {'names' if path is None else 'values'} are: {', '.join(known)}."
     return f"There is no {kind} {where}. {_advice_for(compared or text, known or (), listed)}"
+
+
+def unknown_choice(entity_type: str, name: str, text: str, values: Sequence[str]) -> str:
+    """Return the sentences about *text*, which is none of the *values* of the attribute *name*."""
+    hint = _advice_for(text, values, "")
+    listed = f"The values are: {', '.join(values)}."
+    return " ".join(filter(None, (f"No {entity_type} has the {name} {text!r}.", hint, listed)))
+
+
+def no_component(names: Sequence[str], known: Sequence[str]) -> CommandError:
+    """Return the error about *names*, which are none of the components *known*."""
+    listed = f"The names are: {', '.join(known)}."
+    hint = _advice_for(names[0], known, "") if len(names) == 1 else ""
+    wanted = ", ".join(map(repr, names))
+    return CommandError(" ".join(filter(None, (f"There is no component {wanted}.", hint, listed))))
+
+
+def no_journal(name: str, known: Sequence[str], place: str) -> CommandError:
+    """Return the error about the journal *name*; *known* are those in the folder *place*."""
+    listed = f"The names are: {', '.join(known)}." if known else "It has no journals."
+    hint = _advice_for(name, known, listed)
+    more = " --journal PLACE names another folder or server."
+    return CommandError(f"There is no journal {name!r} in {place}. {hint}{more}")
 
 
 def types_command() -> str:

@@ -33,6 +33,8 @@ SUMMARY = "list and run actions"
 
 #: The types in events that differ from the lower-case name of the entity type.
 _EVENT_TYPES = {"Project": "show"}
+#: The seconds to wait for actions that offer themselves.
+_LISTING = 1.0
 _COLUMNS = ("actionIdentifier", "label", "variant", "description")
 
 
@@ -60,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="value of a field of its form; NAME:=JSON for other types than text",
     )
-    for each, seconds in ((listing, 1.0), (running, 30.0)):
+    for each, seconds in ((listing, _LISTING), (running, 30.0)):
         each.add_argument(
             "--on",
             metavar=("TYPE", "ID"),
@@ -151,7 +153,7 @@ def _run_action(
     if reply is None:
         raise CommandError(
             f"No action {arguments.identifier!r} answered within {arguments.wait:g} seconds. "
-            "'ftrack-like action list' shows the actions that are there."
+            f"{_near_action(session, arguments, selection)}"
         )
     answer = reply["data"]
     answer = answer if isinstance(answer, Mapping) else {"success": True, "message": str(answer)}
@@ -160,6 +162,20 @@ def _run_action(
     else:
         _show_answer(arguments, answer)
     return 0 if answer.get("success", True) else 1
+
+
+def _near_action(
+    session: Session, arguments: argparse.Namespace, selection: list[dict[str, str]]
+) -> str:
+    """Return a sentence with the action that the identifier resembles, or how to list them."""
+    from ftrack_like._base.suggest import did_you_mean  # lazy: only for mistakes
+
+    offers = _offers(session, arguments, selection, min(arguments.wait, _LISTING))
+    known = {str(each.get("actionIdentifier")) for each in offers}
+    listing = "'ftrack-like action list' shows the actions that are there."
+    if arguments.identifier in known:
+        return "It is there, but does not answer for these entities, or takes longer. Try --wait."
+    return did_you_mean(arguments.identifier, known, listing)
 
 
 def _field_value(text: str) -> tuple[str, Any]:

@@ -10,6 +10,7 @@ from ftrack_like.cli._assignments import apply_keyed, assignments_of, plain_valu
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import type_named
+from ftrack_like.cli._errors import CommandError
 from ftrack_like.cli._foreseen import refuse_incomplete, refuse_taken_name
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_details
 from ftrack_like.cli._text import printable
@@ -45,7 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
         entity_type = type_named(session, arguments.type)
         values = plain_values(session, entity_type, assignments)
         refuse_incomplete(session, entity_type, values)
-        entity = session.create(entity_type, values)
+        try:
+            entity = session.create(entity_type, values)
+        except ValueError as error:  # Of a class that refuses values, such as types of jobs.
+            raise CommandError(str(error)) from error
         if arguments.dry_run:
             refuse_taken_name(session, entity)
         apply_keyed(session, [entity], assignments)

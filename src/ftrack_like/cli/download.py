@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from ftrack_like.accessor._parallel import Move, move_all, works_in_threads
 from ftrack_like.accessor._progress import Meter, current_meter
 from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._entities import is_id
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._expressions import with_type
 from ftrack_like.cli._fetching import (
@@ -26,6 +27,8 @@ from ftrack_like.cli._output import add_output_arguments, is_terminal, write_row
 from ftrack_like.cli._progress import ProgressBar
 from ftrack_like.cli._sources import as_size
 from ftrack_like.cli._text import amount
+from ftrack_like.cli._unknown import no_component
+from ftrack_like.cli._version_paths import VERSION_FORM
 
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
@@ -50,7 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folders for project, contexts, asset and version."
     )
     parser.add_argument(
-        "ids", metavar="ID", nargs="*", help="id of a component or of an asset version"
+        "ids",
+        metavar="ID",
+        nargs="*",
+        help="id of a component or of an asset version, or the path of a version such as "
+        f"{VERSION_FORM}",
     )
     parser.add_argument(
         "-q",
@@ -187,9 +194,8 @@ def _components(session: Session, arguments: argparse.Namespace) -> list[Compone
     if arguments.component:
         kept = [each for each in found if each["name"] in arguments.component]
         if not kept:
-            names = ", ".join(sorted({str(each["name"]) for each in found}))
-            wanted = ", ".join(map(repr, arguments.component))
-            raise CommandError(f"There is no component {wanted}. The names are: {names}.")
+            names = sorted({str(each["name"]) for each in found})
+            raise no_component(arguments.component, names)
         found = kept
     return list({str(each["id"]): each for each in found}.values())
 
@@ -226,8 +232,10 @@ def _of_ids(session: Session, ids: Sequence[str], thumbnails: bool) -> list[Comp
                 f"select version from {_VERSION} where id is :id", values={"id": each}
             ).first()
             problem = "has no components" if version else "is no component and no version"
+            form = "" if is_id(each) else f" Write an id, or the path of a version: {VERSION_FORM}."
             raise CommandError(
                 f"{each!r} {problem} that {session.api_user!r} may see on {session.server_url}."
+                f"{form}"
             )
         found += by_id[each]
     return found

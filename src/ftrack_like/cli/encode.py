@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional, TextIO
 
 from ftrack_like.cli._arguments import seconds_above_zero
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._errors import message_of, report
+from ftrack_like.cli._errors import CommandError, UsageMistake, message_of, report
 from ftrack_like.cli._interrupt import INTERRUPTED, interruptible
 from ftrack_like.cli._streams import silence
+from ftrack_like.cli._text import amount
+from ftrack_like.cli._version_paths import VERSION_FORM
 
 if TYPE_CHECKING:
     from ftrack_like.media import Publication
@@ -28,7 +32,7 @@ _EPILOG = """\
 FILE is a movie, an image, or a sequence of images:
 
   plate.%04d.exr [1001-1100]   these frames
-  plate.%04d.exr               all frames; also plate.####.exr
+  plate.%04d.exr               all frames; also plate.####.exr and plate.*.exr
   renders/v003                 the only sequence in the folder
 
 A repeated call finds the result and does nothing. Calls on several machines at
@@ -36,6 +40,10 @@ once make one result. The exit status is 0 when the result is published, 1 if
 something failed, 2 for a wrong command, and 130 after Ctrl-C or SIGTERM.
 """
 
+#: The beginning of a query. Paths of versions have no such word.
+_QUERY = re.compile(r"\s*(select\s|\w+\s+where\s)", re.IGNORECASE)
+#: How many files an error lists.
+_LISTED = 5
 #: The width of the bar in characters, and the seconds between two lines of JSON at least.
 _BAR, _PAUSE = 30, 0.5
 
@@ -44,14 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to *parser*."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("file", metavar="FILE", help="the media, or the pattern of a sequence")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="the media, the pattern of a sequence, or all frames of one sequence",
+    )
     # "version" is the option of the whole command that shows its version.
     parser.add_argument(
         "--version",
         dest="version_id",
-        metavar="ID",
+        metavar="VERSION",
         required=True,
-        help="the id of the AssetVersion",
+        help=f"the asset version: its id, its path such as {VERSION_FORM}, or a query that finds "
+        "only this one",
     )
     parser.add_argument(
         "--format",
@@ -91,11 +105,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Encode and publish the file in *arguments*; return the exit status."""
     from ftrack_like import exception  # lazy: "--help" answers at once
+    from ftrack_like._base.suggest import did_you_mean  # lazy: likewise
     from ftrack_like.media import PROFILES  # lazy: likewise
 
     if arguments.format not in PROFILES:
-        formats = ", ".join(sorted(PROFILES))
-        return _fail(f"There is no format {arguments.format!r}; there are {formats}.", 2)
+        formats = sorted(PROFILES)
+        listed = f"The formats are: {', '.join(formats)}."
+        hint = did_you_mean(arguments.format, formats, listed)
+        return _fail(f"There is no format {arguments.format!r}. {hint}", 2)
     progress = _Reporter(sys.stdout) if arguments.json else _Bar(sys.stderr)
     with interruptible():
         try:
@@ -103,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
         except FileNotFoundError as error:
             progress.close()
             return _fail(f"There is no file {os.fspath(error.filename)!r}.", 2)
-        except (exception.Error, OSError) as error:
+        except (CommandError, exception.Error, OSError) as error:
             progress.fail(message_of(error))
             return report(error)
         except ValueError as error:
@@ -121,11 +138,12 @@ def _publish_file(arguments: argparse.Namespace, progress: _Progress) -> None:
     """Encode and publish, and show the result."""
     from ftrack_like.media import publish_reviewable  # lazy: "--help" answers at once
 
+    path = _only_media(arguments.files)
     with open_session(arguments, plugins=True) as session:
         version = _existing_version(session, arguments.version_id)
         publication = publish_reviewable(
             version,
-            arguments.file,
+            path,
             encode="local",
             profile=arguments.format,
             keep_original=arguments.keep_original,
@@ -138,16 +156,41 @@ def _publish_file(arguments: argparse.Namespace, progress: _Progress) -> None:
         progress.finish(_result(publication, version["id"]))
 
 
-def _existing_version(session: Session, id_: str) -> Any:  # noqa: ANN401 - an entity of a studio's class
-    from ftrack_like import exception  # lazy: "--help" answers at once
-    from ftrack_like.cli._finding import whole_ids  # lazy: likewise
+def _only_media(files: Sequence[str]) -> str:
+    """Return the path, or the expression of the sequence, of the only media in *files*.
 
-    version = session.get("AssetVersion", whole_ids(session, ("AssetVersion",), [id_])[0])
-    if version is None:
-        raise exception.NotFoundError(
-            f"There is no AssetVersion with the id {id_!r}, or this user does not see it."
+    The shell replaces a pattern such as ``plate.*.exr`` by the names of all frames.
+    """
+    if len(files) == 1:
+        return files[0]
+    from ftrack_like.cli._sources import sources_of  # lazy: for several files only
+
+    sources = sources_of(files)
+    if len(sources) > 1:
+        names = ", ".join(each.path for each in sources[:_LISTED])
+        more = f" and {len(sources) - _LISTED} more" if len(sources) > _LISTED else ""
+        raise UsageMistake(
+            f"FILE is one movie, one image or one sequence, but these are {len(sources)}: "
+            f"{names}{more}. Run encode for each."
         )
-    return version
+    return sources[0].path
+
+
+def _existing_version(session: Session, text: str) -> Any:  # noqa: ANN401 - an entity of a studio's class
+    """Return the only asset version that *text* names, an id, a path or a query."""
+    from ftrack_like.cli._expressions import quoting, with_type  # lazy: "--help" answers at once
+    from ftrack_like.cli._finding import find_entity  # lazy: likewise
+
+    if not _QUERY.match(text):
+        return find_entity(session, "AssetVersion", text)
+    with quoting(text, session.server_url):
+        entity_type, query = with_type(session, text)
+        if entity_type != "AssetVersion":
+            raise UsageMistake(f"--version must find an asset version, not {entity_type}.")
+        found = session.query(query).all()
+    if len(found) != 1:
+        raise CommandError(f"{text!r} finds {amount(len(found), 'version')}, not one.")
+    return found[0]
 
 
 def _result(publication: Publication, version_id: str) -> dict[str, Any]:

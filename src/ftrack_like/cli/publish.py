@@ -136,19 +136,22 @@ def _create_version(
         context = session.query(
             "select name, link from Context where id is :id", values={"id": parent_id}
         ).one()
+    chosen = None
+    if arguments.asset_type is not None:
+        chosen = find_entity(session, "AssetType", arguments.asset_type)
     name = arguments.asset_name or sources[0].name
     asset = session.query(
         "select name, type.name from Asset where name is :name and context_id is :context",
         values={"name": name, "context": context["id"]},
     ).first()
     if asset is None:
-        values = {"name": name, "parent": context, "type": _asset_type(session, arguments)}
+        values = {"name": name, "parent": context, "type": chosen or _usual_type(session)}
         asset = session.create("Asset", values)
         made.append(asset)
-    elif arguments.asset_type not in (None, asset["type"]["name"]):
+    elif chosen not in (None, asset["type"]):
         raise CommandError(
             f"The asset {name!r} in {described(context)} has the type {asset['type']['name']!r}, "
-            f"not {arguments.asset_type!r}. Choose another --asset-name, or omit --asset-type."
+            f"not {chosen['name']!r}. Choose another --asset-name, or omit --asset-type."
         )
     values = {"asset": asset, "comment": arguments.comment}
     if task is not None:
@@ -160,10 +163,8 @@ def _create_version(
     return cast("AssetVersion", version)
 
 
-def _asset_type(session: Session, arguments: argparse.Namespace) -> Entity:
-    """Return the type of a new asset."""
-    if arguments.asset_type is not None:
-        return find_entity(session, "AssetType", arguments.asset_type)
+def _usual_type(session: Session) -> Entity:
+    """Return the type of a new asset without --asset-type."""
     select = "select name from AssetType"
     usual = session.query(f"{select} where name is :name", values={"name": _USUAL_TYPE}).first()
     found = usual or session.query(f"{select} order by name").first()

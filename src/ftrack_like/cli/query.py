@@ -14,10 +14,11 @@ from ftrack_like.cli._columns import Column, column_of, columns_of, projections_
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import type_named
 from ftrack_like.cli._errors import UsageMistake
-from ftrack_like.cli._expressions import print_unknown_values, quoting
+from ftrack_like.cli._expressions import quoting
 from ftrack_like.cli._known_names import check_columns
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_rows
 from ftrack_like.cli._progress import ProgressBar
+from ftrack_like.cli._unknown_values import print_unknown_values
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json

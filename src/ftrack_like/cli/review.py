@@ -22,11 +22,13 @@ from ftrack_like.cli._output import (
     write_details,
     write_rows,
 )
+from ftrack_like.cli._review_guests import NO_LINKS, GuestRow, read_guests
 from ftrack_like.cli._review_list import ReviewRow, read_reviews, review_row
 from ftrack_like.cli._review_media import version_title, warn_of_missing_media
 from ftrack_like.cli._review_page import OUTBOX, page_of_review, sandbox_page
 from ftrack_like.cli._review_report import REPORT_COLUMNS, read_report, report_row, report_value
 from ftrack_like.cli._text import amount
+from ftrack_like.cli._version_paths import VERSION_FORM
 
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
@@ -72,7 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument(
         "--moderated", action="store_true", help="guests do not see the notes of other guests"
     )
-    _add_versions_option(create, "--version", "version to show; may be repeated")
+    _add_versions_option(
+        create,
+        "--version",
+        f"version to show, by id or path such as {VERSION_FORM}; may be repeated",
+    )
     create.add_argument(
         "--invite",
         metavar="EMAIL",
@@ -87,13 +93,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "that a browser can show, and adds them all the same.",
     )
     _add_review(add)
-    add.add_argument("versions", metavar="VERSION", nargs="*", help="id of an asset version")
+    add.add_argument(
+        "versions",
+        metavar="VERSION",
+        nargs="*",
+        help=f"asset version, by id or path such as {VERSION_FORM}",
+    )
     add.add_argument("-q", "--query", metavar="EXPRESSION", help="or a query for asset versions")
     invite = actions.add_parser(
         "invite",
         help="invite people by mail",
-        description="Invite people by mail. The mail has the personal link of the guest, which no "
-        "command prints. A sandbox shows its mails to administrators on the page /outbox.",
+        description="Invite people by mail. The mail has the personal link of the guest. A site "
+        "sends it to the guest alone. 'review guests' prints it for administrators of a sandbox.",
     )
     _add_review(invite)
     invite.add_argument(
@@ -105,6 +116,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     invite.add_argument("--no-mail", action="store_true", help="add the people, but send no mail")
     for each in (create, add, invite):
         add_dry_run_argument(each)
+    guests = actions.add_parser(
+        "guests",
+        help="list the people who are invited, with their links in a sandbox",
+        description="List the people who are invited. For an administrator of a sandbox, with the "
+        "personal link in the last mail to each. A site sends links to the guests alone: there "
+        "the column is empty.",
+    )
+    _add_review(guests)
     report = actions.add_parser(
         "report",
         help="print decisions and notes",
@@ -121,7 +140,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     listing.add_argument("--project", metavar="PROJECT", help="only those of this project")
     listing.add_argument("--open", action="store_true", help="only those that guests can enter now")
-    for each in (create, add, invite, report, listing):
+    for each in (create, add, invite, guests, report, listing):
         add_output_arguments(each)
         add_connection_arguments(each)
 
@@ -142,6 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
         "create": _create,
         "add": _add,
         "invite": _invite,
+        "guests": _guests,
         "report": _report,
         "list": _list_reviews,
     }
@@ -201,9 +221,7 @@ def _settings(arguments: argparse.Namespace, project: Entity) -> dict[str, objec
 def _add(session: Session, arguments: argparse.Namespace) -> int:
     """Add versions to a review session."""
     if bool(arguments.versions) == (arguments.query is not None):
-        raise UsageMistake(
-            "Pass the review session, then either the ids of versions or --query EXPRESSION."
-        )
+        raise UsageMistake("Pass the review session, then either versions or --query EXPRESSION.")
     review = _find_review(session, arguments.review)
     if arguments.query is not None:
         versions = _versions_of_query(session, arguments.query)
@@ -252,6 +270,28 @@ def _invite(session: Session, arguments: argparse.Namespace) -> int:
     _say(f"{'Added' if arguments.no_mail else 'Invited'} {amount(len(invitees), 'person')}.")
     if not arguments.no_mail:
         _say_where_links_are(session)
+    return 0
+
+
+def _guests(session: Session, arguments: argparse.Namespace) -> int:
+    """List the people who are invited to a review session."""
+    review = _find_review(session, arguments.review)
+    invitees = session.query(
+        "select name from ReviewSessionInvitee where review_session_id is :id order by name, email",
+        values={"id": review["id"]},
+    ).all()
+    rows, has_links = read_guests(session, invitees)
+    shown = [list(each) for each in rows]
+    columns = list(GuestRow._fields)
+    if format_of(arguments) == "table":
+        for row in shown:
+            row[2] = str(row[2] or "never")[:16].replace("T", " ")
+        if not has_links:
+            columns, shown = columns[:-1], [row[:-1] for row in shown]
+    if not write_rows(arguments, columns, shown, short_ids=True):
+        _say("The review session has no guests.")
+    elif not has_links:
+        _say(NO_LINKS)
     return 0
 
 
@@ -346,7 +386,10 @@ def _say_where_links_are(session: Session) -> None:
     if is_terminal(sys.stderr):
         page = sandbox_page(session, OUTBOX)
         if page is not None:
-            _say(f"The mails with the personal links: {page} (for administrators)")
+            _say(
+                f"The mails with the personal links: {page} (for administrators). "
+                "'ftrack-like review guests' prints the links."
+            )
 
 
 def _say(*texts: Iterable[str]) -> None:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "assignments",
         metavar="ATTRIBUTE=VALUE",
         nargs="+",
-        help="such as status=Done, bid=8h, custom.fstart=1001, metadata.shelf=12, "
+        help="such as status=Completed, bid=8h, custom.fstart=1001, metadata.shelf=12, "
         "description=@note.txt (a file) or bid:=null (JSON)",
     )
     add_dry_run_argument(parser)
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     count = next((number for number, word in enumerate(words) if number and is_form(word)), None)
     if count is None:
         raise UsageMistake(
-            f"{words[-1]!r} is not an assignment. Write attribute=value, such as status=Done."
+            f"{words[-1]!r} is not an assignment. Write attribute=value, such as status=Completed."
         )
     assignments, ids = assignments_of(words[count:]), ids_in(words[:count])
     with open_session(arguments) as session:

@@ -16,9 +16,10 @@ from ftrack_like.cli._changes import (
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import summed_up, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
-from ftrack_like.cli._expressions import quoting, unknown_values, with_type
+from ftrack_like.cli._expressions import quoting, with_type
 from ftrack_like.cli._finding import find_entity, stored_values
 from ftrack_like.cli._output import add_output_arguments, is_terminal
+from ftrack_like.cli._unknown_values import unknown_values
 
 if TYPE_CHECKING:
     from ftrack_like.session import Session

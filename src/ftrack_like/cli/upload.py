@@ -15,6 +15,7 @@ from ftrack_like.cli._output import add_output_arguments, is_terminal, write_row
 from ftrack_like.cli._sending import sending_all
 from ftrack_like.cli._sources import SourceFile, as_size, sources_of
 from ftrack_like.cli._text import amount, printable
+from ftrack_like.cli._version_paths import VERSION_FORM
 
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
@@ -39,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         metavar="TARGET",
         required=True,
-        help="id of the asset version that gets the components, or name of a location, such as "
-        f"{_SERVER}, for components without a version",
+        help=f"the asset version that gets the components, by id or path such as {VERSION_FORM}; "
+        f"or the name of a location, such as {_SERVER}, for components without a version",
     )
     parser.add_argument(
         "--location",

@@ -390,7 +390,8 @@ class QueryResult(Sequence[_Row]):
     def to_pandas(self, columns: Optional[Projections] = None) -> pandas.DataFrame:
         """Return the rows as a data frame of pandas; *columns* are as for :meth:`to_dicts`.
 
-        Columns with dates have the type ``datetime64`` with the time zone UTC. Raise
+        Columns with dates have the type ``datetime64`` with the time zone UTC. Use this instead of
+        ``pandas.DataFrame(result)``, which loads and shows every attribute of each entity. Raise
         :exc:`ImportError` if pandas is not installed.
         """
         # lazy: few programs export tables

@@ -26,6 +26,13 @@ _BEFORE, _BEHIND = 100, 60
 #: A placeholder of a bound value.
 _PLACE = r":\w+"
 
+#: A text in quotes, and the words after a comparison up to the next part of the query.
+_QUOTED = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+_WORD = r"""(?!(?:and|or|not|order|group|limit|offset|having)\b)[^\s"'()=<>!,]+"""
+_SEVERAL_WORDS = (
+    rf"(?P<sign>\b(?:is|is_not|like|not_like)\b|!?=)\s*(?P<words>{_WORD}(?:[ ]+{_WORD})+)"
+)
+
 
 class Wording:
     """The *text* that the author of a query wrote, and the *pieces* of the query.
@@ -53,6 +60,9 @@ class Wording:
         if error.sentence is not None:
             for theirs, ours in ((sent, self.text), (sent.partition("\n")[0], self.text)):
                 error.sentence = error.sentence.replace(theirs, ours.partition("\n")[0])
+            hint = _quoting_hint(self.text)
+            if hint not in error.sentence:
+                error.sentence = f"{error.sentence} {hint}"
         restate(error, self.text, place)
 
     def place(self, sent: str, position: int) -> Optional[int]:
@@ -92,6 +102,18 @@ class Wording:
                 return -place - 1 if found is None else found.end()
             begin += len(piece)
         return len(self.text)
+
+
+def _quoting_hint(text: str) -> str:
+    """Return a sentence about the first value of several words without quotes in the query *text*.
+
+    Return an empty text if there is none.
+    """
+    plain = re.sub(_QUOTED, lambda match: '"' + "_" * (len(match[0]) - 2) + '"', text)
+    match = re.search(_SEVERAL_WORDS, plain, re.IGNORECASE)
+    if match is None:
+        return ""
+    return f'Put a text of several words in quotes: {match["sign"]} "{match["words"]}".'
 
 
 def _found(sent: str, letters: list[str]) -> Optional[int]:

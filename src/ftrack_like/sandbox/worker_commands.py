@@ -73,7 +73,8 @@ def add_worker_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         "jobs",
         help="show, repeat and cancel encodings of a sandbox on PostgreSQL",
         description="Show the encodings that wait, run or have failed, the oldest first; or "
-        "repeat or cancel one. The page /encoding of a sandbox does the same.",
+        "repeat or cancel one. The page /encoding of a sandbox does the same, also without "
+        "PostgreSQL.",
     )
     _add_place(
         jobs,
@@ -163,6 +164,7 @@ def _manage(arguments: argparse.Namespace) -> int:
             print(json.dumps([_record(one) for one in shown], indent=2))
         else:
             _print_table(shown)
+            _print_next_step(shown)
         return 0
 
     return _with_worker(arguments, run, workers=0, lease=_LEASE)
@@ -250,3 +252,15 @@ def _print_table(jobs: Sequence[QueuedJob]) -> None:
         print(line)
         if one.error:
             print(f"    {one.error}")
+
+
+def _print_next_step(jobs: Sequence[QueuedJob]) -> None:
+    """Print on a terminal how to repeat or cancel the first of *jobs* for which that works."""
+    if not sys.stderr.isatty():
+        return
+    states = {one.state: one.job.id for one in reversed(jobs)}
+    if "failed" in states:
+        print(f"Do a failed one again with: --repeat {states['failed']}", file=sys.stderr)
+    waiting = states.get("waiting") or states.get("running")
+    if waiting is not None:
+        print(f"End one that waits or runs with: --cancel {waiting}", file=sys.stderr)

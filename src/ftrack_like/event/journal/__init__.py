@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from ftrack_like.event.journal.entries import Counts, DeadLetter, Journal, JournalClaim
-from ftrack_like.event.journal.place import check_name, known_names, open_journal
+from ftrack_like.event.journal.place import (
+    check_name,
+    known_names,
+    open_journal,
+    place_of_journals,
+)
 
 __all__ = [
     "Counts",
@@ -13,4 +18,5 @@ __all__ = [
     "check_name",
     "known_names",
     "open_journal",
+    "place_of_journals",
 ]

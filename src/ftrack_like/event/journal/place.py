@@ -10,7 +10,7 @@ from ftrack_like import exception
 from ftrack_like._transport.redaction import masked
 from ftrack_like.event.journal.entries import Journal
 
-__all__ = ["ENVIRONMENT", "check_name", "known_names", "open_journal"]
+__all__ = ["ENVIRONMENT", "check_name", "known_names", "open_journal", "place_of_journals"]
 
 #: The environment variable with the place of journals.
 ENVIRONMENT = "FTRACK_EVENT_JOURNAL"
@@ -40,7 +40,7 @@ def open_journal(name: str, place: Optional[str] = None) -> Journal:
     the place needs.
     """
     check_name(name)
-    chosen = place or os.environ.get(ENVIRONMENT) or _default_folder()
+    chosen = _place_or_usual(place)
     if chosen.startswith(_REDIS):
         from ftrack_like.event.journal.redis import RedisJournal  # lazy: an optional dependency
 
@@ -56,7 +56,7 @@ def known_names(place: Optional[str] = None) -> list[str]:
 
     Raise :exc:`~ftrack_like.exception.EventJournalError` for a server: name the journal instead.
     """
-    chosen = place or os.environ.get(ENVIRONMENT) or _default_folder()
+    chosen = _place_or_usual(place)
     if chosen.startswith(_REDIS):
         raise exception.EventJournalError(
             "A server does not list its journals. Pass the durable name."
@@ -67,6 +67,16 @@ def known_names(place: Optional[str] = None) -> list[str]:
     except FileNotFoundError:
         return []
     return sorted(each[: -len(_SUFFIX)] for each in files if each.endswith(_SUFFIX))
+
+
+def place_of_journals(place: Optional[str] = None) -> str:
+    """Return *place*, by default the one that is used without, for messages: without a password."""
+    return masked(os.path.expanduser(_place_or_usual(place)))
+
+
+def _place_or_usual(place: Optional[str]) -> str:
+    """Return *place*, by default that of the environment, else the data folder of the user."""
+    return place or os.environ.get(ENVIRONMENT) or _default_folder()
 
 
 def _refuse_addresses(place: str) -> None:
