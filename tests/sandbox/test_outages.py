@@ -97,9 +97,8 @@ def test_a_process_that_stops_in_a_transaction_holds_up_no_others(
 
 
 @needs_postgresql
-def test_loading_rows_may_take_its_time(namespace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_rows_may_take_its_time(namespace: Any) -> None:
     """The time limit for silent transactions does not apply while no other process writes."""
-    monkeypatch.setattr(postgresql, "_SILENCE", 1)
     with namespace(POSTGRESQL) as url, closing(Database(url)) as database:
         with database.load() as connection:
             limit = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
