@@ -251,25 +251,29 @@ def _client(
 ) -> dict[str, Any]:
     """Read and write for *seconds*.
 
-    Return the times of reads and writes, the number of errors, and the processor time.
+    Return the times of reads by the name of the query, those of writes, the number of errors, and
+    the processor time.
     """
     chance = random.Random(number)
     http = requests.Session()
     http.headers.update({"ftrack-user": user, "ftrack-api-key": key, "ftrack-strict-api": "true"})
     url = urls[number % len(urls)]
-    reads: list[float] = []
+    reads: dict[str, list[float]] = {}
     writes: list[float] = []
     errors = 0
-    queries = [list(operations(one).values()) for one in known]
+    queries = [list(operations(one).items()) for one in known]
     processor = time.process_time()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         index = chance.randrange(len(known))
-        reading = chance.random() < _READS
-        operation = chance.choice(queries[index]) if reading else _change(known[index], chance)
+        if chance.random() < _READS:
+            name, operation = chance.choice(queries[index])
+            times = reads.setdefault(name, [])
+        else:
+            operation, times = _change(known[index], chance), writes
         started = time.perf_counter()
         answer = http.post(f"{url}/api", json=[operation], timeout=120)
-        (reads if reading else writes).append(time.perf_counter() - started)
+        times.append(time.perf_counter() - started)
         errors += answer.status_code != 200
     return {
         "reads": reads,
@@ -339,7 +343,11 @@ def load(arguments: argparse.Namespace, folder: str) -> dict[str, Any]:
             server.terminate()
         for server in servers:
             server.wait(60)
-    reads = sorted(each for one in results for each in one["reads"])
+    by_query: dict[str, list[float]] = {}
+    for one in results:
+        for name, times in one["reads"].items():
+            by_query.setdefault(name, []).extend(times)
+    reads = sorted(each for times in by_query.values() for each in times)
     writes = sorted(each for one in results for each in one["writes"])
     count = len(reads) + len(writes)
     clients = sum(one["processor"] for one in results)
@@ -351,6 +359,9 @@ def load(arguments: argparse.Namespace, folder: str) -> dict[str, Any]:
         },
         "reads": _spread(reads),
         "writes": _spread(writes),
+        "reads by query": {
+            name: _spread(sorted(times)) for name, times in sorted(by_query.items())
+        },
         "errors": sum(one["errors"] for one in results),
     }
 

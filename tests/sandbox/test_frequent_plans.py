@@ -88,6 +88,18 @@ class Studio:
             steps = self._sqlite if self.database.is_sqlite else self._postgresql
             return [step for one in asked for step in steps(connection, *one)]
 
+    def used(self, name: str, user: str) -> set[str]:
+        """Return the indexes of SQLite that the query *name* uses."""
+        self.scans(name, user)
+        with self.database.read() as connection:
+            steps = [
+                row[3]
+                for statement, parameters in list(self.asked)
+                if statement.startswith(("SELECT", "WITH"))
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+        return {one for step in steps for one in re.findall(r"INDEX (ix_\w+)", step)}
+
     def indexes(self, name: str, user: str) -> set[str]:
         """Return the indexes of PostgreSQL that the query *name* uses."""
         self.scans(name, user)
@@ -166,6 +178,49 @@ def test_a_scan_would_be_found(studio: Studio) -> None:
         "expression": 'select id from Component where file_type is ".mov" order by size',
     }
     assert studio.scans("slow", "administrator") != []
+
+
+#: Queries for the work of a user, and the indexes that find it.
+OF_A_USER = {
+    'Timelog where user.username is "artist001" and start >= "2024-03-01" order by start limit 9': {
+        "ix_timelog_user_id_start"
+    },
+    'Timelog where user has (username is "artist001") order by start desc limit 9': {
+        "ix_timelog_user_id_start"
+    },
+    'AssetVersion where user.username in ("artist001", "x") order by date desc limit 9': {
+        "ix_asset_version_user_id"
+    },
+    'Note where author.email is "artist001@example.com" order by date desc limit 9': {
+        "ix_note_user_id"
+    },
+    'Appointment where resource.name is "artist001" order by id limit 9': {
+        "ix_appointment_resource_id_type"
+    },
+}
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("expression", sorted(OF_A_USER))
+def test_the_work_of_a_user_is_found_by_the_user(
+    studio: Studio, expression: str, user: str
+) -> None:
+    """SQLite does not read the work of all users in the order of the query."""
+    if not studio.database.is_sqlite:
+        pytest.skip("PostgreSQL knows from its statistics that a user has few of the rows")
+    studio.operations["work"] = {"action": "query", "expression": expression}
+    assert OF_A_USER[expression] <= studio.used("work", user)
+
+
+def test_a_condition_that_many_people_meet_gets_no_hint(studio: Studio) -> None:
+    """SQLite reads the first rows in order if the condition does not name a person."""
+    if not studio.database.is_sqlite:
+        pytest.skip("only SQLite gets hints")
+    studio.operations["many"] = {
+        "action": "query",
+        "expression": "select id from Timelog where user.is_active is true order by start limit 9",
+    }
+    assert "ix_timelog_start" in studio.used("many", "administrator")
 
 
 def test_there_are_at_least_twenty_queries() -> None:

@@ -6,7 +6,10 @@ import os
 import pathlib
 import sqlite3
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -17,10 +20,11 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 import requests
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from ftrack_like.sandbox.database import engine
+from ftrack_like.sandbox.database import engine, postgresql
 from ftrack_like.sandbox.database.deadline import deadline
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.outages import is_outage
+from ftrack_like.sandbox.database.repeats import repeated
 
 POSTGRESQL = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
@@ -55,6 +59,50 @@ def test_a_lost_connection_is_an_outage(database: Database, kind: str) -> None:
     assert is_outage(caught.value)
     with transaction() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+@needs_postgresql
+def test_a_process_that_stops_in_a_transaction_holds_up_no_others(
+    namespace: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL rolls its transaction back, and when the process continues, it is repeated."""
+    monkeypatch.setattr(postgresql, "_SILENCE", 500)
+    has_written = threading.Event()
+    attempts: list[int] = []
+    with namespace(POSTGRESQL) as url, closing(Database(url)) as stopped:
+        with stopped.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE lines (line text)")
+
+        def write() -> None:
+            with stopped.write() as connection:
+                connection.exec_driver_sql("INSERT INTO lines VALUES ('first')")
+                attempts.append(1)
+                assert has_written.wait(60)
+                connection.exec_driver_sql("INSERT INTO lines VALUES ('last')")
+
+        def write_too() -> None:
+            with closing(Database(url)) as other, other.write() as connection:
+                connection.exec_driver_sql("INSERT INTO lines VALUES ('other')")
+            has_written.set()
+
+        with ThreadPoolExecutor(1) as pool:
+            stopping = pool.submit(repeated, write)
+            while not attempts:
+                time.sleep(0.01)
+            write_too()
+            stopping.result(60)
+        with stopped.read() as connection:
+            lines = connection.exec_driver_sql("SELECT line FROM lines").scalars().all()
+    assert (sorted(lines), len(attempts)) == (["first", "last", "other"], 2)
+
+
+@needs_postgresql
+def test_loading_rows_may_take_its_time(namespace: Any) -> None:
+    """The time limit for silent transactions does not apply while no other process writes."""
+    with namespace(POSTGRESQL) as url, closing(Database(url)) as database:
+        with database.load() as connection:
+            limit = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
+    assert limit == "0"
 
 
 @needs_postgresql

@@ -336,6 +336,22 @@ def test_websocket_that_is_closed_already_does_not_stop_the_stop(
     hub.close()
 
 
+def test_threads_of_the_command_take_short_turns() -> None:
+    """The command changes the interpreter for its process; a server in a program does not."""
+    code = (
+        "import sys; from ftrack_like.sandbox import command_line, server;"
+        "server.SandboxServer.start = lambda self: sys.exit(str(sys.getswitchinterval()));"
+        "command_line.main(['--memory', '--port', '0'])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    before = sys.getswitchinterval()
+    assert float(ended.stderr) < before
+    with SandboxServer():
+        assert sys.getswitchinterval() == before
+
+
 def test_start_twice_is_refused() -> None:
     """A running sandbox cannot be started again, and stopping twice is stopping."""
     server = SandboxServer()

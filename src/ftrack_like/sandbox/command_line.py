@@ -22,6 +22,7 @@ from ftrack_like.sandbox.console import (
     in_words,
     port,
     require_address,
+    share_interpreter,
     stopping,
     whole_number,
 )
@@ -355,6 +356,7 @@ def _start(
 
     _check_address(arguments)
     _allow_files(network.connections)
+    share_interpreter()
     server = SandboxServer(
         folder,
         arguments.host,

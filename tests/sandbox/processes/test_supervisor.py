@@ -138,9 +138,9 @@ def test_workers_without_postgresql_are_refused(tmp_path: pathlib.Path) -> None:
 
 
 def test_invalid_number_of_workers_is_refused() -> None:
-    """A number of workers below one is an error of the option."""
-    for number in ("0", "-1", "two"):
-        assert "a number of processes from 1 on" in refused("--workers", number)
+    """A number of workers outside of the range is an error of the option."""
+    for number in ("0", "-1", "1000", "two"):
+        assert "a number of processes from 1 to 999" in refused("--workers", number)
 
 
 def test_chaos_with_workers_is_refused() -> None:

@@ -32,6 +32,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from ftrack_like.sandbox.database.faults import explained
 from ftrack_like.sandbox.database.folders import FolderWatch, watch_folder
 from ftrack_like.sandbox.database.postgresql import (
+    allow_silence,
     create_postgresql_engine,
     readers_of,
     was_saved,
@@ -235,6 +236,7 @@ class Database:
                     driver.execute(f"PRAGMA {pragma}")
             connection = plain.execution_options(**{_WRITES: True})
             if not self.is_sqlite:
+                allow_silence(connection)  # nobody else waits, and rows take time to generate
                 take_alone(connection)
                 connection.commit()
             try:

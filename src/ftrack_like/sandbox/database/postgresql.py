@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Engine
 
 from ftrack_like.sandbox.database.shared_locks import join_users
 
-__all__ = ["create_postgresql_engine", "readers_of", "was_saved"]
+__all__ = ["allow_silence", "create_postgresql_engine", "readers_of", "was_saved"]
 
 #: The connections of a process that stay open, and the most further ones. A transaction that waits
 #: for its turn within the process has no connection yet.
@@ -37,6 +37,11 @@ _USED = "ftrack_like_used"
 #: A statement is prepared at its third use on a connection, and so many statements stay prepared.
 _PREPARE_AT = 3
 _PREPARED = 300
+
+#: The milliseconds after which PostgreSQL rolls back a transaction whose process sends nothing: it
+#: is stopped, or its machine has lost its power or its network. All other writers wait for it.
+_SILENCE = 30_000
+_SILENCE_SETTING = "idle_in_transaction_session_timeout"
 
 #: Settings of each connection. Compiling a plan to machine code takes longer than running it. Pages
 #: are read at random from a solid-state disk or from memory, which costs little more than in order.
@@ -84,11 +89,16 @@ def was_saved(connection: Connection, transaction: str) -> Optional[bool]:
     return None if status == "in progress" else bool(status == "committed")
 
 
+def allow_silence(connection: Connection) -> None:
+    """Let transactions of *connection* wait for their process for any time, until it is closed."""
+    connection.exec_driver_sql(f"SET {_SILENCE_SETTING} = 0")
+
+
 def _prepare(driver: Any, record: Any) -> None:
     """Set up the new connection *driver*."""
     driver.prepared_max = _PREPARED
     driver.autocommit = True
-    for name, value in _SETTINGS:
+    for name, value in (*_SETTINGS, (_SILENCE_SETTING, _SILENCE)):
         driver.execute(f"SET {name} = {value}")
     join_users(driver)
     driver.autocommit = False

@@ -239,6 +239,14 @@ class EncodeJobs:
             _change(connection, claim, {**values, "state": "waiting", "attempts": attempts})
             ring(connection)
 
+    def end(self, claim: Claim, error: str) -> None:
+        """End the job of *claim* with *error*; do nothing if the claim is lost.
+
+        Only the queue shows this. :func:`fail` belongs to a transaction that changes the Job too.
+        """
+        with self._writing() as (connection, now):
+            _change(connection, claim, _failed(error, now))
+
     def free_all(self) -> None:
         """Let workers have all running jobs, because no process that has one can exist."""
         table = TABLES[_TABLE]
@@ -278,8 +286,7 @@ def finish(connection: Connection, claim: Claim) -> None:
 
 def fail(connection: Connection, claim: Claim, error: str) -> None:
     """Record why the job of *claim* failed; raise :exc:`LostJobError` if the claim is lost."""
-    ended = {"token": None, "expires_at": None, "ended_at": _now(connection)}
-    if not _change(connection, claim, {**ended, "state": "failed", "error": error}):
+    if not _change(connection, claim, _failed(error, _now(connection))):
         raise LostJobError
 
 
@@ -316,6 +323,17 @@ def forget(connection: Connection, job_id: str) -> None:
 _NO_WORKER: Mapping[str, None] = dict.fromkeys(
     ("token", "worker", "machine", "started_at", "beat_at", "expires_at")
 )
+
+
+def _failed(error: str, now: float) -> Mapping[str, Any]:
+    """Return the values of a job that failed *now* with *error*."""
+    return {
+        "token": None,
+        "expires_at": None,
+        "ended_at": now,
+        "state": "failed",
+        "error": error,
+    }
 
 
 def _change(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> bool:

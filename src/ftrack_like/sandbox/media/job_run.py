@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like._base.errors import MediaError
 from ftrack_like.sandbox.actions.compose import update_operation
-from ftrack_like.sandbox.errors import SandboxError
+from ftrack_like.sandbox.errors import SandboxError, StorageError
 from ftrack_like.sandbox.media.encode_jobs import (
     Claim,
     EncodeJob,
@@ -57,6 +57,9 @@ _PROGRESS_INTERVAL = 0.5
 _PATIENCE = 20.0
 _PAUSE = 0.5
 
+#: The longest pause between two attempts to record a failure, in seconds.
+_LONGEST_PAUSE = 5.0
+
 #: What earlier jobs made for a version, and what the client published for it.
 _EARLIER_OUTPUTS = (
     "select component.id, component.name from JobComponent"
@@ -72,8 +75,9 @@ _MEMBERS = 'select id from Component where container_id is "{}"'
 #: Expected errors: the Job shows their text.
 _EXPECTED = (MediaError, SandboxError, OSError, LookupError)
 
-#: Errors of a database that is not there. They say nothing about the job.
-_UNREACHABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+#: Errors of a database that is not there or cannot store anything now: its disk is full, or another
+#: program has locked it. They say nothing about the job.
+_UNREACHABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, StorageError)
 
 
 class StoppedError(Exception):
@@ -134,7 +138,7 @@ class JobRun:
                 raise StoppedError(counts=True) from error
             if not isinstance(error, (*_EXPECTED, _UnwantedError)):
                 _LOGGER.exception("Encode job %s failed because of a server error.", self._job.id)
-            self._fail(error)
+            self._record_failure(error)
 
     def _do(self) -> None:
         job = self._job
@@ -234,6 +238,28 @@ class JobRun:
         """Raise :exc:`_UnwantedError` if the Job does not exist, or if a user has ended it."""
         if not self._is_wanted():
             raise _UnwantedError
+
+    def _record_failure(self, error: Exception) -> None:
+        """Record that the job failed with *error*, as soon as the database can store that.
+
+        Raise :exc:`LostJobError` if another worker has got the job, and :exc:`StoppedError` if this
+        one must stop before.
+        """
+        pause = _PAUSE
+        while True:
+            try:
+                self._fail(error)
+                return
+            except _UNREACHABLE as failure:
+                if pause == _PAUSE:
+                    _LOGGER.warning(
+                        "The failure of the encode job %s cannot be recorded yet: %s",
+                        self._job.id,
+                        str(failure).partition("\n")[0],
+                    )
+                if self._stop.wait(pause):
+                    raise StoppedError(counts=False) from failure
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _fail(self, error: Exception) -> None:
         """Show *error* in the Job, and remove all that players could take for media.

@@ -6,6 +6,7 @@ claims one job at a time. Another thread extends the leases of all claimed jobs.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -50,8 +51,8 @@ _BEATS = 4
 #: killed, and for lost notifications.
 _IDLE = 5.0
 
-#: Seconds that a worker waits after an error of the database.
-_PAUSE = 1.0
+#: Seconds that a worker waits after an error of the database, and at most after many of them.
+_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,11 @@ class EncodeQueue:
             self._run_job(claim, ended)
         except LostJobError:
             _LOGGER.info("Another worker has the encode job %s, or it was cancelled.", claim.job.id)
-        except Exception:
-            # The next job may succeed. This one is tried again when its lease has ended.
+        except Exception as error:
             if not self._stop.is_set():
                 _LOGGER.exception("Encode job %s could not be processed.", claim.job.id)
             self._stop.wait(_PAUSE)
+            self._persist(claim, functools.partial(self._give_up, claim, error))
         finally:
             with self._lock:
                 del self._running[claim.token]
@@ -204,7 +205,47 @@ class EncodeQueue:
         try:
             JobRun(claim, self._store, self._tools, self._office, ended, most).run()
         except StoppedError as error:
-            self._jobs.hand_back(claim, counts=error.counts)
+            hand_back = functools.partial(self._jobs.hand_back, claim, counts=error.counts)
+            self._persist(claim, hand_back)
+
+    def _give_up(self, claim: Claim, error: Exception) -> None:
+        """Let a worker try the job of *claim* again, or end it if this was the last attempt.
+
+        *error* is an error of the server: not even the failure of the job could be recorded as
+        usual. Without an end, the worker would try this job forever, before all later ones.
+        """
+        if claim.attempts > self._settings.attempts:
+            name = type(error).__name__
+            self._jobs.end(claim, f"The server failed ({name}); its log contains the reason.")
+        else:
+            self._jobs.hand_back(claim, counts=True)
+
+    def _persist(self, claim: Claim, record: Callable[[], None]) -> None:
+        """Call *record*, which records the end of *claim*, until it succeeds or the worker stops.
+
+        The lease of a job on SQLite does not end, so no other worker would take the job. On
+        PostgreSQL, another worker takes it if the lease ends before.
+        """
+        pause = _PAUSE
+        while not self._recorded(claim, record):
+            # A database that is away must not keep the worker from stopping. The next start or
+            # another worker takes the job then.
+            if self._stop.wait(pause):
+                return
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _recorded(self, claim: Claim, record: Callable[[], None]) -> bool:
+        """Call *record* and return whether it succeeded."""
+        try:
+            record()
+        except Exception as error:
+            _LOGGER.warning(
+                "The end of the encode job %s could not be recorded yet: %s",
+                claim.job.id,
+                str(error).partition("\n")[0],
+            )
+            return False
+        return True
 
     def _extend(self) -> None:
         """Extend the leases of the running jobs, and end the programs of lost ones."""

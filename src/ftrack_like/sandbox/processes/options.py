@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 __all__ = ["add_worker_arguments", "why_one_process"]
 
+#: The most processes of a sandbox. Each has up to 40 connections to the database.
+_MOST = 999
+
 
 def add_worker_arguments(add: Callable[..., None]) -> None:
     """Add the option with *add*."""
@@ -42,6 +45,8 @@ def why_one_process(arguments: argparse.Namespace) -> str:
 
 def _count(text: str) -> int:
     """Return the number of processes in *text*."""
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 999:
-        raise argparse.ArgumentTypeError(f"it is a number of processes from 1 on, not {text!r}")
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(
+            f"it is a number of processes from 1 to {_MOST}, not {text!r}"
+        )
     return int(text)

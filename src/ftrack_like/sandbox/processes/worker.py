@@ -12,7 +12,7 @@ import threading
 from typing import Any, Optional
 
 from ftrack_like.sandbox.auth import RequestUser
-from ftrack_like.sandbox.console import in_words
+from ftrack_like.sandbox.console import in_words, share_interpreter
 from ftrack_like.sandbox.network.listening import SharedListener
 from ftrack_like.sandbox.operations.shared_metrics import MetricsFolder
 from ftrack_like.sandbox.processes.messages import (
@@ -86,6 +86,7 @@ def main(descriptor: int) -> int:
     if sent is None:
         return 0
     settings = WorkerSettings.from_json(sent)
+    share_interpreter()
     try:
         gc.disable()
         metrics = MetricsFolder(pathlib.Path(settings.metrics))

@@ -22,7 +22,14 @@ from typing import Any
 
 from sqlalchemy import Select, and_, or_
 
-from ftrack_like.sandbox.database.sql import Expression, all_of, any_of, folded, negation
+from ftrack_like.sandbox.database.sql import (
+    Expression,
+    all_of,
+    any_of,
+    folded,
+    negation,
+    rarely,
+)
 from ftrack_like.sandbox.language import (
     OPERATORS,
     And,
@@ -50,6 +57,10 @@ MAXIMUM_STEPS = 24
 #: Each third nested relation becomes a common table expression (``WITH``). SQLite's parser
 #: accepts only a limited depth of nested queries; see :func:`~.sources.set_apart`.
 APART = 3
+
+#: The columns with the person whose work a row is, and the attributes that name a person.
+_PERSON_COLUMNS = frozenset({"resource_id", "user_id"})
+_NAMES = frozenset({"email", "name", "username"})
 
 Leaf = Callable[[RowSource, Part], Expression]
 Subquery = Callable[[Query, bool], tuple[Select[Any], str]]
@@ -86,17 +97,25 @@ class Conditions:
 
     # -- relations --------------------------------------------------------------------
 
-    def _through(self, source: RowSource, parts: tuple[Part, ...], leaf: Leaf) -> Expression:
-        """Return the condition that *leaf* is true for an entity to which *parts* lead."""
+    def _through(
+        self, source: RowSource, parts: tuple[Part, ...], leaf: Leaf, *, names_few: bool = False
+    ) -> Expression:
+        """Return the condition that *leaf* is true for an entity to which *parts* lead.
+
+        *names_few* says that *leaf* compares a name with one or a few values.
+        """
         if len(parts) == 1:
             return leaf(source, parts[0])
         # The row itself contains the value of "status.id", so this path needs no sub-query.
         held = self._paths.key_only(source, parts)
         if held is not None:
             return leaf(held, parts[1])
-        _, step = self._paths.step(source, parts[0])
+        relation, step = self._paths.step(source, parts[0])
         with self._inside(parts[0]) as apart:
-            return step.exists(self._through(step.target, parts[1:], leaf), apart=apart)
+            inner = self._through(step.target, parts[1:], leaf, names_few=names_few)
+            found = step.exists(inner, apart=apart)
+        is_rare = names_few and len(parts) == 2 and _leads_to_person(relation)
+        return rarely(found) if is_rare else found
 
     @contextmanager
     def _inside(self, part: Part) -> Iterator[bool]:
@@ -121,7 +140,9 @@ class Conditions:
                 return self._is_known(owner, part)
             _, step = self._paths.step(owner, part)
             with self._inside(part) as apart:
-                return step.exists(self.of(node.criteria, step.target), apart=apart)
+                found = step.exists(self.of(node.criteria, step.target), apart=apart)
+            is_rare = _leads_to_person(relation) and _names_few(node.criteria)
+            return rarely(found) if is_rare else found
 
         return self._through(source, node.path.parts, leaf)
 
@@ -140,7 +161,10 @@ class Conditions:
         parts = node.path.parts
         if not node.value.null:
             return self._through(
-                source, parts, lambda owner, part: self._compare_final(owner, part, node)
+                source,
+                parts,
+                lambda owner, part: self._compare_final(owner, part, node),
+                names_few=_names_few(node),
             )
         operator = OPERATORS[node.operator]
         if not operator.equality:
@@ -207,7 +231,10 @@ class Conditions:
     def _within(self, node: Within, source: RowSource) -> Expression:
         parts = node.path.parts
         found = self._through(
-            source, parts, lambda owner, part: self._within_final(owner, part, node)
+            source,
+            parts,
+            lambda owner, part: self._within_final(owner, part, node),
+            names_few=_names_few(node),
         )
         nulls = not isinstance(node.values, Query) and any(one.null for one in node.values)
         # "not_in" needs no condition for none, because NULL never matches it.
@@ -255,6 +282,25 @@ class Conditions:
         Some: _some,
         Within: _within,
     }
+
+
+def _names_few(node: Criteria) -> bool:
+    """Return whether *node* is a condition for the people with one or a few names."""
+    if not isinstance(node, (Compare, Within)) or node.path.parts[-1].name not in _NAMES:
+        return False
+    if isinstance(node, Within):
+        return not node.negated and not isinstance(node.values, Query)
+    return node.operator == "is"
+
+
+def _leads_to_person(relation: Property) -> bool:
+    """Return whether *relation* leads from work, such as a time log, to its person.
+
+    Each of many people has few of the rows, but SQLite expects 25 people in a sub-query, and would
+    rather read all rows in the order of the query. A site has rows that one user (a program) has
+    created all, so this is not true for ``created_by``.
+    """
+    return isinstance(relation, Reference) and relation.column in _PERSON_COLUMNS
 
 
 def _stored_as(kind: str) -> str:
