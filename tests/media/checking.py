@@ -13,7 +13,7 @@ from tests.media.odd_media import LEVELS, Case, level_of
 from ftrack_like._media.pipeline import Pipeline, Source
 from ftrack_like._media.programs import LocalPrograms, Programs
 
-__all__ = ["check"]
+__all__ = ["check", "numbers_of"]
 
 #: The numbers of BT.709 and of the limited range.
 _COLOURS = (1, 1, 1, 1)

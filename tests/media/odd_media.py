@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Optional
 
-__all__ = ["LEVELS", "Case", "cases", "level_of", "make"]
+__all__ = ["LEVELS", "Case", "cases", "damage", "damaged", "level_of", "make"]
 
 #: The number of different frames; then they repeat.
 LEVELS = 24
@@ -455,6 +455,7 @@ def colours() -> Iterator[Case]:
     for matrix, primaries, transfer in (
         *(("bt709", "bt709", "bt709"), ("smpte170m", "smpte170m", "smpte170m")),
         *(("bt470bg", "bt470bg", "gamma28"), ("bt2020nc", "bt2020", "bt2020-10")),
+        *(("bt709", "smpte432", "bt709"), ("bt709", "smpte432", "iec61966-2-1")),
         *(("bt2020nc", "bt2020", "smpte2084"), ("bt2020nc", "bt2020", "arib-std-b67")),
     ):
         tags = ("-colorspace", matrix, "-color_primaries", primaries, "-color_trc", transfer)
@@ -560,3 +561,37 @@ def cases() -> Iterator[Case]:
             if case.id not in known:
                 known.add(case.id)
                 yield case
+
+
+#: Codecs that accept zeros within a frame, and containers without times, which do not tell how
+#: many frames there were.
+PLAIN = frozenset(
+    (
+        *("raw", "raw 420", "raw rgb", "v210", "r210", "v410", "huffyuv", "ffvhuff", "utvideo"),
+        *("gif", "qtrle", "qtrle alpha"),
+    )
+)
+TIMELESS = frozenset({"h264", "hevc", "mjpeg", "y4m", "nut"})
+
+
+def damaged() -> Iterator[Case]:
+    """Each codec in each container that commonly has it; :func:`damage` then damages the file."""
+    for container, codecs in CONTAINERS.items():
+        for codec in codecs:
+            if codec not in PLAIN and container not in TIMELESS:
+                yield Case(
+                    f"a.{container}",
+                    rate=RATE_OF.get(container, "24"),
+                    frames=48,
+                    size=SIZE_OF.get(codec, "64x36"),
+                    codec=CODECS[codec],
+                )
+
+
+def damage(path: pathlib.Path) -> None:
+    """Write zeros over a tenth of the file at *path*, in its middle."""
+    data = bytearray(path.read_bytes())
+    length = max(len(data) // 10, 64)
+    begin = (len(data) - length) // 2
+    data[begin : begin + length] = bytes(length)
+    path.write_bytes(data)

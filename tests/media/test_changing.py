@@ -81,3 +81,34 @@ def test_a_right_channel_that_begins_later_stays_in_step(program, encode, tmp_pa
     assert left > 0.02
     assert right < 0.001
     assert min(_loudness(movie, 1.2, 1.8)) > 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "times_continue"),
+    [("a.ts", "aac", True), ("a.ts", "aac", False), ("a.ts", "mp2", True)],
+    ids=["aac", "times begin again", "mp2"],
+)
+def test_sound_whose_parameters_change_stays_in_step(
+    program, encode, tmp_path, name, codec, times_continue
+):
+    """Where the sample rate or the channels change, the sound keeps its length and its place."""
+    kinds = (("48000", "2"), ("44100", "1"), ("48000", "1"), ("32000", "2"))
+    path, data = tmp_path / name, b""
+    for number, (rate, channels) in enumerate(kinds):
+        part = tmp_path / f"part{number}-{name}"
+        # A second of silence for each even part, and a tone for each odd one.
+        sound = "sine=440" if number % 2 else "anullsrc"
+        _run(
+            program,
+            *("-f", "lavfi", "-i", "testsrc=size=64x36:rate=25:duration=1"),
+            *("-f", "lavfi", "-i", sound, "-t", "1", "-c:v", "mpeg2video", "-c:a", codec),
+            *("-ar", rate, "-ac", channels, "-muxdelay", "0"),
+            *("-output_ts_offset", str(number if times_continue else 0), str(part)),
+        )
+        data += part.read_bytes()
+    path.write_bytes(data)
+    made = encode(path)["ftrackreview-mp4"]
+    assert json.loads(made.meta)["frameOut"] == 99
+    heard = [min(_loudness(made.path, second + 0.2, second + 0.85)) > 0.02 for second in range(4)]
+    assert heard == [False, True, False, True]
+    assert max(_loudness(made.path, 4.2, 9.0)) == 0.0

@@ -13,8 +13,13 @@ import pytest
 pytest.importorskip("av", reason="PyAV (media extra) is not installed")
 pytest.importorskip("PIL", reason="Pillow (media extra) is not installed")
 
-from tests.media.checking import check
-from tests.media.odd_media import CODECS, SINE, Case, cases, make
+from tests.media.checking import check, numbers_of
+from tests.media.measuring import measured
+from tests.media.odd_media import CODECS, SINE, Case, cases, damage, damaged, make
+
+from ftrack_like._base.errors import MediaError
+from ftrack_like._media.pipeline import Pipeline, Source
+from ftrack_like._media.programs import LocalPrograms
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -69,3 +74,33 @@ def test_the_generator_varies_all_properties():
     assert len({case.id for case in every}) == len(every) > 500
     assert len({case.name for case in every}) >= 19
     assert {tuple(codec) for codec in CODECS.values()} <= {tuple(case.codec) for case in every}
+
+
+SOME_DAMAGED = (
+    Case("a.mov", frames=48, codec=CODECS["prores"]),
+    Case("a.mkv", frames=48, codec=CODECS["ffv1"]),
+    Case("a.mxf", rate="25", frames=48, codec=CODECS["mpeg2"]),
+    Case("a.ts", frames=48),
+)
+
+
+@pytest.mark.parametrize(
+    "case", list(damaged()) if CHOSEN is not SOME else SOME_DAMAGED, ids=lambda case: case.id
+)
+def test_a_damaged_movie_is_never_taken_for_a_whole_one(
+    program: str, tmp_path: pathlib.Path, case: Case
+):
+    """After damage in the middle, there is an error, or each frame is still there and in order."""
+    path = make(case, program, tmp_path)
+    if path is None:
+        pytest.skip("this ffmpeg cannot write such a file")
+    original = numbers_of(measured(path, has_sound=False).levels)
+    damage(path)
+    target = tmp_path / "encoded"
+    target.mkdir()
+    try:
+        made = Pipeline(LocalPrograms()).make(Source("'it'", str(path)), target)
+    except MediaError as error:
+        assert str(error).startswith("'it' ")
+        return
+    assert numbers_of(measured(made.files[0].path).levels) == original

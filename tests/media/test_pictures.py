@@ -325,3 +325,86 @@ def test_a_damaged_image_is_named(encode, tmp_path):
     cut.write_bytes(path.read_bytes()[:8000])
     with pytest.raises(MediaError, match=r"The image 'cut\.png' is cut off or damaged"):
         encode(cut, is_image=True)
+
+
+#: From linear light with wide primaries to that of BT.709, as ITU-R BT.2087 and others print them.
+TO_BT709 = {
+    "bt2020": ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187)),
+    "smpte432": ((1.2249, -0.2247, 0.0), (-0.0420, 1.0419, 0.0), (-0.0197, -0.0786, 1.0979)),
+}
+
+#: A red of BT.709, a colour within both, one outside of BT.709, and a grey.
+WIDE = ((200, 40, 96), (120, 150, 90), (20, 200, 40), (118, 118, 118))
+
+
+def in_bt709(colour: tuple[int, ...], primaries: str, is_srgb: bool) -> tuple[int, ...]:
+    """Return the numbers of *colour* with the primaries of BT.709, in the same curve."""
+
+    def light(number: int) -> float:
+        value = number / 255
+        if is_srgb:
+            return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        return value / 4.5 if value < 0.081 else ((value + 0.099) / 1.099) ** (1 / 0.45)
+
+    def number(light: float) -> int:
+        light = min(max(light, 0.0), 1.0)
+        if is_srgb:
+            value = light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+        else:
+            value = light * 4.5 if light < 0.018 else 1.099 * light**0.45 - 0.099
+        return round(255 * value)
+
+    lights = [light(one) for one in colour]
+    return tuple(
+        number(sum(weight * one for weight, one in zip(row, lights))) for row in TO_BT709[primaries]
+    )
+
+
+@pytest.mark.parametrize("colour", WIDE, ids=str)
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "matrix"),
+    [("bt2020", "bt2020-10", "bt2020nc"), ("smpte432", "bt709", "bt709")],
+)
+def test_wide_primaries_become_those_of_bt709(
+    program, encode, tmp_path, primaries, transfer, matrix, colour
+):
+    """A colour of BT.2020 or Display P3 is shown as the same colour, not a paler one."""
+    source = still(tmp_path, "a.png", Image.new("RGB", (64, 64), colour))
+    path = tmp_path / "a.mov"
+    name = "bt2020" if matrix == "bt2020nc" else matrix
+    ffmpeg(
+        program,
+        *("-loop", "1", "-i", str(source), "-frames:v", "2"),
+        *("-vf", f"scale=out_color_matrix={name}:out_range=tv,format=yuv444p10le"),
+        *("-c:v", "libx264", "-qp", "4", "-colorspace", matrix, "-color_range", "tv"),
+        *("-color_primaries", primaries, "-color_trc", transfer, str(path)),
+    )
+    made = encode(path)
+    wanted = in_bt709(colour, primaries, is_srgb=False)
+    assert is_near(shown_colour(made["ftrackreview-mp4"].path), wanted, 4)
+    assert is_near(colour_of(made["thumbnail"].path), wanted, 4)
+
+
+def test_wide_primaries_of_rgb_become_those_of_bt709(program, encode, tmp_path):
+    """An RGB movie with the curve of sRGB and the primaries of Display P3 is converted too."""
+    source = still(tmp_path, "a.png", Image.new("RGB", (64, 64), RED))
+    path = tmp_path / "a.mkv"
+    ffmpeg(
+        program,
+        *(
+            "-loop",
+            "1",
+            "-i",
+            str(source),
+            "-frames:v",
+            "2",
+            "-c:v",
+            "ffv1",
+            "-pix_fmt",
+            "gbrp10le",
+        ),
+        *("-color_primaries", "smpte432", "-color_trc", "iec61966-2-1", str(path)),
+    )
+    wanted = in_bt709(RED, "smpte432", is_srgb=True)
+    assert max(abs(one - other) for one, other in zip(wanted, RED)) > 10
+    assert is_near(shown_colour(encode(path)["ftrackreview-mp4"].path), wanted, 4)

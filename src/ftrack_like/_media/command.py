@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Optional
 
-from ftrack_like._media.facts import MediaFacts, Picture
+from ftrack_like._media.facts import MediaFacts, Picture, Sound
 from ftrack_like._media.filters import (
     COLOUR_OPTIONS,
     picture_filters,
     size_filters,
     sound_graph,
+    sound_rate,
 )
 from ftrack_like._media.presets import Preset
 from ftrack_like._media.rates import is_constant
 
-__all__ = ["QUIET", "Layers", "Movie", "movie_arguments"]
+__all__ = ["QUIET", "Layers", "Movie", "movie_arguments", "sound_arguments"]
 
 #: Codecs that ffmpeg must decode with one thread. With several, ffmpeg 5.1 mixes up frames: about
 #: one movie in ten had frames twice.
@@ -68,13 +69,16 @@ def movie_arguments(
     *,
     is_sequence: bool,
     input_options: Sequence[str],
+    sound_input: Sequence[str] = (),
 ) -> list[str]:
     """Return the arguments of ffmpeg that make *movies* of *picture* in the file at *path*.
 
-    *input_options* stand before each input.
+    *input_options* stand before each input. *sound_input* are the arguments of another file that
+    contains the sound.
     """
     count = len(movies)
     inputs = [*input_options, *_source_options(picture, rate, is_sequence), "-i", path]
+    inputs += [*input_options, *sound_input] if sound_input else []
     filters = picture_filters(picture, None if is_sequence else rate, is_constant(facts, rate))
     graph = [
         f"[0:{picture.index}]"
@@ -107,6 +111,25 @@ def movie_arguments(
         *(*QUIET, "-progress", "pipe:1", *inputs),
         *(part for one in (";".join(graph), *heard) for part in ("-filter_complex", one)),
         *outputs,
+    ]
+
+
+def sound_arguments(
+    path: str, sounds: Sequence[Sound], target: pathlib.Path, *, input_options: Sequence[str]
+) -> list[str]:
+    """Return the arguments of ffmpeg that write *sounds* of the file at *path* to *target*.
+
+    There, each has one sample rate and one number of channels. Where these change in the source,
+    ffmpeg begins again with new filters. So no filter here may count from the beginning.
+    """
+    outputs: list[str] = []
+    for place, sound in enumerate(sounds):
+        layout = "mono" if sound.channels == 1 and not sound.is_changing else "stereo"
+        steady = f"aresample={sound_rate(sound)},aformat=channel_layouts={layout}"
+        outputs += ["-map", f"0:{sound.index}", f"-filter:a:{place}", steady]
+    return [
+        *(*QUIET, "-progress", "pipe:1", *input_options, "-i", path),
+        *(*outputs, "-c:a", "pcm_s16le", "-f", "nut", str(target)),
     ]
 
 

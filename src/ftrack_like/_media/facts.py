@@ -41,7 +41,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """An audio stream. *start* is in seconds, *language* is a code of three letters or None."""
+    """An audio stream. *start* is in seconds, *language* is a code of three letters or None.
+
+    *is_changing* is whether its sample rate or its number of channels changes. *file* is the number
+    of the input that contains it: 0 is the source.
+    """
 
     index: int
     codec: str
@@ -50,6 +54,8 @@ class Sound:
     language: Optional[str]
     start: float
     is_default: bool
+    is_changing: bool = False
+    file: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ class MediaFacts:
     *start* is the time of the first frame or sample in seconds. *unreadable* explains in words why
     each of the other streams cannot be decoded. *frames* is the number of frames of the main
     picture as stored, and *span* the seconds from the first to the last, None if unknown.
-    *timecode* is that of the first frame, None if the file states none.
+    *timecode* is that of the first frame, None if the file states none. *is_doubtful* is whether
+    reading all packets showed signs of damage.
     """
 
     format: str
@@ -71,6 +78,7 @@ class MediaFacts:
     frames: int = 0
     span: Optional[Fraction] = None
     timecode: Optional[str] = None
+    is_doubtful: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> MediaFacts:
@@ -86,8 +94,10 @@ class MediaFacts:
             )
             for one in values["pictures"]
         ]
-        sounds = [Sound(**one) for one in values["sounds"]]
-        scan = values.get("scan") or {"frames": 0, "span": None}
+        scan = values.get("scan") or {"frames": 0, "span": None, "doubtful": False, "changing": []}
+        sounds = [
+            Sound(**one, is_changing=one["index"] in scan["changing"]) for one in values["sounds"]
+        ]
         return cls(
             values["format"],
             values["start"],
@@ -98,6 +108,7 @@ class MediaFacts:
             scan["frames"],
             _fraction(scan["span"]),
             values.get("timecode"),
+            scan["doubtful"],
         )
 
     def picture(self, name: str) -> Picture:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Optional
 
 from ftrack_like._media.facts import MediaFacts, Picture, Sound
+from ftrack_like._media.primaries import in_bt709
 
 __all__ = [
     "COLOUR_OPTIONS",
@@ -21,6 +22,7 @@ __all__ = [
     "rgb_filters",
     "size_filters",
     "sound_graph",
+    "sound_rate",
     "still_filters",
 ]
 
@@ -99,7 +101,10 @@ def picture_filters(
             "format=yuv444p10le",
         ]
     elif _has_alpha(picture.pixel_format):
-        made += [_to_rgb(picture), *_ON_BLACK]
+        made += [_to_rgb(picture), *_ON_BLACK, *in_bt709(picture)]
+    else:
+        converted = in_bt709(picture)
+        made += [_to_rgb(picture), "format=gbrp16le", *converted] if converted else []
     return made
 
 
@@ -164,17 +169,17 @@ def sound_graph(
     shift = f"atrim=start={late:.6f},asetpts=PTS-{late:.6f}/TB," if late > 0.001 else ""
     made = []
     for track in tracks:
-        rate = track[0].sample_rate if track[0].sample_rate in {32000, 44100, 48000} else 48000
+        rate = sound_rate(track[0])
         # Silence fills what is missing at the beginning and within.
         steady = f"{shift}aresample={rate}:async=1:first_pts=0"
-        chain = f"[0:{track[0].index}]{steady},"
+        chain = f"{_pad(track[0])}{steady},"
         if len(track) > 1:
             # The tracks may begin and end at different times, so each is placed by itself, and
             # lasts to the end: "join" ends with the shorter one.
             steady += f",apad=whole_dur={_seconds_from(facts, late):.6f}"
             left, right = track
             chain = (
-                f"[0:{left.index}]{steady}[left];[0:{right.index}]{steady}[right];"
+                f"{_pad(left)}{steady}[left];{_pad(right)}{steady}[right];"
                 "[left][right]join=inputs=2:channel_layout=stereo,"
             )
         chain += f"aformat=sample_rates={rate}:channel_layouts=stereo"
@@ -182,6 +187,16 @@ def sound_graph(
             chain += f",adelay=delays={round(delay * rate)}S:all=1"
         made.append((track, chain))
     return made
+
+
+def sound_rate(sound: Sound) -> int:
+    """Return the sample rate of *sound* in a result."""
+    is_usual = sound.sample_rate in {32000, 44100, 48000} and not sound.is_changing
+    return sound.sample_rate if is_usual else 48000
+
+
+def _pad(sound: Sound) -> str:
+    return f"[{sound.file}:{sound.index}]"
 
 
 def _seconds_from(facts: MediaFacts, late: float) -> float:
@@ -211,6 +226,7 @@ def _becomes_rgb(picture: Picture) -> bool:
         _is_rgb(picture.pixel_format)
         or picture.codec in _LINEAR
         or _has_alpha(picture.pixel_format)
+        or bool(in_bt709(picture))
     )
 
 
@@ -222,7 +238,9 @@ def _from(picture: Picture) -> str:
 
 
 def _to_rgb(picture: Picture) -> str:
-    return "null" if _is_rgb(picture.pixel_format) else f"scale=in_color_matrix={_matrix(picture)}"
+    if _is_rgb(picture.pixel_format):
+        return "null"
+    return f"scale=in_color_matrix={_matrix(picture)}:flags=bicubic+accurate_rnd+full_chroma_int"
 
 
 def _matrix(picture: Picture) -> str:

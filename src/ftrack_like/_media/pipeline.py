@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +16,15 @@ from fractions import Fraction
 from typing import Any, Optional
 
 from ftrack_like._base.errors import MediaError
-from ftrack_like._media.command import QUIET, Movie, movie_arguments
+from ftrack_like._media.checking import check_images, check_movie, unreadable_images
+from ftrack_like._media.command import QUIET, Movie, movie_arguments, sound_arguments
 from ftrack_like._media.facts import MediaFacts, MovieCount, Picture
 from ftrack_like._media.filters import (
     as_if_transparent,
     fitted,
     picture_filters,
     rgb_filters,
+    sound_rate,
     still_filters,
 )
 from ftrack_like._media.presets import Preset, presets, wanted_presets
@@ -33,6 +36,9 @@ __all__ = ["IMAGE", "THUMBNAIL", "Encoded", "Made", "Pipeline", "Source"]
 
 #: The names of the components that are images.
 IMAGE, THUMBNAIL = "ftrackreview-image", "thumbnail"
+
+#: How errors begin that consist of the words of ffmpeg.
+_FFMPEG_FAILED = re.compile(r"ffmpeg\S* failed: ")
 
 #: The largest image, in pixels.
 _IMAGE_SIZE = (1920, 1080)
@@ -78,12 +84,14 @@ class Encoded:
     """The *files* of one encoding, and the *shape* of the source: width and height in pixels.
 
     The first file is the smallest movie, or the image. The last is the thumbnail. *slate_frames* is
-    the number of frames before the first frame of the source.
+    the number of frames before the first frame of the source. *unreadable* are words for the frames
+    that the source lacks because its recording began or ended within them.
     """
 
     files: Sequence[Made]
     shape: tuple[int, int]
     slate_frames: int = 0
+    unreadable: str = ""
 
 
 class Pipeline:
@@ -149,7 +157,7 @@ class Pipeline:
         self, source: Source, target: pathlib.Path
     ) -> tuple[tuple[int, int], tuple[int, int]]:
         facts = self.facts(source)
-        if self._unreadable([source.path]):
+        if unreadable_images(self._programs, [source.path]):
             raise MediaError(f"The image {source.name} is cut off or damaged.")
         picture = facts.picture(source.name)
         size = fitted(picture.shape, _IMAGE_SIZE)
@@ -230,15 +238,20 @@ class Pipeline:
             timecode=facts.timecode,
             find_details=details,
         )
-        said, counts = self._encode(source, facts, picture, movies, texts, tell)
-        self._check(source, counts[0], skipped, bool(said.strip()))
+        try:
+            said, counts = self._encode(source, facts, picture, movies, texts, tell)
+        except MediaError as error:
+            if _FFMPEG_FAILED.match(str(error)):  # because of damage at the start, perhaps
+                self._check(source, facts, picture, 0, str(error))
+            raise
+        unreadable = self._check(source, facts, picture, counts[0].frames - skipped, said.strip())
         made = []
         for movie, count in zip(movies, counts):
             meta = json.dumps(_movie_meta(count, rate, texts.first - skipped))
             made.append(Made(movie.preset.name, movie.target, f".{movie.preset.container}", meta))
         largest = max(range(len(made)), key=lambda place: counts[place].width)
         made.append(self._thumbnail(folder, made[largest].path, counts[largest], rate, skipped))
-        return Encoded(made, picture.shape, skipped)
+        return Encoded(made, picture.shape, skipped, unreadable)
 
     def _readable_sequence(self, source: Source, folder: pathlib.Path) -> Source:
         """Return *source*, with other images in *folder* if ffmpeg does not read such a sequence.
@@ -290,6 +303,7 @@ class Pipeline:
         # to the end, it ends the movie: then there are more frames than expected.
         most = texts.skipped + texts.frames + texts.frames // 50 + 25
         values = texts.values() if any(one.preset.has_text for one in movies) else {}
+        facts, sound_input = self._steady_sound(source, facts, texts.folder)
         while True:
             layered = [
                 texts.draw(one, values, most) if one.preset.has_text else one for one in movies
@@ -303,6 +317,7 @@ class Pipeline:
                     movies=layered,
                     is_sequence=source.is_sequence,
                     input_options=self._programs.input_options(),
+                    sound_input=sound_input,
                 ),
                 tell,
             )
@@ -310,6 +325,28 @@ class Pipeline:
             if not any(one.preset.burn_in for one in movies) or counts[0].frames < most:
                 return said, counts
             most *= 2
+
+    def _steady_sound(
+        self, source: Source, facts: MediaFacts, folder: pathlib.Path
+    ) -> tuple[MediaFacts, list[str]]:
+        """Write the sound to a file in *folder* if its parameters change within *source*.
+
+        Return the facts with the sounds of that file, and its arguments as an input of ffmpeg.
+        """
+        if not any(one.is_changing for one in facts.sounds):
+            return facts, []
+        target = folder / "sound.nut"
+        options = self._programs.input_options()
+        arguments = sound_arguments(source.path, facts.sounds, target, input_options=options)
+        self._programs.ffmpeg(arguments, _ignore_progress)
+        written = self._programs.read({"do": "facts", "path": str(target), **self._reading()})
+        sounds = [
+            replace(one, file=1, index=place, sample_rate=sound_rate(one), is_changing=False)
+            for place, one in enumerate(facts.sounds)
+        ]
+        # ffmpeg lets each input begin at 0; this keeps the place of its beginning.
+        start = ["-itsoffset", f"{written.get('start', 0.0):.6f}"]
+        return replace(facts, sounds=sounds), [*start, "-i", f"file:{target}"]
 
     def _count(self, source: Source, target: pathlib.Path) -> MovieCount:
         answer = self._programs.read({"do": "count", "path": str(target)})
@@ -320,47 +357,24 @@ class Pipeline:
             raise MediaError(f"{source.name} contains no frame that can be decoded.")
         return count
 
-    def _check(self, source: Source, count: MovieCount, skipped: int, has_complaints: bool) -> None:
-        """Raise :exc:`MediaError` if frames of *source* are missing in the encoded movie.
+    def _check(
+        self, source: Source, facts: MediaFacts, picture: Picture, frames: int, said: str
+    ) -> str:
+        """Raise :exc:`MediaError` if *frames* of an encoded movie are not those of *source*.
 
-        Its first *skipped* frames are not those of *source*.
+        *said* is what ffmpeg said about errors. Return words for frames that a recording lacks at
+        its start or its end.
         """
-        frames = count.frames - skipped
+        name = source.name
         if source.is_sequence:
-            if has_complaints or frames != len(source.frame_paths):
-                places = self._unreadable(source.frame_paths)
-                names = ", ".join(dict.fromkeys(source.frame_names[place] for place in places))
-                if names:
-                    raise MediaError(f"{source.name} has frames that cannot be read: {names}.")
-                if frames != len(source.frame_paths):
-                    raise MediaError(
-                        f"{source.name} has {len(source.frame_paths)} frames, but only "
-                        f"{frames} could be encoded."
-                    )
-        elif has_complaints:
-            self._check_rest(source)
-
-    def _check_rest(self, source: Source) -> None:
-        """Raise :exc:`MediaError` if the end of a movie is missing."""
-        rest = self._programs.read({"do": "rest", "path": source.path, **self._reading()})
-        if "error" in rest:
-            raise MediaError(f"{source.name} is cut off or damaged: {rest['error']}")
-        if rest["stated"] > rest["found"]:
-            raise MediaError(
-                f"{source.name} is cut off or damaged: it states {rest['stated']} frames, but only "
-                f"{rest['found']} can be read."
+            if said or frames != len(source.frame_paths):
+                images = {"paths": source.frame_paths, "names": source.frame_names}
+                check_images(self._programs, name, images, frames)
+        elif said or facts.is_doubtful or frames < facts.frames:
+            return check_movie(
+                self._programs, name, source.path, picture.index, source.first, bool(said)
             )
-        seconds = rest["seconds"]
-        if seconds is not None and rest["end"] < seconds - max(seconds / 20, 0.2):
-            raise MediaError(
-                f"{source.name} is cut off or damaged: it states {seconds:.1f} seconds, but only "
-                f"{rest['end']:.1f} can be read."
-            )
-
-    def _unreadable(self, paths: Sequence[str]) -> list[int]:
-        answer = self._programs.read({"do": "frames", "paths": list(paths), **self._reading()})
-        found: list[int] = answer.get("unreadable", [])
-        return found
+        return ""
 
     def _thumbnail(
         self,

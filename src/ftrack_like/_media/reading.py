@@ -8,7 +8,7 @@ Both are JSON. The requests are::
     {"do": "still", "path": path, "target": path, "size": [width, height], "pixels": number}
     {"do": "picture", "path": path, "target": path, "filters": [filter, ...], "formats": names,
      "pixels": number}
-    {"do": "rest", "path": path, "formats": names}
+    {"do": "damage", "path": path, "index": number, "formats": names, "pixels": number}
     {"do": "burn_in", "target": path, "size": [width, height], "rate": [number, number],
      "texts": {corner: template}, "values": {field: text}, "font": path, "count": frames,
      "skipped": frames, "first": number, "timecode": [frame, base, is_drop]}
@@ -32,7 +32,10 @@ from fractions import Fraction
 from typing import Any, Optional
 
 from ftrack_like._media import burning, fonts, stills
+from ftrack_like._media.damage import find_damage
 from ftrack_like._media.lacks import lack_of
+from ftrack_like._media.opening import area, has_disposition, opened
+from ftrack_like._media.scanning import scan, whole_numbers
 
 __all__ = ["main"]
 
@@ -79,11 +82,11 @@ def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
 
     path = pathlib.Path(asked["path"].removeprefix("file:"))
     try:
-        container = _opened(asked)
+        container = opened(asked)
         _LEFT_OPEN.append(container)
         described = _described(container, int(asked["pixels"]))
         if described["pictures"]:
-            described["scan"] = _scan(asked, described["pictures"])
+            described["scan"] = scan(asked, described["pictures"], described["sounds"])
         # Last, and once for each stream: to read the channels frees the description of layouts that
         # have no usual name, such as 8 channels in a QuickTime movie (PyAV 18). To close the stream
         # would free it again, which ends the process.
@@ -110,6 +113,8 @@ def _described(container: Any, pixels: int) -> dict[str, Any]:
             pictures.append(stream)
         else:
             unreadable.append(f"its {_kind(stream)} ({context.name}) is damaged or cut off")
+    # A damaged frame changes what its decoder says of the size.
+    sizes = {one.index: (one.codec_context.width, one.codec_context.height) for one in pictures}
     # Only the frames tell whether they are interlaced, and how they are turned.
     seen = _first_frames(container, pictures, pixels)
     for stream in [one for one in sounds if not one.codec_context.sample_rate]:
@@ -123,7 +128,7 @@ def _described(container: Any, pixels: int) -> dict[str, Any]:
         "format": container.format.name,
         "start": (container.start_time or 0) / 1_000_000,
         "duration": None if duration is None else duration / 1_000_000,
-        "pictures": [_picture(one, seen.get(one.index)) for one in pictures],
+        "pictures": [_picture(one, sizes[one.index], seen.get(one.index)) for one in pictures],
         "sounds": [_sound(one) for one in sounds],
         "unreadable": unreadable,
         "timecode": _timecode(container),
@@ -143,11 +148,11 @@ def _first_frames(container: Any, streams: Any, pixels: int) -> dict[int, list[A
     allowed = [
         one
         for one in streams
-        if not _is(one, "attached_pic") and _area(one) and _area(one) <= pixels
+        if not has_disposition(one, "attached_pic") and area(one) and area(one) <= pixels
     ]
     if not allowed:
         return {}
-    stream = max(allowed, key=_area)
+    stream = max(allowed, key=area)
     stream.codec_context.options = {"max_pixels": str(pixels)}
     stream.codec_context.thread_count = 1
     frames: list[Any] = []
@@ -171,44 +176,22 @@ def _has_samples(container: Any, stream: Any) -> bool:
         return False
 
 
-def _scan(asked: Mapping[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the number of frames of the largest picture, and the seconds from first to last."""
-    import av  # lazy: optional
-
-    shown = [one for one in pictures if not one["is_cover"]] or pictures
-    index = max(shown, key=lambda one: one["width"] * one["height"])["index"]
-    frames, first, last = 0, None, None
-    try:
-        with _opened(asked) as container:
-            stream = container.streams[index]
-            for packet in container.demux(stream):
-                if packet.size and not packet.is_discard:
-                    frames += 1
-                    if packet.pts is not None:
-                        first = packet.pts if first is None else min(first, packet.pts)
-                        last = packet.pts if last is None else max(last, packet.pts)
-            span = None if first is None or last is None else (last - first) * stream.time_base
-    except av.FFmpegError:
-        span = None  # the rest is damaged, which the encoding finds out
-    return {"frames": frames, "span": None if span is None else _whole_numbers(span) or (0, 1)}
-
-
-def _picture(stream: Any, frames: Optional[list[Any]]) -> dict[str, Any]:
+def _picture(stream: Any, size: tuple[int, int], frames: Optional[list[Any]]) -> dict[str, Any]:
     context = stream.codec_context
     first = frames[0] if frames else None
-    shape = _shape(stream, first)
+    width, height = (context.width, context.height) if frames else size
     start = stream.start_time
     return {
         "index": stream.index,
         "codec": context.name,
         "pixel_format": (first.format.name if first is not None else context.pix_fmt) or "",
-        "width": context.width,
-        "height": context.height,
-        "shape": shape,
+        "width": width,
+        "height": height,
+        "shape": _shape(stream, (width, height), first),
         "rate": _rate(stream),
-        "average_rate": _whole_numbers(stream.average_rate),
+        "average_rate": whole_numbers(stream.average_rate),
         "start": None if start is None else float(start * stream.time_base),
-        "is_cover": _is(stream, "attached_pic"),
+        "is_cover": has_disposition(stream, "attached_pic"),
         "is_interlaced": any(one.interlaced_frame for one in frames or ()),
         "matrix": int(context.colorspace),
         "primaries": int(context.color_primaries),
@@ -219,19 +202,19 @@ def _picture(stream: Any, frames: Optional[list[Any]]) -> dict[str, Any]:
 
 def _rate(stream: Any) -> Optional[tuple[int, int]]:
     """Return the frame rate that the stream states."""
-    rate = _whole_numbers(stream.guessed_rate) or _whole_numbers(stream.base_rate)
-    coded = _whole_numbers(stream.codec_context.framerate)
-    if rate is None or coded is None or _whole_numbers(stream.average_rate) is not None:
+    rate = whole_numbers(stream.guessed_rate) or whole_numbers(stream.base_rate)
+    coded = whole_numbers(stream.codec_context.framerate)
+    if rate is None or coded is None or whole_numbers(stream.average_rate) is not None:
         return rate
     # The times of a single frame tell no rate. Then some containers count half frames.
     return coded if Fraction(*rate) == 2 * Fraction(*coded) else rate
 
 
-def _shape(stream: Any, frame: Any) -> tuple[int, int]:
+def _shape(stream: Any, size: tuple[int, int], frame: Any) -> tuple[int, int]:
     """Return width and height in square pixels, after the rotation."""
-    width, height = stream.codec_context.width, stream.codec_context.height
+    width, height = size
     for aspect in (stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio):
-        pair = _whole_numbers(aspect)
+        pair = whole_numbers(aspect)
         if pair is not None and Fraction(*pair) != 1 and Fraction(1, 16) < Fraction(*pair) < 16:
             # Never invent lines: the longer pixels are stretched sideways, or pressed.
             width = max(round(width * Fraction(*pair)), 1)
@@ -250,7 +233,7 @@ def _sound(stream: Any) -> dict[str, Any]:
         "sample_rate": context.sample_rate,
         "language": stream.language if stream.language not in {None, "und", ""} else None,
         "start": 0.0 if start is None else float(start * stream.time_base),
-        "is_default": _is(stream, "default"),
+        "is_default": has_disposition(stream, "default"),
     }
 
 
@@ -281,7 +264,7 @@ def _unreadable_frames(asked: Mapping[str, Any]) -> dict[str, Any]:
     unreadable = []
     for place, path in enumerate(asked["paths"]):
         try:
-            with _opened({**asked, "path": path}) as container:
+            with opened({**asked, "path": path}) as container:
                 (stream,) = container.streams.video
                 context = stream.codec_context
                 context.thread_count = 1
@@ -292,30 +275,6 @@ def _unreadable_frames(asked: Mapping[str, Any]) -> dict[str, Any]:
         except (av.FFmpegError, MemoryError, ValueError):
             unreadable.append(place)
     return {"unreadable": unreadable}
-
-
-def _rest(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how many frames a damaged movie states, and how many packets it has."""
-    import av  # lazy: optional
-
-    try:
-        with _opened(asked) as container:
-            stream = max(container.streams.video, key=_area)
-            stated, found, end = stream.frames, 0, 0.0
-            for packet in container.demux(stream):
-                if packet.size and not packet.is_corrupt:
-                    found += 1
-                    if packet.pts is not None:
-                        end = max(
-                            end, float((packet.pts + (packet.duration or 0)) * stream.time_base)
-                        )
-            duration = stream.duration
-            seconds = float(duration * stream.time_base) if duration else None
-            if seconds is None and container.duration:
-                seconds = container.duration / 1_000_000
-            return {"stated": stated, "found": found, "seconds": seconds, "end": end}
-    except (av.FFmpegError, ValueError) as error:
-        return {"error": str(error)}
 
 
 def _still(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -341,7 +300,7 @@ def _filtered_picture(asked: Mapping[str, Any]) -> dict[str, Any]:
     import av.filter
 
     try:
-        with _opened(asked) as container:
+        with opened(asked) as container:
             (stream,) = container.streams.video
             stream.codec_context.options = {"max_pixels": str(asked["pixels"])}
             frame = next(container.decode(stream))
@@ -381,40 +340,15 @@ def _drawn(write: Callable[[Mapping[str, Any]], None]) -> Callable[[Any], dict[s
     return draw
 
 
-def _opened(asked: Mapping[str, Any]) -> Any:
-    import av  # lazy: optional
-
-    options = {}
-    if asked.get("formats"):
-        options = {"format_whitelist": asked["formats"], "protocol_whitelist": "file"}
-    return av.open(asked["path"], options=options)
-
-
 def _kind(stream: Any) -> str:
     return "sound" if stream.type == "audio" else "picture"
-
-
-def _is(stream: Any, disposition: str) -> bool:
-    return bool(stream.disposition & getattr(type(stream.disposition), disposition))
-
-
-def _area(stream: Any) -> int:
-    context = stream.codec_context
-    return 0 if context is None else int(context.width * context.height)
-
-
-def _whole_numbers(ratio: Any) -> Optional[tuple[int, int]]:
-    """Return a ratio above 0 as two whole numbers, else None."""
-    if ratio is None or not ratio.denominator or ratio.numerator <= 0:
-        return None
-    return int(ratio.numerator), int(ratio.denominator)
 
 
 _ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "facts": _facts,
     "count": _count,
     "frames": _unreadable_frames,
-    "rest": _rest,
+    "damage": find_damage,
     "still": _still,
     "picture": _filtered_picture,
     "burn_in": _drawn(burning.write_burn_in),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["IMAGE_TYPES", "SLATE_FRAMES"]
+__all__ = ["IMAGE_TYPES", "SLATE_FRAMES", "UNREADABLE"]
 
 #: The file types of still images, of which a single file gives an image and several give a movie.
 IMAGE_TYPES = frozenset(
@@ -17,3 +17,6 @@ IMAGE_TYPES = frozenset(
 
 #: The metadata key of a movie with the number of frames before the first frame of its source.
 SLATE_FRAMES = "slate_frames"
+
+#: The metadata key of a movie that says which frames the ends of its recording lack.
+UNREADABLE = "unreadable_frames"

@@ -198,14 +198,14 @@ def _result(publication: Publication, version_id: str) -> dict[str, Any]:
     component = publication.component
     metadata = component["metadata"]
     meta = json.loads(metadata.get("ftr_meta", "{}"))
-    missing = metadata.get("missing_frames")
+    told = {key: metadata.get(key) for key in ("missing_frames", "unreadable_frames")}
     return {
         "version_id": version_id,
         "component_id": component["id"],
         "name": component["name"],
         "is_new": publication.is_new,
         **{name: meta[name] for name in sorted(meta)},
-        **({"missing_frames": missing} if missing else {}),
+        **{key: value for key, value in told.items() if value},
     }
 
 
@@ -256,6 +256,8 @@ class _Bar(_Progress):
         print(f"{verb} {result['name']} ({size}{frames}) as {result['component_id']}")
         if "missing_frames" in result:
             print(f"Missing frames, which show the frame before: {result['missing_frames']}")
+        if "unreadable_frames" in result:
+            print(f"The recording lacks frames that cannot be read: {result['unreadable_frames']}")
 
     def fail(self, reason: str) -> None:
         """End the line of the bar."""

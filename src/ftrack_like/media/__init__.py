@@ -25,6 +25,7 @@ The component for players has this metadata:
 ``encoding_job_id``      the job on the server; only if the server encoded
 ``publication_number``   counts the publications of the version; the current one has the highest
 ``missing_frames``       the numbers that a sequence lacks; the movie shows the frame before each
+``unreadable_frames``    the frames that the start or the end of a recording lacks, in words
 ``slate_frames``         the number of frames before the first frame of the source, if there are any
 ``ftr_meta``             for players, as JSON: ``width``, ``height`` and for movies ``frameIn``,
                          ``frameOut``, ``frameRate``; the server adds it when its job is done

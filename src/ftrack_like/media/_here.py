@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pathlib
 import re
@@ -17,7 +18,7 @@ from ftrack_like._media.pipeline import IMAGE, THUMBNAIL, Made, Pipeline, Source
 from ftrack_like._media.programs import LocalPrograms
 from ftrack_like._media.scratch import encoding_folder
 from ftrack_like._media.sequences import arranged, missing_frames
-from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES
+from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES, UNREADABLE
 from ftrack_like._session import publications
 from ftrack_like._session.jobs import share_of
 from ftrack_like.entity.location import find_location
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ftrack_like.entity.component import Component
 
 __all__ = ["encode_here"]
+
+_logger = logging.getLogger(__name__)
 
 
 def encode_here(task: Task, claim: Claim) -> Publication:
@@ -54,6 +57,13 @@ def encode_here(task: Task, claim: Claim) -> Publication:
         )
         if encoded.slate_frames:
             task.facts[SLATE_FRAMES] = str(encoded.slate_frames)
+        if encoded.unreadable:
+            task.facts[UNREADABLE] = encoded.unreadable
+            _logger.warning(
+                "%s was published without %s, which cannot be read.",
+                task.facts["source_file_name"],
+                encoded.unreadable,
+            )
         component = _upload(task, movies, still, claim)
     return Publication(component, None, True)
 
@@ -146,8 +156,9 @@ def _upload(task: Task, movies: Sequence[Made], still: Made, claim: Claim) -> Co
     for made, id_ in zip(larger, publications.size_ids(claim.token)):
         about: dict[str, Any] = {"id": id_, "name": made.name, "file_type": made.file_type}
         about["metadata"] = {"ftr_meta": made.meta}
-        if SLATE_FRAMES in task.facts:
-            about["metadata"][SLATE_FRAMES] = task.facts[SLATE_FRAMES]
+        for key in (SLATE_FRAMES, UNREADABLE):
+            if key in task.facts:
+                about["metadata"][key] = task.facts[key]
         sizes.append(task.session.create_component(str(made.path), about, server))
     # Last, in the commit that also writes its metadata, attaches the other sizes and the thumbnail
     # to the version and ends the claim. If anything fails before, the next try repeats it, and the

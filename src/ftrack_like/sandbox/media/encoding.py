@@ -13,11 +13,11 @@ from typing import Any, Optional
 
 from ftrack_like._base.errors import MediaError
 from ftrack_like._media.details import DETAILS_QUERY, details_of
-from ftrack_like._media.pipeline import Made, Pipeline, Source
+from ftrack_like._media.pipeline import Encoded, Made, Pipeline, Source
 from ftrack_like._media.presets import presets
 from ftrack_like._media.scratch import encoding_folder
 from ftrack_like._media.sequences import arranged, missing_frames
-from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES
+from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES, UNREADABLE
 from ftrack_like.sandbox.actions.compose import update_operation
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 from ftrack_like.sandbox.media.incoming import IncomingFile
@@ -126,7 +126,7 @@ class Encoder:
                     operations += output_operations(output, made.file_type, job.version_id, job.id)
                 operations += _describe(job, output, made, files[-1].size)
                 if output.name != THUMBNAIL.name:
-                    operations += _more_metadata(output, missing, encoded.slate_frames)
+                    operations += _more_metadata(output, missing, encoded)
         except BaseException:
             for one in files:
                 one.abort()
@@ -206,11 +206,13 @@ def _copy(path: pathlib.Path, incoming: IncomingFile) -> None:
     incoming.complete()
 
 
-def _more_metadata(
-    output: JobOutput, missing: str, slate_frames: Optional[int]
-) -> list[dict[str, Any]]:
+def _more_metadata(output: JobOutput, missing: str, encoded: Encoded) -> list[dict[str, Any]]:
     """Return the operations for the metadata of *output*, for those with a value."""
-    more = {"missing_frames": missing, SLATE_FRAMES: str(slate_frames or "")}
+    more = {
+        "missing_frames": missing,
+        SLATE_FRAMES: str(encoded.slate_frames or ""),
+        UNREADABLE: encoded.unreadable,
+    }
     return [_metadata(output.component_id, key, value) for key, value in more.items() if value]
 
 
