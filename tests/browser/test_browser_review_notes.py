@@ -52,6 +52,24 @@ def test_an_author_changes_a_note(review, make_window):
 
 
 @pytest.mark.ffmpeg
+def test_a_note_that_changed_is_replaced_only_in_view(review, make_window):
+    """Save does not replace a text that the author has not seen; Save again replaces it."""
+    window = ready(make_window().open_movie(review.link))
+    page = window.page
+    write(window, "Too dark.")
+    page.click(".edit summary")
+    page.fill(".edit textarea", "Mine.")
+    review.api.update("Note", review.api.one("select id from Note")["id"], content="Theirs.")
+    page.click(".edit button:has-text('Save')")
+    page.wait_for_selector("text=Save again to replace it")
+    assert page.inner_text(".note .content") == "Theirs."
+    assert notes(review) == ["Theirs."]
+    page.click(".edit button:has-text('Save')")
+    window.until("document.querySelector('.note .content').textContent === 'Mine.'")
+    assert notes(review) == ["Mine."]
+
+
+@pytest.mark.ffmpeg
 def test_new_notes_do_not_move_the_reader(review, make_window):
     """While others write, the scroll position, an open reply, its words and a selection stay."""
     writer = ready(make_window().open_movie(review.links[1]))

@@ -8,8 +8,8 @@ const FILTERS = ["on", "author", "state"];
 /**
  * Connect the list in *panel*, and return {refresh, showAll}.
  *
- * *merged()* is called after each change of the list, *reached(ok)* after each request with
- * whether the server answered, and *say(text)* shows a message.
+ * *merged()* is called after each change of the list, *reached(ok, isGone)* after each request with
+ * whether the server answered, and whether the version was removed. *say(text)* shows a message.
  */
 export function connectList(panel, { merged, reached, say }) {
   const list = panel.querySelector("[data-notes-list]");
@@ -39,7 +39,7 @@ export function connectList(panel, { merged, reached, say }) {
       reached(false);
       return false;
     }
-    reached(response.status < 500);
+    reached(response.status < 500, response.status === 404);
     return response.status < 500;
   }
 

@@ -27,7 +27,7 @@ export function sendForms(changed) {
       changed();
       say("Sent.");
     } catch {
-      problem(form, "The server cannot be reached. Your words are still here: try again.");
+      problem(form, "The server cannot be reached. Try again.");
     } finally {
       buttons.forEach((button) => (button.disabled = false));
     }
@@ -76,8 +76,7 @@ function refocus(region, focused) {
 }
 
 function problem(form, text) {
-  const place = form.querySelector("[data-problem]") ?? document.querySelector("[data-problem]");
-  if (!place) return;
+  const place = form.querySelector("[data-problem]");
   place.textContent = text;
   place.hidden = text === "";
 }
