@@ -342,8 +342,8 @@ def test_scrolling_the_page_is_not_caught_by_the_picture(studio, window):
 
 
 @pytest.mark.ffmpeg
-def test_full_screen_has_controls_drawing_and_versions(studio, window, coded):
-    """In full screen the controls work, a drawing is kept, and another version can be shown."""
+def test_full_screen_has_controls_and_drawing(studio, window, coded):
+    """In full screen the controls work, and a drawing is kept; N leaves it to write a note."""
     other = studio.version()
     studio.publish(other, coded, frameOut=FRAMES - 1, frameRate=29.97)
     page = window.open_movie(studio.link).page
@@ -363,8 +363,9 @@ def test_full_screen_has_controls_drawing_and_versions(studio, window, coded):
     assert controls["y"] + controls["height"] <= page.viewport_size["height"] + 1
     page.keyboard.press("Control+Enter")
     window.until("document.querySelector('.note')")
-    page.keyboard.press("f")
+    page.keyboard.press("n")
     window.until("!document.fullscreenElement && !document.querySelector('.is-full')")
+    window.until("document.activeElement.matches('#content')")
 
 
 @pytest.mark.ffmpeg

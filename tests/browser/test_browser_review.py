@@ -217,6 +217,7 @@ def test_a_decision_without_the_network_says_so(review, make_window):
     window.page.wait_for_selector(".decision >> text=The server cannot be reached. Try again.")
     assert window.page.is_hidden(".write [data-problem]")
     window.context.set_offline(False)
-    window.page.click("button.approve")
+    window.page.keyboard.press("Enter")  # the button has the focus again
     window.page.wait_for_selector("button.approve[aria-pressed=true]")
+    window.until("document.activeElement.matches('.approve')")
     assert window.page.is_hidden(".decision [data-problem]")

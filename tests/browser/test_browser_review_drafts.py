@@ -352,7 +352,7 @@ def test_a_draft_on_a_removed_version_goes_on_with_another(review, make_window):
     is_stored(window, "Where to now?")
     review.api.delete("ReviewSessionObject", review.objects[0]["id"])
     page.evaluate("dispatchEvent(new Event('online'))")  # ask for the notes now
-    page.wait_for_selector("[data-connection] >> text=This version was removed")
+    page.wait_for_selector("[data-connection] >> text=The version is not part of this review.")
     page.goto(review.link)
     page.click("[data-waiting] >> text=Continue on this version")
     page.click(".write .primary")

@@ -36,8 +36,10 @@ def test_an_author_changes_a_note(review, make_window):
     author.page.click(".edit button:has-text('Save')")
     reader.page.wait_for_selector(".note >> text=Much too dark.")
 
-    reader.page.click(".resolve button")
+    reader.page.focus(".resolve button")
+    reader.page.keyboard.press("Enter")
     author.page.wait_for_selector(".resolved >> text=Resolved by Jonas Falk")
+    reader.until("document.activeElement.textContent.startsWith('Open again')")
     assert review.api.one("select completed_at from Note")["completed_at"]
     author.page.click(".resolve >> text=Open again")
     author.until("!document.querySelector('.resolved')")

@@ -60,8 +60,8 @@ def write_csv(summary: Summary) -> bytes:
 def harmless(text: str) -> str:
     """Return *text* as a cell that no spreadsheet takes for a formula.
 
-    A text that could be a formula gets an apostrophe before it, as if a person had typed it. So does
-    each part that a semicolon, a tab or a new line separates.
+    A text that could be a formula gets an apostrophe before it, as if a person had typed it. So
+    does each part that a semicolon, a tab or a new line separates.
     """
     text = _LATER_FORMULA.sub(r"\1'", text)
     return f"'{text}" if _FORMULA.match(text) else text

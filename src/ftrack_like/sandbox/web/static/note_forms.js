@@ -1,5 +1,6 @@
 // The forms for notes: what the viewer enters becomes a draft at once, and sending takes the draft.
 
+import { disableButtons } from "./busy.js";
 import { newId } from "./drafts.js";
 import { entryFor, listenForFiles, showFiles, whyNot } from "./note_files.js";
 
@@ -11,7 +12,7 @@ import { entryFor, listenForFiles, showFiles, whyNot } from "./note_files.js";
  * *say(text)* shows a message. *refused(result)* resolves when the list of notes is up to date again.
  */
 export class NoteForms {
-  #entries = new Map(); // {draft, files, sending} by form
+  #entries = new Map(); // {draft, files, sending, enable} by form
 
   constructor(panel, drafts, files, outbox, living, { sketch, sent, refused, changed, say }) {
     Object.assign(this, { panel, drafts, files, outbox, living, sketch, sent, refused, changed, say });
@@ -241,7 +242,10 @@ export class NoteForms {
 
   #freeze(form, on) {
     form.elements.content.readOnly = on;
-    for (const button of form.querySelectorAll("button, input[type=file]")) button.disabled = on;
+    const entry = this.#entry(form);
+    if (on) entry.enable = disableButtons(form);
+    else entry.enable?.();
+    for (const input of form.querySelectorAll("input[type=file]")) input.disabled = on;
     form.setAttribute("aria-busy", String(on));
     const progress = form.querySelector("progress");
     if (progress) progress.hidden = true;

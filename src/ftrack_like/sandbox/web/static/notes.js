@@ -38,8 +38,8 @@ export async function connectNotes(panel, { sketch, merged }) {
       show();
       merged();
     },
-    reached(ok, isGone) {
-      online(ok, isGone);
+    reached(ok, refusal) {
+      online(ok, refusal);
       if (ok) flush();
     },
   });
@@ -147,10 +147,11 @@ export async function connectNotes(panel, { sketch, merged }) {
     return line;
   }
 
-  function online(ok, isGone = false) {
-    connection.hidden = ok && !isGone;
-    if (!ok) connection.textContent = "The server cannot be reached. What you write and draw is kept in this browser.";
-    else connection.textContent = isGone ? "This version was removed from the review. What you write and draw is kept: go on with it on another version." : "";
+  function online(ok, refusal = "") {
+    const problem = ok ? refusal : "The server cannot be reached.";
+    const words = problem && `${problem} What you write and draw is kept in this browser.`;
+    connection.hidden = words === "";
+    if (connection.textContent !== words) connection.textContent = words; // else it is read aloud again and again
   }
 
   addEventListener("online", () => list.refresh());

@@ -66,8 +66,8 @@ export function playerKeys(player) {
     player.zoom.pan(x * PAN_SHARE, y * PAN_SHARE);
   }
 
-  function writeNote() {
-    player.leaveFullscreen();
+  async function writeNote() {
+    await player.leaveFullscreen();
     if (!player.isAway) noteField().focus();
   }
 

@@ -1,5 +1,7 @@
 // Send forms in the background. The answer is the whole page; its regions replace the old ones.
 
+import { disableButtons } from "./busy.js";
+
 // The HTML of each region as the server sent it, before scripts changed it.
 const sources = new Map([...document.querySelectorAll("[data-region]")].map((one) => [one.id, one.innerHTML]));
 
@@ -12,8 +14,7 @@ export function sendForms(changed) {
     form.dispatchEvent(new Event("sending"));
     const data = new URLSearchParams(new FormData(form));
     if (event.submitter?.name) data.set(event.submitter.name, event.submitter.value);
-    const buttons = [...form.querySelectorAll("button")];
-    buttons.forEach((button) => (button.disabled = true));
+    const enable = disableButtons(form);
     problem(form, "");
     try {
       const response = await fetch(form.action, { method: "POST", body: data });
@@ -29,7 +30,7 @@ export function sendForms(changed) {
     } catch {
       problem(form, "The server cannot be reached. Try again.");
     } finally {
-      buttons.forEach((button) => (button.disabled = false));
+      enable();
     }
   });
 }
