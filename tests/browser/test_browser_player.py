@@ -13,6 +13,15 @@ from .player_studio import Studio, arrived, readout, settled, shown
 FRAMES = 96
 VIDEO = "document.querySelector('video')"
 
+#: Keep each frame that the readout names, and return how often a smaller one follows.
+WATCH = """() => {
+  window.seen = [];
+  const readout = document.querySelector("[data-readout]");
+  new MutationObserver(() => window.seen.push(parseInt(readout.textContent)))
+    .observe(readout, { childList: true });
+}"""
+JUMPS = "window.seen.filter((frame, at) => at && frame < window.seen[at - 1]).length"
+
 
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory):
@@ -123,17 +132,9 @@ def test_in_and_out_points_loop(studio, window):
     page.locator("[data-scrubber]").fill("39")
     page.keyboard.press("o")
     assert page.get_attribute("[data-act=loop]", "aria-pressed") == "true"
-    page.evaluate(
-        """() => {
-          window.seen = [];
-          const readout = document.querySelector("[data-readout]");
-          new MutationObserver(() => window.seen.push(parseInt(readout.textContent)))
-            .observe(readout, { childList: true });
-        }"""
-    )
+    page.evaluate(WATCH)
     page.keyboard.press("Space")
-    jumps = "window.seen.filter((frame, at) => at && frame < window.seen[at - 1]).length"
-    window.until(f"{jumps} >= 3")
+    window.until(f"{JUMPS} >= 3")
     page.keyboard.press("k")
     assert shown(window) == readout(window)
     frames = page.evaluate("window.seen")
@@ -145,6 +146,19 @@ def test_in_and_out_points_loop(studio, window):
     page.keyboard.press("x")
     assert page.is_hidden("[data-range]")
     assert page.get_attribute("[data-act=loop]", "aria-pressed") == "false"
+
+
+@pytest.mark.ffmpeg
+def test_an_in_point_alone_loops_to_the_end(studio, window):
+    """Without an out point, playback goes from the last frame back to the in point."""
+    page = window.open_movie(studio.link).page
+    page.locator("[data-scrubber]").fill(str(FRAMES - 8))
+    page.keyboard.press("i")
+    page.evaluate(WATCH)
+    page.keyboard.press("Space")
+    window.until(f"{JUMPS} >= 2")
+    page.keyboard.press("k")
+    assert min(page.evaluate("window.seen")) >= FRAMES - 8
 
 
 @pytest.mark.ffmpeg
@@ -328,8 +342,8 @@ def test_scrolling_the_page_is_not_caught_by_the_picture(studio, window):
 
 
 @pytest.mark.ffmpeg
-def test_full_screen_has_controls_drawing_and_versions(studio, window, coded):
-    """In full screen the controls work, a drawing is kept, and another version can be shown."""
+def test_full_screen_has_controls_and_drawing(studio, window, coded):
+    """In full screen the controls work, and a drawing is kept; N leaves it to write a note."""
     other = studio.version()
     studio.publish(other, coded, frameOut=FRAMES - 1, frameRate=29.97)
     page = window.open_movie(studio.link).page
@@ -349,8 +363,9 @@ def test_full_screen_has_controls_drawing_and_versions(studio, window, coded):
     assert controls["y"] + controls["height"] <= page.viewport_size["height"] + 1
     page.keyboard.press("Control+Enter")
     window.until("document.querySelector('.note')")
-    page.keyboard.press("f")
+    page.keyboard.press("n")
     window.until("!document.fullscreenElement && !document.querySelector('.is-full')")
+    window.until("document.activeElement.matches('#content')")
 
 
 @pytest.mark.ffmpeg

@@ -133,6 +133,25 @@ def test_a_damaged_version_does_not_stop_the_playlist(playlist, make_window):
 
 
 @pytest.mark.ffmpeg
+def test_the_playlist_goes_on_when_the_network_is_back(playlist, make_window):
+    """Keys work before the first version is there, the page tries again, and each press counts."""
+    window, failures = make_window(), []
+    page = window.page
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.route("**/play/object*", lambda route: route.abort())
+    page.goto(below(playlist.link, "/play"))
+    page.wait_for_selector("text=Trying again")
+    for key in ("Space", "ArrowDown", "ArrowUp", "ArrowRight", "m", "End"):
+        page.keyboard.press(key)
+    page.unroute("**/play/object*")
+    window.until(f"{NUMBER} === '3'")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    window.until(f"{NUMBER} === '1'")
+    assert failures == []
+
+
+@pytest.mark.ffmpeg
 def test_the_playlist_works_without_a_script(playlist, make_window):
     """Links lead to the neighbours, and the movie has the controls of the browser."""
     page = make_window(java_script_enabled=False).open(below(playlist.link, "/play")).page

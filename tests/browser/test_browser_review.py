@@ -206,3 +206,18 @@ def test_words_are_not_lost_when_the_server_refuses(review, make_window):
     window.until("!document.querySelector('.write [data-problem]').hidden")
     assert "It closed on 2020-01-01" in window.page.inner_text(".write [data-problem]")
     assert window.page.input_value("#content") == "Too late?"
+
+
+@pytest.mark.ffmpeg
+def test_a_decision_without_the_network_says_so(review, make_window):
+    """The words are beside the buttons of the decision, and another press decides."""
+    window = make_window().open_movie(review.link)
+    window.context.set_offline(True)
+    window.page.click("button.approve")
+    window.page.wait_for_selector(".decision >> text=The server cannot be reached. Try again.")
+    assert window.page.is_hidden(".write [data-problem]")
+    window.context.set_offline(False)
+    window.page.keyboard.press("Enter")  # the button has the focus again
+    window.page.wait_for_selector("button.approve[aria-pressed=true]")
+    window.until("document.activeElement.matches('.approve')")
+    assert window.page.is_hidden(".decision [data-problem]")

@@ -344,6 +344,24 @@ def test_a_reply_to_a_deleted_note_becomes_a_note(review, make_window):
 
 
 @pytest.mark.ffmpeg
+def test_a_draft_on_a_removed_version_goes_on_with_another(review, make_window):
+    """The page says that its version was removed; the words can be sent on another version."""
+    window = make_window().open_movie(review.link)
+    page = ready(window).page
+    page.fill("#content", "Where to now?")
+    is_stored(window, "Where to now?")
+    review.api.delete("ReviewSessionObject", review.objects[0]["id"])
+    page.evaluate("dispatchEvent(new Event('online'))")  # ask for the notes now
+    page.wait_for_selector("[data-connection] >> text=The version is not part of this review.")
+    page.goto(review.link)
+    page.click("[data-waiting] >> text=Continue on this version")
+    page.click(".write .primary")
+    page.wait_for_selector(".note >> text=Where to now?")
+    assert notes(review) == ["Where to now?"]
+    assert page.is_hidden("[data-waiting]")
+
+
+@pytest.mark.ffmpeg
 def test_a_reply_that_the_filter_hides_is_shown_again(review, window):
     """A draft in a note that the filter hides is listed, and leads back to its note."""
     page = ready(window.open_movie(review.link)).page

@@ -122,10 +122,30 @@ def test_the_eraser_removes_whole_shapes(review, window):
     has_strokes(window, 2)
     drag(window, (0.6, 0.6), (0.55, 0.65))  # inside of the box, far from its edge
     assert len(strokes(window)) == 2
-    drag(window, (0.6, 0.45), (0.6, 0.55))
-    has_strokes(window, 1)
+    drag(window, (0.6, 0.45), (0.6, 0.5), (0.2, 0.8), (0.2, 0.9), (0.2, 0.95))
+    has_strokes(window, 0)
     page.keyboard.press("Control+z")
     has_strokes(window, 2)
+
+
+@pytest.mark.ffmpeg
+def test_a_step_taken_back_returns_to_its_frame(review, window):
+    """A drawing that was cleared and begun at another frame comes back at its own frame."""
+    page = drawing(review, window)
+    drag(window, (0.1, 0.1), (0.3, 0.1))
+    has_strokes(window, 1)
+    page.click("[data-act=clear]")
+    has_strokes(window, 0)
+    page.keyboard.press("Shift+ArrowRight")
+    drag(window, (0.1, 0.5), (0.3, 0.5))
+    has_strokes(window, 1)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    window.until("document.querySelector('[data-readout]').textContent.startsWith('0 ')")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".note")
+    assert review.api.one("select frame_number from Note")["frame_number"] == 0
+    assert stored(review)[0]["points"][1] == pytest.approx(0.1, abs=0.01)
 
 
 @pytest.mark.ffmpeg
@@ -159,15 +179,25 @@ def test_the_keyboard_alone_draws_and_writes(review, window):
 
 @pytest.mark.ffmpeg
 def test_a_text_that_is_being_typed_is_sent_with_the_note(review, window):
-    """Send takes the words in the open field, too."""
-    page = drawing(review, window)
-    page.keyboard.press("4")
-    drag(window, (0.3, 0.5))
-    page.wait_for_selector("input.drawing-text:focus")
-    page.keyboard.type("Half a word")
-    page.locator("form[data-note]").evaluate("form => form.requestSubmit()")
-    page.wait_for_selector(".note")
-    assert stored(review)[0]["text"] == "Half a word"
+    """Send takes the words in the open field, too, and so does Ctrl+Enter in the field."""
+    for count, send in enumerate(
+        (
+            lambda: page.locator("form[data-note]").evaluate("form => form.requestSubmit()"),
+            lambda: page.keyboard.press("Control+Enter"),
+        ),
+        1,
+    ):
+        page = drawing(review, window)
+        page.keyboard.press("4")
+        drag(window, (0.9, 0.5))
+        page.wait_for_selector("input.drawing-text:focus")
+        page.keyboard.type("Half a word")
+        send()
+        window.until(f"document.querySelectorAll('.note').length === {count}")
+    for one in review.api.query("select data from ReviewSessionObjectAnnotation"):
+        (stroke,) = json.loads(one["data"])["strokes"]
+        assert (stroke["text"], stroke["points"][2]) == ("Half a word", 1)
+        assert stroke["points"][0] < 0.9, "the words do not begin where they fit"
 
 
 @pytest.mark.ffmpeg

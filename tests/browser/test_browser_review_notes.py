@@ -36,8 +36,10 @@ def test_an_author_changes_a_note(review, make_window):
     author.page.click(".edit button:has-text('Save')")
     reader.page.wait_for_selector(".note >> text=Much too dark.")
 
-    reader.page.click(".resolve button")
+    reader.page.focus(".resolve button")
+    reader.page.keyboard.press("Enter")
     author.page.wait_for_selector(".resolved >> text=Resolved by Jonas Falk")
+    reader.until("document.activeElement.textContent.startsWith('Open again')")
     assert review.api.one("select completed_at from Note")["completed_at"]
     author.page.click(".resolve >> text=Open again")
     author.until("!document.querySelector('.resolved')")
@@ -49,6 +51,24 @@ def test_an_author_changes_a_note(review, make_window):
     reader.page.wait_for_selector("text=No notes yet.")
     assert notes(review) == []
     assert author.problems + reader.problems == []
+
+
+@pytest.mark.ffmpeg
+def test_a_note_that_changed_is_replaced_only_in_view(review, make_window):
+    """Save does not replace a text that the author has not seen; Save again replaces it."""
+    window = ready(make_window().open_movie(review.link))
+    page = window.page
+    write(window, "Too dark.")
+    page.click(".edit summary")
+    page.fill(".edit textarea", "Mine.")
+    review.api.update("Note", review.api.one("select id from Note")["id"], content="Theirs.")
+    page.click(".edit button:has-text('Save')")
+    page.wait_for_selector("text=Save again to replace it")
+    assert page.inner_text(".note .content") == "Theirs."
+    assert notes(review) == ["Theirs."]
+    page.click(".edit button:has-text('Save')")
+    window.until("document.querySelector('.note .content').textContent === 'Mine.'")
+    assert notes(review) == ["Mine."]
 
 
 @pytest.mark.ffmpeg

@@ -195,6 +195,29 @@ def test_full_screen_shows_other_versions(studio, window, movies):
 
 
 @pytest.mark.ffmpeg
+def test_versions_can_be_passed_quickly(studio, window, movies):
+    """Each press counts while versions still load, and the frame stays; the way back is right."""
+    for name in ("a", "a", "short"):
+        publish(studio, movies, name)
+    page = window.open_movie(studio.link).page
+    page.keyboard.press("f")
+    window.until("document.fullscreenElement")
+    page.locator("[data-scrubber]").fill("20")
+    page.keyboard.press(".")
+    page.keyboard.press(".")
+    window.until("document.querySelector('[data-readout]').textContent === '20 / 47'")
+    with page.expect_navigation():
+        page.keyboard.press("f")
+    window.movie_is_ready()
+    assert "Version 3" in page.inner_text("h2")
+    page.go_back()
+    window.movie_is_ready()
+    chosen = "document.querySelector('[data-version]').selectedOptions[0].textContent"
+    assert "Version 1" in page.inner_text("h2")
+    assert page.evaluate(chosen) == "Version 1"
+
+
+@pytest.mark.ffmpeg
 def test_notes_and_drawings_stay_with_their_version_in_full_screen(studio, window, movies):
     """While full screen shows another version, keys neither draw on it nor send a note about it."""
     for _ in range(2):

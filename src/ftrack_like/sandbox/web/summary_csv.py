@@ -31,7 +31,12 @@ COLUMNS = (
 
 #: The start of a cell that a spreadsheet calculates instead of showing it. Invitees write the
 #: texts, so that one could read other cells and send them away.
-_FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_SIGN = r"[=+\-@|%\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(rf"\s*{_SIGN}|[\t\r\n]")
+
+#: A sign that begins a cell where the spreadsheet separates cells by semicolons or tabs. Excel does
+#: so in countries with a decimal comma, and then ignores the quotes around a text with commas.
+_LATER_FORMULA = re.compile(rf"([\t\r\n;]\s*)(?={_SIGN})")
 
 #: Excel reads a file without this mark in the code page of the machine, and shows "Zoë" as "ZoÃ«".
 _BYTE_ORDER_MARK = "\ufeff"
@@ -55,8 +60,10 @@ def write_csv(summary: Summary) -> bytes:
 def harmless(text: str) -> str:
     """Return *text* as a cell that no spreadsheet takes for a formula.
 
-    A text that could be a formula gets an apostrophe before it, as if a person had typed it.
+    A text that could be a formula gets an apostrophe before it, as if a person had typed it. So
+    does each part that a semicolon, a tab or a new line separates.
     """
+    text = _LATER_FORMULA.sub(r"\1'", text)
     return f"'{text}" if _FORMULA.match(text) else text
 
 

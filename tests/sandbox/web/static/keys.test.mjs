@@ -33,3 +33,18 @@ test("with Alt the letter on the key counts, because a Mac types another sign", 
   assert.equal(press("Dead", { altKey: true, code: "KeyI" }), "Alt+i");
   assert.equal(press("O", { altKey: true, shiftKey: true, code: "KeyO" }), "Alt+o");
 });
+
+test("a keyboard for another script has the keys of its Latin letters", () => {
+  assert.equal(press("о", { code: "KeyJ" }), "j");
+  assert.equal(press("О", { code: "KeyJ", shiftKey: true }), "j");
+  assert.equal(press("ι", { code: "KeyI" }), "i");
+  assert.equal(press("я", { code: "KeyZ", ctrlKey: true }), "Mod+z");
+  assert.equal(press("ı", { code: "KeyI" }), "i");
+});
+
+test("a Latin letter counts as it is printed, wherever its key is", () => {
+  assert.equal(press("j", { code: "KeyC" }), "j");
+  assert.equal(press("i", { code: "KeyG", altKey: true }), "Alt+i");
+  assert.equal(press("ö", { code: "Semicolon" }), "ö");
+  assert.equal(press("[", { code: "Digit8" }), "[");
+});

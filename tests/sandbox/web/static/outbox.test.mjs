@@ -76,3 +76,12 @@ test("a file that the browser lost is named, and nothing is sent without it", as
   assert.match(result.problem, /“plan\.pdf”/);
   assert.deepEqual(posted, []);
 });
+
+test("a refused note tells the status, and the page hears of each start", async () => {
+  const { box } = outbox([{ status: 409, problem: "changed" }]);
+  const started = [];
+  box.onStart = () => started.push(box.isSending("a"));
+  const result = await box.send(draft("a"));
+  assert.deepEqual([result.outcome, result.status, result.problem], ["refused", 409, "changed"]);
+  assert.deepEqual([started, box.isSending("a")], [[true], false]);
+});

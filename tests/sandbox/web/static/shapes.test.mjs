@@ -84,3 +84,25 @@ test("a step that changes nothing is no step, and begin forgets the steps", () =
   steps.begin(["a"]);
   assert.deepEqual([steps.strokes, steps.canUndo], [["a"], false]);
 });
+
+test("each step keeps its frame, so that steps taken back are not moved to another frame", () => {
+  const steps = new Steps();
+  steps.add("a", 3);
+  steps.go([]);
+  steps.add("b", 9);
+  assert.deepEqual([steps.strokes, steps.frame], [["b"], 9]);
+  steps.undo();
+  steps.undo();
+  assert.deepEqual([steps.strokes, steps.frame], [["a"], 3]);
+  steps.redo();
+  steps.redo();
+  assert.deepEqual([steps.strokes, steps.frame], [["b"], 9]);
+  steps.begin(["c"], 5);
+  assert.equal(steps.frame, 5);
+});
+
+test("a text at the right edge begins where all of it fits", () => {
+  assert.deepEqual(text([0.9, 0.5], "words", 0.3, style).points, [0.7, 0.5, 1, 0.5]);
+  assert.deepEqual(text([0.9, 0.5], "words", 1.5, style).points, [0, 0.5, 1, 0.5]);
+  assert.deepEqual(text([0.1, 0.5], "words", 0.3, style).points, [0.1, 0.5, 0.4, 0.5]);
+});

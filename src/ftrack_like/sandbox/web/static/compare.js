@@ -111,7 +111,7 @@ export class Compare {
       cell.append(Object.assign(document.createElement("p"), { className: "nothing", textContent: words }));
     }
     cell.append(caption);
-    this.stage.querySelector("[data-cell]").after(cell);
+    this.stage.append(cell); // behind the notice, which stands for a first version without a picture
     this.stage.classList.add("is-comparing");
   }
 

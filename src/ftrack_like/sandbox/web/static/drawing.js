@@ -16,6 +16,7 @@ export class Drawing {
   #active = false;
   #pointer = null; // the id of the pointer that draws, or "keys"
   #erasing = false;
+  #left = null; // the strokes that the eraser leaves, until its movement ends
   #from = null;
   #live = null; // the stroke that is being drawn
   #cursor = null; // the place of the cross that the arrow keys move
@@ -27,6 +28,7 @@ export class Drawing {
     this.color = "#ff453a";
     this.width = 0.006;
     this.shown = [];
+    this.at = null; // the frame of new strokes, null for a picture; onStart sets it
     this.isHere = true; // whether the viewer's own strokes belong to the frame on the screen
     this.onStart = () => true; // returns false if drawing cannot start here
     this.onChange = () => {};
@@ -73,6 +75,11 @@ export class Drawing {
     return this.#steps.strokes;
   }
 
+  /** Return the frame of the strokes, null for a picture. */
+  get frame() {
+    return this.#steps.frame;
+  }
+
   get canUndo() {
     return this.#steps.canUndo;
   }
@@ -99,13 +106,12 @@ export class Drawing {
 
   /** Remove all strokes; this is a step that can be taken back. */
   clear() {
-    this.#steps.go([]);
-    this.#changed();
+    this.#take([]);
   }
 
-  /** Begin with *strokes*; no step comes before them. */
-  begin(strokes = []) {
-    this.#steps.begin(strokes);
+  /** Begin with *strokes* at *frame*; no step comes before them. */
+  begin(strokes = [], frame = null) {
+    this.#steps.begin(strokes, frame);
     this.#changed();
   }
 
@@ -122,7 +128,7 @@ export class Drawing {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, width, height);
     context.lineCap = context.lineJoin = "round";
-    const own = this.isHere ? this.strokes : [];
+    const own = this.isHere ? (this.#left ?? this.strokes) : [];
     for (const stroke of [...this.shown, ...own, ...(this.#live ? [this.#live] : [])]) trace(context, stroke, width, height);
     if (this.#cursor && document.activeElement === canvas) cross(context, this.#cursor, width, height, scale);
   }
@@ -187,25 +193,30 @@ export class Drawing {
 
   #end() {
     if (this.#pointer === null) return;
-    const [live, erasing, from, pointer] = [this.#live, this.#erasing, this.#from, this.#pointer];
-    this.#pointer = this.#live = this.#from = null;
+    const [live, left, from, pointer] = [this.#live, this.#left, this.#from, this.#pointer];
+    this.#pointer = this.#live = this.#from = this.#left = null;
     this.#erasing = false;
     if (live && !isDot(live)) this.#add(live);
-    else if (erasing) this.#changed();
+    else if (left) this.#take(left);
     else if (!live && this.#active) this.#askText(from, pointer === "keys");
     this.render();
   }
 
   #add(stroke) {
     const count = this.strokes.reduce((sum, one) => sum + one.points.length, stroke.points.length);
-    if (count <= MOST_NUMBERS) this.#steps.add(stroke);
+    if (count <= MOST_NUMBERS) this.#steps.add(stroke, this.at);
     this.#changed(count > MOST_NUMBERS ? "The drawing is full: a drawing has at most 50,000 points." : "");
   }
 
   #erase(point) {
     const { ratio } = this.#style;
     const reach = ERASER_PIXELS / this.canvas.getBoundingClientRect().width;
-    this.#steps.go(this.strokes.filter((stroke) => !touches(stroke, point, reach, ratio)));
+    this.#left = (this.#left ?? this.strokes).filter((stroke) => !touches(stroke, point, reach, ratio));
+  }
+
+  #take(strokes) {
+    this.#steps.go(strokes);
+    this.#changed();
   }
 
   // Texts
@@ -215,9 +226,11 @@ export class Drawing {
     const { color, width } = this.#style;
     Object.assign(input, { type: "text", className: "drawing-text", maxLength: 500, autocomplete: "off" });
     input.setAttribute("aria-label", "Text in the drawing");
-    Object.assign(input.style, { left: `${point[0] * 100}%`, bottom: `${(1 - point[1]) * 100}%`, color, fontSize: `${letters(width) * this.canvas.clientWidth}px` });
+    const left = `max(0%, min(${point[0] * 100}%, 100% - 8em))`; // within the picture, also at its right edge
+    Object.assign(input.style, { left, maxWidth: `calc(100% - ${left})`, bottom: `${(1 - point[1]) * 100}%`, color, fontSize: `${letters(width) * this.canvas.clientWidth}px` });
     input.addEventListener("keydown", (event) => {
-      event.stopPropagation();
+      if (event.isComposing) return; // Enter takes the words of an input method
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // Ctrl+Enter sends the note
       if (event.key === "Enter") this.#finishText();
       if (event.key === "Escape") this.#dropText();
       if (byKeys && (event.key === "Enter" || event.key === "Escape")) this.canvas.focus({ preventScroll: true });
@@ -276,7 +289,7 @@ export class Drawing {
 
   #changed(problem = "") {
     this.render();
-    this.onChange(this.strokes.length > 0, problem);
+    this.onChange(problem);
   }
 }
 

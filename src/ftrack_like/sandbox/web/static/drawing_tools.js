@@ -19,7 +19,6 @@ export function connectDrawing(root, player, changed) {
   const drawing = new Drawing(canvas);
   const find = (act) => tools.querySelector(`[data-act=${act}]`);
   const message = tools.querySelector("[data-drawing-message]");
-  let drawnAt = null;
 
   const say = (text, act) => {
     message.hidden = text === "";
@@ -35,19 +34,18 @@ export function connectDrawing(root, player, changed) {
   drawing.onStart = () => {
     const frame = player.frame();
     player.pause();
-    if (drawnAt !== null && drawnAt !== frame && drawing.strokes.length) {
-      const there = drawnAt;
+    const there = drawing.frame;
+    if (drawing.strokes.length && there !== frame) {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: `Go to frame ${there}` });
       button.addEventListener("click", () => player.seek(there));
       say(`A note has one drawing, and yours is at frame ${there}. Send it before you draw here. `, button);
       return false;
     }
     say("");
-    drawnAt = frame;
+    drawing.at = frame;
     return true;
   };
-  drawing.onChange = (any, problem = "") => {
-    if (!any && !drawing.canUndo && !drawing.canRedo) drawnAt = null;
+  drawing.onChange = (problem) => {
     if (problem) say(problem);
     buttons();
     changed();
@@ -65,10 +63,18 @@ export function connectDrawing(root, player, changed) {
     canvas.dataset.tool = tool;
   }
 
+  /** Take or repeat a step, and show the frame with the strokes. */
+  function step(take) {
+    take();
+    if (drawing.strokes.length && drawing.frame !== null && drawing.frame !== player.frame()) player.seek(drawing.frame);
+  }
+
+  const undo = () => step(() => drawing.undo());
+  const redo = () => step(() => drawing.redo());
   const turn = () => (drawing.active = !drawing.active);
   find("draw").addEventListener("click", turn);
-  find("undo").addEventListener("click", () => drawing.undo());
-  find("redo").addEventListener("click", () => drawing.redo());
+  find("undo").addEventListener("click", undo);
+  find("redo").addEventListener("click", redo);
   find("clear").addEventListener("click", () => drawing.clear());
   tools.querySelector("[data-width-choice]").addEventListener("change", (event) => (drawing.width = Number(event.target.value)));
   const anyColor = tools.querySelector("[data-any-color]");
@@ -79,19 +85,15 @@ export function connectDrawing(root, player, changed) {
   for (const input of tools.querySelectorAll("[name=color]")) input.addEventListener("change", () => (drawing.color = input.value));
   for (const input of tools.querySelectorAll("[name=tool]")) input.addEventListener("change", () => choose(input.value));
   const isActive = () => drawing.active;
-  const step = (event) => (event.shiftKey || event.key.toLowerCase() === "y" ? drawing.redo() : drawing.undo());
   addKeys([
-    { keys: Object.keys(TOOL_KEYS), says: "pen, arrow, box, text, eraser", run: (event) => choose(TOOL_KEYS[event.key]) },
-    { keys: ["Mod+z"], says: "take back a step", run: step, repeats: true },
-    { keys: ["Mod+y"], shown: ["Mod+Shift+z", "Mod+y"], says: "repeat a step", run: step, repeats: true },
+    { keys: Object.keys(TOOL_KEYS), says: "pen, arrow, box, text, eraser", run: (event, name) => choose(TOOL_KEYS[name]) },
+    { keys: ["Mod+z"], says: "take back a step", run: (event) => (event.shiftKey ? redo() : undo()), repeats: true },
+    { keys: ["Mod+y"], shown: ["Mod+Shift+z", "Mod+y"], says: "repeat a step", run: redo, repeats: true },
   ].map((one) => ({ ...one, group: "Drawing", while: isActive })));
   return {
     drawing,
     /** Return the frame of the viewer's strokes, null if there are none. */
-    drawnAt: () => (drawing.strokes.length ? drawnAt : null),
-    restore(strokes, frame) {
-      drawnAt = strokes.length ? frame : null;
-      drawing.begin(strokes);
-    },
+    drawnAt: () => (drawing.strokes.length ? drawing.frame : null),
+    restore: (strokes, frame) => drawing.begin(strokes, frame),
   };
 }

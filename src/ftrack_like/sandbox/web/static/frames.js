@@ -168,8 +168,9 @@ export class Frames {
     if (video.readyState >= video.HAVE_CURRENT_DATA) this.#begin();
     else if (video.readyState >= video.HAVE_METADATA) setTimeout(() => this.#begin(), PATIENCE_MILLISECONDS);
     on("ended", () => {
-      this.#setSpeed(0);
       this.#show(this.count - 1);
+      if (this.isLooping && this.speed > 0) this.play(this.speed); // from an in point to the end, over and over
+      else this.#setSpeed(0);
     });
     // The browser or another program may pause and play as well, such as the keys of a headset.
     on("play", () => this.speed <= 0 && this.#setSpeed(video.playbackRate));

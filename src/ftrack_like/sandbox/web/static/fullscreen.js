@@ -7,12 +7,11 @@ export function toggleFullscreen(root) {
   else fill(root, !root.classList.contains("is-full"));
 }
 
-/** Leave full screen; return whether *root* was in it. */
-export function leaveFullscreen(root) {
-  const was = root.classList.contains("is-full");
-  if (was && document.fullscreenElement) document.exitFullscreen();
-  else if (was) fill(root, false);
-  return was;
+/** Leave full screen if *root* is in it; the promise resolves when the rest of the page takes the focus again. */
+export async function leaveFullscreen(root) {
+  if (!root.classList.contains("is-full")) return;
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else fill(root, false);
 }
 
 /** Call *changed* with whether *root* is in full screen, whenever this changes. */

@@ -11,20 +11,29 @@ let dialog = null;
  */
 export function keyName(event) {
   const printed = event.key?.length === 1;
-  // With Alt a Mac types other characters: take the letter on the key.
-  const letter = event.altKey && /^Key[A-Z]$/.test(event.code ?? "") ? event.code.slice(3) : event.key;
+  const letter = letterOf(event);
   const name = printed || letter !== event.key ? letter.toLowerCase() : letter;
   const shift = event.shiftKey && !printed ? "Shift+" : "";
   return `${event.ctrlKey || event.metaKey ? "Mod+" : ""}${event.altKey ? "Alt+" : ""}${shift}${name}`;
 }
 
 /**
+ * Return the letter of a key that types no Latin one, else its value. Keyboards for Greek, Cyrillic
+ * and other scripts have the Latin letters as well, and with Alt a Mac types other signs.
+ */
+function letterOf({ key, code, altKey }) {
+  const onKey = /^Key([A-Z])$/.exec(code ?? "")?.[1];
+  if (!onKey || /^[a-z]$/i.test(key)) return key;
+  return altKey || /^\p{L}$/u.test(key) ? onKey : key;
+}
+
+/**
  * Add keys: each of *added* is {keys, shown, says, run, group, repeats, while, typing, isListed}.
  *
  * *keys* are names; *says* are the words in the list, none for a key that the list leaves out. *run*
- * is called with the event. *shown* are the names in the list instead of *keys*. It runs again while
- * the key is held if *repeats*, only if *while()* is true, and also while the viewer types if *typing*.
- * The list leaves it out unless *isListed()*.
+ * is called with the event and the name of its key. *shown* are the names in the list instead of
+ * *keys*. It runs again while the key is held if *repeats*, only if *while()* is true, and also while
+ * the viewer types if *typing*. The list leaves it out unless *isListed()*.
  */
 export function addKeys(added) {
   bindings.push(...added);
@@ -41,7 +50,7 @@ function pressed(event) {
   for (const one of bindings) {
     if (!one.keys.includes(name) || (typing && !one.typing) || (one.while && !one.while(event))) continue;
     event.preventDefault();
-    if (!event.repeat || one.repeats) one.run(event);
+    if (!event.repeat || one.repeats) one.run(event, name);
     return;
   }
 }

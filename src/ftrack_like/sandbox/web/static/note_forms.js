@@ -1,5 +1,6 @@
 // The forms for notes: what the viewer enters becomes a draft at once, and sending takes the draft.
 
+import { disableButtons } from "./busy.js";
 import { newId } from "./drafts.js";
 import { entryFor, listenForFiles, showFiles, whyNot } from "./note_files.js";
 
@@ -8,13 +9,13 @@ import { entryFor, listenForFiles, showFiles, whyNot } from "./note_files.js";
  *
  * *sketch* has {strokes(), frame(), restore(draft), clear(), finish()} for the drawing of the first
  * form. *sent(result)* is called when a note arrived, *changed()* when drafts change state, and
- * *say(text)* shows a message.
+ * *say(text)* shows a message. *refused(result)* resolves when the list of notes is up to date again.
  */
 export class NoteForms {
-  #entries = new Map(); // {draft, files, sending} by form
+  #entries = new Map(); // {draft, files, sending, enable} by form
 
-  constructor(panel, drafts, files, outbox, living, { sketch, sent, changed, say }) {
-    Object.assign(this, { panel, drafts, files, outbox, living, sketch, sent, changed, say });
+  constructor(panel, drafts, files, outbox, living, { sketch, sent, refused, changed, say }) {
+    Object.assign(this, { panel, drafts, files, outbox, living, sketch, sent, refused, changed, say });
     panel.addEventListener("input", (event) => this.#entered(event));
     panel.addEventListener("submit", (event) => {
       const form = event.target.closest("form[data-draft]");
@@ -99,7 +100,7 @@ export class NoteForms {
     const result = await this.outbox.send(draft, (part) => this.#progress(form, part));
     entry.sending = false;
     this.#freeze(form, false);
-    if (result.outcome === "refused") this.#problem(form, result.problem);
+    if (result.outcome === "refused") await this.#explain(form, draft, result);
     else {
       this.#reset(form);
       const details = form.closest("details");
@@ -111,6 +112,17 @@ export class NoteForms {
     if (result.outcome === "waiting") this.say("The server cannot be reached. The note is kept, and sent when it can.");
     if (result.outcome === "sent") this.sent(result);
     this.changed();
+  }
+
+  /** Say why the server refused *draft*. A note that has changed can be replaced with its new text in view. */
+  async #explain(form, draft, result) {
+    this.#problem(form, result.problem);
+    await this.refused(result);
+    if (result.status !== 409 || !isEdit(form)) return;
+    const fingerprint = form.closest("[data-fingerprint]")?.dataset.fingerprint;
+    if (!fingerprint || fingerprint === draft.before) return;
+    this.drafts.save(Object.assign(draft, { before: fingerprint }));
+    this.#problem(form, "The note has changed since you began: its new text is above. Save again to replace it with yours.");
   }
 
   #entered(event) {
@@ -230,7 +242,10 @@ export class NoteForms {
 
   #freeze(form, on) {
     form.elements.content.readOnly = on;
-    for (const button of form.querySelectorAll("button, input[type=file]")) button.disabled = on;
+    const entry = this.#entry(form);
+    if (on) entry.enable = disableButtons(form);
+    else entry.enable?.();
+    for (const input of form.querySelectorAll("input[type=file]")) input.disabled = on;
     form.setAttribute("aria-busy", String(on));
     const progress = form.querySelector("progress");
     if (progress) progress.hidden = true;

@@ -1,15 +1,17 @@
 // The list of notes: it stays up to date, it can be filtered, and its notes can be changed.
 
+import { disableButtons } from "./busy.js";
 import { merge, remember } from "./note_merge.js";
 
 const REFRESH_SECONDS = 5;
+const REFUSALS = new Set([401, 403, 404, 410]); // the version is gone, or the review closed
 const FILTERS = ["on", "author", "state"];
 
 /**
  * Connect the list in *panel*, and return {refresh, showAll}.
  *
- * *merged()* is called after each change of the list, *reached(ok)* after each request with
- * whether the server answered, and *say(text)* shows a message.
+ * *merged()* is called after each change of the list, *reached(ok, refusal)* after each request with
+ * whether the server answered, and why it refuses the list, or "". *say(text)* shows a message.
  */
 export function connectList(panel, { merged, reached, say }) {
   const list = panel.querySelector("[data-notes-list]");
@@ -28,30 +30,34 @@ export function connectList(panel, { merged, reached, say }) {
   async function refresh({ quiet = false } = {}) {
     const number = (asked += 1);
     let response;
+    let refusal = "";
     try {
       response = await fetch(address(), { headers: tag ? { "If-None-Match": tag } : {} });
-      const text = response.ok ? await response.text() : "";
+      const text = await response.text();
       if (number !== asked) return true; // a later request brings a newer list
       const newTag = response.headers.get("ETag") ?? "";
       if (response.status === 304) tag = newTag || tag;
-      else if (text) show(text, newTag, quiet);
+      else if (response.ok) refusal = show(text, newTag, quiet);
+      else if (REFUSALS.has(response.status)) refusal = refusalOf(text);
     } catch {
       reached(false);
       return false;
     }
-    reached(response.status < 500);
+    reached(response.status < 500, refusal);
     return response.status < 500;
   }
 
+  /** Merge the list in *text*; return why there is none, or "". */
   function show(text, newTag, quiet) {
     const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("[data-notes-list]");
-    if (!fresh) return say("The review asks for its passphrase. Load the page again."); // drafts stay
+    if (!fresh) return "The review asks for its passphrase. Load the page again.";
     const { added, complete } = merge(list, fresh);
     tag = complete ? newTag : ""; // the next answer must be the whole list if a part waits
     list.dataset.authors = fresh.dataset.authors;
     offerAuthors(JSON.parse(fresh.dataset.authors));
     if (added.length && !quiet) say(added.length === 1 ? "One new note." : `${added.length} new notes.`);
     merged();
+    return "";
   }
 
   function offerAuthors(authors) {
@@ -92,8 +98,7 @@ export function connectList(panel, { merged, reached, say }) {
 
   /** Post a form that changes a note, and show the list after it. */
   async function change(form) {
-    const buttons = [...form.querySelectorAll("button")];
-    buttons.forEach((button) => (button.disabled = true));
+    const enable = disableButtons(form);
     const body = new FormData(form);
     body.set("quiet", "1");
     let problem = "";
@@ -103,21 +108,26 @@ export function connectList(panel, { merged, reached, say }) {
     } catch {
       problem = "The server cannot be reached. Try again.";
     }
-    buttons.forEach((button) => (button.disabled = false));
     const place = form.querySelector("[data-problem]");
     place.textContent = problem;
     place.hidden = problem === "";
-    if (problem) return;
+    if (problem) return enable();
     const details = form.closest("details");
     if (details) details.open = false;
     await refresh({ quiet: true });
     say("Done.");
-    if (!form.isConnected && document.activeElement === document.body) document.getElementById("notes-title")?.focus({ preventScroll: true });
+    if (!enable()) document.getElementById("notes-title")?.focus({ preventScroll: true });
   }
 
   setInterval(() => document.hidden || refresh(), REFRESH_SECONDS * 1000);
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
   return { refresh, showAll };
+}
+
+/** Return the title and the text of an error *page*. */
+function refusalOf(page) {
+  const title = new DOMParser().parseFromString(page, "text/html").querySelector("h1")?.textContent;
+  return title ? `${title}. ${textOf(page)}` : "";
 }
 
 function textOf(page) {

@@ -5,6 +5,7 @@ import { Drafts, filesInDrafts, newId } from "./drafts.js";
 import { NoteForms } from "./note_forms.js";
 import { connectList } from "./note_list.js";
 import { Outbox, poster } from "./outbox.js";
+import { statusOf } from "./recovery.js";
 import { openTab } from "./tabs.js";
 import { markObjects, showWaiting } from "./waiting.js";
 
@@ -26,6 +27,7 @@ export async function connectNotes(panel, { sketch, merged }) {
   const connection = panel.querySelector("[data-connection]");
   const waiting = panel.querySelector("[data-waiting]");
   const say = (text) => (said.textContent = text);
+  const gone = new Set(); // the versions with drafts that were removed from the review
   let tabs = await living();
   let discarded = null;
 
@@ -36,26 +38,42 @@ export async function connectNotes(panel, { sketch, merged }) {
       show();
       merged();
     },
-    reached(ok) {
-      online(ok);
+    reached(ok, refusal) {
+      online(ok, refusal);
       if (ok) flush();
     },
   });
-  const forms = new NoteForms(panel, drafts, files, outbox, tabs, { sketch, changed: () => show(), say, sent });
+  const forms = new NoteForms(panel, drafts, files, outbox, tabs, { sketch, changed: () => show(), say, sent, refused: () => list.refresh({ quiet: true }) });
+  outbox.onStart = () => show();
   const mark = () => markObjects(document.getElementById("objects"), drafts.objects());
   new MutationObserver(mark).observe(document.querySelector("main"), { childList: true, subtree: true });
 
   /** Show the drafts that are in no form, and mark the versions with drafts. */
   function show() {
     const shown = drafts.all().filter((draft) => {
-      if (forms.holds(draft.id) || outbox.isSending(draft.id)) return false;
+      if (forms.holds(draft.id)) return false;
       if (draft.state === "waiting") return true;
-      return draft.object === panel.dataset.object && drafts.isFree(draft, tabs);
+      return placeOf(draft) !== "elsewhere" && drafts.isFree(draft, tabs);
     });
-    showWaiting(waiting, shown, panel.dataset.object, { send, edit, discard });
+    showWaiting(waiting, shown, { placeOf, isSending: (id) => outbox.isSending(id), send, edit, discard });
     if (discarded) waiting.append(undoLine());
     waiting.hidden = waiting.children.length === 0;
     mark();
+  }
+
+  function placeOf({ object }) {
+    if (object === panel.dataset.object) return "here";
+    return gone.has(object) ? "gone" : "elsewhere";
+  }
+
+  /** Find the drafts whose versions were removed from the review: no other page would show them. */
+  async function lookForGone() {
+    for (const object of drafts.objects()) {
+      const url = new URL(panel.dataset.address, location.href);
+      url.searchParams.set("object", object);
+      if (placeOf({ object }) === "elsewhere" && (await statusOf(url)) === 404) gone.add(object);
+    }
+    show();
   }
 
   async function sent() {
@@ -91,14 +109,17 @@ export async function connectNotes(panel, { sketch, merged }) {
       list.refresh({ quiet: true });
     }
     show();
+    if (results.some(({ outcome }) => outcome === "refused")) lookForGone();
   }
 
   /** Go on with a draft in its form. A note that may have reached the server gets another id. */
   async function edit(draft) {
     if (outbox.isSending(draft.id)) return;
-    if (!forms.formFor(draft)) await list.showAll(); // the filter may hide the note
+    const isHere = placeOf(draft) === "here";
+    if (isHere && !forms.formFor(draft)) await list.showAll(); // the filter may hide the note
     drafts.remove(draft.id);
-    const again = { ...draft, id: draft.state === "waiting" ? newId() : draft.id, state: "draft" };
+    const id = draft.state === "waiting" || !isHere ? newId() : draft.id;
+    const again = { ...draft, id, object: panel.dataset.object, state: "draft", problem: isHere ? draft.problem : "" };
     if (!forms.formFor(again)) again.slot = "note"; // the note to answer or to change is gone
     drafts.save(again);
     forms.take(again);
@@ -126,9 +147,11 @@ export async function connectNotes(panel, { sketch, merged }) {
     return line;
   }
 
-  function online(ok) {
-    connection.hidden = ok;
-    connection.textContent = ok ? "" : "The server cannot be reached. What you write and draw is kept in this browser.";
+  function online(ok, refusal = "") {
+    const problem = ok ? refusal : "The server cannot be reached.";
+    const words = problem && `${problem} What you write and draw is kept in this browser.`;
+    connection.hidden = words === "";
+    if (connection.textContent !== words) connection.textContent = words; // else it is read aloud again and again
   }
 
   addEventListener("online", () => list.refresh());
@@ -142,6 +165,7 @@ export async function connectNotes(panel, { sketch, merged }) {
   forms.attach();
   show();
   flush();
+  lookForGone();
   files.removeUnused(filesInDrafts(storage));
   if (!navigator.onLine) online(false);
   return {

@@ -15,16 +15,18 @@ export class Outbox {
 
   /** *post(draft, files, onProgress)* resolves to {status, note, problem}; status 0 is no answer. */
   constructor(drafts, files, post) {
+    this.onStart = () => {}; // called when the sending of a draft has begun
     this.#drafts = drafts;
     this.#files = files;
     this.#post = post;
   }
 
-  /** Send *draft*; return {outcome, problem, note}. *outcome* is "sent", "waiting" or "refused". */
+  /** Send *draft*; return {outcome, draft, status, problem, note}. *outcome* is "sent", "waiting" or "refused". */
   send(draft, onProgress = () => {}) {
     if (!this.#running.has(draft.id)) {
       const sending = this.#send(draft, onProgress).finally(() => this.#running.delete(draft.id));
       this.#running.set(draft.id, sending);
+      this.onStart();
     }
     return this.#running.get(draft.id);
   }
@@ -57,14 +59,14 @@ export class Outbox {
       await this.#files.remove(draft.files.map((one) => one.id));
       return { outcome: "sent", draft, note };
     }
-    if (status >= 400 && !waits(status)) return this.#refuse(draft, problem);
+    if (status >= 400 && !waits(status)) return this.#refuse(draft, problem, status);
     this.#drafts.save(Object.assign(draft, { state: "waiting" }));
     return { outcome: "waiting", draft, problem };
   }
 
-  #refuse(draft, problem) {
+  #refuse(draft, problem, status = 0) {
     this.#drafts.save(Object.assign(draft, { state: "draft" }));
-    return { outcome: "refused", draft, problem };
+    return { outcome: "refused", draft, status, problem };
   }
 }
 

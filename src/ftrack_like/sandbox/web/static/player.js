@@ -30,6 +30,8 @@ class Player {
   #stopWaiting = () => {};
   #loading = null;
   #loopsForRange = false;
+  #opened = 0; // counts the versions that the viewer opens, so that a late answer is ignored
+  #kept = null; // the frame for the next movie: the one before is still loading, or a picture has none
   #page = document; // the page with the notes: another one while full screen shows another version
   #away = null; // the address of that page
 
@@ -53,7 +55,8 @@ class Player {
     addKeys(playerKeys(this));
     this.#connect();
     // Another version opens at the frame of the one before.
-    this.#seekWhenLoaded(Number(/^\d{1,9}$/.exec(new URL(location.href).searchParams.get("frame"))?.[0] ?? NaN));
+    const named = /^\d{1,9}$/.exec(new URL(location.href).searchParams.get("frame"))?.[0];
+    if (named) this.#seekWhenLoaded(Number(named));
   }
 
   get medium() {
@@ -372,7 +375,7 @@ class Player {
   async #retry() {
     const { address } = this.root.dataset;
     const fresh = address ? await fetchPlayer(address) : null;
-    const frame = this.frame();
+    const frame = this.#frameToKeep();
     if (!fresh) {
       this.#use(this.medium.getAttribute("src"));
       return;
@@ -383,7 +386,7 @@ class Player {
 
   #use(url) {
     const { medium, root } = this;
-    const frame = this.frame();
+    const frame = this.#frameToKeep();
     this.frames?.pause();
     root.querySelector("[data-notice]").hidden = true;
     root.querySelector("[data-cell]").hidden = false;
@@ -394,23 +397,38 @@ class Player {
     this.#seekWhenLoaded(frame);
   }
 
+  /** Return the frame at which another version opens, null if none was shown yet. */
+  #frameToKeep() {
+    return this.#kept ?? this.frame();
+  }
+
   #seekWhenLoaded(frame) {
     const { video } = this;
-    if (!video || frame === null || Number.isNaN(frame)) return;
-    if (video.readyState >= 1) this.seek(frame);
-    else video.addEventListener("loadedmetadata", () => this.seek(frame), { once: true });
+    this.#kept = frame;
+    const seek = () => {
+      const wanted = this.#kept;
+      if (video !== this.video || wanted === null) return;
+      this.#kept = null;
+      this.seek(wanted);
+    };
+    if (!video || frame === null) return;
+    if (video.readyState >= 1) seek();
+    else video.addEventListener("loadedmetadata", seek, { once: true });
   }
 
   #goAway() {
     const address = new URL(this.#away, location.href);
-    if (this.frames) address.searchParams.set("frame", String(this.frame()));
+    const frame = this.#frameToKeep();
+    if (frame !== null) address.searchParams.set("frame", String(frame));
     location.assign(address);
   }
 
   async #openVersion({ page }) {
     // A new page would leave full screen: there only the picture changes, until the viewer leaves it.
+    const mine = (this.#opened += 1);
     const fresh = this.root.classList.contains("is-full") ? await fetchPlayer(page) : null;
-    const frame = this.frame();
+    if (mine !== this.#opened) return;
+    const frame = this.#frameToKeep();
     this.#away = page;
     if (!fresh) {
       this.#goAway();

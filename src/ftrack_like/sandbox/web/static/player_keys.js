@@ -1,6 +1,6 @@
 // The keys of the player, with the words for the list of keys.
 
-import { showKeys } from "./keys.js";
+import { keyName, showKeys } from "./keys.js";
 
 const PAN = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const PAN_SHARE = 0.1;
@@ -30,7 +30,7 @@ export function playerKeys(player) {
   const range = [
     { keys: ["i"], says: "in point here", run: () => actions.in() },
     { keys: ["o"], says: "out point here", run: () => actions.out() },
-    { keys: ["Alt+i", "Alt+o"], says: "clear the in, the out point", run: (event) => actions[event.code === "KeyI" || event.key === "i" ? "clear-in" : "clear-out"]() },
+    { keys: ["Alt+i", "Alt+o"], says: "clear the in, the out point", run: (event, name) => actions[name === "Alt+i" ? "clear-in" : "clear-out"]() },
     { keys: ["x"], says: "clear both", run: () => actions["clear-range"]() },
     { keys: ["r"], says: "loop", run: () => actions.loop() },
   ];
@@ -56,8 +56,7 @@ export function playerKeys(player) {
     { keys: ["Mod+Enter"], says: "send the note", run: send, while: (event) => isOnPage() && formToSend(event), typing: true },
   ];
 
-  function shuttle(event) {
-    const key = event.key.toLowerCase();
+  function shuttle(event, key) {
     if (isHeld.now) player.frames.step(key === "j" ? -1 : 1);
     else if (!event.repeat) player.shuttle(key);
   }
@@ -67,8 +66,8 @@ export function playerKeys(player) {
     player.zoom.pan(x * PAN_SHARE, y * PAN_SHARE);
   }
 
-  function writeNote() {
-    player.leaveFullscreen();
+  async function writeNote() {
+    await player.leaveFullscreen();
     if (!player.isAway) noteField().focus();
   }
 
@@ -106,7 +105,7 @@ function send(event) {
 /** Return an object whose *now* is true while the viewer holds the key *name*. */
 function holding(name) {
   const state = { now: false };
-  const set = (on) => (event) => event.key?.toLowerCase() === name && (state.now = on);
+  const set = (on) => (event) => event.key && keyName(event).split("+").pop() === name && (state.now = on);
   addEventListener("keydown", set(true), true);
   addEventListener("keyup", set(false), true);
   addEventListener("blur", () => (state.now = false));

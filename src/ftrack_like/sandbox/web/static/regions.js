@@ -1,5 +1,7 @@
 // Send forms in the background. The answer is the whole page; its regions replace the old ones.
 
+import { disableButtons } from "./busy.js";
+
 // The HTML of each region as the server sent it, before scripts changed it.
 const sources = new Map([...document.querySelectorAll("[data-region]")].map((one) => [one.id, one.innerHTML]));
 
@@ -12,8 +14,7 @@ export function sendForms(changed) {
     form.dispatchEvent(new Event("sending"));
     const data = new URLSearchParams(new FormData(form));
     if (event.submitter?.name) data.set(event.submitter.name, event.submitter.value);
-    const buttons = [...form.querySelectorAll("button")];
-    buttons.forEach((button) => (button.disabled = true));
+    const enable = disableButtons(form);
     problem(form, "");
     try {
       const response = await fetch(form.action, { method: "POST", body: data });
@@ -27,9 +28,9 @@ export function sendForms(changed) {
       changed();
       say("Sent.");
     } catch {
-      problem(form, "The server cannot be reached. Your words are still here: try again.");
+      problem(form, "The server cannot be reached. Try again.");
     } finally {
-      buttons.forEach((button) => (button.disabled = false));
+      enable();
     }
   });
 }
@@ -76,8 +77,7 @@ function refocus(region, focused) {
 }
 
 function problem(form, text) {
-  const place = form.querySelector("[data-problem]") ?? document.querySelector("[data-problem]");
-  if (!place) return;
+  const place = form.querySelector("[data-problem]");
   place.textContent = text;
   place.hidden = text === "";
 }

@@ -114,13 +114,23 @@ function follow() {
   if (note?.classList.contains("note")) choose(note);
 }
 
+/** Show the shot's numbers of frames beside those of the movie. */
+function describeFrames() {
+  for (const note of player?.isAway ? [] : notesHere()) {
+    const button = note.querySelector("button.frame");
+    const words = button && player.describe(Number(button.dataset.frame));
+    if (button && button.textContent !== words) button.textContent = words;
+  }
+}
+
 function changed() {
   localTimes();
+  describeFrames();
   showDrawings();
 }
 
 player?.onFrame(onFrame);
-player?.onMedium(showDrawings);
+player?.onMedium(changed);
 addEventListener("pagehide", () => tools?.drawing.finish()); // a text that the viewer is typing
 root?.querySelector("[data-show-drawings]")?.addEventListener("change", showDrawings);
 if (form) {

@@ -1,6 +1,10 @@
 // Play all versions of a review, one after the other. Two elements take turns, so that the next version
 // is loaded while one plays. Without this script the page has links to the neighbours.
 
+import { keyName } from "./keys.js";
+
+const AGAIN_SECONDS = 3;
+
 const root = document.querySelector("[data-screening]");
 const find = (selector) => root.querySelector(selector);
 const show = root && find("[data-show]");
@@ -9,6 +13,7 @@ const seek = root && find("[data-seek]");
 let one = null; // what is shown: an answer of the server
 let shown = null; // its element
 let next = null; // a promise of {one, element} for the next version
+let aim = 0; // the offset of the version that is shown or on its way
 let turn = 0; // counts the versions, so that a late answer is ignored
 let playing = true;
 let muted = false;
@@ -59,14 +64,20 @@ function prepare(at) {
   return { at, found };
 }
 
-function after(object) {
-  if (object.next) return object.at + 1;
+function total() {
+  return Number(find("[data-total]").textContent);
+}
+
+/** Return the offset after *at*, null after the last one. */
+function after(at) {
+  if (at + 1 < total()) return at + 1;
   return repeat ? 0 : null;
 }
 
 /** Show the version at the offset *at*. */
 async function go(at) {
   const mine = ++turn;
+  aim = at;
   clearTimeout(ends);
   shown?.pause?.();
   const ready = next?.at === at ? next : prepare(at);
@@ -76,9 +87,17 @@ async function go(at) {
     const found = await ready.found;
     if (mine !== turn) return found.element.remove();
     present(found.one, found.element);
-  } catch {
-    if (mine === turn) say("The next version cannot be loaded. Try again.", true);
+  } catch (error) {
+    if (mine === turn) failed(at, error.message === "404");
   }
+}
+
+/** Say that the version at the offset *at* cannot be loaded, and try again unless it *isGone*. */
+function failed(at, isGone) {
+  if (one) aim = one.at;
+  if (isGone) return say("This version was removed from the review.", true);
+  say(`The next version cannot be loaded. Trying again in ${AGAIN_SECONDS} seconds.`, true);
+  ends = setTimeout(() => go(at), AGAIN_SECONDS * 1000);
 }
 
 function discard(waiting) {
@@ -94,7 +113,7 @@ function present(object, element) {
   if (element.tagName === "VIDEO") startVideo(element);
   else if (element.tagName === "IMG") startImage(element);
   else startTimer(Number(root.dataset.nothingSeconds) * 1000);
-  const following = after(object);
+  const following = after(object.at);
   if (following !== null && following !== object.at) next = prepare(following);
   history.replaceState(history.state, "", object.play);
 }
@@ -170,7 +189,7 @@ function startTimer(milliseconds) {
 }
 
 function finish() {
-  const following = after(one);
+  const following = after(one.at);
   if (following === null) {
     setPlaying(false);
     say("This was the last version.");
@@ -217,10 +236,10 @@ function clock(seconds) {
 
 const actions = {
   play: () => setPlaying(!playing),
-  previous: () => one.previous && go(one.at - 1),
-  next: () => after(one) !== null && go(after(one)),
+  previous: () => aim > 0 && go(aim - 1),
+  next: () => after(aim) !== null && go(after(aim)),
   first: () => go(0),
-  last: () => go(one.total - 1),
+  last: () => go(total() - 1),
   earlier: () => jump(-1),
   later: () => jump(1),
   mute: () => {
@@ -256,13 +275,15 @@ const KEYS = {
   r: "repeat",
 };
 
+const REPEATED = new Set(["previous", "next", "earlier", "later"]);
+
 function onKey(event) {
-  const name = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!name || event.ctrlKey || event.metaKey || event.altKey) return;
+  const name = typeof event.key === "string" ? KEYS[keyName(event)] : null;
+  if (!name) return;
   if (event.key === " " && event.target.closest("button, a")) return;
   if (event.target === seek && /^(Arrow|Home|End|Page)/.test(event.key)) return;
   event.preventDefault();
-  actions[name]();
+  if (!event.repeat || REPEATED.has(name)) actions[name]();
 }
 
 async function begin() {

@@ -39,9 +39,13 @@ export function letters(width) {
   return Math.max(LETTERS * width, SMALLEST_LETTERS);
 }
 
-/** Return a text whose lower left corner is a point; *long* is its length. */
+/**
+ * Return a text whose lower left corner is a point; *long* is its length. A text that would end outside
+ * the picture begins further left.
+ */
 export function text([left, bottom], words, long, { color, width }) {
-  const points = [left, bottom, Math.min(left + long, 1), bottom].map(share);
+  const start = Math.max(Math.min(left, 1 - long), 0);
+  const points = [start, bottom, start + long, bottom].map(share);
   return { color, width, points, shape: "text", text: words, size: share(letters(width)) };
 }
 
@@ -74,13 +78,22 @@ function distance([ax, ay], [bx, by], [x, y], ratio) {
   return Math.hypot(toX - along * across, toY - along * down);
 }
 
-/** The strokes of a drawing after each step, so that steps can be taken back. */
+/**
+ * The strokes of a drawing after each step, with their frame, so that steps can be taken back.
+ *
+ * A drawing that was cleared can go on at another frame; the steps before it stay at theirs.
+ */
 export class Steps {
-  #states = [[]];
+  #states = [{ strokes: [], frame: null }];
   #at = 0;
 
   get strokes() {
-    return this.#states[this.#at];
+    return this.#states[this.#at].strokes;
+  }
+
+  /** Return the frame of the strokes, null for a picture. */
+  get frame() {
+    return this.#states[this.#at].frame;
   }
 
   get canUndo() {
@@ -91,15 +104,15 @@ export class Steps {
     return this.#at + 1 < this.#states.length;
   }
 
-  /** Take a step to other *strokes*. */
-  go(strokes) {
+  /** Take a step to other *strokes* at *frame*. */
+  go(strokes, frame = this.frame) {
     if (strokes.length === this.strokes.length && strokes.every((one, at) => one === this.strokes[at])) return;
-    this.#states.splice(this.#at + 1, Infinity, strokes);
+    this.#states.splice(this.#at + 1, Infinity, { strokes, frame });
     this.#at += 1;
   }
 
-  add(stroke) {
-    this.go([...this.strokes, stroke]);
+  add(stroke, frame = this.frame) {
+    this.go([...this.strokes, stroke], frame);
   }
 
   undo() {
@@ -110,9 +123,9 @@ export class Steps {
     if (this.canRedo) this.#at += 1;
   }
 
-  /** Begin with *strokes*, without a step before them. */
-  begin(strokes = []) {
-    this.#states = [strokes];
+  /** Begin with *strokes* at *frame*, without a step before them. */
+  begin(strokes = [], frame = null) {
+    this.#states = [{ strokes, frame }];
     this.#at = 0;
   }
 }

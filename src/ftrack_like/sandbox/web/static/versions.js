@@ -58,8 +58,8 @@ export class Versions {
   }
 
   #open(at) {
-    const option = this.#select.options[at];
-    this.open({ page: option.value });
+    this.#select.selectedIndex = at; // the next key goes on from here, while the version loads
+    this.open({ page: this.#select.value });
   }
 
   #compare(choice) {
