@@ -6,7 +6,8 @@ import { matchingIndex } from "./timecode.js";
 
 const FAR_SECONDS = 0.25; // a larger distance needs a seek, a smaller one another speed
 const NEAR_FRAMES = 0.15;
-const CORRECTION = 0.06;
+const CATCH_UP_SECONDS = 0.5; // how long it takes to catch up
+const MOST_CORRECTION = 0.25; // of the speed
 
 /** Return {rate, start} of the player *root*: *start* is the shot's number of its first frame. */
 export function clockOf(root) {
@@ -85,7 +86,7 @@ export class Compare {
     const late = wanted - frames.video.currentTime;
     const near = NEAR_FRAMES / clock.rate;
     if (Math.abs(late) > FAR_SECONDS) frames.video.currentTime = Math.max(wanted, 0);
-    const correction = Math.abs(late) < near ? 0 : Math.sign(late) * CORRECTION;
+    const correction = Math.abs(late) < near ? 0 : correctionFor(late);
     const speed = first.speed * factor * (1 + correction);
     if (Math.abs(frames.video.playbackRate - speed) > 0.001) frames.video.playbackRate = speed;
   }
@@ -136,6 +137,11 @@ export class Compare {
       this.follow();
     });
   }
+}
+
+/** Return by how much of its speed a movie that is *late*, in seconds, has to play faster. */
+function correctionFor(late) {
+  return Math.sign(late) * Math.min(Math.abs(late) / CATCH_UP_SECONDS, MOST_CORRECTION);
 }
 
 /** Return the time in *other* for the time *seconds* in *one*, both {rate, start}. */
