@@ -152,7 +152,9 @@ def test_two_versions_play_in_step(studio, window, movies, name):
         page.keyboard.press("Home")
         page.evaluate("window.seen = []")
         page.keyboard.press("Space")
-        window.until("window.seen.length >= 30 && document.querySelector('video').currentTime > 1.2")
+        window.until(
+            "window.seen.length >= 30 && document.querySelector('video').currentTime > 1.2"
+        )
         page.keyboard.press("Space")
         first = shown(window)
         other = shown(window, READ_OTHER)
