@@ -98,9 +98,10 @@ def test_a_damaged_movie_is_never_taken_for_a_whole_one(
     damage(path)
     target = tmp_path / "encoded"
     target.mkdir()
+    told, found = "", None
     try:
         made = Pipeline(LocalPrograms()).make(Source("'it'", str(path)), target)
+        found = numbers_of(measured(made.files[0].path).levels)
     except MediaError as error:
-        assert str(error).startswith("'it' ")
-        return
-    assert numbers_of(measured(made.files[0].path).levels) == original
+        told = str(error)
+    assert told.startswith("'it' ") or found == original, told
