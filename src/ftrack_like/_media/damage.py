@@ -83,7 +83,7 @@ def find_damage(asked: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with av.logging.Capture() as said, opened(asked) as container:
             stream = container.streams[asked["index"]]
-            read = _decoded(container, stream, int(asked["pixels"]), said)
+            read = _packets_of(container, stream, int(asked["pixels"]), said)
             scale = float(stream.time_base)
             is_recorded = not _RECORDED.isdisjoint(container.format.name.split(","))
             duration, seconds = stream.duration, None
@@ -112,7 +112,7 @@ def find_damage(asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def _decoded(container: Any, stream: Any, pixels: int, said: Sequence[object]) -> _Read:
+def _packets_of(container: Any, stream: Any, pixels: int, said: Sequence[object]) -> _Read:
     """Decode all of *stream*. The messages of the library are added to *said*."""
     import av  # lazy: optional
 
