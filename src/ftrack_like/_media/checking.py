@@ -53,8 +53,8 @@ def check_movie(
     found = programs.read({**asked, **_limits(programs)})
     if "error" in found:
         raise MediaError(f"{name} is cut off or damaged: {found['error']}")
-    cut = _cut(found, has_complaints)
-    named = _named(found["lost"], first) or (_short(found) if has_complaints else "")
+    cut = _cut_words(found, has_complaints)
+    named = _lost_words(found["lost"], first) or (_short_words(found) if has_complaints else "")
     if cut:
         also = f" {named[0].upper()}{named[1:]}." if named else ""
         raise MediaError(f"{name} is cut off or damaged: {cut}.{also}")
@@ -72,7 +72,7 @@ def _first(count: int) -> str:
     return f"the first {count} frames"
 
 
-def _cut(found: Mapping[str, Any], has_complaints: bool) -> str:
+def _cut_words(found: Mapping[str, Any], has_complaints: bool) -> str:
     """Return words for how much of the movie is there, nothing if all of it is."""
     if has_complaints and found["stated"] > found["found"]:
         return f"it states {found['stated']} frames, but only {found['found']} can be read"
@@ -82,7 +82,7 @@ def _cut(found: Mapping[str, Any], has_complaints: bool) -> str:
     return ""
 
 
-def _short(found: Mapping[str, Any]) -> str:
+def _short_words(found: Mapping[str, Any]) -> str:
     """Return words for how many frames a stream without times lacks, nothing for none."""
     lost = 0 if found["shown"] is None else found["found"] - found["shown"]
     # In interlaced streams, two packets make one frame.
@@ -91,7 +91,7 @@ def _short(found: Mapping[str, Any]) -> str:
     return f"{lost} of its {found['found']} frames cannot be read"
 
 
-def _named(runs: Sequence[Sequence[Any]], first: int) -> str:
+def _lost_words(runs: Sequence[Sequence[Any]], first: int) -> str:
     """Return words for *runs* of frames that cannot be read, nothing if there are none."""
     named = []
     for begin, end, start, stop in runs[:_MOST]:

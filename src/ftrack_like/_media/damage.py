@@ -83,7 +83,7 @@ def find_damage(asked: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with av.logging.Capture() as said, opened(asked) as container:
             stream = container.streams[asked["index"]]
-            read = _read(container, stream, int(asked["pixels"]), said)
+            read = _packets_of(container, stream, int(asked["pixels"]), said)
             scale = float(stream.time_base)
             is_recorded = not _RECORDED.isdisjoint(container.format.name.split(","))
             duration, seconds = stream.duration, None
@@ -112,7 +112,7 @@ def find_damage(asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def _read(container: Any, stream: Any, pixels: int, said: Sequence[object]) -> _Read:
+def _packets_of(container: Any, stream: Any, pixels: int, said: Sequence[object]) -> _Read:
     """Decode all of *stream*. The messages of the library are added to *said*."""
     import av  # lazy: optional
 
@@ -167,7 +167,7 @@ def _missing(read: _Read, scale: float, begin: Optional[int], least: int) -> dic
     """
     if not read.packets:
         lone = [[place, place, None, None] for place in sorted(set(read.timeless))]
-        return {"lost": _joined(lone), "leading": 0, "trailing": 0, "shown": read.shown}
+        return {"lost": _adjoined(lone), "leading": 0, "trailing": 0, "shown": read.shown}
     ordered = sorted(read.packets, key=lambda one: one.time)
     leading = _leading(read, ordered, begin is None)
     cut = read.packets[-1] if begin is None and _is_bad(read, read.packets[-1]) else None
@@ -202,14 +202,14 @@ def _missing(read: _Read, scale: float, begin: Optional[int], least: int) -> dic
                 is_open = True
         number += 1
     return {
-        "lost": _joined(runs),
+        "lost": _adjoined(runs),
         "leading": leading,
         "trailing": int(cut is not None),
         "shown": None,
     }
 
 
-def _joined(runs: Sequence[list[Any]]) -> list[list[Any]]:
+def _adjoined(runs: Sequence[list[Any]]) -> list[list[Any]]:
     """Return *runs* of frames, with those that follow each other as one."""
     made: list[list[Any]] = []
     for run in runs:
