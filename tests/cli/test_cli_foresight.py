@@ -172,7 +172,7 @@ def test_a_complete_path_wins(command: Any, site: Any, session: Any) -> None:
     ("arguments", "words"),
     [
         (["log"], "name what to do: time."),
-        (["review"], "name what to do: create, add, invite, report, list."),
+        (["review"], "name what to do: create, add, invite, guests, report, list."),
         (["log", "sh010/comp", "2h"], "Did you mean 'ftrack-like log time …'?"),
         (["log", "tme", "sh010/comp", "2h"], "Did you mean 'time'?"),
         (["schema", "Shot"], "Did you mean 'ftrack-like schema show …'?"),
