@@ -127,7 +127,7 @@ def test_mistakes_in_arguments(arguments: list[str], words: str, command: Any) -
 
 @pytest.mark.parametrize(
     "before",
-    [["--server-url", "{}"], ["--server={}"], ["--debug", "--server-url", "{}", "--user", "admin"]],
+    [["--server-url", "{}"], ["--server={}"], ["--server-url", "{}", "--user", "admin"]],
     ids=" ".join,
 )
 @pytest.mark.parametrize("command_line", [["query", "User", "--count"], ["review", "list"]])
@@ -144,6 +144,20 @@ def test_connection_options_may_come_first(
     found = command(*options, *command_line)
     assert found.status == 0
     assert found.output == ("1\n" if "query" in command_line else "")
+
+
+def test_debug_may_come_first(settings: dict[str, str]) -> None:
+    """``--debug`` before the command logs the requests, and leaves the output as it is."""
+    result = subprocess.run(
+        [sys.executable, "-m", "ftrack_like", "--debug", "query", "User", "--count"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "1\n")
+    assert "ftrack_like.requests: POST" in result.stderr
 
 
 @pytest.mark.parametrize(
