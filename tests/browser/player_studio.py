@@ -126,18 +126,27 @@ def settled(window):
     return window
 
 
-def arrived(window, wanted):
-    """Return the frame of the readout and that of the picture, once both are *wanted*.
+def becomes(window, read, wanted):
+    """Return what *read* returns, once it is *wanted*, or the latest when the patience is over.
 
-    A browser presents a frame some time after its seek. After :data:`PATIENCE` seconds, the latest
-    pair is returned.
+    A browser presents a frame some time after its seek.
     """
     deadline = time.monotonic() + PATIENCE
     while True:
-        seen = (readout(window), shown(window))
-        if seen == (wanted, wanted) or time.monotonic() > deadline:
+        seen = read()
+        if seen == wanted or time.monotonic() > deadline:
             return seen
         window.page.wait_for_timeout(20)
+
+
+def arrived(window, wanted):
+    """Return the frame of the readout and that of the picture, once both are *wanted*."""
+    return becomes(window, lambda: (readout(window), shown(window)), (wanted, wanted))
+
+
+def both_shown(window, wanted):
+    """Return the frames of both movies side by side, once they are the pair *wanted*."""
+    return becomes(window, lambda: (shown(window), shown(window, READ_OTHER)), wanted)
 
 
 def shown(window, script=READ_FIRST):

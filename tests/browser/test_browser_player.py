@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from .coded_movies import coded_movie
-from .player_studio import Studio, arrived, readout, settled, shown
+from .player_studio import Studio, arrived, readout, settled
 
 FRAMES = 96
 VIDEO = "document.querySelector('video')"
@@ -136,7 +136,8 @@ def test_in_and_out_points_loop(studio, window):
     page.keyboard.press("Space")
     window.until(f"{JUMPS} >= 3")
     page.keyboard.press("k")
-    assert shown(window) == readout(window)
+    stopped = readout(window)
+    assert arrived(window, stopped) == (stopped, stopped)
     frames = page.evaluate("window.seen")
     assert min(frames) >= 30
     # A busy browser leaves frames out. The player turns at the first one that it hears of from the
@@ -199,7 +200,7 @@ def test_out_point_without_loop_stops_there(studio, window):
     window.until(
         f"{VIDEO}.paused && parseInt(document.querySelector('[data-readout]').textContent) === 20"
     )
-    assert shown(window) == 20
+    assert arrived(window, 20) == (20, 20)
 
 
 @pytest.mark.ffmpeg
@@ -223,7 +224,9 @@ def test_shuttle(studio, window):
     page.keyboard.press("j")
     assert page.inner_text("[data-shuttle]") == "◀ 2\N{MULTIPLICATION SIGN}"
     page.keyboard.press("K")
-    assert readout(window) == shown(window) < 80
+    stopped = readout(window)
+    assert stopped < 80
+    assert arrived(window, stopped) == (stopped, stopped)
 
 
 @pytest.mark.ffmpeg

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from .coded_movies import coded_movie
-from .player_studio import READ_FIRST, READ_OTHER, Studio, arrived, readout, shown
+from .player_studio import Studio, arrived, both_shown, readout
 from .programs import log_in
 
 RATE = Fraction(24000, 1001)
@@ -92,7 +92,7 @@ def test_a_host_sees_all_versions(studio, window, movies, sandbox):
     assert page.locator(".is-zoomed").count() == 1
     page.keyboard.press("0")
     compare(window, "Version 3")
-    assert shown(window, READ_OTHER) == 1
+    assert both_shown(window, (1, 1)) == (1, 1)
     with page.expect_navigation():
         page.keyboard.press(",")
     assert "version 1" in page.inner_text("h1")
@@ -115,15 +115,15 @@ def test_two_versions_stand_at_the_same_frame(studio, window, movies, name, pair
     page = window.open_movie(studio.link).page
     compare(window, "Version 2")
     seen = []
-    for first, _ in pairs:
-        page.locator("[data-scrubber]").fill(str(first))
-        seen.append((shown(window, READ_FIRST), shown(window, READ_OTHER)))
+    for pair in pairs:
+        page.locator("[data-scrubber]").fill(str(pair[0]))
+        seen.append(both_shown(window, pair))
     assert seen == pairs
     page.keyboard.press("Home")
     for step in range(1, 31):
         page.keyboard.press("ArrowRight")
         if name != "fast":
-            assert (shown(window), shown(window, READ_OTHER)) == (step, step)
+            assert both_shown(window, (step, step)) == (step, step)
     page.keyboard.press("c")
     assert page.locator(".cell.other").count() == 0
 
@@ -150,24 +150,25 @@ def test_two_versions_play_in_step(studio, window, movies, name):
     last = 47 if name == "short" else 191
     for _ in range(PLAYS):
         page.keyboard.press("Home")
+        assert arrived(window, 0) == (0, 0)
         page.evaluate("window.seen = []")
         page.keyboard.press("Space")
         window.until(
             "window.seen.length >= 30 && document.querySelector('video').currentTime > 1.2"
         )
         page.keyboard.press("Space")
-        first = shown(window)
-        other = shown(window, READ_OTHER)
-        assert first == readout(window) >= 20
+        first = readout(window)
+        assert first >= 20
         same = int((first + 0.5) / RATE * 48) if name == "fast" else first
-        assert other == min(same, last)
+        pair = (first, min(same, last))
+        assert both_shown(window, pair) == pair
         apart = page.evaluate("window.seen.slice(10).map(([one, other]) => Math.abs(one - other))")
         if sorted(apart)[len(apart) // 2] < 1.5 / 24:
             break
     else:
         pytest.fail(f"not in step, by seconds: {apart}")
     page.keyboard.press("End")
-    assert shown(window) == 95
+    assert arrived(window, 95) == (95, 95)
 
 
 @pytest.mark.ffmpeg
@@ -178,9 +179,9 @@ def test_frames_of_the_shot_match(studio, window, movies):
     studio.publish(handles, movies["a"], frameIn=993, frameOut=993 + 95, frameRate=23.976)
     page = window.open_movie(studio.link).page
     compare(window, "Version 2")
-    assert (shown(window), shown(window, READ_OTHER)) == (0, 8)
+    assert both_shown(window, (0, 8)) == (0, 8)
     page.locator("[data-scrubber]").fill("90")
-    assert (shown(window), shown(window, READ_OTHER)) == (90, 95)
+    assert both_shown(window, (90, 95)) == (90, 95)
     assert "ended before" in page.inner_text(".cell.other [data-caption]")
 
 
@@ -196,10 +197,10 @@ def test_full_screen_shows_other_versions(studio, window, movies):
     page.keyboard.press(".")
     window.until("document.querySelector('[data-readout]').textContent === '20 / 47'")
     assert page.evaluate("document.fullscreenElement !== null")
-    assert shown(window) == 20
+    assert arrived(window, 20) == (20, 20)
     page.keyboard.press("c")
     window.until("document.querySelector('.cell.other video')?.readyState >= 2")
-    assert shown(window, READ_OTHER) == 20
+    assert both_shown(window, (20, 20)) == (20, 20)
     with page.expect_navigation():
         page.keyboard.press("f")
     window.until("document.querySelector('video').readyState >= 2")
@@ -380,4 +381,4 @@ def test_a_video_that_does_not_load_says_why(studio, make_window, movies, answer
     page.click("text=Try again")
     window.until("document.querySelector('video').readyState >= 2")
     assert page.is_hidden("[data-notice]")
-    assert shown(window) == 0
+    assert arrived(window, 0) == (0, 0)
