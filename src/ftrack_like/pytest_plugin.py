@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     """Fail the test if a listener raised an exception, or add it to the report of a failure."""
     outcome = yield
-    recorder = getattr(item, "funcargs", {}).get("ftrack_events")
+    recorder: Any = getattr(item, "funcargs", {}).get("ftrack_events")
     if not hasattr(recorder, "fail_on_errors"):  # A project may have its own fixture of this name.
         return
     complaint = ""

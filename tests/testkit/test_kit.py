@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ftrack_like.actions import Action, ActionRequest
-from ftrack_like.exception import UnknownAttributeError
+from ftrack_like.exception import ServerError, UnknownAttributeError
 from ftrack_like.session import Session
 from ftrack_like.testing import EventRecorder, ProjectFactory, Sandbox
 from ftrack_like.wire.events import Event
@@ -323,6 +323,22 @@ def test_unknown_arguments_suggest_one(project: ProjectFactory, sandbox: Sandbox
     ):
         with pytest.raises(UnknownAttributeError, match=f"Did you mean '{meant}'"):
             create()
+
+
+def test_names_in_place_of_entities_suggest_a_factory(project: ProjectFactory) -> None:
+    """The error for a name in place of an entity names the method that makes the entity."""
+    with pytest.raises(TypeError, match=r"ftrack_project\.user\(\) makes one"):
+        project.session_of("mira")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"ftrack_project\.version\(\) makes one"):
+        project.review(["animation"])  # type: ignore[list-item]
+
+
+def test_users_in_place_of_assignments(project: ProjectFactory) -> None:
+    """The error for a user in the assignments of a task says how to create an appointment."""
+    project.task("comp")["assignments"].append(project.user("mira"))
+    with pytest.raises(ServerError, match=r"create\('Appointment', \{'context': task"):
+        project.session.commit()
+    project.session.rollback()
 
 
 def test_recorder_ends(sandbox: Sandbox) -> None:

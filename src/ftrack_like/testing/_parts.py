@@ -85,7 +85,8 @@ def _differences(value: Value, part: Value, place: str = "") -> list[str]:
         for each in part:
             tried = [_differences(one, each, f"{place}[{at}]") for at, one in enumerate(value)]
             missing = [f"{place} has no item {_text(each)}"]
-            found += min(tried, key=len, default=missing)
+            nearest: list[str] = min(tried or [missing], key=len)
+            found += nearest
         return found
     return [] if value == part else [f"{place or 'data'} is {_text(value)}, not {_text(part)}"]
 

@@ -150,8 +150,9 @@ class Sandbox(SuggestsMembers, SandboxServer):
     def freeze(self, moment: Union[str, date, None] = None) -> Frozen:
         """Stop the time that the server stamps on its data at *moment*.
 
-        *moment* is None for now, a :class:`~datetime.datetime`, a :class:`~datetime.date`, or a text
-        such as ``"2026-01-01"`` or ``"2026-01-01T09:30:00+01:00"``; without a time zone it is UTC.
+        *moment* is None for now, a :class:`~datetime.datetime`, a :class:`~datetime.date`, or an
+        ISO 8601 text such as ``"2026-01-01"`` or ``"2026-01-01T09:30:00+01:00"``; without a time
+        zone it is UTC.
         The time is used for created and changed data, jobs, events, mails, and the dates of review
         sessions, and by sessions in this process that stop a timer. Time limits go on.
 
