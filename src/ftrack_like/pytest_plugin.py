@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import importlib.machinery
 import sys
-from typing import TYPE_CHECKING, Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from types import ModuleType
 
     from ftrack_like.session import Session
@@ -37,6 +37,7 @@ __all__ = [
     "ftrack_session",
     "pytest_addoption",
     "pytest_configure",
+    "pytest_runtest_call",
     "pytest_unconfigure",
 ]
 
@@ -59,6 +60,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the ini option now: pytest reports an error in a later hook as its own."""
     _scope("", config)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
+    """Fail the test if a listener raised an exception, or add it to the report of a failure."""
+    outcome = yield
+    recorder: Any = getattr(item, "funcargs", {}).get("ftrack_events")
+    if not hasattr(recorder, "fail_on_errors"):  # A project may have its own fixture of this name.
+        return
+    complaint = ""
+    try:
+        recorder.fail_on_errors()
+    except AssertionError as error:
+        complaint = str(error)
+    if complaint and outcome.excinfo is not None:
+        item.add_report_section("call", "ftrack listeners", complaint)
+    elif complaint:
+        pytest.fail(complaint, pytrace=False)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from ftrack_like import exception, symbol
+from ftrack_like.session import Session
 from ftrack_like.structure.id import IdStructure
 
 
@@ -263,3 +266,29 @@ def test_a_component_whose_data_cannot_be_added_is_taken_back(session, tmp_path)
     assert session.query("Location where name is broken").all() == [broken]
     assert session.query("select id from Component").all() == []
     assert session.query('select key from Metadata where key is "k"').all() == []
+
+
+def test_missing_files_warn_at_the_program(session: Session) -> None:
+    """A file that does not exist warns at the line of the program, unless its size is given."""
+    for path in ("/nope/scene.ma", "/nope/frame.%04d.exr [1-3]"):
+        with pytest.warns(RuntimeWarning, match=r"^/nope/.* does not exist") as caught:
+            session.create_component(path)
+        assert [each.filename for each in caught] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        session.create_component("/nope/scene.ma", {"size": 3})
+        session.create_component("/nope/scene.ma", location=None)
+    session.rollback()
+
+
+def test_texts_in_place_of_a_location_or_data(session: Session) -> None:
+    """The name of a location, or of a component, is an error that says what to pass."""
+    with pytest.raises(
+        exception.InvalidValueError, match=r'Location where name is "ftrack\.server"'
+    ):
+        session.create_component("/nope/scene.ma", location="ftrack.server")
+    version = session.create("AssetVersion", {})
+    for owner in (session, version):
+        with pytest.raises(exception.InvalidValueError, match=r"pass \{'name': 'main'\}"):
+            owner.create_component("/nope/scene.ma", "main")
+    session.rollback()

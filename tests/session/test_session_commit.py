@@ -604,3 +604,25 @@ def test_delete_is_not_recorded_when_told_so(plain: Any) -> None:
         plain.delete(task)
         plain.create("Task", {"id": "u"})
     assert not plain.recorded_operations
+
+
+def test_refused_operation_is_named_in_later_commits(session: Session) -> None:
+    """A later commit that fails because of an earlier refused operation says that it stayed."""
+    schema = session.query("ProjectSchema").first()
+    values = {"name": "twice", "full_name": "twice", "project_schema": schema}
+    session.create("Project", values)
+    session.commit()
+    second = session.create("Project", values)
+    with pytest.raises(exception.NotUniqueError) as refused:
+        session.commit()
+    assert "still pending" not in str(refused.value)
+    session.create("User", {"username": "mira"})
+    with pytest.raises(exception.NotUniqueError, match=r"still pending .* session\.rollback\(\)"):
+        session.commit()
+    second["name"] = "other"
+    session.commit()
+    session.create("User", {"username": "mira"})
+    with pytest.raises(exception.ServerError) as refused:
+        session.commit()
+    assert "still pending" not in str(refused.value)
+    session.rollback()

@@ -56,6 +56,34 @@ def test_clock_advances(sandbox: Sandbox, session: Session) -> None:
     assert not sandbox.clock.is_frozen
 
 
+def test_timers_follow_the_frozen_time(sandbox: Sandbox, session: Session) -> None:
+    """A timer measures the time of the frozen clock, with a session that the test did not make."""
+    user = session.query("User").first()
+    task = ProjectFactory(session).task("animation")
+    with sandbox.freeze(MOMENT) as clock:
+        user.start_timer(task)
+        clock.advance(hours=1, minutes=30)
+        with Session(sandbox.server_url, sandbox.api_key, sandbox.api_user) as other:
+            log = other.get("User", user["id"]).stop_timer()
+            assert (log["duration"], moment(log["start"])) == (5400, MOMENT)
+    user.start_timer(task)
+    assert 0 <= user.stop_timer()["duration"] < 600
+
+
+def test_clock_freezes_now_and_advances_by_named_spans(sandbox: Sandbox) -> None:
+    """Without a moment, the clock stops now; named spans are those of a timedelta."""
+    before = datetime.datetime.now(datetime.timezone.utc)
+    clock = sandbox.freeze()
+    frozen = clock.now()
+    assert before <= frozen <= datetime.datetime.now(datetime.timezone.utc)
+    clock.advance(1, weeks=1, days=2, hours=3, minutes=4, seconds=-1)
+    assert clock.now() - frozen == datetime.timedelta(weeks=1, days=2, hours=3, minutes=4)
+    with pytest.raises(ValueError, match="cannot advance"):
+        clock.advance(days=1e12)
+    with pytest.raises(TypeError, match="Did you mean 'hours'"):
+        clock.advance(hour=1)  # type: ignore[call-arg]
+
+
 def test_events_and_mails_have_the_frozen_time(sandbox: Sandbox, session: Session) -> None:
     """The audit of events and the outbox of mails show the frozen time."""
     sandbox.freeze(MOMENT)

@@ -214,6 +214,39 @@ def test_own_fixtures_have_precedence(pytester: pytest.Pytester, run_pytest: Run
 
 
 @has_sandbox
+def test_errors_of_listeners_fail_tests(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    """An exception of a listener fails the test that caused it, unless the test takes it."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def register(session):
+            def fail(event):
+                raise ValueError("No such shot")
+            session.event_hub.subscribe("topic=studio.start", fail)
+
+        @pytest.fixture
+        def started(ftrack_events):
+            ftrack_events.listen(register)
+            ftrack_events.publish("studio.start")
+
+        def test_unseen(started):
+            pass
+
+        def test_expected(started, ftrack_events):
+            assert len(ftrack_events.take_errors()) == 1
+
+        def test_other_failure(started):
+            assert False
+        """
+    )
+    result = run_pytest()
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["A listener raised ValueError: No such shot", "Traceback*"])
+    result.stdout.fnmatch_lines(["*assert False*", "*Captured ftrack listeners call*", "A list*"])
+
+
+@has_sandbox
 def test_failures_list_requests_and_events(pytester: pytest.Pytester, run_pytest: Run) -> None:
     """A failed check prints the requests or the events that there were."""
     pytester.makepyfile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from typing import Any as AnyValue
 
 import pytest
@@ -246,3 +247,13 @@ def test_parse_raises_nothing_but_parse_errors(text: str) -> None:
     except exception.ParseError as error:
         position = error.details["position"]
     assert 0 <= position <= len(text)
+
+
+def test_topic_without_its_field_is_suggested() -> None:
+    """A topic alone is no expression, and the error says how to write it."""
+    for topic in ("ftrack.update", "studio.*", "ftrack.action-launch"):
+        with pytest.raises(exception.ParseError, match=re.escape(f"write topic={topic}")):
+            Parser().parse(topic)
+    with pytest.raises(exception.ParseError) as caught:
+        Parser().parse("topic=")
+    assert "write topic" not in str(caught.value)

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union, cast
 
+from ftrack_like._base.callers import warn_at_caller
 from ftrack_like._base.collaborators import identity_map_of
 from ftrack_like._base.paths import check_path
 from ftrack_like._base.value_errors import InvalidValueError, shown
@@ -53,13 +54,16 @@ def create_component(
     all pending operations. ``"auto"`` means the location that
     :meth:`Session.pick_location <ftrack_like.session.Session.pick_location>` returns. With None the
     component stays in the origin location, and nothing is committed. If adding fails, the function
-    discards the component and raises the error. An empty file causes a warning in the log.
+    discards the component and raises the error. An empty file causes a warning in the log, and a
+    file that does not exist a :exc:`RuntimeWarning` if *location* accepts it without reading it.
     *progress* is passed to
     :meth:`Location.add_components <ftrack_like.entity.location.Location.add_components>`.
 
     Raise :exc:`ValueError` for a malformed expression, and
-    :exc:`~ftrack_like.exception.InvalidValueError` if *path* is not a path.
+    :exc:`~ftrack_like.exception.InvalidValueError` if *path* is not a path, *data* not a mapping,
+    or *location* a text other than ``"auto"``.
     """
+    _check_arguments(data, location)
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise InvalidValueError(
             f"A component is created from the path of a file, not from {shown(path)}."
@@ -82,7 +86,46 @@ def create_component(
             cast("Location", chosen).add_component(
                 component, origin, recursive=collection is not None, **more
             )
+        if "size" not in (data or {}):
+            _warn_of_missing(component, [path] if collection is None else list(collection))
     return component
+
+
+def _check_arguments(
+    data: Optional[Mapping[str, Any]], location: Union[Location, str, None]
+) -> None:
+    """Raise InvalidValueError unless these are arguments of :func:`create_component`."""
+    if data is not None and not isinstance(data, Mapping):
+        hint = f" For the name, pass {{'name': {data!r}}}." if isinstance(data, str) else ""
+        raise InvalidValueError(
+            f"The data of a component are a mapping of attribute names to values, not "
+            f"{shown(data)}.{hint}"
+        )
+    if isinstance(location, str) and location != "auto":
+        raise InvalidValueError(
+            f"location takes a Location, 'auto' or None, not {shown(location)}. Find the location "
+            f"by its name: session.query('Location where name is \"{location}\"').one()"
+        )
+
+
+def _warn_of_missing(component: Component, paths: list[str]) -> None:
+    """Warn if none of the files at *paths*, those of *component*, or only some of them exist.
+
+    A file of other machines is no error: the published client registers it too.
+    """
+    members = component["members"] if component.entity_type == "SequenceComponent" else [component]
+    missing = [
+        path
+        for path, member in zip(paths, members)
+        if not member["size"] and not os.path.lexists(path)
+    ]
+    if missing:
+        more = f", nor do {len(missing) - 1} other files of it" if len(missing) > 1 else ""
+        warn_at_caller(
+            f"{missing[0]} does not exist on this machine{more}. The component was created all the "
+            "same, with no size. Pass its size in data if only other machines see the file.",
+            RuntimeWarning,
+        )
 
 
 @contextlib.contextmanager

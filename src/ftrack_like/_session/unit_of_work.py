@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like import exception, operation
@@ -37,6 +37,7 @@ from ftrack_like.symbol import CREATED, DELETED, MODIFIED
 if TYPE_CHECKING:
     from ftrack_like._session.reporting import CommitTally
     from ftrack_like.entity.base import Entity
+    from ftrack_like.operation import Operation
     from ftrack_like.session import Session
 
 __all__ = ["UnitOfWork"]
@@ -63,6 +64,8 @@ class UnitOfWork:
         self._tally: Optional[CommitTally] = None
         #: The names of the link lists that are sent whole.
         self._whole: set[str] = set()
+        #: The operations of the last commit, if the server refused it.
+        self._refused: list[Operation] = []
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -131,10 +134,39 @@ class UnitOfWork:
             delivery = self._delivery(plan, memberships.questions(), memberships.readings())
             pending = self._pending = PendingBatch(plan, delivery, memberships)
             try:
-                return self._finish(pending)
-            except exception.ServerError:
-                if self._pending or not memberships.links.are_refused(delivery.refused):
-                    raise
+                self._finish(pending)
+                self._refused = []
+                return
+            except exception.ServerError as error:
+                if not self._pending and memberships.links.are_refused(delivery.refused):
+                    continue
+                if not self._pending:
+                    self._note_refusal(error, plan, delivery.refused)
+                raise
+
+    def _note_refusal(
+        self, error: exception.ServerError, plan: CommitPlan, failing: Optional[Mapping[str, Any]]
+    ) -> None:
+        """Add to *error* if *failing*, a payload of *plan*, stayed from an earlier refused commit.
+
+        If *failing* is None, add it if any operation stayed.
+        """
+        if isinstance(error, (exception.ServerConnectionError, exception.ServerAnswerError)):
+            return
+        earlier = set(map(id, self._refused))
+        stayed = [each for each in plan.operations if id(each) in earlier]
+        self._refused = plan.operations
+        if failing is not None:
+            key = [str(each) for each in failing["entity_key"]]
+            stayed = [
+                each for each in stayed if [str(value) for value in each.entity_key.values()] == key
+            ]
+        if stayed:
+            which = "At least one operation" if failing is None else "This operation"
+            error.message += (
+                f"\n{which} is still pending from an earlier commit that the server refused. "
+                "Correct it, or call session.rollback()."
+            )
 
     def _finish(self, pending: PendingBatch) -> None:
         """Send *pending*, merge the answer, and correct lists that other sessions have changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ftrack_like._base.clocks import utc_now
 from ftrack_like._values.units import seconds_in, time_text
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     import arrow  # lazy: "--help" answers at once
 
     try:
-        start = arrow.utcnow() if arguments.start is None else arrow.get(arguments.start)
+        start = None if arguments.start is None else arrow.get(arguments.start)
     except (arrow.parser.ParserError, ValueError) as error:
         raise UsageMistake(
             f"--start {arguments.start!r} is not a date. Write 2026-03-09T14:00."
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "user_id": user["id"],
                 "context_id": context["id"],
                 "duration": arguments.duration,
-                "start": start,
+                "start": arrow.get(utc_now(session.server_url)) if start is None else start,
                 "comment": arguments.comment,
             },
         )

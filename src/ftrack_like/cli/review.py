@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Optional
 
+from ftrack_like._base.clocks import utc_now
 from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session, secret_of_file
@@ -174,7 +175,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     people = [_read_person(each) for each in arguments.invite]
     project = find_entity(session, "Project", arguments.project)
     versions = _versions_of(session, arguments.versions)
-    review = session.create("ReviewSession", _settings(arguments, project))
+    review = session.create("ReviewSession", _settings(session, arguments, project))
     warn_of_missing_media(session, versions)
     for version in versions:
         _add_object(session, review, version)
@@ -197,9 +198,11 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(arguments: argparse.Namespace, project: Entity) -> dict[str, object]:
+def _settings(
+    session: Session, arguments: argparse.Namespace, project: Entity
+) -> dict[str, object]:
     """Return the values of the review session in *arguments*."""
-    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    now = utc_now(session.server_url).replace(microsecond=0)
     values: dict[str, object] = {
         "name": arguments.name,
         "description": arguments.description,

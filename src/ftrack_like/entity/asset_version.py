@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like.entity.base import Entity
@@ -32,7 +32,8 @@ class AssetVersion(Entity):
         *data* are further values of the component. *location* and *progress* are as for
         :meth:`Session.create_component <ftrack_like.session.Session.create_component>`.
         """
-        data = {**(data or {}), "version": self}
+        if isinstance(data, Mapping) or not data:  # The session refuses other data.
+            data = {**(data or {}), "version": self}
         more: dict[str, Any] = {} if progress is None else {"progress": progress}
         return self.session.create_component(path, data=data, location=location, **more)
 

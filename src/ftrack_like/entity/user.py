@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ftrack_like import exception
+from ftrack_like._base.clocks import utc_now
 from ftrack_like._base.collaborators import unit_of_work_of
 from ftrack_like.entity.base import Entity
 
@@ -71,8 +72,6 @@ class User(Entity):
         :exc:`~ftrack_like.exception.NoResultFoundError` if no timer is running. This includes the
         case that another session stops it at the same time; only that session creates a time log.
         """
-        import arrow  # lazy: slow to import, and most scripts do not stop timers
-
         session = self.session
         if session.in_doubt:
             session.commit()  # The in-doubt batch may concern this timer.
@@ -81,7 +80,7 @@ class User(Entity):
             "select id, user_id, context_id, start, name, comment "
             f'from Timer where user_id is "{user_id}"'
         ).one()
-        elapsed = arrow.utcnow() - timer["start"]
+        elapsed = utc_now(session.server_url) - timer["start"]
         log = session.create(
             "Timelog",
             {

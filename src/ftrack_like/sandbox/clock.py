@@ -42,8 +42,8 @@ class Clock:
         """
         self._frozen = _read(moment)
 
-    def advance(self, step: Union[float, timedelta]) -> None:
-        """Move a frozen clock by *step*, a number of seconds or a time span.
+    def advance(self, step: Union[float, timedelta], more: timedelta = timedelta()) -> None:
+        """Move a frozen clock by *step*, a number of seconds or a time span, and by *more*.
 
         Raise :exc:`RuntimeError` if the clock is not frozen, and :exc:`TypeError` or
         :exc:`ValueError` if *step* is no such step, or leads beyond the years 1 to 9999.
@@ -60,6 +60,7 @@ class Clock:
                 f"({type(step).__name__})."
             )
         try:
+            span += more
             self._frozen += span
         except OverflowError:
             raise ValueError(

@@ -71,10 +71,23 @@ def checked_texts(name: str, values: Sequence[str]) -> list[str]:
     return listed
 
 
+#: The methods of a project factory that make an entity for an argument.
+_MAKERS = {
+    "assignees": "user",
+    "context": "shot",
+    "parent": "shot",
+    "selection": "task",
+    "user": "user",
+    "versions": "version",
+}
+
+
 def checked_entity(name: str, value: Entity) -> Entity:
     """Return *value*, the argument *name*; raise :exc:`TypeError` unless it is an entity."""
     if not hasattr(value, "primary_key_attributes"):
-        raise TypeError(f"{name} takes an entity, not {shown(value)}.")
+        maker = _MAKERS.get(name.rpartition(" ")[2])
+        hint = f" ftrack_project.{maker}() makes one." if maker and isinstance(value, str) else ""
+        raise TypeError(f"{name} takes an entity, not {shown(value)}.{hint}")
     return value
 
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import json
-import logging
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Union
 
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
+from ftrack_like.exception import EventHubError
 from ftrack_like.testing._checks import SuggestsMembers, checked_entities
-from ftrack_like.wire.events import Event, new_id
+from ftrack_like.testing._listeners import (
+    ANSWER,
+    QUESTION,
+    ListenerErrors,
+    RunningListener,
+    shortened,
+    with_traceback,
+)
+from ftrack_like.testing._parts import matcher, near_misses
+from ftrack_like.wire.events import Event, to_wire
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Value
@@ -26,18 +35,15 @@ if TYPE_CHECKING:
 
 __all__ = ["EventRecorder"]
 
-#: The topic of the events with which the recorder waits for a hub.
-_MARK = "ftrack_like.testing.mark"
-
-#: The logger above all others of the client.
-_LOGGER = "ftrack_like"
-
 #: The maximum number of events in an error, and of characters of one.
 _LISTED = 20
 _LENGTH = 300
 
-#: Seconds to wait for an event or a reply.
+#: Seconds to wait for an event, for a reply, and until listeners are idle.
 _PATIENCE = 5.0
+
+#: Seconds to wait for the menus of listeners that the recorder does not run.
+_MENU = 1.0
 
 
 class EventRecorder(SuggestsMembers):
@@ -45,6 +51,9 @@ class EventRecorder(SuggestsMembers):
 
     :attr:`published` lists them, the earliest first. A commit has published its events when it
     returns.
+
+    An exception of a callback that :meth:`listen` runs fails the test at its end, unless the test
+    expects it with :meth:`take_errors`. So does the end of a ``with`` block.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -52,16 +61,16 @@ class EventRecorder(SuggestsMembers):
         self._sandbox = sandbox
         self._changed = threading.Condition()
         self._events: list[Event] = []
-        self._errors = _Errors()
+        self._listeners: list[RunningListener] = []
+        self._errors = ListenerErrors(lambda: self._listeners)
         self._stack = contextlib.ExitStack()
         self._session: Optional[Session] = None
         broker = sandbox.broker
         self._catch_up = broker.exchange.catch_up
         broker.listeners.append(self._record)
         self._stack.callback(broker.listeners.remove, self._record)
-        logger = logging.getLogger(_LOGGER)
-        logger.addHandler(self._errors)
-        self._stack.callback(logger.removeHandler, self._errors)
+        self._errors.begin()
+        self._stack.callback(self._errors.end)
 
     def __repr__(self) -> str:
         """Return the number of events so far."""
@@ -79,8 +88,12 @@ class EventRecorder(SuggestsMembers):
         value: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        """Stop."""
-        self.close()
+        """Stop; see :meth:`fail_on_errors`."""
+        try:
+            if kind is None:
+                self.fail_on_errors()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Stop all listeners, and stop to record; a second call does nothing."""
@@ -112,30 +125,60 @@ class EventRecorder(SuggestsMembers):
         list of the published events, and with the errors of listeners, if none matches.
         """
         expected = {**(data or {}), **fields}
-
-        def matches(event: Event) -> bool:
-            return (
-                fnmatch.fnmatchcase(event["topic"], topic)
-                and _contains_part(event["data"], expected)
-                and (where is None or where(event))
-            )
-
-        found = self._wait_for(matches, timeout)
+        found = self._wait_for(matcher(topic, expected, where), timeout)
         if found is None:
             hint = self._hint(topic, fields)
             raise AssertionError(self._complaint(topic, expected, timeout, hint))
         return found
 
     def assert_not_published(
-        self, topic: str, data: Optional[Mapping[str, Value]] = None, **fields: Value
+        self,
+        topic: str,
+        data: Optional[Mapping[str, Value]] = None,
+        *,
+        where: Optional[Callable[[Event], bool]] = None,
+        timeout: float = _PATIENCE,
+        **fields: Value,
     ) -> None:
-        """Fail if an event like those of :meth:`assert_published` was published so far."""
+        """Wait until the listeners are idle; fail if such an event was published.
+
+        The arguments are those of :meth:`assert_published`. The listeners are those that
+        :meth:`listen` runs. They are idle when their callbacks have returned for all events so far,
+        and for those that these callbacks published. Fail also if they are not within *timeout*
+        seconds. Threads that a listener starts itself are not waited for.
+        """
         expected = {**(data or {}), **fields}
-        for event in self.published:
-            if fnmatch.fnmatchcase(event["topic"], topic) and _contains_part(
-                event["data"], expected
-            ):
-                raise AssertionError(f"Published, but not expected: {_in_words(event)}")
+        self._catch_up()
+        found = self._wait_until_idle(matcher(topic, expected, where), timeout)
+        if isinstance(found, Event):
+            raise AssertionError(f"Published, but not expected: {_in_words(found)}")
+        if not found:
+            raise AssertionError(
+                f"Listeners were still busy after {timeout:g} s, so {topic} may be published "
+                "later. Pass a longer timeout."
+            )
+
+    def take_errors(self, timeout: float = _PATIENCE) -> list[BaseException]:
+        """Return the exceptions of callbacks so far, the earliest first; they are expected.
+
+        Wait up to *timeout* seconds until the listeners are idle. The exceptions no longer fail the
+        test.
+        """
+        self._wait_until_idle(_nothing, timeout)
+        return self._errors.take()
+
+    def fail_on_errors(self) -> None:
+        """Fail if callbacks raised exceptions that the test did not take; forget them.
+
+        Wait up to 5 seconds until the listeners are idle.
+        """
+        errors = self.take_errors()
+        if errors:
+            text = "\n".join(map(with_traceback, errors))
+            raise AssertionError(
+                f"A listener raised {text}\nIf the test expects that, it must call "
+                "ftrack_events.take_errors()."
+            )
 
     def _wait_for(self, matches: Callable[[Event], bool], timeout: float) -> Optional[Event]:
         deadline = time.monotonic() + timeout
@@ -167,19 +210,25 @@ class EventRecorder(SuggestsMembers):
     ) -> str:
         wanted = f"{topic} with {json.dumps(expected, default=str)}" if expected else topic
         events = self.published
-        listed = "".join(f"\n  {_in_words(one)}" for one in events[-_LISTED:])
-        message = f"{wanted} was not published within {timeout:g} s. {hint}{' ' if hint else ''}"
-        message += f"Published: {listed}" if listed else "Nothing was published."
-        return message + self._reported()
+        lines = [f"{wanted} was not published within {timeout:g} s. {hint}".rstrip()]
+        lines += near_misses(events, topic, expected)
+        if events:
+            lines += ["Published:", *(f"  {_in_words(one)}" for one in events[-_LISTED:])]
+        else:
+            lines.append("Nothing was published.")
+        return "\n".join([*self._reported(), *lines])
 
     # Activity
 
     def publish(self, topic: str, data: Optional[Mapping[str, Value]] = None) -> None:
         """Publish an event as the administrator; return when the server has routed it."""
-        event = Event(topic=topic, data=dict(data or {}))
+        self._publish(Event(topic=topic, data=dict(data or {})))
+
+    def _publish(self, event: Event) -> None:
+        """Publish *event* as the administrator; return when the server has routed it."""
         self._hub_session().event_hub.publish(event)
         identifier = event["id"]
-        self._require(lambda one: one["id"] == identifier, f"the event {topic}")
+        self._require(lambda one: one["id"] == identifier, f"the event {event['topic']}")
 
     def listen(self, register: Callable[[Session], object], **options: Value) -> Session:
         """Run the listener that *register* sets up, until :meth:`close`; return its session.
@@ -197,27 +246,27 @@ class EventRecorder(SuggestsMembers):
         self._stack.callback(session.close)
         session.event_hub.connect()
         register(session)
-        mark = new_id()
-        session.event_hub.publish(Event(topic=_MARK, data={"mark": mark}))
-        self._require(lambda one: one["data"] == {"mark": mark}, "the first event of a listener")
-        thread = threading.Thread(
-            target=_handle_events, args=(session,), name="ftrack-like-listener", daemon=True
+        listener = RunningListener(session)
+        listener.subscribe()
+        listener.publish_answer(None)
+        self._require(
+            lambda one: one["topic"] == ANSWER and one["data"]["hub"] == listener.hub_id,
+            "the first event of a listener",
         )
-        thread.start()
-        # The stack runs these in the reverse order: the hub closes, then the thread ends.
-        self._stack.callback(thread.join, _PATIENCE)
-        self._stack.callback(session.event_hub.close)
+        self._listeners.append(listener)
+        listener.start()
+        self._stack.callback(listener.close)
         return session
 
     def discover(self, selection: Sequence[Entity] = ()) -> list[dict[str, Value]]:
         """Return the entries of the actions menu for *selection*, from all running listeners.
 
-        Actions that do not reply within a second are left out.
+        Wait up to 5 seconds until the listeners of :meth:`listen` have handled the request, and for
+        one second if it also reaches a hub that the recorder does not run.
         """
-        hub = self._hub_session().event_hub
         event = Event(topic="ftrack.action.discover", data={"selection": _as_selection(selection)})
-        replies = hub.publish_and_wait(event, 1.0, all_replies=True)
-        return _menu(replies)
+        self._ask(event, _nothing, _PATIENCE, _MENU)
+        return _menu(self._replies_to(event))
 
     def launch(
         self,
@@ -243,12 +292,11 @@ class EventRecorder(SuggestsMembers):
         if not always:
             self._require_offered(identifier, content["selection"], timeout)
         event = Event(topic="ftrack.action.launch", data=content)
-        reply = self._hub_session().event_hub.publish_and_wait(event, timeout)
+        reply = self._ask(event, lambda one: _answers(one, event), timeout, timeout)
         if reply is None:
             hint = did_you_mean(identifier, self._listening(), "Start it with listen().")
-            raise AssertionError(
-                f"No action {identifier!r} replied within {timeout:g} s. {hint}{self._reported()}"
-            )
+            message = f"No action {identifier!r} replied. {hint}"
+            raise AssertionError("\n".join([*self._reported(), message]))
         return reply["data"]
 
     def _require_offered(
@@ -256,22 +304,19 @@ class EventRecorder(SuggestsMembers):
     ) -> None:
         """Fail unless a listener offers the action *identifier* for *selection*.
 
-        Wait *timeout* seconds if somebody listens for the action, else one second.
+        Wait until the listeners of :meth:`listen` are idle, at most *timeout* seconds. If the
+        request reaches another hub, wait *timeout* seconds if a hub listens for the action, else
+        one second.
         """
         event = Event(topic="ftrack.action.discover", data={"selection": list(selection)})
-        self._hub_session().event_hub.publish(event)
-
-        def answers(reply: Event) -> bool:
-            return bool(reply["in_reply_to_event"] == event["id"])
 
         def offers(reply: Event) -> bool:
-            return answers(reply) and identifier in _identifiers([reply])
+            return _answers(reply, event) and identifier in _identifiers([reply])
 
-        patience = timeout if identifier in self._listening() else min(timeout, 1.0)
-        if self._wait_for(offers, patience) is not None:
+        patience = timeout if identifier in self._listening() else min(timeout, _MENU)
+        if self._ask(event, offers, timeout, patience) is not None:
             return
-        with self._changed:
-            offered = _identifiers(one for one in self._events if answers(one))
+        offered = _identifiers(self._replies_to(event))
         known = {*offered, *self._listening()}
         if identifier in known:
             listed = ", ".join(map(repr, sorted(offered))) or "none"
@@ -282,17 +327,89 @@ class EventRecorder(SuggestsMembers):
         else:
             hint = did_you_mean(identifier, known, "Start it with listen().")
             message = f"No action {identifier!r} is offered. {hint}"
-        raise AssertionError(message + self._reported())
+        raise AssertionError("\n".join([*self._reported(), message]))
 
     def _listening(self) -> set[str]:
         """Return the identifiers of the actions in the subscriptions of all listeners."""
         texts = self._sandbox.broker.subscriptions()
         return {found["name"] for text in texts for found in _IDENTIFIER.finditer(text)}
 
-    def _reported(self) -> str:
-        """Return a line for each error of a listener."""
-        errors = "".join(f"\n  {one}" for one in self._errors.texts)
-        return f"\nListeners reported: {errors}" if errors else ""
+    def _reported(self) -> list[str]:
+        """Return the text with the errors of listeners, in a list that is empty without any."""
+        summary = self._errors.summary()
+        return [summary] if summary else []
+
+    def _replies_to(self, event: Event) -> list[Event]:
+        """Return the replies to *event* so far."""
+        with self._changed:
+            return [one for one in self._events if _answers(one, event)]
+
+    def _ask(
+        self,
+        event: Event,
+        matches: Callable[[Event], bool],
+        timeout: float,
+        foreign_timeout: float,
+    ) -> Optional[Event]:
+        """Publish *event*, and return the first event that *matches*, or None.
+
+        Stop when the listeners are idle, or after *timeout* seconds. If *event* reaches a hub that
+        the recorder does not run, wait *foreign_timeout* seconds.
+        """
+        deadline = time.monotonic() + foreign_timeout
+        self._publish(event)
+        found = self._wait_until_idle(matches, timeout)
+        if isinstance(found, Event):
+            return found
+        known = {each.hub_id for each in self._listeners}
+        if self._sandbox.broker.hubs_for(to_wire(event)) <= known:
+            return None
+        return self._wait_for(matches, deadline - time.monotonic())
+
+    def _wait_until_idle(
+        self, matches: Callable[[Event], bool], timeout: float
+    ) -> Union[Event, bool]:
+        """Return the first event that *matches*, or else whether the listeners became idle.
+
+        Ask each listener a question. A hub handles events in order, and the server keeps the order
+        of the events of a hub. So the answer comes after everything that the callbacks published.
+        Ask again if that was anything: other listeners may still handle it.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            count = self._count()
+            waiting = self._ask_listeners(matches, deadline)
+            found = self._wait_for(matches, 0)
+            if found is not None:
+                return found
+            if waiting:
+                return False
+            if self._count() == count:
+                return True
+
+    def _ask_listeners(self, matches: Callable[[Event], bool], deadline: float) -> set[str]:
+        """Return the hubs that have not answered a question until *deadline*, or until a match."""
+        waiting = {each.hub_id for each in self._listeners if each.runs}
+        if not waiting:
+            return waiting
+        question = Event(topic=QUESTION)
+        try:
+            self._publish(question)
+        except EventHubError:
+            return set()  # Without a server, no event can arrive.
+
+        def settles(event: Event) -> bool:
+            if event["topic"] == ANSWER and event["data"]["question"] == question["id"]:
+                waiting.discard(event["data"]["hub"])
+            return not waiting or matches(event)
+
+        self._wait_for(settles, deadline - time.monotonic())
+        return waiting
+
+    def _count(self) -> int:
+        """Return the number of events so far, without questions and answers."""
+        with self._changed:
+            return sum(one["topic"] not in (QUESTION, ANSWER) for one in self._events)
 
     # Details
 
@@ -324,22 +441,17 @@ class EventRecorder(SuggestsMembers):
 
 
 #: Topics that :attr:`EventRecorder.published` leaves out.
-_HIDDEN = frozenset({_MARK, "ftrack.meta.reply"})
+_HIDDEN = frozenset({QUESTION, ANSWER, "ftrack.meta.reply"})
 
 
-class _Errors(logging.Handler):
-    """Keeps the errors that listeners log."""
+def _nothing(event: Event) -> bool:
+    """Return that *event* does not match."""
+    return False
 
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.texts: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the text of *record*."""
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            text += f" {record.exc_info[1]!r}"
-        self.texts.append(text)
+def _answers(reply: Event, event: Event) -> bool:
+    """Return whether *reply* is a reply to *event*."""
+    return bool(reply["in_reply_to_event"] == event["id"])
 
 
 #: The identifier of an action in a subscription.
@@ -355,13 +467,6 @@ def _menu(replies: Iterable[Event]) -> list[dict[str, Value]]:
 def _identifiers(replies: Iterable[Event]) -> set[str]:
     """Return the identifiers of the actions in *replies*."""
     return {str(item["actionIdentifier"]) for item in _menu(replies) if "actionIdentifier" in item}
-
-
-def _handle_events(session: Session) -> None:
-    """Handle the events of *session* until its hub is closed."""
-    hub = session.event_hub
-    while hub.connected:
-        hub.wait()
 
 
 def _as_selection(selection: Sequence[Entity]) -> list[dict[str, str]]:
@@ -384,19 +489,5 @@ def _server_name(entity: Entity) -> str:
     return str(alias or entity.entity_type).lower()
 
 
-def _contains_part(value: Value, part: Value) -> bool:
-    """Return whether *value* contains *part*; see :meth:`EventRecorder.assert_published`."""
-    if isinstance(part, Mapping):
-        return isinstance(value, Mapping) and all(
-            name in value and _contains_part(value[name], each) for name, each in part.items()
-        )
-    if isinstance(part, (list, tuple)):
-        return isinstance(value, (list, tuple)) and all(
-            any(_contains_part(one, each) for one in value) for each in part
-        )
-    return bool(value == part)
-
-
 def _in_words(event: Event) -> str:
-    data = json.dumps(event["data"], default=str)
-    return f"{event['topic']} {data if len(data) <= _LENGTH else f'{data[:_LENGTH]}…'}"
+    return f"{event['topic']} {shortened(json.dumps(event['data'], default=str), _LENGTH)}"

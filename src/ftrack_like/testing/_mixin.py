@@ -50,7 +50,9 @@ class SandboxMixin(unittest.TestCase):
         self._stack.enter_context(isolated(self.sandbox))
         self._session: Optional[Session] = None
         self._project: Optional[ProjectFactory] = None
-        self._events = self._stack.enter_context(EventRecorder(self.sandbox))
+        self._events = EventRecorder(self.sandbox)
+        self._stack.callback(self._events.close)
+        self.addCleanup(self._events.fail_on_errors)
 
     @property
     def session(self) -> Session:
@@ -82,6 +84,12 @@ class SandboxMixin(unittest.TestCase):
     ) -> Event:
         """Wait for an event; see :meth:`EventRecorder.assert_published`."""
         return self.events.assert_published(topic, data, **options)
+
+    def assert_not_published(
+        self, topic: str, data: Optional[Mapping[str, Value]] = None, **options: Value
+    ) -> None:
+        """Wait for the listeners; see :meth:`EventRecorder.assert_not_published`."""
+        self.events.assert_not_published(topic, data, **options)
 
 
 def shared_sandbox() -> Sandbox:

@@ -8,7 +8,9 @@ from datetime import date, datetime, timedelta, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from ftrack_like._base.clocks import drop_clock, set_clock
 from ftrack_like._base.suggest import argument_names, check_arguments, did_you_mean
+from ftrack_like.sandbox.clock import utc_now
 from ftrack_like.sandbox.interference.switchboard import Switchboard
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.testing._checks import SuggestsMembers
@@ -42,6 +44,16 @@ class Sandbox(SuggestsMembers, SandboxServer):
         """Start the sandbox and return it."""
         self.start()
         return self
+
+    def start(self) -> None:
+        """Start the server; see :class:`~ftrack_like.sandbox.server.SandboxServer`."""
+        super().start()
+        set_clock(self.server_url, lambda: self.clock.now().replace(tzinfo=timezone.utc))
+
+    def stop(self) -> None:
+        """Stop the server, and close its data."""
+        drop_clock(self.server_url)
+        super().stop()
 
     def session(self, **options: Value) -> Session:
         """Return a new session of the administrator on this sandbox.
@@ -135,19 +147,20 @@ class Sandbox(SuggestsMembers, SandboxServer):
 
     # The clock
 
-    def freeze(self, moment: Union[str, date]) -> Frozen:
+    def freeze(self, moment: Union[str, date, None] = None) -> Frozen:
         """Stop the time that the server stamps on its data at *moment*.
 
-        *moment* is a :class:`~datetime.datetime`, a :class:`~datetime.date`, or an ISO 8601 text
-        such as ``"2026-01-01"`` or ``"2026-01-01T09:30:00+01:00"``; without a time zone it is UTC.
+        *moment* is None for now, a :class:`~datetime.datetime`, a :class:`~datetime.date`, or an
+        ISO 8601 text such as ``"2026-01-01"`` or ``"2026-01-01T09:30:00+01:00"``; without a time
+        zone it is UTC.
         The time is used for created and changed data, jobs, events, mails, and the dates of review
-        sessions. Time limits go on.
+        sessions, and by sessions in this process that stop a timer. Time limits go on.
 
         In a ``with`` statement, the clock resumes at the end of the block; otherwise with
         :meth:`resume_clock` or :meth:`reset`. Raise :exc:`ValueError` for any other text, and
         :exc:`TypeError` for any other value.
         """
-        self.clock.freeze(moment)
+        self.clock.freeze(utc_now() if moment is None else moment)
         return Frozen(self.clock)
 
     def resume_clock(self) -> None:
@@ -218,13 +231,27 @@ class Frozen(SuggestsMembers):
         """Return the time of the clock, in UTC."""
         return self._clock.now().replace(tzinfo=timezone.utc)
 
-    def advance(self, step: Union[float, timedelta]) -> None:
+    def advance(
+        self,
+        step: Union[float, timedelta] = 0,
+        *,
+        weeks: float = 0,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+    ) -> None:
         """Move the stopped clock by *step*, a number of seconds or a time span.
 
-        A negative step moves it back. Raise :exc:`RuntimeError` if the clock goes on already, and
-        :exc:`TypeError` or :exc:`ValueError` for any other step.
+        The other arguments are those of :class:`~datetime.timedelta`, and are added to *step*.
+        A negative step moves the clock back. Raise :exc:`RuntimeError` if the clock goes on
+        already, and :exc:`TypeError` or :exc:`ValueError` for any other step.
         """
-        self._clock.advance(step)
+        try:
+            more = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+        except (OverflowError, ValueError) as error:
+            raise ValueError(f"A clock cannot advance by these arguments: {error}.") from None
+        self._clock.advance(step, more)
 
 
 def _counted(seen: Sequence[Any], wanted: str) -> str:

@@ -437,9 +437,14 @@ class _Descent:
         raise _parse_error(self._text, self._position, f"expected {wanted}, found {found}")
 
 
+#: A topic without the name of its field.
+_TOPIC = re.compile(r"[A-Za-z_*][\w*-]*(\.[\w*-]+)+")
+
+
 def _parse_error(text: str, position: int, reason: str) -> ParseError:
+    hint = f" (for a topic, write topic={text.strip()})" if _TOPIC.fullmatch(text.strip()) else ""
     return ParseError(
         "Failed to parse the event expression at character {position}: {reason}. "
         "The expression is: {expression}",
-        details={"expression": text, "position": position, "reason": reason},
+        details={"expression": text, "position": position, "reason": f"{reason}{hint}"},
     )

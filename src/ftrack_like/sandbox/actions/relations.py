@@ -67,9 +67,21 @@ def set_collection(
     for index, item in enumerate(value):
         member_type, columns = read_reference(batch, item, f"{where}, item {index},")
         if member_type.table != target.table:
-            raise ValidationError(f"{where} contains {target.name}, not {member_type.name}.")
+            raise ValidationError(
+                f"{where} contains {target.name}, not {member_type.name}.{_advice(target.name)}"
+            )
         members[table_key(member_type, columns)] = member_type
     _SETTERS[type(property_.how)](_NewMembers(batch, type_, row, property_, members))
+
+
+def _advice(member: str) -> str:
+    """Return how a client creates a *member*, if people often pass another entity in its place."""
+    if member != "Appointment":
+        return ""
+    return (
+        " To assign a user to a task: session.create('Appointment', "
+        "{'context': task, 'resource': user, 'type': 'assignment'})."
+    )
 
 
 def _set_one_to_many(new: _NewMembers) -> None:

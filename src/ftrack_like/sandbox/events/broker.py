@@ -233,6 +233,14 @@ class Broker:
         with self._lock:
             return [each.text for each in self._by_identifier.values()]
 
+    def hubs_for(self, event: Mapping[str, Any]) -> set[Optional[str]]:
+        """Return the ids of the hubs of this process that *event* would reach, None if not known.
+
+        *event* is in its wire form.
+        """
+        with self._lock:
+            return {each.hub_id for each in self._recipients(completed(event).event)}
+
     def _recipients(self, event: Mapping[str, Any]) -> list[Client]:
         try:
             wanted = target_matches(event["target"]) if event["target"] else None
