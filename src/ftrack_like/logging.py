@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 if TYPE_CHECKING:
     from ftrack_like._base.types import Value
 
-__all__ = ["REQUEST_LOGGER", "LazyLogMessage", "deprecation_warning", "set_up_logging"]
+__all__ = [
+    "REQUEST_LOGGER",
+    "LazyLogMessage",
+    "deprecation_warning",
+    "level_in_use",
+    "set_up_logging",
+]
 
 #: Logs one line for each request, at the level DEBUG.
 REQUEST_LOGGER: logging.Logger = logging.getLogger("ftrack_like.requests")
@@ -59,23 +65,28 @@ def set_up_logging() -> None:
     if not tree.handlers:
         # Without a handler, Python itself prints warnings.
         tree.addHandler(logging.NullHandler())
-    chosen = os.environ.get(_LOG_VARIABLE, "").strip().lower()
+    chosen, problem = level_in_use()
     if not chosen or any(isinstance(each, _StandardError) for each in tree.handlers):
         return
     tree.addHandler(_StandardError())
-    level = _LEVELS.get(chosen)
-    if level is None:
-        tree.warning(
-            "%s must be one of %s, not %r. Only warnings are shown.",
-            _LOG_VARIABLE,
-            ", ".join(_LEVELS),
-            chosen[:40],
-        )
+    if problem is not None:
+        tree.warning("%s", problem)
         return
+    level = _LEVELS[chosen]
     if level == logging.DEBUG:
         # Only this logger: others log the bodies of requests at that level.
         REQUEST_LOGGER.setLevel(logging.DEBUG)
     tree.setLevel(max(level, logging.INFO))
+
+
+def level_in_use() -> tuple[str, str | None]:
+    """Return the level that FTRACK_LOG names, empty without one, and what is wrong with it."""
+    chosen = os.environ.get(_LOG_VARIABLE, "").strip().lower()
+    if not chosen or chosen in _LEVELS:
+        return chosen, None
+    names = ", ".join(_LEVELS)
+    problem = f"{_LOG_VARIABLE} must be one of {names}, not {chosen[:40]!r}."
+    return "warning", f"{problem} Only warnings are shown."
 
 
 def deprecation_warning(message: str) -> Callable[[_Function], _Function]:

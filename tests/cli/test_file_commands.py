@@ -182,8 +182,24 @@ def test_publish_with_thumbnail_and_reviewable(
     )
     assert done.returncode == 0, done.stderr
     version = session.get("AssetVersion", done.stdout.strip())
+    assert re.search(r"waits for an encoder since \d\d:\d\d:\d\d UTC: job ", done.stderr)
     assert version["thumbnail"] is not None
     assert "ftrackreview-image" in {one["name"] for one in version["components"]}
+
+
+def test_publish_that_waits_too_long(run: Run, files: Path, task: Any, session: Session) -> None:
+    """After --timeout the version stays, and the error names its job; the status is 1."""
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (64, 48), "orange").save(files / "still.png")
+    done = run(
+        *("publish", "scene.ma", "--context", task["id"], "--reviewable", "still.png"),
+        *("--wait", "--timeout", "1e-9"),
+    )
+    assert done.returncode == 1
+    version = session.get("AssetVersion", done.stdout.strip())
+    assert version["is_published"]
+    (job_id,) = re.findall(r"ftrack-like get Job (\S+)", done.stderr)
+    assert session.get("Job", job_id) is not None
 
 
 @pytest.mark.parametrize(
@@ -199,6 +215,7 @@ def test_publish_with_thumbnail_and_reviewable(
         (["scene.ma", "--context", "x", "--thumbnail", "t.png"], 2, "--thumbnail 't.png'"),
         (["scene.ma", "plate.1001.exr", "--name", "a", "--context", "x"], 2, "--name names one"),
         (["scene.ma", "--context", "x", "--wait"], 2, "--reviewable"),
+        (["scene.ma", "--context", "x", "--timeout", "5"], 2, "--wait, which is missing"),
         (["a=scene.ma", "a=scene.ma", "--context", "x"], 2, "NAME=FILE"),
     ],
 )

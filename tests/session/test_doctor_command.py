@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,13 @@ from typing import Any
 
 import pytest
 
+from ftrack_like._base.schema_files import (
+    fallback_schema_folder,
+    schema_file_name,
+    why_not_writable,
+)
 from ftrack_like._configuration.profiles import Profile, save_profile
-from ftrack_like.cli import _checks, _machine_checks, _server_checks, main
+from ftrack_like.cli import _checks, _machine_checks, _server_checks, _variable_checks, main
 
 if not any(map(importlib.util.find_spec, ("tomllib", "tomli"))):
     pytest.skip("this Python cannot read TOML", allow_module_level=True)
@@ -108,7 +114,9 @@ def test_nothing_configured(capsys: Any) -> None:
     """Without settings, the network is not checked, and the machine is."""
     status, found = examine(capsys)
     assert status == 1
-    assert found["settings"].next == "Run: ftrack-like login"
+    assert "Run: ftrack-like login" in found["settings"].next
+    for name in ("FTRACK_SERVER", "FTRACK_API_USER", "FTRACK_API_KEY"):
+        assert name in found["settings"].next  # for a machine without a person
     assert "Not checked" in found["DNS"].text
     assert found["Python"].status == "OK"
 
@@ -257,7 +265,154 @@ def test_plain_http_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "unencrypted" in found.text
 
 
+# The variables
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("FTRACK_API_RETRY_SECONDS", "1m", "FAIL"),
+        ("FTRACK_API_RETRY_SECONDS", "60", "OK"),
+        ("FTRACK_API_CACHE", "reddiss://cache:6379/0", "FAIL"),
+        ("FTRACK_API_CACHE", "sqlite:///{tmp}/file/cache.db", "FAIL"),
+        ("FTRACK_API_CACHE", "memory://", "OK"),
+        ("FTRACK_EVENT_PLUGIN_PATH", "{tmp}/missing", "WARN"),
+        ("FTRACK_EVENT_PLUGIN_PATH", "{tmp}", "OK"),
+        ("FTRACK_API_FILE_CHUNK_SIZE", "1 MB", "WARN"),
+        ("FTRACK_EVENT_JOURNAL", "http://studio", "FAIL"),
+        ("FTRACK_EVENT_JOURNAL", "{tmp}/file/below", "FAIL"),
+        ("FTRACK_EVENT_JOURNAL", "{tmp}/journals", "OK"),
+        ("FTRACK_MEDIA_PRESETS", "{tmp}/missing.json", "FAIL"),
+        ("FTRACK_MEDIA_PRESETS", "{tmp}/presets.json", "OK"),
+        ("FTRACK_LOG", "verbose", "WARN"),
+        ("FTRACK_LOG", "error", "OK"),
+    ],
+)
+def test_each_variable_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    tmp_path: Path,
+    name: str,
+    value: str,
+    status: str,
+) -> None:
+    """A variable with a bad value is never OK, and no check creates anything."""
+    (tmp_path / "file").touch()
+    (tmp_path / "presets.json").write_text('{"*": {"quality": 30}}')
+    monkeypatch.setenv(name, value.format(tmp=tmp_path))
+    before = sorted(tmp_path.iterdir())
+    found = examine(capsys)[1][name]
+    assert (found.status, "itself failed" in found.text) == (status, False)
+    if status != "OK":
+        assert name in found.text + found.next
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_missing_package_of_a_cache(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """A Redis cache without the package fails with the extra that installs it."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "redis.backoff", None)
+    monkeypatch.setenv("FTRACK_API_CACHE", "redis://127.0.0.1:1/7")
+    found = examine(capsys)[1]["FTRACK_API_CACHE"]
+    assert (found.status, "the extra 'redis'" in found.text) == ("FAIL", True)
+
+
+def test_cache_server_that_is_down(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """A Redis server that does not answer is a warning, because sessions work without it."""
+    pytest.importorskip("redis")
+    monkeypatch.setenv("FTRACK_API_CACHE", "redis://:hunter22@127.0.0.1:1/0")
+    found = examine(capsys, secrets=("hunter22",))[1]["FTRACK_API_CACHE"]
+    assert (found.status, "does not answer" in found.text) == ("WARN", True)
+
+
+def test_no_variable_is_without_a_check() -> None:
+    """Each FTRACK_ variable that the client reads has a check, here or among the other checks."""
+    elsewhere = {
+        "FTRACK_API_KEY": "settings",
+        "FTRACK_APIKEY": "settings",
+        "FTRACK_API_USER": "settings",
+        "FTRACK_SERVER": "settings",
+        "FTRACK_PROFILE": "settings",
+        "FTRACK_CONFIG_FILE": "profiles",
+        "FTRACK_API_SCHEMA_CACHE_PATH": "schema cache",
+        "FTRACK_FFMPEG": "ffmpeg",
+    }
+    sources = PROJECT / "src" / "ftrack_like"
+    read = set()
+    for path in sources.rglob("*.py"):
+        if "sandbox" not in path.relative_to(sources).parts:  # The server is another program.
+            read |= set(re.findall(r'"(FTRACK_(?!LIKE\b)[A-Z_]+[A-Z])"', path.read_text("utf-8")))
+    assert read == {*_variable_checks.VARIABLES, *elsewhere}
+
+
 # The machine
+
+
+def test_file_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    """A schema file of another user is a warning with its owner."""
+    settle(monkeypatch, "http://127.0.0.1:1")
+    (tmp_path / "cache").mkdir()
+    name = schema_file_name("http://127.0.0.1:1")
+    (tmp_path / "cache" / name).write_text("[]")
+    plain = open
+
+    def refusing(path: Any, *arguments: Any, **options: Any) -> Any:
+        if str(path).endswith(name):
+            raise PermissionError(13, "Permission denied", path)
+        return plain(path, *arguments, **options)
+
+    monkeypatch.setattr("builtins.open", refusing)
+    found = examine(capsys)[1]["schema cache"]
+    assert found.status == "WARN"
+    assert "Permission denied" in found.text
+    if os.name != "nt":
+        assert "It belongs to the user" in found.text
+
+
+def test_system_that_refuses_a_check(tmp_path: Path) -> None:
+    """A check that the system refuses names the file and its owner, and is no fault."""
+
+    def refused() -> list[_checks.Diagnosis]:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    (found,) = _checks.within(20, "profiles", refused)
+    assert found.text.startswith(f"{tmp_path} cannot be used: Permission denied.")
+    assert ("It belongs to the user" in found.text) is (os.name != "nt")
+    assert "fault" not in found.advice
+
+
+def test_fallback_of_the_schema_cache(
+    sandbox: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    """Doctor and config name the folder in use; the chosen one comes first again when it works."""
+    settle(monkeypatch, sandbox.server_url, sandbox.api_user, sandbox.api_key)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    chosen = tmp_path / "blocked" / "schemas"
+    chosen.parent.touch()
+    monkeypatch.setenv("FTRACK_API_SCHEMA_CACHE_PATH", str(chosen))
+    sandbox.session().close()
+    spare = fallback_schema_folder()
+    assert spare is not None
+    assert len(os.listdir(spare)) == 1
+    found = examine(capsys, secrets=(sandbox.api_key,))[1]["schema cache"]
+    assert (found.status, spare in found.text, "up to date" in found.text) == ("WARN", True, True)
+    assert main(["config", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["schema_cache_path"]
+    assert (shown["value"], str(chosen) in shown["origin"]) == (spare, True)
+    chosen.parent.unlink()
+    sandbox.session().close()
+    assert (len(os.listdir(chosen)), os.listdir(spare)) == (1, [])
+    found = examine(capsys, secrets=(sandbox.api_key,))[1]["schema cache"]
+    assert (found.status, "up to date" in found.text) == ("OK", True)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a folder of Linux")
+def test_folder_that_permissions_allow_and_the_system_refuses() -> None:
+    """A folder is writable only if a file can be created in it, also for root."""
+    assert why_not_writable("/proc/ftrack-like/schemas") is not None
 
 
 def test_broken_profile_file(capsys: Any, tmp_path: Path) -> None:

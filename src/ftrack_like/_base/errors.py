@@ -107,10 +107,13 @@ class MediaError(Error):
 def missing_package(user: str, package: str, extra: str) -> str:
     """Return the message for a *package* that *user* needs and that *extra* installs.
 
-    It names the extra and no command, because the command depends on where ftrack-like comes from:
-    a checkout, a wheel or an index.
+    The command depends on where ftrack-like comes from, a checkout or a folder of wheels.
     """
-    return f"{user} needs the package {package!r}. Install the extra {extra!r} of ftrack-like."
+    return (
+        f"{user} needs the package {package!r}. Install the extra {extra!r} of ftrack-like: "
+        f"python -m pip install '.[{extra}]' in a checkout, or with a folder of wheels "
+        f"python -m pip install --find-links FOLDER 'ftrack_like[{extra}]'"
+    )
 
 
 def with_details(keywords: ErrorOptions, **values: Value) -> ErrorOptions:

@@ -46,7 +46,8 @@ _LEFT_OPEN: list[Any] = []
 _LOOKED_AT = 3
 
 _PYAV_MISSING = (
-    "Reading media needs PyAV (the package 'av'). Install the extra 'media' of ftrack-like."
+    "Reading media needs PyAV (the package 'av'). Install the extra 'media' of ftrack-like, or only "
+    "this package: python -m pip install av"
 )
 
 
@@ -323,7 +324,7 @@ def _filtered_picture(asked: Mapping[str, Any]) -> dict[str, Any]:
     except (av.FFmpegError, MemoryError, OSError, StopIteration, ValueError) as error:
         return {"error": str(error)}
     except ImportError:
-        return {"missing": "Reading such an image needs Pillow. Install the extra 'media'."}
+        return {"missing": "Reading such an image needs Pillow: python -m pip install pillow"}
     return {}
 
 

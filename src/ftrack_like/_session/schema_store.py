@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import re
-import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +22,8 @@ from ftrack_like._base.paths import check_path
 from ftrack_like._base.renaming import put_into_place
 from ftrack_like._base.schema_files import (
     SCHEMA_FOLDER_VARIABLE,
+    fallback_schema_folder,
+    require_private,
     schema_file_name,
     user_schema_folder,
 )
@@ -116,7 +117,10 @@ class SchemaStore:
         for candidate in _candidates(path) if path else ():
             schemas, found = self._read(candidate)
             if found is not None and found == wanted:
-                _mark_used(candidate)
+                if candidate == path:
+                    _mark_used(candidate)
+                else:  # The chosen folder may be writable by now: it comes first again.
+                    self._move_back(schemas, str(path), candidate)
                 known: Schemas = schemas
                 return known
         if self.share is None or not isinstance(wanted, str):
@@ -201,6 +205,16 @@ class SchemaStore:
                 failure = failure or error
         self._logger.warning("The schema cache %s cannot be written: %s", path, failure)
 
+    def _move_back(self, schemas: Schemas, path: str, fallback: str) -> None:
+        """Write *schemas*, which came from the file *fallback*, to *path* if that works now."""
+        try:
+            self._session._write_schemas_to_cache(schemas, path)  # noqa: SLF001 - programs override it
+        except (OSError, ValueError):
+            _mark_used(fallback)
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(fallback)
+
     def read_file(self, path: str) -> tuple[Schemas, Optional[str]]:
         """Return the value of the JSON file at *path* and its hash; ``([], None)`` without a file.
 
@@ -228,15 +242,15 @@ class SchemaStore:
         Raise :exc:`TypeError` for a value that JSON cannot represent, and :exc:`OSError` if the
         file cannot be written.
         """
-        content = json.dumps(schemas, sort_keys=True).encode()
         folder = os.path.dirname(os.path.abspath(path))
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        _require_own(path, folder)
+        if folder == fallback_schema_folder():
+            require_private(folder)
         # ``mkstemp`` creates the file with mode 0600.
         handle, temporary = tempfile.mkstemp(prefix=".schemas-", suffix=".tmp", dir=folder)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                file.write(json.dumps(schemas, sort_keys=True).encode())
                 file.flush()
                 os.fsync(file.fileno())
             put_into_place(temporary, path)
@@ -266,7 +280,7 @@ def _remove_unused(folder: str) -> None:
 
     Do nothing in a folder that the caller chose.
     """
-    if folder not in (user_schema_folder(), os.path.dirname(_private_path("") or "")):
+    if folder not in (user_schema_folder(), fallback_schema_folder()):
         return
     with contextlib.suppress(OSError):  # Another process may remove the same files.
         found = [each for each in os.scandir(folder) if re.fullmatch(_OURS, each.name)]
@@ -278,29 +292,5 @@ def _remove_unused(folder: str) -> None:
 def _candidates(path: Union[PathText, bool]) -> list[str]:
     """Return the possible paths for *path*: itself, and one to fall back to."""
     own = cast("str", path)  # Sessions never pass True, and False does not come here.
-    return [each for each in (own, _private_path(own)) if each is not None]
-
-
-def _private_path(path: str) -> Optional[str]:
-    """Return the path to fall back to if the folder of *path* cannot be written.
-
-    Return None if the system has no folder for temporary files either.
-    """
-    owner = str(os.getuid()) if hasattr(os, "getuid") else "user"
-    try:
-        folder = os.path.join(tempfile.gettempdir(), f"ftrack-like-{owner}")
-    except OSError:
-        return None
-    return os.path.join(folder, os.path.basename(path))
-
-
-def _require_own(path: str, folder: str) -> None:
-    """Raise :exc:`OSError` if another user created the private *folder* for *path*.
-
-    All users may write to the system's temporary folder, so another user may have created it first.
-    """
-    if folder != os.path.dirname(_private_path(path) or "") or not hasattr(os, "getuid"):
-        return
-    found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(f"{folder} is not a private folder of this user.")
+    folder = fallback_schema_folder()
+    return [own] if folder is None else [own, os.path.join(folder, os.path.basename(own))]

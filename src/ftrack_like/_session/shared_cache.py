@@ -153,8 +153,13 @@ def open_shared(session: Session, address: str, origin: str) -> SharedEntities:
     Raise :exc:`~ftrack_like.exception.ConfigurationError` if it cannot be opened. A server that
     does not answer is no error: the session works without it until it answers.
     """
+    return SharedEntities(session, storage_at(address, origin))
+
+
+def storage_at(address: str, origin: str) -> SharedStorage:
+    """Return the storage at *address*; errors are those of :func:`open_shared`."""
     try:
-        return SharedEntities(session, open_storage(address))
+        return open_storage(address)
     except (ImportError, OSError, ValueError) as error:
         raise exception.ConfigurationError(
             f"The cache {shown_address(address)} cannot be used: {masked(error)}\n"

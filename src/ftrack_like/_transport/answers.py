@@ -180,7 +180,7 @@ def unexpected_page(
     title = _title(text)
     shown = f" ({title!r})" if title else ""
     excerpt = _excerpt(text)
-    detail = f"\nIt begins: {excerpt}" if excerpt else "\nIt is empty."
+    detail = f"\nIt begins: {excerpt}" if excerpt else "\nThe page is empty."
     check = f" {address_advice(address, origin)}"
     if status < 400:
         if re.search(_LOGIN, f"{title} {excerpt}"):

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from ftrack_like._base.schema_files import (
     SCHEMA_FOLDER_VARIABLE,
+    fallback_schema_folder,
     schema_file_name,
     user_schema_folder,
 )
@@ -28,6 +29,10 @@ def cached_schemas(server_url: Optional[str] = None) -> list[Mapping[str, Any]]:
         return []
     paths = [folder] if folder.endswith(".json") else _candidate_files(folder, server_url)
     for path in paths:
+        with contextlib.suppress(OSError, ValueError):
+            return read_schemas(path)
+    spare = fallback_schema_folder()
+    for path in _candidate_files(spare, server_url) if spare is not None else ():
         with contextlib.suppress(OSError, ValueError):
             return read_schemas(path)
     return []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable
 from typing import NamedTuple, Optional
 
-__all__ = ["FAIL", "OK", "WARN", "Diagnosis", "not_checked", "within"]
+__all__ = ["FAIL", "OK", "WARN", "Diagnosis", "not_checked", "owner_of", "refusal", "within"]
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
 
@@ -48,6 +49,8 @@ def within(seconds: float, name: str, check: Callable[[], list[Diagnosis]]) -> l
     def run() -> None:
         try:
             findings.extend(check())
+        except OSError as error:
+            findings.append(Diagnosis(name, FAIL, *refusal(error)))
         except Exception as error:
             text = f"The check itself failed: {type(error).__name__}: {error}"
             findings.append(Diagnosis(name, FAIL, text, "Report this as a fault of ftrack-like."))
@@ -59,3 +62,35 @@ def within(seconds: float, name: str, check: Callable[[], list[Diagnosis]]) -> l
         text = f"The check did not end within {seconds:g} seconds."
         return [Diagnosis(name, FAIL, text, "Repeat it with a larger --timeout.")]
     return findings
+
+
+def refusal(error: OSError) -> tuple[str, str]:
+    """Return the text and the advice for *error*, with the owner of the file if it is a file."""
+    path = error.filename
+    if not isinstance(path, (str, os.PathLike)):
+        return f"The system refused the check: {error}.", "Run the command as another user."
+    text = f"{os.fspath(path)!s} cannot be used: {error.strerror or error}."
+    owner = owner_of(os.fspath(path))
+    if owner is None or not isinstance(error, PermissionError):
+        return text, "Correct the path, or its permissions."
+    return f"{text} {owner}", "Run the command as that user, or let this user read it."
+
+
+def owner_of(path: str) -> Optional[str]:
+    """Return a sentence with the owner of the file *path* and this user; None if unknown."""
+    try:
+        import pwd  # lazy: POSIX only
+    except ImportError:
+        return None
+    try:
+        owner = os.stat(path).st_uid
+    except OSError:
+        return None
+
+    def name_of(number: int) -> str:
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:
+            return str(number)
+
+    return f"It belongs to the user {name_of(owner)!r}; this user is {name_of(os.getuid())!r}."

@@ -1,14 +1,12 @@
-"""Checks of this machine: profiles, schema cache, ffmpeg, Python and packages."""
+"""Checks of this machine: profiles, ffmpeg, Python and packages."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import re
 import subprocess
 import sys
-import time
 from typing import Optional
 
 from ftrack_like._version import __version__
@@ -21,7 +19,6 @@ __all__ = [
     "check_packages",
     "check_profiles",
     "check_python",
-    "check_schema_cache",
 ]
 
 #: The packages that the client needs, with the oldest version that works.
@@ -74,56 +71,6 @@ def check_profiles() -> list[Diagnosis]:
     return [
         Diagnosis("profiles", OK, f"{profiles.path} has: {names}. Default: {profiles.default}.")
     ]
-
-
-def check_schema_cache(server_url: Optional[str], wanted: Optional[str]) -> list[Diagnosis]:
-    """Check the stored schemas of *server_url*; *wanted* is their hash on the server, if known."""
-    from ftrack_like._base.schema_files import (  # lazy: "--help" answers at once
-        SCHEMA_FOLDER_VARIABLE,
-        schema_file_name,
-        user_schema_folder,
-    )
-
-    name = "schema cache"
-    chosen = os.environ.get(SCHEMA_FOLDER_VARIABLE)
-    folder = chosen or user_schema_folder()
-    advice = f"Set {SCHEMA_FOLDER_VARIABLE} to a folder that you can write."
-    if folder is None:
-        return [Diagnosis(name, WARN, "This user has no folder for caches.", advice)]
-    path = folder
-    if not folder.endswith(".json"):
-        path = os.path.join(folder, schema_file_name(server_url or ""))
-    place = path if server_url else folder
-    origin = f"from {SCHEMA_FOLDER_VARIABLE}" if chosen else "the default"
-    if not _can_be_written(os.path.dirname(path)):
-        text = f"{os.path.dirname(path)} ({origin}) cannot be written, so each session fetches."
-        return [Diagnosis(name, WARN, text, advice)]
-    if server_url is None or not os.path.exists(path):
-        return [Diagnosis(name, OK, f"{place} ({origin}) will be written by the next session.")]
-    age = (time.time() - os.stat(path).st_mtime) / 3600
-    with open(path, "rb") as file:
-        is_current = None if wanted is None else _md5_of(file.read()) == wanted
-    state = {None: "", True: ", up to date", False: ", out of date; the next session fetches them"}
-    size = os.stat(path).st_size
-    text = f"{path} ({origin}): {size} bytes, used {age:.1f} hours ago{state[is_current]}."
-    return [Diagnosis(name, OK, text)]
-
-
-def _md5_of(content: bytes) -> str:
-    """Return the hash with which the server describes its schemas."""
-    import hashlib  # lazy: "--help" answers at once
-
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _can_be_written(folder: str) -> bool:
-    """Return whether *folder* can be written, or created."""
-    while folder and not os.path.exists(folder):
-        above = os.path.dirname(folder)
-        if above == folder:
-            return False
-        folder = above
-    return os.path.isdir(folder or ".") and os.access(folder or ".", os.W_OK | os.X_OK)
 
 
 def check_ffmpeg(timeout: float) -> list[Diagnosis]:

@@ -21,6 +21,9 @@ _VARIABLES = (
     ("ca_bundle", ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "the bundle of requests"),
     ("https_proxy", ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"), None),
     ("http_proxy", ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), None),
+    ("chunk_size", ("FTRACK_API_FILE_CHUNK_SIZE",), "1048576 bytes"),
+    ("event_journal", ("FTRACK_EVENT_JOURNAL",), "the data folder of the user"),
+    ("media_presets", ("FTRACK_MEDIA_PRESETS",), None),
     ("log", ("FTRACK_LOG",), None),
     ("ffmpeg", ("FTRACK_FFMPEG",), "ffmpeg on the search path"),
 )
@@ -87,15 +90,17 @@ def _incomplete(options: ConnectionOptions) -> Iterator[Setting]:
 
 def _others() -> Iterator[Setting]:
     """Yield the settings that come from one variable each."""
-    from ftrack_like._base.schema_files import (  # lazy: "--help" answers at once
-        SCHEMA_FOLDER_VARIABLE,
-        user_schema_folder,
-    )
-    from ftrack_like._transport.redaction import masked  # lazy: likewise
+    from ftrack_like._transport.redaction import masked  # lazy: "--help" answers at once
+    from ftrack_like.cli._schema_checks import schema_place  # lazy: likewise
 
-    folder = os.environ.get(SCHEMA_FOLDER_VARIABLE)
-    origin = f"the environment variable {SCHEMA_FOLDER_VARIABLE}" if folder else "default"
-    yield Setting("schema_cache_path", folder or user_schema_folder(), origin)
+    place = schema_place()
+    if place is None:
+        yield Setting("schema_cache_path", None, "default")
+    else:
+        origin = place.origin
+        if place.problem is not None:
+            origin = f"instead of {place.chosen} ({origin}), not writable: {place.problem}"
+        yield Setting("schema_cache_path", place.used, origin)
     for name, variables, default in _VARIABLES:
         chosen = next((each for each in variables if os.environ.get(each)), None)
         if chosen is None:

@@ -24,6 +24,10 @@ SUMMARY = "check settings, server, key, network and packages"
 
 #: How long the check of the settings may take, in seconds: a keyring may ask for a password.
 _PATIENCE = 60.0
+_SET_UP = (
+    "Run: ftrack-like login; or on a machine without a person, such as a render worker, set "
+    "FTRACK_SERVER, FTRACK_API_USER and FTRACK_API_KEY."
+)
 _COLOURS = {OK: "\x1b[32m", WARN: "\x1b[33m", FAIL: "\x1b[31m"}
 _PLAIN = "\x1b[0m"
 
@@ -84,7 +88,7 @@ def _check_settings(options: ConnectionOptions, found: list[Credentials]) -> lis
     except exception.ConfigurationError as error:
         first, *rest = with_options(str(error)).splitlines()
         if first.endswith(" is not set."):  # The next line names all ways to set it.
-            rest = [*rest[1:], "Run: ftrack-like login"]
+            rest = [*rest[1:], _SET_UP]
         return [Diagnosis("settings", FAIL, first, " ".join(rest) or "Run: ftrack-like config")]
     found.append(credentials)
     origins = credentials.origins
@@ -100,7 +104,9 @@ def _other_checks(found: Optional[Credentials], timeout: float) -> list[Diagnosi
     # lazy: "--help" answers at once
     from ftrack_like.cli import _machine_checks as machine
     from ftrack_like.cli._checks import not_checked
+    from ftrack_like.cli._schema_checks import check_schema_cache
     from ftrack_like.cli._server_checks import NETWORK_CHECKS, check_server
+    from ftrack_like.cli._variable_checks import variable_checks
 
     findings = within(timeout, "profiles", machine.check_profiles)
     schema_hash: Optional[str] = None
@@ -110,9 +116,9 @@ def _other_checks(found: Optional[Credentials], timeout: float) -> list[Diagnosi
         more, schema_hash = check_server(found, timeout)
         findings += more
     server_url = found.server_url if found else None
-    findings += within(
-        timeout, "schema cache", lambda: machine.check_schema_cache(server_url, schema_hash)
-    )
+    findings += within(timeout, "schema cache", lambda: check_schema_cache(server_url, schema_hash))
+    for name, check in variable_checks(found):
+        findings += within(timeout, name, check)
     findings += within(timeout + 1, "ffmpeg", lambda: machine.check_ffmpeg(timeout))
     findings += within(timeout, "Python", machine.check_python)
     findings += within(timeout, "packages", machine.check_packages)

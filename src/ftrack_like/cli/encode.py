@@ -37,7 +37,8 @@ FILE is a movie, an image, or a sequence of images:
 
 A repeated call finds the result and does nothing. Calls on several machines at
 once make one result. The exit status is 0 when the result is published, 1 if
-something failed, 2 for a wrong command, and 130 after Ctrl-C or SIGTERM.
+something failed, 2 for a wrong command or a file that does not exist, and 130
+after Ctrl-C or SIGTERM. The command creates no Job.
 """
 
 #: The beginning of a query. Paths of versions have no such word.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Optional, cast
 
+from ftrack_like.cli._arguments import seconds_above_zero
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import described
@@ -74,6 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reviewable", metavar="FILE", help="movie or picture to encode for reviews"
     )
     parser.add_argument("--wait", action="store_true", help="wait until the reviewable is encoded")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds_above_zero,
+        help="with --wait: end with status 1 after this time; the version stays, and the server "
+        "goes on (default: no limit)",
+    )
     parser.add_argument("--note", metavar="TEXT", help="note on the version")
     parser.add_argument(
         "--location",
@@ -95,6 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
         check_encodable("--reviewable", arguments.reviewable)
     if arguments.wait and arguments.reviewable is None:
         raise UsageMistake("--wait waits for --reviewable FILE, which is missing.")
+    if arguments.timeout is not None and not arguments.wait:
+        raise UsageMistake("--timeout limits the time of --wait, which is missing.")
     with open_session(arguments, plugins=True) as session:
         location = location_named(session, arguments.location)
         author = None
@@ -114,9 +125,12 @@ def run(arguments: argparse.Namespace) -> int:
             sending_all(session, sources, {"version": version}, location) as components,
         ):
             job = _add_rest(arguments, version, author)
+            problem = None if job is None else _wait(arguments, session, job)
             version["is_published"] = True
             session.commit()
         _print_version(arguments, version, components, job)
+    if problem is not None:
+        raise CommandError(problem)
     return 0
 
 
@@ -186,8 +200,31 @@ def _add_rest(
     if arguments.reviewable is None:
         return None
     with ProgressBar(f"Uploading {os.path.basename(arguments.reviewable)}") as bar:
-        job = version.encode_media(arguments.reviewable, wait=arguments.wait, progress=bar.update)
+        job = version.encode_media(arguments.reviewable, progress=bar.update)
     return cast("Entity", job)
+
+
+def _wait(arguments: argparse.Namespace, session: Session, job: Entity) -> Optional[str]:
+    """Wait for *job* with --wait; return the problem if it goes on after the time limit."""
+    from ftrack_like import exception  # lazy: "--help" answers at once
+
+    if not arguments.wait:
+        return None
+    if not is_terminal(sys.stderr):
+        since = time.strftime("%H:%M:%S UTC", time.gmtime())
+        text = f"The reviewable waits for an encoder since {since}: job {job['id']}."
+        print(f"ftrack-like: {text}", file=sys.stderr, flush=True)
+    try:
+        with ProgressBar(f"Encoding {os.path.basename(arguments.reviewable)}") as bar:
+            session.wait_for_job(job, arguments.timeout, bar.update)
+    except exception.JobTimeoutError as error:
+        status = error.details["status"]
+        return (
+            f"The version is published, but the job {job['id']} of its reviewable is {status} "
+            f"after {arguments.timeout:g} seconds. It goes on. A job that stays queued has no "
+            f"encoder. Look at it with: ftrack-like get Job {job['id']}"
+        )
+    return None
 
 
 def _print_plan(arguments: argparse.Namespace, sources: list[SourceFile]) -> None:

@@ -25,6 +25,7 @@ from ftrack_like.sandbox.console import (
 )
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.limits import add_limit_arguments, limits_from
+from ftrack_like.sandbox.operations.logs import FORMATS, set_up_logs
 
 if TYPE_CHECKING:
     from ftrack_like.sandbox.media.encode_jobs import QueuedJob
@@ -66,6 +67,13 @@ def add_worker_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     )
     worker.add_argument(
         "--json", action="store_true", help="print one line of JSON when the worker is ready"
+    )
+    worker.add_argument(
+        "--log-format",
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="form of the log on standard error, with a line when a job is taken and when it is "
+        "done or failed (default: %(default)s)",
     )
     add_limit_arguments(worker)
     worker.set_defaults(serve=_work)
@@ -145,6 +153,7 @@ def _work(arguments: argparse.Namespace) -> int:
             pass  # on Windows, a wait without a time-out cannot be interrupted
         return 128 + signal.SIGINT if stop.number == signal.SIGINT else 0
 
+    set_up_logs(arguments.log_format)
     with stopping() as stop:
         return _with_worker(arguments, run, workers=arguments.jobs, lease=arguments.lease)
 
@@ -160,10 +169,11 @@ def _manage(arguments: argparse.Namespace) -> int:
             manager.cancel(arguments.cancel)
         chosen = arguments.repeat or arguments.cancel
         shown = [one for one in manager.list_jobs() if chosen in (None, one.job.id)]
+        paths = manager.version_paths(shown)
         if arguments.json:
-            print(json.dumps([_record(one) for one in shown], indent=2))
+            print(json.dumps([_record(one, paths) for one in shown], indent=2))
         else:
-            _print_table(shown)
+            _print_table(shown, paths)
             _print_next_step(shown)
         return 0
 
@@ -213,13 +223,17 @@ def _with_worker(
         worker.stop()
 
 
-def _record(queued: QueuedJob) -> Mapping[str, Any]:
-    """Return *queued* as JSON values; times are in UTC, None if they do not apply."""
+def _record(queued: QueuedJob, paths: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return *queued* as JSON values; times are in UTC, None if they do not apply.
+
+    *paths* are those of versions by their id.
+    """
     return {
         "id": queued.job.id,
         "state": queued.state,
         "source_component_id": queued.job.source_component_id,
         "version_id": queued.job.version_id,
+        "version": paths.get(queued.job.version_id or ""),
         "user_id": queued.job.user_id,
         "created_at": f"{queued.created_at}Z",
         "attempts": queued.attempts,
@@ -239,13 +253,17 @@ def _time(seconds: Optional[float]) -> Optional[str]:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _print_table(jobs: Sequence[QueuedJob]) -> None:
-    """Print a line for each of *jobs*, with the reason of a failure below it."""
+def _print_table(jobs: Sequence[QueuedJob], paths: Mapping[str, str]) -> None:
+    """Print a line for each of *jobs*, with the reason of a failure below it.
+
+    *paths* are those of versions by their id.
+    """
     if not jobs:
         print("No encoding waits, runs or has failed.", file=sys.stderr)
     for one in jobs:
-        record = _record(one)
+        record = _record(one, paths)
         line = f"{record['id']}  {record['state']:7}  {record['created_at']}"
+        line += f"  {record['version'] or record['version_id'] or 'no version'}"
         if one.state == "running":
             line += f"  {one.worker}, since {record['started_at']}, "
             line += f"heartbeat {record['heartbeat_at']}, attempt {one.attempts}"

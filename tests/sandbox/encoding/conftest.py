@@ -124,10 +124,14 @@ class Farm:
         return [*command, "--media", str(media or self.media), *options]
 
     def worker(
-        self, gate: Optional[Gate] = None, media: Optional[pathlib.Path] = None, jobs: int = 1
+        self,
+        gate: Optional[Gate] = None,
+        *more: str,
+        media: Optional[pathlib.Path] = None,
+        jobs: int = 1,
     ) -> WorkerProcess:
-        """Start a worker; return it when it is ready or has ended."""
-        options = ("--lease", str(LEASE), "--jobs", str(jobs), "--json")
+        """Start a worker with *more* options; return it when it is ready or has ended."""
+        options = ("--lease", str(LEASE), "--jobs", str(jobs), "--json", *more)
         environment = {**os.environ, "PYTHONUTF8": "1"}
         if gate is not None:
             environment["FTRACK_FFMPEG"] = str(gate.program)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -96,7 +97,10 @@ def test_job_that_kills_its_worker_fails_after_three_attempts(farm: Farm, gate: 
     assert farm.wait(farm.ask()[0])["status"] == "done"
     (shown,) = (one for one in farm.queue() if one["id"] == job)
     assert (shown["state"], shown["error"]) == ("failed", failed["error"])
-    assert last.end() == (0, "")
+    status, told = last.end()
+    assert status == 0
+    assert f"{job} of the version {version}: failed (seconds " in told
+    assert failed["error"] in told
 
 
 def test_sigterm_hands_the_job_back(farm: Farm, gate: Gate) -> None:
@@ -105,7 +109,12 @@ def test_sigterm_hands_the_job_back(farm: Farm, gate: Gate) -> None:
     first = farm.worker(gate)
     job, version = farm.ask()
     until(gate.begun, "The first worker begins")
-    assert first.end() == (0, "")
+    status, told = first.end()
+    assert status == 0
+    assert [line.partition(f"{job} of the version {version}: ")[2] for line in told.splitlines()][
+        0
+    ] == "taken (attempt 1)."
+    assert "handed back (seconds " in told
     (waiting,) = (one for one in farm.queue() if one["id"] == job)
     assert (waiting["state"], waiting["attempts"], waiting["worker"]) == ("waiting", 0, None)
     gate.open()
@@ -135,6 +144,30 @@ def test_queue_command_shows_the_worker_and_cancels(farm: Farm, gate: Gate) -> N
     assert farm.wait(job)["status"] == "done"
     assert farm.components(version) == ENCODED
     assert "There is no encode job" in _jobs(farm, "--repeat", job).stderr
+
+
+def test_log_has_the_state_of_each_job(farm: Farm, gate: Gate) -> None:
+    """With --log-format json, a worker writes a line when it takes a job, and one at its end."""
+    worker = farm.worker(gate, "--log-format", "json")
+    job, version = farm.ask()
+    assert farm.wait(job)["status"] == "done"
+    status, told = worker.end()
+    assert status == 0
+    taken, done = [json.loads(line) for line in told.splitlines()]
+    assert (taken["state"], taken["attempt"], done["state"]) == ("taken", 1, "done")
+    assert {taken["job"], done["job"]} == {job}
+    assert {taken["version"], done["version"]} == {version}
+    assert done["seconds"] >= 0
+
+
+def test_queue_shows_the_path_of_the_version(farm: Farm) -> None:
+    """The list names the version by its path, as other commands accept it."""
+    job, version = farm.ask()
+    (shown,) = (one for one in farm.queue() if one["id"] == job)
+    assert shown["version_id"] == version
+    assert re.fullmatch(r".+/v\d{3}", shown["version"])
+    (line,) = (one for one in _jobs(farm).stdout.splitlines() if one.startswith(job))
+    assert line.endswith(f"  {shown['version']}")
 
 
 def test_queue_is_changed_without_the_folder(

@@ -7,10 +7,18 @@ import re
 from typing import Optional
 
 from ftrack_like import exception
+from ftrack_like._base.schema_files import why_not_writable
 from ftrack_like._transport.redaction import masked
 from ftrack_like.event.journal.entries import Journal
 
-__all__ = ["ENVIRONMENT", "check_name", "known_names", "open_journal", "place_of_journals"]
+__all__ = [
+    "ENVIRONMENT",
+    "check_name",
+    "check_place",
+    "known_names",
+    "open_journal",
+    "place_of_journals",
+]
 
 #: The environment variable with the place of journals.
 ENVIRONMENT = "FTRACK_EVENT_JOURNAL"
@@ -49,6 +57,28 @@ def open_journal(name: str, place: Optional[str] = None) -> Journal:
     from ftrack_like.event.journal.sqlite import SqliteJournal  # lazy: few programs need sqlite3
 
     return SqliteJournal(os.path.join(os.path.expanduser(chosen), f"{name}{_SUFFIX}"))
+
+
+def check_place(place: Optional[str] = None) -> None:
+    """Check that journals can be opened at *place*, without creating one; see open_journal.
+
+    The errors are those of :func:`open_journal`. A server must answer.
+    """
+    chosen = _place_or_usual(place)
+    if chosen.startswith(_REDIS):
+        journal = open_journal("check", place)
+        try:
+            journal.counts()
+        finally:
+            journal.close()
+        return
+    _refuse_addresses(chosen)
+    problem = why_not_writable(os.path.expanduser(chosen))
+    if problem is not None:
+        raise exception.EventJournalError(
+            "Journals cannot be written to {place}: {problem}.",
+            details={"place": chosen, "problem": problem.strerror or problem},
+        )
 
 
 def known_names(place: Optional[str] = None) -> list[str]:

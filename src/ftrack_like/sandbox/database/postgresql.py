@@ -19,7 +19,13 @@ from sqlalchemy.engine import URL, Engine
 
 from ftrack_like.sandbox.database.shared_locks import join_users
 
-__all__ = ["allow_silence", "create_postgresql_engine", "readers_of", "was_saved"]
+__all__ = [
+    "WrongEncodingError",
+    "allow_silence",
+    "create_postgresql_engine",
+    "readers_of",
+    "was_saved",
+]
 
 #: The connections of a process that stay open, and the most further ones. A transaction that waits
 #: for its turn within the process has no connection yet.
@@ -48,6 +54,10 @@ _SILENCE_SETTING = "idle_in_transaction_session_timeout"
 _SETTINGS = (("jit", "off"), ("random_page_cost", "1.1"))
 
 
+class WrongEncodingError(RuntimeError):
+    """The database cannot store all texts."""
+
+
 def create_postgresql_engine(url: URL, *, hide_parameters: bool) -> Engine:
     """Return an engine for the database at *url*. The first transaction opens a connection."""
     engine = sqlalchemy.create_engine(
@@ -71,6 +81,8 @@ def create_postgresql_engine(url: URL, *, hide_parameters: bool) -> Engine:
             # The server was restarted, so the other connections are broken too.
             raise sqlalchemy.exc.InvalidatePoolError from error
 
+    # Before SQLAlchemy's own look at a new server, which fails for another encoding.
+    event.listen(engine, "connect", _require_utf8, insert=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "checkout", test_after_pause)
     event.listen(engine, "checkin", _note_use)
@@ -92,6 +104,19 @@ def was_saved(connection: Connection, transaction: str) -> Optional[bool]:
 def allow_silence(connection: Connection) -> None:
     """Let transactions of *connection* wait for their process for any time, until it is closed."""
     connection.exec_driver_sql(f"SET {_SILENCE_SETTING} = 0")
+
+
+def _require_utf8(driver: Any, record: Any) -> None:
+    """Raise :exc:`WrongEncodingError` unless the database of the connection *driver* is in UTF8."""
+    found = driver.info.parameter_status("server_encoding")
+    if found == "UTF8":
+        return
+    name = driver.info.dbname
+    driver.close()
+    raise WrongEncodingError(
+        f"The database {name!r} has the encoding {found}, and a sandbox needs UTF8. Create "
+        "another database and name it with --database: createdb -E UTF8 -T template0 NAME"
+    )
 
 
 def _prepare(driver: Any, record: Any) -> None:

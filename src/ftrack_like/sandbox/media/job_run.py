@@ -116,8 +116,8 @@ class JobRun:
         self._most = most
         self._encoder = Encoder(store, tools, stop)
 
-    def run(self) -> None:
-        """Do the job, and record its end.
+    def run(self) -> Optional[str]:
+        """Do the job, and record its end. Return the reason if it failed, else None.
 
         Raise :exc:`LostJobError` if another worker has the job, and :exc:`StoppedError` if it must
         be handed back. Nothing is written in both cases.
@@ -139,6 +139,8 @@ class JobRun:
             if not isinstance(error, (*_EXPECTED, _UnwantedError)):
                 _LOGGER.exception("Encode job %s failed because of a server error.", self._job.id)
             self._record_failure(error)
+            return _text_of(error)
+        return None
 
     def _do(self) -> None:
         job = self._job
@@ -337,6 +339,8 @@ def _text_of(error: Exception) -> str:
     """Return the text of *error* for the user of the job."""
     if isinstance(error, SandboxError):
         return error.content
+    if isinstance(error, _UnwantedError):
+        return "The Job was deleted, or a user has ended it."
     if isinstance(error, OSError):  # the file is one of the server
         return f"The server could not read or write a file: {error.strerror}."
     if isinstance(error, _EXPECTED):

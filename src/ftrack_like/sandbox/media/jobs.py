@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -23,10 +24,12 @@ from ftrack_like.sandbox.media.interface import MediaStore
 from ftrack_like.sandbox.media.office import Office, deletion, ended_values, records
 from ftrack_like.sandbox.media.plan import JOB_TYPE
 from ftrack_like.sandbox.media.tools import MediaTools
+from ftrack_like.sandbox.operations.logs import ENCODINGS
 
 __all__ = ["EncodeQueue", "EncodeSettings"]
 
 _LOGGER = logging.getLogger(__name__)
+_ENCODINGS = logging.getLogger(ENCODINGS)
 
 _OPEN_JOBS = f'select id from Job where type is "{JOB_TYPE}" and status in ("queued", "running")'
 
@@ -202,9 +205,17 @@ class EncodeQueue:
         from ftrack_like.sandbox.media.job_run import JobRun, StoppedError
 
         most = self._settings.attempts
+        begun = time.monotonic()
+        _log(claim, "taken", attempt=claim.attempts)
         try:
-            JobRun(claim, self._store, self._tools, self._office, ended, most).run()
+            reason = JobRun(claim, self._store, self._tools, self._office, ended, most).run()
+            seconds = round(time.monotonic() - begun, 1)
+            if reason is None:
+                _log(claim, "done", seconds=seconds)
+            else:
+                _log(claim, "failed", seconds=seconds, reason=reason)
         except StoppedError as error:
+            _log(claim, "handed back", seconds=round(time.monotonic() - begun, 1))
             hand_back = functools.partial(self._jobs.hand_back, claim, counts=error.counts)
             self._persist(claim, hand_back)
 
@@ -262,3 +273,14 @@ class EncodeQueue:
                         claim.job.id,
                         str(error).partition("\n")[0],
                     )
+
+
+def _log(claim: Claim, state: str, **facts: object) -> None:
+    """Log that the job of *claim* is in *state* now, with *facts*."""
+    job = claim.job
+    known = {"job": job.id, "state": state, "version": job.version_id, **facts}
+    words = ", ".join(f"{name} {value}" for name, value in facts.items())
+    version = "" if job.version_id is None else f" of the version {job.version_id}"
+    _ENCODINGS.info(
+        "Encode job %s%s: %s (%s).", job.id, version, state, words, extra={"facts": known}
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
 from sqlalchemy.engine import Connection
@@ -30,6 +30,9 @@ __all__ = ["CANCELLED", "QueueManager"]
 #: The error of a cancelled job.
 CANCELLED = "An administrator has cancelled this encoding."
 
+_VERSIONS = "select id, version, link, asset.name from AssetVersion where id in ({})"
+#: How many ids are in one query.
+_PATHS_AT_ONCE = 500
 _JOB = 'select status from Job where id is "{}"'
 _SOURCE = 'select name, members.id from Component where id is "{}"'
 
@@ -55,6 +58,21 @@ class QueueManager:
     def list_jobs(self) -> list[QueuedJob]:
         """Return all jobs that wait, run or have failed, the oldest first."""
         return self._jobs.list_jobs()
+
+    def version_paths(self, jobs: Iterable[QueuedJob]) -> dict[str, str]:
+        """Return the paths of the versions of *jobs*, ``{version id: show/shot/asset/v003}``.
+
+        Jobs without a version, and versions that were deleted, are left out.
+        """
+        ids = sorted({one.job.version_id for one in jobs if one.job.version_id is not None})
+        found = {}
+        for start in range(0, len(ids), _PATHS_AT_ONCE):
+            listed = ", ".join(f'"{one}"' for one in ids[start : start + _PATHS_AT_ONCE])
+            for row in records(self._office, _VERSIONS.format(listed)):
+                above = [str(one["name"]) for one in row["link"][:-1]]
+                names = [*above, str(row["asset"]["name"]), f"v{row['version']:03}"]
+                found[row["id"]] = "/".join(names)
+        return found
 
     def repeat(self, job_id: str) -> None:
         """Let a worker do a failed job again.
@@ -128,5 +146,5 @@ class QueueManager:
         ):
             raise ValidationError(
                 f"The source of the job {job.id} was removed; upload it and request the encoding "
-                "again."
+                f"again: ftrack-like encode FILE --version {job.version_id or 'VERSION'}"
             )

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from ftrack_like.sandbox.operations.request_ids import REQUEST_ID
 
-__all__ = ["ACCESS", "FORMATS", "continue_logs", "set_up_logs"]
+__all__ = ["ACCESS", "ENCODINGS", "FORMATS", "continue_logs", "set_up_logs"]
 
 #: The values of ``--log-format``.
 FORMATS = ("text", "json")
@@ -18,6 +18,8 @@ FORMATS = ("text", "json")
 _VARIABLE = "FTRACK_LIKE_SANDBOX_LOG_FORMAT"
 #: The logger with one record for each request.
 ACCESS = "ftrack_like.sandbox.access"
+#: The logger with one record when an encoding begins, and one when it ends.
+ENCODINGS = "ftrack_like.sandbox.encodings"
 
 
 def set_up_logs(form: str) -> None:
@@ -33,7 +35,8 @@ def set_up_logs(form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger(ACCESS).setLevel(logging.INFO)
+    for name in (ACCESS, ENCODINGS):
+        logging.getLogger(name).setLevel(logging.INFO)
     # Its handler would write each record a second time, in another form.
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
