@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, TypeVar, cast
 
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ftrack_like.testing._server import Sandbox
 
 __all__ = ["EventRecorder"]
+
+#: The session that a listener takes: of the library, or with the types of a site.
+_Session = TypeVar("_Session", bound="Session")
 
 #: The topic of the events with which the recorder waits for a hub.
 _MARK = "ftrack_like.testing.mark"
@@ -181,7 +184,7 @@ class EventRecorder(SuggestsMembers):
         identifier = event["id"]
         self._require(lambda one: one["id"] == identifier, f"the event {topic}")
 
-    def listen(self, register: Callable[[Session], object], **options: Value) -> Session:
+    def listen(self, register: Callable[[_Session], object], **options: Value) -> Session:
         """Run the listener that *register* sets up, until :meth:`close`; return its session.
 
         *register* is called with a new session whose hub is connected, as that of a plugin is. Its
@@ -196,7 +199,7 @@ class EventRecorder(SuggestsMembers):
         session = self._sandbox.session(plugin_paths=[], **options)
         self._stack.callback(session.close)
         session.event_hub.connect()
-        register(session)
+        cast("Callable[[Session], object]", register)(session)
         mark = new_id()
         session.event_hub.publish(Event(topic=_MARK, data={"mark": mark}))
         self._require(lambda one: one["data"] == {"mark": mark}, "the first event of a listener")
