@@ -46,7 +46,7 @@ class ConditionPart(QueryPart):
     __slots__ = ()
 
     # Pyright reports ``not`` and ``if`` for a result that is not a bool. With its option
-    # truthy-bool, mypy reports a class without the method, and "and" and "or" too.
+    # truthy-bool, mypy reports ``not`` for a class without the method.
     if TYPE_CHECKING and not MYPY:
 
         def __bool__(self) -> None: ...
