@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, overlo
 from ftrack_like.wire.events import Event
 
 if TYPE_CHECKING:
-    from ftrack_like._base.types import Value
+    from ftrack_like._base.types import SiteEntity, Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
@@ -111,7 +111,7 @@ class Selection(Sequence[Selected]):
             return False
         return all(entity.entity_type in entity_types for entity in self.entities())
 
-    def entities(self, *projections: str) -> list[Entity]:
+    def entities(self, *projections: str) -> list[SiteEntity]:
         """Return the selected entities with *projections* loaded, with one query per type.
 
         Entities that no longer exist are left out.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NoReturn, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Union
 
 from ftrack_like._base.errors import NotSetError
 
@@ -49,19 +49,21 @@ class Symbol:
         """Return whether the symbol is true."""
         return bool(self.value)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        """Raise :exc:`~ftrack_like.exception.NotSetError` for NOT_SET, with advice.
+    if not TYPE_CHECKING:  # Otherwise checkers would accept every name, and stop after it.
 
-        Raise a plain :exc:`AttributeError` for other symbols.
-        """
-        # Python and this library often test for these attributes, so the error must be cheap.
-        if self.__dict__.get("name") != "NOT_SET" or name.startswith("__") or name in _PROBES:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise NotSetError(f"attribute {name!r}")
+        def __getattr__(self, name: str) -> NoReturn:
+            """Raise :exc:`~ftrack_like.exception.NotSetError` for NOT_SET, with advice.
 
-    def __getitem__(self, key: object) -> NoReturn:
-        """Raise :exc:`~ftrack_like.exception.NotSetError`: a symbol has no items."""
-        raise NotSetError(f"item {key!r}")
+            Raise a plain :exc:`AttributeError` for other symbols.
+            """
+            # Python and this library often test for these attributes, so the error must be cheap.
+            if self.__dict__.get("name") != "NOT_SET" or name.startswith("__") or name in _PROBES:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise NotSetError(f"attribute {name!r}")
+
+        def __getitem__(self, key: object) -> NoReturn:
+            """Raise :exc:`~ftrack_like.exception.NotSetError`: a symbol has no items."""
+            raise NotSetError(f"item {key!r}")
 
     def __copy__(self) -> Symbol:
         """Return the symbol itself: ``is`` would be false for a copy."""

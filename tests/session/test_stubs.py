@@ -20,6 +20,7 @@ from ftrack_like._values.catalogue import Catalogue
 from ftrack_like.cli import main
 from ftrack_like.cli._stub_attributes import Configuration
 from ftrack_like.cli._stub_module import stub_module
+from ftrack_like.testing import Sandbox
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "typing" / "studio"
 SOURCES = Path(__file__).resolve().parent.parent.parent / "src"
@@ -107,6 +108,20 @@ def test_custom_attributes_of_the_site_count(site: Path, session: Any) -> None:
     assert "'mood'" in written.read_text(encoding="utf-8")
 
 
+def test_address_of_the_site_does_not_matter(site: Path, monkeypatch: Any) -> None:
+    """--check accepts the module that was written for the same types at another address."""
+    assert main(["stubs"]) == 0
+    address = os.environ["FTRACK_SERVER"]
+    port = address.rsplit(":", 1)[1].rstrip("/")
+    assert port not in (site / "typings" / "ftrack_types.pyi").read_text(encoding="utf-8")
+    with Sandbox() as other:
+        assert other.server_url != address
+        monkeypatch.setenv("FTRACK_SERVER", other.server_url)
+        monkeypatch.setenv("FTRACK_API_USER", other.api_user)
+        monkeypatch.setenv("FTRACK_API_KEY", other.api_key)
+        assert main(["stubs", "--check"]) == 0
+
+
 # The text
 
 
@@ -158,7 +173,7 @@ def test_names_of_the_server_are_only_data(text: str) -> None:
     }
     configuration = Configuration(text, "task", "o", False, text, text)
     catalogue = Catalogue(schemas, [each["id"] for each in schemas])
-    module = stub_module(catalogue, [configuration], text)
+    module = stub_module(catalogue, [configuration])
     module.encode("utf-8")
     tree = ast.parse(module)
     kinds = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign)
@@ -175,17 +190,17 @@ def test_names_of_the_server_are_only_data(text: str) -> None:
     assert all(
         each == "typing" or each == "arrow" or each.startswith("ftrack_like") for each in imported
     )
-    # Two types, the custom attributes, the session, and five classes that every module has.
-    assert len(names_in(module)) == 9
+    # Two types, the custom attributes, the session, and six classes that every module has.
+    assert len(names_in(module)) == 10
 
 
 def test_types_with_the_same_safe_name_stay_apart() -> None:
     """Names that become the same are told apart, and one of a data mapping is not taken twice."""
     names = ["My Type", "My-Type", "Task", "TaskData", "Session"]
     schemas = [schema(name) for name in names]
-    module = stub_module(Catalogue(schemas, names), [], "http://site")
+    module = stub_module(Catalogue(schemas, names), [])
     assert names_in(module) == {
-        *("_Members", "_TypeOfTheSite", "_TypeOfTheSiteAndItsData"),
+        *("_Members", "_Name", "_TypeOfTheSite", "_TypeOfTheSiteAndItsData"),
         *("_AttributeOfTheType", "_AttributeOfTheTypeAndItsValue"),
         *("My_Type", "My_Type_", "Task", "TaskData", "Session_", "Session"),
     }
@@ -199,7 +214,7 @@ def test_order_of_the_schemas_does_not_matter() -> None:
         {**each, "properties": dict(reversed(each["properties"].items()))} for each in schemas[::-1]
     ]
     texts = {
-        stub_module(Catalogue(each, ["A", "B", "C"]), found, "http://site")
+        stub_module(Catalogue(each, ["A", "B", "C"]), found)
         for each in (schemas, reverse)
         for found in ([CONFIGURATION, OTHER], [OTHER, CONFIGURATION])
     }
@@ -233,7 +248,7 @@ def test_kinds_of_custom_attributes(kind: str, settings: str, read: str) -> None
     values = {"type": "mapped_array", "items": {"$ref": "UserCustomAttributeValue"}}
     schemas = [schema("User", custom_attributes=values)]
     configuration = Configuration("k", "user", None, False, kind, settings)
-    module = stub_module(Catalogue(schemas, ["User"]), [configuration], "http://site")
+    module = stub_module(Catalogue(schemas, ["User"]), [configuration])
     assert f"def __getitem__(self, key: _Literal['k']) -> {read}: ..." in module
 
 
@@ -255,6 +270,7 @@ def ask_mypy(folder: Path) -> tuple[Any, Any]:
         "--no-error-summary",
         "right.py",
         "wrong.py",
+        "kit.py",
     ]
     environment = {**os.environ, "MYPYPATH": os.pathsep.join([str(SOURCES), "typings"])}
     run = subprocess.run(
@@ -299,12 +315,12 @@ def test_checkers_know_the_site(site: Path, checker: str) -> None:
     if importlib.util.find_spec(checker) is None:
         pytest.skip(f"{checker} is not installed")
     assert main(["stubs"]) == 0
-    for name in ("right.py", "wrong.py"):
+    for name in ("right.py", "wrong.py", "kit.py"):
         shutil.copy(PROGRAMS / name, site / name)
     revealed, reported = {"mypy": ask_mypy, "pyright": ask_pyright}[checker](site)
     faults = []
     marked = 0
-    for name in ("right.py", "wrong.py"):
+    for name in ("right.py", "wrong.py", "kit.py"):
         for number, line in enumerate((site / name).read_text(encoding="utf-8").splitlines(), 1):
             place = (name, number)
             wanted = re.match(r"\s*reveal_type\(.*\)  # (.*)", line)
@@ -322,7 +338,7 @@ def test_checkers_know_the_site(site: Path, checker: str) -> None:
 
 
 def test_mypy_reports_a_mistake_in_one_line(site: Path) -> None:
-    """A wrong type, key or value gives one line, which says what belongs together."""
+    """A wrong type, key or value gives one line, which names it and says what belongs together."""
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("mypy is not installed")
     assert main(["stubs"]) == 0
@@ -358,6 +374,9 @@ def change(session: Session, task: Task, shot: Shot) -> None:
         ("14", "_AttributeOfTheType"),
         ("15", "_AttributeOfTheTypeAndItsValue"),
     ]
+    named = re.findall(r" type \"Literal\['(\w+)'\]\"", run.stdout)
+    types = ["Task", "Task", "Taks", "Task", "Task", "Taks", "Taks"]
+    assert named == [*types, "stauts", "stauts", "bid", "fstrat", "fstart"]
 
 
 def test_pyright_names_the_mistake(site: Path) -> None:

@@ -27,7 +27,7 @@ def test_kit(
         clock.advance(1.5)
         reveal_type(clock.now())  # datetime
     with assert_requests(at_most=2) as seen:
-        reveal_type(ftrack_project.shot("sh010", ["animation"]))  # Entity
+        reveal_type(ftrack_project.shot("sh010", ["animation"]))  # Any
     reveal_type(seen)  # list[SeenRequest]
     reveal_type(assert_published("ftrack.update", timeout=1))  # Event
     reveal_type(ftrack_events.published)  # list[Event]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftrack_like import Session, attr
+from ftrack_like import Session, attr, symbol
 from ftrack_like.cache import MemoryCache
 
 session = Session()
@@ -27,6 +27,16 @@ session.select("Task").limit("5")  # mistake
 session.select("Task").first()["name"]  # mistake
 (attr.bid > 1) & True  # mistake
 attr.bid.like(5)  # mistake
+attr.name.start_with("x")  # mistake
+session.select("Task").where(attr.name.start_with("x"))  # mistake
+session.select("Task").where(name="x")  # mistake
+session.select("Task").where(~attr.bid)  # mistake
+session.select("Task").where(attr.bid & (attr.bid > 1))  # mistake
+session.select("Task").where(attr.bid > 1 & attr.bid < 5)  # mistake
+session.select("Task").where("x" in attr.name)  # mistake
+list(attr.name)  # mistake
+symbol.NOT_SET["name"]  # mistake
+symbol.NOT_SET.nme  # mistake
 session.delete("Task")  # mistake
 session.call("Task")  # mistake
 session.pick_location().get_url(session.create_component("/path"))  # mistake

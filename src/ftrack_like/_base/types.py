@@ -27,6 +27,7 @@ __all__ = [
     "Readable",
     "Record",
     "Schemas",
+    "SiteEntity",
     "Timeout",
     "Value",
 ]
@@ -34,6 +35,9 @@ __all__ = [
 #: A value whose type is known only at run time. The schema defines the type of an attribute: text,
 #: a number, a date, an entity or a collection; its value may also be NOT_SET.
 Value = Any
+
+#: An entity whose class only the types of a site know. It is accepted as a ``Task`` of the site.
+SiteEntity = Any
 
 #: Content of data: text or bytes, depending on the mode of opening.
 Content = Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar, Union, overload
 
 from ftrack_like.aio._query import AsyncQuery
 from ftrack_like.query._conditions import SubQuery
@@ -52,7 +52,7 @@ class AsyncSelection(AsyncQuery[_Row], SubQuery):
         """Return the selection *built* of the same session."""
         return AsyncSelection(self._workers, built, self._page_size)
 
-    def where(self, *conditions: QueryCondition, **values: object) -> AsyncSelection[_Row]:
+    def where(self, *conditions: QueryCondition, **values: NoReturn) -> AsyncSelection[_Row]:
         """Return the selection of the entities that also fulfil all *conditions*."""
         return self._extended(self._built.where(*conditions, **values))
 

@@ -21,7 +21,7 @@ from ftrack_like.cli._stub_attributes import Configuration, attribute_types
 __all__ = ["stub_module"]
 
 _HEADER = '''\
-"""The entity types of {server}.
+"""The entity types of a site.
 
 Written by "ftrack-like stubs". Do not edit: run the command again after changes on the site.
 This module does not exist when a program runs: import it in an ``if TYPE_CHECKING`` block.
@@ -34,6 +34,7 @@ This module does not exist when a program runs: import it in an ``if TYPE_CHECKI
 # ruff: noqa
 
 import datetime as _datetime
+import enum as _enum
 from typing import Any as _Any
 from typing import Generic as _Generic
 from typing import Iterable as _Iterable
@@ -71,6 +72,12 @@ class _TypeOfTheSiteAndItsData(str): ...
 class _AttributeOfTheType(str): ...
 class _AttributeOfTheTypeAndItsValue(str): ...
 
+# A literal beside them lets mypy name the wrong text: 'incompatible type "Literal['Taks']"'.
+class _Name(_enum.Enum):
+    of_the_schema = 1
+
+_NameOfTheSchema = _Literal[_Name.of_the_schema]
+
 class _Members(_Collection, _Generic[_Member]):
     @_overload
     def __getitem__(self, index: int) -> _Member: ...
@@ -104,8 +111,8 @@ _SCALARS = {
 }
 
 #: The parameters of forms for mistakes; see :func:`_wrong_form`.
-_WRONG_KEY = "key: _Sequence[_AttributeOfTheType]"
-_WRONG_VALUE = "key: _Sequence[_AttributeOfTheTypeAndItsValue], value: object"
+_WRONG_KEY = "key: _Sequence[_AttributeOfTheType] | _NameOfTheSchema"
+_WRONG_VALUE = "key: _Sequence[_AttributeOfTheTypeAndItsValue] | _NameOfTheSchema, value: object"
 
 #: Attributes whose schema calls them text, although they are lists.
 _LINKS = frozenset({"link", "_link"})
@@ -115,12 +122,13 @@ _LINKS = frozenset({"link", "_link"})
 _Groups = dict[str, list[Optional[str]]]
 
 
-def stub_module(catalogue: Catalogue, configurations: Iterable[Configuration], server: str) -> str:
+def stub_module(catalogue: Catalogue, configurations: Iterable[Configuration]) -> str:
     """Return the text of the module for the types of *catalogue*, the same for the same types.
 
-    *configurations* are the custom attributes of the site, and *server* is its address.
+    *configurations* are the custom attributes of the site. The text does not have the address of
+    the site, so that a check against a copy of it succeeds.
     """
-    return _StubWriter(catalogue, configurations).text(server)
+    return _StubWriter(catalogue, configurations).text()
 
 
 class _StubWriter:
@@ -138,10 +146,9 @@ class _StubWriter:
             name: _free_name(f"{name}CustomAttributes", taken) for name in sorted(self._custom)
         }
 
-    def text(self, server: str) -> str:
-        """Return the module for the site at *server*."""
-        shown = re.sub(r"[^\w:/.\-\[\]]", "?", server, flags=re.ASCII)
-        parts = [_HEADER.format(server=shown)]
+    def text(self) -> str:
+        """Return the module."""
+        parts = [_HEADER]
         parts += [self._custom_class(name) for name in sorted(self._custom)]
         for name in self._types:
             parts += [self._data_type(name), self._entity_class(name)]
@@ -267,7 +274,9 @@ class _StubWriter:
                 )
             wrong = "_TypeOfTheSiteAndItsData" if "{data}" in parameters else "_TypeOfTheSite"
             lines += _wrong_form(
-                method, f"entity_type: _Sequence[{wrong}], *others: object, **named: object"
+                method,
+                f"entity_type: _Sequence[{wrong}] | _NameOfTheSchema, "
+                "*others: object, **named: object",
             )
             # Pyright compares a wrong name with the type of the last form.
             names = {"data": "_Mapping[str, _Any]", "entity": "_Entity"}

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with open_session(arguments) as session:
         catalogue = Catalogue(session.schemas, list(session.types))
-        text = stub_module(catalogue, _configurations(session), session.server_url)
+        text = stub_module(catalogue, _configurations(session))
         count = len(catalogue.names())
     path = os.path.join(arguments.out, f"{arguments.name}.pyi")
     if arguments.check:

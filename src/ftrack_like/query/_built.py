@@ -98,7 +98,7 @@ class BuiltQuery(SubQuery, Generic[_Row]):
 
     # Parts
 
-    def where(self, *conditions: QueryCondition, **values: object) -> BuiltQuery[_Row]:
+    def where(self, *conditions: QueryCondition, **values: NoReturn) -> BuiltQuery[_Row]:
         """Return the selection of the entities that also fulfil all *conditions*.
 
         The names and the values in *conditions* are checked against the server's schemas.

@@ -17,7 +17,11 @@ from ftrack_like.query._route import AttributeRoute, Place
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
 
+#: True for mypy, and for mypy only.
+MYPY = False
+
 __all__ = [
+    "ConditionPart",
     "QueryPart",
     "check_comparable",
     "check_fits",
@@ -34,6 +38,18 @@ class QueryPart:
 
     #: Whether the part selects values, as a sub-query does.
     has_values = False
+
+
+class ConditionPart(QueryPart):
+    """A part of a query that is neither true nor false: a path or a condition."""
+
+    __slots__ = ()
+
+    # Pyright reports ``not`` and ``if`` for a result that is not a bool. With its option
+    # truthy-bool, mypy reports ``not`` for a class without the method.
+    if TYPE_CHECKING and not MYPY:
+
+        def __bool__(self) -> None: ...
 
 
 def check_value(route: AttributeRoute, operator: str, value: object) -> None:

@@ -7,12 +7,13 @@ for a :class:`~ftrack_like.query._route.Place`, and its names and values are che
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NoReturn, Optional, Union
+from typing import TYPE_CHECKING, NoReturn, Optional, Union
 
 from ftrack_like import exception
 from ftrack_like._base.value_errors import shown
 from ftrack_like._values.literals import bound_single
 from ftrack_like.query._checks import (
+    ConditionPart,
     QueryPart,
     check_comparable,
     check_fits,
@@ -40,7 +41,7 @@ _BOOL_ADVICE = (
 )
 
 
-class QueryCondition(QueryPart):
+class QueryCondition(ConditionPart):
     """A condition of a query. Combine conditions with ``&``, ``|`` and ``~``."""
 
     __slots__ = ()
@@ -68,9 +69,11 @@ class QueryCondition(QueryPart):
         """Return the exact opposite of the condition."""
         return NegatedCondition(self)
 
-    def __bool__(self) -> NoReturn:
-        """Raise :exc:`TypeError`: only the server can evaluate a condition."""
-        raise TypeError(_BOOL_ADVICE)
+    if not TYPE_CHECKING:
+
+        def __bool__(self) -> NoReturn:
+            """Raise :exc:`TypeError`: only the server can evaluate a condition."""
+            raise TypeError(_BOOL_ADVICE)
 
     def __str__(self) -> str:
         """Return the condition as text of the query language."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Union
 from ftrack_like import exception
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
-from ftrack_like.query._checks import QueryPart
+from ftrack_like.query._checks import ConditionPart
 from ftrack_like.query._conditions import (
     BetweenCondition,
     ComparisonCondition,
@@ -57,7 +57,7 @@ class Aggregate(NamedTuple):
         return f"{self.function}({self.path})"
 
 
-class AttributePath(QueryPart):
+class AttributePath(ConditionPart):
     """A path to an attribute, such as ``attr.status.name``.
 
     Comparing it with a value makes a condition for a query. Use ``attr["status.name"]`` for a path
@@ -232,55 +232,59 @@ class AttributePath(QueryPart):
         """Return the largest value in each group, as a column."""
         return Aggregate("max", str(self))
 
-    # Mistakes that Python would otherwise hide
+    # Mistakes that Python would otherwise hide. Checkers report them, since they do not see these
+    # methods. After the call of a method that returns NoReturn, they would check nothing more.
 
-    def __bool__(self) -> NoReturn:
-        """Raise :exc:`TypeError`: an attribute in a query has no value."""
-        raise TypeError(
-            f"{self._route.shown} is the path of an attribute, neither true nor false. Compare it "
-            "with a value, and combine conditions with &, | and ~."
-        )
+    if not TYPE_CHECKING:
 
-    def __iter__(self) -> NoReturn:
-        """Raise :exc:`TypeError`."""
-        raise TypeError(f"{self._route.shown} is the path of an attribute and has no items.")
+        def __bool__(self) -> NoReturn:
+            """Raise :exc:`TypeError`: an attribute in a query has no value."""
+            raise TypeError(
+                f"{self._route.shown} is the path of an attribute, neither true nor false. Compare "
+                "it with a value, and combine conditions with &, | and ~."
+            )
 
-    def __contains__(self, value: object) -> NoReturn:
-        """Raise :exc:`TypeError`: the operator ``in`` of Python cannot make a condition."""
-        raise TypeError(f"Use {self._route.shown}.contains(text) instead of Python's 'in'.")
+        def __iter__(self) -> NoReturn:
+            """Raise :exc:`TypeError`."""
+            raise TypeError(f"{self._route.shown} is the path of an attribute and has no items.")
 
-    def __and__(self, other: object) -> NoReturn:
-        """Raise :exc:`TypeError` with advice about brackets."""
-        raise TypeError(_BRACKETS)
+        def __contains__(self, value: object) -> NoReturn:
+            """Raise :exc:`TypeError`: the operator ``in`` of Python cannot make a condition."""
+            raise TypeError(f"Use {self._route.shown}.contains(text) instead of Python's 'in'.")
 
-    def __rand__(self, other: object) -> NoReturn:
-        """Raise :exc:`TypeError` with advice about brackets."""
-        raise TypeError(_BRACKETS)
+        def __and__(self, other: object) -> NoReturn:
+            """Raise :exc:`TypeError` with advice about brackets."""
+            raise TypeError(_BRACKETS)
 
-    def __or__(self, other: object) -> NoReturn:
-        """Raise :exc:`TypeError` with advice about brackets."""
-        raise TypeError(_BRACKETS)
+        def __rand__(self, other: object) -> NoReturn:
+            """Raise :exc:`TypeError` with advice about brackets."""
+            raise TypeError(_BRACKETS)
 
-    def __ror__(self, other: object) -> NoReturn:
-        """Raise :exc:`TypeError` with advice about brackets."""
-        raise TypeError(_BRACKETS)
+        def __or__(self, other: object) -> NoReturn:
+            """Raise :exc:`TypeError` with advice about brackets."""
+            raise TypeError(_BRACKETS)
 
-    def __invert__(self) -> NoReturn:
-        """Raise :exc:`TypeError` with advice."""
-        shown_path = self._route.shown
-        raise TypeError(
-            f"~ negates a condition: ~({shown_path} == …), or {shown_path}.is_none() for no value."
-        )
+        def __ror__(self, other: object) -> NoReturn:
+            """Raise :exc:`TypeError` with advice about brackets."""
+            raise TypeError(_BRACKETS)
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> NoReturn:  # noqa: ANN401 - any call
-        """Raise :exc:`TypeError`: paths have no such method."""
-        name = self._route.steps[-1][0] if self._route.steps else "attr"
-        methods = dir(self)
-        hint = did_you_mean(name, methods)
-        raise TypeError(
-            f"{self._route.shown} is the path of an attribute, and {name!r} is not a method of a "
-            f"path. {hint}{' ' if hint else ''}The methods are: {', '.join(methods)}."
-        )
+        def __invert__(self) -> NoReturn:
+            """Raise :exc:`TypeError` with advice."""
+            shown_path = self._route.shown
+            raise TypeError(
+                f"~ negates a condition: ~({shown_path} == …), or {shown_path}.is_none() for no "
+                "value."
+            )
+
+        def __call__(self, *arguments: Any, **keywords: Any) -> NoReturn:  # noqa: ANN401 - any call
+            """Raise :exc:`TypeError`: paths have no such method."""
+            name = self._route.steps[-1][0] if self._route.steps else "attr"
+            methods = dir(self)
+            hint = did_you_mean(name, methods)
+            raise TypeError(
+                f"{self._route.shown} is the path of an attribute, and {name!r} is not a method of "
+                f"a path. {hint}{' ' if hint else ''}The methods are: {', '.join(methods)}."
+            )
 
     def __dir__(self) -> list[str]:
         """Return the names of the methods."""

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Optional, TypeVar, Union, cast
 
 from ftrack_like._base.suggest import did_you_mean
 from ftrack_like._base.value_errors import shown
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ftrack_like.testing._server import Sandbox
 
 __all__ = ["EventRecorder"]
+
+#: The session that a listener takes: of the library, or with the types of a site.
+_Session = TypeVar("_Session", bound="Session")
 
 #: The maximum number of events in an error, and of characters of one.
 _LISTED = 20
@@ -230,7 +233,7 @@ class EventRecorder(SuggestsMembers):
         identifier = event["id"]
         self._require(lambda one: one["id"] == identifier, f"the event {event['topic']}")
 
-    def listen(self, register: Callable[[Session], object], **options: Value) -> Session:
+    def listen(self, register: Callable[[_Session], object], **options: Value) -> Session:
         """Run the listener that *register* sets up, until :meth:`close`; return its session.
 
         *register* is called with a new session whose hub is connected, as that of a plugin is. Its
@@ -245,7 +248,7 @@ class EventRecorder(SuggestsMembers):
         session = self._sandbox.session(plugin_paths=[], **options)
         self._stack.callback(session.close)
         session.event_hub.connect()
-        register(session)
+        cast("Callable[[Session], object]", register)(session)
         listener = RunningListener(session)
         listener.subscribe()
         listener.publish_answer(None)

@@ -18,7 +18,7 @@ from ftrack_like.testing._checks import (
 )
 
 if TYPE_CHECKING:
-    from ftrack_like._base.types import Value
+    from ftrack_like._base.types import SiteEntity, Value
     from ftrack_like.entity.base import Entity
     from ftrack_like.entity.location import Location
     from ftrack_like.session import Session
@@ -46,7 +46,7 @@ class ProjectFactory(SuggestsMembers):
         self.session = session
         schema = session.query("ProjectSchema order by name").first()
         values = {"name": name, "full_name": name, "project_schema": schema, **attributes}
-        self.project: Entity = self._create("Project", values)
+        self.project: SiteEntity = self._create("Project", values)
 
     def __repr__(self) -> str:
         """Return the project and the user."""
@@ -59,7 +59,7 @@ class ProjectFactory(SuggestsMembers):
         sequences: int = 1,
         shots: int = 2,
         tasks: Sequence[str] = ("animation", "lighting"),
-    ) -> list[Entity]:
+    ) -> list[SiteEntity]:
         """Create *sequences*, each with *shots*, each with *tasks*; return all shots.
 
         Sequences are named ``sq010``, ``sq020``, and so on, shots ``sh010``, ``sh020``.
@@ -78,7 +78,7 @@ class ProjectFactory(SuggestsMembers):
         self.session.commit()
         return made
 
-    def sequence(self, name: str = "sq010", **attributes: Value) -> Entity:
+    def sequence(self, name: str = "sq010", **attributes: Value) -> SiteEntity:
         """Return a new sequence."""
         return self._create("Sequence", {"name": name, "parent": self.project, **attributes})
 
@@ -89,7 +89,7 @@ class ProjectFactory(SuggestsMembers):
         *,
         parent: Optional[Entity] = None,
         **attributes: Value,
-    ) -> Entity:
+    ) -> SiteEntity:
         """Return a new shot with *tasks*, in the project or in *parent*."""
         names = checked_texts("tasks", tasks)
         values = {"name": name, "parent": self._place(parent), **attributes}
@@ -107,7 +107,7 @@ class ProjectFactory(SuggestsMembers):
         status: Optional[str] = None,
         assignees: Sequence[Entity] = (),
         **attributes: Value,
-    ) -> Entity:
+    ) -> SiteEntity:
         """Return a new task, in the project or in *parent*.
 
         Its type has the same name, if there is such a type. *status* is the name of a status.
@@ -142,7 +142,7 @@ class ProjectFactory(SuggestsMembers):
         asset_type: str = _ASSET_TYPE,
         comment: str = "",
         **attributes: Value,
-    ) -> Entity:
+    ) -> SiteEntity:
         """Return a new version of *asset* in *context*, a task, a shot, or the project.
 
         *files* become components in the location ``ftrack.server``: a mapping from the names of the
@@ -186,7 +186,7 @@ class ProjectFactory(SuggestsMembers):
 
     def user(
         self, name: str = "artist", *, role: Optional[str] = "User", **attributes: Value
-    ) -> Entity:
+    ) -> SiteEntity:
         """Return a new user with a security role; None gives no role, and so no project to see."""
         user = self._create(
             "User",
@@ -227,7 +227,7 @@ class ProjectFactory(SuggestsMembers):
         *,
         name: str = "review",
         **attributes: Value,
-    ) -> Entity:
+    ) -> SiteEntity:
         """Return a new open review session with *versions*, for the mail addresses *invitees*."""
         shown = checked_entities("versions", versions)
         addresses = checked_texts("invitees", invitees)
