@@ -14,6 +14,7 @@ from ftrack_like.cli._changes import (
     write_changed,
 )
 from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._custom_conditions import with_custom_conditions
 from ftrack_like.cli._entities import summed_up, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._expressions import quoting, with_type
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_session(arguments) as session:
         typed, expression = _query_of(session, arguments)
         status = find_entity(session, "Status", arguments.status)
-        with quoting(typed, session.server_url):
+        with quoting(typed, session):
             found = session.query(expression).all()
         if not found:
             words = ["It finds nothing, so no status was set."]
@@ -111,7 +112,7 @@ def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str
         text = f"{type_named(session, arguments.type or 'Task')} where {arguments.where}"
     else:
         text = arguments.expression
-    typed = text
+    typed = text = with_custom_conditions(text)
     text = text[projections_of(text)[1] :]
     if arguments.where is None:
         _refuse_swapped(session, arguments.status, text)
