@@ -124,6 +124,16 @@ def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str
     return typed, f"select {', '.join([*named, 'status.name'])} from {text}"
 
 
+def _refuse_path(status: str, expression: str) -> None:
+    """Raise an error with the command to write if one of the arguments is the path of an entity."""
+    for path, other in ((status, expression), (expression, status)):
+        if "/" in path and " where " not in path:
+            words = shlex.join(["ftrack-like", "set", "Task", path, f"status={other}"])
+            raise UsageMistake(
+                f"{path!r} is a path, and status changes what a query finds. Write: {words}"
+            )
+
+
 def _refuse_swapped(session: Session, status: str, expression: str) -> None:
     """Raise an error if *status* is a type, and *expression* begins with none but is a status."""
     from ftrack_like.query import outline  # lazy: "--help" answers at once
@@ -131,6 +141,7 @@ def _refuse_swapped(session: Session, status: str, expression: str) -> None:
     types = [str(each).lower() for each in session.types]
     if (outline(expression).entity_type or "").lower() in types:
         return
+    _refuse_path(status, expression)
     names = [each.lower() for each in stored_values(session, "Status", "name") or ()]
     if status.lower() not in types and expression.lower() not in names:
         return
