@@ -83,11 +83,14 @@ def _likeness(wanted: str, candidate: str) -> float:
     return score
 
 
-def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
+def closest(
+    name: str, candidates: Iterable[str], limit: int = 1, *, remotely: bool = True
+) -> list[str]:
     """Return at most *limit* of *candidates* that are similar to *name*, best first.
 
     Similar names differ in case or underscores, have a typing mistake, or are a part of a longer
-    name. If *name* is the name of a type in another tool, the type comes first.
+    name. If *name* is the name of a type in another tool, the type comes first. With *remotely*, the
+    best of the less similar names counts if no other does.
     """
     wanted = _comparable(str(name))
     candidates = list(candidates)
@@ -96,20 +99,23 @@ def closest(name: str, candidates: Iterable[str], limit: int = 1) -> list[str]:
         for candidate in candidates
     )
     near = [candidate for score, _, candidate in scored if -score >= _ALIKE]
-    if not near:
+    if not near and remotely:
         near = [candidate for score, _, candidate in scored if -score >= _REMOTELY_ALIKE][:1]
     meant = [other for other in _OTHER_WORDS.get(wanted, ()) if other in candidates]
     return [*meant, *[candidate for candidate in near if candidate not in meant]][:limit]
 
 
-def did_you_mean(name: str, candidates: Iterable[str], otherwise: str = "") -> str:
+def did_you_mean(
+    name: str, candidates: Iterable[str], otherwise: str = "", *, remotely: bool = True
+) -> str:
     """Return ``"Did you mean 'AssetVersion'?"`` for an unknown *name*, or *otherwise*.
 
     *candidates* are the valid names. If *name* is a name in another tool, the text says which names
-    ftrack has for it. It may also be a typing mistake, so the text contains two names.
+    ftrack has for it. It may also be a typing mistake, so the text contains two names. *remotely* is
+    that of :func:`closest`.
     """
     words = _OTHER_WORDS.get(_comparable(str(name)), ())
-    best = closest(name, candidates, limit=2 if words else 1)
+    best = closest(name, candidates, limit=2 if words else 1, remotely=remotely)
     if not best:
         return otherwise
     meant = [repr(each) for each in best if each in words]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pathlib
 
-__all__ = ["lack_of"]
+__all__ = ["kind_of", "lack_of"]
+
+
+def kind_of(path: pathlib.Path) -> str:
+    """Return words for the kind of the file at *path*, without a judgement on what it contains."""
+    return lack_of(path).partition(_CUT)[0]
 
 
 def lack_of(path: pathlib.Path) -> str:

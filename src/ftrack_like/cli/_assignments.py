@@ -27,6 +27,7 @@ from ftrack_like.cli._choices import check_choice
 from ftrack_like.cli._entities import identifying, schema_of
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._finding import find_entities, reference_by
+from ftrack_like.cli._known_names import custom_name_hint
 from ftrack_like.cli._unknown import unknown_attribute, unknown_custom_attribute
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def plain_values(
     properties = schema_of(session, entity_type)["properties"]
     found: dict[str, Value] = {}
     for each in assignments:
-        fragment = _property(entity_type, properties, each.attribute)
+        fragment = _property(session, entity_type, properties, each.attribute)
         if fragment.get("type") == "mapped_array":
             if not each.rest:
                 raise CommandError(
@@ -169,10 +170,13 @@ def plain_values(
     return found
 
 
-def _property(entity_type: str, properties: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _property(
+    session: Session, entity_type: str, properties: Mapping[str, Any], name: str
+) -> Mapping[str, Any]:
     """Return the schema of the attribute *name*."""
     if name not in properties:
-        raise unknown_attribute(entity_type, name, properties)
+        meant = custom_name_hint(session, entity_type, name)
+        raise unknown_attribute(entity_type, name, properties, meant)
     fragment: Mapping[str, Any] = properties[name]
     return fragment
 

@@ -35,6 +35,7 @@ _OTHER_NAMES = {
     "describe": "get",
     "edit": "set",
     "find": "query",
+    "jobs": "sandbox jobs",
     "list": "query",
     "ls": "query",
     "new": "create",
@@ -46,6 +47,7 @@ _OTHER_NAMES = {
     "timelog": "log",
     "update": "set",
     "view": "get",
+    "worker": "sandbox worker",
 }
 
 #: The options of the whole program.
@@ -245,5 +247,9 @@ class _Program(CommandParser):
 
         other = _OTHER_NAMES.get(name.lower())
         listed = f"Choose from: {', '.join(known)}."
-        hint = f"Did you mean {other!r}?" if other else did_you_mean(name, known, listed)
+        hint = (
+            f"Did you mean {other!r}?"
+            if other
+            else did_you_mean(name, known, listed, remotely=False)
+        )
         self.error(f"{name!r} is not a command. {hint}")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ftrack_like._base.words import with_article
 from ftrack_like.cli._entities import described, identifying, is_id, schema_of, shown_name
-from ftrack_like.cli._errors import CommandError
+from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._known_names import require_path
+from ftrack_like.cli._review_list import review_notes
 from ftrack_like.cli._text import in_columns, width_of
 from ftrack_like.cli._unknown import no_entity
 from ftrack_like.cli._version_paths import is_version_path, no_version, versions_at
@@ -28,6 +29,11 @@ __all__ = ["find_entities", "find_entity", "reference_by", "stored_values", "who
 
 #: Types without names whose entities have one of these types.
 _KINDS = {"Resource": ("User", "Group"), "BaseUser": ("User", "Collaborator")}
+#: What to do instead of naming an entity of a type without names.
+_INSTEAD = {
+    "Appointment": "To assign a task, write: ftrack-like create Appointment context=TASK "
+    "resource=USER type=assignment",
+}
 #: The beginning of an id, as tables on narrow terminals show it.
 _SHORT_ID = re.compile(r"(?P<start>[0-9a-f]{8}[0-9a-f-]{0,27})(?:…|\.\.\.)?", re.IGNORECASE)
 #: How many names are compared for a suggestion, and how many candidates an error lists.
@@ -79,9 +85,10 @@ def _by_names(search: _Search, names: Sequence[str]) -> dict[str, list[Entity]]:
         found = search.by_beginnings(left)
         unknown = next((each for each in names if each not in found), None)
         if unknown is not None:
+            print_ids = f"Print the ids with: ftrack-like query {search.entity_type}"
             raise CommandError(
                 f"{unknown!r} is not an id, and the type {search.entity_type} has no names. "
-                f"Print the ids with: ftrack-like query {search.entity_type}"
+                f"{_INSTEAD.get(search.entity_type) or print_ids}"
             )
         return found
     found = {}
@@ -168,6 +175,7 @@ class _Search:
         found.update(versions_at(self.session, left, self._projections))
         unknown = next((each for each in texts if each not in found), None)
         if unknown is not None:
+            _refuse_query(unknown)
             assets = stored_values(self.session, "Asset", "name")
             raise no_version(self.session, unknown, assets)
         return found
@@ -240,6 +248,7 @@ def _only_one(
             found,
             f"Use {remedy}.",
             (entity_type, name or "id", str(found[0][name or "id"])),
+            review_notes(session, found) if entity_type == "ReviewSession" else None,
         )
     if is_id(text) or len(schema["primary_key"]) > 1:
         raise CommandError(
@@ -252,7 +261,22 @@ def _only_one(
     if wanted != text and wanted in (known or ()):
         # The mistake is further up in the path.
         known, wanted = _paths_to(session, entity_type, wanted), text
+    _refuse_query(text)
     raise CommandError(no_entity(kinds, text, known, compared=wanted))
+
+
+def _refuse_query(text: str) -> None:
+    """Raise an error with the form to write if *text*, which names no entity, is a query."""
+    if " where " in text:
+        query = shlex.quote(text)
+    elif "*" in text:
+        query = "'TYPE where …'"
+    else:
+        return
+    what = "is a query, not a name" if " where " in text else "has a wildcard, as no name does"
+    raise UsageMistake(
+        f"{text!r} {what}. Pass the ids: ftrack-like query {query} --columns id | ftrack-like … - …"
+    )
 
 
 def _paths_to(session: Session, entity_type: str, name: str) -> list[str]:
@@ -264,11 +288,16 @@ def _paths_to(session: Session, entity_type: str, name: str) -> list[str]:
 
 
 def _several(
-    message: str, found: Sequence[Entity], remedy: str, condition: tuple[str, str, str]
+    message: str,
+    found: Sequence[Entity],
+    remedy: str,
+    condition: tuple[str, str, str],
+    notes: Optional[Mapping[str, str]] = None,
 ) -> CommandError:
     """Return the error *message* with the entities *found*, and what to do.
 
-    *condition* is the type, the attribute and the value that all of them have.
+    *condition* is the type, the attribute and the value that all of them have. *notes* are words
+    by id that tell them apart.
     """
     from ftrack_like._values.literals import quoted  # lazy: likewise
 
@@ -277,7 +306,8 @@ def _several(
     lines = []
     for each in shown:
         key = ",".join(str(part) for part in each.operation_key().values())
-        lines.append(f"{in_columns(shown_name(each), width)}  {key}".rstrip())
+        line = f"{in_columns(shown_name(each), width)}  {key}  {(notes or {}).get(key, '')}"
+        lines.append(line.rstrip())
     if len(found) > _LISTED:
         lines.append(f"and {len(found) - _LISTED} more")
         entity_type, attribute, value = condition

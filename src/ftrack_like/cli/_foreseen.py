@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ftrack_like._base.collaborators import catalogue_of
 from ftrack_like._base.words import with_article
-from ftrack_like.cli._entities import described, schema_of
+from ftrack_like.cli._entities import described, identifying, schema_of
 from ftrack_like.cli._errors import CommandError
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ _NEEDED: dict[str, Sequence[tuple[str, ...]]] = {
     "Note": (("parent_id", "in_reply_to", "in_reply_to_id"),),
     "User": (("username",),),
 }
+#: How many names an error lists.
+_LISTED = 10
 #: Types whose required attributes servers fill in all the same.
 _LENIENT = frozenset({"ReviewSessionObjectAnnotation"})
 #: Commands that do more than ``create`` for a type.
@@ -81,9 +83,22 @@ def refuse_incomplete(session: Session, entity_type: str, given: Iterable[str]) 
     advice = f", or use: ftrack-like {better}" if better else ""
     example = " ".join(f"{name}=…" for name in missing)
     kind = with_article(entity_type)
+    listed = "".join(_choices(session, entity_type, name) for name in missing)
     raise CommandError(
-        f"{kind[:1].upper()}{kind[1:]} needs {' and '.join(missing)}. Write: {example}{advice}"
+        f"{kind[:1].upper()}{kind[1:]} needs {' and '.join(missing)}. Write: {example}{advice}{listed}"
     )
+
+
+def _choices(session: Session, entity_type: str, name: str) -> str:
+    """Return a sentence with the few entities that *name* of *entity_type* can be, or no text."""
+    from ftrack_like.cli._finding import stored_values  # lazy: only for mistakes
+
+    target = schema_of(session, entity_type)["properties"].get(name, {}).get("$ref")
+    naming = target and identifying(schema_of(session, target))
+    values = stored_values(session, target, naming) if naming else None
+    if not values or len(values) > _LISTED:
+        return ""
+    return f". The names for {name} are: {', '.join(values)}"
 
 
 def _needed(session: Session, entity_type: str) -> list[tuple[str, ...]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ftrack_like.cli._columns import Column
     from ftrack_like.session import Session
 
-__all__ = ["check_columns", "found_at", "require_path"]
+__all__ = ["check_columns", "custom_name_hint", "found_at", "require_path"]
 
 _STEP = re.compile(r"(?P<name>[^\[\]]*)(?:\[(?P<cast>[^\[\]]*)\])?")
 #: The kinds in the configurations of custom attributes, by type; other contexts are ``task``.
@@ -46,12 +46,25 @@ def found_at(session: Session, entity_type: str, path: str) -> Optional[Property
         raise no_such_type(name, types, f"on {session.server_url}").about(repr(path)) from error
     except exception.UnknownAttributeError as error:
         where = f"{path!r}: " if "." in path else ""
+        owner, name = str(error.details["entity_type"]), str(error.details["attribute_name"])
+        meant = custom_name_hint(session, owner, name)
+        if meant:
+            raise CommandError(f"{where}{owner} has no attribute {name!r}. {meant}") from error
         advice = ""
         if not error.details.get("suggestion"):
-            advice = f" {attributes_command(str(error.details['entity_type']))}"
+            advice = f" {attributes_command(owner)}"
         raise CommandError(f"{where}{str(error).strip()}{advice}") from error
     except exception.InvalidValueError as error:
         raise CommandError(f"{path!r}: {str(error).strip()}") from error
+
+
+def custom_name_hint(session: Session, entity_type: str, name: str) -> str:
+    """Return "Did you mean 'custom.fps'?" if *name* is a key of *entity_type*, else no text."""
+    if "custom_attributes" not in catalogue_of(session).properties(entity_type):
+        return ""
+    keys = _CustomAttributes(session).keys_of(entity_type)
+    key = next((each for each in keys if each.lower() == name.lower()), None)
+    return f"Did you mean 'custom.{key}'?" if key else ""
 
 
 def require_path(session: Session, entity_type: str, path: str) -> None:

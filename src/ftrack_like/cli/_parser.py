@@ -22,11 +22,39 @@ class OptionGroup(NamedTuple):
 #: Names of options in other programs, and the names here.
 _OTHER_OPTIONS = {
     "fields": "columns",
+    "date": "start",
     "format": "output",
+    "id": "columns",
+    "ids": "columns",
+    "ids-only": "columns",
     "l": "limit",
     "max-items": "limit",
     "n": "limit",
     "top": "limit",
+}
+
+#: Names of options in other programs for what is a part of an expression here, and an example.
+_IN_EXPRESSIONS = {
+    "filter": "Task where name is comp",
+    "order": "Task order by name",
+    "order-by": "Task order by name",
+    "sort": "Task order by name",
+    "sort-by": "Task order by name",
+    "type": "Task where name is comp",
+    "where": "Task where name is comp",
+}
+
+#: Names of commands in other programs, and the names here.
+_OTHER_COMMANDS = {
+    "follow": "tail",
+    "link": "guests",
+    "links": "guests",
+    "listen": "tail",
+    "ls": "list",
+    "new": "create",
+    "people": "guests",
+    "show": "report",
+    "watch": "tail",
 }
 
 #: Names of required options in other commands, and the names here.
@@ -234,12 +262,25 @@ class CommandParser(argparse.ArgumentParser):
         }
         others = {name: here for name, here in _OTHER_OPTIONS.items() if here in known}
         others.update({name: here for name, here in _OTHER_REQUIRED.items() if here in required})
-        best = [others[word]] if word in others else closest(word, known)
+        best = [others[word]] if word in others else closest(word, known, remotely=False)
         if not best:
             import difflib  # lazy: only for mistakes
 
             best = [others[each] for each in difflib.get_close_matches(word, others, cutoff=0.8)]
-        return f" Did you mean {known[best[0]]!r}?" if best else ""
+        if best:
+            return f" Did you mean {known[best[0]]!r}?"
+        return self._argument_hint(option, word)
+
+    def _argument_hint(self, option: str, word: str) -> str:
+        """Return a sentence for the unknown *option* whose *word* stands for an argument here."""
+        positional = [str(each.metavar) for each in self._actions if not each.option_strings]
+        if "EXPRESSION" in positional and word in _IN_EXPRESSIONS and " events" not in self.prog:
+            return f" It is a part of the expression, such as: '{_IN_EXPRESSIONS[word]}'"
+        if word.upper() in positional:
+            return f" Write {word.upper()} without an option. Usage: {self.synopsis}"
+        if "ATTRIBUTE=VALUE" in positional and option.startswith("--"):
+            return f" Write an attribute without dashes: {word.replace('-', '_')}=VALUE"
+        return ""
 
     def _unknown_option(self) -> Optional[str]:
         """Return the first of the given words that is an option which no argument has, or None."""
@@ -275,6 +316,8 @@ class CommandParser(argparse.ArgumentParser):
         what = "command" if isinstance(action.choices, dict) else f"value of {_name_of(action)}"
         listed = f" Choose from: {', '.join(names)}."
         hint = _suggestion(str(value), names)
+        if isinstance(action.choices, dict) and _OTHER_COMMANDS.get(str(value)) in names:
+            hint = f" Did you mean {_OTHER_COMMANDS[str(value)]!r}?"
         if isinstance(action.choices, dict):
             hint = self._with_usual_command(str(value), hint)
         raise argparse.ArgumentError(None, f"{value!r} is not a {what}.{hint or listed}")
@@ -312,5 +355,5 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
     """Return the sentence "Did you mean …?" with a space before it, or an empty text."""
     from ftrack_like._base.suggest import did_you_mean  # lazy: only for mistakes
 
-    hint = did_you_mean(name, known)
+    hint = did_you_mean(name, known, remotely=False)
     return f" {hint}" if hint else ""

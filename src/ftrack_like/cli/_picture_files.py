@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from ftrack_like.cli._errors import UsageMistake
 
@@ -29,7 +30,7 @@ _PICTURES = (
 )
 #: Pictures without a mark at their beginning.
 _UNMARKED = (".tga", ".cin", ".ico")
-#: Words of :func:`lack_of` for files that no server can encode.
+#: Words of :func:`kind_of` for files that no server can encode.
 _HOPELESS = ("it is empty", "it is a text", "it begins with zeros")
 
 
@@ -44,7 +45,7 @@ def check_thumbnail(option: str, path: str) -> None:
     if start and path.lower().endswith(_UNMARKED):
         return
     raise UsageMistake(
-        f"{option} {path!r} is not a picture: {_lack(path)}. Pass a file such as a PNG or a JPEG."
+        f"{option} {path!r} is not a picture: {_kind(path)}. Pass a file such as a PNG or a JPEG."
     )
 
 
@@ -53,10 +54,15 @@ def check_encodable(option: str, path: str) -> None:
 
     Such files are empty or are plain text. Only the beginning of the file is read.
     """
+    if not os.path.exists(path) and re.search(r"#|%0?\d*d", path):
+        raise UsageMistake(
+            f"{option} {path!r} is a sequence. Pass one movie or picture. To make a movie of the "
+            "frames, see: ftrack-like encode --help"
+        )
     _first_bytes(option, path)
-    lack = _lack(path)
-    if lack.startswith(_HOPELESS):
-        raise UsageMistake(f"{option} {path!r} is neither a movie nor a picture: {lack}.")
+    kind = _kind(path)
+    if kind.startswith(_HOPELESS):
+        raise UsageMistake(f"{option} {path!r} is neither a movie nor a picture: {kind}.")
 
 
 def _first_bytes(option: str, path: str) -> bytes:
@@ -71,10 +77,10 @@ def _first_bytes(option: str, path: str) -> bytes:
         raise UsageMistake(f"{option} {path!r} cannot be read: {error.strerror}.") from error
 
 
-def _lack(path: str) -> str:
-    """Return words for what the file at *path* is instead of media."""
+def _kind(path: str) -> str:
+    """Return words for the kind of the file at *path*, of which only the beginning is read."""
     import pathlib  # lazy: "--help" answers at once
 
-    from ftrack_like._media.lacks import lack_of  # lazy: likewise
+    from ftrack_like._media.lacks import kind_of  # lazy: likewise
 
-    return lack_of(pathlib.Path(path))
+    return kind_of(pathlib.Path(path))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ftrack_like.cli._text import amount
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
-__all__ = ["ReviewRow", "read_reviews", "review_row"]
+__all__ = ["ReviewRow", "read_reviews", "review_notes", "review_row"]
 
 #: The decisions that are verdicts. "seen" is none.
 _VERDICTS = ("approved", "require_changes")
@@ -56,6 +59,18 @@ def read_reviews(
             objects[str(each["review_session_id"])].add(str(each["id"]))
     decided = _decided(session, ids)
     return [_row_of(each, objects[str(each["id"])], decided) for each in reviews]
+
+
+def review_notes(session: Session, reviews: Iterable[Entity]) -> dict[str, str]:
+    """Return words that tell *reviews* apart by their ids: project, date and number of versions."""
+    found = list(reviews)
+    session.populate(found, "project.name, created_at, review_session_objects.id")
+    notes = {}
+    for each in found:
+        count = amount(len(each["review_session_objects"]), "version")
+        date = str(each["created_at"] or "")[:10]
+        notes[str(each["id"])] = f"{each['project']['name']}, made {date}, {count}"
+    return notes
 
 
 def _decided(session: Session, ids: list[str]) -> set[str]:

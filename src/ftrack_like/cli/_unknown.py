@@ -42,9 +42,14 @@ def no_such_type(name: str, types: Iterable[str], place: str) -> CommandError:
     return CommandError(f"There is no type {name!r} {place}. {hint}")
 
 
-def unknown_attribute(entity_type: str, name: str, known: Iterable[str]) -> CommandError:
-    """Return the error about the attribute *name* of *entity_type*, which has those in *known*."""
-    hint = _advice_for(name, known, attributes_command(entity_type))
+def unknown_attribute(
+    entity_type: str, name: str, known: Iterable[str], meant: str = ""
+) -> CommandError:
+    """Return the error about the attribute *name* of *entity_type*, which has those in *known*.
+
+    *meant* is a better sentence than that on the nearest of *known*, such as on custom attributes.
+    """
+    hint = meant or _advice_for(name, known, attributes_command(entity_type))
     return CommandError(f"{entity_type} has no attribute {name!r}. {hint}")
 
 

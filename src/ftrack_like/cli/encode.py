@@ -184,7 +184,7 @@ def _existing_version(session: Session, text: str) -> Any:  # noqa: ANN401 - an 
 
     if not _QUERY.match(text):
         return find_entity(session, "AssetVersion", text)
-    with quoting(text, session.server_url):
+    with quoting(text, session):
         entity_type, query = with_type(session, text)
         if entity_type != "AssetVersion":
             raise UsageMistake(f"--version must find an asset version, not {entity_type}.")

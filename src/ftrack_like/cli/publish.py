@@ -50,13 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "its context, or created. The version becomes visible as published when all files are "
         "there; after a failure, the command removes it again."
     )
-    add_file_arguments(parser)
+    add_file_arguments(parser, " (default: the file of --reviewable)")
     parser.add_argument(
         "--context",
         metavar="ID",
-        required=True,
         help="the task, shot or other context to publish on: its id, or its path such as "
-        "show/sq010/sh010",
+        "show/sq010/sh010 (default: --task)",
     )
     parser.add_argument(
         "--task", metavar="ID", help="the task of the version (default: --context, if it is a task)"
@@ -97,11 +96,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish the files in *arguments*; return the exit status."""
-    sources = sources_of(arguments.files, name=arguments.name, sequences=arguments.sequences)
-    if arguments.thumbnail is not None:
-        check_thumbnail("--thumbnail", arguments.thumbnail)
+    if arguments.context is None and arguments.task is None:
+        raise UsageMistake("missing: --context ID, or --task ID, on which to publish.")
+    if not arguments.files and arguments.reviewable is None:
+        raise UsageMistake("missing: FILE, or --reviewable FILE. See: ftrack-like publish --help")
     if arguments.reviewable is not None:
         check_encodable("--reviewable", arguments.reviewable)
+    files = arguments.files or [arguments.reviewable]
+    sources = sources_of(files, name=arguments.name, sequences=arguments.sequences)
+    if arguments.thumbnail is not None:
+        check_thumbnail("--thumbnail", arguments.thumbnail)
     if arguments.wait and arguments.reviewable is None:
         raise UsageMistake("--wait waits for --reviewable FILE, which is missing.")
     if arguments.timeout is not None and not arguments.wait:
@@ -141,10 +145,13 @@ def _create_version(
     made: list[Entity],
 ) -> AssetVersion:
     """Return the new version, without committing; add it, and a new asset, to *made*."""
-    context = find_entity(session, "Context", arguments.context, ["parent_id", "project_id"])
-    task = context if context.entity_type == "Task" else None
-    if arguments.task is not None:
-        task = find_entity(session, "Task", arguments.task)
+    needed = ["parent_id", "project_id"]
+    task = arguments.task and find_entity(session, "Task", arguments.task, needed)
+    context = task
+    if arguments.context is not None:
+        context = find_entity(session, "Context", arguments.context, needed)
+    if task is None and context.entity_type == "Task":
+        task = context
     if context.entity_type == "Task":
         parent_id = context["parent_id"]
         context = session.query(

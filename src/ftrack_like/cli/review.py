@@ -24,7 +24,7 @@ from ftrack_like.cli._output import (
     write_rows,
 )
 from ftrack_like.cli._review_guests import NO_LINKS, GuestRow, read_guests
-from ftrack_like.cli._review_list import ReviewRow, read_reviews, review_row
+from ftrack_like.cli._review_list import ReviewRow, read_reviews, review_notes, review_row
 from ftrack_like.cli._review_media import version_title, warn_of_missing_media
 from ftrack_like.cli._review_page import OUTBOX, page_of_review, sandbox_page
 from ftrack_like.cli._review_report import REPORT_COLUMNS, read_report, report_row, report_value
@@ -74,6 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     create.add_argument(
         "--moderated", action="store_true", help="guests do not see the notes of other guests"
+    )
+    create.add_argument(
+        "--force",
+        action="store_true",
+        help="make it although the project has a review session of this name",
     )
     _add_versions_option(
         create,
@@ -174,6 +179,8 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     """Make a review session."""
     people = [_read_person(each) for each in arguments.invite]
     project = find_entity(session, "Project", arguments.project)
+    if not arguments.force:
+        _refuse_twin(session, arguments.name, project)
     versions = _versions_of(session, arguments.versions)
     review = session.create("ReviewSession", _settings(session, arguments, project))
     warn_of_missing_media(session, versions)
@@ -196,6 +203,22 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     if invitees:
         _say_where_links_are(session)
     return 0
+
+
+def _refuse_twin(session: Session, name: str, project: Entity) -> None:
+    """Raise an error if *project* has a review session with this *name*, which then names two."""
+    found = session.query(
+        "select name from ReviewSession where name is :name and project_id is :project",
+        values={"name": name, "project": project["id"]},
+    ).all()
+    if found:
+        notes = review_notes(session, found)
+        raise CommandError(
+            f"The project has a review session {name!r} already:",
+            [f"{each['id']}  {notes[str(each['id'])]}" for each in found],
+            "Add versions to it with 'ftrack-like review add', choose another name, or pass "
+            "--force.",
+        )
 
 
 def _settings(

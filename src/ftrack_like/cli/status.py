@@ -14,6 +14,7 @@ from ftrack_like.cli._changes import (
     write_changed,
 )
 from ftrack_like.cli._connection import add_connection_arguments, open_session
+from ftrack_like.cli._custom_conditions import with_custom_conditions
 from ftrack_like.cli._entities import summed_up, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._expressions import quoting, with_type
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_session(arguments) as session:
         typed, expression = _query_of(session, arguments)
         status = find_entity(session, "Status", arguments.status)
-        with quoting(typed, session.server_url):
+        with quoting(typed, session):
             found = session.query(expression).all()
         if not found:
             words = ["It finds nothing, so no status was set."]
@@ -111,7 +112,7 @@ def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str
         text = f"{type_named(session, arguments.type or 'Task')} where {arguments.where}"
     else:
         text = arguments.expression
-    typed = text
+    typed = text = with_custom_conditions(text)
     text = text[projections_of(text)[1] :]
     if arguments.where is None:
         _refuse_swapped(session, arguments.status, text)
@@ -123,6 +124,16 @@ def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str
     return typed, f"select {', '.join([*named, 'status.name'])} from {text}"
 
 
+def _refuse_path(status: str, expression: str) -> None:
+    """Raise an error with the command to write if one of the arguments is the path of an entity."""
+    for path, other in ((status, expression), (expression, status)):
+        if "/" in path and " where " not in path:
+            words = shlex.join(["ftrack-like", "set", "Task", path, f"status={other}"])
+            raise UsageMistake(
+                f"{path!r} is a path, and status changes what a query finds. Write: {words}"
+            )
+
+
 def _refuse_swapped(session: Session, status: str, expression: str) -> None:
     """Raise an error if *status* is a type, and *expression* begins with none but is a status."""
     from ftrack_like.query import outline  # lazy: "--help" answers at once
@@ -130,6 +141,7 @@ def _refuse_swapped(session: Session, status: str, expression: str) -> None:
     types = [str(each).lower() for each in session.types]
     if (outline(expression).entity_type or "").lower() in types:
         return
+    _refuse_path(status, expression)
     names = [each.lower() for each in stored_values(session, "Status", "name") or ()]
     if status.lower() not in types and expression.lower() not in names:
         return

@@ -55,14 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_connection_arguments(parser)
 
 
-def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the files, and the options for their names, to *parser*."""
+def add_file_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Add the files, and the options for their names, to *parser*.
+
+    *more* is for the help and says what a command without files does; by default it needs one.
+    """
     parser.add_argument(
         "files",
         metavar="FILE",
-        nargs="+",
+        nargs="*" if more else "+",
         help="a file, or a sequence like 'x.%%04d.exr' or 'x.####.exr [1001-1010]'; "
-        "NAME=FILE names the component",
+        f"NAME=FILE names the component{more}",
     )
     parser.add_argument("--name", metavar="NAME", help="name of the component of a single file")
     parser.add_argument(

@@ -1,0 +1,71 @@
+"""Custom attributes by their short names: in conditions, and where people forget ``custom.``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def framed(session: Any, site: Any) -> Any:
+    """Return the site, whose shots have the first frames 900 and 1001."""
+    site["sh010"]["custom_attributes"]["fstart"] = 900
+    site["sh020"]["custom_attributes"]["fstart"] = 1001
+    session.commit()
+    return site
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("Shot where custom.fstart > 950", ["sh020"]),
+        ("Shot where custom_attributes.fstart<=900", ["sh010"]),
+        ("Shot where custom.fstart in (900, 1001) and name is sh010", ["sh010"]),
+        ("Shot where name is sh020 or custom.fstart = 900", ["sh010", "sh020"]),
+        ("Task where parent[Shot].custom.fstart > 950", ["comp"]),
+        ("Shot where name is 'custom.fstart is 900'", []),
+    ],
+)
+def test_conditions_take_the_short_names(
+    condition: str, names: list[str], command: Any, framed: Any
+) -> None:
+    """A query compares a custom attribute by the name that columns and assignments have."""
+    found = command("query", condition, "--columns", "name")
+    assert (found.status, sorted(found.lines)) == (0, names)
+
+
+def test_other_commands_take_the_short_names(command: Any, framed: Any) -> None:
+    """Conditions on custom attributes choose the entities of a change too."""
+    found = command("status", "Completed", "--where", "parent.custom.fstart > 950", "--yes")
+    assert found.status == 0, found.errors
+    done = command("query", "Task where status.name is Completed", "--count")
+    assert done.lines == ["1"]
+
+
+@pytest.mark.parametrize("rest", ["is_not 900", "!= 900", "not_in (900, 901)", "is none"])
+def test_ambiguous_conditions_name_the_form_to_write(rest: str, command: Any, framed: Any) -> None:
+    """A negative condition is refused with the condition to write."""
+    found = command("query", f"Shot where custom.fstart {rest}")
+    form = f'custom_attributes any (key is "fstart" and value {rest})'
+    assert (found.status, found.output) == (2, "")
+    assert found.errors.rstrip().endswith(form)
+    assert command("query", f"Shot where {form}").status == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["query", "Shot where fstart > 5"],
+        ["query", "Shot", "--columns", "name,fstart"],
+        ["query", "Task", "--columns", "name,parent[Shot].fstart"],
+        ["create", "Shot", "name=x", "parent=show", "fstart=5"],
+        ["set", "Shot", "sh010", "FSTART=5"],
+    ],
+    ids=" ".join,
+)
+def test_forgotten_prefixes_are_suggested(arguments: list[str], command: Any, framed: Any) -> None:
+    """The key of a custom attribute without its prefix is answered with its whole name."""
+    found = command(*arguments)
+    assert (found.status, found.output) == (1, "")
+    assert "Did you mean 'custom.fstart'?" in found.errors
