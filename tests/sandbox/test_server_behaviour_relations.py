@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -48,6 +49,36 @@ def test_memberships_show_from_both_sides(api: Any) -> None:
     assert [one["name"] for one in group["link"]] == ["leads", "inner"]
     api.update("User", user, memberships=[])
     assert api.query(f"Membership where id is {membership}") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "advice"),
+    [
+        ("Task where assignments.resource.memberships.group.name is x", "resource[User]"),
+        ("Task where assignments.resource.memberships any ()", "resource[User]"),
+        ("Task order by assignments.resource.memberships.group.name", "resource[User]"),
+        ("Resource where memberships.group.name is x", "Query User instead"),
+        ("StatusChange where parent.name is x", "parent[TypedContext]"),
+        ("StatusChange where parent has (id is x)", "parent[TypedContext]"),
+        ("List where items any (id is x)", "items[TypedContext]"),
+    ],
+)
+def test_relations_that_differ_between_sub_types(api: Any, query: str, advice: str) -> None:
+    """A condition over one of several relations of a name is refused, and not answered by one."""
+    with pytest.raises(Exception, match=re.escape(advice)):
+        api.query(query)
+
+
+def test_relations_that_differ_with_a_type(api: Any, task: str) -> None:
+    """The type selects the relation; the key at its end needs none, and a projection neither."""
+    category = api.query("ListCategory")[0]["id"]
+    parts = {"project_id": api.query("Project")[0]["id"], "category_id": category}
+    made = api.create("TypedContextList", name="dailies", **parts)
+    api.update("TypedContextList", made, items=[reference("Task", task)])
+    assert ids(api.query("List where items[TypedContext].name is comp")) == [made]
+    assert api.query("List where items[AssetVersion].version is 1") == []
+    assert api.query(f"StatusChange where parent.id is {made}") == []
+    assert api.query("select assignments.resource.memberships.group.name from Task")
 
 
 def test_groups_are_assigned_like_users(api: Any, project: str, task: str) -> None:

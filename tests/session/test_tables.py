@@ -116,6 +116,73 @@ def test_mappings_and_their_entries(session: Any, project: Any) -> None:
     assert task == {"parent[Shot].custom_attributes.fstart": 1101, "parent.metadata.reel": "A20"}
 
 
+def test_lists_and_mappings_that_are_one_value(session: Any, project: Any) -> None:
+    """A link, a thumbnail and the value of an enumerator are whole, also behind a collection."""
+    query = "select name, link, children.link, thumbnail_url from Shot where name is sh010"
+    (row,) = session.query(query).to_dicts()
+    assert [each["name"] for each in row["link"]] == ["table", "sh010"]
+    assert row["link"] == list(session.query(query).one()["link"])
+    assert {path[-1]["name"] for path in row["children.link"]} == {"anim", "comp"}
+    assert [len(path) for path in row["children.link"]] == [3, 3]
+    assert row["thumbnail_url"] is None or isinstance(row["thumbnail_url"], dict)
+    for library in ("pandas", "polars"):
+        pytest.importorskip(library)
+        frame = getattr(session.query(query), f"to_{library}")()
+        assert [each["name"] for each in frame["link"][0]] == ["table", "sh010"]
+
+
+DIFFERING = "assignments.resource.memberships.group.name"
+
+
+@pytest.mark.parametrize(
+    ("use", "advice"),
+    [
+        (lambda tasks: tasks.where(attr[DIFFERING] == "x"), "resource.as_('User').memberships"),
+        (lambda tasks: tasks.columns(DIFFERING), "resource[User].memberships"),
+        (lambda tasks: tasks.group_by(DIFFERING), "resource[User].memberships"),
+        (lambda tasks: tasks.order_by(DIFFERING), "resource[User].memberships"),
+        (lambda tasks: tasks.to_dicts([DIFFERING]), "resource[User].memberships"),
+        (
+            lambda tasks: tasks.where(attr.assignments.resource.memberships.any()),
+            "resource.as_('User').memberships",
+        ),
+    ],
+)
+def test_a_path_that_differs_between_sub_types(session: Any, use: Any, advice: str) -> None:
+    """Every part of a query asks for the type, before any request."""
+    before = session.statistics.requests
+    with pytest.raises(exception.InvalidValueError, match="Group and User") as caught:
+        use(session.select("Task"))
+    assert advice in str(caught.value)
+    assert session.statistics.requests == before
+
+
+def test_groups_of_people_by_their_type(session: Any, project: Any) -> None:
+    """With the type in the path, conditions, groups and columns agree."""
+    group = session.create("Group", {"name": "Animation", "local": True})
+    user = session.query("User where username is mira").one()
+    session.create("Membership", {"group": group, "user": user})
+    session.commit()
+    path = attr.assignments.resource.as_("User").memberships.group.name
+    tasks = session.select("Task")
+    assert tasks.where(path == "Animation").count() == 2
+    rows = tasks.where(path.is_not_none()).columns(path, attr.bid.sum()).group_by(path).to_dicts()
+    assert rows == [{str(path): "Animation", "sum_bid": 30.0}]
+    found = tasks.where(attr.name == "anim").to_dicts([path])
+    assert found == [{str(path): ["Animation"]}] * 2
+
+
+def test_items_of_lists_by_their_type(session: Any) -> None:
+    """A relation that leads to other types in each sub-type takes the type in brackets."""
+    lists = session.select("List")
+    with pytest.raises(exception.InvalidValueError, match="AssetVersionList and TypedContextList"):
+        lists.where(attr.items.name == "x")
+    assert lists.where(attr.items.as_("TypedContext").name == "x").count() == 0
+    assert lists.where(attr.items.as_("AssetVersion").version == 1).count() == 0
+    with pytest.raises(exception.InvalidValueError, match="Select User instead of Resource"):
+        session.select("Resource").where(attr.memberships.any(attr.group.name == "x"))
+
+
 def test_limit_offset_and_pages(session: Any, project: Any, monkeypatch: Any) -> None:
     """Limit and offset of the query hold, and all pages are read."""
     from ftrack_like.query import _table

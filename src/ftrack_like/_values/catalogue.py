@@ -7,7 +7,7 @@ the attributes of its sub-types: ``parent.status`` is valid, although ``parent``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like import exception
@@ -18,7 +18,7 @@ from ftrack_like._values.kept_names import KEPT_BY_SERVER
 if TYPE_CHECKING:
     from ftrack_like._base.types import Schemas
 
-__all__ = ["Catalogue", "Property", "Step"]
+__all__ = ["Catalogue", "Property", "Step", "differing_error"]
 
 #: A part of a path: the name of an attribute, and the type in square brackets behind it.
 Step = tuple[str, Optional[str]]
@@ -236,16 +236,42 @@ class Catalogue:
         known.update(dict.fromkeys(each for other in below for each in self.properties(other)))
         raise exception.UnknownAttributeError(name, type_name, suggestion=did_you_mean(name, known))
 
-    def follow(self, type_name: str, steps: Iterable[Step]) -> Optional[Property]:
+    def differing(self, type_name: str, name: str) -> dict[str, Property]:
+        """Return the relations *name* of the sub-types of *type_name*, by type, if they differ.
+
+        A path that leaves the base type reads one attribute. So it must say of which sub-type it is
+        if several of them have relations to other types, or over other keys on the server. The
+        result is empty for an attribute of *type_name* itself.
+        """
+        if name in self.properties(type_name):
+            return {}
+        found: dict[str, Property] = {}
+        meanings = set()
+        for other in self.below(type_name):
+            each = self.properties(other).get(name)
+            if each is not None and each.kind != "scalar":
+                found[other] = each
+                fragment = self._schemas[other]["properties"][name]
+                meanings.add((each.target, str(fragment.get("alias_for"))))
+        return found if len(meanings) > 1 else {}
+
+    def follow(
+        self, type_name: str, steps: Iterable[Step], *, enters: bool = False
+    ) -> Optional[Property]:
         """Return the attribute at the end of the path *steps* from *type_name*.
+
+        With *enters*, the path goes on inside the relation at its end.
 
         Return None if a type on the way has no schema, or if sub-types have different kinds of
         attributes with the name. Raise :exc:`~ftrack_like.exception.UnknownAttributeError` or
         :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for an unknown name, and
-        :exc:`~ftrack_like.exception.InvalidValueError` for a path through a plain value.
+        :exc:`~ftrack_like.exception.InvalidValueError` for a path through a plain value, or through
+        a relation that differs between sub-types.
         """
         candidates: list[Property] = []
-        for index, (name, cast) in enumerate(steps):
+        differing: dict[str, Property] = {}
+        taken = tuple(steps)
+        for index, (name, cast) in enumerate(taken):
             if index:
                 if not candidates:
                     return None
@@ -255,10 +281,18 @@ class Catalogue:
                         "{name!r} of {type_name} is a plain value and has no attribute {inner!r}.",
                         {"name": candidates[0].name, "type_name": type_name, "inner": name},
                     )
+                if differing:
+                    raise differing_error(type_name, taken[:index], differing)
                 type_name = relations[0].target
             candidates = self.find(type_name, name)
+            differing = self.differing(type_name, name)
             if cast is not None:
+                fitting = {o: each for o, each in differing.items() if self.is_a(cast, each.target)}
+                candidates = list(fitting.values())[:1] or candidates
                 candidates = self._cast(type_name, candidates, cast)
+                differing = fitting if len(fitting) > 1 else {}
+        if enters and differing:
+            raise differing_error(type_name, taken, differing)
         return candidates[0] if len(candidates) == 1 else None
 
     def _cast(self, type_name: str, candidates: list[Property], cast: str) -> list[Property]:
@@ -283,3 +317,35 @@ class Catalogue:
                 },
             )
         return [found[0]._replace(target=cast)]
+
+
+def differing_error(
+    type_name: str, steps: Sequence[Step], differing: Mapping[str, Property]
+) -> exception.InvalidValueError:
+    """Return the error for a path over *steps*, whose last leads to each of *differing*.
+
+    The last step starts at *type_name*. *differing* has its meaning for each sub-type.
+    """
+    name = steps[-1][0]
+    targets = sorted({each.target for each in differing.values()})
+    owner = sorted(differing)[-1]
+    if len(targets) > 1:
+        cast, attribute = (*steps[:-1], (name, targets[-1])), ""
+    else:
+        cast, attribute = (*steps[:-2], *[(each, owner) for each, _ in steps[-2:-1]]), name
+    text = ".".join([each if kind is None else f"{each}[{kind}]" for each, kind in cast])
+    if cast:
+        start = ".".join(["attr", *[each for each, _ in cast]])
+        behind = f".{attribute}" if attribute else ""
+        advice = f"Write {text}{behind}, or {start}.as_({cast[-1][1]!r}){behind} with attr."
+    else:
+        advice = f"Select {owner} instead of {type_name}."
+    return exception.InvalidValueError(
+        "{name!r} of {type_name} is an attribute of {owners}, each with its own meaning. {advice}",
+        {
+            "name": name,
+            "type_name": type_name,
+            "owners": " and ".join(sorted(differing)),
+            "advice": advice,
+        },
+    )

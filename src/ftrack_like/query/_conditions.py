@@ -327,7 +327,7 @@ class RelationCondition(QueryCondition):
 
     def render(self, place: Place) -> str:
         """Return the relation, the word, and the conditions in brackets."""
-        found = self.route.resolve(place)
+        found = self.route.resolve(place, enters=True)
         if self.route.key is not None:
             raise exception.InvalidValueError(
                 "{shown} is a value and not a relation.", {"shown": self.route.shown}

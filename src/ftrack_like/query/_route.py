@@ -77,10 +77,10 @@ class AttributeRoute(NamedTuple):
         name = self.steps[-1][0]
         return AttributeRoute((*self.steps[:-1], _read_step(f"{name}[{type_name}]")))
 
-    def resolve(self, place: Place) -> Optional[Property]:
+    def resolve(self, place: Place, *, enters: bool = False) -> Optional[Property]:
         """Return the attribute to which the path leads from *place*; None if it is unknown.
 
-        Raise the errors of :meth:`Catalogue.follow`.
+        *enters* is as for :meth:`Catalogue.follow`, whose errors are raised.
         """
         if not self.steps:
             raise exception.InvalidValueError(
@@ -88,7 +88,7 @@ class AttributeRoute(NamedTuple):
             )
         if place.catalogue is None or place.type_name is None:
             return None
-        found = self._follow(place.catalogue, place.type_name)
+        found = self._follow(place.catalogue, place.type_name, enters)
         if self.key is not None and found is not None and found.kind != "mapping":
             raise exception.InvalidValueError(
                 "{text} is not a mapping with keys, such as custom_attributes or metadata. "
@@ -97,13 +97,13 @@ class AttributeRoute(NamedTuple):
             )
         return found
 
-    def _follow(self, catalogue: Catalogue, type_name: str) -> Optional[Property]:
+    def _follow(self, catalogue: Catalogue, type_name: str, enters: bool) -> Optional[Property]:
         """Return the attribute at the end of the steps; advise brackets for the key of a mapping.
 
         Raise the errors of :meth:`Catalogue.follow`.
         """
         try:
-            return catalogue.follow(type_name, self.steps)
+            return catalogue.follow(type_name, self.steps, enters=enters)
         except exception.UnknownAttributeError as error:
             for index in range(1, len(self.steps)):
                 start = AttributeRoute(self.steps[:index])

@@ -282,13 +282,17 @@ class _TableReader:
     def _cell(self, record: Record, column: _Column) -> Any:  # noqa: ANN401 - any value
         """Return the value of *column* in *record*."""
         values: list[Any] = [record]
-        for name, cast in column.steps:
+        last = len(column.steps) - 1
+        for index, (name, cast) in enumerate(column.steps):
             values = [
                 self._full(each).get(name) if isinstance(each, dict) else None for each in values
             ]
-            values = [
-                one for each in values for one in (each if isinstance(each, list) else [each])
-            ]
+            if index < last or cast is not None or len(column.projections) > 1:
+                # The lists on the way are collections. A list at the end, such as a link or the
+                # value of a custom attribute, is one value.
+                values = [
+                    one for each in values for one in (each if isinstance(each, list) else [each])
+                ]
             if cast is not None:
                 values = [each for each in values if self._is_a(each, cast)]
         if len(column.projections) > 1:  # A mapping, or an entry of it.

@@ -5,6 +5,7 @@ The errors for unknown names point at the name and suggest a similar one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Optional, Union
 
@@ -137,12 +138,55 @@ class Names:
         return found
 
     def relation(self, type_: EntityType, part: Part) -> Relation:
-        """Return the relation that *part* means for *type_*."""
-        for property_ in self.candidates(type_, part):
-            if isinstance(property_, (Reference, Collection)):
-                return property_
-        raise self.fail(
-            f"{part.name!r} of {type_.name} is a plain value, not a relation.", part.position
+        """Return the relation that *part* means for *type_*.
+
+        Raise an error if the sub-types of *type_* have different relations of this name. One
+        statement cannot follow both, and one alone would leave out rows without a word.
+        """
+        found = self._relations(type_, part)
+        if len(found) > 1:
+            raise self.fail(self._differs(type_, part, found), part.position)
+        return found[0]
+
+    def any_relation(self, type_: EntityType, part: Part) -> Relation:
+        """Return the first relation that *part* may mean for *type_*, where it may be any."""
+        return self._relations(type_, part)[0]
+
+    def _relations(self, type_: EntityType, part: Part) -> list[Relation]:
+        """Return the relations that *part* with its cast may mean for *type_*, at least one."""
+        found = [
+            one
+            for one in self.candidates(type_, part)
+            if isinstance(one, (Reference, Collection))
+        ]
+        if not found:
+            raise self.fail(
+                f"{part.name!r} of {type_.name} is a plain value, not a relation.", part.position
+            )
+        if part.cast is None or len(found) == 1:
+            return found
+        cast = self.type_(part.cast, part.cast_position)
+        types = self.catalogue.types
+        return [one for one in found if types[one.target].table == cast.table] or found
+
+    def _differs(self, type_: EntityType, part: Part, found: list[Relation]) -> str:
+        """Return the error for *part*, which means each of *found* for a sub-type of *type_*."""
+        owners = sorted(
+            other.name
+            for other in self.catalogue.types.values()
+            if type_.name in other.bases and other.properties.get(part.name) in found
+        )
+        targets = sorted({one.target for one in found})
+        before = re.search(r"(\w+)(?:\[\w+\])?\s*\.\s*\Z", self.text[: part.position])
+        if len(targets) > 1:
+            advice = f"Name the type that it leads to: {part.name}[{targets[-1]}]."
+        elif before is not None:
+            advice = f"Name the type: {before[1]}[{owners[-1]}].{part.name}."
+        else:
+            advice = f"Query {owners[-1]} instead of {type_.name}."
+        return (
+            f"{part.name!r} of {type_.name} is an attribute of {' and '.join(owners)}, each with "
+            f"its own meaning. {advice}"
         )
 
     def attribute(self, type_: EntityType, part: Part, *, relation: bool = False) -> Property:

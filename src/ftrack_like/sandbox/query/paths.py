@@ -140,10 +140,12 @@ class Paths:
         """
         if len(parts) != 2 or parts[0].cast is not None:
             return None
-        relation = self.names.relation(owner.type_, parts[0])
+        relation = self.names.any_relation(owner.type_, parts[0])
         if not isinstance(relation, Reference) or relation.also:
             return None
         target = self.catalogue.types[relation.target]
+        if parts[1].name not in target.properties:
+            return None
         property_ = self.names.attribute(target, parts[1])
         if not isinstance(property_, Scalar) or property_.column != relation.target_column:
             return None

@@ -69,7 +69,7 @@ def _plant(names: Names, tree: _Tree, type_: EntityType, parts: tuple[Part, ...]
             # Programs select the id of any type. Each row has its primary key anyway.
             return
         property_ = (
-            names.attribute(type_, part, relation=True) if last else names.relation(type_, part)
+            names.attribute(type_, part, relation=True) if last else names.any_relation(type_, part)
         )
         if isinstance(property_, Collection) and property_.facets.get("restricted_projection"):
             raise names.fail(
