@@ -89,8 +89,8 @@ def closest(
     """Return at most *limit* of *candidates* that are similar to *name*, best first.
 
     Similar names differ in case or underscores, have a typing mistake, or are a part of a longer
-    name. If *name* is the name of a type in another tool, the type comes first. With *remotely*, the
-    best of the less similar names counts if no other does.
+    name. If *name* is the name of a type in another tool, the type comes first. With *remotely*,
+    the best of the less similar names counts if no other does.
     """
     wanted = _comparable(str(name))
     candidates = list(candidates)
