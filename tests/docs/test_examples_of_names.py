@@ -143,6 +143,7 @@ WITHOUT = {
         "projections_of",
         "pytest_addoption",
         "pytest_configure",
+        "pytest_runtest_call",
         "pytest_unconfigure",
         "receive",
         "record_update",
@@ -167,7 +168,7 @@ WITHOUT = {
         "use_credentials",
     },
     "like its neighbour, which has an example": {
-        "assert_not_published",
+        "fail_on_errors",
         "avg",
         "deletes",
         "min",

@@ -283,9 +283,7 @@ def test_missing_files_warn_at_the_program(session: Session) -> None:
 
 def test_texts_in_place_of_a_location_or_data(session: Session) -> None:
     """The name of a location, or of a component, is an error that says what to pass."""
-    with pytest.raises(
-        exception.InvalidValueError, match=r'Location where name is "ftrack\.server"'
-    ):
+    with pytest.raises(exception.InvalidValueError, match=r'name is "ftrack\.server"'):
         session.create_component("/nope/scene.ma", location="ftrack.server")
     version = session.create("AssetVersion", {})
     for owner in (session, version):

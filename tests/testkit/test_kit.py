@@ -336,7 +336,7 @@ def test_names_in_place_of_entities_suggest_a_factory(project: ProjectFactory) -
 def test_users_in_place_of_assignments(project: ProjectFactory) -> None:
     """The error for a user in the assignments of a task says how to create an appointment."""
     project.task("comp")["assignments"].append(project.user("mira"))
-    with pytest.raises(ServerError, match=r"create\('Appointment', \{'context': task"):
+    with pytest.raises(ServerError, match=r"create\('Appointment', dict\(context=task"):
         project.session.commit()
     project.session.rollback()
 

@@ -63,7 +63,7 @@ def create_component(
     :exc:`~ftrack_like.exception.InvalidValueError` if *path* is not a path, *data* not a mapping,
     or *location* a text other than ``"auto"``.
     """
-    _check_arguments(data, location)
+    _refuse_mistakes(data, location)
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise InvalidValueError(
             f"A component is created from the path of a file, not from {shown(path)}."
@@ -91,7 +91,7 @@ def create_component(
     return component
 
 
-def _check_arguments(
+def _refuse_mistakes(
     data: Optional[Mapping[str, Any]], location: Union[Location, str, None]
 ) -> None:
     """Raise InvalidValueError unless these are arguments of :func:`create_component`."""

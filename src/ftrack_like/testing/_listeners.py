@@ -147,9 +147,9 @@ class ListenerErrors(logging.Handler):
     def summary(self) -> str:
         """Return each different error in a line, or an empty text."""
         with self._guard:
-            lines = [_one_line(each) + _place(each) for each in self._raised] + self._texts
+            lines = [_one_line(each) + _raising_line(each) for each in self._raised] + self._texts
         counts = {line: lines.count(line) for line in lines}
-        listed = [f"\n  {line}{_times(number)}" for line, number in counts.items()]
+        listed = [f"\n  {line}{_repetition(number)}" for line, number in counts.items()]
         return f"Listeners reported:{''.join(listed)}" if listed else ""
 
 
@@ -157,7 +157,7 @@ def _one_line(error: BaseException) -> str:
     return shortened(f"{type(error).__name__}: {error}".replace("\n", " "), _LENGTH)
 
 
-def _place(error: BaseException) -> str:
+def _raising_line(error: BaseException) -> str:
     """Return the line that raised *error*."""
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None
@@ -170,7 +170,7 @@ def with_traceback(error: BaseException) -> str:
     return f"{_one_line(error)}\n\nTraceback (most recent call last):\n{trace}"
 
 
-def _times(number: int) -> str:
+def _repetition(number: int) -> str:
     return f" ({number} times)" if number > 1 else ""
 
 

@@ -84,12 +84,14 @@ def _differences(value: Value, part: Value, place: str = "") -> list[str]:
         found = []
         for each in part:
             tried = [_differences(one, each, f"{place}[{at}]") for at, one in enumerate(value)]
-            missing = [f"{place} has no item {_text(each)}"]
+            missing = [f"{place} has no item {_as_json(each)}"]
             nearest: list[str] = min(tried or [missing], key=len)
             found += nearest
         return found
-    return [] if value == part else [f"{place or 'data'} is {_text(value)}, not {_text(part)}"]
+    return (
+        [] if value == part else [f"{place or 'data'} is {_as_json(value)}, not {_as_json(part)}"]
+    )
 
 
-def _text(value: Value) -> str:
+def _as_json(value: Value) -> str:
     return shortened(json.dumps(value, default=str), _LENGTH)

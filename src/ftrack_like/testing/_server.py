@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like._base.clocks import drop_clock, set_clock
 from ftrack_like._base.suggest import argument_names, check_arguments, did_you_mean
-from ftrack_like.sandbox.clock import utc_now
 from ftrack_like.sandbox.interference.switchboard import Switchboard
 from ftrack_like.sandbox.server import SandboxServer
 from ftrack_like.testing._checks import SuggestsMembers
@@ -160,7 +159,7 @@ class Sandbox(SuggestsMembers, SandboxServer):
         :meth:`resume_clock` or :meth:`reset`. Raise :exc:`ValueError` for any other text, and
         :exc:`TypeError` for any other value.
         """
-        self.clock.freeze(utc_now() if moment is None else moment)
+        self.clock.freeze(self.clock.now() if moment is None else moment)
         return Frozen(self.clock)
 
     def resume_clock(self) -> None:

@@ -80,7 +80,7 @@ def _advice(member: str) -> str:
         return ""
     return (
         " To assign a user to a task: session.create('Appointment', "
-        "{'context': task, 'resource': user, 'type': 'assignment'})."
+        "dict(context=task, resource=user, type='assignment'))."
     )
 
 
