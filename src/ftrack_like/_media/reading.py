@@ -46,8 +46,8 @@ _LEFT_OPEN: list[Any] = []
 _LOOKED_AT = 3
 
 _PYAV_MISSING = (
-    "Reading media needs PyAV (the package 'av'). Install the extra 'media' of ftrack-like, or only "
-    "this package: python -m pip install av"
+    "Reading media needs PyAV (the package 'av'). Install the extra 'media' of ftrack-like, or "
+    "only this package: python -m pip install av"
 )
 
 

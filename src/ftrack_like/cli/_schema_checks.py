@@ -48,13 +48,13 @@ def schema_place() -> Optional[SchemaPlace]:
         return SchemaPlace(chosen, origin, chosen, None)
     problem = refused.strerror or str(refused)
     spare = fallback_schema_folder()
-    if spare is None or not _is_usable(spare):
+    if spare is None or not _can_fall_back(spare):
         return SchemaPlace(chosen, origin, None, problem)
     used = os.path.join(spare, os.path.basename(chosen)) if is_file else spare
     return SchemaPlace(chosen, origin, used, problem)
 
 
-def _is_usable(folder: str) -> bool:
+def _can_fall_back(folder: str) -> bool:
     """Return whether the *folder* to fall back to can be written, and is private."""
     try:
         if os.path.lexists(folder):
@@ -83,7 +83,7 @@ def check_schema_cache(server_url: Optional[str], wanted: Optional[str]) -> list
     return [Diagnosis(_NAME, WARN, text, _ADVICE)]
 
 
-class _State(NamedTuple):
+class _SchemaFileState(NamedTuple):
     """A *text* about a file, whether it is known to be current, and whether it is *foreign*."""
 
     text: str
@@ -91,7 +91,7 @@ class _State(NamedTuple):
     is_foreign: bool = False
 
 
-def _finding(where: str, state: _State) -> Diagnosis:
+def _finding(where: str, state: _SchemaFileState) -> Diagnosis:
     """Return the finding for a file in *where* that can be written."""
     if state.is_foreign:
         text = f"{where}: {state.text} The files have mode 0600, so users cannot share a folder."
@@ -106,10 +106,10 @@ def _file_in(place: str, server_url: Optional[str]) -> Optional[str]:
     return os.path.join(place, schema_file_name(server_url)) if server_url else None
 
 
-def _state_of(path: Optional[str], wanted: Optional[str]) -> _State:
+def _state_of(path: Optional[str], wanted: Optional[str]) -> _SchemaFileState:
     """Return the state of the file *path*; *wanted* is the hash of the server, if known."""
     if path is None or not os.path.exists(path):
-        return _State("The file will be written by the next session.")
+        return _SchemaFileState("The file will be written by the next session.")
     name = os.path.basename(path)
     try:
         with open(path, "rb") as file:
@@ -118,11 +118,11 @@ def _state_of(path: Optional[str], wanted: Optional[str]) -> _State:
     except OSError as error:
         owner = owner_of(path)
         text = f"{name} cannot be read: {error.strerror or error}."
-        return _State(f"{text} {owner}" if owner else text, is_foreign=True)
+        return _SchemaFileState(f"{text} {owner}" if owner else text, is_foreign=True)
     is_current = None if wanted is None else _md5_of(content) == wanted
     state = {None: "", True: ", up to date", False: ", out of date; the next session fetches them"}
     text = f"{name} has {len(content)} bytes, used {age:.1f} hours ago{state[is_current]}."
-    return _State(text, is_current=bool(is_current))
+    return _SchemaFileState(text, is_current=bool(is_current))
 
 
 def _md5_of(content: bytes) -> str:

@@ -70,7 +70,7 @@ def _check_cache(name: str, found: Optional[Credentials]) -> list[Diagnosis]:
     return [Diagnosis(name, OK, f"{storage.address} (from {origin}) answers.")]
 
 
-def _check_plugins(name: str, found: Optional[Credentials]) -> list[Diagnosis]:
+def _check_plugin_folders(name: str, found: Optional[Credentials]) -> list[Diagnosis]:
     """Check that the folders with plugins exist and can be read."""
     from ftrack_like._session.arguments import plugin_folders  # lazy: "--help" answers at once
 
@@ -133,7 +133,7 @@ def _check_log(name: str, found: Optional[Credentials]) -> list[Diagnosis]:
 VARIABLES: dict[str, _Check] = {
     "FTRACK_API_RETRY_SECONDS": _check_retry,
     "FTRACK_API_CACHE": _check_cache,
-    "FTRACK_EVENT_PLUGIN_PATH": _check_plugins,
+    "FTRACK_EVENT_PLUGIN_PATH": _check_plugin_folders,
     "FTRACK_API_FILE_CHUNK_SIZE": _check_chunks,
     "FTRACK_EVENT_JOURNAL": _check_journal,
     "FTRACK_MEDIA_PRESETS": _check_presets,

@@ -111,9 +111,7 @@ def test_sigterm_hands_the_job_back(farm: Farm, gate: Gate) -> None:
     until(gate.begun, "The first worker begins")
     status, told = first.end()
     assert status == 0
-    assert [line.partition(f"{job} of the version {version}: ")[2] for line in told.splitlines()][
-        0
-    ] == "taken (attempt 1)."
+    assert f"{job} of the version {version}: taken (attempt 1)." in told
     assert "handed back (seconds " in told
     (waiting,) = (one for one in farm.queue() if one["id"] == job)
     assert (waiting["state"], waiting["attempts"], waiting["worker"]) == ("waiting", 0, None)

@@ -24,12 +24,12 @@ from ftrack_like.sandbox.media.interface import MediaStore
 from ftrack_like.sandbox.media.office import Office, deletion, ended_values, records
 from ftrack_like.sandbox.media.plan import JOB_TYPE
 from ftrack_like.sandbox.media.tools import MediaTools
-from ftrack_like.sandbox.operations.logs import ENCODINGS
 
 __all__ = ["EncodeQueue", "EncodeSettings"]
 
 _LOGGER = logging.getLogger(__name__)
-_ENCODINGS = logging.getLogger(ENCODINGS)
+#: The logger that :mod:`ftrack_like.sandbox.operations.logs` shows; this package may not import it.
+_ENCODINGS = logging.getLogger("ftrack_like.sandbox.encodings")
 
 _OPEN_JOBS = f'select id from Job where type is "{JOB_TYPE}" and status in ("queued", "running")'
 
