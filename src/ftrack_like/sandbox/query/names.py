@@ -155,9 +155,7 @@ class Names:
     def _relations(self, type_: EntityType, part: Part) -> list[Relation]:
         """Return the relations that *part* with its cast may mean for *type_*, at least one."""
         found = [
-            one
-            for one in self.candidates(type_, part)
-            if isinstance(one, (Reference, Collection))
+            one for one in self.candidates(type_, part) if isinstance(one, (Reference, Collection))
         ]
         if not found:
             raise self.fail(
