@@ -22,7 +22,7 @@ from ftrack_like import exception, inspection, operation, plugin
 from ftrack_like import query as queries
 from ftrack_like._base.collaborators import background_of
 from ftrack_like._base.seams import keeps_originals
-from ftrack_like._base.suggest import SuggestsArguments
+from ftrack_like._base.suggest import AdvisesMembers, SuggestsArguments
 from ftrack_like._base.value_errors import shown
 from ftrack_like._configuration.credentials import Origins, find_credentials
 from ftrack_like._session import calls, lifecycle, locations, on_demand
@@ -120,14 +120,38 @@ def __getattr__(name: str) -> type:
     return found
 
 
+#: What to write instead of the methods of sessions of other libraries.
+_ADVICE = {
+    **dict.fromkeys(
+        ("add", "add_all"),
+        "session.create('Task', {…}) makes an entity and adds it, and commit() sends it.",
+    ),
+    **dict.fromkeys(
+        ("refresh", "reload", "expire"),
+        "session.populate(entities, 'name, status.name') loads values again, and reset() forgets "
+        "all entities.",
+    ),
+    **dict.fromkeys(("flush", "save"), "commit() sends all changes."),
+    **dict.fromkeys(
+        ("find", "find_one"), "Use select('Task').where(attr.name == …), or query('Task where …')."
+    ),
+    **dict.fromkeys(
+        ("begin", "transaction"),
+        "All changes wait for commit(), which sends them in one batch; rollback() undoes them.",
+    ),
+    "update": "Set the attributes of the entity: task['name'] = 'comp'. Then call commit().",
+}
+
+
 @keeps_originals
-class Session(SuggestsArguments):
+class Session(AdvisesMembers, SuggestsArguments):
     """A connection to a server, with the entities that a program queries and changes through it.
 
     Threads may share a session. A forked process gets its own connections. Close a session after
     use, or use it as a context manager.
     """
 
+    _member_advice = _ADVICE
     # Defaults, because a subclass may replace the constructor.
     _auto_connect_event_hub_thread: Optional[threading.Thread] = None
     _closed = False

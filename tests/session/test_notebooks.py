@@ -197,6 +197,48 @@ def test_ipython_shows_html(session: Any, task: Any, shell: Any) -> None:
     assert session.statistics.requests == before
 
 
+def test_a_result_that_is_not_read_says_how(session: Any, task: Any) -> None:
+    """Its HTML names the ways to read it, or the error that reading will raise; nothing is sent."""
+    result = session.query("select name from Task")
+    wrong = session.query("select nme from Task")
+    nothing = session.query("Task where name is nothing")
+    nothing.all()
+    before = session.statistics.requests
+    assert "list(result)" in result._repr_html_()
+    assert "list(result)" in session.select("Task")._repr_html_()
+    assert "<table>" not in result._repr_html_()
+    assert "Did you mean &#x27;name&#x27;?" in wrong._repr_html_()
+    assert "0 of 0 loaded" in nothing._repr_html_()
+    assert "list(result)" not in nothing._repr_html_()
+    assert session.statistics.requests == before
+
+
+def test_values_that_are_not_committed_are_marked(session: Any, task: Any) -> None:
+    """The HTML of an entity marks changes of all kinds, until the commit or the rollback."""
+    mark = "(not committed)"
+    assert mark not in task._repr_html_()
+    task["bid"] = 5.0
+    task["status"] = session.query('Status where name is "In progress"').one()
+    task["metadata"]["take"] = "3"
+    before = session.statistics.requests
+    assert task._repr_html_().count(mark) == 3
+    assert session.statistics.requests == before
+    session.commit()
+    assert mark not in task._repr_html_()
+    task["bid"] = 6.0
+    session.rollback()
+    assert mark not in task._repr_html_()
+
+
+def test_link_as_html_is_a_path(session: Any, task: Any) -> None:
+    """A link reads as the path from the project, in an entity and in a result."""
+    result = session.query("select link from Task")
+    result.all()
+    path = "harbour/sh&lt;010&gt;/lighting"
+    assert f"'>{path}</td>" in task._repr_html_().replace("vertical-align:top", "")
+    assert f"'>{path}</td>" in result._repr_html_().replace("vertical-align:top", "")
+
+
 CELLS = [
     "import os\nfrom ftrack_like import Session, attr\nsession = Session(plugin_paths=[])\nsession",
     "tasks = session.query('select name, link from Task')\nlist(tasks)\ntasks",

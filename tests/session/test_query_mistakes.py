@@ -255,3 +255,73 @@ def test_the_key_does_not_show(session: Any) -> None:
         lambda: session.ensure("User", {"nme": session.api_key}),
     ):
         assert session.api_key not in str(mistake(call))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("Task where status is 'Not started'", "status.name is 'Not started'"),
+        ('Task where status = "Not started" and name is x', 'status.name is "Not started"'),
+        ("Task where parent.project is show", 'parent.project.name is "show"'),
+        ("Timelog where user is mira", 'user.username is "mira"'),
+    ],
+)
+def test_references_compared_with_names(session: Any, query: str, words: str) -> None:
+    """A query that finds nothing shows the condition on the name, without a request for it."""
+    before = session.statistics.requests
+    with pytest.warns(exception.UnknownAttributeWarning) as caught:
+        assert session.query(query).all() == []
+    assert words in str(caught[0].message)
+    assert session.statistics.requests - before == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Task where project is none",
+        "Task where project is 5671dcb0-66de-11e1-8e6e-f23c91df25eb",
+        'Task where name is "status is done"',
+        "Task where status is_not none and status.name is done",
+        "Task where assignments any (resource is mira)",
+    ],
+)
+def test_references_compared_with_ids(
+    session: Any, query: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Ids, none, texts and other conditions give no warning."""
+    assert session.query(query).all() == []
+    assert [str(each.message) for each in recwarn] == []
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "words"),
+    [
+        ("result", "where", "select('Task').where("),
+        ("result", "filter_by", "select('Task').where("),
+        ("result", "columns", "columns('name'"),
+        ("result", "to_df", "to_pandas()"),
+        ("session", "refresh", "populate("),
+        ("session", "add", "create("),
+        ("session", "transaction", "commit()"),
+    ],
+)
+def test_methods_of_other_libraries(session: Any, of: str, name: str, words: str) -> None:
+    """They are an AttributeError that names ours, and consoles do not offer them."""
+    owner = session.query("Task") if of == "result" else session
+    assert not hasattr(owner, name)
+    assert name not in dir(owner)
+    with pytest.raises(AttributeError) as caught:
+        getattr(owner, name)
+    assert words in str(caught.value)
+    with pytest.raises(AttributeError, match=r"has no attribute 'nothing'$"):
+        owner.nothing
+
+
+def test_count_of_a_result(session: Any) -> None:
+    """``count()`` is the number of rows; with a value it is that of equal rows, as in a list."""
+    users = session.query("User")
+    assert users.count() == len(users) > 0
+    assert users.count(users[0]) == 1
+    assert users.count("x") == 0
+    with pytest.raises(TypeError):
+        users.count(1, 2)

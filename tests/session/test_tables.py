@@ -245,6 +245,31 @@ def test_pandas(session: Any, project: Any) -> None:
     }
 
 
+def test_empty_columns_of_pandas(session: Any, project: Any) -> None:
+    """Numbers have a type for numbers also in an empty frame, and in a column without a value."""
+    pytest.importorskip("pandas")
+    empty = session.query("Task where name is nothing").to_pandas(["name", "bid", "sort"])
+    assert str(empty["bid"].dtype) == "float64"
+    frame = session.query("Task").to_pandas(["name", "sort"])
+    assert frame["sort"].dtype.kind in "if"
+
+
+@pytest.mark.parametrize(
+    ("type_name", "columns"),
+    [
+        ("Membership", {"group.name", "user.username"}),
+        ("ReviewSessionObjectStatus", {"status", "invitee.name", "review_session_object.name"}),
+        ("Appointment", {"resource.username", "context.name"}),
+        ("UserSecurityRole", {"security_role.name", "user.username"}),
+        ("TypedContextLink", {"from.name", "to.name"}),
+    ],
+)
+def test_columns_of_types_without_a_name(session: Any, type_name: str, columns: Any) -> None:
+    """Such a type has the names of the entities to which it refers."""
+    pytest.importorskip("pandas")
+    assert columns <= set(session.select(type_name).to_pandas().columns)
+
+
 def test_polars(session: Any, project: Any) -> None:
     """Dates have the time zone UTC, also in empty frames; None stays null."""
     polars = pytest.importorskip("polars")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional
 
 __all__ = [
+    "AdvisesMembers",
     "Suggestion",
     "SuggestsArguments",
     "argument_names",
@@ -181,6 +182,54 @@ class SuggestsArguments:
             if following is object.__new__:
                 return following(cls)
             return following(cls, *arguments, **named)  # Of another base class of the program.
+
+
+class _OtherMember:
+    """Stands for the member *name* of other libraries: reading it raises an error with *advice*.
+
+    A ``__getattr__`` would be shorter, but IPython completes nothing on objects that have one.
+    """
+
+    def __init__(self, name: str, advice: str) -> None:
+        self._name = name
+        self._advice = advice
+
+    def __get__(self, instance: object, owner: type) -> object:
+        """Return the member of another base of *owner*; without one raise the error."""
+        for class_ in owner.__mro__:
+            found = vars(class_).get(self._name, self)
+            if not isinstance(found, _OtherMember):
+                getter = getattr(type(found), "__get__", None)
+                return found if getter is None else getter(found, instance, owner)
+        raise AttributeError(
+            f"{owner.__name__!r} object has no attribute {self._name!r}. {self._advice}"
+        )
+
+
+class AdvisesMembers:
+    """A base class whose errors for members of other libraries say what to write instead.
+
+    ``dir`` of an instance does not list these members.
+    """
+
+    #: What to write instead of a member that the class does not have, by its name.
+    _member_advice: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - passed on
+        """Add the members in ``_member_advice`` of *cls*. Type checkers do not see them."""
+        super().__init_subclass__(**options)
+        for name, advice in vars(cls).get("_member_advice", {}).items():
+            setattr(cls, name, _OtherMember(name, advice))
+
+    def __dir__(self) -> list[str]:
+        """Return the names that consoles offer."""
+        names = {
+            name
+            for class_ in type(self).__mro__
+            for name, value in vars(class_).items()
+            if isinstance(value, _OtherMember)
+        }
+        return sorted(set(super().__dir__()) - {each for each in names if not hasattr(self, each)})
 
 
 class Suggestion:

@@ -143,7 +143,21 @@ class Catalogue:
         listed = next((OF_TYPES[kind] for kind in kinds if kind in OF_TYPES), GENERAL)
         paths = [path for path in listed.split() if path.partition(".")[0] in own]
         found = [path for path in paths if self._is_value(type_name, path)]
+        if not found:
+            found = self._names_of_references(type_name)
         return list(dict.fromkeys([*self.primary_key(type_name), *found]))
+
+    def _names_of_references(self, type_name: str) -> list[str]:
+        """Return the paths to the names of the entities to which *type_name* refers.
+
+        They describe the rows of a type that has no name itself, such as a link between two others.
+        """
+        references = [each for each in self.properties(type_name).values() if each.target]
+        found = []
+        for each in references:
+            paths = [f"{each.name}.{name}" for name in ("name", "username", "label")]
+            found += [path for path in paths if self._is_value(type_name, path)][:2]
+        return found
 
     def _is_value(self, type_name: str, path: str) -> bool:
         """Return whether *path* leads from *type_name* to a plain value of a single entity."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +17,7 @@ __all__ = [
     "members_table",
     "rows_table",
     "thumbnail_of",
+    "unread_note",
 ]
 
 #: The most rows of a table.
@@ -29,6 +30,9 @@ _MOST_COLUMNS = 12
 _SECRETS = frozenset({"apikey", "api_key", "key", "password", "token"})
 
 _CELL = "text-align:left;vertical-align:top"
+
+#: The mark behind a value that the server does not have yet.
+_NOT_COMMITTED = " <small>(not committed)</small>"
 
 
 def thumbnail_of(values: Mapping[str, Any]) -> Optional[str]:
@@ -49,12 +53,21 @@ def thumbnail_of(values: Mapping[str, Any]) -> Optional[str]:
     return address if is_safe else None
 
 
-def entity_table(title: str, values: Mapping[str, Any], names: Iterable[str]) -> str:
-    """Return a table of the loaded *values* in the order of *names*, with *title* above."""
+def entity_table(
+    title: str,
+    values: Mapping[str, Any],
+    names: Iterable[str],
+    changed: Collection[str] = (),
+) -> str:
+    """Return a table of the loaded *values* in the order of *names*, with *title* above.
+
+    *changed* are the names of the values that the server does not have yet.
+    """
     shown = [name for name in names if name in values and name != "thumbnail_url"]
     rows = "".join(
         f"<tr><th style='{_CELL}'>{_html_text(name)}</th>"
-        f"<td style='{_CELL}'>{_html_text(short_text(values[name]))}</td></tr>"
+        f"<td style='{_CELL}'>{_html_text(short_text(values[name]))}"
+        f"{_NOT_COMMITTED if name in changed else ''}</td></tr>"
         for name in shown[:MOST_ROWS]
     )
     more = _more(len(shown) - MOST_ROWS, "loaded value")
@@ -84,6 +97,11 @@ def rows_table(
     corner = "<th></th>" if has_pictures else ""
     table = f"<table><thead><tr>{corner}{head}</tr></thead><tbody>{body}</tbody></table>"
     return f"<div><code>{_html_text(title)}</code>{table}{_more(hidden, 'loaded row')}</div>"
+
+
+def unread_note(title: str, note: str) -> str:
+    """Return *title*, of a result of which nothing is read, with *note* below."""
+    return f"<div><code>{_html_text(title)}</code><br><small>{_html_text(note)}</small></div>"
 
 
 def members_table(title: str, members: Sequence[object]) -> str:

@@ -132,10 +132,17 @@ def _value_text(value: object) -> str:
     if isinstance(value, dict) and "__type__" in value:
         return str(value.get("value"))
     members = getattr(value, "collection", value)
+    if isinstance(value, list) and value and all(_is_link_item(each) for each in value):
+        return path_of({"link": value})
     count = _member_count(members)
     if count is not None and (count == 0 or _entity_type_of(members[0]) is not None):  # type: ignore[index]
         return _members_text(members if isinstance(members, list) else members.members)  # type: ignore[attr-defined]
     return repr(value)
+
+
+def _is_link_item(value: object) -> bool:
+    """Return whether *value* is an item of a ``link``: the type, the id and the name of a place."""
+    return isinstance(value, Mapping) and value.keys() == {"type", "id", "name"}
 
 
 def _members_text(members: list[Any]) -> str:

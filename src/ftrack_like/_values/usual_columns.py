@@ -19,12 +19,15 @@ OF_TYPES = {
     "Event": "action parent_type parent_id user.username created_at",
     "Job": "type status user.username created_at finished_at",
     "List": "name category.name project.name owner.username is_open",
+    "Membership": "group.name user.username user.first_name user.last_name",
     "Metadata": "key value parent_type parent_id",
     "Note": "content author.name author.username date category.name parent_type",
     "Project": "name full_name status start_date end_date",
     "ReviewSession": "name project.name start_date end_date is_open",
     "ReviewSessionInvitee": "name email review_session.name",
     "ReviewSessionObject": "name version review_session.name",
+    "ReviewSessionObjectStatus": """review_session_object.name review_session_object.version status
+        invitee.name resource.username created_at""",
     "Timelog": "user.username context.name start duration comment",
     "User": "username first_name last_name email is_active",
 }

@@ -483,7 +483,20 @@ class Entity(_EntityBase, MutableMapping[str, Any], metaclass=DynamicEntityTypeM
 
         values = known_values(self)
         names = sorted(values, key=lambda name: (self._rank(name), name))
-        return entity_table(repr(self), values, names)
+        return entity_table(repr(self), values, names, self._changed_names())
+
+    def _changed_names(self) -> list[str]:
+        """Return the attributes whose values in this entity are not committed; load nothing.
+
+        The list is empty for a new entity, whose representation says so for all values.
+        """
+        if getattr(self, "is_created", False):
+            return []
+        try:
+            names = list(self.local_values or ())
+            return [name for name in names if self.attributes.lookup(name).is_modified(self)]
+        except Exception:  # A half-built entity, or a broken class of a program.
+            return []
 
     def __dir__(self) -> list[str]:
         """Return the names that consoles offer, without those for this package."""

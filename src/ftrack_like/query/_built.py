@@ -277,9 +277,10 @@ class BuiltQuery(SubQuery, Generic[_Row]):
         if self._kept is not None:
             return self._kept._repr_html_()
         # lazy: only notebooks need it
-        from ftrack_like._values.html import rows_table
+        from ftrack_like._values.html import unread_note
+        from ftrack_like.query._notebook import UNREAD
 
-        return rows_table(repr(self), [], [], 0)
+        return unread_note(repr(self), UNREAD)
 
     def __dir__(self) -> list[str]:
         """Return the names that consoles offer, without those of other libraries' methods."""

@@ -6,25 +6,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftrack_like import exception
-from ftrack_like._values.html import MOST_ROWS, rows_table
+from ftrack_like._values.html import MOST_ROWS, rows_table, unread_note
 from ftrack_like._values.labels import is_entity, known_values
+from ftrack_like.query._route import read_route
 from ftrack_like.query._text import projections_of
 from ftrack_like.symbol import NOT_SET
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Value
+    from ftrack_like._values.catalogue import Catalogue
 
-__all__ = ["result_table"]
+__all__ = ["UNREAD", "result_table", "wrong_columns"]
+
+#: What to do with a result of which nothing is read.
+UNREAD = (
+    "No row is read yet, and a display sends no request. Read the rows with list(result) and show "
+    "the result again, or use result.to_pandas() or result.to_dicts()."
+)
 
 #: The most columns.
 MOST_COLUMNS = 12
 
 
-def result_table(title: str, expression: str, rows: Sequence[Any]) -> str:
+def result_table(
+    title: str, expression: str, rows: Sequence[Any], *, is_complete: bool, mistake: str = ""
+) -> str:
     """Return HTML with *title* and the first of *rows*, the loaded rows of *expression*.
 
-    The columns are the attributes that the query selects. Nothing is loaded.
+    The columns are the attributes that the query selects. Nothing is loaded. Without rows, the
+    HTML says how to read them, or *mistake*, the error that reading will raise.
     """
+    if not rows and not is_complete:
+        return unread_note(title, mistake or UNREAD)
     shown = rows[:MOST_ROWS]
     cells: list[tuple[list[Any], Mapping[str, Any]]]
     if shown and not is_entity(shown[0]):
@@ -35,6 +48,23 @@ def result_table(title: str, expression: str, rows: Sequence[Any]) -> str:
         columns = [name for name in names if name != "thumbnail_url"][:MOST_COLUMNS]
         cells = [([_loaded(row, name) for name in columns], known_values(row)) for row in shown]
     return rows_table(title, columns, cells, len(rows) - len(shown))
+
+
+def wrong_columns(catalogue: Catalogue, type_name: str, expression: str) -> str:
+    """Return the error for the first column of *expression* that *type_name* does not have.
+
+    Return an empty text if there is none, or if only the server can tell.
+    """
+    if not catalogue.has_schema(type_name):
+        return ""
+    for name in projections_of(expression)[0]:
+        try:
+            catalogue.follow(type_name, read_route(name).steps)
+        except exception.UnknownAttributeError as error:
+            return str(error)
+        except exception.Error:
+            continue  # The server accepts more than the catalogue, such as an aggregate.
+    return ""
 
 
 def _loaded(entity: Value, path: str) -> object:

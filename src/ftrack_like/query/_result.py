@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, TypeVar, Union, overload
 
 from ftrack_like import exception
-from ftrack_like._base.collaborators import fetcher_of
+from ftrack_like._base.collaborators import catalogue_of, fetcher_of, start_of
+from ftrack_like._base.suggest import AdvisesMembers
 from ftrack_like.query._rows import Rows
 from ftrack_like.query._source import QueryRequests, RowPage
 from ftrack_like.query._text import outline
@@ -67,7 +68,26 @@ class _Pattern:
         return re.compile(self._pattern, re.IGNORECASE)
 
 
-class QueryResult(Sequence[_Row]):
+#: How to change a query: its text is complete, and a selection has the methods for it.
+_SELECT = "A result belongs to a finished query. To build one from parts, use"
+
+#: What to write instead of the methods of selections and of other libraries.
+_ADVICE = {
+    **dict.fromkeys(
+        ("where", "filter", "filter_by"), f"{_SELECT} session.select('Task').where(attr.name == …)."
+    ),
+    "columns": f"{_SELECT} session.select('Task').columns('name', 'status.name').",
+    "options": f"{_SELECT} session.select('Task').columns('name', 'status.name').",
+    "order_by": f"{_SELECT} session.select('Task').order_by('name').",
+    "group_by": f"{_SELECT} session.select('Task').group_by('status.name').",
+    "limit": "Write 'limit 10' at the end of the query, or take a slice: result[:10].",
+    "offset": "Write 'offset 10' at the end of the query, or take a slice: result[10:].",
+    "to_df": "Use to_pandas() or to_polars().",
+    "to_list": "Use all().",
+}
+
+
+class QueryResult(AdvisesMembers, Sequence[_Row]):
     """The entities that a query finds, in order.
 
     The result sends no request before it is needed. Reading an entity loads its page. A slice loads
@@ -77,6 +97,8 @@ class QueryResult(Sequence[_Row]):
     other rows stay the same, and each row is found once. If other sessions delete rows, rows may be
     left out; see :meth:`iterate`. Threads may read a result at the same time.
     """
+
+    _member_advice = _ADVICE
 
     OFFSET_EXPRESSION = _Pattern(r"(?P<offset>offset (?P<value>\d+))")
     LIMIT_EXPRESSION = _Pattern(r"(?P<limit>limit (?P<value>\d+))")
@@ -128,9 +150,19 @@ class QueryResult(Sequence[_Row]):
     def _repr_html_(self) -> str:
         """Return the loaded rows as HTML for notebooks, at most 20; send no request."""
         # lazy: only notebooks need it
-        from ftrack_like.query._notebook import result_table
+        from ftrack_like.query._notebook import result_table, wrong_columns
 
-        return result_table(repr(self), self._expression, self._rows.first)
+        mistake = ""
+        if not self._rows.first and _knows_schemas(self._session):
+            catalogue = catalogue_of(self._session)
+            mistake = wrong_columns(catalogue, self.entity_type or "", self._expression)
+        return result_table(
+            repr(self),
+            self._expression,
+            self._rows.first,
+            is_complete=self.is_complete(),
+            mistake=mistake,
+        )
 
     @property
     def entity_type(self) -> Optional[str]:
@@ -363,6 +395,13 @@ class QueryResult(Sequence[_Row]):
         found = self._some(1)
         return found[0] if found else None
 
+    def count(self, *values: object) -> int:
+        """Return the number of entities; the server counts them if there are several pages.
+
+        With one of *values*, return how many rows equal it, as every sequence does.
+        """
+        return super().count(*values) if values else len(self)
+
     # Tables
 
     def to_dicts(self, columns: Optional[Projections] = None) -> list[dict[str, Any]]:
@@ -423,6 +462,12 @@ class QueryResult(Sequence[_Row]):
         if self._rows.first or self.is_complete():
             return self._rows.load_to(count)[:count]
         return self._source.fetch_some(count)
+
+
+def _knows_schemas(session: Session) -> bool:
+    """Return whether the schemas of *session* can be read without a request."""
+    start = start_of(session)
+    return start is not None and start.is_over
 
 
 def _checked_size(page_size: Union[SupportsIndex, str]) -> int:

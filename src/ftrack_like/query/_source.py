@@ -10,6 +10,7 @@ from ftrack_like._base.collaborators import fetcher_of
 from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._values.literals import groups, key_condition, quoted
 from ftrack_like.query._custom_keys import warn_of_keys
+from ftrack_like.query._references import warn_of_references
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
 
@@ -121,12 +122,15 @@ class QueryRequests:
         return found
 
     def note_found(self, rows: object) -> None:
-        """Show warnings about unknown custom attributes if *rows*, the first of all, are none.
+        """Show warnings about probable mistakes if *rows*, the first of all, are none.
+
+        These are unknown custom attributes, and references that are compared with names.
 
         *rows* is the list of rows, or their number.
         """
         if not rows:
             warn_of_keys(self._session, self.wording.bound)
+            warn_of_references(self._session, self.parts.entity_type, self.wording.bound)
 
     def fetch_some(self, count: int) -> list[Any]:
         """Return at most *count* rows from the start."""

@@ -74,6 +74,12 @@ def read_pandas(
             frame[name] = library.to_datetime(frame[name], utc=True)
         except ValueError:  # Dates that the library cannot store, such as the year 9999.
             continue
+    plain = {"integer": "float64", "number": "float64"}
+    if not rows:
+        plain.update(integer="int64", boolean="bool")
+    for name, kind in reader.plain_columns(plain).items():
+        if frame[name].isna().all():  # There are no values from which pandas could find the type.
+            frame[name] = frame[name].astype(kind)
     return frame
 
 

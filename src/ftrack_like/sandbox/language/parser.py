@@ -244,10 +244,11 @@ class _Parser:
         if token.kind == "end":
             return
         if token.word == "where":
-            message = "'where' must follow the entity type directly."
-        elif token.text == ")":
-            message = "This ')' has no matching '('."
-        elif query.criteria is not None:
+            text = "'where' must follow the entity type directly, before 'order by' and the others."
+            raise self._fail(text, token.position)
+        if token.text == ")":
+            raise self._fail("This ')' has no matching '('.", token.position)
+        if query.criteria is not None:
             message = f"Expected 'and', 'or' or the end, found {token.describe()}."
         else:
             message = f"Expected 'where' or the end, found {token.describe()}."
