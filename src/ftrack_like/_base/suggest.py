@@ -89,8 +89,8 @@ def closest(
     """Return at most *limit* of *candidates* that are similar to *name*, best first.
 
     Similar names differ in case or underscores, have a typing mistake, or are a part of a longer
-    name. If *name* is the name of a type in another tool, the type comes first. With *remotely*, the
-    best of the less similar names counts if no other does.
+    name. If *name* is the name of a type in another tool, the type comes first. With
+    *remotely*, the best of the less similar names counts if no other does.
     """
     wanted = _comparable(str(name))
     candidates = list(candidates)
@@ -111,8 +111,8 @@ def did_you_mean(
     """Return ``"Did you mean 'AssetVersion'?"`` for an unknown *name*, or *otherwise*.
 
     *candidates* are the valid names. If *name* is a name in another tool, the text says which names
-    ftrack has for it. It may also be a typing mistake, so the text contains two names. *remotely* is
-    that of :func:`closest`.
+    ftrack has for it. It may also be a typing mistake, so the text contains two names.
+    *remotely* is that of :func:`closest`.
     """
     words = _OTHER_WORDS.get(_comparable(str(name)), ())
     best = closest(name, candidates, limit=2 if words else 1, remotely=remotely)

@@ -25,7 +25,13 @@ from ftrack_like.cli._output import (
 from ftrack_like.cli._review_guests import NO_LINKS, GuestRow, read_guests
 from ftrack_like.cli._review_list import ReviewRow, read_reviews, review_notes, review_row
 from ftrack_like.cli._review_media import version_title, warn_of_missing_media
-from ftrack_like.cli._review_page import OUTBOX, page_of_review, sandbox_page
+from ftrack_like.cli._review_page import (
+    OUTBOX,
+    links_in_mails,
+    local_links_note,
+    page_of_review,
+    sandbox_page,
+)
 from ftrack_like.cli._review_report import REPORT_COLUMNS, read_report, report_row, report_value
 from ftrack_like.cli._text import amount
 from ftrack_like.cli._version_paths import VERSION_FORM
@@ -315,6 +321,8 @@ def _guests(session: Session, arguments: argparse.Namespace) -> int:
         _say("The review session has no guests.")
     elif not has_links:
         _say(NO_LINKS)
+    else:
+        _say_unless_empty(local_links_note(each.url for each in rows))
     return 0
 
 
@@ -413,6 +421,12 @@ def _say_where_links_are(session: Session) -> None:
                 f"The mails with the personal links: {page} (for administrators). "
                 "'ftrack-like review guests' prints the links."
             )
+            _say_unless_empty(local_links_note((links_in_mails(session) or {}).values()))
+
+
+def _say_unless_empty(text: str) -> None:
+    if text:
+        _say(text)
 
 
 def _say(*texts: Iterable[str]) -> None:
