@@ -185,7 +185,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     people = [_read_person(each) for each in arguments.invite]
     project = find_entity(session, "Project", arguments.project)
     if not arguments.force:
-        _refuse_twin(session, arguments.name, project)
+        _refuse_second_review(session, arguments.name, project)
     versions = _versions_of(session, arguments.versions)
     review = session.create("ReviewSession", _settings(arguments, project))
     warn_of_missing_media(session, versions)
@@ -210,7 +210,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_twin(session: Session, name: str, project: Entity) -> None:
+def _refuse_second_review(session: Session, name: str, project: Entity) -> None:
     """Raise an error if *project* has a review session with this *name*, which then names two."""
     found = session.query(
         "select name from ReviewSession where name is :name and project_id is :project",
