@@ -45,7 +45,8 @@ def check_thumbnail(option: str, path: str) -> None:
     if start and path.lower().endswith(_UNMARKED):
         return
     raise UsageMistake(
-        f"{option} {path!r} is not a picture: {_kind_of_file(path)}. Pass a file such as a PNG or a JPEG."
+        f"{option} {path!r} is not a picture: {_kind_of_file(path)}. "
+        "Pass a file such as a PNG or a JPEG."
     )
 
 
