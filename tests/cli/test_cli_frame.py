@@ -43,7 +43,7 @@ def test_other_names_lead_to_commands() -> None:
     """The names of other programs are no commands, and what they lead to exists."""
     names = command_names()
     assert not set(_OTHER_NAMES) & set(names)
-    assert set(_OTHER_NAMES.values()) <= set(names)
+    assert {each.split()[0] for each in _OTHER_NAMES.values()} <= set(names)
 
 
 def test_summaries_are_read_without_an_import() -> None:
@@ -77,8 +77,8 @@ def test_each_command_has_a_complete_help(parser: Any) -> None:
         (["ls"], "Did you mean 'query'?"),
         (["events", "tial"], "'tial' is not a command. Did you mean 'tail'?"),
         (["query", "Task", "--limt", "3"], "unknown argument '--limt'. Did you mean '--limit'?"),
-        (["query", "Task", "--sort", "name"], "unknown argument '--sort'. See"),
-        (["query", "Task", "--order=name"], "unknown argument '--order=name'. See"),
+        (["query", "Task", "--sort", "name"], "unknown argument '--sort'. It is a part of"),
+        (["query", "Task", "--order=name"], "unknown argument '--order=name'. It is a part of"),
         (["query", "Task", "-f", "json"], "unknown argument '-f'. See"),
         (["query", "Task", "--format", "json"], "Did you mean '--output'?"),
         (["query", "Task", "--fields=name"], "Did you mean '--columns'?"),
@@ -90,8 +90,8 @@ def test_each_command_has_a_complete_help(parser: Any) -> None:
         (["encode", "a.mov", "--verison", "x"], "Did you mean '--version'?"),
         (["upload", "a.mov", "--version", "x"], "'--version'. Did you mean '--to'?"),
         (["encode", "a.mov", "--to", "x"], "'--to'. Did you mean '--version'?"),
-        (["publish", "a.ma", "--zork", "x"], "'--zork'. Usage: ftrack-like publish --context ID"),
-        (["publish", "a.ma", "-z", "x"], "unknown argument '-z'. Usage: ftrack-like publish"),
+        (["publish", "a.ma", "--zork", "x"], "unknown argument '--zork'. See"),
+        (["publish", "a.ma", "-z", "x"], "unknown argument '-z'. See"),
         (["query", "--limt", "3"], "unknown argument '--limt'. Did you mean '--limit'?"),
         (["query", "-cname"], "missing: EXPRESSION"),
         (["publish", "--", "--contxt"], "missing: --context"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
+from typing import Any, Optional
 
 import pytest
+
+from ftrack_like.cli._review_page import local_links_note
 
 
 @pytest.mark.parametrize(
@@ -146,3 +148,29 @@ def test_second_reviews_of_a_name_need_force(command: Any, site: Any) -> None:
         line = next(line for line in found.errors.splitlines() if each in line)
         assert "show, made 20" in line
         assert line.endswith(", 0 versions")
+
+
+def test_login_asks_again_for_a_wrong_address(terminal: Any, settings: dict[str, str]) -> None:
+    """A wrong address that was typed is explained and asked for again; a port is allowed."""
+    started = terminal("login", "--no-check")
+    started.read_until("Server address")
+    started.type("http://a://b\n")
+    shown = started.read_until("It comes from your input")
+    assert "option" not in shown
+    started.type(settings["FTRACK_SERVER"].partition("://")[2] + "\n")
+    assert "User name" in started.read_until("User name")
+
+
+@pytest.mark.parametrize(
+    ("link", "is_local"),
+    [
+        ("http://127.0.0.1:8000/review?invitee=a", True),
+        ("http://localhost/review", True),
+        ("https://ftrack.studio.example/review", False),
+        (None, False),
+    ],
+)
+def test_links_of_this_machine_are_named(link: Optional[str], is_local: bool) -> None:
+    """Links that only this machine can open come with the options that make others."""
+    note = local_links_note([link])
+    assert ("--public-url" in note) is is_local

@@ -69,3 +69,41 @@ def test_forgotten_prefixes_are_suggested(arguments: list[str], command: Any, fr
     found = command(*arguments)
     assert (found.status, found.output) == (1, "")
     assert "Did you mean 'custom.fstart'?" in found.errors
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("bid > 8h", ["lighting"]),
+        ("bid >= 10h and name is lighting", ["lighting"]),
+        ('bid is "8h" and bid > 28799 and name is_not x', ["comp"]),
+        ("bid=10:00", ["lighting"]),
+        ("bid > 1e4 and bid < 30000", ["comp"]),
+        ('name is "bid > 8h"', []),
+    ],
+)
+def test_conditions_take_durations(
+    condition: str, names: list[str], command: Any, site: Any, session: Any
+) -> None:
+    """A condition on a bid takes the durations that assignments take."""
+    site["lighting"]["bid"], site["comp"]["bid"] = 36000, 28800
+    session.commit()
+    found = command("query", f"Task where {condition}", "--columns", "name")
+    assert (found.status, sorted(found.lines)) == (0, names), found.errors
+
+
+@pytest.mark.parametrize(
+    "words", [["query", "Task where bid > 2d"], ["set", "Task", "x", "bid=2d"]]
+)
+def test_days_are_refused(words: list[str], command: Any, site: Any) -> None:
+    """A duration in days is refused with the unit to write."""
+    found = command(*words)
+    assert (found.status > 0, "hours" in found.errors) == (True, True)
+
+
+def test_download_names_unknown_values_and_takes_a_type(command: Any, site: Any) -> None:
+    """A query that finds nothing is explained, and a type before ids is not taken for an id."""
+    found = command("download", "--query", "AssetVersion where task.name is lightin")
+    assert "There is no Task 'lightin'. Did you mean 'lighting'?" in found.errors
+    found = command("download", "AssetVersion", "show/sq010/sh010/layout/v001")
+    assert "'AssetVersion'" not in found.errors

@@ -112,8 +112,8 @@ def did_you_mean(
     """Return ``"Did you mean 'AssetVersion'?"`` for an unknown *name*, or *otherwise*.
 
     *candidates* are the valid names. If *name* is a name in another tool, the text says which names
-    ftrack has for it. It may also be a typing mistake, so the text contains two names. *remotely* is
-    that of :func:`closest`.
+    ftrack has for it. It may also be a typing mistake, so the text contains two names.
+    *remotely* is that of :func:`closest`.
     """
     words = _OTHER_WORDS.get(_comparable(str(name)), ())
     best = closest(name, candidates, limit=2 if words else 1, remotely=remotely)

@@ -273,7 +273,7 @@ def _seconds_in(each: Assignment) -> float:
             raise CommandError(
                 f"{each.source!r}: {each.text!r} is not a number of seconds. {each.attribute} is "
                 "in seconds: write seconds, such as 28800, or a duration, such as 8h, 1h30m, 45m "
-                "or 1:30."
+                "or 1:30. Write days in hours."
             ) from None
 
 

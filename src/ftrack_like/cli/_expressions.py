@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ftrack_like.cli._custom_conditions import with_custom_conditions
+from ftrack_like.cli._conditions import as_servers_read
 from ftrack_like.cli._entities import type_named
 from ftrack_like.cli._known_names import custom_name_hint
 from ftrack_like.cli._unknown import attributes_command, types_command
@@ -54,11 +54,13 @@ def quoting(typed: str, session: Session) -> Iterator[None]:
 def with_type(session: Session, expression: str) -> tuple[str, str]:
     """Return the type that *expression* queries, and *expression* with that in its right case.
 
-    Conditions such as ``custom.fstart > 1000`` are rewritten as servers read them. Raise :exc:`~ftrack_like.cli._errors.CommandError` with a suggestion for an unknown type.
+    Conditions such as ``custom.fstart > 1000`` are rewritten as servers read them.
+
+    Raise :exc:`~ftrack_like.cli._errors.CommandError` with a suggestion for an unknown type.
     """
     from ftrack_like.query import outline, projections_of  # lazy: "--help" answers at once
 
-    expression = with_custom_conditions(expression)
+    expression = as_servers_read(expression)
     given = outline(expression).entity_type or ""
     name = type_named(session, given)
     start = expression.index(given, projections_of(expression)[1])

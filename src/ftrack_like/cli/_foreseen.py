@@ -85,7 +85,8 @@ def refuse_incomplete(session: Session, entity_type: str, given: Iterable[str]) 
     kind = with_article(entity_type)
     listed = "".join(_choices(session, entity_type, name) for name in missing)
     raise CommandError(
-        f"{kind[:1].upper()}{kind[1:]} needs {' and '.join(missing)}. Write: {example}{advice}{listed}"
+        f"{kind[:1].upper()}{kind[1:]} needs {' and '.join(missing)}. Write: {example}"
+        f"{advice}{listed}"
     )
 
 

@@ -45,7 +45,8 @@ def check_thumbnail(option: str, path: str) -> None:
     if start and path.lower().endswith(_UNMARKED):
         return
     raise UsageMistake(
-        f"{option} {path!r} is not a picture: {_kind(path)}. Pass a file such as a PNG or a JPEG."
+        f"{option} {path!r} is not a picture: {_kind_of_file(path)}. "
+        "Pass a file such as a PNG or a JPEG."
     )
 
 
@@ -60,7 +61,7 @@ def check_encodable(option: str, path: str) -> None:
             "frames, see: ftrack-like encode --help"
         )
     _first_bytes(option, path)
-    kind = _kind(path)
+    kind = _kind_of_file(path)
     if kind.startswith(_HOPELESS):
         raise UsageMistake(f"{option} {path!r} is neither a movie nor a picture: {kind}.")
 
@@ -77,7 +78,7 @@ def _first_bytes(option: str, path: str) -> bytes:
         raise UsageMistake(f"{option} {path!r} cannot be read: {error.strerror}.") from error
 
 
-def _kind(path: str) -> str:
+def _kind_of_file(path: str) -> str:
     """Return words for the kind of the file at *path*, of which only the beginning is read."""
     import pathlib  # lazy: "--help" answers at once
 

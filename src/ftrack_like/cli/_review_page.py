@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Optional
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
     from ftrack_like.session import Session
 
-__all__ = ["OUTBOX", "links_in_mails", "page_of_review", "sandbox_page"]
+__all__ = ["OUTBOX", "links_in_mails", "local_links_note", "page_of_review", "sandbox_page"]
 
 #: The page with the mails that a sandbox has sent, for administrators.
 OUTBOX = "/outbox"
@@ -55,6 +56,21 @@ def links_in_mails(session: Session) -> Optional[dict[str, str]]:
         for link in mail["links"]:
             found.update((one, link) for one in parse_qs(urlsplit(link).query).get("invitee", ()))
     return found
+
+
+def local_links_note(links: Iterable[Optional[str]]) -> str:
+    """Return a sentence if one of *links* opens only on this machine, else no text."""
+    from ftrack_like._transport.connection_settings import (  # lazy: "--help" answers at once
+        is_this_machine,
+    )
+
+    for link in filter(None, links):
+        if is_this_machine(urlsplit(link).hostname or ""):
+            return (
+                "Only this machine can open the links. For guests on others, start the sandbox "
+                "with --host 0.0.0.0, or with --public-url and the address that they reach."
+            )
+    return ""
 
 
 def _answer_of(session: Session, path: str) -> Optional[requests.Response]:

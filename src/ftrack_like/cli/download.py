@@ -28,6 +28,7 @@ from ftrack_like.cli._progress import ProgressBar
 from ftrack_like.cli._sources import as_size
 from ftrack_like.cli._text import amount
 from ftrack_like.cli._unknown import no_component
+from ftrack_like.cli._unknown_values import unknown_values
 from ftrack_like.cli._version_paths import VERSION_FORM
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
     if folder.exists() and not folder.is_dir():
         raise UsageMistake(f"--to {arguments.to!r} is a file. Name a folder.")
     with open_session(arguments, plugins=True) as session:
+        if len(arguments.ids) > 1 and arguments.ids[0] in (_VERSION, *_COMPONENTS):
+            del arguments.ids[0]  # The type, which other commands need before an id.
         arguments.ids = whole_ids(session, ("Component", _VERSION), arguments.ids)
         components = _components(session, arguments)
         structured = arguments.structure
@@ -215,7 +218,8 @@ def _of_query(session: Session, expression: str, thumbnails: bool) -> list[Compo
     is_version = entity_type == _VERSION
     found = _of_versions(session, ids, thumbnails) if is_version else _load(session, "id", ids)
     if not found:
-        raise CommandError(f"{expression!r} finds no component.")
+        hints = [] if ids else unknown_values(session, entity_type, query)
+        raise CommandError(" ".join([f"{expression!r} finds no component.", *hints]))
     return found
 
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Optional
 
 from ftrack_like.cli._connection import add_connection_arguments, key_of_file
-from ftrack_like.cli._errors import UsageMistake
+from ftrack_like.cli._errors import UsageMistake, message_of
 from ftrack_like.cli._warnings import show_warnings
 
 if TYPE_CHECKING:
@@ -64,10 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     show_warnings()
     profiles = load_profiles()
     known = _known_login(profiles, arguments.profile)
-    address = arguments.server_url or _asked(
-        "Server address", known.server_url if known else os.environ.get("FTRACK_SERVER"), "--server"
-    )
-    server_url = checked_server_url(_with_scheme(address), "the option --server")
+    proposal = known.server_url if known else os.environ.get("FTRACK_SERVER")
+    if arguments.server_url:
+        server_url = checked_server_url(_with_scheme(arguments.server_url), "the option --server")
+    else:
+        server_url = _asked_address(proposal)
     user = arguments.api_user or _asked(
         "User name", known.api_user if known else os.environ.get("FTRACK_API_USER"), "--user"
     )
@@ -105,8 +106,23 @@ def _with_scheme(address: str) -> str:
     """Return *address*, with the likely scheme before a bare host name."""
     from ftrack_like._transport.connection_settings import with_likely_scheme  # lazy: likewise
 
-    bare = re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", address.strip())
+    bare = re.fullmatch(r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|localhost)(:\d+)?", address.strip())
     return with_likely_scheme(bare[0]) if bare else address
+
+
+def _asked_address(proposal: Optional[str]) -> str:
+    """Return the address of a server that the user types; ask again for one that is none."""
+    from ftrack_like import exception  # lazy: "--help" answers at once
+    from ftrack_like._transport.connection_settings import checked_server_url  # lazy: likewise
+
+    while True:
+        address = _asked("Server address", proposal, "--server")
+        try:
+            return checked_server_url(_with_scheme(address), "your input")
+        except exception.ServerAddressError as error:
+            if not sys.stdin.isatty():
+                raise
+            print(message_of(error), file=sys.stderr)
 
 
 def _asked(question: str, proposal: Optional[str], option: str) -> str:

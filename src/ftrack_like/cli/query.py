@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Optional
 from ftrack_like._base.collaborators import catalogue_of
 from ftrack_like.cli._arguments import positive
 from ftrack_like.cli._columns import Column, column_of, columns_of, projections_for
+from ftrack_like.cli._conditions import as_servers_read
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._custom_conditions import with_custom_conditions
 from ftrack_like.cli._entities import type_named
 from ftrack_like.cli._errors import UsageMistake
 from ftrack_like.cli._expressions import quoting
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.count and arguments.columns:
         raise UsageMistake("--count prints a number and has no --columns.")
     text = sys.stdin.read() if arguments.expression == "-" else arguments.expression
-    typed = with_custom_conditions(text.strip())
+    typed = as_servers_read(text.strip())
     with open_session(arguments) as session, quoting(typed, session):
         expression, columns = _with_columns(session, typed, arguments.columns)
         if arguments.count:

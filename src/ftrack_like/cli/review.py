@@ -26,7 +26,13 @@ from ftrack_like.cli._output import (
 from ftrack_like.cli._review_guests import NO_LINKS, GuestRow, read_guests
 from ftrack_like.cli._review_list import ReviewRow, read_reviews, review_notes, review_row
 from ftrack_like.cli._review_media import version_title, warn_of_missing_media
-from ftrack_like.cli._review_page import OUTBOX, page_of_review, sandbox_page
+from ftrack_like.cli._review_page import (
+    OUTBOX,
+    links_in_mails,
+    local_links_note,
+    page_of_review,
+    sandbox_page,
+)
 from ftrack_like.cli._review_report import REPORT_COLUMNS, read_report, report_row, report_value
 from ftrack_like.cli._text import amount
 from ftrack_like.cli._version_paths import VERSION_FORM
@@ -180,7 +186,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     people = [_read_person(each) for each in arguments.invite]
     project = find_entity(session, "Project", arguments.project)
     if not arguments.force:
-        _refuse_twin(session, arguments.name, project)
+        _refuse_second_review(session, arguments.name, project)
     versions = _versions_of(session, arguments.versions)
     review = session.create("ReviewSession", _settings(session, arguments, project))
     warn_of_missing_media(session, versions)
@@ -205,7 +211,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_twin(session: Session, name: str, project: Entity) -> None:
+def _refuse_second_review(session: Session, name: str, project: Entity) -> None:
     """Raise an error if *project* has a review session with this *name*, which then names two."""
     found = session.query(
         "select name from ReviewSession where name is :name and project_id is :project",
@@ -318,6 +324,8 @@ def _guests(session: Session, arguments: argparse.Namespace) -> int:
         _say("The review session has no guests.")
     elif not has_links:
         _say(NO_LINKS)
+    else:
+        _say_unless_empty(local_links_note(each.url for each in rows))
     return 0
 
 
@@ -416,6 +424,12 @@ def _say_where_links_are(session: Session) -> None:
                 f"The mails with the personal links: {page} (for administrators). "
                 "'ftrack-like review guests' prints the links."
             )
+            _say_unless_empty(local_links_note((links_in_mails(session) or {}).values()))
+
+
+def _say_unless_empty(text: str) -> None:
+    if text:
+        _say(text)
 
 
 def _say(*texts: Iterable[str]) -> None:

@@ -13,8 +13,8 @@ from ftrack_like.cli._changes import (
     apply_changes,
     write_changed,
 )
+from ftrack_like.cli._conditions import as_servers_read
 from ftrack_like.cli._connection import add_connection_arguments, open_session
-from ftrack_like.cli._custom_conditions import with_custom_conditions
 from ftrack_like.cli._entities import summed_up, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._expressions import quoting, with_type
@@ -112,7 +112,7 @@ def _query_of(session: Session, arguments: argparse.Namespace) -> tuple[str, str
         text = f"{type_named(session, arguments.type or 'Task')} where {arguments.where}"
     else:
         text = arguments.expression
-    typed = text = with_custom_conditions(text)
+    typed = text = as_servers_read(text)
     text = text[projections_of(text)[1] :]
     if arguments.where is None:
         _refuse_swapped(session, arguments.status, text)

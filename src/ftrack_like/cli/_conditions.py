@@ -1,18 +1,21 @@
-"""Conditions on custom attributes, in the short form that columns and assignments have.
+"""Conditions in the short forms that columns and assignments have, as servers read them.
 
 ``custom.fstart > 1000`` becomes ``custom_attributes any (key is "fstart" and value > 1000)``, which
 is the form of servers. Both are true for the entities that have a value to compare. What a negative
 condition says about entities without a value is not clear, so people must write that out.
+
+``bid > 8h`` becomes ``bid > 28800``: servers have durations in seconds.
 """
 
 from __future__ import annotations
 
 import re
 
+from ftrack_like._values.units import SECONDS, seconds_in
 from ftrack_like.cli._errors import UsageMistake
 from ftrack_like.cli._unknown_values import without_texts
 
-__all__ = ["with_custom_conditions"]
+__all__ = ["as_servers_read"]
 
 # Compiled on first use, because the module is imported for all queries.
 _TEXT = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'(),]+)"""
@@ -27,12 +30,45 @@ _OWN = ("configuration_id", "entity_id", "key", "value")
 _NEGATIVE = ("!=", "is_not", "not_in", "not_like")
 
 
-def with_custom_conditions(expression: str) -> str:
-    """Return the query *expression* with conditions on custom attributes as servers read them.
+#: A duration with a unit: no number, so that it has no other meaning.
+_DURATION = (
+    rf"\b(?:{'|'.join(sorted(SECONDS))})\s*(?:<=|>=|!=|=|<|>|\b(?:is_not|is)\b)\s*"
+    r"(?P<quote>[\"']?)(?P<value>(?:\d+(?:\.\d+)?(?:[dhsw]|m(?:in)?))+|\d+:\d\d)(?P=quote)(?![\w.:])"
+)
 
-    Raise :exc:`~ftrack_like.cli._errors.UsageMistake` for a negative condition, and for one on
-    ``none``; the message has the form to write.
+
+def as_servers_read(expression: str) -> str:
+    """Return the query *expression* with its short conditions as servers read them.
+
+    Raise :exc:`~ftrack_like.cli._errors.UsageMistake` for a negative condition on a custom
+    attribute, for one on ``none``, and for a duration in days; the message has the form to write.
     """
+    return _with_seconds(_with_custom_attributes(expression))
+
+
+def _with_seconds(expression: str) -> str:
+    """Return *expression* with seconds in place of durations."""
+    found, end = "", 0
+    for match in re.finditer(_DURATION, expression, re.IGNORECASE):
+        if (
+            without_texts(expression)[match.start() : match.start("quote")]
+            != (expression[match.start() : match.start("quote")])
+        ):
+            continue  # Within a text.
+        start, stop = match.span("value")
+        try:
+            seconds = seconds_in(match["value"])
+        except ValueError as error:
+            raise UsageMistake(
+                f"{match[0]!r}: servers do not know how long a day is. Write hours, such as 16h."
+            ) from error
+        found += f"{expression[end : start - len(match['quote'])]}{seconds:.15g}"
+        end = stop + len(match["quote"])
+    return found + expression[end:]
+
+
+def _with_custom_attributes(expression: str) -> str:
+    """Return *expression* with conditions on the keys of custom attributes."""
     if "custom" not in expression:
         return expression
     found, end = "", 0
