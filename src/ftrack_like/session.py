@@ -120,7 +120,7 @@ def __getattr__(name: str) -> type:
     return found
 
 
-#: What to write instead of the methods of sessions of other libraries.
+#: The advice for the methods of sessions of other libraries.
 _ADVICE = {
     **dict.fromkeys(
         ("add", "add_all"),

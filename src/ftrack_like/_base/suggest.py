@@ -212,7 +212,7 @@ class AdvisesMembers:
     ``dir`` of an instance does not list these members.
     """
 
-    #: What to write instead of a member that the class does not have, by its name.
+    #: The advice for a member that the class does not have, by its name.
     _member_advice: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - passed on

@@ -97,7 +97,7 @@ def message_of(error: Exception) -> str:
         )
     lines, place = text.splitlines(), []
     if len(lines) > 2 and lines[-1].strip() == "^":  # A query with a caret below the mistake.
-        # The lines keep their columns, so that the caret stands below the place.
+        # The lines keep their columns, so that the caret is below the place.
         before = len(lines[-2]) - len(lines[-2].lstrip())
         place = [f"  {printable(line[before:].rstrip())}" for line in lines[-2:]]
         lines[-2:] = []

@@ -29,7 +29,7 @@ __all__ = ["find_entities", "find_entity", "reference_by", "stored_values", "who
 
 #: Types without names whose entities have one of these types.
 _KINDS = {"Resource": ("User", "Group"), "BaseUser": ("User", "Collaborator")}
-#: What to do instead of naming an entity of a type without names.
+#: The advice for those who name an entity of a type without names.
 _INSTEAD = {
     "Appointment": "To assign a task, write: ftrack-like create Appointment context=TASK "
     "resource=USER type=assignment",

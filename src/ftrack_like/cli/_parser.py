@@ -75,7 +75,7 @@ _USUAL_COMMANDS = {
 #: The beginning of the message of argparse for missing arguments.
 _MISSING = "the following arguments are required:"
 
-#: What to do when the shell has split an expression into words, and an example.
+#: The advice when the shell has split an expression into words, and an example.
 _QUOTING = (
     " Put the expression in single quotes, and texts of several words in it in double quotes."
 )

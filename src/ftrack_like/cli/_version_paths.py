@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION_FORM", "is_version_path", "no_version", "versions_at"]
 
-#: What errors say about the form.
+#: The words of errors about the form.
 VERSION_FORM = "show/sq010/sh010/animation/v003"
 
 _PATH = re.compile(r"(?P<asset>[^\s/].*?)(?:\s+-\s+|\s+|/)v(?P<number>\d{1,9})", re.IGNORECASE)

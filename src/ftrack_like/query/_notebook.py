@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNREAD", "result_table", "wrong_columns"]
 
-#: What to do with a result of which nothing is read.
+#: The advice for a result of which nothing is read.
 UNREAD = (
     "No row is read yet, and a display sends no request. Read the rows with list(result) and show "
     "the result again, or use result.to_pandas() or result.to_dicts()."

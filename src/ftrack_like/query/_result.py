@@ -71,7 +71,7 @@ class _Pattern:
 #: How to change a query: its text is complete, and a selection has the methods for it.
 _SELECT = "A result belongs to a finished query. To build one from parts, use"
 
-#: What to write instead of the methods of selections and of other libraries.
+#: The advice for the methods of selections and of other libraries.
 _ADVICE = {
     **dict.fromkeys(
         ("where", "filter", "filter_by"), f"{_SELECT} session.select('Task').where(attr.name == …)."

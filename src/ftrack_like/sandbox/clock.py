@@ -26,7 +26,7 @@ class Clock:
 
     @property
     def is_frozen(self) -> bool:
-        """Return whether the clock stands still."""
+        """Return whether the clock is stopped."""
         return self._frozen is not None
 
     def now(self) -> datetime:

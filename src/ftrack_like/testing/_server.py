@@ -222,7 +222,7 @@ class Frozen(SuggestsMembers):
         self._clock.resume()
 
     def __repr__(self) -> str:
-        """Return the time of the clock, and whether it still stands."""
+        """Return the time of the clock, and whether it is stopped."""
         state = "" if self._clock.is_frozen else ", resumed"
         return f"<Frozen {self._clock.now().isoformat()}Z{state}>"
 
