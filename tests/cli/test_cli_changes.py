@@ -112,7 +112,7 @@ def test_values_from_files_and_json(
         ("status=Dne", "There is no Status 'Dne'.", 1),
         ("status.name=Dne", "There is no Status 'Dne'. The names are: ", 1),
         ("status.sort=100000", "There is no Status whose sort", 1),
-        ("assignments=admin", "the type Appointment has no names. Print the ids with: ", 1),
+        ("assignments=admin", "the type Appointment has no names. To assign a task, write: ", 1),
         ("custom.nope=1", "Task has no custom attribute 'nope'", 1),
         ("name.first=x", "name is not a reference", 1),
         ("metadata=x", "metadata has keys", 1),

@@ -137,6 +137,7 @@ def test_no_schemas_are_no_error(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
     """Without stored schemas, or with a broken file, there are no types to offer."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # without schemas in the other folder
     for folder, content in (("missing", None), ("broken", "{"), ("other", "[1]")):
         path = tmp_path / folder
         if content is not None:

@@ -35,6 +35,7 @@ def test_stored_schemas_need_no_server(
 ) -> None:
     """With --cached the schemas of the last session are read from the disk."""
     monkeypatch.setenv("FTRACK_API_SCHEMA_CACHE_PATH", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "other"))
     found = command("schema", "show", "--cached")
     assert (found.status, "No schemas are stored" in found.errors) == (1, True)
     live = command("schema", "show", "Task").output

@@ -97,7 +97,6 @@ WITHOUT = {
         "PerSessionDefaultKeyMaker",
     },
     "its arguments come from the client: an object of an action": {
-        "ActionRequest",
         "Selected",
         "Selection",
         "check_items",
@@ -113,6 +112,7 @@ WITHOUT = {
     },
     "an object that an example gets, and does not name": {"Frozen"},
     "a step of the client, which its modules share": {
+        "level_in_use",
         "Pages",
         "QueryRequests",
         "RowPage",

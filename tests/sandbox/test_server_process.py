@@ -346,8 +346,8 @@ def test_threads_of_the_command_take_short_turns() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
+    assert float(ended.stderr) < 0.005, "the default of Python"
     before = sys.getswitchinterval()
-    assert float(ended.stderr) < before
     with SandboxServer():
         assert sys.getswitchinterval() == before
 

@@ -53,13 +53,23 @@ def unknown_values(session: Session, entity_type: str, expression: str) -> list[
     attributes with few values, such as ``status is faild`` of a job. Of other attributes, a value
     counts that resembles one that exists.
     """
+    from ftrack_like.query._custom_keys import named_keys  # lazy: "--help" answers at once
+    from ftrack_like.query._references import named_references  # lazy: likewise
+
     plain = without_texts(expression)
+    # The library warns of these itself.
+    keys = named_keys(expression)
+    references = {
+        path for path, *_ in named_references(catalogue_of(session), entity_type, expression)
+    }
     found: dict[str, None] = dict.fromkeys(_without_wildcards(expression, plain))
     for match in re.finditer(_CONDITION, plain, re.IGNORECASE):
         start, end = match.span("value" if match["value"] else "values")
         texts = [_unquoted(each) for each in re.findall(_TEXT, expression[start:end])]
         scope = _scope_at(plain, match.start())
         path = f"{scope.path}.{match['path']}" if scope.path else match["path"]
+        if path in references or (path.endswith("key") and not set(texts).isdisjoint(keys)):
+            continue
         with contextlib.suppress(CommandError):
             for sentence in _sentences(session, scope.entity_type or entity_type, path, texts):
                 found[sentence] = None

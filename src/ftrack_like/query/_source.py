@@ -10,7 +10,6 @@ from ftrack_like._base.collaborators import fetcher_of
 from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like._values.literals import groups, key_condition, quoted
 from ftrack_like.query._custom_keys import warn_of_keys
-from ftrack_like.query._references import warn_of_references
 from ftrack_like.query._text import Outline, keyed_expressions
 from ftrack_like.query._wording import Wording
 
@@ -129,6 +128,8 @@ class QueryRequests:
         *rows* is the list of rows, or their number.
         """
         if not rows:
+            from ftrack_like.query._references import warn_of_references  # lazy: few find nothing
+
             warn_of_keys(self._session, self.wording.bound)
             warn_of_references(self._session, self.parts.entity_type, self.wording.bound)
 

@@ -17,7 +17,7 @@ def publish(review, version, name="ftrackreview-mp4", **meta):
 
 def options(page, name):
     """Return the labels and values of the list *name*."""
-    found = re.search(rf"<select data-{name}\b.*?</select>", page.source, re.S)
+    found = re.search(rf"<select [^>]*data-{name}\b.*?</select>", page.source, re.S)
     return re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)</option>', found[0]) if found else []
 
 
