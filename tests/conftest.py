@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib.util
+import logging
 import os
 import pathlib
 import threading
@@ -21,6 +22,7 @@ from tests.scheduling import RotatedDir, in_order_of_time, number_of_processes
 
 from ftrack_like._base.ffmpeg import find_ffmpeg
 from ftrack_like.exception import MediaError
+from ftrack_like.sandbox.operations.logs import ACCESS, ENCODINGS
 
 if TYPE_CHECKING:
     from ftrack_like.session import Session
@@ -119,6 +121,19 @@ def _restored_environment(_isolated_environment: None) -> Iterator[None]:
     """Keep the environment variables that a module sets, such as a page does, from the others."""
     with mock.patch.dict(os.environ):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _restored_logs() -> Iterator[None]:
+    """Undo what a command of the sandbox that a module runs in this process does to the logs."""
+    loggers = [logging.getLogger(name) for name in (None, ACCESS, ENCODINGS)]
+    levels = [logger.level for logger in loggers]
+    yield
+    root = loggers[0]
+    # The handlers of pytest are of classes of their own.
+    root.handlers[:] = [one for one in root.handlers if type(one) is not logging.StreamHandler]
+    for logger, level in zip(loggers, levels):
+        logger.setLevel(level)
 
 
 def pytest_collection(session: pytest.Session) -> None:
