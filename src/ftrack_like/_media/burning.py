@@ -86,7 +86,7 @@ def write_burn_in(asked: Mapping[str, Any]) -> None:
 
 
 def write_slate(asked: Mapping[str, Any]) -> None:
-    """Write a movie of one frame: the card with *lines*."""
+    """Write a movie with one frame, the card with *lines*."""
     width, height = asked["size"]
     with _writing(asked, (width, height)) as (canvas, add):
         canvas.paste(_CARD, (0, 0, *canvas.size))

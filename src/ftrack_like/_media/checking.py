@@ -73,7 +73,7 @@ def _first(count: int) -> str:
 
 
 def _cut_words(found: Mapping[str, Any], has_complaints: bool) -> str:
-    """Return words for how much of the movie is there, nothing if all of it is."""
+    """Return words for how much of the movie is there, nothing if it is whole."""
     if has_complaints and found["stated"] > found["found"]:
         return f"it states {found['stated']} frames, but only {found['found']} can be read"
     seconds, end = found["seconds"], found["end"]

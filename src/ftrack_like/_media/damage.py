@@ -221,7 +221,7 @@ def _adjoined(runs: Sequence[list[Any]]) -> list[list[Any]]:
 
 
 def _is_bad(read: _Read, packet: _Packet) -> bool:
-    """Return whether there is an error in *packet*, and no whole frame of it."""
+    """Return whether *packet* has an error, and gives no whole frame."""
     return packet.time not in read.whole and (packet.is_doubtful or packet.time in read.partial)
 
 

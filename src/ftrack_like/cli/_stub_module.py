@@ -126,7 +126,7 @@ def stub_module(catalogue: Catalogue, configurations: Iterable[Configuration]) -
     """Return the text of the module for the types of *catalogue*, the same for the same types.
 
     *configurations* are the custom attributes of the site. The text does not have the address of
-    the site, so that a check against a copy of it succeeds.
+    the site, so that a check against a copy of the site succeeds.
     """
     return _StubWriter(catalogue, configurations).text()
 

@@ -199,5 +199,5 @@ def _of_values(
     present = {each.lower() for each in known}
     for text in texts:
         if text.lower() not in present and ((is_name and not is_own) or closest(text, known)):
-            is_plain = is_name and name != "key"  # The key of a value is not the name of it.
+            is_plain = is_name and name != "key"  # The key of a value is not its name.
             yield no_entity(owners, text, known, path=None if is_plain else name)

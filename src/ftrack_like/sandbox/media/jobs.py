@@ -54,7 +54,7 @@ _BEATS = 4
 #: killed, and for lost notifications.
 _IDLE = 5.0
 
-#: Seconds that a worker waits after an error of the database, and at most after many of them.
+#: Seconds that a worker waits after an error of the database, and at most after many errors.
 _PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 
