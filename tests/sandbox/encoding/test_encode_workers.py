@@ -160,12 +160,14 @@ def test_log_has_the_state_of_each_job(farm: Farm, gate: Gate) -> None:
 
 def test_queue_shows_the_path_of_the_version(farm: Farm) -> None:
     """The list names the version by its path, as other commands accept it."""
-    job, version = farm.ask()
-    (shown,) = (one for one in farm.queue() if one["id"] == job)
-    assert shown["version_id"] == version
-    assert re.fullmatch(r".+/v\d{3}", shown["version"])
-    (line,) = (one for one in _jobs(farm).stdout.splitlines() if one.startswith(job))
-    assert line.endswith(f"  {shown['version']}")
+    asked = [farm.ask() for _ in range(2)]  # Both versions have the same asset.
+    queue = {one["id"]: one for one in farm.queue()}
+    for job, version in asked:
+        shown = queue[job]
+        assert shown["version_id"] == version
+        assert re.fullmatch(r"(.+/)+[^/]+/v\d{3}", shown["version"])
+        (line,) = (one for one in _jobs(farm).stdout.splitlines() if one.startswith(job))
+        assert line.endswith(f"  {shown['version']}")
 
 
 def test_queue_is_changed_without_the_folder(

@@ -62,17 +62,18 @@ class QueueManager:
     def version_paths(self, jobs: Iterable[QueuedJob]) -> dict[str, str]:
         """Return the paths of the versions of *jobs*, ``{version id: show/shot/asset/v003}``.
 
-        Jobs without a version, and versions that were deleted or have no path, are left out.
+        Jobs without a version, and versions that were deleted, are left out.
         """
         ids = sorted({one.job.version_id for one in jobs if one.job.version_id is not None})
         found = {}
+        assets: dict[str, str] = {}  # Only the first record of an asset in an answer has its name.
         for start in range(0, len(ids), _PATHS_AT_ONCE):
             listed = ", ".join(f'"{one}"' for one in ids[start : start + _PATHS_AT_ONCE])
             for row in records(self._office, _VERSIONS.format(listed)):
-                above = [one["name"] for one in row["link"][:-1]]
-                names = [*above, (row["asset"] or {}).get("name")]
-                if all(names):
-                    found[row["id"]] = "/".join([*names, f"v{row['version']:03}"])
+                asset = row["asset"]
+                name = assets.setdefault(asset["id"], asset.get("name") or "")
+                names = [*(str(one["name"]) for one in row["link"][:-1]), name]
+                found[row["id"]] = "/".join([*names, f"v{row['version']:03}"])
         return found
 
     def repeat(self, job_id: str) -> None:
