@@ -54,50 +54,7 @@ _NAMED_MAIL = re.compile(r"\s*(?P<name>[^<>]*?)\s*<(?P<mail>[^<>]+)>\s*")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to *parser*."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    create = actions.add_parser(
-        "create",
-        help="make a review session and print its id",
-        description="Make a review session and print its id. On a terminal, also print the address "
-        "of its page for users, if the server is a sandbox. With --json, the address is in 'url', "
-        "and null for other servers.",
-    )
-    create.add_argument("name", metavar="NAME", help="name of the review session")
-    create.add_argument(
-        "--project", metavar="PROJECT", required=True, help="name or id of the project"
-    )
-    create.add_argument("--description", metavar="TEXT", default="", help="text for the guests")
-    create.add_argument(
-        "--days",
-        metavar="N",
-        type=positive,
-        help="close it after N days (default: it stays open until it is closed)",
-    )
-    create.add_argument(
-        "--passphrase-file",
-        metavar="FILE",
-        help="guests must enter the text in the first line of this file; '-' reads a line from "
-        "standard input. A passphrase is never an argument: other users see those",
-    )
-    create.add_argument(
-        "--moderated", action="store_true", help="guests do not see the notes of other guests"
-    )
-    create.add_argument(
-        "--force",
-        action="store_true",
-        help="make it although the project has a review session of this name",
-    )
-    _add_versions_option(
-        create,
-        "--version",
-        f"version to show, by id or path such as {VERSION_FORM}; may be repeated",
-    )
-    create.add_argument(
-        "--invite",
-        metavar="EMAIL",
-        action="append",
-        default=[],
-        help="person to invite by mail; may be repeated",
-    )
+    create = _add_create(actions)
     add = actions.add_parser(
         "add",
         help="add versions to a review session",
@@ -155,6 +112,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for each in (create, add, invite, guests, report, listing):
         add_output_arguments(each)
         add_connection_arguments(each)
+
+
+def _add_create(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the action *create* to *actions*, and return its parser."""
+    create = actions.add_parser(
+        "create",
+        help="make a review session and print its id",
+        description="Make a review session and print its id. On a terminal, also print the address "
+        "of its page for users, if the server is a sandbox. With --json, the address is in 'url', "
+        "and null for other servers.",
+    )
+    create.add_argument("name", metavar="NAME", help="name of the review session")
+    create.add_argument(
+        "--project", metavar="PROJECT", required=True, help="name or id of the project"
+    )
+    create.add_argument("--description", metavar="TEXT", default="", help="text for the guests")
+    create.add_argument(
+        "--days",
+        metavar="N",
+        type=positive,
+        help="close it after N days (default: it stays open until it is closed)",
+    )
+    create.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        help="guests must enter the text in the first line of this file; '-' reads a line from "
+        "standard input. A passphrase is never an argument: other users see those",
+    )
+    create.add_argument(
+        "--moderated", action="store_true", help="guests do not see the notes of other guests"
+    )
+    create.add_argument(
+        "--force",
+        action="store_true",
+        help="make it although the project has a review session of this name",
+    )
+    _add_versions_option(
+        create,
+        "--version",
+        f"version to show, by id or path such as {VERSION_FORM}; may be repeated",
+    )
+    create.add_argument(
+        "--invite",
+        metavar="EMAIL",
+        action="append",
+        default=[],
+        help="person to invite by mail; may be repeated",
+    )
+    return create
 
 
 def _add_review(parser: argparse.ArgumentParser) -> None:
