@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import pathlib
+import signal
 import threading
 import time
 import uuid
@@ -50,8 +51,9 @@ def _sandbox_class() -> type[Sandbox]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Settle which ffmpeg the run uses, and give generated tests the time they need."""
+    """Settle ffmpeg and the answer to Ctrl-C, and give generated tests the time they need."""
     _settle_ffmpeg()
+    _answer_interrupts()
     if importlib.util.find_spec("hypothesis") is None:
         return
     from hypothesis import HealthCheck, settings  # lazy: some environments have none
@@ -59,6 +61,17 @@ def pytest_configure(config: pytest.Config) -> None:
     slow = [HealthCheck.too_slow]
     settings.register_profile("unhurried", deadline=None, suppress_health_check=slow)
     settings.load_profile("unhurried")
+
+
+def _answer_interrupts() -> None:
+    """Let Ctrl-C end the programs that tests start, also where this run was started without it.
+
+    A shell starts a program in the background of a script with SIGINT ignored, and each child
+    inherits that. A signal that has a handler gets its default behaviour in children.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -21,6 +21,24 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals and si
 #: A value of ``PYTHONPATH`` entry with a module ``rich`` that cannot be imported.
 WITHOUT_RICH = "raise ImportError('not installed')\n"
 
+#: A program in which another thread takes SIGINT: the system call that the main thread waits in
+#: goes on, as for a signal that comes right before the call.
+LATE_INTERRUPT = """
+import os, signal, threading, time
+from ftrack_like._base.questions import answer_to
+
+def interrupt():
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+try:
+    answer_to("Sure? ")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
 
 @pytest.fixture(params=["rich", "plain"])
 def variables(request: Any, tmp_path: pathlib.Path) -> dict[str, str]:
@@ -213,6 +231,21 @@ def test_interrupt_at_the_question_ends_with_130(terminal: Any, site: Any, sessi
     assert result.status == 130
     assert "Traceback" not in result.output
     assert len(session.query("Task where status.name is Completed")) == 0
+
+
+def test_interrupt_that_does_not_end_the_wait_is_not_lost(tmp_path: pathlib.Path) -> None:
+    """Ctrl-C in the moment between a question and the wait for its answer ends the question."""
+    script = tmp_path / "ask.py"
+    script.write_text(LATE_INTERRUPT)
+    controller, terminal = os.openpty()
+    try:
+        ended = subprocess.run(
+            [sys.executable, str(script)], stdin=terminal, capture_output=True, timeout=120
+        )
+    finally:
+        os.close(controller)
+        os.close(terminal)
+    assert (ended.stdout, ended.stderr) == (b"interrupted\n", b"Sure? ")
 
 
 def test_interrupt_during_a_request_ends_with_130(settings: dict[str, str]) -> None:

@@ -146,7 +146,7 @@ def test_commits_leave_nothing_behind(
 def test_a_stream_takes_the_same_however_long(
     session: Any, prefetch: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The most that fifty pages take at once is what five take."""
+    """Fifty pages take at once what five take, give or take the page that is read ahead."""
 
     def answer(batch: Any) -> Any:
         """Return a page of tasks, of as many pages as there are to be."""
@@ -175,5 +175,5 @@ def test_a_stream_takes_the_same_however_long(
     go_through()
     few = go_through()
     pages = 50
-    assert go_through() <= 1.25 * few
+    assert go_through() <= 2 * few  # Fifty pages in memory at once would take ten times as much.
     assert len(session._local_cache.keys()) < PAGE

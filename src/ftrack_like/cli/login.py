@@ -8,6 +8,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Optional
 
+from ftrack_like._base.questions import answer_to
 from ftrack_like.cli._connection import add_connection_arguments, key_of_file
 from ftrack_like.cli._errors import UsageMistake, message_of
 from ftrack_like.cli._warnings import show_warnings
@@ -138,8 +139,7 @@ def _asked(question: str, proposal: Optional[str], option: str) -> str:
         )
     while True:
         shown = f" [{proposal}]" if proposal else ""
-        print(f"{question}{shown}: ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
+        line = answer_to(f"{question}{shown}: ")
         if not line:
             raise UsageMistake(f"{question}: there is no input. Pass it with {option}.")
         answer = line.strip() or proposal
