@@ -222,6 +222,22 @@ def test_yes_asks_nothing(terminal: Any, site: Any) -> None:
     assert "Deleted 1 Task." in result.output
 
 
+@pytest.mark.parametrize(
+    ("type_name", "more", "shown"),
+    [("Task", [], True), ("Task", ["type=Animation"], False), ("Shot", [], False)],
+)
+def test_create_names_the_type_that_the_server_chose(
+    type_name: str, more: list[str], shown: bool, terminal: Any, site: Any, session: Any
+) -> None:
+    """A task without a type gets one from the server, and the terminal says which."""
+    arguments = ["create", type_name, "name=new", "parent=show/sq010", *more]
+    result = terminal(*arguments, NO_COLOR="1").finish()
+    assert (result.status, "which the server chose" in result.output) == (0, shown), result.output
+    if shown:
+        chosen = session.query("Task where name is new").one()["type"]["name"]
+        assert f"its type is {chosen}, " in result.output
+
+
 def test_interrupt_at_the_question_ends_with_130(terminal: Any, site: Any, session: Any) -> None:
     """Ctrl-C at the question ends the command without a traceback, and changes nothing."""
     started = terminal("status", "Completed", "Task")

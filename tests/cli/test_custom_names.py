@@ -54,6 +54,35 @@ def test_ambiguous_conditions_name_the_form_to_write(rest: str, command: Any, fr
 
 
 @pytest.mark.parametrize(
+    ("expression", "path"),
+    [
+        ("Shot order by custom.fstart", "custom.fstart"),
+        ("Shot where custom.fstart > 5 order by name, custom_attributes.fstart desc limit 2", ""),
+        ("Task where (name like 'l%') order by parent.custom.fstart", "parent.custom.fstart"),
+    ],
+)
+def test_order_by_a_custom_attribute_names_another_way(
+    expression: str, path: str, command: Any, framed: Any
+) -> None:
+    """Servers have no such order, and the error says how to sort the output."""
+    found = command("query", expression)
+    assert (found.status, found.output) == (2, "")
+    assert f"--columns {path or 'custom.fstart'},name | sort -n" in found.errors
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "Shot where name is 'order by custom.fstart'",
+        "select name, custom_attributes.fstart from Shot order by name",
+    ],
+)
+def test_other_mentions_are_no_order(expression: str, command: Any, framed: Any) -> None:
+    """A text, or a column before an order, is not taken for an order by a custom attribute."""
+    assert command("query", expression).status == 0
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["query", "Shot where fstart > 5"],

@@ -36,14 +36,36 @@ _DURATION = (
     r"(?P<quote>[\"']?)(?P<value>(?:\d+(?:\.\d+)?(?:[dhsw]|m(?:in)?))+|\d+:\d\d)(?P=quote)(?![\w.:])"
 )
 
+#: A custom attribute in the order of a query.
+_ORDER = (
+    r"\border\s+by\b(?:(?!\b(?:limit|offset)\b)[^()])*?"
+    r"(?P<path>(?<![\w.\]])(?:\w+\.)*(?:custom|custom_attributes)\.(?P<key>\w+))"
+)
+
 
 def as_servers_read(expression: str) -> str:
     """Return the query *expression* with its short conditions as servers read them.
 
     Raise :exc:`~ftrack_like.cli._errors.UsageMistake` for a negative condition on a custom
-    attribute, for one on ``none``, and for a duration in days; the message has the form to write.
+    attribute, for one on ``none``, for an order by a custom attribute, and for a duration in days;
+    the message has the form to write.
     """
+    _refuse_order(expression)
     return _with_seconds(_with_custom_attributes(expression))
+
+
+def _refuse_order(expression: str) -> None:
+    """Raise :exc:`~ftrack_like.cli._errors.UsageMistake` for an order by a custom attribute.
+
+    For servers, the value of a custom attribute is an entity of its own.
+    """
+    match = re.search(_ORDER, without_texts(expression), re.IGNORECASE)
+    if match and match["key"] not in _OWN:
+        path = match["path"].replace("custom_attributes.", "custom.")
+        raise UsageMistake(
+            f"Servers cannot order by {match['path']!r}, because it is a custom attribute. Show it "
+            f"as the first column, and sort the lines: --columns {path},name | sort -n"
+        )
 
 
 def _with_seconds(expression: str) -> str:

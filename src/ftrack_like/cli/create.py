@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ftrack_like.cli._arguments import add_type_argument
 from ftrack_like.cli._assignments import apply_keyed, assignments_of, plain_values
@@ -14,6 +16,10 @@ from ftrack_like.cli._errors import CommandError
 from ftrack_like.cli._foreseen import refuse_incomplete, refuse_taken_name
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_details
 from ftrack_like.cli._text import printable
+
+if TYPE_CHECKING:
+    from ftrack_like.cli._assignments import Assignment
+    from ftrack_like.entity.base import Entity
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -61,6 +67,18 @@ def run(arguments: argparse.Namespace) -> int:
             print(text)
             if is_terminal(sys.stdout):
                 print(printable(f"Created {entity_type} {text}."), file=sys.stderr)
+                _show_chosen_type(entity, assignments)
         else:
             write_details(arguments, {"type": entity_type, **key})
     return 0
+
+
+def _show_chosen_type(entity: Entity, assignments: Iterable[Assignment]) -> None:
+    """Say which type the server has chosen for *entity*, which was created without one."""
+    given = {assignment.attribute for assignment in assignments}
+    if given & {"type", "type_id"} or not {"type", "type_id"} <= set(entity.keys()):
+        return
+    chosen = entity["type"]
+    if chosen is not None:
+        advice = f"its type is {chosen['name']}, which the server chose. Give another: type=NAME"
+        print(printable(f"No type was given, so {advice}"), file=sys.stderr)

@@ -134,5 +134,5 @@ def fail(text: str) -> int:
         import traceback  # lazy: seldom needed
 
         traceback.print_exc()
-    print(text, file=sys.stderr)
+    print(f"ftrack-like: {text}", file=sys.stderr)
     return 1
