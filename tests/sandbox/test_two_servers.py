@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -16,10 +17,14 @@ import sqlalchemy
 
 from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import RequestUser
+from ftrack_like.sandbox.database import commit_marks, engine, shared_locks
 from ftrack_like.sandbox.database import deadline as deadlines
-from ftrack_like.sandbox.database import shared_locks
 from ftrack_like.sandbox.database.engine import Database
-from ftrack_like.sandbox.database.repeats import TransactionLostError, repeated
+from ftrack_like.sandbox.database.repeats import (
+    CommitInDoubtError,
+    TransactionLostError,
+    repeated,
+)
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.seed.ids import row_id
@@ -303,15 +308,15 @@ def test_items_of_lists_are_unique(servers: Servers, project: str) -> None:
 
 def end_connections(servers: Servers) -> int:
     """End all connections to the namespace, as a restart does; return their number."""
-    engine = sqlalchemy.create_engine(servers.databases[0].engine.url)
-    with engine.begin() as connection:
+    connected = sqlalchemy.create_engine(servers.databases[0].engine.url)
+    with connected.begin() as connection:
         sql = """
             SELECT count(pg_terminate_backend(pid)) FROM pg_locks
             WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
             AND objid = (hashtext(current_schema())::bigint & 4294967295)::oid
         """
         count = connection.exec_driver_sql(sql).scalar_one()
-    engine.dispose()
+    connected.dispose()
     return int(count)
 
 
@@ -365,6 +370,44 @@ def test_a_lost_commit_is_asked_for(servers: Servers, project: str, saved: bool)
         with pytest.raises(TransactionLostError), database.write() as connection:
             connection.execute(insertion)
     assert len(servers.rows("scope", id="1")) == int(saved)
+
+
+def test_a_commit_of_unknown_outcome_is_not_repeated(
+    servers: Servers, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where PostgreSQL cannot say what it saved, the error is none that repeats the transaction."""
+    database = servers.databases[0]
+    monkeypatch.setattr(commit_marks, "_PATIENCE", 100)  # milliseconds
+    other = sqlalchemy.create_engine(database.engine.url)
+    runs = []
+
+    def cut(connection: sqlalchemy.Connection) -> None:
+        end_connections(servers)
+        shared_locks.take_turn(turn.enter_context(other.connect()))
+
+    def work() -> None:
+        runs.append(1)
+        with database.write() as connection:
+            connection.execute(sqlalchemy.insert(TABLES["scope"]).values(id="1", name="new"))
+
+    sqlalchemy.event.listen(database.engine, "commit", cut, once=True)
+    with contextlib.ExitStack() as turn, pytest.raises(CommitInDoubtError):
+        repeated(work)
+    other.dispose()
+    assert len(runs) == 1
+
+
+def test_old_marks_of_commits_are_removed(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of the marks has those of the last minutes only."""
+    database = servers.databases[0]
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE commit_mark SET made_at = made_at - interval '1 hour'")
+    monkeypatch.setattr(engine, "_TRIM_AFTER", 1)
+    with database.write() as connection:
+        found = connection.exec_driver_sql("SELECT count(*) FROM commit_mark").scalar()
+    assert found == 1
 
 
 def test_a_wrong_address_is_reported_at_once() -> None:

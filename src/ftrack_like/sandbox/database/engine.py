@@ -20,6 +20,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -29,15 +30,19 @@ import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, Engine
 
+from ftrack_like.sandbox.database import commit_marks
 from ftrack_like.sandbox.database.faults import explained
 from ftrack_like.sandbox.database.folders import FolderWatch, watch_folder
 from ftrack_like.sandbox.database.postgresql import (
     allow_silence,
     create_postgresql_engine,
     readers_of,
-    was_saved,
 )
-from ftrack_like.sandbox.database.repeats import TransactionLostError, is_away
+from ftrack_like.sandbox.database.repeats import (
+    CommitInDoubtError,
+    TransactionLostError,
+    is_away,
+)
 from ftrack_like.sandbox.database.shared_locks import (
     share_again,
     take_alone,
@@ -58,6 +63,9 @@ BUSY_TIMEOUT = 30.0
 _LOADING_CACHE = 256 * 1024
 
 _WRITES = "sandbox_writes"
+
+#: Old marks of commits are removed by each transaction of so many.
+_TRIM_AFTER = 200
 
 #: How long a transaction waits for a PostgreSQL server that restarts, in seconds, and the pause
 #: between two attempts.
@@ -95,6 +103,10 @@ class Database:
         self._readers = self._engine if self.is_sqlite else readers_of(self._engine)
         #: Whether a connection was ever open, so that the address is right.
         self._was_open = False
+        #: Whether the table of the marks exists on PostgreSQL.
+        self._has_marks = False
+        #: How often this object has begun to write.
+        self._written = 0
         #: A connection that only watches for the commits of others.
         self._observer: Optional[sqlite3.Connection] = None
 
@@ -143,10 +155,11 @@ class Database:
         insert rows in any order.
 
         If a PostgreSQL server stops during the commit, this method waits until it is back and asks
-        for the outcome. Raise :exc:`TransactionLostError` if nothing was saved.
+        for the outcome. Raise :exc:`TransactionLostError` if nothing was saved, and
+        :exc:`CommitInDoubtError` if the server does not come back.
         """
         with self.turns.take(owner, expected):
-            number: Optional[str] = None
+            mark: Optional[uuid.UUID] = None
             try:
                 with self._connect(self._engine) as plain:
                     connection = plain.execution_options(**{_WRITES: True})
@@ -156,11 +169,12 @@ class Database:
                             yield connection
                         finally:
                             forget(connection)
-                        number = begun
+                        mark = begun
             except sqlalchemy.exc.DBAPIError as error:
-                if number is None or not error.connection_invalidated:
+                if mark is None or not error.connection_invalidated:
                     raise
-                self._require_saved(number, error)
+                self._require_saved(mark, error)
+            self._has_marks = True
         self._move_log()
 
     @contextmanager
@@ -187,19 +201,17 @@ class Database:
         # there.
         return self.is_sqlite or not turn_is_wanted(connection)
 
-    def _require_saved(self, number: str, lost: sqlalchemy.exc.DBAPIError) -> None:
-        """Raise :exc:`TransactionLostError` if the transaction *number* was not saved.
+    def _require_saved(self, mark: uuid.UUID, lost: sqlalchemy.exc.DBAPIError) -> None:
+        """Raise :exc:`TransactionLostError` if the transaction with *mark* was not saved.
 
-        The error *lost* interrupted its commit. Raise it if the outcome remains unknown.
+        The error *lost* interrupted its commit. Raise :exc:`CommitInDoubtError` if the outcome
+        remains unknown: nobody may repeat the transaction then.
         """
-        end = time.monotonic() + _PATIENCE
-        saved: Optional[bool] = None
-        while saved is None and time.monotonic() < end:
+        try:
             with self._connect(self._engine) as connection, connection.begin():
-                saved = was_saved(connection, number)
-            time.sleep(0 if saved is not None else _PAUSE)
-        if saved is None:
-            raise lost
+                saved = commit_marks.was_saved(connection, mark)
+        except sqlalchemy.exc.DBAPIError as error:
+            raise CommitInDoubtError(f"The outcome of a commit is unknown: {error}") from lost
         if not saved:
             raise TransactionLostError("The connection broke during the commit.") from lost
 
@@ -367,15 +379,22 @@ class Database:
             with suppress(*failures), closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def _begin_write(self, connection: Connection) -> Optional[str]:
-        """Take the lock for writers; return the number of the transaction on PostgreSQL.
+    def _begin_write(self, connection: Connection) -> Optional[uuid.UUID]:
+        """Take the lock for writers; return the mark of the transaction on PostgreSQL.
 
         There, foreign keys are declared as deferred.
         """
         if self.is_sqlite:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
             return None
-        return take_turn(connection)
+        if not self._has_marks:
+            take_turn(connection)
+            commit_marks.create_table(connection)
+        mark = commit_marks.take_marked_turn(connection)
+        self._written += 1
+        if self._written % _TRIM_AFTER == 0:
+            commit_marks.trim(connection)
+        return mark
 
 
 def _delete(folder: pathlib.Path, process: int, watch: FolderWatch) -> None:

@@ -1,4 +1,4 @@
-"""The engine for PostgreSQL: its connections, their settings, and the outcome of lost commits.
+"""The engine for PostgreSQL: its connections and their settings.
 
 A server on one machine answers a short statement in a tenth of a millisecond, so each trip counts:
 
@@ -11,7 +11,7 @@ A server on one machine answers a short statement in a tenth of a millisecond, s
 from __future__ import annotations
 
 import time
-from typing import Any, Optional
+from typing import Any
 
 import sqlalchemy.exc
 from sqlalchemy import Connection, event
@@ -19,13 +19,7 @@ from sqlalchemy.engine import URL, Engine
 
 from ftrack_like.sandbox.database.shared_locks import join_users
 
-__all__ = [
-    "WrongEncodingError",
-    "allow_silence",
-    "create_postgresql_engine",
-    "readers_of",
-    "was_saved",
-]
+__all__ = ["WrongEncodingError", "allow_silence", "create_postgresql_engine", "readers_of"]
 
 #: The connections of a process that stay open, and the most further ones. A transaction that waits
 #: for its turn within the process has no connection yet.
@@ -92,13 +86,6 @@ def create_postgresql_engine(url: URL, *, hide_parameters: bool) -> Engine:
 def readers_of(engine: Engine) -> Engine:
     """Return *engine* for transactions that only read and see one state of the database."""
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-
-
-def was_saved(connection: Connection, transaction: str) -> Optional[bool]:
-    """Return whether *transaction* (``txid_current``) was committed; None while it is running."""
-    sql = sqlalchemy.text("SELECT txid_status(CAST(:number AS bigint))")
-    status = connection.execute(sql, {"number": transaction}).scalar()
-    return None if status == "in progress" else bool(status == "committed")
 
 
 def allow_silence(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Optional, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["TransactionLostError", "is_away", "is_passing", "repeated"]
+__all__ = ["CommitInDoubtError", "TransactionLostError", "is_away", "is_passing", "repeated"]
 
 Result = TypeVar("Result")
 
@@ -25,6 +25,10 @@ _PAUSE = 0.05
 
 class TransactionLostError(Exception):
     """The connection broke during the commit, and the database says that nothing was saved."""
+
+
+class CommitInDoubtError(Exception):
+    """The connection broke during the commit, and the database cannot say what was saved."""
 
 
 def is_away(error: DBAPIError) -> bool:

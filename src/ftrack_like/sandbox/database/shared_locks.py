@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 __all__ = [
+    "TAKE_TURN",
     "DatabaseInUseError",
     "join_users",
     "share_again",
@@ -35,6 +36,9 @@ _PATIENCE = 2.0
 _PAUSE = 0.05
 
 _NAMESPACE = "hashtext(coalesce(current_schema(), ''))"
+
+#: The expression that waits for the turn to write, for statements that do more than that.
+TAKE_TURN = f"pg_advisory_xact_lock({_TURN}, {_NAMESPACE})"
 
 
 class DatabaseInUseError(RuntimeError):
@@ -85,20 +89,14 @@ def _try(attempt: Callable[[], bool]) -> bool:
     return True
 
 
-def take_turn(connection: Connection) -> str:
+def take_turn(connection: Connection) -> None:
     """Wait until no other transaction writes, and be the one until the transaction ends.
-
-    Return the number of the transaction, by which the server later knows its outcome.
 
     Under the isolation level of writers (read committed) each later statement sees what the
     transactions before have committed, because PostgreSQL releases the lock after the commit has
     become visible.
     """
-    # The number comes second: a transaction has none while it waits, and delays no clean-up.
-    row = connection.exec_driver_sql(
-        f"SELECT pg_advisory_xact_lock({_TURN}, {_NAMESPACE}), txid_current()"
-    ).one()
-    return str(row[1])
+    connection.exec_driver_sql(f"SELECT {TAKE_TURN}")
 
 
 def turn_is_wanted(connection: Connection) -> bool:
